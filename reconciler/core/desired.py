@@ -1,0 +1,59 @@
+"""What the manifest asks for, in canonical form: the input of the planner that comes from the user."""
+
+from dataclasses import dataclass, replace
+
+from reconciler.core.model import EMPTY, SECTION_FIELDS, Overlay, Section
+from reconciler.diagnostics import Place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Address:
+    """A repository as people write it: a name, with its folder where several folders hold that name.
+
+    `folder` None is "not said"; "" is the organisation's own level; otherwise the path from the organisation
+    (`team-a/x`).
+    """
+
+    folder: str | None = None
+    name: str
+
+    @classmethod
+    def parse(cls, text: str) -> "Address":
+        """`name`, `folder/name` or `/name`."""
+        folder, slash, name = text.rpartition("/")
+        return cls(folder=folder.strip("/") if slash else None, name=name)
+
+    def __str__(self) -> str:
+        return self.name if self.folder is None else f"{self.folder}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DesiredRepository:
+    """One entry of the manifest.
+
+    `overlay` speaks only for the sections in `managed`; the others stay as they are live. `reset` empties everything.
+    `source` is the repository to create this one from where it does not exist.
+    """
+
+    address: Address
+    place: Place
+    overlay: Overlay = EMPTY
+    managed: frozenset[Section] = frozenset()
+    reset: bool = False
+    source: Address | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desired:
+    """A whole manifest: the organisation (a name, a path to a folder or a UIDP; None when not said) and its entries."""
+
+    repositories: tuple[DesiredRepository, ...]
+    organization: str | None = None
+
+
+def wanted(desired: DesiredRepository, live: Overlay) -> Overlay:
+    """The overlay that a repository should have: the managed sections as asked, everything else as it is live."""
+    if desired.reset:
+        return EMPTY
+    fields = {SECTION_FIELDS[section]: None for section in desired.managed}
+    return replace(live, **{name: getattr(desired.overlay, name) for name in fields})

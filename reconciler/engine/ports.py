@@ -1,0 +1,78 @@
+"""What the engine needs from the world: a clock, a stop flag, and the API. The command line gives it the real ones."""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from reconciler.api.values import Reading
+from reconciler.core.builds import Build, Sync
+from reconciler.core.live import Live, LiveRepository, Organization
+from reconciler.core.model import Overlay
+
+
+class Stop(Protocol):
+    """A flag that an interruption sets: start nothing more, finish what is under way."""
+
+    def is_set(self) -> bool:
+        """Whether to stop."""
+        ...
+
+    def wait(self, timeout: float) -> bool:
+        """Return after `timeout` seconds or as soon as the flag is set; whether it is."""
+        ...
+
+
+class Clock(Protocol):
+    """Time as the engine sees it."""
+
+    def now(self) -> float:
+        """Seconds since the epoch."""
+        ...
+
+    def wait(self, seconds: float, stop: Stop) -> None:
+        """Return after `seconds`, or as soon as `stop` is set."""
+        ...
+
+
+class ReadApi(Protocol):
+    """The reads that planning and following builds need; every method raises `ApiError` when it has no whole answer."""
+
+    def find_organization(self, written: str) -> Organization:
+        """The organisation or folder that a name, a path of names or a UIDP means."""
+        ...
+
+    def read_live(self, organization: Organization) -> Live:
+        """Every repository below the organisation, in a number of calls that does not depend on how many there are."""
+        ...
+
+    def list_builds(self, organization: Organization, *, since: float) -> tuple[Build, ...]:
+        """The build reports started at or after `since` in the whole organisation, without logs."""
+        ...
+
+    def sync_states(self, organization: Organization) -> Mapping[str, Sync]:
+        """The work queue: state by repository UIDP; a repository that is not in it is absent."""
+        ...
+
+    def build_log(self, build_id: str) -> str:
+        """The log of one build report."""
+        ...
+
+
+class WriteApi(ReadApi, Protocol):
+    """What applying needs beside the reads."""
+
+    def read_repository(self, repository_id: str, organization: Organization) -> Reading | None:
+        """One repository as it is now; None when it does not exist any more."""
+        ...
+
+    def write_overlay(self, reading: Reading, wanted: Overlay) -> LiveRepository:
+        """Replace the overlay of a repository that was just read; what the server answered that it holds now.
+
+        Raises `AnswerLost` when it is not known whether the write took effect.
+        """
+        ...
+
+    def create_repository(
+        self, source: Reading, *, name: str, folder: str, wanted: Overlay, organization: Organization
+    ) -> LiveRepository:
+        """Create a repository that syncs from the same source as another one; raises as `write_overlay` does."""
+        ...

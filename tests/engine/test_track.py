@@ -1,0 +1,172 @@
+"""Following builds on a clock that only waiting moves."""
+
+import threading
+from dataclasses import replace
+
+from reconciler.api.errors import TokenRejected, Unreachable
+from reconciler.core.builds import Build, BuildConfig, Result, Stage, Sync, Watch
+from reconciler.core.events import BuildEnded, BuildsSeen, Event, LookFailed, RepositoryDone
+from reconciler.core.model import EMPTY
+from reconciler.core.parts import Part, entries
+from reconciler.diagnostics import Diagnostic
+from reconciler.engine.track import Followed, failure_logs, follow
+from tests.support.clock import FakeClock
+from tests.support.fake_api import ORGANIZATION, FakeApi
+from tests.support.overlays import overlay
+
+GIT = overlay({"packages": ["git"]})
+NEW = BuildConfig(frozenset(entries(GIT)), frozenset({Part.PACKAGES}))
+OLD = BuildConfig(frozenset(), frozenset({Part.PACKAGES}))
+PROBLEM = Diagnostic(code="x", summary="x")
+
+
+class Following:
+    """Repositories `a` and `b`, both just given git."""
+
+    def __init__(self) -> None:
+        self.clock = FakeClock()
+        self.start = self.clock.now()
+        self.api = FakeApi(self.clock, {"a": GIT, "b": GIT})
+        self.stop = threading.Event()
+        self.events: list[Event] = []
+
+    def build(self, name: str, number: int, result: Result, config: BuildConfig | None = NEW) -> Build:
+        id_ = f"{ORGANIZATION.id}/{name}"
+        return Build(
+            id=f"{id_}/{number}",
+            repository_id=id_,
+            started=self.start + number,
+            ended=None,
+            result=result,
+            config=config,
+        )
+
+    def follow(self, *, timeout: float = 600) -> Followed:
+        watched = tuple(
+            Watch(repository=name, id=f"{ORGANIZATION.id}/{name}", before=EMPTY, after=GIT, since=self.start)
+            for name in "ab"
+        )
+        return follow(
+            watched,
+            self.api,
+            ORGANIZATION,
+            clock=self.clock,
+            stop=self.stop,
+            timeout=timeout,
+            listen=self.events.append,
+        )
+
+
+def test_until_every_repository_is_done() -> None:
+    following = Following()
+    a, b = following.build("a", 1, Result.RUNNING), following.build("b", 2, Result.RUNNING)
+
+    def on_look(look: int) -> None:
+        if look >= 2:
+            following.api.builds = [replace(a, result=Result.SUCCESS if look >= 4 else Result.RUNNING)]
+        if look >= 5:
+            following.api.builds.append(replace(b, result=Result.SUCCESS if look >= 7 else Result.RUNNING))
+
+    following.api.on_look = on_look
+    followed = following.follow()
+    assert [progress.stage for progress in followed.progress] == [Stage.DONE, Stage.DONE]
+    assert (followed.timed_out, followed.interrupted) == (False, False)
+    ended = [(event.repository, event.build.result) for event in following.events if isinstance(event, BuildEnded)]
+    assert ended == [("a", Result.SUCCESS), ("b", Result.SUCCESS)]
+    done = [event.progress.watch.repository for event in following.events if isinstance(event, RepositoryDone)]
+    assert sorted(done) == ["a", "b"]
+
+
+def test_a_rebuild_with_the_old_overlay_is_not_mistaken() -> None:
+    following = Following()
+    following.api.builds = [following.build(name, 1, Result.SUCCESS, OLD) for name in "ab"]
+    followed = following.follow(timeout=120)
+    assert followed.timed_out
+    assert [progress.builds for progress in followed.progress] == [(), ()]
+    assert following.clock.now() - following.start == 120
+
+
+def test_the_queue_holds_a_repository_up() -> None:
+    following = Following()
+    following.api.builds = [following.build(name, 1, Result.SUCCESS) for name in "ab"]
+    following.api.queue = {f"{ORGANIZATION.id}/a": Sync.QUEUED}
+    followed = following.follow(timeout=60)
+    assert followed.timed_out
+    assert [progress.stage for progress in followed.progress] == [Stage.BUILDING, Stage.DONE]
+
+
+def test_a_failed_build_is_a_failure_and_its_log_is_read_once() -> None:
+    following = Following()
+    failed = following.build("a", 1, Result.FAILURE)
+    following.api.builds = [failed, following.build("a", 2, Result.SUCCESS), following.build("b", 3, Result.SUCCESS)]
+    following.api.logs = {failed.id: "no such package"}
+    followed = following.follow()
+    assert [build.id for _, build in followed.failures] == [failed.id]
+    assert failure_logs(followed, following.api) == {failed.id: "no such package"}
+
+
+def test_a_log_that_cannot_be_read_is_said() -> None:
+    following = Following()
+    following.api.builds = [following.build("a", 1, Result.FAILURE), following.build("b", 2, Result.SUCCESS)]
+    logs = failure_logs(following.follow(), following.api)
+    assert list(logs.values()) == ["(the log could not be read: no such build)"]
+
+
+def test_a_failed_look_is_told_and_followed_by_the_next() -> None:
+    following = Following()
+
+    def on_look(look: int) -> None:
+        if look < 5:
+            raise Unreachable(PROBLEM)
+        following.api.builds = [following.build(name, 1, Result.SUCCESS) for name in "ab"]
+
+    following.api.on_look = on_look
+    assert not following.follow().timed_out
+    assert sum(isinstance(event, LookFailed) for event in following.events) == 4
+
+
+def test_a_rejected_token_ends_it() -> None:
+    following = Following()
+
+    def on_look(_: int) -> None:
+        raise TokenRejected(PROBLEM)
+
+    following.api.on_look = on_look
+    assert following.follow().token_problem == PROBLEM
+    assert following.api.looks == 1
+
+
+def test_an_interruption_ends_it() -> None:
+    following = Following()
+    following.api.on_look = lambda look: following.stop.set() if look == 3 else None
+    followed = following.follow()
+    assert followed.interrupted
+    assert following.api.looks == 3
+
+
+def test_a_report_that_changes_its_mind() -> None:
+    following = Following()
+
+    def on_look(look: int) -> None:
+        result = Result.FAILURE if look == 2 else Result.SUCCESS
+        following.api.builds = [following.build(name, 1, result) for name in "ab"]
+
+    following.api.on_look = on_look
+    followed = following.follow()
+    assert followed.failures == ()
+    assert [progress.stage for progress in followed.progress] == [Stage.DONE, Stage.DONE]
+
+
+def test_looks_grow_apart_and_do_not_depend_on_the_number_of_repositories() -> None:
+    following = Following()
+    following.follow(timeout=3600)
+    assert following.clock.waits[0] == 1.0
+    assert max(following.clock.waits) == 15.0
+    assert following.api.looks < 3600 / 15 + 20
+
+
+def test_every_look_is_told() -> None:
+    following = Following()
+    following.api.builds = [following.build(name, 1, Result.SUCCESS) for name in "ab"]
+    following.follow()
+    assert sum(isinstance(event, BuildsSeen) for event in following.events) == following.api.looks

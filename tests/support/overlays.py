@@ -1,0 +1,86 @@
+"""Overlays for tests: from the short form that case files use, and as hypothesis strategies."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from hypothesis import strategies as st
+
+from reconciler.core import canonical
+from reconciler.core.model import Accounts, Certificates, Overlay, PemFile, Section, User
+
+
+def overlay(short: Mapping[str, Any]) -> Overlay:
+    """An overlay from apko's spelling with the sections at the top: `{packages: [git], environment: {A: b}}`."""
+    accounts = short.get("accounts", {})
+    certificates = short.get("certificates", {})
+    return canonical.overlay(
+        packages=short.get("packages", ()),
+        runtime_repositories=short.get("runtime_repositories", ()),
+        runtime_keyring=[canonical.pem_file(**item) for item in short.get("runtime_keyring", ())],
+        environment=short.get("environment"),
+        annotations=short.get("annotations"),
+        accounts=canonical.accounts(
+            run_as=accounts.get("run_as", ""),
+            users=[User(**item) for item in accounts.get("users", ())],
+            groups=[canonical.group(**item) for item in accounts.get("groups", ())],
+        ),
+        certificates=canonical.certificates(
+            additional=[canonical.pem_file(**item) for item in certificates.get("additional", ())],
+            providers=certificates.get("providers", ()),
+        ),
+        unrecognised=[tuple(pair) for pair in short.get("unrecognised", ())],
+    )
+
+
+def managed(short: Mapping[str, Any]) -> frozenset[Section]:
+    """The sections that a short form mentions."""
+    return frozenset(section for section in Section if section.rpartition(".")[2] in short)
+
+
+_NAMES = st.sampled_from(["a", "b", "curl", "git", "ünï", "x.y"])
+_WORDS = st.text(alphabet="ab1\n é", max_size=4)
+_SPECS = st.builds(str.__add__, _NAMES, st.sampled_from(["", "=1.0-r0", "~2", ">3", "@edge"]))
+_IDS = st.integers(min_value=0, max_value=3)
+
+
+def pem_files() -> st.SearchStrategy[PemFile]:
+    return st.builds(
+        canonical.pem_file, _NAMES, st.sampled_from(["-----BEGIN X-----\nA\n", "-----BEGIN X-----\nB\n", ""])
+    )
+
+
+def users() -> st.SearchStrategy[User]:
+    return st.builds(
+        User, username=_NAMES, uid=_IDS, gid=st.none() | _IDS, groupname=_WORDS, shell=_WORDS, homedir=_WORDS
+    )
+
+
+def accounts() -> st.SearchStrategy[Accounts]:
+    groups = st.builds(canonical.group, groupname=_NAMES, gid=_IDS, members=st.lists(_NAMES, max_size=3))
+    return st.builds(
+        canonical.accounts, run_as=_WORDS, users=st.lists(users(), max_size=3), groups=st.lists(groups, max_size=3)
+    )
+
+
+def certificates() -> st.SearchStrategy[Certificates]:
+    return st.builds(
+        canonical.certificates,
+        additional=st.lists(pem_files(), max_size=3),
+        providers=st.lists(_NAMES, max_size=3),
+    )
+
+
+def overlays() -> st.SearchStrategy[Overlay]:
+    """Overlays of every shape, small and close to each other, so that two of them often share something."""
+    texts = st.dictionaries(_NAMES, _WORDS, max_size=3)
+    return st.builds(
+        canonical.overlay,
+        packages=st.lists(_SPECS, max_size=4),
+        runtime_repositories=st.lists(_WORDS, max_size=2),
+        runtime_keyring=st.lists(pem_files(), max_size=2),
+        environment=texts,
+        annotations=texts,
+        accounts=accounts(),
+        certificates=certificates(),
+        unrecognised=texts.map(lambda found: sorted(found.items())),
+    )
