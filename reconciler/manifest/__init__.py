@@ -1,0 +1,21 @@
+"""The manifest: YAML files in, the desired state out, with every problem at its line and column.
+
+Holds the file format and its reading; knows nothing of the API and decides nothing about what to change. pydantic and
+yaml are imported when something is loaded, not before.
+"""
+
+from pathlib import Path
+
+from reconciler.core.desired import Desired
+from reconciler.diagnostics import Diagnostic
+
+
+def load(path: Path, *, organization: str | None = None) -> tuple[Desired, tuple[Diagnostic, ...]]:
+    """The desired state in a manifest file, or in all `*.yaml` and `*.yml` files directly in a folder.
+
+    `organization` takes the place of the one that the manifest names. Problems never raise: they come back ordered by
+    file, line and column, and where there is an error the desired state is only what could be understood.
+    """
+    from reconciler.manifest.loading import load as load_manifest
+
+    return load_manifest(path, organization=organization)

@@ -1,0 +1,99 @@
+"""What only shows when the whole manifest is looked at: the organisation, and entries in several places.
+
+What is wrong within one entry is in `checks`. Nothing is called missing while a file could not be read, as it may be
+there.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from reconciler.diagnostics import Diagnostic, Place, Severity
+from reconciler.manifest import values
+from reconciler.manifest.codes import Code
+from reconciler.manifest.documents import Document
+from reconciler.manifest.findings import Source, quoted
+from reconciler.manifest.form import form_at
+from reconciler.manifest.schema import is_organization
+
+_HINT: Final = "write `organization: example.com` at the top of the manifest, or give `--org`"
+
+
+def check(documents: Sequence[Document], *, organization: str | None, complete: bool) -> Iterator[Diagnostic]:
+    """What is wrong between entries and files; `complete` tells that every file was read."""
+    yield from _given_organization(organization)
+    yield from _conflicting_organizations(documents)
+    yield from _same_repository(documents)
+    tops = [document.top for document in documents if document.top is not None]
+    if not complete or len(tops) < len(documents):
+        return
+    mentioned = {key for top in tops for key in (*top, *form_at(()).suspects(top))}
+    if organization is None and "organization" not in mentioned:
+        yield _missing(documents, Code.MISSING_ORGANIZATION, "the manifest names no organisation", _HINT)
+    if "repositories" not in mentioned:
+        hint = "write `repositories:`, and below it each repository with what it should have"
+        yield _missing(documents, Code.MISSING_REPOSITORIES, "the manifest has no `repositories`", hint)
+    yield from _no_repositories(documents)
+
+
+def organization_of(documents: Sequence[Document]) -> tuple[str, Place] | None:
+    """The organisation that the manifest names first, and where."""
+    return next(_organizations(documents), None)
+
+
+def _organizations(documents: Sequence[Document]) -> Iterator[tuple[str, Place]]:
+    for document in documents:
+        name = document.top.get("organization") if document.top is not None else None
+        if isinstance(name, str) and is_organization(name):
+            yield name, document.place_of("organization")
+
+
+def _given_organization(organization: str | None) -> Iterator[Diagnostic]:
+    if organization is not None and not is_organization(organization):
+        summary, hint = values.organization(organization)
+        yield Diagnostic(code=Code.BAD_ORGANIZATION.value, summary=f"--org: {summary}", hint=hint)
+
+
+def _conflicting_organizations(documents: Sequence[Document]) -> Iterator[Diagnostic]:
+    first = organization_of(documents)
+    for name, place in _organizations(documents):
+        if first is not None and name != first[0]:
+            yield Diagnostic(
+                code=Code.CONFLICTING_ORGANIZATIONS.value,
+                summary=f"the manifest names two organisations: {quoted(first[0])} and {quoted(name)}",
+                detail=f"first at {first[1]}",
+                hint="name one organisation; plan another one's files by themselves",
+                place=place,
+            )
+
+
+def _same_repository(documents: Sequence[Document]) -> Iterator[Diagnostic]:
+    # The schema accepts one spelling of each address, so that equal addresses are equal texts.
+    seen: dict[str, tuple[Source, int]] = {}
+    for document in documents:
+        for name, at, _ in document.entries():
+            here = document.source, at
+            source, first = seen.setdefault(name, here)
+            if (source, first) != here:
+                yield Diagnostic(
+                    code=Code.DUPLICATE_REPOSITORY.value,
+                    summary=f"the repository {quoted(name)} has two entries",
+                    detail=f"first at {source.place(first)}",
+                    hint="write one entry with what both say",
+                    place=document.source.place(at),
+                )
+
+
+def _no_repositories(documents: Sequence[Document]) -> Iterator[Diagnostic]:
+    given = [one for one in documents if one.top is not None and one.top.get("repositories") == {}]
+    if given and not any(True for one in documents for _ in one.entries()):
+        yield Diagnostic(
+            code=Code.NO_REPOSITORIES.value,
+            summary="the manifest names no repository, so there is nothing to plan",
+            hint="name a repository below `repositories`",
+            severity=Severity.WARNING,
+            place=given[0].place_of("repositories"),
+        )
+
+
+def _missing(documents: Sequence[Document], code: Code, summary: str, hint: str) -> Diagnostic:
+    return Diagnostic(code=code.value, summary=summary, hint=hint, place=Place(file=documents[0].source.name))

@@ -1,0 +1,138 @@
+"""The tree of a YAML document: ordinary dicts, lists and text that also know where each key and value stands.
+
+Positions are offsets in the file's text, counted in characters; `findings.Source` turns them into line and column.
+Nothing here reads YAML or knows the form of a manifest.
+"""
+
+from array import array
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+
+class Broken:
+    """What stands in a tree for a value that was reported already, so that nothing more is said about it."""
+
+    __slots__ = ()
+
+
+BROKEN: Final = Broken()
+
+
+# A value, where it is defined, and where the alias stands that leads to it.
+Found = tuple[object, int, int | None]
+
+
+class MapNode(dict[str, Any]):
+    """A mapping with the offsets of its keys and values.
+
+    A value that is reached through an alias or a merge has the offsets of its definition, and `use_of` tells where the
+    alias is.
+    """
+
+    __slots__ = ("_marks", "_numbers", "_uses", "at")
+
+    def __init__(self, at: int) -> None:
+        super().__init__()
+        self.at = at
+        self._marks = array("i")
+        self._numbers: dict[str, int] | None = None
+        self._uses: dict[str, int] | None = None
+
+    def put(self, key: str, found: Found, key_at: int) -> None:
+        """Add a key that is not there yet."""
+        value, value_at, use = found
+        if self._numbers is not None:
+            self._numbers[key] = len(self._marks)
+        self[key] = value
+        self._marks.append(key_at)
+        self._marks.append(value_at)
+        if use is not None:
+            self._uses = self._uses or {}
+            self._uses[key] = use
+
+    def marks_of(self, key: str) -> tuple[int, int]:
+        """Where a key and its value stand."""
+        if self._numbers is None:
+            self._numbers = {name: 2 * number for number, name in enumerate(self)}
+        number = self._numbers[key]
+        return self._marks[number], self._marks[number + 1]
+
+    def use_of(self, key: str) -> int | None:
+        """Where the alias or the merge stands that brought a key's value in."""
+        return self._uses.get(key) if self._uses else None
+
+    def keys_at(self) -> Iterator[tuple[str, int]]:
+        """Each key with its offset, in order."""
+        return zip(self, self._marks[::2], strict=True)
+
+
+class ListNode(list[Any]):
+    """A list with the offsets of its items; see `MapNode` for aliases."""
+
+    __slots__ = ("_marks", "_uses", "at")
+
+    def __init__(self, at: int) -> None:
+        super().__init__()
+        self.at = at
+        self._marks = array("i")
+        self._uses: dict[int, int] | None = None
+
+    def put(self, found: Found) -> None:
+        """Add an item at the end."""
+        value, value_at, use = found
+        if use is not None:
+            self._uses = self._uses or {}
+            self._uses[len(self)] = use
+        self.append(value)
+        self._marks.append(value_at)
+
+    def mark_of(self, index: int) -> int:
+        """Where an item stands."""
+        return self._marks[index]
+
+    def use_of(self, index: int) -> int | None:
+        """Where the alias stands that brought an item in."""
+        return self._uses.get(index) if self._uses else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spot:
+    """Where a path through a tree leads.
+
+    `key_at` is None where no key is; `use_at` is where the outermost alias on the way stands, None when there is none.
+    """
+
+    value: object
+    value_at: int
+    key_at: int | None = None
+    use_at: int | None = None
+
+    @property
+    def at(self) -> int:
+        """Where the key stands, or the value where there is no key."""
+        return self.value_at if self.key_at is None else self.key_at
+
+
+def locate(root: MapNode | ListNode, path: Sequence[str | int]) -> Spot:
+    """Follow a path of keys and indexes as far as the tree goes along with it."""
+    spot = Spot(value=root, value_at=root.at)
+    for part in path:
+        following = _step(spot, part)
+        if following is None:
+            break
+        spot = following
+    return spot
+
+
+def _step(spot: Spot, part: str | int) -> Spot | None:
+    match spot.value, part:
+        case MapNode() as node, str() if part in node:
+            key_at, value_at = node.marks_of(part)
+            use = node.use_of(part) if spot.use_at is None else spot.use_at
+            return Spot(value=node[part], value_at=value_at, key_at=key_at, use_at=use)
+        case ListNode() as node, int() if part < len(node):
+            use = node.use_of(part) if spot.use_at is None else spot.use_at
+            return Spot(value=node[part], value_at=node.mark_of(part), use_at=use)
+        case _:
+            return None

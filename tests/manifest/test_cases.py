@@ -1,0 +1,30 @@
+"""Every manifest in `cases/`, with all that is said about it."""
+
+from pathlib import Path
+
+import pytest
+
+from reconciler.diagnostics import Diagnostic
+from reconciler.manifest import load
+from tests.support import golden
+
+CASES = Path(__file__).parent / "cases"
+
+
+def _cases() -> list[str]:
+    return sorted(path.name for path in CASES.iterdir() if path.suffix != ".expected")
+
+
+def _text(problem: Diagnostic) -> str:
+    lines = [f"{problem.place or '-'}: {problem.severity}[{problem.code}] {problem.summary}"]
+    lines += [f"    {name}: {text}" for name, text in (("detail", problem.detail), ("hint", problem.hint)) if text]
+    return "\n".join(lines)
+
+
+@pytest.mark.parametrize("name", _cases())
+def test_says_what_is_expected(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(CASES)
+    desired, problems = load(Path(name))
+    understood = ", ".join(str(one.address) for one in desired.repositories)
+    report = [*map(_text, problems), f"organization: {desired.organization}", f"repositories: {understood}"]
+    golden.check(CASES / f"{name}.expected", "\n".join(report) + "\n")
