@@ -1,0 +1,121 @@
+"""Every call that this program makes: its path, its parameters, what the token needs for it, and how to speak of it."""
+
+from dataclasses import replace
+
+from reconciler.api import instants
+from reconciler.api.call import LIST_SECONDS, Call, Parameters
+from reconciler.api.narrowing import PAGE_SIZE, Window
+from reconciler.core.live import LiveRepository, Organization
+
+_REPOSITORIES = "/registry/v1/repos"
+_REPORTS = "/registry/v1/buildreports"
+_BEGINNING = instants.to_text(0)
+# Tags for people: not those of single days, of package epochs or of signatures.
+_PLAIN_TAGS: Parameters = (("excludeReferrers", "true"), ("excludeDates", "true"), ("excludeEpochs", "true"))
+
+
+def groups(doing: str, parameters: Parameters) -> Call:
+    """Organisations and folders."""
+    return Call(doing=doing, capability="groups.list", path="/iam/v1/groups", parameters=parameters)
+
+
+def folders(organization: Organization) -> Call:
+    """The folders below an organisation."""
+    return groups(f'list the folders of "{organization.name}"', (("uidp.descendantsOf", organization.id),))
+
+
+def repositories(organization: Organization) -> Call:
+    """Every repository below an organisation, in one answer."""
+    return Call(
+        doing=f'list the repositories of "{organization.name}"',
+        capability="repo.list",
+        path=_REPOSITORIES,
+        parameters=(("uidp.descendantsOf", organization.id),),
+        patience=LIST_SECONDS,
+    )
+
+
+def repository(id_: str) -> Call:
+    """One repository, as a list of it alone: the API has no other way to read one."""
+    return Call(
+        doing=f"read the repository {id_}", capability="repo.list", path=_REPOSITORIES, parameters=(("id", id_),)
+    )
+
+
+def update(target: LiveRepository, body: bytes) -> Call:
+    """Replace a whole repository."""
+    return Call(
+        method="PUT",
+        doing=f'update the repository "{target.name}" ({target.id})',
+        capability="repo.update",
+        path=f"{_REPOSITORIES}/{target.id}",
+        body=body,
+    )
+
+
+def create(name: str, parent: str, where: str, body: bytes) -> Call:
+    """Create a repository under a group, or fail where one of that name exists; `where` is the group's name."""
+    return Call(
+        method="POST",
+        doing=f'create the repository "{name}" in "{where}"',
+        capability="repo.create",
+        path=f"{_REPOSITORIES}/{parent}",
+        parameters=(("preventExisting", "true"),),
+        body=body,
+    )
+
+
+def reports(organization: Organization, window: Window) -> Call:
+    """The build reports of a whole organisation in a span of time, without their logs, which are large and slow."""
+    span: Parameters = (("startedSince", instants.to_text(window.since)),)
+    if window.before is not None:
+        span = (*span, ("startedBefore", instants.to_text(window.before)))
+    return Call(
+        doing=f'list the builds of "{organization.name}"',
+        capability="build_report.list",
+        path=_REPORTS,
+        parameters=(
+            ("uidp.descendantsOf", organization.id),
+            *span,
+            ("excludeLogs", "true"),
+            ("pageSize", str(PAGE_SIZE)),
+        ),
+        patience=LIST_SECONDS,
+    )
+
+
+def report(id_: str) -> Call:
+    """One build report with its log; without a time the API looks at the last day alone."""
+    return Call(
+        doing=f"read the build report {id_}",
+        capability="build_report.list",
+        path=_REPORTS,
+        parameters=(("uidp.ids", id_), ("startedSince", _BEGINNING)),
+        patience=LIST_SECONDS,
+    )
+
+
+def queue(organization: Organization) -> Call:
+    """The work queue. It is kept by organisation, so that the id of a folder in it means nothing."""
+    return Call(
+        doing=f'read the work queue of "{organization.name}"',
+        capability="repo.list",
+        path="/registry/v1/syncstatuses",
+        parameters=(("registryId", organization.id.partition("/")[0]),),
+        patience=LIST_SECONDS,
+    )
+
+
+def tags(scope: Organization | str) -> Call:
+    """The tags of a repository (its UIDP) or of everything below an organisation."""
+    call = Call(
+        doing=f"list the tags of {scope}",
+        capability="tag.list",
+        path="/registry/v1/tags",
+        parameters=(("uidp.childrenOf", str(scope)), *_PLAIN_TAGS),
+        patience=LIST_SECONDS,
+    )
+    if isinstance(scope, str):
+        return call
+    parameters = (("uidp.descendantsOf", scope.id), *_PLAIN_TAGS)
+    return replace(call, doing=f'list the tags of "{scope.name}"', parameters=parameters)

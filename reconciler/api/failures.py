@@ -1,0 +1,206 @@
+"""From an answer, or from its absence, to the error that says so.
+
+Here are the status codes and all wording about them; which exception of the HTTP library means what is decided in
+`connection`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+
+from reconciler.api.call import Call, Reply
+from reconciler.api.errors import (
+    AnswerLost,
+    ApiError,
+    NotFound,
+    NotUnderstood,
+    PermissionDenied,
+    RateLimited,
+    Rejected,
+    ServerFault,
+    TokenRejected,
+    Unreachable,
+)
+from reconciler.api.token import Token, advice
+from reconciler.api.wording import body_text, clean, rpc_status
+from reconciler.diagnostics import Diagnostic
+
+# Of all the ways to fail, this one alone says that nothing was done. A gateway that gave up waiting, or an API that broke
+# down on the way, may have done the write all the same.
+_NOT_IMPLEMENTED = 501
+_BY_STATUS = {401: TokenRejected, 403: PermissionDenied, 404: NotFound, 429: RateLimited}
+_BY_CODE = {5: NotFound, 7: PermissionDenied, 8: RateLimited, 16: TokenRejected}
+_READ_BACK = "it may have taken effect or not: plan again to see"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Peer:
+    """Whom we talk to, as messages need it."""
+
+    root: str
+    token: Token | None
+
+    @property
+    def token_source(self) -> str:
+        """Where the token came from."""
+        return self.token.source if self.token else "nowhere"
+
+    def clean(self, text: str) -> str:
+        """Text from the server made fit for a message, without the token even when the server repeats it."""
+        return clean(self.token.hide(text) if self.token else text)
+
+
+def failure(call: Call, reply: Reply, peer: Peer) -> ApiError | None:
+    """The error that an answer stands for; None for an answer that is a success."""
+    if 200 <= reply.status < 300:  # noqa: PLR2004 - the class of successful statuses
+        return None
+    if reply.status < 400:  # noqa: PLR2004 - the class of redirects
+        return _redirected(call, reply, peer)
+    message, code = rpc_status(reply.body)
+    if reply.status >= 500 and code not in _BY_CODE:  # noqa: PLR2004 - the class of server errors
+        return _server_fault(call, reply, peer)
+    kind = _BY_STATUS.get(reply.status) or (_BY_CODE.get(code) if code is not None else None) or Rejected
+    if kind is NotFound and not message and code is None:
+        return not_understood(call, peer, f"HTTP {reply.status}, {body_text(reply.body) or 'without a body'}")
+    return _WORDING[kind](call, reply, peer)
+
+
+def not_understood(call: Call, peer: Peer, problem: str) -> NotUnderstood:
+    """An answer came that means nothing to us."""
+    return NotUnderstood(
+        _diagnostic(
+            call,
+            "not-understood",
+            "the answer was not understood",
+            detail=peer.clean(problem),
+            hint=f"is {clean(peer.root)} the address of the API, and does no proxy answer in its place?",
+        )
+    )
+
+
+def interrupted(call: Call, peer: Peer, reason: str) -> ApiError:
+    """The request was sent and no whole answer came back."""
+    if call.writes:
+        return _answer_lost(call, peer, reason)
+    return unreachable(peer, reason, doing=call.doing)
+
+
+def unreachable(peer: Peer, reason: str, *, doing: str, hint: str = "") -> Unreachable:
+    """The API did not answer a read, or the request was not sent at all."""
+    return Unreachable(
+        Diagnostic(
+            code="api-unreachable",
+            summary=f"cannot reach the API at {clean(peer.root)}",
+            detail=f"{clean(reason)}; could not {clean(doing)}",
+            hint=hint or "check the network and the address (--api, RECONCILER_API), then try again",
+        )
+    )
+
+
+def _redirected(call: Call, reply: Reply, peer: Peer) -> ApiError:
+    target = peer.clean(reply.headers.get("location", "")) or "an unnamed place"
+    return not_understood(
+        call, peer, f"HTTP {reply.status}, a redirect to {target}: it is not followed, so that the token stays here"
+    )
+
+
+def _server_fault(call: Call, reply: Reply, peer: Peer) -> ApiError:
+    said = f"HTTP {reply.status}, {body_text(reply.body) or 'without a body'}"
+    if call.writes and reply.status != _NOT_IMPLEMENTED:
+        return _answer_lost(call, peer, said)
+    return ServerFault(
+        _diagnostic(call, "server-fault", "the API failed", detail=peer.clean(said), hint="try again in a minute")
+    )
+
+
+def _answer_lost(call: Call, peer: Peer, reason: str) -> AnswerLost:
+    return AnswerLost(
+        _diagnostic(call, "answer-lost", "the answer of the API was lost", detail=peer.clean(reason), hint=_READ_BACK)
+    )
+
+
+def _token_rejected(call: Call, reply: Reply, peer: Peer) -> ApiError:
+    return TokenRejected(
+        Diagnostic(
+            code="token-rejected",
+            summary=f"the API does not accept the token (from {peer.token_source})",
+            detail=f"could not {clean(call.doing)}: {_said(reply, peer)}",
+            hint=f"it may have expired or be for another API: {advice(peer.root)}",
+        )
+    )
+
+
+def _permission_denied(call: Call, reply: Reply, peer: Peer) -> ApiError:
+    return PermissionDenied(
+        Diagnostic(
+            code="permission-denied",
+            summary=f"the token may not {clean(call.doing)}: it lacks the capability {call.capability}",
+            detail=_said(reply, peer),
+            hint=f"ask an owner of the organisation for a role with {call.capability}",
+        ),
+        capability=call.capability,
+    )
+
+
+def _not_found(call: Call, reply: Reply, peer: Peer) -> ApiError:
+    return NotFound(
+        _diagnostic(
+            call,
+            "not-found",
+            "it does not exist, or the token cannot see it",
+            detail=_said(reply, peer),
+            hint="check its name, and whether it was removed meanwhile",
+        )
+    )
+
+
+def _rate_limited(call: Call, reply: Reply, peer: Peer) -> ApiError:
+    seconds = _retry_after(reply)
+    return RateLimited(
+        _diagnostic(
+            call,
+            "rate-limited",
+            "the API asks to slow down",
+            detail=_said(reply, peer),
+            hint=f"try again in {seconds:.0f} s" if seconds else "try again later, or with a lower --parallelism",
+        ),
+        retry_after=seconds,
+    )
+
+
+def _rejected(call: Call, reply: Reply, peer: Peer) -> ApiError:
+    return Rejected(_diagnostic(call, "rejected", "the API refuses it", detail=_said(reply, peer), hint=""))
+
+
+_WORDING: dict[type[ApiError], Callable[[Call, Reply, Peer], ApiError]] = {
+    TokenRejected: _token_rejected,
+    PermissionDenied: _permission_denied,
+    NotFound: _not_found,
+    RateLimited: _rate_limited,
+    Rejected: _rejected,
+}
+
+
+def _diagnostic(call: Call, code: str, problem: str, *, detail: str, hint: str) -> Diagnostic:
+    return Diagnostic(code=code, summary=f"could not {clean(call.doing)}: {problem}", detail=detail, hint=hint)
+
+
+def _said(reply: Reply, peer: Peer) -> str:
+    return peer.clean(body_text(reply.body)) or f"HTTP {reply.status} without a message"
+
+
+def _retry_after(reply: Reply) -> float | None:
+    """The wait that the server asks for in seconds, also where it names a time of day on its own clock."""
+    text = reply.headers.get("retry-after", "")
+    if text.isascii() and text.isdigit():
+        return float(text[:9])
+    wanted, now = http_time(text), http_time(reply.headers.get("date", ""))
+    return max(0.0, wanted - now) if wanted is not None and now is not None else None
+
+
+def http_time(text: str) -> float | None:
+    """A time as HTTP headers write it, in seconds since the epoch; None when it is none."""
+    try:
+        return parsedate_to_datetime(text).timestamp()
+    except (ValueError, TypeError, OverflowError):
+        return None

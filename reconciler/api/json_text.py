@@ -1,0 +1,63 @@
+"""JSON in and out without loss: a number that Python would spell differently keeps the text that it came in.
+
+An update sends a whole object back, the fields that this version does not know among them; they must arrive as they
+left. Shapes are not checked here.
+"""
+
+import json
+import re
+from typing import Self
+
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+
+
+class Number(float):
+    """A number with a fraction or an exponent, which remembers how it was written."""
+
+    __slots__ = ("text",)
+    text: str
+
+    def __new__(cls, text: str) -> Self:
+        """Read the number from its text."""
+        number = super().__new__(cls, text)
+        number.text = text
+        return number
+
+
+def decode(body: bytes) -> object:
+    """The JSON value of a body; raises `ValueError` when it is none that could be sent back."""
+    try:
+        value = json.loads(body, parse_float=Number, parse_constant=_refuse)
+        if _SURROGATE.search(body):
+            # Half a character has no UTF-8 form: it would break the first file or terminal that it is written to.
+            json.dumps(value, ensure_ascii=False).encode("utf-8")
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    return value
+
+
+def encode(value: object) -> bytes:
+    """The JSON text of a value, in ASCII; raises `ValueError` when it is nested too deeply."""
+    try:
+        return _text(value).encode("ascii")
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+def canonical(value: object) -> str:
+    """The JSON text that values of the same meaning share: keys sorted, no white space."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def _text(value: object) -> str:
+    if isinstance(value, Number):
+        return value.text
+    if isinstance(value, dict):
+        return "{" + ",".join([f"{json.dumps(key)}:{_text(item)}" for key, item in value.items()]) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ",".join([_text(item) for item in value]) + "]"
+    return json.dumps(value, allow_nan=False)
+
+
+def _refuse(name: str) -> object:
+    raise ValueError(f"{name} is not JSON")

@@ -1,0 +1,42 @@
+"""Lists out of answers: what counts as one, and the error where something in it cannot be read."""
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from reconciler.api import wire
+from reconciler.api.call import Answer, Call
+from reconciler.api.connection import Connection
+
+Json = dict[str, object]
+T = TypeVar("T")
+
+
+def read_list(connection: Connection, call: Call, read: Callable[[Json], T], *, key: str = "items") -> list[T]:
+    """Send a call that answers with a list, and read each of its items; raises `ApiError`."""
+    return items_of(connection, call, connection.answer(call), read, key=key)
+
+
+def items_of(
+    connection: Connection, call: Call, answer: Answer, read: Callable[[Json], T], *, key: str = "items"
+) -> list[T]:
+    """Read each item of the list in an answer. One bad item spoils the whole: half a list would look like a whole."""
+    result: list[T] = []
+    try:
+        items = _raw_items(answer.document, key)
+    except wire.Malformed as problem:
+        raise connection.incomplete(call, str(problem)) from None
+    try:
+        for item in items:
+            result.append(read(item))  # noqa: PERF401 - its length tells which item failed
+    except wire.Malformed as problem:
+        raise connection.incomplete(call, f"{key}[{len(result)}]: {problem}") from None
+    return result
+
+
+def _raw_items(document: Json, key: str) -> Sequence[Json]:
+    if document and key not in document:
+        # An empty object is how proto3 may write an empty list; any other object is some other answer.
+        raise wire.Malformed("the answer", document, f'one with "{key}"')
+    if document.get("nextPageToken"):
+        raise wire.Malformed("the answer", document, "whole: it names a next page, which this call does not have")
+    return wire.objects(document.get(key), key)

@@ -1,0 +1,122 @@
+"""From JSON to core values: overlays and repositories. The way back is in `merging`; builds are in `reports`."""
+
+from reconciler.api import json_text, wire
+from reconciler.api.wording import clean
+from reconciler.core import canonical
+from reconciler.core.live import LiveRepository, Unreadable
+from reconciler.core.model import EMPTY, Accounts, Certificates, Group, Overlay, PemFile, User
+
+_OVERLAY = frozenset({"contents", "environment", "annotations", "accounts", "certificates"})
+_CONTENTS = frozenset({"packages", "runtimeRepositories", "runtimeKeyring"})
+_ACCOUNTS = frozenset({"runAs", "users", "groups"})
+_CERTIFICATES = frozenset({"additional", "providers"})
+
+Json = dict[str, object]
+
+
+def overlay_from_wire(value: object) -> Overlay | Unreadable:
+    """The overlay that a `customOverlay` stands for; never an exception, and never empty for what was not understood.
+
+    What this version does not know goes to `unrecognised`, unless it is a zero value, which says nothing on this wire.
+    """
+    try:
+        return _overlay(wire.mapping(value, "customOverlay"))
+    except wire.Malformed as problem:
+        return Unreadable(problem=clean(str(problem)))
+    except RecursionError:
+        return Unreadable(problem="customOverlay is nested too deeply")
+
+
+def repository_from_wire(item: Json, *, folder: str = "") -> LiveRepository:
+    """A repository; raises `Malformed` where even its id or its name cannot be read."""
+    tags = item.get("activeTags")
+    return LiveRepository(
+        id=wire.name(item.get("id"), "id"),
+        name=wire.name(item.get("name"), "name"),
+        folder=folder,
+        overlay=overlay_from_wire(item.get("customOverlay")),
+        active_tags=tuple(tag for tag in tags if isinstance(tag, str)) if isinstance(tags, list) else (),
+    )
+
+
+def _overlay(raw: Json) -> Overlay:
+    if not raw:
+        return EMPTY
+    contents = wire.mapping(raw.get("contents"), "contents")
+    accounts = wire.mapping(raw.get("accounts"), "accounts")
+    certificates = wire.mapping(raw.get("certificates"), "certificates")
+    unrecognised = [
+        *_unknown(raw, _OVERLAY, ""),
+        *_unknown(contents, _CONTENTS, "contents."),
+        *_unknown(accounts, _ACCOUNTS, "accounts."),
+        *_unknown(certificates, _CERTIFICATES, "certificates."),
+    ]
+    return canonical.overlay(
+        packages=wire.texts(contents.get("packages"), "contents.packages"),
+        runtime_repositories=wire.texts(contents.get("runtimeRepositories"), "contents.runtimeRepositories"),
+        runtime_keyring=_pem_files(contents.get("runtimeKeyring"), "contents.runtimeKeyring"),
+        environment=wire.text_map(raw.get("environment"), "environment"),
+        annotations=wire.text_map(raw.get("annotations"), "annotations"),
+        accounts=_accounts(accounts) if accounts else EMPTY.accounts,
+        certificates=_certificates(certificates) if certificates else EMPTY.certificates,
+        unrecognised=unrecognised,
+    )
+
+
+def _accounts(raw: Json) -> Accounts:
+    run_as = raw.get("runAs")
+    users = wire.objects(raw.get("users"), "accounts.users")
+    groups = wire.objects(raw.get("groups"), "accounts.groups")
+    return canonical.accounts(
+        # A UID may stand here as well, and somebody may write it as a number.
+        run_as=str(run_as) if type(run_as) is int else wire.text(run_as, "accounts.runAs"),
+        users=[user_from_wire(item, f"accounts.users[{number}]") for number, item in enumerate(users)],
+        groups=[group_from_wire(item, f"accounts.groups[{number}]") for number, item in enumerate(groups)],
+    )
+
+
+def _certificates(raw: Json) -> Certificates:
+    return canonical.certificates(
+        additional=_pem_files(raw.get("additional"), "certificates.additional"),
+        providers=wire.texts(raw.get("providers"), "certificates.providers"),
+    )
+
+
+def _pem_files(value: object, path: str) -> list[PemFile]:
+    items = wire.objects(value, path)
+    return [pem_file_from_wire(item, f"{path}[{number}]") for number, item in enumerate(items)]
+
+
+def user_from_wire(item: Json, path: str) -> User:
+    """One of `accounts.users`."""
+    return User(
+        username=wire.name(item.get("userName"), f"{path}.userName"),
+        uid=wire.uint32(item.get("uid"), f"{path}.uid"),
+        gid=wire.optional_uint32(item.get("gid"), f"{path}.gid"),
+        groupname=wire.text(item.get("groupName"), f"{path}.groupName"),
+        shell=wire.text(item.get("shell"), f"{path}.shell"),
+        homedir=wire.text(item.get("homeDir"), f"{path}.homeDir"),
+    )
+
+
+def group_from_wire(item: Json, path: str) -> Group:
+    """One of `accounts.groups`."""
+    return canonical.group(
+        groupname=wire.name(item.get("groupName"), f"{path}.groupName"),
+        gid=wire.uint32(item.get("gid"), f"{path}.gid"),
+        members=wire.texts(item.get("members"), f"{path}.members"),
+    )
+
+
+def pem_file_from_wire(item: Json, path: str) -> PemFile:
+    """One of `contents.runtimeKeyring` or `certificates.additional`."""
+    return canonical.pem_file(
+        wire.name(item.get("name"), f"{path}.name"), wire.text(item.get("content"), f"{path}.content")
+    )
+
+
+def _unknown(raw: Json, known: frozenset[str], prefix: str) -> list[tuple[str, str]]:
+    if raw.keys() <= known:
+        return []
+    found = [(key, value) for key, value in raw.items() if key not in known and value]
+    return [(f"{prefix}{key}", json_text.canonical(value)) for key, value in found]

@@ -1,0 +1,192 @@
+"""The `customOverlay` to send: what is live, changed only where something else is wanted.
+
+An update replaces the whole object, so everything that this version does not know, or that nobody asked to change,
+goes back as it came. Nothing here changes the object that was read; the result shares its untouched parts with it.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import itemgetter
+from typing import TypeVar
+
+from reconciler.api import wire
+from reconciler.api.mapping import group_from_wire, overlay_from_wire, pem_file_from_wire, user_from_wire
+from reconciler.core import canonical
+from reconciler.core.live import Unreadable
+from reconciler.core.model import EMPTY, Group, Overlay, PemFile, User
+
+Json = dict[str, object]
+Named = User | Group | PemFile
+T = TypeVar("T", bound=Named)
+
+
+def merge_document(document: Mapping[str, object], wanted: Overlay) -> Json:
+    """The whole repository to send, which differs from the one that was read in `customOverlay` alone."""
+    raw = wire.mapping(document.get("customOverlay"), "customOverlay") if wanted != EMPTY else None
+    return {**document, "customOverlay": merge_overlay(raw, wanted)}
+
+
+def merge_overlay(raw: Mapping[str, object] | None, wanted: Overlay) -> Json:
+    """The overlay to send in the place of the one that was read.
+
+    A part that has the wanted meaning already stays exactly as it came. `core.model.EMPTY` asks for a reset: every
+    section goes out empty, and what is not known goes. Raises `ValueError` where the one that was read has no meaning.
+    """
+    if wanted == EMPTY:
+        return _reset()
+    old = overlay_from_wire(None if raw is None else dict(raw))
+    if isinstance(old, Unreadable):
+        raise ValueError(old.problem)  # noqa: TRY004 - the value is at fault, not its type
+    merged = dict(raw or {})
+    _set(merged, "contents", _contents(_object(merged, "contents"), old, wanted))
+    _set(merged, "environment", _text_map(merged, "environment", old.environment, wanted.environment))
+    _set(merged, "annotations", _text_map(merged, "annotations", old.annotations, wanted.annotations))
+    if old.accounts != wanted.accounts:
+        _set(merged, "accounts", _or_null(_accounts(_object(merged, "accounts"), old, wanted)))
+    if old.certificates != wanted.certificates:
+        _set(merged, "certificates", _or_null(_certificates(_object(merged, "certificates"), old, wanted)))
+    return merged
+
+
+def _reset() -> Json:
+    return {
+        "contents": {"packages": [], "runtimeRepositories": [], "runtimeKeyring": []},
+        "environment": {},
+        "annotations": {},
+        "accounts": None,
+        "certificates": None,
+    }
+
+
+def _contents(raw: Json, old: Overlay, wanted: Overlay) -> Json:
+    merged = dict(raw)
+    if old.packages != wanted.packages:
+        merged["packages"] = _texts(raw, "packages", wanted.packages, canonical.package_spec)
+    if old.runtime_repositories != wanted.runtime_repositories:
+        merged["runtimeRepositories"] = list(wanted.runtime_repositories)
+    if old.runtime_keyring != wanted.runtime_keyring:
+        merged["runtimeKeyring"] = _keyed(raw, "runtimeKeyring", wanted.runtime_keyring, pem_file_from_wire)
+    return merged
+
+
+def _accounts(raw: Json, old: Overlay, wanted: Overlay) -> Json:
+    merged = dict(raw)
+    if old.accounts.run_as != wanted.accounts.run_as:
+        merged["runAs"] = wanted.accounts.run_as
+    if old.accounts.users != wanted.accounts.users:
+        merged["users"] = _keyed(raw, "users", wanted.accounts.users, user_from_wire)
+    if old.accounts.groups != wanted.accounts.groups:
+        merged["groups"] = _keyed(raw, "groups", wanted.accounts.groups, group_from_wire)
+    return merged
+
+
+def _certificates(raw: Json, old: Overlay, wanted: Overlay) -> Json:
+    merged = dict(raw)
+    if old.certificates.additional != wanted.certificates.additional:
+        merged["additional"] = _keyed(raw, "additional", wanted.certificates.additional, pem_file_from_wire)
+    if old.certificates.providers != wanted.certificates.providers:
+        merged["providers"] = _texts(raw, "providers", wanted.certificates.providers, str)
+    return merged
+
+
+def _object(raw: Json, key: str) -> Json:
+    return wire.mapping(raw.get(key), key)
+
+
+def _set(merged: Json, key: str, value: object) -> None:
+    """Set a field, but leave one that is absent or null so where nothing is to be in it."""
+    if value or merged.get(key):
+        merged[key] = value
+
+
+def _or_null(section: Json) -> Json | None:
+    """A message in which nothing is left counts as unset."""
+    return section if any(section.values()) else None
+
+
+def _text_map(raw: Json, key: str, old: Iterable[tuple[str, str]], wanted: Sequence[tuple[str, str]]) -> object:
+    if tuple(old) == tuple(wanted):
+        return raw.get(key)
+    values = dict(wanted)
+    kept = [name for name in wire.text_map(raw.get(key), key) if name in values]
+    return {name: values[name] for name in dict.fromkeys([*kept, *values])}
+
+
+def _texts(raw: Json, key: str, wanted: Sequence[str], meaning: Callable[[str], str]) -> list[str]:
+    """The texts that stay, as and where they were, then the new ones."""
+    missing = dict.fromkeys(wanted)
+    result: list[str] = []
+    for item in wire.texts(raw.get(key), key):
+        if meaning(item) in missing:
+            del missing[meaning(item)]
+            result.append(item)
+    return [*result, *missing]
+
+
+def _keyed(raw: Json, key: str, wanted: Sequence[T], read: Callable[[Json, str], T]) -> list[Json]:
+    """The objects that stay or change, where they were and with what is not known of them, then the new ones."""
+    items = wire.objects(raw.get(key), key)
+    values = [read(item, key) for item in items]
+    fates = _fates(values, wanted)
+    kept = [
+        {**items[number], **_changes(values[number], fate)} for number, fate in sorted(fates.items(), key=itemgetter(0))
+    ]
+    used = list(fates.values())
+    return [*kept, *(_new(value) for value in wanted if value not in used)]
+
+
+def _fates(values: Sequence[T], wanted: Sequence[T]) -> dict[int, T]:
+    """What becomes of each item, by its number: it stays as it is, or turns into a new value of the same name.
+
+    A name can stand several times, so exact matches are made before items are turned into something else.
+    """
+    missing = list(wanted)
+    fates: dict[int, T] = {}
+    for number, value in enumerate(values):
+        if value in missing:
+            missing.remove(value)
+            fates[number] = value
+    for number, value in enumerate(values):
+        heir = next((one for one in missing if _name(one) == _name(value)), None)
+        if number not in fates and heir is not None:
+            missing.remove(heir)
+            fates[number] = heir
+    return fates
+
+
+def _changes(old: Named, new: Named) -> Json:
+    if old == new:
+        return {}
+    before = _fields(old)
+    return {key: value for key, value in _fields(new).items() if value != before[key]}
+
+
+def _new(value: Named) -> Json:
+    # An id of 0 is an id; an absent gid, and text that is not given, are left out.
+    return {key: item for key, item in _fields(value).items() if item not in (None, "", [])}
+
+
+def _name(value: Named) -> str:
+    match value:
+        case User():
+            return value.username
+        case Group():
+            return value.groupname
+        case PemFile():
+            return value.name
+
+
+def _fields(value: Named) -> Json:
+    match value:
+        case User():
+            return {
+                "userName": value.username,
+                "uid": value.uid,
+                "gid": value.gid,
+                "groupName": value.groupname,
+                "shell": value.shell,
+                "homeDir": value.homedir,
+            }
+        case Group():
+            return {"groupName": value.groupname, "gid": value.gid, "members": list(value.members)}
+        case PemFile():
+            return {"name": value.name, "content": value.text or value.pem}

@@ -1,0 +1,144 @@
+"""Finding an organisation or folder by what people write, and the names of folders.
+
+A group of the API is an organisation when its id has one segment, else a folder. Names are unique only in one place:
+anybody may call a folder by the name of somebody else's organisation.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from reconciler.api import wire
+from reconciler.api.call import Parameters
+from reconciler.api.errors import Ambiguous, ApiError, NotFound
+from reconciler.api.wording import clean
+from reconciler.core.live import LiveRepository, Organization
+from reconciler.core.names import nearest
+from reconciler.diagnostics import Diagnostic
+
+_UIDP = re.compile(r"[0-9a-f]{40}(/[0-9a-f]{16})*")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamedGroup:
+    """An organisation or folder as the API lists it; `name` "" where it did not tell."""
+
+    id: str
+    name: str
+
+
+def group_from_wire(item: dict[str, object]) -> NamedGroup:
+    """A group; raises `Malformed` where its id cannot be read."""
+    return NamedGroup(id=wire.name(item.get("id"), "id"), name=wire.text(item.get("name"), "name"))
+
+
+ListGroups = Callable[[Parameters], Iterable[NamedGroup]]
+
+
+def find(written: str, groups: ListGroups) -> Organization:
+    """The organisation or folder that a UIDP, a name or a path of names (`example.com/team-a`) means.
+
+    Raises `NotFound` or `Ambiguous`, or what `groups` raises.
+    """
+    wanted = written.strip().strip("/")
+    if _UIDP.fullmatch(wanted):
+        return _by_id(wanted, groups)
+    first, *below = wanted.split("/")
+    root = _by_id(first, groups) if _UIDP.fullmatch(first) else _by_name(first, groups)
+    return _walk(root, below, groups) if below else root
+
+
+def folder_path(id_: str, above: str, names: Mapping[str, str]) -> str:
+    """The path by names of the folder that holds a record, from a group above it; an id where there is no name."""
+    *folders, _ = id_.removeprefix(f"{above}/").split("/")
+    return "/".join(_path_names(above, folders, names)) if folders else ""
+
+
+def placed(repository: LiveRepository, organization: Organization, names: Mapping[str, str]) -> LiveRepository:
+    """The repository with the path of its folder."""
+    folder = folder_path(repository.id, organization.id, names)
+    return replace(repository, folder=folder) if folder else repository
+
+
+def folder_id(path: str, above: Organization, names: Mapping[str, str]) -> str:
+    """The UIDP of a folder from its path by names below an organisation ("" for its own level); raises `NotFound`."""
+    by_path = {folder_path(f"{id_}/x", above.id, names): id_ for id_ in names if id_.startswith(f"{above.id}/")}
+    if not path:
+        return above.id
+    if path in by_path:
+        return by_path[path]
+    raise _unknown(f'no folder "{clean(path)}" in {clean(above.name)}', path, by_path, code="unknown-folder")
+
+
+def _path_names(above: str, folders: Iterable[str], names: Mapping[str, str]) -> Iterable[str]:
+    for segment in folders:
+        above = f"{above}/{segment}"
+        yield names.get(above) or segment
+
+
+def _by_id(id_: str, groups: ListGroups) -> Organization:
+    segments = id_.split("/")
+    # The one that is looked for first: the groups above it are asked for their names only.
+    ids = ["/".join(segments[:length]) for length in range(len(segments), 0, -1)]
+    names = {group.id: group.name for group in groups(tuple(("uidp.ids", one) for one in ids))}
+    if id_ not in names:
+        raise NotFound(
+            Diagnostic(
+                code="unknown-organization",
+                summary=f"there is no organisation or folder {id_}, or the token cannot see it",
+                hint="check the UIDP; `chainctl iam organizations list` shows those of the token",
+            )
+        )
+    path = [names.get("/".join(segments[: number + 1])) or segment for number, segment in enumerate(segments)]
+    return Organization(id=id_, name="/".join(path))
+
+
+def _by_name(name: str, groups: ListGroups) -> Organization:
+    listed = groups((("name", name), ("uidp.inRoot", "true"))) if name else ()
+    found = {group.id: group for group in listed if group.name == name and "/" not in group.id}
+    if not found:
+        known = _names_of_roots(groups)
+        raise _unknown(f'there is no organisation "{clean(name)}", or the token cannot see it', name, known)
+    return _only(found.values(), name)
+
+
+def _names_of_roots(groups: ListGroups) -> list[str]:
+    """The names of all organisations that the token can see; they only improve a message."""
+    try:
+        return [group.name for group in groups((("uidp.inRoot", "true"),)) if "/" not in group.id and group.name]
+    except ApiError:
+        return []
+
+
+def _walk(root: Organization, below: Iterable[str], groups: ListGroups) -> Organization:
+    listed = {group.id: group for group in groups((("uidp.descendantsOf", root.id),))}
+    here = root
+    for name in below:
+        children = [group for group in listed.values() if group.id.rpartition("/")[0] == here.id]
+        found = [group for group in children if group.name == name]
+        if not found:
+            problem = f'there is no folder "{clean(name)}" in {clean(here.name)}, or the token cannot see it'
+            raise _unknown(problem, name, (group.name for group in children))
+        here = Organization(id=_only(found, f"{here.name}/{name}").id, name=f"{here.name}/{name}")
+    return here
+
+
+def _only(found: Iterable[NamedGroup], name: str) -> Organization:
+    first, *others = sorted(found, key=lambda group: group.id)
+    if others:
+        ids = ", ".join(group.id for group in (first, *others))
+        raise Ambiguous(
+            Diagnostic(
+                code="ambiguous-organization",
+                summary=f'several organisations or folders are called "{clean(name)}"',
+                detail=f"their UIDPs: {clean(ids, 1000)}",
+                hint="write the UIDP of the one that you mean in the place of the name",
+            )
+        )
+    return Organization(id=first.id, name=name)
+
+
+def _unknown(summary: str, name: str, known: Iterable[str], *, code: str = "unknown-organization") -> NotFound:
+    close = " or ".join(f'"{clean(one)}"' for one in nearest(name, known))
+    hint = f"did you mean {close}?" if close else "check the name, and which organisation the token is for"
+    return NotFound(Diagnostic(code=code, summary=summary, hint=hint))

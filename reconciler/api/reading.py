@@ -1,0 +1,122 @@
+"""The client that reads. Nothing in this module, and no object of it, can send anything but a GET."""
+
+import math
+import threading
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Self
+
+from reconciler.api import calls, narrowing, organizations
+from reconciler.api.call import Parameters
+from reconciler.api.connection import Connection
+from reconciler.api.errors import NotFound
+from reconciler.api.listing import read_list
+from reconciler.api.mapping import repository_from_wire
+from reconciler.api.narrowing import Window
+from reconciler.api.organizations import NamedGroup, group_from_wire
+from reconciler.api.reports import build_from_wire, sync_from_wire, tag_from_wire
+from reconciler.api.values import Sent
+from reconciler.core.builds import Build, Sync
+from reconciler.core.live import Live, Organization
+from reconciler.diagnostics import Diagnostic
+
+
+class ReadClient:
+    """What planning and following builds need; usable from any number of threads. Every method raises `ApiError`."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._lock = threading.Lock()
+        self._folders: dict[str, Mapping[str, str]] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._connection.close()
+
+    @property
+    def sent(self) -> Sent:
+        """How many requests were sent so far."""
+        return self._connection.sent
+
+    def find_organization(self, written: str) -> Organization:
+        """The organisation or folder that a name, a path of names or a UIDP means."""
+
+        def groups(parameters: Parameters) -> Sequence[NamedGroup]:
+            call = calls.groups(f'look up the organisation "{written}"', parameters)
+            return read_list(self._connection, call, group_from_wire)
+
+        return organizations.find(written, groups)
+
+    def read_live(self, organization: Organization) -> Live:
+        """Every repository below the organisation: one call, and one for the names of folders where there are any."""
+        listed = read_list(self._connection, calls.repositories(organization), repository_from_wire)
+        below = f"{organization.id}/"
+        found = {one.id: one for one in listed if one.id.startswith(below)}
+        if any("/" in id_[len(below) :] for id_ in found):
+            names = self._read_folders(organization)
+            found = {id_: organizations.placed(one, organization, names) for id_, one in found.items()}
+        return Live(organization=organization, repositories=tuple(found.values()))
+
+    def list_builds(self, organization: Organization, *, since: float) -> tuple[Build, ...]:
+        """The build reports started at or after `since` in the whole organisation, without logs."""
+
+        def fetch(window: Window) -> Sequence[Build]:
+            return read_list(self._connection, calls.reports(organization, window), build_from_wire, key="reports")
+
+        # A second early, so that a report of that very second comes whatever "since" means to the server.
+        earliest = max(0.0, math.floor(since) - 1.0)
+        try:
+            builds = narrowing.gather(fetch, earliest)
+        except narrowing.TooManyError:
+            call = calls.reports(organization, Window(since=earliest))
+            raise self._connection.incomplete(call, "there are more reports than can be listed") from None
+        below = f"{organization.id}/"
+        ours = (one for one in builds if one.id.startswith(below))
+        return tuple(one for one in ours if one.started is None or one.started >= since)
+
+    def sync_states(self, organization: Organization) -> Mapping[str, Sync]:
+        """The work queue: state by repository UIDP; a repository that is not in it is absent."""
+        states = read_list(self._connection, calls.queue(organization), sync_from_wire)
+        return {id_: state for id_, state in states if state is not Sync.IDLE}
+
+    def build_log(self, build_id: str) -> str:
+        """The log of one build report."""
+        for build in read_list(self._connection, calls.report(build_id), build_from_wire, key="reports"):
+            if build.id == build_id:
+                return build.log
+        raise NotFound(
+            Diagnostic(
+                code="unknown-build",
+                summary=f"there is no build {build_id}, or the token cannot see it",
+                hint="list the builds with `reconciler builds`",
+            )
+        )
+
+    def list_tags(self, scope: Organization | str) -> Mapping[str, tuple[str, ...]]:
+        """The names of the tags by digest, sorted, of one repository (its UIDP) or of a whole organisation."""
+        found: dict[str, set[str]] = {}
+        for digest, name in read_list(self._connection, calls.tags(scope), tag_from_wire):
+            if digest and name:
+                found.setdefault(digest, set()).add(name)
+        return {digest: tuple(sorted(names)) for digest, names in found.items()}
+
+    def _read_folders(self, organization: Organization) -> Mapping[str, str]:
+        groups = read_list(self._connection, calls.folders(organization), group_from_wire)
+        names = {group.id: group.name for group in groups}
+        with self._lock:
+            self._folders[organization.id] = names
+        return names
+
+    def _folder_names(self, organization: Organization) -> Mapping[str, str]:
+        """The names of folders as they were last read, so that reading one repository costs one call."""
+        with self._lock:
+            known = self._folders.get(organization.id)
+        return self._read_folders(organization) if known is None else known

@@ -1,0 +1,122 @@
+"""From JSON to core values: build reports and the configurations in them, the work queue, tags."""
+
+from collections.abc import Iterable
+from functools import lru_cache
+
+from reconciler.api import instants, json_text, wire
+from reconciler.api.mapping import overlay_from_wire
+from reconciler.core.builds import Build, BuildConfig, Result, Sync
+from reconciler.core.live import Unreadable
+from reconciler.core.parts import Entry, Part, entries
+
+Json = dict[str, object]
+
+_RESULTS = {"Success": Result.SUCCESS, "Failure": Result.FAILURE}
+_NOT_KNOWN = frozenset({None, "", 0, "Unknown"})
+
+_SYNC = {"QUEUED": Sync.QUEUED, "IN_PROGRESS": Sync.IN_PROGRESS, "FAILED": Sync.FAILED}
+_NOT_QUEUED = frozenset({None, "", 0, "UNKNOWN"})
+
+# Where each part of an overlay stands in a configuration: the message that holds it ("" for none), its wire name, and
+# the names that it goes by. Reports spell as apko's files do; the wire's own spelling is accepted as well.
+_PLACES: tuple[tuple[Part, str, str, tuple[str, ...]], ...] = (
+    (Part.PACKAGES, "contents", "packages", ("packages",)),
+    (Part.RUNTIME_REPOSITORIES, "contents", "runtimeRepositories", ("runtime_repositories", "runtimeRepositories")),
+    (Part.RUNTIME_KEYRING, "contents", "runtimeKeyring", ("runtime_keyring", "runtimeKeyring")),
+    (Part.ENVIRONMENT, "", "environment", ("environment",)),
+    (Part.ANNOTATIONS, "", "annotations", ("annotations",)),
+    (Part.RUN_AS, "accounts", "runAs", ("run-as", "run_as", "runAs")),
+    (Part.USERS, "accounts", "users", ("users",)),
+    (Part.GROUPS, "accounts", "groups", ("groups",)),
+    (Part.CERTIFICATES, "certificates", "additional", ("additional",)),
+    (Part.PROVIDERS, "certificates", "providers", ("providers",)),
+)
+_ITEM_NAMES = {"username": "userName", "groupname": "groupName", "homedir": "homeDir"}
+
+
+def build_from_wire(item: Json) -> Build:
+    """A build report; raises `Malformed` where its id cannot be read."""
+    id_ = wire.name(item.get("id"), "id")
+    ended = instants.from_text(item.get("completedAt"))
+    warnings = item.get("warnings")
+    return Build(
+        id=id_,
+        repository_id=id_.rpartition("/")[0],
+        started=instants.from_text(item.get("startedAt")),
+        ended=ended,
+        result=_result(item.get("result"), ended),
+        config=config_from_text(_text(item.get("config"))),
+        digest=_text(item.get("digest")),
+        warnings=tuple(one for one in warnings if isinstance(one, str)) if isinstance(warnings, list) else (),
+        log=_text(item.get("log")),
+    )
+
+
+# A poll brings the same reports with the same configurations again and again.
+@lru_cache(maxsize=2048)
+def config_from_text(text: str) -> BuildConfig | None:
+    """The configuration that a report was built with; None where the report does not tell."""
+    try:
+        config = json_text.decode(text.encode()) if text else None
+    except ValueError:
+        return None
+    if not isinstance(config, dict):
+        return None
+    found: list[Entry] = []
+    parts: list[Part] = []
+    for part, holder, wire_name, names in _PLACES:
+        told = _told(config, part, holder, wire_name, names)
+        if told is not None:
+            found.extend(told)
+            parts.append(part)
+    return BuildConfig(entries=frozenset(found), parts=frozenset(parts)) if parts else None
+
+
+def _told(config: Json, part: Part, holder: str, wire_name: str, names: Iterable[str]) -> list[Entry] | None:
+    """What a configuration says of one part; None where it says nothing, or nothing that can be understood."""
+    section = config.get(holder) if holder else config
+    if not isinstance(section, dict):
+        return None
+    name = next((name for name in names if name in section), None)
+    if name is None:
+        return None
+    value = _respelt(section[name]) if part in (Part.USERS, Part.GROUPS) else section[name]
+    overlay = overlay_from_wire({holder: {wire_name: value}} if holder else {wire_name: value})
+    return None if isinstance(overlay, Unreadable) else list(entries(overlay))
+
+
+def _respelt(items: object) -> object:
+    if not isinstance(items, list):
+        return items
+    return [
+        {_ITEM_NAMES.get(key, key): value for key, value in item.items()} if isinstance(item, dict) else item
+        for item in items
+    ]
+
+
+def sync_from_wire(item: Json) -> tuple[str, Sync]:
+    """A repository and its place in the work queue; one that the API names without a state is not in it.
+
+    A state that this version does not know counts as work in progress: what is not known to be over is not over.
+    """
+    state = wire.mapping(item.get("repoStatus"), "repoStatus").get("status")
+    repository = wire.name(item.get("repoId"), "repoId")
+    if not isinstance(state, str | int | None) or state in _NOT_QUEUED:
+        return repository, Sync.IDLE
+    return repository, _SYNC.get(str(state), Sync.IN_PROGRESS)
+
+
+def tag_from_wire(item: Json) -> tuple[str, str]:
+    """A digest and the name of a tag that points to it."""
+    return wire.text(item.get("digest"), "digest"), wire.text(item.get("name"), "name")
+
+
+def _result(value: object, ended: float | None) -> Result:
+    if not isinstance(value, str | int | None) or value in _NOT_KNOWN:
+        return Result.RUNNING
+    # A result that this version does not know is no success, and final once the build has ended.
+    return _RESULTS.get(str(value), Result.RUNNING if ended is None else Result.FAILURE)
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""

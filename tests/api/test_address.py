@@ -1,0 +1,86 @@
+"""Addresses of the API."""
+
+import pytest
+
+from reconciler.api.address import demand_privacy, parse_address
+from reconciler.api.client import connect, connect_writer
+from reconciler.api.errors import ApiError, BadAddress
+from tests.api.fakes import TOKEN
+
+
+@pytest.mark.parametrize(
+    ("written", "root"),
+    [
+        ("https://api.test", "https://api.test"),
+        (" https://api.test/ \n", "https://api.test"),
+        ("HTTPS://API.test:8443/a/b/", "https://API.test:8443/a/b"),
+        ("http://127.0.0.1:80", "http://127.0.0.1:80"),
+        ("http://[::1]:8080/", "http://[::1]:8080"),
+    ],
+)
+def test_good(written: str, root: str) -> None:
+    assert parse_address(written).root == root
+
+
+@pytest.mark.parametrize(
+    ("written", "says"),
+    [
+        ("", "empty"),
+        ("api.test", "does not begin with"),
+        ("localhost:8080", "does not begin with"),
+        ("ftp://api.test", "does not begin with"),
+        ("https://", "names no host"),
+        ("https:///path", "names no host"),
+        ("https://a..b", "names no host"),
+        ("https://" + "a" * 64 + ".test", "names no host"),
+        ("http://999.0.0.1", "names no host"),
+        ("https://[::1", "cannot be read"),
+        ("https://api.test:99999", "cannot be read"),
+        ("https://api.test:port", "cannot be read"),
+        ("https://api .test", "white space"),
+        ("https://api.test/\x1b[31m", "control characters"),
+        ("https://api.test?x=1", "query"),
+        ("https://api.test#x", "fragment"),
+        ("https://me:hunter2@api.test", "user name"),
+        ("ünï", "does not begin with"),
+    ],
+)
+def test_bad(written: str, says: str) -> None:
+    for make in (connect, connect_writer):
+        with pytest.raises(BadAddress) as caught:
+            make(written, TOKEN)
+        found = caught.value.diagnostic
+        assert found.code == "bad-api-url"
+        assert says in found.summary
+        assert "https://" in found.hint
+        assert "hunter2" not in repr(found)
+        assert "\x1b" not in found.summary
+        assert isinstance(caught.value, ApiError)
+
+
+@pytest.mark.parametrize(
+    "written", ["https://api.test", "http://127.0.0.1:1", "http://127.8.9.1", "http://[::1]", "http://localhost:80"]
+)
+def test_where_a_token_may_go(written: str) -> None:
+    demand_privacy(parse_address(written))
+
+
+@pytest.mark.parametrize(
+    "written", ["http://api.test", "http://192.168.0.1", "http://localhost.api.test", "http://127.0.0.1.api.test"]
+)
+def test_where_it_may_not_go(written: str) -> None:
+    with pytest.raises(BadAddress) as caught:
+        connect(written, TOKEN)
+    assert caught.value.diagnostic.code == "insecure-api-url"
+    assert "https" in caught.value.diagnostic.hint
+
+
+def test_urls() -> None:
+    address = parse_address("https://api.test/pre fix/".replace(" ", "-"))
+    uidp = "4" * 40 + "/" + "5" * 16
+    assert address.url(f"/registry/v1/repos/{uidp}") == f"https://api.test/pre-fix/registry/v1/repos/{uidp}"
+    parameters = (("uidp.ids", uidp), ("uidp.ids", "x"), ("name", "a b&c=d+é"), ("t", "2026-01-01T00:00:00Z"))
+    assert address.url("/p", parameters) == (
+        f"https://api.test/pre-fix/p?uidp.ids={uidp}&uidp.ids=x&name=a%20b%26c%3Dd%2B%C3%A9&t=2026-01-01T00:00:00Z"
+    )
+    assert address.url("/p/a?b#c d") == "https://api.test/pre-fix/p/a%3Fb%23c%20d"

@@ -1,0 +1,284 @@
+"""Requests as they go out: headers, paths, time-outs, the guard against writing, threads. Sockets: `test_sockets`."""
+
+import contextlib
+import json
+import ssl
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import pytest
+
+from reconciler import __version__
+from reconciler.api.address import parse_address
+from reconciler.api.call import Call
+from reconciler.api.client import connect
+from reconciler.api.connection import Connection
+from reconciler.api.errors import AnswerLost, ApiError, Unreachable, WriteRefusedError
+from reconciler.api.values import Sent
+from reconciler.core.model import EMPTY
+from tests.api.fakes import (
+    DATE,
+    LOCAL_TIME,
+    NODE,
+    ORGANIZATION,
+    SERVER_TIME,
+    TOKEN,
+    URL,
+    Api,
+    Told,
+    reader,
+    repository,
+    writer,
+)
+
+EMPTY_LIST = Told({"items": []})
+LISTED = Told({"items": [repository()]})
+WRITE = Call(method="PUT", doing="x", capability="x", path="/x", body=b"{}")
+
+
+def test_headers() -> None:
+    client, api = reader(EMPTY_LIST)
+    with client:
+        client.read_live(ORGANIZATION)
+    headers = api.only.headers
+    assert headers["authorization"] == "Bearer sesame-3f9a"
+    assert headers["user-agent"] == f"reconciler/{__version__}"
+    assert headers["accept"] == "application/json"
+    assert "content-type" not in headers
+
+
+@pytest.mark.parametrize("url", ["http://localhost/gateway", "https://api.test/gateway///", "http://10.0.0.1/gateway/"])
+def test_a_prefix_and_slashes_in_the_address(url: str) -> None:
+    client, api = reader(EMPTY_LIST, url=url)
+    with client:
+        client.read_live(ORGANIZATION)
+    assert api.only.path == "/gateway/registry/v1/repos"
+
+
+def test_without_a_token_no_header_is_sent() -> None:
+    api = Api(EMPTY_LIST)
+    with connect(URL, None, wsgi_app=api) as client:
+        client.read_live(ORGANIZATION)
+    assert "authorization" not in api.only.headers
+
+
+def test_a_client_that_reads_cannot_write() -> None:
+    client, api = reader(EMPTY_LIST)
+    with client:
+        assert not hasattr(client, "write_overlay")
+        with pytest.raises(WriteRefusedError):
+            client._connection.answer(WRITE)
+        inner = client._connection._client(WRITE)
+        for method in ("POST", "PUT", "PATCH", "DELETE", "put", "OPTIONS"):
+            with pytest.raises(WriteRefusedError):
+                inner.request(method, URL)
+        assert client.sent == Sent(reads=0, writes=0)
+    assert api.asked == []
+
+
+def test_requests_are_counted() -> None:
+    client, _ = writer(LISTED)
+    with client:
+        client.read_live(ORGANIZATION)
+        reading = client.read_repository(NODE, ORGANIZATION)
+        assert reading is not None
+        with contextlib.suppress(ApiError):
+            client.write_overlay(reading, EMPTY)
+        assert client.sent == Sent(reads=2, writes=1)
+
+
+@pytest.mark.parametrize(
+    ("date", "expected"),
+    [
+        (DATE, SERVER_TIME),
+        ("Tue, 04 Aug 2026 12:00:00 +0200", SERVER_TIME),
+        ("", LOCAL_TIME - 60),
+        ("yesterday", LOCAL_TIME - 60),
+        ("Tue, 99 Aug 2026 10:00:00 GMT", LOCAL_TIME - 60),
+    ],
+)
+def test_the_servers_time(date: str, expected: float) -> None:
+    client, _ = writer(Told({"items": [repository()]}, headers={"Date": date}))
+    with client:
+        reading = client.read_repository(NODE, ORGANIZATION)
+    assert reading is not None
+    assert reading.server_time == expected
+
+
+def test_an_answer_cut_short_in_process() -> None:
+    body = json.dumps({"items": []}).encode()
+    client, _ = reader(Told(body=body, headers={"Content-Length": str(len(body) + 1)}))
+    with client, pytest.raises(Unreachable):
+        client.read_live(ORGANIZATION)
+    client, _ = reader(Told(body=body, headers={"Content-Length": str(len(body))}))
+    with client:
+        assert client.read_live(ORGANIZATION).repositories == ()
+
+
+def test_other_faults_of_the_app_are_not_hidden() -> None:
+    def broken(_: object) -> Told:
+        raise KeyError("a mistake in the app")
+
+    client, _ = reader(broken)
+    with client, pytest.raises(KeyError):
+        client.read_live(ORGANIZATION)
+
+
+def test_twenty_threads_share_a_client_but_no_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[httpx.Client] = []
+    genuine = httpx.Client
+
+    def counting(**options: object) -> httpx.Client:
+        made.append(genuine(**options))  # type: ignore[arg-type]
+        return made[-1]
+
+    monkeypatch.setattr(httpx, "Client", counting)
+    barrier = threading.Barrier(20, timeout=20)
+    client, api = reader(LISTED)
+
+    def work(number: int) -> int:
+        barrier.wait()
+        return sum(len(client.read_live(ORGANIZATION).repositories) for _ in range(10))
+
+    with client, ThreadPoolExecutor(20) as pool:
+        assert list(pool.map(work, range(20))) == [10] * 20
+    assert client.sent == Sent(reads=200, writes=0)
+    assert len(api.asked) == 200
+    assert len(made) == 20
+    assert all(one.is_closed for one in made)
+
+
+def test_one_tls_context_made_late_and_only_for_https(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[ssl.SSLContext] = []
+
+    def counting() -> ssl.SSLContext:
+        made.append(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
+        return made[-1]
+
+    monkeypatch.setattr(httpx, "create_ssl_context", counting)
+    for url in ("http://127.0.0.1:1", "https://api.test"):
+        connection = Connection(parse_address(url), TOKEN, writes=False)
+        assert made == []
+        with ThreadPoolExecutor(5) as pool:
+            list(pool.map(lambda _, it=connection: it._client(WRITE), range(5)))
+        connection.close()
+    assert len(made) == 1
+
+
+@pytest.mark.parametrize(("url", "expected"), [("http://127.0.0.1:1", False), ("https://api.test", True)])
+def test_proxies_are_for_other_machines(monkeypatch: pytest.MonkeyPatch, url: str, expected: bool) -> None:  # noqa: FBT001 - a case of the table
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.test:3128")
+    monkeypatch.setenv("HTTP_PROXY", "http://proxy.test:3128")
+    connection = Connection(parse_address(url), TOKEN, writes=False)
+    client = connection._client(WRITE)
+    direct = client._transport_for_url(httpx.URL(url)) is client._transport
+    connection.close()
+    assert direct is not expected
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("SSL_CERT_FILE", "/no/such/file"), ("ALL_PROXY", "gopher://me:hunter2@x"), ("ALL_PROXY", "socks5://x:1")],
+)
+def test_settings_that_cannot_be_used(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    monkeypatch.setenv(name, value)
+    with connect("https://api.test", TOKEN) as client, pytest.raises(Unreachable) as caught:
+        client.read_live(ORGANIZATION)
+    assert name in caught.value.diagnostic.hint
+    assert "hunter2" not in repr(caught.value.diagnostic)
+    assert caught.value.__context__ is None
+
+
+def _over(transport: Callable[[httpx.Request], httpx.Response]) -> Connection:
+    connection = Connection(parse_address("https://api.test"), TOKEN, writes=True)
+    connection._of_thread.client = httpx.Client(transport=httpx.MockTransport(transport))
+    return connection
+
+
+READ = Call(doing="read it", capability="x", path="/x", patience=7)
+
+
+@pytest.mark.parametrize(
+    ("error", "says", "sent"),
+    [
+        (httpx.ConnectError("x"), "the connection ended", False),
+        (httpx.ConnectTimeout("x"), "no connection within 10 s", False),
+        (httpx.PoolTimeout("x"), "no connection within 10 s", False),
+        (httpx.ProxyError("x"), "the proxy refused to connect", False),
+        (httpx.LocalProtocolError("x"), "the connection ended", False),
+        (httpx.InvalidURL("x"), "the connection ended", False),
+        (httpx.ReadTimeout("x"), "no answer within", True),
+        (httpx.WriteTimeout("x"), "no answer within", True),
+        (httpx.ReadError("x"), "the connection ended", True),
+        (httpx.WriteError("x"), "the connection ended", True),
+        (httpx.CloseError("x"), "the connection ended", True),
+        (httpx.RemoteProtocolError("x"), "the connection ended", True),
+        (httpx.DecodingError("x"), "could not be decompressed", True),
+    ],
+)
+def test_what_the_library_raises(error: Exception, says: str, sent: bool) -> None:  # noqa: FBT001 - a case of the table
+    def fail(_: httpx.Request) -> httpx.Response:
+        raise error
+
+    connection = _over(fail)
+    for call, kind in ((READ, Unreachable), (WRITE, AnswerLost if sent else Unreachable)):
+        with pytest.raises(ApiError) as caught:
+            connection.answer(call)
+        assert type(caught.value) is kind
+        assert says in caught.value.diagnostic.detail
+        assert caught.value.__cause__ is None
+        assert caught.value.__context__ is None
+
+
+def test_a_certificate_that_is_not_accepted() -> None:
+    def fail(_: httpx.Request) -> httpx.Response:
+        refusal = ssl.SSLCertVerificationError(1, "[SSL] sesame-3f9a")
+        refusal.verify_message = "self-signed certificate"
+        raise httpx.ConnectError("sesame-3f9a") from refusal
+
+    with pytest.raises(Unreachable) as caught:
+        _over(fail).answer(WRITE)
+    found = caught.value.diagnostic
+    assert "its certificate is not accepted: self-signed certificate" in found.detail
+    assert "SSL_CERT_FILE" in found.hint
+    assert "sesame" not in repr(found)
+
+
+def test_every_request_error_of_the_library_is_known() -> None:
+    pending = [httpx.HTTPError]
+    leaves: list[type[Exception]] = []
+    while pending:
+        kind = pending.pop()
+        pending.extend(kind.__subclasses__())
+        if not kind.__subclasses__():
+            leaves.append(kind)
+    assert {kind.__name__ for kind in leaves} == {
+        "CloseError",
+        "ConnectError",
+        "ConnectTimeout",
+        "DecodingError",
+        "HTTPStatusError",
+        "LocalProtocolError",
+        "PoolTimeout",
+        "ProxyError",
+        "ReadError",
+        "ReadTimeout",
+        "RemoteProtocolError",
+        "TooManyRedirects",
+        "UnsupportedProtocol",
+        "WriteError",
+        "WriteTimeout",
+    }, "a new kind of error needs a decision: was the request certainly not sent?"
+
+
+def test_time_outs() -> None:
+    seen: list[dict[str, float]] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append(request.extensions["timeout"])
+        return httpx.Response(200, content=iter([b"{}"]))
+
+    _over(answer).answer(READ)
+    assert seen == [{"connect": 10.0, "read": 7, "write": 7, "pool": 10.0}]

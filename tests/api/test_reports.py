@@ -1,0 +1,149 @@
+"""Build reports: results, times, and the configuration that a build was made with."""
+
+import json
+from typing import Any
+
+import pytest
+
+from reconciler.api import instants
+from reconciler.api.mapping import overlay_from_wire
+from reconciler.api.merging import merge_overlay
+from reconciler.api.reports import build_from_wire, config_from_text
+from reconciler.api.wire import Malformed
+from reconciler.core.builds import Result
+from reconciler.core.model import Overlay, PemFile, User
+from reconciler.core.parts import Entry, Part, entries
+from tests.api.fakes import NODE
+from tests.api.test_mapping import FULL
+
+REPORT = f"{NODE}/{'2' * 16}"
+APKO: dict[str, Any] = {
+    "contents": {
+        "repositories": ["https://x.test"],
+        "packages": ["git", "curl=8.1"],
+        "runtime_repositories": ["https://b.test", "https://a.test"],
+        "runtime_keyring": [{"name": "k.pub", "content": FULL["contents"]["runtimeKeyring"][0]["content"]}],
+    },
+    "environment": {"B": "2", "A": ""},
+    "annotations": {"x": "y"},
+    "accounts": {
+        "run-as": "65532",
+        "users": [
+            {"username": "u", "uid": 7, "gid": 0, "groupname": "g", "shell": "/bin/sh", "homedir": "/home/u"},
+            {"username": "a", "uid": 8, "gid": None},
+        ],
+        "groups": [{"groupname": "g", "gid": 0, "members": ["u", "a"]}],
+    },
+    "certificates": {"additional": [{"name": "c", "content": "x"}], "providers": ["p"]},
+    "archs": ["x86_64"],
+    "cmd": "x",
+}
+ALL = frozenset(Part) - {Part.UNRECOGNISED}
+
+
+@pytest.mark.parametrize("config", [APKO, FULL])
+def test_both_spellings_of_a_configuration(config: dict[str, Any]) -> None:
+    overlay = overlay_from_wire(FULL)
+    assert isinstance(overlay, Overlay)
+    found = config_from_text(json.dumps(config))
+    assert found is not None
+    assert found.parts == ALL
+    assert found.entries == frozenset(entries(overlay))
+
+
+def test_only_what_a_configuration_speaks_of() -> None:
+    found = config_from_text('{"contents": {"packages": ["git"]}, "environment": {}, "accounts": {"run-as": "u"}}')
+    assert found is not None
+    assert found.parts == {Part.PACKAGES, Part.ENVIRONMENT, Part.RUN_AS}
+    assert found.entries == {Entry(Part.PACKAGES, "git", "git"), Entry(Part.RUN_AS, "", "u")}
+
+
+def test_what_cannot_be_understood_is_silence() -> None:
+    found = config_from_text('{"contents": {"packages": "git", "x": 1}, "accounts": [], "annotations": {"a": "b"}}')
+    assert found is not None
+    assert found.parts == {Part.ANNOTATIONS}
+    found = config_from_text('{"accounts": {"users": "x", "groups": [5], "run-as": "u"}}')
+    assert found is not None
+    assert found.parts == {Part.RUN_AS}
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", "null", "{", "contents:\n- x", '"x"', "\ud800", '{"cmd": "x"}'])
+def test_no_configuration(text: str) -> None:
+    assert config_from_text(text) is None
+
+
+def test_equal_texts_are_read_once() -> None:
+    text = json.dumps(APKO) + " " * 7
+    assert config_from_text(text) is config_from_text(str(text))
+    assert config_from_text.cache_info().maxsize is not None
+
+
+@pytest.mark.parametrize(
+    ("result", "completed", "expected"),
+    [
+        ("Success", "2026-08-04T10:00:00Z", Result.SUCCESS),
+        ("Success", None, Result.SUCCESS),
+        ("Failure", "2026-08-04T10:00:00Z", Result.FAILURE),
+        ("Unknown", None, Result.RUNNING),
+        ("Unknown", "2026-08-04T10:00:00Z", Result.RUNNING),
+        (None, None, Result.RUNNING),
+        ("", None, Result.RUNNING),
+        (0, None, Result.RUNNING),
+        ([], None, Result.RUNNING),
+        ("Cancelled", "2026-08-04T10:00:00Z", Result.FAILURE),
+        ("Cancelled", None, Result.RUNNING),
+        (7, "2026-08-04T10:00:00Z", Result.FAILURE),
+    ],
+)
+def test_results(result: object, completed: object, expected: Result) -> None:
+    assert build_from_wire({"id": REPORT, "result": result, "completedAt": completed}).result is expected
+
+
+def test_odd_fields_of_a_report_are_not_fatal() -> None:
+    build = build_from_wire({"id": REPORT, "startedAt": 5, "config": 5, "digest": [], "warnings": "x", "log": None})
+    assert (build.started, build.config, build.digest, build.warnings, build.log) == (None, None, "", (), "")
+    assert build.repository_id == NODE
+    with pytest.raises(Malformed):
+        build_from_wire({"id": ""})
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("2026-08-04T10:00:00Z", 1_785_837_600.0),
+        ("2026-08-04T10:00:00.5Z", 1_785_837_600.5),
+        ("2026-08-04T10:00:00.123456789Z", 1_785_837_600.123456),
+        ("2026-08-04T12:00:00+02:00", 1_785_837_600.0),
+        ("2026-08-04T10:00:00", 1_785_837_600.0),
+        ("1970-01-01T00:00:00Z", None),
+        ("0001-01-01T00:00:00Z", None),
+        ("", None),
+        ("soon", None),
+        (None, None),
+        (1_785_837_600, None),
+    ],
+)
+def test_times(text: object, seconds: float | None) -> None:
+    assert instants.from_text(text) == (None if seconds is None else pytest.approx(seconds, abs=1e-6))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "1970-01-01T00:00:00Z"),
+        (-5.5, "1970-01-01T00:00:00Z"),
+        (1_785_837_600, "2026-08-04T10:00:00Z"),
+        (1_785_837_600.25, "2026-08-04T10:00:00.250000Z"),
+    ],
+)
+def test_times_to_send(seconds: float, text: str) -> None:
+    assert instants.to_text(seconds) == text
+
+
+def test_a_user_and_a_key_in_wire_spelling() -> None:
+    assert merge_overlay(None, Overlay(runtime_keyring=(PemFile(name="k", pem="x\n"),)))["contents"] == {
+        "runtimeKeyring": [{"name": "k", "content": "x\n"}]
+    }
+    assert User(username="a", uid=8) in [
+        entry.value for entry in getattr(config_from_text(json.dumps(APKO)), "entries", ())
+    ]
