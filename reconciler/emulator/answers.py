@@ -1,0 +1,79 @@
+"""An answer before it is sent: status, body, and the bodies that every call shares."""
+
+import json
+from dataclasses import dataclass
+
+from reconciler.emulator.errors import CODE_OF_STATUS, HTTP_STATUS, ApiError, Code
+
+_REASONS = {
+    200: "OK",
+    400: "Bad Request",
+    401: "Unauthorized",
+    403: "Forbidden",
+    404: "Not Found",
+    409: "Conflict",
+    429: "Too Many Requests",
+    500: "Internal Server Error",
+    501: "Not Implemented",
+    502: "Bad Gateway",
+    503: "Service Unavailable",
+    504: "Gateway Timeout",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What goes back to the client; `retry_after` is a header, left out when empty."""
+
+    status: int
+    body: bytes
+    content_type: str = "application/json"
+    retry_after: str = ""
+
+    @property
+    def line(self) -> str:
+        """The status line as WSGI wants it."""
+        return f"{self.status} {_REASONS.get(self.status, 'Error')}"
+
+    def headers(self, date: str) -> list[tuple[str, str]]:
+        """Return the headers, with the server's time."""
+        optional = [("Retry-After", self.retry_after)] if self.retry_after else []
+        return [
+            ("Content-Type", self.content_type),
+            ("Content-Length", str(len(self.body))),
+            ("Date", date),
+            *optional,
+        ]
+
+
+def of_json(value: object) -> Answer:
+    """Return a success."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return Answer(status=200, body=text.encode())
+
+
+def of_error(error: ApiError) -> Answer:
+    """Return a refusal as the gateway words it."""
+    return Answer(status=HTTP_STATUS[error.code], body=_status_body(error.code, error.message))
+
+
+def of_status(status: int, message: str, retry_after: str) -> Answer:
+    """Return an error with a bare HTTP status."""
+    code = CODE_OF_STATUS.get(status, Code.INTERNAL)
+    return Answer(status=status, body=_status_body(code, message), retry_after=retry_after)
+
+
+def of_balancer(status: int, retry_after: str) -> Answer:
+    """Return the page that a load balancer in front of the API would send."""
+    reason = _REASONS.get(status, "Error")
+    page = (
+        "<!DOCTYPE html>\n"
+        f"<html><head><title>{status} {reason}</title></head>\n"
+        f"<body><h1>Error: {reason}</h1><p>The server could not be reached.</p></body></html>\n"
+    )
+    return Answer(status=status, body=page.encode(), content_type="text/html; charset=UTF-8", retry_after=retry_after)
+
+
+def _status_body(code: Code, message: str) -> bytes:
+    value = {"code": int(code), "message": message, "details": []}
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()

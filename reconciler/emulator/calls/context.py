@@ -1,0 +1,26 @@
+"""What a call is given. Nothing of HTTP belongs here but the body, which a call reads as protobuf JSON."""
+
+from dataclasses import dataclass
+
+from reconciler.emulator import uidp
+from reconciler.emulator.access import Caller
+from reconciler.emulator.query import Query
+from reconciler.emulator.settings import Settings
+from reconciler.emulator.state import State
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """One authenticated request: `identifier` is the id of the path as it came, "" when the path has none."""
+
+    state: State
+    settings: Settings
+    caller: Caller
+    now: int
+    identifier: str
+    query: Query
+    body: bytes
+
+    def uidp(self) -> str:
+        """Return the id of the path, or refuse it when it is no UIDP."""
+        return uidp.checked(self.identifier, "id")

@@ -1,0 +1,84 @@
+"""What can go wrong in the emulator: API errors as the gateway states them, and the emulator's own failures.
+
+Here belong the code table and the exception classes; deciding *when* an error is due belongs to the module that
+finds the fault.
+"""
+
+from enum import IntEnum
+
+
+class Code(IntEnum):
+    """The google.rpc codes that the API answers with."""
+
+    INVALID_ARGUMENT = 3
+    NOT_FOUND = 5
+    ALREADY_EXISTS = 6
+    PERMISSION_DENIED = 7
+    RESOURCE_EXHAUSTED = 8
+    FAILED_PRECONDITION = 9
+    ABORTED = 10
+    UNIMPLEMENTED = 12
+    INTERNAL = 13
+    UNAVAILABLE = 14
+    UNAUTHENTICATED = 16
+
+
+HTTP_STATUS: dict[Code, int] = {
+    Code.INVALID_ARGUMENT: 400,
+    Code.NOT_FOUND: 404,
+    Code.ALREADY_EXISTS: 409,
+    Code.PERMISSION_DENIED: 403,
+    Code.RESOURCE_EXHAUSTED: 429,
+    Code.FAILED_PRECONDITION: 400,
+    Code.ABORTED: 409,
+    Code.UNIMPLEMENTED: 501,
+    Code.INTERNAL: 500,
+    Code.UNAVAILABLE: 503,
+    Code.UNAUTHENTICATED: 401,
+}
+
+# The reverse is not a function (400 and 409 have two codes each): the commoner one stands for a bare status.
+CODE_OF_STATUS: dict[int, Code] = {
+    400: Code.INVALID_ARGUMENT,
+    401: Code.UNAUTHENTICATED,
+    403: Code.PERMISSION_DENIED,
+    404: Code.NOT_FOUND,
+    409: Code.ABORTED,
+    429: Code.RESOURCE_EXHAUSTED,
+    500: Code.INTERNAL,
+    501: Code.UNIMPLEMENTED,
+    502: Code.UNAVAILABLE,
+    503: Code.UNAVAILABLE,
+    504: Code.UNAVAILABLE,
+}
+
+
+class ApiError(Exception):
+    """A refusal that the client sees as a google.rpc.Status body."""
+
+    def __init__(self, code: Code, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+class ConnectionDropped(ConnectionError):  # noqa: N818 - named for what the client sees, as ConnectionError's kin are
+    """A scripted fault cut the connection; in-process callers get it raised, a server breaks the socket."""
+
+
+class StateError(Exception):
+    """The state file cannot be used; the message is one line for the user."""
+
+
+class FaultsError(ValueError):
+    """A fault script cannot be read; the message is one line for the user."""
+
+
+def invalid(message: str) -> ApiError:
+    """Return the refusal of a malformed request."""
+    return ApiError(Code.INVALID_ARGUMENT, message)
+
+
+def not_found(message: str) -> ApiError:
+    """Return the answer for a record that is not there."""
+    return ApiError(Code.NOT_FOUND, message)

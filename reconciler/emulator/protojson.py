@@ -1,0 +1,236 @@
+"""The JSON form of protobuf messages, both ways, driven by a description of the message.
+
+`accept` takes what a client sent and returns the *stored form*: only what is set, so that absent stays absent.
+`emit` takes the stored form and returns what the gateway prints: every field, unset ones with their zero value.
+Which messages there are is said in `messages.py`; nothing here knows a repository.
+"""
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, NoReturn, assert_never
+
+from reconciler.emulator import instants
+from reconciler.emulator.errors import invalid
+
+_UINT32_LIMIT = 2**32
+
+
+class Scalar(Enum):
+    """The kinds of field that have nothing to say but what they are."""
+
+    TEXT = "string"  # unset is ""
+    FLAG = "bool"  # unset is false
+    UINT32 = "uint32"  # a JSON number on the wire; unset is 0
+    TIMESTAMP = "timestamp"  # RFC 3339 on the wire; unset is null
+    TEXT_MAP = "map"  # strings to strings; unset is {}
+    FUTURE = "future"  # any JSON under a key that the published document does not have; not emitted while unset
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """An enum: the first name is the zero value; `future` names are newer than the published document."""
+
+    names: tuple[str, ...]
+    future: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Optional:
+    """A scalar with presence: unset is null, and zero is a value of its own."""
+
+    of: Scalar
+
+
+@dataclass(frozen=True, slots=True)
+class Several:
+    """A repeated field; unset is []."""
+
+    of: "Kind"
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message: its fields by their JSON name; unset is null."""
+
+    fields: "dict[str, Kind]"
+
+
+Kind = Scalar | Choice | Optional | Several | Message
+
+_ZERO: dict[Scalar, Callable[[], Any]] = {
+    Scalar.TEXT: str,
+    Scalar.FLAG: bool,
+    Scalar.UINT32: int,
+    Scalar.TEXT_MAP: dict,
+}
+
+
+def parse(body: bytes) -> dict[str, Any]:
+    """Return the JSON object of a request body; an empty body is an empty message, as the gateway has it."""
+    if not body.strip():
+        return {}
+    try:
+        value = json.loads(body.decode(), object_pairs_hook=_unique, parse_constant=_no_constant)
+        json.dumps(value, ensure_ascii=False).encode()  # an escaped lone surrogate is no text
+    except (ValueError, RecursionError) as error:
+        raise invalid(f"proto: syntax error: {error}") from error
+    if not isinstance(value, dict):
+        raise invalid(f"proto: syntax error: unexpected token {_shown(value)}")
+    return value
+
+
+def accept(kind: Kind, value: Any, field: str) -> Any:
+    """Return the stored form of a JSON value, or refuse it as the gateway would (code 3)."""
+    match kind:
+        case Scalar():
+            return _accept_scalar(kind, value, field)
+        case Choice():
+            return _accept_choice(kind, value, field)
+        case Optional():
+            return _accept_scalar(kind.of, value, field)
+        case Several():
+            items = value if isinstance(value, list) else _refuse("list", value, field)
+            return [accept(kind.of, item, field) for item in items]
+        case Message():
+            return _accept_message(kind, value if isinstance(value, dict) else _refuse("message", value, field))
+        case _:
+            assert_never(kind)
+
+
+def emit(kind: Kind, stored: Any) -> Any:
+    """Return the wire form of a stored value; `None` stands for unset."""
+    match kind:
+        case Scalar():
+            return _zero(kind) if stored is None else stored
+        case Choice():
+            return stored or kind.names[0]
+        case Optional():
+            return stored
+        case Several():
+            return [emit(kind.of, item) for item in stored or ()]
+        case Message():
+            return None if stored is None else _emit_message(kind, stored)
+        case _:
+            assert_never(kind)
+
+
+def _zero(kind: Scalar) -> Any:
+    make = _ZERO.get(kind)
+    return make() if make else None
+
+
+def _emit_message(kind: Message, stored: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: emit(field, stored.get(name))
+        for name, field in kind.fields.items()
+        if name in stored or field is not Scalar.FUTURE
+    }
+
+
+def _accept_scalar(kind: Scalar, value: Any, field: str) -> Any:
+    match kind:
+        case Scalar.TEXT:
+            return value if isinstance(value, str) else _refuse("string", value, field)
+        case Scalar.FLAG:
+            return value if isinstance(value, bool) else _refuse("bool", value, field)
+        case Scalar.UINT32:
+            return _accept_number(value, field)
+        case Scalar.TIMESTAMP:
+            return _accept_timestamp(value, field)
+        case Scalar.TEXT_MAP:
+            items = value if isinstance(value, dict) else _refuse("map", value, field)
+            return {key: _accept_scalar(Scalar.TEXT, item, field) for key, item in items.items()}
+        case Scalar.FUTURE:
+            return value
+
+
+def _accept_message(kind: Message, value: dict[str, Any]) -> dict[str, Any]:
+    stored: dict[str, Any] = {}
+    given: set[str] = set()
+    for key, item in value.items():
+        name = _field_name(kind, key)
+        if name is None:
+            continue  # an unknown field is dropped without a word: the gateway discards what it does not know
+        if name in given:
+            raise invalid(f"proto: duplicate field {json.dumps(key)}")
+        given.add(name)
+        field = kind.fields[name]
+        kept = None if item is None else accept(field, item, name)
+        if _is_set(field, kept):
+            stored[name] = kept
+    return stored
+
+
+def _field_name(kind: Message, key: str) -> str | None:
+    """Return the JSON name that a key stands for: the proto spelling (custom_overlay) is accepted as well."""
+    if key in kind.fields:
+        return key
+    return next((name for name in kind.fields if snake_case(name) == key), None)
+
+
+def snake_case(name: str) -> str:
+    """Return the proto spelling of a JSON field name."""
+    return re.sub(r"[A-Z]", lambda match: "_" + match.group().lower(), name)
+
+
+def _is_set(kind: Kind, stored: Any) -> bool:
+    """Say whether a value is kept: presence counts for messages, optionals and future fields only."""
+    if stored is None:
+        return False
+    match kind:
+        case Message() | Optional() | Scalar.FUTURE:
+            return True
+        case Choice():
+            return bool(stored != kind.names[0])
+        case _:
+            return bool(stored)
+
+
+def _accept_number(value: Any, field: str) -> int:
+    try:
+        number = float(value) if isinstance(value, int | float | str) and not isinstance(value, bool) else -1.0
+    except (ValueError, OverflowError):
+        number = -1.0
+    if not number.is_integer() or not 0 <= number < _UINT32_LIMIT:
+        _refuse("uint32", value, field)
+    return int(number)
+
+
+def _accept_timestamp(value: Any, field: str) -> str:
+    try:
+        return instants.to_text(instants.from_text(value))
+    except (TypeError, ValueError, OverflowError):
+        _refuse("timestamp", value, field)
+
+
+def _accept_choice(kind: Choice, value: Any, field: str) -> str:
+    """Return the enum name; names that the server does not know fall back to the zero value, numbers are resolved."""
+    names = (*kind.names, *kind.future)
+    if isinstance(value, str):
+        return value if value in names else kind.names[0]
+    if not isinstance(value, int) or isinstance(value, bool):
+        _refuse("enum", value, field)
+    return names[value] if 0 <= value < len(names) else kind.names[0]
+
+
+def _refuse(kind: str, value: Any, field: str) -> NoReturn:
+    raise invalid(f"proto: invalid value for {kind} field {field}: {_shown(value)}")
+
+
+def _shown(value: Any) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 40 else f"{text[:37]}..."  # noqa: PLR2004 - long enough to recognise the value
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("duplicate key in object")
+    return found
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"invalid value {name}")

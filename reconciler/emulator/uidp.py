@@ -1,0 +1,53 @@
+"""Identifiers: the shape of a UIDP, where records lie, and how ids are made.
+
+Here belong functions of the text of an id alone; whether a record exists is a question to the state.
+"""
+
+import hashlib
+import re
+
+from reconciler.emulator.errors import invalid
+
+_UIDP = re.compile(r"[0-9a-f]{40}(/[0-9a-f]{16})*", re.ASCII)
+
+
+def checked(uidp: str, field: str) -> str:
+    """Return the id, or refuse it when it is no UIDP."""
+    if _UIDP.fullmatch(uidp) is None:
+        raise invalid(f'{field}: "{uidp}" is not a valid UIDP')
+    return uidp
+
+
+def parent(uidp: str) -> str:
+    """Return the id of the level above; "" above a root."""
+    return uidp.rpartition("/")[0]
+
+
+def root(uidp: str) -> str:
+    """Return the id of the organisation that a record belongs to."""
+    return uidp.partition("/")[0]
+
+
+def is_below(uidp: str, ancestor: str) -> bool:
+    """Say whether a record lies anywhere below another."""
+    return uidp.startswith(ancestor + "/")
+
+
+def of_root(name: str) -> str:
+    """Return the id of a seeded organisation."""
+    return hashlib.sha256(name.encode()).hexdigest()[:40]
+
+
+def of_child(above: str, *parts: object) -> str:
+    """Return an id below another, the same one for the same parts."""
+    return f"{above}/{digest(above, *parts)[:16]}"
+
+
+def digest(*parts: object) -> str:
+    """Return 64 hex digits that depend on the parts alone."""
+    return hashlib.sha256("\x1f".join(str(part) for part in parts).encode()).hexdigest()
+
+
+def draw(*parts: object) -> float:
+    """Return a number from 0 up to 1 that depends on the parts alone: chance that repeats itself."""
+    return int(digest(*parts)[:13], 16) / 16**13

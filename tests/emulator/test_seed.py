@@ -1,0 +1,116 @@
+"""Facts of the seeded world that manifests and other tests lean on."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from reconciler.emulator import catalogue
+from reconciler.emulator.images import IMAGES
+from reconciler.emulator.seed_world import REPOSITORIES
+from tests.support.emulated import GROUPS, REPORTS, REPOS, World
+
+ORGANISATION = "a379a6f6eeafb9a55e378c118034e2751e682fab"
+
+
+@pytest.fixture(scope="module")
+def world() -> World:
+    return World()  # never written to
+
+
+def test_ids_are_stable(world: World) -> None:
+    assert world.id("custom-node") == f"{ORGANISATION}/51651a8695a01420"
+    assert world.id("team-a/custom-node") == f"{ORGANISATION}/5837d2c490e761d4/094cb81a642902ed"
+
+
+def test_the_same_name_lies_in_several_places(world: World) -> None:
+    assert world.id("custom-node") == world.id("/custom-node") == world.id("example.com/custom-node")
+    assert world.id("partner.example/example.com/custom-node") not in (
+        world.id("custom-node"),
+        world.id("team-a/custom-node"),
+    )
+    with pytest.raises(LookupError):
+        world.emulator.repository("team-b/custom-node")
+
+
+def test_most_repositories_are_plain_and_some_are_not(world: World) -> None:
+    customised = {
+        item["name"]
+        for item in world.items(REPOS, ("uidp.childrenOf", ORGANISATION))
+        if any((item["customOverlay"] or {}).values())
+    }
+    assert customised == {
+        "custom-base",
+        "custom-go",
+        "custom-jre",
+        "custom-postgres",
+        "custom-python",
+        "custom-redis",
+        "custom-ruby",
+        "data-pipeline",
+        "legacy-php",
+        "ml-notebook",
+        "payments-api",
+        "payments-worker",
+    }
+
+
+def test_somebody_edited_one_by_hand(world: World) -> None:
+    overlay = world.emulator.repository("custom-ruby")["customOverlay"]
+    assert overlay["contents"]["packages"] == ["yaml", "git", "bash", "git", "tmux"]
+
+
+def test_organisations_are_ready(world: World) -> None:
+    roots = world.items(GROUPS, ("uidp.inRoot", "true"))
+    assert {(root["name"], root["status"], root["verified"]) for root in roots} == {
+        ("example.com", "ORG_STATUS_READY", True),
+        ("partner.example", "ORG_STATUS_READY", True),
+    }
+
+
+def test_every_repository_was_built_in_the_last_day(world: World) -> None:
+    for planted in REPOSITORIES:
+        reports = world.reports(planted.path)
+        assert len(reports) >= 3
+        assert all(report["completedAt"] for report in reports)
+    results = [report["result"] for report in world.get(REPORTS).json["reports"]]
+    assert results.count("Failure") >= 10
+    assert {report["result"] for report in world.reports("ml-notebook")} == {"Failure"}
+
+
+def test_repositories_have_from_two_to_twelve_active_tags(world: World) -> None:
+    counts = {len(item["activeTags"]) for item in world.items(REPOS)}
+    assert (min(counts), max(counts)) == (2, 12)
+
+
+def test_some_readmes_are_long(world: World) -> None:
+    assert len(world.emulator.repository("custom-node")["readme"]) > 40_000
+
+
+def test_every_base_image_builds() -> None:
+    from reconciler.emulator import apko
+
+    for image in IMAGES.values():
+        for tag in image.tags:
+            assert apko.build(image.name, tag, "null").result == "Success"
+
+
+def test_every_dependency_is_in_the_catalogue() -> None:
+    known = catalogue.packages()
+    assert 190 < len(known) < 260
+    for package in known.values():
+        assert package.versions
+        for need in package.needs:
+            assert need in known or catalogue.providers(need), f"{package.name} needs {need}"
+    for pair in catalogue.SHARED_FILES:
+        assert set(pair) <= known.keys()
+
+
+def test_importing_the_room_is_cheap() -> None:
+    program = "import sys, json, reconciler.emulator; print(json.dumps(sorted(sys.modules)))"
+    loaded = set(json.loads(subprocess.run([sys.executable, "-c", program], capture_output=True, check=True).stdout))
+    heavy = {"waitress", "httpx", "pydantic", "yaml", "rich", "asyncio", "email", "http.client", "socket"}
+    assert not loaded & heavy
+    ours = {"seed", "seed_world", "seed_pem", "server", "catalogue"}
+    assert not loaded & {f"reconciler.emulator.{name}" for name in ours}
