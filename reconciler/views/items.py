@@ -1,0 +1,180 @@
+"""One change of an overlay as words: `+curl`, `~NODE_ENV "dev" → "production"`, `~app: uid 1000 → 1001`.
+
+Works on the public document's values, whose secrets are masked already.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import Any
+
+from reconciler.core.parts import Part
+from reconciler.views.layout import Word, phrase
+from reconciler.views.quoting import json_text, quoted, quoted_pair, token
+from reconciler.views.style import Role, Style
+
+Item = tuple[Word, ...]
+
+_MARKS = {"add": "+", "remove": "-", "change": "~"}
+_ROLES = {"add": Role.ADD, "remove": Role.REMOVE, "change": Role.CHANGE}
+_NOTHING = "(none)"
+_SHORT_DIGEST = 12
+
+
+def items(change: dict[str, Any], style: Style) -> list[Item]:
+    """A change as one item, or as several where it is about a list."""
+    match change["part"]:
+        case Part.PACKAGES | Part.PROVIDERS | Part.RUN_AS:
+            return [_named(change, style)]
+        case Part.RUNTIME_REPOSITORIES:
+            return _list(change, style)
+        case Part.USERS:
+            return [_account(change, "username", style)]
+        case Part.GROUPS:
+            return [_account(change, "groupname", style)]
+        case Part.CERTIFICATES | Part.RUNTIME_KEYRING:
+            return [_pem(change, style)]
+        case _:
+            return [_assignment(change, style)]
+
+
+def value_words(value: Any, change: dict[str, Any], style: Style) -> list[Word]:
+    """A value by itself, as it stands in one part of an overlay."""
+    match value:
+        case str():
+            return [_value(style.plain(value) if change["masked"] else quoted(value, style), Role.PLAIN)]
+        case list():
+            return list(listing([[Word(text=token(one, style))] for one in value]))
+        case {"sha256": _}:
+            # With the digest, as two certificates can have everything else in common.
+            return phrase(_pem_told(value, style)) + (phrase(_digest(value)) if "subject" in value else [])
+        case _:
+            return list(listing([[Word(text=name), *_said(value[name], style)] for name in value]))
+
+
+def _key(change: dict[str, Any], style: Style, end: str = "") -> Word:
+    return Word(text=_MARKS[change["kind"]] + token(change["key"], style) + end, role=_ROLES[change["kind"]])
+
+
+def _arrow(style: Style) -> Word:
+    return Word(text=style.arrow, role=Role.DIM)
+
+
+def _named(change: dict[str, Any], style: Style) -> Item:
+    """Something that is a name and nothing else, with both names where it changes."""
+    role = _ROLES[change["kind"]]
+    first, *rest = [token(value, style) for value in (change["before"], change["after"]) if value is not None]
+    words = [Word(text=_MARKS[change["kind"]] + first, role=role)]
+    for name in rest:
+        words += [_arrow(style), Word(text=name, role=role)]
+    return tuple(words)
+
+
+def _assignment(change: dict[str, Any], style: Style) -> Item:
+    """A key with its value: a variable, an annotation, content that this version does not know."""
+    before, after = change["before"], change["after"]
+    masked = change["masked"]
+    if change["kind"] == "change":
+        old, new = map(style.plain, (before, after)) if masked else quoted_pair(before, after, style)
+        return (_key(change, style), _value(old, Role.REMOVE), _arrow(style), _value(new, Role.ADD))
+    only, role = (after, Role.PLAIN) if before is None else (before, Role.DIM)
+    if change["part"] == Part.UNRECOGNISED:  # JSON text, which has quotes of its own
+        shown = json_text(only, style)
+    else:
+        shown = style.plain(only) if masked else quoted(only, style)
+    return (_key(change, style), _value(shown, role))
+
+
+def _value(text: str, role: Role) -> Word:
+    return Word(text=text, role=role, breakable=True)
+
+
+def _list(change: dict[str, Any], style: Style) -> list[Item]:
+    """What leaves and what joins an ordered list, and the order that it then has."""
+    before, after = change["before"], change["after"]
+    if change["masked"] and isinstance(before, str):  # nothing but what is hidden differs
+        first, last = (Word(text=style.plain(one), role=Role.CHANGE) for one in (f"~{before}", after))
+        return [(first, _arrow(style), last)]
+    old, new = Counter(before or ()), Counter(after or ())
+    found = [_listed("+", value, Role.ADD, style) for value in (new - old).elements()]
+    found += [_listed("-", value, Role.REMOVE, style) for value in (old - new).elements()]
+    if before and after and after != [value for value in before if value in new]:
+        found.append(tuple(_order(after, style)))
+    return found
+
+
+def _listed(mark: str, value: str, role: Role, style: Style) -> Item:
+    return (Word(text=mark + token(value, style), role=role),)
+
+
+def _order(values: list[str], style: Style) -> Iterator[Word]:
+    *first, last = [token(value, style) for value in values]
+    yield Word(text="in this order:")
+    yield from (Word(text=value + ",") for value in first)
+    yield Word(text=last)
+
+
+def _account(change: dict[str, Any], name: str, style: Style) -> Item:
+    before, after = change["before"], change["after"]
+    if before is not None and after is not None:
+        told = [words for field in _fields(before, after) for words in _field(field, before, after, style)]
+        return (_key(change, style, ":"), *listing(told))
+    found = before or after
+    told = [[Word(text=field), *_said(found[field], style)] for field in found if field != name and found[field] != []]
+    return (_key(change, style), *listing(told, "(", ")"))
+
+
+def listing(several: Iterable[list[Word]], start: str = "", end: str = "") -> Iterator[Word]:
+    """Groups of words with commas between them, in brackets or not."""
+    words = [word for group in several for word in (*group[:-1], replace(group[-1], text=group[-1].text + ","))]
+    if words:
+        words[-1] = replace(words[-1], text=words[-1].text[:-1] + end)
+        words[0] = replace(words[0], text=start + words[0].text)
+    yield from words
+
+
+def _fields(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
+    return [name for name in {**before, **after} if before.get(name) != after.get(name)]
+
+
+def _field(name: str, before: dict[str, Any], after: dict[str, Any], style: Style) -> Iterator[list[Word]]:
+    old, new = before.get(name), after.get(name)
+    if isinstance(old, list) and isinstance(new, list):
+        joins = [Word(text="+" + token(value, style), role=Role.ADD) for value in new if value not in old]
+        leaves = [Word(text="-" + token(value, style), role=Role.REMOVE) for value in old if value not in new]
+        yield [Word(text=name), *joins, *leaves]
+    else:
+        yield [Word(text=name), *_said(old, style), _arrow(style), *_said(new, style)]
+
+
+def _said(value: Any, style: Style) -> list[Word]:
+    match value:
+        case None:
+            return [Word(text=_NOTHING)]
+        case list():
+            return [Word(text=token(one, style)) for one in value]
+        case _:
+            return [Word(text=token(str(value), style))]
+
+
+def _pem(change: dict[str, Any], style: Style) -> Item:
+    before, after = change["before"], change["after"]
+    old, new = _pem_told(before, style), _pem_told(after, style)
+    if before is not None and after is not None:
+        if old == new:
+            old, new = _digest(before), _digest(after)
+        return (_key(change, style), *phrase(old, Role.REMOVE), _arrow(style), *phrase(new, Role.ADD))
+    return (_key(change, style), *phrase(new or old, Role.DIM if after is None else Role.PLAIN))
+
+
+def _pem_told(file: dict[str, Any] | None, style: Style) -> str:
+    if file is None:
+        return ""
+    if "subject" not in file:
+        return _digest(file)
+    subject = style.shorten(style.plain(file["subject"]), 60) if file["subject"] else "no subject"
+    return f"({subject}, expires {file['not_after']})"
+
+
+def _digest(file: dict[str, Any]) -> str:
+    return f"(sha256 {file['sha256'][:_SHORT_DIGEST]})"

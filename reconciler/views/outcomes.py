@@ -1,0 +1,112 @@
+"""Outcomes and followed builds as the public documents hold them; the events of a run and its report both use them."""
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any, assert_never
+
+from reconciler.core.builds import Build, Progress, Result, Stage
+from reconciler.core.diff import diff
+from reconciler.core.model import EMPTY, Overlay
+from reconciler.core.outcome import AlreadyDone, Applied, Failed, NotAttempted, Outcome, Stale
+from reconciler.core.parts import Part, Value, entries
+from reconciler.views.problems import diagnostic_document
+from reconciler.views.times import rfc3339
+from reconciler.views.values import sides_document
+
+
+def outcome_document(outcome: Outcome) -> dict[str, Any]:
+    """What happened to one repository."""
+    step = outcome.step
+    told = {"repository": step.repository, "action": str(step.action), "outcome": outcome_name(outcome)}
+    match outcome:
+        case Applied(repository_id=id_, read_back=read_back):
+            return {**told, "id": id_, "read_back": read_back}
+        case AlreadyDone():
+            return told
+        case Stale(now=now):
+            return {**told, "differences": _differences(step.before or EMPTY, now, step.after or EMPTY)}
+        case Failed(kind=kind, problem=problem):
+            return {**told, "kind": str(kind), "problem": diagnostic_document(problem)}
+        case NotAttempted(reason=reason):
+            return {**told, "reason": str(reason)}
+        case _:
+            assert_never(outcome)
+
+
+def outcome_name(outcome: Outcome) -> str:
+    """The kind of outcome as documents spell it."""
+    match outcome:
+        case Applied():
+            return "applied"
+        case AlreadyDone():
+            return "already_done"
+        case Stale():
+            return "stale"
+        case Failed():
+            return "failed"
+        case NotAttempted():
+            return "not_attempted"
+        case _:
+            assert_never(outcome)
+
+
+def _differences(planned_from: Overlay, now: Overlay, wanted: Overlay) -> list[dict[str, Any]]:
+    """What changed since the plan, with all three sides."""
+    sides = {"planned_from": planned_from, "now": now, "wanted": wanted}
+    places = dict.fromkeys((change.part, change.key) for change in diff(planned_from, now))
+    return [
+        sides_document(part, key, {side: _under(overlay, part, key) for side, overlay in sides.items()})
+        for part, key in places
+    ]
+
+
+def _under(overlay: Overlay, part: Part, key: str) -> tuple[Value, ...]:
+    return tuple(entry.value for entry in entries(overlay) if (entry.part, entry.key) == (part, key))
+
+
+def build_document(build: Build) -> dict[str, Any]:
+    """One build report, without its log."""
+    return {
+        "id": build.id,
+        "result": str(build.result),
+        "started": None if build.started is None else rfc3339(build.started),
+        "ended": None if build.ended is None else rfc3339(build.ended),
+        "seconds": build_seconds(build),
+        "digest": build.digest or None,
+        "warnings": list(build.warnings),
+    }
+
+
+def build_seconds(build: Build) -> float | None:
+    """How long a build took; None where its report does not say."""
+    if build.started is None or build.ended is None:
+        return None
+    return round(max(build.ended - build.started, 0.0), 3)
+
+
+def progress_document(progress: Progress) -> dict[str, Any]:
+    """How far one followed repository is."""
+    return {
+        "repository": progress.watch.repository,
+        "id": progress.watch.id,
+        "stage": str(progress.stage),
+        "queue": str(progress.sync),
+        **results(progress.builds),
+    }
+
+
+def results(builds: Iterable[Build]) -> dict[str, int]:
+    """The number of builds for each result."""
+    found = Counter(build.result for build in builds)
+    return {"succeeded": found[Result.SUCCESS], "failed": found[Result.FAILURE], "running": found[Result.RUNNING]}
+
+
+def totals(progress: Iterable[Progress]) -> dict[str, int]:
+    """The builds of all followed repositories by result, and how many repositories are done and waiting."""
+    known = tuple(progress)
+    return {
+        **results(build for one in known for build in one.builds),
+        "followed": len(known),
+        "done": sum(one.stage is Stage.DONE for one in known),
+        "waiting": sum(one.stage is Stage.WAITING for one in known),
+    }

@@ -1,0 +1,166 @@
+"""How every repository of a run stands, from the events so far, and the lines of a table of it.
+
+Pure bookkeeping and text; drawing it again and again is the business of `live`.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from enum import Enum
+
+from reconciler.core.builds import Progress, Stage
+from reconciler.core.events import (
+    ApplyStarted,
+    BuildsSeen,
+    Event,
+    RepositoryDone,
+    StepFinished,
+    StepStarted,
+    WaitStarted,
+)
+from reconciler.core.outcome import AlreadyDone, Applied, Failed, NotAttempted, Outcome, Stale
+from reconciler.views.outcomes import results
+from reconciler.views.progress.sentences import repositories
+from reconciler.views.quoting import token
+from reconciler.views.safe_text import width as width_of
+from reconciler.views.style import Role, Style
+from reconciler.views.times import duration
+
+
+class State(Enum):
+    """How far a repository is; in the order in which a person wants to see them."""
+
+    FAILED = "failed"
+    STALE = "left alone"
+    BUILDING = "building"
+    WRITING = "writing"
+    SETTLING = "settling"
+    WAITING = "waiting"
+    WRITTEN = "written"
+    AS_WANTED = "as wanted"
+    SKIPPED = "not attempted"
+    DONE = "done"
+
+
+_STAGES = {
+    Stage.WAITING: State.WAITING,
+    Stage.BUILDING: State.BUILDING,
+    Stage.SETTLING: State.SETTLING,
+    Stage.DONE: State.DONE,
+}
+_OUTCOMES: dict[type[Outcome], State] = {
+    Applied: State.WRITTEN,
+    AlreadyDone: State.AS_WANTED,
+    Stale: State.STALE,
+    Failed: State.FAILED,
+    NotAttempted: State.SKIPPED,
+}
+_RANKS = {state: number for number, state in enumerate(State)}
+_ROLES = {State.FAILED: Role.ERROR, State.STALE: Role.CHANGE, State.DONE: Role.ADD, State.WRITTEN: Role.ADD}
+_STATE_COLUMNS = max(len(state.value) for state in State)
+_LEAST_ROWS = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One repository: its state, its builds, and since and until when something happened to it."""
+
+    repository: str
+    state: State
+    began: float
+    until: float | None = None
+    ended: int = 0
+    known: int = 0
+    failed: int = 0
+
+    @property
+    def rank(self) -> tuple[bool, int, str]:
+        """The place in the table: what failed first, then what is under way."""
+        return (not self.failed, _RANKS[self.state], self.repository)
+
+
+class Board:
+    """The rows of all repositories, kept up to date by the events."""
+
+    def __init__(self) -> None:
+        self._rows: dict[str, Row] = {}
+        self._steps = 0
+        self._began = self._now = 0.0
+        self._followed: frozenset[str] | None = None
+
+    def take(self, event: Event) -> None:
+        """Take note of one event."""
+        self._now = event.at
+        match event:
+            case ApplyStarted(at=at, steps=steps):
+                self._steps, self._began = steps, at
+            case StepStarted(at=at, repository=repository):
+                self._rows[repository] = Row(repository=repository, state=State.WRITING, began=at)
+            case StepFinished(at=at, outcome=outcome):
+                self._finish(outcome, at)
+            case WaitStarted(at=at, repositories=names):
+                self._followed, self._began = frozenset(names), at
+                self._rows |= {name: Row(repository=name, state=State.WAITING, began=at) for name in names}
+            case BuildsSeen(progress=several):
+                self._follow(several)
+            case RepositoryDone(progress=progress):
+                self._follow([progress])
+            case _:
+                pass
+
+    def _finish(self, outcome: Outcome, at: float) -> None:
+        name = outcome.step.repository
+        known = self._rows.get(name) or Row(repository=name, state=State.WRITING, began=at)
+        state = _OUTCOMES[type(outcome)]
+        self._rows[name] = replace(known, state=state, until=at, failed=int(state is State.FAILED))
+
+    def _follow(self, several: Iterable[Progress]) -> None:
+        for progress in several:
+            name = progress.watch.repository
+            known = self._rows.get(name) or Row(repository=name, state=State.WAITING, began=self._now)
+            state = _STAGES[progress.stage]
+            counts = results(progress.builds)
+            self._rows[name] = replace(
+                known,
+                state=State.FAILED if state is State.DONE and counts["failed"] else state,
+                until=(known.until or self._now) if state is State.DONE else None,
+                ended=len(progress.ended),
+                known=len(progress.builds),
+                failed=counts["failed"],
+            )
+
+    def lines(self, *, style: Style, width: int, height: int, now: float | None = None) -> list[str]:
+        """The table in at most `height` lines: a heading, the rows that matter most, and how many more there are."""
+        now = self._now if now is None else now
+        rows = sorted(self._rows.values(), key=lambda row: row.rank)
+        room = max(height - 1, _LEAST_ROWS)
+        shown = rows if len(rows) <= room else rows[: room - 1]
+        names = max((width_of(token(row.repository, style)) for row in shown), default=0)
+        column = min(names, max(width - _STATE_COLUMNS - 30, 12))
+        lines = [style.paint(style.shorten(self._heading(now), width), Role.BOLD)]
+        lines += [_line(row, column, width, now, style) for row in shown]
+        if len(shown) < len(rows):
+            lines.append(style.paint(f"  {style.ellipsis} and {len(rows) - len(shown):,} more", Role.DIM))
+        return lines
+
+    def _heading(self, now: float) -> str:
+        rows = self._rows.values()
+        elapsed = duration(now - self._began)
+        if self._followed is None:
+            done = sum(row.state is not State.WRITING for row in rows)
+            return f"writing: {done:,} of {repositories(self._steps)} done, {elapsed}"
+        followed = [row for row in rows if row.repository in self._followed]
+        ended, known = sum(row.ended for row in followed), sum(row.known for row in followed)
+        done = sum(row.state in (State.DONE, State.FAILED) for row in followed)
+        return f"builds: {ended:,} of {known:,} ended; {done:,} of {repositories(len(followed))} done, {elapsed}"
+
+
+def _line(row: Row, column: int, width: int, now: float, style: Style) -> str:
+    name = style.shorten(token(row.repository, style), column)
+    builds = f"{row.ended:,} of {row.known:,} builds ended" if row.known else ""
+    failed = f", {row.failed:,} failed" if row.known and row.failed else ""
+    elapsed = duration((now if row.until is None else row.until) - row.began)
+    state = f"{row.state.value:{_STATE_COLUMNS}}"
+    role = Role.ERROR if row.failed else _ROLES.get(row.state, Role.PLAIN)
+    left = f"  {name}{' ' * (column - width_of(name))}  "
+    right = style.shorten(f"{state}  {elapsed:>6}  {builds}{failed}".rstrip(), width - column - 4)
+    return left + style.paint(right, role)

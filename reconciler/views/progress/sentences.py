@@ -1,0 +1,100 @@
+"""What one event says to a person: the lines of the plain log, and what is worth a line above the live table."""
+
+from typing import assert_never
+
+from reconciler.core.builds import Build, Progress, Result
+from reconciler.core.events import (
+    ApplyStarted,
+    BuildEnded,
+    BuildsSeen,
+    Event,
+    LookFailed,
+    RepositoryDone,
+    StepFinished,
+    StepStarted,
+    WaitStarted,
+)
+from reconciler.core.outcome import AlreadyDone, Applied, Failed, NotAttempted, Outcome, Stale
+from reconciler.views.outcomes import build_seconds, results
+from reconciler.views.quoting import token
+from reconciler.views.reasons import not_attempted
+from reconciler.views.style import Role, Style
+from reconciler.views.times import duration
+
+
+def sentence(event: Event, style: Style) -> str:
+    """The event in one line of safe text, without counts; empty for those that are only worth a place in a table."""
+    match event:
+        case ApplyStarted(steps=steps):
+            return f"writing {repositories(steps)}" if steps else ""
+        case WaitStarted(repositories=names):
+            return f"following the builds of {repositories(len(names))}" if names else ""
+        case StepStarted() | BuildsSeen():
+            return ""
+        case _:
+            return _news(event, style)
+
+
+def _news(event: StepFinished | BuildEnded | RepositoryDone | LookFailed, style: Style) -> str:
+    match event:
+        case StepFinished(outcome=outcome):
+            return f"{token(outcome.step.repository, style)}: {_outcome(outcome, style)}"
+        case BuildEnded(repository=repository, build=build):
+            return f"{token(repository, style)}: {_build(build, style)}"
+        case RepositoryDone(progress=progress):
+            return f"{token(progress.watch.repository, style)}: {_done(progress, style)}"
+        case LookFailed(problem=problem):
+            warning = style.paint("warning:", Role.WARNING)
+            return f"{warning} the builds could not be looked at, trying again: {style.plain(problem.summary)}"
+        case _:
+            assert_never(event)
+
+
+def is_trouble(event: Event) -> bool:
+    """Whether a person should see the event although a table shows how things stand."""
+    match event:
+        case StepFinished(outcome=Failed() | Stale()) | LookFailed():
+            return True
+        case BuildEnded(build=build):
+            return build.result is Result.FAILURE
+        case _:
+            return False
+
+
+def repositories(count: int) -> str:
+    """A number of repositories in words."""
+    return f"{count:,} {'repository' if count == 1 else 'repositories'}"
+
+
+def told(counts: dict[str, int]) -> str:
+    """Builds by result in words, those that there are."""
+    return ", ".join(f"{counts[kind]:,} {kind}" for kind in ("succeeded", "failed", "running") if counts[kind])
+
+
+def _outcome(outcome: Outcome, style: Style) -> str:
+    match outcome:
+        case Applied(read_back=read_back):
+            return "written (the answer was lost; reading again confirmed it)" if read_back else "written"
+        case AlreadyDone():
+            return "already as wanted"
+        case Stale():
+            return style.paint("changed since the plan, left alone", Role.CHANGE)
+        case Failed(problem=problem):
+            return f"{style.paint('failed', Role.ERROR)}: {style.plain(problem.summary)}"
+        case NotAttempted(reason=reason):
+            return not_attempted(reason)
+        case _:
+            assert_never(outcome)
+
+
+def _build(build: Build, style: Style) -> str:
+    seconds = build_seconds(build)
+    after = "" if seconds is None else f" after {duration(seconds)}"
+    number = style.plain(build.id.rpartition("/")[2])
+    failed = build.result is Result.FAILURE
+    return f"build {number} {style.paint('failed', Role.ERROR) if failed else 'succeeded'}{after}"
+
+
+def _done(progress: Progress, style: Style) -> str:
+    counts = told(results(progress.builds)) or "no build"
+    return f"builds done, {style.paint(counts, Role.ERROR if progress.failures else Role.PLAIN)}"

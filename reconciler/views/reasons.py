@@ -1,0 +1,44 @@
+"""Why a step does what it does, or was not attempted, in words. The codes are the core's; only the wording is here."""
+
+from reconciler.core.outcome import Skip
+from reconciler.core.plan import Reason, ReasonCode
+
+_SENTENCES = {
+    ReasonCode.MISSING: "does not exist yet and is created from {first}",
+    ReasonCode.DIFFERS: "differs from the manifest",
+    ReasonCode.RESET_ASKED: "the manifest asks for a reset",
+    ReasonCode.AS_WANTED: "is as the manifest wants it",
+    ReasonCode.ALREADY_RESET: "has no customisation, as the manifest asks",
+    ReasonCode.NOTHING_MANAGED: "the manifest names it and asks for nothing",
+    ReasonCode.NOT_FOUND: "there is no such repository{all_perhaps}",
+    ReasonCode.AMBIGUOUS: "several repositories have this name: {all}",
+    ReasonCode.NAMED_TWICE: "the manifest names it already at {first}",
+    ReasonCode.SOURCE_NOT_FOUND: "there is no single repository {first} to create it from{other_perhaps}",
+    ReasonCode.UNREADABLE: "the live overlay was not understood: {first}",
+}
+
+_SKIPS = {
+    Skip.INTERRUPTED: "the run was interrupted",
+    Skip.TOKEN_REJECTED: "the token was rejected",
+    Skip.UNREADABLE: "the repository could not be read",
+    Skip.EARLIER_FAILURE: "of an earlier failure",
+}
+
+
+def not_attempted(reason: Skip) -> str:
+    """Why nothing was sent for a step, as a whole."""
+    return f"not attempted because {_SKIPS[reason]}"
+
+
+def sentence(reason: Reason) -> str:
+    """The reason in words, without a full stop; it can hold names from outside, not yet made safe."""
+    return _SENTENCES[reason.code].format(
+        first=reason.names[0] if reason.names else "?",
+        all=", ".join(reason.names),
+        all_perhaps=_perhaps(reason.names),
+        other_perhaps=_perhaps(reason.names[1:]),
+    )
+
+
+def _perhaps(names: tuple[str, ...]) -> str:
+    return f"; did you mean {' or '.join(names)}?" if names else ""

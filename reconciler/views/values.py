@@ -1,0 +1,124 @@
+"""Values and changes of an overlay as the public documents hold them: strings, lists and objects spelt as apko does.
+
+Secrets are masked here and PEM text ends here: a certificate is told by its name, subject and expiry, a key by its
+fingerprint.
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from typing import Any, assert_never
+
+from reconciler.core.diff import Change, ChangeKind
+from reconciler.core.model import Group, PemFile, User
+from reconciler.core.parts import SECTION_OF, Part, Value
+from reconciler.views import secrets
+
+_KINDS = {kind: number for number, kind in enumerate((ChangeKind.ADD, ChangeKind.CHANGE, ChangeKind.REMOVE))}
+_PARTS = {part: number for number, part in enumerate(Part)}
+
+
+def ordered(changes: Iterable[Change]) -> list[Change]:
+    """Changes as they are read: by part, what comes before what goes, then by key."""
+    return sorted(changes, key=lambda change: (_PARTS[change.part], _KINDS[change.kind]))
+
+
+def change_document(change: Change) -> dict[str, Any]:
+    """One change with both sides; `masked` tells that a value is hidden."""
+    hidden = _is_secret(change.part, change.key, (change.before, change.after))
+    before, before_masked = _side(change.part, change.before, "before", hidden=hidden)
+    after, after_masked = _side(change.part, change.after, "after", hidden=hidden)
+    if before == after:  # they differ only in what is hidden, and a change must never look like none
+        before, after = secrets.masked("before"), secrets.masked("after")
+    return {
+        "path": change.path,
+        "section": str(SECTION_OF.get(change.part, change.part)),
+        "part": str(change.part),
+        "key": change.key,
+        "kind": str(change.kind),
+        "before": before,
+        "after": after,
+        "masked": before_masked or after_masked,
+    }
+
+
+def sides_document(part: Part, key: str, sides: Mapping[str, tuple[Value, ...]]) -> dict[str, Any]:
+    """What several overlays hold under one key: for each named side a list, empty where nothing is there."""
+    hidden = _is_secret(part, key, (value for values in sides.values() for value in values))
+    shown = {side: [_side(part, value, side, hidden=hidden) for value in values] for side, values in sides.items()}
+    found = {side: [document for document, _ in values] for side, values in shown.items()}
+    return {
+        "part": str(part),
+        "key": key,
+        **found,
+        "masked": any(masked for values in shown.values() for _, masked in values),
+    }
+
+
+def _side(part: Part, value: Value | None, side: str, *, hidden: bool) -> tuple[Any, bool]:
+    """The public form of a value, and whether something of it is hidden; `hidden` hides it whole."""
+    match value:
+        case None:
+            return None, False
+        case str():
+            return (secrets.masked(side), True) if hidden else (value, False)
+        case tuple():
+            shown = [secrets.without_userinfo(address) for address in value]
+            return shown, shown != list(value)
+        case PemFile():
+            return _pem(value, certificate=part is Part.CERTIFICATES), False
+        case User():
+            return _user(value), False
+        case Group():
+            return _group(value), False
+        case _:
+            assert_never(value)
+
+
+def _is_secret(part: Part, key: str, values: Iterable[Value | None]) -> bool:
+    """Whether a key or one of its values looks like a secret: then all values are hidden, a harmless one too."""
+    texts = [value for value in values if isinstance(value, str)]
+    by_key = part is Part.ENVIRONMENT and secrets.key_looks_secret(key)
+    return bool(texts) and (by_key or any(map(secrets.value_looks_secret, texts)))
+
+
+def _user(user: User) -> dict[str, Any]:
+    given = {
+        "username": user.username,
+        "uid": user.uid,
+        "gid": user.gid,
+        "groupname": user.groupname,
+        "shell": user.shell,
+        "homedir": user.homedir,
+    }
+    return {name: value for name, value in given.items() if value not in (None, "")}
+
+
+def _group(group: Group) -> dict[str, Any]:
+    return {"groupname": group.groupname, "gid": group.gid, "members": list(group.members)}
+
+
+def _pem(file: PemFile, *, certificate: bool) -> dict[str, Any]:
+    known = _certificate(file.pem) if certificate else None
+    return {"name": file.name, **(known or {"sha256": hashlib.sha256(_bytes(file.pem)).hexdigest()})}
+
+
+def _certificate(pem: str) -> dict[str, str] | None:
+    """What a person knows a certificate by; None when it is not one."""
+    # Imported only when there is a certificate to show: the library takes longer to load than most plans to print.
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes
+
+    try:
+        found = x509.load_pem_x509_certificate(_bytes(pem))
+        return {
+            "subject": found.subject.rfc4514_string(),
+            "issuer": found.issuer.rfc4514_string(),
+            "not_after": f"{found.not_valid_after_utc:%Y-%m-%d}",
+            "sha256": found.fingerprint(hashes.SHA256()).hex(),
+        }
+    except ValueError:
+        return None
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")

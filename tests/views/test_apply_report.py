@@ -1,0 +1,157 @@
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from reconciler.core import canonical
+from reconciler.core.builds import Result, Stage
+from reconciler.core.outcome import Applied, Failed, FailureKind, NotAttempted, Outcome, Skip, Stale
+from reconciler.diagnostics import Diagnostic
+from reconciler.views.apply_report import render_text, report_document, summary_line
+from reconciler.views.safe_text import width
+from reconciler.views.style import Style
+from tests.support import golden
+from tests.views import runs, samples
+from tests.views.hostile_text import names, texts, unsafe
+
+PLAIN = Style(color=False, unicode=True)
+
+
+def report(**changed: Any) -> dict[str, Any]:
+    flags = {"interrupted": True, "waited": True, "timed_out": True, **changed}
+    return report_document(runs.outcomes(), runs.followed(), {}, **flags)
+
+
+@pytest.mark.parametrize("columns", [60, 80, 120])
+def test_the_report_is_as_in_its_golden_file(columns: int) -> None:
+    golden.check(samples.GOLDEN / f"report-{columns}.txt", render_text(report(), style=PLAIN, width=columns))
+
+
+def test_the_report_in_colour_and_in_ascii() -> None:
+    for name, style in (("colour", Style(color=True, unicode=True)), ("ascii", Style(color=False, unicode=False))):
+        golden.check(samples.GOLDEN / f"report-80-{name}.txt", render_text(report(), style=style, width=80))
+
+
+def test_the_report_of_hundreds_names_them_all_and_stays_short() -> None:
+    steps = [samples.step(f"app-{number:03}", after=canonical.overlay(packages=["git"])) for number in range(300)]
+    outcomes = [Applied(step=step, repository_id="x", since=0.0) for step in steps]
+    built = [
+        samples.progress(step.repository, Stage.DONE, samples.build(1, Result.SUCCESS, took=60.0)) for step in steps
+    ]
+    document = report_document(outcomes, built, {}, interrupted=False, waited=True, timed_out=False)
+    drawn = render_text(document, style=PLAIN, width=80)
+    assert "Applied 300." in drawn
+    assert "1 succeeded, in 300 repositories:" in drawn
+    assert all(drawn.count(f"app-{number:03}") == 2 for number in range(300))
+    assert len(drawn.splitlines()) < 100
+
+
+def test_a_run_that_did_nothing_says_so() -> None:
+    document = report_document([], [], {}, interrupted=False, waited=True, timed_out=False)
+    assert render_text(document, style=PLAIN, width=80) == "Nothing to do.\n"
+
+
+def test_builds_that_were_not_waited_for_are_mentioned() -> None:
+    applied = runs.outcomes()[:1]
+    document = report_document(applied, [], {}, interrupted=False, waited=False, timed_out=False)
+    assert "The builds were not waited for" in render_text(document, style=PLAIN, width=80)
+
+
+def test_a_log_that_was_fetched_is_taken_before_the_one_in_the_report() -> None:
+    failed = runs.followed()[4].failures[0]
+    document = report_document(
+        [], runs.followed(), {failed.id: "one line"}, interrupted=False, waited=True, timed_out=False
+    )
+    (failure,) = next(one["failures"] for one in document["builds"]["repositories"] if one["failures"])
+    assert (failure["log_tail"], failure["log_lines"]) == (["one line"], 1)
+
+
+def test_the_last_fifteen_lines_of_a_failed_log_are_shown_with_the_command_for_all() -> None:
+    drawn = render_text(report(), style=PLAIN, width=80)
+    assert "package 7\n" not in drawn
+    assert "│ step 8: fetching package 8\n" in drawn
+    assert f"  reconciler logs app-04 --build {samples.uidp(7, 41)}\n" in drawn
+
+
+def test_what_changed_meanwhile_is_shown_from_three_sides() -> None:
+    (stale,) = report()["stale"]
+    sides = {one["key"]: (one["planned_from"], one["now"], one["wanted"]) for one in stale["differences"]}
+    assert sides == {
+        "vim": ([], ["vim"], []),
+        "NODE_ENV": (["dev"], ["test"], ["production"]),
+        "MY_TOKEN": ([], ["*** (now)"], []),
+    }
+
+
+def test_a_name_with_spaces_is_quoted_for_the_shell() -> None:
+    failed = samples.progress("my image", Stage.DONE, samples.build(1, Result.FAILURE))
+    drawn = render_text(
+        report_document([], [failed], {}, interrupted=False, waited=True, timed_out=False), style=PLAIN, width=80
+    )
+    assert "reconciler logs 'my image' --build " in drawn
+    assert "a build failed; it left no log" in drawn
+
+
+def test_the_summary_is_one_line_with_names_and_sums() -> None:
+    line = summary_line(report())
+    assert line.endswith("\n")
+    assert line.count("\n") == 1
+    summary = json.loads(line)
+    assert summary["type"] == "summary"
+    assert summary["applied"] == [f"app-{number:02}" for number in range(7)]
+    assert summary["already_done"] == ["app-07"]
+    assert summary["stale"] == ["app-08"]
+    assert summary["failed"] == ["app-09"]
+    assert summary["not_attempted"] == ["app-10", "app-11"]
+    assert summary["builds"] == {
+        "waited": True,
+        "timed_out": True,
+        "succeeded": 10,
+        "failed": 1,
+        "running": 1,
+        "followed": 7,
+        "done": 5,
+        "waiting": 1,
+        "unfinished": ["app-05", "app-06"],
+        "failures": [{"repository": "app-04", "id": samples.uidp(7, 41)}],
+    }
+
+
+@st.composite
+def outcomes(draw: st.DrawFn) -> Outcome:
+    overlays = st.builds(
+        canonical.overlay,
+        packages=st.lists(names(), max_size=2),
+        environment=st.dictionaries(names(), texts(), max_size=2),
+    )
+    step = samples.step(draw(names()), draw(overlays), draw(overlays))
+    problem = Diagnostic(code=draw(names()), summary=draw(texts()), detail=draw(texts()), hint=draw(texts()))
+    kinds: list[Outcome] = [
+        Applied(step=step, repository_id="x", since=0.0, read_back=True),
+        Stale(step=step, now=draw(overlays)),
+        Failed(step=step, kind=FailureKind.OTHER, problem=problem),
+        NotAttempted(step=step, reason=draw(st.sampled_from(Skip))),
+    ]
+    return draw(st.sampled_from(kinds))
+
+
+@settings(max_examples=60)
+@given(st.lists(outcomes(), max_size=5), names(), texts(60), st.integers(60, 120))
+def test_whatever_a_run_says_is_made_safe(found: list[Outcome], name: str, log: str, columns: int) -> None:
+    failed = samples.progress(name, Stage.DONE, samples.build(1, Result.FAILURE, took=1.0, log=log))
+    document = report_document(found, [failed], {}, interrupted=False, waited=True, timed_out=False)
+    drawn = render_text(document, style=PLAIN, width=columns)
+    assert not unsafe(drawn)
+    assert not [line for line in drawn.splitlines() if line.endswith(" ")]
+    wrapped = [line for line in drawn.splitlines() if not line.startswith(("  reconciler logs", "  error:", "    "))]
+    assert all(width(line) <= columns for line in wrapped)
+    assert json.loads(summary_line(document))["builds"]["failed"] == 1
+
+
+def test_every_kind_of_value_can_be_shown_from_three_sides() -> None:
+    step = samples.step("r", samples.everything_before(), canonical.overlay())
+    stale = Stale(step=step, now=samples.everything_after())
+    document = report_document([stale], [], {}, interrupted=False, waited=True, timed_out=False)
+    golden.check(samples.GOLDEN / "stale-80.txt", render_text(document, style=PLAIN, width=80))

@@ -1,0 +1,49 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reconciler.diagnostics import Diagnostic, Place, Severity
+from reconciler.views.diagnostics_text import render
+from reconciler.views.style import Style
+from tests.views.hostile_text import texts, unsafe
+
+PLAIN = Style(color=False, unicode=True)
+PLACE = Place(file="manifests/web.yaml", line=14, column=18)
+
+
+def test_one_problem_is_a_line_with_its_place_and_code_and_what_helps_below() -> None:
+    problem = Diagnostic(
+        code="unknown-key", summary="unknown key `packges`", detail="two\nlines", hint="write `packages`", place=PLACE
+    )
+    assert render([problem], style=PLAIN) == (
+        "error: manifests/web.yaml:14:18: unknown key `packges` [unknown-key]\n"
+        "  two\n"
+        "  lines\n"
+        "  hint: write `packages`\n"
+    )
+
+
+def test_several_problems_are_counted() -> None:
+    error = Diagnostic(code="a", summary="one")
+    warning = Diagnostic(code="b", summary="two", severity=Severity.WARNING)
+    assert render([error, error, warning], style=PLAIN) == (
+        "error: one [a]\nerror: one [a]\nwarning: two [b]\n2 errors and 1 warning\n"
+    )
+    assert render([warning, warning], style=PLAIN).endswith("\n2 warnings\n")
+
+
+def test_no_problem_is_no_text() -> None:
+    assert render([], style=PLAIN) == ""
+
+
+def test_severity_is_coloured() -> None:
+    coloured = render([Diagnostic(code="a", summary="one")], style=Style(color=True, unicode=True))
+    assert coloured == "\x1b[1;31merror:\x1b[0m one \x1b[2m[a]\x1b[0m\n"
+
+
+@given(texts(), texts(), texts(), st.none() | texts())
+def test_whatever_a_problem_says_is_made_safe(summary: str, detail: str, hint: str, file: str | None) -> None:
+    place = None if file is None else Place(file=file)
+    drawn = render([Diagnostic(code="c", summary=summary, detail=detail, hint=hint, place=place)], style=PLAIN)
+    assert not unsafe(drawn)
+    assert drawn.startswith("error: ")
+    assert len(drawn.splitlines()) == 1 + drawn.count("\n  ")

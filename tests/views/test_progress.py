@@ -1,0 +1,175 @@
+import io
+import json
+
+import pytest
+
+from reconciler.core.events import BuildsSeen, WaitStarted
+from reconciler.views.progress import JsonProgress, LiveProgress, PlainProgress
+from reconciler.views.progress.board import Board
+from reconciler.views.safe_text import width
+from reconciler.views.style import Style
+from tests.support import golden
+from tests.views import runs, samples
+from tests.views.hostile_text import unsafe
+from tests.views.samples import T0
+
+PLAIN = Style(color=False, unicode=True)
+
+
+class Broken(io.StringIO):
+    """A stream whose reader has gone away."""
+
+    def write(self, text: str) -> int:
+        raise BrokenPipeError
+
+    def flush(self) -> None:
+        raise BrokenPipeError
+
+
+def test_the_log_is_as_in_its_golden_file() -> None:
+    out = io.StringIO()
+    sink = PlainProgress(out, style=PLAIN)
+    for event in runs.events():
+        sink(event)
+    golden.check(samples.GOLDEN / "progress.txt", out.getvalue())
+
+
+def test_the_log_holds_nothing_that_steers_a_terminal() -> None:
+    out = io.StringIO()
+    sink = PlainProgress(out, style=PLAIN)
+    for event in runs.events():
+        sink(event)
+    assert not unsafe(out.getvalue())
+
+
+def test_a_sign_of_life_comes_at_most_every_thirty_seconds() -> None:
+    out = io.StringIO()
+    sink = PlainProgress(out, style=PLAIN)
+    sink(WaitStarted(at=T0, repositories=("a",)))
+    for second in range(0, 121, 10):
+        sink(BuildsSeen(at=T0 + second, progress=tuple(runs.followed())))
+    beats = [line for line in out.getvalue().splitlines() if line.startswith("builds:")]
+    assert beats == [
+        f"builds: 11 of 12 ended, 1 running, 1 repository waiting ({told})"
+        for told in ("30s", "1m00s", "1m30s", "2m00s")
+    ]
+
+
+def test_the_json_lines_are_as_in_their_golden_file() -> None:
+    out = io.StringIO()
+    sink = JsonProgress(out, tool_version="1.2.3")
+    for event in runs.events():
+        sink(event)
+    golden.check(samples.GOLDEN / "progress.jsonl", out.getvalue())
+
+
+def test_every_json_line_is_an_object_with_its_type_and_time() -> None:
+    out = io.StringIO()
+    sink = JsonProgress(out)
+    for event in runs.events():
+        sink(event)
+    version, *lines = [json.loads(line) for line in out.getvalue().splitlines()]
+    assert (version["type"], version["format_version"]) == ("version", "1.0")
+    assert len(lines) == len(runs.events())
+    assert {line["type"] for line in lines} == {
+        "apply_started",
+        "step_started",
+        "step_finished",
+        "wait_started",
+        "builds_seen",
+        "build_ended",
+        "repository_done",
+        "look_failed",
+    }
+    assert lines[0]["at"] == "2026-09-21T14:13:20.000Z"
+    assert out.getvalue().isascii()
+
+
+def _board(until: float = T0 + 1000) -> Board:
+    board = Board()
+    for event in runs.events():
+        if event.at <= until:
+            board.take(event)
+    return board
+
+
+@pytest.mark.parametrize(("until", "name"), [(T0 + 8.2, "writing"), (T0 + 60, "building"), (T0 + 120, "end")])
+def test_the_table_is_as_in_its_golden_file(until: float, name: str) -> None:
+    lines = _board(until).lines(style=PLAIN, width=79, height=20)
+    golden.check(samples.GOLDEN / f"live-{name}.txt", "\n".join(lines) + "\n")
+
+
+@pytest.mark.parametrize("height", [4, 6, 24])
+@pytest.mark.parametrize("columns", [40, 60, 120])
+def test_the_table_stays_within_the_terminal(columns: int, height: int) -> None:
+    lines = _board().lines(style=PLAIN, width=columns, height=height)
+    assert len(lines) <= height
+    assert all(width(line) <= columns for line in lines)
+
+
+def test_what_failed_and_what_runs_is_shown_when_not_everything_fits() -> None:
+    lines = _board().lines(style=PLAIN, width=79, height=6)
+    assert [line.split()[0] for line in lines[1:]] == ["app-04", "app-09", "app-08", "app-05", "…"]
+    assert lines[-1] == "  … and 8 more"
+
+
+def test_times_go_on_between_events_only_for_what_is_not_over() -> None:
+    board = _board(T0 + 60)
+    lines = board.lines(style=PLAIN, width=79, height=30, now=T0 + 200)
+    assert lines[0].endswith(", 3m00s")
+    assert next(line for line in lines if "app-05" in line).split()[2] == "3m00s"
+    assert next(line for line in lines if "app-00" in line).split()[2] == "40s"
+
+
+def _live(stream: io.StringIO, style: Style = PLAIN) -> LiveProgress:
+    return LiveProgress(stream, style=style, size=(80, 10))
+
+
+def test_the_live_table_draws_in_place_with_failures_above_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm-256color")
+    out = io.StringIO()
+    with _live(out) as sink:
+        for event in runs.events():
+            sink(event)
+    drawn = out.getvalue()
+    assert "app-09: failed: the API refused the update" in drawn
+    assert "app-04: build 0000000000000029 failed after 2m03s" in drawn
+    assert r"[red]Bad\x1b[0m Gateway[/red]" in drawn
+    assert "… and " in drawn
+    assert "app-00: written" not in drawn
+    assert drawn.startswith("\x1b[?25l")
+    assert "\x1b[?25h" in drawn
+
+
+def test_the_live_table_without_colour_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm-256color")
+    coloured, plain = io.StringIO(), io.StringIO()
+    for out, style in ((coloured, Style(color=True, unicode=True)), (plain, PLAIN)):
+        with _live(out, style) as sink:
+            for event in runs.events():
+                sink(event)
+    assert "\x1b[1;31mfailed" in coloured.getvalue()
+    assert "\x1b[1;31m" not in plain.getvalue()
+
+
+def test_a_broken_pipe_is_a_broken_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm-256color")
+    event = runs.events()[2]
+    with pytest.raises(BrokenPipeError):
+        PlainProgress(Broken(), style=PLAIN)(event)
+    with pytest.raises(BrokenPipeError):
+        JsonProgress(Broken())
+    with _live(Broken()) as sink:
+        for _ in range(2):
+            with pytest.raises(BrokenPipeError):
+                sink(event)
+
+
+def test_an_error_inside_the_live_table_goes_through_and_leaves_a_clean_terminal(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TERM", "xterm-256color")
+    out = io.StringIO()
+    with pytest.raises(KeyError), _live(out):
+        raise KeyError
+    assert out.getvalue().rstrip().endswith("\x1b[2K")
