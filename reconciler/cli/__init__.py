@@ -1,1 +1,32 @@
-"""TODO."""
+"""The command line: parse, wire up, call, render, exit code. Decisions are made in other rooms.
+
+This module and `arguments` are imported by every start of the program, so they import almost nothing; a command's own
+module is imported when it runs.
+"""
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NoReturn
+
+from reconciler import __version__
+
+if TYPE_CHECKING:
+    from reconciler.cli.surroundings import Surroundings
+
+
+def run() -> NoReturn:
+    """The program: ends the process with the exit code of `main`."""
+    sys.exit(main())  # noqa: TID251 - the one place that ends the process
+
+
+def main(argv: Sequence[str] | None = None, world: "Surroundings | None" = None) -> int:
+    """Run one command line; the exit code. `world` is that of this process when it is not given."""
+    arguments = sys.argv[1:] if argv is None else list(argv)
+    if arguments == ["--version"]:
+        # Answered before anything is imported: scripts ask for it on every run.
+        (world.stdout if world else sys.stdout).write(f"reconciler {__version__}\n")
+        return 0
+    from reconciler.cli.dispatch import dispatch
+    from reconciler.cli.surroundings import of_process
+
+    return dispatch(arguments, world or of_process())

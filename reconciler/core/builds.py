@@ -106,9 +106,13 @@ def _serves(found: Value, wanted: Entry) -> bool:
 
 
 def _user_serves(found: User, wanted: User) -> bool:
-    given = {name: getattr(wanted, name) for name in ("gid", "groupname", "shell", "homedir")}
-    return found.uid == wanted.uid and all(
-        value in (None, "") or value == getattr(found, name) for name, value in given.items()
+    # A configuration may leave out names that it does not need (apko has no group name for a user). Only a gid that is
+    # left out says something: absent and 0 are different.
+    texts = ((wanted.groupname, found.groupname), (wanted.shell, found.shell), (wanted.homedir, found.homedir))
+    return (
+        found.uid == wanted.uid
+        and wanted.gid in (None, found.gid)
+        and all(theirs in ("", ours) or not ours for ours, theirs in texts)
     )
 
 

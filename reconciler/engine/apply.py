@@ -69,6 +69,8 @@ class _Writer:
         except TokenRejected as error:
             self._token_rejected.set()
             return Failed(step=step, kind=FailureKind.TOKEN, problem=error.diagnostic)
+        except AnswerLost as error:
+            return Failed(step=step, kind=FailureKind.ANSWER_LOST, problem=error.diagnostic)
         except ApiError as error:
             return Failed(step=step, kind=FailureKind.REFUSED, problem=error.diagnostic)
 
@@ -81,30 +83,34 @@ class _Writer:
         try:
             answer = self._api.write_overlay(reading, _after(step))
         except AnswerLost as error:
-            return self._settle(step, reading, error.diagnostic)
+            return self._settle(step, reading, error.diagnostic, lost=True)
         if answer.overlay == step.after:
             return _applied(step, reading)
-        return self._settle(step, reading, _not_confirmed(_after(step), answer))
+        return self._settle(step, reading, _not_confirmed(_after(step), answer), lost=False)
 
     def _read(self, step: Step) -> Reading | None:
         assert step.id is not None
         return self._api.read_repository(step.id, self._organization)
 
-    def _settle(self, step: Step, reading: Reading, problem: Diagnostic) -> Outcome:
+    def _settle(self, step: Step, reading: Reading, problem: Diagnostic, *, lost: bool) -> Outcome:
         """Decide by reading back whether a write took effect whose answer was lost or said something else."""
-        kind = FailureKind.NOT_CONFIRMED
+        kind = FailureKind.ANSWER_LOST if lost else FailureKind.NOT_CONFIRMED
         for pause in _READ_BACK_PAUSES:
             self._clock.wait(pause, self._stop)
             try:
                 now = self._read(step)
             except ApiError:
-                kind = FailureKind.ANSWER_LOST
                 continue
-            if now is not None and now.repository.overlay == step.after:
+            if now is None:
+                break
+            if now.repository.overlay == step.after:
                 return Applied(
                     step=step, repository_id=reading.repository.id, since=reading.server_time, read_back=True
                 )
-            kind = FailureKind.NOT_CONFIRMED
+            if lost and now.repository.overlay == step.before:
+                kind, problem = FailureKind.NOT_CONFIRMED, _not_written(problem)
+            elif lost:
+                kind, problem = FailureKind.NOT_CONFIRMED, _not_confirmed(_after(step), now.repository)
         return Failed(step=step, kind=kind, problem=problem)
 
     def _create(self, step: Step) -> Outcome:
@@ -141,6 +147,15 @@ def _source_gone(step: Step) -> Failed:
         hint="plan again to see how things stand",
     )
     return Failed(step=step, kind=FailureKind.OTHER, problem=problem)
+
+
+def _not_written(problem: Diagnostic) -> Diagnostic:
+    return Diagnostic(
+        code="not-written",
+        summary="the answer of the API was lost, and the repository is still as it was before",
+        detail=problem.detail,
+        hint="apply again",
+    )
 
 
 def _not_confirmed(wanted: Overlay, answer: LiveRepository) -> Diagnostic:

@@ -72,6 +72,8 @@ def mirrors(*urls: str) -> dict[str, Any]:
         pytest.param(TX, TY, TX, "old", id="annotation changed, old"),
         pytest.param(NOTHING, user(), user(gid=7, shell="/bin/sh"), "new", id="the image may say more of a user"),
         pytest.param(NOTHING, user(gid=0), user(), "old", id="a wanted gid of 0 is not an absent one"),
+        pytest.param(NOTHING, user(shell="/bin/sh"), user(shell="/bin/bash"), "old", id="another shell"),
+        pytest.param(NOTHING, user(groupname="app"), user(), "new", id="a name that the configuration leaves out"),
         pytest.param(NOTHING, mirrors("https://a"), mirrors("https://z", "https://a"), "new", id="further mirrors"),
         pytest.param(NOTHING, mirrors("https://a"), mirrors("https://z"), "old", id="other mirrors"),
     ],

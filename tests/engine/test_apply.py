@@ -163,7 +163,7 @@ def test_a_lost_answer_is_a_failure_when_the_write_did_not_take_effect() -> None
     world.api.on_write = lose
     outcome = world.apply()["a"]
     assert isinstance(outcome, Failed)
-    assert outcome.kind is FailureKind.NOT_CONFIRMED
+    assert (outcome.kind, outcome.problem.code) == (FailureKind.NOT_CONFIRMED, "not-written")
     assert world.api.writes == ["a"]
     assert world.overlay_of("a") == EMPTY
 
@@ -182,6 +182,20 @@ def test_a_write_that_arrives_late_is_found_by_the_second_look() -> None:
     start = world.clock.now()
     world.api.on_write = lose
     assert isinstance(world.apply()["a"], Applied)
+
+
+def test_a_lost_answer_after_which_something_else_is_there() -> None:
+    world = World("a")
+
+    def lose(id_: str, wanted: Overlay) -> None:
+        world.api.put(id_, VIM)
+        raise AnswerLost(PROBLEM)
+
+    world.api.on_write = lose
+    outcome = world.apply()["a"]
+    assert isinstance(outcome, Failed)
+    assert outcome.problem.code == "write-not-confirmed"
+    assert "contents.packages" in outcome.problem.summary
 
 
 def test_a_lost_answer_that_cannot_be_read_back_is_said_to_be_unknown() -> None:

@@ -1,0 +1,19 @@
+"""The real clock."""
+
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from reconciler.engine.ports import Stop
+
+
+class SystemClock:
+    """Time as the operating system tells it."""
+
+    def now(self) -> float:
+        """Seconds since the epoch."""
+        return time.time()
+
+    def wait(self, seconds: float, stop: "Stop") -> None:
+        """Return after `seconds`, or as soon as `stop` is set."""
+        stop.wait(seconds)

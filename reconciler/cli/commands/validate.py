@@ -1,0 +1,30 @@
+"""`reconciler validate`: the manifest alone, every problem at once, no network."""
+
+import json
+
+from reconciler import manifest
+from reconciler.cli import output
+from reconciler.cli.arguments import Options
+from reconciler.cli.exit_codes import ExitCode
+from reconciler.cli.surroundings import Surroundings
+from reconciler.diagnostics import has_errors
+from reconciler.views.problems import diagnostic_document
+
+
+def execute(options: Options, world: Surroundings) -> int:
+    """Report every problem of the manifest; 1 when there is an error."""
+    output.targets(options)
+    desired, problems = manifest.load(options.path, organization=options.org)
+    output.print_problems(problems, options, world)
+    valid = not has_errors(problems)
+    count = len(desired.repositories)
+    noun = "repository" if count == 1 else "repositories"
+    document = {
+        "format_version": "1.0",
+        "valid": valid,
+        "repositories": count,
+        "diagnostics": [diagnostic_document(problem) for problem in problems],
+    }
+    text = f"{options.path}: valid, {count} {noun}\n" if valid else ""
+    output.show({"text": lambda *_: text, "json": lambda *_: json.dumps(document, indent=2) + "\n"}, options, world)
+    return ExitCode.DONE if valid else ExitCode.ERROR

@@ -1,0 +1,42 @@
+"""Repositories picked by what was typed: names, folder-qualified names, and globs over both."""
+
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+
+from reconciler.cli.errors import CommandFailed
+from reconciler.core.live import Directory, Live, LiveRepository
+from reconciler.core.names import nearest
+from reconciler.diagnostics import Diagnostic
+
+
+def pick(patterns: Sequence[str], live: Live) -> tuple[LiveRepository, ...]:
+    """The repositories that at least one pattern means, all of them when there is none.
+
+    Raises `CommandFailed` for a pattern that means nothing, with the nearest names.
+    """
+    if not patterns:
+        return live.repositories
+    found: dict[str, LiveRepository] = {}
+    problems = []
+    for pattern in patterns:
+        matching = [one for one in live.repositories if _matches(pattern, one)]
+        found.update((one.id, one) for one in matching)
+        if not matching:
+            problems.append(_no_match(pattern, live))
+    if problems:
+        raise CommandFailed(*problems)
+    return tuple(found.values())
+
+
+def _matches(pattern: str, repository: LiveRepository) -> bool:
+    qualified = f"{repository.folder}/{repository.name}"
+    return pattern == repository.id or fnmatchcase(qualified if "/" in pattern else repository.name, pattern)
+
+
+def _no_match(pattern: str, live: Live) -> Diagnostic:
+    near = nearest(pattern, Directory(live).labels())
+    return Diagnostic(
+        code="unknown-repository",
+        summary=f'no repository of {live.organization.name} is called "{pattern}" or matches it',
+        hint=f"did you mean {' or '.join(near)}?" if near else "list the repositories with `reconciler repos`",
+    )

@@ -1,0 +1,79 @@
+"""The whole program in-process: a command line in, exit code and streams out, on a clock that only waiting moves."""
+
+import io
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from reconciler.cli import main
+from reconciler.cli.emulation import STATE
+from reconciler.cli.surroundings import Surroundings
+from reconciler.emulator import Emulator, Fault, Settings
+from tests.support.clock import FakeClock
+
+
+class Stream(io.StringIO):
+    """A text stream that says whether it is a terminal."""
+
+    encoding = "utf-8"  # type: ignore[assignment]
+
+    def __init__(self, text: str = "", *, terminal: bool = False) -> None:
+        super().__init__(text)
+        self._terminal = terminal
+
+    def isatty(self) -> bool:
+        return self._terminal
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What one command line came to."""
+
+    code: int
+    out: str
+    err: str
+
+
+@dataclass(slots=True)
+class Program:
+    """Runs command lines one after another in the current folder, against the built-in emulator unless told otherwise."""
+
+    clock: FakeClock = field(default_factory=FakeClock)
+    settings: Settings = field(default_factory=Settings)
+    environ: dict[str, str] = field(default_factory=lambda: {"RECONCILER_API": "emulator"})
+
+    def run(self, *argv: str, answer: str | None = None) -> Result:
+        """Run one command line; `answer` is typed on a terminal, without it there is none."""
+        world = self.world(answer)
+        code = main(list(argv), world)
+        return Result(code, world.stdout.getvalue(), world.stderr.getvalue())  # type: ignore[attr-defined]
+
+    def world(self, answer: str | None = None) -> Surroundings:
+        """Surroundings of the next command line."""
+        terminal = answer is not None
+        return Surroundings(
+            stdin=Stream(answer or "", terminal=terminal),
+            stdout=Stream(),
+            stderr=Stream(terminal=terminal),
+            environ=self.environ,
+            clock=self.clock,
+            emulator_settings=self.settings,
+        )
+
+    def emulator(self) -> Emulator:
+        """The emulator over the state that the commands share, to look at it or to change it behind their back."""
+        STATE.parent.mkdir(exist_ok=True)
+        return Emulator(STATE, clock=self.clock.now, settings=self.settings)
+
+    def play(self, *faults: Fault) -> None:
+        """Script what goes wrong in the next commands."""
+        with self.emulator() as emulator:
+            for fault in faults:
+                emulator.faults.add(fault)
+
+
+def write_manifest(text: str, name: str = "manifests/web.yaml") -> Path:
+    """Write a manifest in the current folder."""
+    path = Path(name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    return path
