@@ -25,8 +25,8 @@ from reconciler.api.token import Token, advice
 from reconciler.api.wording import body_text, clean, rpc_status
 from reconciler.diagnostics import Diagnostic
 
-# Of all the ways to fail, this one alone says that nothing was done. A gateway that gave up waiting, or an API that broke
-# down on the way, may have done the write all the same.
+# Of all the ways to fail, this one alone says that nothing was done. A gateway that gave up waiting, or an API that
+# broke down on the way, may have done the write all the same.
 _NOT_IMPLEMENTED = 501
 _BY_STATUS = {401: TokenRejected, 403: PermissionDenied, 404: NotFound, 429: RateLimited}
 _BY_CODE = {5: NotFound, 7: PermissionDenied, 8: RateLimited, 16: TokenRejected}

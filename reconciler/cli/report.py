@@ -75,7 +75,7 @@ class Report:
             if stderr.isatty():
                 drawn = stack.enter_context(LiveProgress(stderr, style=style, now=world.clock.now))
             else:
-                drawn = PlainProgress(stderr, style=style)
+                drawn = PlainProgress(stderr, style=style, every_build=self._options.verbose)
             yield _Unbreakable([drawn, *self._json_sinks], world)
 
     def end(

@@ -143,9 +143,14 @@ def _pause(known: tuple[Progress, ...], pause: float, now: float, deadline: floa
 
 
 def failure_logs(followed: Followed, api: ReadApi, *, most: int = 10) -> dict[str, str]:
-    """The logs of failed builds by report id, each read once; where one cannot be read, the reason stands instead."""
+    """The log of one failed build of each of up to `most` repositories, by report id.
+
+    The tags of a repository mostly fail for the same reason, and logs are large. Where a log cannot be read, the reason
+    stands instead.
+    """
+    firsts = [progress.failures[0] for progress in followed.progress if progress.failures]
     logs: dict[str, str] = {}
-    for _, build in followed.failures[:most]:
+    for build in firsts[:most]:
         try:
             logs[build.id] = api.build_log(build.id)
         except ApiError as error:

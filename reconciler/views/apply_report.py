@@ -27,7 +27,7 @@ def report_document(
     waited: bool,
     timed_out: bool,
 ) -> dict[str, Any]:
-    """The report as plain data; `logs` are those of failed builds by report id."""
+    """The report as plain data; `logs` are those that were read of failed builds, by report id."""
     told = sorted((outcome_document(one) for one in outcomes), key=lambda one: str(one["repository"]))
     followed = sorted(progress, key=lambda one: one.watch.repository)
     return {
@@ -67,9 +67,12 @@ def summary_line(document: dict[str, Any]) -> str:
 
 
 def _failures(progress: Progress, logs: Mapping[str, str]) -> list[dict[str, Any]]:
-    return [_failure(build, logs.get(build.id) or build.log) for build in progress.failures]
+    return [_failure(build, logs.get(build.id, build.log or None)) for build in progress.failures]
 
 
-def _failure(build: Build, log: str) -> dict[str, Any]:
+def _failure(build: Build, log: str | None) -> dict[str, Any]:
+    """A failed build; `log_lines` is None where its log was not read."""
+    if log is None:
+        return {**build_document(build), "log_lines": None, "log_tail": []}
     lines = log_text.lines(log)
     return {**build_document(build), "log_lines": len(lines), "log_tail": lines[-LOG_LINES:]}

@@ -138,14 +138,20 @@ def _results(counts: dict[str, Any]) -> str:
 
 def _failure(repository: str, failure: dict[str, Any], page: Page) -> list[str]:
     after = "" if failure["seconds"] is None else f" after {duration(failure['seconds'])}"
-    tail = failure["log_tail"]
-    more = failure["log_lines"] > len(tail)
-    log = f"; the last {len(tail)} of {failure['log_lines']:,} lines of its log:" if more else "; its log:"
     style = page.style
     # The command stands on a line of its own and unbroken, so that it can be copied; it also tells the report's id.
     command = f"  reconciler logs {shlex.quote(style.plain(repository))} --build {style.plain(failure['id'])}"
-    quoted = [line for text in tail for line in page.quote(log_text.clean(text, style), indent=4)]
-    return [_titled(repository, f"a build failed{after}{log if tail else '; it left no log'}", page), *quoted, command]
+    tail = [line for text in failure["log_tail"] for line in page.quote(log_text.clean(text, style), indent=4)]
+    return [_titled(repository, f"a build failed{after}; {_about_log(failure)}", page), *tail, command]
+
+
+def _about_log(failure: dict[str, Any]) -> str:
+    lines, tail = failure["log_lines"], failure["log_tail"]
+    if lines is None:
+        return "its log is shown by:"
+    if not tail:
+        return "it left no log"
+    return f"the last {len(tail)} of {lines:,} lines of its log:" if lines > len(tail) else "its log:"
 
 
 def _notes(document: dict[str, Any], page: Page) -> list[str]:
@@ -153,6 +159,8 @@ def _notes(document: dict[str, Any], page: Page) -> list[str]:
     notes = []
     if document["interrupted"]:
         notes.append("Interrupted: nothing more was started, and what was under way was finished.")
+    if document["interrupted"] and builds["waited"]:
+        notes.append("Builds that have started go on; `reconciler builds` shows them.")
     if builds["timed_out"]:
         notes.append("Some builds did not finish in time; they go on, and `reconciler builds` shows them.")
     if document["applied"] and not builds["waited"]:

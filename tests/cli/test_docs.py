@@ -30,9 +30,8 @@ def test_every_option_and_command_is_documented() -> None:
 
 def test_every_documented_option_exists() -> None:
     page = (DOCS / "commands.md").read_text(encoding="utf-8") + (DOCS / "emulator.md").read_text(encoding="utf-8")
-    known = {
-        option for parser in parsers(arguments._parser()) for action in parser._actions for option in action.option_strings
-    }
+    actions = [action for parser in parsers(arguments._parser()) for action in parser._actions]
+    known = {option for action in actions for option in action.option_strings}
     documented = set(re.findall(r"`(--[a-z-]+)", page))
     assert documented <= known
 

@@ -14,7 +14,7 @@ from tests.support.clock import FakeClock
 class Stream(io.StringIO):
     """A text stream that says whether it is a terminal."""
 
-    encoding = "utf-8"  # type: ignore[assignment]
+    encoding = "utf-8"
 
     def __init__(self, text: str = "", *, terminal: bool = False) -> None:
         super().__init__(text)
@@ -35,7 +35,7 @@ class Result:
 
 @dataclass(slots=True)
 class Program:
-    """Runs command lines one after another in the current folder, against the built-in emulator unless told otherwise."""
+    """Runs one command line after another in the current folder, against the built-in emulator by default."""
 
     clock: FakeClock = field(default_factory=FakeClock)
     settings: Settings = field(default_factory=Settings)

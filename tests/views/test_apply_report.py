@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler.core import canonical
-from reconciler.core.builds import Result, Stage
+from reconciler.core.builds import Progress, Result, Stage
 from reconciler.core.outcome import Applied, Failed, FailureKind, NotAttempted, Outcome, Skip, Stale
 from reconciler.diagnostics import Diagnostic
 from reconciler.views.apply_report import render_text, report_document, summary_line
@@ -87,11 +87,19 @@ def test_what_changed_meanwhile_is_shown_from_three_sides() -> None:
 
 def test_a_name_with_spaces_is_quoted_for_the_shell() -> None:
     failed = samples.progress("my image", Stage.DONE, samples.build(1, Result.FAILURE))
-    drawn = render_text(
-        report_document([], [failed], {}, interrupted=False, waited=True, timed_out=False), style=PLAIN, width=80
-    )
+    drawn = drawn_with([failed], {})
     assert "reconciler logs 'my image' --build " in drawn
-    assert "a build failed; it left no log" in drawn
+    assert "a build failed; its log is shown by:" in drawn
+
+
+def test_a_log_that_was_read_and_is_empty() -> None:
+    failed = samples.progress("image", Stage.DONE, samples.build(1, Result.FAILURE))
+    assert "a build failed; it left no log" in drawn_with([failed], {failed.failures[0].id: "\n"})
+
+
+def drawn_with(progress: list[Progress], logs: dict[str, str]) -> str:
+    document = report_document([], progress, logs, interrupted=False, waited=True, timed_out=False)
+    return render_text(document, style=PLAIN, width=80)
 
 
 def test_the_summary_is_one_line_with_names_and_sums() -> None:

@@ -13,6 +13,7 @@ from reconciler.core.builds import Build, Result
 from reconciler.core.live import Directory, Live, LiveRepository, Organization
 from reconciler.diagnostics import Diagnostic
 from reconciler.engine.refresh import refresh
+from reconciler.views import log_text
 
 
 def execute(options: Options, world: Surroundings) -> int:
@@ -26,8 +27,7 @@ def execute(options: Options, world: Surroundings) -> int:
         build = _chosen(client.list_builds(scope, since=world.clock.now() - options.since), options)
         log = client.build_log(build.id)
     world.stderr.write(f"build {build.id} ({build.result})\n")
-    text = style_of(world.stdout, options, world).plain(log, lines=True)
-    world.stdout.write(text if text.endswith("\n") or not text else f"{text}\n")
+    world.stdout.write(log_text.render(log, style=style_of(world.stdout, options, world)))
     return ExitCode.DONE
 
 

@@ -3,10 +3,18 @@
 from threading import Lock
 from typing import TextIO
 
-from reconciler.core.events import ApplyStarted, BuildsSeen, Event, RepositoryDone, StepFinished, WaitStarted
+from reconciler.core.events import (
+    ApplyStarted,
+    BuildEnded,
+    BuildsSeen,
+    Event,
+    RepositoryDone,
+    StepFinished,
+    WaitStarted,
+)
 from reconciler.core.outcome import NotAttempted
 from reconciler.views.outcomes import totals
-from reconciler.views.progress.sentences import repositories, sentence
+from reconciler.views.progress.sentences import is_trouble, repositories, sentence
 from reconciler.views.style import Style
 from reconciler.views.times import duration
 
@@ -14,12 +22,18 @@ _HEARTBEAT_SECONDS = 30.0
 
 
 class PlainProgress:
-    """Writes what happens, line by line, and while nothing happens now and then how things stand."""
+    """Writes what happens, line by line, and while nothing happens now and then how things stand.
 
-    def __init__(self, stream: TextIO, *, style: Style, heartbeat: float = _HEARTBEAT_SECONDS) -> None:
+    Builds that succeed have a line of their own only with `every_build`: there may be dozens for each repository.
+    """
+
+    def __init__(
+        self, stream: TextIO, *, style: Style, heartbeat: float = _HEARTBEAT_SECONDS, every_build: bool = False
+    ) -> None:
         self._stream = stream
         self._style = style
         self._heartbeat = heartbeat
+        self._every_build = every_build
         self._lock = Lock()
         self._steps = self._finished = self._followed = self._done = 0
         self._wait_began = self._last_beat = 0.0
@@ -49,6 +63,8 @@ class PlainProgress:
                 return f"{line} ({self._done:,} of {repositories(self._followed)})"
             case BuildsSeen():
                 return self._beat(event)
+            case BuildEnded():
+                return line if self._every_build or is_trouble(event) else ""
             case _:
                 pass
         return line
