@@ -104,8 +104,9 @@ def _builds(builds: dict[str, Any], page: Page) -> Iterator[list[str]]:
     where = f"in {len(followed):,} {'repository' if len(followed) == 1 else 'repositories'}"
     yield [page.line(phrase(f"Builds: {total} {where}.", Role.BOLD)), *_by_state(followed, page)]
     for one in followed:
-        for failure in one["failures"]:
-            yield _failure(one["repository"], failure, page)
+        told = [failure for failure in one["failures"] if failure["log_lines"] is not None]
+        yield from (_failure(one["repository"], failure, page) for failure in told)
+        yield _further(one["repository"], [one for one in one["failures"] if one["log_lines"] is None], page)
 
 
 def _by_state(followed: Iterable[dict[str, Any]], page: Page) -> Iterator[str]:
@@ -145,10 +146,18 @@ def _failure(repository: str, failure: dict[str, Any], page: Page) -> list[str]:
     return [_titled(repository, f"a build failed{after}; {_about_log(failure)}", page), *tail, command]
 
 
+def _further(repository: str, failures: Sequence[dict[str, Any]], page: Page) -> list[str]:
+    """The failed builds of a repository whose logs were not read."""
+    if not failures:
+        return []
+    number = "a build" if len(failures) == 1 else f"{len(failures):,} builds"
+    numbers = [page.style.plain(failure["id"].rpartition("/")[2]) for failure in failures]
+    title = _titled(repository, f"{number} failed; for a log, `reconciler logs` with --build and one of:", page)
+    return [title, *page.columns(numbers, indent=4)]
+
+
 def _about_log(failure: dict[str, Any]) -> str:
     lines, tail = failure["log_lines"], failure["log_tail"]
-    if lines is None:
-        return "its log is shown by:"
     if not tail:
         return "it left no log"
     return f"the last {len(tail)} of {lines:,} lines of its log:" if lines > len(tail) else "its log:"

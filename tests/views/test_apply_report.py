@@ -87,9 +87,16 @@ def test_what_changed_meanwhile_is_shown_from_three_sides() -> None:
 
 def test_a_name_with_spaces_is_quoted_for_the_shell() -> None:
     failed = samples.progress("my image", Stage.DONE, samples.build(1, Result.FAILURE))
-    drawn = drawn_with([failed], {})
+    drawn = drawn_with([failed], {failed.failures[0].id: "no"})
     assert "reconciler logs 'my image' --build " in drawn
-    assert "a build failed; its log is shown by:" in drawn
+
+
+def test_failed_builds_whose_logs_were_not_read_are_named() -> None:
+    builds = [samples.build(number, Result.FAILURE) for number in (1, 2, 3)]
+    drawn = drawn_with([samples.progress("image", Stage.DONE, *builds)], {builds[0].id: "no"})
+    assert "image: 2 builds failed; for a log, `reconciler logs` with --build and one of:\n" in drawn
+    for build in builds[1:]:
+        assert f"\n    {build.id.rpartition('/')[2]}" in drawn or f"  {build.id.rpartition('/')[2]}" in drawn
 
 
 def test_a_log_that_was_read_and_is_empty() -> None:
