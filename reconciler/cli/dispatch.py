@@ -35,7 +35,7 @@ def _run(options: Options, world: Surroundings) -> int:
     try:
         command: _Command = importlib.import_module(f"reconciler.cli.commands.{options.command}")
         code = command.execute(options, world)
-        world.stdout.flush()
+        _flush(world)
     except KeyboardInterrupt:
         world.stderr.write("interrupted\n")
         return ExitCode.INTERRUPTED
@@ -70,6 +70,14 @@ def _failed(error: Exception, options: Options, world: Surroundings) -> int:
             )
             print_problems((problem,), options, world)
             return ExitCode.ERROR
+
+
+def _flush(world: Surroundings) -> None:
+    """Write out what is left; a reader that is gone by now changes nothing about what was done."""
+    try:
+        world.stdout.flush()
+    except BrokenPipeError:
+        _silence(world)
 
 
 def _silence(world: Surroundings) -> None:

@@ -95,13 +95,25 @@ class Report:
             waited=followed is not None,
             timed_out=followed is not None and followed.timed_out,
         )
-        for stream in self._texts:
-            style = style_of(stream, self._options, self._world)
-            stream.write("\n" + apply_report.render_text(document, style=style, width=width_of(stream)))
-        for stream in self._jsons:
-            stream.write(apply_report.summary_line(document))
+        try:
+            self._write_end(document)
+        except OSError:
+            # Whoever read the output is gone. What was written must be known all the same.
+            self._write_text(self._world.stderr, document)
         if followed is not None and followed.token_problem is not None:
             print_problems((_unfollowed(followed.token_problem),), self._options, self._world)
+
+    def _write_end(self, document: dict[str, Any]) -> None:
+        for stream in self._texts:
+            self._write_text(stream, document)
+        for stream in self._jsons:
+            stream.write(apply_report.summary_line(document))
+            stream.flush()
+
+    def _write_text(self, stream: TextIO, document: dict[str, Any]) -> None:
+        style = style_of(stream, self._options, self._world)
+        stream.write("\n" + apply_report.render_text(document, style=style, width=width_of(stream)))
+        stream.flush()
 
     def _open(self, file: Path | None) -> TextIO:
         if file is None:

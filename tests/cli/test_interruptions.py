@@ -1,0 +1,124 @@
+"""Ctrl-C, SIGTERM, and readers that go away: nothing that was written goes unreported."""
+
+import os
+import signal
+import threading
+from typing import Any
+
+import pytest
+
+from reconciler.cli import main
+from reconciler.cli.confirm import confirm
+from reconciler.cli.signals import interruptible
+from reconciler.emulator import Settings
+from tests.support.program import Program, Stream, write_manifest
+
+TWO = """\
+organization: example.com
+repositories:
+  custom-nginx: {packages: [curl]}
+  orders-api: {packages: [curl]}
+"""
+
+
+class Gone(Stream):
+    """A stream whose reader leaves after so many writes."""
+
+    def __init__(self, writes: int) -> None:
+        super().__init__()
+        self._left = writes
+
+    def write(self, text: str) -> int:
+        if self._left == 0:
+            raise BrokenPipeError
+        self._left -= 1
+        return super().write(text)
+
+
+def text_of(stream: Any) -> str:
+    found: str = stream.getvalue()
+    return found
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_first_interruption_asks_to_stop_and_the_second_aborts(program: Program, number: int) -> None:
+    world = program.world()
+
+    def interrupt_twice() -> None:
+        with interruptible(world):
+            os.kill(os.getpid(), number)
+            assert world.stop.wait(timeout=10)
+            os.kill(os.getpid(), number)
+            threading.Event().wait(timeout=10)
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupt_twice()
+    assert "interrupt again to abort" in text_of(world.stderr)
+
+
+def test_the_handlers_of_before_come_back(program: Program) -> None:
+    before = signal.getsignal(signal.SIGINT)
+    with interruptible(program.world()):
+        assert signal.getsignal(signal.SIGINT) is not before
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_an_interruption_while_following_leaves_the_builds_running(program: Program) -> None:
+    program.settings = Settings(queue_delay=1000)
+    write_manifest(TWO)
+    world = program.world()
+    program.clock.on_wait = lambda _: world.stop.set()
+    code = main(["apply", "--yes"], world)
+    assert code == 130
+    assert "Applied 2." in text_of(world.stdout)
+    assert "Builds that have started go on" in text_of(world.stdout)
+
+
+def test_an_interruption_before_anything_is_written(program: Program) -> None:
+    write_manifest(TWO)
+    world = program.world()
+    world.stop.set()
+    assert main(["apply", "--yes"], world) == 130
+    assert "Not attempted 2." in text_of(world.stdout)
+    with program.emulator() as emulator:
+        assert emulator.repository("custom-nginx")["customOverlay"] is None
+
+
+def test_an_interruption_at_the_question(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_manifest(TWO)
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("reconciler.cli.commands.apply.confirm", interrupted)
+    assert confirm is not interrupted
+    result = program.run("apply", answer="")
+    assert (result.code, result.err) == (130, "interrupted\n")
+
+
+def test_a_reader_of_progress_that_leaves_stops_the_run_gently(program: Program) -> None:
+    write_manifest(TWO)
+    world = program.world()
+    world.stderr = Gone(1)
+    code = main(["apply", "--yes"], world)
+    assert code == 130
+    report = text_of(world.stdout).partition("\nApplied ")[2]
+    assert "Interrupted" in report
+    assert all(name in report for name in ("custom-nginx", "orders-api"))
+
+
+def test_a_reader_of_the_result_that_leaves_gets_the_report_on_standard_error(program: Program) -> None:
+    write_manifest(TWO)
+    world = program.world()
+    world.stdout = Gone(1)
+    code = main(["apply", "--yes", "--no-wait"], world)
+    assert code == 0
+    assert "Applied 2." in text_of(world.stderr)
+
+
+def test_a_reader_of_a_plan_that_leaves(program: Program) -> None:
+    write_manifest(TWO)
+    world = program.world()
+    world.stdout = Gone(0)
+    assert main(["plan"], world) == 1
+    assert text_of(world.stderr) == ""
