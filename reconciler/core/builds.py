@@ -5,7 +5,7 @@ does say is the configuration that it was made with; `evidence` compares that wi
 write.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -72,14 +72,15 @@ def evidence(build: Build, before: Overlay, after: Overlay) -> Evidence:
     old overlay, and what was removed and is gone proves the new one; but what was removed and is still there proves
     nothing, as the base image may have it too.
     """
-    config = build.config
+    return _evidence(build.config, tuple(entries(after)), diff(before, after))
+
+
+def _evidence(config: BuildConfig | None, wanted: Iterable[Entry], changes: Sequence[Change]) -> Evidence:
     if config is None:
         return Evidence.EITHER
-    if not all(_holds(config, entry) for entry in entries(after) if entry.part in config.parts):
+    if not all(_holds(config, entry) for entry in wanted if entry.part in config.parts):
         return Evidence.OLD
-    changes = diff(before, after)
-    told = [change for change in changes if change.part in config.parts]
-    if any(_proves_new(change, config) for change in told):
+    if any(_proves_new(change, config) for change in changes if change.part in config.parts):
         return Evidence.NEW
     return Evidence.EITHER if changes else Evidence.NEW
 
@@ -144,7 +145,10 @@ class Stage(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """What is known of one followed repository: its stage, the builds that count, and its place in the queue."""
+    """What is known of one followed repository: its stage, the builds that count, and its place in the queue.
+
+    `reports` are all that were seen at the last look, so that the next one judges only what is new.
+    """
 
     watch: Watch
     stage: Stage
@@ -152,6 +156,7 @@ class Progress:
     sync: Sync
     queue_seen: bool
     changed: float
+    reports: tuple[Build, ...] = field(default=(), compare=False, repr=False)
 
     @property
     def ended(self) -> tuple[Build, ...]:
@@ -177,7 +182,11 @@ def advance(known: Progress, builds: Iterable[Build], sync: Sync, *, now: float,
     """
     queued = sync in (Sync.QUEUED, Sync.IN_PROGRESS)
     queue_seen = known.queue_seen or queued
-    counted = _counted(known.watch, builds, queue_left=queue_seen and not queued)
+    reports = tuple(builds)
+    if (reports, sync) == (known.reports, known.sync):
+        counted = known.builds
+    else:
+        counted = _counted(known.watch, reports, queue_left=queue_seen and not queued)
     same = (counted, sync) == (known.builds, known.sync)
     changed = known.changed if same else now
     return Progress(
@@ -187,12 +196,14 @@ def advance(known: Progress, builds: Iterable[Build], sync: Sync, *, now: float,
         sync=sync,
         queue_seen=queue_seen,
         changed=changed,
+        reports=reports,
     )
 
 
 def _counted(watch: Watch, builds: Iterable[Build], *, queue_left: bool) -> tuple[Build, ...]:
     ours = [build for build in builds if build.started is None or build.started >= watch.since]
-    told = {build.id: evidence(build, watch.before, watch.after) for build in ours}
+    wanted, changes = tuple(entries(watch.after)), diff(watch.before, watch.after)
+    told = {build.id: _evidence(build.config, wanted, changes) for build in ours}
     # Builds that may be of either overlay count when nothing better came although the queue took the write and is
     # through with it: then the base image itself has what was removed, and no configuration can ever tell.
     accepted = {Evidence.NEW}
