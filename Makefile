@@ -6,16 +6,21 @@ BIN := $(VENV)/bin
 JOBS ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint check format clean
+.PHONY: help demo test test-browser lint check fuzz diagnostics format clean
 
 help: ## list the commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.run ## plan, apply and follow the builds on the built-in emulator, then plan again
 	@BIN=$(BIN) sh demo.sh
 
 test: $(VENV)/.dev ## run the tests
 	$(BIN)/python -m pytest -n $(JOBS)
+
+test-browser: $(VENV)/.dev ## drive the HTML page in Chromium (Debian installs it with apt-get)
+	command -v chromium chromedriver >/dev/null || { apt-get update && apt-get install -y --no-install-recommends chromium chromium-driver; }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test,browser]'
+	RECONCILER_BROWSER=1 $(BIN)/python -m pytest tests/browser
 
 lint: $(VENV)/.dev ## check layout, lint rules, types and the direction of imports
 	$(BIN)/ruff format --check .
@@ -24,6 +29,12 @@ lint: $(VENV)/.dev ## check layout, lint rules, types and the direction of impor
 	$(BIN)/lint-imports --no-cache
 
 check: lint test ## everything that has to be green before a change lands
+
+fuzz: $(VENV)/.dev ## send the emulator many more generated requests than the tests do
+	RECONCILER_FUZZ=150 $(BIN)/python -m pytest -n $(JOBS) tests/contract/test_fuzz.py
+
+diagnostics: $(VENV)/.run ## write docs/diagnostics.md anew from the codes
+	$(BIN)/python -m reconciler.manifest.codes_page > docs/diagnostics.md
 
 format: $(VENV)/.dev ## lay out the code
 	$(BIN)/ruff format .

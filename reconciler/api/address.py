@@ -34,6 +34,11 @@ class Address:
         except ValueError:
             return False
 
+    @property
+    def private(self) -> bool:
+        """Whether nobody on the way can read along, so that a token may be sent there."""
+        return self.scheme == "https" or self.loopback
+
     def url(self, path: str, parameters: Iterable[tuple[str, str]] = ()) -> str:
         """The URL of a call. Slashes stay as they are: the API takes the UIDPs in its paths unescaped."""
         query = urlencode(list(parameters), quote_via=quote, safe="/:")
@@ -57,7 +62,7 @@ def parse_address(text: str) -> Address:
 
 def demand_privacy(address: Address) -> None:
     """Raise `BadAddress` where a token would travel in the open."""
-    if address.scheme == "https" or address.loopback:
+    if address.private:
         return
     raise BadAddress(
         Diagnostic(

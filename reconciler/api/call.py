@@ -14,7 +14,8 @@ class Call:
     """A request to the API.
 
     `doing` completes "could not …" in a message; `capability` is what the token needs for it; `patience` is how many
-    seconds the server may stay silent.
+    seconds the server may stay silent. Of each of the `items` in the answer only `fields` are kept, where there are
+    any: for long lists that are only read.
     """
 
     doing: str
@@ -24,6 +25,7 @@ class Call:
     parameters: Parameters = ()
     body: bytes | None = field(default=None, repr=False)
     patience: float = ONE_SECONDS
+    fields: tuple[str, ...] = ()
 
     @property
     def writes(self) -> bool:

@@ -8,10 +8,16 @@ from reconciler.api.narrowing import PAGE_SIZE, Window
 from reconciler.core.live import LiveRepository, Organization
 
 _REPOSITORIES = "/registry/v1/repos"
+_REPOSITORIES_V2 = "/registry/v2/repos"
 _REPORTS = "/registry/v1/buildreports"
 _BEGINNING = instants.to_text(0)
 # Tags for people: not those of single days, of package epochs or of signatures.
 _PLAIN_TAGS: Parameters = (("excludeReferrers", "true"), ("excludeDates", "true"), ("excludeEpochs", "true"))
+
+
+def identity() -> Call:
+    """Who the token belongs to; every token may ask that of itself."""
+    return Call(doing="ask whose token it is", capability="any", path="/auth/v1/ok")
 
 
 def groups(doing: str, parameters: Parameters) -> Call:
@@ -32,6 +38,8 @@ def repositories(organization: Organization) -> Call:
         path=_REPOSITORIES,
         parameters=(("uidp.descendantsOf", organization.id),),
         patience=LIST_SECONDS,
+        # Not the readmes, which are nearly all of the answer.
+        fields=("id", "name", "activeTags", "customOverlay"),
     )
 
 
@@ -39,6 +47,33 @@ def repository(id_: str) -> Call:
     """One repository, as a list of it alone: the API has no other way to read one."""
     return Call(
         doing=f"read the repository {id_}", capability="repo.list", path=_REPOSITORIES, parameters=(("id", id_),)
+    )
+
+
+def repositories_page(organization: Organization, place: Parameters) -> Call:
+    """One page of the repositories below an organisation, without their readmes; `place` says which page."""
+    return Call(
+        doing=f'list the repositories of "{organization.name}"',
+        capability="repo.list",
+        path=_REPOSITORIES_V2,
+        parameters=(("uidp.descendantsOf", organization.id), *place),
+    )
+
+
+def repository_v2(id_: str) -> Call:
+    """One repository."""
+    return Call(doing=f"read the repository {id_}", capability="repo.list", path=f"{_REPOSITORIES_V2}/{id_}")
+
+
+def update_v2(target: LiveRepository, body: bytes) -> Call:
+    """Replace the overlay of a repository and nothing else: without the mask, what the body lacks would be kept."""
+    return Call(
+        method="PATCH",
+        doing=f'update the repository "{target.name}" ({target.id})',
+        capability="repo.update",
+        path=f"{_REPOSITORIES_V2}/{target.id}",
+        parameters=(("updateMask", "custom_overlay"),),
+        body=body,
     )
 
 

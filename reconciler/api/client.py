@@ -4,14 +4,15 @@
 are read in `mapping` and `reports`, failures are worded in `failures`.
 """
 
-import time
-from collections.abc import Callable
 from wsgiref.types import WSGIApplication
 
 from reconciler.api.address import demand_privacy, parse_address
 from reconciler.api.connection import Connection
+from reconciler.api.credentials import Credentials
+from reconciler.api.defaults import API_VERSION, ApiVersion
+from reconciler.api.generations.generation import choose
 from reconciler.api.reading import ReadClient
-from reconciler.api.token import Token
+from reconciler.api.repeating import Repeater
 from reconciler.api.writing import WriteClient
 
 __all__ = ["ReadClient", "WriteClient", "connect", "connect_writer"]
@@ -19,39 +20,44 @@ __all__ = ["ReadClient", "WriteClient", "connect", "connect_writer"]
 
 def connect(
     url: str,
-    token: Token | None,
+    credentials: Credentials | None,
     *,
     wsgi_app: WSGIApplication | None = None,
-    now: Callable[[], float] = time.time,
+    repeater: Repeater | None = None,
+    api_version: ApiVersion = API_VERSION,
 ) -> ReadClient:
     """A client that only reads. Raises `BadAddress`; sends nothing yet.
 
-    With `wsgi_app` the API runs inside this process and `url` only has the form of an address. `now` is the local
-    clock, which stands in where an answer does not tell the server's time.
+    With `wsgi_app` the API runs inside this process and `url` only has the form of an address. `repeater` brings the
+    clock, the cap on the rate and the listener to retries; without one they are the real clock, none and nobody.
+    `api_version` is the generation of the API that answers for repositories.
     """
-    return ReadClient(_connection(url, token, writes=False, wsgi_app=wsgi_app, now=now))
+    connection = _connection(url, credentials, writes=False, wsgi_app=wsgi_app, repeater=repeater)
+    return ReadClient(connection, choose(api_version, connection))
 
 
 def connect_writer(
     url: str,
-    token: Token | None,
+    credentials: Credentials | None,
     *,
     wsgi_app: WSGIApplication | None = None,
-    now: Callable[[], float] = time.time,
+    repeater: Repeater | None = None,
+    api_version: ApiVersion = API_VERSION,
 ) -> WriteClient:
     """A client that reads and writes; otherwise as `connect`."""
-    return WriteClient(_connection(url, token, writes=True, wsgi_app=wsgi_app, now=now))
+    connection = _connection(url, credentials, writes=True, wsgi_app=wsgi_app, repeater=repeater)
+    return WriteClient(connection, choose(api_version, connection))
 
 
 def _connection(
     url: str,
-    token: Token | None,
+    credentials: Credentials | None,
     *,
     writes: bool,
     wsgi_app: WSGIApplication | None,
-    now: Callable[[], float],
+    repeater: Repeater | None,
 ) -> Connection:
     address = parse_address(url)
-    if wsgi_app is None and token is not None:
+    if wsgi_app is None and credentials is not None:
         demand_privacy(address)
-    return Connection(address, token, writes=writes, wsgi_app=wsgi_app, now=now)
+    return Connection(address, credentials, writes=writes, wsgi_app=wsgi_app, repeater=repeater)

@@ -1,25 +1,27 @@
 """Requests over the line: connections, time-outs, and what each exception of the HTTP library means.
 
-The only module that imports httpx. It knows neither paths nor fields of the API. Each worker thread has an
-`httpx.Client` of its own over one TLS context: a client that threads share pays for every connection that it holds
-with each request, and a TLS context costs some 35 ms to make.
+Beside `credentials.line` the only module that imports httpx. It knows neither paths nor fields of the API. Each worker
+thread has an `httpx.Client` of its own over one TLS context: a client that threads share pays for every connection that
+it holds with each request, and to make a TLS context may mean reading every certificate that the system trusts.
 """
 
+import os
 import socket
 import ssl
 import threading
-import time
-from collections.abc import Callable
 from wsgiref.types import WSGIApplication
 
 import httpx
 
 from reconciler import __version__
-from reconciler.api import failures, json_text
+from reconciler.api import failures, json_text, retry, trust
 from reconciler.api.address import Address
 from reconciler.api.call import Answer, Call, Reply
-from reconciler.api.errors import ApiError, WriteRefusedError
+from reconciler.api.credentials import Credentials
+from reconciler.api.errors import ApiError, TokenRejected, WriteRefusedError
 from reconciler.api.failures import Peer
+from reconciler.api.repeating import Attempt, Repeater
+from reconciler.api.retry import Fault, Kind
 from reconciler.api.token import Token
 from reconciler.api.values import Sent
 from reconciler.api.wording import body_text
@@ -38,6 +40,10 @@ _NOT_SENT = (
     httpx.InvalidURL,
 )
 
+# Of these, those that the request itself is the reason of.
+_HOPELESS = (httpx.UnsupportedProtocol, httpx.LocalProtocolError, httpx.InvalidURL)
+_PROXIES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY")
+
 _REASONS: dict[type[BaseException], str] = {
     ssl.SSLError: "no encrypted connection could be made",
     socket.gaierror: "the host name is not known",
@@ -53,17 +59,18 @@ class Connection:
     def __init__(
         self,
         address: Address,
-        token: Token | None,
+        credentials: Credentials | None,
         *,
         writes: bool,
         wsgi_app: WSGIApplication | None = None,
-        now: Callable[[], float] = time.time,
+        repeater: Repeater | None = None,
     ) -> None:
-        self.peer = Peer(root=address.root, token=token)
+        self.peer = Peer(root=address.root, credentials=credentials)
+        self.credentials = credentials
         self._address = address
         self._writes = writes
         self._wsgi_app = wsgi_app
-        self._now = now
+        self._repeater = repeater or Repeater()
         self._lock = threading.Lock()
         self._of_thread = threading.local()
         self._clients: list[httpx.Client] = []
@@ -85,11 +92,25 @@ class Connection:
 
     def answer(self, call: Call) -> Answer:
         """Send a call and return its answer, which is always a JSON object; raises `ApiError`."""
-        reply = self._exchange(call)
+        reply = self._authorized(call)
         error = failures.failure(call, reply, self.peer)
         if error is not None:
+            error.status = reply.status
             raise error
         return Answer(document=self._document(call, reply), server_time=self._server_time(reply))
+
+    def greet(self, call: Call) -> float | None:
+        """Whether the API answers at all, asked without a token: its clock, None where it does not tell the time.
+
+        Being told that a token is needed is an answer. Raises `ApiError` for any other failure.
+        """
+        reply = self._exchange(call, None)
+        error = failures.failure(call, reply, self.peer)
+        if error is None:
+            self._document(call, reply)
+        elif not isinstance(error, TokenRejected):
+            raise error
+        return failures.http_time(reply.headers.get("date", ""))
 
     def incomplete(self, call: Call, problem: str) -> ApiError:
         """The error for an answer without what the API promises: after a write, nobody knows what that did."""
@@ -97,25 +118,48 @@ class Connection:
             return failures.interrupted(call, self.peer, problem)
         return failures.not_understood(call, self.peer, problem)
 
-    def _exchange(self, call: Call) -> Reply:
-        """One call, one reply. Repeating a read that failed belongs here and nowhere else."""
+    def _authorized(self, call: Call) -> Reply:
+        """The reply to a call with the token, or with a renewed one where the first is rejected.
+
+        A rejected call did nothing, so that a write may be sent again as well.
+        """
+        if self.credentials is None:
+            return self._exchange(call, None)
+        token = self.credentials.token()
+        reply = self._exchange(call, token)
+        if not isinstance(failures.failure(call, reply, self.peer), TokenRejected):
+            return reply
+        fresh = self.credentials.renew(token)
+        return reply if fresh is None else self._exchange(call, fresh)
+
+    def _exchange(self, call: Call, token: Token | None) -> Reply:
+        """One call, one reply, sent again where that is safe."""
         client = self._client(call)
+        attempt = self._repeater.run(call, lambda: self._attempt(client, call, token))
+        if attempt.reply is not None:
+            return attempt.reply
+        assert attempt.error is not None
+        raise attempt.error
+
+    def _attempt(self, client: httpx.Client, call: Call, token: Token | None) -> Attempt:
+        """One try. Nothing is raised, as nothing of httpx, which holds the request and its token, may stay chained."""
         try:
-            return self._send(client, call)
+            reply = self._send(client, call, token)
         except _NOT_SENT as error:
-            problem: ApiError = self._not_sent(call, error)
+            return Attempt(error=self._not_sent(call, error), fault=_fault_before_sending(error, call))
         except (httpx.HTTPError, OSError) as error:
             # An OSError comes from the WSGI app: that is how it drops a connection.
-            problem = failures.interrupted(call, self.peer, _reason(error, call))
-        # Outside the handlers, so that nothing of httpx, which holds the request and its token, stays chained.
-        raise problem
+            reason = _reason(error, call)
+            kind = Kind.SILENT if isinstance(error, httpx.TimeoutException) else Kind.BROKEN
+            return Attempt(error=failures.interrupted(call, self.peer, reason), fault=Fault(kind=kind, reason=reason))
+        return Attempt(reply=reply, fault=retry.fault_of(reply))
 
-    def _send(self, client: httpx.Client, call: Call) -> Reply:
+    def _send(self, client: httpx.Client, call: Call, token: Token | None) -> Reply:
         response = client.request(
             call.method,
             self._address.url(call.path, call.parameters),
             content=call.body,
-            headers=self._headers(call),
+            headers=_headers(call, token),
             timeout=httpx.Timeout(call.patience, connect=_CONNECT_SECONDS, pool=_CONNECT_SECONDS),
         )
         # In-process there is no HTTP parser between us and the app that would notice an answer cut short.
@@ -124,17 +168,10 @@ class Connection:
             raise httpx.ReadError("cut short")
         return Reply(status=response.status_code, headers=dict(response.headers), body=response.content)
 
-    def _headers(self, call: Call) -> dict[str, str]:
-        headers = {"Accept": "application/json"}
-        if self.peer.token is not None:
-            headers["Authorization"] = self.peer.token.header()
-        if call.body is not None:
-            headers["Content-Type"] = "application/json"
-        return headers
-
     def _document(self, call: Call, reply: Reply) -> dict[str, object]:
         try:
-            document = json_text.decode(reply.body)
+            fields = call.fields
+            document = json_text.decode_items(reply.body, fields) if fields else json_text.decode(reply.body)
         except ValueError:
             document = None
         if isinstance(document, dict):
@@ -143,7 +180,7 @@ class Connection:
 
     def _server_time(self, reply: Reply) -> float:
         told = failures.http_time(reply.headers.get("date", ""))
-        return self._now() - _CLOCK_MARGIN if told is None else told
+        return self._repeater.timing.now() - _CLOCK_MARGIN if told is None else told
 
     def _not_sent(self, call: Call, error: Exception) -> ApiError:
         if isinstance(_innermost(error), ssl.SSLError):
@@ -155,17 +192,15 @@ class Connection:
         client: httpx.Client | None = getattr(self._of_thread, "client", None)
         if client is not None:
             return client
+        problem = hint = ""
         try:
             client = self._new_client()
+        except trust.UnusableError as error:
+            problem, hint = f"whom to trust is not known: {error}", f"correct {error.variable}, or unset it"
         except (OSError, ValueError, ImportError, httpx.InvalidURL):
-            client = None
+            problem, hint = "the proxy named in the environment cannot be used", f"look at {', '.join(_PROXIES)}"
         if client is None:
-            raise failures.unreachable(
-                self.peer,
-                "the proxy or the certificates named in the environment cannot be used",
-                doing=call.doing,
-                hint="look at HTTPS_PROXY, ALL_PROXY, SSL_CERT_FILE and SSL_CERT_DIR",
-            )
+            raise failures.unreachable(self.peer, problem, doing=call.doing, hint=hint)
         self._of_thread.client = client
         return client
 
@@ -191,12 +226,36 @@ class Connection:
             self._sent[writes] += 1
 
     def _tls(self) -> ssl.SSLContext:
+        if self._address.scheme == "http" or self._wsgi_app is not None:
+            # Where no TLS is spoken, an empty context spares loading the certificates.
+            return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        if not trust.shared():
+            return trust.make_context(os.environ)
         with self._lock:
             if self._context is None:
-                # Where no TLS is spoken, an empty context spares loading the certificates.
-                plain = self._address.scheme == "http" or self._wsgi_app is not None
-                self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if plain else httpx.create_ssl_context()
+                self._context = trust.make_context(os.environ)
             return self._context
+
+
+def _headers(call: Call, token: Token | None) -> dict[str, str]:
+    headers = {"Accept": "application/json"}
+    if token is not None:
+        headers["Authorization"] = token.header()
+    if call.body is not None:
+        headers["Content-Type"] = "application/json"
+    return headers
+
+
+def _fault_before_sending(error: Exception, call: Call) -> Fault | None:
+    """The fault of a request that was not sent; None where the next one cannot fare better."""
+    if isinstance(error, _HOPELESS):
+        return None
+    cause = _innermost(error)
+    # A connection that breaks in the middle of agreeing on encryption is one that broke, nothing worse.
+    if isinstance(cause, ssl.SSLError) and not isinstance(cause, ssl.SSLEOFError | ssl.SSLZeroReturnError):
+        return None
+    absent = isinstance(error, httpx.ProxyError) or isinstance(cause, socket.gaierror | ConnectionRefusedError)
+    return Fault(kind=Kind.ABSENT if absent else Kind.UNSENT, reason=_reason(error, call))
 
 
 def _innermost(error: BaseException) -> BaseException:

@@ -24,7 +24,9 @@ from reconciler.diagnostics import Diagnostic
 
 
 class ApiError(Exception):
-    """A call to the API that gave no usable answer."""
+    """A call to the API that gave no usable answer; `status` is the HTTP status where the API gave one that failed."""
+
+    status: int | None = None
 
     def __init__(self, diagnostic: Diagnostic) -> None:
         super().__init__(diagnostic)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 
 from reconciler.api.call import Call, Reply
+from reconciler.api.credentials import Credentials
 from reconciler.api.errors import (
     AnswerLost,
     ApiError,
@@ -21,7 +22,6 @@ from reconciler.api.errors import (
     TokenRejected,
     Unreachable,
 )
-from reconciler.api.token import Token, advice
 from reconciler.api.wording import body_text, clean, rpc_status
 from reconciler.diagnostics import Diagnostic
 
@@ -38,16 +38,27 @@ class Peer:
     """Whom we talk to, as messages need it."""
 
     root: str
-    token: Token | None
+    credentials: Credentials | None
 
     @property
     def token_source(self) -> str:
         """Where the token came from."""
-        return self.token.source if self.token else "nowhere"
+        return self.credentials.source if self.credentials else "nowhere"
+
+    @property
+    def advice(self) -> str:
+        """What to type to get another token."""
+        return self.credentials.advice if self.credentials else "give a token"
+
+    @property
+    def renewal(self) -> str:
+        """Why the token was not renewed, for the end of a sentence."""
+        problem = self.credentials.renewal_problem if self.credentials else ""
+        return f"; it was not renewed, {problem}" if problem else ""
 
     def clean(self, text: str) -> str:
-        """Text from the server made fit for a message, without the token even when the server repeats it."""
-        return clean(self.token.hide(text) if self.token else text)
+        """Text from the server made fit for a message, without any token of this run, should it repeat one."""
+        return clean(self.credentials.secrets.hide(text) if self.credentials else text)
 
 
 def failure(call: Call, reply: Reply, peer: Peer) -> ApiError | None:
@@ -124,8 +135,8 @@ def _token_rejected(call: Call, reply: Reply, peer: Peer) -> ApiError:
         Diagnostic(
             code="token-rejected",
             summary=f"the API does not accept the token (from {peer.token_source})",
-            detail=f"could not {clean(call.doing)}: {_said(reply, peer)}",
-            hint=f"it may have expired or be for another API: {advice(peer.root)}",
+            detail=f"could not {clean(call.doing)}: {_said(reply, peer)}{peer.renewal}",
+            hint=f"it may have expired or be for another API: {peer.advice}",
         )
     )
 
@@ -155,7 +166,7 @@ def _not_found(call: Call, reply: Reply, peer: Peer) -> ApiError:
 
 
 def _rate_limited(call: Call, reply: Reply, peer: Peer) -> ApiError:
-    seconds = _retry_after(reply)
+    seconds = retry_after(reply)
     return RateLimited(
         _diagnostic(
             call,
@@ -189,7 +200,7 @@ def _said(reply: Reply, peer: Peer) -> str:
     return peer.clean(body_text(reply.body)) or f"HTTP {reply.status} without a message"
 
 
-def _retry_after(reply: Reply) -> float | None:
+def retry_after(reply: Reply) -> float | None:
     """The wait that the server asks for in seconds, also where it names a time of day on its own clock."""
     text = reply.headers.get("retry-after", "")
     if text.isascii() and text.isdigit():

@@ -19,7 +19,17 @@ def read_list(connection: Connection, call: Call, read: Callable[[Json], T], *, 
 def items_of(
     connection: Connection, call: Call, answer: Answer, read: Callable[[Json], T], *, key: str = "items"
 ) -> list[T]:
-    """Read each item of the list in an answer. One bad item spoils the whole: half a list would look like a whole."""
+    """Read each item of the list that is an answer's whole; raises `ApiError` where there is more of it elsewhere."""
+    if answer.document.get("nextPageToken"):
+        problem = "the answer is not whole: it names a next page, which this call does not have"
+        raise connection.incomplete(call, problem)
+    return page_items(connection, call, answer, read, key=key)
+
+
+def page_items(
+    connection: Connection, call: Call, answer: Answer, read: Callable[[Json], T], *, key: str = "items"
+) -> list[T]:
+    """Read each item of one page. One bad item spoils the whole: half a list would look like a whole."""
     result: list[T] = []
     try:
         items = _raw_items(answer.document, key)
@@ -37,6 +47,4 @@ def _raw_items(document: Json, key: str) -> Sequence[Json]:
     if document and key not in document:
         # An empty object is how proto3 may write an empty list; any other object is some other answer.
         raise wire.Malformed("the answer", document, f'one with "{key}"')
-    if document.get("nextPageToken"):
-        raise wire.Malformed("the answer", document, "whole: it names a next page, which this call does not have")
     return wire.objects(document.get(key), key)

@@ -1,6 +1,7 @@
 """From JSON to core values: overlays and repositories. The way back is in `merging`; builds are in `reports`."""
 
 from reconciler.api import json_text, wire
+from reconciler.api.spelling import V1, Spelling
 from reconciler.api.wording import clean
 from reconciler.core import canonical
 from reconciler.core.live import LiveRepository, Unreadable
@@ -14,32 +15,32 @@ _CERTIFICATES = frozenset({"additional", "providers"})
 Json = dict[str, object]
 
 
-def overlay_from_wire(value: object) -> Overlay | Unreadable:
+def overlay_from_wire(value: object, spelling: Spelling = V1) -> Overlay | Unreadable:
     """The overlay that a `customOverlay` stands for; never an exception, and never empty for what was not understood.
 
     What this version does not know goes to `unrecognised`, unless it is a zero value, which says nothing on this wire.
     """
     try:
-        return _overlay(wire.mapping(value, "customOverlay"))
+        return _overlay(wire.mapping(value, "customOverlay"), spelling)
     except wire.Malformed as problem:
         return Unreadable(problem=clean(str(problem)))
     except RecursionError:
         return Unreadable(problem="customOverlay is nested too deeply")
 
 
-def repository_from_wire(item: Json, *, folder: str = "") -> LiveRepository:
+def repository_from_wire(item: Json, *, folder: str = "", spelling: Spelling = V1) -> LiveRepository:
     """A repository; raises `Malformed` where even its id or its name cannot be read."""
     tags = item.get("activeTags")
     return LiveRepository(
-        id=wire.name(item.get("id"), "id"),
+        id=wire.name(item.get(spelling.repository_id), spelling.repository_id),
         name=wire.name(item.get("name"), "name"),
         folder=folder,
-        overlay=overlay_from_wire(item.get("customOverlay")),
+        overlay=overlay_from_wire(item.get("customOverlay"), spelling),
         active_tags=tuple(tag for tag in tags if isinstance(tag, str)) if isinstance(tags, list) else (),
     )
 
 
-def _overlay(raw: Json) -> Overlay:
+def _overlay(raw: Json, spelling: Spelling) -> Overlay:
     if not raw:
         return EMPTY
     contents = wire.mapping(raw.get("contents"), "contents")
@@ -57,21 +58,21 @@ def _overlay(raw: Json) -> Overlay:
         runtime_keyring=_pem_files(contents.get("runtimeKeyring"), "contents.runtimeKeyring"),
         environment=wire.text_map(raw.get("environment"), "environment"),
         annotations=wire.text_map(raw.get("annotations"), "annotations"),
-        accounts=_accounts(accounts) if accounts else EMPTY.accounts,
+        accounts=_accounts(accounts, spelling) if accounts else EMPTY.accounts,
         certificates=_certificates(certificates) if certificates else EMPTY.certificates,
         unrecognised=unrecognised,
     )
 
 
-def _accounts(raw: Json) -> Accounts:
+def _accounts(raw: Json, spelling: Spelling) -> Accounts:
     run_as = raw.get("runAs")
     users = wire.objects(raw.get("users"), "accounts.users")
     groups = wire.objects(raw.get("groups"), "accounts.groups")
     return canonical.accounts(
         # A UID may stand here as well, and somebody may write it as a number.
         run_as=str(run_as) if type(run_as) is int else wire.text(run_as, "accounts.runAs"),
-        users=[user_from_wire(item, f"accounts.users[{number}]") for number, item in enumerate(users)],
-        groups=[group_from_wire(item, f"accounts.groups[{number}]") for number, item in enumerate(groups)],
+        users=[user_from_wire(item, f"accounts.users[{number}]", spelling) for number, item in enumerate(users)],
+        groups=[group_from_wire(item, f"accounts.groups[{number}]", spelling) for number, item in enumerate(groups)],
     )
 
 
@@ -87,10 +88,10 @@ def _pem_files(value: object, path: str) -> list[PemFile]:
     return [pem_file_from_wire(item, f"{path}[{number}]") for number, item in enumerate(items)]
 
 
-def user_from_wire(item: Json, path: str) -> User:
+def user_from_wire(item: Json, path: str, spelling: Spelling = V1) -> User:
     """One of `accounts.users`."""
     return User(
-        username=wire.name(item.get("userName"), f"{path}.userName"),
+        username=wire.name(item.get(spelling.username), f"{path}.{spelling.username}"),
         uid=wire.uint32(item.get("uid"), f"{path}.uid"),
         gid=wire.optional_uint32(item.get("gid"), f"{path}.gid"),
         groupname=wire.text(item.get("groupName"), f"{path}.groupName"),
@@ -99,10 +100,10 @@ def user_from_wire(item: Json, path: str) -> User:
     )
 
 
-def group_from_wire(item: Json, path: str) -> Group:
+def group_from_wire(item: Json, path: str, spelling: Spelling = V1) -> Group:
     """One of `accounts.groups`."""
     return canonical.group(
-        groupname=wire.name(item.get("groupName"), f"{path}.groupName"),
+        groupname=wire.name(item.get(spelling.groupname), f"{path}.{spelling.groupname}"),
         gid=wire.uint32(item.get("gid"), f"{path}.gid"),
         members=wire.texts(item.get("members"), f"{path}.members"),
     )

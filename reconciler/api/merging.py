@@ -5,11 +5,13 @@ goes back as it came. Nothing here changes the object that was read; the result 
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from operator import itemgetter
 from typing import TypeVar
 
 from reconciler.api import wire
 from reconciler.api.mapping import group_from_wire, overlay_from_wire, pem_file_from_wire, user_from_wire
+from reconciler.api.spelling import V1, Spelling
 from reconciler.core import canonical
 from reconciler.core.live import Unreadable
 from reconciler.core.model import EMPTY, Group, Overlay, PemFile, User
@@ -19,21 +21,24 @@ Named = User | Group | PemFile
 T = TypeVar("T", bound=Named)
 
 
-def merge_document(document: Mapping[str, object], wanted: Overlay) -> Json:
+def merge_document(document: Mapping[str, object], wanted: Overlay, spelling: Spelling = V1) -> Json:
     """The whole repository to send, which differs from the one that was read in `customOverlay` alone."""
-    raw = wire.mapping(document.get("customOverlay"), "customOverlay") if wanted != EMPTY else None
-    return {**document, "customOverlay": merge_overlay(raw, wanted)}
+    raw = document.get("customOverlay")
+    if wanted == EMPTY and not isinstance(raw, Mapping):
+        raw = None
+    return {**document, "customOverlay": merge_overlay(wire.mapping(raw, "customOverlay"), wanted, spelling)}
 
 
-def merge_overlay(raw: Mapping[str, object] | None, wanted: Overlay) -> Json:
+def merge_overlay(raw: Mapping[str, object] | None, wanted: Overlay, spelling: Spelling = V1) -> Json:
     """The overlay to send in the place of the one that was read.
 
-    A part that has the wanted meaning already stays exactly as it came. `core.model.EMPTY` asks for a reset: every
-    section goes out empty, and what is not known goes. Raises `ValueError` where the one that was read has no meaning.
+    A part that has the wanted meaning already stays exactly as it came. `core.model.EMPTY` goes out as every section
+    empty and without what is not known, save for what is not known and empty as well: an update that leaves nothing
+    looks the same as a reset, and must not lose it. Raises `ValueError` where the one that was read has no meaning.
     """
     if wanted == EMPTY:
-        return _reset()
-    old = overlay_from_wire(None if raw is None else dict(raw))
+        return _reset(raw or {})
+    old = overlay_from_wire(None if raw is None else dict(raw), spelling)
     if isinstance(old, Unreadable):
         raise ValueError(old.problem)  # noqa: TRY004 - the value is at fault, not its type
     merged = dict(raw or {})
@@ -41,20 +46,42 @@ def merge_overlay(raw: Mapping[str, object] | None, wanted: Overlay) -> Json:
     _set(merged, "environment", _text_map(merged, "environment", old.environment, wanted.environment))
     _set(merged, "annotations", _text_map(merged, "annotations", old.annotations, wanted.annotations))
     if old.accounts != wanted.accounts:
-        _set(merged, "accounts", _or_null(_accounts(_object(merged, "accounts"), old, wanted)))
+        _set(merged, "accounts", _or_null("accounts", _accounts(_object(merged, "accounts"), old, wanted, spelling)))
     if old.certificates != wanted.certificates:
-        _set(merged, "certificates", _or_null(_certificates(_object(merged, "certificates"), old, wanted)))
+        _set(
+            merged,
+            "certificates",
+            _or_null("certificates", _certificates(_object(merged, "certificates"), old, wanted)),
+        )
     return merged
 
 
-def _reset() -> Json:
+_EMPTY_CONTENTS: Json = {"packages": [], "runtimeRepositories": [], "runtimeKeyring": []}
+_KNOWN: dict[str, frozenset[str]] = {
+    "": frozenset({"contents", "environment", "annotations", "accounts", "certificates"}),
+    "contents": frozenset(_EMPTY_CONTENTS),
+    "accounts": frozenset({"runAs", "users", "groups"}),
+    "certificates": frozenset({"additional", "providers"}),
+}
+
+
+def _reset(raw: Mapping[str, object]) -> Json:
     return {
-        "contents": {"packages": [], "runtimeRepositories": [], "runtimeKeyring": []},
+        "contents": {**_EMPTY_CONTENTS, **_unknown_and_empty(raw, "contents")},
         "environment": {},
         "annotations": {},
-        "accounts": None,
-        "certificates": None,
+        "accounts": _unknown_and_empty(raw, "accounts") or None,
+        "certificates": _unknown_and_empty(raw, "certificates") or None,
+        **_unknown_and_empty(raw, ""),
     }
+
+
+def _unknown_and_empty(raw: Mapping[str, object], holder: str) -> Json:
+    section = raw.get(holder) if holder else raw
+    if not isinstance(section, Mapping):
+        return {}
+    known = _KNOWN[holder]
+    return {key: value for key, value in section.items() if key not in known and not value and value is not None}
 
 
 def _contents(raw: Json, old: Overlay, wanted: Overlay) -> Json:
@@ -68,14 +95,18 @@ def _contents(raw: Json, old: Overlay, wanted: Overlay) -> Json:
     return merged
 
 
-def _accounts(raw: Json, old: Overlay, wanted: Overlay) -> Json:
+def _accounts(raw: Json, old: Overlay, wanted: Overlay, spelling: Spelling) -> Json:
     merged = dict(raw)
     if old.accounts.run_as != wanted.accounts.run_as:
         merged["runAs"] = wanted.accounts.run_as
     if old.accounts.users != wanted.accounts.users:
-        merged["users"] = _keyed(raw, "users", wanted.accounts.users, user_from_wire)
+        merged["users"] = _keyed(
+            raw, "users", wanted.accounts.users, partial(user_from_wire, spelling=spelling), spelling
+        )
     if old.accounts.groups != wanted.accounts.groups:
-        merged["groups"] = _keyed(raw, "groups", wanted.accounts.groups, group_from_wire)
+        merged["groups"] = _keyed(
+            raw, "groups", wanted.accounts.groups, partial(group_from_wire, spelling=spelling), spelling
+        )
     return merged
 
 
@@ -98,9 +129,9 @@ def _set(merged: Json, key: str, value: object) -> None:
         merged[key] = value
 
 
-def _or_null(section: Json) -> Json | None:
-    """A message in which nothing is left counts as unset."""
-    return section if any(section.values()) else None
+def _or_null(name: str, section: Json) -> Json | None:
+    """A message in which nothing is left counts as unset; what is not known may say something by being false."""
+    return section if any(section.values()) or _unknown_and_empty({name: section}, name) else None
 
 
 def _text_map(raw: Json, key: str, old: Iterable[tuple[str, str]], wanted: Sequence[tuple[str, str]]) -> object:
@@ -122,16 +153,19 @@ def _texts(raw: Json, key: str, wanted: Sequence[str], meaning: Callable[[str], 
     return [*result, *missing]
 
 
-def _keyed(raw: Json, key: str, wanted: Sequence[T], read: Callable[[Json, str], T]) -> list[Json]:
+def _keyed(
+    raw: Json, key: str, wanted: Sequence[T], read: Callable[[Json, str], T], spelling: Spelling = V1
+) -> list[Json]:
     """The objects that stay or change, where they were and with what is not known of them, then the new ones."""
     items = wire.objects(raw.get(key), key)
     values = [read(item, key) for item in items]
     fates = _fates(values, wanted)
     kept = [
-        {**items[number], **_changes(values[number], fate)} for number, fate in sorted(fates.items(), key=itemgetter(0))
+        {**items[number], **_changes(values[number], fate, spelling)}
+        for number, fate in sorted(fates.items(), key=itemgetter(0))
     ]
     used = list(fates.values())
-    return [*kept, *(_new(value) for value in wanted if value not in used)]
+    return [*kept, *(_new(value, spelling) for value in wanted if value not in used)]
 
 
 def _fates(values: Sequence[T], wanted: Sequence[T]) -> dict[int, T]:
@@ -153,16 +187,16 @@ def _fates(values: Sequence[T], wanted: Sequence[T]) -> dict[int, T]:
     return fates
 
 
-def _changes(old: Named, new: Named) -> Json:
+def _changes(old: Named, new: Named, spelling: Spelling) -> Json:
     if old == new:
         return {}
-    before = _fields(old)
-    return {key: value for key, value in _fields(new).items() if value != before[key]}
+    before = _fields(old, spelling)
+    return {key: value for key, value in _fields(new, spelling).items() if value != before[key]}
 
 
-def _new(value: Named) -> Json:
+def _new(value: Named, spelling: Spelling) -> Json:
     # An id of 0 is an id; an absent gid, and text that is not given, are left out.
-    return {key: item for key, item in _fields(value).items() if item not in (None, "", [])}
+    return {key: item for key, item in _fields(value, spelling).items() if item not in (None, "", [])}
 
 
 def _name(value: Named) -> str:
@@ -175,11 +209,11 @@ def _name(value: Named) -> str:
             return value.name
 
 
-def _fields(value: Named) -> Json:
+def _fields(value: Named, spelling: Spelling) -> Json:
     match value:
         case User():
             return {
-                "userName": value.username,
+                spelling.username: value.username,
                 "uid": value.uid,
                 "gid": value.gid,
                 "groupName": value.groupname,
@@ -187,6 +221,6 @@ def _fields(value: Named) -> Json:
                 "homeDir": value.homedir,
             }
         case Group():
-            return {"groupName": value.groupname, "gid": value.gid, "members": list(value.members)}
+            return {spelling.groupname: value.groupname, "gid": value.gid, "members": list(value.members)}
         case PemFile():
             return {"name": value.name, "content": value.text or value.pem}

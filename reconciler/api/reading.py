@@ -1,4 +1,4 @@
-"""The client that reads. Nothing in this module, and no object of it, can send anything but a GET."""
+"""The client that reads. Nothing in this module sends anything but a GET, and its connection refuses the rest."""
 
 import math
 import threading
@@ -9,14 +9,18 @@ from typing import Self
 from reconciler.api import calls, narrowing, organizations
 from reconciler.api.call import Parameters
 from reconciler.api.connection import Connection
+from reconciler.api.credentials import Credentials
 from reconciler.api.errors import NotFound
+from reconciler.api.generations.generation import Generation
+from reconciler.api.identities import identity_from_wire
 from reconciler.api.listing import read_list
-from reconciler.api.mapping import repository_from_wire
 from reconciler.api.narrowing import Window
 from reconciler.api.organizations import NamedGroup, group_from_wire
 from reconciler.api.reports import build_from_wire, sync_from_wire, tag_from_wire
 from reconciler.api.values import Sent
+from reconciler.api.wire import Malformed
 from reconciler.core.builds import Build, Sync
+from reconciler.core.identity import Identity
 from reconciler.core.live import Live, Organization
 from reconciler.diagnostics import Diagnostic
 
@@ -24,8 +28,9 @@ from reconciler.diagnostics import Diagnostic
 class ReadClient:
     """What planning and following builds need; usable from any number of threads. Every method raises `ApiError`."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, generation: Generation) -> None:
         self._connection = connection
+        self._generation = generation
         self._lock = threading.Lock()
         self._folders: dict[str, Mapping[str, str]] = {}
 
@@ -42,9 +47,32 @@ class ReadClient:
         self._connection.close()
 
     @property
+    def credentials(self) -> Credentials | None:
+        """What the client shows the API; None where it shows nothing."""
+        return self._connection.credentials
+
+    @property
     def sent(self) -> Sent:
         """How many requests were sent so far."""
         return self._connection.sent
+
+    @property
+    def generation(self) -> str:
+        """Which generation of the API answers for repositories, and why where that was found out; for people."""
+        return self._generation.told
+
+    def greet(self) -> float | None:
+        """Return when the API answers, whatever it thinks of the token: its clock, None where it does not tell it."""
+        return self._connection.greet(calls.identity())
+
+    def identity(self) -> Identity:
+        """Whose token it is, until when, and what it may do."""
+        call = calls.identity()
+        answer = self._connection.answer(call)
+        try:
+            return identity_from_wire(answer.document)
+        except Malformed as problem:
+            raise self._connection.incomplete(call, str(problem)) from None
 
     def find_organization(self, written: str) -> Organization:
         """The organisation or folder that a name, a path of names or a UIDP means."""
@@ -56,8 +84,8 @@ class ReadClient:
         return organizations.find(written, groups)
 
     def read_live(self, organization: Organization) -> Live:
-        """Every repository below the organisation: one call, and one for the names of folders where there are any."""
-        listed = read_list(self._connection, calls.repositories(organization), repository_from_wire)
+        """Every repository below the organisation; one call more for the names of folders where there are any."""
+        listed = self._generation.list_repositories(organization)
         below = f"{organization.id}/"
         found = {one.id: one for one in listed if one.id.startswith(below)}
         if any("/" in id_[len(below) :] for id_ in found):

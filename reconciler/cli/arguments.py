@@ -1,12 +1,14 @@
 """The options of every command, as argparse declares them. Imported for `--help`, so it imports next to nothing."""
 
 import argparse
-import re
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, Literal, NoReturn, TypeAlias
 
 from reconciler import __version__
-from reconciler.api.defaults import API_URL
+from reconciler.api.defaults import API_URL, API_VERSION, API_VERSIONS, ApiVersion
+from reconciler.cli.argument_types import duration, port, positive, rate
+from reconciler.cli.manifest_arguments import add_fmt, add_import
+from reconciler.cli.plan_arguments import add_file, add_planning, add_sources
 
 if TYPE_CHECKING:
     # argparse gives the type no public name.
@@ -14,8 +16,8 @@ if TYPE_CHECKING:
 
 DEFAULT_MANIFEST = Path("manifests")
 FORMATS = ("text", "json")
-
-_DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s?)?")
+PLAN_FORMATS = (*FORMATS, "markdown", "html")
+_SHOW_PLANS = frozenset({"plan", "show"})
 
 
 class Options(argparse.Namespace):
@@ -24,12 +26,14 @@ class Options(argparse.Namespace):
     command: str
     subcommand: str
     api: str | None
+    api_version: ApiVersion
     org: str | None
     format: list[str]
     color: str
     verbose: bool
     debug: bool
     parallelism: int
+    max_rps: float | None
     path: Path
     manifest: Path
     detailed_exitcode: bool
@@ -44,6 +48,16 @@ class Options(argparse.Namespace):
     port: int
     faults: Path | None
     state: Path | None
+    repo: list[str]
+    exclude: list[str]
+    prune: bool
+    max_removal: float | None
+    base: Path | None
+    against: Path | None
+    output: Path | None
+    folder: Path
+    split: Literal["repository", "folder"] | None
+    check: bool
 
 
 class UsageError(Exception):
@@ -78,26 +92,9 @@ def parse(argv: list[str]) -> Options:
     return options
 
 
-def duration(text: str) -> float:
-    """Seconds from `90`, `90s`, `5m`, `1h30m`."""
-    match = _DURATION.fullmatch(text.strip())
-    if match is None or not any(match.groups()):
-        raise argparse.ArgumentTypeError(f'"{text}" is no duration; write it like 90s, 20m or 1h30m')
-    hours, minutes, seconds = (int(group or 0) for group in match.groups())
-    return float(hours * 3600 + minutes * 60 + seconds)
-
-
-def _positive(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f'"{text}" is not a whole number from 1 upwards')
-    return int(text)
-
-
-def _port(text: str) -> int:
-    highest = 65535
-    if not text.isascii() or not text.isdigit() or int(text) > highest:
-        raise argparse.ArgumentTypeError(f'"{text}" is not a port (0 to {highest}; 0 takes any free one)')
-    return int(text)
+def formats(command: str) -> tuple[str, ...]:
+    """What a command can be asked for with `--format`: pages are made of plans alone."""
+    return PLAN_FORMATS if command in _SHOW_PLANS else FORMATS
 
 
 def _parser() -> _Parser:
@@ -110,11 +107,18 @@ def _parser() -> _Parser:
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
     _add_validate(commands)
+    _add_explain(commands)
     _add_plan(commands)
     _add_apply(commands)
+    _add_show(commands)
+    _add_snapshot(commands)
     _add_repos(commands)
     _add_builds(commands)
     _add_logs(commands)
+    _add_doctor(commands)
+    _add_import(commands)
+    _add_fmt(commands)
+    _add_schema(commands)
     _add_emulator(commands)
     return parser
 
@@ -130,20 +134,31 @@ def _add_validate(commands: "_Commands") -> None:
     _output(command)
 
 
+def _add_explain(commands: "_Commands") -> None:
+    command = _command(commands, "explain", "print what the manifest asks of one repository, and where it says so")
+    command.add_argument("repositories", nargs=1, metavar="REPO", help="the repository")
+    _path(command)
+    _connection(command)
+    _output(command)
+
+
 def _add_plan(commands: "_Commands") -> None:
     command = _command(commands, "plan", "compare the manifest with the live state; changes nothing")
     _path(command)
     _connection(command)
     _output(command)
+    add_planning(command)
+    add_sources(command)
     command.add_argument("--detailed-exitcode", action="store_true", help="exit 2 when there are changes")
     _show_unchanged(command)
 
 
 def _add_apply(commands: "_Commands") -> None:
     command = _command(commands, "apply", "plan, ask, write, and follow the builds to their end")
-    _path(command)
+    _path(command, "a manifest file or a folder of them, or a saved plan (default: manifests/)")
     _connection(command)
     _output(command)
+    add_planning(command)
     _show_unchanged(command)
     command.add_argument("--yes", action="store_true", help="do not ask")
     command.add_argument("--no-wait", dest="wait", action="store_false", help="do not follow the builds")
@@ -155,8 +170,23 @@ def _add_apply(commands: "_Commands") -> None:
         help="how long to follow the builds, such as 90s or 20m (default: 60m)",
     )
     command.add_argument(
-        "--parallelism", type=_positive, default=10, metavar="N", help="how many writes at a time (default: 10)"
+        "--parallelism", type=positive, default=10, metavar="N", help="how many writes at a time (default: 10)"
     )
+
+
+def _add_show(commands: "_Commands") -> None:
+    command = _command(commands, "show", "print a saved plan again; no network")
+    command.add_argument("path", type=Path, metavar="FILE", help="the saved plan")
+    _output(command)
+    _show_unchanged(command)
+
+
+def _add_snapshot(commands: "_Commands") -> None:
+    command = _command(commands, "snapshot", "write the live state that planning needs, for `plan --against FILE`")
+    add_file(command, "the file to write", required=True)
+    _manifest(command)
+    _connection(command)
+    _common(command)
 
 
 def _add_repos(commands: "_Commands") -> None:
@@ -186,12 +216,38 @@ def _add_logs(commands: "_Commands") -> None:
     _common(command)
 
 
+def _add_doctor(commands: "_Commands") -> None:
+    command = _command(commands, "doctor", "check the API, the token and what it may do, before an apply finds out")
+    _manifest(command)
+    _connection(command)
+    _output(command)
+
+
+def _add_import(commands: "_Commands") -> None:
+    command = _command(commands, "import", "write the live state as manifests, or take it into those that are there")
+    add_import(command)
+    _connection(command)
+    _common(command)
+
+
+def _add_fmt(commands: "_Commands") -> None:
+    command = _command(commands, "fmt", "lay manifest files out in the canonical way; prints the files that change")
+    _path(command)
+    add_fmt(command)
+    _common(command)
+
+
+def _add_schema(commands: "_Commands") -> None:
+    command = _command(commands, "schema", "print the JSON Schema of the manifest, for editors")
+    _common(command)
+
+
 def _add_emulator(commands: "_Commands") -> None:
     command = _command(commands, "emulator", "the built-in emulator of the API")
     actions = command.add_subparsers(dest="subcommand", metavar="ACTION", parser_class=_Parser, required=True)
     serve = _command(actions, "serve", "serve it on a loopback port until interrupted")
     serve.add_argument("--host", default="127.0.0.1", help="loopback address to listen on (default: 127.0.0.1)")
-    serve.add_argument("--port", type=_port, default=8080, help="port; 0 takes any free one (default: 8080)")
+    serve.add_argument("--port", type=port, default=8080, help="port; 0 takes any free one (default: 8080)")
     serve.add_argument("--faults", type=Path, metavar="FILE", help="JSON file of faults to play")
     reset = _command(actions, "reset", "empty its state, so that it starts from the beginning")
     for action in (serve, reset):
@@ -201,14 +257,14 @@ def _add_emulator(commands: "_Commands") -> None:
         _common(action)
 
 
-def _path(command: _Parser) -> None:
+def _path(command: _Parser, means: str = "a manifest file or a folder of them (default: manifests/)") -> None:
     command.add_argument(
         "path",
         nargs="?",
         type=Path,
         default=DEFAULT_MANIFEST,
         metavar="PATH",
-        help="a manifest file or a folder of them (default: manifests/)",
+        help=means,
     )
 
 
@@ -238,6 +294,15 @@ def _connection(command: _Parser) -> None:
         metavar="URL",
         help=f"the API's address, or `emulator` (environment: RECONCILER_API; default: {API_URL})",
     )
+    command.add_argument(
+        "--api-version",
+        choices=API_VERSIONS,
+        default=API_VERSION,
+        help=f"which generation of the API; `auto` is v2 where it answers, else v1 (default: {API_VERSION})",
+    )
+    command.add_argument(
+        "--max-rps", type=rate, metavar="N", help="the most requests a second to the API (default: no cap)"
+    )
     _org(command)
 
 
@@ -247,7 +312,7 @@ def _output(command: _Parser) -> None:
         action="append",
         default=[],
         metavar="FORMAT[=FILE]",
-        help="text or json; with =FILE into a file; repeatable (default: text)",
+        help="text or json, of a plan also markdown or html; with =FILE into a file; repeatable (default: text)",
     )
     _common(command)
 

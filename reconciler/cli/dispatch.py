@@ -1,6 +1,7 @@
 """From the words of a command line to the command's module, and from whatever goes wrong to an exit code."""
 
 import importlib
+import keyword
 import os
 import traceback
 from typing import Protocol
@@ -31,9 +32,14 @@ def dispatch(argv: list[str], world: Surroundings) -> int:
     return _run(options, world)
 
 
+def _module(command: str) -> str:
+    """The name of a command's module: `import` cannot be one."""
+    return f"{command}_" if keyword.iskeyword(command) else command
+
+
 def _run(options: Options, world: Surroundings) -> int:
     try:
-        command: _Command = importlib.import_module(f"reconciler.cli.commands.{options.command}")
+        command: _Command = importlib.import_module(f"reconciler.cli.commands.{_module(options.command)}")
         code = command.execute(options, world)
         _flush(world)
     except KeyboardInterrupt:

@@ -1,11 +1,15 @@
-"""The exit codes, in one table, and which of several goes first."""
+"""The exit codes in one table: what each means, and which of several goes first.
 
+`docs/exit-codes.md` is made from it: `python -m reconciler.cli.exit_codes > docs/exit-codes.md`.
+"""
+
+import sys
 from collections.abc import Iterable
 from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """What a command tells the shell; `docs/exit-codes.md` says the same in words."""
+    """What a command tells the shell."""
 
     DONE = 0
     ERROR = 1
@@ -19,6 +23,26 @@ class ExitCode(IntEnum):
     USAGE = 64
     INTERRUPTED = 130
 
+
+MEANINGS = {
+    ExitCode.DONE: "done; with `plan`, also when there are changes or the guard refuses them",
+    ExitCode.ERROR: (
+        "error: a bad manifest, live state that could not be read, a failure of the API, a saved plan that is damaged, "
+        "edited or for something else, a selection that selects nothing"
+    ),
+    ExitCode.CHANGES: "`plan --detailed-exitcode` only: there are changes; with `--base`, changes that it causes",
+    ExitCode.NOT_APPLIED: "`apply`: at least one write failed or was not attempted",
+    ExitCode.STALE: "`apply`: at least one repository changed since the plan and was left alone",
+    ExitCode.REFUSED: (
+        "refused before anything was written: by the guard or a protected repository, the question was declined, or "
+        "there was no terminal to ask on"
+    ),
+    ExitCode.BUILD_FAILED: "applied, and a build failed",
+    ExitCode.BUILDS_UNFINISHED: "applied, and builds did not finish in time",
+    ExitCode.TOKEN: "no token, or one that the API rejects",
+    ExitCode.USAGE: "bad usage of the command line",
+    ExitCode.INTERRUPTED: "interrupted",
+}
 
 _ORDER = (
     ExitCode.INTERRUPTED,
@@ -34,3 +58,19 @@ def first(found: Iterable[ExitCode]) -> ExitCode:
     """The code to end with when several hold; `DONE` when none does."""
     codes = set(found)
     return next((code for code in _ORDER if code in codes), ExitCode.DONE)
+
+
+def page() -> str:
+    """The documentation of the exit codes, in Markdown."""
+    rows = "".join(f"| {int(code)} | {MEANINGS[code]} |\n" for code in ExitCode)
+    order = ", ".join(str(int(code)) for code in _ORDER)
+    return (
+        "# Exit codes\n\n"
+        "<!-- Made from reconciler/cli/exit_codes.py; a test compares the two. -->\n\n"
+        f"| code | means |\n| --- | --- |\n{rows}\n"
+        f"Where several hold, the first of {order} in that order. An interrupted apply does not wait for builds.\n"
+    )
+
+
+if __name__ == "__main__":
+    sys.stdout.write(page())

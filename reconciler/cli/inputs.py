@@ -9,12 +9,30 @@ from reconciler.core.desired import Desired
 from reconciler.diagnostics import Diagnostic, Severity, has_errors
 
 
-def require(options: Options) -> tuple[Desired, tuple[Diagnostic, ...]]:
+def require(options: Options, world: Surroundings) -> tuple[Desired, tuple[Diagnostic, ...]]:
     """A manifest without errors, and its warnings; raises `CommandFailed` with every problem otherwise."""
-    desired, problems = manifest.load(options.path, organization=options.org)
+    desired, problems = manifest.load(options.path, organization=options.org, now=world.clock.now())
     if has_errors(problems):
         raise CommandFailed(*problems)
     return desired, problems
+
+
+def base(options: Options, desired: Desired) -> Desired | None:
+    """The manifest of `--base`, where it is given; raises `CommandFailed` for its errors, or another organisation."""
+    if options.base is None:
+        return None
+    found, problems = manifest.load(options.base, organization=options.org)
+    if has_errors(problems):
+        raise CommandFailed(*problems)
+    if found.organization != desired.organization:
+        raise CommandFailed(
+            Diagnostic(
+                code="base-of-other-organization",
+                summary=f"{options.base} is for {found.organization}, and {options.path} for {desired.organization}",
+                hint="compare manifests of one organisation",
+            )
+        )
+    return found
 
 
 def named(options: Options, world: Surroundings) -> Desired:

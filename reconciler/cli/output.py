@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TextIO
 
-from reconciler.cli.arguments import FORMATS, Options
+from reconciler.cli.arguments import Options, formats
 from reconciler.cli.errors import CommandFailed
 from reconciler.cli.exit_codes import ExitCode
 from reconciler.cli.surroundings import Surroundings
@@ -49,12 +49,18 @@ def print_problems(problems: Iterable[Diagnostic], options: Options, world: Surr
         world.stderr.write(diagnostics_text.render(found, style=style_of(world.stderr, options, world)))
 
 
+def tell_nothing_sent(options: Options, world: Surroundings) -> None:
+    """With `--debug`, the line that every command ends with, for one that has nothing to send with."""
+    if options.debug:
+        world.stderr.write("requests: 0 reads, 0 writes\n")
+
+
 def targets(options: Options) -> list[tuple[str, Path | None]]:
     """What `--format` asks for, as (format, file or None for standard output); text to standard output when nothing is.
 
     Raises `CommandFailed` with the exit code for bad usage.
     """
-    found = [_target(written) for written in options.format]
+    found = [_target(written, options.command) for written in options.format]
     if sum(file is None for _, file in found) > 1:
         raise _usage("only one format can go to standard output", "give the others a file: --format json=plan.json")
     if all(file is not None for _, file in found):
@@ -62,10 +68,10 @@ def targets(options: Options) -> list[tuple[str, Path | None]]:
     return found
 
 
-def _target(written: str) -> tuple[str, Path | None]:
+def _target(written: str, command: str) -> tuple[str, Path | None]:
     name, equals, file = written.partition("=")
-    if name not in FORMATS:
-        raise _usage(f'"{name}" is no format', f"take one of {', '.join(FORMATS)}")
+    if name not in formats(command):
+        raise _usage(f'"{name}" is no format of `{command}`', f"take one of {', '.join(formats(command))}")
     if equals and not file:
         raise _usage(f'"{written}" names no file', f"write it like --format {name}=result.{name}")
     return name, Path(file) if file else None

@@ -1,26 +1,68 @@
-"""Manifest and live state to a plan, and the plan to the formats that were asked for: what `plan` and `apply` share."""
+"""Manifest and live state to a plan, and the plan to its document: what `plan`, `show` and `apply` share."""
 
+from dataclasses import dataclass, replace
 from typing import Any
 
 from reconciler import __version__
 from reconciler.cli.arguments import Options
+from reconciler.cli.errors import CommandFailed
 from reconciler.cli.inputs import organization
-from reconciler.cli.session import api_name
-from reconciler.cli.surroundings import Surroundings
 from reconciler.core import planner
+from reconciler.core.comparison import Comparison
 from reconciler.core.desired import Desired
+from reconciler.core.guards import Flags
+from reconciler.core.live import Live
 from reconciler.core.plan import Plan
-from reconciler.diagnostics import Diagnostic
+from reconciler.core.selection import Selection, select
+from reconciler.diagnostics import Diagnostic, has_errors
 from reconciler.engine.ports import ReadApi
 from reconciler.engine.refresh import refresh
-from reconciler.views.document import plan_document
+from reconciler.views.document import Origin, plan_document
 
 
-def make(desired: Desired, warnings: tuple[Diagnostic, ...], api: ReadApi) -> Plan:
-    """The plan of a manifest without errors against the live state."""
-    return planner.plan(desired, refresh(api, organization(desired)), diagnostics=warnings)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """Live state with where it comes from: the API as people write it, and as saved plans compare it.
+
+    `origin` is None where the state was read just now.
+    """
+
+    live: Live
+    api: str
+    api_identity: str
+    origin: Origin | None = None
 
 
-def document(plan: Plan, options: Options, world: Surroundings) -> dict[str, Any]:
+def read(desired: Desired, api: ReadApi) -> Live:
+    """The live state of the organisation that a manifest without errors names."""
+    return refresh(api, organization(desired))
+
+
+def make(desired: Desired, warnings: tuple[Diagnostic, ...], live: Live, options: Options) -> Plan:
+    """The plan of what is selected; raises `CommandFailed` for a selection that selects nothing."""
+    plan, problems = select(_whole(desired, warnings, live, options), _selection(options), live)
+    if has_errors(problems):
+        raise CommandFailed(*problems)
+    return replace(plan, diagnostics=(*plan.diagnostics, *problems))
+
+
+def make_base(desired: Desired, live: Live, options: Options) -> Plan:
+    """The plan of the manifest that another one is compared with; nothing is wrong with selecting nothing of it."""
+    plan, _ = select(_whole(desired, (), live, options), _selection(options), live)
+    return plan
+
+
+def _whole(desired: Desired, warnings: tuple[Diagnostic, ...], live: Live, options: Options) -> Plan:
+    flags = Flags(prune=options.prune, max_removal=options.max_removal)
+    return planner.plan(desired, live, diagnostics=warnings, flags=flags)
+
+
+def _selection(options: Options) -> Selection:
+    return Selection(repo=tuple(options.repo), exclude=tuple(options.exclude))
+
+
+def document(
+    plan: Plan, *, api: str, origin: Origin | None = None, comparison: Comparison | None = None
+) -> dict[str, Any]:
     """The public document of a plan: what every format draws from."""
-    return plan_document(plan, api=api_name(options, world), tool_version=__version__)
+    return plan_document(plan, api=api, tool_version=__version__, origin=origin, comparison=comparison)

@@ -74,6 +74,8 @@ class Report:
             drawn: Listener
             if stderr.isatty():
                 drawn = stack.enter_context(LiveProgress(stderr, style=style, now=world.clock.now))
+                stack.callback(setattr, world, "notify", world.notify)
+                world.notify = drawn.note
             else:
                 drawn = PlainProgress(stderr, style=style, every_build=self._options.verbose)
             yield _Unbreakable([drawn, *self._json_sinks], world)

@@ -1,11 +1,12 @@
 """Repositories picked by what was typed: names, folder-qualified names, and globs over both."""
 
 from collections.abc import Sequence
-from fnmatch import fnmatchcase
 
 from reconciler.cli.errors import CommandFailed
+from reconciler.core.desired import Address
 from reconciler.core.live import Directory, Live, LiveRepository
 from reconciler.core.names import nearest
+from reconciler.core.selection import matches
 from reconciler.diagnostics import Diagnostic
 
 
@@ -29,8 +30,7 @@ def pick(patterns: Sequence[str], live: Live) -> tuple[LiveRepository, ...]:
 
 
 def _matches(pattern: str, repository: LiveRepository) -> bool:
-    qualified = f"{repository.folder}/{repository.name}"
-    return pattern == repository.id or fnmatchcase(qualified if "/" in pattern else repository.name, pattern)
+    return matches(pattern, Address(folder=repository.folder, name=repository.name), repository.id)
 
 
 def _no_match(pattern: str, live: Live) -> Diagnostic:

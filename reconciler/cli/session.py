@@ -4,11 +4,14 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
+from reconciler.api.address import parse_address
 from reconciler.api.client import ReadClient, WriteClient, connect, connect_writer
+from reconciler.api.credentials import Credentials, find, fixed
 from reconciler.api.defaults import API_URL
-from reconciler.api.token import Token, find_token
+from reconciler.api.token import Token
 from reconciler.cli.arguments import Options
 from reconciler.cli.emulation import in_process
+from reconciler.cli.retries import repeater, timing
 from reconciler.cli.surroundings import Surroundings
 
 EMULATOR = "emulator"
@@ -21,11 +24,19 @@ def api_name(options: Options, world: Surroundings) -> str:
     return options.api or world.environ.get("RECONCILER_API") or API_URL
 
 
+def api_identity(options: Options, world: Surroundings) -> str:
+    """The API in one spelling, which saved plans are compared by. Raises `BadAddress`."""
+    name = api_name(options, world)
+    return name if name == EMULATOR else parse_address(name).root
+
+
 @contextmanager
 def reading(options: Options, world: Surroundings) -> Iterator[ReadClient]:
     """A client that cannot send a write, closed at the end."""
     with ExitStack() as stack:
-        client = stack.enter_context(connect(*_address(options, world), **_world(options, world, stack)))
+        client = stack.enter_context(
+            connect(*address(options, world), api_version=options.api_version, **_world(options, world, stack))
+        )
         try:
             yield client
         finally:
@@ -36,27 +47,32 @@ def reading(options: Options, world: Surroundings) -> Iterator[ReadClient]:
 def writing(options: Options, world: Surroundings) -> Iterator[WriteClient]:
     """A client for `apply`, closed at the end."""
     with ExitStack() as stack:
-        client = stack.enter_context(connect_writer(*_address(options, world), **_world(options, world, stack)))
+        client = stack.enter_context(
+            connect_writer(*address(options, world), api_version=options.api_version, **_world(options, world, stack))
+        )
         try:
             yield client
         finally:
             _tell_sent(client, options, world)
 
 
-def _address(options: Options, world: Surroundings) -> tuple[str, Token]:
+def address(options: Options, world: Surroundings) -> tuple[str, Credentials]:
+    """The URL of the API and the credentials for it; no token is looked for yet. Raises `BadAddress`."""
     name = api_name(options, world)
     if name == EMULATOR:
-        return _EMULATOR_URL, Token(EMULATOR, source="the built-in emulator")
-    return name, find_token(world.environ, api_url=name)
+        return _EMULATOR_URL, fixed(Token(EMULATOR, source="the built-in emulator"))
+    return name, find(world.environ, api_url=name, home=world.home, run=world.run, timing=timing(world))
 
 
 def _world(options: Options, world: Surroundings, stack: ExitStack) -> dict[str, Any]:
-    """The clock, and the emulator where it is asked for, as arguments of `connect`."""
+    """What waits and repeats, and the emulator where it is asked for, as arguments of `connect`."""
     if api_name(options, world) != EMULATOR:
-        return {"now": world.clock.now}
-    return {"now": world.clock.now, "wsgi_app": stack.enter_context(in_process(world))}
+        return {"repeater": repeater(options, world)}
+    return {"repeater": repeater(options, world), "wsgi_app": stack.enter_context(in_process(world))}
 
 
 def _tell_sent(client: ReadClient, options: Options, world: Surroundings) -> None:
+    if options.api_version == "auto" and (options.verbose or options.debug):
+        world.stderr.write(f"API version: {client.generation}\n")
     if options.debug:
         world.stderr.write(f"requests: {client.sent.reads} reads, {client.sent.writes} writes\n")

@@ -6,16 +6,19 @@ Plain classes, and imports only where they are needed: every start of the progra
 import os
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from reconciler.api.credentials.chainctl import Run
     from reconciler.emulator import Settings
     from reconciler.engine.ports import Clock
 
 
 class Surroundings:
-    """The world as one run of the program sees it."""
+    """The world as one run of the program sees it; without `run` it has no other programs, without `home` no user."""
 
     def __init__(
         self,
@@ -26,6 +29,8 @@ class Surroundings:
         environ: Mapping[str, str],
         clock: "Clock",
         emulator_settings: "Settings | None" = None,
+        home: "Path | None" = None,
+        run: "Run | None" = None,
     ) -> None:
         self.stdin = stdin
         self.stdout = stdout
@@ -33,7 +38,15 @@ class Surroundings:
         self.environ = environ
         self.clock = clock
         self.emulator_settings = emulator_settings
+        self.home = home
+        self.run = run
         self.stop = threading.Event()
+        # Where lines go that come from any thread at any time; a display that is drawn in place takes its turn.
+        self.notify: Callable[[str], None] = self._write_notice
+
+    def _write_notice(self, text: str) -> None:
+        self.stderr.write(text)
+        self.stderr.flush()
 
     @property
     def can_ask(self) -> bool:
@@ -44,6 +57,7 @@ class Surroundings:
 def of_process() -> Surroundings:
     """The surroundings of this process."""
     from reconciler.cli.clock import SystemClock
+    from reconciler.cli.processes import home, run
 
     return Surroundings(
         stdin=sys.stdin,
@@ -51,4 +65,6 @@ def of_process() -> Surroundings:
         stderr=sys.stderr,
         environ=os.environ,
         clock=SystemClock(),
+        home=home(),
+        run=run,
     )

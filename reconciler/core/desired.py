@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass, replace
 
+from reconciler.core.layers import Layer
 from reconciler.core.model import EMPTY, SECTION_FIELDS, Overlay, Section
-from reconciler.diagnostics import Place
+from reconciler.diagnostics import Diagnostic, Place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -32,7 +33,9 @@ class DesiredRepository:
     """One entry of the manifest.
 
     `overlay` speaks only for the sections in `managed`; the others stay as they are live. `reset` empties everything.
-    `source` is the repository to create this one from where it does not exist.
+    `source` is the repository to create this one from where it does not exist. `protect` refuses to take anything away.
+    `layers` are what overlay and sections come from, weakest first; `problems` are those that layering found, and an
+    error among them keeps the repository from being planned.
     """
 
     address: Address
@@ -41,14 +44,50 @@ class DesiredRepository:
     managed: frozenset[Section] = frozenset()
     reset: bool = False
     source: Address | None = None
+    protect: bool = False
+    layers: tuple[Layer, ...] = ()
+    problems: tuple[Diagnostic, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DesiredGlob:
+    """What the manifest asks of every live repository that a pattern matches.
+
+    A pattern with a slash is compared with `folder/name`, one without with the name alone; wildcards match slashes,
+    too. `layers` hold what weaker blocks give it as well, weakest first.
+    """
+
+    pattern: str
+    place: Place
+    layers: tuple[Layer, ...] = ()
+    reset: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What the manifest says about applying it.
+
+    `prune`: customised repositories that it does not name are reset. `max_removal`: the share (0 to 1) of the
+    repositories that it covers from which one apply may take something away; None when not said.
+    """
+
+    prune: bool = False
+    max_removal: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Desired:
-    """A whole manifest: the organisation (a name, a path to a folder or a UIDP; None when not said) and its entries."""
+    """A whole manifest: the organisation (a name, a path to a folder or a UIDP; None when not said) and its entries.
+
+    The overlays of `repositories` are without what `globs` add to them: `core.globs` does that for the planner.
+    `digest` is that of the texts that the manifest was read from.
+    """
 
     repositories: tuple[DesiredRepository, ...]
+    globs: tuple[DesiredGlob, ...] = ()
     organization: str | None = None
+    settings: Settings = Settings()
+    digest: str = ""
 
 
 def wanted(desired: DesiredRepository, live: Overlay) -> Overlay:

@@ -38,6 +38,9 @@ class ReasonCode(StrEnum):
     NAMED_TWICE = "named-twice"
     SOURCE_NOT_FOUND = "source-not-found"
     UNREADABLE = "unreadable"
+    CONFLICTING = "conflicting"
+    PRUNED = "pruned"
+    PROTECTED = "protected"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,14 +57,14 @@ class Step:
 
     `id` is the repository's UIDP; for a creation it is that of the repository to create from. `before` and `after`
     are the whole overlays on both sides, None where they are not known. `unmanaged` are the sections that hold
-    something live and that the manifest leaves alone.
+    something live and that the manifest leaves alone. `place` is None where no line of the manifest asks for the step.
     """
 
     repository: str
     id: str | None
     action: Action
     reason: Reason
-    place: Place
+    place: Place | None
     changes: tuple[Change, ...] = ()
     unmanaged: tuple[Section, ...] = ()
     before: Overlay | None = None
@@ -72,13 +75,63 @@ class Step:
         """Whether an apply sends something for this step."""
         return self.action in WRITES
 
+    @property
+    def planned(self) -> bool:
+        """Whether it is known what the step would have to do; one that a protection stops is planned all the same."""
+        unplanned = self.action in (Action.UNKNOWN, Action.BLOCKED)
+        return not unplanned or self.reason.code is ReasonCode.PROTECTED
+
+
+class LimitSource(StrEnum):
+    """Who set the guard's limit."""
+
+    COMMAND_LINE = "command-line"
+    MANIFEST = "manifest"
+    DEFAULT = "default"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuardRules:
+    """What the guard of a plan goes by.
+
+    `covered` is the number of live repositories that the manifest covers, those that `prune` adds among them; `named`
+    the number of repositories that it names itself. A plan of a part of the manifest keeps both.
+    """
+
+    limit: float
+    limit_from: LimitSource = LimitSource.DEFAULT
+    prune: bool = False
+    covered: int = 0
+    named: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guard:
+    """The guard's figures: `losing` are the repositories that the plan takes something away from.
+
+    `refusals` say why nothing of the plan may be applied; there is none where it may.
+    """
+
+    rules: GuardRules
+    losing: tuple[str, ...] = ()
+    refusals: tuple[Diagnostic, ...] = ()
+
+    @property
+    def share(self) -> float:
+        """The share of the covered repositories that lose something, from 0 to 1."""
+        return len(self.losing) / self.rules.covered if self.rules.covered else 0.0
+
+
+DEFAULT_LIMIT = 0.3
+NO_GUARD = Guard(rules=GuardRules(limit=DEFAULT_LIMIT))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """Every step, ordered by repository, with the problems found on the way.
 
-    `unlisted` are live repositories that the manifest does not name: they are never touched. `left_out` are
-    repositories that the manifest names and the selection left out.
+    `unlisted` are live repositories that the manifest does not name and that are not touched. `left_out` are
+    repositories that the plan would be about, had the selection not left them out.
     """
 
     organization: Organization
@@ -86,6 +139,7 @@ class Plan:
     diagnostics: tuple[Diagnostic, ...] = ()
     unlisted: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
+    guard: Guard = NO_GUARD
 
     @property
     def writes(self) -> tuple[Step, ...]:
@@ -95,17 +149,22 @@ class Plan:
     @property
     def complete(self) -> bool:
         """Whether every repository of the manifest was read and planned."""
-        return not any(step.action in (Action.UNKNOWN, Action.BLOCKED) for step in self.steps)
+        return all(step.planned for step in self.steps)
 
     @property
     def failed(self) -> bool:
         """Whether the manifest asks for something impossible, so that nothing of it may be applied."""
-        return any(step.action is Action.BLOCKED for step in self.steps)
+        return any(step.action is Action.BLOCKED and not step.planned for step in self.steps)
+
+    @property
+    def refused(self) -> bool:
+        """Whether the guard or a protection forbids to apply anything of it."""
+        return bool(self.guard.refusals) or any(step.reason.code is ReasonCode.PROTECTED for step in self.steps)
 
     @property
     def applyable(self) -> bool:
         """Whether an apply of this plan would send something."""
-        return bool(self.writes) and not self.failed
+        return bool(self.writes) and not self.failed and not self.refused
 
     def counts(self) -> dict[Action, int]:
         """The number of steps for each action."""

@@ -1,16 +1,21 @@
 """Desired and live state in, a plan out. Why a repository is changed or left alone is decided here and nowhere else."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from reconciler.core.desired import Desired, DesiredRepository, wanted
 from reconciler.core.diff import diff
+from reconciler.core.globs import resolve
+from reconciler.core.guards import NO_FLAGS, Flags, judge, losses, rules
 from reconciler.core.live import Directory, Live, LiveRepository, Unreadable
 from reconciler.core.model import EMPTY, Overlay, Section, section_is_empty
 from reconciler.core.names import nearest
 from reconciler.core.plan import Action, Plan, Reason, ReasonCode, Step
 from reconciler.core.problems import problems
-from reconciler.diagnostics import Diagnostic, Place
+from reconciler.core.pruning import pruned
+from reconciler.diagnostics import Diagnostic, Place, has_errors
+
+_NOWHERE = Place(file="")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,21 +27,28 @@ class _Match:
     label: str
 
 
-def plan(desired: Desired, live: Live, *, diagnostics: Iterable[Diagnostic] = ()) -> Plan:
+def plan(desired: Desired, live: Live, *, diagnostics: Iterable[Diagnostic] = (), flags: Flags = NO_FLAGS) -> Plan:
     """Plan every entry of the manifest against the live state; `diagnostics` of reading the manifest go along."""
     directory = Directory(live)
-    matches = [_match(entry, directory) for entry in desired.repositories]
+    resolved = resolve(desired, live, directory)
+    matches = [_match(entry, directory) for entry in resolved.entries]
     twice = _named_twice(matches)
-    steps = sorted(
-        (_step(match, directory, twice) for match in matches), key=lambda step: (step.repository, step.place)
-    )
     named = {one.id for match in matches for one in match.found}
+    unnamed = [one for one in live.repositories if one.id not in named]
+    reset = tuple(pruned(unnamed, directory)) if desired.settings.prune or flags.prune else ()
+    steps = sorted((*(_step(match, directory, twice) for match in matches), *reset), key=_order)
+    touched = {step.id for step in reset}
     return Plan(
         organization=live.organization,
         steps=tuple(steps),
-        diagnostics=(*diagnostics, *problems(steps)),
-        unlisted=tuple(sorted(directory.label(one) for one in live.repositories if one.id not in named)),
+        diagnostics=(*diagnostics, *resolved.problems, *problems(steps)),
+        unlisted=tuple(sorted(directory.label(one) for one in unnamed if one.id not in touched)),
+        guard=judge(steps, rules(desired.settings, flags, steps)),
     )
+
+
+def _order(step: Step) -> tuple[str, Place]:
+    return step.repository, step.place or _NOWHERE
 
 
 def _match(entry: DesiredRepository, directory: Directory) -> _Match:
@@ -54,6 +66,9 @@ def _named_twice(matches: Iterable[_Match]) -> dict[str, Place]:
 
 
 def _step(match: _Match, directory: Directory, twice: dict[str, Place]) -> Step:
+    if has_errors(match.entry.problems):
+        found = match.found[0].id if len(match.found) == 1 else None
+        return replace(_blocked(match, ReasonCode.CONFLICTING), id=found)
     match match.found:
         case ():
             return _absent(match, directory)
@@ -74,14 +89,17 @@ def _present(match: _Match, repository: LiveRepository) -> Step:
             repository=match.label, id=repository.id, action=Action.UNKNOWN, reason=reason, place=match.entry.place
         )
     after = wanted(match.entry, before)
-    action, code = _decision(match.entry, changed=before != after)
+    changes = diff(before, after)
+    if match.entry.protect and (gone := losses(changes, after)):
+        return replace(_blocked(match, ReasonCode.PROTECTED, *gone), id=repository.id)
+    action, code = _decision(match.entry, changed=bool(changes))
     return Step(
         repository=match.label,
         id=repository.id,
         action=action,
         reason=Reason(code=code),
         place=match.entry.place,
-        changes=diff(before, after),
+        changes=changes,
         unmanaged=_unmanaged(match.entry, before),
         before=before,
         after=after,

@@ -1,9 +1,20 @@
 """The problems that planning finds, worded for the person who edits the manifest."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
 
 from reconciler.core.plan import ReasonCode, Step
 from reconciler.diagnostics import Diagnostic
+
+# The code of every problem here with what it means, for the documentation.
+MEANINGS: Final[Mapping[str, str]] = {
+    "unknown-repository": "The organisation has no repository of this name, and no `source` says how to create it.",
+    "ambiguous-repository": "Several folders hold a repository of this name.",
+    "repository-named-twice": "Two entries mean the same repository, such as `x` and `/x`.",
+    "unknown-source": "`source` names no repository, or several.",
+    "unreadable-overlay": "What the API holds was not understood; the repository is left alone.",
+    "protected-repository": "Something would be taken away from a repository with `protect: true`.",
+}
 
 
 def problems(steps: Iterable[Step]) -> Iterator[Diagnostic]:
@@ -46,12 +57,26 @@ def _problem(step: Step) -> Diagnostic | None:
                 f'"{step.repository}" cannot be created: `source: {names[0]}` names no single repository',
                 hint=_did_you_mean(names[1:]) or "list the repositories with `reconciler repos`",
             )
+        case _:
+            return _about_the_overlay(step)
+
+
+def _about_the_overlay(step: Step) -> Diagnostic | None:
+    names = step.reason.names
+    match step.reason.code:
         case ReasonCode.UNREADABLE:
             return _diagnostic(
                 step,
                 "unreadable-overlay",
                 f'the live overlay of "{step.repository}" was not understood: {names[0]}',
                 hint="it is left alone; report this with the output of `reconciler --version`",
+            )
+        case ReasonCode.PROTECTED:
+            return _diagnostic(
+                step,
+                "protected-repository",
+                f'"{step.repository}" is protected, and the manifest would take away from it: {", ".join(names)}',
+                hint="name what is to stay, remove `protect: true` from the entry, or plan the others with `--exclude`",
             )
         case _:
             return None

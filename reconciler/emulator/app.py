@@ -13,17 +13,18 @@ from typing import Any, Self
 from wsgiref.types import StartResponse, WSGIEnvironment
 
 from reconciler.emulator import access, answers, instants, messages, mischief, protojson, records, routes, schedule
+from reconciler.emulator.access import Caller
 from reconciler.emulator.answers import Answer
 from reconciler.emulator.calls.context import Context
-from reconciler.emulator.calls.repos import put
-from reconciler.emulator.errors import ApiError, Code, invalid
+from reconciler.emulator.calls.repos import UPDATED, put
+from reconciler.emulator.errors import CODE_OF_STATUS, ApiError, Code, invalid
 from reconciler.emulator.merging import merged
 from reconciler.emulator.query import Query
 from reconciler.emulator.records import Json
 from reconciler.emulator.settings import Settings
 from reconciler.emulator.state import State
 
-_WRITES = ("POST", "PUT")
+_WRITES = ("PATCH", "POST", "PUT")
 
 
 def _wait(seconds: float) -> None:
@@ -97,6 +98,7 @@ class Emulator:
         with self._state.writing() as db:
             repo = _located(db, name)
             message = protojson.accept(messages.REPO, merged(repo.message, fields), "repo")
+            message |= {key: repo.message[key] for key in (UPDATED,) if key in repo.message}
             db.execute("UPDATE repos SET message = ? WHERE id = ?", (records.dump(message), repo.id))
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -122,23 +124,34 @@ class Emulator:
             answer = answers.of_json(self._call(method, path, environ))
         except ApiError as error:
             return answers.of_error(error)
-        if method in _WRITES:
+        if method in _WRITES and path != routes.EXCHANGE:
             with self._counting:
                 self._writes += 1
         return answer
 
     def _call(self, method: str, path: str, environ: WSGIEnvironment) -> Json:
         call, identifier = routes.find(method, path)
+        refusal = _refusal(path, self._settings)
+        if refusal is not None and refusal.code is Code.NOT_FOUND:  # an unknown path is told from before who asks
+            raise refusal
+        body = _body(environ)
         context = Context(
             state=self._state,
             settings=self._settings,
-            caller=access.authenticate(str(environ.get("HTTP_AUTHORIZATION", "")), self._settings),
+            caller=self._caller(path, str(environ.get("HTTP_AUTHORIZATION", ""))),
             now=self._now(),
             identifier=identifier,
-            query=Query(str(environ.get("QUERY_STRING", ""))),
-            body=_body(environ),
+            query=Query(_parameters(path, environ, body)),
+            body=body,
         )
+        if refusal is not None:
+            raise refusal
         return call(context)
+
+    def _caller(self, path: str, authorization: str) -> Caller:
+        if path == routes.EXCHANGE:
+            return access.present(authorization, self._settings)
+        return access.authenticate(authorization, self._settings, self._now())
 
     def _now(self) -> int:
         return instants.from_seconds(self._clock())
@@ -166,6 +179,14 @@ def _located(db: sqlite3.Connection, name: str) -> records.Repo:
     return repo
 
 
+def _refusal(path: str, settings: Settings) -> ApiError | None:
+    """Return what answers a call of the second generation where that is switched off."""
+    if settings.v2 == "on" or not routes.is_v2(path):
+        return None
+    texts = {403: "the caller may not use this generation of the API", 404: "Not Found", 501: "Method Not Allowed"}
+    return ApiError(CODE_OF_STATUS[settings.v2], texts[settings.v2])
+
+
 def _body(environ: dict[str, Any]) -> bytes:
     try:
         length = int(environ.get("CONTENT_LENGTH") or 0)
@@ -175,3 +196,12 @@ def _body(environ: dict[str, Any]) -> bytes:
         return b""
     body: bytes = environ["wsgi.input"].read(*([length] if length else []))
     return body
+
+
+def _parameters(path: str, environ: WSGIEnvironment, body: bytes) -> str:
+    """Return the parameters of a request: those of an exchange may come as a form as well."""
+    query = str(environ.get("QUERY_STRING", ""))
+    kind = str(environ.get("CONTENT_TYPE", "")).partition(";")[0].strip().lower()
+    if path != routes.EXCHANGE or kind != "application/x-www-form-urlencoded":
+        return query
+    return "&".join(filter(None, (query, body.decode("utf-8", "replace"))))

@@ -173,3 +173,9 @@ IMAGES: dict[str, Image] = {
 def by_source() -> dict[str, Image]:
     """Return the images by the id of their catalogue repository."""
     return {image.source: image for image in IMAGES.values()}
+
+
+@functools.cache
+def by_name() -> dict[str, Image]:
+    """Return the images by their name in the catalogue (`chainguard/python`)."""
+    return {f"chainguard/{name}": image for name, image in IMAGES.items()}

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 SECOND = 1_000_000_000
 DAY = 86_400 * SECOND
 
+_REACH = 2**63
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _RFC3339 = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)[Tt](\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(?:[Zz]|([+-])(\d\d):(\d\d))",
@@ -24,10 +25,15 @@ def from_seconds(seconds: float) -> int:
     return whole * SECOND + round((seconds - whole) * SECOND)  # apart: the product would lose the last digits
 
 
+def storable(instant: int) -> int:
+    """Return the nearest instant that the state file can compare with: from the year 1677 to 2262."""
+    return max(-_REACH, min(instant, _REACH - 1))
+
+
 def to_text(instant: int) -> str:
     """Return RFC 3339 in UTC with 0, 3, 6 or 9 fractional digits, as protobuf's JSON form prints it."""
     seconds, nanos = divmod(instant, SECOND)
-    text = (_EPOCH + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S")
+    text = (_EPOCH + timedelta(seconds=seconds)).replace(tzinfo=None).isoformat()  # strftime drops zeros of early years
     fraction = f"{nanos:09d}"
     while fraction.endswith("000"):
         fraction = fraction[:-3]

@@ -143,6 +143,7 @@ SYNC_STATUS = Message(
     }
 )
 REPO_SYNC_STATUS = Message({"repoId": TEXT, "repoStatus": SYNC_STATUS})
+RAW_TOKEN = Message({"token": TEXT, "refreshToken": TEXT, "expiry": Scalar.TIMESTAMP})
 ROLE = Message({"id": TEXT, "name": TEXT, "description": TEXT, "capabilities": Several(TEXT)})
 CAPABILITY = Message({"group": GROUP, "role": ROLE, "capabilities": Several(TEXT)})
 PROFILE = Message({"name": TEXT, "givenName": TEXT, "familyName": TEXT, "picture": TEXT})

@@ -6,9 +6,10 @@ Which messages there are is said in `messages.py`; nothing here knows a reposito
 """
 
 import json
+import math
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, NoReturn, assert_never
 
@@ -24,6 +25,7 @@ class Scalar(Enum):
     TEXT = "string"  # unset is ""
     FLAG = "bool"  # unset is false
     UINT32 = "uint32"  # a JSON number on the wire; unset is 0
+    INT32 = "int32"  # as UINT32, which it is stored as: large numbers are negative on the wire, bit for bit the same
     TIMESTAMP = "timestamp"  # RFC 3339 on the wire; unset is null
     TEXT_MAP = "map"  # strings to strings; unset is {}
     FUTURE = "future"  # any JSON under a key that the published document does not have; not emitted while unset
@@ -31,10 +33,14 @@ class Scalar(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """An enum: the first name is the zero value; `future` names are newer than the published document."""
+    """An enum: the first name is the zero value; `future` names are newer than the published document.
+
+    `prefix` stands before every name on the wire and is not stored.
+    """
 
     names: tuple[str, ...]
     future: tuple[str, ...] = ()
+    prefix: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +59,25 @@ class Several:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A message: its fields by their JSON name; unset is null."""
+    """A message: its fields by their JSON name; unset is null.
+
+    `stored` gives the name under which a field is stored where that is another one; `read_only` are the fields that
+    a client may send and that an update leaves alone.
+    """
 
     fields: "dict[str, Kind]"
+    stored: dict[str, str] = field(default_factory=dict)
+    read_only: frozenset[str] = frozenset()
+
+    def key(self, name: str) -> str:
+        """Return the name under which a field is stored."""
+        return self.stored.get(name, name)
+
+    def find(self, key: str) -> str | None:
+        """Return the JSON name that a key of a client stands for: the proto spelling (custom_overlay) will do."""
+        if key in self.fields:
+            return key
+        return next((name for name in self.fields if snake_case(name) == key), None)
 
 
 Kind = Scalar | Choice | Optional | Several | Message
@@ -64,6 +86,7 @@ _ZERO: dict[Scalar, Callable[[], Any]] = {
     Scalar.TEXT: str,
     Scalar.FLAG: bool,
     Scalar.UINT32: int,
+    Scalar.INT32: int,
     Scalar.TEXT_MAP: dict,
 }
 
@@ -104,11 +127,11 @@ def emit(kind: Kind, stored: Any) -> Any:
     """Return the wire form of a stored value; `None` stands for unset."""
     match kind:
         case Scalar():
-            return _zero(kind) if stored is None else stored
+            return _emit_scalar(kind, stored)
         case Choice():
-            return stored or kind.names[0]
+            return kind.prefix + (stored or kind.names[0])
         case Optional():
-            return stored
+            return None if stored is None else _emit_scalar(kind.of, stored)
         case Several():
             return [emit(kind.of, item) for item in stored or ()]
         case Message():
@@ -117,16 +140,22 @@ def emit(kind: Kind, stored: Any) -> Any:
             assert_never(kind)
 
 
-def _zero(kind: Scalar) -> Any:
-    make = _ZERO.get(kind)
-    return make() if make else None
+def _emit_scalar(kind: Scalar, stored: Any) -> Any:
+    if stored is None:
+        make = _ZERO.get(kind)
+        return make() if make else None
+    return _signed(stored) if kind is Scalar.INT32 else stored
+
+
+def _signed(number: int) -> int:
+    return number - _UINT32_LIMIT if number >= _UINT32_LIMIT // 2 else number
 
 
 def _emit_message(kind: Message, stored: dict[str, Any]) -> dict[str, Any]:
     return {
-        name: emit(field, stored.get(name))
-        for name, field in kind.fields.items()
-        if name in stored or field is not Scalar.FUTURE
+        name: emit(item, stored.get(kind.key(name)))
+        for name, item in kind.fields.items()
+        if kind.key(name) in stored or item is not Scalar.FUTURE
     }
 
 
@@ -136,8 +165,8 @@ def _accept_scalar(kind: Scalar, value: Any, field: str) -> Any:
             return value if isinstance(value, str) else _refuse("string", value, field)
         case Scalar.FLAG:
             return value if isinstance(value, bool) else _refuse("bool", value, field)
-        case Scalar.UINT32:
-            return _accept_number(value, field)
+        case Scalar.UINT32 | Scalar.INT32:
+            return _accept_number(kind, value, field)
         case Scalar.TIMESTAMP:
             return _accept_timestamp(value, field)
         case Scalar.TEXT_MAP:
@@ -151,24 +180,17 @@ def _accept_message(kind: Message, value: dict[str, Any]) -> dict[str, Any]:
     stored: dict[str, Any] = {}
     given: set[str] = set()
     for key, item in value.items():
-        name = _field_name(kind, key)
+        name = kind.find(key)
         if name is None:
             continue  # an unknown field is dropped without a word: the gateway discards what it does not know
         if name in given:
             raise invalid(f"proto: duplicate field {json.dumps(key)}")
         given.add(name)
-        field = kind.fields[name]
-        kept = None if item is None else accept(field, item, name)
-        if _is_set(field, kept):
-            stored[name] = kept
+        expected = kind.fields[name]
+        kept = None if item is None else accept(expected, item, name)
+        if _is_set(expected, kept):
+            stored[kind.key(name)] = kept
     return stored
-
-
-def _field_name(kind: Message, key: str) -> str | None:
-    """Return the JSON name that a key stands for: the proto spelling (custom_overlay) is accepted as well."""
-    if key in kind.fields:
-        return key
-    return next((name for name in kind.fields if snake_case(name) == key), None)
 
 
 def snake_case(name: str) -> str:
@@ -189,14 +211,16 @@ def _is_set(kind: Kind, stored: Any) -> bool:
             return bool(stored)
 
 
-def _accept_number(value: Any, field: str) -> int:
+def _accept_number(kind: Scalar, value: Any, field: str) -> int:
+    """Return a whole number given as a number or as its text, as the 32 bits without sign that it has."""
+    least, limit = (-_UINT32_LIMIT // 2, _UINT32_LIMIT // 2) if kind is Scalar.INT32 else (0, _UINT32_LIMIT)
     try:
-        number = float(value) if isinstance(value, int | float | str) and not isinstance(value, bool) else -1.0
+        number = float(value) if isinstance(value, int | float | str) and not isinstance(value, bool) else math.nan
     except (ValueError, OverflowError):
-        number = -1.0
-    if not number.is_integer() or not 0 <= number < _UINT32_LIMIT:
-        _refuse("uint32", value, field)
-    return int(number)
+        number = math.nan
+    if not number.is_integer() or not least <= number < limit:
+        _refuse(kind.value, value, field)
+    return int(number) % _UINT32_LIMIT
 
 
 def _accept_timestamp(value: Any, field: str) -> str:
@@ -210,7 +234,8 @@ def _accept_choice(kind: Choice, value: Any, field: str) -> str:
     """Return the enum name; names that the server does not know fall back to the zero value, numbers are resolved."""
     names = (*kind.names, *kind.future)
     if isinstance(value, str):
-        return value if value in names else kind.names[0]
+        known = value.startswith(kind.prefix) and value.removeprefix(kind.prefix) in names
+        return value.removeprefix(kind.prefix) if known else kind.names[0]
     if not isinstance(value, int) or isinstance(value, bool):
         _refuse("enum", value, field)
     return names[value] if 0 <= value < len(names) else kind.names[0]

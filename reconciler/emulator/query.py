@@ -4,12 +4,14 @@ Here belong reading and refusing parameters and matching ids; which parameters a
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
 from reconciler.emulator import instants, uidp
 from reconciler.emulator.errors import invalid
 
+_INT32_LIMIT = 2**31
 _BOOLEANS = {
     **dict.fromkeys(("1", "t", "T", "TRUE", "true", "True"), True),
     **dict.fromkeys(("0", "f", "F", "FALSE", "false", "False"), False),
@@ -28,6 +30,10 @@ class Query:
         """Return a repeatable parameter; empty values say nothing."""
         return tuple(value for value in self._values.get(name, ()) if value)
 
+    def others(self, names: frozenset[str]) -> list[tuple[str, list[str]]]:
+        """Return what is said under other names than these, in an order that does not depend on the request."""
+        return sorted((name, values) for name, values in self._values.items() if name not in names)
+
     def text(self, name: str) -> str:
         """Return a parameter given at most once; "" when it is not there."""
         values = self._values.get(name, [])
@@ -45,7 +51,7 @@ class Query:
     def count(self, name: str) -> int:
         """Return a number of records, 0 when it is not said."""
         value = self.text(name) or "0"
-        if re.fullmatch(r"\d{1,9}", value, re.ASCII) is None:
+        if re.fullmatch(r"\d{1,10}", value, re.ASCII) is None or int(value) >= _INT32_LIMIT:
             raise invalid(f'parsing field "{name}": invalid value "{value}" for a count')
         return int(value)
 
@@ -55,7 +61,7 @@ class Query:
         if not value:
             return None
         try:
-            return instants.from_text(value)
+            return instants.storable(instants.from_text(value))
         except (ValueError, OverflowError) as error:
             raise invalid(f'parsing field "{name}": {error}') from error
 
@@ -70,6 +76,13 @@ class Selection:
     in_root: bool
     ids: frozenset[str]
     id: str
+    visible: Callable[[str], bool]
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """The records that the request names."""
+        named = (self.descendants_of, self.children_of, self.id, *sorted(self.ids))
+        return tuple(each for each in named if each)
 
     def matches(self, identifier: str) -> bool:
         """Say whether a record with this id is asked for."""
@@ -80,11 +93,12 @@ class Selection:
             and (not self.in_root or "/" not in identifier)
             and (not self.ids or identifier in self.ids)
             and (not self.id or identifier == self.id)
+            and self.visible(identifier)
         )
 
 
-def selection(query: Query) -> Selection:
-    """Return the id filters of a request; an id that is no UIDP is refused."""
+def selection(query: Query, visible: Callable[[str], bool]) -> Selection:
+    """Return the id filters of a request, which `visible` narrows further; an id that is no UIDP is refused."""
     return Selection(
         ancestors_of=_uidp(query, "uidp.ancestorsOf"),
         descendants_of=_uidp(query, "uidp.descendantsOf"),
@@ -92,6 +106,7 @@ def selection(query: Query) -> Selection:
         in_root=query.flag("uidp.inRoot"),
         ids=frozenset(uidp.checked(value, "uidp.ids") for value in query.texts("uidp.ids")),
         id=_uidp(query, "id"),
+        visible=visible,
     )
 
 

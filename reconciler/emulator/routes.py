@@ -8,14 +8,18 @@ import re
 from collections.abc import Callable
 from urllib.parse import unquote, urlsplit
 
-from reconciler.emulator.calls import builds, groups, identity, repos, tags
+from reconciler.emulator.calls import builds, exchange, groups, identity, repos, repos_v2, tags
 from reconciler.emulator.calls.context import Context
 from reconciler.emulator.errors import ApiError, Code, not_found
 from reconciler.emulator.records import Json
 
 Call = Callable[[Context], Json]
 
+EXCHANGE = "/sts/exchange"
+
 _ROUTES: tuple[tuple[str, str, Call], ...] = (
+    ("GET", EXCHANGE, exchange.exchange),
+    ("POST", EXCHANGE, exchange.exchange),
     ("GET", r"/auth/v1/ok", identity.who_am_i),
     ("GET", r"/iam/v1/groups", groups.list_groups),
     ("GET", r"/registry/v1/buildreports", builds.list_build_reports),
@@ -25,6 +29,12 @@ _ROUTES: tuple[tuple[str, str, Call], ...] = (
     ("GET", r"/registry/v1/repos/(?P<id>.+):syncstatus", builds.sync_status),
     ("POST", r"/registry/v1/repos/(?P<id>.+)", repos.create_repo),
     ("PUT", r"/registry/v1/repos/(?P<id>.+)", repos.update_repo),
+    ("GET", r"/iam/v2/groups", groups.page_groups),
+    ("GET", r"/registry/v2/repos", repos_v2.page_repos),
+    ("GET", r"/registry/v2/tags", tags.page_tags),
+    ("GET", r"/registry/v2/repos/(?P<id>.+)", repos_v2.get_repo),
+    ("PATCH", r"/registry/v2/repos/(?P<id>.+)", repos_v2.patch_repo),
+    ("POST", r"/registry/v2/repos/(?P<id>.+)", repos_v2.create_repo),
 )
 
 
@@ -36,6 +46,11 @@ def raw_path(environ: dict[str, object]) -> str:
         return str(environ.get("PATH_INFO", "")).encode("latin-1", "replace").decode("utf-8", "replace")
     text = str(uri)
     return text.partition("?")[0] if text.startswith("/") else urlsplit(text).path
+
+
+def is_v2(path: str) -> bool:
+    """Say whether a path is one of the second generation."""
+    return re.match(r"/[a-z]+/v2/", path) is not None
 
 
 def find(method: str, path: str) -> tuple[Call, str]:

@@ -22,7 +22,7 @@ _RECENT = 3  # builds of the last day, and of the days before it
 
 def fill(db: sqlite3.Connection, now: int) -> None:
     """Insert the seeded world; called inside a transaction on empty tables."""
-    places = {place.path: _identifier(place.path) for place in PLACES}
+    places = {place.path: uidp.of_path(place.path) for place in PLACES}
     for place in PLACES:
         records.add_group(db, _group(place, places))
     for planted in REPOSITORIES:
@@ -31,14 +31,6 @@ def fill(db: sqlite3.Connection, now: int) -> None:
         _add_tags(db, repo, IMAGES[planted.image], now)
         _add_history(db, repo, planted, now)
     schedule.set_planned_until(db, now // schedule.SLOT)
-
-
-def _identifier(path: str) -> str:
-    top, *below = path.split("/")
-    identifier = uidp.of_root(top)
-    for name in below:
-        identifier = uidp.of_child(identifier, "group", name)
-    return identifier
 
 
 def _group(place: Place, places: dict[str, str]) -> Json:

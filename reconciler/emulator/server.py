@@ -53,7 +53,9 @@ class Server:
 
     def stop(self) -> None:
         """Let `run` return; callable from any thread."""
-        self._server.trigger.pull_trigger(lambda: wasyncore.close_all(self._sockets, ignore_all=True))
+        # The loop may wake for another reason between the order and the waking, and have freed all by then.
+        with contextlib.suppress(OSError):
+            self._server.trigger.pull_trigger(lambda: wasyncore.close_all(self._sockets, ignore_all=True))
 
 
 def serve(application: WSGIApplication, host: str, port: int, on_ready: Callable[[int], None]) -> None:

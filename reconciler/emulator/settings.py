@@ -3,7 +3,9 @@
 Here belong choices that a test or the user of `serve` may want to turn; facts of the API do not.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 OWNER = (
     "apk.list",
@@ -19,7 +21,13 @@ VIEWER = ("apk.list", "build_report.list", "groups.list", "repo.list", "tag.list
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Timing in seconds; `tokens=None` accepts any non-empty bearer token, `viewers` may read only."""
+    """Timing in seconds; `None` accepts any token, OIDC token or identity that has the form of one.
+
+    `viewers` are tokens, or identities of issued tokens, that may read only. `expiring_tokens` refuses a JWT that has
+    expired by the emulator's clock; `token_seconds` is how long an issued one lives. `grants` are the caller's
+    capabilities by path of the group (`example.com/team-a`) in the place of the usual roles. `v2` other than "on" is
+    the status that every call of the second generation is answered with.
+    """
 
     queue_delay: float = 1.0
     build_seconds: tuple[float, float] = (3.0, 8.0)
@@ -29,3 +37,9 @@ class Settings:
     automatic_rebuilds: bool = True
     tokens: frozenset[str] | None = None
     viewers: frozenset[str] = frozenset({"viewer"})
+    expiring_tokens: bool = False
+    token_seconds: float = 3600.0
+    oidc_tokens: frozenset[str] | None = None
+    identities: frozenset[str] | None = None
+    grants: Mapping[str, tuple[str, ...]] | None = None
+    v2: Literal["on", 403, 404, 501] = "on"

@@ -38,6 +38,15 @@ def of_root(name: str) -> str:
     return hashlib.sha256(name.encode()).hexdigest()[:40]
 
 
+def of_path(path: str) -> str:
+    """Return the id of a seeded group from its path of names (`example.com/team-a`)."""
+    top, *below = path.split("/")
+    identifier = of_root(top)
+    for name in below:
+        identifier = of_child(identifier, "group", name)
+    return identifier
+
+
 def of_child(above: str, *parts: object) -> str:
     """Return an id below another, the same one for the same parts."""
     return f"{above}/{digest(above, *parts)[:16]}"

@@ -2,23 +2,24 @@
 
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 
-from reconciler.api.errors import AnswerLost, ApiError, TokenRejected
+from reconciler.api.errors import AnswerLost, ApiError, Rejected, TokenRejected
 from reconciler.api.values import Reading
 from reconciler.core.desired import Address
-from reconciler.core.diff import diff
 from reconciler.core.events import ApplyStarted, Event, Listener, StepFinished, StepStarted
-from reconciler.core.live import LiveRepository, Organization, Unreadable
+from reconciler.core.live import LiveRepository, Organization
 from reconciler.core.model import Overlay
-from reconciler.core.outcome import Applied, Failed, FailureKind, NotAttempted, Outcome, Skip
+from reconciler.core.outcome import AlreadyDone, Applied, Failed, FailureKind, NotAttempted, Outcome, Skip
 from reconciler.core.plan import Action, Plan, Step
 from reconciler.diagnostics import Diagnostic
 from reconciler.engine.pool import stream
 from reconciler.engine.ports import Clock, Stop, WriteApi
-from reconciler.engine.recheck import recheck
+from reconciler.engine.recheck import recheck, recheck_created
+from reconciler.engine.settle import Finding, Look, Unwritten, Written, confirm, settle
 
-# A write whose answer was lost may still be under way: these are the pauses before each look at what became of it.
-_READ_BACK_PAUSES = (0.0, 1.0, 3.0)
+# What the API answers where a repository of that name exists already.
+_CONFLICT = 409
 
 
 def apply(
@@ -80,55 +81,99 @@ class _Writer:
         if without_write is not None:
             return without_write
         assert reading is not None
+        finding = self._write(step, reading)
+        if isinstance(finding, Unwritten) and not self._stop.is_set():
+            return self._write_again(step, reading.server_time)
+        return _outcome(finding, step, since=reading.server_time)
+
+    def _write_again(self, step: Step, since: float) -> Outcome:
+        """The second try is the last. Builds count from the first one on, which may arrive after all."""
+        reading = self._read(step)
+        without_write = recheck(step, reading)
+        match without_write:
+            case None:
+                assert reading is not None
+                return _outcome(self._write(step, reading), step, since=since)
+            case AlreadyDone():
+                assert step.id is not None
+                return _applied(step, step.id, since, read_back=True)
+            case _:
+                return without_write
+
+    def _write(self, step: Step, reading: Reading) -> Applied | Finding:
         try:
             answer = self._api.write_overlay(reading, _after(step))
         except AnswerLost as error:
-            return self._settle(step, reading, error.diagnostic, lost=True)
-        if answer.overlay == step.after:
-            return _applied(step, reading)
-        return self._settle(step, reading, _not_confirmed(_after(step), answer), lost=False)
-
-    def _read(self, step: Step) -> Reading | None:
-        assert step.id is not None
-        return self._api.read_repository(step.id, self._organization)
-
-    def _settle(self, step: Step, reading: Reading, problem: Diagnostic, *, lost: bool) -> Outcome:
-        """Decide by reading back whether a write took effect whose answer was lost or said something else."""
-        kind = FailureKind.ANSWER_LOST if lost else FailureKind.NOT_CONFIRMED
-        for pause in _READ_BACK_PAUSES:
-            self._clock.wait(pause, self._stop)
-            try:
-                now = self._read(step)
-            except ApiError:
-                continue
-            if now is None:
-                break
-            if now.repository.overlay == step.after:
-                return Applied(
-                    step=step, repository_id=reading.repository.id, since=reading.server_time, read_back=True
-                )
-            if lost and now.repository.overlay == step.before:
-                kind, problem = FailureKind.NOT_CONFIRMED, _not_written(problem)
-            elif lost:
-                kind, problem = FailureKind.NOT_CONFIRMED, _not_confirmed(_after(step), now.repository)
-        return Failed(step=step, kind=kind, problem=problem)
+            lost = error.diagnostic
+        else:
+            return self._confirmed(step, answer, reading.server_time, lambda: self._seen(step))
+        return settle(lambda: self._seen(step), step, lost, clock=self._clock, stop=self._stop)
 
     def _create(self, step: Step) -> Outcome:
         source = self._read(step)
         if source is None:
             return _source_gone(step)
+        finding: Applied | Finding | None = None
+        try:
+            finding = self._create_once(step, source)
+            if isinstance(finding, Unwritten) and not self._stop.is_set():
+                finding = self._create_once(step, source)
+        except Rejected as error:
+            there = self._created(Address.parse(step.repository)) if error.status == _CONFLICT else None
+            if there is None:
+                raise
+            if finding is not None and there.overlay == step.after:  # the first try arrived after all
+                return _applied(step, there.id, source.server_time, read_back=True)
+            return recheck_created(step, there)
+        return _outcome(finding, step, since=source.server_time)
+
+    def _create_once(self, step: Step, source: Reading) -> Applied | Finding:
         address = Address.parse(step.repository)
-        created = self._api.create_repository(
-            source,
-            name=address.name,
-            folder=address.folder or "",
-            wanted=_after(step),
-            organization=self._organization,
-        )
-        if created.overlay == step.after:
-            return Applied(step=step, repository_id=created.id, since=source.server_time)
-        problem = _not_confirmed(_after(step), created)
-        return Failed(step=step, kind=FailureKind.NOT_CONFIRMED, problem=problem)
+        try:
+            created = self._api.create_repository(
+                source,
+                name=address.name,
+                folder=address.folder or "",
+                wanted=_after(step),
+                organization=self._organization,
+            )
+        except AnswerLost as error:
+            lost = error.diagnostic
+        else:
+            return self._confirmed(step, created, source.server_time, lambda: self._created(address))
+        return settle(lambda: self._created(address), step, lost, clock=self._clock, stop=self._stop)
+
+    def _confirmed(self, step: Step, answer: LiveRepository, since: float, look: Look) -> Applied | Finding:
+        """Compare what the server says that it holds with what was sent."""
+        if answer.overlay == step.after:
+            return _applied(step, answer.id, since)
+        return confirm(look, step, answer, clock=self._clock, stop=self._stop)
+
+    def _read(self, step: Step) -> Reading | None:
+        assert step.id is not None
+        return self._api.read_repository(step.id, self._organization)
+
+    def _seen(self, step: Step) -> LiveRepository | None:
+        reading = self._read(step)
+        return None if reading is None else reading.repository
+
+    def _created(self, address: Address) -> LiveRepository | None:
+        """A repository that was to be created: it has no id yet to be read by."""
+        wanted = (address.folder or "", address.name)
+        live = self._api.read_live(self._organization).repositories
+        return next((one for one in live if (one.folder, one.name) == wanted), None)
+
+
+def _outcome(finding: Applied | Finding, step: Step, *, since: float) -> Outcome:
+    match finding:
+        case Written(repository_id=id_):
+            return _applied(step, id_, since, read_back=True)
+        case Unwritten(failed=failed):
+            return failed
+        case Applied():
+            return replace(finding, since=since)
+        case Failed():
+            return finding
 
 
 def _after(step: Step) -> Overlay:
@@ -136,8 +181,8 @@ def _after(step: Step) -> Overlay:
     return step.after
 
 
-def _applied(step: Step, reading: Reading) -> Applied:
-    return Applied(step=step, repository_id=reading.repository.id, since=reading.server_time)
+def _applied(step: Step, id_: str, since: float, *, read_back: bool = False) -> Applied:
+    return Applied(step=step, repository_id=id_, since=since, read_back=read_back)
 
 
 def _source_gone(step: Step) -> Failed:
@@ -147,25 +192,3 @@ def _source_gone(step: Step) -> Failed:
         hint="plan again to see how things stand",
     )
     return Failed(step=step, kind=FailureKind.OTHER, problem=problem)
-
-
-def _not_written(problem: Diagnostic) -> Diagnostic:
-    return Diagnostic(
-        code="not-written",
-        summary="the answer of the API was lost, and the repository is still as it was before",
-        detail=problem.detail,
-        hint="apply again",
-    )
-
-
-def _not_confirmed(wanted: Overlay, answer: LiveRepository) -> Diagnostic:
-    """The server took the write and holds something else: name what it dropped or changed."""
-    if isinstance(answer.overlay, Unreadable):
-        what = answer.overlay.problem
-    else:
-        what = ", ".join(dict.fromkeys(change.path for change in diff(wanted, answer.overlay)))
-    return Diagnostic(
-        code="write-not-confirmed",
-        summary=f"the server accepted the write and then held something else than what was sent: {what}",
-        hint="plan again to see how things stand",
-    )

@@ -1,7 +1,7 @@
 """The last look before a write: is the repository still what the plan was made from?"""
 
 from reconciler.api.values import Reading
-from reconciler.core.live import Unreadable
+from reconciler.core.live import LiveRepository, Unreadable
 from reconciler.core.outcome import AlreadyDone, Failed, FailureKind, Stale
 from reconciler.core.plan import Step
 from reconciler.diagnostics import Diagnostic
@@ -20,6 +20,16 @@ def recheck(step: Step, reading: Reading | None) -> AlreadyDone | Stale | Failed
     if now == step.after:
         return AlreadyDone(step=step)
     return None if now == step.before else Stale(step=step, now=now)
+
+
+def recheck_created(step: Step, there: LiveRepository) -> AlreadyDone | Stale | Failed:
+    """The outcome of a creation where somebody else has created the repository since the plan."""
+    now = there.overlay
+    if isinstance(now, Unreadable):
+        return _failed(
+            step, "unreadable-overlay", f"it exists by now, and its overlay was not understood: {now.problem}"
+        )
+    return AlreadyDone(step=step) if now == step.after else Stale(step=step, now=now)
 
 
 def _failed(step: Step, code: str, summary: str) -> Failed:

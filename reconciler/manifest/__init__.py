@@ -10,12 +10,15 @@ from reconciler.core.desired import Desired
 from reconciler.diagnostics import Diagnostic
 
 
-def load(path: Path, *, organization: str | None = None) -> tuple[Desired, tuple[Diagnostic, ...]]:
+def load(
+    path: Path, *, organization: str | None = None, now: float | None = None
+) -> tuple[Desired, tuple[Diagnostic, ...]]:
     """The desired state in a manifest file, or in all `*.yaml` and `*.yml` files directly in a folder.
 
-    `organization` takes the place of the one that the manifest names. Problems never raise: they come back ordered by
+    `organization` takes the place of the one that the manifest names. `now` (seconds since 1970) decides which
+    certificates have expired; without it nothing is said about that. Problems never raise: they come back ordered by
     file, line and column, and where there is an error the desired state is only what could be understood.
     """
     from reconciler.manifest.loading import load as load_manifest
 
-    return load_manifest(path, organization=organization)
+    return load_manifest(path, organization=organization, now=now)

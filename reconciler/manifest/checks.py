@@ -1,4 +1,4 @@
-"""What only shows when several values of one entry are looked at together.
+"""What does not go together within one entry or one list. What the API forbids is in `rules`.
 
 Works on trees and not on models, so that a mistake elsewhere in an entry hides nothing. What is wrong by itself is
 refused by `schema`; what concerns several entries or files is in `manifest_checks`.
@@ -8,37 +8,51 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from reconciler.core.canonical import package_name, package_spec
+from reconciler.diagnostics import Severity
 from reconciler.manifest.codes import Code
-from reconciler.manifest.documents import Document
-from reconciler.manifest.findings import Finding, Source, quoted, shown
-from reconciler.manifest.nodes import ListNode, MapNode, Spot, locate
-from reconciler.manifest.schema import PACKAGE
+from reconciler.manifest.documents import Block, Document
+from reconciler.manifest.findings import Finding, quoted
+from reconciler.manifest.form import form_at
+from reconciler.manifest.nodes import ListNode, MapNode, locate
+from reconciler.manifest.rules.names import items
+from reconciler.manifest.texts import is_glob
 
-_PACKAGE: Final = re.compile(PACKAGE)
-_OPERATOR: Final = re.compile("[=<>~@]")
 _BESIDE_RESET: Final = (
-    "packages", "contents", "environment", "annotations", "accounts", "certificates", "source",
+    "profiles", "overlay", "packages", "contents", "environment", "annotations", "accounts", "certificates", "source",
 )  # fmt: skip
-# Where names must not repeat: the path to the list, the key that names an item, the code, and what an item is.
-_NAMED: Final = (
-    (("accounts", "users"), "username", Code.DUPLICATE_USER, "user"),
-    (("accounts", "groups"), "groupname", Code.DUPLICATE_GROUP, "group"),
-    (("contents", "runtime_keyring"), "name", Code.DUPLICATE_KEYRING_ENTRY, "key"),
-    (("certificates", "additional"), "name", Code.DUPLICATE_CERTIFICATE, "certificate"),
-)
+_NEW_NAME: Final = re.compile(r"(?:.*/)?[a-z0-9_-]+")
+# Lists whose items hold a text that can be given in two ways.
+_TEXTS: Final = (("contents", "runtime_keyring"), ("certificates", "additional"))
 
 
 def check(document: Document) -> Iterator[Finding]:
     """What is wrong within the entries of one file."""
-    source = document.source
-    for _, _, entry in document.entries():
+    for name, at, entry in document.entries():
         if isinstance(entry, MapNode):
             yield from _reset(entry)
-            yield from _conflicting_packages(entry, source)
-            for path, key, code, noun in _NAMED:
-                if path[0] in entry:
-                    yield from _duplicates(entry, source, path=path, key=key, code=code, noun=noun)
+            if "source" in entry:
+                yield from _source(name, at, entry)
+            if "profiles" in entry:
+                yield from _profiles(entry)
+
+
+def check_block(block: Block) -> Iterator[Finding]:
+    """Certificates and keys of a block that have no text."""
+    node = block.node
+    for path in _TEXTS:
+        if path[0] not in node:
+            continue
+        known = form_at(("repositories", "x", *path, 0))
+        for item, _, index in items(block, path):
+            if "content" not in item and "file" not in item and "content" not in known.suspects(item):
+                spot = locate(node, (*path, index))
+                yield Finding(
+                    code=Code.MISSING_FIELD,
+                    summary=f"`content` is missing in an item of `{path[-1]}`",
+                    hint="write `content: |` and below it the PEM text, or `file:` and the path of a file with it",
+                    at=spot.value_at,
+                    use_at=spot.use_at,
+                )
 
 
 def _reset(entry: MapNode) -> Iterator[Finding]:
@@ -55,65 +69,37 @@ def _reset(entry: MapNode) -> Iterator[Finding]:
         )
 
 
-def _conflicting_packages(entry: MapNode, source: Source) -> Iterator[Finding]:
-    lists = tuple(_package_lists(entry))
-    if not any(_OPERATOR.search(" ".join(filter(_is_text, packages))) for _, packages in lists):
-        return  # names alone cannot conflict
-    seen: dict[str, tuple[str, Spot]] = {}
-    for path, packages in lists:
-        for index, item in enumerate(packages):
-            if isinstance(item, str) and _PACKAGE.match(item):
-                yield from _conflict(package_spec(item), locate(entry, (*path, index)), seen, source)
-
-
-def _is_text(value: object) -> bool:
-    return isinstance(value, str)
-
-
-def _package_lists(entry: MapNode) -> Iterator[tuple[tuple[str, ...], ListNode]]:
-    contents = entry.get("contents")
-    below = contents.get("packages") if isinstance(contents, MapNode) else None
-    for path, packages in ((("packages",), entry.get("packages")), (("contents", "packages"), below)):
-        if isinstance(packages, ListNode):
-            yield path, packages
-
-
-def _conflict(spec: str, spot: Spot, seen: dict[str, tuple[str, Spot]], source: Source) -> Iterator[Finding]:
-    name = package_name(spec)
-    first, first_spot = seen.setdefault(name, (spec, spot))
-    if spec != first:
+def _source(name: str, at: int, entry: MapNode) -> Iterator[Finding]:
+    spot = locate(entry, ("source",))
+    if is_glob(name):
         yield Finding(
-            code=Code.CONFLICTING_PACKAGES,
-            summary=f"the package {quoted(name)} is asked for twice and differently: "
-            f"`{shown(first)}` and `{shown(spec)}`",
-            detail=f"first at {source.place(first_spot.value_at)}",
-            hint="keep one of the two",
-            at=spot.value_at,
+            code=Code.SOURCE_WITH_GLOB,
+            summary="a glob means repositories that are there, so `source` has no meaning for it",
+            hint="remove `source`, or give each repository that is to be created an entry of its own",
+            at=spot.at,
             use_at=spot.use_at,
+        )
+    elif not _NEW_NAME.fullmatch(name):
+        yield Finding(
+            code=Code.UNUSUAL_NAME,
+            summary=f"{quoted(name)} holds what the console does not allow in the name of a new repository",
+            hint="take lower-case letters, digits, `_` and `-`",
+            severity=Severity.WARNING,
+            at=at,
         )
 
 
-def _duplicates(
-    entry: MapNode, source: Source, *, path: tuple[str, ...], key: str, code: Code, noun: str
-) -> Iterator[Finding]:
-    seen: dict[str, Spot] = {}
-    for spot in _names(entry, path, key):
-        name = str(spot.value)
-        first = seen.setdefault(name, spot)
-        if first is not spot:
+def _profiles(entry: MapNode) -> Iterator[Finding]:
+    names = entry["profiles"]
+    if not isinstance(names, ListNode):
+        return
+    for index, name in enumerate(names):
+        if isinstance(name, str) and name in names[:index]:
+            spot = locate(entry, ("profiles", index))
             yield Finding(
-                code=code,
-                summary=f"the {noun} {quoted(name)} stands twice in `{path[-1]}`",
-                detail=f"first at {source.place(first.value_at)}",
-                hint="keep one of the two, or give them different names",
+                code=Code.DUPLICATE_PROFILE,
+                summary=f"the profile {quoted(name)} stands twice in `profiles`",
+                hint="keep one of the two; a later profile is stronger than an earlier one",
                 at=spot.value_at,
                 use_at=spot.use_at,
             )
-
-
-def _names(entry: MapNode, path: tuple[str, ...], key: str) -> Iterator[Spot]:
-    items = locate(entry, path).value
-    if isinstance(items, ListNode):
-        for index, item in enumerate(items):
-            if isinstance(item, MapNode) and isinstance(item.get(key), str):
-                yield locate(entry, (*path, index, key))

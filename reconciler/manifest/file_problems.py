@@ -4,7 +4,7 @@ What was found comes from `reading` and `yaml_tree`; nothing is decided here but
 are in `syntax_problems`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from reconciler.diagnostics import Diagnostic, Place
@@ -13,8 +13,8 @@ from reconciler.manifest.anchors import MAX_ALIASES, MAX_COPIED_NODES, MAX_COPIE
 from reconciler.manifest.codes import Code
 from reconciler.manifest.findings import Finding, Source, shown
 from reconciler.manifest.flaws import Flaw
-from reconciler.manifest.reading import LARGEST_FILE, Unread
-from reconciler.manifest.yaml_tree import MAX_DEPTH
+from reconciler.manifest.reading import Unread
+from reconciler.manifest.yaml_tree import MAX_DEPTH, Tree
 
 _ON_NO_FILE: Final = frozenset({Code.MANIFEST_NOT_FOUND, Code.NO_MANIFESTS})
 
@@ -30,14 +30,26 @@ _FILES: Final[Mapping[Code, tuple[str, str]]] = {
     ),
     Code.NOT_A_FILE: ("this is not a file, although it is named like a manifest", "rename it, or move it elsewhere"),
     Code.UNREADABLE_FILE: ("the file cannot be read: {reason}", "check its permissions"),
-    Code.FILE_TOO_LARGE: (
-        f"the file is larger than {LARGEST_FILE // 2**20} MiB",
-        "split it into several files in one folder",
-    ),
+    Code.FILE_TOO_LARGE: ("the file is larger than {reason}", "split it into several files in one folder"),
     Code.NOT_UTF8: ("the file is not UTF-8: {reason}", "save it as UTF-8"),
     Code.BINARY_FILE: ("the file is binary: {reason}", "give a text file in YAML"),
     Code.EMPTY_FILE: ("the file is empty", "write a manifest into it, or remove it"),
+    Code.FILE_NOT_FOUND: ('there is no file "{name}"', "a path is relative to the file that it stands in"),
+    Code.PATH_OUTSIDE: (
+        '"{name}" is not inside the manifest\'s folder{reason}',
+        "put the file into the manifest's folder, and write its path from here without `..`",
+    ),
 }
+_AT_THE_NAME: Final = frozenset({Code.FILE_NOT_FOUND, Code.PATH_OUTSIDE})
+# What helps with a file that a manifest names, where it is not what helps with a manifest.
+_OTHER_HINTS: Final[Mapping[Code, str]] = {
+    Code.FILE_TOO_LARGE: "name another file, or take away what is not needed",
+    Code.NOT_UTF8: "save it as UTF-8; `openssl x509 -inform der` turns a certificate in DER form into PEM",
+    Code.BINARY_FILE: "name a text file; `openssl x509 -inform der` turns a certificate in DER form into PEM",
+    Code.EMPTY_FILE: "write something into it, or name another file",
+}
+_NO_FILE: Final = ("this is not a file", "name a file")
+_ONE_FILE: Final = "name one file; a wildcard is not accepted here"
 _YAML: Final[Mapping[Code, tuple[str, str]]] = {
     Code.ONLY_COMMENTS: ("the file holds nothing but comments", "write a manifest into it, or remove it"),
     Code.EMPTY_FILE: ("the file holds no manifest", "write a manifest into it, or remove it"),
@@ -81,6 +93,28 @@ def unread(problem: Unread) -> Diagnostic:
         hint=hint,
         place=None if problem.code in _ON_NO_FILE else place,
     )
+
+
+def named(problem: Unread, *, at: int, use_at: int | None, wildcards: bool = False) -> Finding:
+    """The finding for a file that a manifest names at an offset and that gave no text."""
+    summary, hint = _NO_FILE if problem.code is Code.NOT_A_FILE else _FILES[problem.code]
+    at_name = problem.code in _AT_THE_NAME
+    return Finding(
+        code=problem.code,
+        summary=summary.format(name=shown(problem.name), reason=problem.reason),
+        hint=_ONE_FILE if wildcards else _OTHER_HINTS.get(problem.code, hint),
+        at=at,
+        use_at=use_at,
+        place=None if at_name else Place(file=problem.name, line=problem.line, column=problem.column),
+    )
+
+
+def nothing(tree: Tree, text: str) -> Iterator[Flaw]:
+    """The flaw of a document that has nothing in it."""
+    if tree.root is None and not tree.flaws:
+        lines = (line.strip() for line in text.splitlines())
+        comments = all(line.startswith("#") for line in lines if line)
+        yield Flaw(code=Code.ONLY_COMMENTS if comments else Code.EMPTY_FILE, at=0)
 
 
 def flaw(found: Flaw, source: Source) -> Finding:

@@ -36,7 +36,10 @@ class Source:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """A problem at an offset of a file; `use_at` is where the alias stands that leads there."""
+    """A problem at an offset of a file; `use_at` is where the alias stands that leads there.
+
+    `place` is given where the person has to type in another file, which is named at the offset.
+    """
 
     code: Code
     summary: str
@@ -45,26 +48,27 @@ class Finding:
     detail: str = ""
     hint: str = ""
     severity: Severity = Severity.ERROR
+    place: Place | None = None
 
 
 def diagnostics(source: Source, findings: Iterable[Finding]) -> list[Diagnostic]:
     """The findings of one file, those of one place in one."""
-    grouped: dict[tuple[Code, int, str], list[Finding]] = {}
+    grouped: dict[tuple[Code, Place | int, str], list[Finding]] = {}
     for finding in findings:
-        grouped.setdefault((finding.code, finding.at, finding.summary), []).append(finding)
+        grouped.setdefault((finding.code, finding.place or finding.at, finding.summary), []).append(finding)
     return [_diagnostic(source, found) for found in grouped.values()]
 
 
 def _diagnostic(source: Source, found: list[Finding]) -> Diagnostic:
     first = found[0]
-    uses = sorted({one.use_at for one in found if one.use_at is not None})
+    uses = sorted({at for one in found if (at := one.at if one.place else one.use_at) is not None})
     return Diagnostic(
         code=first.code.value,
         summary=first.summary,
         severity=first.severity,
         detail="; ".join(filter(None, (first.detail, _used_at(source, uses)))),
         hint=first.hint,
-        place=source.place(first.at),
+        place=first.place or source.place(first.at),
     )
 
 

@@ -11,13 +11,20 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from reconciler.core.names import nearest
-from reconciler.manifest.schema import ManifestFile, NamedText, Repository
+from reconciler.manifest.schema import Contents, ManifestFile, OverlayFile, Repository, Sections, Settings
 
 # Keys that the format has and this version does not read yet.
-_LATER: Final[Mapping[type[BaseModel], frozenset[str]]] = {
-    ManifestFile: frozenset({"defaults", "profiles", "settings"}),
-    Repository: frozenset({"profiles", "overlay"}),
-    NamedText: frozenset({"file"}),
+_LATER: Final[Mapping[type[BaseModel], frozenset[str]]] = {Settings: frozenset({"require_resolve"})}
+# What an apko configuration can hold and an overlay cannot.
+_APKO: Final = frozenset(
+    {"archs", "cmd", "entrypoint", "stop-signal", "work-dir", "volumes", "layering", "paths", "vcs-url", "include"}
+    | {"options", "build_repositories", "repositories", "keyring", "baseimage"}
+)
+_NOUNS: Final[Mapping[type[BaseModel], tuple[str, str]]] = {
+    ManifestFile: ("a manifest", "at the top of the manifest"),
+    OverlayFile: ("an overlay file", "at the top of an overlay file"),
+    Repository: ("a repository's entry", "in a repository's entry"),
+    Sections: ("a profile", "in `defaults` or a profile"),
 }
 
 
@@ -43,6 +50,25 @@ class Form:
         return _model(self.kind) is None and get_origin(self.kind) not in (list, dict)
 
     @property
+    def noun(self) -> tuple[str, str] | None:
+        """What stands here as the subject of a sentence, and how one says "in it"; None where its key says it."""
+        return _NOUNS.get(self.kind)
+
+    @property
+    def is_entry(self) -> bool:
+        """Whether a repository's entry stands here."""
+        return self.kind is Repository
+
+    def is_of_entries(self, key: str) -> bool:
+        """Whether a key stands in entries, and not in the defaults or the profile that is here."""
+        return self.kind is Sections and key in Repository.model_fields
+
+    @property
+    def is_free(self) -> bool:
+        """Whether this is a mapping from any key to a text, such as the environment."""
+        return get_origin(self.kind) is dict and _model(_inner(self.kind)) is None
+
+    @property
     def known(self) -> tuple[str, ...]:
         """The keys known here, in the order of the schema; none where any key may stand."""
         return tuple(_fields(self.kind))
@@ -51,10 +77,17 @@ class Form:
         """Whether the format has this key although this version does not read it."""
         return key in _LATER.get(self.kind, ())
 
+    def is_apko(self, key: str) -> bool:
+        """Whether a key stands in configurations of apko here, and in no overlay."""
+        return key in _APKO and self.kind in (OverlayFile, Contents)
+
     def similar(self, key: str) -> tuple[str, ...]:
         """Known keys that a mistyped one may stand for; a spelling such as `runAs` stands for exactly one."""
-        same = tuple(known for known in self.known if _bare(known) == _bare(key))
-        return same or nearest(key, self.known)
+        return self.spelt(key) or nearest(key, self.known)
+
+    def spelt(self, key: str) -> tuple[str, ...]:
+        """The known key that another spelling such as `runAs` stands for."""
+        return tuple(known for known in self.known if _bare(known) == _bare(key))
 
     def holder(self, key: str) -> tuple[str, str] | None:
         """The key here under which a misplaced key belongs, and how it is spelt there."""
@@ -62,10 +95,10 @@ class Form:
         return next(((name, inner) for name, inner in below if _bare(inner) == _bare(key)), None)
 
     def suspects(self, keys: Iterable[str]) -> Iterator[str]:
-        """Known keys that the unknown ones among `keys` were probably meant to be, `file` standing for `content`."""
+        """Known keys that the unknown ones among `keys` were probably meant to be."""
         for key in keys:
             if key not in self.known:
-                yield from ("content",) if self.comes_later(key) else self.similar(key)
+                yield from self.similar(key)
 
     def step(self, part: str | int) -> "Form":
         """What may stand one step further; itself where the schema does not go along."""
@@ -74,17 +107,17 @@ class Form:
             return Form(field.annotation, next(iter(field.examples or ()), None), field.is_required())
         if _model(self.kind) or self.is_plain:
             return self
-        inner = get_args(self.kind)[-1]
         examples = self.example.values() if isinstance(self.example, dict) else self.example
-        return Form(get_args(inner)[0] if hasattr(inner, "__metadata__") else inner, next(iter(examples), None))
+        return Form(_inner(self.kind), next(iter(examples), None))
 
 
-_TOP: Final = Form(ManifestFile)
+MANIFEST: Final = Form(ManifestFile)
+OVERLAY: Final = Form(OverlayFile)
 
 
-def form_at(path: Sequence[str | int]) -> Form:
-    """What may stand at a path from the top of a manifest."""
-    form = _TOP
+def form_at(path: Sequence[str | int], top: Form = MANIFEST) -> Form:
+    """What may stand at a path from the top of a manifest, or of another kind of file."""
+    form = top
     for part in path:
         form = form.step(part)
     return form
@@ -101,6 +134,12 @@ def flow(value: object) -> str:
             return str(value).lower()
         case _:
             return str(value)
+
+
+def _inner(kind: Any) -> Any:
+    """What the items of a list or the values of a mapping may be."""
+    inner = get_args(kind)[-1]
+    return get_args(inner)[0] if hasattr(inner, "__metadata__") else inner
 
 
 def _model(kind: Any) -> type[BaseModel] | None:

@@ -1,32 +1,42 @@
-"""A path to the desired state and every problem on the way: reading, parsing, checking and building, in this order.
+"""A path to the desired state and every problem on the way: reading, parsing, checking and assembling, in this order.
 
 Each stage goes on with what the one before could make out, so that one run reports everything.
 """
 
-from collections.abc import Iterator
+import gc
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
-from reconciler.core.desired import Address, Desired, DesiredRepository
+from reconciler.core.desired import Desired, Settings
 from reconciler.diagnostics import Diagnostic
-from reconciler.manifest import build, checks, file_problems, manifest_checks, problems, reading
-from reconciler.manifest.codes import Code
+from reconciler.manifest import checks, file_problems, manifest_checks, named_files, problems, reading, rules
+from reconciler.manifest.assembling import Parsed, assemble
+from reconciler.manifest.beside import Beside
+from reconciler.manifest.digest import digest
 from reconciler.manifest.documents import Document
 from reconciler.manifest.findings import Finding, Source, diagnostics
 from reconciler.manifest.flaws import Flaw
 from reconciler.manifest.nodes import BROKEN
-from reconciler.manifest.schema import ManifestFile, Repository
-from reconciler.manifest.yaml_tree import Tree, parse
+from reconciler.manifest.overlay_files import OverlayFiles
+from reconciler.manifest.rules import private_keys
+from reconciler.manifest.rules.context import Context
+from reconciler.manifest.schema import ManifestFile
+from reconciler.manifest.yaml_tree import parse
+
+_NAMED = ("profiles", "repositories")
 
 
 @dataclass(slots=True)
 class _Loaded:
     """What has been understood so far."""
 
-    documents: list[Document] = field(default_factory=list)
-    repositories: dict[Address, DesiredRepository] = field(default_factory=dict)
+    context: Context
+    parsed: list[Parsed] = field(default_factory=list)
     problems: list[Diagnostic] = field(default_factory=list)
     complete: bool = True
 
@@ -36,22 +46,67 @@ class _Loaded:
         self.complete = False
 
 
-def load(path: Path, *, organization: str | None) -> tuple[Desired, tuple[Diagnostic, ...]]:
+@dataclass(frozen=True, slots=True)
+class _File:
+    """A file of the folder that could be read, whatever is in it."""
+
+    path: Path
+    document: Document
+    flaws: tuple[Flaw, ...]
+
+
+def load(path: Path, *, organization: str | None, now: float | None) -> tuple[Desired, tuple[Diagnostic, ...]]:
     """See `reconciler.manifest.load`."""
-    loaded = _Loaded()
+    with _collector_paused():
+        return _load(path, organization, now)
+
+
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """No search for cycles meanwhile: trees have none, and looking through a large one again and again takes long."""
+    if not gc.isenabled():
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+def _load(path: Path, organization: str | None, now: float | None) -> tuple[Desired, tuple[Diagnostic, ...]]:
     found = reading.find(path)
+    alone = found == (path,)
+    loaded = _Loaded(Context(Beside(path.parent if alone else path), now))
     if isinstance(found, reading.Unread):
         loaded.give_up(found)
         found = ()
-    for one in found:
-        _load_file(one, loaded, in_folder=found != (path,))
-    loaded.problems += manifest_checks.check(loaded.documents, organization=organization, complete=loaded.complete)
-    named = manifest_checks.organization_of(loaded.documents)
+    files = [file for one in found if (file := _read(one, loaded, in_folder=not alone)) is not None]
+    overlay_paths = {path for file in files for path in named_files.overlay_paths(file.document)}
+    for file in files:
+        if alone or file.path not in overlay_paths:  # an overlay that lies among the manifests is none of them
+            _understand(file, loaded)
+    overlays = OverlayFiles(lambda document: _check(document, loaded.context))
+    assembled = assemble(loaded.parsed, loaded.context.beside, overlays)
+    documents = [one.document for one in loaded.parsed]
+    loaded.problems += [
+        *overlays.problems,
+        *assembled.problems,
+        *manifest_checks.check(documents, organization=organization, complete=loaded.complete),
+    ]
+    named = manifest_checks.organization_of(documents)
     desired = Desired(
-        repositories=tuple(loaded.repositories.values()),
+        repositories=assembled.repositories,
+        globs=assembled.globs,
         organization=organization if organization is not None or named is None else named[0],
+        settings=_settings(loaded.parsed),
+        digest=digest([*_texts(documents), *loaded.context.beside.texts], loaded.context.beside.folder),
     )
     return desired, tuple(sorted(loaded.problems, key=_order))
+
+
+def _texts(documents: Iterable[Document]) -> Iterator[tuple[str, str]]:
+    return ((document.source.name, document.source.text) for document in documents)
 
 
 def _order(problem: Diagnostic) -> tuple[object, ...]:
@@ -59,47 +114,66 @@ def _order(problem: Diagnostic) -> tuple[object, ...]:
     return (place.file, place.line, place.column, problem.code) if place else ("", 0, 0, problem.code)
 
 
-def _load_file(path: Path, loaded: _Loaded, *, in_folder: bool) -> None:
+def _read(path: Path, loaded: _Loaded, *, in_folder: bool) -> _File | None:
     text = reading.read(path, found_in_folder=in_folder)
     if isinstance(text, reading.Unread):
         loaded.give_up(text)
-        return
+        return None
     source, tree = Source(str(path), text), parse(text)
-    document = Document(source, tree.root)
-    findings = [file_problems.flaw(flaw, source) for flaw in (*tree.flaws, *_nothing(tree, text))]
-    if tree.root is BROKEN or tree.root is None:
+    return _File(path, Document(source, tree.root), (*tree.flaws, *file_problems.nothing(tree, text)))
+
+
+def _understand(file: _File, loaded: _Loaded) -> None:
+    document, source = file.document, file.document.source
+    findings = [file_problems.flaw(flaw, source) for flaw in file.flaws]
+    if document.root is BROKEN or document.root is None:
         loaded.complete = False
     else:
-        entries = _validate(document, findings)
-        findings += checks.check(document)
-        _build(document, entries, loaded)
-        loaded.documents.append(document)
+        loaded.parsed.append(Parsed(document, _validate(document, findings)))
+        findings += _check(document, loaded.context)
     loaded.problems += diagnostics(source, findings)
 
 
-def _nothing(tree: Tree, text: str) -> Iterator[Flaw]:
-    """The flaw of a document that has nothing in it."""
-    if tree.root is None and not tree.flaws:
-        lines = (line.strip() for line in text.splitlines())
-        comments = all(line.startswith("#") for line in lines if line)
-        yield Flaw(code=Code.ONLY_COMMENTS if comments else Code.EMPTY_FILE, at=0)
+def _check(document: Document, context: Context) -> list[Finding]:
+    """What is wrong within the blocks of one file."""
+    findings = [*checks.check(document), *named_files.check(document, context.beside), *private_keys.check(document)]
+    for block in document.blocks():
+        findings += checks.check_block(block)
+        findings += rules.check(block, context)
+    return findings
 
 
-def _validate(document: Document, findings: list[Finding]) -> dict[str, Repository]:
-    """The entries that the schema accepts; what it refuses joins the findings."""
+def _validate(document: Document, findings: list[Finding]) -> ManifestFile:
+    """What the schema accepts of a file; what it refuses joins the findings."""
     root = document.root
     try:
-        return ManifestFile.model_validate(root).repositories
+        return ManifestFile.model_validate(root)
     except ValidationError as error:
         refused = error.errors(include_url=False)
     findings += problems.explain(refused, root)
-    spoilt = {one["loc"][1] for one in refused if len(one["loc"]) > 1 and one["loc"][0] == "repositories"}
-    kept = {name: entry for name, _, entry in document.entries() if name not in spoilt}
-    return ManifestFile.model_validate({"repositories": kept}).repositories
+    return ManifestFile.model_validate(_accepted(root, refused))
 
 
-def _build(document: Document, entries: dict[str, Repository], loaded: _Loaded) -> None:
-    for name, at, _ in document.entries():
-        if name in entries:
-            built = build.repository(name, entries[name], document.source.place(at))
-            loaded.repositories.setdefault(built.address, built)
+def _accepted(root: object, refused: Sequence[Mapping[str, Any]]) -> dict[str, object]:
+    """The part of a file that holds no mistake: of profiles and repositories those without, other keys whole."""
+    if not isinstance(root, dict):
+        return {}
+    spoilt = {
+        tuple(one["loc"][:2]) if one["loc"][:1] and one["loc"][0] in _NAMED else one["loc"][:1] for one in refused
+    }
+    kept: dict[str, object] = {}
+    for key, value in root.items():
+        if (key,) in spoilt or key not in ManifestFile.model_fields:
+            continue
+        named = key in _NAMED and isinstance(value, dict)
+        kept[key] = {name: one for name, one in value.items() if (key, name) not in spoilt} if named else value
+    return kept
+
+
+def _settings(parsed: Sequence[Parsed]) -> Settings:
+    """The settings of all files; of two values for one the first."""
+    given: dict[str, Any] = {}
+    for one in parsed:
+        settings = one.form.settings
+        given = {**{name: getattr(settings, name) for name in settings.model_fields_set}, **given}
+    return Settings(**given)

@@ -1,19 +1,20 @@
-"""What only shows when the whole manifest is looked at: the organisation, and entries in several places.
+"""What only shows when the whole manifest is looked at: the organisation, settings, and entries in several places.
 
-What is wrong within one entry is in `checks`. Nothing is called missing while a file could not be read, as it may be
-there.
+What is wrong within one entry is in `checks`, profiles are in `profile_checks`. Nothing is called missing while a file
+could not be read, as it may be there.
 """
 
 from collections.abc import Iterator, Sequence
 from typing import Final
 
 from reconciler.diagnostics import Diagnostic, Place, Severity
-from reconciler.manifest import values
+from reconciler.manifest import profile_checks, values
 from reconciler.manifest.codes import Code
 from reconciler.manifest.documents import Document
-from reconciler.manifest.findings import Source, quoted
+from reconciler.manifest.findings import Source, quoted, shown
 from reconciler.manifest.form import form_at
-from reconciler.manifest.schema import is_organization
+from reconciler.manifest.nodes import MapNode
+from reconciler.manifest.texts import is_organization
 
 _HINT: Final = "write `organization: example.com` at the top of the manifest, or give `--org`"
 
@@ -22,7 +23,9 @@ def check(documents: Sequence[Document], *, organization: str | None, complete: 
     """What is wrong between entries and files; `complete` tells that every file was read."""
     yield from _given_organization(organization)
     yield from _conflicting_organizations(documents)
+    yield from _conflicting_settings(documents)
     yield from _same_repository(documents)
+    yield from profile_checks.check(documents, complete=complete)
     tops = [document.top for document in documents if document.top is not None]
     if not complete or len(tops) < len(documents):
         return
@@ -49,7 +52,7 @@ def _organizations(documents: Sequence[Document]) -> Iterator[tuple[str, Place]]
 
 def _given_organization(organization: str | None) -> Iterator[Diagnostic]:
     if organization is not None and not is_organization(organization):
-        summary, hint = values.organization(organization)
+        summary, hint = values.organization("organization", organization)
         yield Diagnostic(code=Code.BAD_ORGANIZATION.value, summary=f"--org: {summary}", hint=hint)
 
 
@@ -64,6 +67,25 @@ def _conflicting_organizations(documents: Sequence[Document]) -> Iterator[Diagno
                 hint="name one organisation; plan another one's files by themselves",
                 place=place,
             )
+
+
+def _conflicting_settings(documents: Sequence[Document]) -> Iterator[Diagnostic]:
+    seen: dict[str, tuple[object, Place]] = {}
+    for document in documents:
+        settings = document.top.get("settings") if document.top is not None else None
+        if not isinstance(settings, MapNode):
+            continue
+        for key, value in settings.items():
+            place = document.source.place(settings.marks_of(key)[0])
+            first, first_place = seen.setdefault(key, (value, place))
+            if isinstance(value, str) and value != first:
+                yield Diagnostic(
+                    code=Code.CONFLICTING_SETTINGS.value,
+                    summary=f"`{shown(key)}` has two values in the settings of this manifest",
+                    detail=f"first at {first_place}",
+                    hint="settings are for the whole manifest: write each in one file",
+                    place=place,
+                )
 
 
 def _same_repository(documents: Sequence[Document]) -> Iterator[Diagnostic]:

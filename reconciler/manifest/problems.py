@@ -8,10 +8,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from reconciler.manifest import schema, values
+from reconciler.manifest import values
 from reconciler.manifest.codes import Code
 from reconciler.manifest.findings import Finding, quoted, shown
-from reconciler.manifest.form import Form, flow, form_at
+from reconciler.manifest.form import MANIFEST, Form, flow, form_at
 from reconciler.manifest.nodes import BROKEN, ListNode, MapNode, Spot, locate
 
 _EXPECTED: Final = {
@@ -26,7 +26,7 @@ _MANAGED: Final = frozenset(
     {"packages", "runtime_repositories", "runtime_keyring", "environment", "annotations", "accounts", "certificates"}
 )
 # Lists of words: what was written as one text instead holds no secret and can be shown as the list that it should be.
-_WORDS: Final = frozenset({"packages", "runtime_repositories", "providers", "members"})
+_WORDS: Final = frozenset({"profiles", "packages", "runtime_repositories", "providers", "members"})
 _KEY_MARK: Final = "[key]"
 
 
@@ -38,6 +38,7 @@ class _Refusal:
     path: tuple[str | int, ...]
     value: object
     spot: Spot
+    top: Form
     pattern: str = ""
     of_key: bool = False
 
@@ -49,24 +50,30 @@ class _Refusal:
     @property
     def parent(self) -> Form:
         """What the schema says about where the last key stands."""
-        return form_at(self.path[:-1])
+        return form_at(self.path[:-1], self.top)
+
+    @property
+    def form(self) -> Form:
+        """What the schema says about the place."""
+        return form_at(self.path, self.top)
 
 
-def explain(errors: Iterable[Mapping[str, Any]], root: object) -> Iterator[Finding]:
+def explain(errors: Iterable[Mapping[str, Any]], root: object, top: Form = MANIFEST) -> Iterator[Finding]:
     """A finding for each error, less those about values that were reported already."""
     for error in errors:
-        refusal = _refusal(error, root)
+        refusal = _refusal(error, root, top)
         if refusal.value is not BROKEN or refusal.kind == "extra_forbidden":
             yield from _findings(refusal)
 
 
-def _refusal(error: Mapping[str, Any], root: object) -> _Refusal:
+def _refusal(error: Mapping[str, Any], root: object, top: Form) -> _Refusal:
     path, pattern = error["loc"], error.get("ctx", {}).get("pattern", "")
     # A key that is refused has its own mark at the end of the path; a key of that name is told by the pattern.
     of_key = bool(pattern) and path[-1] == _KEY_MARK
     path = path[:-1] if of_key else path
     spot = locate(root, path) if isinstance(root, (MapNode, ListNode)) else Spot(value=root, value_at=0)
-    return _Refusal(kind=error["type"], path=path, value=error["input"], spot=spot, pattern=pattern, of_key=of_key)
+    kind, value = error["type"], error["input"]
+    return _Refusal(kind=kind, path=path, value=value, spot=spot, top=top, pattern=pattern, of_key=of_key)
 
 
 def _findings(refusal: _Refusal) -> Iterator[Finding]:
@@ -94,30 +101,41 @@ def _at_value(refusal: _Refusal, code: Code, summary: str, hint: str) -> Finding
 
 
 def _unknown_key(refusal: _Refusal) -> Finding:
-    summary = f"unknown key {quoted(refusal.last)} {_inside(refusal.path[:-1])}"
+    summary = f"unknown key {quoted(refusal.last)} {_inside(refusal)}"
     return _at_key(refusal, Code.UNKNOWN_KEY, summary, _other_key(refusal))
 
 
 def _other_key(refusal: _Refusal) -> str:
     parent, key = refusal.parent, refusal.last
-    if parent.comes_later(key):
-        return "it is not supported by this version yet; remove it"
-    similar = parent.similar(key)
+    foreign = _foreign_key(parent, key)
+    if foreign:
+        return foreign
+    similar, holder = parent.similar(key), parent.holder(key)
+    if holder and not parent.spelt(key):
+        return "write it below `{}`, as `{}`".format(*holder)
     if similar:
         return "did you mean " + " or ".join(f"`{name}`" for name in similar) + "?"
-    holder = parent.holder(key)
-    if holder:
-        return "write it below `{}`, as `{}`".format(*holder)
-    if len(refusal.path) == 1 and isinstance(refusal.value, MapNode):
+    if parent == MANIFEST and isinstance(refusal.value, MapNode):
         return "a repository goes below `repositories:`, indented"
     return "known here: " + ", ".join(f"`{name}`" for name in parent.known)
+
+
+def _foreign_key(parent: Form, key: str) -> str:
+    """What to do with a key that is right elsewhere; "" where it is not."""
+    if parent.comes_later(key):
+        return "it is not supported by this version yet; remove it"
+    if parent.is_apko(key):
+        return "a whole apko configuration can hold it, an overlay cannot; remove it"
+    if parent.is_of_entries(key):
+        return "write it in an entry below `repositories`"
+    return ""
 
 
 def _missing(refusal: _Refusal) -> Iterator[Finding]:
     siblings = refusal.spot.value
     if isinstance(siblings, MapNode) and refusal.last in refusal.parent.suspects(siblings):
         return  # the unknown key beside it is the one mistake
-    summary = f"`{refusal.last}` is missing {_inside(refusal.path[:-1])}"
+    summary = f"`{refusal.last}` is missing {_inside(refusal)}"
     if refusal.last == "uid":
         hint = "write the user's id, such as `uid: 65532`; without one the account would get uid 0, which is root"
     else:
@@ -126,18 +144,18 @@ def _missing(refusal: _Refusal) -> Iterator[Finding]:
 
 
 def _null(refusal: _Refusal) -> Finding:
-    return _at_key(refusal, Code.NULL_VALUE, f"{_subject(refusal.path)} has no value", _instead_of_null(refusal))
+    return _at_key(refusal, Code.NULL_VALUE, f"{_subject(refusal)} has no value", _instead_of_null(refusal))
 
 
 def _instead_of_null(refusal: _Refusal) -> str:
     path, key = refusal.path, shown(refusal.last)
-    if _is_entry(path):
+    if refusal.form.is_entry:
         return "write `{}` after it to manage nothing of it, or `{reset: true}` for the image as it is shipped"
-    if _is_variable(path):
+    if refusal.parent.is_free:
         return f'write `{key}: ""` for an empty value, or remove the line'
     if isinstance(path[-1], int):
         return "write the item after the dash, or remove the line"
-    form = form_at(path)
+    form = refusal.form
     if form.required or form.is_plain or key == "contents":
         return f"write {_example(refusal)}" + ("" if form.required else ", or remove the line")
     empty = "[]" if form.is_list else "{}"
@@ -154,74 +172,58 @@ def _wrong_type(refusal: _Refusal, expected: str) -> Finding:
             found = "a list"
         case _:
             found = "a mapping"
-    summary = f"{_subject(refusal.path)} must be {expected}, not {found}"
+    summary = f"{_subject(refusal)} must be {expected}, not {found}"
     return _at_value(refusal, Code.WRONG_TYPE, summary, _of_right_type(refusal))
 
 
 def _of_right_type(refusal: _Refusal) -> str:
     words = refusal.value
-    if isinstance(words, str) and words.strip() and refusal.last in _WORDS and form_at(refusal.path).is_list:
+    if isinstance(words, str) and words.strip() and refusal.last in _WORDS and refusal.form.is_list:
         return f"write `{refusal.last}: [{shown(', '.join(words.replace(',', ' ').split()))}]`"
+    if not refusal.path and refusal.top != MANIFEST:
+        return "begin with `contents:`, and below it, indented, `packages: [git]`"
     if not refusal.path:
         return "begin with `organization: example.com`, and `repositories:` on a line of its own"
-    if _is_variable(refusal.path):
+    if refusal.parent.is_free:
         return f'write one text, in quotes where YAML needs them: `{shown(refusal.last)}: "..."`'
     return f"write {_example(refusal)}"
 
 
 def _bad_value(refusal: _Refusal) -> Finding:
-    text = str(refusal.value)
-    example = f"write {_example(refusal)}"
-    match refusal.kind, refusal.pattern:
-        case "string_too_short", _:
-            code, (summary, hint) = Code.EMPTY_TEXT, (f"{_subject(refusal.path)} is empty", example)
-        case _, schema.PACKAGE:
-            code, (summary, hint) = Code.BAD_PACKAGE, values.package(text)
-        case _, schema.ADDRESS:
-            code, (summary, hint) = Code.BAD_REPOSITORY_NAME, values.repository(text)
-        case schema.ORGANIZATION_ERROR, _:
-            code, (summary, hint) = Code.BAD_ORGANIZATION, values.organization(text)
-        case schema.NUMBER_ERROR, _:
-            code, (summary, hint) = Code.BAD_NUMBER, values.number(refusal.last, text)
-        case schema.FLAG_ERROR, _:
-            code, (summary, hint) = Code.BAD_FLAG, values.flag(refusal.last, text)
-        case _:
-            code, (summary, hint) = Code.BAD_VALUE, (f"{_subject(refusal.path)} cannot be understood", example)
+    known = values.WORDED.get(refusal.pattern) or values.WORDED.get(refusal.kind)
+    if known is not None:
+        code, words = known
+        summary, hint = words(refusal.last, str(refusal.value))
+    else:
+        empty = refusal.kind == "string_too_short"
+        code = Code.EMPTY_TEXT if empty else Code.BAD_VALUE
+        summary = f"{_subject(refusal)} {'is empty' if empty else 'cannot be understood'}"
+        hint = f"write {_example(refusal)}"
     at = _at_key if refusal.of_key else _at_value
     return at(refusal, code, summary, hint)
 
 
-def _is_entry(path: tuple[str | int, ...]) -> bool:
-    return len(path) == 2 and path[0] == "repositories"  # noqa: PLR2004 - `repositories` and the name
-
-
-def _is_variable(path: tuple[str | int, ...]) -> bool:
-    """Whether a path points at the value of a variable or an annotation, whose keys are free."""
-    return len(path) == 4 and path[2] in ("environment", "annotations")  # noqa: PLR2004 - entry, section, key
-
-
-def _subject(path: tuple[str | int, ...]) -> str:
+def _subject(refusal: _Refusal) -> str:
     """What a path points at, as the subject of a sentence; without the repository, so that shared blocks read alike."""
-    match path:
-        case ():
-            return "a manifest"
-        case ("repositories", _):
-            return "a repository's entry"
+    noun = refusal.form.noun
+    if noun and (not refusal.path or refusal.parent.noun is None):
+        return noun[0]
+    match refusal.path:
         case (*_, str() as holder, int()):
             return f"an item of `{holder}`"
-        case ("repositories", _, "environment" | "annotations" as holder, str() as key):
+        case (*_, str() as holder, str() as key) if refusal.parent.is_free:
             return f"`{shown(key)}` in `{holder}`"
         case _:
-            return f"`{shown(str(path[-1]))}`"
+            return f"`{shown(str(refusal.path[-1]))}`"
 
 
-def _inside(path: tuple[str | int, ...]) -> str:
+def _inside(refusal: _Refusal) -> str:
     """Where a key stands."""
+    noun = refusal.parent.noun
+    if noun:
+        return noun[1]
+    path = refusal.path[:-1]
     match path:
-        case ():
-            return "at the top of the manifest"
-        case ("repositories", _):
-            return "in a repository's entry"
         case (*_, str() as holder, int()):
             return f"in an item of `{holder}`"
         case _:
@@ -231,5 +233,5 @@ def _inside(path: tuple[str | int, ...]) -> str:
 def _example(refusal: _Refusal) -> str:
     if refusal.last == "content":
         return "`content: |` and below it the PEM text"
-    example = flow(form_at(refusal.path).example)
+    example = flow(refusal.form.example)
     return f"`{example}`" if isinstance(refusal.path[-1], int) else f"`{shown(refusal.last)}: {example}`"

@@ -11,6 +11,7 @@ from typing import Final
 from reconciler.manifest.codes import Code
 
 LARGEST_FILE: Final = 32 * 1024 * 1024
+LARGEST_PART: Final = 1024 * 1024
 SUFFIXES: Final = (".yaml", ".yml")
 
 _UTF8_MARK: Final = b"\xef\xbb\xbf"
@@ -35,28 +36,31 @@ def find(path: Path) -> tuple[Path, ...] | Unread:
             return (path,)
         names = [one.name for one in path.iterdir()]
     except (OSError, ValueError) as error:
-        return _refused(path, error)
+        return _refused(str(path), error)
     chosen = sorted(name for name in names if name.endswith(SUFFIXES) and not name.startswith("."))
     return tuple(path / name for name in chosen) or Unread(name=str(path), code=Code.NO_MANIFESTS)
 
 
-def read(path: Path, *, found_in_folder: bool = False) -> str | Unread:
-    """The text of a file without its byte order mark."""
+def read(path: Path, *, found_in_folder: bool = False, largest: int | None = None, name: str = "") -> str | Unread:
+    """The text of a file without its byte order mark; `name` is what it is called in messages."""
+    shown = name or str(path)
     try:
-        data = _bytes(path, only_regular=found_in_folder)
+        data = _bytes(path, shown, only_regular=found_in_folder, largest=largest or LARGEST_FILE)
     except (OSError, ValueError) as error:
-        return _refused(path, error)
-    return data if isinstance(data, Unread) else _text(str(path), data)
+        return _refused(shown, error)
+    return data if isinstance(data, Unread) else _text(shown, data)
 
 
-def _bytes(path: Path, *, only_regular: bool) -> bytes | Unread:
+def _bytes(path: Path, shown: str, *, only_regular: bool, largest: int) -> bytes | Unread:
     mode = path.stat().st_mode
     # A pipe that was named on purpose is read; one that merely lies in a folder would block for ever.
     if stat.S_ISDIR(mode) or (only_regular and not stat.S_ISREG(mode)):
-        return Unread(name=str(path), code=Code.NOT_A_FILE)
+        return Unread(name=shown, code=Code.NOT_A_FILE)
     with path.open("rb") as stream:
-        data = stream.read(LARGEST_FILE + 1)
-    return Unread(name=str(path), code=Code.FILE_TOO_LARGE) if len(data) > LARGEST_FILE else data
+        data = stream.read(largest + 1)
+    if len(data) <= largest:
+        return data
+    return Unread(name=shown, code=Code.FILE_TOO_LARGE, reason=f"{largest // 2**20} MiB")
 
 
 def _text(name: str, data: bytes) -> str | Unread:
@@ -84,8 +88,8 @@ def _not_utf8(name: str, data: bytes, skipped: int, offset: int) -> Unread:
     )
 
 
-def _refused(path: Path, error: OSError | ValueError) -> Unread:
+def _refused(shown: str, error: OSError | ValueError) -> Unread:
     if isinstance(error, (FileNotFoundError, NotADirectoryError)):
-        return Unread(name=str(path), code=Code.MANIFEST_NOT_FOUND)
+        return Unread(name=shown, code=Code.MANIFEST_NOT_FOUND)
     reason = error.strerror if isinstance(error, OSError) else None
-    return Unread(name=str(path), code=Code.UNREADABLE_FILE, reason=reason or str(error))
+    return Unread(name=shown, code=Code.UNREADABLE_FILE, reason=reason or str(error))

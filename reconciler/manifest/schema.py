@@ -1,93 +1,30 @@
 """The form of a manifest file: which keys there are, and what each may hold.
 
-Strict: an unknown key is refused, and nothing is converted except numbers and flags, which arrive as the text that the
-person typed. Messages are worded in `problems`; rules that look at more than one value are in `checks`. Descriptions
-and examples are part of the form: the JSON Schema and the messages use them.
+Strict: an unknown key is refused. What a single value may be is in `texts`; messages are worded in `problems`; rules
+that look at more than one value are in `checks`. Descriptions and examples are part of the form: the JSON Schema and
+the messages use them.
 """
 
-import re
 from collections.abc import Callable
-from typing import Annotated, Any, Final, TypeVar
+from typing import TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, ConfigDict, Field
 
-T = TypeVar("T")
-
-NUMBER_ERROR: Final = "manifest_number"
-FLAG_ERROR: Final = "manifest_flag"
-ORGANIZATION_ERROR: Final = "manifest_organization"
-NULL_ERROR: Final = "manifest_null"
-
-LARGEST_ID: Final = 4_294_967_295
-
-NAME: Final = "[a-z0-9 ._-]+"
-ADDRESS: Final = rf"^(?:/|(?:{NAME}/)+)?{NAME}$"
-ORGANIZATION: Final = rf"^{NAME}(?:/{NAME})*$"
-PACKAGE: Final = (
-    r"^\s*[A-Za-z0-9_/.][A-Za-z0-9_./:+-]*"
-    r"(?:\s*(?:[<>~]?=|=~|[<>~])\s*[A-Za-z0-9][A-Za-z0-9_.:+-]*)?"
-    r"(?:\s*@\s*[A-Za-z0-9_.:+-]+)?\s*$"
+from reconciler.manifest.texts import (
+    AddressText,
+    EntryText,
+    Flag,
+    NonEmpty,
+    Number,
+    OptionalNumber,
+    OrganizationText,
+    PackageText,
+    ProfileText,
+    Share,
+    Text,
 )
 
-_DECIMAL: Final = re.compile(r"0|[1-9][0-9]{0,9}")
-_ORGANIZATION: Final = re.compile(ORGANIZATION)
-_ROOT: Final = re.compile(r"[0-9a-f]{40}(?:/|$)")
-_UIDP: Final = re.compile(r"[0-9a-f]{40}(?:/[0-9a-f]{16})*")
-_FLAGS: Final = {"true": True, "false": False}
-
-
-def _number(value: Any) -> Any:
-    if not isinstance(value, str):
-        return value
-    if _DECIMAL.fullmatch(value) and int(value) <= LARGEST_ID:
-        return int(value)
-    raise PydanticCustomError(NUMBER_ERROR, "not a plain decimal number in range")
-
-
-def is_organization(text: str) -> bool:
-    """Whether a text is a name, a path of names or a UIDP; one that only begins as a UIDP is none of them."""
-    if _ROOT.match(text):
-        return bool(_UIDP.fullmatch(text))
-    return bool(_ORGANIZATION.fullmatch(text))
-
-
-def _organization(value: str) -> str:
-    if is_organization(value):
-        return value
-    raise PydanticCustomError(ORGANIZATION_ERROR, "not an organisation")
-
-
-def _given(value: Any) -> Any:
-    if value is None:
-        raise PydanticCustomError(NULL_ERROR, "null")
-    return value
-
-
-def _flag(value: Any) -> Any:
-    if not isinstance(value, str):
-        return value
-    if value in _FLAGS:
-        return _FLAGS[value]
-    raise PydanticCustomError(FLAG_ERROR, "neither true nor false")
-
-
-# An editor reads `3.10` as a number; here it is the text that was typed.
-_TEXT: Final[dict[str, Any]] = {"type": ["string", "number", "boolean"]}
-
-Text = Annotated[str, WithJsonSchema(_TEXT)]
-NonEmpty = Annotated[str, StringConstraints(min_length=1), WithJsonSchema({**_TEXT, "minLength": 1})]
-Number = Annotated[int, Field(ge=0, le=LARGEST_ID), BeforeValidator(_number)]
-# Absent is not null: who writes the key has to give the number.
-OptionalNumber = Annotated[
-    Number | None, BeforeValidator(_given), WithJsonSchema({"type": "integer", "minimum": 0, "maximum": LARGEST_ID})
-]
-Flag = Annotated[bool, BeforeValidator(_flag)]
-AddressText = Annotated[str, StringConstraints(pattern=ADDRESS)]
-OrganizationText = Annotated[
-    str, AfterValidator(_organization), WithJsonSchema({"type": "string", "pattern": ORGANIZATION})
-]
-PackageText = Annotated[str, StringConstraints(pattern=PACKAGE)]
+T = TypeVar("T")
 
 
 def _always(default: T) -> Callable[[], T]:
@@ -102,10 +39,17 @@ class _Form(BaseModel):
 
 
 class NamedText(_Form):
-    """A certificate or a key under a name."""
+    """A certificate or a key under a name, written out or in a file."""
+
+    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["content"]}, {"required": ["file"]}]})
 
     name: NonEmpty = Field(description="Name of the file in the image, unique in its list.", examples=["corp-root"])
-    content: NonEmpty = Field(description="The PEM text.", examples=["..."])
+    content: NonEmpty = Field(default="", description="The PEM text.", examples=["..."])
+    file: NonEmpty = Field(
+        default="",
+        description="File that holds the PEM text, relative to this one and inside the manifest's folder.",
+        examples=["certs/corp-root.pem"],
+    )
 
 
 class Contents(_Form):
@@ -176,12 +120,9 @@ class Certificates(_Form):
     )
 
 
-class Repository(_Form):
-    """One repository. A section that is not mentioned is left as it is; one that is given empty is emptied."""
+class OverlayFile(_Form):
+    """An overlay as apko spells it."""
 
-    packages: list[PackageText] = Field(
-        default_factory=list, description="Short for `contents.packages`.", examples=[["git", "curl~8.1"]]
-    )
     contents: Contents = Field(
         default_factory=_always(Contents()),
         description="Packages, runtime repositories and their keys.",
@@ -203,11 +144,51 @@ class Repository(_Form):
         description="Certificates that the image trusts, and packages that bring more.",
         examples=[{"providers": ["ca-certificates-bundle"]}],
     )
+
+
+class Sections(OverlayFile):
+    """What a layer says. A section that is not mentioned is left as it is; one that is given empty is emptied."""
+
+    packages: list[PackageText] = Field(
+        default_factory=list, description="Short for `contents.packages`.", examples=[["git", "curl~8.1"]]
+    )
+
+
+class Repository(Sections):
+    """One repository, or with wildcards in its key all that match. A section that is not mentioned is not managed."""
+
+    profiles: list[ProfileText] = Field(
+        default_factory=list, description="Profiles that this builds on, the weakest first.", examples=[["debug"]]
+    )
+    overlay: NonEmpty = Field(
+        default="",
+        description="File with an apko overlay that this builds on, relative to this file and inside the manifest's "
+        "folder.",
+        examples=["ca-images-iac/custom-jre.yaml"],
+    )
     source: AddressText = Field(
         default="", description="Repository to create this one from where it does not exist.", examples=["python"]
     )
     reset: Flag = Field(
         default=False, description="True: back to the image as it is shipped, without any overlay.", examples=[True]
+    )
+    protect: Flag = Field(
+        default=False, description="True: refuse to take anything away from this repository.", examples=[True]
+    )
+
+
+class Settings(_Form):
+    """How the manifest is applied."""
+
+    prune: Flag = Field(
+        default=False,
+        description="True: customised repositories that the manifest does not name are reset.",
+        examples=[True],
+    )
+    max_removal: Share = Field(
+        default=1.0,
+        description="Share of the covered repositories from which one apply may take something away.",
+        examples=["30%"],
     )
 
 
@@ -219,8 +200,22 @@ class ManifestFile(_Form):
         description="Organisation or folder: a name, a path of names, or a UIDP.",
         examples=["example.com"],
     )
-    repositories: dict[AddressText, Repository] = Field(
+    settings: Settings = Field(
+        default_factory=_always(Settings()), description="How it is applied.", examples=[{"max_removal": "30%"}]
+    )
+    defaults: Sections = Field(
+        default_factory=_always(Sections()),
+        description="What every repository of this file builds on.",
+        examples=[{"annotations": {"com.example.team": "platform"}}],
+    )
+    profiles: dict[ProfileText, Sections] = Field(
         default_factory=dict,
-        description="Repositories by name, by `folder/name`, or by `/name` for the organisation's own level.",
+        description="Named sections that repositories of every file in the folder can build on.",
+        examples=[{"debug": {"packages": ["bash", "curl"]}}],
+    )
+    repositories: dict[EntryText, Repository] = Field(
+        default_factory=dict,
+        description="Repositories by name, by `folder/name`, or by `/name` for the organisation's own level; "
+        "with wildcards (`nginx*`), all that match.",
         examples=[{"custom-node": {"packages": ["git"]}}],
     )

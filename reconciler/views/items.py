@@ -15,7 +15,7 @@ from reconciler.views.style import Role, Style
 
 Item = tuple[Word, ...]
 
-_MARKS = {"add": "+", "remove": "-", "change": "~"}
+MARKS = {"add": "+", "remove": "-", "change": "~"}
 _ROLES = {"add": Role.ADD, "remove": Role.REMOVE, "change": Role.CHANGE}
 _NOTHING = "(none)"
 _SHORT_DIGEST = 12
@@ -46,14 +46,13 @@ def value_words(value: Any, change: dict[str, Any], style: Style) -> list[Word]:
         case list():
             return list(listing([[Word(text=token(one, style))] for one in value]))
         case {"sha256": _}:
-            # With the digest, as two certificates can have everything else in common.
-            return phrase(_pem_told(value, style)) + (phrase(_digest(value)) if "subject" in value else [])
+            return phrase(_pem_told(value, style))
         case _:
             return list(listing([[Word(text=name), *_said(value[name], style)] for name in value]))
 
 
 def _key(change: dict[str, Any], style: Style, end: str = "") -> Word:
-    return Word(text=_MARKS[change["kind"]] + token(change["key"], style) + end, role=_ROLES[change["kind"]])
+    return Word(text=MARKS[change["kind"]] + token(change["key"], style) + end, role=_ROLES[change["kind"]])
 
 
 def _arrow(style: Style) -> Word:
@@ -64,7 +63,7 @@ def _named(change: dict[str, Any], style: Style) -> Item:
     """Something that is a name and nothing else, with both names where it changes."""
     role = _ROLES[change["kind"]]
     first, *rest = [token(value, style) for value in (change["before"], change["after"]) if value is not None]
-    words = [Word(text=_MARKS[change["kind"]] + first, role=role)]
+    words = [Word(text=MARKS[change["kind"]] + first, role=role)]
     for name in rest:
         words += [_arrow(style), Word(text=name, role=role)]
     return tuple(words)
@@ -161,8 +160,6 @@ def _pem(change: dict[str, Any], style: Style) -> Item:
     before, after = change["before"], change["after"]
     old, new = _pem_told(before, style), _pem_told(after, style)
     if before is not None and after is not None:
-        if old == new:
-            old, new = _digest(before), _digest(after)
         return (_key(change, style), *phrase(old, Role.REMOVE), _arrow(style), *phrase(new, Role.ADD))
     return (_key(change, style), *phrase(new or old, Role.DIM if after is None else Role.PLAIN))
 
@@ -170,11 +167,14 @@ def _pem(change: dict[str, Any], style: Style) -> Item:
 def _pem_told(file: dict[str, Any] | None, style: Style) -> str:
     if file is None:
         return ""
+    # Always with the digest, as two certificates can have everything else in common.
+    digest = f"sha256 {file['sha256'][:_SHORT_DIGEST]}"
     if "subject" not in file:
-        return _digest(file)
-    subject = style.shorten(style.plain(file["subject"]), 60) if file["subject"] else "no subject"
-    return f"({subject}, expires {file['not_after']})"
+        return f"({digest})"
+    subject, issuer = (_name(file[one], style) for one in ("subject", "issuer"))
+    issued = "self-signed" if file["subject"] == file["issuer"] else f"issued by {issuer}"
+    return f"({subject}, {issued}, expires {file['not_after']}, {style.plain(file['key'])}, {digest})"
 
 
-def _digest(file: dict[str, Any]) -> str:
-    return f"(sha256 {file['sha256'][:_SHORT_DIGEST]})"
+def _name(distinguished: str, style: Style) -> str:
+    return style.shorten(style.plain(distinguished), style.value_limit // 3) if distinguished else "no name"

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from reconciler.core.plan import ReasonCode
 from reconciler.views.change_text import LABELS, Fragment, fragments
 from reconciler.views.layout import Page, Word, measure, phrase
 from reconciler.views.quoting import token
@@ -41,7 +42,7 @@ class Entries:
     def problem(self, step: dict[str, Any]) -> list[str]:
         """A repository that could not be planned, and why."""
         style = self.page.style
-        place = style.plain(f"({step['file']}:{step['line']}:{step['column']})")
+        place = style.plain(f"({step['file']}:{step['line']}:{step['column']})") if step["file"] else ""
         why = [*phrase(style.plain(step["reason"])), *phrase(place, Role.DIM)]
         return [self.page.line([*self._named(step), *self._behind(step, why)], hanging=self.column)]
 
@@ -118,6 +119,8 @@ def _lead(entry: dict[str, Any], style: Style) -> list[Word]:
     match entry["action"]:
         case "create":
             return [Word(text="from", role=Role.ADD), Word(text=token(entry["source"]["repository"] or "?", style))]
+        case "reset" if entry["reason_code"] == ReasonCode.PRUNED:
+            return [Word(text="reset", role=Role.REMOVE), *phrase("(pruned: not in the manifest)", Role.DIM)]
         case "reset":
             return [Word(text="reset", role=Role.REMOVE)]
         case _:

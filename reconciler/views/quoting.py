@@ -9,7 +9,6 @@ import re
 from reconciler.views import safe_text
 from reconciler.views.style import Style
 
-VALUE_LIMIT = 200
 _MANY_SPACES = re.compile(" {6,}")  # nobody can count them, and a line must not be made of them
 _UNIT = re.compile(" {6,}|.", re.DOTALL)
 _CONTEXT = 15  # characters before the difference; even when all are escapes, the difference itself still fits
@@ -22,8 +21,9 @@ def token(text: str, style: Style) -> str:
     return f'"{_inner(text, style)}"'
 
 
-def quoted(text: str, style: Style, limit: int = VALUE_LIMIT) -> str:
-    """A value in quotes; one that is wider than `limit` is cut in the middle, with its number of characters said."""
+def quoted(text: str, style: Style) -> str:
+    """A value in quotes; one too wide for the style is cut in the middle, with its number of characters said."""
+    limit = style.value_limit
     if len(text) <= limit:
         inner = _inner(text, style)
         if safe_text.width(inner) <= limit:
@@ -34,23 +34,23 @@ def quoted(text: str, style: Style, limit: int = VALUE_LIMIT) -> str:
     return f'"{head}{style.ellipsis}{tail}" ({len(text):,} characters)'
 
 
-def json_text(text: str, style: Style, limit: int = VALUE_LIMIT) -> str:
+def json_text(text: str, style: Style) -> str:
     """JSON text, which has quotes of its own, made safe and cut at its end where it is very long."""
-    return style.shorten(_countable(style.plain(text.strip())), limit)
+    return style.shorten(_countable(style.plain(text.strip())), style.value_limit)
 
 
-def quoted_pair(before: str, after: str, style: Style, limit: int = VALUE_LIMIT) -> tuple[str, str]:
+def quoted_pair(before: str, after: str, style: Style) -> tuple[str, str]:
     """Two different values in quotes; where cutting would make them look the same, the place where they differ."""
-    shown = quoted(before, style, limit), quoted(after, style, limit)
+    shown = quoted(before, style), quoted(after, style)
     if shown[0] != shown[1]:
         return shown
     same = next(at for at, (old, new) in enumerate(zip(before, after, strict=False)) if old != new)
-    return _excerpt(before, same, style, limit), _excerpt(after, same, style, limit)
+    return _excerpt(before, same, style), _excerpt(after, same, style)
 
 
-def _excerpt(text: str, at: int, style: Style, limit: int) -> str:
+def _excerpt(text: str, at: int, style: Style) -> str:
     start = max(at - _CONTEXT, 0)
-    inner = "".join(_fitting(_units(text[start : start + limit], style), limit))
+    inner = "".join(_fitting(_units(text[start : start + style.value_limit], style), style.value_limit))
     return f'"{style.ellipsis}{inner}{style.ellipsis}" ({len(text):,} characters)'
 
 

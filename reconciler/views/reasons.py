@@ -15,6 +15,9 @@ _SENTENCES = {
     ReasonCode.NAMED_TWICE: "the manifest names it already at {first}",
     ReasonCode.SOURCE_NOT_FOUND: "there is no single repository {first} to create it from{other_perhaps}",
     ReasonCode.UNREADABLE: "the live overlay was not understood: {first}",
+    ReasonCode.PRUNED: "the manifest does not name it, and prune is on",
+    ReasonCode.PROTECTED: "it is protected, and the manifest would take away {all}",
+    ReasonCode.CONFLICTING: "what the manifest says of it in several places does not go together",
 }
 
 _SKIPS = {

@@ -25,10 +25,11 @@ class Role(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Style:
-    """Whether the output may hold colours, and characters beyond ASCII."""
+    """Whether the output may hold colours, and characters beyond ASCII, and from how many columns on a value is cut."""
 
     color: bool
     unicode: bool
+    value_limit: int = 200
 
     def paint(self, text: str, role: Role) -> str:
         """Safe text in the colour of its role."""

@@ -106,6 +106,7 @@ def _certificate(pem: str) -> dict[str, str] | None:
     """What a person knows a certificate by; None when it is not one."""
     # Imported only when there is a certificate to show: the library takes longer to load than most plans to print.
     from cryptography import x509
+    from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives import hashes
 
     try:
@@ -114,10 +115,18 @@ def _certificate(pem: str) -> dict[str, str] | None:
             "subject": found.subject.rfc4514_string(),
             "issuer": found.issuer.rfc4514_string(),
             "not_after": f"{found.not_valid_after_utc:%Y-%m-%d}",
+            "key": _key(found.public_key()),
             "sha256": found.fingerprint(hashes.SHA256()).hex(),
         }
-    except ValueError:
+    except (ValueError, UnsupportedAlgorithm):
         return None
+
+
+def _key(key: object) -> str:
+    """Kind and size of a public key, such as `RSA 2048`."""
+    kind = type(key).__name__.lstrip("_").removesuffix("PublicKey")
+    curve, size = getattr(key, "curve", None), getattr(key, "key_size", None)
+    return f"EC {curve.name}" if curve is not None else f"{kind} {size}" if size else kind
 
 
 def _bytes(text: str) -> bytes:

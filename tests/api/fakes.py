@@ -8,7 +8,9 @@ from urllib.parse import parse_qsl
 from wsgiref.types import StartResponse, WSGIEnvironment
 
 from reconciler.api.client import ReadClient, WriteClient, connect, connect_writer
-from reconciler.api.token import Token
+from reconciler.api.credentials import Credentials, find
+from reconciler.api.repeating import Repeater
+from reconciler.api.timing import Timing
 from reconciler.core.live import Organization
 
 ROOT = "45a0c61ebfd3" + "0" * 28
@@ -17,7 +19,6 @@ INNER = f"{TEAM}/{'b' * 16}"
 NODE = f"{ROOT}/{'1' * 16}"
 CATALOGUE = f"{'c' * 40}/{'d' * 16}"
 ORGANIZATION = Organization(id=ROOT, name="example.com")
-TOKEN = Token("sesame-3f9a", source="CHAINGUARD_TOKEN")
 URL = "http://localhost"
 LOCAL_TIME = 1_700_000_000.0
 DATE = "Tue, 04 Aug 2026 10:00:00 GMT"
@@ -93,14 +94,24 @@ def _asked(environ: WSGIEnvironment) -> Asked:
     )
 
 
-def reader(answer: Answerer | Told, *, url: str = URL) -> tuple[ReadClient, Api]:
-    api = Api(answer)
-    return connect(url, TOKEN, wsgi_app=api, now=lambda: LOCAL_TIME), api
+def unhurried() -> Repeater:
+    """Repeats without waiting, on a clock that stands still."""
+    return Repeater(timing=Timing(now=lambda: LOCAL_TIME, sleep=lambda _: None))
 
 
-def writer(answer: Answerer | Told, *, url: str = URL) -> tuple[WriteClient, Api]:
+def credentials(url: str = URL) -> Credentials:
+    """A token out of the environment."""
+    return find({"CHAINGUARD_TOKEN": "sesame-3f9a"}, api_url=url)
+
+
+def reader(answer: Answerer | Told, *, url: str = URL, repeater: Repeater | None = None) -> tuple[ReadClient, Api]:
     api = Api(answer)
-    return connect_writer(url, TOKEN, wsgi_app=api, now=lambda: LOCAL_TIME), api
+    return connect(url, credentials(url), wsgi_app=api, repeater=repeater or unhurried()), api
+
+
+def writer(answer: Answerer | Told, *, url: str = URL, repeater: Repeater | None = None) -> tuple[WriteClient, Api]:
+    api = Api(answer)
+    return connect_writer(url, credentials(url), wsgi_app=api, repeater=repeater or unhurried()), api
 
 
 def repository(id_: str = NODE, name: str = "node", **fields: object) -> dict[str, Any]:

@@ -5,7 +5,7 @@ import pytest
 from reconciler.api.address import demand_privacy, parse_address
 from reconciler.api.client import connect, connect_writer
 from reconciler.api.errors import ApiError, BadAddress
-from tests.api.fakes import TOKEN
+from tests.api.fakes import credentials
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def test_good(written: str, root: str) -> None:
 def test_bad(written: str, says: str) -> None:
     for make in (connect, connect_writer):
         with pytest.raises(BadAddress) as caught:
-            make(written, TOKEN)
+            make(written, credentials())
         found = caught.value.diagnostic
         assert found.code == "bad-api-url"
         assert says in found.summary
@@ -70,7 +70,7 @@ def test_where_a_token_may_go(written: str) -> None:
 )
 def test_where_it_may_not_go(written: str) -> None:
     with pytest.raises(BadAddress) as caught:
-        connect(written, TOKEN)
+        connect(written, credentials())
     assert caught.value.diagnostic.code == "insecure-api-url"
     assert "https" in caught.value.diagnostic.hint
 

@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from reconciler import __version__
+from reconciler.api import trust
 from reconciler.api.address import parse_address
 from reconciler.api.call import Call
 from reconciler.api.client import connect
@@ -24,12 +25,13 @@ from tests.api.fakes import (
     NODE,
     ORGANIZATION,
     SERVER_TIME,
-    TOKEN,
     URL,
     Api,
     Told,
+    credentials,
     reader,
     repository,
+    unhurried,
     writer,
 )
 
@@ -153,13 +155,13 @@ def test_twenty_threads_share_a_client_but_no_connection(monkeypatch: pytest.Mon
 def test_one_tls_context_made_late_and_only_for_https(monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[ssl.SSLContext] = []
 
-    def counting() -> ssl.SSLContext:
+    def counting(_: object) -> ssl.SSLContext:
         made.append(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
         return made[-1]
 
-    monkeypatch.setattr(httpx, "create_ssl_context", counting)
+    monkeypatch.setattr(trust, "make_context", counting)
     for url in ("http://127.0.0.1:1", "https://api.test"):
-        connection = Connection(parse_address(url), TOKEN, writes=False)
+        connection = Connection(parse_address(url), credentials(), writes=False)
         assert made == []
         with ThreadPoolExecutor(5) as pool:
             list(pool.map(lambda _, it=connection: it._client(WRITE), range(5)))
@@ -171,7 +173,7 @@ def test_one_tls_context_made_late_and_only_for_https(monkeypatch: pytest.Monkey
 def test_proxies_are_for_other_machines(monkeypatch: pytest.MonkeyPatch, url: str, expected: bool) -> None:  # noqa: FBT001 - a case of the table
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy.test:3128")
     monkeypatch.setenv("HTTP_PROXY", "http://proxy.test:3128")
-    connection = Connection(parse_address(url), TOKEN, writes=False)
+    connection = Connection(parse_address(url), credentials(), writes=False)
     client = connection._client(WRITE)
     direct = client._transport_for_url(httpx.URL(url)) is client._transport
     connection.close()
@@ -184,7 +186,7 @@ def test_proxies_are_for_other_machines(monkeypatch: pytest.MonkeyPatch, url: st
 )
 def test_settings_that_cannot_be_used(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     monkeypatch.setenv(name, value)
-    with connect("https://api.test", TOKEN) as client, pytest.raises(Unreachable) as caught:
+    with connect("https://api.test", credentials()) as client, pytest.raises(Unreachable) as caught:
         client.read_live(ORGANIZATION)
     assert name in caught.value.diagnostic.hint
     assert "hunter2" not in repr(caught.value.diagnostic)
@@ -192,7 +194,7 @@ def test_settings_that_cannot_be_used(monkeypatch: pytest.MonkeyPatch, name: str
 
 
 def _over(transport: Callable[[httpx.Request], httpx.Response]) -> Connection:
-    connection = Connection(parse_address("https://api.test"), TOKEN, writes=True)
+    connection = Connection(parse_address("https://api.test"), credentials(), writes=True, repeater=unhurried())
     connection._of_thread.client = httpx.Client(transport=httpx.MockTransport(transport))
     return connection
 

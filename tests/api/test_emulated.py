@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from reconciler.api.client import WriteClient, connect_writer
+from reconciler.api.credentials import fixed
 from reconciler.api.errors import (
     AnswerLost,
     ApiError,
@@ -21,6 +22,8 @@ from reconciler.api.errors import (
     TokenRejected,
     Unreachable,
 )
+from reconciler.api.repeating import Repeater
+from reconciler.api.timing import Timing
 from reconciler.api.token import Token
 from reconciler.api.values import Reading
 from reconciler.core.builds import Evidence, Result, Sync, evidence
@@ -38,10 +41,14 @@ def world() -> Iterator[World]:
     made.emulator.close()
 
 
+def _repeater(world: World) -> Repeater:
+    return Repeater(timing=Timing(now=world.clock, sleep=world.clock.advance), luck=lambda: 1.0)
+
+
 @contextmanager
 def _in_process(world: World, name: str = "owner") -> Iterator[WriteClient]:
-    secret = Token(name, source="TOK")
-    with connect_writer("http://localhost", secret, wsgi_app=world.emulator, now=world.clock) as client:
+    secret = fixed(Token(name, source="TOK"))
+    with connect_writer("http://localhost", secret, wsgi_app=world.emulator, repeater=_repeater(world)) as client:
         yield client
 
 
@@ -51,7 +58,9 @@ def _over_a_port(world: World) -> Iterator[WriteClient]:
     thread = threading.Thread(target=server.run)
     thread.start()
     try:
-        with connect_writer(f"http://127.0.0.1:{server.port}", Token("owner", source="TOK"), now=world.clock) as client:
+        with connect_writer(
+            f"http://127.0.0.1:{server.port}", fixed(Token("owner", source="TOK")), repeater=_repeater(world)
+        ) as client:
             yield client
     finally:
         server.stop()
@@ -197,7 +206,7 @@ def test_tokens(world: World) -> None:
 def test_writes_that_go_wrong(world: World, how: Any, effect: Any, kind: type[ApiError], took_effect: bool) -> None:  # noqa: FBT001 - a case of the table
     with how(world) as client:
         reading = _reading(client, "custom-node")
-        world.emulator.faults.add(Fault(effect=effect, method="PUT"))
+        world.emulator.faults.add(Fault(effect=effect, method="PUT", times=None))
         with pytest.raises(ApiError) as caught:
             client.write_overlay(reading, Overlay(packages=("git",)))
         assert type(caught.value) is kind
@@ -221,8 +230,19 @@ def test_writes_that_go_wrong(world: World, how: Any, effect: Any, kind: type[Ap
 def test_reads_that_go_wrong(world: World, how: Any, effect: Any, kind: type[ApiError]) -> None:
     with how(world) as client:
         organization = _organization(client)
-        world.emulator.faults.add(Fault(effect=effect, path="repos"))
+        world.emulator.faults.add(Fault(effect=effect, path="repos", times=None))
         with pytest.raises(ApiError) as caught:
             client.read_live(organization)
         assert type(caught.value) is kind
+        world.emulator.faults.clear()
         assert client.read_live(organization).repositories
+
+
+@pytest.mark.parametrize("how", [_in_process, _over_a_port])
+@pytest.mark.parametrize("effect", [Drop(), Drop(when="after"), Status(status=502, html=True), Status(status=429)])
+def test_reads_that_are_repeated(world: World, how: Any, effect: Any) -> None:
+    with how(world) as client:
+        organization = _organization(client)
+        world.emulator.faults.add(Fault(effect=effect, path="repos", times=2))
+        assert client.read_live(organization).repositories
+        assert world.emulator.faults.pending() == ()

@@ -1,6 +1,8 @@
 """JSON in and out without loss."""
 
 import json
+import tracemalloc
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -68,3 +70,48 @@ def test_canonical_text_depends_on_meaning_alone() -> None:
     one, other = b'{"b": 1.0, "a": ["\\u00e9"]}', '{"a":["é"],"b":1.00}'.encode()
     assert json_text.canonical(json_text.decode(one)) == json_text.canonical(json_text.decode(other))
     assert json_text.canonical({"b": [1, None], "a": "é"}) == '{"a":"é","b":[1,null]}'
+
+
+FIELDS = ("id", "name", "activeTags", "customOverlay")
+ITEMS = st.fixed_dictionaries({}, optional=dict.fromkeys([*FIELDS, "readme", "future"], VALUES)) | VALUES
+LISTS = st.fixed_dictionaries({}, optional={"items": st.lists(ITEMS, max_size=3) | VALUES, "nextPageToken": VALUES})
+
+
+def _kept(document: object) -> object:
+    """What `decode_items` is to give for a whole document."""
+    if not isinstance(document, dict) or not isinstance(document.get("items"), list):
+        return document
+    items = [
+        {key: item[key] for key in FIELDS if key in item} if isinstance(item, dict) else item
+        for item in document["items"]
+    ]
+    return {**document, "items": items}
+
+
+@given(LISTS | VALUES, st.booleans())
+def test_a_long_list_is_read_as_any_other_less_what_is_not_wanted(document: object, ascii_only: bool) -> None:  # noqa: FBT001 - a case
+    body = json.dumps(document, ensure_ascii=ascii_only).encode()
+    assert json_text.decode_items(body, FIELDS) == _kept(json.loads(body))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"{", b'{"items": [', b'{"items": [{}]} x', b"\xff", b"NaN", b'"\\ud800"', b'{"items": [{"id": "\\udc00"}]}'],
+)
+def test_a_long_list_that_is_no_json(body: bytes) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        json_text.decode_items(body, FIELDS)
+
+
+def test_readmes_of_a_long_list_take_no_memory() -> None:
+    item = {"id": "x", "name": "y", "readme": "🚀 text\n" * 1000, "customOverlay": {"environment": {"readme": "kept"}}}
+    body = json.dumps({"items": [item] * 500}, ensure_ascii=False).encode()
+    json_text.decode_items(b"{}", FIELDS)
+    tracemalloc.start()
+    try:
+        document: Any = json_text.decode_items(body, FIELDS)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < len(body) / 5
+    assert document["items"][0]["customOverlay"]["environment"] == {"readme": "kept"}

@@ -12,8 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.api.client import WriteClient, connect_writer
+from reconciler.api.credentials import find, fixed
 from reconciler.api.errors import ApiError
-from reconciler.api.token import Token, find_token
+from reconciler.api.repeating import Repeater
+from reconciler.api.timing import Timing
+from reconciler.api.token import Token
 from reconciler.core.model import EMPTY
 from tests.api.fakes import NODE, ORGANIZATION, Api, Asked, Told, repository
 
@@ -39,7 +42,12 @@ SHAPES = st.sampled_from(
 
 @contextmanager
 def _client(secret: str, api: Api) -> Iterator[WriteClient]:
-    with connect_writer("http://localhost", Token(secret, source="TOK"), wsgi_app=api, now=lambda: 0.0) as client:
+    with connect_writer(
+        "http://localhost",
+        fixed(Token(secret, source="TOK")),
+        wsgi_app=api,
+        repeater=Repeater(timing=Timing(now=lambda: 0.0, sleep=lambda _: None)),
+    ) as client:
         yield client
 
 
@@ -110,6 +118,6 @@ def test_failures_without_it(status: int, caplog: pytest.LogCaptureFixture) -> N
 @given(st.text(min_size=8).filter(lambda text: len(text.strip()) >= 8))
 def test_a_value_that_is_no_token(value: str) -> None:
     found: list[Token] = []
-    told = _told(lambda: found.append(find_token({"TOK": value})))
+    told = _told(lambda: found.append(find({"TOK": value}, api_url="http://localhost").token()))
     assert value.strip() not in told + repr(found)
     assert found or told

@@ -1,57 +1,69 @@
-"""Finding the token and keeping it unseen."""
+"""A token as a value: kept unseen, and its end read out of it whatever it holds."""
+
+import base64
+import json
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from reconciler.api.errors import BadAddress, NoToken, TokenRejected
-from reconciler.api.token import find_token
-
-
-@pytest.mark.parametrize(
-    ("environ", "source", "header"),
-    [
-        ({"CHAINGUARD_TOKEN": "abc"}, "CHAINGUARD_TOKEN", "Bearer abc"),
-        ({"TOK": "abc"}, "TOK", "Bearer abc"),
-        ({"CHAINGUARD_TOKEN": "abc", "TOK": "def"}, "CHAINGUARD_TOKEN", "Bearer abc"),
-        ({"CHAINGUARD_TOKEN": "", "TOK": "def"}, "TOK", "Bearer def"),
-        ({"CHAINGUARD_TOKEN": " \n", "TOK": "def\n"}, "TOK", "Bearer def"),
-        ({"CHAINGUARD_TOKEN": "  a.b-c_d/e+f=\r\n"}, "CHAINGUARD_TOKEN", "Bearer a.b-c_d/e+f="),
-    ],
-)
-def test_where_it_is_looked_for(environ: dict[str, str], source: str, header: str) -> None:
-    token = find_token(environ)
-    assert (token.source, token.header()) == (source, header)
+from reconciler.api.token import Token, expiry, sendable
 
 
-@pytest.mark.parametrize("environ", [{}, {"TOK": ""}, {"CHAINGUARD_TOKEN": "\t", "OTHER": "x"}])
-def test_none(environ: dict[str, str]) -> None:
-    with pytest.raises(NoToken) as caught:
-        find_token(environ, api_url="https://api.test")
-    found = caught.value.diagnostic
-    assert found.code == "no-token"
-    assert "CHAINGUARD_TOKEN" in found.detail
-    assert "TOK" in found.detail
-    assert found.hint == "export CHAINGUARD_TOKEN=$(chainctl auth token --audience https://api.test)"
-    assert isinstance(caught.value, TokenRejected)
-
-
-@pytest.mark.parametrize("environ", [{}, {"TOK": "sesame"}])
-def test_a_bad_address_comes_first(environ: dict[str, str]) -> None:
-    with pytest.raises(BadAddress):
-        find_token(environ, api_url="https://me:hunter2@api.test")
-
-
-@pytest.mark.parametrize("value", ["Bearer sesame", "ses\name", "sesame\x00x", "sesamé", "ses\u202eame", "a\tb"])
-def test_what_cannot_be_one_is_refused_unseen(value: str) -> None:
-    with pytest.raises(TokenRejected) as caught:
-        find_token({"CHAINGUARD_TOKEN": value, "TOK": "good"})
-    assert caught.value.diagnostic.code == "bad-token"
-    assert "CHAINGUARD_TOKEN" in str(caught.value)
-    assert value not in repr(caught.value.diagnostic)
-    assert "ame" not in repr(caught.value.diagnostic)
+def jwt(claims: Any) -> str:
+    body = claims if isinstance(claims, bytes) else json.dumps(claims).encode()
+    return f"eyJhbGciOiJSUzI1NiJ9.{base64.urlsafe_b64encode(body).decode().rstrip('=')}.c2ln"
 
 
 def test_it_shows_nowhere() -> None:
-    token = find_token({"TOK": "sesame"})
+    token = Token("sesame", source="TOK")
     assert "sesame" not in f"{token} {token!r} {[token]} {token.__slots__}"
     assert repr(token) == "Token(source='TOK')"
-    assert token.hide("you sent sesame, sesame!") == "you sent [token], [token]!"
+    assert token.header() == "Bearer sesame"
+
+
+def test_tokens_are_the_same_by_their_value() -> None:
+    assert Token("a", source="x") == Token("a", source="y")
+    assert len({Token("a", source="x"), Token("a", source="y"), Token("b", source="x")}) == 2
+    assert Token("a", source="x") != "a"
+
+
+@pytest.mark.parametrize(
+    ("claims", "expected"),
+    [
+        ({"exp": 1_800_000_000}, 1_800_000_000.0),
+        ({"exp": 1_800_000_000.5}, 1_800_000_000.5),
+        ({"exp": "1800000000"}, None),
+        ({"exp": True}, None),
+        ({"exp": None}, None),
+        ({"exp": -1}, None),
+        ({"exp": 10**400}, None),
+        (b'{"exp": 1e999}', None),
+        (b'{"exp": NaN}', None),
+        ({}, None),
+        ([], None),
+        (b"\xff\xfe", None),
+        (b"[" * 100_000, None),
+        (b"9" * 5000, None),
+    ],
+)
+def test_the_end_of_a_jwt(claims: Any, expected: float | None) -> None:
+    assert expiry(jwt(claims)) == expected
+    assert Token(jwt(claims), source="x").expires == expected
+
+
+@pytest.mark.parametrize("value", ["", "owner", "a.b", "a.b.c.d", "eyJ.%.x", "..", "a.aaaaa.c"])
+def test_what_is_no_jwt_has_no_end(value: str) -> None:
+    assert expiry(value) is None
+
+
+def test_the_tokens_own_word_goes_before_that_of_who_gave_it() -> None:
+    assert Token(jwt({"exp": 5}), source="x", expires=7.0).expires == 5.0
+    assert Token("opaque", source="x", expires=7.0).expires == 7.0
+
+
+@given(st.text())
+def test_any_text_is_read_without_an_error(value: str) -> None:
+    assert expiry(value) is None
+    assert sendable(value) is (value != "" and all("!" <= char <= "~" for char in value))

@@ -4,8 +4,9 @@ import argparse
 import re
 from pathlib import Path
 
-from reconciler.cli import arguments
+from reconciler.cli import arguments, exit_codes
 from reconciler.cli.exit_codes import ExitCode, first
+from tests.support import golden
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -34,6 +35,10 @@ def test_every_documented_option_exists() -> None:
     known = {option for action in actions for option in action.option_strings}
     documented = set(re.findall(r"`(--[a-z-]+)", page))
     assert documented <= known
+
+
+def test_the_page_of_exit_codes_is_made_from_the_table() -> None:
+    golden.check(DOCS / "exit-codes.md", exit_codes.page())
 
 
 def test_the_table_of_exit_codes() -> None:

@@ -202,9 +202,9 @@ def test_an_answer_that_is_lost_before_the_write_took_effect(program: Program) -
     write_manifest(ONE)
     program.play(Fault(effect=Drop(when="before"), method="PUT"))
     result = program.run("apply", "--yes", "--no-wait")
-    assert result.code == 3
+    assert result.code == 0
     with program.emulator() as emulator:
-        assert emulator.repository("custom-nginx")["customOverlay"] is None
+        assert emulator.repository("custom-nginx")["customOverlay"]["contents"]["packages"] == ["curl"]
 
 
 def test_a_rebuild_with_the_old_configuration_is_not_taken_for_ours(program: Program) -> None:
@@ -219,7 +219,7 @@ def test_a_rebuild_with_the_old_configuration_is_not_taken_for_ours(program: Pro
 def test_a_failed_look_at_the_builds_does_not_end_the_wait(program: Program) -> None:
     program.settings = QUIET
     write_manifest(ONE)
-    program.play(Fault(effect=Status(status=503, html=True), path="buildreports", times=3))
+    program.play(Fault(effect=Status(status=503, html=True), path="buildreports", times=18))
     result = program.run("apply", "--yes")
     assert result.code == 0
     assert result.err.count("could not be looked at") == 3

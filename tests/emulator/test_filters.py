@@ -72,6 +72,13 @@ def test_unknown_and_empty_parameters_say_nothing(world: World) -> None:
     assert len(world.items(REPOS, ("pageToken", "x"), ("name", ""), ("uidp.childrenOf", ""))) == 25
 
 
+@pytest.mark.parametrize(("since", "some"), [("0001-01-01T00:00:00Z", True), ("9999-12-31T23:59:59Z", False)])
+def test_times_beyond_all_builds(world: World, since: str, some: bool) -> None:  # noqa: FBT001 - a case of the table
+    reply = world.get("/registry/v1/buildreports", ("startedSince", since))
+    assert reply.status == 200
+    assert bool(reply.json["reports"]) is some
+
+
 @pytest.mark.parametrize(
     ("path", "name", "value"),
     [

@@ -14,6 +14,7 @@ from reconciler.emulator import instants
         (1_000_000_001, "1970-01-01T00:00:01.000000001Z"),
         (1_700_000_000_120_000_000, "2023-11-14T22:13:20.120Z"),
         (-1_000_000_000, "1969-12-31T23:59:59Z"),
+        (-62_135_596_800_000_000_000, "0001-01-01T00:00:00Z"),
     ],
 )
 def test_text_has_as_many_digits_as_it_needs_in_threes(instant: int, text: str) -> None:

@@ -1,62 +1,16 @@
 """Writing a plan: one outcome for each step, whatever happens to the others."""
 
-import threading
-
-from reconciler.api.errors import AnswerLost, PermissionDenied, TokenRejected, Unreachable
+from reconciler.api.errors import PermissionDenied, TokenRejected
 from reconciler.core import planner
 from reconciler.core.desired import Address, Desired, DesiredRepository
-from reconciler.core.events import Event, StepFinished, StepStarted
+from reconciler.core.events import StepFinished, StepStarted
 from reconciler.core.live import LiveRepository, Unreadable
-from reconciler.core.model import EMPTY, Overlay, Section
-from reconciler.core.outcome import AlreadyDone, Applied, Failed, FailureKind, NotAttempted, Outcome, Skip, Stale
-from reconciler.core.plan import Plan
-from reconciler.diagnostics import Diagnostic, Place
-from reconciler.engine.apply import apply
-from tests.support.clock import FakeClock
-from tests.support.fake_api import ORGANIZATION, FakeApi
+from reconciler.core.model import Overlay
+from reconciler.core.outcome import AlreadyDone, Applied, Failed, FailureKind, NotAttempted, Skip, Stale
+from reconciler.diagnostics import Place
+from tests.engine.world import GIT, PROBLEM, VIM, World, creating
+from tests.support.fake_api import ORGANIZATION
 from tests.support.overlays import overlay
-
-GIT = overlay({"packages": ["git"]})
-VIM = overlay({"packages": ["vim"]})
-PROBLEM = Diagnostic(code="x", summary="x")
-
-
-class World:
-    """Three plain repositories, and a plan that gives each of them git."""
-
-    def __init__(self, *names: str) -> None:
-        self.clock = FakeClock()
-        self.api = FakeApi(self.clock, dict.fromkeys(names or ("a", "b", "c"), EMPTY))
-        self.stop = threading.Event()
-        self.events: list[Event] = []
-        self.plan = self.make_plan(GIT)
-
-    def make_plan(self, wanted: Overlay) -> Plan:
-        entries = [
-            DesiredRepository(
-                address=Address(name=repository.name),
-                place=Place(file="m.yaml"),
-                overlay=wanted,
-                managed=frozenset({Section.PACKAGES}),
-            )
-            for repository in self.api.repositories.values()
-        ]
-        live = self.api.read_live(ORGANIZATION)
-        return planner.plan(Desired(organization="example.com", repositories=tuple(entries)), live)
-
-    def apply(self, *, parallelism: int = 1) -> dict[str, Outcome]:
-        outcomes = apply(
-            self.plan,
-            self.api,
-            clock=self.clock,
-            stop=self.stop,
-            parallelism=parallelism,
-            listen=self.events.append,
-        )
-        return {outcome.step.repository: outcome for outcome in outcomes}
-
-    def overlay_of(self, name: str) -> Overlay | Unreadable:
-        return self.api.repositories[f"{ORGANIZATION.id}/{name}"].overlay
 
 
 def is_a(id_: str) -> bool:
@@ -141,79 +95,6 @@ def test_a_repository_that_became_unreadable_is_left_alone() -> None:
     assert world.api.writes == []
 
 
-def test_a_lost_answer_is_settled_by_reading_back_when_the_write_took_effect() -> None:
-    world = World("a")
-
-    def lose(id_: str, wanted: Overlay) -> None:
-        world.api.put(id_, wanted)
-        raise AnswerLost(PROBLEM)
-
-    world.api.on_write = lose
-    outcome = world.apply()["a"]
-    assert isinstance(outcome, Applied)
-    assert outcome.read_back
-
-
-def test_a_lost_answer_is_a_failure_when_the_write_did_not_take_effect() -> None:
-    world = World("a")
-
-    def lose(id_: str, wanted: Overlay) -> None:
-        raise AnswerLost(PROBLEM)
-
-    world.api.on_write = lose
-    outcome = world.apply()["a"]
-    assert isinstance(outcome, Failed)
-    assert (outcome.kind, outcome.problem.code) == (FailureKind.NOT_CONFIRMED, "not-written")
-    assert world.api.writes == ["a"]
-    assert world.overlay_of("a") == EMPTY
-
-
-def test_a_write_that_arrives_late_is_found_by_the_second_look() -> None:
-    world = World("a")
-
-    def lose(id_: str, wanted: Overlay) -> None:
-        def arrive(now: float) -> None:
-            if now > start:
-                world.api.put(id_, wanted)
-
-        world.clock.on_wait = arrive
-        raise AnswerLost(PROBLEM)
-
-    start = world.clock.now()
-    world.api.on_write = lose
-    assert isinstance(world.apply()["a"], Applied)
-
-
-def test_a_lost_answer_after_which_something_else_is_there() -> None:
-    world = World("a")
-
-    def lose(id_: str, wanted: Overlay) -> None:
-        world.api.put(id_, VIM)
-        raise AnswerLost(PROBLEM)
-
-    world.api.on_write = lose
-    outcome = world.apply()["a"]
-    assert isinstance(outcome, Failed)
-    assert outcome.problem.code == "write-not-confirmed"
-    assert "contents.packages" in outcome.problem.summary
-
-
-def test_a_lost_answer_that_cannot_be_read_back_is_said_to_be_unknown() -> None:
-    world = World("a")
-
-    def lose(id_: str, wanted: Overlay) -> None:
-        def unreachable(_: str) -> None:
-            raise Unreachable(PROBLEM)
-
-        world.api.before_read = unreachable
-        raise AnswerLost(PROBLEM)
-
-    world.api.on_write = lose
-    outcome = world.apply()["a"]
-    assert isinstance(outcome, Failed)
-    assert outcome.kind is FailureKind.ANSWER_LOST
-
-
 def test_a_section_that_the_server_drops_is_named() -> None:
     world = World("a")
     world.plan = world.make_plan(overlay({"packages": ["git", "jq"]}))
@@ -263,16 +144,7 @@ def test_an_unreadable_repository_is_not_attempted() -> None:
 
 
 def test_a_creation() -> None:
-    world = World("python")
-    entry = DesiredRepository(
-        address=Address(name="custom"),
-        place=Place(file="m.yaml"),
-        overlay=GIT,
-        managed=frozenset({Section.PACKAGES}),
-        source=Address(name="python"),
-    )
-    desired = Desired(organization="example.com", repositories=(entry,))
-    world.plan = planner.plan(desired, world.api.read_live(ORGANIZATION))
+    world = creating()
     outcome = world.apply()["custom"]
     assert isinstance(outcome, Applied)
     assert outcome.repository_id == f"{ORGANIZATION.id}/custom"

@@ -9,6 +9,7 @@ from reconciler.manifest import load
 from tests.support import golden
 
 CASES = Path(__file__).parent / "cases"
+NOW = 1_795_392_000.0  # 2026-11-23
 
 
 def _cases() -> list[str]:
@@ -24,7 +25,8 @@ def _text(problem: Diagnostic) -> str:
 @pytest.mark.parametrize("name", _cases())
 def test_says_what_is_expected(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(CASES)
-    desired, problems = load(Path(name))
-    understood = ", ".join(str(one.address) for one in desired.repositories)
+    desired, problems = load(Path(name), now=NOW)
+    names = [*(str(one.address) for one in desired.repositories), *(one.pattern for one in desired.globs)]
+    understood = ", ".join(names)
     report = [*map(_text, problems), f"organization: {desired.organization}", f"repositories: {understood}"]
     golden.check(CASES / f"{name}.expected", "\n".join(report) + "\n")

@@ -1,17 +1,39 @@
-"""Every code of a problem is pinned by a case or by a test."""
+"""Every code of a problem is pinned by a case or by a test, and stands in the documentation."""
 
 import re
 from pathlib import Path
 
-from reconciler.manifest.codes import Code
+from reconciler.core import problems
+from reconciler.manifest import codes_page
+from reconciler.manifest.codes import WARNINGS, Code
+from tests.support import golden
 
 HERE = Path(__file__).parent
+PAGE = HERE.parents[1] / "docs" / "diagnostics.md"
+TOLD = re.compile(r"(error|warning)\[([a-z0-9-]+)\]")
+
+
+def told() -> set[tuple[str, str]]:
+    return {found for path in HERE.glob("*/*.expected") for found in TOLD.findall(path.read_text(encoding="utf-8"))}
 
 
 def test_every_code_is_covered() -> None:
-    expected = "\n".join(path.read_text(encoding="utf-8") for path in (HERE / "cases").glob("*.expected"))
-    in_cases = set(re.findall(r"(?:error|warning)\[([a-z0-9-]+)\]", expected))
+    in_cases = {code for _, code in told()}
     tests = "\n".join(path.read_text(encoding="utf-8") for path in HERE.glob("test_*.py"))
     in_tests = {Code[name].value for name in re.findall(r"Code\.([A-Z0-9_]+)", tests)}
     assert {code.value for code in Code} - in_cases - in_tests == set()
     assert in_cases <= {code.value for code in Code}
+
+
+def test_warnings_are_those_that_let_a_command_go_on() -> None:
+    assert {code for severity, code in told() if severity == "warning"} == {str(code) for code in WARNINGS}
+    assert not {code for severity, code in told() if severity == "error"} & {str(code) for code in WARNINGS}
+
+
+def test_the_page_is_current() -> None:
+    golden.check(PAGE, codes_page.page())
+
+
+def test_every_code_of_planning_has_a_meaning() -> None:
+    written = re.findall(r'^ {16}"([a-z-]+)",$', Path(problems.__file__).read_text(encoding="utf-8"), re.MULTILINE)
+    assert sorted(written) == sorted(problems.MEANINGS)

@@ -1,5 +1,6 @@
 """From manifests to the desired state: values, managed sections, the organisation."""
 
+import gc
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ from reconciler.core import canonical
 from reconciler.core.desired import Address, Desired, DesiredRepository
 from reconciler.core.model import EMPTY, Section, User
 from reconciler.diagnostics import Diagnostic, Place
+from reconciler.emulator.seed_pem import APK_KEY, CORP_ROOT
 from reconciler.manifest import load
 from reconciler.manifest.codes import Code
 
@@ -48,7 +50,7 @@ def test_a_whole_manifest() -> None:
         packages=["git", "curl>=8.1", "jq~1.7", "crane@edge", "libstdc++=13.2.0-r4"],
         runtime_repositories=["https://packages.example.com/os"],
         runtime_keyring=[
-            canonical.pem_file("corp.rsa.pub", "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n")
+            canonical.pem_file("corp.rsa.pub", APK_KEY),
         ],
         environment={"NODE_ENV": "production", "PORT": "8080", "DEBUG": "true", "EMPTY": ""},
         annotations={"com.example.version": "3.10"},
@@ -59,7 +61,7 @@ def test_a_whole_manifest() -> None:
         ),
         certificates=canonical.certificates(
             additional=[
-                canonical.pem_file("corp-root", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
+                canonical.pem_file("corp-root", CORP_ROOT),
             ],
             providers=["ca-certificates-bundle"],
         ),
@@ -198,6 +200,18 @@ def test_secrets_are_not_repeated(case: str) -> None:
     _, problems = load(CASES / case)
     assert len(problems) > 10
     assert not [problem for problem in problems if "hunter2" in repr(problem)]
+
+
+def test_the_collector_is_as_it_was_after_a_load() -> None:
+    assert gc.isenabled()
+    load(CASES / "valid.yaml")
+    assert gc.isenabled()
+    gc.disable()
+    try:
+        load(CASES / "valid.yaml")
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
 
 
 def test_importing_the_package_is_cheap() -> None:

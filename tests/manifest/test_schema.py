@@ -10,7 +10,8 @@ from reconciler.manifest.codes import Code
 from reconciler.manifest.form import flow, form_at
 from reconciler.manifest.nodes import MapNode
 from reconciler.manifest.problems import explain
-from reconciler.manifest.schema import PACKAGE, ManifestFile, is_organization
+from reconciler.manifest.schema import ManifestFile
+from reconciler.manifest.texts import PACKAGE, is_organization
 
 SCHEMA: dict[str, Any] = ManifestFile.model_json_schema()
 
@@ -52,7 +53,7 @@ def _fields(model: str) -> Iterator[tuple[str, Any]]:
 @pytest.mark.parametrize(
     ("path", "known"),
     [
-        ((), ("organization", "repositories")),
+        ((), ("organization", "settings", "defaults", "profiles", "repositories")),
         (("repositories", "x", "contents"), ("packages", "runtime_repositories", "runtime_keyring")),
         (("repositories", "x", "accounts", "groups", 3), ("groupname", "gid", "members")),
         (("repositories", "x", "environment"), ()),

@@ -6,7 +6,9 @@ from typing import Any
 
 from openapi_schema_validator import OAS30Validator
 
-DOCUMENT = Path(__file__).parents[3] / "shared" / "openapi" / "chainguard-v1.json"
+FOLDER = Path(__file__).parents[3] / "shared" / "openapi"
+DOCUMENT = FOLDER / "chainguard-v1.json"
+DOCUMENT_V2 = FOLDER / "chainguard-v2.json"
 
 # Fields and names that the seeded world has and the published document has not (yet).
 FUTURE_FIELDS = frozenset(
@@ -23,7 +25,7 @@ FUTURE_FIELDS = frozenset(
         "trustPurposes",
     }
 )
-FUTURE_NAMES = frozenset({"PREVIEW"})
+FUTURE_NAMES = frozenset({"PREVIEW", "CATALOG_TIER_PREVIEW"})
 
 Json = dict[str, Any]
 
@@ -31,8 +33,8 @@ Json = dict[str, Any]
 class Published:
     """The document; paths are asked for as they are written in it."""
 
-    def __init__(self) -> None:
-        self.document: Json = json.loads(DOCUMENT.read_text(encoding="utf-8"))
+    def __init__(self, document: Path = DOCUMENT) -> None:
+        self.document: Json = json.loads(document.read_text(encoding="utf-8"))
 
     def operation(self, method: str, path: str) -> Json:
         operation: Json = self.document["paths"][path][method.lower()]
@@ -46,6 +48,15 @@ class Published:
         responses = self.operation(method, path)["responses"]
         response = responses.get(str(status), responses["default"])
         schema: Json = response["content"]["application/json"]["schema"]
+        return schema
+
+    def body(self, method: str, path: str) -> Json | None:
+        """Return the schema of a request's body; None where the operation has none."""
+        described = self.operation(method, path).get("requestBody")
+        if described is None:
+            return None
+        (content,) = described["content"].values()
+        schema: Json = content["schema"]
         return schema
 
     def resolve(self, schema: Json) -> Json:

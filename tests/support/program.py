@@ -4,6 +4,7 @@ import io
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from reconciler.api.credentials.chainctl import Run
 from reconciler.cli import main
 from reconciler.cli.emulation import STATE
 from reconciler.cli.surroundings import Surroundings
@@ -40,6 +41,8 @@ class Program:
     clock: FakeClock = field(default_factory=FakeClock)
     settings: Settings = field(default_factory=Settings)
     environ: dict[str, str] = field(default_factory=lambda: {"RECONCILER_API": "emulator"})
+    home: Path | None = None
+    processes: Run | None = None
 
     def run(self, *argv: str, answer: str | None = None) -> Result:
         """Run one command line; `answer` is typed on a terminal, without it there is none."""
@@ -57,6 +60,8 @@ class Program:
             environ=self.environ,
             clock=self.clock,
             emulator_settings=self.settings,
+            home=self.home,
+            run=self.processes,
         )
 
     def emulator(self) -> Emulator:

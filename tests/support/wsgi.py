@@ -32,6 +32,7 @@ def call(
     raw_body: bytes | None = None,
     token: str = ANY_TOKEN,
     raw_uri: bool = False,
+    content_type: str = "",
 ) -> Reply:
     """Send one request; `raw_uri` hands the path over undecoded as well, as a real server does."""
     content = raw_body if raw_body is not None else b"" if body is None else json.dumps(body).encode()
@@ -43,6 +44,8 @@ def call(
         "CONTENT_LENGTH": str(len(content)),
         "wsgi.input": io.BytesIO(content),
     }
+    if content_type:
+        environ["CONTENT_TYPE"] = content_type
     if token:
         environ["HTTP_AUTHORIZATION"] = f"Bearer {token}"
     if raw_uri:

@@ -137,6 +137,7 @@ def test_pem_text_never_leaves() -> None:
         "subject": "CN=Corp Root CA,O=Example Corp",
         "issuer": "CN=Corp Root CA,O=Example Corp",
         "not_after": "2031-01-01",
+        "key": "EC secp256r1",
         "sha256": 64,
     }
     for path, name in (("certificates.additional.odd", "odd"), ("contents.runtime_keyring.key", "key")):

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.views.quoting import VALUE_LIMIT, quoted, quoted_pair, token
+from reconciler.views.quoting import quoted, quoted_pair, token
 from reconciler.views.safe_text import width
 from reconciler.views.style import Style
 from tests.views.hostile_text import texts, unsafe
@@ -57,4 +57,4 @@ def test_two_different_values_never_look_the_same_however_long(before: int, old:
 def test_values_are_safe_and_not_too_wide(text: str) -> None:
     shown = quoted(text, STYLE)
     assert not unsafe(shown)
-    assert width(shown) <= VALUE_LIMIT + len('"…" (9,999 characters)')
+    assert width(shown) <= STYLE.value_limit + len('"…" (9,999 characters)')

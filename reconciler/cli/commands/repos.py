@@ -8,6 +8,7 @@ from reconciler.cli.exit_codes import ExitCode
 from reconciler.cli.selection import pick
 from reconciler.cli.surroundings import Surroundings
 from reconciler.core.desired import Desired
+from reconciler.core.globs import resolve
 from reconciler.core.live import Directory, Live
 from reconciler.engine.refresh import refresh
 from reconciler.views import repos
@@ -42,7 +43,8 @@ def execute(options: Options, world: Surroundings) -> int:
 
 def _named(desired: Desired, live: Live) -> Mapping[str, bool] | None:
     """The repositories that the manifest names; None where there is no manifest."""
-    if not desired.repositories:
+    if not desired.repositories and not desired.globs:
         return None
     directory = Directory(live)
-    return {one.id: True for entry in desired.repositories for one in directory.find(entry.address)}
+    entries = resolve(desired, live, directory).entries
+    return {one.id: True for entry in entries for one in directory.find(entry.address)}

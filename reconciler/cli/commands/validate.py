@@ -14,10 +14,10 @@ from reconciler.views.problems import diagnostic_document
 def execute(options: Options, world: Surroundings) -> int:
     """Report every problem of the manifest; 1 when there is an error."""
     output.targets(options)
-    desired, problems = manifest.load(options.path, organization=options.org)
+    desired, problems = manifest.load(options.path, organization=options.org, now=world.clock.now())
     output.print_problems(problems, options, world)
     valid = not has_errors(problems)
-    count = len(desired.repositories)
+    count = len(desired.repositories) + len(desired.globs)
     noun = "repository" if count == 1 else "repositories"
     document = {
         "format_version": "1.0",

@@ -11,7 +11,6 @@ from reconciler.emulator.calls.context import Context
 from reconciler.emulator.errors import not_found
 from reconciler.emulator.messages import BUILD_REPORT, REPO_SYNC_STATUS, SYNC_STATUS
 from reconciler.emulator.protojson import emit
-from reconciler.emulator.query import selection
 from reconciler.emulator.records import Json
 
 _INDEX_TYPE = "application/vnd.oci.image.index.v1+json"
@@ -20,7 +19,7 @@ _INDEX_TYPE = "application/vnd.oci.image.index.v1+json"
 def list_build_reports(context: Context) -> Json:
     """Answer the reports of builds that started within the asked time (by default the last day), newest first."""
     query = context.query
-    chosen = selection(query)
+    chosen = context.selection("build_report.list")
     since = query.instant("startedSince")
     before = query.instant("startedBefore")
     with_logs = not query.flag("excludeLogs")
@@ -44,6 +43,7 @@ def list_build_reports(context: Context) -> Json:
 def sync_status(context: Context) -> Json:
     """Answer where one repository stands in the queue."""
     identifier = context.uidp()
+    context.caller.demand("repo.list", identifier)
     with context.state.reading() as db:
         if records.repo(db, identifier) is None:
             raise not_found(f"repository {identifier} not found")
@@ -54,6 +54,7 @@ def sync_status(context: Context) -> Json:
 def list_sync_statuses(context: Context) -> Json:
     """Answer the repositories below a group that are in the queue."""
     registry = uidp.checked(context.query.text("registryId"), "registryId")
+    context.caller.demand("repo.list", registry)
     with context.state.reading() as db:
         found = {
             repo_id: schedule.status(db, repo_id, context.now, context.settings)

@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 
+from reconciler.emulator import query as parameters
 from reconciler.emulator import uidp
 from reconciler.emulator.access import Caller
-from reconciler.emulator.query import Query
+from reconciler.emulator.query import Query, Selection
 from reconciler.emulator.settings import Settings
 from reconciler.emulator.state import State
 
@@ -24,3 +25,10 @@ class Context:
     def uidp(self) -> str:
         """Return the id of the path, or refuse it when it is no UIDP."""
         return uidp.checked(self.identifier, "id")
+
+    def selection(self, capability: str) -> Selection:
+        """Return what the filters of a list ask for; what the caller lacks the capability for is refused or unseen."""
+        chosen = parameters.selection(self.query, lambda record: self.caller.may(capability, record))
+        for scope in chosen.scopes:
+            self.caller.demand(capability, scope)
+        return chosen

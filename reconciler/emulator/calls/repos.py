@@ -12,25 +12,25 @@ from reconciler.emulator.calls.context import Context
 from reconciler.emulator.errors import ApiError, Code, invalid, not_found
 from reconciler.emulator.messages import REPO
 from reconciler.emulator.protojson import emit
-from reconciler.emulator.query import selection
 from reconciler.emulator.records import Json, Repo
 from reconciler.emulator.settings import Settings
 
 KEPT_BY_SERVER = ("id", "name", "createTime")
+UPDATED = "updateTime"  # which only v2 shows
 _NAME = re.compile(r"[a-z0-9 ._-]+", re.ASCII)
 
 
 def list_repos(context: Context) -> Json:
     """Answer the repositories that the filters ask for, whole and in one piece: v1 has no pages."""
-    chosen = selection(context.query)
+    return {"items": [emit(REPO, repo.message) for repo in found(context)]}
+
+
+def found(context: Context) -> list[Repo]:
+    """Return the repositories that the filters of either generation ask for."""
+    chosen = context.selection("repo.list")
     name = context.query.text("name")
     with context.state.reading() as db:
-        found = list(records.repos(db))
-    return {
-        "items": [
-            emit(REPO, repo.message) for repo in found if chosen.matches(repo.id) and (not name or repo.name == name)
-        ]
-    }
+        return [repo for repo in records.repos(db) if chosen.matches(repo.id) and name in ("", repo.name)]
 
 
 def update_repo(context: Context) -> Json:
@@ -53,8 +53,7 @@ def create_repo(context: Context) -> Json:
     context.caller.demand("repo.create", parent)
     message: Json = protojson.accept(REPO, protojson.parse(context.body), "repo")
     name = message.get("name", "")
-    if _NAME.fullmatch(name) is None:
-        raise invalid(f'name: "{name}" is not a valid repository name')
+    check_name(name)
     rules.check_overlay(message.get("customOverlay", {}), context.now)
     with context.state.writing() as db:
         if records.group(db, parent) is None:
@@ -62,7 +61,7 @@ def create_repo(context: Context) -> Json:
         schedule.advance(db, context.now, context.settings)
         existing = records.repo_in(db, parent, name)
         if existing is None:
-            return _emitted(_add(db, parent, message, context))
+            return _emitted(add(db, parent, message, context))
         if context.query.flag("preventExisting"):
             raise ApiError(Code.ALREADY_EXISTS, f'repository "{name}" already exists')
         return _emitted(put(db, existing, message, context.now, context.settings))
@@ -72,14 +71,20 @@ def put(db: sqlite3.Connection, repo: Repo, message: Json, now: int, settings: S
     """Replace a repository's message (stored form) and plan builds when its overlay means something else now."""
     kept = {key: repo.message[key] for key in KEPT_BY_SERVER if key in repo.message}
     given = {key: value for key, value in message.items() if key not in KEPT_BY_SERVER}
-    after = replace(repo, message={**kept, **given})
+    after = replace(repo, message={**kept, **given, UPDATED: instants.to_text(now)})
     records.save(db, after)
     if records.meaning(after.overlay) != records.meaning(repo.overlay):
         schedule.enqueue(db, after, repo.overlay, now, settings)
     return after
 
 
-def _add(db: sqlite3.Connection, parent: str, message: Json, context: Context) -> Repo:
+def check_name(name: str) -> None:
+    """Refuse a name that no repository can have."""
+    if _NAME.fullmatch(name) is None:
+        raise invalid(f'name: "{name}" is not a valid repository name')
+
+
+def add(db: sqlite3.Connection, parent: str, message: Json, context: Context) -> Repo:
     """Insert a new repository; what its source knows and the body does not say is filled in."""
     source = message.get("sync_config", {}).get("source", "")
     image = images.by_source().get(source)

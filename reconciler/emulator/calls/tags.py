@@ -3,44 +3,59 @@
 import re
 import sqlite3
 
-from reconciler.emulator import instants, schedule, uidp
+from reconciler.emulator import instants, paging, schedule, uidp
 from reconciler.emulator.calls.context import Context
 from reconciler.emulator.messages import TAG
+from reconciler.emulator.messages_v2 import TAG_V2
 from reconciler.emulator.protojson import emit
-from reconciler.emulator.query import Query, selection
 from reconciler.emulator.records import Json
 
-# The forms that the published document names for the three exclusions.
-_REFERRER = re.compile(r"sha256-.*", re.DOTALL)
-_DATE = re.compile(r".*-20\d{6}", re.DOTALL)
-_EPOCH = re.compile(r".*-r\d+", re.DOTALL)
+# The forms that the published documents name for what v1 leaves out when asked to, and v2 unless asked not to.
+_FORMS = {
+    "Referrers": re.compile(r"sha256-.*", re.DOTALL),
+    "Dates": re.compile(r".*-20\d{6}", re.DOTALL),
+    "Epochs": re.compile(r".*-r\d+", re.DOTALL),
+}
+_ORDERS: paging.Orders = {
+    "uid": lambda tag: str(tag["id"]),
+    "name": lambda tag: str(tag["name"]),
+    "update_time": lambda tag: int(tag["lastUpdated"]),
+}
 
 
 def list_tags(context: Context) -> Json:
     """Answer the tags that the filters ask for."""
+    excluded = [form for name, form in _FORMS.items() if context.query.flag(f"exclude{name}")]
+    return {"items": [emit(TAG, _timed(tag)) for tag in _found(context, excluded)]}
+
+
+def page_tags(context: Context) -> Json:
+    """Answer a page of the tags that the filters ask for."""
+    excluded = [form for name, form in _FORMS.items() if not context.query.flag(f"include{name}")]
+    page = paging.page(context.query, _found(context, excluded), _ORDERS, context.now)
+    return {"tags": [emit(TAG_V2, _timed(tag)) for tag in page.items], **page.beside}
+
+
+def _found(context: Context, excluded: list[re.Pattern[str]]) -> list[Json]:
     query = context.query
-    chosen = selection(query)
+    chosen = context.selection("tag.list")
     since = query.instant("updatedSince")
-    excluded = _exclusions(query)
     wanted = {"name": query.text("name"), "digest": query.text("digest")}
     schedule.catch_up(context.state, context.now, context.settings)
     with context.state.reading() as db:
         tags = _current(db, context.now)
-    return {
-        "items": [
-            emit(TAG, {**tag, "lastUpdated": instants.to_text(tag["lastUpdated"])})
-            for _, tag in sorted(tags.items())
-            if chosen.matches(tag["id"])
-            and not any(form.fullmatch(tag["name"]) for form in excluded)
-            and all(value in ("", tag[key]) for key, value in wanted.items())
-            and (since is None or tag["lastUpdated"] > since)
-        ]
-    }
+    return [
+        tag
+        for _, tag in sorted(tags.items())
+        if chosen.matches(tag["id"])
+        and not any(form.fullmatch(tag["name"]) for form in excluded)
+        and all(value in ("", tag[key]) for key, value in wanted.items())
+        and (since is None or tag["lastUpdated"] > since)
+    ]
 
 
-def _exclusions(query: Query) -> list[re.Pattern[str]]:
-    forms = {"excludeReferrers": _REFERRER, "excludeDates": _DATE, "excludeEpochs": _EPOCH}
-    return [form for name, form in forms.items() if query.flag(name)]
+def _timed(tag: Json) -> Json:
+    return {**tag, "lastUpdated": instants.to_text(tag["lastUpdated"])}
 
 
 def _current(db: sqlite3.Connection, now: int) -> dict[str, Json]:

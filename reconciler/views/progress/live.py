@@ -79,6 +79,14 @@ class LiveProgress:
             if self._stream.error is not None:
                 raise self._stream.error
 
+    def note(self, text: str) -> None:
+        """Write lines, safe already, above the table or where it was; from any thread."""
+        live = self._live
+        if live is None:
+            self._stream.write(text)
+        else:
+            live.console.print(_ours(text.rstrip("\n")), soft_wrap=True)
+
     def _table(self) -> "Text":
         console = self._live.console if self._live is not None else None
         columns, rows = (console.width, console.height) if console is not None else (80, 24)

@@ -1,0 +1,160 @@
+"""`reconciler doctor`: what stands between the user and an apply. Every check is made that can be."""
+
+from collections.abc import Iterator
+
+from reconciler.api.client import ReadClient
+from reconciler.api.credentials import Credentials
+from reconciler.api.errors import ApiError, TokenRejected
+from reconciler.api.token import Token
+from reconciler.cli import inputs, output, session
+from reconciler.cli.arguments import Options
+from reconciler.cli.errors import CommandFailed
+from reconciler.cli.exit_codes import ExitCode
+from reconciler.cli.surroundings import Surroundings
+from reconciler.core import checkup
+from reconciler.core.checkup import Checkup, Finding, Level, Subject
+from reconciler.core.identity import Identity
+from reconciler.core.live import Organization
+from reconciler.views import doctor
+
+_OF_TOKEN = (Subject.TOKEN, Subject.IDENTITY, Subject.EXPIRY)
+_NO_ANSWER = "the API does not answer"
+_NO_TOKEN = "there is no token that the API accepts"  # noqa: S105 - a sentence about one
+
+
+def execute(options: Options, world: Surroundings) -> int:
+    """Print the findings; 8 when the token would stop an apply, 1 when anything else would."""
+    output.targets(options)
+    with session.reading(options, world) as client:
+        found = _Examination(client, options, world).run()
+    output.show(
+        {
+            "text": lambda style, _: doctor.render(found, style=style),
+            "json": lambda *_: doctor.render_json(found),
+        },
+        options,
+        world,
+    )
+    if not found.stopping:
+        return ExitCode.DONE
+    return ExitCode.TOKEN if any(one.subject in _OF_TOKEN for one in found.stopping) else ExitCode.ERROR
+
+
+class _Examination:
+    """The checks of one run, one after another; each knows what those before it have found."""
+
+    def __init__(self, client: ReadClient, options: Options, world: Surroundings) -> None:
+        self._client = client
+        self._options = options
+        self._world = world
+        self._name = session.api_name(options, world)
+        self._answers = False
+        self._skew: float | None = None
+        self._token: Token | None = None
+        self._rejected = False
+        self._identity: Identity | None = None
+        self._organization: Organization | None = None
+        self._missing: tuple[str, ...] = ()
+
+    def run(self) -> Checkup:
+        """Make every check."""
+        findings = tuple(self._findings())
+        return Checkup(
+            api=self._name,
+            now=self._now(),
+            findings=findings,
+            source=self._token.source if self._token else None,
+            expires=self._expires(),
+            skew=self._skew,
+            identity=self._identity,
+            organization=self._organization,
+            missing=self._missing,
+        )
+
+    def _findings(self) -> Iterator[Finding]:
+        credentials = self._client.credentials
+        assert credentials is not None
+        # First, so that from here on every secret is known and hidden, whatever the API says.
+        of_token = self._check_token(credentials)
+        yield self._check_api()
+        yield checkup.clock(self._skew) if self._answers else checkup.unknown(Subject.CLOCK, _NO_ANSWER)
+        yield of_token
+        yield self._check_identity()
+        yield self._check_expiry(credentials)
+        yield self._check_organization()
+        yield from self._check_capabilities()
+
+    def _check_api(self) -> Finding:
+        try:
+            told = self._client.greet()
+        except ApiError as error:
+            return checkup.problem(Subject.API, error.diagnostic)
+        self._answers = True
+        self._skew = None if told is None else told - self._world.clock.now()
+        return Finding(subject=Subject.API, level=Level.OK, summary=f"{self._name} answers")
+
+    def _check_token(self, credentials: Credentials) -> Finding:
+        try:
+            self._token = credentials.token()
+        except ApiError as error:
+            return checkup.problem(Subject.TOKEN, error.diagnostic)
+        return Finding(subject=Subject.TOKEN, level=Level.OK, summary=f"from {self._token.source}")
+
+    def _check_identity(self) -> Finding:
+        if self._obstacle:
+            return checkup.unknown(Subject.IDENTITY, self._obstacle)
+        try:
+            self._identity = self._client.identity()
+        except TokenRejected as error:
+            self._rejected = True
+            return checkup.problem(Subject.IDENTITY, error.diagnostic)
+        except ApiError as error:
+            return checkup.problem(Subject.IDENTITY, error.diagnostic)
+        return checkup.whose(self._identity)
+
+    def _check_expiry(self, credentials: Credentials) -> Finding:
+        return checkup.expiry(self._expires(), self._now(), renewable=credentials.renewable, advice=credentials.advice)
+
+    def _check_organization(self) -> Finding:
+        try:
+            name = inputs.organization(inputs.named(self._options, self._world))
+        except CommandFailed as failed:
+            return _unnamed(failed)
+        if self._obstacle:
+            return checkup.unknown(Subject.ORGANIZATION, self._obstacle)
+        try:
+            found = self._organization = self._client.find_organization(name)
+        except ApiError as error:
+            return checkup.problem(Subject.ORGANIZATION, error.diagnostic)
+        return Finding(subject=Subject.ORGANIZATION, level=Level.OK, summary=f"{found.name} ({found.id})")
+
+    def _check_capabilities(self) -> Iterator[Finding]:
+        if self._organization is None:
+            yield checkup.unknown(Subject.CAPABILITIES, self._obstacle or "the organisation is not known")
+        elif self._identity is None:
+            yield checkup.unknown(Subject.CAPABILITIES, "the identity is not known")
+        else:
+            self._missing = checkup.missing(self._identity, self._organization)
+            yield from checkup.capabilities(self._identity, self._organization)
+
+    @property
+    def _obstacle(self) -> str:
+        """Why the API cannot be asked anything; "" where it can."""
+        if not self._answers:
+            return _NO_ANSWER
+        return _NO_TOKEN if self._token is None or self._rejected else ""
+
+    def _expires(self) -> float | None:
+        told = self._identity.expires if self._identity else None
+        return self._token.expires if self._token and self._token.expires is not None else told
+
+    def _now(self) -> float:
+        """The time by the API's clock where it is known: that one decides whether a token still holds."""
+        return self._world.clock.now() + (self._skew or 0.0)
+
+
+def _unnamed(failed: CommandFailed) -> Finding:
+    first = failed.problems[0]
+    if first.code != "no-organization":
+        return checkup.problem(Subject.ORGANIZATION, first)
+    return Finding(subject=Subject.ORGANIZATION, level=Level.WARNING, summary=first.summary, hint=first.hint)

@@ -1,0 +1,31 @@
+"""`reconciler fmt`: the canonical layout of manifest files."""
+
+from pathlib import Path
+
+from reconciler.cli.arguments import Options
+from reconciler.cli.exit_codes import ExitCode
+from reconciler.cli.output import print_problems, style_of
+from reconciler.cli.surroundings import Surroundings
+from reconciler.diagnostics import Diagnostic
+from reconciler.manifest.writing import files
+from reconciler.manifest.writing.formats import Layout, layouts
+
+
+def execute(options: Options, world: Surroundings) -> int:
+    """Lay the files out and name those that changed; 1 where one cannot be, or would change under `--check`."""
+    found = layouts(options.path)
+    problems = [problem for one in found for problem in one.problems]
+    changed = [one for one in found if one.changed]
+    if not options.check:
+        problems += [problem for one in changed if (problem := _written(one)) is not None]
+    style = style_of(world.stdout, options, world)
+    for one in changed:
+        world.stdout.write(style.plain(str(one.path)) + "\n")
+    print_problems(problems, options, world)
+    return ExitCode.ERROR if problems or (options.check and changed) else ExitCode.DONE
+
+
+def _written(layout: Layout) -> Diagnostic | None:
+    path: Path = layout.path
+    written = files.write(path.parent, {path.name: layout.after}, before={path.name: layout.before})
+    return Diagnostic(code="not-written", summary=written.problem) if written.problem else None

@@ -1,0 +1,109 @@
+"""Selection: which repositories a command is about, by name, by name with folder, and by globs over both.
+
+A plan is narrowed after the whole manifest was planned, so that what is left out can be named and what is wrong with it
+stops nobody.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+
+from reconciler.core.desired import Address
+from reconciler.core.guards import judge
+from reconciler.core.live import Live
+from reconciler.core.names import nearest
+from reconciler.core.plan import Action, Plan, ReasonCode, Step
+from reconciler.core.problems import problems
+from reconciler.diagnostics import Diagnostic, Severity
+
+_HINT = "patterns are names, `folder/name` and globs over either; a plan without them shows all names"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """The patterns of `--repo` and `--exclude`; everything that some of the first and none of the second mean."""
+
+    repo: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.repo or self.exclude)
+
+
+def matches(pattern: str, address: Address, id_: str | None) -> bool:
+    """Whether a pattern means a repository: its UIDP, a glob over its name, or, with a `/`, over `folder/name`."""
+    written = f"{address.folder or ''}/{address.name}" if "/" in pattern else address.name
+    return pattern == id_ or fnmatchcase(written, pattern)
+
+
+def select(plan: Plan, selection: Selection, live: Live) -> tuple[Plan, tuple[Diagnostic, ...]]:
+    """The part of a plan that is selected, and what is wrong with the patterns; an error among it selects nothing.
+
+    The guard keeps counting against the whole manifest: choosing a part of it does not make a loss larger.
+    """
+    if not selection:
+        return plan, ()
+    there = {one.id: Address(folder=one.folder, name=one.name) for one in live.repositories}
+    named = [(step, _address(step, there), None if step.action is Action.CREATE else step.id) for step in plan.steps]
+    kept = tuple(step for step, address, id_ in named if _takes(selection, address, id_))
+    left = tuple(step for step, address, id_ in named if not _takes(selection, address, id_))
+    narrowed = replace(
+        plan,
+        steps=kept,
+        diagnostics=tuple(_diagnostics(plan, kept)),
+        left_out=tuple(dict.fromkeys(step.repository for step in left)),
+        guard=judge(kept, plan.guard.rules),
+    )
+    found = tuple(_problems(selection, [(address, id_) for _, address, id_ in named], plan))
+    return narrowed, found or (() if kept else (_nothing(plan),))
+
+
+def _diagnostics(plan: Plan, kept: Sequence[Step]) -> Iterator[Diagnostic]:
+    """The warnings, and the errors that are about what is kept.
+
+    A conflict does not tell which repositories it stops, so that all of them stay as long as one of those does.
+    """
+    told = {*problems(kept)}
+    conflicts = any(step.reason.code is ReasonCode.CONFLICTING for step in kept)
+    for problem in plan.diagnostics:
+        if problem.severity is Severity.WARNING or problem in told or conflicts:
+            yield problem
+
+
+def _address(step: Step, live: Mapping[str, Address]) -> Address:
+    """The repository with its folder; what does not exist, as the manifest writes it."""
+    known = None if step.id is None or step.action is Action.CREATE else live.get(step.id)
+    return known or Address.parse(step.repository)
+
+
+def _takes(selection: Selection, address: Address, id_: str | None) -> bool:
+    def among(patterns: Iterable[str]) -> bool:
+        return any(matches(pattern, address, id_) for pattern in patterns)
+
+    return (among(selection.repo) or not selection.repo) and not among(selection.exclude)
+
+
+def _problems(selection: Selection, known: Sequence[tuple[Address, str | None]], plan: Plan) -> Iterator[Diagnostic]:
+    """Each pattern that means nothing: an error where it selects, a warning where it leaves out."""
+    labels = sorted({step.repository for step in plan.steps})
+    for option, patterns in (("--repo", selection.repo), ("--exclude", selection.exclude)):
+        for pattern in patterns:
+            if not any(matches(pattern, address, id_) for address, id_ in known):
+                close = nearest(pattern, labels)
+                yield Diagnostic(
+                    code="selects-nothing",
+                    severity=Severity.ERROR if option == "--repo" else Severity.WARNING,
+                    summary=f'{option} "{pattern}" means no repository of the plan',
+                    hint=f"did you mean {' or '.join(close)}?" if close else _HINT,
+                )
+
+
+def _nothing(plan: Plan) -> Diagnostic:
+    count = len(plan.steps)
+    return Diagnostic(
+        code="selects-nothing",
+        summary=f"the selection leaves out all {count:,} repositories of the plan"
+        if count
+        else "there is nothing to select from",
+        hint=_HINT,
+    )

@@ -1,0 +1,172 @@
+"""From the blocks that were understood to the desired state: which layers speak of which repository.
+
+What layers come to together is decided by `core.layers`; nothing is checked here but what only shows then.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from reconciler.core import conflicts
+from reconciler.core.desired import Address, DesiredGlob, DesiredRepository
+from reconciler.core.layers import Layer, Strength, merge, protected
+from reconciler.diagnostics import Diagnostic
+from reconciler.manifest import build, schema
+from reconciler.manifest.beside import Beside, Named
+from reconciler.manifest.documents import Document
+from reconciler.manifest.overlay_files import OverlayFiles
+from reconciler.manifest.sites import BlockSite, Text
+from reconciler.manifest.texts import is_glob
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """A manifest file with what the schema accepted of it."""
+
+    document: Document
+    form: schema.ManifestFile
+
+
+@dataclass(frozen=True, slots=True)
+class Assembled:
+    """The entries of a manifest, in the order of its files, and the problems between their layers."""
+
+    repositories: tuple[DesiredRepository, ...]
+    globs: tuple[DesiredGlob, ...]
+    problems: tuple[Diagnostic, ...]
+
+
+def assemble(parsed: Sequence[Parsed], beside: Beside, overlays: OverlayFiles) -> Assembled:
+    """The entries of all files; of two for the same repository the first."""
+    profiles: dict[str, Layer] = {}
+    files = [_File(one, beside, overlays, profiles) for one in parsed]
+    for file in files:
+        for name, layer in file.profiles():
+            profiles.setdefault(name, layer)
+    repositories: dict[Address, DesiredRepository] = {}
+    globs: dict[str, DesiredGlob] = {}
+    for file in files:
+        for name, at, entry in file.entries():
+            if is_glob(name):
+                globs.setdefault(name, file.glob(name, at, entry))
+            else:
+                built = file.repository(name, at, entry)
+                repositories.setdefault(built.address, built)
+    found = _problems(repositories.values(), warn=not globs)
+    return Assembled(tuple(repositories.values()), tuple(globs.values()), tuple(conflicts.gather(found)))
+
+
+def _problems(repositories: Iterable[DesiredRepository], *, warn: bool) -> Iterator[tuple[str, Diagnostic]]:
+    """What is wrong between layers; with globs, warnings have to wait until these are resolved."""
+    for one in repositories:
+        for problem in one.problems:
+            yield str(one.address), problem
+        if warn and one.overlay.accounts.run_as:
+            for problem in conflicts.warnings(one.overlay, one.layers):
+                yield str(one.address), problem
+
+
+class _File:
+    """The layers of one file."""
+
+    def __init__(self, parsed: Parsed, beside: Beside, overlays: OverlayFiles, profiles: dict[str, Layer]) -> None:
+        self._source = parsed.document.source
+        self._document, self._form = parsed.document, parsed.form
+        self._beside, self._overlays, self._profiles = beside, overlays, profiles
+        self._text, self._folder = Text(self._source), Path(self._source.name).parent
+        self._defaults = self._default_layers()
+
+    def profiles(self) -> Iterator[tuple[str, Layer]]:
+        """Each profile that was understood."""
+        for name, at, _ in self._document.profiles():
+            form = self._form.profiles.get(name)
+            if form is not None:
+                yield name, self._layer(form, Strength.PROFILE, ("profiles", name), at, name)
+
+    def entries(self) -> Iterator[tuple[str, int, schema.Repository]]:
+        """Each entry that was understood, with where it stands."""
+        for name, at, _ in self._document.entries():
+            form = self._form.repositories.get(name)
+            if form is not None:
+                yield name, at, form
+
+    def repository(self, name: str, at: int, entry: schema.Repository) -> DesiredRepository:
+        """An entry for one repository."""
+        address = Address.parse(name)
+        if entry.reset:
+            return DesiredRepository(address=address, place=self._source.place(at), reset=True, protect=entry.protect)
+        own = self._layer(entry, Strength.ENTRY, ("repositories", name), at)
+        desired = DesiredRepository(
+            address=address,
+            place=own.place,
+            overlay=own.overlay,
+            managed=own.managed,
+            source=Address.parse(entry.source) if entry.source else None,
+            protect=entry.protect,
+            layers=(own,),
+        )
+        if self._defaults or entry.profiles or entry.overlay:
+            return self._layered(desired, (*self._defaults, *self._named(entry), own))
+        if own.overlay.runtime_keyring or own.overlay.certificates.additional:
+            return replace(desired, problems=tuple(conflicts.errors(own.overlay, (), own.place)))
+        return desired
+
+    def glob(self, pattern: str, at: int, entry: schema.Repository) -> DesiredGlob:
+        """An entry for all repositories that match."""
+        own = self._layer(entry, Strength.GLOB, ("repositories", pattern), at, pattern)
+        chain = self._source.name
+        layers = [replace(one, strength=Strength.GLOB, chain=chain) for one in (*self._named(entry), own)]
+        return DesiredGlob(pattern=pattern, place=own.place, layers=(*self._defaults, *layers), reset=entry.reset)
+
+    def _default_layers(self) -> tuple[Layer, ...]:
+        if "defaults" not in self._form.model_fields_set:
+            return ()
+        top = self._document.top
+        assert top is not None
+        layer = self._layer(self._form.defaults, Strength.DEFAULTS, ("defaults",), top.marks_of("defaults")[0])
+        return (replace(layer, chain=self._source.name),)
+
+    def _named(self, entry: schema.Repository) -> Iterator[Layer]:
+        """The profiles and the overlay file that an entry names; those that are not there were reported."""
+        for name in dict.fromkeys(entry.profiles):
+            if name in self._profiles:
+                yield self._profiles[name]
+        named = self._beside.read(entry.overlay, folder=self._folder) if entry.overlay else None
+        understood = self._overlays.understand(named) if isinstance(named, Named) else None
+        if understood is not None and isinstance(named, Named):
+            yield build.layer(
+                understood.form,
+                lambda file: self._read(file, named.folder),
+                kind=Strength.OVERLAY_FILE,
+                place=understood.place,
+                site=BlockSite(understood.text, ()),
+                name=named.name,
+            )
+
+    def _layered(self, desired: DesiredRepository, layers: tuple[Layer, ...]) -> DesiredRepository:
+        merged = merge(layers)
+        return replace(
+            desired,
+            overlay=merged.overlay,
+            managed=merged.managed,
+            protect=protected(layers),
+            layers=layers,
+            problems=tuple(conflicts.errors(merged.overlay, merged.conflicts, desired.place)),
+        )
+
+    def _layer(self, form: schema.Sections, kind: Strength, path: tuple[str, ...], at: int, name: str = "") -> Layer:
+        return build.layer(
+            form,
+            self._read_here,
+            kind=kind,
+            place=self._source.place(at),
+            site=BlockSite(self._text, path),
+            name=name,
+        )
+
+    def _read_here(self, file: str) -> str:
+        return self._read(file, self._folder)
+
+    def _read(self, file: str, folder: Path) -> str:
+        found = self._beside.read(file, folder=folder)
+        return found.text if isinstance(found, Named) else ""

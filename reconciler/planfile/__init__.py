@@ -1,0 +1,23 @@
+"""Files of this program's own: saved plans and snapshots of live state, exact and sealed, readable for ever.
+
+Each is JSON Lines: a header with the kind and the format version, a line for each item, and a last line with the
+SHA-256 of everything above it. The seal tells damage, a cut and a careless edit; it is no signature. The public JSON is
+another thing and a view. Files hold the values of overlays in clear and are made for their owner alone (mode 0600).
+"""
+
+from reconciler.planfile.envelope import Kind, recognise
+from reconciler.planfile.refusals import PlanFileError
+from reconciler.planfile.saved import SavedPlan, load_plan, save_plan
+from reconciler.planfile.snapshots import Snapshot, load_snapshot, save_snapshot
+
+__all__ = [
+    "Kind",
+    "PlanFileError",
+    "SavedPlan",
+    "Snapshot",
+    "load_plan",
+    "load_snapshot",
+    "recognise",
+    "save_plan",
+    "save_snapshot",
+]

@@ -1,0 +1,112 @@
+"""The outside of every file of this room: header, lines, seal. What the lines say is in `saved` and `snapshots`."""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Iterator
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from reconciler.planfile import refusals
+from reconciler.planfile.private import write_private
+
+FORMAT_VERSION = 1
+_START = re.compile(rb'\s*\{\s*"reconciler"\s*:\s*"([a-z]+)"')
+_ENOUGH = 512
+_SEAL = b'{"seal":'
+
+Json = dict[str, Any]
+
+
+class Kind(StrEnum):
+    """What a file of this room is."""
+
+    PLAN = "plan"
+    SNAPSHOT = "snapshot"
+
+
+def recognise(path: Path) -> Kind | None:
+    """The kind of a file by how it begins, whatever its name; None when it is none of ours or cannot be read."""
+    try:
+        if not path.is_file():
+            return None
+        with path.open("rb") as stream:
+            found = _START.match(stream.read(_ENOUGH))
+    except (OSError, ValueError):
+        return None
+    return next((kind for kind in Kind if found is not None and found[1] == kind.encode()), None)
+
+
+def write(path: Path, kind: Kind, header: Json, items: Iterable[Json]) -> None:
+    """Write a file, private and whole or not at all; raises `PlanFileError`."""
+    write_private(path, _sealed({"reconciler": kind.value, "version": FORMAT_VERSION, **header}, items))
+
+
+def _sealed(header: Json, items: Iterable[Json]) -> Iterator[bytes]:
+    digest = hashlib.sha256()
+    for item in (header, *items):
+        line = _line(item)
+        digest.update(line)
+        yield line
+    yield _line({"seal": f"sha256:{digest.hexdigest()}"})
+
+
+def _line(item: Json) -> bytes:
+    return json.dumps(item, separators=(",", ":"), ensure_ascii=True, allow_nan=False).encode("ascii") + b"\n"
+
+
+def read(path: Path, kind: Kind) -> tuple[Json, list[Json]]:
+    """The header and the items of a file whose seal fits; raises `PlanFileError` with what is wrong otherwise."""
+    try:
+        lines = path.read_bytes().splitlines(keepends=True)
+    except OSError as error:
+        raise refusals.unreadable(path, error) from None
+    _check_kind(path, kind, lines)
+    header = _header(path, kind, lines[0])
+    _check_seal(path, kind, lines)
+    return header, [_object(path, kind, line) for line in lines[1:-1]]
+
+
+def _check_kind(path: Path, kind: Kind, lines: list[bytes]) -> None:
+    found = _START.match(b"".join(lines[:3])[:_ENOUGH])
+    told = found[1].decode("ascii") if found is not None else ""
+    if told != kind.value:
+        ours = told in [one.value for one in Kind]
+        raise refusals.foreign(path, kind, f"a {told} of this program" if ours else "")
+
+
+def _header(path: Path, kind: Kind, line: bytes) -> Json:
+    """The first line. Its version is looked at before the seal, as a later version may seal in another way."""
+    try:
+        header = json.loads(line)
+    except (ValueError, RecursionError):
+        raise (refusals.damaged if line.endswith(b"\n") else refusals.cut)(path, kind) from None
+    version = header.get("version") if isinstance(header, dict) else None
+    if isinstance(version, bool) or not isinstance(version, int) or version < 1:
+        raise refusals.damaged(path, kind)
+    if version > FORMAT_VERSION:
+        raise refusals.newer(path, kind, version, FORMAT_VERSION)
+    return dict(header)
+
+
+def _check_seal(path: Path, kind: Kind, lines: list[bytes]) -> None:
+    *content, last = lines
+    if not last.endswith(b"\n") or not last.startswith(_SEAL):
+        more = any(line.startswith(_SEAL) for line in content)
+        raise (refusals.damaged if more else refusals.cut)(path, kind)
+    digest = hashlib.sha256()
+    for line in content:
+        digest.update(line)
+    if last != _line({"seal": f"sha256:{digest.hexdigest()}"}):
+        raise refusals.damaged(path, kind)
+
+
+def _object(path: Path, kind: Kind, line: bytes) -> Json:
+    try:
+        item = json.loads(line)
+    except (ValueError, RecursionError):
+        item = None
+    if not isinstance(item, dict):
+        raise refusals.malformed(path, kind, "a line of it is no JSON object")
+    return item

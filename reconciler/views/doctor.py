@@ -1,0 +1,97 @@
+"""The findings of `reconciler doctor` as text and as JSON. What they mean is decided in `core.checkup`."""
+
+import json
+from typing import Any
+
+from reconciler.core.checkup import Checkup, Finding, Level
+from reconciler.core.identity import Identity
+from reconciler.views import times
+from reconciler.views.document import FORMAT_VERSION
+from reconciler.views.style import Role, Style
+
+_ROLES = {Level.OK: Role.ADD, Level.WARNING: Role.WARNING, Level.ERROR: Role.ERROR, Level.UNKNOWN: Role.DIM}
+_LEVELS = max(len(level) for level in Level)
+_SUBJECTS = 12
+_INDENT = " " * (_LEVELS + _SUBJECTS + 4)
+
+
+def render(checkup: Checkup, *, style: Style) -> str:
+    """A line for each finding, what to do below it, and a conclusion."""
+    lines = [line for one in checkup.findings for line in _lines(one, checkup.now, style)]
+    return "\n".join([*lines, "", _conclusion(checkup, style)]) + "\n"
+
+
+def render_json(checkup: Checkup) -> str:
+    """The document as JSON text."""
+    return json.dumps(document(checkup), indent=2, ensure_ascii=True) + "\n"
+
+
+def document(checkup: Checkup) -> dict[str, Any]:
+    """Everything as plain data."""
+    organization = checkup.organization
+    return {
+        "format_version": FORMAT_VERSION,
+        "ok": not checkup.stopping,
+        "api": checkup.api,
+        "clock_skew_seconds": None if checkup.skew is None else round(checkup.skew, 3),
+        "token": {"source": checkup.source, "expires": _moment(checkup.expires)},
+        "identity": None if checkup.identity is None else _identity(checkup.identity),
+        "organization": None if organization is None else {"id": organization.id, "name": organization.name},
+        "missing_capabilities": list(checkup.missing),
+        "findings": [_finding(one, checkup.now) for one in checkup.findings],
+    }
+
+
+def _lines(finding: Finding, now: float, style: Style) -> list[str]:
+    level = style.paint(f"{finding.level.value:<{_LEVELS}}", _ROLES[finding.level])
+    first = f"{level}  {finding.subject.value:<{_SUBJECTS}}  {style.plain(_summary(finding, now))}"
+    detail = [_INDENT + style.plain(finding.detail)] if finding.detail else []
+    hint = [_INDENT + f"{style.arrow} {style.plain(finding.hint)}"] if finding.hint else []
+    return [first, *detail, *hint]
+
+
+def _summary(finding: Finding, now: float) -> str:
+    if finding.until is None:
+        return finding.summary
+    left = finding.until - now
+    span = f"in {times.duration(left)}" if left > 0 else f"{times.duration(-left)} ago"
+    return f"{finding.summary} {times.utc(finding.until)} ({span})"
+
+
+def _conclusion(checkup: Checkup, style: Style) -> str:
+    if checkup.stopping:
+        return style.paint("An apply would fail.", Role.ERROR)
+    if any(one.level is Level.UNKNOWN for one in checkup.findings):
+        return "Nothing was found that would stop an apply; not everything could be checked."
+    return "Nothing was found that would stop an apply."
+
+
+def _finding(finding: Finding, now: float) -> dict[str, Any]:
+    return {
+        "subject": finding.subject.value,
+        "level": finding.level.value,
+        "summary": _summary(finding, now),
+        "detail": finding.detail,
+        "hint": finding.hint,
+    }
+
+
+def _identity(identity: Identity) -> dict[str, Any]:
+    return {
+        "subject": identity.subject,
+        "email": identity.email,
+        "issuer": identity.issuer,
+        "groups": [
+            {
+                "id": grant.group_id,
+                "name": grant.group_name,
+                "roles": list(grant.roles),
+                "capabilities": sorted(grant.capabilities),
+            }
+            for grant in identity.grants
+        ],
+    }
+
+
+def _moment(seconds: float | None) -> str | None:
+    return None if seconds is None else times.rfc3339(seconds)

@@ -1,0 +1,132 @@
+"""What a manifest asks of one repository, as a table and as JSON: each value with the place that it comes from."""
+
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from reconciler.core.desired import DesiredRepository
+from reconciler.core.layers import Claim, Layer, Merged, Strength, merge
+from reconciler.core.model import Section
+from reconciler.core.parts import KEYED, SECTION_OF, Part
+from reconciler.diagnostics import Diagnostic, Place
+from reconciler.views import tables
+from reconciler.views.document import FORMAT_VERSION
+from reconciler.views.items import value_words
+from reconciler.views.problems import diagnostic_document
+from reconciler.views.quoting import token
+from reconciler.views.style import Style
+from reconciler.views.values import sides_document
+
+_COLUMNS = (
+    tables.Column(title="PATH", keep="start", least=16),
+    tables.Column(title="VALUE", keep="both", least=16, yields=True),
+    tables.Column(title="FROM", keep="end", least=24),
+    tables.Column(title="LAYER", keep="start", least=10, optional=True),
+)
+_LAYERS = {
+    Strength.DEFAULTS: "defaults",
+    Strength.GLOB: "glob",
+    Strength.PROFILE: "profile",
+    Strength.OVERLAY_FILE: "overlay file",
+    Strength.ENTRY: "entry",
+}
+# Parts whose values are names and not texts.
+_NAMES = frozenset({Part.PACKAGES, Part.PROVIDERS, Part.RUN_AS})
+_PARTS = {part: number for number, part in enumerate(Part)}
+
+
+def document(name: str, entry: DesiredRepository, problems: Iterable[Diagnostic] = ()) -> dict[str, Any]:
+    """The effective overlay as plain data; `empty` are the sections that are managed and hold nothing."""
+    merged = merge(entry.layers)
+    return {
+        "format_version": FORMAT_VERSION,
+        "repository": name,
+        **_place(entry.place),
+        "reset": entry.reset,
+        "source": str(entry.source) if entry.source else None,
+        "protect": entry.protect,
+        "values": [_value(claim) for claim in sorted(merged.winners, key=_order)],
+        "empty": list(_empty(entry, merged)),
+        "unmanaged": [str(one) for one in Section if one not in entry.managed and not entry.reset],
+        "layers": [{**_layer(layer), **_place(layer.place)} for layer in entry.layers],
+        "diagnostics": [diagnostic_document(problem) for problem in problems],
+    }
+
+
+def render(name: str, entry: DesiredRepository, *, style: Style, width: int) -> str:
+    """The effective overlay as a table, and below it what is not managed."""
+    found = document(name, entry)
+    rows = [(one["path"], _shown(one, style), _line(one), _told(one)) for one in found["values"]]
+    rows += [(one["section"], "(emptied)", _line(one), _told(one)) for one in found["empty"]]
+    table = tables.render(_COLUMNS, rows, style=style, width=width)
+    return table + "".join(line + "\n" for line in _closing(found, style))
+
+
+def render_json(name: str, entry: DesiredRepository, problems: Iterable[Diagnostic]) -> str:
+    """The document as JSON text."""
+    return json.dumps(document(name, entry, problems), indent=2, ensure_ascii=True) + "\n"
+
+
+def _shown(one: dict[str, Any], style: Style) -> str:
+    if one["part"] in _NAMES:
+        return token(one["value"], style)
+    return " ".join(word.text for word in value_words(one["value"], one, style))
+
+
+def _closing(found: dict[str, Any], style: Style) -> Iterator[str]:
+    name = style.plain(found["repository"])
+    if found["reset"]:
+        yield f"{name} is reset, as {_line(found)} says: its whole overlay is emptied."
+        return
+    if found["source"]:
+        yield f"Created from {style.plain(found['source'])} where it does not exist."
+    if found["protect"]:
+        yield "Protected: nothing is taken away from it."
+    if found["unmanaged"]:
+        yield "Not managed: " + ", ".join(found["unmanaged"])
+
+
+def _order(claim: Claim) -> tuple[int, str]:
+    assert claim.entry is not None
+    return _PARTS[claim.entry.part], claim.entry.key
+
+
+def _value(claim: Claim) -> dict[str, Any]:
+    entry = claim.entry
+    assert entry is not None
+    shown = sides_document(entry.part, entry.key, {"value": (entry.value,)})
+    return {
+        "path": f"{entry.part}.{entry.key}" if entry.part in KEYED else str(entry.part),
+        "section": str(SECTION_OF.get(entry.part, entry.part)),
+        "part": str(entry.part),
+        "key": entry.key,
+        "value": shown["value"][0],
+        "masked": shown["masked"],
+        "layer": _layer(claim.layer),
+        **_place(claim.place(entry.part, entry.key)),
+    }
+
+
+def _empty(entry: DesiredRepository, merged: Merged) -> Iterator[dict[str, Any]]:
+    held = {SECTION_OF.get(claim.entry.part) for claim in merged.winners if claim.entry}
+    for section in Section:
+        if section in entry.managed and section not in held:
+            layer = next(one for one in reversed(entry.layers) if section in one.managed)
+            part = next(part for part, of in SECTION_OF.items() if of is section)
+            yield {"section": str(section), "layer": _layer(layer), **_place(layer.place_of(part, ""))}
+
+
+def _layer(layer: Layer) -> dict[str, Any]:
+    return {"kind": _LAYERS[layer.kind], "name": layer.name or None}
+
+
+def _place(place: Place) -> dict[str, Any]:
+    return {"file": place.file, "line": place.line, "column": place.column}
+
+
+def _line(found: dict[str, Any]) -> str:
+    return f"{found['file']}:{found['line']}"
+
+
+def _told(found: dict[str, Any]) -> str:
+    return " ".join(filter(None, (found["layer"]["kind"], found["layer"]["name"])))

@@ -1,0 +1,62 @@
+"""The difference between two texts of one file, line by line, with what must not be shown left out."""
+
+from collections.abc import Iterator, Sequence
+from difflib import SequenceMatcher
+from typing import Final, Protocol
+
+from reconciler.views.secrets import HIDDEN, masked
+from reconciler.views.style import Role, Style
+
+_AROUND: Final = 3
+
+
+class Line(Protocol):
+    """A line with the columns of what must not be shown."""
+
+    @property
+    def text(self) -> str:
+        """The line without its end."""
+        ...
+
+    @property
+    def hidden(self) -> Sequence[tuple[int, int]]:
+        """First column and the one past the last, in order."""
+        ...
+
+
+def render(name: str, before: Sequence[Line], after: Sequence[Line], *, style: Style) -> str:
+    """The changed lines with three lines around them, in the form of `diff -u`; empty text where nothing changed."""
+    matcher = SequenceMatcher(None, [one.text for one in before], [one.text for one in after])
+    hunks = [line for group in matcher.get_grouped_opcodes(_AROUND) for line in _hunk(group, before, after, style)]
+    if not hunks:
+        return ""
+    head = [style.paint(style.plain(f"--- {name}"), Role.BOLD), style.paint(style.plain(f"+++ {name}"), Role.BOLD)]
+    return "".join(line + "\n" for line in (*head, *hunks))
+
+
+def _hunk(
+    group: Sequence[tuple[str, int, int, int, int]], before: Sequence[Line], after: Sequence[Line], style: Style
+) -> Iterator[str]:
+    (_, old_start, _, new_start, _), (_, _, old_end, _, new_end) = group[0], group[-1]
+    yield style.paint(f"@@ -{_range(old_start, old_end)} +{_range(new_start, new_end)} @@", Role.DIM)
+    for tag, old_from, old_to, new_from, new_to in group:
+        if tag == "equal":
+            yield from (style.plain(f" {_shown(one, HIDDEN)}") for one in before[old_from:old_to])
+            continue
+        for one in before[old_from:old_to]:
+            yield style.paint(style.plain(f"-{_shown(one, masked('before'))}"), Role.REMOVE)
+        for one in after[new_from:new_to]:
+            yield style.paint(style.plain(f"+{_shown(one, masked('after'))}"), Role.ADD)
+
+
+def _range(start: int, end: int) -> str:
+    length = end - start
+    # As `diff -u` counts: from 1, except where there is nothing.
+    return f"{start + 1 if length else start},{length}"
+
+
+def _shown(line: Line, instead: str) -> str:
+    text = line.text
+    for first, end in reversed(line.hidden):
+        text = text[:first] + instead + text[end:]
+    return text

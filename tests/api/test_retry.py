@@ -1,0 +1,123 @@
+"""What is sent again, and after how long: the decision alone."""
+
+import json
+from email.utils import formatdate
+
+import pytest
+
+from reconciler.api import retry
+from reconciler.api.call import Reply
+from reconciler.api.retry import Fault, Kind
+
+NOW = 1_785_837_600.0
+
+
+def rpc(code: int) -> bytes:
+    return json.dumps({"code": code, "message": "x", "details": []}).encode()
+
+
+def waits(kind: Kind, *, writes: bool = False, luck: float = 1.0, asked: float | None = None) -> list[float]:
+    """The waits of a call that fails in the same way until it may not be repeated any more."""
+    found: list[float] = []
+    fault = Fault(kind=kind, reason="x", asked=asked)
+    while True:
+        wait = retry.pause(fault, writes=writes, attempt=len(found) + 1, spent=sum(found), luck=luck)
+        if wait is None:
+            return found
+        found.append(wait)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind"),
+    [
+        (429, rpc(8), Kind.TOO_MANY),
+        (429, b"<html>", Kind.TOO_MANY),
+        (429, b"", Kind.TOO_MANY),
+        (500, rpc(8), Kind.EXHAUSTED),
+        (400, rpc(8), Kind.EXHAUSTED),
+        (502, b"<html>", Kind.UNAVAILABLE),
+        (503, rpc(14), Kind.UNAVAILABLE),
+        (504, b"", Kind.UNAVAILABLE),
+        (500, rpc(14), Kind.UNAVAILABLE),
+        (500, rpc(13), None),
+        (500, b"<html>", None),
+        (501, rpc(12), None),
+        (400, rpc(9), None),
+        (401, rpc(16), None),
+        (403, rpc(7), None),
+        (404, rpc(5), None),
+        (409, rpc(10), None),
+        (307, b"", None),
+        (200, rpc(14), None),
+        (200, b'{"items": [', None),
+    ],
+)
+def test_which_answers_may_be_repeated(status: int, body: bytes, kind: Kind | None) -> None:
+    fault = retry.fault_of(Reply(status=status, headers={}, body=body))
+    assert (fault.kind if fault else None) is kind
+    assert fault is None or str(status) in fault.reason
+
+
+@pytest.mark.parametrize(
+    ("header", "asked"),
+    [
+        ("7", 7.0),
+        ("0", 0.0),
+        (formatdate(NOW + 90, usegmt=True), 90.0),
+        (formatdate(NOW - 90, usegmt=True), 0.0),
+        ("soon", None),
+        ("-1", None),
+        ("1.5", None),
+        ("9" * 400, 999999999.0),
+    ],
+)
+@pytest.mark.parametrize("status", [429, 503])
+def test_both_forms_of_retry_after(header: str, asked: float | None, status: int) -> None:
+    headers = {"retry-after": header, "date": formatdate(NOW, usegmt=True)}
+    fault = retry.fault_of(Reply(status=status, headers=headers, body=b""))
+    assert fault is not None
+    assert fault.asked == asked
+
+
+def test_a_date_to_retry_after_means_nothing_without_the_servers_clock() -> None:
+    fault = retry.fault_of(Reply(status=429, headers={"retry-after": formatdate(NOW)}, body=b""))
+    assert fault is not None
+    assert fault.asked is None
+
+
+def test_reads_wait_up_to_a_bound_that_doubles() -> None:
+    for kind in (Kind.TOO_MANY, Kind.EXHAUSTED, Kind.UNAVAILABLE, Kind.BROKEN):
+        assert waits(kind) == [1.0, 2.0, 4.0, 8.0, 16.0]
+        assert waits(kind, luck=0.25) == [0.25, 0.5, 1.0, 2.0, 4.0]
+        assert waits(kind, luck=0.0) == [0.0] * 5
+
+
+def test_where_there_is_no_network_the_user_is_told_soon() -> None:
+    assert waits(Kind.ABSENT) == [1.0, 2.0]
+    assert waits(Kind.UNSENT) == [1.0, 2.0]
+    slow = Fault(kind=Kind.UNSENT, reason="x")
+    assert retry.pause(slow, writes=False, attempt=2, spent=29.0, luck=1.0) is None
+
+
+def test_silence_is_repeated_once_whatever_it_has_cost() -> None:
+    fault = Fault(kind=Kind.SILENT, reason="x")
+    assert retry.pause(fault, writes=False, attempt=1, spent=120.0, luck=1.0) == 1.0
+    assert retry.pause(fault, writes=False, attempt=2, spent=241.0, luck=1.0) is None
+
+
+def test_writes_are_repeated_only_where_they_certainly_did_not_happen() -> None:
+    repeated = {kind for kind in Kind if waits(kind, writes=True)}
+    assert repeated == {Kind.TOO_MANY, Kind.ABSENT, Kind.UNSENT}
+    assert waits(Kind.TOO_MANY, writes=True) == [1.0, 2.0, 4.0, 8.0, 16.0]
+
+
+def test_the_wait_that_the_server_asks_for_is_kept() -> None:
+    assert waits(Kind.TOO_MANY, asked=7.0) == [7.0, 7.0, 7.0, 8.0, 16.0]
+    assert waits(Kind.UNAVAILABLE, asked=25.0) == [25.0, 25.0]
+    assert waits(Kind.TOO_MANY, asked=61.0) == []
+
+
+def test_time_spent_counts() -> None:
+    fault = Fault(kind=Kind.BROKEN, reason="x")
+    assert retry.pause(fault, writes=False, attempt=1, spent=59.0, luck=1.0) == 1.0
+    assert retry.pause(fault, writes=False, attempt=1, spent=59.1, luck=1.0) is None

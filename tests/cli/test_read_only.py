@@ -1,0 +1,116 @@
+"""Nothing but `apply` and `revert` can write, and nothing at all can delete."""
+
+import argparse
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from reconciler.api.errors import WriteRefusedError
+from reconciler.cli import arguments, session
+from tests.support.program import Program, write_manifest
+
+PACKAGE = Path(arguments.__file__).parents[1]
+WRITERS = {"apply", "revert"}
+ONE = "organization: example.com\nrepositories:\n  custom-nginx: {packages: [curl]}\n  legacy-php: {reset: true}\n"
+
+
+def commands() -> list[str]:
+    (action,) = (one for one in arguments._parser()._actions if isinstance(one, argparse._SubParsersAction))
+    return sorted(action.choices)
+
+
+# The words that a command needs beside its name; a new command that needs some is added here.
+WORDS = {
+    "builds": ["custom-nginx"],
+    "emulator": ["reset"],
+    "explain": ["custom-nginx"],
+    "import": ["custom-*", "-o", "imported"],
+    "logs": ["custom-python"],
+    "show": ["p"],
+    "snapshot": ["-o", "s"],
+}
+
+
+@pytest.mark.parametrize("command", sorted(set(commands()) - WRITERS))
+def test_a_reading_command_sends_no_write(program: Program, command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_manifest(ONE)
+    program.run("plan", "-o", "p")
+    with program.emulator() as emulator:
+        before = [emulator.repository(name) for name in ("custom-nginx", "legacy-php")]
+    monkeypatch.setattr(session, "writing", lambda *_: pytest.fail("a client that can write"))
+    result = program.run(command, *WORDS.get(command, []), "--debug")
+    assert result.code in (0, 1, 8), result.err
+    assert "Traceback" not in result.err
+    sent = re.findall(r"requests: \d+ reads, (\d+) writes", result.err)
+    assert set(sent) <= {"0"}
+    with program.emulator() as emulator:
+        assert [emulator.repository(name) for name in ("custom-nginx", "legacy-php")] == before
+
+
+@pytest.mark.parametrize("command", ["plan", "repos", "builds", "logs", "snapshot", "show"])
+def test_debug_tells_what_was_sent(program: Program, command: str) -> None:
+    write_manifest(ONE)
+    program.run("plan", "-o", "p")
+    result = program.run(command, *WORDS.get(command, []), "--debug")
+    assert re.search(r"^requests: \d+ reads, 0 writes$", result.err, re.MULTILINE)
+
+
+def test_the_client_of_a_reading_command_refuses_to_write(program: Program) -> None:
+    """Whatever a reading command might try: its connection stops it before anything is sent."""
+    write_manifest(ONE)
+    from reconciler.api.call import Call
+
+    options = arguments.parse(["plan"])
+    with session.reading(options, program.world()) as client:
+        assert not hasattr(client, "write_overlay")
+        assert not hasattr(client, "create_repository")
+        for method in ("PUT", "POST", "PATCH", "DELETE"):
+            with pytest.raises(WriteRefusedError):
+                client._connection.answer(Call(doing="x", capability="x", path="/x", method=method))
+        assert (client.sent.reads, client.sent.writes) == (0, 0)
+
+
+def test_only_the_writers_ask_for_a_client_that_writes() -> None:
+    found = {
+        path.relative_to(PACKAGE).as_posix()
+        for path in (PACKAGE / "cli").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if (isinstance(node, ast.Attribute) and node.attr in ("writing", "connect_writer"))
+        or (isinstance(node, ast.Name) and node.id == "connect_writer")
+    }
+    allowed = {"cli/session.py", *(f"cli/commands/{name}.py" for name in WRITERS)}
+    assert "cli/commands/apply.py" in found
+    assert found <= allowed
+
+
+def test_there_is_no_call_that_deletes() -> None:
+    """Every method that a call can have stands in `calls.py` as a literal; the emulator is not a client."""
+    methods: set[str] = set()
+    for path in PACKAGE.rglob("*.py"):
+        room = path.relative_to(PACKAGE).parts[0]
+        text = path.read_text(encoding="utf-8")
+        if room != "emulator":
+            assert not re.search(r"""["']DELETE["']|\.delete\(""", text), path
+        if room == "api":
+            methods |= set(re.findall(r"""method(?:: str)? ?= ?"([A-Z]+)\"""", text))
+    assert methods == {"GET", "PUT", "PATCH", "POST"}
+
+
+def test_an_apply_that_resets_and_prunes_sends_no_delete(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    from reconciler.emulator import Emulator
+
+    seen: list[str] = []
+    close = Emulator.close
+
+    def note(emulator: Emulator) -> None:
+        seen.extend(method for method, *_ in emulator.requests)
+        close(emulator)
+
+    monkeypatch.setattr(Emulator, "close", note)
+    write_manifest(ONE)
+    result = program.run("apply", "--yes", "--no-wait", "--prune", "--max-removal", "100%")
+    assert result.code == 0
+    assert set(seen) == {"GET", "PUT"}
+    assert seen.count("PUT") > 1

@@ -1,0 +1,109 @@
+"""The published documents as schemathesis is given them: what is served, with values that lead somewhere.
+
+Ids made at random are ids of nothing, so that a request would never come past the first check.
+"""
+
+import copy
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from reconciler.emulator import Emulator
+from reconciler.emulator.seed_pem import APK_KEY, CORP_ROOT
+
+Json = dict[str, Any]
+
+SERVED = {
+    "chainguard-v1.json": (
+        "/auth/v1/ok",
+        "/iam/v1/groups",
+        "/sts/exchange",
+        "/registry/v1/buildreports",
+        "/registry/v1/repos",
+        "/registry/v1/repos/{id}",
+        "/registry/v1/repos/{repoId}:syncstatus",
+        "/registry/v1/syncstatuses",
+        "/registry/v1/tags",
+    ),
+    "chainguard-v2.json": (
+        "/iam/v2/groups",
+        "/registry/v2/repos",
+        "/registry/v2/repos/{uid}",
+        "/registry/v2/tags",
+    ),
+}
+_KEY = {"type": "object", "enum": [{"name": "a.rsa.pub", "content": APK_KEY}]}
+_CERTIFICATE = {"type": "object", "enum": [{"name": "root", "content": CORP_ROOT}]}
+_URLS = {"type": "string", "enum": ["https://apk.example.com/os", "https://packages.example.com"]}
+_ORDERS = ["", "uid", "name desc", "create_time", "update_time asc", "update_time desc", "colour"]
+_MASKS = [
+    "custom_overlay",
+    "custom_overlay.environment",
+    "sync_config,description",
+    "custom_overlay.accounts,x",
+    "name",
+]
+
+
+def narrowed(path: Path, emulator: Emulator) -> Json:
+    """A document restricted to what the emulator serves, with hints from the seeded world."""
+    document: Json = json.loads(path.read_text(encoding="utf-8"))
+    document["paths"] = {each: document["paths"][each] for each in SERVED[path.name]}
+    repositories = [emulator.repository(name)["id"] for name in ("custom-go", "team-a/custom-node", "data-pipeline")]
+    groups = [repositories[0].rpartition("/")[0], repositories[1].rpartition("/")[0]]
+    for template, methods in document["paths"].items():
+        for method, operation in methods.items():
+            _hint_at_parameters(operation, groups if method == "post" else [*repositories, *groups], repositories)
+            if method == "patch":
+                operation["parameters"].append(
+                    {"in": "query", "name": "updateMask", "schema": {"type": "string", "enum": _MASKS}}
+                )
+            if template == "/sts/exchange":
+                _hint(operation, "identity", repositories)
+    _hint_at_bodies(document)
+    return document
+
+
+def _hint_at_parameters(operation: Json, path_ids: list[str], repositories: list[str]) -> None:
+    for parameter in operation.get("parameters", ()):
+        name = parameter["name"]
+        if parameter["in"] == "path":
+            parameter["schema"] = {"type": "string", "enum": path_ids}
+        elif name in ("id", "registryId") or (name.startswith("uidp.") and name != "uidp.inRoot"):
+            one = {"type": "string", "enum": [*path_ids, *repositories, repositories[0][:-1] + "0"]}
+            several = parameter["schema"]["type"] == "array"
+            parameter["schema"] = {"type": "array", "items": one} if several else one
+        elif name == "orderBy":
+            parameter["schema"] = {"type": "string", "enum": _ORDERS}
+
+
+def _hint(operation: Json, name: str, values: list[str]) -> None:
+    for parameter in operation["parameters"]:
+        if parameter["name"] == name:
+            parameter["schema"] = {"type": "string", "enum": values}
+
+
+def _hint_at_bodies(document: Json) -> None:
+    for operation in _operations(document):
+        if "requestBody" in operation:
+            (content,) = operation["requestBody"]["content"].values()
+            # The gateway reads JSON whatever the body is said to be; the tool needs to be told what to write.
+            operation["requestBody"]["content"] = {"application/json": content}
+            content["schema"] = (
+                {**content["schema"], "maxProperties": 6} if "properties" in content["schema"] else content["schema"]
+            )
+    for name, schema in document["components"]["schemas"].items():
+        properties = schema.get("properties", {})
+        if name.endswith("ImageContents"):
+            properties["runtimeRepositories"]["items"] = _URLS
+            properties["runtimeKeyring"]["items"] = copy.deepcopy(_KEY)
+        if name.endswith("Certificates"):
+            properties["additional"]["items"] = copy.deepcopy(_CERTIFICATE)
+        if name.endswith(".Repo"):
+            properties["name"] = {"type": "string", "pattern": "^[a-z0-9._-]{1,20}$"}
+
+
+def _operations(document: Json) -> Iterator[Json]:
+    for methods in document["paths"].values():
+        yield from methods.values()

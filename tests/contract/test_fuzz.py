@@ -1,0 +1,186 @@
+"""The emulator under generated requests, well-formed and not: answers as published, and never an internal error."""
+
+import json
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import Any, TypeAlias
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from schemathesis import Case, GenerationMode
+
+from reconciler.emulator import Settings
+from tests.contract.conformity import Documents
+from tests.contract.narrowed import SERVED, narrowed
+from tests.contract.traffic import Exchange
+from tests.support.emulated import World
+from tests.support.openapi import DOCUMENT, FOLDER
+from tests.support.wsgi import Reply, call
+
+pytestmark = pytest.mark.skipif(
+    not DOCUMENT.parent.is_dir(), reason="the published OpenAPI documents are not beside this checkout"
+)
+# How many requests for each operation; given from outside, they are others each time.
+MORE = os.environ.get("RECONCILER_FUZZ", "")
+BOUNDED = settings(
+    max_examples=int(MORE or 15),
+    deadline=None,
+    derandomize=not MORE,
+    database=None,
+    phases=[Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+OPERATIONS = [
+    (name, method, path)
+    for name, paths in SERVED.items()
+    for path in paths
+    for method in (json.loads((FOLDER / name).read_text(encoding="utf-8"))["paths"][path] if FOLDER.is_dir() else ())
+]
+IDS = [f"{method} {path}" for _, method, path in OPERATIONS]
+AnyCase: TypeAlias = "Case[Any]"
+INTERNAL, UNIMPLEMENTED = 500, 501
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    made = World(Settings(automatic_rebuilds=False))
+    yield made
+    made.emulator.close()
+
+
+@pytest.fixture(scope="module")
+def documents() -> Documents:
+    return Documents()
+
+
+def _with_plain_slashes(app: WSGIApplication) -> WSGIApplication:
+    """The tool escapes the slashes in ids, which the gateway takes as they are."""
+
+    def wrapped(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        path, _, query = str(environ["REQUEST_URI"]).partition("?")
+        environ["REQUEST_URI"] = f"{path.replace('%2F', '/')}?{query}"
+        return app(environ, start_response)
+
+    return wrapped
+
+
+@pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE], ids=["valid", "invalid"])
+@pytest.mark.parametrize("operation", OPERATIONS, ids=IDS)
+def test_generated_requests(
+    world: World, documents: Documents, operation: tuple[str, str, str], mode: GenerationMode
+) -> None:
+    name, method, path = operation
+    schema = schemathesis.openapi.from_dict(narrowed(FOLDER / name, world.emulator))
+    schema.app = _with_plain_slashes(world.emulator)
+    described = schema[path][method]
+    if mode is GenerationMode.NEGATIVE and not (described.query or described.body):
+        pytest.skip("nothing of this operation can be wrong")
+    seen: Counter[int] = Counter()
+
+    @BOUNDED
+    @given(case=described.as_strategy(generation_mode=mode))
+    def run(case: AnyCase) -> None:
+        response = case.call(headers={"Authorization": "Bearer secret"})
+        seen[response.status_code] += 1
+        exchange = Exchange(
+            method=method.upper(),
+            path=case.formatted_path.replace("%2F", "/"),
+            query="",
+            asked={},
+            sent=b"",
+            status=response.status_code,
+            told={"content-type": response.headers["content-type"][0]},
+            received=response.content or b"",
+        )
+        assert response.status_code != INTERNAL, case.as_curl_command()
+        assert documents.of_answer(exchange) == [], case.as_curl_command()
+
+    run()
+    # A creation is refused for names of sources and users that no generated document is likely to hit.
+    if mode is GenerationMode.POSITIVE and method != "post":
+        assert seen[UNIMPLEMENTED if method == "delete" else 200], f"every request was refused: {seen}"
+
+
+ODD_TEXT = st.one_of(
+    st.text(max_size=20),
+    st.sampled_from(["\0", "%00", "1e400", "-1", "9" * 400, "0001-01-01T00:00:00Z", "9999-12-31T23:59:59+23:59"]),
+    st.sampled_from(["0001-01-01T00:00:00+01:00", "2023-06-30T23:59:60Z", "٣", "\ud7ff", "../..", "a/b:syncstatus"]),
+)
+NAMES = sorted(
+    {
+        parameter["name"]
+        for name in SERVED
+        if FOLDER.is_dir()
+        for methods in json.loads((FOLDER / name).read_text(encoding="utf-8"))["paths"].values()
+        for operation in methods.values()
+        for parameter in operation.get("parameters", ())
+    }
+    | {"updateMask"}
+)
+JSON = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), ODD_TEXT),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(ODD_TEXT, inner, max_size=3),
+    max_leaves=8,
+)
+OVERLAYS = st.dictionaries(
+    st.sampled_from(["contents", "environment", "annotations", "accounts", "certificates", "hardeningProfile"]), JSON
+)
+BODIES = st.one_of(
+    st.binary(max_size=40),
+    JSON.map(lambda value: json.dumps(value).encode()),
+    OVERLAYS.map(lambda value: json.dumps({"name": "fresh", "customOverlay": value}).encode()),
+    st.sampled_from([b"\xef\xbb\xbf{}", b'{"a":1e999}', b'{"name":"\\u0000"}', b'{"catalogTier":1e2}', b"{" * 5000]),
+)
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=IDS)
+def test_odd_requests(world: World, documents: Documents, operation: tuple[str, str, str]) -> None:
+    _, method, path = operation
+    identifier = world.id("custom-go") if method != "post" else world.id("custom-go").rpartition("/")[0]
+    real = path.replace("{id}", identifier).replace("{uid}", identifier).replace("{repoId}", identifier)
+
+    @BOUNDED
+    @given(
+        params=st.lists(st.tuples(st.sampled_from(NAMES), ODD_TEXT), max_size=2),
+        body=BODIES,
+        token=st.one_of(st.just("secret"), st.text(st.characters(codec="latin-1"), max_size=20)),
+    )
+    def run(params: list[tuple[str, str]], body: bytes, token: str) -> None:
+        content = b"" if method == "get" else body
+        form = "application/x-www-form-urlencoded"
+        reply = call(
+            world.emulator, method.upper(), real, params=params, raw_body=content, token=token, content_type=form
+        )
+        assert _objections(documents, method, real, reply) == []
+
+    run()
+
+
+@BOUNDED
+@given(path=st.text(max_size=30), method=st.sampled_from(["GET", "PUT", "PATCH", "POST", "DELETE", "OPTIONS", "X"]))
+def test_odd_paths(world: World, path: str, method: str) -> None:
+    for above in ("", "registry/v1/repos/", "registry/v2/repos/"):
+        for raw in (False, True):
+            reply = call(world.emulator, method, f"/{above}{path}", raw_uri=raw)
+            assert reply.status in (200, 400, 404, 501), reply
+            assert isinstance(reply.json, dict)
+
+
+def _objections(documents: Documents, method: str, path: str, reply: Reply) -> list[str]:
+    if reply.status == INTERNAL:
+        return [f"internal error: {reply.body!r}"]
+    exchange = Exchange(
+        method=method.upper(),
+        path=path,
+        query="",
+        asked={},
+        sent=b"",
+        status=reply.status,
+        told={"content-type": reply.headers["Content-Type"]},
+        received=reply.body,
+    )
+    return documents.of_answer(exchange)

@@ -1,0 +1,108 @@
+"""A saved plan and a snapshot with something of everything in them."""
+
+from dataclasses import replace
+
+from reconciler.core import canonical
+from reconciler.core.diff import diff
+from reconciler.core.guards import judge
+from reconciler.core.live import Live, LiveRepository, Organization, Unreadable
+from reconciler.core.model import EMPTY, Overlay, Section, User
+from reconciler.core.plan import Action, GuardRules, LimitSource, Plan, Reason, ReasonCode, Step
+from reconciler.diagnostics import Diagnostic, Place, Severity
+from reconciler.planfile import SavedPlan, Snapshot
+
+CREATED = 1_795_425_124.0
+ORGANIZATION = Organization(id="45a0" * 10, name="example.com")
+PLACE = Place(file="manifests/web.yaml", line=4, column=3)
+API = "https://console-api.enforce.dev"
+
+FULL = canonical.overlay(
+    packages=["curl=8.1", "git", "wget"],
+    runtime_repositories=["https://apk.example.com/b", "https://apk.example.com/a"],
+    runtime_keyring=[canonical.pem_file("a.rsa.pub", "-----BEGIN PUBLIC KEY-----\r\nAAAA\r\n-----END PUBLIC KEY-----")],
+    environment={"API_TOKEN": "s3cret", "EMPTY": "", "ODD": "two\nlines \u202e \ud800"},
+    annotations={"com.example.team": "web"},
+    accounts=canonical.accounts(
+        run_as="app",
+        users=[User(username="app", uid=1000, gid=0, groupname="app", shell="/bin/sh", homedir="/home/app")],
+        groups=[canonical.group(groupname="dev", gid=10, members=["app", "old"])],
+    ),
+    certificates=canonical.certificates(
+        additional=[
+            canonical.pem_file("root", "# of ours\n-----BEGIN CERTIFICATE-----\nQQ==\n-----END CERTIFICATE-----")
+        ],
+        providers=["corp-bundle"],
+    ),
+    unrecognised=[("contents.layers", '{"strategy":"origin"}')],
+)
+
+
+def uidp(number: int) -> str:
+    return f"{ORGANIZATION.id}/{number:016x}"
+
+
+def step(
+    name: str,
+    number: int,
+    action: Action,
+    reason: Reason,
+    *sides: Overlay,
+    unmanaged: tuple[Section, ...] = (),
+    place: Place | None = PLACE,
+) -> Step:
+    before, after = sides or (None, None)
+    return Step(
+        repository=name,
+        id=uidp(number) if number else None,
+        action=action,
+        reason=reason,
+        place=place,
+        changes=diff(before, after) if before is not None and after is not None else (),
+        unmanaged=unmanaged,
+        before=before,
+        after=after,
+    )
+
+
+def why(code: ReasonCode, *names: str) -> Reason:
+    return Reason(code=code, names=names)
+
+
+def plan() -> Plan:
+    """Steps of every action; a plan like this is not applyable, and is saved and shown all the same."""
+    updated = replace(FULL, packages=("curl=8.2", "jq"))
+    steps = (
+        step("created", 90, Action.CREATE, why(ReasonCode.MISSING, "python"), EMPTY, updated),
+        step("fine", 1, Action.NONE, why(ReasonCode.AS_WANTED), FULL, FULL, unmanaged=(Section.ANNOTATIONS,)),
+        step("nowhere", 0, Action.BLOCKED, why(ReasonCode.NOT_FOUND, "now-here")),
+        step("odd", 2, Action.UNKNOWN, why(ReasonCode.UNREADABLE, "`contents` is no object")),
+        step("pruned", 3, Action.RESET, why(ReasonCode.PRUNED), FULL, EMPTY, place=None),
+        step("updated", 4, Action.UPDATE, why(ReasonCode.DIFFERS), FULL, updated, unmanaged=(Section.ACCOUNTS,)),
+    )
+    rules = GuardRules(limit=0.125, limit_from=LimitSource.COMMAND_LINE, prune=True, covered=4, named=5)
+    problems = (
+        Diagnostic(code="a", summary="s", detail="d", hint="h", place=PLACE),
+        Diagnostic(code="b", summary="t", severity=Severity.WARNING),
+    )
+    return Plan(
+        organization=ORGANIZATION,
+        steps=steps,
+        diagnostics=problems,
+        unlisted=("plain",),
+        left_out=("team-a/left",),
+        guard=judge(steps, rules),
+    )
+
+
+def saved() -> SavedPlan:
+    return SavedPlan(plan=plan(), api=API, tool_version="1.2.3", created=CREATED, manifest_digest=f"sha256:{'ab' * 32}")
+
+
+def snapshot() -> Snapshot:
+    repositories = (
+        LiveRepository(id=uidp(1), name="full", overlay=FULL, active_tags=("latest", "latest-dev")),
+        LiveRepository(id=uidp(2), name="odd", folder="team-a/web", overlay=Unreadable(problem="`contents` is text")),
+        LiveRepository(id=uidp(3), name="plain", overlay=EMPTY),
+    )
+    live = Live(organization=ORGANIZATION, repositories=repositories)
+    return Snapshot(live=live, api=API, tool_version="1.2.3", created=CREATED)

@@ -1,0 +1,158 @@
+"""What is saved is read back to the last value, private to its owner, and for ever."""
+
+import json
+import os
+import stat
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from reconciler.core.diff import diff
+from reconciler.core.model import Overlay
+from reconciler.core.plan import Plan
+from reconciler.planfile import (
+    Kind,
+    PlanFileError,
+    load_plan,
+    load_snapshot,
+    overlays,
+    recognise,
+    save_plan,
+    save_snapshot,
+)
+from tests.planfile import samples
+from tests.support.overlays import overlays as any_overlay
+
+GOLDEN = Path(__file__).parent / "golden"
+
+
+def test_a_plan_is_read_as_it_was_saved(tmp_path: Path) -> None:
+    save_plan(tmp_path / "p", samples.saved())
+    assert load_plan(tmp_path / "p") == samples.saved()
+
+
+def test_a_snapshot_is_read_as_it_was_saved(tmp_path: Path) -> None:
+    save_snapshot(tmp_path / "s", samples.snapshot())
+    assert load_snapshot(tmp_path / "s") == samples.snapshot()
+
+
+def test_text_that_is_equal_in_meaning_is_kept_as_it_was_written(tmp_path: Path) -> None:
+    save_plan(tmp_path / "p", samples.saved())
+    (before,) = (step.before for step in load_plan(tmp_path / "p").plan.steps if step.repository == "updated")
+    assert before is not None
+    assert before.runtime_keyring[0].text == samples.FULL.runtime_keyring[0].text
+    assert before.certificates.additional[0].text.startswith("# of ours")
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@given(any_overlay())
+def test_every_overlay_survives(overlay: Overlay) -> None:
+    written = json.loads(json.dumps(overlays.encode(overlay)))
+    assert overlays.decode(written) == overlay
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
+@given(before=any_overlay(), after=any_overlay())
+def test_changes_are_computed_again(tmp_path: Path, before: Overlay, after: Overlay) -> None:
+    saved = samples.saved()
+    steps = tuple(
+        replace(step, before=before, after=after, changes=()) if step.repository == "updated" else step
+        for step in saved.plan.steps
+    )
+    save_plan(tmp_path / "p", replace(saved, plan=replace(saved.plan, steps=steps)))
+    (found,) = (step for step in load_plan(tmp_path / "p").plan.steps if step.repository == "updated")
+    assert found.changes == diff(before, after)
+
+
+@pytest.mark.parametrize("name", ["plan-1", "snapshot-1"])
+def test_version_1_is_readable_for_ever(name: str) -> None:
+    """These files were written by the first version. Nothing writes them again; a change that breaks this is wrong."""
+    path = GOLDEN / f"{name}.jsonl"
+    if name == "plan-1":
+        assert load_plan(path) == samples.saved()
+    else:
+        assert load_snapshot(path) == samples.snapshot()
+
+
+def test_version_1_is_still_what_is_written(tmp_path: Path) -> None:
+    save_plan(tmp_path / "p", samples.saved())
+    assert (tmp_path / "p").read_bytes() == (GOLDEN / "plan-1.jsonl").read_bytes()
+    save_snapshot(tmp_path / "s", samples.snapshot())
+    assert (tmp_path / "s").read_bytes() == (GOLDEN / "snapshot-1.jsonl").read_bytes()
+
+
+def test_the_guard_is_computed_again(tmp_path: Path) -> None:
+    saved = samples.saved()
+    forged = replace(saved.plan, guard=replace(saved.plan.guard, losing=(), refusals=()))
+    save_plan(tmp_path / "p", replace(saved, plan=forged))
+    assert load_plan(tmp_path / "p").plan.guard == saved.plan.guard
+
+
+def test_an_empty_plan(tmp_path: Path) -> None:
+    empty = replace(samples.saved(), plan=Plan(organization=samples.ORGANIZATION, steps=()))
+    save_plan(tmp_path / "p", empty)
+    assert load_plan(tmp_path / "p") == empty
+
+
+def test_a_file_is_private_whatever_the_umask(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        save_plan(tmp_path / "p", samples.saved())
+        (tmp_path / "s").write_text("older, and open to all")
+        (tmp_path / "s").chmod(0o666)
+        save_snapshot(tmp_path / "s", samples.snapshot())
+    finally:
+        os.umask(before)
+    assert [stat.S_IMODE((tmp_path / name).stat().st_mode) for name in "ps"] == [0o600, 0o600]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["p", "s"]
+
+
+def test_a_write_that_fails_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = tmp_path / "p"
+    target.write_text("older")
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(PlanFileError) as caught:
+        save_plan(target, samples.saved())
+    assert "No space left on device" in caught.value.diagnostic.summary
+    assert target.read_text() == "older"
+    assert [path.name for path in tmp_path.iterdir()] == ["p"]
+
+
+def test_what_is_no_plain_file_is_not_replaced(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "folder").mkdir()
+    for name in ("pipe", "folder", "no/such/folder"):
+        with pytest.raises(PlanFileError):
+            save_plan(tmp_path / name, samples.saved())
+    assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (b'{"reconciler":"plan","version":1}\n', Kind.PLAN),
+        (b'{"reconciler":"snapshot"', Kind.SNAPSHOT),
+        (b'\n{\n  "reconciler" : "plan",\n', Kind.PLAN),
+        (b'{"reconciler":"poem"}\n', None),
+        (b"organization: example.com\n", None),
+        (b'{"organization": "example.com", "reconciler": "plan"}', None),
+        (b"PK\x03\x04\xff", None),
+        (b"", None),
+    ],
+)
+def test_a_file_is_recognised_by_its_content(tmp_path: Path, content: bytes, kind: Kind | None) -> None:
+    path = tmp_path / "manifest.yaml"
+    path.write_bytes(content)
+    assert recognise(path) is kind
+
+
+def test_what_is_no_file_is_not_recognised(tmp_path: Path) -> None:
+    assert recognise(tmp_path) is None
+    assert recognise(tmp_path / "nothing") is None
+    assert recognise(Path("a\0b")) is None

@@ -1,0 +1,161 @@
+"""Every way in which a file can be wrong is told from the others, and none of them is read."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reconciler.planfile import PlanFileError, load_plan, load_snapshot, save_plan, save_snapshot
+from tests.planfile import samples
+
+
+def code_of(path: Path) -> str:
+    with pytest.raises(PlanFileError) as caught:
+        load_plan(path)
+    return caught.value.diagnostic.code
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    save_plan(tmp_path / "p", samples.saved())
+    return tmp_path / "p"
+
+
+def seal_again(lines: list[bytes]) -> bytes:
+    content = b"".join(lines)
+    return content + b'{"seal":"sha256:' + hashlib.sha256(content).hexdigest().encode() + b'"}\n'
+
+
+def edit(path: Path, change: Callable[[list[Any]], None]) -> None:
+    """Change the decoded lines and seal the file again, as somebody who knows the format can."""
+    items = [json.loads(line) for line in path.read_bytes().splitlines()[:-1]]
+    change(items)
+    path.write_bytes(seal_again([json.dumps(item, separators=(",", ":")).encode() + b"\n" for item in items]))
+
+
+def test_a_missing_file(tmp_path: Path) -> None:
+    assert code_of(tmp_path / "nothing") == "file-not-read"
+    assert code_of(tmp_path) == "file-not-read"
+
+
+@pytest.mark.parametrize("content", [b"", b"organization: x\n", b"[]", b"\xff\xfe\x00", b'{"reconciler":"poem"}\n'])
+def test_a_foreign_file(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "p").write_bytes(content)
+    assert code_of(tmp_path / "p") == "not-a-plan"
+
+
+def test_a_plan_is_no_snapshot_and_the_other_way_round(path: Path, tmp_path: Path) -> None:
+    save_snapshot(tmp_path / "s", samples.snapshot())
+    assert code_of(tmp_path / "s") == "not-a-plan"
+    with pytest.raises(PlanFileError) as caught:
+        load_snapshot(path)
+    assert caught.value.diagnostic.code == "not-a-snapshot"
+
+
+def test_every_cut_is_noticed(path: Path) -> None:
+    whole = path.read_bytes()
+    start = len(b'{"reconciler":"plan"')
+    for length in [*range(start, 400), *range(400, len(whole), 97), *range(len(whole) - 90, len(whole))]:
+        path.write_bytes(whole[:length])
+        assert code_of(path) == "plan-cut", length
+
+
+def test_every_changed_byte_is_noticed(path: Path) -> None:
+    whole = path.read_bytes()
+    for place in range(0, len(whole), 7):
+        changed = bytearray(whole)
+        changed[place] ^= 1
+        path.write_bytes(changed)
+        with pytest.raises(PlanFileError):
+            load_plan(path)
+
+
+def test_an_edit_is_noticed(path: Path) -> None:
+    path.write_bytes(path.read_bytes().replace(b'"curl=8.2"', b'"curl=8.3"', 1))
+    assert code_of(path) == "plan-changed"
+
+
+def test_other_line_ends_or_layout_are_edits(path: Path) -> None:
+    whole = path.read_bytes()
+    for changed in (whole.replace(b"\n", b"\r\n"), whole + b"\n", whole + whole, b"\n" + whole, b" " + whole):
+        path.write_bytes(changed)
+        assert code_of(path) == "plan-changed"
+
+
+def test_a_line_that_is_gone_or_moved(path: Path) -> None:
+    lines = path.read_bytes().splitlines(keepends=True)
+    for changed in ([*lines[:3], *lines[4:]], [*lines[:3], lines[4], lines[3], *lines[5:]]):
+        path.write_bytes(b"".join(changed))
+        assert code_of(path) == "plan-changed"
+
+
+def test_a_newer_format_is_told_before_its_seal_is_looked_at(path: Path) -> None:
+    path.write_bytes(path.read_bytes().replace(b'"version":1', b'"version":2', 1))
+    assert code_of(path) == "plan-of-newer-format"
+    path.write_bytes(b'{"reconciler":"plan","version":7,"sealed":"elsewhere"}\n')
+    assert code_of(path) == "plan-of-newer-format"
+
+
+@pytest.mark.parametrize("version", [b"0", b"-1", b"true", b'"1"', b"null", b"1.0"])
+def test_a_version_that_is_none(path: Path, version: bytes) -> None:
+    path.write_bytes(path.read_bytes().replace(b'"version":1', b'"version":' + version, 1))
+    assert code_of(path) == "plan-changed"
+
+
+def _step(items: list[Any], name: str) -> Any:
+    return next(item["step"] for item in items if item.get("step", {}).get("repository") == name)
+
+
+FORGERIES: dict[str, Callable[[list[Any]], Any]] = {
+    "another overlay": lambda items: _step(items, "updated")["after"]["overlay"]["packages"].append("evil"),
+    "another fingerprint": lambda items: _step(items, "updated")["before"].update(fingerprint="sha256:00"),
+    "no overlay": lambda items: _step(items, "updated").update(after=None),
+    "no id": lambda items: _step(items, "updated").update(id=None),
+    "another organisation": lambda items: _step(items, "updated").update(id=f"{'b' * 40}/{4:016x}"),
+    "twice": lambda items: items.append(items[-1]),
+    "an unknown action": lambda items: _step(items, "updated").update(action="delete"),
+    "an unknown reason": lambda items: _step(items, "updated")["reason"].update(code="because"),
+    "a reset that leaves something": lambda items: _step(items, "updated").update(action="reset"),
+    "a creation that finds something": lambda items: _step(items, "updated").update(action="create"),
+    "an unknown section": lambda items: _step(items, "fine").update(unmanaged=["moods"]),
+    "a place that is none": lambda items: _step(items, "fine").update(place=[1, 2]),
+    "a number for a text": lambda items: _step(items, "fine").update(repository=3),
+    "a text for a number": lambda items: items[0]["guard"].update(covered="4"),
+    "a flag for a number": lambda items: items[0]["guard"].update(covered=True),
+    "no limit": lambda items: items[0]["guard"].pop("limit"),
+    "a text for a flag": lambda items: items[0]["guard"].update(prune="no"),
+    "no time": lambda items: items[0].update(created="yesterday"),
+    "no organisation": lambda items: items[0].pop("organization"),
+    "another kind of line": lambda items: items.append({"note": "hello"}),
+    "a list for a line": lambda items: items.append([]),
+    "a text for a list": lambda items: items[0].update(unlisted="plain"),
+}
+
+
+@pytest.mark.parametrize("name", FORGERIES)
+def test_a_sealed_file_that_makes_no_sense(path: Path, name: str) -> None:
+    edit(path, FORGERIES[name])
+    assert code_of(path) == "plan-not-understood"
+
+
+def test_editing_and_sealing_alone_would_be_accepted(path: Path) -> None:
+    """The seal is no signature; without this the test above would prove nothing."""
+    edit(path, lambda items: items[0].update(tool_version="1.2.4", later="a key of a later version"))
+    assert load_plan(path).tool_version == "1.2.4"
+
+
+def test_a_forged_snapshot(tmp_path: Path) -> None:
+    save_snapshot(tmp_path / "s", samples.snapshot())
+    edit(tmp_path / "s", lambda items: items[1]["repository"].pop("name"))
+    with pytest.raises(PlanFileError) as caught:
+        load_snapshot(tmp_path / "s")
+    assert caught.value.diagnostic.code == "snapshot-not-understood"
+
+
+def test_json_that_is_nested_without_end(path: Path) -> None:
+    lines = path.read_bytes().splitlines(keepends=True)[:-1]
+    path.write_bytes(seal_again([*lines, b"[" * 200_000 + b"\n"]))
+    assert code_of(path) == "plan-not-understood"

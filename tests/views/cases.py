@@ -1,0 +1,85 @@
+"""The plans whose drawings are kept in files, by the name of the file, as documents."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from reconciler.core import canonical
+from reconciler.core.comparison import compare
+from reconciler.core.guards import judge
+from reconciler.core.plan import Action, GuardRules, Plan, ReasonCode
+from reconciler.diagnostics import Diagnostic, Place, Severity
+from reconciler.views.document import Origin, plan_document
+from tests.views import samples
+
+
+def nothing() -> Plan:
+    return samples.plan(samples.step("a"), samples.step("b"), unlisted=("c",))
+
+
+def guarded() -> Plan:
+    """A plan that takes something away from too many, resets what nobody names, and stops at a protection."""
+    git, curl = canonical.overlay(packages=["git"]), canonical.overlay(packages=["curl"])
+    steps = [samples.step(f"team-{number:02}", git, curl, line=number) for number in range(1, 9)]
+    pruned = samples.reset("forgotten", git)
+    kept = samples.trouble("kept", Action.BLOCKED, ReasonCode.PROTECTED, "contents.packages git", line=20)
+    steps += [
+        replace(pruned, place=None, reason=replace(pruned.reason, code=ReasonCode.PRUNED)),
+        replace(kept, changes=steps[0].changes, before=git, after=curl),
+        *(samples.step(f"same-{number}", git, git, line=30 + number) for number in range(3)),
+    ]
+    plan = samples.plan(*steps)
+    warning = Diagnostic(
+        code="unused-profile",
+        summary="no entry uses the profile debug",
+        severity=Severity.WARNING,
+        detail="it is in a second line\nas well",
+        hint="remove it",
+        place=Place(file="manifests/web.yaml", line=3, column=1),
+    )
+    rules = GuardRules(limit=0.3, prune=True, covered=13, named=12)
+    return replace(plan, guard=judge(plan.steps, rules), diagnostics=(warning,))
+
+
+def markup() -> Plan:
+    """Names and values that try to be something else on a page."""
+    values = {
+        "TICKS": "``` a `` b `",
+        "BAR": "a|b\\|c",
+        "MENTION": "@everyone #12 GH-3 https://example.com www.example.com",
+        "TAG": "</code></details><script>alert(1)</script><!-- --> &amp;",
+        "LINE": "one\n```\n# two\n\n| three |",
+    }
+    return samples.plan(
+        samples.step("`", after=canonical.overlay(environment=values), line=1),
+        samples.step("a|b", after=canonical.overlay(packages=["*x*", "_y_", "$z$", "`"]), line=2),
+        samples.step("<img src=x onerror=alert(1)>", after=canonical.overlay(annotations={"@me": "#1"}), line=3),
+        samples.trouble("`|`", Action.BLOCKED, ReasonCode.NOT_FOUND, "@you|`", "\\|", line=4),
+        samples.trouble("<b>", Action.UNKNOWN, ReasonCode.UNREADABLE, "</table>\n| a | b |\n", line=5),
+        unlisted=("@all", "`` ` ``"),
+        left_out=("<i>", "#7"),
+    )
+
+
+def compared() -> dict[str, Any]:
+    """What a change of the manifest causes, what was different before, and what is asked for no longer."""
+    empty, git, jq = (canonical.overlay(packages=packages) for packages in ([], ["git"], ["jq"]))
+    base = samples.plan(*(samples.step(f"old-{number}", empty, git, line=number + 1) for number in range(4)))
+    head = samples.plan(
+        *(samples.step(f"old-{number}", empty, git, line=number + 1) for number in range(2)),
+        *(samples.step(f"new-{number}", empty, jq, line=9 + number) for number in range(3)),
+        samples.creation("fresh", git, source="git"),
+    )
+    origin = Origin(kind="snapshot", created=samples.T0, tool_version="1.2.0")
+    return plan_document(head, api=samples.API, tool_version="1.2.3", origin=origin, comparison=compare(base, head))
+
+
+DOCUMENTS: dict[str, Callable[[], dict[str, Any]]] = {
+    "every-action": lambda: samples.document(samples.every_action()),
+    "three-hundred": lambda: samples.document(samples.three_hundred()),
+    "hostile": lambda: samples.document(samples.hostile()),
+    "markup": lambda: samples.document(markup()),
+    "nothing": lambda: samples.document(nothing()),
+    "guard": lambda: samples.document(guarded()),
+    "compared": compared,
+}

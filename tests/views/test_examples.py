@@ -1,0 +1,39 @@
+"""The examples in the documents are what the program prints; UPDATE_GOLDEN=1 writes them anew."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reconciler.views import plan_html, plan_json, plan_markdown, plan_text
+from reconciler.views.style import Style
+from tests.support import golden
+from tests.views import samples
+
+EXAMPLES = Path(__file__).parents[2] / "docs" / "examples" / "plan-300"
+
+
+def text(width: int) -> Callable[[dict[str, Any]], str]:
+    style = Style(color=False, unicode=True)
+    return lambda document: plan_text.render(document, style=style, width=width, show_unchanged=False)
+
+
+FILES: dict[str, Callable[[dict[str, Any]], str]] = {
+    "plan-80.txt": text(80),
+    "plan-120.txt": text(120),
+    "plan.json": plan_json.render,
+    "plan.md": plan_markdown.render,
+    "plan.html": plan_html.render,
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_an_example_is_what_is_printed(name: str) -> None:
+    golden.check(EXAMPLES / name, FILES[name](samples.document(samples.three_hundred())))
+
+
+def test_the_index_names_every_example() -> None:
+    index = (EXAMPLES / "README.md").read_text(encoding="utf-8")
+    assert all(f"]({name})" in index for name in FILES)
+    assert {file.name for file in EXAMPLES.iterdir()} == {*FILES, "README.md"}

@@ -1,0 +1,107 @@
+"""The published schema of the plan document: what is printed today and what was printed before keep to it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from jsonschema import Draft202012Validator
+
+from reconciler.core.plan import Plan
+from reconciler.views import plan_json
+from tests.views import samples
+from tests.views.cases import DOCUMENTS
+from tests.views.random_plans import plans
+
+SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "plan.schema.json").read_text(encoding="utf-8"))
+# Documents as earlier versions printed them; nothing here is ever rewritten.
+OLD = sorted((Path(__file__).parent / "old_documents").glob("*/*.json"))
+VALIDATOR = Draft202012Validator(SCHEMA)
+
+
+def closed(schema: Any) -> Any:
+    """The schema with every object closed, so that a key that it does not describe is an error."""
+    match schema:
+        case dict():
+            found = {key: closed(value) for key, value in schema.items()}
+            # The conditions on a change add no keys of their own.
+            return (
+                {**found, "additionalProperties": False}
+                if schema.get("type") in ("object", ["object", "null"])
+                else found
+            )
+        case list():
+            return [closed(one) for one in schema]
+        case _:
+            return schema
+
+
+CLOSED = Draft202012Validator(closed(SCHEMA))
+
+
+def test_the_schema_is_one() -> None:
+    Draft202012Validator.check_schema(SCHEMA)
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_what_is_printed_keeps_to_the_schema_and_is_described_by_it_whole(name: str) -> None:
+    CLOSED.validate(json.loads(plan_json.render(DOCUMENTS[name]())))
+
+
+@settings(max_examples=40)
+@given(plans())
+def test_every_plan_keeps_to_the_schema(plan: Plan) -> None:
+    CLOSED.validate(json.loads(plan_json.render(samples.document(plan))))
+
+
+@pytest.mark.parametrize("file", OLD, ids=lambda file: f"{file.parent.name}-{file.stem}")
+def test_old_documents_keep_to_the_schema(file: Path) -> None:
+    VALIDATOR.validate(json.loads(file.read_text(encoding="utf-8")))
+
+
+def test_there_are_old_documents() -> None:
+    assert len(OLD) >= 3
+
+
+def test_keys_that_come_later_are_accepted() -> None:
+    document = DOCUMENTS["every-action"]()
+    document["new"] = document["steps"][0]["new"] = document["counts"]["new"] = 1
+    VALIDATOR.validate(document)
+
+
+CHANGE = ("steps", 1, "changes", 0)
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        (("format_version",), "2.0"),
+        (("steps",), None),
+        (("counts", "update"), "3"),
+        (("steps", 1, "action"), "delete"),
+        (("steps", 1, "repository"), None),
+        (("steps", 1, "unmanaged"), ["contents"]),
+        ((*CHANGE, "kind"), "move"),
+        ((*CHANGE, "kind"), "add"),
+        ((*CHANGE, "after"), None),
+        ((*CHANGE, "after"), {"pem": "-----BEGIN CERTIFICATE-----"}),
+    ],
+    ids=repr,
+)
+def test_a_changed_meaning_is_found(place: tuple[str | int, ...], value: object) -> None:
+    document = DOCUMENTS["every-action"]()
+    assert document["steps"][1]["changes"][0]["kind"] == "change"
+    *above, last = place
+    inside: Any = document
+    for one in above:
+        inside = inside[one]
+    inside[last] = value
+    assert not VALIDATOR.is_valid(document)
+
+
+@pytest.mark.parametrize("key", SCHEMA["required"])
+def test_a_missing_key_is_found(key: str) -> None:
+    document = DOCUMENTS["every-action"]()
+    del document[key]
+    assert not VALIDATOR.is_valid(document)
