@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NoReturn, TypeAlias
 
 from reconciler import __version__
-from reconciler.api.defaults import API_URL, API_VERSION, API_VERSIONS, ApiVersion
-from reconciler.cli.argument_types import duration, port, positive, rate
+from reconciler.api.defaults import ApiVersion
+from reconciler.cli import shared_arguments
+from reconciler.cli.argument_types import duration, port, positive
 from reconciler.cli.manifest_arguments import add_fmt, add_import
 from reconciler.cli.plan_arguments import add_file, add_planning, add_sources
 
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
     # argparse gives the type no public name.
     _Commands: TypeAlias = "argparse._SubParsersAction[_Parser]"  # noqa: SLF001
 
-DEFAULT_MANIFEST = Path("manifests")
 FORMATS = ("text", "json")
 PLAN_FORMATS = (*FORMATS, "markdown", "html")
 _SHOW_PLANS = frozenset({"plan", "show"})
@@ -129,37 +129,37 @@ def _command(commands: "_Commands", name: str, does: str) -> _Parser:
 
 def _add_validate(commands: "_Commands") -> None:
     command = _command(commands, "validate", "read the manifest alone and report every problem; no network")
-    _path(command)
-    _org(command)
-    _output(command)
+    shared_arguments.path(command)
+    shared_arguments.org(command)
+    shared_arguments.output(command)
 
 
 def _add_explain(commands: "_Commands") -> None:
     command = _command(commands, "explain", "print what the manifest asks of one repository, and where it says so")
     command.add_argument("repositories", nargs=1, metavar="REPO", help="the repository")
-    _path(command)
-    _connection(command)
-    _output(command)
+    shared_arguments.path(command)
+    shared_arguments.connection(command)
+    shared_arguments.output(command)
 
 
 def _add_plan(commands: "_Commands") -> None:
     command = _command(commands, "plan", "compare the manifest with the live state; changes nothing")
-    _path(command)
-    _connection(command)
-    _output(command)
+    shared_arguments.path(command)
+    shared_arguments.connection(command)
+    shared_arguments.output(command)
     add_planning(command)
     add_sources(command)
     command.add_argument("--detailed-exitcode", action="store_true", help="exit 2 when there are changes")
-    _show_unchanged(command)
+    shared_arguments.show_unchanged(command)
 
 
 def _add_apply(commands: "_Commands") -> None:
     command = _command(commands, "apply", "plan, ask, write, and follow the builds to their end")
-    _path(command, "a manifest file or a folder of them, or a saved plan (default: manifests/)")
-    _connection(command)
-    _output(command)
+    shared_arguments.path(command, "a manifest file or a folder of them, or a saved plan (default: manifests/)")
+    shared_arguments.connection(command)
+    shared_arguments.output(command)
     add_planning(command)
-    _show_unchanged(command)
+    shared_arguments.show_unchanged(command)
     command.add_argument("--yes", action="store_true", help="do not ask")
     command.add_argument("--no-wait", dest="wait", action="store_false", help="do not follow the builds")
     command.add_argument(
@@ -177,69 +177,69 @@ def _add_apply(commands: "_Commands") -> None:
 def _add_show(commands: "_Commands") -> None:
     command = _command(commands, "show", "print a saved plan again; no network")
     command.add_argument("path", type=Path, metavar="FILE", help="the saved plan")
-    _output(command)
-    _show_unchanged(command)
+    shared_arguments.output(command)
+    shared_arguments.show_unchanged(command)
 
 
 def _add_snapshot(commands: "_Commands") -> None:
     command = _command(commands, "snapshot", "write the live state that planning needs, for `plan --against FILE`")
     add_file(command, "the file to write", required=True)
-    _manifest(command)
-    _connection(command)
-    _common(command)
+    shared_arguments.manifest(command)
+    shared_arguments.connection(command)
+    shared_arguments.common(command)
 
 
 def _add_repos(commands: "_Commands") -> None:
     command = _command(commands, "repos", "list the organisation's repositories")
     command.add_argument("repositories", nargs="*", metavar="GLOB", help="only repositories whose name matches")
-    _manifest(command)
-    _connection(command)
-    _output(command)
+    shared_arguments.manifest(command)
+    shared_arguments.connection(command)
+    shared_arguments.output(command)
 
 
 def _add_builds(commands: "_Commands") -> None:
     command = _command(commands, "builds", "list recent builds, the newest first")
     command.add_argument("repositories", nargs="*", metavar="REPO", help="only builds of these (names or globs)")
-    _manifest(command)
-    _since(command)
-    _connection(command)
-    _output(command)
+    shared_arguments.manifest(command)
+    shared_arguments.since(command)
+    shared_arguments.connection(command)
+    shared_arguments.output(command)
 
 
 def _add_logs(commands: "_Commands") -> None:
     command = _command(commands, "logs", "print the log of one build, by default of the newest failure")
     command.add_argument("repositories", nargs=1, metavar="REPO", help="the repository")
     command.add_argument("--build", metavar="ID", help="the build report's id, as `reconciler builds` shows it")
-    _manifest(command)
-    _since(command)
-    _connection(command)
-    _common(command)
+    shared_arguments.manifest(command)
+    shared_arguments.since(command)
+    shared_arguments.connection(command)
+    shared_arguments.common(command)
 
 
 def _add_doctor(commands: "_Commands") -> None:
     command = _command(commands, "doctor", "check the API, the token and what it may do, before an apply finds out")
-    _manifest(command)
-    _connection(command)
-    _output(command)
+    shared_arguments.manifest(command)
+    shared_arguments.connection(command)
+    shared_arguments.output(command)
 
 
 def _add_import(commands: "_Commands") -> None:
     command = _command(commands, "import", "write the live state as manifests, or take it into those that are there")
     add_import(command)
-    _connection(command)
-    _common(command)
+    shared_arguments.connection(command)
+    shared_arguments.common(command)
 
 
 def _add_fmt(commands: "_Commands") -> None:
     command = _command(commands, "fmt", "lay manifest files out in the canonical way; prints the files that change")
-    _path(command)
+    shared_arguments.path(command)
     add_fmt(command)
-    _common(command)
+    shared_arguments.common(command)
 
 
 def _add_schema(commands: "_Commands") -> None:
     command = _command(commands, "schema", "print the JSON Schema of the manifest, for editors")
-    _common(command)
+    shared_arguments.common(command)
 
 
 def _add_emulator(commands: "_Commands") -> None:
@@ -254,74 +254,4 @@ def _add_emulator(commands: "_Commands") -> None:
         action.add_argument(
             "--state", type=Path, metavar="FILE", help="where its state is kept (default: .reconciler/emulator.db)"
         )
-        _common(action)
-
-
-def _path(command: _Parser, means: str = "a manifest file or a folder of them (default: manifests/)") -> None:
-    command.add_argument(
-        "path",
-        nargs="?",
-        type=Path,
-        default=DEFAULT_MANIFEST,
-        metavar="PATH",
-        help=means,
-    )
-
-
-def _manifest(command: _Parser) -> None:
-    command.add_argument(
-        "--manifest",
-        type=Path,
-        default=DEFAULT_MANIFEST,
-        metavar="PATH",
-        help="the manifest that names the organisation (default: manifests/)",
-    )
-
-
-def _since(command: _Parser) -> None:
-    command.add_argument(
-        "--since", type=duration, default=86400.0, metavar="TIME", help="how far to look back (default: 24h)"
-    )
-
-
-def _org(command: _Parser) -> None:
-    command.add_argument("--org", metavar="NAME", help="organisation or folder: name, path or UIDP")
-
-
-def _connection(command: _Parser) -> None:
-    command.add_argument(
-        "--api",
-        metavar="URL",
-        help=f"the API's address, or `emulator` (environment: RECONCILER_API; default: {API_URL})",
-    )
-    command.add_argument(
-        "--api-version",
-        choices=API_VERSIONS,
-        default=API_VERSION,
-        help=f"which generation of the API; `auto` is v2 where it answers, else v1 (default: {API_VERSION})",
-    )
-    command.add_argument(
-        "--max-rps", type=rate, metavar="N", help="the most requests a second to the API (default: no cap)"
-    )
-    _org(command)
-
-
-def _output(command: _Parser) -> None:
-    command.add_argument(
-        "--format",
-        action="append",
-        default=[],
-        metavar="FORMAT[=FILE]",
-        help="text or json, of a plan also markdown or html; with =FILE into a file; repeatable (default: text)",
-    )
-    _common(command)
-
-
-def _show_unchanged(command: _Parser) -> None:
-    command.add_argument("--show-unchanged", action="store_true", help="list unchanged repositories as well")
-
-
-def _common(command: _Parser) -> None:
-    command.add_argument("--color", choices=("auto", "always", "never"), default="auto", help="colour (default: auto)")
-    command.add_argument("-v", "--verbose", action="store_true", help="say more")
-    command.add_argument("--debug", action="store_true", help="tell how many requests were sent, and where defects are")
+        shared_arguments.common(action)
