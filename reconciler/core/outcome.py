@@ -62,7 +62,6 @@ class Skip(StrEnum):
     INTERRUPTED = "interrupted"
     TOKEN_REJECTED = "token-rejected"  # noqa: S105 - a reason, not a token
     UNREADABLE = "unreadable"
-    EARLIER_FAILURE = "earlier-failure"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,7 +24,6 @@ _SKIPS = {
     Skip.INTERRUPTED: "the run was interrupted",
     Skip.TOKEN_REJECTED: "the token was rejected",
     Skip.UNREADABLE: "the repository could not be read",
-    Skip.EARLIER_FAILURE: "of an earlier failure",
 }
 
 
