@@ -10,7 +10,6 @@ from reconciler.api.credentials import Credentials, find, fixed
 from reconciler.api.defaults import API_URL
 from reconciler.api.token import Token
 from reconciler.cli.arguments import Options
-from reconciler.cli.emulation import in_process
 from reconciler.cli.retries import repeater, timing
 from reconciler.cli.surroundings import Surroundings
 
@@ -68,6 +67,8 @@ def _world(options: Options, world: Surroundings, stack: ExitStack) -> dict[str,
     """What waits and repeats, and the emulator where it is asked for, as arguments of `connect`."""
     if api_name(options, world) != EMULATOR:
         return {"repeater": repeater(options, world)}
+    from reconciler.cli.emulation import in_process
+
     return {"repeater": repeater(options, world), "wsgi_app": stack.enter_context(in_process(world))}
 
 
