@@ -1,8 +1,8 @@
 """A connection to the API that the options name: a server, or the built-in emulator in this process."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from reconciler.api.address import parse_address
 from reconciler.api.client import ReadClient, WriteClient, connect, connect_writer
@@ -12,6 +12,8 @@ from reconciler.api.token import Token
 from reconciler.cli.arguments import Options
 from reconciler.cli.retries import repeater, timing
 from reconciler.cli.surroundings import Surroundings
+
+Client = TypeVar("Client", bound=ReadClient)
 
 EMULATOR = "emulator"
 # Only the form of an address: nothing is sent over the network to the emulator in this process.
@@ -32,23 +34,22 @@ def api_identity(options: Options, world: Surroundings) -> str:
 @contextmanager
 def reading(options: Options, world: Surroundings) -> Iterator[ReadClient]:
     """A client that cannot send a write, closed at the end."""
-    with ExitStack() as stack:
-        client = stack.enter_context(
-            connect(*address(options, world), api_version=options.api_version, **_world(options, world, stack))
-        )
-        try:
-            yield client
-        finally:
-            _tell_sent(client, options, world)
+    with _opened(connect, options, world) as client:
+        yield client
 
 
 @contextmanager
 def writing(options: Options, world: Surroundings) -> Iterator[WriteClient]:
     """A client for `apply`, closed at the end."""
+    with _opened(connect_writer, options, world) as client:
+        yield client
+
+
+@contextmanager
+def _opened(make: Callable[..., Client], options: Options, world: Surroundings) -> Iterator[Client]:
     with ExitStack() as stack:
-        client = stack.enter_context(
-            connect_writer(*address(options, world), api_version=options.api_version, **_world(options, world, stack))
-        )
+        client = make(*address(options, world), api_version=options.api_version, **_world(options, world, stack))
+        stack.enter_context(client)
         try:
             yield client
         finally:
