@@ -1,0 +1,114 @@
+"""What a package specification asks of a version, and how apk orders versions.
+
+A specification is a name with at most one constraint (`name=1.2.3-r0`, `name~1.2`, `name>1`) and a repository's tag
+(`name@tag`). Which versions there are belongs to whoever asks.
+"""
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+from reconciler.core.canonical import package_spec
+
+_SPEC = re.compile(r"(?P<name>[^=<>~@]+)(?:(?P<operator>>=|<=|~=|[=<>~])(?P<version>[^=<>~@]+))?(?:@(?P<tag>[^@]+))?")
+_VERSION = re.compile(r"\d+(?:\.\d+)*[a-z]?(?:_[a-z]+\d*)*(?:~[0-9a-f]+)?(?:-r\d+)?")
+_PIECE = re.compile(
+    r"(?P<number>(?:^|\.)\d+)|_(?P<suffix>[a-z]+)(?P<count>\d*)|(?P<letter>[a-z])|~(?P<commit>[0-9a-f]+)|-r(?P<revision>\d+)"
+)
+
+# Suffixes that come before the plain version, and those that come after it, each in its order.
+_BEFORE = ("alpha", "beta", "pre", "rc")
+_AFTER = ("cvs", "svn", "git", "hg", "p")
+
+# Where two versions differ in what comes next, the kind decides: 1.2_rc1 < 1.2 < 1.2-r1 < 1.2_p1 < 1.2a < 1.2.1
+_SUFFIX_BEFORE, _END, _REVISION, _COMMIT, _SUFFIX_AFTER, _LETTER, _NUMBER = range(7)
+
+Piece = tuple[int, int, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Constraint:
+    """One package specification: `operator` and `version` are empty where any version will do, `tag` where none is."""
+
+    text: str
+    name: str
+    operator: str = ""
+    version: str = ""
+    tag: str = ""
+
+    def allows(self, version: str) -> bool:
+        """Whether a version of the package will do."""
+        match self.operator:
+            case "":
+                return True
+            case "=":
+                return _equal(version, self.version)
+            case "~" | "~=":
+                return _begins(version, self.version)
+            case _:
+                return _ordered(self.operator, version_key(version), version_key(self.version))
+
+
+@lru_cache(maxsize=4096)
+def parse(text: str) -> Constraint | None:
+    """The constraint that a specification means; None where it is none."""
+    match = _SPEC.fullmatch(package_spec(text))
+    if match is None:
+        return None
+    return Constraint(
+        text=text,
+        name=match["name"],
+        operator=match["operator"] or "",
+        version=match["version"] or "",
+        tag=match["tag"] or "",
+    )
+
+
+@lru_cache(maxsize=4096)
+def version_key(version: str) -> tuple[Piece, ...]:
+    """A sort key with apk's order of versions; what is no version comes before every version, ordered as text."""
+    if _VERSION.fullmatch(version) is None:
+        return ((-1, 0, version),)
+    return (*_pieces(version), (_END, 0, ""))
+
+
+def _pieces(version: str) -> tuple[Piece, ...]:
+    return tuple(_piece(match) for match in _PIECE.finditer(version))
+
+
+def _piece(match: re.Match[str]) -> Piece:
+    if match["number"]:
+        digits = match["number"].removeprefix(".")
+        # A later number with a leading zero is a fraction: 1.05 comes before 1.5, and 1.1 after it.
+        fraction = match["number"] != digits and digits.startswith("0") and digits != "0"
+        return (_NUMBER, -1, digits) if fraction else (_NUMBER, int(digits), "")
+    if match["suffix"]:
+        return _suffix(match["suffix"], int(match["count"] or 0))
+    if match["letter"]:
+        return _LETTER, 0, match["letter"]
+    if match["commit"]:
+        return _COMMIT, 0, match["commit"]
+    return _REVISION, int(match["revision"]), ""
+
+
+def _suffix(word: str, count: int) -> Piece:
+    if word in _BEFORE:
+        return _SUFFIX_BEFORE, _BEFORE.index(word), f"{count:020}"
+    return _SUFFIX_AFTER, _AFTER.index(word) if word in _AFTER else len(_AFTER), f"{count:020}"
+
+
+def _equal(version: str, wanted: str) -> bool:
+    # Without a revision any revision of the version will do.
+    return version == wanted or re.sub(r"-r\d+$", "", version) == wanted
+
+
+def _begins(version: str, wanted: str) -> bool:
+    """Whether a version begins with the wanted one, piece by piece: `1.2` allows 1.2.3 and not 1.20."""
+    if _VERSION.fullmatch(wanted) is None or _VERSION.fullmatch(version) is None:
+        return version == wanted
+    asked = _pieces(wanted)
+    return _pieces(version)[: len(asked)] == asked
+
+
+def _ordered(operator: str, left: tuple[Piece, ...], right: tuple[Piece, ...]) -> bool:
+    return {">": left > right, ">=": left >= right, "<": left < right, "<=": left <= right}[operator]
