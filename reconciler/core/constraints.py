@@ -80,7 +80,7 @@ def _piece(match: re.Match[str]) -> Piece:
     if match["number"]:
         digits = match["number"].removeprefix(".")
         # A later number with a leading zero is a fraction: 1.05 comes before 1.5, and 1.1 after it.
-        fraction = match["number"] != digits and digits.startswith("0") and digits != "0"
+        fraction = match["number"] != digits and digits.startswith("0")
         return (_NUMBER, -1, digits) if fraction else (_NUMBER, int(digits), "")
     if match["suffix"]:
         return _suffix(match["suffix"], int(match["count"] or 0))
