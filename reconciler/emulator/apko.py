@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from reconciler.emulator import solver
+from reconciler.emulator import catalogue, solver
 from reconciler.emulator.images import APKO_VERSION, IMAGES, Image
+from reconciler.emulator.index import APK_NAMES, Index
 
 Json = dict[str, Any]
 
@@ -27,6 +28,14 @@ class Outcome:
     warnings: tuple[str, ...]
 
 
+class Unlockable(Exception):  # noqa: N818 - an outcome, not an error of the program
+    """A configuration has no lock; `architecture` is the one that shows it, in apko's spelling."""
+
+    def __init__(self, architecture: str, reason: str) -> None:
+        super().__init__(reason)
+        self.architecture = architecture
+
+
 @functools.lru_cache(maxsize=4096)
 def build(image: str, tag: str, overlay: str) -> Outcome:
     """Return the outcome of building one tag of an image with an overlay (stored form, as JSON text)."""
@@ -36,14 +45,48 @@ def build(image: str, tag: str, overlay: str) -> Outcome:
     warnings = _warnings(settings, IMAGES[image], tag)
     start = _opening(image, tag, packages)
     try:
-        chosen = solver.solve(packages)
-    except solver.Unsolvable as reason:
-        failure = f'ERROR failed to build image components: building "amd64" layer: {_context(reason)}{reason}'
+        chosen = solved(packages, tuple(config["archs"]))
+    except Unlockable as problem:
+        failure = f'ERROR failed to build image components: building "{problem.architecture}" layer: {problem}'
         log = "\n".join((*start, failure))
         return Outcome(result="Failure", config=_text(config), locked="", log=log, warnings=warnings)
-    locked = {**config, "contents": {**config["contents"], "packages": _exact(chosen)}}
+    locked = {**config, "contents": {**config["contents"], "packages": lock(chosen)}}
     log = "\n".join((*start, *_installing(chosen), "INFO built image index for amd64, arm64"))
     return Outcome(result="Success", config=_text(config), locked=_text(locked), log=log, warnings=warnings)
+
+
+def solved(packages: tuple[str, ...], architectures: tuple[str, ...]) -> dict[str, dict[str, str]]:
+    """Return the versions of all packages by apk's name of the architecture, or Unlockable with apko's reason.
+
+    The one place that decides whether packages go together: a build fails for what is raised here, and so does a
+    resolution.
+    """
+    index: Index = catalogue.index()
+    chosen: dict[str, dict[str, str]] = {}
+    for architecture in architectures:
+        name = APK_NAMES.get(architecture, architecture)
+        try:
+            chosen[name] = solver.solve(packages, index, name)
+        except solver.Unsolvable as reason:
+            raise Unlockable(architecture, f"{_context(reason)}{reason}") from reason
+        _check_versions(chosen, architecture)
+    return chosen
+
+
+def lock(chosen: dict[str, dict[str, str]]) -> list[str]:
+    """Return the exact versions that a lock has: those of the packages that every architecture gets, by name."""
+    first, *others = chosen.values()
+    return [f"{name}={version}" for name, version in first.items() if all(name in other for other in others)]
+
+
+def _check_versions(chosen: dict[str, dict[str, str]], architecture: str) -> None:
+    """Refuse a package of which the architectures would get different versions: one lock holds for all of them."""
+    *before, last = chosen.values()
+    for earlier in before:
+        name = next((each for each, version in last.items() if earlier.get(each, version) != version), None)
+        if name:
+            reason = f'unable to lock packages to a consistent version: {name} is "{earlier[name]}" and "{last[name]}"'
+            raise Unlockable(architecture, reason)
 
 
 def apply(base: Json, overlay: Json) -> Json:
@@ -103,10 +146,6 @@ def _pick(item: Json, *names: str) -> Json:
     return {name: item.get(name, "") for name in names}
 
 
-def _exact(chosen: dict[str, str]) -> list[str]:
-    return [f"{name}={version}" for name, version in chosen.items()]
-
-
 def _text(config: Json) -> str:
     return json.dumps(config, separators=(",", ":"), sort_keys=True)
 
@@ -129,9 +168,9 @@ def _opening(image: str, tag: str, packages: tuple[str, ...]) -> tuple[str, ...]
     )
 
 
-def _installing(chosen: dict[str, str]) -> list[str]:
+def _installing(chosen: dict[str, dict[str, str]]) -> list[str]:
     line: Callable[[str, str, str], str] = "INFO installing {} ({}) arch={}".format
-    return [line(name, version, arch) for arch in ("x86_64", "aarch64") for name, version in chosen.items()]
+    return [line(name, version, arch) for arch, versions in chosen.items() for name, version in versions.items()]
 
 
 def _context(reason: solver.Unsolvable) -> str:

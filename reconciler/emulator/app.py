@@ -18,13 +18,12 @@ from reconciler.emulator.answers import Answer
 from reconciler.emulator.calls.context import Context
 from reconciler.emulator.calls.repos import UPDATED, put
 from reconciler.emulator.errors import CODE_OF_STATUS, ApiError, Code, invalid
+from reconciler.emulator.faults import Effect
 from reconciler.emulator.merging import merged
 from reconciler.emulator.query import Query
 from reconciler.emulator.records import Json
 from reconciler.emulator.settings import Settings
 from reconciler.emulator.state import State
-
-_WRITES = ("PATCH", "POST", "PUT")
 
 
 def _wait(seconds: float) -> None:
@@ -109,7 +108,7 @@ class Emulator:
             self._requests.append((method, path, str(environ.get("QUERY_STRING", ""))))
         try:
             answer = mischief.around(
-                self.faults.fire(method, path),
+                self._effects(method, path),
                 lambda: self._handle(method, path, environ),
                 lambda edit: self.edit(edit.edit, edit.overlay, replace=edit.replace),
                 self._sleep,
@@ -119,12 +118,17 @@ class Emulator:
         start_response(answer.line, answer.headers(instants.to_http_date(self._now())))
         return [answer.body]
 
+    def _effects(self, method: str, path: str) -> tuple[Effect, ...]:
+        scripted = self.faults.fire(method, path)
+        storm = self._settings.storm
+        return scripted if scripted or storm is None else storm(method, path)
+
     def _handle(self, method: str, path: str, environ: WSGIEnvironment) -> Answer:
         try:
             answer = answers.of_json(self._call(method, path, environ))
         except ApiError as error:
             return answers.of_error(error)
-        if method in _WRITES and path != routes.EXCHANGE:
+        if routes.writes(method, path):
             with self._counting:
                 self._writes += 1
         return answer

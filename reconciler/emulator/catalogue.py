@@ -1,11 +1,13 @@
 """The packages that the emulated repositories offer: real Wolfi names, plausible versions, some dependencies.
 
-A line reads `name version [older version ...] [> dependency ...] [= name that only one package may provide]`. Choosing
-among them belongs to `solver.py`.
+A line reads `name version [older version ...] [> dependency ...] [= name that only one package may provide]
+[& name that several may provide] [! what it conflicts with] [@ its only architecture]`. What a line becomes belongs to
+`index.py`, choosing among packages to `solver.py`.
 """
 
 import functools
-from dataclasses import dataclass
+
+from reconciler.emulator.index import Index, Package
 
 # Two packages that ship the same file with different contents, so that installing both fails.
 SHARED_FILES: dict[tuple[str, str], str] = {
@@ -18,18 +20,20 @@ acl 2.3.2-r54
 apk-tools 2.14.10-r7 > ca-certificates-bundle glibc libcrypto3 libssl3 zlib
 attr 2.5.2-r53 > glibc
 autoconf 2.72-r3 > bash m4 perl
+aws-lc-fips 3.1.0-r0 > glibc
 automake 1.18.1-r0 > autoconf bash perl
 aws-cli-2 2.31.3-r0 2.30.7-r0 > groff less python-3.13
-bash 5.3-r3 5.2.37-r34 > glibc ncurses readline
+bash 5.3-r3 5.2.37-r34 > glibc ncurses readline & cmd:bash cmd:sh
 bc 1.08.2-r1 > glibc readline
 bind-tools 9.20.13-r0 > glibc libcrypto3 libuv
 binutils 2.45-r2 > glibc zlib
 bison 3.8.2-r53 > glibc m4
+bouncycastle-fips 2.1.1-r0
 brotli 1.1.0-r8 > glibc libbrotlicommon1
 bubblewrap 0.11.0-r3 > glibc libcap
 build-base 1-r9 > binutils gcc glibc-dev make
 bun 1.2.23-r0 > glibc
-busybox 1.37.0-r50 > glibc
+busybox 1.37.0-r50 > glibc & cmd:sh cmd:vi cmd:wget
 busybox-full 1.37.0-r50 > glibc
 bzip2 1.0.8-r22 > glibc
 ca-certificates 20250911-r0 > ca-certificates-bundle
@@ -44,7 +48,7 @@ coreutils 9.8-r0 > acl attr glibc libcrypto3
 cosign 3.0.2-r0 2.6.1-r0 > glibc
 crane 0.20.6-r4 > glibc
 cri-tools 1.34.0-r2 > glibc
-curl 8.16.0-r1 8.15.0-r2 > glibc libcurl-openssl4
+curl 8.16.0-r1 8.15.0-r2 > glibc libcurl-openssl4 & cmd:curl
 curl-rustls 8.16.0-r1 > glibc libcurl-rustls4
 deno 2.5.4-r0 > glibc
 dive 0.13.1-r8 > glibc
@@ -70,7 +74,7 @@ gdb 16.3-r4 > glibc ncurses python-3.13
 gettext 0.26-r1 > glibc
 gh 2.82.0-r0 > git glibc
 ghostscript 10.06.0-r1 > fontconfig glibc
-git 2.51.0-r2 2.50.1-r3 > expat glibc libcurl-openssl4 pcre2
+git 2.51.0-r2 2.50.1-r3 > expat glibc libcurl-openssl4 pcre2 & cmd:git
 git-lfs 3.7.0-r4 > git glibc
 glab 1.74.0-r0 > git glibc
 glibc 2.42-r3 > glibc-locale-posix ld-linux
@@ -98,22 +102,24 @@ helm 3.19.0-r1 > glibc
 htop 3.4.1-r3 > glibc ncurses
 hugo 0.151.0-r0 > glibc libstdc++
 icu 77.1-r2 > glibc libstdc++
+intel-media-driver 25.3.4-r0 > glibc libstdc++ @ x86_64
 imagemagick 7.1.2.5-r0 > fontconfig freetype glibc
 inotify-tools 4.23.9.0-r5 > glibc
 iproute2 6.17.0-r0 > glibc libcap
 iptables 1.8.11-r32 > glibc
 iputils 20250605-r2 > glibc libcap
 jemalloc 5.3.0-r9 > glibc
-jq 1.8.1-r2 1.7.1-r24 > glibc oniguruma
+jq 1.8.1-r2 1.7.1-r24 > glibc oniguruma & cmd:jq
 k9s 0.50.15-r1 > glibc
 kubectl-1.33 1.33.5-r1 > glibc
 kubectl-1.34 1.34.1-r1 > glibc
 kustomize 5.7.1-r3 > glibc
+kvmtool-arm 20250213-r1 > glibc @ aarch64
 ld-linux 2.42-r3
 less 685-r0 > glibc ncurses
 libbrotlicommon1 1.1.0-r8 > glibc
 libcap 2.76-r3 > glibc
-libcrypto3 3.6.0-r2 3.5.4-r0 > glibc
+libcrypto3 3.6.0-r2 3.5.4-r0 > glibc = so:libcrypto.so.3
 libcurl-openssl4 8.16.0-r1 8.15.0-r2 > brotli glibc libcrypto3 libnghttp2-14 libssl3 zlib
 libcurl-rustls4 8.16.0-r1 > brotli glibc libnghttp2-14 zlib
 libexpat1 2.7.3-r0 > glibc
@@ -126,7 +132,7 @@ libpcap 1.10.5-r5 > glibc
 libpng 1.6.50-r1 > glibc zlib
 libpq-17 17.6-r3 > glibc libssl3
 libpq-18 18.0-r1 > glibc libssl3
-libssl3 3.6.0-r2 3.5.4-r0 > glibc libcrypto3
+libssl3 3.6.0-r2 3.5.4-r0 > glibc libcrypto3 = so:libssl.so.3
 libstdc++ 15.2.0-r4 > glibc libgcc
 libunwind 1.8.3-r0 > glibc
 libuv 1.51.0-r3 > glibc
@@ -142,6 +148,8 @@ mariadb-11.4 11.4.8-r1 > bash glibc libssl3 = mariadb
 mariadb-11.8 11.8.3-r2 > bash glibc libssl3 = mariadb
 maven 3.9.11-r2 > openjdk-21-jre
 memcached 1.6.39-r3 > glibc libssl3
+microdnf 3.10.1_rc1-r0 3.10.0-r2 > glibc so:libssl.so.3 so:libz.so.1
+mini-sh 1.0-r2 > cmd:sh ! bash
 mkcert 1.4.4-r33 > glibc
 nano 8.6-r2 > glibc ncurses
 ncurses 6.5_p20251010-r0 > glibc ncurses-terminfo-base
@@ -170,6 +178,8 @@ openssh-client 10.2_p1-r0 > glibc libcrypto3 zlib
 openssh-keygen 10.2_p1-r0 > glibc libcrypto3
 openssh-server 10.2_p1-r0 > glibc libcrypto3 openssh-keygen
 openssl 3.6.0-r2 3.5.4-r0 > glibc libcrypto3 libssl3
+openssl-provider-fips 3.1.2-r1 > libcrypto3
+openssl-provider-legacy 3.5.4-r0 > libcrypto3<3.6
 opentofu-1.10 1.10.6-r1 > glibc
 parallel 20250922-r0 > perl
 patch 2.8-r2 > glibc
@@ -228,8 +238,9 @@ unzip 6.0-r11 > bzip2 glibc
 util-linux 2.41.2-r1 > glibc ncurses
 uv 0.9.2-r0 > glibc libgcc
 valkey-8.1 8.1.4-r0 > glibc libssl3
-vim 9.1.1841-r0 > glibc ncurses
-wget 1.25.0-r4 > glibc libssl3 pcre2
+valkey-cli 8.1.4-r0 > glibc ! redis-8.2
+vim 9.1.1841-r0 > glibc ncurses & cmd:vi cmd:vim
+wget 1.25.0-r4 > glibc libssl3 pcre2 & cmd:wget
 wolfi-base 1-r7 > apk-tools busybox ca-certificates-bundle glibc-locale-posix wolfi-keys
 wolfi-baselayout 20230201-r24
 wolfi-keys 1-r12
@@ -238,36 +249,46 @@ yaml 0.2.5-r43 > glibc
 yarn 1.22.22-r53 > nodejs
 yq 4.48.1-r0 > glibc
 zip 3.0-r8 > bzip2 glibc
-zlib 1.3.1-r51 > glibc
+zlib 1.3.1-r51 > glibc = so:libz.so.1
 zsh 5.9-r14 > glibc ncurses
 zstd 1.5.7-r4 > glibc
 """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Package:
-    """A package: its versions, newest first, what it needs, and the names that it alone may provide."""
+# Packages that the repositories have and that no organisation here is entitled to.
+WITHHELD = frozenset({"aws-lc-fips", "bouncycastle-fips", "openssl-provider-fips"})
 
-    name: str
-    versions: tuple[str, ...]
-    needs: tuple[str, ...]
-    provides: tuple[str, ...]
+# Packages that are made together with another one: its name, then theirs.
+_MADE_TOGETHER = """
+bind bind-tools
+ca-certificates ca-certificates-bundle
+curl curl-rustls libcurl-openssl4 libcurl-rustls4
+expat libexpat1
+file libmagic
+gcc libgcc libstdc++
+glibc glibc-dev glibc-locale-en glibc-locale-posix ld-linux
+ncurses ncurses-terminfo-base
+openssh openssh-client openssh-keygen openssh-server
+openssl libcrypto3 libssl3
+postgresql-17 libpq-17
+postgresql-18 libpq-18
+sqlite sqlite-libs
+"""
+ORIGINS = {name: origin for origin, *names in map(str.split, _MADE_TOGETHER.strip().splitlines()) for name in names}
 
 
 @functools.cache
 def packages() -> dict[str, Package]:
-    """Return the catalogue by package name."""
+    """Return all packages by name, those included that nobody may use."""
     return {package.name: package for package in map(_package, _TABLE.strip().splitlines())}
 
 
 @functools.cache
-def providers(name: str) -> tuple[str, ...]:
-    """Return the packages that provide a name that is not their own, the newest first."""
-    return tuple(sorted((p.name for p in packages().values() if name in p.provides), reverse=True))
+def index() -> Index:
+    """Return what an organisation may use."""
+    offered = {name: package for name, package in packages().items() if name not in WITHHELD}
+    return Index(packages=offered, shared_files=SHARED_FILES)
 
 
 def _package(line: str) -> Package:
-    rest, _, provides = line.partition(" = ")
-    rest, _, needs = rest.partition(" > ")
-    name, *versions = rest.split()
-    return Package(name=name, versions=tuple(versions), needs=tuple(needs.split()), provides=tuple(provides.split()))
+    return Package.parsed(line, ORIGINS)

@@ -43,11 +43,17 @@ class Page:
     beside: Json
 
 
-def page(query: Query, found: Sequence[Json], orders: Orders, now: int) -> Page:
-    """Return the page that the parameters ask for of the records that the filters found."""
+def page(query: Query, found: Sequence[Json], orders: Orders, now: int, *, optional: bool = False) -> Page:
+    """Return the page that the parameters ask for of the records that the filters found.
+
+    The first order is the one that is meant when none is named. Where pages are `optional`, a request that says neither
+    size nor token gets everything.
+    """
     name, descending = _order(query.text("orderBy"), orders)
     key_of = orders[name]
     size = min(query.count("pageSize") or DEFAULT_SIZE, LARGEST_SIZE)
+    if optional and not query.count("pageSize") and not query.text("pageToken"):
+        size = len(found) + 1
     skip = query.count("skip")
     cursor = _decoded(query, now)
     ordered = sorted(found, key=lambda each: str(each["id"]))
@@ -63,7 +69,7 @@ def page(query: Query, found: Sequence[Json], orders: Orders, now: int) -> Page:
 
 
 def _order(text: str, orders: Orders) -> tuple[str, bool]:
-    name, _, direction = (text.strip() or "uid").partition(" ")
+    name, _, direction = (text.strip() or next(iter(orders))).partition(" ")
     if name not in orders or direction.strip().lower() not in ("", "asc", "desc"):
         raise invalid(f'order_by: "{text}" is not one of {", ".join(orders)} with asc or desc')
     return name, direction.strip().lower() == "desc"

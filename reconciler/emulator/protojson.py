@@ -17,6 +17,7 @@ from reconciler.emulator import instants
 from reconciler.emulator.errors import invalid
 
 _UINT32_LIMIT = 2**32
+_INT64_LIMIT = 2**63
 
 
 class Scalar(Enum):
@@ -26,6 +27,7 @@ class Scalar(Enum):
     FLAG = "bool"  # unset is false
     UINT32 = "uint32"  # a JSON number on the wire; unset is 0
     INT32 = "int32"  # as UINT32, which it is stored as: large numbers are negative on the wire, bit for bit the same
+    INT64 = "int64"  # text on the wire, a number will do; unset is "0"
     TIMESTAMP = "timestamp"  # RFC 3339 on the wire; unset is null
     TEXT_MAP = "map"  # strings to strings; unset is {}
     FUTURE = "future"  # any JSON under a key that the published document does not have; not emitted while unset
@@ -87,6 +89,7 @@ _ZERO: dict[Scalar, Callable[[], Any]] = {
     Scalar.FLAG: bool,
     Scalar.UINT32: int,
     Scalar.INT32: int,
+    Scalar.INT64: lambda: "0",
     Scalar.TEXT_MAP: dict,
 }
 
@@ -165,8 +168,8 @@ def _accept_scalar(kind: Scalar, value: Any, field: str) -> Any:
             return value if isinstance(value, str) else _refuse("string", value, field)
         case Scalar.FLAG:
             return value if isinstance(value, bool) else _refuse("bool", value, field)
-        case Scalar.UINT32 | Scalar.INT32:
-            return _accept_number(kind, value, field)
+        case Scalar.UINT32 | Scalar.INT32 | Scalar.INT64:
+            return _accept_large_number(value, field) if kind is Scalar.INT64 else _accept_number(kind, value, field)
         case Scalar.TIMESTAMP:
             return _accept_timestamp(value, field)
         case Scalar.TEXT_MAP:
@@ -221,6 +224,14 @@ def _accept_number(kind: Scalar, value: Any, field: str) -> int:
     if not number.is_integer() or not least <= number < limit:
         _refuse(kind.value, value, field)
     return int(number) % _UINT32_LIMIT
+
+
+def _accept_large_number(value: Any, field: str) -> str:
+    """Return the digits of a whole number of 64 bits; zero is as good as unset."""
+    text = str(value) if isinstance(value, int | str) and not isinstance(value, bool) else ""
+    if re.fullmatch(r"-?\d{1,19}", text, re.ASCII) is None or not -_INT64_LIMIT <= int(text) < _INT64_LIMIT:
+        _refuse("int64", value, field)
+    return str(int(text) or "")
 
 
 def _accept_timestamp(value: Any, field: str) -> str:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from urllib.parse import unquote, urlsplit
 
-from reconciler.emulator.calls import builds, exchange, groups, identity, repos, repos_v2, tags
+from reconciler.emulator.calls import builds, exchange, groups, identity, packages, repos, repos_v2, tags
 from reconciler.emulator.calls.context import Context
 from reconciler.emulator.errors import ApiError, Code, not_found
 from reconciler.emulator.records import Json
@@ -20,6 +20,9 @@ EXCHANGE = "/sts/exchange"
 _ROUTES: tuple[tuple[str, str, Call], ...] = (
     ("GET", EXCHANGE, exchange.exchange),
     ("POST", EXCHANGE, exchange.exchange),
+    ("GET", r"/apk/v1/package-summaries", packages.list_summaries),
+    ("GET", r"/apk/v1/packages", packages.list_packages),
+    ("POST", r"/apko/v1/resolve/(?P<id>.+)", packages.resolve),
     ("GET", r"/auth/v1/ok", identity.who_am_i),
     ("GET", r"/iam/v1/groups", groups.list_groups),
     ("GET", r"/registry/v1/buildreports", builds.list_build_reports),
@@ -46,6 +49,11 @@ def raw_path(environ: dict[str, object]) -> str:
         return str(environ.get("PATH_INFO", "")).encode("latin-1", "replace").decode("utf-8", "replace")
     text = str(uri)
     return text.partition("?")[0] if text.startswith("/") else urlsplit(text).path
+
+
+def writes(method: str, path: str) -> bool:
+    """Say whether a request changes something: two of those that are sent by POST do not."""
+    return method in ("PATCH", "POST", "PUT") and path != EXCHANGE and not path.startswith("/apko/")
 
 
 def is_v2(path: str) -> bool:

@@ -3,9 +3,12 @@
 Here belong choices that a test or the user of `serve` may want to turn; facts of the API do not.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from reconciler.emulator.faults import Effect
 
 OWNER = (
     "apk.list",
@@ -26,7 +29,8 @@ class Settings:
     `viewers` are tokens, or identities of issued tokens, that may read only. `expiring_tokens` refuses a JWT that has
     expired by the emulator's clock; `token_seconds` is how long an issued one lives. `grants` are the caller's
     capabilities by path of the group (`example.com/team-a`) in the place of the usual roles. `v2` other than "on" is
-    the status that every call of the second generation is answered with.
+    the status that every call of the second generation is answered with. `storm` is asked for the effects that meet a
+    request (its method and raw path) that no scripted fault meets.
     """
 
     queue_delay: float = 1.0
@@ -43,3 +47,4 @@ class Settings:
     identities: frozenset[str] | None = None
     grants: Mapping[str, tuple[str, ...]] | None = None
     v2: Literal["on", 403, 404, 501] = "on"
+    storm: "Callable[[str, str], tuple[Effect, ...]] | None" = None

@@ -1,121 +1,157 @@
 """Choosing package versions for an image, as apko does before it installs anything.
 
-Here belong constraints, versions and the reasons for which no choice exists, worded as apko words them. The packages
-themselves are data in `catalogue.py`.
+Here belong the choice and the reasons for which there is none, worded as apko words them. Like apko's, the choice is
+greedy: what a package turns out to rule out is remembered and the choosing begins again; nothing else is taken back.
+What a constraint allows belongs to `versions.py`.
 """
 
-import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from reconciler.emulator import catalogue
-
-_CONSTRAINT = re.compile(r"(?P<name>[^=~<>@!]+)(?:(?P<operator>>=|<=|=|~=?|>|<)(?P<version>[^@]+))?(?P<pin>@.+)?")
+from reconciler.emulator.index import ARCHITECTURES, Index, Package
+from reconciler.emulator.versions import Constraint, constraint
 
 
 class Unsolvable(Exception):  # noqa: N818 - a build's outcome, not an error of the program
     """No set of packages meets the constraints; the text is what the build log ends with."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Constraint:
-    """One line of `contents.packages`: a name, and what its version must be."""
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """What a package that goes by a name must be like, or must not be like; `by` is the file that says so."""
 
-    text: str
-    name: str
-    operator: str
-    version: str
+    asked: Constraint
+    excludes: bool = False
+    by: str = ""
 
-    def allows(self, version: str) -> bool:
-        """Say whether a version of the package will do."""
-        match self.operator:
-            case "":
-                return True
-            case "~" | "~=":
-                return re.match(re.escape(self.version) + r"(?![0-9])", version) is not None
-            case "=":
-                return self.version in (version, version.rpartition("-r")[0])
-            case _:
-                return _ordered(self.operator, version_key(version), version_key(self.version))
+    def refuses(self, package: Package, version: str) -> bool:
+        """Say whether a version of a package breaks the rule."""
+        if self.excludes and self.by == _file(package.name, version):
+            return False  # a conflict with a name of its own is one with the others of that name
+        met = [self.asked.allows(each) for name, each in package.names(version) if name == self.asked.name]
+        return bool(met) and any(met) is self.excludes
 
-
-def constraint(text: str) -> Constraint:
-    """Return a constraint; one that pins a repository nobody has, or is no constraint, cannot be met."""
-    match = _CONSTRAINT.fullmatch(text)
-    if match is None or match["pin"]:
-        raise Unsolvable(_missing(text))
-    return Constraint(text=text, name=match["name"], operator=match["operator"] or "", version=match["version"] or "")
+    def reason(self, package: Package, version: str) -> str:
+        """Say how a version of a package breaks the rule."""
+        if self.excludes:
+            return f'{_file(package.name, version)} disqualified because {self.by} excludes "{self.asked.text}"'
+        return f'{_file(package.name, version)} disqualified because "{version}" does not satisfy "{self.asked.text}"'
 
 
-def version_key(version: str) -> tuple[tuple[int, str], ...]:
-    """Return a sort key for an apk version: its numbers and words, one after another."""
-    words = re.findall(r"\d+|[a-z]+", version)
-    return tuple((int(word), "") if word.isdigit() else (-1, word) for word in words)
+class _Again(Exception):  # noqa: N818 - a step of the search, not an error
+    """A choice that was made breaks a rule found later: choose again with the rule known from the beginning."""
+
+    def __init__(self, rule: _Rule) -> None:
+        super().__init__()
+        self.rule = rule
 
 
-def solve(wanted: tuple[str, ...]) -> dict[str, str]:
+def solve(wanted: Iterable[str], index: Index | None = None, architecture: str = ARCHITECTURES[0]) -> dict[str, str]:
     """Return the exact version of every package that an image with these constraints gets, sorted by name."""
-    constraints = [constraint(text) for text in wanted]
-    chosen: dict[str, str] = {}
-    for item in constraints:
-        _choose(item, constraints, chosen)
-    _check_files(chosen)
-    return dict(sorted(chosen.items()))
-
-
-def _choose(item: Constraint, constraints: list[Constraint], chosen: dict[str, str]) -> None:
-    """Add the package that a constraint asks for, then what that one needs."""
-    queue = [item]
-    while queue:
-        current = queue.pop(0)
-        name = _package_for(current, chosen)
-        if name in chosen:
+    index = index or catalogue.index()
+    asked = [_read(text) for text in wanted]
+    rules = [_Rule(each) for each in asked if each.operator]
+    while True:  # ends: each round adds a rule that is not there yet, and packages have finitely many
+        try:
+            chosen = _Choice(index, architecture, asked, rules).made()
+        except _Again as again:
+            rules.append(again.rule)
             continue
-        package = catalogue.packages()[name]
-        chosen[name] = _version(package, current, [c for c in constraints if c.name == name])
-        _check_provided(current, package, chosen)
-        queue.extend(Constraint(text=need, name=need, operator="", version="") for need in package.needs)
+        _check_files(chosen, index)
+        return dict(sorted(chosen.items()))
 
 
-def _package_for(item: Constraint, chosen: dict[str, str]) -> str:
-    if item.name in catalogue.packages():
-        return item.name
-    candidates = catalogue.providers(item.name)
-    for name in (*(name for name in candidates if name in chosen), *candidates):
-        if any(item.allows(version) for version in catalogue.packages()[name].versions):
-            return name
-    raise Unsolvable(_missing(item.text))
+class _Choice:
+    """One round of choosing, under the rules that are known when it begins."""
+
+    def __init__(self, index: Index, architecture: str, asked: list[Constraint], rules: list[_Rule]) -> None:
+        self._index = index
+        self._architecture = architecture
+        self._asked = asked
+        self._named = {each.name for each in asked}
+        self._rules = list(rules)
+        self._chosen: dict[str, str] = {}
+        self._names: dict[str, list[str]] = {}  # what is chosen, by every name that it goes by
+        self._interchangeable: set[str] = set()  # chosen for a name that others provide as well
+
+    def made(self) -> dict[str, str]:
+        """Return the version of each package; _Again when a rule is found too late, Unsolvable when nothing will do."""
+        for item in self._asked:
+            queue = [item]
+            while queue:
+                current = queue.pop(0)
+                if not self._is_met(current):
+                    queue.extend(self._add(current))
+        return self._chosen
+
+    def _is_met(self, item: Constraint) -> bool:
+        return any(item.allows(version) for version in self._names.get(item.name, ()))
+
+    def _add(self, item: Constraint) -> Iterator[Constraint]:
+        """Choose a package for a constraint; returns what that one needs."""
+        package, version = self._pick(item)
+        file = _file(package.name, version)
+        self._check_provided(item, package, version)
+        self._chosen[package.name] = version
+        for name, known_as in package.names(version):
+            self._names.setdefault(name, []).append(known_as)
+        if package.name != item.name:
+            self._interchangeable.add(package.name)
+        needs = [_read(text) for text in package.needs]
+        conflicts = [_read(text) for text in package.conflicts]
+        self._learn(_Rule(each, by=file) for each in needs if each.operator)
+        self._learn(_Rule(each, excludes=True, by=file) for each in conflicts)
+        return iter(needs)
+
+    def _pick(self, item: Constraint) -> tuple[Package, str]:
+        """Return the newest version that no rule refuses, of the likeliest package that goes by the name."""
+        candidates = self._index.candidates(item.name, self._architecture)
+        rules = (*self._rules, _Rule(item))
+        ranked = sorted(candidates, key=lambda each: (each.name != item.name, each.name not in self._named))
+        refused: list[str] = []
+        culprit = ""
+        for package in ranked:
+            for version in package.versions:
+                rule = next((each for each in rules if each.refuses(package, version)), None)
+                if rule is None:
+                    return package, version
+                refused.append(rule.reason(package, version))
+                culprit = culprit or (item.text if rule.excludes else rule.asked.text)
+        raise Unsolvable(_unmet(culprit or item.text, refused) if refused else _missing(item.text))
+
+    def _learn(self, rules: Iterable[_Rule]) -> None:
+        for rule in rules:
+            self._rules.append(rule)
+            if any(rule.refuses(package, version) for package, version in self._packages()):
+                raise _Again(rule)
+
+    def _check_provided(self, item: Constraint, package: Package, version: str) -> None:
+        """Refuse a second package that provides a name which only one may provide."""
+        for other, chosen in self._packages() if package.provides else ():
+            shared = next((each for each in package.provides if each in other.provides), None)
+            if shared and other.name in self._interchangeable and package.name == item.name:
+                rival = Constraint(text=other.name, name=other.name)
+                raise _Again(_Rule(rival, excludes=True, by=_file(package.name, version)))
+            if shared:
+                raise Unsolvable(
+                    f'solving "{item.text}" constraint: {_file(package.name, version)} disqualified because '
+                    f"{_file(other.name, chosen)} already provides {shared}"
+                )
+
+    def _packages(self) -> Iterator[tuple[Package, str]]:
+        return ((self._index.packages[name], version) for name, version in self._chosen.items())
 
 
-def _version(package: catalogue.Package, item: Constraint, constraints: list[Constraint]) -> str:
-    for version in package.versions:
-        if all(each.allows(version) for each in constraints):
-            return version
-    culprit = next((each for each in constraints if each.operator), item)
-    refused = "\n  ".join(
-        f'{package.name}-{version}.apk disqualified because "{version}" does not satisfy "{culprit.text}"'
-        for version in package.versions
-    )
-    raise Unsolvable(
-        f'solving "{culprit.text}" constraint: could not find package that satisfies "{culprit.text}":\n  {refused}'
-    )
+def _read(text: str) -> Constraint:
+    asked = constraint(text)
+    if asked is None:
+        raise Unsolvable(_missing(text))
+    return asked
 
 
-def _check_provided(item: Constraint, package: catalogue.Package, chosen: dict[str, str]) -> None:
-    """Refuse a second package that provides a name which only one may provide."""
-    if not package.provides:
-        return
-    for name, version in chosen.items():
-        other = catalogue.packages()[name]
-        shared = next((each for each in package.provides if each in other.provides), None)
-        if shared and name != package.name:
-            raise Unsolvable(
-                f'solving "{item.text}" constraint: {package.name}-{chosen[package.name]}.apk disqualified because '
-                f"{name}-{version}.apk already provides {shared}"
-            )
-
-
-def _check_files(chosen: dict[str, str]) -> None:
-    for (first, second), path in catalogue.SHARED_FILES.items():
+def _check_files(chosen: dict[str, str], index: Index) -> None:
+    for (first, second), path in index.shared_files.items():
         if first in chosen and second in chosen:
             raise Unsolvable(
                 f"installing {second}: unable to install files for pkg {second}: "
@@ -123,11 +159,14 @@ def _check_files(chosen: dict[str, str]) -> None:
             )
 
 
-def _ordered(operator: str, left: object, right: object) -> bool:
-    assert isinstance(left, tuple)
-    assert isinstance(right, tuple)
-    return {">": left > right, ">=": left >= right, "<": left < right, "<=": left <= right}[operator]
+def _file(name: str, version: str) -> str:
+    return f"{name}-{version}.apk"
 
 
 def _missing(text: str) -> str:
     return f'solving "{text}" constraint: could not find package that satisfies "{text}" in indexes'
+
+
+def _unmet(text: str, refused: list[str]) -> str:
+    reasons = "\n  ".join(refused)
+    return f'solving "{text}" constraint: could not find package that satisfies "{text}":\n  {reasons}'
