@@ -7,6 +7,8 @@ Parameters = tuple[tuple[str, str], ...]
 
 ONE_SECONDS = 60.0
 LIST_SECONDS = 120.0
+# Where a POST only asks: the one path that a client that only reads may POST to.
+RESOLVE = "/apko/v1/resolve/"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,11 +28,12 @@ class Call:
     body: bytes | None = field(default=None, repr=False)
     patience: float = ONE_SECONDS
     fields: tuple[str, ...] = ()
+    only_asks: bool = False
 
     @property
     def writes(self) -> bool:
-        """Whether the request may change something."""
-        return self.method != "GET"
+        """Whether the request may change something; `only_asks` marks a POST that does not."""
+        return self.method != "GET" and not self.only_asks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

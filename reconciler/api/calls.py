@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from reconciler.api import instants
-from reconciler.api.call import LIST_SECONDS, Call, Parameters
+from reconciler.api.call import LIST_SECONDS, RESOLVE, Call, Parameters
 from reconciler.api.narrowing import PAGE_SIZE, Window
 from reconciler.core.live import LiveRepository, Organization
 
@@ -154,3 +154,48 @@ def tags(scope: Organization | str) -> Call:
         return call
     parameters = (("uidp.descendantsOf", scope.id), *_PLAIN_TAGS)
     return replace(call, doing=f'list the tags of "{scope.name}"', parameters=parameters)
+
+
+_PACKAGE = ("packageName", "version", "architecture", "provides")
+SUMMARIES_PAGE = 200
+
+
+def packages(organization: Organization, parameters: Parameters) -> Call:
+    """The packages that an organisation may install, each version and architecture by itself."""
+    return Call(
+        doing=f'look up packages of "{organization.name}"',
+        capability="apk.list",
+        path="/apk/v1/packages",
+        parameters=(("uidp.descendantsOf", organization.id.partition("/")[0]), *parameters),
+        patience=LIST_SECONDS,
+        fields=_PACKAGE,
+    )
+
+
+def package_summaries(organization: Organization, token: str) -> Call:
+    """One page of the packages that an organisation may install, the latest version of each."""
+    more: Parameters = (("pageToken", token),) if token else ()
+    return Call(
+        doing=f'list the packages of "{organization.name}"',
+        capability="apk.list",
+        path="/apk/v1/package-summaries",
+        parameters=(
+            ("uidp.descendantsOf", organization.id.partition("/")[0]),
+            ("pageSize", str(SUMMARIES_PAGE)),
+            *more,
+        ),
+        patience=LIST_SECONDS,
+    )
+
+
+def resolve(repository_id: str, body: bytes) -> Call:
+    """Lock a configuration as a build of a repository would, without building it; a POST that only asks."""
+    return Call(
+        method="POST",
+        only_asks=True,
+        doing=f"resolve packages for the repository {repository_id}",
+        capability="repo.list",
+        path=f"{RESOLVE}{repository_id}",
+        body=body,
+        patience=LIST_SECONDS,
+    )

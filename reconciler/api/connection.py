@@ -16,7 +16,7 @@ import httpx
 from reconciler import __version__
 from reconciler.api import failures, json_text, retry, trust
 from reconciler.api.address import Address
-from reconciler.api.call import Answer, Call, Reply
+from reconciler.api.call import RESOLVE, Answer, Call, Reply
 from reconciler.api.credentials import Credentials
 from reconciler.api.errors import ApiError, TokenRejected, WriteRefusedError
 from reconciler.api.failures import Peer
@@ -219,11 +219,16 @@ class Connection:
 
     def _before_sending(self, request: httpx.Request) -> None:
         """Called by httpx for each request: the last place at which a write can be stopped."""
-        writes = request.method != "GET"
+        writes = request.method != "GET" and not self._only_asks(request)
         if writes and not self._writes:
             raise WriteRefusedError(f"a client that only reads was asked to {request.method}")
         with self._lock:
             self._sent[writes] += 1
+
+    def _only_asks(self, request: httpx.Request) -> bool:
+        """Whether it is the one POST that changes nothing."""
+        asking = self._address.url(RESOLVE, ())
+        return request.method == "POST" and str(request.url).startswith(asking)
 
     def _tls(self) -> ssl.SSLContext:
         if self._address.scheme == "http" or self._wsgi_app is not None:

@@ -1,27 +1,32 @@
-"""The client that reads. Nothing in this module sends anything but a GET, and its connection refuses the rest."""
+"""The client that reads. Nothing in this module sends a write, and its connection refuses one."""
 
 import math
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
-from reconciler.api import calls, narrowing, organizations
-from reconciler.api.call import Parameters
+from reconciler.api import calls, json_text, narrowing, organizations
+from reconciler.api.call import Call, Parameters
 from reconciler.api.connection import Connection
 from reconciler.api.credentials import Credentials
 from reconciler.api.errors import NotFound
 from reconciler.api.generations.generation import Generation
 from reconciler.api.identities import identity_from_wire
-from reconciler.api.listing import read_list
+from reconciler.api.listing import page_items, read_list
 from reconciler.api.narrowing import Window
 from reconciler.api.organizations import NamedGroup, group_from_wire
+from reconciler.api.packages import locked_from_wire, package_from_wire, summary_from_wire, total_of
+from reconciler.api.recipes import recipe_from_wire
 from reconciler.api.reports import build_from_wire, sync_from_wire, tag_from_wire
 from reconciler.api.values import Sent
 from reconciler.api.wire import Malformed
+from reconciler.core.availability import PackagePage, PackageVersion
 from reconciler.core.builds import Build, Sync
 from reconciler.core.identity import Identity
 from reconciler.core.live import Live, Organization
+from reconciler.core.questions import Recipe
 from reconciler.diagnostics import Diagnostic
 
 
@@ -117,9 +122,13 @@ class ReadClient:
 
     def build_log(self, build_id: str) -> str:
         """The log of one build report."""
+        return self.read_build(build_id).log
+
+    def read_build(self, build_id: str) -> Build:
+        """One build report with its log as far as there is one."""
         for build in read_list(self._connection, calls.report(build_id), build_from_wire, key="reports"):
             if build.id == build_id:
-                return build.log
+                return build
         raise NotFound(
             Diagnostic(
                 code="unknown-build",
@@ -135,6 +144,68 @@ class ReadClient:
             if digest and name:
                 found.setdefault(digest, set()).add(name)
         return {digest: tuple(sorted(names)) for digest, names in found.items()}
+
+    def find_package(
+        self, organization: Organization, name: str, *, all_versions: bool = False
+    ) -> tuple[PackageVersion, ...]:
+        """What the organisation may install under a name: the latest version, or all; none where there is none."""
+        latest: Parameters = () if all_versions else (("mostRecentlyUpdated", "true"),)
+        call = calls.packages(organization, (("packageName", name), *latest))
+        return tuple(one for one in self._packages(call) if one.name == name)
+
+    def list_packages(self, organization: Organization) -> tuple[PackageVersion, ...]:
+        """The latest version of every package with what it provides: a long answer."""
+        return tuple(self._packages(calls.packages(organization, (("mostRecentlyUpdated", "true"),))))
+
+    def package_summaries(self, organization: Organization, token: str = "") -> PackagePage:
+        """One page of the packages' summaries: that of a token, else the first."""
+        call = calls.package_summaries(organization, token)
+        answer = self._connection.answer(call)
+        found = page_items(self._connection, call, answer, summary_from_wire)
+        after = answer.document.get("nextPageToken")
+        return PackagePage(
+            packages=tuple(found), after=after if isinstance(after, str) else "", total=total_of(answer.document)
+        )
+
+    def resolve(self, repository_id: str, config: Mapping[str, object]) -> tuple[str, ...]:
+        """The exact packages that a configuration comes to; raises `Rejected` where they do not go together."""
+        call = calls.resolve(repository_id, json_text.encode({"config": config}))
+        answer = self._connection.answer(call)
+        try:
+            return locked_from_wire(answer.document)
+        except Malformed as problem:
+            raise self._connection.incomplete(call, str(problem)) from None
+
+    def list_recipes(self, organization: Organization, *, since: float) -> tuple[Recipe, ...]:
+        """What the successful builds since then were built from; reports that do not tell are left out."""
+        recipes: dict[str, Recipe] = {}
+
+        def read(item: dict[str, object]) -> Build:
+            build = build_from_wire(item)
+            recipe = recipe_from_wire(item, build)
+            if recipe is not None:
+                recipes[build.id] = recipe
+            return build
+
+        def fetch(window: Window) -> Sequence[Build]:
+            return read_list(self._connection, calls.reports(organization, window), read, key="reports")
+
+        try:
+            narrowing.gather(fetch, max(0.0, math.floor(since) - 1.0))
+        except narrowing.TooManyError:
+            call = calls.reports(organization, Window(since=since))
+            raise self._connection.incomplete(call, "there are more reports than can be listed") from None
+        return tuple(recipes.values())
+
+    def _packages(self, call: Call) -> Iterator[PackageVersion]:
+        while True:
+            answer = self._connection.answer(call)
+            yield from page_items(self._connection, call, answer, package_from_wire)
+            token = answer.document.get("nextPageToken")
+            if not isinstance(token, str) or not token:
+                return
+            kept = tuple(one for one in call.parameters if one[0] != "pageToken")
+            call = replace(call, parameters=(*kept, ("pageToken", token)))
 
     def _read_folders(self, organization: Organization) -> Mapping[str, str]:
         groups = read_list(self._connection, calls.folders(organization), group_from_wire)

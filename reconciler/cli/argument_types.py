@@ -2,9 +2,14 @@
 
 import argparse
 import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 _DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s?)?")
 _SHARE = re.compile(r"(\d{1,3}(?:\.\d+)?) ?%")
+_DATE = re.compile(r"[0-9]{4}-")
 _HIGHEST_PORT = 65535
 
 
@@ -17,10 +22,31 @@ def duration(text: str) -> float:
     return float(hours * 3600 + minutes * 60 + seconds)
 
 
+def since(text: str) -> "float | datetime":
+    """How long ago in seconds, or a point in time: a date or an RFC 3339 time, in UTC where it names no zone."""
+    if _DATE.match(text.strip()) is None:
+        return duration(text)
+    from datetime import UTC, datetime
+
+    try:
+        moment = datetime.fromisoformat(text.strip())
+    except ValueError:
+        wrong = f'"{text}" is no time; write it like 24h, 2026-11-20 or 2026-11-20T09:30:00Z'
+        raise argparse.ArgumentTypeError(wrong) from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
 def positive(text: str) -> int:
     """A whole number from 1 upwards."""
     if not text.isascii() or not text.isdigit() or int(text) < 1:
         raise argparse.ArgumentTypeError(f'"{text}" is not a whole number from 1 upwards')
+    return int(text)
+
+
+def count(text: str) -> int:
+    """A whole number from 0 upwards."""
+    if not text.isascii() or not text.isdigit():
+        raise argparse.ArgumentTypeError(f'"{text}" is not a whole number from 0 upwards')
     return int(text)
 
 

@@ -7,11 +7,15 @@ from typing import TYPE_CHECKING, Literal, NoReturn, TypeAlias
 from reconciler import __version__
 from reconciler.api.defaults import ApiVersion
 from reconciler.cli import shared_arguments
-from reconciler.cli.argument_types import duration, port, positive
+from reconciler.cli.argument_types import port
+from reconciler.cli.build_arguments import add_builds, add_logs
 from reconciler.cli.manifest_arguments import add_fmt, add_import
 from reconciler.cli.plan_arguments import add_file, add_planning, add_sources
+from reconciler.cli.run_arguments import add_carrying_out, add_limits, add_revert, add_run
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     # argparse gives the type no public name.
     _Commands: TypeAlias = "argparse._SubParsersAction[_Parser]"  # noqa: SLF001
 
@@ -41,9 +45,19 @@ class Options(argparse.Namespace):
     yes: bool
     wait: bool
     wait_timeout: float
+    repo_timeout: float | None
+    on_error: Literal["continue", "stop"]
+    batch: str | None
+    max_failed: int | None
+    run: str | None
     repositories: list[str]
     build: str | None
-    since: float
+    since: "float | datetime"
+    result: list[str]
+    limit: int | None
+    follow: bool
+    tag: str | None
+    tail: int | None
     host: str
     port: int
     faults: Path | None
@@ -52,6 +66,8 @@ class Options(argparse.Namespace):
     exclude: list[str]
     prune: bool
     max_removal: float | None
+    check_packages: bool
+    resolve: bool
     base: Path | None
     against: Path | None
     output: Path | None
@@ -110,6 +126,9 @@ def _parser() -> _Parser:
     _add_explain(commands)
     _add_plan(commands)
     _add_apply(commands)
+    _add_wait(commands)
+    _add_revert(commands)
+    _add_history(commands)
     _add_show(commands)
     _add_snapshot(commands)
     _add_repos(commands)
@@ -160,18 +179,30 @@ def _add_apply(commands: "_Commands") -> None:
     shared_arguments.output(command)
     add_planning(command)
     shared_arguments.show_unchanged(command)
-    command.add_argument("--yes", action="store_true", help="do not ask")
-    command.add_argument("--no-wait", dest="wait", action="store_false", help="do not follow the builds")
-    command.add_argument(
-        "--wait-timeout",
-        type=duration,
-        default=3600.0,
-        metavar="TIME",
-        help="how long to follow the builds, such as 90s or 20m (default: 60m)",
-    )
-    command.add_argument(
-        "--parallelism", type=positive, default=10, metavar="N", help="how many writes at a time (default: 10)"
-    )
+    add_carrying_out(command)
+
+
+def _add_wait(commands: "_Commands") -> None:
+    command = _command(commands, "wait", "follow the builds of a recorded run to their end, and report as apply does")
+    add_run(command, "the run's id or the beginning of it (default: the newest run)", optional=True)
+    add_limits(command)
+    shared_arguments.connection(command)
+    shared_arguments.output(command)
+
+
+def _add_revert(commands: "_Commands") -> None:
+    command = _command(commands, "revert", "go back to what stood before a run, where nothing has changed since")
+    add_run(command, "the run's id or the beginning of it, as `reconciler history` shows it")
+    add_revert(command)
+    add_carrying_out(command)
+    shared_arguments.connection(command)
+    shared_arguments.output(command)
+
+
+def _add_history(commands: "_Commands") -> None:
+    command = _command(commands, "history", "list the recorded runs of this folder, or show one of them")
+    add_run(command, "the run's id or the beginning of it, to show that run in detail", optional=True)
+    shared_arguments.output(command)
 
 
 def _add_show(commands: "_Commands") -> None:
@@ -198,20 +229,15 @@ def _add_repos(commands: "_Commands") -> None:
 
 
 def _add_builds(commands: "_Commands") -> None:
-    command = _command(commands, "builds", "list recent builds, the newest first")
-    command.add_argument("repositories", nargs="*", metavar="REPO", help="only builds of these (names or globs)")
-    shared_arguments.manifest(command)
-    shared_arguments.since(command)
+    command = _command(commands, "builds", "list recent builds, the newest failure first")
+    add_builds(command)
     shared_arguments.connection(command)
     shared_arguments.output(command)
 
 
 def _add_logs(commands: "_Commands") -> None:
     command = _command(commands, "logs", "print the log of one build, by default of the newest failure")
-    command.add_argument("repositories", nargs=1, metavar="REPO", help="the repository")
-    command.add_argument("--build", metavar="ID", help="the build report's id, as `reconciler builds` shows it")
-    shared_arguments.manifest(command)
-    shared_arguments.since(command)
+    add_logs(command)
     shared_arguments.connection(command)
     shared_arguments.common(command)
 

@@ -1,5 +1,6 @@
 """From the words of a command line to the command's module, and from whatever goes wrong to an exit code."""
 
+import contextlib
 import importlib
 import keyword
 import os
@@ -43,7 +44,8 @@ def _run(options: Options, world: Surroundings) -> int:
         code = command.execute(options, world)
         _flush(world)
     except KeyboardInterrupt:
-        world.stderr.write("interrupted\n")
+        with contextlib.suppress(OSError):
+            world.stderr.write("interrupted\n")
         return ExitCode.INTERRUPTED
     except BrokenPipeError:
         _silence(world)
@@ -82,7 +84,7 @@ def _flush(world: Surroundings) -> None:
     """Write out what is left; a reader that is gone by now changes nothing about what was done."""
     try:
         world.stdout.flush()
-    except BrokenPipeError:
+    except OSError:
         _silence(world)
 
 

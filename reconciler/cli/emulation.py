@@ -8,6 +8,7 @@ from reconciler.cli.errors import CommandFailed
 from reconciler.cli.surroundings import Surroundings
 from reconciler.diagnostics import Diagnostic
 from reconciler.emulator import Emulator, StateError
+from reconciler.journal import folder
 
 STATE = Path(".reconciler") / "emulator.db"
 
@@ -28,10 +29,10 @@ def in_process(world: Surroundings, state: Path = STATE) -> Iterator[Emulator]:
 
 def prepare_folder(state: Path) -> None:
     """Make the folder of the state file, with a note to Git to leave it alone."""
-    if not state.parent.exists():
-        state.parent.mkdir(parents=True)
-        if state.parent.name == STATE.parent.name:
-            (state.parent / ".gitignore").write_text("*\n", encoding="utf-8")
+    if state.parent.name == STATE.parent.name:
+        folder.prepare(state.parent)
+    else:
+        state.parent.mkdir(parents=True, exist_ok=True)
 
 
 def unusable(state: Path, problem: str) -> CommandFailed:

@@ -28,16 +28,19 @@ MEANINGS = {
     ExitCode.DONE: "done; with `plan`, also when there are changes or the guard refuses them",
     ExitCode.ERROR: (
         "error: a bad manifest, live state that could not be read, a failure of the API, a saved plan that is damaged, "
-        "edited or for something else, a selection that selects nothing"
+        "edited or for something else, a selection that selects nothing, a journal that cannot be written or read"
     ),
     ExitCode.CHANGES: "`plan --detailed-exitcode` only: there are changes; with `--base`, changes that it causes",
-    ExitCode.NOT_APPLIED: "`apply`: at least one write failed or was not attempted",
-    ExitCode.STALE: "`apply`: at least one repository changed since the plan and was left alone",
-    ExitCode.REFUSED: (
-        "refused before anything was written: by the guard or a protected repository, the question was declined, or "
-        "there was no terminal to ask on"
+    ExitCode.NOT_APPLIED: "`apply`, `wait`, `revert`: at least one write failed or was not attempted",
+    ExitCode.STALE: (
+        "`apply`, `wait`, `revert`: at least one repository changed since the plan and was left alone, or was changed "
+        "by somebody else while its builds were followed"
     ),
-    ExitCode.BUILD_FAILED: "applied, and a build failed",
+    ExitCode.REFUSED: (
+        "refused before anything was written: by the guard or a protected repository, another apply works in this "
+        "folder, the question was declined, or there was no terminal to ask on"
+    ),
+    ExitCode.BUILD_FAILED: "applied, and a build failed; with `logs --follow`, the build that was followed failed",
     ExitCode.BUILDS_UNFINISHED: "applied, and builds did not finish in time",
     ExitCode.TOKEN: "no token, or one that the API rejects",
     ExitCode.USAGE: "bad usage of the command line",

@@ -27,6 +27,10 @@ def add_planning(command: argparse.ArgumentParser) -> None:
         metavar="SHARE",
         help="share of the repositories that may lose something (default: the manifest's, else 30%%)",
     )
+    command.add_argument(
+        "--no-check", dest="check_packages", action="store_false", help="do not look up whether the packages exist"
+    )
+    command.add_argument("--resolve", action="store_true", help="ask the API whether each change would resolve")
 
 
 def add_sources(command: argparse.ArgumentParser) -> None:
@@ -50,5 +54,6 @@ def plan_options(options: argparse.Namespace) -> list[str]:
         "--exclude": options.exclude,
         "--prune": options.prune,
         "--max-removal": options.max_removal is not None,
+        "--resolve": options.resolve,
     }
     return [name for name, used in given.items() if used]

@@ -7,7 +7,7 @@ from reconciler.cli import output
 from reconciler.cli.arguments import Options
 from reconciler.cli.surroundings import Surroundings
 from reconciler.diagnostics import Diagnostic
-from reconciler.views import plan_json, plan_text
+from reconciler.views import plan_json, plan_text, resolved
 from reconciler.views.style import Style
 
 
@@ -15,8 +15,9 @@ def show(document: dict[str, Any], problems: Iterable[Diagnostic], options: Opti
     """The plan to where `--format` says, its problems to standard error."""
     output.show(
         {
-            "text": lambda style, width: plan_text.render(
-                document, style=style, width=width, show_unchanged=options.show_unchanged
+            "text": lambda style, width: (
+                plan_text.render(document, style=style, width=width, show_unchanged=options.show_unchanged)
+                + (resolved.render(document, style=style) if options.verbose else "")
             ),
             "json": lambda *_: plan_json.render(document),
             "markdown": lambda style, _: _markdown(document, style),

@@ -1,5 +1,6 @@
 """Manifest and live state to a plan, and the plan to its document: what `plan`, `show` and `apply` share."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,9 +11,11 @@ from reconciler.cli.inputs import organization
 from reconciler.core import planner
 from reconciler.core.comparison import Comparison
 from reconciler.core.desired import Desired
+from reconciler.core.forecast import Forecast
 from reconciler.core.guards import Flags
 from reconciler.core.live import Live
 from reconciler.core.plan import Plan
+from reconciler.core.resolved import ResolvedChange
 from reconciler.core.selection import Selection, select
 from reconciler.diagnostics import Diagnostic, has_errors
 from reconciler.engine.ports import ReadApi
@@ -62,7 +65,21 @@ def _selection(options: Options) -> Selection:
 
 
 def document(
-    plan: Plan, *, api: str, origin: Origin | None = None, comparison: Comparison | None = None
+    plan: Plan,
+    *,
+    api: str,
+    origin: Origin | None = None,
+    comparison: Comparison | None = None,
+    forecast: Forecast | None = None,
+    resolved: Mapping[str, ResolvedChange] | None = None,
 ) -> dict[str, Any]:
     """The public document of a plan: what every format draws from."""
-    return plan_document(plan, api=api, tool_version=__version__, origin=origin, comparison=comparison)
+    return plan_document(
+        plan,
+        api=api,
+        tool_version=__version__,
+        origin=origin,
+        comparison=comparison,
+        forecast=forecast,
+        resolved=resolved,
+    )

@@ -6,7 +6,7 @@ holds nothing but the stream, and the plan for the person who is asked goes to s
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self, TextIO
 
@@ -87,23 +87,33 @@ class Report:
         logs: Mapping[str, str],
         *,
         interrupted: bool,
+        run: str | None = None,
     ) -> None:
-        """The end report, and why following the builds ended early."""
+        """The end report, and why following the builds ended early; `run` is what it is recorded under."""
         document = apply_report.report_document(
             outcomes,
             followed.progress if followed else (),
             logs,
             interrupted=interrupted,
             waited=followed is not None,
-            timed_out=followed is not None and followed.timed_out,
+            timed_out=followed is not None and (followed.timed_out or bool(followed.late)),
+            run=run,
+            tags=followed.tags if followed else {},
         )
         try:
             self._write_end(document)
         except OSError:
             # Whoever read the output is gone. What was written must be known all the same.
-            self._write_text(self._world.stderr, document)
+            with suppress(OSError):
+                self._write_text(self._world.stderr, document)
         if followed is not None and followed.token_problem is not None:
-            print_problems((_unfollowed(followed.token_problem),), self._options, self._world)
+            self.problem(_unfollowed(followed.token_problem))
+
+    def problem(self, found: Diagnostic | None) -> None:
+        """Tell of something that did not stop the run, if there is anything; a terminal that is gone stops nothing."""
+        if found is not None:
+            with suppress(OSError):
+                print_problems((found,), self._options, self._world)
 
     def _write_end(self, document: dict[str, Any]) -> None:
         for stream in self._texts:
@@ -114,7 +124,8 @@ class Report:
 
     def _write_text(self, stream: TextIO, document: dict[str, Any]) -> None:
         style = style_of(stream, self._options, self._world)
-        stream.write("\n" + apply_report.render_text(document, style=style, width=width_of(stream)))
+        told = apply_report.render_text(document, style=style, width=width_of(stream), verbose=self._options.verbose)
+        stream.write("\n" + told)
         stream.flush()
 
     def _open(self, file: Path | None) -> TextIO:

@@ -4,7 +4,8 @@ import argparse
 from pathlib import Path
 
 from reconciler.api.defaults import API_URL, API_VERSION, API_VERSIONS
-from reconciler.cli.argument_types import duration, rate
+from reconciler.cli import argument_types
+from reconciler.cli.argument_types import rate
 
 DEFAULT_MANIFEST = Path("manifests")
 
@@ -37,7 +38,11 @@ def manifest(command: argparse.ArgumentParser) -> None:
 def since(command: argparse.ArgumentParser) -> None:
     """How far to look back."""
     command.add_argument(
-        "--since", type=duration, default=86400.0, metavar="TIME", help="how far to look back (default: 24h)"
+        "--since",
+        type=argument_types.since,
+        default=86400.0,
+        metavar="TIME",
+        help="how far to look back, or from when on, such as 2026-11-20 or an RFC 3339 time (default: 24h)",
     )
 
 

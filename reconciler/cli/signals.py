@@ -1,14 +1,15 @@
-"""Ctrl-C and SIGTERM while something is being written: the first stops gently, the second aborts."""
+"""Ctrl-C, SIGTERM and a closed terminal while something is being written: the first stops gently, the second aborts."""
 
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 from reconciler.cli.surroundings import Surroundings
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+# A platform without terminals that hang up has no SIGHUP.
+_SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 
 @contextmanager
@@ -22,12 +23,27 @@ def interruptible(world: Surroundings) -> Iterator[None]:
         if world.stop.is_set():
             raise KeyboardInterrupt
         world.stop.set()
-        world.stderr.write("\nstopping: what is under way is finished; interrupt again to abort\n")
-        world.stderr.flush()
+        tell(world, "\nstopping: what is under way is finished; interrupt again to abort\n")
 
-    before = {number: signal.signal(number, on_signal) for number in _SIGNALS}
+    before = {number: signal.signal(number, on_signal) for number in _SIGNALS if not _unwanted(number)}
     try:
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _unwanted(number: int) -> bool:
+    """Whether whoever started the program wants it to outlive its terminal, as `nohup` does."""
+    return number not in (signal.SIGINT, signal.SIGTERM) and signal.getsignal(number) is signal.SIG_IGN
+
+
+def tell(world: Surroundings, text: str) -> None:
+    """A line about an interruption, for whoever is still there to read it.
+
+    After the terminal was closed a write to it fails, and a handler may have come in the middle of another write: both
+    are no reason to leave work half done.
+    """
+    with suppress(OSError, RuntimeError, ValueError):
+        world.stderr.write(text)
+        world.stderr.flush()

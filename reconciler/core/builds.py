@@ -8,10 +8,12 @@ write.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 
 from reconciler.core.diff import Change, diff
-from reconciler.core.model import Group, Overlay, User
-from reconciler.core.parts import Entry, Part, Value, entries
+from reconciler.core.matching import serves, virtual
+from reconciler.core.model import Overlay
+from reconciler.core.parts import Entry, Part, entries
 
 
 class Result(StrEnum):
@@ -58,69 +60,69 @@ class Build:
 
 
 class Evidence(StrEnum):
-    """What a build's configuration says about the overlay that it was made with."""
+    """What a build's configuration says about the overlay that it was made with.
+
+    `LACKING` is that of a build that has not all that was wanted, in a way that the overlay before does not explain.
+    """
 
     NEW = "new"
     OLD = "old"
     EITHER = "either"
+    LACKING = "lacking"
 
 
 def evidence(build: Build, before: Overlay, after: Overlay) -> Evidence:
     """Whether a build was made with the overlay `after`, rather than with `before`.
 
     The configuration holds the base image's own entries beside the overlay's. So what is wanted and missing proves the
-    old overlay, and what was removed and is gone proves the new one; but what was removed and is still there proves
-    nothing, as the base image may have it too.
+    old overlay, unless that one has it too; and what was removed and is gone proves the new one; but what was removed
+    and is still there proves nothing, as the base image may have it too.
     """
-    return _evidence(build.config, tuple(entries(after)), diff(before, after))
+    return _evidence(build.config, tuple(entries(after)), frozenset(entries(before)), diff(before, after))
 
 
-def _evidence(config: BuildConfig | None, wanted: Iterable[Entry], changes: Sequence[Change]) -> Evidence:
+def _evidence(
+    config: BuildConfig | None, wanted: Sequence[Entry], before: frozenset[Entry], changes: Sequence[Change]
+) -> Evidence:
     if config is None:
         return Evidence.EITHER
-    if not all(_holds(config, entry) for entry in wanted if entry.part in config.parts):
-        return Evidence.OLD
+    told = [entry for entry in wanted if entry.part in config.parts]
+    absent = missing(config, told)
+    if absent:
+        gone = set(absent)
+        partly = any(_telling(entry) and entry not in before and entry not in gone for entry in told)
+        return Evidence.LACKING if partly or gone & before else Evidence.OLD
     if any(_proves_new(change, config) for change in changes if change.part in config.parts):
         return Evidence.NEW
     return Evidence.EITHER if changes else Evidence.NEW
 
 
-def _holds(config: BuildConfig, wanted: Entry) -> bool:
-    return wanted in config.entries or any(
-        _serves(found.value, wanted) for found in config.entries if (found.part, found.key) == (wanted.part, wanted.key)
+def _telling(entry: Entry) -> bool:
+    """Whether finding an added entry proves the overlay: a base image has packages and accounts of its own."""
+    return entry.part in (Part.ENVIRONMENT, Part.ANNOTATIONS)
+
+
+def missing(config: BuildConfig, wanted: Iterable[Entry]) -> tuple[Entry, ...]:
+    """The wanted entries that a configuration lacks, of those that it would tell of."""
+    return tuple(
+        entry for entry in wanted if entry.part in config.parts and not _holds(config, entry) and not virtual(entry)
     )
 
 
-def _serves(found: Value, wanted: Entry) -> bool:
-    """Whether an entry of the configuration does what the overlay asked for, although it says more."""
-    match wanted.value, found:
-        case str(), str():
-            return wanted.part is Part.PACKAGES and wanted.value == wanted.key
-        case tuple(), tuple():
-            return set(wanted.value) <= set(found)
-        case User(), User():
-            return _user_serves(found, wanted.value)
-        case Group(), Group():
-            return found.gid == wanted.value.gid and set(wanted.value.members) <= set(found.members)
-        case _:
-            return False
-
-
-def _user_serves(found: User, wanted: User) -> bool:
-    # A configuration may leave out names that it does not need (apko has no group name for a user). Only a gid that is
-    # left out says something: absent and 0 are different.
-    texts = ((wanted.groupname, found.groupname), (wanted.shell, found.shell), (wanted.homedir, found.homedir))
-    return (
-        found.uid == wanted.uid
-        and wanted.gid in (None, found.gid)
-        and all(theirs in ("", ours) or not ours for ours, theirs in texts)
+def _holds(config: BuildConfig, wanted: Entry) -> bool:
+    return wanted in config.entries or any(
+        (found.part, found.key) == (wanted.part, wanted.key) and serves(found.value, wanted) for found in config.entries
     )
 
 
 def _proves_new(change: Change, config: BuildConfig) -> bool:
-    if change.after is not None and Entry(change.part, change.key, change.after) in config.entries:
-        return True
-    return change.before is None or not _holds(config, Entry(change.part, change.key, change.before))
+    if change.after is not None:
+        wanted = Entry(change.part, change.key, change.after)
+        if wanted in config.entries or (change.before is None and _holds(config, wanted)):
+            return True
+    if change.before is None:
+        return not virtual(Entry(change.part, change.key, change.after or ""))
+    return not _holds(config, Entry(change.part, change.key, change.before))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,12 +137,16 @@ class Watch:
 
 
 class Stage(StrEnum):
-    """How far a followed repository is."""
+    """How far a followed repository is; `SUPERSEDED` where somebody else has changed or deleted it since."""
 
     WAITING = "waiting"
     BUILDING = "building"
     SETTLING = "settling"
     DONE = "done"
+    SUPERSEDED = "superseded"
+
+
+FINISHED = frozenset({Stage.DONE, Stage.SUPERSEDED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,13 +171,32 @@ class Progress:
 
     @property
     def failures(self) -> tuple[Build, ...]:
-        """The builds that count and have failed."""
-        return tuple(build for build in self.builds if build.result is Result.FAILURE)
+        """The builds that count and have failed, or succeeded without what was asked."""
+        return tuple(build for build in self.builds if failed(build, self.watch))
+
+
+def failed(build: Build, watch: Watch) -> bool:
+    """Whether a build that counts has failed, or succeeded without what was asked."""
+    if build.result is Result.SUCCESS:
+        return build.config is not None and bool(lacking(build.config, watch.after))
+    return build.result is Result.FAILURE
+
+
+# Asked again and again of the same few configurations: by the journal, the table, and the end report.
+@lru_cache(maxsize=4096)
+def lacking(config: BuildConfig, after: Overlay) -> tuple[Entry, ...]:
+    """What an overlay asks for and a configuration lacks."""
+    return missing(config, entries(after))
 
 
 def begin(watch: Watch, *, now: float) -> Progress:
     """What is known before the first look."""
     return Progress(watch=watch, stage=Stage.WAITING, builds=(), sync=Sync.IDLE, queue_seen=False, changed=now)
+
+
+# A report may come a while after its repository has left the queue, so that an old build is not taken for the last word
+# at once.
+_DOUBT_SECONDS = 30.0
 
 
 def advance(known: Progress, builds: Iterable[Build], sync: Sync, *, now: float, settle: float) -> Progress:
@@ -187,7 +212,9 @@ def advance(known: Progress, builds: Iterable[Build], sync: Sync, *, now: float,
         counted = known.builds
     else:
         counted = _counted(known.watch, reports, queue_left=queue_seen and not queued)
-    same = (counted, sync) == (known.builds, known.sync)
+    if not counted and queue_seen and not queued and now - known.changed >= max(settle, _DOUBT_SECONDS):
+        counted = without_better(known.watch, reports)
+    same = (counted, sync) == (known.builds, known.sync) and (bool(counted) or reports == known.reports)
     changed = known.changed if same else now
     return Progress(
         watch=known.watch,
@@ -201,17 +228,37 @@ def advance(known: Progress, builds: Iterable[Build], sync: Sync, *, now: float,
 
 
 def _counted(watch: Watch, builds: Iterable[Build], *, queue_left: bool) -> tuple[Build, ...]:
-    ours = [build for build in builds if build.started is None or build.started >= watch.since]
-    wanted, changes = tuple(entries(watch.after)), diff(watch.before, watch.after)
-    told = {build.id: _evidence(build.config, wanted, changes) for build in ours}
+    ours = _since(watch, builds)
+    wanted, before = tuple(entries(watch.after)), frozenset(entries(watch.before))
+    changes = diff(watch.before, watch.after)
+    told = {build.id: _evidence(build.config, wanted, before, changes) for build in ours}
     # Builds that may be of either overlay count when nothing better came although the queue took the write and is
     # through with it: then the base image itself has what was removed, and no configuration can ever tell.
-    accepted = {Evidence.NEW}
+    accepted = {Evidence.NEW, Evidence.LACKING}
     if queue_left and Evidence.NEW not in told.values():
         accepted.add(Evidence.EITHER)
     running = (build for build in ours if build.result is Result.RUNNING and told[build.id] is Evidence.EITHER)
     counted = {build.id: build for build in (*(one for one in ours if told[one.id] in accepted), *running)}
-    return tuple(sorted(counted.values(), key=lambda build: (build.started or 0.0, build.id)))
+    return _in_order(counted.values())
+
+
+def without_better(watch: Watch, reports: Iterable[Build]) -> tuple[Build, ...]:
+    """The builds that count for want of a better one: those that succeeded and look like the overlay before.
+
+    None while one still runs, which may be a better one.
+    """
+    ours = _since(watch, reports)
+    if any(build.result is Result.RUNNING for build in ours):
+        return ()
+    return _in_order(build for build in ours if build.result is Result.SUCCESS and failed(build, watch))
+
+
+def _since(watch: Watch, builds: Iterable[Build]) -> list[Build]:
+    return [build for build in builds if build.started is None or build.started >= watch.since]
+
+
+def _in_order(builds: Iterable[Build]) -> tuple[Build, ...]:
+    return tuple(sorted(builds, key=lambda build: (build.started or 0.0, build.id)))
 
 
 def _stage(builds: tuple[Build, ...], *, queued: bool, settled: bool) -> Stage:

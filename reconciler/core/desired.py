@@ -68,11 +68,13 @@ class Settings:
     """What the manifest says about applying it.
 
     `prune`: customised repositories that it does not name are reset. `max_removal`: the share (0 to 1) of the
-    repositories that it covers from which one apply may take something away; None when not said.
+    repositories that it covers from which one apply may take something away; None when not said. `require_resolve`:
+    nothing is applied of which it is not known that its packages go together.
     """
 
     prune: bool = False
     max_removal: float | None = None
+    require_resolve: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,8 +3,8 @@
 Times (`at`) are seconds since the epoch, on the clock that the engine was given.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from reconciler.core.builds import Build, Progress
 from reconciler.core.outcome import Outcome
@@ -36,6 +36,16 @@ class StepFinished:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WaveStarted:
+    """One of several waves begins, the first being number 1; its steps are then written and its builds followed."""
+
+    at: float
+    number: int
+    of: int
+    steps: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WaitStarted:
     """Following builds begins."""
 
@@ -45,10 +55,11 @@ class WaitStarted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildsSeen:
-    """One look at all builds: the state of every followed repository."""
+    """One look at all builds: the state of every followed repository, and the tags by digest as far as known."""
 
     at: float
     progress: tuple[Progress, ...]
+    tags: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +73,7 @@ class BuildEnded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RepositoryDone:
-    """All builds of one repository have ended."""
+    """All builds of one repository have ended, or somebody else has changed it, so that none are waited for."""
 
     at: float
     progress: Progress
@@ -76,5 +87,15 @@ class LookFailed:
     problem: Diagnostic
 
 
-Event = ApplyStarted | StepStarted | StepFinished | WaitStarted | BuildsSeen | BuildEnded | RepositoryDone | LookFailed
+Event = (
+    ApplyStarted
+    | WaveStarted
+    | StepStarted
+    | StepFinished
+    | WaitStarted
+    | BuildsSeen
+    | BuildEnded
+    | RepositoryDone
+    | LookFailed
+)
 Listener = Callable[[Event], None]

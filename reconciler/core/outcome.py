@@ -56,12 +56,23 @@ class Failed:
     problem: Diagnostic
 
 
+class RecordFailed(Exception):  # noqa: N818 - named as the problem it tells, as the API's errors are
+    """What was about to be written could not be recorded, so that it must not be sent."""
+
+    def __init__(self, diagnostic: Diagnostic) -> None:
+        super().__init__(diagnostic.summary)
+        self.diagnostic = diagnostic
+
+
 class Skip(StrEnum):
     """Why a step was not attempted."""
 
     INTERRUPTED = "interrupted"
     TOKEN_REJECTED = "token-rejected"  # noqa: S105 - a reason, not a token
     UNREADABLE = "unreadable"
+    NOT_RECORDED = "not-recorded"
+    AFTER_FAILURE = "after-failure"
+    HELD_BACK = "held-back"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -41,6 +41,13 @@ class ReasonCode(StrEnum):
     CONFLICTING = "conflicting"
     PRUNED = "pruned"
     PROTECTED = "protected"
+    REVERTED = "reverted"
+    UNBUILDABLE = "unbuildable"
+    UNRESOLVED = "unresolved"
+
+
+# The step is planned, and its own rules forbid to carry it out.
+_REFUSED = frozenset({ReasonCode.PROTECTED, ReasonCode.UNRESOLVED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +86,7 @@ class Step:
     def planned(self) -> bool:
         """Whether it is known what the step would have to do; one that a protection stops is planned all the same."""
         unplanned = self.action in (Action.UNKNOWN, Action.BLOCKED)
-        return not unplanned or self.reason.code is ReasonCode.PROTECTED
+        return not unplanned or self.reason.code in _REFUSED
 
 
 class LimitSource(StrEnum):
@@ -159,7 +166,7 @@ class Plan:
     @property
     def refused(self) -> bool:
         """Whether the guard or a protection forbids to apply anything of it."""
-        return bool(self.guard.refusals) or any(step.reason.code is ReasonCode.PROTECTED for step in self.steps)
+        return bool(self.guard.refusals) or any(step.reason.code in _REFUSED for step in self.steps)
 
     @property
     def applyable(self) -> bool:

@@ -1,8 +1,9 @@
 """An approved plan carried out: every step is read again, written, confirmed, and ends in exactly one outcome."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 from reconciler.api.errors import AnswerLost, ApiError, Rejected, TokenRejected
 from reconciler.api.values import Reading
@@ -10,65 +11,111 @@ from reconciler.core.desired import Address
 from reconciler.core.events import ApplyStarted, Event, Listener, StepFinished, StepStarted
 from reconciler.core.live import LiveRepository, Organization
 from reconciler.core.model import Overlay
-from reconciler.core.outcome import AlreadyDone, Applied, Failed, FailureKind, NotAttempted, Outcome, Skip
+from reconciler.core.outcome import AlreadyDone, Applied, Failed, FailureKind, NotAttempted, Outcome, RecordFailed, Skip
 from reconciler.core.plan import Action, Plan, Step
 from reconciler.diagnostics import Diagnostic
 from reconciler.engine.pool import stream
-from reconciler.engine.ports import Clock, Stop, WriteApi
+from reconciler.engine.ports import Clock, OnError, Record, Stop, WriteApi
 from reconciler.engine.recheck import recheck, recheck_created
 from reconciler.engine.settle import Finding, Look, Unwritten, Written, confirm, settle
+
+T = TypeVar("T")
 
 # What the API answers where a repository of that name exists already.
 _CONFLICT = 409
 
 
 def apply(
-    plan: Plan, api: WriteApi, *, clock: Clock, stop: Stop, parallelism: int, listen: Listener
+    plan: Plan,
+    api: WriteApi,
+    *,
+    clock: Clock,
+    stop: Stop,
+    parallelism: int,
+    listen: Listener,
+    record: Record | None = None,
+    on_error: OnError = OnError.CONTINUE,
+    steps: Sequence[Step] | None = None,
 ) -> tuple[Outcome, ...]:
-    """Carry out a plan; the outcomes of all steps that intend a write or could not be planned, in the plan's order."""
-    writer = _Writer(api, plan.organization, clock, stop)
-    steps = plan.writes
+    """Carry out a plan; the outcomes of all steps that intend a write or could not be planned, in the plan's order.
+
+    With `steps` only those, and the outcomes of no others.
+    """
+    writer = _Writer(api, plan.organization, clock, stop, record=record, on_error=on_error)
+    others = unplanned(plan) if steps is None else ()
+    steps = plan.writes if steps is None else steps
     listen(ApplyStarted(at=clock.now(), steps=len(steps)))
-    outcomes: dict[str, Outcome] = {}
+    outcomes: dict[str, Outcome] = {outcome.step.repository: outcome for outcome in others}
     for event in stream(steps, writer.carry_out, workers=min(parallelism, len(steps))):
         listen(event)
         if isinstance(event, StepFinished):
             outcomes[event.outcome.step.repository] = event.outcome
-    for step in plan.steps:
-        if step.action is Action.UNKNOWN:
-            outcomes[step.repository] = NotAttempted(step=step, reason=Skip.UNREADABLE)
     return tuple(outcomes[step.repository] for step in plan.steps if step.repository in outcomes)
+
+
+def unplanned(plan: Plan) -> tuple[Outcome, ...]:
+    """The outcomes of the steps that could not be planned."""
+    unknown = (step for step in plan.steps if step.action is Action.UNKNOWN)
+    return tuple(NotAttempted(step=step, reason=Skip.UNREADABLE) for step in unknown)
 
 
 class _Writer:
     """Carries out one step after another, for several threads at once."""
 
-    def __init__(self, api: WriteApi, organization: Organization, clock: Clock, stop: Stop) -> None:
+    def __init__(
+        self,
+        api: WriteApi,
+        organization: Organization,
+        clock: Clock,
+        stop: Stop,
+        *,
+        record: Record | None,
+        on_error: OnError,
+    ) -> None:
         self._api = api
         self._organization = organization
         self._clock = clock
         self._stop = stop
-        self._token_rejected = threading.Event()
+        self._record = record
+        self._on_error = on_error
+        self._ended: dict[Skip, threading.Event] = {
+            reason: threading.Event() for reason in (Skip.NOT_RECORDED, Skip.TOKEN_REJECTED, Skip.AFTER_FAILURE)
+        }
 
     def carry_out(self, step: Step) -> Iterator[Event]:
         """Do what the step intends and tell about it."""
         skip = self._skip()
         if skip is not None:
-            yield StepFinished(at=self._clock.now(), outcome=NotAttempted(step=step, reason=skip))
+            yield self._finished(NotAttempted(step=step, reason=skip))
             return
         yield StepStarted(at=self._clock.now(), repository=step.repository)
-        yield StepFinished(at=self._clock.now(), outcome=self._outcome(step))
+        yield self._finished(self._outcome(step))
+
+    def _finished(self, outcome: Outcome) -> StepFinished:
+        if isinstance(outcome, Failed) and self._on_error is OnError.STOP:
+            self._ended[Skip.AFTER_FAILURE].set()
+        if self._record is not None:
+            self._record.finished(outcome)
+        return StepFinished(at=self._clock.now(), outcome=outcome)
 
     def _skip(self) -> Skip | None:
         if self._stop.is_set():
             return Skip.INTERRUPTED
-        return Skip.TOKEN_REJECTED if self._token_rejected.is_set() else None
+        return next((reason for reason, ended in self._ended.items() if ended.is_set()), None)
+
+    def _about_to_write(self, step: Step, since: float) -> None:
+        if self._record is not None:
+            repository_id = None if step.action is Action.CREATE else step.id
+            self._record.about_to_write(step, repository_id=repository_id, since=since)
 
     def _outcome(self, step: Step) -> Outcome:
         try:
             return self._create(step) if step.action is Action.CREATE else self._update(step)
+        except RecordFailed:
+            self._ended[Skip.NOT_RECORDED].set()
+            return NotAttempted(step=step, reason=Skip.NOT_RECORDED)
         except TokenRejected as error:
-            self._token_rejected.set()
+            self._ended[Skip.TOKEN_REJECTED].set()
             return Failed(step=step, kind=FailureKind.TOKEN, problem=error.diagnostic)
         except AnswerLost as error:
             return Failed(step=step, kind=FailureKind.ANSWER_LOST, problem=error.diagnostic)
@@ -81,10 +128,18 @@ class _Writer:
         if without_write is not None:
             return without_write
         assert reading is not None
-        finding = self._write(step, reading)
+        finding = self._write(step, reading, since=reading.server_time)
         if isinstance(finding, Unwritten) and not self._stop.is_set():
-            return self._write_again(step, reading.server_time)
+            return self._unless_unrecorded(lambda: self._write_again(step, reading.server_time), finding)
         return _outcome(finding, step, since=reading.server_time)
+
+    def _unless_unrecorded(self, again: Callable[[], T], first: Unwritten) -> T | Failed:
+        """A second try that cannot be recorded is none, but the first one was sent all the same."""
+        try:
+            return again()
+        except RecordFailed:
+            self._ended[Skip.NOT_RECORDED].set()
+            return first.failed
 
     def _write_again(self, step: Step, since: float) -> Outcome:
         """The second try is the last. Builds count from the first one on, which may arrive after all."""
@@ -93,14 +148,15 @@ class _Writer:
         match without_write:
             case None:
                 assert reading is not None
-                return _outcome(self._write(step, reading), step, since=since)
+                return _outcome(self._write(step, reading, since=since), step, since=since)
             case AlreadyDone():
                 assert step.id is not None
                 return _applied(step, step.id, since, read_back=True)
             case _:
                 return without_write
 
-    def _write(self, step: Step, reading: Reading) -> Applied | Finding:
+    def _write(self, step: Step, reading: Reading, *, since: float) -> Applied | Finding:
+        self._about_to_write(step, since)
         try:
             answer = self._api.write_overlay(reading, _after(step))
         except AnswerLost as error:
@@ -117,7 +173,7 @@ class _Writer:
         try:
             finding = self._create_once(step, source)
             if isinstance(finding, Unwritten) and not self._stop.is_set():
-                finding = self._create_once(step, source)
+                finding = self._unless_unrecorded(lambda: self._create_once(step, source), finding)
         except Rejected as error:
             there = self._created(Address.parse(step.repository)) if error.status == _CONFLICT else None
             if there is None:
@@ -129,6 +185,7 @@ class _Writer:
 
     def _create_once(self, step: Step, source: Reading) -> Applied | Finding:
         address = Address.parse(step.repository)
+        self._about_to_write(step, source.server_time)
         try:
             created = self._api.create_repository(
                 source,

@@ -1,12 +1,15 @@
 """What the engine needs from the world: a clock, a stop flag, and the API. The command line gives it the real ones."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
 from typing import Protocol
 
 from reconciler.api.values import Reading
-from reconciler.core.builds import Build, Sync
+from reconciler.core.builds import Build, Progress, Sync
 from reconciler.core.live import Live, LiveRepository, Organization
 from reconciler.core.model import Overlay
+from reconciler.core.outcome import Outcome
+from reconciler.core.plan import Step
 
 
 class Stop(Protocol):
@@ -52,6 +55,10 @@ class ReadApi(Protocol):
         """The work queue: state by repository UIDP; a repository that is not in it is absent."""
         ...
 
+    def list_tags(self, scope: Organization | str) -> Mapping[str, tuple[str, ...]]:
+        """The tags by digest, of the whole organisation or of one repository by its UIDP."""
+        ...
+
     def build_log(self, build_id: str) -> str:
         """The log of one build report."""
         ...
@@ -76,3 +83,26 @@ class WriteApi(ReadApi, Protocol):
     ) -> LiveRepository:
         """Create a repository that syncs from the same source as another one; raises as `write_overlay` does."""
         ...
+
+
+class Record(Protocol):
+    """Where a run is put on record; called from several threads at once."""
+
+    def about_to_write(self, step: Step, *, repository_id: str | None, since: float) -> None:
+        """Note durably what is about to be sent; raises `RecordFailed` where that fails, and nothing is sent."""
+        ...
+
+    def finished(self, outcome: Outcome) -> None:
+        """Note a step's outcome; never raises."""
+        ...
+
+    def seen(self, progress: Sequence[Progress]) -> None:
+        """Note what a look at the builds has changed; never raises."""
+        ...
+
+
+class OnError(StrEnum):
+    """What a failed write means for the steps that have not begun."""
+
+    CONTINUE = "continue"
+    STOP = "stop"

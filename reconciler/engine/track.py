@@ -1,15 +1,17 @@
 """Following builds to their end: one look at the whole organisation at a time, never one for each repository."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from reconciler.api.errors import ApiError, TokenRejected
-from reconciler.core.builds import Build, Progress, Stage, Sync, Watch, advance, begin
+from reconciler.core.builds import FINISHED, Build, Progress, Result, Stage, Sync, Watch, advance
 from reconciler.core.events import BuildEnded, BuildsSeen, Listener, LookFailed, RepositoryDone, WaitStarted
 from reconciler.core.live import Organization
 from reconciler.core.outcome import Applied, Outcome
 from reconciler.diagnostics import Diagnostic
-from reconciler.engine.ports import Clock, ReadApi, Stop
+from reconciler.engine import superseding
+from reconciler.engine.ports import Clock, ReadApi, Record, Stop
+from reconciler.engine.tagging import Tags
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,25 +22,48 @@ class Pace:
     has changed for `settle`.
     """
 
-    first: float = 1.0
+    first: float = 2.0
     growth: float = 1.3
     longest: float = 15.0
     settle: float = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How long builds are followed, in seconds: all of them together, and those of each repository."""
+
+    total: float
+    each: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Followed:
-    """What came of following: the last known state of every repository, and why it ended before all were done."""
+    """What came of following: the last known state of every repository, and why it ended before all were done.
+
+    `tags` are the names of what was built, by digest; `late` the repositories whose own time ran out.
+    """
 
     progress: tuple[Progress, ...]
     timed_out: bool = False
     interrupted: bool = False
     token_problem: Diagnostic | None = None
+    tags: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    late: tuple[str, ...] = ()
 
     @property
     def failures(self) -> tuple[tuple[Progress, Build], ...]:
-        """Every failed build that counts, with the repository that it is of."""
+        """Every build that counts and failed or lacks what was asked, with the repository that it is of."""
         return tuple((progress, build) for progress in self.progress for build in progress.failures)
+
+    @property
+    def build_failed(self) -> bool:
+        """Whether a build that counts failed, or succeeded without what was asked."""
+        return any(progress.failures for progress in self.progress if progress.stage is not Stage.SUPERSEDED)
+
+    @property
+    def superseded(self) -> tuple[str, ...]:
+        """The repositories that somebody else has changed or deleted since they were written."""
+        return tuple(one.watch.repository for one in self.progress if one.stage is Stage.SUPERSEDED)
 
 
 def watches(outcomes: Iterable[Outcome]) -> tuple[Watch, ...]:
@@ -57,63 +82,149 @@ def watches(outcomes: Iterable[Outcome]) -> tuple[Watch, ...]:
 
 
 def follow(
-    watched: tuple[Watch, ...],
+    begun: tuple[Progress, ...],
     api: ReadApi,
     organization: Organization,
     *,
     clock: Clock,
     stop: Stop,
-    timeout: float,
+    limits: Limits,
     listen: Listener,
+    record: Record | None = None,
     pace: Pace = Pace(),
 ) -> Followed:
-    """Look at all builds until every watched repository is done, the time is up, or `stop` is set."""
-    listen(WaitStarted(at=clock.now(), repositories=tuple(watch.repository for watch in watched)))
-    deadline = clock.now() + timeout
-    known = tuple(begin(watch, now=clock.now()) for watch in watched)
-    pause = pace.first
-    while not all(progress.stage is Stage.DONE for progress in known):
-        if stop.is_set():
-            return Followed(progress=known, interrupted=True)
-        if clock.now() >= deadline:
-            return Followed(progress=known, timed_out=True)
-        try:
-            known = _look(known, api, organization, clock=clock, pace=pace, listen=listen)
-        except TokenRejected as error:
-            return Followed(progress=known, token_problem=error.diagnostic)
-        except ApiError as error:
-            listen(LookFailed(at=clock.now(), problem=error.diagnostic))
-        clock.wait(_pause(known, pause, clock.now(), deadline, pace), stop)
-        pause = min(pause * pace.growth, pace.longest)
-    return Followed(progress=known)
+    """Look at all builds until every repository is done or its time is up, or `stop` is set.
+
+    `begun` is what is known already: `begin` of every watch, or what an earlier look left on record.
+    """
+    state = _Following(begun, api, organization, clock=clock, limits=limits, listen=listen, record=record, pace=pace)
+    return state.to_the_end(stop)
 
 
-def _look(
-    known: tuple[Progress, ...],
-    api: ReadApi,
-    organization: Organization,
-    *,
-    clock: Clock,
-    pace: Pace,
-    listen: Listener,
-) -> tuple[Progress, ...]:
-    # The queue is read before the builds: the other way round, a build could start between the two answers and be
-    # missed.
-    queue = api.sync_states(organization)
-    builds = _by_repository(api.list_builds(organization, since=min(progress.watch.since for progress in known)))
-    now = clock.now()
-    seen = tuple(
-        advance(
-            progress,
-            builds.get(progress.watch.id, ()),
-            queue.get(progress.watch.id, Sync.IDLE),
-            now=now,
-            settle=pace.settle,
+class _Following:
+    """The state between two looks."""
+
+    def __init__(
+        self,
+        begun: tuple[Progress, ...],
+        api: ReadApi,
+        organization: Organization,
+        *,
+        clock: Clock,
+        limits: Limits,
+        listen: Listener,
+        record: Record | None,
+        pace: Pace,
+    ) -> None:
+        self._known = begun
+        self._api = api
+        self._organization = organization
+        self._clock = clock
+        self._listen = listen
+        self._record = record
+        self._pace = pace
+        self._tags = Tags(api, organization)
+        self._superseding = superseding.Check(api, organization, began=clock.now())
+        self._deadline = clock.now() + limits.total
+        self._each = None if limits.each is None else clock.now() + limits.each
+
+    def to_the_end(self, stop: Stop) -> Followed:
+        """Look until there is nothing left to wait for."""
+        listed = tuple(progress.watch.repository for progress in self._known)
+        self._listen(WaitStarted(at=self._clock.now(), repositories=listed))
+        pause = self._pace.first
+        while self._waited_for():
+            if stop.is_set():
+                return self._ended(interrupted=True)
+            if self._clock.now() >= self._deadline:
+                return self._out_of_time()
+            try:
+                self._look()
+            except TokenRejected as error:
+                return self._ended(token_problem=error.diagnostic)
+            except ApiError as error:
+                self._listen(LookFailed(at=self._clock.now(), problem=error.diagnostic))
+            self._clock.wait(self._pause(pause), stop)
+            pause = min(pause * self._pace.growth, self._pace.longest)
+        return self._out_of_time() if self._unfinished() else self._ended()
+
+    def _unfinished(self) -> list[Progress]:
+        return [progress for progress in self._known if progress.stage not in FINISHED]
+
+    def _waited_for(self) -> list[Progress]:
+        late = self._each is not None and self._clock.now() >= self._each
+        return [] if late else self._unfinished()
+
+    def _look(self) -> None:
+        # The queue is read before the builds: the other way round, a build could start between the two answers and be
+        # missed.
+        queue = self._api.sync_states(self._organization)
+        since = min(progress.watch.since for progress in self._known)
+        builds = _by_repository(self._api.list_builds(self._organization, since=since))
+        now = self._clock.now()
+        seen = tuple(self._advanced(progress, builds, queue, now) for progress in self._known)
+        self._take(self._superseding.checked(seen, now=now))
+
+    def _advanced(
+        self, progress: Progress, builds: Mapping[str, list[Build]], queue: Mapping[str, Sync], now: float
+    ) -> Progress:
+        if progress.stage is Stage.SUPERSEDED:
+            return progress
+        id_ = progress.watch.id
+        return advance(progress, builds.get(id_, ()), queue.get(id_, Sync.IDLE), now=now, settle=self._pace.settle)
+
+    def _take(self, seen: tuple[Progress, ...]) -> None:
+        """Remember what was seen, put on record what is new in it, and tell it."""
+        known, self._known = self._known, seen
+        self._tags.learn(build.digest for one in seen for build in one.builds if build.result is Result.SUCCESS)
+        changed = [after for before, after in zip(known, seen, strict=True) if before != after]
+        if self._record is not None and changed:
+            self._record.seen(changed)
+        self._tell(known)
+
+    def _tell(self, known: tuple[Progress, ...]) -> None:
+        now = self._clock.now()
+        for before, after in zip(known, self._known, strict=True):
+            told = {build.id: build.result for build in before.ended}
+            for build in after.ended:
+                if told.get(build.id) is not build.result:
+                    self._listen(BuildEnded(at=now, repository=after.watch.repository, build=build))
+            if after.stage in FINISHED and before.stage not in FINISHED:
+                self._listen(RepositoryDone(at=now, progress=after))
+        self._listen(BuildsSeen(at=now, progress=self._known, tags=self._tags.known))
+
+    def _pause(self, pause: float) -> float:
+        """How long to wait before the next look: no longer than the time limit, nor than what only settles needs."""
+        now = self._clock.now()
+        left = self._unfinished()
+        if left and all(progress.stage is Stage.SETTLING for progress in left):
+            pause = min(pause, min(progress.changed for progress in left) + self._pace.settle - now)
+        limit = self._deadline if self._each is None else min(self._deadline, self._each)
+        return max(0.0, min(pause, limit - now))
+
+    def _out_of_time(self) -> Followed:
+        """The end at a time limit: what looks like the overlay before is told of, and what somebody else changed."""
+        self._take(superseding.concluded(self._superseding.at_last(self._known, now=self._clock.now())))
+        late = tuple(progress.watch.repository for progress in self._unfinished())
+        whole = self._clock.now() >= self._deadline
+        return self._ended(timed_out=bool(late) and whole, late=() if whole else late)
+
+    def _ended(
+        self,
+        *,
+        timed_out: bool = False,
+        interrupted: bool = False,
+        token_problem: Diagnostic | None = None,
+        late: tuple[str, ...] = (),
+    ) -> Followed:
+        return Followed(
+            progress=self._known,
+            timed_out=timed_out,
+            interrupted=interrupted,
+            token_problem=token_problem,
+            tags=self._tags.known,
+            late=late,
         )
-        for progress in known
-    )
-    _tell(known, seen, now, listen)
-    return seen
 
 
 def _by_repository(builds: Iterable[Build]) -> Mapping[str, list[Build]]:
@@ -123,32 +234,14 @@ def _by_repository(builds: Iterable[Build]) -> Mapping[str, list[Build]]:
     return found
 
 
-def _tell(known: tuple[Progress, ...], seen: tuple[Progress, ...], now: float, listen: Listener) -> None:
-    for before, after in zip(known, seen, strict=True):
-        told = {build.id: build.result for build in before.ended}
-        for build in after.ended:
-            if told.get(build.id) is not build.result:
-                listen(BuildEnded(at=now, repository=after.watch.repository, build=build))
-        if after.stage is Stage.DONE and before.stage is not Stage.DONE:
-            listen(RepositoryDone(at=now, progress=after))
-    listen(BuildsSeen(at=now, progress=seen))
-
-
-def _pause(known: tuple[Progress, ...], pause: float, now: float, deadline: float, pace: Pace) -> float:
-    """How long to wait before the next look: no longer than the time limit, nor than what is only settling needs."""
-    left = [progress for progress in known if progress.stage is not Stage.DONE]
-    if left and all(progress.stage is Stage.SETTLING for progress in left):
-        pause = min(pause, min(progress.changed for progress in left) + pace.settle - now)
-    return max(0.0, min(pause, deadline - now))
-
-
 def failure_logs(followed: Followed, api: ReadApi, *, most: int = 10) -> dict[str, str]:
     """The log of one failed build of each of up to `most` repositories, by report id.
 
     The tags of a repository mostly fail for the same reason, and logs are large. Where a log cannot be read, the reason
     stands instead.
     """
-    firsts = [progress.failures[0] for progress in followed.progress if progress.failures]
+    failed = ([one for one in progress.failures if one.result is Result.FAILURE] for progress in followed.progress)
+    firsts = [builds[0] for builds in failed if builds]
     logs: dict[str, str] = {}
     for build in firsts[:most]:
         try:

@@ -190,6 +190,11 @@ class Settings(_Form):
         description="Share of the covered repositories from which one apply may take something away.",
         examples=["30%"],
     )
+    require_resolve: Flag = Field(
+        default=False,
+        description="True: only what is known to resolve is applied, as with `plan --resolve`.",
+        examples=[True],
+    )
 
 
 class ManifestFile(_Form):

@@ -11,6 +11,7 @@ from reconciler.views.change_text import LABELS
 from reconciler.views.diagnostics_text import problem_lines
 from reconciler.views.items import listing, value_words
 from reconciler.views.layout import Page, Word, measure, phrase
+from reconciler.views.outcomes import short_digest
 from reconciler.views.quoting import token
 from reconciler.views.reasons import not_attempted
 from reconciler.views.safe_text import width as width_of
@@ -31,11 +32,13 @@ _ALIKE_FROM = 3
 _LEAST_WIDTH = 40
 
 
-def render(document: dict[str, Any], *, style: Style, width: int) -> str:
+def render(document: dict[str, Any], *, style: Style, width: int, verbose: bool = False) -> str:
     """The report as text that ends in a line end; the worst comes last, where a person looks first."""
     page = Page(style=style, width=max(width, _LEAST_WIDTH))
     blocks = [_head(document, page), *_outcomes(document, page), *_builds(document["builds"], page)]
+    blocks.append(_proof(document["builds"], page, verbose=verbose))
     blocks.append(_notes(document, page))
+    blocks.append(_run(document, page))
     return "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
 
 
@@ -66,7 +69,7 @@ def _names(title: str, found: Sequence[dict[str, Any]], page: Page) -> list[str]
     if not found:
         return []
     names = [token(one["repository"], page.style) for one in found]
-    return [f"{title}:", *page.columns(names, indent=4)]
+    return [page.line(phrase(f"{title}:"), hanging=0), *page.columns(names, indent=4)]
 
 
 def _titled(repository: str, what: str, page: Page) -> str:
@@ -112,8 +115,11 @@ def _builds(builds: dict[str, Any], page: Page) -> Iterator[list[str]]:
 def _by_state(followed: Iterable[dict[str, Any]], page: Page) -> Iterator[str]:
     """The repositories with their builds, those that are in the same state together."""
     alike: dict[str, list[str]] = {}
+    tags: dict[str, list[str]] = {}
     for one in followed:
-        alike.setdefault(_state(one), []).append(token(one["repository"], page.style))
+        name = token(one["repository"], page.style)
+        alike.setdefault(_state(one), []).append(name)
+        tags[name] = _tags(one, page.style)
     single = {name: state for state, names in alike.items() if len(names) < _ALIKE_FROM for name in names}
     column = max((min(width_of(name), page.width // 2) for name in single), default=0) + 3
     for state, names in alike.items():
@@ -122,13 +128,66 @@ def _by_state(followed: Iterable[dict[str, Any]], page: Page) -> Iterator[str]:
             yield from page.columns(names, indent=4)
     for name, state in sorted(single.items()):
         gap = max(column - width_of(name), 2)
-        yield page.line([Word(text=name), *phrase(state, gap=gap)], indent=2, hanging=6)
+        built = f": {', '.join(tags[name])}" if tags[name] else ""
+        yield page.line([Word(text=name), *phrase(f"{state}{built}", gap=gap)], indent=2, hanging=6)
+
+
+def _tags(one: dict[str, Any], style: Style) -> list[str]:
+    """The tags of what was built, or the beginning of a digest that has none."""
+    built = [build for build in one["built"] if build["result"] == "success" and build["digest"]]
+    names = dict.fromkeys(name for build in built for name in build["tags"] or [short_digest(build["digest"])])
+    return [style.plain(name) for name in names]
+
+
+_UNPROVEN = {"missing": "succeeded without", "untold": "not verified; the report does not tell of"}
+
+
+def _proof(builds: dict[str, Any], page: Page, *, verbose: bool) -> list[str]:
+    """What was proven of the builds, with what they lack or do not tell; `verbose` adds the resolved versions."""
+    lines = [line for kind in _UNPROVEN for line in _unproven(kind, builds["repositories"], page)]
+    if verbose:
+        lines.extend(line for one in builds["repositories"] for line in _versions(one, page))
+    proven, of = builds["verified"]["proven"], builds["verified"]["of"]
+    if of:
+        digests = "digest contains" if of == 1 else "digests contain"
+        lines.append(page.line(phrase(f"verified: {proven:,} of {of:,} {digests} what was asked")))
+    return lines
+
+
+def _unproven(kind: str, repositories: Iterable[dict[str, Any]], page: Page) -> Iterator[str]:
+    """The repositories whose builds lack something or do not tell of it; those of which the same is said together."""
+    alike: dict[tuple[str, ...], list[str]] = {}
+    for one in repositories:
+        found = tuple(dict.fromkeys(entry for build in one["built"] for entry in build[kind]))
+        if found:
+            alike.setdefault(found, []).append(token(one["repository"], page.style))
+    role = Role.ERROR if kind == "missing" else Role.WARNING
+    for entries, names in alike.items():
+        told = _listed(entries, page)
+        if len(names) < _ALIKE_FROM:
+            yield from (page.line([Word(text=f"{n}:", role=role), *phrase(_UNPROVEN[kind]), *told]) for n in names)
+        else:
+            yield page.line([Word(text=f"{len(names):,} repositories:", role=role), *phrase(_UNPROVEN[kind]), *told])
+            yield from page.columns(names, indent=4)
+
+
+def _versions(one: dict[str, Any], page: Page) -> Iterator[str]:
+    versions = dict.fromkeys(f"{key}={value}" for build in one["built"] for key, value in build["versions"].items())
+    if versions:
+        yield page.line([Word(text=token(one["repository"], page.style) + ":"), *_listed(tuple(versions), page)])
+
+
+def _listed(texts: Sequence[str], page: Page) -> list[Word]:
+    last = len(texts) - 1
+    return [Word(text=page.style.plain(text) + ("" if number == last else ",")) for number, text in enumerate(texts)]
 
 
 def _state(one: dict[str, Any]) -> str:
     told = _results(one) or "no build seen"
     if one["stage"] == "done":
         return told
+    if one["stage"] == "superseded":
+        return f"changed by somebody else since it was written: {told}"
     queue = f"; {_QUEUE[one['queue']]}" if one["queue"] in _QUEUE else ""
     return f"not finished: {told}{queue}"
 
@@ -166,12 +225,24 @@ def _about_log(failure: dict[str, Any]) -> str:
 def _notes(document: dict[str, Any], page: Page) -> list[str]:
     builds = document["builds"]
     notes = []
+    command = f"`reconciler wait{' ' + document['run'] if document['run'] else ''}`"
     if document["interrupted"]:
         notes.append("Interrupted: nothing more was started, and what was under way was finished.")
     if document["interrupted"] and builds["waited"]:
-        notes.append("Builds that have started go on; `reconciler builds` shows them.")
+        notes.append(f"Builds that have started go on; {command} follows them.")
     if builds["timed_out"]:
-        notes.append("Some builds did not finish in time; they go on, and `reconciler builds` shows them.")
+        notes.append(f"Some builds did not finish in time; they go on, and {command} follows them.")
     if document["applied"] and not builds["waited"]:
-        notes.append("The builds were not waited for; `reconciler builds` shows them.")
+        notes.append(f"The builds were not waited for; {command} follows them.")
     return [page.line(phrase(note, Role.WARNING)) for note in notes]
+
+
+def _run(document: dict[str, Any], page: Page) -> list[str]:
+    """What the run is recorded under, and what to do with that."""
+    run, builds = document["run"], document["builds"]
+    if run is None:
+        return []
+    unfinished = builds["timed_out"] or document["interrupted"] or not builds["waited"]
+    go_on = bool(document["applied"]) and unfinished
+    does = f"`reconciler wait {run}` goes on" if go_on else f"`reconciler history {run}` tells of it again"
+    return [page.line(phrase(f"Run {run}: {does}.", Role.DIM))]

@@ -1,11 +1,11 @@
-"""Recent builds as a table and as a JSON document."""
+"""Recent builds as a table and as a JSON document, and followed ones as lines of text or JSON."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
-from reconciler.core.builds import Build
+from reconciler.core.builds import Build, Result
 from reconciler.views import tables
 from reconciler.views.document import FORMAT_VERSION
 from reconciler.views.outcomes import build_document, build_seconds
@@ -17,6 +17,7 @@ _COLUMNS = (
     tables.Column(title="STARTED", least=20),
     tables.Column(title="TOOK"),
     tables.Column(title="RESULT"),
+    tables.Column(title="WARNINGS", optional=True),
     tables.Column(title="TAGS", least=10, optional=True),
     tables.Column(title="DIGEST", least=12, optional=True),
     tables.Column(title="REPORT", keep="end", least=17, yields=True),
@@ -33,17 +34,27 @@ class BuildRow:
     tags: tuple[str, ...] = ()
 
 
+Line: TypeAlias = Callable[[BuildRow], str]
+
+
+def arranged(rows: Iterable[BuildRow]) -> list[BuildRow]:
+    """Failures first, then the others; in both the newest first."""
+    return sorted(rows, key=lambda row: (row.build.result is not Result.FAILURE, *_newest(row)))
+
+
+def in_time(rows: Iterable[BuildRow]) -> list[BuildRow]:
+    """The order in which the builds were told of last: by their end, where they have one, else by their start."""
+    return sorted(rows, key=lambda row: (row.build.ended or row.build.started or 0.0, row.repository, row.build.id))
+
+
 def document(rows: Iterable[BuildRow]) -> dict[str, Any]:
-    """The builds as plain data, the newest first."""
-    found = [
-        {"repository": row.repository, **build_document(row.build), "tags": list(row.tags)} for row in _newest(rows)
-    ]
-    return {"format_version": FORMAT_VERSION, "builds": found}
+    """The builds as plain data, failures first, and the newest first."""
+    return {"format_version": FORMAT_VERSION, "builds": [_build(row) for row in arranged(rows)]}
 
 
 def render(rows: Iterable[BuildRow], *, style: Style, width: int) -> str:
-    """The builds as a table, the newest first."""
-    return tables.render(_COLUMNS, [_line(row) for row in _newest(rows)], style=style, width=width) or "No builds.\n"
+    """The builds as a table, failures first, and the newest first."""
+    return tables.render(_COLUMNS, [_cells(row) for row in arranged(rows)], style=style, width=width) or "No builds.\n"
 
 
 def render_json(rows: Iterable[BuildRow]) -> str:
@@ -51,18 +62,54 @@ def render_json(rows: Iterable[BuildRow]) -> str:
     return json.dumps(document(rows), indent=2, ensure_ascii=True) + "\n"
 
 
-def _newest(rows: Iterable[BuildRow]) -> list[BuildRow]:
-    return sorted(rows, key=lambda row: (-(row.build.started or 0.0), row.repository, row.build.id))
+def text_line(row: BuildRow, *, style: Style) -> str:
+    """One followed build as a line of text."""
+    when, took = _times(row.build)
+    build, warnings = row.build, len(row.build.warnings)
+    told = [
+        when if build.ended is None else utc(build.ended),
+        row.repository,
+        str(build.result),
+        *([] if took == "-" else [f"after {took}"]),
+        *([f"{warnings:,} {'warning' if warnings == 1 else 'warnings'}"] if warnings else []),
+        *([f"tags {', '.join(row.tags)}"] if row.tags else []),
+        build.id,
+    ]
+    return "  ".join(map(style.plain, told)) + "\n"
 
 
-def _line(row: BuildRow) -> Sequence[str]:
-    build, seconds = row.build, build_seconds(row.build)
+def json_line(row: BuildRow) -> str:
+    """One followed build as a line of JSON."""
+    return json.dumps({"type": "build", **_build(row)}, ensure_ascii=True) + "\n"
+
+
+def version_line(tool_version: str) -> str:
+    """The first line of a stream of JSON lines."""
+    return json.dumps({"type": "version", "format_version": FORMAT_VERSION, "tool_version": tool_version}) + "\n"
+
+
+def _newest(row: BuildRow) -> tuple[float, str, str]:
+    return -(row.build.started or 0.0), row.repository, row.build.id
+
+
+def _build(row: BuildRow) -> dict[str, Any]:
+    return {"repository": row.repository, **build_document(row.build), "tags": list(row.tags)}
+
+
+def _cells(row: BuildRow) -> Sequence[str]:
+    build = row.build
     return (
         row.repository,
-        "-" if build.started is None else utc(build.started),
-        "-" if seconds is None else duration(seconds),
+        *_times(build),
         str(build.result),
+        f"{len(build.warnings):,}" if build.warnings else "-",
         ", ".join(row.tags) or "-",
         build.digest.removeprefix("sha256:")[:_SHORT_DIGEST] or "-",
         build.id,
     )
+
+
+def _times(build: Build) -> tuple[str, str]:
+    """When a build began and how long it took."""
+    seconds = build_seconds(build)
+    return "-" if build.started is None else utc(build.started), "-" if seconds is None else duration(seconds)

@@ -8,7 +8,7 @@ from reconciler.diagnostics import Diagnostic
 from reconciler.views.problems import diagnostic_document
 from reconciler.views.style import Role, Style
 
-_ROLES = {"error": Role.ERROR, "warning": Role.WARNING}
+_ROLES = {"error": Role.ERROR, "warning": Role.WARNING, "note": Role.DIM}
 
 
 def render(diagnostics: Sequence[Diagnostic], *, style: Style) -> str:

@@ -5,15 +5,19 @@ the major number of `FORMAT_VERSION`.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from reconciler.core.comparison import Comparison
+from reconciler.core.forecast import Forecast
 from reconciler.core.model import Section
 from reconciler.core.plan import Action, Guard, Plan, ReasonCode, Step
+from reconciler.core.resolved import ResolvedChange
+from reconciler.views.forecast import forecast_document
 from reconciler.views.problems import diagnostic_document
 from reconciler.views.reasons import sentence
+from reconciler.views.resolved import resolved_document
 from reconciler.views.times import rfc3339
 from reconciler.views.values import change_document, ordered
 
@@ -45,11 +49,19 @@ _COUNTED = {
 
 
 def plan_document(
-    plan: Plan, *, api: str, tool_version: str, origin: Origin | None = None, comparison: Comparison | None = None
+    plan: Plan,
+    *,
+    api: str,
+    tool_version: str,
+    origin: Origin | None = None,
+    comparison: Comparison | None = None,
+    forecast: Forecast | None = None,
+    resolved: Mapping[str, ResolvedChange] | None = None,
 ) -> dict[str, Any]:
     """The plan as plain data: dictionaries, lists, strings, numbers; not yet made safe for any format.
 
-    `origin` is that of a saved plan or of a snapshot; `comparison` tells what a change of the manifest causes.
+    `origin` is that of a saved plan or of a snapshot; `comparison` tells what a change of the manifest causes;
+    `forecast` what an apply would set going; `resolved` what repositories would get in the end, by their names.
     """
     counts = plan.counts()
     return {
@@ -60,7 +72,7 @@ def plan_document(
         "complete": plan.complete,
         "applyable": plan.applyable,
         "counts": {name: counts[action] for name, action in _COUNTED.items()},
-        "steps": [_step(step) for step in plan.steps],
+        "steps": [{**_step(step), **_resolved(step, resolved or {})} for step in plan.steps],
         "groups": _groups(plan.writes),
         "unlisted": _names(plan.unlisted),
         "left_out": _names(plan.left_out),
@@ -68,6 +80,7 @@ def plan_document(
         "diagnostics": [diagnostic_document(diagnostic) for diagnostic in plan.diagnostics],
         **_origin(origin),
         **_comparison(comparison),
+        **({} if forecast is None else {"forecast": forecast_document(forecast)}),
     }
 
 
@@ -133,6 +146,11 @@ def _step(step: Step) -> dict[str, Any]:
         "changes": [change_document(change) for change in ordered(step.changes)],
         "unmanaged": [str(section) for section in step.unmanaged],
     }
+
+
+def _resolved(step: Step, resolved: Mapping[str, ResolvedChange]) -> dict[str, Any]:
+    change = resolved.get(step.repository)
+    return {} if change is None else {"resolved": resolved_document(change)}
 
 
 def _source(step: Step) -> str | None:

@@ -1,17 +1,20 @@
 """Outcomes and followed builds as the public documents hold them; the events of a run and its report both use them."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, assert_never
 
-from reconciler.core.builds import Build, Progress, Result, Stage
+from reconciler.core.builds import FINISHED, Build, Progress, Result, Stage, failed
 from reconciler.core.diff import diff
 from reconciler.core.model import EMPTY, Overlay
 from reconciler.core.outcome import AlreadyDone, Applied, Failed, NotAttempted, Outcome, Stale
-from reconciler.core.parts import Part, Value, entries
+from reconciler.core.parts import Entry, Part, Value, entries
+from reconciler.core.proof import Lacking, Proven, Untold, prove
 from reconciler.views.problems import diagnostic_document
 from reconciler.views.times import rfc3339
 from reconciler.views.values import sides_document
+
+_NONE = {"succeeded": 0, "failed": 0, "running": 0}
 
 
 def outcome_document(outcome: Outcome) -> dict[str, Any]:
@@ -91,8 +94,44 @@ def progress_document(progress: Progress) -> dict[str, Any]:
         "id": progress.watch.id,
         "stage": str(progress.stage),
         "queue": str(progress.sync),
-        **results(progress.builds),
+        **counts(progress),
     }
+
+
+def counts(progress: Progress) -> dict[str, int]:
+    """The number of a repository's builds for each result; one that lacks what was asked has failed."""
+    wrong = sum(failed(build, progress.watch) for build in progress.builds)
+    found = results(progress.builds)
+    return {**found, "succeeded": found["succeeded"] + found["failed"] - wrong, "failed": wrong}
+
+
+def built_document(build: Build, progress: Progress, tags: Mapping[str, tuple[str, ...]]) -> dict[str, Any]:
+    """One build that counts, with its tags and what it proves."""
+    told = {**build_document(build), "tags": list(tags.get(build.digest, ())), "verified": False}
+    told |= {"versions": {}, "missing": [], "untold": []}
+    if build.result is not Result.SUCCESS:
+        return told
+    match prove(build, progress.watch):
+        case Proven(versions=versions):
+            return {**told, "verified": True, "versions": dict(versions)}
+        case Lacking(missing=missing):
+            return {**told, "missing": [_entry_name(one) for one in missing]}
+        case Untold(entries=untold):
+            return {**told, "untold": [_entry_name(one) for one in untold]}
+        case unknown:
+            assert_never(unknown)
+
+
+def _entry_name(entry: Entry) -> str:
+    """An entry by its part and name; values stay out, which may be secret."""
+    if entry.part is Part.PACKAGES and isinstance(entry.value, str):
+        return f"{entry.part} {entry.value}"
+    return f"{entry.part} {entry.key}" if entry.key else str(entry.part)
+
+
+def short_digest(digest: str) -> str:
+    """The beginning of a digest, enough for people to tell it from others."""
+    return digest.removeprefix("sha256:")[:12]
 
 
 def results(builds: Iterable[Build]) -> dict[str, int]:
@@ -104,9 +143,12 @@ def results(builds: Iterable[Build]) -> dict[str, int]:
 def totals(progress: Iterable[Progress]) -> dict[str, int]:
     """The builds of all followed repositories by result, and how many repositories are done and waiting."""
     known = tuple(progress)
+    builds = Counter(_NONE)
+    for one in known:
+        builds.update(counts(one))
     return {
-        **results(build for one in known for build in one.builds),
+        **builds,
         "followed": len(known),
-        "done": sum(one.stage is Stage.DONE for one in known),
+        "done": sum(one.stage in FINISHED for one in known),
         "waiting": sum(one.stage is Stage.WAITING for one in known),
     }

@@ -6,6 +6,7 @@ The last lines of its text, and the first of its Markdown and HTML.
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from reconciler.views import forecast
 from reconciler.views.layout import Page, phrase
 from reconciler.views.style import Role
 
@@ -35,6 +36,7 @@ def sentences(document: dict[str, Any], show: Callable[[str], str]) -> Iterator[
         yield f"{_repositories(left_out)} {_are(left_out)} left out by the selection: {names}.", Role.DIM
     for refusal in document["guard"]["refusals"]:
         yield f"Refused: {show(refusal['summary'])}. {show(_hint(refusal))}", Role.ERROR
+    yield from ((text, Role.DIM) for text in forecast.told(document, show))
 
 
 def _summary(counts: dict[str, int]) -> str:

@@ -17,6 +17,9 @@ _SENTENCES = {
     ReasonCode.UNREADABLE: "the live overlay was not understood: {first}",
     ReasonCode.PRUNED: "the manifest does not name it, and prune is on",
     ReasonCode.PROTECTED: "it is protected, and the manifest would take away {all}",
+    ReasonCode.REVERTED: "goes back to what stood before run {first}",
+    ReasonCode.UNBUILDABLE: "it would not build, for {all}",
+    ReasonCode.UNRESOLVED: "the manifest wants proof that it resolves, and there is none",
     ReasonCode.CONFLICTING: "what the manifest says of it in several places does not go together",
 }
 
@@ -24,6 +27,9 @@ _SKIPS = {
     Skip.INTERRUPTED: "the run was interrupted",
     Skip.TOKEN_REJECTED: "the token was rejected",
     Skip.UNREADABLE: "the repository could not be read",
+    Skip.NOT_RECORDED: "the journal could not be written",
+    Skip.AFTER_FAILURE: "an earlier write failed",
+    Skip.HELD_BACK: "an earlier wave went wrong or did not finish",
 }
 
 

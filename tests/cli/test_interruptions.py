@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -19,6 +20,24 @@ repositories:
   custom-nginx: {packages: [curl]}
   orders-api: {packages: [curl]}
 """
+
+
+# Where nothing hangs up, the tests of it are those of SIGTERM once more.
+HANGUP = getattr(signal, "SIGHUP", signal.SIGTERM)
+
+
+@pytest.fixture(autouse=True)
+def hanging_up() -> Iterator[None]:
+    """Whoever runs the tests may ignore it."""
+    before = signal.signal(HANGUP, signal.SIG_DFL)
+    yield
+    signal.signal(HANGUP, before)
+
+
+def test_a_program_that_is_to_outlive_its_terminal_does(program: Program) -> None:
+    signal.signal(HANGUP, signal.SIG_IGN)
+    with interruptible(program.world()):
+        assert HANGUP == signal.SIGTERM or signal.getsignal(HANGUP) is signal.SIG_IGN
 
 
 class Gone(Stream):
@@ -40,7 +59,7 @@ def text_of(stream: Any) -> str:
     return found
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, HANGUP])
 def test_the_first_interruption_asks_to_stop_and_the_second_aborts(program: Program, number: int) -> None:
     world = program.world()
 
@@ -54,6 +73,39 @@ def test_the_first_interruption_asks_to_stop_and_the_second_aborts(program: Prog
     with pytest.raises(KeyboardInterrupt):
         interrupt_twice()
     assert "interrupt again to abort" in text_of(world.stderr)
+
+
+def test_a_terminal_that_is_gone_does_not_keep_an_interruption_from_stopping_gently(program: Program) -> None:
+    world = program.world()
+    world.stderr = Gone(0)
+    with interruptible(world):
+        os.kill(os.getpid(), HANGUP)
+        assert world.stop.wait(timeout=10)
+
+
+def test_a_closed_terminal_loses_nothing_but_the_report(program: Program) -> None:
+    """Every write to it fails from the end of the plan on; what was done is on record."""
+    write_manifest(TWO)
+    world = program.world()
+    world.stdout, world.stderr = Gone(1), Gone(0)
+    assert main(["apply", "--yes"], world) == 130
+    history = program.run("history", "--format", "json")
+    assert '"interrupted"' in history.out
+    assert program.run("apply", "--yes", "--no-wait").code == 0
+
+
+def test_a_second_interruption_says_how_to_settle_what_was_in_flight(
+    program: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def aborted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("reconciler.cli.carrying_out.rollout", aborted)
+    write_manifest(TWO)
+    result = program.run("apply", "--yes")
+    assert result.code == 130
+    assert "what was in flight is unknown" in result.err
+    assert "reconciler wait " in result.err
 
 
 def test_the_handlers_of_before_come_back(program: Program) -> None:
@@ -90,7 +142,7 @@ def test_an_interruption_at_the_question(program: Program, monkeypatch: pytest.M
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("reconciler.cli.commands.apply.confirm", interrupted)
+    monkeypatch.setattr("reconciler.cli.carrying_out.confirm", interrupted)
     assert confirm is not interrupted
     result = program.run("apply", answer="")
     assert (result.code, result.err) == (130, "interrupted\n")

@@ -7,7 +7,7 @@ from pathlib import Path
 from reconciler.cli.emulation import STATE
 from reconciler.emulator import Drop, Edit, Fault, Settings, Status
 from tests.support.golden import check
-from tests.support.program import Program, write_manifest
+from tests.support.program import Program, without_run, write_manifest
 
 GOLDEN = Path(__file__).parent / "golden"
 ROOT = Path(__file__).parents[2]
@@ -28,7 +28,7 @@ def test_the_demo(program: Program) -> None:
     check(GOLDEN / "demo-plan.txt", first.out)
     applied = program.run("apply", "--yes", "--parallelism", "1")
     assert applied.code == 0
-    check(GOLDEN / "demo-apply.txt", applied.out)
+    check(GOLDEN / "demo-apply.txt", without_run(applied.out))
     second = program.run("plan", "--detailed-exitcode")
     assert second.code == 0
     assert "No changes" in second.out
@@ -92,11 +92,11 @@ def test_several_formats_in_one_run(program: Program) -> None:
 
 def test_plan_costs_the_same_calls_for_one_repository_and_for_all(program: Program) -> None:
     write_manifest(ONE)
-    one = program.run("plan", "--debug").err
+    one = program.run("plan", "--no-check", "--debug").err
     program.run("repos")
     shutil.rmtree("manifests")
     shutil.copytree(ROOT / "manifests", "manifests")
-    assert program.run("plan", "--debug").err == one == "requests: 3 reads, 0 writes\n"
+    assert program.run("plan", "--no-check", "--debug").err == one == "requests: 4 reads, 0 writes\n"
 
 
 def test_only_yes_is_accepted(program: Program) -> None:
@@ -146,7 +146,7 @@ def test_the_json_stream_of_an_apply(program: Program) -> None:
 def test_a_build_that_fails(program: Program) -> None:
     program.settings = QUIET
     write_manifest("organization: example.com\nrepositories: {custom-nginx: {packages: [crul]}}\n")
-    result = program.run("apply", "--yes")
+    result = program.run("apply", "--yes", "--no-check")
     assert result.code == 6
     assert 'could not find package that satisfies "crul"' in result.out
     assert "reconciler logs custom-nginx --build " in result.out
@@ -219,7 +219,7 @@ def test_a_rebuild_with_the_old_configuration_is_not_taken_for_ours(program: Pro
 def test_a_failed_look_at_the_builds_does_not_end_the_wait(program: Program) -> None:
     program.settings = QUIET
     write_manifest(ONE)
-    program.play(Fault(effect=Status(status=503, html=True), path="buildreports", times=18))
+    program.play(Fault(effect=Status(status=503, html=True), path="buildreports", nth=2, times=18))
     result = program.run("apply", "--yes")
     assert result.code == 0
     assert result.err.count("could not be looked at") == 3

@@ -16,6 +16,9 @@ Json = dict[str, Any]
 
 SERVED = {
     "chainguard-v1.json": (
+        "/apk/v1/package-summaries",
+        "/apk/v1/packages",
+        "/apko/v1/resolve/{repoUidp}",
         "/auth/v1/ok",
         "/iam/v1/groups",
         "/sts/exchange",
@@ -37,6 +40,9 @@ _KEY = {"type": "object", "enum": [{"name": "a.rsa.pub", "content": APK_KEY}]}
 _CERTIFICATE = {"type": "object", "enum": [{"name": "root", "content": CORP_ROOT}]}
 _URLS = {"type": "string", "enum": ["https://apk.example.com/os", "https://packages.example.com"]}
 _ORDERS = ["", "uid", "name desc", "create_time", "update_time asc", "update_time desc", "colour"]
+_PACKAGE_ORDERS = ["", "package_name", "package_name desc", "build_time desc", "colour"]
+_PACKAGES = ["bash", "curl", "git", "jq~1.8", "cmd:sh", "libssl3<3.6"]
+_ARCHITECTURES = ["amd64", "arm64", "x86_64"]
 _MASKS = [
     "custom_overlay",
     "custom_overlay.environment",
@@ -54,7 +60,10 @@ def narrowed(path: Path, emulator: Emulator) -> Json:
     groups = [repositories[0].rpartition("/")[0], repositories[1].rpartition("/")[0]]
     for template, methods in document["paths"].items():
         for method, operation in methods.items():
-            _hint_at_parameters(operation, groups if method == "post" else [*repositories, *groups], repositories)
+            makes = method == "post" and template.startswith("/registry/")
+            _hint_at_parameters(operation, groups if makes else [*repositories, *groups], repositories)
+            if template.startswith("/apk/"):
+                _hint(operation, "orderBy", _PACKAGE_ORDERS)
             if method == "patch":
                 operation["parameters"].append(
                     {"in": "query", "name": "updateMask", "schema": {"type": "string", "enum": _MASKS}}
@@ -62,6 +71,7 @@ def narrowed(path: Path, emulator: Emulator) -> Json:
             if template == "/sts/exchange":
                 _hint(operation, "identity", repositories)
     _hint_at_bodies(document)
+    _hint_at_configurations(document["components"]["schemas"])
     return document
 
 
@@ -102,6 +112,16 @@ def _hint_at_bodies(document: Json) -> None:
             properties["additional"]["items"] = copy.deepcopy(_CERTIFICATE)
         if name.endswith(".Repo"):
             properties["name"] = {"type": "string", "pattern": "^[a-z0-9._-]{1,20}$"}
+
+
+def _hint_at_configurations(schemas: Json) -> None:
+    for name, schema in schemas.items():
+        if name.endswith("ResolveConfigBody"):
+            schema["required"] = ["config"]
+        if name.endswith("ApkoConfig"):
+            schema["properties"]["archs"]["items"] = {"type": "string", "enum": _ARCHITECTURES}
+        if name.endswith("ApkoConfig.Contents"):
+            schema["properties"]["packages"]["items"] = {"type": "string", "enum": _PACKAGES}
 
 
 def _operations(document: Json) -> Iterator[Json]:

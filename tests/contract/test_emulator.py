@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from reconciler.emulator import Settings
-from tests.support.emulated import GROUPS, REPORTS, REPOS, STATUSES, TAGS, World, packages
+from reconciler.emulator.protojson import snake_case
+from tests.support.emulated import GROUPS, PACKAGES, REPORTS, REPOS, STATUSES, SUMMARIES, TAGS, World, packages
 from tests.support.openapi import DOCUMENT, FUTURE_FIELDS, Published
 from tests.support.wsgi import Reply, call
 
@@ -15,6 +16,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 REPO = "/registry/v1/repos/{id}"
+RESOLVE = "/apko/v1/resolve/{repoUidp}"
 STATUS = "/registry/v1/repos/{repoId}:syncstatus"
 OK = "/auth/v1/ok"
 
@@ -43,10 +45,23 @@ def put(world: World, name: str, body: object, **options: Any) -> Reply:
     return world.put(name, body, **options)
 
 
+def resolve(world: World, *names: str, **options: Any) -> Reply:
+    path = RESOLVE.replace("{repoUidp}", world.id("orders-api"))
+    return call(world.emulator, "POST", path, body={"config": packages(*names)}, **options)
+
+
 def post(world: World, body: object, **options: Any) -> Reply:
     return call(world.emulator, "POST", f"{REPOS}/{organisation(world)}", body=body, **options)
 
 
+FULL_CONFIG = {
+    **packages("jq"),
+    "entrypoint": {"command": "/bin/sh", "services": {"web": "/bin/web"}},
+    "accounts": {"runAs": "web", "users": [{"userName": "web", "uid": 1, "gid": 0}], "groups": [{"groupName": "web"}]},
+    "paths": [{"path": "/data", "type": "directory", "uid": 0, "permissions": 493}],
+    "layering": {"strategy": "origin", "budget": "10"},
+    "certificates": {"additional": [{"name": "root", "content": "x"}], "providers": ["java"]},
+}
 CASES: dict[str, tuple[str, str, int, Callable[[World], Reply]]] = {
     "groups": ("GET", GROUPS, 200, lambda world: world.get(GROUPS)),
     "no group": ("GET", GROUPS, 200, lambda world: world.get(GROUPS, ("name", "nobody"))),
@@ -62,6 +77,25 @@ CASES: dict[str, tuple[str, str, int, Callable[[World], Reply]]] = {
     "failed": ("GET", STATUS, 200, lambda world: world.get(f"{REPOS}/{world.id('custom-node')}:syncstatus")),
     "idle": ("GET", STATUS, 200, lambda world: world.get(f"{REPOS}/{world.id('orders-api')}:syncstatus")),
     "no status": ("GET", STATUS, 404, lambda world: world.get(f"{REPOS}/{organisation(world)}:syncstatus")),
+    "packages": ("GET", PACKAGES, 200, lambda world: world.get(PACKAGES)),
+    "some packages": ("GET", PACKAGES, 200, lambda world: world.get(PACKAGES, ("pageSize", "3"), ("skip", "2"))),
+    "no package": ("GET", PACKAGES, 200, lambda world: world.get(PACKAGES, ("packageName", "crul"))),
+    "summaries": ("GET", SUMMARIES, 200, lambda world: world.get(SUMMARIES)),
+    "no summary": ("GET", SUMMARIES, 200, lambda world: world.get(SUMMARIES, ("query", "crul"))),
+    "resolved": ("POST", RESOLVE, 200, lambda world: resolve(world, "jq")),
+    "resolved whole": (
+        "POST",
+        RESOLVE,
+        200,
+        lambda world: call(
+            world.emulator,
+            "POST",
+            RESOLVE.replace("{repoUidp}", world.id("orders-api")),
+            body={"config": FULL_CONFIG},
+        ),
+    ),
+    "not resolved": ("POST", RESOLVE, 400, lambda world: resolve(world, "crul")),
+    "not to be resolved": ("POST", RESOLVE, 401, lambda world: resolve(world, "jq", token="")),
     "tags": ("GET", TAGS, 200, lambda world: world.get(TAGS)),
     "replaced": ("PUT", REPO, 200, lambda world: put(world, "orders-api", {"customOverlay": {}})),
     "customised": (
@@ -102,7 +136,7 @@ def test_an_answer_is_as_published(published: Published, name: str) -> None:
 
 def test_answers_that_have_items_have_some() -> None:
     world = busy()
-    for name in ("groups", "repositories", "statuses", "tags"):
+    for name in ("groups", "packages", "repositories", "some packages", "statuses", "summaries", "tags"):
         assert CASES[name][3](world).json["items"], name
     results = {report["result"] for report in CASES["running"][3](world).json["reports"]}
     assert results == {"Unknown", "Failure", "Success"}
@@ -127,6 +161,7 @@ def test_the_document_can_object(published: Published) -> None:
 
 
 READ = [(GROUPS, "items"), (REPOS, "items"), (REPORTS, "reports"), (TAGS, "items"), (STATUSES, "items")]
+READ += [(PACKAGES, "items"), (SUMMARIES, "items")]
 
 
 @pytest.mark.parametrize(("path", "key"), READ)
@@ -136,7 +171,8 @@ def test_every_published_parameter_is_read(published: Published, path: str, key:
     assert parameters
     for parameter in parameters:
         reply = world.get(path, (parameter["name"], "no such value"))
-        refused = reply.status == 400 and parameter["name"] in reply.json["message"]
+        names = (parameter["name"], snake_case(parameter["name"]))
+        refused = reply.status == 400 and any(name in reply.json["message"] for name in names)
         assert refused or reply.json[key] == [], parameter["name"]
 
 

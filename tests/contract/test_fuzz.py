@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any, TypeAlias
@@ -134,6 +135,7 @@ BODIES = st.one_of(
     st.binary(max_size=40),
     JSON.map(lambda value: json.dumps(value).encode()),
     OVERLAYS.map(lambda value: json.dumps({"name": "fresh", "customOverlay": value}).encode()),
+    OVERLAYS.map(lambda value: json.dumps({"config": value}).encode()),
     st.sampled_from([b"\xef\xbb\xbf{}", b'{"a":1e999}', b'{"name":"\\u0000"}', b'{"catalogTier":1e2}', b"{" * 5000]),
 )
 
@@ -141,8 +143,9 @@ BODIES = st.one_of(
 @pytest.mark.parametrize("operation", OPERATIONS, ids=IDS)
 def test_odd_requests(world: World, documents: Documents, operation: tuple[str, str, str]) -> None:
     _, method, path = operation
-    identifier = world.id("custom-go") if method != "post" else world.id("custom-go").rpartition("/")[0]
-    real = path.replace("{id}", identifier).replace("{uid}", identifier).replace("{repoId}", identifier)
+    makes = method == "post" and path.startswith("/registry/")
+    identifier = world.id("custom-go").rpartition("/")[0] if makes else world.id("custom-go")
+    real = re.sub(r"\{[A-Za-z]+\}", identifier, path)
 
     @BOUNDED
     @given(

@@ -6,6 +6,7 @@ only what reads.
 
 import inspect
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,13 @@ def read_everything(client: ReadClient, name: str) -> None:
     builds = client.list_builds(organization, since=1_600_000_000.0)
     for build in builds[:2]:
         client.build_log(build.id)
+    client.find_package(organization, "bash", all_versions=True)
+    client.list_packages(organization)
+    page = client.package_summaries(organization)
+    client.package_summaries(organization, page.after)
+    for repository in live.repositories[:1]:
+        with suppress(Rejected):
+            client.resolve(repository.id, {"contents": {"packages": ["tzdata"]}, "archs": ["amd64", "arm64"]})
 
 
 def check(traffic: list[Exchange], *, strict: bool = True) -> None:
@@ -73,7 +81,8 @@ def test_reading(target: Target, version: ApiVersion, traffic: list[Exchange]) -
     with target.reader(version) as client:
         read_everything(client, target.organization)
     check(traffic, strict=target.world is not None)
-    assert {exchange.method for exchange in traffic} == {"GET"}
+    sent = {exchange.path.rpartition("/resolve/")[0] for exchange in traffic if exchange.method != "GET"}
+    assert sent == {"/apko/v1"}
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -127,6 +136,8 @@ def test_being_refused(target: Target, version: ApiVersion, traffic: list[Exchan
         ):
             with pytest.raises(kind):
                 writer.write_overlay(reading, wanted)
+        with pytest.raises(Rejected):
+            client.resolve(reading.repository.id, {"contents": {"packages": ["crul"]}})
         assert client.read_repository(f"{organization.id}/{'0' * 16}", organization) is None
         with pytest.raises(NotFound):
             client.find_organization("nobody.example")
@@ -179,13 +190,13 @@ def test_command_lines(
     program = Program()
     write_manifest(MANIFEST)
     commands = (
-        ("plan",),
-        ("apply", "--yes"),
+        ("plan", "--no-check"),
+        ("apply", "--yes", "--no-check"),
         ("builds",),
         ("logs", "custom-python"),
         ("repos",),
         ("doctor", "--org", "example.com"),
-        ("plan",),
+        ("plan", "--no-check"),
     )
     for command in commands:
         assert program.run(*command, "--api-version", version).code in (0, 6), command

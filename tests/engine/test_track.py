@@ -4,12 +4,12 @@ import threading
 from dataclasses import replace
 
 from reconciler.api.errors import TokenRejected, Unreachable
-from reconciler.core.builds import Build, BuildConfig, Result, Stage, Sync, Watch
+from reconciler.core.builds import Build, BuildConfig, Result, Stage, Sync, Watch, begin
 from reconciler.core.events import BuildEnded, BuildsSeen, Event, LookFailed, RepositoryDone
 from reconciler.core.model import EMPTY
 from reconciler.core.parts import Part, entries
 from reconciler.diagnostics import Diagnostic
-from reconciler.engine.track import Followed, failure_logs, follow
+from reconciler.engine.track import Followed, Limits, failure_logs, follow
 from tests.support.clock import FakeClock
 from tests.support.fake_api import ORGANIZATION, FakeApi
 from tests.support.overlays import overlay
@@ -41,18 +41,18 @@ class Following:
             config=config,
         )
 
-    def follow(self, *, timeout: float = 600) -> Followed:
+    def follow(self, *, timeout: float = 600, each: float | None = None) -> Followed:
         watched = tuple(
             Watch(repository=name, id=f"{ORGANIZATION.id}/{name}", before=EMPTY, after=GIT, since=self.start)
             for name in "ab"
         )
         return follow(
-            watched,
+            tuple(begin(watch, now=self.clock.now()) for watch in watched),
             self.api,
             ORGANIZATION,
             clock=self.clock,
             stop=self.stop,
-            timeout=timeout,
+            limits=Limits(total=timeout, each=each),
             listen=self.events.append,
         )
 
@@ -82,7 +82,8 @@ def test_a_rebuild_with_the_old_overlay_is_not_mistaken() -> None:
     following.api.builds = [following.build(name, 1, Result.SUCCESS, OLD) for name in "ab"]
     followed = following.follow(timeout=120)
     assert followed.timed_out
-    assert [progress.builds for progress in followed.progress] == [(), ()]
+    assert [progress.stage for progress in followed.progress] == [Stage.WAITING, Stage.WAITING]
+    assert followed.build_failed  # nothing better came until the end of the time
     assert following.clock.now() - following.start == 120
 
 
@@ -160,7 +161,7 @@ def test_a_report_that_changes_its_mind() -> None:
 def test_looks_grow_apart_and_do_not_depend_on_the_number_of_repositories() -> None:
     following = Following()
     following.follow(timeout=3600)
-    assert following.clock.waits[0] == 1.0
+    assert following.clock.waits[0] == 2.0
     assert max(following.clock.waits) == 15.0
     assert following.api.looks < 3600 / 15 + 20
 
@@ -170,3 +171,38 @@ def test_every_look_is_told() -> None:
     following.api.builds = [following.build(name, 1, Result.SUCCESS) for name in "ab"]
     following.follow()
     assert sum(isinstance(event, BuildsSeen) for event in following.events) == following.api.looks
+
+
+def test_a_repository_changed_by_somebody_else_is_not_waited_for() -> None:
+    following = Following()
+    following.api.builds = [following.build("b", 1, Result.SUCCESS)]
+    following.api.put(f"{ORGANIZATION.id}/a", EMPTY)
+    followed = following.follow(timeout=3600)
+    assert followed.superseded == ("a",)
+    assert not followed.timed_out
+    assert following.api.lives == 1
+
+
+def test_a_deleted_repository_is_not_waited_for() -> None:
+    following = Following()
+    del following.api.repositories[f"{ORGANIZATION.id}/a"]
+    following.api.builds = [following.build("b", 1, Result.SUCCESS)]
+    assert following.follow(timeout=3600).superseded == ("a",)
+
+
+def test_a_repository_with_its_time_up_is_late() -> None:
+    following = Following()
+    following.api.builds = [following.build("b", 1, Result.SUCCESS)]
+    followed = following.follow(timeout=600, each=60)
+    assert (followed.late, followed.timed_out) == (("a",), False)
+    assert following.clock.now() - following.start == 60
+
+
+def test_tags_are_asked_for_a_few_times_at_most() -> None:
+    following = Following()
+    following.api.builds = [replace(following.build("a", 1, Result.SUCCESS), digest="sha256:1")]
+    following.follow(timeout=600)
+    assert following.api.tag_lists == 3
+    following.api.tags, following.api.tag_lists = {"sha256:1": ("latest",)}, 0
+    assert following.follow(timeout=600).tags == {"sha256:1": ("latest",)}
+    assert following.api.tag_lists == 1

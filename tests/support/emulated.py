@@ -9,6 +9,8 @@ START = 1_700_000_000.25
 REPOS = "/registry/v1/repos"
 REPORTS = "/registry/v1/buildreports"
 TAGS = "/registry/v1/tags"
+PACKAGES = "/apk/v1/packages"
+SUMMARIES = "/apk/v1/package-summaries"
 GROUPS = "/iam/v1/groups"
 STATUSES = "/registry/v1/syncstatuses"
 

@@ -28,6 +28,9 @@ class FakeApi:
         self.logs: dict[str, str] = {}
         self.writes: list[str] = []
         self.looks = 0
+        self.lives = 0
+        self.tags: dict[str, tuple[str, ...]] = {}
+        self.tag_lists = 0
         self.before_read: Callable[[str], None] = lambda _: None
         self.on_write: Callable[[str, Overlay], LiveRepository | None] = lambda *_: None
         self.on_look: Callable[[int], None] = lambda _: None
@@ -36,6 +39,7 @@ class FakeApi:
         return ORGANIZATION
 
     def read_live(self, organization: Organization) -> Live:
+        self.lives += 1
         return Live(organization=organization, repositories=tuple(self.repositories.values()))
 
     def read_repository(self, repository_id: str, organization: Organization) -> Reading | None:
@@ -71,6 +75,10 @@ class FakeApi:
 
     def sync_states(self, organization: Organization) -> Mapping[str, Sync]:
         return dict(self.queue)
+
+    def list_tags(self, scope: Organization | str) -> Mapping[str, tuple[str, ...]]:
+        self.tag_lists += 1
+        return dict(self.tags)
 
     def build_log(self, build_id: str) -> str:
         if build_id not in self.logs:

@@ -1,6 +1,7 @@
 """The whole program in-process: a command line in, exit code and streams out, on a clock that only waiting moves."""
 
 import io
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -82,3 +83,8 @@ def write_manifest(text: str, name: str = "manifests/web.yaml") -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
     return path
+
+
+def without_run(text: str) -> str:
+    """Output with RUN in place of the id of a run, part of which is drawn at random."""
+    return re.sub(r"\b\d{8}-\d{6}-[0-9a-f]{4}\b", "RUN", text)

@@ -1,6 +1,6 @@
 from hypothesis import given
 
-from reconciler.views.log_text import clean, lines, render
+from reconciler.views.log_text import LogTail, clean, lines, render
 from reconciler.views.style import Style
 from tests.views.hostile_text import texts, unsafe
 
@@ -22,3 +22,31 @@ def test_a_line_of_a_log_is_safe(text: str) -> None:
     shown = clean(text, PLAIN)
     assert not unsafe(shown)
     assert "\n" not in shown
+
+
+def test_the_last_lines_of_a_log() -> None:
+    assert render("a\nb\nc\n\n", style=PLAIN, tail=2) == "b\nc\n"
+    assert render("a\n", style=PLAIN, tail=5) == "a\n"
+
+
+def test_only_what_is_new_of_a_growing_log_is_shown() -> None:
+    log = LogTail(style=PLAIN)
+    assert log.more("", whole=False) == ""
+    assert log.more("a\nb", whole=False) == "a\n"
+    assert log.more("a\nb", whole=False) == ""
+    assert log.more("a\nbc\nd\n", whole=False) == "bc\nd\n"
+    assert log.more("a\nbc\nd\ne", whole=True) == "e\n"
+
+
+def test_a_log_that_was_replaced_is_shown_again_and_one_that_is_gone_for_a_while_is_not() -> None:
+    log = LogTail(style=PLAIN)
+    log.more("a\nb\n", whole=False)
+    assert log.more("", whole=False) == ""
+    assert log.more("a\nb\nc\n", whole=False) == "c\n"
+    assert log.more("x\ny\n", whole=True) == "x\ny\n"
+
+
+def test_the_last_lines_are_of_what_there_is_at_first() -> None:
+    log = LogTail(style=PLAIN, tail=1)
+    assert log.more("a\nb\n", whole=False) == "b\n"
+    assert log.more("a\nb\nc\nd\n", whole=True) == "c\nd\n"

@@ -1,15 +1,23 @@
 """`reconciler plan`: the difference between manifest and live state; changes nothing."""
 
 import shlex
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from reconciler.cli import inputs, output, plan_output, planning, saved_plans
 from reconciler.cli.arguments import Options
 from reconciler.cli.exit_codes import ExitCode
+from reconciler.cli.forecasting import foresee
 from reconciler.cli.planning import Seen
 from reconciler.cli.surroundings import Surroundings
 from reconciler.core.comparison import Comparison, compare
 from reconciler.core.desired import Desired
 from reconciler.core.plan import Plan
+from reconciler.core.resolved import ResolvedChange
+
+if TYPE_CHECKING:
+    from reconciler.api.client import ReadClient
 
 
 def execute(options: Options, world: Surroundings) -> int:
@@ -17,12 +25,16 @@ def execute(options: Options, world: Surroundings) -> int:
     output.targets(options)
     desired, warnings = inputs.require(options, world)
     base = inputs.base(options, desired)
-    seen = _look(desired, options, world)
-    plan = planning.make(desired, warnings, seen.live, options)
+    with _look(desired, options, world) as (seen, client):
+        plan = planning.make(desired, warnings, seen.live, options)
+        plan, resolved = _checked(plan, desired, (seen, client), options, world)
+        forecast = None if client is None else foresee(plan, client, world, live=seen.live)
     comparison = None if base is None else compare(planning.make_base(base, seen.live, options), plan)
     if options.output is not None:
         saved_plans.save(options.output, plan, seen, desired, world)
-    document = planning.document(plan, api=seen.api, origin=seen.origin, comparison=comparison)
+    document = planning.document(
+        plan, api=seen.api, origin=seen.origin, comparison=comparison, forecast=forecast, resolved=resolved
+    )
     plan_output.show(document, plan.diagnostics, options, world)
     if options.output is not None:
         world.stderr.write(f"saved: apply it with `reconciler apply {shlex.quote(str(options.output))}`\n")
@@ -31,16 +43,34 @@ def execute(options: Options, world: Surroundings) -> int:
     return ExitCode.CHANGES if options.detailed_exitcode and _changes(plan, comparison) else ExitCode.DONE
 
 
-def _look(desired: Desired, options: Options, world: Surroundings) -> Seen:
+@contextmanager
+def _look(desired: Desired, options: Options, world: Surroundings) -> Iterator[tuple[Seen, "ReadClient | None"]]:
+    """The live state, and what else can be read of it as long as the connection is open; None where there is none."""
     if options.against is not None:
         output.tell_nothing_sent(options, world)
-        return saved_plans.from_snapshot(options.against, inputs.organization(desired))
+        yield saved_plans.from_snapshot(options.against, inputs.organization(desired)), None
+        return
     # Imported here, so that planning against a snapshot loads no HTTP library.
     from reconciler.cli import session
 
     with session.reading(options, world) as client:
-        live = planning.read(desired, client)
-    return Seen(live=live, api=session.api_name(options, world), api_identity=session.api_identity(options, world))
+        name, identity = session.api_name(options, world), session.api_identity(options, world)
+        yield Seen(live=planning.read(desired, client), api=name, api_identity=identity), client
+
+
+def _checked(
+    plan: Plan, desired: Desired, looked: tuple[Seen, "ReadClient | None"], options: Options, world: Surroundings
+) -> tuple[Plan, Mapping[str, ResolvedChange]]:
+    """The plan after its packages were looked up, where there is an API to ask."""
+    seen, client = looked
+    if client is None:
+        return plan, {}
+    # Imported here, so that planning against a snapshot loads no HTTP library.
+    from reconciler.cli.checking import Desk, check
+
+    desk = Desk(client=client, api=seen.api_identity, options=options, world=world)
+    checked = check(plan, desired, seen.live, desk)
+    return checked.plan, checked.resolved
 
 
 def _changes(plan: Plan, comparison: Comparison | None) -> bool:

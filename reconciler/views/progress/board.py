@@ -3,11 +3,11 @@
 Pure bookkeeping and text; drawing it again and again is the business of `live`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from reconciler.core.builds import Progress, Stage
+from reconciler.core.builds import Progress, Result, Stage
 from reconciler.core.events import (
     ApplyStarted,
     BuildsSeen,
@@ -18,7 +18,8 @@ from reconciler.core.events import (
     WaitStarted,
 )
 from reconciler.core.outcome import AlreadyDone, Applied, Failed, NotAttempted, Outcome, Stale
-from reconciler.views.outcomes import results
+from reconciler.views.outcomes import counts as counted
+from reconciler.views.outcomes import short_digest
 from reconciler.views.progress.sentences import repositories
 from reconciler.views.quoting import token
 from reconciler.views.safe_text import width as width_of
@@ -31,6 +32,7 @@ class State(Enum):
 
     FAILED = "failed"
     STALE = "left alone"
+    SUPERSEDED = "superseded"
     BUILDING = "building"
     WRITING = "writing"
     SETTLING = "settling"
@@ -46,6 +48,7 @@ _STAGES = {
     Stage.BUILDING: State.BUILDING,
     Stage.SETTLING: State.SETTLING,
     Stage.DONE: State.DONE,
+    Stage.SUPERSEDED: State.SUPERSEDED,
 }
 _OUTCOMES: dict[type[Outcome], State] = {
     Applied: State.WRITTEN,
@@ -54,8 +57,15 @@ _OUTCOMES: dict[type[Outcome], State] = {
     Failed: State.FAILED,
     NotAttempted: State.SKIPPED,
 }
+_OVER = (State.DONE, State.SUPERSEDED)
 _RANKS = {state: number for number, state in enumerate(State)}
-_ROLES = {State.FAILED: Role.ERROR, State.STALE: Role.CHANGE, State.DONE: Role.ADD, State.WRITTEN: Role.ADD}
+_ROLES = {
+    State.FAILED: Role.ERROR,
+    State.STALE: Role.CHANGE,
+    State.SUPERSEDED: Role.CHANGE,
+    State.DONE: Role.ADD,
+    State.WRITTEN: Role.ADD,
+}
 _STATE_COLUMNS = max(len(state.value) for state in State)
 _LEAST_ROWS = 3
 
@@ -71,6 +81,7 @@ class Row:
     ended: int = 0
     known: int = 0
     failed: int = 0
+    built: tuple[str, ...] = ()
 
     @property
     def rank(self) -> tuple[bool, int, str]:
@@ -86,13 +97,15 @@ class Board:
         self._steps = 0
         self._began = self._now = 0.0
         self._followed: frozenset[str] | None = None
+        self._tags: Mapping[str, tuple[str, ...]] = {}
 
     def take(self, event: Event) -> None:
         """Take note of one event."""
         self._now = event.at
         match event:
             case ApplyStarted(at=at, steps=steps):
-                self._steps, self._began = steps, at
+                self._steps, self._began, self._followed = steps, at, None
+                self._rows = {}
             case StepStarted(at=at, repository=repository):
                 self._rows[repository] = Row(repository=repository, state=State.WRITING, began=at)
             case StepFinished(at=at, outcome=outcome):
@@ -100,7 +113,8 @@ class Board:
             case WaitStarted(at=at, repositories=names):
                 self._followed, self._began = frozenset(names), at
                 self._rows |= {name: Row(repository=name, state=State.WAITING, began=at) for name in names}
-            case BuildsSeen(progress=several):
+            case BuildsSeen(progress=several, tags=tags):
+                self._tags = tags
                 self._follow(several)
             case RepositoryDone(progress=progress):
                 self._follow([progress])
@@ -118,14 +132,15 @@ class Board:
             name = progress.watch.repository
             known = self._rows.get(name) or Row(repository=name, state=State.WAITING, began=self._now)
             state = _STAGES[progress.stage]
-            counts = results(progress.builds)
+            counts = counted(progress)
             self._rows[name] = replace(
                 known,
                 state=State.FAILED if state is State.DONE and counts["failed"] else state,
-                until=(known.until or self._now) if state is State.DONE else None,
+                until=(known.until or self._now) if state in _OVER else None,
                 ended=len(progress.ended),
                 known=len(progress.builds),
                 failed=counts["failed"],
+                built=_built(progress, self._tags),
             )
 
     def lines(self, *, style: Style, width: int, height: int, now: float | None = None) -> list[str]:
@@ -150,17 +165,24 @@ class Board:
             return f"writing: {done:,} of {repositories(self._steps)} done, {elapsed}"
         followed = [row for row in rows if row.repository in self._followed]
         ended, known = sum(row.ended for row in followed), sum(row.known for row in followed)
-        done = sum(row.state in (State.DONE, State.FAILED) for row in followed)
+        done = sum(row.state in (*_OVER, State.FAILED) for row in followed)
         return f"builds: {ended:,} of {known:,} ended; {done:,} of {repositories(len(followed))} done, {elapsed}"
+
+
+def _built(progress: Progress, tags: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
+    """The tags of what was built, or the beginning of a digest that has none."""
+    digests = [build.digest for build in progress.ended if build.result is Result.SUCCESS and build.digest]
+    return tuple(dict.fromkeys(name for one in digests for name in tags.get(one) or (short_digest(one),)))
 
 
 def _line(row: Row, column: int, width: int, now: float, style: Style) -> str:
     name = style.shorten(token(row.repository, style), column)
     builds = f"{row.ended:,} of {row.known:,} builds ended" if row.known else ""
     failed = f", {row.failed:,} failed" if row.known and row.failed else ""
+    built = f": {', '.join(style.plain(one) for one in row.built)}" if row.built else ""
     elapsed = duration((now if row.until is None else row.until) - row.began)
     state = f"{row.state.value:{_STATE_COLUMNS}}"
     role = Role.ERROR if row.failed else _ROLES.get(row.state, Role.PLAIN)
     left = f"  {name}{' ' * (column - width_of(name))}  "
-    right = style.shorten(f"{state}  {elapsed:>6}  {builds}{failed}".rstrip(), width - column - 4)
+    right = style.shorten(f"{state}  {elapsed:>6}  {builds}{failed}{built}".rstrip(), width - column - 4)
     return left + style.paint(right, role)

@@ -8,7 +8,7 @@ from threading import Lock
 from typing import Any, TextIO, assert_never
 
 from reconciler import __version__
-from reconciler.core.builds import Stage
+from reconciler.core.builds import FINISHED
 from reconciler.core.events import (
     ApplyStarted,
     BuildEnded,
@@ -19,6 +19,7 @@ from reconciler.core.events import (
     StepFinished,
     StepStarted,
     WaitStarted,
+    WaveStarted,
 )
 from reconciler.views.document import FORMAT_VERSION
 from reconciler.views.outcomes import build_document, outcome_document, progress_document, totals
@@ -52,16 +53,18 @@ def event_document(event: Event) -> dict[str, Any]:
 
 def _told(event: Event) -> tuple[str, dict[str, Any]]:
     match event:
-        case ApplyStarted() | StepStarted() | StepFinished():
+        case ApplyStarted() | WaveStarted() | StepStarted() | StepFinished():
             return _writing(event)
         case _:
             return _following(event)
 
 
-def _writing(event: ApplyStarted | StepStarted | StepFinished) -> tuple[str, dict[str, Any]]:
+def _writing(event: ApplyStarted | WaveStarted | StepStarted | StepFinished) -> tuple[str, dict[str, Any]]:
     match event:
         case ApplyStarted(steps=steps):
             return "apply_started", {"steps": steps}
+        case WaveStarted(number=number, of=of, steps=steps):
+            return "wave_started", {"number": number, "of": of, "steps": steps}
         case StepStarted(repository=repository):
             return "step_started", {"repository": repository}
         case StepFinished(outcome=outcome):
@@ -90,5 +93,5 @@ def _following(
 
 def _seen(event: BuildsSeen) -> dict[str, Any]:
     """The sums, and the repositories that are not done: those that are have had a line of their own."""
-    open_ones = [progress_document(one) for one in event.progress if one.stage is not Stage.DONE]
+    open_ones = [progress_document(one) for one in event.progress if one.stage not in FINISHED]
     return {"builds": totals(event.progress), "open": open_ones}

@@ -50,14 +50,14 @@ class PlainProgress:
         line = sentence(event, self._style)
         match event:
             case ApplyStarted(steps=steps):
-                self._steps = steps
+                self._steps, self._finished = steps, 0
             case StepFinished(outcome=NotAttempted()):
                 return ""  # nothing happened; the end report names them
             case StepFinished():
                 self._finished += 1
                 return f"{line} ({self._finished:,} of {self._steps:,})"
             case WaitStarted(at=at, repositories=names):
-                self._followed, self._wait_began, self._last_beat = len(names), at, at
+                self._followed, self._done, self._wait_began, self._last_beat = len(names), 0, at, at
             case RepositoryDone():
                 self._done += 1
                 return f"{line} ({self._done:,} of {repositories(self._followed)})"

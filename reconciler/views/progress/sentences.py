@@ -2,7 +2,7 @@
 
 from typing import assert_never
 
-from reconciler.core.builds import Build, Progress, Result
+from reconciler.core.builds import Build, Progress, Result, Stage
 from reconciler.core.events import (
     ApplyStarted,
     BuildEnded,
@@ -13,9 +13,10 @@ from reconciler.core.events import (
     StepFinished,
     StepStarted,
     WaitStarted,
+    WaveStarted,
 )
 from reconciler.core.outcome import AlreadyDone, Applied, Failed, NotAttempted, Outcome, Stale
-from reconciler.views.outcomes import build_seconds, results
+from reconciler.views.outcomes import build_seconds, counts
 from reconciler.views.quoting import token
 from reconciler.views.reasons import not_attempted
 from reconciler.views.style import Role, Style
@@ -27,6 +28,8 @@ def sentence(event: Event, style: Style) -> str:
     match event:
         case ApplyStarted(steps=steps):
             return f"writing {repositories(steps)}" if steps else ""
+        case WaveStarted(number=number, of=of, steps=steps):
+            return f"wave {number:,} of {of:,}: {repositories(steps)}"
         case WaitStarted(repositories=names):
             return f"following the builds of {repositories(len(names))}" if names else ""
         case StepStarted() | BuildsSeen():
@@ -55,6 +58,8 @@ def is_trouble(event: Event) -> bool:
     match event:
         case StepFinished(outcome=Failed() | Stale()) | LookFailed():
             return True
+        case RepositoryDone(progress=progress):
+            return progress.stage is Stage.SUPERSEDED
         case BuildEnded(build=build):
             return build.result is Result.FAILURE
         case _:
@@ -96,5 +101,7 @@ def _build(build: Build, style: Style) -> str:
 
 
 def _done(progress: Progress, style: Style) -> str:
-    counts = told(results(progress.builds)) or "no build"
-    return f"builds done, {style.paint(counts, Role.ERROR if progress.failures else Role.PLAIN)}"
+    if progress.stage is Stage.SUPERSEDED:
+        return style.paint("changed by somebody else since it was written", Role.CHANGE)
+    found = told(counts(progress)) or "no build"
+    return f"builds done, {style.paint(found, Role.ERROR if progress.failures else Role.PLAIN)}"

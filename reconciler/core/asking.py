@@ -1,0 +1,85 @@
+"""Which packages the changed steps of a plan ask for, and at which place of the manifest.
+
+What becomes of the answers is in `availability` and `questions`.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from reconciler.core.availability import Ask
+from reconciler.core.canonical import package_name
+from reconciler.core.desired import Desired, DesiredRepository
+from reconciler.core.globs import resolve
+from reconciler.core.layers import merge
+from reconciler.core.live import Directory, Live
+from reconciler.core.parts import Part
+from reconciler.core.plan import Action, Plan, Reason, ReasonCode, Step
+from reconciler.diagnostics import Place
+
+
+class Places:
+    """Where the manifest asks for a package of a repository; globs are resolved and layers merged only when asked."""
+
+    def __init__(self, desired: Desired, live: Live) -> None:
+        self._directory = Directory(live)
+        self._entries = resolve(desired, live, self._directory).entries
+        self._by_place: dict[Place, list[DesiredRepository]] = {}
+        for entry in self._entries:
+            self._by_place.setdefault(entry.place, []).append(entry)
+        self._merged: dict[tuple[int, ...], Mapping[str, Place]] = {}
+
+    def of(self, step: Step) -> Mapping[str, Place]:
+        """The place of each package of a step, by the package's name."""
+        if step.place is None:
+            return {}
+        entries = self._by_place.get(step.place, [])
+        entry = next((one for one in entries if len(entries) == 1 or self._label(one) == step.repository), None)
+        if entry is None:
+            return {}
+        key = tuple(map(id, entry.layers))
+        if key not in self._merged:
+            claims = ((claim, claim.entry) for claim in merge(entry.layers).winners)
+            self._merged[key] = {
+                one.key: claim.place(one.part, one.key)
+                for claim, one in claims
+                if one is not None and one.part is Part.PACKAGES
+            }
+        return self._merged[key]
+
+    def _label(self, entry: DesiredRepository) -> str:
+        found = self._directory.find(entry.address)
+        return self._directory.label(found[0]) if len(found) == 1 else str(entry.address)
+
+
+def asks(plan: Plan, places: Places) -> tuple[Ask, ...]:
+    """Every package that the manifest wants in a repository which the plan writes; nothing of the others."""
+    found: list[Ask] = []
+    for step in plan.writes:
+        if step.after is None:
+            continue
+        known = places.of(step)
+        found += [
+            Ask(repository=step.repository, spec=spec, place=known[name])
+            for spec in step.after.packages
+            if (name := package_name(spec)) in known
+        ]
+    return tuple(found)
+
+
+def block(plan: Plan, why: Mapping[str, tuple[str, ...]], code: ReasonCode) -> Plan:
+    """The plan with the steps of some repositories blocked, for the names that `why` holds of each."""
+    steps = tuple(
+        replace(step, action=Action.BLOCKED, reason=Reason(code=code, names=why[step.repository]))
+        if step.writes and step.repository in why
+        else step
+        for step in plan.steps
+    )
+    return replace(plan, steps=steps)
+
+
+def by_repository(found: Iterable[tuple[str, str]]) -> Mapping[str, tuple[str, ...]]:
+    """Names by the repository that they belong to, in their order and each once."""
+    result: dict[str, dict[str, None]] = {}
+    for repository, name in found:
+        result.setdefault(repository, {})[name] = None
+    return {repository: tuple(names) for repository, names in result.items()}

@@ -1,0 +1,181 @@
+"""Wanted packages against those that an organisation may install: what is missing, and what has no fitting version.
+
+Pure: reading what there is belongs to `engine.lookups`, and finding where the manifest asks for a package to
+`core.asking`.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from reconciler.core.constraints import Constraint, parse, version_key
+from reconciler.core.names import nearest
+from reconciler.diagnostics import Diagnostic, Place, Severity
+
+_MOST_VERSIONS = 3
+_MOST_NAMES = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PackageVersion:
+    """One version of a package; `provides` are names, perhaps with a version, that it answers to besides its own.
+
+    No architectures means that they are not known.
+    """
+
+    name: str
+    version: str
+    architectures: tuple[str, ...] = ()
+    provides: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PackagePage:
+    """A part of the list of packages; `after` leads to the next part, and `total` counts all where that is known."""
+
+    packages: tuple[PackageVersion, ...]
+    after: str = ""
+    total: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """A package that one repository shall have, as it is written, and where the manifest says so."""
+
+    repository: str
+    spec: str
+    place: Place | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Available:
+    """What is known: the versions by name, of the package itself or of those that provide it; no version is none.
+
+    A name that `versions` does not hold was not looked up. `names` are for finding one that resembles a wrong one.
+    """
+
+    versions: Mapping[str, tuple[PackageVersion, ...]]
+    names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """A problem with a package, and the repositories that it is in the way of."""
+
+    diagnostic: Diagnostic
+    repositories: tuple[str, ...]
+
+
+def provided(name: str, packages: Iterable[PackageVersion]) -> tuple[PackageVersion, ...]:
+    """The packages that provide a name, each with the version that it provides it in ("" for none)."""
+    found: list[PackageVersion] = []
+    for package in packages:
+        for text in package.provides:
+            promise = parse(text)
+            if promise is not None and promise.name == name:
+                found.append(
+                    PackageVersion(name=package.name, version=promise.version, architectures=package.architectures)
+                )
+    return tuple(found)
+
+
+def judge(asks: Iterable[Ask], available: Available) -> tuple[Finding, ...]:
+    """Every problem, once for each place that asks for the package."""
+    places: dict[tuple[str, Place | None], dict[str, None]] = {}
+    for ask in asks:
+        places.setdefault((ask.spec, ask.place), {})[ask.repository] = None
+    architectures = _architectures(available)
+    found: list[Finding] = []
+    for (spec, place), repositories in places.items():
+        diagnostic = _problem(spec, available, architectures)
+        if diagnostic is not None:
+            found.append(_at(diagnostic, place, tuple(repositories)))
+    return tuple(sorted(found, key=lambda one: (one.diagnostic.place or Place(file=""), one.diagnostic.summary)))
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names in a sentence, the first few of many."""
+    more = len(names) - _MOST_NAMES
+    return ", ".join(names[:_MOST_NAMES]) + (f" and {more:,} more" if more > 0 else "")
+
+
+def _at(diagnostic: Diagnostic, place: Place | None, repositories: tuple[str, ...]) -> Finding:
+    told = Diagnostic(
+        code=diagnostic.code,
+        severity=diagnostic.severity,
+        summary=diagnostic.summary,
+        detail=f"wanted in {listed(repositories)}",
+        hint=diagnostic.hint,
+        place=place,
+    )
+    return Finding(diagnostic=told, repositories=repositories)
+
+
+def _architectures(available: Available) -> frozenset[str]:
+    """Every architecture that any of the packages is there for."""
+    return frozenset(arch for found in available.versions.values() for one in found for arch in one.architectures)
+
+
+def _problem(spec: str, available: Available, architectures: frozenset[str]) -> Diagnostic | None:
+    constraint = parse(spec)
+    if constraint is None or constraint.name not in available.versions:
+        return None
+    found = available.versions[constraint.name]
+    if not found:
+        return _missing(constraint, available.names)
+    fitting = [one for one in found if constraint.allows(one.version)]
+    if not fitting:
+        return _no_version(constraint, found)
+    there = {arch for one in fitting for arch in one.architectures}
+    lacking = sorted(architectures - there) if there else []
+    return _lacking(spec, lacking) if lacking else None
+
+
+def _missing(constraint: Constraint, names: Sequence[str]) -> Diagnostic:
+    near = nearest(constraint.name, names)
+    quoted = " or ".join(f'"{name}"' for name in near)
+    meant = f"; did you mean {quoted}?" if near else ""
+    return Diagnostic(
+        code="unknown-package",
+        summary=f'package "{constraint.name}" does not exist{meant}',
+        hint="" if near else "the organisation may install nothing of this name; check its spelling",
+    )
+
+
+def _no_version(constraint: Constraint, found: Iterable[PackageVersion]) -> Diagnostic:
+    versions = sorted({one.version for one in found if one.version}, key=version_key, reverse=True)
+    there = listed(versions) if versions else "a name that others provide without a version"
+    return Diagnostic(
+        code="no-such-version",
+        summary=f'no version of package "{constraint.name}" meets "{constraint.text}"; there is {there}',
+        hint="ask for a version that there is, or for `name~version` to take any of its revisions",
+    )
+
+
+def _lacking(spec: str, lacking: Sequence[str]) -> Diagnostic:
+    return Diagnostic(
+        code="package-lacks-architecture",
+        severity=Severity.WARNING,
+        summary=f'package "{spec}" is not there for {", ".join(lacking)}',
+        hint="an image for that architecture will not build",
+    )
+
+
+def unchecked(problem: Diagnostic, names: Sequence[str]) -> Diagnostic:
+    """The warning that packages could not be looked up."""
+    return Diagnostic(
+        code="packages-not-checked",
+        severity=Severity.WARNING,
+        summary=f"{len(names):,} package{'' if len(names) == 1 else 's'} could not be checked: {problem.summary}",
+        detail=f"not known to exist: {listed(names)}",
+        hint=problem.hint,
+    )
+
+
+def wanted_names(asks: Iterable[Ask]) -> Iterator[tuple[str, bool]]:
+    """Each distinct name that is asked for, and whether any of its specifications asks for a version."""
+    found: dict[str, bool] = {}
+    for ask in asks:
+        constraint = parse(ask.spec)
+        if constraint is not None:
+            found[constraint.name] = found.get(constraint.name, False) or bool(constraint.operator)
+    yield from found.items()

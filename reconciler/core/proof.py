@@ -1,0 +1,63 @@
+"""Proof: whether a build that succeeded contains what was asked for.
+
+The configuration that a report gives is the evidence, locked to versions or not. Which builds count is `core.builds`.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from reconciler.core.builds import Build, BuildConfig, Progress, Result, Watch, missing
+from reconciler.core.matching import locked_version, virtual
+from reconciler.core.parts import Entry, Part, entries
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proven:
+    """All that was asked is there; `versions` are those that the wanted packages were resolved to, where it tells."""
+
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lacking:
+    """What was asked and is not there."""
+
+    missing: tuple[Entry, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Untold:
+    """The report does not tell of these entries, and lacks none that it tells of."""
+
+    entries: tuple[Entry, ...]
+
+
+Proof = Proven | Lacking | Untold
+
+
+def prove(build: Build, watch: Watch) -> Proof:
+    """What a build's configuration proves of what was written to the repository."""
+    wanted = tuple(entries(watch.after))
+    if build.config is None:
+        return Untold(entries=wanted)
+    absent = missing(build.config, wanted)
+    if absent:
+        return Lacking(missing=absent)
+    untold = tuple(entry for entry in wanted if not _told(entry, build.config))
+    return Untold(entries=untold) if untold else Proven(versions=_versions(wanted, build.config))
+
+
+def _told(entry: Entry, config: BuildConfig) -> bool:
+    return entry.part in config.parts and (not virtual(entry) or entry in config.entries)
+
+
+def verified(progress: Iterable[Progress]) -> tuple[int, int]:
+    """Of all successful builds that count: how many are proven, and how many there are."""
+    proofs = [prove(build, one.watch) for one in progress for build in one.builds if build.result is Result.SUCCESS]
+    return sum(isinstance(proof, Proven) for proof in proofs), len(proofs)
+
+
+def _versions(wanted: Iterable[Entry], config: BuildConfig) -> Mapping[str, str]:
+    names = {entry.key for entry in wanted if entry.part is Part.PACKAGES}
+    found = {one.key: locked_version(one.value) for one in config.entries if one.part is Part.PACKAGES}
+    return {name: found[name] for name in sorted(names) if found.get(name)}

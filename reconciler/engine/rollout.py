@@ -1,0 +1,179 @@
+"""A plan carried out as a whole: written and followed at once, or in waves that each wait for the one before."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from reconciler.core.builds import Stage, begin
+from reconciler.core.events import Listener, WaveStarted
+from reconciler.core.outcome import AlreadyDone, Applied, Failed, FailureKind, NotAttempted, Outcome, Skip
+from reconciler.core.plan import Plan, Step
+from reconciler.core.waves import Size, split
+from reconciler.engine.apply import apply, unplanned
+from reconciler.engine.ports import Clock, OnError, Record, Stop, WriteApi
+from reconciler.engine.track import Followed, Limits, follow, watches
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batches:
+    """The sizes of the waves, and how many repositories may go wrong in all of them before the rest is held back."""
+
+    sizes: tuple[Size, ...]
+    max_failed: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rollout:
+    """How a plan is carried out; `limits` hold for each wave."""
+
+    parallelism: int
+    on_error: OnError
+    batches: Batches | None
+    wait: bool
+    limits: Limits
+
+
+def rollout(
+    plan: Plan,
+    api: WriteApi,
+    *,
+    clock: Clock,
+    stop: Stop,
+    settings: Rollout,
+    listen: Listener,
+    record: Record | None = None,
+) -> tuple[tuple[Outcome, ...], Followed | None]:
+    """Carry out a plan and follow its builds; the outcomes in the plan's order, and None where none were followed.
+
+    With batches the steps are taken in the plan's order, in waves of the given sizes, the last of which is repeated
+    until all are done. A wave begins once every build of the one before has ended and no more than `max_failed`
+    repositories went wrong over all waves so far; the rest is held back.
+    """
+    run = _Run(plan, api, clock=clock, stop=stop, settings=settings, listen=listen, record=record)
+    batches = settings.batches
+    if batches is None:
+        run.wave(plan.writes)
+    else:
+        run.waves(split(plan.writes, batches.sizes), batches.max_failed)
+    outcomes = {outcome.step.repository: outcome for outcome in (*run.outcomes, *unplanned(plan))}
+    ordered = tuple(outcomes[step.repository] for step in plan.steps if step.repository in outcomes)
+    return ordered, _together(run.followed)
+
+
+class _Run:
+    """What has come of the waves so far."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        api: WriteApi,
+        *,
+        clock: Clock,
+        stop: Stop,
+        settings: Rollout,
+        listen: Listener,
+        record: Record | None,
+    ) -> None:
+        self._plan = plan
+        self._api = api
+        self._clock = clock
+        self._stop = stop
+        self._settings = settings
+        self._listen = listen
+        self._record = record
+        self.outcomes: list[Outcome] = []
+        self.followed: list[Followed] = []
+
+    def waves(self, waves: Sequence[Sequence[Step]], max_failed: int) -> None:
+        """One wave after the other, until one forbids the next."""
+        wrong = 0
+        for number, steps in enumerate(waves, start=1):
+            self._listen(WaveStarted(at=self._clock.now(), number=number, of=len(waves), steps=len(steps)))
+            outcomes, followed = self.wave(steps)
+            wrong += _gone_wrong(outcomes, followed)
+            reason = self._no_further(outcomes, followed)
+            if reason is None and wrong > max_failed:
+                reason = Skip.HELD_BACK
+            if reason is not None:
+                self._leave(reason, (step for rest in waves[number:] for step in rest))
+                return
+
+    def wave(self, steps: Sequence[Step]) -> tuple[tuple[Outcome, ...], Followed | None]:
+        """Write some of the plan's steps, and follow their builds."""
+        outcomes = apply(
+            self._plan,
+            self._api,
+            clock=self._clock,
+            stop=self._stop,
+            parallelism=self._settings.parallelism,
+            listen=self._listen,
+            record=self._record,
+            on_error=self._settings.on_error,
+            steps=steps,
+        )
+        self.outcomes += outcomes
+        followed = self._follow(outcomes)
+        if followed is not None:
+            self.followed.append(followed)
+        return outcomes, followed
+
+    def _follow(self, outcomes: Sequence[Outcome]) -> Followed | None:
+        watched = watches(outcomes)
+        rejected = any(isinstance(one, Failed) and one.kind is FailureKind.TOKEN for one in outcomes)
+        if not watched or rejected or not self._settings.wait or self._stop.is_set():
+            return None
+        return follow(
+            tuple(begin(watch, now=self._clock.now()) for watch in watched),
+            self._api,
+            self._plan.organization,
+            clock=self._clock,
+            stop=self._stop,
+            limits=self._settings.limits,
+            listen=self._listen,
+            record=self._record,
+        )
+
+    def _no_further(self, outcomes: Sequence[Outcome], followed: Followed | None) -> Skip | None:
+        """Why nothing more may be started after a wave, whatever number may fail."""
+        if self._stop.is_set():
+            return Skip.INTERRUPTED
+        for outcome in outcomes:
+            match outcome:
+                case NotAttempted(reason=reason):
+                    return reason
+                case Failed(kind=FailureKind.TOKEN):
+                    return Skip.TOKEN_REJECTED
+                case Failed() if self._settings.on_error is OnError.STOP:
+                    return Skip.AFTER_FAILURE
+                case _:
+                    pass
+        return None if followed is None else _unfinished(followed)
+
+    def _leave(self, reason: Skip, steps: Iterable[Step]) -> None:
+        left = [NotAttempted(step=step, reason=reason) for step in steps]
+        for outcome in left:
+            if self._record is not None:
+                self._record.finished(outcome)
+        self.outcomes += left
+
+
+def _unfinished(followed: Followed) -> Skip | None:
+    if followed.token_problem is not None:
+        return Skip.TOKEN_REJECTED
+    return Skip.HELD_BACK if followed.timed_out or followed.late else None
+
+
+def _gone_wrong(outcomes: Iterable[Outcome], followed: Followed | None) -> int:
+    """The repositories of a wave that are not as wanted, or whose builds did not all succeed with what was asked."""
+    written = {outcome.step.repository for outcome in outcomes if not isinstance(outcome, Applied | AlreadyDone)}
+    built = set()
+    if followed is not None:
+        built = {one.watch.repository for one in followed.progress if one.failures or one.stage is not Stage.DONE}
+    return len(written | built)
+
+
+def _together(waves: Sequence[Followed]) -> Followed | None:
+    """What came of following in all waves; only the last one can have ended early."""
+    if not waves:
+        return None
+    tags = {digest: names for one in waves for digest, names in one.tags.items()}
+    return replace(waves[-1], progress=tuple(progress for one in waves for progress in one.progress), tags=tags)

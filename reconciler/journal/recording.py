@@ -1,0 +1,94 @@
+"""Recording one run: what is about to be written, what came of it, and the builds, from several threads at once."""
+
+import json
+import sqlite3
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from reconciler.core.builds import Progress
+from reconciler.core.outcome import Outcome, RecordFailed
+from reconciler.core.plan import Step
+from reconciler.diagnostics import Diagnostic
+from reconciler.journal import outcomes, progress
+from reconciler.journal.refusals import JournalError, told
+
+
+class Writer:
+    """The connection that writes, for one thread at a time."""
+
+    def __init__(self, connection: sqlite3.Connection, path: Path, now: Callable[[], float]) -> None:
+        self._connection = connection
+        self._path = path
+        self._mutex = threading.Lock()
+        self.now = now
+
+    @contextmanager
+    def transaction(self, *, durable: bool) -> Iterator[sqlite3.Connection]:
+        """All or nothing; `durable` waits until the disk has it. Raises `JournalError`.
+
+        What is not durable outlives the process all the same: only a machine that fails can lose it.
+        """
+        with self._mutex, told(self._path):
+            self._connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+            self._connection.execute("BEGIN IMMEDIATE")
+            with self._connection:
+                yield self._connection
+
+
+class RunRecord:
+    """The record of one run; what the engine reports to."""
+
+    def __init__(self, writer: Writer, id_: str) -> None:
+        self._writer = writer
+        self.id = id_
+        self.problem: Diagnostic | None = None
+
+    def about_to_write(self, step: Step, *, repository_id: str | None, since: float) -> None:
+        """Note durably what is about to be sent; raises `RecordFailed` where that fails."""
+        values = (repository_id, since, self._writer.now(), self.id, step.repository)
+        try:
+            with self._writer.transaction(durable=True) as connection:
+                connection.execute(
+                    "UPDATE step SET repository_id = ?, since = coalesce(since, ?), intended_at = ?"
+                    " WHERE run = ? AND repository = ?",
+                    values,
+                )
+        except JournalError as error:
+            raise RecordFailed(error.diagnostic) from None
+
+    def finished(self, outcome: Outcome) -> None:
+        """Note what came of a step; a failure is kept in `problem`."""
+        self._update("outcome", [(outcome.step.repository, outcomes.encode(outcome))])
+
+    def seen(self, progress_: Sequence[Progress]) -> None:
+        """Note how far builds are; a failure is kept in `problem`."""
+        self._update("progress", ((one.watch.repository, progress.encode(one)) for one in progress_))
+
+    def end(self, *, exit_code: int, interrupted: bool) -> None:
+        """Note that the run has ended; a failure is kept in `problem`."""
+        with self._remembering(), self._writer.transaction(durable=True) as connection:
+            connection.execute(
+                "UPDATE run SET ended = ?, exit_code = ?, interrupted = ? WHERE id = ?",
+                (self._writer.now(), int(exit_code), interrupted, self.id),
+            )
+
+    def _update(self, column: str, values: Iterable[tuple[str, dict[str, Any]]]) -> None:
+        rows = [(dump(value), self.id, repository) for repository, value in values]
+        with self._remembering(), self._writer.transaction(durable=False) as connection:
+            # The column is one of the two words above.
+            connection.executemany(f"UPDATE step SET {column} = ? WHERE run = ? AND repository = ?", rows)  # noqa: S608
+
+    @contextmanager
+    def _remembering(self) -> Iterator[None]:
+        try:
+            yield
+        except JournalError as error:
+            self.problem = self.problem or error.diagnostic
+
+
+def dump(value: dict[str, Any]) -> str:
+    """JSON as the journal holds it."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)

@@ -1,0 +1,60 @@
+"""The forecast of a plan: its part of the public document, and the sentences that every format of a plan ends with."""
+
+from collections.abc import Callable, Iterator
+from typing import Any, assert_never
+
+from reconciler.core.forecast import Durations, Forecast, Foreseen, Unforeseen
+from reconciler.views.times import duration
+
+
+def forecast_document(forecast: Forecast) -> dict[str, Any]:
+    """The forecast as plain data; `builds` is null where no number can be said."""
+    match forecast:
+        case Foreseen(repositories=repositories, builds=builds, unknown=unknown, durations=durations):
+            return {
+                "repositories": repositories,
+                "builds": builds or None,
+                "unknown": {"count": len(unknown), "names": list(unknown)},
+                "seconds": _seconds(durations),
+                "problem": None,
+            }
+        case Unforeseen(problem=problem):
+            return {"repositories": None, "builds": None, "unknown": None, "seconds": None, "problem": problem}
+        case _:
+            assert_never(forecast)
+
+
+def _seconds(durations: Durations | None) -> dict[str, Any] | None:
+    if durations is None:
+        return None
+    return {"median": round(durations.middle, 3), "longest": round(durations.longest, 3), "of": durations.of}
+
+
+def told(document: dict[str, Any], show: Callable[[str], str]) -> Iterator[str]:
+    """The forecast of a plan document in sentences, none where it has none; `show` makes text from outside safe."""
+    found = document.get("forecast")
+    if found is None:
+        return
+    if found["problem"] is not None:
+        yield f"How many builds this will start is not known: {show(found['problem'])}."
+        return
+    yield _builds(found)
+    seconds = found["seconds"]
+    if seconds is not None:
+        yield (
+            f"Recent builds took {duration(seconds['median'])} in the middle, "
+            f"{duration(seconds['longest'])} at most of {seconds['of']:,}."
+        )
+
+
+def _builds(found: dict[str, Any]) -> str:
+    """How many builds in how many repositories, and what is left out of that number."""
+    where = f"{found['repositories']:,} {'repository' if found['repositories'] == 1 else 'repositories'}"
+    unknown = found["unknown"]["count"]
+    if found["builds"] is None:
+        had = "it had no build" if found["repositories"] == 1 else "none of them had a build"
+        return f"This will start builds in {where}; how many is not known, as {had} lately."
+    count = f"about {found['builds']:,} {'build' if found['builds'] == 1 else 'builds'} in {where}"
+    if not unknown:
+        return f"This will start {count}."
+    return f"This will start {count}, not counting {unknown:,} of them that had no build lately."

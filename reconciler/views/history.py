@@ -1,0 +1,180 @@
+"""Recorded runs as a table, one run in detail, and both as a JSON document."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from reconciler.core.outcome import Failed, NotAttempted
+from reconciler.core.proof import Proven, prove
+from reconciler.core.runs import Run, RunStep
+from reconciler.views import tables
+from reconciler.views.document import FORMAT_VERSION
+from reconciler.views.outcomes import build_document, outcome_document, outcome_name
+from reconciler.views.style import Style
+from reconciler.views.times import duration, rfc3339, utc
+
+_OUTCOMES = ("applied", "already_done", "stale", "failed", "not_attempted", "unknown")
+_RUNS = (
+    tables.Column(title="RUN", least=20),
+    tables.Column(title="KIND"),
+    tables.Column(title="STATE", least=11),
+    tables.Column(title="EXIT", least=4),
+    tables.Column(title="OUTCOMES", least=14),
+    tables.Column(title="BUILDS", least=10),
+    tables.Column(title="TOOK", optional=True),
+    tables.Column(title="ORGANISATION", keep="both", optional=True, yields=True),
+    tables.Column(title="BY", optional=True, yields=True),
+)
+_STEPS = (
+    tables.Column(title="REPOSITORY", keep="both", least=20),
+    tables.Column(title="ACTION"),
+    tables.Column(title="OUTCOME", least=13),
+    tables.Column(title="BUILD", keep="end", least=17, yields=True),
+    tables.Column(title="RESULT"),
+    tables.Column(title="WHY", least=16, yields=True),
+)
+
+
+def document(runs: Iterable[Run]) -> dict[str, Any]:
+    """The runs as plain data, in their order."""
+    return {"format_version": FORMAT_VERSION, "runs": [_run(run) for run in runs]}
+
+
+def render_json(runs: Iterable[Run]) -> str:
+    """The document as JSON text."""
+    return json.dumps(document(runs), indent=2, ensure_ascii=True) + "\n"
+
+
+def render(runs: Sequence[Run], *, style: Style, width: int) -> str:
+    """The runs as a table, in their order."""
+    return tables.render(_RUNS, [_line(run) for run in runs], style=style, width=width) or (
+        "No runs recorded in .reconciler/.\n"
+    )
+
+
+def render_run(run: Run, *, style: Style, width: int, versions: bool = False) -> str:
+    """One run with its steps and their builds; `versions` adds what the packages were resolved to."""
+    facts = "".join(f"{name + ':':<14}{style.plain(value)}\n" for name, value in _facts(run))
+    table = tables.render(_STEPS, [row for step in run.steps for row in _rows(step)], style=style, width=width)
+    resolved = "".join(_resolved(run, style)) if versions else ""
+    return "\n".join(part for part in (facts, table or "Nothing was to be written.\n", resolved) if part)
+
+
+def _run(run: Run) -> dict[str, Any]:
+    header = run.header
+    return {
+        "id": run.id,
+        "started": rfc3339(run.started),
+        "ended": None if run.ended is None else rfc3339(run.ended),
+        "kind": str(header.kind),
+        "user": header.user,
+        "host": header.host,
+        "tool_version": header.tool_version,
+        "api": header.api,
+        "organization": {"id": header.organization.id, "name": header.organization.name},
+        "source": header.source,
+        "state": str(run.state),
+        "exit_code": run.exit_code,
+        "counts": _counts(run),
+        "builds": _builds(run),
+        "steps": [_step(step) for step in run.steps],
+    }
+
+
+def _counts(run: Run) -> dict[str, int]:
+    found = Counter(_came_to(step) for step in run.steps)
+    return {name: found[name] for name in _OUTCOMES}
+
+
+def _came_to(step: RunStep) -> str:
+    """What is known of a step: one whose write may have arrived or not is unknown, one never begun not attempted."""
+    if step.outcome is not None:
+        return outcome_name(step.outcome)
+    return "not_attempted" if step.intended_at is None else "unknown"
+
+
+def _builds(run: Run) -> dict[str, int]:
+    known = (build for step in run.steps if step.progress is not None for build in step.progress.builds)
+    found = Counter(str(build.result) for build in known)
+    return {name: found[name] for name in ("success", "failure", "running")}
+
+
+def _step(step: RunStep) -> dict[str, Any]:
+    told = {"repository": step.step.repository, "action": str(step.step.action), "outcome": _came_to(step)}
+    known = {} if step.outcome is None else outcome_document(step.outcome)
+    return {
+        **told,
+        **known,
+        "id": step.repository_id or known.get("id") or step.step.id,
+        "intended": None if step.intended_at is None else rfc3339(step.intended_at),
+        "stage": None if step.progress is None else str(step.progress.stage),
+        "builds": [{**build_document(build), "resolved": found} for build, found in _with_versions(step)],
+    }
+
+
+def _with_versions(step: RunStep) -> Iterator[tuple[Any, dict[str, str]]]:
+    if step.progress is None:
+        return
+    for build in step.progress.builds:
+        proof = prove(build, step.progress.watch)
+        yield build, dict(proof.versions) if isinstance(proof, Proven) else {}
+
+
+def _line(run: Run) -> Sequence[str]:
+    return (
+        run.id,
+        str(run.header.kind),
+        str(run.state),
+        "-" if run.exit_code is None else str(run.exit_code),
+        _told(_counts(run)),
+        _told(_builds(run)),
+        "-" if run.ended is None else duration(run.ended - run.started),
+        run.header.organization.name,
+        f"{run.header.user or '?'}@{run.header.host or '?'}",
+    )
+
+
+def _told(counts: dict[str, int]) -> str:
+    return ", ".join(f"{number} {name.replace('_', ' ')}" for name, number in counts.items() if number) or "-"
+
+
+def _facts(run: Run) -> Iterator[tuple[str, str]]:
+    header = run.header
+    yield "run", f"{run.id} ({header.kind}, {run.state})"
+    yield "started", utc(run.started)
+    yield "ended", "-" if run.ended is None else f"{utc(run.ended)}, exit code {run.exit_code}"
+    yield "by", f"{header.user or '?'} on {header.host or '?'}, version {header.tool_version}"
+    yield "organisation", header.organization.name
+    yield "api", header.api
+    yield "source", header.source or "-"
+    yield "outcomes", _told(_counts(run))
+    yield "builds", _told(_builds(run))
+
+
+def _rows(step: RunStep) -> Iterator[Sequence[str]]:
+    builds = () if step.progress is None else step.progress.builds
+    first = (step.step.repository, str(step.step.action), _came_to(step).replace("_", " "))
+    told = [(build.id, str(build.result), "") for build in builds] or [("-", "-", "")]
+    yield (*first, *told[0][:2], _why(step))
+    yield from (("", "", "", *one) for one in told[1:])
+
+
+def _why(step: RunStep) -> str:
+    match step.outcome:
+        case Failed(problem=problem):
+            return problem.summary
+        case NotAttempted(reason=reason):
+            return str(reason)
+        case None if step.intended_at is not None:
+            return "it is not known whether the write arrived"
+        case _:
+            return ""
+
+
+def _resolved(run: Run, style: Style) -> Iterator[str]:
+    for step in run.steps:
+        for build, versions in _with_versions(step):
+            if versions:
+                packages = ", ".join(f"{name} {version}" for name, version in versions.items())
+                yield f"{style.plain(step.step.repository)} {style.plain(build.id)}: {style.plain(packages)}\n"

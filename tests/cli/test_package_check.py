@@ -1,0 +1,104 @@
+"""What `plan` and `apply` know of packages before anything is written."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from reconciler.emulator import Fault, Status
+from tests.support.program import Program, write_manifest
+
+HEAD = "organization: example.com\nrepositories:\n"
+
+
+def test_a_misspelt_package_is_an_error_at_its_place(program: Program) -> None:
+    write_manifest(f"{HEAD}  custom-nginx: {{packages: [crul]}}\n")
+    result = program.run("plan")
+    assert result.code == 1
+    assert 'manifests/web.yaml:3:29: package "crul" does not exist; did you mean "curl"?' in result.err
+
+
+def test_an_unmet_constraint_names_the_versions(program: Program) -> None:
+    write_manifest(f'{HEAD}  custom-nginx: {{packages: ["git=9.9"]}}\n')
+    result = program.run("plan")
+    assert result.code == 1
+    assert 'no version of package "git" meets "git=9.9"; there is 2.51.0-r2, 2.50.1-r3' in result.err
+
+
+@pytest.mark.parametrize("spec", ["git~2.51", "git=2.50.1-r3", "git>2.40", "cmd:git", "curl"])
+def test_what_there_is_passes(program: Program, spec: str) -> None:
+    write_manifest(f'{HEAD}  custom-nginx: {{packages: ["{spec}"]}}\n')
+    result = program.run("plan")
+    assert (result.code, result.err) == (0, "")
+
+
+def test_nothing_is_asked_where_nothing_changes_or_nobody_wants_it(program: Program) -> None:
+    write_manifest(f"{HEAD}  custom-nginx: {{packages: [crul]}}\n")
+    assert program.run("plan", "--no-check").code == 0
+    write_manifest(f"{HEAD}  custom-nginx: {{}}\n")
+    result = program.run("plan", "--resolve", "--debug")
+    assert "checked" not in result.err
+    assert not list(Path(".reconciler").glob("packages-*"))
+
+
+def test_the_cache_spares_look_ups_and_a_broken_one_is_none(program: Program) -> None:
+    write_manifest(f"{HEAD}  custom-nginx: {{packages: [curl]}}\n")
+    assert "checked 1 packages in 1 look-ups (0 from cache)" in program.run("plan", "--debug").err
+    assert "checked 1 packages in 0 look-ups (1 from cache)" in program.run("plan", "--debug").err
+    (file,) = Path(".reconciler").glob("packages-*")
+    file.write_text("{", encoding="utf-8")
+    told = program.run("plan", "--debug").err
+    assert "checked 1 packages in 1 look-ups (0 from cache)" in told
+    assert "the cache could not be used" in told
+
+
+def test_many_names_are_looked_up_in_pages(program: Program) -> None:
+    names = "curl, git, jq, bash, gdb, acl, bc, bison, brotli, bzip2"
+    write_manifest(f"{HEAD}  custom-nginx: {{packages: [{names}]}}\n")
+    (count,) = re.findall(r"checked 10 packages in (\d+) look-ups", program.run("plan", "--debug").err)
+    assert int(count) <= 2
+
+
+def test_resolve_tells_what_comes_along(program: Program) -> None:
+    write_manifest(f"{HEAD}  custom-nginx: {{packages: [helm, jq]}}\n")
+    result = program.run("plan", "--resolve", "--format", "json", "--format", "text=plan.txt", "-v")
+    assert result.code == 0, result.err
+    (step,) = json.loads(result.out)["steps"]
+    assert {"helm", "jq", "oniguruma"} <= {one["name"] for one in step["resolved"]["added"]}
+    assert "+ oniguruma" in Path("plan.txt").read_text(encoding="utf-8")
+
+
+def test_what_does_not_go_together_is_an_error(program: Program) -> None:
+    write_manifest(f"{HEAD}  custom-nginx: {{packages: [curl, curl-rustls, busybox-full, 'git=9.9']}}\n")
+    result = program.run("plan", "--no-check", "--resolve")
+    assert result.code == 1
+    assert "do not go together" in result.err
+    assert "[does-not-resolve]" in result.err
+    before = program.run("apply", "--yes", "--no-wait", "--no-check", "--resolve")
+    assert before.code == 1
+
+
+def test_required_resolution_refuses(program: Program) -> None:
+    write_manifest(f"settings: {{require_resolve: true}}\n{HEAD}  custom-nginx: {{packages: ['git=9.9']}}\n")
+    assert program.run("apply", "--yes", "--no-wait", "--no-check").code == 5
+    write_manifest(f"settings: {{require_resolve: true}}\n{HEAD}  custom-nginx: {{packages: [helm]}}\n")
+    assert program.run("plan", "--no-check").code == 0
+
+
+def test_an_added_package_of_the_image_is_a_note(program: Program) -> None:
+    write_manifest(f"{HEAD}  custom-nginx: {{packages: [tzdata]}}\n")
+    result = program.run("plan", "--resolve")
+    assert result.code == 0
+    assert 'note: manifests/web.yaml:3:29: package "tzdata" is already in the image' in result.err
+
+
+@pytest.mark.parametrize("status", [403, 404])
+def test_a_refused_question_is_a_warning_and_the_plan_goes_on(program: Program, status: int) -> None:
+    write_manifest(f"{HEAD}  custom-nginx: {{packages: [helm]}}\n")
+    for path in ("/apk/v1/packages", "/apko/v1/resolve/"):
+        program.play(Fault(effect=Status(status=status), path=path, times=None))
+    result = program.run("plan", "--resolve")
+    assert result.code == 0
+    assert "[packages-not-checked]" in result.err
+    assert "[resolution-not-checked]" in result.err

@@ -1,0 +1,61 @@
+"""What a run came to that died before it knew."""
+
+from typing import Any
+
+import pytest
+
+from reconciler.core import recovery
+from reconciler.core.outcome import Applied, Failed, NotAttempted, Skip, Stale
+from reconciler.core.plan import Action
+from tests.support.runs import applied, live, recorded, run, step
+
+NOTHING: dict[str, Any] = {}
+GIT, JQ = {"packages": ["git"]}, {"packages": ["jq"]}
+
+
+def test_what_holds_what_was_sent_has_arrived_and_counts_from_the_recorded_time() -> None:
+    found = recovery.outcome(recorded(step("a", NOTHING, GIT)), live(a=GIT))
+    assert found == Applied(step=step("a", NOTHING, GIT), repository_id="A", since=90.0, read_back=True)
+
+
+def test_what_stands_as_before_has_not_arrived() -> None:
+    found = recovery.outcome(recorded(step("a", NOTHING, GIT)), live(a=NOTHING))
+    assert isinstance(found, Failed)
+    assert found.problem.code == "not-arrived"
+
+
+def test_what_is_neither_was_changed_by_somebody_else() -> None:
+    assert isinstance(recovery.outcome(recorded(step("a", NOTHING, GIT)), live(a=JQ)), Stale)
+
+
+def test_what_is_gone_says_so() -> None:
+    found = recovery.outcome(recorded(step("a", NOTHING, GIT)), live(b=GIT))
+    assert isinstance(found, Failed)
+    assert found.problem.code == "repository-gone"
+
+
+def test_what_was_not_begun_was_not_attempted() -> None:
+    planned = step("a", NOTHING, GIT)
+    found = recovery.outcome(recorded(planned, intended=False), live(a=GIT))
+    assert found == NotAttempted(step=planned, reason=Skip.INTERRUPTED)
+
+
+def test_what_is_recorded_is_believed() -> None:
+    known = applied(step("a", NOTHING, GIT))
+    assert recovery.outcome(known, live(a=JQ)) is known.outcome
+
+
+@pytest.mark.parametrize(("there", "expected"), [("a", Applied), ("b", Failed)])
+def test_a_creation_in_flight_is_found_by_its_name(there: str, expected: type[object]) -> None:
+    planned = step("a", NOTHING, GIT, Action.CREATE)
+    found = recovery.outcome(recorded(planned, repository_id=None), live(**{there: GIT}))
+    assert isinstance(found, expected)
+
+
+def test_a_run_is_settled_when_nothing_is_in_flight_and_no_build_is_left() -> None:
+    planned = step("a", NOTHING, GIT)
+    not_attempted = NotAttempted(step=planned, reason=Skip.INTERRUPTED)
+    assert recovery.settled(run(recorded(planned, intended=False)))
+    assert recovery.settled(run(recorded(planned, not_attempted)))
+    assert not recovery.settled(run(recorded(planned)))
+    assert not recovery.settled(run(applied(planned)))
