@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 JOBS ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-browser lint check fuzz diagnostics format clean
+.PHONY: help demo test test-browser lint check fuzz soak diagnostics format bench bench-full clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +32,17 @@ check: lint test ## everything that has to be green before a change lands
 
 fuzz: $(VENV)/.dev ## send the emulator many more generated requests than the tests do
 	RECONCILER_FUZZ=150 $(BIN)/python -m pytest -n $(JOBS) tests/contract/test_fuzz.py
+
+soak: $(VENV)/.run ## write and follow 2,000 repositories while everything goes wrong (SEED=N), and note it in docs/soak.md
+	$(BIN)/python -m benchmarks.soak $(if $(SEED),--seed $(SEED)) -o docs/soak.md
+
+bench: $(VENV)/.run ## measure the speed beside others and write docs/performance.md
+	-$(BIN)/python -m pip install --quiet --disable-pip-version-check octodns
+	$(BIN)/python -m benchmarks.speed
+
+bench-full: $(VENV)/.run ## the same with 100,000 repositories as well
+	-$(BIN)/python -m pip install --quiet --disable-pip-version-check octodns
+	$(BIN)/python -m benchmarks.speed --full
 
 diagnostics: $(VENV)/.run ## write docs/diagnostics.md anew from the codes
 	$(BIN)/python -m reconciler.manifest.codes_page > docs/diagnostics.md
