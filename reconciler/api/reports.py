@@ -39,13 +39,15 @@ def build_from_wire(item: Json) -> Build:
     id_ = wire.name(item.get("id"), "id")
     ended = instants.from_text(item.get("completedAt"))
     warnings = item.get("warnings")
+    config, locked = configs_from_texts(_text(item.get("config")), _text(item.get("lockedConfig")))
     return Build(
         id=id_,
         repository_id=id_.rpartition("/")[0],
         started=instants.from_text(item.get("startedAt")),
         ended=ended,
         result=_result(item.get("result"), ended),
-        config=config_from_text(_text(item.get("config"))),
+        config=config,
+        locked=locked,
         digest=_text(item.get("digest")),
         warnings=tuple(one for one in warnings if isinstance(one, str)) if isinstance(warnings, list) else (),
         log=_text(item.get("log")),
@@ -54,6 +56,22 @@ def build_from_wire(item: Json) -> Build:
 
 # A poll brings the same reports with the same configurations again and again.
 @lru_cache(maxsize=2048)
+def configs_from_texts(config: str, locked: str) -> tuple[BuildConfig | None, BuildConfig | None]:
+    """What a report says was asked for and what was locked; each None where it does not tell.
+
+    Where the locked configuration does not speak of a part, what was asked for it stands, and the other way round.
+    """
+    asked, found = config_from_text(config), config_from_text(locked)
+    if asked is None or found is None:
+        return asked or found, found
+    return asked, _filled_up(found, asked)
+
+
+def _filled_up(locked: BuildConfig, asked: BuildConfig) -> BuildConfig:
+    rest = frozenset(entry for entry in asked.entries if entry.part not in locked.parts)
+    return BuildConfig(entries=locked.entries | rest, parts=locked.parts | asked.parts)
+
+
 def config_from_text(text: str) -> BuildConfig | None:
     """The configuration that a report was built with; None where the report does not tell."""
     try:

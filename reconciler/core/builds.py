@@ -46,7 +46,11 @@ class BuildConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Build:
-    """One build report. Times are seconds since the epoch by the server's clock; `config` None when it did not tell."""
+    """One build report. Times are seconds since the epoch by the server's clock.
+
+    `config` is what the build was asked for, and `locked` what came of it, package by package with its version and
+    those that it needs; None when the report did not tell.
+    """
 
     id: str
     repository_id: str
@@ -54,9 +58,15 @@ class Build:
     ended: float | None
     result: Result
     config: BuildConfig | None = field(default=None, repr=False)
+    locked: BuildConfig | None = field(default=None, repr=False)
     digest: str = ""
     warnings: tuple[str, ...] = ()
     log: str = field(default="", repr=False)
+
+    @property
+    def content(self) -> BuildConfig | None:
+        """What is known to be in what was built."""
+        return self.locked or self.config
 
 
 class Evidence(StrEnum):
@@ -105,11 +115,12 @@ def _telling(entry: Entry) -> bool:
 def missing(config: BuildConfig, wanted: Iterable[Entry]) -> tuple[Entry, ...]:
     """The wanted entries that a configuration lacks, of those that it would tell of."""
     return tuple(
-        entry for entry in wanted if entry.part in config.parts and not _holds(config, entry) and not virtual(entry)
+        entry for entry in wanted if entry.part in config.parts and not holds(config, entry) and not virtual(entry)
     )
 
 
-def _holds(config: BuildConfig, wanted: Entry) -> bool:
+def holds(config: BuildConfig, wanted: Entry) -> bool:
+    """Whether a configuration has an entry that does what is wanted."""
     return wanted in config.entries or any(
         (found.part, found.key) == (wanted.part, wanted.key) and serves(found.value, wanted) for found in config.entries
     )
@@ -118,11 +129,11 @@ def _holds(config: BuildConfig, wanted: Entry) -> bool:
 def _proves_new(change: Change, config: BuildConfig) -> bool:
     if change.after is not None:
         wanted = Entry(change.part, change.key, change.after)
-        if wanted in config.entries or (change.before is None and _holds(config, wanted)):
+        if wanted in config.entries or (change.before is None and holds(config, wanted)):
             return True
     if change.before is None:
         return not virtual(Entry(change.part, change.key, change.after or ""))
-    return not _holds(config, Entry(change.part, change.key, change.before))
+    return not holds(config, Entry(change.part, change.key, change.before))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,7 +189,7 @@ class Progress:
 def failed(build: Build, watch: Watch) -> bool:
     """Whether a build that counts has failed, or succeeded without what was asked."""
     if build.result is Result.SUCCESS:
-        return build.config is not None and bool(lacking(build.config, watch.after))
+        return build.content is not None and bool(lacking(build.content, watch.after))
     return build.result is Result.FAILURE
 
 

@@ -1,12 +1,13 @@
 """Proof: whether a build that succeeded contains what was asked for.
 
-The configuration that a report gives is the evidence, locked to versions or not. Which builds count is `core.builds`.
+The locked configuration that a report gives is the evidence, else the one that the build was asked for. Which builds
+count is `core.builds`.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from reconciler.core.builds import Build, BuildConfig, Progress, Result, Watch, missing
+from reconciler.core.builds import Build, BuildConfig, Progress, Result, Watch, holds, missing
 from reconciler.core.matching import locked_version, virtual
 from reconciler.core.parts import Entry, Part, entries
 
@@ -37,18 +38,24 @@ Proof = Proven | Lacking | Untold
 
 def prove(build: Build, watch: Watch) -> Proof:
     """What a build's configuration proves of what was written to the repository."""
-    wanted = tuple(entries(watch.after))
-    if build.config is None:
+    wanted = tuple(entry for entry in entries(watch.after) if _provable(entry))
+    content = build.content
+    if content is None:
         return Untold(entries=wanted)
-    absent = missing(build.config, wanted)
+    absent = missing(content, wanted)
     if absent:
         return Lacking(missing=absent)
-    untold = tuple(entry for entry in wanted if not _told(entry, build.config))
-    return Untold(entries=untold) if untold else Proven(versions=_versions(wanted, build.config))
+    untold = tuple(entry for entry in wanted if not _told(entry, content))
+    return Untold(entries=untold) if untold else Proven(versions=_versions(wanted, content))
+
+
+def _provable(entry: Entry) -> bool:
+    """Fields that this version does not know were not asked for but kept, and no report can be read for them."""
+    return entry.part is not Part.UNRECOGNISED
 
 
 def _told(entry: Entry, config: BuildConfig) -> bool:
-    return entry.part in config.parts and (not virtual(entry) or entry in config.entries)
+    return entry.part in config.parts and (not virtual(entry) or holds(config, entry))
 
 
 def verified(progress: Iterable[Progress]) -> tuple[int, int]:

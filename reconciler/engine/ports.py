@@ -5,6 +5,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from reconciler.api.values import Reading
+from reconciler.core.availability import PackageVersion
 from reconciler.core.builds import Build, Progress, Sync
 from reconciler.core.live import Live, LiveRepository, Organization
 from reconciler.core.model import Overlay
@@ -57,6 +58,10 @@ class ReadApi(Protocol):
 
     def list_tags(self, scope: Organization | str) -> Mapping[str, tuple[str, ...]]:
         """The tags by digest, of the whole organisation or of one repository by its UIDP."""
+        ...
+
+    def list_packages(self, organization: Organization) -> tuple[PackageVersion, ...]:
+        """The latest version of every package that the organisation may install, with what it provides."""
         ...
 
     def build_log(self, build_id: str) -> str:

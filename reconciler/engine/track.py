@@ -11,6 +11,7 @@ from reconciler.core.outcome import Applied, Outcome
 from reconciler.diagnostics import Diagnostic
 from reconciler.engine import superseding
 from reconciler.engine.ports import Clock, ReadApi, Record, Stop
+from reconciler.engine.providing import Provided
 from reconciler.engine.tagging import Tags
 
 
@@ -124,6 +125,7 @@ class _Following:
         self._record = record
         self._pace = pace
         self._tags = Tags(api, organization)
+        self._provided = Provided(api, organization)
         self._superseding = superseding.Check(api, organization, began=clock.now())
         self._deadline = clock.now() + limits.total
         self._each = None if limits.each is None else clock.now() + limits.each
@@ -163,6 +165,8 @@ class _Following:
         builds = _by_repository(self._api.list_builds(self._organization, since=since))
         now = self._clock.now()
         seen = tuple(self._advanced(progress, builds, queue, now) for progress in self._known)
+        if self._provided.learn(seen):
+            seen = tuple(self._advanced(progress, builds, queue, now) for progress in self._known)
         self._take(self._superseding.checked(seen, now=now))
 
     def _advanced(
@@ -171,7 +175,8 @@ class _Following:
         if progress.stage is Stage.SUPERSEDED:
             return progress
         id_ = progress.watch.id
-        return advance(progress, builds.get(id_, ()), queue.get(id_, Sync.IDLE), now=now, settle=self._pace.settle)
+        reports = self._provided.named(builds.get(id_, ()), progress.watch)
+        return advance(progress, reports, queue.get(id_, Sync.IDLE), now=now, settle=self._pace.settle)
 
     def _take(self, seen: tuple[Progress, ...]) -> None:
         """Remember what was seen, put on record what is new in it, and tell it."""

@@ -58,7 +58,8 @@ def _build(build: Build, about: set[tuple[Part, str]]) -> Json:
         "started": build.started,
         "ended": build.ended,
         "result": build.result.value,
-        "config": None if build.config is None else _config(build.config, about),
+        "config": _config(build.config, about),
+        "locked": _config(build.locked, about),
         "digest": build.digest,
         "warnings": build.warnings,
     }
@@ -71,7 +72,8 @@ def _read_build(item: Mapping[str, Any], repository_id: str) -> Build:
         started=_optional_number(item, "started"),
         ended=_optional_number(item, "ended"),
         result=fields.one_of(item, "result", Result),
-        config=None if item.get("config") is None else _read_config(fields.mapping(item, "config")),
+        config=_read_config(item, "config"),
+        locked=_read_config(item, "locked"),
         digest=fields.text(item, "digest"),
         warnings=fields.texts(item, "warnings"),
     )
@@ -81,7 +83,9 @@ def _optional_number(item: Mapping[str, Any], name: str) -> float | None:
     return None if item.get(name) is None else fields.number(item, name)
 
 
-def _config(config: BuildConfig, about: set[tuple[Part, str]]) -> Json:
+def _config(config: BuildConfig | None, about: set[tuple[Part, str]]) -> Json | None:
+    if config is None:
+        return None
     kept = sorted((entry for entry in config.entries if (entry.part, entry.key) in about), key=repr)
     return {
         "parts": sorted(part.value for part in config.parts),
@@ -108,7 +112,10 @@ def _value(value: Value) -> Json:
 _USER = ("username", "uid", "gid", "groupname", "shell", "homedir")
 
 
-def _read_config(item: Mapping[str, Any]) -> BuildConfig:
+def _read_config(build: Mapping[str, Any], name: str) -> BuildConfig | None:
+    if build.get(name) is None:
+        return None
+    item = fields.mapping(build, name)
     return BuildConfig(
         entries=frozenset(fields.several(item, "entries", _read_entry)),
         parts=frozenset(fields.one_of({"part": one}, "part", Part) for one in fields.texts(item, "parts")),

@@ -8,7 +8,7 @@ import pytest
 from reconciler.api import instants
 from reconciler.api.mapping import overlay_from_wire
 from reconciler.api.merging import merge_overlay
-from reconciler.api.reports import build_from_wire, config_from_text
+from reconciler.api.reports import build_from_wire, config_from_text, configs_from_texts
 from reconciler.api.wire import Malformed
 from reconciler.core.builds import Result
 from reconciler.core.model import Overlay, PemFile, User
@@ -74,8 +74,33 @@ def test_no_configuration(text: str) -> None:
 
 def test_equal_texts_are_read_once() -> None:
     text = json.dumps(APKO) + " " * 7
-    assert config_from_text(text) is config_from_text(str(text))
-    assert config_from_text.cache_info().maxsize is not None
+    assert configs_from_texts(text, text) is configs_from_texts(str(text), str(text))
+    assert configs_from_texts.cache_info().maxsize is not None
+
+
+def test_the_locked_configuration_is_filled_up_from_what_was_asked_for() -> None:
+    asked = '{"contents": {"packages": ["git"]}, "environment": {"A": "b"}}'
+    item: dict[str, object] = {
+        "id": REPORT,
+        "config": asked,
+        "lockedConfig": '{"contents": {"packages": ["git=2.1-r0", "zlib=1-r0"]}}',
+    }
+    build = build_from_wire(item)
+    assert build.config == config_from_text(asked)
+    assert build.locked == config_from_text(
+        '{"contents": {"packages": ["git=2.1-r0", "zlib=1-r0"]}, "environment": {"A": "b"}}'
+    )
+
+
+@pytest.mark.parametrize("locked", ["", "{", "[]", '{"contents": {"packages": [{"name": "git"}]}}'])
+def test_a_locked_configuration_that_tells_nothing_leaves_what_was_asked_for(locked: str) -> None:
+    build = build_from_wire({"id": REPORT, "config": '{"contents": {"packages": ["git"]}}', "lockedConfig": locked})
+    assert build.content == config_from_text('{"contents": {"packages": ["git"]}}')
+
+
+def test_a_locked_configuration_alone_says_what_was_asked_for_too() -> None:
+    build = build_from_wire({"id": REPORT, "lockedConfig": '{"contents": {"packages": ["git=2.1-r0"]}}'})
+    assert build.config == build.locked == config_from_text('{"contents": {"packages": ["git=2.1-r0"]}}')
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,9 @@
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from reconciler.api.errors import NotFound
+from reconciler.api.errors import NotFound, ServerFault
 from reconciler.api.values import Reading
+from reconciler.core.availability import PackageVersion
 from reconciler.core.builds import Build, Sync
 from reconciler.core.live import Live, LiveRepository, Organization
 from reconciler.core.model import Overlay
@@ -31,6 +32,8 @@ class FakeApi:
         self.lives = 0
         self.tags: dict[str, tuple[str, ...]] = {}
         self.tag_lists = 0
+        self.packages: tuple[PackageVersion, ...] | None = ()
+        self.package_lists = 0
         self.before_read: Callable[[str], None] = lambda _: None
         self.on_write: Callable[[str, Overlay], LiveRepository | None] = lambda *_: None
         self.on_look: Callable[[int], None] = lambda _: None
@@ -79,6 +82,12 @@ class FakeApi:
     def list_tags(self, scope: Organization | str) -> Mapping[str, tuple[str, ...]]:
         self.tag_lists += 1
         return dict(self.tags)
+
+    def list_packages(self, organization: Organization) -> tuple[PackageVersion, ...]:
+        self.package_lists += 1
+        if self.packages is None:
+            raise ServerFault(Diagnostic(code="unavailable", summary="no list of packages"))
+        return self.packages
 
     def build_log(self, build_id: str) -> str:
         if build_id not in self.logs:
