@@ -49,7 +49,7 @@ class Build:
     """One build report. Times are seconds since the epoch by the server's clock.
 
     `config` is what the build was asked for, and `locked` what came of it, package by package with its version and
-    those that it needs; None when the report did not tell.
+    those that it needs; None when the report did not tell. `tags` are those that it is recorded with.
     """
 
     id: str
@@ -62,6 +62,7 @@ class Build:
     digest: str = ""
     warnings: tuple[str, ...] = ()
     log: str = field(default="", repr=False)
+    tags: tuple[str, ...] = field(default=(), compare=False)
 
     @property
     def content(self) -> BuildConfig | None:

@@ -23,7 +23,7 @@ class Batches:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rollout:
-    """How a plan is carried out; `limits` hold for each wave."""
+    """How a plan is carried out; the time for following is that of all waves together."""
 
     parallelism: int
     on_error: OnError
@@ -82,6 +82,7 @@ class _Run:
         self._record = record
         self.outcomes: list[Outcome] = []
         self.followed: list[Followed] = []
+        self._left = settings.limits.total
 
     def waves(self, waves: Sequence[Sequence[Step]], max_failed: int) -> None:
         """One wave after the other, until one forbids the next."""
@@ -121,16 +122,19 @@ class _Run:
         rejected = any(isinstance(one, Failed) and one.kind is FailureKind.TOKEN for one in outcomes)
         if not watched or rejected or not self._settings.wait or self._stop.is_set():
             return None
-        return follow(
-            tuple(begin(watch, now=self._clock.now()) for watch in watched),
+        began = self._clock.now()
+        followed = follow(
+            tuple(begin(watch, now=began) for watch in watched),
             self._api,
             self._plan.organization,
             clock=self._clock,
             stop=self._stop,
-            limits=self._settings.limits,
+            limits=replace(self._settings.limits, total=self._left),
             listen=self._listen,
             record=self._record,
         )
+        self._left -= self._clock.now() - began
+        return followed
 
     def _no_further(self, outcomes: Sequence[Outcome], followed: Followed | None) -> Skip | None:
         """Why nothing more may be started after a wave, whatever number may fail."""

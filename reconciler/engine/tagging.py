@@ -1,8 +1,10 @@
 """The names of what was built: tags by digest, asked for as seldom as can be while builds are followed."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from reconciler.api.errors import ApiError
+from reconciler.core.builds import Progress
 from reconciler.core.live import Organization
 from reconciler.engine.ports import ReadApi
 
@@ -10,14 +12,19 @@ from reconciler.engine.ports import ReadApi
 _TRIES = 3
 
 
+def recorded(progress: Iterable[Progress]) -> Mapping[str, tuple[str, ...]]:
+    """The tags by digest that builds were recorded with."""
+    return {build.digest: build.tags for one in progress for build in one.builds if build.tags}
+
+
 class Tags:
     """Tags as far as they are known, read for the whole organisation at once."""
 
-    def __init__(self, api: ReadApi, organization: Organization) -> None:
+    def __init__(self, api: ReadApi, organization: Organization, known: Mapping[str, tuple[str, ...]]) -> None:
         self._api = api
         self._organization = organization
         self._tries: dict[str, int] = {}
-        self.known: Mapping[str, tuple[str, ...]] = {}
+        self.known = known
 
     def learn(self, digests: Iterable[str]) -> None:
         """Ask for the tags of digests where one is not known yet; without an answer they stay unknown."""
@@ -32,3 +39,10 @@ class Tags:
             return
         # Tags move on to later builds; what was seen once keeps its name.
         self.known = {**self.known, **{one: found[one] for one in wanted if one in found}}
+
+    def named(self, progress: Iterable[Progress]) -> Sequence[Progress]:
+        """What is known of repositories, with the tags of their builds, to be recorded."""
+        return [
+            replace(one, builds=tuple(replace(build, tags=self.known.get(build.digest, ())) for build in one.builds))
+            for one in progress
+        ]

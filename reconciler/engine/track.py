@@ -12,7 +12,7 @@ from reconciler.diagnostics import Diagnostic
 from reconciler.engine import superseding
 from reconciler.engine.ports import Clock, ReadApi, Record, Stop
 from reconciler.engine.providing import Provided
-from reconciler.engine.tagging import Tags
+from reconciler.engine.tagging import Tags, recorded
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +124,7 @@ class _Following:
         self._listen = listen
         self._record = record
         self._pace = pace
-        self._tags = Tags(api, organization)
+        self._tags = Tags(api, organization, recorded(begun))
         self._provided = Provided(api, organization)
         self._superseding = superseding.Check(api, organization, began=clock.now())
         self._deadline = clock.now() + limits.total
@@ -184,7 +184,7 @@ class _Following:
         self._tags.learn(build.digest for one in seen for build in one.builds if build.result is Result.SUCCESS)
         changed = [after for before, after in zip(known, seen, strict=True) if before != after]
         if self._record is not None and changed:
-            self._record.seen(changed)
+            self._record.seen(self._tags.named(changed))
         self._tell(known)
 
     def _tell(self, known: tuple[Progress, ...]) -> None:

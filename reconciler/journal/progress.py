@@ -61,6 +61,7 @@ def _build(build: Build, about: set[tuple[Part, str]]) -> Json:
         "config": _config(build.config, about),
         "locked": _config(build.locked, about),
         "digest": build.digest,
+        "tags": build.tags,
         "warnings": build.warnings,
     }
 
@@ -75,6 +76,7 @@ def _read_build(item: Mapping[str, Any], repository_id: str) -> Build:
         config=_read_config(item, "config"),
         locked=_read_config(item, "locked"),
         digest=fields.text(item, "digest"),
+        tags=fields.texts(item, "tags") if "tags" in item else (),
         warnings=fields.texts(item, "warnings"),
     )
 

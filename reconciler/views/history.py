@@ -5,12 +5,12 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from reconciler.core.builds import Build, Progress
 from reconciler.core.outcome import Failed, NotAttempted
-from reconciler.core.proof import Proven, prove
 from reconciler.core.runs import Run, RunStep
 from reconciler.views import tables
 from reconciler.views.document import FORMAT_VERSION
-from reconciler.views.outcomes import build_document, outcome_document, outcome_name
+from reconciler.views.outcomes import built_document, counts, outcome_document, outcome_name
 from reconciler.views.style import Style
 from reconciler.views.times import duration, rfc3339, utc
 
@@ -32,7 +32,7 @@ _STEPS = (
     tables.Column(title="OUTCOME", least=13),
     tables.Column(title="BUILD", keep="end", least=17, yields=True),
     tables.Column(title="RESULT"),
-    tables.Column(title="WHY", least=16, yields=True),
+    tables.Column(title="TELLS", least=16, yields=True),
 )
 
 
@@ -95,9 +95,11 @@ def _came_to(step: RunStep) -> str:
 
 
 def _builds(run: Run) -> dict[str, int]:
-    known = (build for step in run.steps if step.progress is not None for build in step.progress.builds)
-    found = Counter(str(build.result) for build in known)
-    return {name: found[name] for name in ("success", "failure", "running")}
+    found: Counter[str] = Counter()
+    for step in run.steps:
+        if step.progress is not None:
+            found.update(counts(step.progress))
+    return {"success": found["succeeded"], "failure": found["failed"], "running": found["running"]}
 
 
 def _step(step: RunStep) -> dict[str, Any]:
@@ -109,16 +111,14 @@ def _step(step: RunStep) -> dict[str, Any]:
         "id": step.repository_id or known.get("id") or step.step.id,
         "intended": None if step.intended_at is None else rfc3339(step.intended_at),
         "stage": None if step.progress is None else str(step.progress.stage),
-        "builds": [{**build_document(build), "resolved": found} for build, found in _with_versions(step)],
+        "builds": [_build(build, step.progress) for build in step.progress.builds] if step.progress else [],
     }
 
 
-def _with_versions(step: RunStep) -> Iterator[tuple[Any, dict[str, str]]]:
-    if step.progress is None:
-        return
-    for build in step.progress.builds:
-        proof = prove(build, step.progress.watch)
-        yield build, dict(proof.versions) if isinstance(proof, Proven) else {}
+def _build(build: Build, progress: Progress) -> dict[str, Any]:
+    told = built_document(build, progress, {build.digest: build.tags})
+    versions = told.pop("versions")
+    return {**told, "resolved": versions}
 
 
 def _line(run: Run) -> Sequence[str]:
@@ -131,7 +131,7 @@ def _line(run: Run) -> Sequence[str]:
         _told(_builds(run)),
         "-" if run.ended is None else duration(run.ended - run.started),
         run.header.organization.name,
-        f"{run.header.user or '?'}@{run.header.host or '?'}",
+        "@".join(part for part in (run.header.user, run.header.host) if part) or "-",
     )
 
 
@@ -144,7 +144,7 @@ def _facts(run: Run) -> Iterator[tuple[str, str]]:
     yield "run", f"{run.id} ({header.kind}, {run.state})"
     yield "started", utc(run.started)
     yield "ended", "-" if run.ended is None else f"{utc(run.ended)}, exit code {run.exit_code}"
-    yield "by", f"{header.user or '?'} on {header.host or '?'}, version {header.tool_version}"
+    yield "by", f"{header.user or 'nobody named'} on {header.host or '?'}, version {header.tool_version}"
     yield "organisation", header.organization.name
     yield "api", header.api
     yield "source", header.source or "-"
@@ -155,9 +155,16 @@ def _facts(run: Run) -> Iterator[tuple[str, str]]:
 def _rows(step: RunStep) -> Iterator[Sequence[str]]:
     builds = () if step.progress is None else step.progress.builds
     first = (step.step.repository, str(step.step.action), _came_to(step).replace("_", " "))
-    told = [(build.id, str(build.result), "") for build in builds] or [("-", "-", "")]
-    yield (*first, *told[0][:2], _why(step))
+    told = [_built(_build(build, step.progress)) for build in builds if step.progress] or [("-", "-", _why(step))]
+    yield (*first, *told[0])
     yield from (("", "", "", *one) for one in told[1:])
+
+
+def _built(build: dict[str, Any]) -> tuple[str, str, str]:
+    """The number that `logs --build` takes, what came of the build, and what it lacks or else its tags."""
+    lacks = f"succeeded without {', '.join(build['missing'])}" if build["missing"] else ""
+    result = "failure" if lacks else build["result"]
+    return build["id"].rpartition("/")[2], result, lacks or ", ".join(build["tags"])
 
 
 def _why(step: RunStep) -> str:
@@ -174,7 +181,8 @@ def _why(step: RunStep) -> str:
 
 def _resolved(run: Run, style: Style) -> Iterator[str]:
     for step in run.steps:
-        for build, versions in _with_versions(step):
-            if versions:
-                packages = ", ".join(f"{name} {version}" for name, version in versions.items())
-                yield f"{style.plain(step.step.repository)} {style.plain(build.id)}: {style.plain(packages)}\n"
+        builds = step.progress.builds if step.progress else ()
+        told = [_build(build, step.progress)["resolved"] for build in builds if step.progress]
+        # The builds of one repository mostly come to the same.
+        for versions in dict.fromkeys(", ".join(f"{name} {of}" for name, of in one.items()) for one in told if one):
+            yield f"{style.plain(step.step.repository)}: {style.plain(versions)}\n"

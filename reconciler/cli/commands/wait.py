@@ -20,6 +20,7 @@ from reconciler.core.builds import Progress, begin
 from reconciler.core.outcome import Outcome
 from reconciler.core.runs import Run, RunState
 from reconciler.diagnostics import Diagnostic, Severity
+from reconciler.engine.tagging import recorded
 from reconciler.engine.track import Followed, failure_logs, follow, watches
 from reconciler.journal import JournalError, RunRecord, open_journal
 
@@ -62,7 +63,7 @@ def _check_idle(run: Run) -> None:
 def _again(run: Run, report: Report) -> ExitCode:
     """The report of a run that was followed to its end, from the record alone."""
     outcomes, progress = recovery.recorded(run), _known(run)
-    followed = Followed(progress=progress) if progress else None
+    followed = Followed(progress=progress, tags=recorded(progress)) if progress else None
     report.end(outcomes, followed, {}, interrupted=False, run=run.id)
     return first(codes(outcomes, followed, interrupted=False))
 

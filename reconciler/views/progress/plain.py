@@ -3,6 +3,7 @@
 from threading import Lock
 from typing import TextIO
 
+from reconciler.core.builds import FINISHED
 from reconciler.core.events import (
     ApplyStarted,
     BuildEnded,
@@ -35,7 +36,8 @@ class PlainProgress:
         self._heartbeat = heartbeat
         self._every_build = every_build
         self._lock = Lock()
-        self._steps = self._finished = self._followed = self._done = 0
+        self._steps = self._finished = self._followed = 0
+        self._done: set[str] = set()
         self._wait_began = self._last_beat = 0.0
 
     def __call__(self, event: Event) -> None:
@@ -57,11 +59,14 @@ class PlainProgress:
                 self._finished += 1
                 return f"{line} ({self._finished:,} of {self._steps:,})"
             case WaitStarted(at=at, repositories=names):
-                self._followed, self._done, self._wait_began, self._last_beat = len(names), 0, at, at
-            case RepositoryDone():
-                self._done += 1
-                return f"{line} ({self._done:,} of {repositories(self._followed)})"
-            case BuildsSeen():
+                self._followed, self._wait_began, self._last_beat = len(names), at, at
+                self._done = set()
+            case RepositoryDone(progress=progress):
+                self._done.add(progress.watch.repository)
+                return f"{line} ({len(self._done):,} of {repositories(self._followed)})"
+            case BuildsSeen(progress=several):
+                # A late build takes a repository back from those that are done.
+                self._done.difference_update(one.watch.repository for one in several if one.stage not in FINISHED)
                 return self._beat(event)
             case BuildEnded():
                 return line if self._every_build or is_trouble(event) else ""
