@@ -31,7 +31,8 @@ from reconciler.views.document import Origin
 class Undertaking:
     """A plan with where it comes from; `ask` False where it was approved before. `source` says it for the journal.
 
-    `live` is what it was planned from, None where that is not known any more.
+    `live` is what it was planned from, None where that is not known any more; `checked` what was found out about its
+    packages, None where that was not asked again.
     """
 
     plan: Plan
@@ -40,6 +41,7 @@ class Undertaking:
     origin: Origin | None = None
     ask: bool = True
     live: Live | None = None
+    checked: planning.Checked | None = None
 
 
 def settings(options: Options) -> Rollout:
@@ -93,7 +95,10 @@ def carry_out(undertaking: Undertaking, how: Rollout, bench: Bench) -> ExitCode:
     # A plan that was approved before was forecast when it was reviewed.
     forecast = foresee(plan, bench.client, world, live=undertaking.live) if undertaking.ask else None
     api = session.api_name(options, world)
-    bench.report.plan(plan, planning.document(plan, api=api, origin=undertaking.origin, forecast=forecast))
+    document = planning.document(
+        plan, api=api, origin=undertaking.origin, forecast=forecast, checked=undertaking.checked
+    )
+    bench.report.plan(plan, document)
     if not plan.applyable:
         bench.report.nothing_to_do()
         return _not_applyable(plan, options, world)

@@ -5,7 +5,7 @@ something is in the way. Nothing is asked for a plan that changes nothing.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import assert_never
 
@@ -13,6 +13,7 @@ from reconciler.api.client import ReadClient
 from reconciler.api.errors import ApiError
 from reconciler.cli.arguments import Options
 from reconciler.cli.package_cache import PackageCache
+from reconciler.cli.planning import Checked
 from reconciler.cli.surroundings import Surroundings
 from reconciler.core import asking, availability, verdicts
 from reconciler.core.asking import Places
@@ -33,14 +34,6 @@ _NO_BUILD = "there is no successful build lately to take the image's own package
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Checked:
-    """The plan after the checks, and what each repository would get where that was asked."""
-
-    plan: Plan
-    resolved: Mapping[str, ResolvedChange] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Desk:
     """What checking works with: the API under its name, and how the program was called."""
 
@@ -58,6 +51,16 @@ class _Costs:
     questions: int = 0
     repositories: int = 0
     note: str = ""
+
+    def counts(self) -> dict[str, int]:
+        """The numbers for the plan's document."""
+        return {
+            "packages": self.packages,
+            "lookups": self.requests,
+            "from_cache": self.cached,
+            "questions": self.questions,
+            "repositories": self.repositories,
+        }
 
     def told(self) -> str:
         """The line for `--debug`."""
@@ -84,7 +87,7 @@ def check(plan: Plan, desired: Desired, live: Live, desk: Desk) -> Checked:
     plan = _blocked(plan, missing, ReasonCode.UNBUILDABLE)
     if options.debug:
         desk.world.stderr.write(costs.told())
-    return Checked(plan=plan, resolved=resolved)
+    return Checked(plan=plan, resolved=resolved, asked=costs.counts())
 
 
 def _packages(

@@ -1,7 +1,7 @@
 """Manifest and live state to a plan, and the plan to its document: what `plan`, `show` and `apply` share."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from reconciler import __version__
@@ -34,6 +34,15 @@ class Seen:
     api: str
     api_identity: str
     origin: Origin | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """The plan after the checks, what each repository would get where that was asked, and what was asked."""
+
+    plan: Plan
+    resolved: Mapping[str, ResolvedChange] = field(default_factory=dict)
+    asked: Mapping[str, int] | None = None
 
 
 def read(desired: Desired, api: ReadApi) -> Live:
@@ -71,9 +80,9 @@ def document(
     origin: Origin | None = None,
     comparison: Comparison | None = None,
     forecast: Forecast | None = None,
-    resolved: Mapping[str, ResolvedChange] | None = None,
+    checked: Checked | None = None,
 ) -> dict[str, Any]:
-    """The public document of a plan: what every format draws from."""
+    """The public document of a plan: what every format draws from; `checked` None where it was not looked into."""
     return plan_document(
         plan,
         api=api,
@@ -81,5 +90,6 @@ def document(
         origin=origin,
         comparison=comparison,
         forecast=forecast,
-        resolved=resolved,
+        resolved=checked.resolved if checked else None,
+        checked=checked.asked if checked else None,
     )

@@ -20,7 +20,7 @@ from reconciler.core.outcome import Outcome
 from reconciler.core.plan import Plan
 from reconciler.diagnostics import Diagnostic
 from reconciler.engine.track import Followed
-from reconciler.views import apply_report, plan_text
+from reconciler.views import apply_report, plan_text, resolved
 from reconciler.views.progress import JsonProgress, LiveProgress, PlainProgress
 
 
@@ -46,13 +46,11 @@ class Report:
     def plan(self, plan: Plan, document: dict[str, Any]) -> None:
         """Show what is going to happen, and the problems that planning found."""
         for stream in self._texts or [self._world.stderr]:
+            style = style_of(stream, self._options, self._world)
             text = plan_text.render(
-                document,
-                style=style_of(stream, self._options, self._world),
-                width=width_of(stream),
-                show_unchanged=self._options.show_unchanged,
+                document, style=style, width=width_of(stream), show_unchanged=self._options.show_unchanged
             )
-            stream.write(text)
+            stream.write(text + (resolved.render(document, style=style) if self._options.verbose else ""))
             stream.flush()
         for stream in self._jsons:
             stream.write(json.dumps({"type": "plan", "plan": document}) + "\n")

@@ -57,11 +57,13 @@ def plan_document(
     comparison: Comparison | None = None,
     forecast: Forecast | None = None,
     resolved: Mapping[str, ResolvedChange] | None = None,
+    checked: Mapping[str, int] | None = None,
 ) -> dict[str, Any]:
     """The plan as plain data: dictionaries, lists, strings, numbers; not yet made safe for any format.
 
     `origin` is that of a saved plan or of a snapshot; `comparison` tells what a change of the manifest causes;
-    `forecast` what an apply would set going; `resolved` what repositories would get in the end, by their names.
+    `forecast` what an apply would set going; `resolved` what repositories would get in the end, by their names;
+    `checked` what was asked to find out, None where nothing was.
     """
     counts = plan.counts()
     return {
@@ -80,6 +82,7 @@ def plan_document(
         "diagnostics": [diagnostic_document(diagnostic) for diagnostic in plan.diagnostics],
         **_origin(origin),
         **_comparison(comparison),
+        **({} if checked is None else {"checked": dict(checked)}),
         **({} if forecast is None else {"forecast": forecast_document(forecast)}),
     }
 

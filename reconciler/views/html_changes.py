@@ -16,7 +16,8 @@ from reconciler.views.style import Role, Style
 STYLE = Style(color=False, unicode=True, value_limit=1_000_000)
 
 _SHORT = Style(color=False, unicode=True)
-_CLASSES = {Role.ADD: "add", Role.REMOVE: "remove", Role.CHANGE: "change", Role.DIM: "dim"}
+# How the page colours what comes, goes and changes.
+CLASSES = {Role.ADD: "add", Role.REMOVE: "remove", Role.CHANGE: "change", Role.DIM: "dim"}
 _LONG = 400
 
 
@@ -39,11 +40,11 @@ def _item(item: Item, short: Item) -> Html:
         inside = joined(map(_word, item), " ")
     else:
         inside = joined(map(_foldable, item, short), " ")
-    return element("li", inside, class_=_CLASSES.get(item[0].role, False))
+    return element("li", inside, class_=CLASSES.get(item[0].role, False))
 
 
 def _word(word: Word) -> Html:
-    painted = _CLASSES.get(word.role)
+    painted = CLASSES.get(word.role)
     return element("span", text(word.text), class_=painted) if painted else text(word.text)
 
 

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from reconciler.core.plan import ReasonCode
+from reconciler.views import resolved
 from reconciler.views.briefs import brief
 from reconciler.views.change_text import LABELS
-from reconciler.views.html_changes import STYLE, changes
+from reconciler.views.html_changes import CLASSES, STYLE, changes
 from reconciler.views.plan_problems import place
 from reconciler.views.quoting import token
 from reconciler.views.safe_html import NOTHING, Html, element, joined, text
@@ -50,6 +51,12 @@ class Entries:
         """Repositories about which there is nothing to say but their names."""
         shown = element("b", text(f"{len(names):,} {title}"), class_="count")
         return self._entry({"action": action, "changes": []}, [shown], [_names(names)], unfolded=False)
+
+    def resolution(self, name: str, told: Iterable[resolved.Line]) -> Html:
+        """A repository with the packages that come and go in the end."""
+        lines = [element("li", text(line.text), class_=CLASSES.get(line.role, "")) for line in told]
+        body = element("div", element("ul", *lines), class_="changes")
+        return self._entry({"action": "resolved", "changes": []}, [_name(name)], [body], unfolded=False)
 
     def _entry(self, entry: dict[str, Any], title: Iterable[Html], inside: Iterable[Html], *, unfolded: bool) -> Html:
         action, kinds = entry["action"], sorted({change["kind"] for change in entry["changes"]})

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from reconciler.core.plan import ReasonCode
-from reconciler.views import plan_diff, safe_html
+from reconciler.views import plan_diff, resolved, safe_html
 from reconciler.views.briefs import brief
 from reconciler.views.change_text import LABELS, fragments
 from reconciler.views.folding import Fold
@@ -53,6 +53,15 @@ class Entries:
             f"- **{count}**{self._source(group, code)} {code(told)} (values and names left out)",
         ]
         return Fold(forms=tuple(forms), entries=len(names))
+
+    def resolution(self, name: str, told: Iterable[resolved.Line]) -> Fold:
+        """A repository with the packages that come and go in the end."""
+        shown = _token(name, self.style)
+        summary = f"<code>{safe_html.text(shown)}</code>"
+        short = f"- {code(shown)} (packages left out)"
+        return Fold(
+            forms=(_details(summary, [fence((line.text for line in told), "diff")], unfolded=self.unfolded), short)
+        )
 
     def _changes(self, entry: dict[str, Any]) -> Iterator[str]:
         if entry["changes"]:

@@ -6,7 +6,8 @@ Everything can be read without the script; it adds the filter. The looks are in 
 from collections.abc import Iterable
 from typing import Any
 
-from reconciler.views import arrangement
+from reconciler.views import arrangement, resolved
+from reconciler.views.html_changes import STYLE
 from reconciler.views.html_entries import Entries
 from reconciler.views.html_page import page
 from reconciler.views.plan_closing import sentences
@@ -30,6 +31,7 @@ def render(document: dict[str, Any], *, unicode: bool = True) -> str:
         _problems(document, entries),
         _diagnostics(document),
         *(_writes(section, entries) for section in sections),
+        _resolved(document, entries),
         _others(document, entries),
     )
     body = [_header(document), _filter(), main, _footer(document)]
@@ -107,6 +109,12 @@ def _writes(section: arrangement.Section, entries: Entries) -> Html:
     if section.expected and not inside:
         inside = [element("p", text("nothing"), class_="dim")]
     return _section(section.title, section.count, inside)
+
+
+def _resolved(document: dict[str, Any], entries: Entries) -> Html:
+    """What would be installed in the end, where that was asked."""
+    found = [entries.resolution(name, told) for name, told in resolved.lines(document, STYLE)]
+    return _section("Resolved packages", len(found), found)
 
 
 def _others(document: dict[str, Any], entries: Entries) -> Html:

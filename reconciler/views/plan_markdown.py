@@ -7,7 +7,7 @@ organisation and API, so that a later plan can take the place of an earlier one.
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from reconciler.views import arrangement
+from reconciler.views import arrangement, resolved
 from reconciler.views.folding import Fold, Missing, fit
 from reconciler.views.markdown_entries import Entries, names_fold
 from reconciler.views.plan_closing import sentences
@@ -24,7 +24,7 @@ _HEAD_COLUMNS = 300
 def render(document: dict[str, Any], *, unicode: bool = True, limit: int = LIMIT) -> str:
     """The whole plan as Markdown that ends in a line end, in at most `limit` characters; without `unicode` in ASCII."""
     style = Style(color=False, unicode=unicode)
-    folds = [fold for part in (_problems, _diagnostics, _writes, _others) for fold in part(document, style)]
+    folds = [fold for part in (_problems, _diagnostics, _writes, _resolved, _others) for fold in part(document, style)]
     return fit(_head(document, style), folds, limit=limit - 1, note=_note) + "\n"
 
 
@@ -102,6 +102,15 @@ def _writes(document: dict[str, Any], style: Style) -> Iterator[Fold]:
             yield _heading(f"{section.title} ({section.count:,})")
         yield from (entries.group(group) for group in section.groups)
         yield from (entries.step(step) for step in section.steps)
+
+
+def _resolved(document: dict[str, Any], style: Style) -> Iterator[Fold]:
+    """What would be installed in the end, where that was asked."""
+    found = [*resolved.lines(document, style)]
+    entries = Entries(style=style, unfolded=False)
+    if found:
+        yield _heading(f"Resolved packages ({len(found):,})")
+    yield from (entries.resolution(name, told) for name, told in found)
 
 
 def _others(document: dict[str, Any], style: Style) -> Iterator[Fold]:

@@ -1,10 +1,17 @@
 """What a change does to the set of packages that is installed in the end, as plain data and as lines of text."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from reconciler.core.resolved import ResolvedChange
-from reconciler.views.style import Style
+from reconciler.views.style import Role, Style
+
+
+class Line(NamedTuple):
+    """One package that comes, goes or changes its version, safe to be shown."""
+
+    text: str
+    role: Role
 
 
 def resolved_document(change: ResolvedChange) -> dict[str, Any]:
@@ -16,19 +23,23 @@ def resolved_document(change: ResolvedChange) -> dict[str, Any]:
     }
 
 
+def lines(document: dict[str, Any], style: Style) -> Iterator[tuple[str, list[Line]]]:
+    """Each repository of which it is known, by its name, with what it gets and loses."""
+    same = [Line("the same packages", Role.DIM)]
+    for step in document["steps"]:
+        if step.get("resolved"):
+            yield style.plain(step["repository"]), [*_told(step["resolved"], style)] or same
+
+
 def render(document: dict[str, Any], *, style: Style) -> str:
     """A line for each repository of which it is known, to stand below the plan; empty text where there is none."""
-    lines = (_line(step, style) for step in document["steps"] if step.get("resolved"))
-    return "".join(f"{line}\n" for line in lines)
+    found = ((name, ", ".join(line.text for line in told)) for name, told in lines(document, style))
+    return "".join(f"{name} resolved: {told}\n" for name, told in found)
 
 
-def _line(step: dict[str, Any], style: Style) -> str:
-    told = ", ".join(_told(step["resolved"], style)) or "the same packages"
-    return f"{style.plain(step['repository'])} resolved: {told}"
-
-
-def _told(change: dict[str, Any], style: Style) -> Iterator[str]:
-    for mark, found in (("+", change["added"]), ("-", change["removed"])):
-        yield from (f"{mark} {style.plain(one['name'])} {style.plain(one['version'])}" for one in found)
+def _told(change: dict[str, Any], style: Style) -> Iterator[Line]:
+    for mark, role, found in (("+", Role.ADD, change["added"]), ("-", Role.REMOVE, change["removed"])):
+        yield from (Line(f"{mark} {style.plain(one['name'])} {style.plain(one['version'])}", role) for one in found)
     for one in change["changed"]:
-        yield f"~ {style.plain(one['name'])} {style.plain(one['before'])} -> {style.plain(one['after'])}"
+        told = f"~ {style.plain(one['name'])} {style.plain(one['before'])} -> {style.plain(one['after'])}"
+        yield Line(told, Role.CHANGE)

@@ -62,11 +62,25 @@ def test_many_names_are_looked_up_in_pages(program: Program) -> None:
 
 def test_resolve_tells_what_comes_along(program: Program) -> None:
     write_manifest(f"{HEAD}  custom-nginx: {{packages: [helm, jq]}}\n")
-    result = program.run("plan", "--resolve", "--format", "json", "--format", "text=plan.txt", "-v")
+    formats = [word for name in ("text", "markdown", "html") for word in ("--format", f"{name}=plan.{name}")]
+    result = program.run("plan", "--resolve", "--format", "json", *formats, "-v")
     assert result.code == 0, result.err
-    (step,) = json.loads(result.out)["steps"]
-    assert {"helm", "jq", "oniguruma"} <= {one["name"] for one in step["resolved"]["added"]}
-    assert "+ oniguruma" in Path("plan.txt").read_text(encoding="utf-8")
+    document = json.loads(result.out)
+    (step,) = document["steps"]
+    added = {one["name"]: one["version"] for one in step["resolved"]["added"]}
+    assert {"helm", "jq", "oniguruma"} <= added.keys()
+    assert (document["checked"]["packages"], document["checked"]["repositories"]) == (2, 1)
+    line = f"+ oniguruma {added['oniguruma']}"
+    assert f"custom-nginx resolved: + helm {added['helm']}" in Path("plan.text").read_text(encoding="utf-8")
+    assert f"\n{line}\n" in Path("plan.markdown").read_text(encoding="utf-8")
+    assert f'<li class="add">{line}</li>' in Path("plan.html").read_text(encoding="utf-8")
+
+
+def test_an_apply_shows_what_comes_along_too(program: Program) -> None:
+    write_manifest(f"{HEAD}  custom-nginx: {{packages: [helm]}}\n")
+    result = program.run("apply", "--resolve", "-v", "--yes", "--no-wait")
+    assert result.code == 0, result.err
+    assert "custom-nginx resolved: + helm " in result.out
 
 
 def test_what_does_not_go_together_is_an_error(program: Program) -> None:

@@ -79,6 +79,7 @@ def test_show_says_what_plan_said(program: Program) -> None:
     shown = json.loads(program.run("show", FILE, "--format", "json").out)
     origin = shown.pop("origin")
     assert planned.pop("forecast")["repositories"] == 2
+    assert planned.pop("checked")["packages"] == 1
     assert shown == planned
     assert (origin["kind"], origin["created"]) == ("plan", "2023-11-14T22:13:20.000Z")
     assert origin["manifest_digest"].startswith("sha256:")

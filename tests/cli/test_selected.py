@@ -110,6 +110,7 @@ def test_planning_against_a_snapshot_needs_no_network_and_no_token(
     document = json.loads(result.out)
     assert document.pop("origin")["kind"] == "snapshot"
     assert planned.pop("forecast")["repositories"] == 2
+    assert planned.pop("checked")["packages"] > 0
     assert document == planned
 
 

@@ -10,10 +10,7 @@ from reconciler.cli.carrying_out import Bench, Undertaking
 from reconciler.cli.checking import Desk, check
 from reconciler.cli.report import Report
 from reconciler.cli.surroundings import Surroundings
-from reconciler.core.live import Live
-from reconciler.core.plan import Plan
 from reconciler.core.runs import RunKind
-from reconciler.views.document import Origin
 
 
 def execute(options: Options, world: Surroundings) -> int:
@@ -25,20 +22,16 @@ def execute(options: Options, world: Surroundings) -> int:
         journaling.locked(world) as journal,
         session.writing(options, world) as client,
     ):
-        plan, origin, live = source.plan(client)
-        undertaking = Undertaking(
-            plan=plan, kind=RunKind.APPLY, source=str(options.path), origin=origin, ask=source.ask, live=live
-        )
+        undertaking = source.undertaking(client)
         bench = Bench(journal=journal, client=client, report=report, options=options, world=world)
         return carrying_out.carry_out(undertaking, how, bench)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Source:
-    """Where the plan comes from, once there is a client; a saved one was approved when it was reviewed."""
+    """Where the plan comes from, once there is a client."""
 
-    plan: Callable[[WriteClient], tuple[Plan, Origin | None, Live | None]]
-    ask: bool
+    undertaking: Callable[[WriteClient], Undertaking]
 
 
 def _source(options: Options, world: Surroundings) -> _Source:
@@ -47,17 +40,21 @@ def _source(options: Options, world: Surroundings) -> _Source:
     if saved is None:
         desired, warnings = inputs.require(options, world)
 
-        def planned(client: WriteClient) -> tuple[Plan, None, Live]:
+        def planned(client: WriteClient) -> Undertaking:
             live = planning.read(desired, client)
             plan = planning.make(desired, warnings, live, options)
             desk = Desk(client=client, api=session.api_identity(options, world), options=options, world=world)
-            return check(plan, desired, live, desk).plan, None, live
+            checked = check(plan, desired, live, desk)
+            return Undertaking(
+                plan=checked.plan, kind=RunKind.APPLY, source=str(options.path), live=live, checked=checked
+            )
 
-        return _Source(plan=planned, ask=True)
+        return _Source(undertaking=planned)
     saved_plans.check_api(saved, session.api_identity(options, world))
 
-    def checked(client: WriteClient) -> tuple[Plan, Origin, None]:
+    def approved(client: WriteClient) -> Undertaking:
         saved_plans.check_organization(saved, options, client)
-        return saved.plan, saved_plans.origin(saved), None
+        origin = saved_plans.origin(saved)
+        return Undertaking(plan=saved.plan, kind=RunKind.APPLY, source=str(options.path), origin=origin, ask=False)
 
-    return _Source(plan=checked, ask=False)
+    return _Source(undertaking=approved)

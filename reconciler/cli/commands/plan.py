@@ -1,7 +1,7 @@
 """`reconciler plan`: the difference between manifest and live state; changes nothing."""
 
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -9,12 +9,11 @@ from reconciler.cli import inputs, output, plan_output, planning, saved_plans
 from reconciler.cli.arguments import Options
 from reconciler.cli.exit_codes import ExitCode
 from reconciler.cli.forecasting import foresee
-from reconciler.cli.planning import Seen
+from reconciler.cli.planning import Checked, Seen
 from reconciler.cli.surroundings import Surroundings
 from reconciler.core.comparison import Comparison, compare
 from reconciler.core.desired import Desired
 from reconciler.core.plan import Plan
-from reconciler.core.resolved import ResolvedChange
 
 if TYPE_CHECKING:
     from reconciler.api.client import ReadClient
@@ -27,13 +26,14 @@ def execute(options: Options, world: Surroundings) -> int:
     base = inputs.base(options, desired)
     with _look(desired, options, world) as (seen, client):
         plan = planning.make(desired, warnings, seen.live, options)
-        plan, resolved = _checked(plan, desired, (seen, client), options, world)
+        checked = _checked(plan, desired, (seen, client), options, world)
+        plan = checked.plan
         forecast = None if client is None else foresee(plan, client, world, live=seen.live)
     comparison = None if base is None else compare(planning.make_base(base, seen.live, options), plan)
     if options.output is not None:
         saved_plans.save(options.output, plan, seen, desired, world)
     document = planning.document(
-        plan, api=seen.api, origin=seen.origin, comparison=comparison, forecast=forecast, resolved=resolved
+        plan, api=seen.api, origin=seen.origin, comparison=comparison, forecast=forecast, checked=checked
     )
     plan_output.show(document, plan.diagnostics, options, world)
     if options.output is not None:
@@ -60,17 +60,16 @@ def _look(desired: Desired, options: Options, world: Surroundings) -> Iterator[t
 
 def _checked(
     plan: Plan, desired: Desired, looked: tuple[Seen, "ReadClient | None"], options: Options, world: Surroundings
-) -> tuple[Plan, Mapping[str, ResolvedChange]]:
+) -> Checked:
     """The plan after its packages were looked up, where there is an API to ask."""
     seen, client = looked
     if client is None:
-        return plan, {}
+        return Checked(plan=plan)
     # Imported here, so that planning against a snapshot loads no HTTP library.
     from reconciler.cli.checking import Desk, check
 
     desk = Desk(client=client, api=seen.api_identity, options=options, world=world)
-    checked = check(plan, desired, seen.live, desk)
-    return checked.plan, checked.resolved
+    return check(plan, desired, seen.live, desk)
 
 
 def _changes(plan: Plan, comparison: Comparison | None) -> bool:
