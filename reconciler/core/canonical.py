@@ -90,10 +90,8 @@ def _texts(values: Iterable[str]) -> tuple[str, ...]:
 
 def _pem_files(files: Iterable[PemFile]) -> tuple[PemFile, ...]:
     # A dict and not a set: of two equal files the first one's own text is kept, whatever the hash seed.
-    if not files:
-        return ()
     unique = {(file.name, file.pem): file for file in reversed(tuple(files))}
-    return tuple(unique[key] for key in sorted(unique))
+    return tuple(unique[key] for key in sorted(unique)) if unique else ()
 
 
 def _user_key(user: User) -> tuple[object, ...]:
