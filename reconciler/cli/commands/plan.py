@@ -5,18 +5,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from reconciler.cli import inputs, output, plan_output, planning, saved_plans
+from reconciler.cli import inputs, output, plan_output, planning
 from reconciler.cli.arguments import Options
 from reconciler.cli.exit_codes import ExitCode
-from reconciler.cli.forecasting import foresee
 from reconciler.cli.planning import Checked, Seen
 from reconciler.cli.surroundings import Surroundings
-from reconciler.core.comparison import Comparison, compare
 from reconciler.core.desired import Desired
 from reconciler.core.plan import Plan
 
+# A plan of every day writes no file, compares with no other manifest and finds nothing to do: what is for the rest is
+# imported where it is done.
 if TYPE_CHECKING:
     from reconciler.api.client import ReadClient
+    from reconciler.core.comparison import Comparison
+    from reconciler.core.forecast import Forecast
 
 
 def execute(options: Options, world: Surroundings) -> int:
@@ -28,9 +30,11 @@ def execute(options: Options, world: Surroundings) -> int:
         plan = planning.make(desired, warnings, seen.live, options)
         checked = _checked(plan, desired, (seen, client), options, world)
         plan = checked.plan
-        forecast = None if client is None else foresee(plan, client, world, live=seen.live)
-    comparison = None if base is None else compare(planning.make_base(base, seen.live, options), plan)
+        forecast = _forecast(plan, (seen, client), world)
+    comparison = None if base is None else _compared(base, plan, seen, options)
     if options.output is not None:
+        from reconciler.cli import saved_plans
+
         saved_plans.save(options.output, plan, seen, desired, world)
     document = planning.document(
         plan, api=seen.api, origin=seen.origin, comparison=comparison, forecast=forecast, checked=checked
@@ -47,6 +51,8 @@ def execute(options: Options, world: Surroundings) -> int:
 def _look(desired: Desired, options: Options, world: Surroundings) -> Iterator[tuple[Seen, "ReadClient | None"]]:
     """The live state, and what else can be read of it as long as the connection is open; None where there is none."""
     if options.against is not None:
+        from reconciler.cli import saved_plans
+
         output.tell_nothing_sent(options, world)
         yield saved_plans.from_snapshot(options.against, inputs.organization(desired)), None
         return
@@ -63,15 +69,30 @@ def _checked(
 ) -> Checked:
     """The plan after its packages were looked up, where there is an API to ask."""
     seen, client = looked
-    if client is None:
+    if client is None or not plan.writes:
         return Checked(plan=plan)
-    # Imported here, so that planning against a snapshot loads no HTTP library.
     from reconciler.cli.checking import Desk, check
 
     desk = Desk(client=client, api=seen.api_identity, options=options, world=world)
     return check(plan, desired, seen.live, desk)
 
 
-def _changes(plan: Plan, comparison: Comparison | None) -> bool:
+def _forecast(plan: Plan, looked: tuple[Seen, "ReadClient | None"], world: Surroundings) -> "Forecast | None":
+    """What an apply would set going, where there is an API to ask."""
+    seen, client = looked
+    if client is None or not plan.applyable:
+        return None
+    from reconciler.cli.forecasting import foresee
+
+    return foresee(plan, client, world, live=seen.live)
+
+
+def _compared(base: Desired, plan: Plan, seen: Seen, options: Options) -> "Comparison":
+    from reconciler.core.comparison import compare
+
+    return compare(planning.make_base(base, seen.live, options), plan)
+
+
+def _changes(plan: Plan, comparison: "Comparison | None") -> bool:
     """Whether there is something to do; where a change is looked at, something that it causes."""
     return bool(plan.writes if comparison is None else comparison.caused)
