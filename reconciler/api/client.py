@@ -4,20 +4,16 @@
 are read in `mapping` and `reports`, failures are worded in `failures`.
 """
 
-from typing import TYPE_CHECKING
 from wsgiref.types import WSGIApplication
 
 from reconciler.api.address import demand_privacy, parse_address
 from reconciler.api.connection import Connection
 from reconciler.api.credentials import Credentials
-from reconciler.api.defaults import API_VERSION
+from reconciler.api.defaults import API_VERSION, ApiVersion
 from reconciler.api.generations.generation import choose
 from reconciler.api.reading import ReadClient
 from reconciler.api.repeating import Repeater
 from reconciler.api.writing import WriteClient
-
-if TYPE_CHECKING:
-    from reconciler.api.defaults import ApiVersion
 
 __all__ = ["ReadClient", "WriteClient", "connect", "connect_writer"]
 
@@ -28,7 +24,7 @@ def connect(
     *,
     wsgi_app: WSGIApplication | None = None,
     repeater: Repeater | None = None,
-    api_version: "ApiVersion" = API_VERSION,
+    api_version: ApiVersion = API_VERSION,
 ) -> ReadClient:
     """A client that only reads. Raises `BadAddress`; sends nothing yet.
 
@@ -46,7 +42,7 @@ def connect_writer(
     *,
     wsgi_app: WSGIApplication | None = None,
     repeater: Repeater | None = None,
-    api_version: "ApiVersion" = API_VERSION,
+    api_version: ApiVersion = API_VERSION,
 ) -> WriteClient:
     """A client that reads and writes; otherwise as `connect`."""
     connection = _connection(url, credentials, writes=True, wsgi_app=wsgi_app, repeater=repeater)

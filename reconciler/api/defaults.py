@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from typing import Literal, TypeAlias
 
     ApiVersion: TypeAlias = Literal["v1", "v2", "auto"]
+else:
+    ApiVersion = str
 
 API_URL = "https://console-api.enforce.dev"
 ISSUER_URL = "https://issuer.enforce.dev"

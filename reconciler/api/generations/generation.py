@@ -1,15 +1,13 @@
 """The interface that both generations have, and the choice between them."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol, assert_never
+from typing import Protocol, assert_never
 
 from reconciler.api.connection import Connection
+from reconciler.api.defaults import ApiVersion
 from reconciler.api.values import Reading
 from reconciler.core.live import LiveRepository, Organization
 from reconciler.core.model import Overlay
-
-if TYPE_CHECKING:
-    from reconciler.api.defaults import ApiVersion
 
 
 class Generation(Protocol):
@@ -33,7 +31,7 @@ class Generation(Protocol):
         ...
 
 
-def choose(version: "ApiVersion", connection: Connection) -> Generation:
+def choose(version: ApiVersion, connection: Connection) -> Generation:
     """The generation that was asked for."""
     from reconciler.api.generations.v1 import V1
 
