@@ -5,6 +5,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,17 @@ from reconciler.journal import outcomes, progress
 from reconciler.journal.refusals import JournalError, told
 
 
+@dataclass(slots=True, eq=False)
+class _Change:
+    """Rows to update, as one thread brings them; `error` says after `done` why they are not in the journal."""
+
+    statement: str
+    rows: Sequence[tuple[Any, ...]]
+    durable: bool
+    done: bool = False
+    error: JournalError | None = None
+
+
 class Writer:
     """The connection that writes, for one thread at a time."""
 
@@ -23,6 +35,8 @@ class Writer:
         self._connection = connection
         self._path = path
         self._mutex = threading.Lock()
+        self._gate = threading.Lock()
+        self._waiting: list[_Change] = []
         self.now = now
 
     @contextmanager
@@ -31,11 +45,59 @@ class Writer:
 
         What is not durable outlives the process all the same: only a machine that fails can lose it.
         """
-        with self._mutex, told(self._path):
+        with self._mutex, self._begun(durable=durable) as connection:
+            yield connection
+
+    def update(self, statement: str, rows: Sequence[tuple[Any, ...]], *, durable: bool) -> None:
+        """Run an update for each of the rows, and return when they are in the journal; raises as `transaction` does.
+
+        A disk takes as long for one transaction as for many changes in it. So whoever comes while a transaction is
+        under way waits, and the first to go on afterwards commits for all who wait. Each returns after the transaction
+        that holds its own rows, so that nothing ever overtakes its record.
+        """
+        change = _Change(statement, rows, durable)
+        with self._gate:
+            self._waiting.append(change)
+        with self._mutex:
+            if not change.done:
+                self._commit_waiting()
+        if change.error is not None:
+            raise JournalError(change.error.diagnostic)
+
+    def _commit_waiting(self) -> None:
+        with self._gate:
+            changes = tuple(self._waiting)
+        if self._commit(changes) is not None:
+            # One of them may be at fault, for which the others need not suffer.
+            for change in changes:
+                change.error = self._commit((change,))
+        # Only now: an interruption before leaves them to the next one, and to update a row again does no harm.
+        with self._gate:
+            del self._waiting[: len(changes)]
+        for change in changes:
+            change.done = True
+
+    def _commit(self, changes: Sequence[_Change]) -> JournalError | None:
+        try:
+            with self._begun(durable=any(change.durable for change in changes)) as connection:
+                for change in changes:
+                    connection.executemany(change.statement, change.rows)
+        except JournalError as error:
+            return error
+        return None
+
+    @contextmanager
+    def _begun(self, *, durable: bool) -> Iterator[sqlite3.Connection]:
+        with told(self._path):
             self._connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
             self._connection.execute("BEGIN IMMEDIATE")
             with self._connection:
                 yield self._connection
+
+
+_INTENT = (
+    "UPDATE step SET repository_id = ?, since = coalesce(since, ?), intended_at = ? WHERE run = ? AND repository = ?"
+)
 
 
 class RunRecord:
@@ -50,12 +112,7 @@ class RunRecord:
         """Note durably what is about to be sent; raises `RecordFailed` where that fails."""
         values = (repository_id, since, self._writer.now(), self.id, step.repository)
         try:
-            with self._writer.transaction(durable=True) as connection:
-                connection.execute(
-                    "UPDATE step SET repository_id = ?, since = coalesce(since, ?), intended_at = ?"
-                    " WHERE run = ? AND repository = ?",
-                    values,
-                )
+            self._writer.update(_INTENT, [values], durable=True)
         except JournalError as error:
             raise RecordFailed(error.diagnostic) from None
 
@@ -77,9 +134,9 @@ class RunRecord:
 
     def _update(self, column: str, values: Iterable[tuple[str, dict[str, Any]]]) -> None:
         rows = [(dump(value), self.id, repository) for repository, value in values]
-        with self._remembering(), self._writer.transaction(durable=False) as connection:
+        with self._remembering():
             # The column is one of the two words above.
-            connection.executemany(f"UPDATE step SET {column} = ? WHERE run = ? AND repository = ?", rows)  # noqa: S608
+            self._writer.update(f"UPDATE step SET {column} = ? WHERE run = ? AND repository = ?", rows, durable=False)  # noqa: S608
 
     @contextmanager
     def _remembering(self) -> Iterator[None]:
