@@ -35,21 +35,26 @@ def record(tmp_path: Path) -> Iterator[RunRecord]:
 
 
 @contextmanager
-def _while_another_commits(writer: Writer, work: Callable[[int], None]) -> Iterator[list[str]]:
-    """Twelve threads that come while a transaction is under way; what the database is told after it."""
+def _while_another_commits(writer: Writer, work: Callable[[int], None], last: str = "") -> Iterator[list[str]]:
+    """Twelve threads that come while a transaction is under way; what the database is told from its end on.
+
+    `last` is what the transaction does when they have come.
+    """
     waiting = writer._waiting = _Waiting()
     told: list[str] = []
     threads = [threading.Thread(target=work, args=(number,), daemon=True) for number in range(12)]
-    with writer._mutex:
+    with writer.transaction(durable=False) as connection:
         for one in threads:
             one.start()
         for _ in threads:
             assert waiting.come.acquire(timeout=20)
-        writer._connection.set_trace_callback(told.append)
+        connection.execute(last)
+        connection.set_trace_callback(told.append)
     for one in threads:
         one.join(timeout=20)
-    writer._connection.set_trace_callback(None)
+    connection.set_trace_callback(None)
     assert not waiting
+    assert told.pop(0) == "COMMIT"
     yield told
 
 
@@ -71,12 +76,34 @@ def test_intents_that_come_together_are_made_durable_together(record: RunRecord,
     assert seen == dict.fromkeys(range(12), now())
 
 
-def test_outcomes_alone_do_not_wait_for_the_disk(record: RunRecord) -> None:
-    with _while_another_commits(
-        record._writer, lambda number: record.finished(AlreadyDone(step=STEPS[number]))
-    ) as told:
-        assert told.count("COMMIT") == 1
-        assert "PRAGMA synchronous = FULL" not in told
+def test_outcomes_wait_for_nobody_and_come_with_the_next_transaction(record: RunRecord, tmp_path: Path) -> None:
+    handed = threading.Barrier(13, timeout=20)
+
+    def work(number: int) -> None:
+        record.finished(AlreadyDone(step=STEPS[number]))
+        handed.wait()
+
+    writer = record._writer
+    threads = [threading.Thread(target=work, args=(number,), daemon=True) for number in range(12)]
+    told: list[str] = []
+    with writer.transaction(durable=False) as connection:
+        for one in threads:
+            one.start()
+        handed.wait()  # all have gone on, with the transaction still under way
+        connection.set_trace_callback(told.append)
+    connection.set_trace_callback(None)
+    assert told.count("COMMIT") == 2
+    assert "PRAGMA synchronous = FULL" not in told
+    with read_journal(tmp_path) as reader:
+        assert [one.outcome for one in reader.run(record.id).steps] == [AlreadyDone(step=one) for one in STEPS]
+
+
+def test_nothing_waits_when_the_journal_is_closed(tmp_path: Path) -> None:
+    with open_journal(tmp_path, now=now) as journal:
+        record = journal.begin(HEADER, plan(*STEPS))
+        record._writer._leave(_Change("UPDATE run SET source = ?", [("x",)], durable=False))
+    with read_journal(tmp_path) as reader:
+        assert reader.run(None).header.source == "x"
 
 
 def test_one_that_cannot_be_recorded_takes_no_other_with_it(record: RunRecord, tmp_path: Path) -> None:
@@ -109,8 +136,7 @@ def test_none_is_sent_when_none_can_be_recorded(record: RunRecord) -> None:
             _about_to_write(record, number)
         refused.append(number)
 
-    record._writer._connection.execute("PRAGMA query_only = ON")
-    with _while_another_commits(record._writer, work):
+    with _while_another_commits(record._writer, work, "PRAGMA query_only = ON"):
         pass
     assert sorted(refused) == list(range(12))
 
