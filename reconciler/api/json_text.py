@@ -5,6 +5,7 @@ left. Shapes are not checked here.
 """
 
 import json
+import json.encoder
 import re
 from collections.abc import Sequence
 from functools import cache
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Self
 if TYPE_CHECKING:
     from pydantic_core import SchemaValidator
 
+_quoted = json.encoder.encode_basestring_ascii
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
@@ -85,12 +87,15 @@ def canonical(value: object) -> str:
 
 
 def _text(value: object) -> str:
-    if isinstance(value, Number):
-        return value.text
+    # Most of what is sent is text in lists and objects, hence in this order.
+    if isinstance(value, str):
+        return _quoted(value)
     if isinstance(value, dict):
-        return "{" + ",".join([f"{json.dumps(key)}:{_text(item)}" for key, item in value.items()]) + "}"
+        return "{" + ",".join([f"{_quoted(key)}:{_text(item)}" for key, item in value.items()]) + "}"
     if isinstance(value, list | tuple):
         return "[" + ",".join([_text(item) for item in value]) + "]"
+    if isinstance(value, Number):
+        return value.text
     return json.dumps(value, allow_nan=False)
 
 
