@@ -157,8 +157,10 @@ class Connection:
         request = self._request(call, token)
         self._before_sending(request)
         response = transport.handle_request(request)
+        body = bytearray()  # joining the pieces of a long list would hold it twice
         try:
-            body = response.read()
+            for piece in response.iter_bytes():
+                body += piece
         finally:
             response.close()
         # In-process there is no HTTP parser between us and the app that would notice an answer cut short.
