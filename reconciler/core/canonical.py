@@ -85,7 +85,7 @@ def overlay(
 
 
 # Repositories of a team have the same variables, in the manifest as in live state: they need not be there many times.
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=65536)
 def _shared(pairs: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
     return pairs
 
