@@ -172,9 +172,9 @@ def packages(organization: Organization, parameters: Parameters) -> Call:
     )
 
 
-def package_summaries(organization: Organization, token: str) -> Call:
-    """One page of the packages that an organisation may install, the latest version of each."""
-    more: Parameters = (("pageToken", token),) if token else ()
+def package_summaries(organization: Organization, token: str, prefix: str) -> Call:
+    """One page of the packages that an organisation may install and that begin so, the latest version of each."""
+    given = (("query", prefix), ("pageToken", token))
     return Call(
         doing=f'list the packages of "{organization.name}"',
         capability="apk.list",
@@ -182,7 +182,7 @@ def package_summaries(organization: Organization, token: str) -> Call:
         parameters=(
             ("uidp.descendantsOf", organization.id.partition("/")[0]),
             ("pageSize", str(SUMMARIES_PAGE)),
-            *more,
+            *((name, value) for name, value in given if value),
         ),
         patience=LIST_SECONDS,
     )
@@ -194,7 +194,7 @@ def resolve(repository_id: str, body: bytes) -> Call:
         method="POST",
         only_asks=True,
         doing=f"resolve packages for the repository {repository_id}",
-        capability="repo.list",
+        capability="apk.list",
         path=f"{RESOLVE}{repository_id}",
         body=body,
         patience=LIST_SECONDS,

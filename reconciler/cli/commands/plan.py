@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 from reconciler.cli import inputs, output, plan_output, planning, saved_plans
 from reconciler.cli.arguments import Options
 from reconciler.cli.exit_codes import ExitCode
-from reconciler.cli.forecasting import foresee
 from reconciler.cli.planning import Checked, Seen
 from reconciler.cli.surroundings import Surroundings
+from reconciler.core import verdicts
 from reconciler.core.comparison import Comparison, compare
 from reconciler.core.desired import Desired
+from reconciler.core.forecast import Forecast
 from reconciler.core.plan import Plan
 
 if TYPE_CHECKING:
@@ -26,9 +27,11 @@ def execute(options: Options, world: Surroundings) -> int:
     base = inputs.base(options, desired)
     with _look(desired, options, world) as (seen, client):
         plan = planning.make(desired, warnings, seen.live, options)
-        checked = _checked(plan, desired, (seen, client), options, world)
+        if client is None:
+            checked, forecast = _unasked(plan, desired, options), None
+        else:
+            checked, forecast = _asked(plan, desired, (seen, client), options, world)
         plan = checked.plan
-        forecast = None if client is None else foresee(plan, client, world, live=seen.live)
     comparison = None if base is None else compare(planning.make_base(base, seen.live, options), plan)
     if options.output is not None:
         saved_plans.save(options.output, plan, seen, desired, world)
@@ -38,7 +41,7 @@ def execute(options: Options, world: Surroundings) -> int:
     plan_output.show(document, plan.diagnostics, options, world)
     if options.output is not None:
         world.stderr.write(f"saved: apply it with `reconciler apply {shlex.quote(str(options.output))}`\n")
-    if not plan.complete:
+    if not plan.complete or checked.wrong:
         return ExitCode.ERROR
     return ExitCode.CHANGES if options.detailed_exitcode and _changes(plan, comparison) else ExitCode.DONE
 
@@ -58,18 +61,27 @@ def _look(desired: Desired, options: Options, world: Surroundings) -> Iterator[t
         yield Seen(live=planning.read(desired, client), api=name, api_identity=identity), client
 
 
-def _checked(
-    plan: Plan, desired: Desired, looked: tuple[Seen, "ReadClient | None"], options: Options, world: Surroundings
-) -> Checked:
-    """The plan after its packages were looked up, where there is an API to ask."""
-    seen, client = looked
-    if client is None:
-        return Checked(plan=plan)
+def _asked(
+    plan: Plan, desired: Desired, looked: tuple[Seen, "ReadClient"], options: Options, world: Surroundings
+) -> tuple[Checked, Forecast | None]:
+    """The plan after its packages were looked up, and what it sets going."""
     # Imported here, so that planning against a snapshot loads no HTTP library.
     from reconciler.cli.checking import Desk, check
+    from reconciler.cli.forecasting import Recent, foresee
 
-    desk = Desk(client=client, api=seen.api_identity, options=options, world=world)
-    return check(plan, desired, seen.live, desk)
+    seen, client = looked
+    recent = Recent(client, world, seen.live)
+    desk = Desk(client=client, api=seen.api_identity, recent=recent, options=options, world=world)
+    checked = check(plan, desired, desk)
+    return checked, foresee(checked.plan, recent)
+
+
+def _unasked(plan: Plan, desired: Desired, options: Options) -> Checked:
+    """The plan where there is no API to ask."""
+    required = desired.settings.require_resolve
+    if options.resolve or required:
+        plan = verdicts.not_asked(plan, "a plan against a snapshot asks the API nothing", required=required)
+    return Checked(plan=plan)
 
 
 def _changes(plan: Plan, comparison: Comparison | None) -> bool:
