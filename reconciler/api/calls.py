@@ -169,6 +169,7 @@ def packages(organization: Organization, parameters: Parameters) -> Call:
         parameters=(("uidp.descendantsOf", organization.id.partition("/")[0]), *parameters),
         patience=LIST_SECONDS,
         fields=_PACKAGE,
+        dispensable=True,
     )
 
 
@@ -185,6 +186,7 @@ def package_summaries(organization: Organization, token: str, prefix: str) -> Ca
             *((name, value) for name, value in given if value),
         ),
         patience=LIST_SECONDS,
+        dispensable=True,
     )
 
 
@@ -193,9 +195,10 @@ def resolve(repository_id: str, body: bytes) -> Call:
     return Call(
         method="POST",
         only_asks=True,
-        doing=f"resolve packages for the repository {repository_id}",
+        doing="ask whether packages resolve",
         capability="apk.list",
         path=f"{RESOLVE}{repository_id}",
         body=body,
         patience=LIST_SECONDS,
+        dispensable=True,
     )

@@ -160,7 +160,9 @@ def _not_found(call: Call, reply: Reply, peer: Peer) -> ApiError:
             "not-found",
             "it does not exist, or the token cannot see it",
             detail=_said(reply, peer),
-            hint="check its name, and whether it was removed meanwhile",
+            hint="this API may not offer it"
+            if call.dispensable
+            else "check its name, and whether it was removed meanwhile",
         )
     )
 

@@ -14,14 +14,14 @@ from reconciler.cli.arguments import Options
 from reconciler.cli.forecasting import Recent
 from reconciler.cli.package_cache import PackageCache
 from reconciler.cli.planning import Checked
-from reconciler.cli.resolution import resolution
+from reconciler.cli.resolution import Ground, resolution
 from reconciler.cli.surroundings import Surroundings
 from reconciler.core import asking, availability, verdicts
 from reconciler.core.asking import Places
 from reconciler.core.availability import Ask, Available, Finding
 from reconciler.core.desired import Desired
 from reconciler.core.plan import Plan, ReasonCode
-from reconciler.core.questions import Base, bases
+from reconciler.core.questions import bases
 from reconciler.core.resolved import ResolvedChange
 from reconciler.diagnostics import Diagnostic, has_errors
 from reconciler.engine.lookups import look_up
@@ -73,21 +73,22 @@ def check(plan: Plan, desired: Desired, desk: Desk) -> Checked:
     resolving = options.resolve or required
     if not plan.writes or not (options.check_packages or resolving):
         return Checked(plan=plan)
-    costs, places, before = _Costs(), Places(desired, desk.recent.live), len(plan.diagnostics)
+    costs, places, wrong = _Costs(), Places(desired, desk.recent.live), False
     asks = asking.asks(plan, places)
-    known = _bases(plan, desk) if asks or resolving else {}
+    ground = _ground(plan, desk) if asks or resolving else Ground()
     if options.check_packages:
-        findings, problems = _packages(plan, asks, known, desk, costs)
+        findings, problems = _packages(plan, asks, ground, desk, costs)
         plan = asking.block(_told(plan, problems), findings, ReasonCode.UNBUILDABLE)
-    plan = _told(plan, verdicts.already_there(plan.writes, known, places))
+        wrong = has_errors(problems)
+    plan = _told(plan, verdicts.already_there(plan.writes, ground.bases, places))
     resolved: Mapping[str, ResolvedChange] = {}
     # What is known not to be there need not be asked about once more.
     if resolving and plan.writes:
-        costs.repositories = len(plan.writes)
-        plan, resolved, costs.questions = resolution(plan, places, known, desk, required=required)
+        found = resolution(plan, places, ground, desk, required=required)
+        plan, resolved, wrong = found.plan, found.resolved, wrong or found.wrong
+        costs.questions, costs.repositories = found.questions, found.repositories
     if options.debug:
         desk.world.stderr.write(costs.told())
-    wrong = has_errors(plan.diagnostics[before:])
     return Checked(plan=plan, resolved=resolved, asked=costs.counts(), wrong=wrong)
 
 
@@ -95,16 +96,15 @@ def _told(plan: Plan, problems: Sequence[Diagnostic]) -> Plan:
     return replace(plan, diagnostics=(*plan.diagnostics, *problems))
 
 
-def _bases(plan: Plan, desk: Desk) -> Mapping[str, Sequence[Base]]:
-    """What the images are made from; nothing where the reports cannot be read, which the forecast tells."""
+def _ground(plan: Plan, desk: Desk) -> Ground:
     try:
-        return bases(plan.writes, desk.recent.builds(plan), desk.recent.live)
-    except ApiError:
-        return {}
+        return Ground(bases=bases(plan.writes, desk.recent.builds(plan), desk.recent.live))
+    except ApiError as error:
+        return Ground(problem=error.diagnostic)
 
 
 def _packages(
-    plan: Plan, asks: Sequence[Ask], known: Mapping[str, Sequence[Base]], desk: Desk, costs: _Costs
+    plan: Plan, asks: Sequence[Ask], ground: Ground, desk: Desk, costs: _Costs
 ) -> tuple[Sequence[Finding], Sequence[Diagnostic]]:
     wanted = availability.wanted(asks)
     cache = PackageCache(_FOLDER, api=desk.api, organization=plan.organization.id, now=desk.world.clock.now())
@@ -114,7 +114,7 @@ def _packages(
         cache.write(found.versions)
     costs.packages, costs.requests, costs.cached = len(wanted), found.requests, len(cached)
     costs.note = f"; the cache could not be used ({cache.problem})" if cache.problem else ""
-    archs = frozenset(arch for one in known.values() for base in one for arch in base.config.archs)
+    archs = frozenset(arch for one in ground.bases.values() for base in one for arch in base.config.archs)
     available = Available(versions={**cached, **found.versions}, names=found.names, architectures=archs)
     findings = availability.judge(asks, available)
     problems = [finding.diagnostic for finding in findings]

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from reconciler.api.errors import ApiError
 from reconciler.cli.surroundings import Surroundings
-from reconciler.core.builds import Build
+from reconciler.core.builds import Build, Result
 from reconciler.core.forecast import Forecast, Unforeseen, forecast
 from reconciler.core.live import Live, Organization
 from reconciler.core.plan import Plan, Step
@@ -16,6 +16,8 @@ from reconciler.core.plan import Plan, Step
 # Images are rebuilt daily, so two days hold a build of nearly every tag; a week of a large organisation is many times
 # the size and tells nothing more.
 LOOK_BACK = 2 * 86400.0
+# An image that has not been built for days is broken, and a change may be what mends it.
+LONGEST_DAYS = 30
 # Beyond so many repositories the span shrinks as their number grows: the answer stays of one size.
 _ALL = 1000
 
@@ -35,25 +37,29 @@ class Recent:
         self.live = live
         self._api = api
         self._world = world
+        self._span = LOOK_BACK / max(1.0, len(live.repositories) / _ALL)
         self._read: tuple[Build, ...] | ApiError | None = None
 
     def builds(self, plan: Plan) -> tuple[Build, ...]:
         """The builds of the last two days, or less in a large organisation; raises `ApiError`, each time."""
         if self._read is None:
-            span = LOOK_BACK / max(1.0, len(self.live.repositories) / _ALL)
             try:
-                self._read = self._api.list_builds(_scope(plan), since=self._world.clock.now() - span)
+                self._read = self._api.list_builds(_scope(plan), since=self._world.clock.now() - self._span)
             except ApiError as error:
                 self._read = error
         if isinstance(self._read, ApiError):
             raise self._read
         return self._read
 
-    def of_one(self, step: Step, *, span: float) -> Sequence[Build]:
-        """The builds of one repository over a longer span; raises `ApiError`."""
+    def of_one(self, step: Step) -> Sequence[Build]:
+        """Older builds of one repository, over a longer span until one of them succeeded; raises `ApiError`."""
         assert step.id is not None
         scope = Organization(id=step.id, name=step.repository)
-        return self._api.list_builds(scope, since=self._world.clock.now() - span)
+        builds: tuple[Build, ...] = ()
+        for span in (LOOK_BACK, LONGEST_DAYS * 86400.0):
+            if span > self._span and all(one.result is not Result.SUCCESS for one in builds):
+                builds = self._api.list_builds(scope, since=self._world.clock.now() - span)
+        return builds
 
 
 def foresee(plan: Plan, recent: Recent) -> Forecast | None:

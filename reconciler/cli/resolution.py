@@ -4,13 +4,15 @@ What is asked and what the answers mean is decided in `core.questions` and `core
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from reconciler.api.errors import ApiError
+from reconciler.cli.forecasting import LONGEST_DAYS
 from reconciler.core import verdicts
 from reconciler.core.asking import Places
 from reconciler.core.builds import Build
-from reconciler.core.plan import Plan
+from reconciler.core.plan import Plan, Step
 from reconciler.core.questions import Base, Question, bases, questions
 from reconciler.core.recipes import Config
 from reconciler.core.resolved import ResolvedChange, difference, together
@@ -22,15 +24,33 @@ from reconciler.engine.resolving import WORKERS, Answer, Conflicts, NotAnswered,
 if TYPE_CHECKING:
     from reconciler.cli.checking import Desk
 
-# An image that has not been built for days is broken, and the change may be what mends it.
-_DAYS = 30
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ground:
+    """What recent builds tell of the images that a plan writes; `problem` is why they could not be read."""
+
+    bases: Mapping[str, Sequence[Base]] = field(default_factory=dict)
+    problem: Diagnostic | None = None
 
 
-def resolution(
-    plan: Plan, places: Places, known: Mapping[str, Sequence[Base]], desk: "Desk", *, required: bool
-) -> tuple[Plan, dict[str, ResolvedChange], int]:
-    """The plan with what came of it, what each repository would get, and how many questions were asked."""
-    known, silent = _completed(plan, known, desk)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resolution:
+    """The plan with what came of asking, and what each repository would get.
+
+    `questions` is how many were asked, and `repositories` about how many repositories; `wrong` tells that something
+    does not resolve.
+    """
+
+    plan: Plan
+    resolved: Mapping[str, ResolvedChange]
+    questions: int
+    repositories: int
+    wrong: bool
+
+
+def resolution(plan: Plan, places: Places, ground: Ground, desk: "Desk", *, required: bool) -> Resolution:
+    """Ask about every repository that the plan writes; never raises."""
+    known, silent = _completed(plan, ground, desk)
     asked = questions(plan.writes, known)
     answers = ask(desk.client, _configs(asked, before=desk.options.verbose))
     wrong: list[Trouble] = []
@@ -43,37 +63,46 @@ def resolution(
             case Conflicts(problem=problem):
                 wrong.append(verdicts.trouble(question.step, _said(problem), places))
             case NotAnswered(problem=problem):
-                silent.append(Trouble(repository=name, said=_said(problem), hint=problem.hint))
+                silent.append(_unread(question.step, problem))
     sent = sum(not isinstance(answer, NotAnswered) or answer.asked for answer in answers.values())
-    plan = verdicts.judged(plan, wrong, silent, required=required)
-    return plan, {name: together(changes) for name, changes in sets.items()}, sent
+    return Resolution(
+        plan=verdicts.judged(plan, wrong, silent, required=required),
+        resolved={name: together(changes) for name, changes in sets.items()},
+        questions=sent,
+        repositories=len({question.step.repository for question in asked}),
+        wrong=bool(wrong),
+    )
 
 
-def _completed(
-    plan: Plan, known: Mapping[str, Sequence[Base]], desk: "Desk"
-) -> tuple[Mapping[str, Sequence[Base]], list[Trouble]]:
+def _completed(plan: Plan, ground: Ground, desk: "Desk") -> tuple[Mapping[str, Sequence[Base]], list[Trouble]]:
     """The bases, those among them that only older builds tell of, and the repositories of which nothing tells."""
-    lacking = [step for step in plan.writes if not known.get(step.repository)]
+    lacking = [step for step in plan.writes if not ground.bases.get(step.repository)]
+    if ground.problem is not None:
+        return ground.bases, [_unread(step, ground.problem) for step in lacking]
     by_id = {step.id: step for step in lacking if step.id is not None}
 
     def work(id_: str) -> Iterator[tuple[str, Sequence[Build] | ApiError]]:
         try:
-            yield id_, desk.recent.of_one(by_id[id_], span=_DAYS * 86400.0)
+            yield id_, desk.recent.of_one(by_id[id_])
         except ApiError as error:
             yield id_, error
 
     found = dict(pool.stream(by_id, work, workers=min(WORKERS, len(by_id)))) if by_id else {}
     builds = [build for one in found.values() if not isinstance(one, ApiError) for build in one]
-    known = {**known, **bases(lacking, builds, desk.recent.live)}
+    known = {**ground.bases, **bases(lacking, builds, desk.recent.live)}
     silent: list[Trouble] = []
     for step in lacking:
         problem = found.get(step.id or "")
         if isinstance(problem, ApiError):
-            told = problem.diagnostic
-            silent.append(Trouble(repository=step.repository, said=told.summary, hint=told.hint))
+            silent.append(_unread(step, problem.diagnostic))
         elif not known.get(step.repository):
-            silent.append(verdicts.unbuilt(step.repository, _DAYS))
+            silent.append(verdicts.unbuilt(step.repository, LONGEST_DAYS))
     return known, silent
+
+
+def _unread(step: Step, problem: Diagnostic) -> Trouble:
+    said = f"{problem.summary}: {problem.detail}" if problem.detail else problem.summary
+    return Trouble(repository=step.repository, said=said, hint=problem.hint)
 
 
 def _configs(asked: Sequence[Question], *, before: bool) -> Mapping[Config, str]:

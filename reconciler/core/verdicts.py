@@ -61,23 +61,23 @@ def conflicts(found: Iterable[Trouble]) -> tuple[Finding, ...]:
         found,
         lambda one, names: Diagnostic(
             code="does-not-resolve",
-            summary=f"{_packages(one.packages)} cannot be installed in {listed(names)}",
+            summary=f"{_cannot(one.packages)} in {listed(names)}",
             detail=one.said,
             hint="change the packages there until they go together; nothing was written",
         ),
     )
 
 
-def _packages(names: Sequence[str]) -> str:
+def _cannot(names: Sequence[str]) -> str:
     match [f'"{name}"' for name in names]:
         case []:
-            return "the packages of the image"
+            return "the packages of the image cannot be installed together"
         case [one]:
-            return f"package {one}"
-        case [*first, last] if len(first) == 1:
-            return f"packages {first[0]} and {last} together"
+            return f"package {one} cannot be installed"
+        case [one, other]:
+            return f"packages {one} and {other} cannot be installed together"
         case several:
-            return f"packages {listed(several)} together"
+            return f"packages {listed(several)} cannot be installed together"
 
 
 def unanswered(found: Iterable[Trouble]) -> tuple[Finding, ...]:
