@@ -4,8 +4,8 @@ Pure: reading what there is belongs to `engine.lookups`, and finding where the m
 `core.asking`.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from reconciler.core.constraints import Constraint, parse, version_key
 from reconciler.core.names import nearest
@@ -20,11 +20,14 @@ _EVERY = frozenset({"noarch", "all"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ask:
-    """A package that one repository shall have, as it is written, and where the manifest says so."""
+    """A package that one repository shall have, as it is written; `where` finds out where the manifest says so.
+
+    Finding a place takes reading the file again, which is worth it for a package that something is wrong with.
+    """
 
     repository: str
     spec: str
-    place: Place | None = None
+    where: Callable[[], Place | None] = field(default=lambda: None, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,18 +51,16 @@ class Finding:
     repositories: tuple[str, ...]
 
 
-def judge(asks: Iterable[Ask], available: Available) -> tuple[Finding, ...]:
+def judge(asks: Collection[Ask], available: Available) -> tuple[Finding, ...]:
     """Every problem, once for each place that asks for the package."""
-    places: dict[tuple[str, Place | None], dict[str, None]] = {}
-    for ask in asks:
-        places.setdefault((ask.spec, ask.place), {})[ask.repository] = None
     architectures = _architectures(available)
-    problems = {spec: _problem(spec, available, architectures) for spec in dict.fromkeys(spec for spec, _ in places)}
-    found: list[Finding] = []
-    for (spec, place), repositories in places.items():
-        diagnostic = problems[spec]
-        if diagnostic is not None:
-            found.append(_at(diagnostic, place, tuple(repositories)))
+    problems = {spec: _problem(spec, available, architectures) for spec in {ask.spec: None for ask in asks}}
+    places: dict[tuple[Diagnostic, Place | None], dict[str, None]] = {}
+    for ask in asks:
+        problem = problems[ask.spec]
+        if problem is not None:
+            places.setdefault((problem, ask.where()), {})[ask.repository] = None
+    found = [_at(problem, place, tuple(repositories)) for (problem, place), repositories in places.items()]
     return tuple(sorted(found, key=lambda one: (one.diagnostic.place or Place(file=""), one.diagnostic.summary)))
 
 

@@ -6,6 +6,7 @@ fingerprint and equality rely on it.
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 
 from reconciler.core.model import Accounts, Certificates, Group, Overlay, PemFile, User
 
@@ -13,12 +14,15 @@ _PACKAGE_NAME = re.compile(r"[^=<>~@\s]+")
 _PEM_START = "-----BEGIN "
 
 
+@lru_cache(maxsize=16384)
 def package_name(spec: str) -> str:
     """The name in a package specification such as `name=1.2.3-r0`, `name~1.2`, `name>1` or `name@tag`."""
     match = _PACKAGE_NAME.match(spec)
     return match[0] if match else spec
 
 
+# The same few packages come thousands of times.
+@lru_cache(maxsize=16384)
 def package_spec(spec: str) -> str:
     """A package specification without the white space that apk allows around it and around its operator."""
     return "".join(spec.split())
@@ -87,7 +91,7 @@ def _texts(values: Iterable[str]) -> tuple[str, ...]:
 def _pem_files(files: Iterable[PemFile]) -> tuple[PemFile, ...]:
     # A dict and not a set: of two equal files the first one's own text is kept, whatever the hash seed.
     unique = {(file.name, file.pem): file for file in reversed(tuple(files))}
-    return tuple(unique[key] for key in sorted(unique))
+    return tuple(unique[key] for key in sorted(unique)) if unique else ()
 
 
 def _user_key(user: User) -> tuple[object, ...]:

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from reconciler.core.model import Overlay
-from reconciler.core.parts import KEYED, Entry, Part, Value, assemble, entries
+from reconciler.core.parts import KEYED, Entry, Part, Value, assemble, entries, entries_of, unlike
+
+_PLACES = {part: number for number, part in enumerate(Part)}
 
 
 class ChangeKind(StrEnum):
@@ -40,13 +42,18 @@ def diff(before: Overlay, after: Overlay) -> tuple[Change, ...]:
     """What has to happen to `before` so that it becomes `after`, in the order of parts, keys and values."""
     if before == after:
         return ()
-    old, new = _by_key(before), _by_key(after)
-    places = dict.fromkeys([*old, *new])
-    order = {part: number for number, part in enumerate(Part)}
+    fields = unlike(before, after)
+    old, new = _by_key(entries_of(before, fields)), _by_key(entries_of(after, fields))
     changes: list[Change] = []
-    for place in sorted(places, key=lambda place: (order[place[0]], place[1])):
-        changes.extend(_changes(place, old.get(place, ()), new.get(place, ())))
+    for place in sorted({**old, **new}, key=_order):
+        values = old.get(place, ()), new.get(place, ())
+        if values[0] != values[1]:
+            changes.extend(_changes(place, *values))
     return tuple(changes)
+
+
+def _order(place: tuple[Part, str]) -> tuple[int, str]:
+    return _PLACES[place[0]], place[1]
 
 
 def patch(overlay: Overlay, changes: Iterable[Change]) -> Overlay:
@@ -60,12 +67,12 @@ def patch(overlay: Overlay, changes: Iterable[Change]) -> Overlay:
     return assemble(kept)
 
 
-def _by_key(overlay: Overlay) -> dict[tuple[Part, str], tuple[Value, ...]]:
-    found: dict[tuple[Part, str], tuple[Value, ...]] = {}
-    for entry in entries(overlay):
+def _by_key(found: Iterable[Entry]) -> dict[tuple[Part, str], tuple[Value, ...]]:
+    values: dict[tuple[Part, str], tuple[Value, ...]] = {}
+    for entry in found:
         place = (entry.part, entry.key)
-        found[place] = (*found.get(place, ()), entry.value)
-    return found
+        values[place] = (*values.get(place, ()), entry.value)
+    return values
 
 
 def _changes(place: tuple[Part, str], old: tuple[Value, ...], new: tuple[Value, ...]) -> Iterator[Change]:

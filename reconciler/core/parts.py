@@ -5,7 +5,7 @@ ordered list of runtime repositories. Diffing and matching of builds work on ent
 sections.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeVar
@@ -20,6 +20,9 @@ Value = str | tuple[str, ...] | PemFile | User | Group
 
 class Part(StrEnum):
     """Where an entry stands in an overlay, spelt as apko spells it."""
+
+    # Enum's own is written in Python, and every entry of a difference is found by its part.
+    __hash__ = str.__hash__
 
     PACKAGES = "contents.packages"
     RUNTIME_REPOSITORIES = "contents.runtime_repositories"
@@ -72,19 +75,77 @@ class Entry:
 
 def entries(overlay: Overlay) -> Iterator[Entry]:
     """Every entry of an overlay, in the order of `Part` and then of the canonical form."""
-    yield from (Entry(Part.PACKAGES, canonical.package_name(spec), spec) for spec in overlay.packages)
+    return entries_of(overlay, _FIELDS)
+
+
+def unlike(one: Overlay, other: Overlay) -> Sequence[str]:
+    """The fields of an overlay in which two differ."""
+    return [name for name in _FIELDS if getattr(one, name) != getattr(other, name)]
+
+
+def entries_of(overlay: Overlay, fields: Iterable[str]) -> Iterator[Entry]:
+    """The entries in some fields of an overlay, in the order of the fields."""
+    for name in fields:
+        yield from _FIELDS[name](overlay)
+
+
+def _packages(overlay: Overlay) -> Iterator[Entry]:
+    for spec in overlay.packages:
+        yield Entry(Part.PACKAGES, canonical.package_name(spec), spec)
+
+
+def _runtime_repositories(overlay: Overlay) -> Iterator[Entry]:
     if overlay.runtime_repositories:
         yield Entry(Part.RUNTIME_REPOSITORIES, "", overlay.runtime_repositories)
-    yield from (Entry(Part.RUNTIME_KEYRING, file.name, file) for file in overlay.runtime_keyring)
-    yield from (Entry(Part.ENVIRONMENT, key, value) for key, value in overlay.environment)
-    yield from (Entry(Part.ANNOTATIONS, key, value) for key, value in overlay.annotations)
+
+
+def _runtime_keyring(overlay: Overlay) -> Iterator[Entry]:
+    for file in overlay.runtime_keyring:
+        yield Entry(Part.RUNTIME_KEYRING, file.name, file)
+
+
+def _environment(overlay: Overlay) -> Iterator[Entry]:
+    for key, value in overlay.environment:
+        yield Entry(Part.ENVIRONMENT, key, value)
+
+
+def _annotations(overlay: Overlay) -> Iterator[Entry]:
+    for key, value in overlay.annotations:
+        yield Entry(Part.ANNOTATIONS, key, value)
+
+
+def _accounts(overlay: Overlay) -> Iterator[Entry]:
     if overlay.accounts.run_as:
         yield Entry(Part.RUN_AS, "", overlay.accounts.run_as)
-    yield from (Entry(Part.USERS, user.username, user) for user in overlay.accounts.users)
-    yield from (Entry(Part.GROUPS, group.groupname, group) for group in overlay.accounts.groups)
-    yield from (Entry(Part.CERTIFICATES, file.name, file) for file in overlay.certificates.additional)
-    yield from (Entry(Part.PROVIDERS, name, name) for name in overlay.certificates.providers)
-    yield from (Entry(Part.UNRECOGNISED, path, text) for path, text in overlay.unrecognised)
+    for user in overlay.accounts.users:
+        yield Entry(Part.USERS, user.username, user)
+    for group in overlay.accounts.groups:
+        yield Entry(Part.GROUPS, group.groupname, group)
+
+
+def _certificates(overlay: Overlay) -> Iterator[Entry]:
+    for file in overlay.certificates.additional:
+        yield Entry(Part.CERTIFICATES, file.name, file)
+    for name in overlay.certificates.providers:
+        yield Entry(Part.PROVIDERS, name, name)
+
+
+def _unrecognised(overlay: Overlay) -> Iterator[Entry]:
+    for path, text in overlay.unrecognised:
+        yield Entry(Part.UNRECOGNISED, path, text)
+
+
+# By the field of an overlay, in the order of `Part`.
+_FIELDS: Mapping[str, Callable[[Overlay], Iterator[Entry]]] = {
+    "packages": _packages,
+    "runtime_repositories": _runtime_repositories,
+    "runtime_keyring": _runtime_keyring,
+    "environment": _environment,
+    "annotations": _annotations,
+    "accounts": _accounts,
+    "certificates": _certificates,
+    "unrecognised": _unrecognised,
+}
 
 
 def assemble(parts: Iterable[Entry]) -> Overlay:

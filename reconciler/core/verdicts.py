@@ -34,12 +34,12 @@ class Trouble:
 
 def trouble(step: Step, said: str, places: Places) -> Trouble:
     """The trouble with a step, at the place of the first package that the API names, else at that of the repository."""
-    known = places.of(step)
+    known = places.claims(step)
     added = tuple(name for name in _added(step) if name in known)
     named = _named(said, known)
     # A new package is the likelier culprit than one that has been there.
     culprits = tuple(sorted(named, key=lambda name: name not in added)) or added
-    place = known[culprits[0]] if culprits else step.place
+    place = known[culprits[0]].place(Part.PACKAGES, culprits[0]) if culprits else step.place
     return Trouble(repository=step.repository, said=said, place=place, packages=culprits)
 
 
@@ -141,7 +141,9 @@ def already_there(steps: Iterable[Step], bases: Mapping[str, Sequence[Base]], pl
         known = [base.names for base in bases.get(step.repository, ())]
         for name in _added(step) if known else ():
             if all(name in names for names in known):
-                found.setdefault((name, places.of(step).get(name, step.place)), []).append(step.repository)
+                claim = places.claims(step).get(name)
+                place = step.place if claim is None else claim.place(Part.PACKAGES, name)
+                found.setdefault((name, place), []).append(step.repository)
     return tuple(
         Diagnostic(
             code="already-in-image",

@@ -47,13 +47,13 @@ AVAILABLE = Available(versions=VERSIONS, names=("curl", "git"))
     ],
 )
 def test_judging(spec: str, code: str | None) -> None:
-    found = judge([Ask(repository="web", spec=spec, place=PLACE)], AVAILABLE)
+    found = judge([Ask(repository="web", spec=spec, where=lambda: PLACE)], AVAILABLE)
     assert [one.diagnostic.code for one in found] == ([code] if code else [])
     assert all(one.diagnostic.place == PLACE and one.repositories == ("web",) for one in found)
 
 
 def test_one_place_is_told_once_for_all_repositories() -> None:
-    (one,) = judge([Ask(repository=name, spec="crul", place=PLACE) for name in "abcde"], AVAILABLE)
+    (one,) = judge([Ask(repository=name, spec="crul", where=lambda: PLACE) for name in "abcde"], AVAILABLE)
     assert one.diagnostic.severity is Severity.ERROR
     assert one.diagnostic.detail == "wanted in a, b, c and 2 more"
 
