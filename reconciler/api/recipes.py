@@ -6,11 +6,10 @@ from reconciler.core.recipes import Config, Recipe, recipe
 
 
 def recipe_from_configs(asked: Mapping[str, object], locked: Mapping[str, object]) -> Recipe | None:
-    """The recipe of a build; None where its report does not tell. A locked configuration that does not is empty."""
-    config, exact = _config(asked), _config(locked)
-    if config is None:
-        return None
-    return recipe(config, exact.packages if exact else ())
+    """The recipe of a build; None where neither configuration tells. One that its report does not have is empty."""
+    exact = _config(locked)
+    config = _config(asked) or exact
+    return recipe(config, exact.packages if exact else ()) if config else None
 
 
 def _config(found: Mapping[str, object]) -> Config | None:

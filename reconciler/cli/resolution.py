@@ -13,7 +13,7 @@ from reconciler.core import verdicts
 from reconciler.core.asking import Places
 from reconciler.core.builds import Build
 from reconciler.core.plan import Plan, Step
-from reconciler.core.questions import Base, Question, bases, questions
+from reconciler.core.questions import Base, Question, bases, configs, questions
 from reconciler.core.recipes import Config
 from reconciler.core.resolved import ResolvedChange, difference, together
 from reconciler.core.verdicts import Trouble
@@ -52,7 +52,7 @@ def resolution(plan: Plan, places: Places, ground: Ground, desk: "Desk", *, requ
     """Ask about every repository that the plan writes; never raises."""
     known, silent = _completed(plan, ground, desk)
     asked = questions(plan.writes, known)
-    answers = ask(desk.client, _configs(asked, before=desk.options.verbose))
+    answers = ask(desk.client, configs(asked, before=desk.options.verbose))
     wrong: list[Trouble] = []
     sets: dict[str, list[ResolvedChange]] = {}
     for question in asked:
@@ -103,18 +103,6 @@ def _completed(plan: Plan, ground: Ground, desk: "Desk") -> tuple[Mapping[str, S
 def _unread(step: Step, problem: Diagnostic) -> Trouble:
     said = f"{problem.summary}: {problem.detail}" if problem.detail else problem.summary
     return Trouble(repository=step.repository, said=said, hint=problem.hint)
-
-
-def _configs(asked: Sequence[Question], *, before: bool) -> Mapping[Config, str]:
-    """Each distinct configuration with the first repository that it is asked for; those before where nothing tells."""
-    found: dict[Config, str] = {}
-    for question in asked:
-        assert question.step.id is not None
-        found.setdefault(question.config, question.step.id)
-    for question in asked if before else ():
-        if not question.before.locked and question.step.id is not None:
-            found.setdefault(question.before.config, question.step.id)
-    return found
 
 
 def _before(question: Question, answers: Mapping[Config, Answer]) -> Sequence[str]:

@@ -67,6 +67,20 @@ def questions(steps: Iterable[Step], known: Mapping[str, Sequence[Base]]) -> tup
     )
 
 
+def configs(asked: Sequence[Question], *, before: bool) -> Mapping[Config, str]:
+    """Each distinct configuration with the id of the first repository that it is asked about.
+
+    With `before` also what a build was asked for until now, where its report does not tell what came of it.
+    """
+    found: dict[Config, str] = {}
+    for question in asked:
+        found.setdefault(question.config, question.step.id or "")
+    for question in asked if before else ():
+        if not question.before.locked:
+            found.setdefault(question.before.config, question.step.id or "")
+    return found
+
+
 def _bases(recipes: Sequence[Recipe], overlay: Overlay) -> tuple[Base, ...]:
     found: dict[Config, Base] = {}
     for recipe in _current(recipes, overlay):

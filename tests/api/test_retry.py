@@ -123,3 +123,14 @@ def test_time_spent_counts() -> None:
     fault = Fault(kind=Kind.BROKEN, reason="x")
     assert retry.pause(fault, retry.limit_of(fault, writes=False), attempt=1, spent=59.0, luck=1.0) == 1.0
     assert retry.pause(fault, retry.limit_of(fault, writes=False), attempt=1, spent=59.1, luck=1.0) is None
+
+
+def test_what_can_be_done_without_is_given_up_sooner() -> None:
+    fault = Fault(kind=Kind.TOO_MANY, reason="x")
+    limit = retry.limit_of(fault, writes=False, dispensable=True)
+    assert retry.pause(fault, limit, attempt=2, spent=3.0, luck=1.0) == 2.0
+    assert retry.pause(fault, limit, attempt=3, spent=5.0, luck=1.0) is None
+    later = Fault(kind=Kind.TOO_MANY, reason="x", asked=30.0)
+    assert retry.pause(later, limit, attempt=1, spent=0.0, luck=1.0) is None
+    lost = Fault(kind=Kind.BROKEN, reason="x")
+    assert retry.limit_of(lost, writes=True, dispensable=True) is None

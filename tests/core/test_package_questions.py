@@ -10,7 +10,7 @@ from reconciler.core.live import Live, LiveRepository, Organization
 from reconciler.core.model import EMPTY, Overlay
 from reconciler.core.packages import PackageVersion
 from reconciler.core.plan import Action, Reason, ReasonCode, Step
-from reconciler.core.questions import Question, bases, questions
+from reconciler.core.questions import Question, bases, configs, questions
 from reconciler.core.recipes import Config, recipe
 from reconciler.core.resolved import ResolvedChange, difference
 from reconciler.diagnostics import Place, Severity
@@ -50,6 +50,21 @@ def test_judging(spec: str, code: str | None) -> None:
     found = judge([Ask(repository="web", spec=spec, where=lambda: PLACE)], AVAILABLE)
     assert [one.diagnostic.code for one in found] == ([code] if code else [])
     assert all(one.diagnostic.place == PLACE and one.repositories == ("web",) for one in found)
+
+
+@pytest.mark.parametrize(
+    ("built", "there", "told"),
+    [
+        (["amd64", "arm64"], "x86_64", True),
+        (["amd64"], "x86_64", False),
+        ([], "x86_64", False),
+        (["amd64", "arm64"], "noarch", False),
+    ],
+)
+def test_what_an_image_is_built_for_counts(built: list[str], there: str, told: bool) -> None:  # noqa: FBT001 - a case
+    available = Available(versions={"a": (version("a", "1-r0", there),)}, architectures=frozenset(built))
+    found = judge([Ask(repository="web", spec="a")], available)
+    assert [one.diagnostic.summary for one in found] == (['package "a" is not there for aarch64'] if told else [])
 
 
 def test_one_place_is_told_once_for_all_repositories() -> None:
@@ -119,6 +134,15 @@ def test_a_lock_is_asked_about_by_its_names_and_tells_what_there_was() -> None:
     (one,) = asked([step("web", (), ("jq",))], [build("web", 1, "nginx=1.29-r0", "glibc=2.42-r3")])
     assert one.config.packages == ("glibc", "nginx", "jq")
     assert one.before.locked == ("nginx=1.29-r0", "glibc=2.42-r3")
+
+
+def test_a_configuration_is_asked_about_once_and_what_was_before_only_where_nothing_tells() -> None:
+    steps = [step("web", (), ("jq",)), step("api", (), ("jq",))]
+    found = asked(steps, [build("web", 1, "nginx"), build("api", 1, "nginx"), build("api", 2, "nginx=1-r0")])
+    assert [(one.packages, id_) for one, id_ in configs(found, before=False).items()] == [(("nginx", "jq"), "org/web")]
+    assert [one.packages for one in configs(found, before=True)] == [("nginx", "jq"), ("nginx",)]
+    locked = asked(steps, [build("api", 2, "nginx=1-r0")])
+    assert [one.packages for one in configs(locked, before=True)] == [("nginx", "jq")]
 
 
 def test_the_difference_of_resolved_sets() -> None:
