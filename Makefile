@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 JOBS ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-browser lint check fuzz soak diagnostics format bench bench-full clean
+.PHONY: help demo test test-browser lint check fuzz soak diagnostics format bench bench-checks bench-full clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ bench: $(VENV)/.run ## measure the speed beside others and write docs/performanc
 bench-full: $(VENV)/.run ## the same with 100,000 repositories as well
 	-$(BIN)/python -m pip install --quiet --disable-pip-version-check octodns
 	$(BIN)/python -m benchmarks.speed --full
+
+bench-checks: $(VENV)/.run ## print what knowing before writing costs, in requests
+	$(BIN)/python -m benchmarks.check_costs
 
 diagnostics: $(VENV)/.run ## write docs/diagnostics.md anew from the codes
 	$(BIN)/python -m reconciler.manifest.codes_page > docs/diagnostics.md

@@ -1,6 +1,6 @@
 """What knowing before writing costs: requests for a plan that changes 500 repositories with 60 distinct packages.
 
-Counts calls against an API in memory; how long they take belongs to the other benchmarks.
+Counts calls against an API in memory; how long they take belongs to the other benchmarks. `make bench-checks` runs it.
 """
 
 import sys

@@ -6,12 +6,23 @@ Pure: reading what there is belongs to `engine.lookups`, and finding where the m
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 from reconciler.core.constraints import Constraint, parse, version_key
 from reconciler.core.names import nearest
 from reconciler.core.packages import PackageVersion
 from reconciler.diagnostics import Diagnostic, Place, Severity
 
+# The code of every problem here with how bad it is and what it means, for the documentation.
+MEANINGS: Final[Mapping[str, tuple[Severity, str]]] = {
+    "unknown-package": (Severity.ERROR, "The organisation may install no package of this name, and none provides it."),
+    "no-such-version": (Severity.ERROR, "No version that there is meets the constraint."),
+    "package-lacks-architecture": (
+        Severity.WARNING,
+        "The package is missing on an architecture that images are built for.",
+    ),
+    "packages-not-checked": (Severity.WARNING, "The API did not tell whether some packages exist."),
+}
 _MOST_NAMES = 3
 # How apko spells what apk calls otherwise, and what stands for every architecture.
 _SPELT = {"amd64": "x86_64", "arm64": "aarch64", "386": "x86", "arm/v7": "armv7", "arm/v6": "armhf"}

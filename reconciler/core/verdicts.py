@@ -5,6 +5,7 @@ Asking belongs to `engine.resolving`, and the answers come here as plain values.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 from reconciler.core.asking import Places, block
 from reconciler.core.availability import Finding, listed
@@ -15,6 +16,15 @@ from reconciler.core.plan import Plan, ReasonCode, Step
 from reconciler.core.questions import Base
 from reconciler.diagnostics import Diagnostic, Place, Severity
 
+# The code of every problem here with how bad it is and what it means, for the documentation.
+MEANINGS: Final[Mapping[str, tuple[Severity, str]]] = {
+    "does-not-resolve": (Severity.ERROR, "The API says that an image with these packages cannot be built."),
+    "resolution-not-checked": (
+        Severity.WARNING,
+        "It is not known whether the packages go together; an error where `require_resolve` is set.",
+    ),
+    "already-in-image": (Severity.NOTE, "Every build of the image has the added package without being asked for it."),
+}
 _NO_BUILD = "it has no successful build in the last {days} days, to take the image's own packages from"
 
 
