@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.speed import serving, world
-from benchmarks.speed.timing import Case, Cost, interleaved
+from benchmarks.speed.timing import Case, Cost, apart
 from benchmarks.speed.world import Data
 
 
@@ -38,7 +38,7 @@ class Bench:
     def times(self, cases: Mapping[str, Case | None], *, slow: bool = False) -> dict[str, Cost]:
         """The medians of those cases that there are; cases of many seconds are repeated three times at most."""
         there = {name: case for name, case in cases.items() if case is not None}
-        return interleaved(there, rounds=min(3, self.rounds) if slow else self.rounds)
+        return apart(there, rounds=min(3, self.rounds) if slow else self.rounds)
 
 
 def product(*words: str | Path, url: str = "", codes: tuple[int, ...] = (0,)) -> Case:

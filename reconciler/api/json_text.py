@@ -5,14 +5,16 @@ left. Shapes are not checked here.
 """
 
 import json
+import json.encoder
 import re
-from collections.abc import Sequence
-from functools import cache
-from typing import TYPE_CHECKING, Self
+from collections.abc import Callable, Sequence
+from typing import Any, Self
 
-if TYPE_CHECKING:
-    from pydantic_core import SchemaValidator
-
+_quoted = json.encoder.encode_basestring_ascii
+_PIECE = 1 << 16
+_BEGIN = b'{"items":['
+_ITEMS = re.compile(rb'\s*\{\s*"items"\s*:\s*\[')
+_BETWEEN = re.compile(rb"\}\s*,\s*\{")
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
@@ -29,10 +31,55 @@ class Number(float):
         return number
 
 
-def decode(body: bytes) -> object:
+def decode(body: bytes | bytearray) -> object:
     """The JSON value of a body; raises `ValueError` when it is none that could be sent back."""
+    return _value(body, Number)
+
+
+def decode_items(body: bytes | bytearray, fields: Sequence[str]) -> object:
+    """The JSON value of a body, of whose `items` only some fields are kept; raises `ValueError` when it is no JSON.
+
+    Only for what is never sent back: numbers keep no text. A long list is read in pieces, so that the rest of it is
+    never there as a whole, and a single character beyond the usual in one of its readmes does not make the whole text
+    several times as large.
+    """
+    return in_pieces(body, lambda text: _only(_value(text, float), fields))
+
+
+def in_pieces(body: bytes | bytearray, read: Callable[[bytes | bytearray], Any], size: int = _PIECE) -> Any:
+    """What `read` makes of an object that begins with its `items`, read in pieces of about `size` bytes.
+
+    Cut is only between two objects, and only where the part before is whole by itself: behind a cut within a text or
+    within a deeper list, it would end in the middle of it. Raises `ValueError` as `read` does.
+    """
+    found: list[Any] = []
+    head = _ITEMS.match(body)
+    start = head.end() if head else len(body)
+    while len(body) - start > 2 * size:
+        cut = _BETWEEN.search(body, start + size)
+        piece = _piece(body[start : cut.start() + 1], read) if cut else None
+        if cut is None or piece is None:
+            break
+        found += piece
+        start = cut.end() - 1
+    if not found:
+        return read(body)
+    rest = read(_BEGIN + body[start:])
+    return {**rest, "items": found + rest["items"]}
+
+
+def _piece(text: bytes | bytearray, read: Callable[[bytes | bytearray], Any]) -> list[Any] | None:
+    """The items in a part of the list; None where the part is not one of whole items."""
     try:
-        value = json.loads(body, parse_float=Number, parse_constant=_refuse)
+        document = read(_BEGIN + text + b"]}")
+    except ValueError:
+        return None
+    return document["items"] if document.keys() == {"items"} else None
+
+
+def _value(body: bytes | bytearray, number: Callable[[str], float]) -> object:
+    try:
+        value = json.loads(body.decode("utf-8"), parse_float=number, parse_constant=_refuse)
         if _SURROGATE.search(body):
             # Half a character has no UTF-8 form: it would break the first file or terminal that it is written to.
             json.dumps(value, ensure_ascii=False).encode("utf-8")
@@ -41,34 +88,13 @@ def decode(body: bytes) -> object:
     return value
 
 
-def decode_items(body: bytes, fields: Sequence[str]) -> object:
-    """The JSON value of a body, of whose `items` only some fields are kept; raises `ValueError` when it is no JSON.
-
-    Only for what is never sent back: numbers keep no text. It takes a fraction of the memory, as the rest of a long
-    list never becomes Python objects, and a single character beyond the usual in one of its readmes does not make the
-    whole text several times as large.
-    """
-    from pydantic_core import from_json
-
-    try:
-        return _items_reader(tuple(fields)).validate_json(body)
-    except ValueError:
-        # Not an object, or not JSON: what it is, is for others to say.
-        return from_json(body, allow_inf_nan=False)
-
-
-@cache
-def _items_reader(fields: tuple[str, ...]) -> "SchemaValidator":
-    from pydantic_core import SchemaValidator, core_schema
-
-    anything = core_schema.any_schema()
-    wanted = core_schema.typed_dict_field(anything, required=False)
-    item = core_schema.typed_dict_schema(dict.fromkeys(fields, wanted), extra_behavior="ignore")
-    items = core_schema.list_schema(core_schema.union_schema([item, anything], mode="left_to_right"))
-    listed = core_schema.typed_dict_field(
-        core_schema.union_schema([items, anything], mode="left_to_right"), required=False
-    )
-    return SchemaValidator(core_schema.typed_dict_schema({"items": listed}, extra_behavior="allow"))
+def _only(document: object, fields: Sequence[str]) -> object:
+    """The document with those fields of its items alone."""
+    items = document.get("items") if isinstance(document, dict) else None
+    if not isinstance(document, dict) or not isinstance(items, list):
+        return document
+    kept = [{key: item[key] for key in fields if key in item} if isinstance(item, dict) else item for item in items]
+    return {**document, "items": kept}
 
 
 def encode(value: object) -> bytes:
@@ -85,12 +111,15 @@ def canonical(value: object) -> str:
 
 
 def _text(value: object) -> str:
-    if isinstance(value, Number):
-        return value.text
+    # Most of what is sent is text in lists and objects, hence in this order.
+    if isinstance(value, str):
+        return _quoted(value)
     if isinstance(value, dict):
-        return "{" + ",".join([f"{json.dumps(key)}:{_text(item)}" for key, item in value.items()]) + "}"
+        return "{" + ",".join([f"{_quoted(key)}:{_text(item)}" for key, item in value.items()]) + "}"
     if isinstance(value, list | tuple):
         return "[" + ",".join([_text(item) for item in value]) + "]"
+    if isinstance(value, Number):
+        return value.text
     return json.dumps(value, allow_nan=False)
 
 

@@ -1,6 +1,6 @@
 """Lists out of answers: what counts as one, and the error where something in it cannot be read."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TypeVar
 
 from reconciler.api import wire
@@ -9,6 +9,8 @@ from reconciler.api.connection import Connection
 
 Json = dict[str, object]
 T = TypeVar("T")
+
+_READ: Json = {}
 
 
 def read_list(connection: Connection, call: Call, read: Callable[[Json], T], *, key: str = "items") -> list[T]:
@@ -36,14 +38,15 @@ def page_items(
     except wire.Malformed as problem:
         raise connection.incomplete(call, str(problem)) from None
     try:
-        for item in items:
-            result.append(read(item))  # noqa: PERF401 - its length tells which item failed
+        for number, item in enumerate(items):
+            result.append(read(item))
+            items[number] = _READ  # thousands of repositories need not be there twice
     except wire.Malformed as problem:
         raise connection.incomplete(call, f"{key}[{len(result)}]: {problem}") from None
     return result
 
 
-def _raw_items(document: Json, key: str) -> Sequence[Json]:
+def _raw_items(document: Json, key: str) -> list[Json]:
     if document and key not in document:
         # An empty object is how proto3 may write an empty list; any other object is some other answer.
         raise wire.Malformed("the answer", document, f'one with "{key}"')

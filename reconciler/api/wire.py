@@ -46,10 +46,10 @@ def mapping(value: object, path: str) -> dict[str, object]:
     raise Malformed(path, value, "an object")
 
 
-def objects(value: object, path: str) -> Sequence[dict[str, object]]:
+def objects(value: object, path: str) -> list[dict[str, object]]:
     """A list of objects."""
     if value is None:
-        return ()
+        return []
     if not isinstance(value, list):
         raise Malformed(path, value, "a list")
     for number, item in enumerate(value):

@@ -1,22 +1,26 @@
 """Other programs of this machine, and the user's home folder."""
 
-from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING
+from __future__ import annotations
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
     from reconciler.api.credentials.chainctl import Finished
 
 
 def home() -> Path | None:
     """The user's home folder; None where there is none, as in some containers."""
+    from pathlib import Path
+
     try:
         return Path.home()
     except RuntimeError:
         return None
 
 
-def run(argv: Sequence[str], *, seconds: float) -> "Finished":
+def run(argv: Sequence[str], *, seconds: float) -> Finished:
     """Run a program found on the PATH to its end, as `api.credentials.chainctl.Run` says.
 
     It does not see an interruption from the keyboard: what needs its answer is finishing what is under way.

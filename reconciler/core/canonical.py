@@ -76,12 +76,18 @@ def overlay(
         packages=_texts(map(package_spec, packages)),
         runtime_repositories=tuple(runtime_repositories),
         runtime_keyring=_pem_files(runtime_keyring),
-        environment=tuple(sorted(environment.items())) if environment else (),
-        annotations=tuple(sorted(annotations.items())) if annotations else (),
+        environment=_shared(tuple(sorted(environment.items()))) if environment else (),
+        annotations=_shared(tuple(sorted(annotations.items()))) if annotations else (),
         accounts=accounts,
         certificates=certificates,
         unrecognised=tuple(sorted(unrecognised)),
     )
+
+
+# Repositories of a team have the same variables, in the manifest as in live state: they need not be there many times.
+@lru_cache(maxsize=4096)
+def _shared(pairs: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+    return pairs
 
 
 def _texts(values: Iterable[str]) -> tuple[str, ...]:

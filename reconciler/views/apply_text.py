@@ -13,8 +13,8 @@ from reconciler.views.items import listing, value_words
 from reconciler.views.layout import Page, Word, measure, phrase
 from reconciler.views.outcomes import short_digest
 from reconciler.views.quoting import token
-from reconciler.views.reasons import not_attempted
 from reconciler.views.safe_text import width as width_of
+from reconciler.views.skips import not_attempted
 from reconciler.views.style import Role, Style
 from reconciler.views.times import duration
 

@@ -1,10 +1,12 @@
 """What a change does to the set of packages that is installed in the end, as plain data and as lines of text."""
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from reconciler.core.resolved import ResolvedChange
 from reconciler.views.style import Role, Style
+
+if TYPE_CHECKING:
+    from reconciler.core.resolved import ResolvedChange
 
 
 class Line(NamedTuple):
@@ -14,7 +16,7 @@ class Line(NamedTuple):
     role: Role
 
 
-def resolved_document(change: ResolvedChange) -> dict[str, Any]:
+def resolved_document(change: "ResolvedChange") -> dict[str, Any]:
     """The difference as plain data."""
     return {
         "packages": list(change.packages),

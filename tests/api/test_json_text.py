@@ -94,6 +94,23 @@ def test_a_long_list_is_read_as_any_other_less_what_is_not_wanted(document: obje
     assert json_text.decode_items(body, FIELDS) == _kept(json.loads(body))
 
 
+_TEXTS = st.sampled_from(["", "a", "},{", '"},{"', "\\\\", "]}", '{"items":[', "é", "🚀"])
+_NESTED = st.recursive(
+    _TEXTS | st.integers(), lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_TEXTS, inner, max_size=3)
+)
+_MANY = st.lists(st.dictionaries(_TEXTS, _NESTED, max_size=3) | _NESTED, max_size=12)
+
+
+@given(_MANY, st.dictionaries(_TEXTS, _NESTED | _MANY, max_size=2), st.integers(1, 40))
+def test_a_list_in_pieces_is_the_whole_list(items: list[object], more: dict[str, object], size: int) -> None:
+    for separators in ((",", ":"), (", ", ": ")):
+        body = json.dumps({"items": items, **more}, ensure_ascii=False, separators=separators).encode()
+        assert json_text.in_pieces(body, json.loads, size) == {"items": items, **more}
+        for end in (len(body) - 1, len(body) // 2):
+            with pytest.raises(ValueError, match=r"."):
+                json_text.in_pieces(body[:end], json.loads, size)
+
+
 @pytest.mark.parametrize(
     "body",
     [b"", b"{", b'{"items": [', b'{"items": [{}]} x', b"\xff", b"NaN", b'"\\ud800"', b'{"items": [{"id": "\\udc00"}]}'],
