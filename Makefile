@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 JOBS ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-browser lint check fuzz soak diagnostics format bench bench-full bench-venv clean
+.PHONY: help demo test test-browser lint check fuzz soak diagnostics format bench bench-checks bench-full bench-venv clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ bench-venv: $(VENV)/.run
 	$(VENV)-bench/bin/python -m pip install --quiet --disable-pip-version-check --upgrade pip
 	$(VENV)-bench/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt .
 	-$(VENV)-bench/bin/python -m pip install --quiet --disable-pip-version-check octodns
+
+bench-checks: $(VENV)/.run ## print what knowing before writing costs, in requests
+	$(BIN)/python -m benchmarks.check_costs
 
 diagnostics: $(VENV)/.run ## write docs/diagnostics.md anew from the codes
 	$(BIN)/python -m reconciler.manifest.codes_page > docs/diagnostics.md

@@ -17,7 +17,7 @@ class Call:
 
     `doing` completes "could not …" in a message; `capability` is what the token needs for it; `patience` is how many
     seconds the server may stay silent. Of each of the `items` in the answer only `fields` are kept, where there are
-    any: for long lists that are only read.
+    any: for long lists that are only read. What is `dispensable` is given up sooner when the API does not answer.
     """
 
     doing: str
@@ -29,6 +29,7 @@ class Call:
     patience: float = ONE_SECONDS
     fields: tuple[str, ...] = ()
     only_asks: bool = False
+    dispensable: bool = False
 
     @property
     def writes(self) -> bool:

@@ -5,6 +5,7 @@ import re
 import unicodedata
 
 LONGEST = 256
+LONG = 2000
 # Format characters change the direction or hide parts of a line; separators and controls break it.
 _UNFIT = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)

@@ -40,11 +40,15 @@ class Seen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checked:
-    """The plan after the checks, what each repository would get where that was asked, and what was asked."""
+    """The plan after the checks, what each repository would get where that was asked, and what was asked.
+
+    `wrong` tells that something which the manifest asks for cannot be had.
+    """
 
     plan: Plan
     resolved: Mapping[str, "ResolvedChange"] = field(default_factory=dict)
     asked: Mapping[str, int] | None = None
+    wrong: bool = False
 
 
 def read(desired: Desired, api: ReadApi) -> Live:

@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from reconciler.api.values import Reading
-    from reconciler.core.availability import PackageVersion
     from reconciler.core.builds import Build, Progress, Sync
     from reconciler.core.live import Live, LiveRepository, Organization
     from reconciler.core.model import Overlay
     from reconciler.core.outcome import Outcome
+    from reconciler.core.packages import PackageVersion
     from reconciler.core.plan import Step
 
 

@@ -17,7 +17,7 @@ _SENTENCES = {
     ReasonCode.PRUNED: "the manifest does not name it, and prune is on",
     ReasonCode.PROTECTED: "it is protected, and the manifest would take away {all}",
     ReasonCode.REVERTED: "goes back to what stood before run {first}",
-    ReasonCode.UNBUILDABLE: "it would not build, for {all}",
+    ReasonCode.UNBUILDABLE: "it would not build: {all}",
     ReasonCode.UNRESOLVED: "the manifest wants proof that it resolves, and there is none",
     ReasonCode.CONFLICTING: "what the manifest says of it in several places does not go together",
 }

@@ -28,9 +28,8 @@ def execute(options: Options, world: Surroundings) -> int:
     base = inputs.base(options, desired)
     with _look(desired, options, world) as (seen, client):
         plan = planning.make(desired, warnings, seen.live, options)
-        checked = _checked(plan, desired, (seen, client), options, world)
+        checked, forecast = _checked(plan, desired, (seen, client), options, world)
         plan = checked.plan
-        forecast = _forecast(plan, (seen, client), world)
     comparison = None if base is None else _compared(base, plan, seen, options)
     if options.output is not None:
         from reconciler.cli import saved_plans
@@ -42,7 +41,7 @@ def execute(options: Options, world: Surroundings) -> int:
     plan_output.show(document, plan.diagnostics, options, world)
     if options.output is not None:
         world.stderr.write(f"saved: apply it with `reconciler apply {shlex.quote(str(options.output))}`\n")
-    if not plan.complete:
+    if not plan.complete or checked.wrong:
         return ExitCode.ERROR
     return ExitCode.CHANGES if options.detailed_exitcode and _changes(plan, comparison) else ExitCode.DONE
 
@@ -66,25 +65,31 @@ def _look(desired: Desired, options: Options, world: Surroundings) -> Iterator[t
 
 def _checked(
     plan: Plan, desired: Desired, looked: tuple[Seen, "ReadClient | None"], options: Options, world: Surroundings
-) -> Checked:
-    """The plan after its packages were looked up, where there is an API to ask."""
+) -> tuple[Checked, "Forecast | None"]:
+    """The plan after its packages were looked up, and what it sets going, where there is an API to ask."""
     seen, client = looked
-    if client is None or not plan.writes:
-        return Checked(plan=plan)
+    if not plan.writes:
+        return Checked(plan=plan), None
+    if client is None:
+        return _unasked(plan, desired, options), None
     from reconciler.cli.checking import Desk, check
+    from reconciler.cli.forecasting import Recent, foresee
 
-    desk = Desk(client=client, api=seen.api_identity, options=options, world=world)
-    return check(plan, desired, seen.live, desk)
+    recent = Recent(client, world, seen.live)
+    desk = Desk(client=client, api=seen.api_identity, recent=recent, options=options, world=world)
+    checked = check(plan, desired, desk)
+    return checked, foresee(checked.plan, recent)
 
 
-def _forecast(plan: Plan, looked: tuple[Seen, "ReadClient | None"], world: Surroundings) -> "Forecast | None":
-    """What an apply would set going, where there is an API to ask."""
-    seen, client = looked
-    if client is None or not plan.applyable:
-        return None
-    from reconciler.cli.forecasting import foresee
+def _unasked(plan: Plan, desired: Desired, options: Options) -> Checked:
+    """The plan where there is no API to ask."""
+    required = desired.settings.require_resolve
+    if not options.resolve and not required:
+        return Checked(plan=plan)
+    from reconciler.core import verdicts
 
-    return foresee(plan, client, world, live=seen.live)
+    why = "a plan against a snapshot asks the API nothing"
+    return Checked(plan=verdicts.not_asked(plan, why, required=required))
 
 
 def _compared(base: Desired, plan: Plan, seen: Seen, options: Options) -> "Comparison":
