@@ -16,8 +16,7 @@ class Call:
     """A request to the API.
 
     `doing` completes "could not …" in a message; `capability` is what the token needs for it; `patience` is how many
-    seconds the server may stay silent. Of each of the `items` in the answer only `fields` are kept, where there are
-    any: for long lists that are only read. What is `dispensable` is given up sooner when the API does not answer.
+    seconds the server may stay silent. What is `dispensable` is given up sooner when the API does not answer.
     """
 
     doing: str
@@ -27,7 +26,6 @@ class Call:
     parameters: Parameters = ()
     body: bytes | None = field(default=None, repr=False)
     patience: float = ONE_SECONDS
-    fields: tuple[str, ...] = ()
     only_asks: bool = False
     dispensable: bool = False
 

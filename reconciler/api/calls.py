@@ -38,8 +38,6 @@ def repositories(organization: Organization) -> Call:
         path=_REPOSITORIES,
         parameters=(("uidp.descendantsOf", organization.id),),
         patience=LIST_SECONDS,
-        # Not the readmes, which are nearly all of the answer.
-        fields=("id", "name", "activeTags", "customOverlay"),
     )
 
 
@@ -156,7 +154,6 @@ def tags(scope: Organization | str) -> Call:
     return replace(call, doing=f'list the tags of "{scope.name}"', parameters=parameters)
 
 
-_PACKAGE = ("packageName", "version", "architecture", "provides")
 SUMMARIES_PAGE = 200
 
 
@@ -168,7 +165,6 @@ def packages(organization: Organization, parameters: Parameters) -> Call:
         path="/apk/v1/packages",
         parameters=(("uidp.descendantsOf", organization.id.partition("/")[0]), *parameters),
         patience=LIST_SECONDS,
-        fields=_PACKAGE,
         dispensable=True,
     )
 

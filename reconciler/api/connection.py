@@ -91,12 +91,17 @@ class Connection:
 
     def answer(self, call: Call) -> Answer:
         """Send a call and return its answer, which is always a JSON object; raises `ApiError`."""
+        reply = self.reply(call)
+        return Answer(document=self._document(call, reply), server_time=self._server_time(reply))
+
+    def reply(self, call: Call) -> Reply:
+        """Send a call and return what came back, where it succeeded; raises `ApiError`."""
         reply = self._authorized(call)
         error = failures.failure(call, reply, self.peer)
         if error is not None:
             error.status = reply.status
             raise error
-        return Answer(document=self._document(call, reply), server_time=self._server_time(reply))
+        return reply
 
     def greet(self, call: Call) -> float | None:
         """Whether the API answers at all, asked without a token: its clock, None where it does not tell the time.
@@ -116,6 +121,10 @@ class Connection:
         if call.writes:
             return failures.interrupted(call, self.peer, problem)
         return failures.not_understood(call, self.peer, problem)
+
+    def no_object(self, call: Call, reply: Reply) -> ApiError:
+        """The error for an answer that is not JSON, or another value than an object."""
+        return self.incomplete(call, f"the body is no JSON object: {body_text(reply.body) or 'it is empty'}")
 
     def _authorized(self, call: Call) -> Reply:
         """The reply to a call with the token, or with a renewed one where the first is rejected.
@@ -188,13 +197,12 @@ class Connection:
 
     def _document(self, call: Call, reply: Reply) -> dict[str, object]:
         try:
-            fields = call.fields
-            document = json_text.decode_items(reply.body, fields) if fields else json_text.decode(reply.body)
+            document = json_text.decode(reply.body)
         except ValueError:
             document = None
         if isinstance(document, dict):
             return document
-        raise self.incomplete(call, f"the body is no JSON object: {body_text(reply.body) or 'it is empty'}")
+        raise self.no_object(call, reply)
 
     def _server_time(self, reply: Reply) -> float:
         told = failures.http_time(reply.headers.get("date", ""))

@@ -7,13 +7,13 @@ left. Shapes are not checked here.
 import json
 import json.encoder
 import re
-from collections.abc import Callable, Sequence
-from typing import Any, Self
+from collections.abc import Callable, Iterator
+from typing import Self, TypeVar
+
+T = TypeVar("T")
 
 _quoted = json.encoder.encode_basestring_ascii
-_PIECE = 1 << 16
-_BEGIN = b'{"items":['
-_ITEMS = re.compile(rb'\s*\{\s*"items"\s*:\s*\[')
+_PART = 1 << 16
 _BETWEEN = re.compile(rb"\}\s*,\s*\{")
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
@@ -36,45 +36,51 @@ def decode(body: bytes | bytearray) -> object:
     return _value(body, Number)
 
 
-def decode_items(body: bytes | bytearray, fields: Sequence[str]) -> object:
-    """The JSON value of a body, of whose `items` only some fields are kept; raises `ValueError` when it is no JSON.
+def decode_list(body: bytes | bytearray, key: str, take: Callable[[object], T]) -> tuple[list[T], object]:
+    """The list under a key of an object, each item as what `take` makes of it, and the value with an empty list there.
 
-    Only for what is never sent back: numbers keep no text. A long list is read in pieces, so that the rest of it is
-    never there as a whole, and a single character beyond the usual in one of its readmes does not make the whole text
-    several times as large.
+    Only for what is never sent back: numbers keep no text. Raises `ValueError` when the body is no JSON, and what
+    `take` raises. What has no list there is given as it is. Items are taken as they are decoded, so that a long list
+    with all that nobody wants of it is never there as a whole, and a single character beyond the usual in one of its
+    readmes does not make the whole text several times as large.
     """
-    return in_pieces(body, lambda text: _only(_value(text, float), fields))
+    found: list[T] = []
+    rest: object = None
+    for rest in parts(body, key):
+        items = rest.get(key) if isinstance(rest, dict) else None
+        if isinstance(rest, dict) and isinstance(items, list):
+            found += map(take, items)
+            rest[key] = []
+    return found, rest
 
 
-def in_pieces(body: bytes | bytearray, read: Callable[[bytes | bytearray], Any], size: int = _PIECE) -> Any:
-    """What `read` makes of an object that begins with its `items`, read in pieces of about `size` bytes.
+def parts(body: bytes | bytearray, key: str, size: int = _PART) -> Iterator[object]:
+    """The value of a body; that of an object which begins with a long list under `key` in several objects.
 
-    Cut is only between two objects, and only where the part before is whole by itself: behind a cut within a text or
-    within a deeper list, it would end in the middle of it. Raises `ValueError` as `read` does.
+    Each has a part of the list, of about `size` bytes, and the last one also what else there is. Cut is only between
+    two objects, and only where the part before is whole by itself: behind a cut within a text or within a deeper list,
+    it would end in the middle of it. Raises `ValueError` for what is no JSON.
     """
-    found: list[Any] = []
-    head = _ITEMS.match(body)
-    start = head.end() if head else len(body)
-    while len(body) - start > 2 * size:
+    name = json.dumps(key).encode()
+    head = re.match(rb"\s*\{\s*%s\s*:\s*\[" % re.escape(name), body)
+    begin, start = b"{%s:[" % name, 0 if head is None else head.end()
+    while head and len(body) - start > 2 * size:
         cut = _BETWEEN.search(body, start + size)
-        piece = _piece(body[start : cut.start() + 1], read) if cut else None
-        if cut is None or piece is None:
+        part = _part(begin + body[start : cut.start() + 1] + b"]}", key) if cut else None
+        if cut is None or part is None:
             break
-        found += piece
+        yield part
         start = cut.end() - 1
-    if not found:
-        return read(body)
-    rest = read(_BEGIN + body[start:])
-    return {**rest, "items": found + rest["items"]}
+    yield _value(begin + body[start:] if head else body, float)
 
 
-def _piece(text: bytes | bytearray, read: Callable[[bytes | bytearray], Any]) -> list[Any] | None:
-    """The items in a part of the list; None where the part is not one of whole items."""
+def _part(text: bytes | bytearray, key: str) -> dict[str, object] | None:
+    """The object of a text; None where it is none with this key alone."""
     try:
-        document = read(_BEGIN + text + b"]}")
+        value = _value(text, float)
     except ValueError:
         return None
-    return document["items"] if document.keys() == {"items"} else None
+    return value if isinstance(value, dict) and value.keys() == {key} else None
 
 
 def _value(body: bytes | bytearray, number: Callable[[str], float]) -> object:
@@ -86,15 +92,6 @@ def _value(body: bytes | bytearray, number: Callable[[str], float]) -> object:
     except RecursionError:
         raise ValueError("nested too deeply") from None
     return value
-
-
-def _only(document: object, fields: Sequence[str]) -> object:
-    """The document with those fields of its items alone."""
-    items = document.get("items") if isinstance(document, dict) else None
-    if not isinstance(document, dict) or not isinstance(items, list):
-        return document
-    kept = [{key: item[key] for key in fields if key in item} if isinstance(item, dict) else item for item in items]
-    return {**document, "items": kept}
 
 
 def encode(value: object) -> bytes:

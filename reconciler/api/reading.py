@@ -14,7 +14,7 @@ from reconciler.api.credentials import Credentials
 from reconciler.api.errors import NotFound
 from reconciler.api.generations.generation import Generation
 from reconciler.api.identities import identity_from_wire
-from reconciler.api.listing import page_items, read_list
+from reconciler.api.listing import read_list, read_page
 from reconciler.api.narrowing import Window
 from reconciler.api.organizations import NamedGroup, group_from_wire
 from reconciler.api.packages import locked_from_wire, package_from_wire, summary_from_wire, total_of
@@ -158,12 +158,9 @@ class ReadClient:
     def package_summaries(self, organization: Organization, token: str = "", *, prefix: str = "") -> PackagePage:
         """One page of the packages' summaries, ordered by name: that of a token, else the first."""
         call = calls.package_summaries(organization, token, prefix)
-        answer = self._connection.answer(call)
-        found = page_items(self._connection, call, answer, summary_from_wire)
-        after = answer.document.get("nextPageToken")
-        return PackagePage(
-            packages=tuple(found), after=after if isinstance(after, str) else "", total=total_of(answer.document)
-        )
+        found, rest = read_page(self._connection, call, summary_from_wire)
+        after = rest.get("nextPageToken")
+        return PackagePage(packages=tuple(found), after=after if isinstance(after, str) else "", total=total_of(rest))
 
     def resolve(self, repository_id: str, config: Mapping[str, object]) -> tuple[str, ...]:
         """The exact packages that a configuration comes to; raises `Rejected` where they do not go together."""
@@ -177,9 +174,9 @@ class ReadClient:
     def _packages(self, call: Call) -> Iterator[PackageVersion]:
         seen: set[str] = set()
         while True:
-            answer = self._connection.answer(call)
-            yield from page_items(self._connection, call, answer, package_from_wire)
-            token = answer.document.get("nextPageToken")
+            found, rest = read_page(self._connection, call, package_from_wire)
+            yield from found
+            token = rest.get("nextPageToken")
             if not isinstance(token, str) or not token:
                 return
             if token in seen:
