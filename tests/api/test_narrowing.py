@@ -87,3 +87,12 @@ def test_there_is_an_end_to_trying() -> None:
         client.list_builds(ORGANIZATION, since=START)
     assert "more reports than can be listed" in caught.value.diagnostic.detail
     assert len(api.asked) == 200
+
+
+def test_an_answer_of_no_usual_length_for_a_limit_is_whole() -> None:
+    """Else following builds would cost more calls with one number of them than with another."""
+    assert [_list([START + number for number in range(many)], 5000, _newest_first) for many in (150, 300, 1850)] == [
+        (150, 1),
+        (300, 1),
+        (1850, 1),
+    ]

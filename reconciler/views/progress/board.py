@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from reconciler.core.builds import Progress, Result, Stage
+from reconciler.core.builds import Progress, Stage
 from reconciler.core.events import (
     ApplyStarted,
     BuildsSeen,
@@ -18,8 +18,8 @@ from reconciler.core.events import (
     WaitStarted,
 )
 from reconciler.core.outcome import AlreadyDone, Applied, Failed, NotAttempted, Outcome, Stale
+from reconciler.views.outcomes import build_names
 from reconciler.views.outcomes import counts as counted
-from reconciler.views.outcomes import short_digest
 from reconciler.views.progress.sentences import repositories
 from reconciler.views.quoting import token
 from reconciler.views.safe_text import width as width_of
@@ -140,7 +140,7 @@ class Board:
                 ended=len(progress.ended),
                 known=len(progress.builds),
                 failed=counts["failed"],
-                built=_built(progress, self._tags),
+                built=build_names(progress.ended, self._tags),
             )
 
     def lines(self, *, style: Style, width: int, height: int, now: float | None = None) -> list[str]:
@@ -167,12 +167,6 @@ class Board:
         ended, known = sum(row.ended for row in followed), sum(row.known for row in followed)
         done = sum(row.state in (*_OVER, State.FAILED) for row in followed)
         return f"builds: {ended:,} of {known:,} ended; {done:,} of {repositories(len(followed))} done, {elapsed}"
-
-
-def _built(progress: Progress, tags: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
-    """The tags of what was built, or the beginning of a digest that has none."""
-    digests = [build.digest for build in progress.ended if build.result is Result.SUCCESS and build.digest]
-    return tuple(dict.fromkeys(name for one in digests for name in tags.get(one) or (short_digest(one),)))
 
 
 def _line(row: Row, column: int, width: int, now: float, style: Style) -> str:
