@@ -70,6 +70,10 @@ class ReadClient:
         """Return when the API answers, whatever it thinks of the token: its clock, None where it does not tell it."""
         return self._connection.greet(calls.identity())
 
+    def server_now(self) -> float:
+        """The time on the clock that stamps build reports, as far as an answer has told it."""
+        return self._connection.server_now()
+
     def identity(self) -> Identity:
         """Whose token it is, until when, and what it may do."""
         call = calls.identity()
