@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
+from reconciler.core.builds import FINISHED
 from reconciler.core.outcome import Skip
 from reconciler.views import log_text
 from reconciler.views.change_text import LABELS
@@ -36,9 +37,9 @@ def render(document: dict[str, Any], *, style: Style, width: int, verbose: bool 
     """The report as text that ends in a line end; the worst comes last, where a person looks first."""
     page = Page(style=style, width=max(width, _LEAST_WIDTH))
     blocks = [_head(document, page), *_outcomes(document, page), *_builds(document["builds"], page)]
+    blocks.append(_run(document, page))
     blocks.append(_proof(document["builds"], page, verbose=verbose))
     blocks.append(_notes(document, page))
-    blocks.append(_run(document, page))
     return "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
 
 
@@ -113,30 +114,41 @@ def _builds(builds: dict[str, Any], page: Page) -> Iterator[list[str]]:
 
 
 def _by_state(followed: Iterable[dict[str, Any]], page: Page) -> Iterator[str]:
-    """The repositories with their builds, those that are in the same state together."""
+    """The repositories with their builds and the tags of these, those of which the same is to be told together."""
     alike: dict[str, list[str]] = {}
-    tags: dict[str, list[str]] = {}
+    built: dict[str, str] = {}
     for one in followed:
         name = token(one["repository"], page.style)
-        alike.setdefault(_state(one), []).append(name)
-        tags[name] = _tags(one, page.style)
-    single = {name: state for state, names in alike.items() if len(names) < _ALIKE_FROM for name in names}
+        alike.setdefault(_stated(one, _tags(one), page.style), []).append(name)
+        built[name] = _stated(one, _tags(one) + _untagged(one), page.style)
+    single = {name: built[name] for names in alike.values() if len(names) < _ALIKE_FROM for name in names}
     column = max((min(width_of(name), page.width // 2) for name in single), default=0) + 3
     for state, names in alike.items():
         if len(names) >= _ALIKE_FROM:
-            yield page.line(phrase(f"{state}, in {len(names):,} repositories:"), indent=2)
+            yield page.line(phrase(f"{state}; in {len(names):,} repositories:"), indent=2)
             yield from page.columns(names, indent=4)
     for name, state in sorted(single.items()):
         gap = max(column - width_of(name), 2)
-        built = f": {', '.join(tags[name])}" if tags[name] else ""
-        yield page.line([Word(text=name), *phrase(f"{state}{built}", gap=gap)], indent=2, hanging=6)
+        yield page.line([Word(text=name), *phrase(state, gap=gap)], indent=2, hanging=6)
 
 
-def _tags(one: dict[str, Any], style: Style) -> list[str]:
-    """The tags of what was built, or the beginning of a digest that has none."""
-    built = [build for build in one["built"] if build["result"] == "success" and build["digest"]]
-    names = dict.fromkeys(name for build in built for name in build["tags"] or [short_digest(build["digest"])])
-    return [style.plain(name) for name in names]
+def _stated(one: dict[str, Any], names: Sequence[str], style: Style) -> str:
+    listed = ", ".join(style.plain(name) for name in names)
+    return f"{_state(one)}: {listed}" if listed else _state(one)
+
+
+def _tags(one: dict[str, Any]) -> list[str]:
+    """The tags of what was built."""
+    return list(dict.fromkeys(name for build in _made(one) for name in build["tags"]))
+
+
+def _untagged(one: dict[str, Any]) -> list[str]:
+    """The beginnings of what was built and has no tag."""
+    return list(dict.fromkeys(short_digest(build["digest"]) for build in _made(one) if not build["tags"]))
+
+
+def _made(one: dict[str, Any]) -> list[dict[str, Any]]:
+    return [build for build in one["built"] if build["result"] == "success" and build["digest"]]
 
 
 _UNPROVEN = {"missing": "succeeded without", "untold": "not verified; the report does not tell of"}
@@ -149,8 +161,8 @@ def _proof(builds: dict[str, Any], page: Page, *, verbose: bool) -> list[str]:
         lines.extend(line for one in builds["repositories"] for line in _versions(one, page))
     proven, of = builds["verified"]["proven"], builds["verified"]["of"]
     if of:
-        digests = "digest contains" if of == 1 else "digests contain"
-        lines.append(page.line(phrase(f"verified: {proven:,} of {of:,} {digests} what was asked")))
+        # Scripts look for this line, so that it is the same for every number and width.
+        lines.append(f"verified: {proven} of {of} digests contain what was asked")
     return lines
 
 
@@ -242,7 +254,7 @@ def _run(document: dict[str, Any], page: Page) -> list[str]:
     run, builds = document["run"], document["builds"]
     if run is None:
         return []
-    unfinished = builds["timed_out"] or document["interrupted"] or not builds["waited"]
-    go_on = bool(document["applied"]) and unfinished
+    unfinished = any(one["stage"] not in FINISHED for one in builds["repositories"])
+    go_on = bool(document["applied"]) and (unfinished or not builds["waited"])
     does = f"`reconciler wait {run}` goes on" if go_on else f"`reconciler history {run}` tells of it again"
     return [page.line(phrase(f"Run {run}: {does}.", Role.DIM))]
