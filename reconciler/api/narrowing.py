@@ -3,7 +3,8 @@
 The API takes a page size, may return fewer, and gives no token to go on with. So an answer that may have been cut is
 asked for again in two halves of its time, until the halves are shorter than what was cut. An answer counts as cut when
 it is as long as the page asked for, or as one of the limits that servers like to set for themselves. It is halved at
-the median of the reports that came, so that both halves are sure to be shorter unless they are cut too.
+the median of the reports that came, so that both halves are sure to be shorter unless they are cut too. An answer that
+was found to be whole is not doubted when it comes again: while builds are followed, most looks bring nothing new.
 """
 
 from collections.abc import Callable, Sequence
@@ -34,12 +35,12 @@ class Window:
 Fetch = Callable[[Window], Sequence[Build]]
 
 
-def gather(fetch: Fetch, since: float) -> tuple[Build, ...]:
-    """Every report since a time, each once; raises `TooManyError`."""
+def gather(fetch: Fetch, since: float, whole: Sequence[Build] = ()) -> tuple[Build, ...]:
+    """Every report since a time, each once; raises `TooManyError`. `whole` is what came of the same before."""
     first = fetch(Window(since=since))
     found = {build.id: build for build in first}
     limit = len(first)
-    todo = [(Window(since=since), first)] if _may_be_cut(limit) else []
+    todo = [(Window(since=since), first)] if _may_be_cut(limit) and tuple(first) != tuple(whole) else []
     calls = 1
     while todo:
         for half in _halves(*todo.pop()):
