@@ -182,6 +182,11 @@ class Progress:
         return tuple(build for build in self.builds if build.result is not Result.RUNNING)
 
     @property
+    def others(self) -> int:
+        """How many builds were seen since the write that do not count."""
+        return len(_since(self.watch, self.reports)) - len(self.builds) if self.reports else 0
+
+    @property
     def failures(self) -> tuple[Build, ...]:
         """The builds that count and have failed, or succeeded without what was asked."""
         return tuple(build for build in self.builds if failed(build, self.watch))

@@ -195,13 +195,20 @@ def _listed(texts: Sequence[str], page: Page) -> list[Word]:
 
 
 def _state(one: dict[str, Any]) -> str:
-    told = _results(one) or "no build seen"
+    told = _results(one) or _unseen(one["others"])
     if one["stage"] == "done":
         return told
     if one["stage"] == "superseded":
         return f"changed by somebody else since it was written: {told}"
     queue = f"; {_QUEUE[one['queue']]}" if one["queue"] in _QUEUE else ""
     return f"not finished: {told}{queue}"
+
+
+def _unseen(others: int) -> str:
+    if not others:
+        return "no build seen"
+    builds = "1 other build" if others == 1 else f"{others:,} other builds"
+    return f"{builds} seen, none that shows what was written"
 
 
 def _results(counts: dict[str, Any]) -> str:
@@ -211,8 +218,8 @@ def _results(counts: dict[str, Any]) -> str:
 def _failure(repository: str, failure: dict[str, Any], page: Page) -> list[str]:
     after = "" if failure["seconds"] is None else f" after {duration(failure['seconds'])}"
     style = page.style
-    # The command stands on a line of its own and unbroken, so that it can be copied; it also tells the report's id.
-    command = f"  reconciler logs {shlex.quote(style.plain(repository))} --build {style.plain(failure['id'])}"
+    # The command stands on a line of its own and unbroken, so that it can be copied.
+    command = f"  reconciler logs {shlex.quote(style.plain(repository))} --build {_number(failure, style)}"
     tail = [line for text in failure["log_tail"] for line in page.quote(log_text.clean(text, style), indent=4)]
     return [_titled(repository, f"a build failed{after}; {_about_log(failure)}", page), *tail, command]
 
@@ -222,9 +229,14 @@ def _further(repository: str, failures: Sequence[dict[str, Any]], page: Page) ->
     if not failures:
         return []
     number = "a build" if len(failures) == 1 else f"{len(failures):,} builds"
-    numbers = [page.style.plain(failure["id"].rpartition("/")[2]) for failure in failures]
+    numbers = [_number(failure, page.style) for failure in failures]
     title = _titled(repository, f"{number} failed; for a log, `reconciler logs` with --build and one of:", page)
     return [title, *page.columns(numbers, indent=4)]
+
+
+def _number(failure: dict[str, Any], style: Style) -> str:
+    """The last part of a report's id, by which `logs` finds it."""
+    return style.plain(failure["id"].rpartition("/")[2])
 
 
 def _about_log(failure: dict[str, Any]) -> str:
@@ -256,5 +268,5 @@ def _run(document: dict[str, Any], page: Page) -> list[str]:
         return []
     unfinished = any(one["stage"] not in FINISHED for one in builds["repositories"])
     go_on = bool(document["applied"]) and (unfinished or not builds["waited"])
-    does = f"`reconciler wait {run}` goes on" if go_on else f"`reconciler history {run}` tells of it again"
+    does = f"`reconciler wait {run}` goes on" if go_on else f"`reconciler history {run}` shows it"
     return [page.line(phrase(f"Run {run}: {does}.", Role.DIM))]

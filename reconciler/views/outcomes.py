@@ -95,6 +95,7 @@ def progress_document(progress: Progress) -> dict[str, Any]:
         "id": progress.watch.id,
         "stage": str(progress.stage),
         "queue": str(progress.sync),
+        "others": progress.others,
         **counts(progress),
     }
 

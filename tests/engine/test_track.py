@@ -84,6 +84,8 @@ def test_a_rebuild_with_the_old_overlay_is_not_mistaken() -> None:
     assert followed.timed_out
     assert [progress.stage for progress in followed.progress] == [Stage.WAITING, Stage.WAITING]
     assert followed.build_failed  # nothing better came until the end of the time
+    looks = [event.progress[0].others for event in following.events if isinstance(event, BuildsSeen)]
+    assert (looks[0], looks[-1]) == (1, 0)
     assert following.clock.now() - following.start == 120
 
 

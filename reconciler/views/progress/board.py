@@ -68,6 +68,8 @@ _ROLES = {
 }
 _STATE_COLUMNS = max(len(state.value) for state in State)
 _LEAST_ROWS = 3
+# For the time, the number of builds, and the first of the tags.
+_BUILD_COLUMNS = 36
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,7 +152,7 @@ class Board:
         room = max(height - 1, _LEAST_ROWS)
         shown = rows if len(rows) <= room else rows[: room - 1]
         names = max((width_of(token(row.repository, style)) for row in shown), default=0)
-        column = min(names, max(width - _STATE_COLUMNS - 30, 12))
+        column = min(names, max(width - _STATE_COLUMNS - _BUILD_COLUMNS, 12))
         lines = [style.paint(style.shorten(self._heading(now), width), Role.BOLD)]
         lines += [_line(row, column, width, now, style) for row in shown]
         if len(shown) < len(rows):
@@ -171,7 +173,7 @@ class Board:
 
 def _line(row: Row, column: int, width: int, now: float, style: Style) -> str:
     name = style.shorten(token(row.repository, style), column)
-    builds = f"{row.ended:,} of {row.known:,} builds ended" if row.known else ""
+    builds = f"{row.ended:,}/{row.known:,}" if row.known else ""
     failed = f", {row.failed:,} failed" if row.known and row.failed else ""
     built = f": {', '.join(style.plain(one) for one in row.built)}" if row.built else ""
     elapsed = duration((now if row.until is None else row.until) - row.began)
