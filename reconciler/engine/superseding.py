@@ -27,13 +27,12 @@ class Check:
         self._organization = organization
         self._began = began
         self._next = began
-        self._asked: float | None = None
+        self._streams: Mapping[str, int] = {}
         self._live: Mapping[str, LiveRepository] | None = None
 
     def streams(self, progress: Progress) -> int:
         """How many tags of a repository are built, 0 where it is not known."""
-        there = self._live.get(progress.watch.id) if self._live else None
-        return len(there.active_tags) if there else 0
+        return self._streams.get(progress.watch.id, 0)
 
     def ask(self, *, now: float) -> bool:
         """Read how things stand; without an answer nothing is superseded, and it is as it was before."""
@@ -42,17 +41,19 @@ class Check:
             found = self._api.read_live(self._organization).repositories
         except ApiError:
             return False
-        self._asked, self._live = now, {one.id: one for one in found}
+        self._live = {one.id: one for one in found}
+        self._streams = {one.id: len(one.active_tags) for one in found}
         return True
 
     def checked(self, seen: tuple[Progress, ...], *, now: float) -> tuple[Progress, ...]:
-        """The progress with the stage of those that are superseded."""
-        if self._asked != now and now >= self._next and any(_suspicious(one, now - self._began) for one in seen):
+        """The progress with the stage of those that are superseded, by what was just read."""
+        if self._live is None and now >= self._next and any(_suspicious(one, now - self._began) for one in seen):
             self.ask(now=now)
-        if self._asked != now or self._live is None:
+        if self._live is None:
             return seen
-        sure = self._is_sure(now)
-        return tuple(_judged(one, self._live.get(one.watch.id), sure=sure, now=now) for one in seen)
+        # What was read serves once: it is soon out of date, and large.
+        sure, live, self._live = self._is_sure(now), self._live, None
+        return tuple(_judged(one, live.get(one.watch.id), sure=sure, now=now) for one in seen)
 
     def _is_sure(self, now: float) -> bool:
         return now - self._began >= _SURE_AFTER_SECONDS

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from reconciler.core.builds import FINISHED
+from reconciler.core.builds import FINISHED, Stage
 from reconciler.core.outcome import Skip
 from reconciler.views import log_text
 from reconciler.views.change_text import LABELS
@@ -256,6 +256,10 @@ def _notes(document: dict[str, Any], page: Page) -> list[str]:
         notes.append(f"Builds that have started go on; {command} follows them.")
     if builds["timed_out"]:
         notes.append(f"Some builds did not finish in time; they go on, and {command} follows them.")
+    if any(one["stage"] == Stage.SUPERSEDED for one in builds["repositories"]):
+        notes.append(
+            "What somebody else has changed meanwhile was left as it is; `reconciler plan` shows the difference."
+        )
     if document["applied"] and not builds["waited"]:
         notes.append(f"The builds were not waited for; {command} follows them.")
     return [page.line(phrase(note, Role.WARNING)) for note in notes]
