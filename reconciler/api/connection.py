@@ -78,6 +78,7 @@ class Connection:
             (b"Accept", b"application/json"),
             (b"Accept-Encoding", b"gzip, deflate"),
         )
+        self._ahead = 0.0
 
     @property
     def sent(self) -> Sent:
@@ -115,6 +116,10 @@ class Connection:
         elif not isinstance(error, TokenRejected):
             raise error
         return failures.http_time(reply.headers.get("date", ""))
+
+    def server_now(self) -> float:
+        """The time on the server's clock, by the last answer that told it; else that of this machine."""
+        return self._repeater.timing.now() + self._ahead
 
     def incomplete(self, call: Call, problem: str) -> ApiError:
         """The error for an answer without what the API promises: after a write, nobody knows what that did."""
@@ -205,8 +210,11 @@ class Connection:
         raise self.no_object(call, reply)
 
     def _server_time(self, reply: Reply) -> float:
-        told = failures.http_time(reply.headers.get("date", ""))
-        return self._repeater.timing.now() - _CLOCK_MARGIN if told is None else told
+        told, now = failures.http_time(reply.headers.get("date", "")), self._repeater.timing.now()
+        if told is None:
+            return now - _CLOCK_MARGIN
+        self._ahead = told - now
+        return told
 
     def _not_sent(self, call: Call, error: Exception) -> ApiError:
         if isinstance(_innermost(error), ssl.SSLError):
