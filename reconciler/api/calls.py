@@ -1,14 +1,20 @@
 """Every call that this program makes: its path, its parameters, what the token needs for it, and how to speak of it."""
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from reconciler.api import instants
 from reconciler.api.call import LIST_SECONDS, RESOLVE, Call, Parameters
-from reconciler.api.narrowing import PAGE_SIZE, Window
 from reconciler.core.live import LiveRepository, Organization
+
+if TYPE_CHECKING:
+    from reconciler.api.narrowing import Window
 
 _REPOSITORIES = "/registry/v1/repos"
 _REPOSITORIES_V2 = "/registry/v2/repos"
+# As many build reports as one answer is asked to hold; an answer that holds as many may have been cut.
+REPORTS_PAGE = 5000
+
 _REPORTS = "/registry/v1/buildreports"
 _BEGINNING = instants.to_text(0)
 # Tags for people: not those of single days, of package epochs or of signatures.
@@ -98,7 +104,7 @@ def create(name: str, parent: str, where: str, body: bytes) -> Call:
     )
 
 
-def reports(organization: Organization, window: Window) -> Call:
+def reports(organization: Organization, window: "Window") -> Call:
     """The build reports of a whole organisation in a span of time, without their logs, which are large and slow."""
     span: Parameters = (("startedSince", instants.to_text(window.since)),)
     if window.before is not None:
@@ -111,7 +117,7 @@ def reports(organization: Organization, window: Window) -> Call:
             ("uidp.descendantsOf", organization.id),
             *span,
             ("excludeLogs", "true"),
-            ("pageSize", str(PAGE_SIZE)),
+            ("pageSize", str(REPORTS_PAGE)),
         ),
         patience=LIST_SECONDS,
     )

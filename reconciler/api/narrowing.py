@@ -10,9 +10,9 @@ was found to be whole is not doubted when it comes again: while builds are follo
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from reconciler.api.calls import REPORTS_PAGE
 from reconciler.core.builds import Build
 
-PAGE_SIZE = 5000
 _LIMITS = frozenset({50, 100, 200, 250, 500, 1000, 2000, 2500})
 MOST_CALLS = 200
 # Reports that start so close to each other are not told apart; the halves overlap by less than this.
@@ -56,7 +56,7 @@ def gather(fetch: Fetch, since: float, whole: Sequence[Build] = ()) -> tuple[Bui
 
 
 def _may_be_cut(length: int) -> bool:
-    return length >= PAGE_SIZE or length in _LIMITS
+    return length >= REPORTS_PAGE or length in _LIMITS
 
 
 def _halves(window: Window, builds: Sequence[Build]) -> tuple[Window, ...]:

@@ -1,31 +1,30 @@
 """The client that reads. Nothing in this module sends a write, and its connection refuses one."""
 
-import math
-import threading
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
-from types import TracebackType
-from typing import Self
+from __future__ import annotations
 
-from reconciler.api import calls, json_text, narrowing, organizations
-from reconciler.api.call import Call, Parameters
-from reconciler.api.connection import Connection
-from reconciler.api.credentials import Credentials
-from reconciler.api.errors import NotFound
-from reconciler.api.generations.generation import Generation
-from reconciler.api.identities import identity_from_wire
-from reconciler.api.listing import read_list, read_page
-from reconciler.api.narrowing import Window
+import threading
+from typing import TYPE_CHECKING, Self
+
+from reconciler.api import calls, organizations
+from reconciler.api.listing import read_list
 from reconciler.api.organizations import NamedGroup, group_from_wire
-from reconciler.api.packages import locked_from_wire, package_from_wire, summary_from_wire, total_of
-from reconciler.api.reports import build_from_wire, sync_from_wire, tag_from_wire
-from reconciler.api.values import Sent
 from reconciler.api.wire import Malformed
-from reconciler.core.builds import Build, Sync
-from reconciler.core.identity import Identity
 from reconciler.core.live import Live, Organization
-from reconciler.core.packages import PackagePage, PackageVersion
-from reconciler.diagnostics import Diagnostic
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from types import TracebackType
+
+    from reconciler.api.build_reading import BuildReader
+    from reconciler.api.call import Parameters
+    from reconciler.api.connection import Connection
+    from reconciler.api.credentials import Credentials
+    from reconciler.api.generations.generation import Generation
+    from reconciler.api.package_reading import PackageReader
+    from reconciler.api.values import Sent
+    from reconciler.core.builds import Build, Sync
+    from reconciler.core.identity import Identity
+    from reconciler.core.packages import PackagePage, PackageVersion
 
 
 class ReadClient:
@@ -36,7 +35,8 @@ class ReadClient:
         self._generation = generation
         self._lock = threading.Lock()
         self._folders: dict[str, Mapping[str, str]] = {}
-        self._whole: dict[tuple[str, float], tuple[Build, ...]] = {}
+        self._build_reader: BuildReader | None = None
+        self._package_reader: PackageReader | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -75,6 +75,8 @@ class ReadClient:
 
     def identity(self) -> Identity:
         """Whose token it is, until when, and what it may do."""
+        from reconciler.api.identities import identity_from_wire
+
         call = calls.identity()
         answer = self._connection.answer(call)
         try:
@@ -103,26 +105,11 @@ class ReadClient:
 
     def list_builds(self, organization: Organization, *, since: float) -> tuple[Build, ...]:
         """The build reports started at or after `since` in the whole organisation, without logs."""
-
-        def fetch(window: Window) -> Sequence[Build]:
-            return read_list(self._connection, calls.reports(organization, window), build_from_wire, key="reports")
-
-        # A second early, so that a report of that very second comes whatever "since" means to the server.
-        earliest = max(0.0, math.floor(since) - 1.0)
-        try:
-            builds = narrowing.gather(fetch, earliest, self._whole.get((organization.id, earliest), ()))
-        except narrowing.TooManyError:
-            call = calls.reports(organization, Window(since=earliest))
-            raise self._connection.incomplete(call, "there are more reports than can be listed") from None
-        self._whole = {(organization.id, earliest): builds}
-        below = f"{organization.id}/"
-        ours = (one for one in builds if one.id.startswith(below))
-        return tuple(one for one in ours if one.started is None or one.started >= since)
+        return self._builds.list_builds(organization, since=since)
 
     def sync_states(self, organization: Organization) -> Mapping[str, Sync]:
         """The work queue: state by repository UIDP; a repository that is not in it is absent."""
-        states = read_list(self._connection, calls.queue(organization), sync_from_wire)
-        return {id_: state for id_, state in states if state is not Sync.IDLE}
+        return self._builds.sync_states(organization)
 
     def build_log(self, build_id: str) -> str:
         """The log of one build report."""
@@ -130,66 +117,49 @@ class ReadClient:
 
     def read_build(self, build_id: str) -> Build:
         """One build report with its log as far as there is one."""
-        for build in read_list(self._connection, calls.report(build_id), build_from_wire, key="reports"):
-            if build.id == build_id:
-                return build
-        raise NotFound(
-            Diagnostic(
-                code="unknown-build",
-                summary=f"there is no build {build_id}, or the token cannot see it",
-                hint="list the builds with `reconciler builds`",
-            )
-        )
+        return self._builds.read_build(build_id)
 
     def list_tags(self, scope: Organization | str) -> Mapping[str, tuple[str, ...]]:
         """The names of the tags by digest, sorted, of one repository (its UIDP) or of a whole organisation."""
-        found: dict[str, set[str]] = {}
-        for digest, name in read_list(self._connection, calls.tags(scope), tag_from_wire):
-            if digest and name:
-                found.setdefault(digest, set()).add(name)
-        return {digest: tuple(sorted(names)) for digest, names in found.items()}
+        return self._builds.list_tags(scope)
 
     def find_package(
         self, organization: Organization, name: str, *, all_versions: bool = False
     ) -> tuple[PackageVersion, ...]:
         """What the organisation may install under a name: the latest version, or all; none where there is none."""
-        latest: Parameters = () if all_versions else (("mostRecentlyUpdated", "true"),)
-        call = calls.packages(organization, (("packageName", name), *latest))
-        return tuple(one for one in self._packages(call) if one.name == name)
+        return self._packages.find_package(organization, name, all_versions=all_versions)
 
     def list_packages(self, organization: Organization) -> tuple[PackageVersion, ...]:
         """The latest version of every package with what it provides: a long answer."""
-        return tuple(self._packages(calls.packages(organization, (("mostRecentlyUpdated", "true"),))))
+        return self._packages.list_packages(organization)
 
     def package_summaries(self, organization: Organization, token: str = "", *, prefix: str = "") -> PackagePage:
         """One page of the packages' summaries, ordered by name: that of a token, else the first."""
-        call = calls.package_summaries(organization, token, prefix)
-        found, rest = read_page(self._connection, call, summary_from_wire)
-        after = rest.get("nextPageToken")
-        return PackagePage(packages=tuple(found), after=after if isinstance(after, str) else "", total=total_of(rest))
+        return self._packages.package_summaries(organization, token, prefix=prefix)
 
     def resolve(self, repository_id: str, config: Mapping[str, object]) -> tuple[str, ...]:
         """The exact packages that a configuration comes to; raises `Rejected` where they do not go together."""
-        call = calls.resolve(repository_id, json_text.encode({"config": config}))
-        answer = self._connection.answer(call)
-        try:
-            return locked_from_wire(answer.document)
-        except Malformed as problem:
-            raise self._connection.incomplete(call, str(problem)) from None
+        return self._packages.resolve(repository_id, config)
 
-    def _packages(self, call: Call) -> Iterator[PackageVersion]:
-        seen: set[str] = set()
-        while True:
-            found, rest = read_page(self._connection, call, package_from_wire)
-            yield from found
-            token = rest.get("nextPageToken")
-            if not isinstance(token, str) or not token:
-                return
-            if token in seen:
-                raise self._connection.incomplete(call, "its pages lead back to one that was read already")
-            seen.add(token)
-            kept = tuple(one for one in call.parameters if one[0] != "pageToken")
-            call = replace(call, parameters=(*kept, ("pageToken", token)))
+    # What the two below read is loaded when it is asked for: a plan of every day asks for none of it.
+
+    @property
+    def _builds(self) -> BuildReader:
+        from reconciler.api.build_reading import BuildReader
+
+        with self._lock:
+            if self._build_reader is None:
+                self._build_reader = BuildReader(self._connection)
+            return self._build_reader
+
+    @property
+    def _packages(self) -> PackageReader:
+        from reconciler.api.package_reading import PackageReader
+
+        with self._lock:
+            if self._package_reader is None:
+                self._package_reader = PackageReader(self._connection)
+            return self._package_reader
 
     def _read_folders(self, organization: Organization) -> Mapping[str, str]:
         groups = read_list(self._connection, calls.folders(organization), group_from_wire)

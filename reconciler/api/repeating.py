@@ -4,7 +4,6 @@ tenacity carries the loop. It is imported when a first try has failed, because n
 """
 
 import math
-import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -14,7 +13,7 @@ from reconciler.api.call import Call, Reply
 from reconciler.api.errors import ApiError
 from reconciler.api.pace import Pace
 from reconciler.api.retry import Fault, Kind, Limit, Retrying
-from reconciler.api.timing import Timing
+from reconciler.api.timing import Timing, chance
 
 if TYPE_CHECKING:
     from tenacity import RetryCallState
@@ -46,7 +45,7 @@ class Repeater:
         timing: Timing | None = None,
         max_rps: float | None = None,
         on_retry: Callable[[Retrying], None] = _quiet,
-        luck: Callable[[], float] = random.random,
+        luck: Callable[[], float] = chance,
     ) -> None:
         self.timing = timing or Timing()
         self._pace = Pace(self.timing, max_rps=max_rps)

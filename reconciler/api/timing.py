@@ -17,3 +17,10 @@ class Timing:
     now: Callable[[], float] = time.time
     sleep: Callable[[float], None] = _wait
     stopped: Callable[[], bool] = lambda: False
+
+
+def chance() -> float:
+    """A number from 0 to 1 that nobody foresees."""
+    from random import random  # only who has to try again needs it
+
+    return random()  # noqa: S311 - it spreads pauses, and hides nothing

@@ -4,14 +4,13 @@ To ask for a token changes nothing, so that asking again is safe whatever became
 """
 
 import json
-import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from reconciler.api.call import Reply
 from reconciler.api.credentials.line import Broken, Request, Send
 from reconciler.api.credentials.secrecy import Secrets
-from reconciler.api.timing import Timing
+from reconciler.api.timing import Timing, chance
 from reconciler.api.token import sendable
 from reconciler.api.wording import body_text, clean
 
@@ -34,7 +33,7 @@ class Asker:
     send: Send
     timing: Timing
     secrets: Secrets
-    luck: Callable[[], float] = random.random
+    luck: Callable[[], float] = chance
 
     def ask(self, request: Request) -> dict[str, object] | Refused:
         """The JSON object that the place answers with."""
