@@ -21,14 +21,15 @@ class Bench:
     large: int = 10_000
     huge: int | None = None
     rounds: int = 9
-    _data: dict[tuple[int, int], Data] = field(default_factory=dict)
+    _data: dict[tuple[int, int, bool], Data] = field(default_factory=dict)
 
-    def data(self, size: int, *, changed: int = 10) -> Data:
+    def data(self, size: int, *, changed: int = 10, unlike: bool = False) -> Data:
         """The data of a size, generated when it is first asked for."""
-        if (size, changed) not in self._data:
-            folder = self.folder / f"{size}-{changed}"
-            self._data[size, changed] = world.generate(folder, size, changed=changed)
-        return self._data[size, changed]
+        kind = (size, changed, unlike)
+        if kind not in self._data:
+            folder = self.folder / f"{size}-{changed}{'-unlike' if unlike else ''}"
+            self._data[kind] = world.generate(folder, size, changed=changed, unlike=unlike)
+        return self._data[kind]
 
     @contextmanager
     def serving(self, data: Data, delay_ms: int = 0) -> Iterator[str]:

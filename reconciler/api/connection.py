@@ -1,7 +1,7 @@
 """Requests over the line: headers, time-outs, and what each exception of the HTTP library means.
 
-Beside `transports` and `credentials.line` the only module that imports httpx. It knows neither paths nor fields of the
-API.
+Beside `transports`, `urls` and `credentials.line` the only module that imports httpx. It knows neither paths nor fields
+of the API.
 """
 
 import socket
@@ -14,7 +14,7 @@ import httpx
 from reconciler import __version__
 from reconciler.api import failures, json_text, retry, trust
 from reconciler.api.address import Address
-from reconciler.api.call import RESOLVE, Answer, Call, Reply
+from reconciler.api.call import RESOLVE, Answer, Call, Parameters, Reply
 from reconciler.api.credentials import Credentials
 from reconciler.api.errors import ApiError, TokenRejected, WriteRefusedError
 from reconciler.api.failures import Peer
@@ -22,6 +22,7 @@ from reconciler.api.repeating import Attempt, Repeater
 from reconciler.api.retry import Fault, Kind
 from reconciler.api.token import Token
 from reconciler.api.transports import Transports
+from reconciler.api.urls import Url
 from reconciler.api.values import Sent
 from reconciler.api.wording import body_text
 
@@ -72,12 +73,14 @@ class Connection:
         self._repeater = repeater or Repeater()
         self._lock = threading.Lock()
         self._sent = {False: 0, True: 0}
+        self._root = httpx.URL(address.root)
         self._headers = (
-            (b"Host", httpx.URL(address.root).netloc),
+            (b"Host", self._root.netloc),
             (b"User-Agent", f"reconciler/{__version__}".encode()),
             (b"Accept", b"application/json"),
             (b"Accept-Encoding", b"gzip, deflate"),
         )
+        self._ahead = 0.0
 
     @property
     def sent(self) -> Sent:
@@ -115,6 +118,10 @@ class Connection:
         elif not isinstance(error, TokenRejected):
             raise error
         return failures.http_time(reply.headers.get("date", ""))
+
+    def server_now(self) -> float:
+        """The time on the server's clock, by the last answer that told it; else that of this machine."""
+        return self._repeater.timing.now() + self._ahead
 
     def incomplete(self, call: Call, problem: str) -> ApiError:
         """The error for an answer without what the API promises: after a write, nobody knows what that did."""
@@ -187,13 +194,18 @@ class Connection:
         if call.body is not None:
             headers += ((b"Content-Type", b"application/json"), (b"Content-Length", b"%d" % len(call.body)))
         seconds = {"read": call.patience, "write": call.patience, "connect": _CONNECT_SECONDS, "pool": _CONNECT_SECONDS}
-        return httpx.Request(
+        request = httpx.Request(
             call.method,
-            self._address.url(call.path, call.parameters),
+            self._root,
             headers=headers,
             stream=httpx.ByteStream(call.body or b""),
             extensions={"timeout": seconds},
         )
+        request.url = self._url(call.path, call.parameters)
+        return request
+
+    def _url(self, path: str, parameters: Parameters = ()) -> Url:
+        return Url(self._root, self._address.behind_root(path, parameters))
 
     def _document(self, call: Call, reply: Reply) -> dict[str, object]:
         try:
@@ -205,8 +217,11 @@ class Connection:
         raise self.no_object(call, reply)
 
     def _server_time(self, reply: Reply) -> float:
-        told = failures.http_time(reply.headers.get("date", ""))
-        return self._repeater.timing.now() - _CLOCK_MARGIN if told is None else told
+        told, now = failures.http_time(reply.headers.get("date", "")), self._repeater.timing.now()
+        if told is None:
+            return now - _CLOCK_MARGIN
+        self._ahead = told - now
+        return told
 
     def _not_sent(self, call: Call, error: Exception) -> ApiError:
         if isinstance(_innermost(error), ssl.SSLError):
@@ -234,8 +249,7 @@ class Connection:
 
     def _only_asks(self, request: httpx.Request) -> bool:
         """Whether it is the one POST that changes nothing."""
-        asking = self._address.url(RESOLVE, ())
-        return request.method == "POST" and str(request.url).startswith(asking)
+        return request.method == "POST" and request.url.raw_path.startswith(self._url(RESOLVE).raw_path)
 
 
 def _fault_before_sending(error: Exception, call: Call) -> Fault | None:

@@ -7,6 +7,7 @@ Here are the status codes and all wording about them; which exception of the HTT
 from collections.abc import Callable
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 
 from reconciler.api.call import Call, Reply
 from reconciler.api.credentials import Credentials
@@ -215,6 +216,8 @@ def retry_after(reply: Reply) -> float | None:
     return max(0.0, wanted - now) if wanted is not None and now is not None else None
 
 
+# Answers come by the hundred in a second, and all of them name it.
+@lru_cache(maxsize=16)
 def http_time(text: str) -> float | None:
     """A time as HTTP headers write it, in seconds since the epoch; None when it is none."""
     try:

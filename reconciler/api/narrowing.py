@@ -2,8 +2,9 @@
 
 The API takes a page size, may return fewer, and gives no token to go on with. So an answer that may have been cut is
 asked for again in two halves of its time, until the halves are shorter than what was cut. An answer counts as cut when
-it is as long as the page asked for, or a whole number of fifties, where servers like to set a limit of their own. It
-is halved at the median of the reports that came, so that both halves are sure to be shorter unless they are cut too.
+it is as long as the page asked for, or as one of the limits that servers like to set for themselves. It is halved at
+the median of the reports that came, so that both halves are sure to be shorter unless they are cut too. An answer that
+was found to be whole is not doubted when it comes again: while builds are followed, most looks bring nothing new.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 from reconciler.core.builds import Build
 
 PAGE_SIZE = 5000
-_ROUND = 50
+_LIMITS = frozenset({50, 100, 200, 250, 500, 1000, 2000, 2500})
 MOST_CALLS = 200
 # Reports that start so close to each other are not told apart; the halves overlap by less than this.
 _MOMENT = 0.001
@@ -34,12 +35,12 @@ class Window:
 Fetch = Callable[[Window], Sequence[Build]]
 
 
-def gather(fetch: Fetch, since: float) -> tuple[Build, ...]:
-    """Every report since a time, each once; raises `TooManyError`."""
+def gather(fetch: Fetch, since: float, whole: Sequence[Build] = ()) -> tuple[Build, ...]:
+    """Every report since a time, each once; raises `TooManyError`. `whole` is what came of the same before."""
     first = fetch(Window(since=since))
     found = {build.id: build for build in first}
     limit = len(first)
-    todo = [(Window(since=since), first)] if _may_be_cut(limit) else []
+    todo = [(Window(since=since), first)] if _may_be_cut(limit) and tuple(first) != tuple(whole) else []
     calls = 1
     while todo:
         for half in _halves(*todo.pop()):
@@ -55,7 +56,7 @@ def gather(fetch: Fetch, since: float) -> tuple[Build, ...]:
 
 
 def _may_be_cut(length: int) -> bool:
-    return length >= PAGE_SIZE or (length > 0 and length % _ROUND == 0)
+    return length >= PAGE_SIZE or length in _LIMITS
 
 
 def _halves(window: Window, builds: Sequence[Build]) -> tuple[Window, ...]:

@@ -36,6 +36,7 @@ class ReadClient:
         self._generation = generation
         self._lock = threading.Lock()
         self._folders: dict[str, Mapping[str, str]] = {}
+        self._whole: dict[tuple[str, float], tuple[Build, ...]] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -67,6 +68,10 @@ class ReadClient:
     def greet(self) -> float | None:
         """Return when the API answers, whatever it thinks of the token: its clock, None where it does not tell it."""
         return self._connection.greet(calls.identity())
+
+    def server_now(self) -> float:
+        """The time on the clock that stamps build reports, as far as an answer has told it."""
+        return self._connection.server_now()
 
     def identity(self) -> Identity:
         """Whose token it is, until when, and what it may do."""
@@ -105,10 +110,11 @@ class ReadClient:
         # A second early, so that a report of that very second comes whatever "since" means to the server.
         earliest = max(0.0, math.floor(since) - 1.0)
         try:
-            builds = narrowing.gather(fetch, earliest)
+            builds = narrowing.gather(fetch, earliest, self._whole.get((organization.id, earliest), ()))
         except narrowing.TooManyError:
             call = calls.reports(organization, Window(since=earliest))
             raise self._connection.incomplete(call, "there are more reports than can be listed") from None
+        self._whole = {(organization.id, earliest): builds}
         below = f"{organization.id}/"
         ours = (one for one in builds if one.id.startswith(below))
         return tuple(one for one in ours if one.started is None or one.started >= since)

@@ -21,9 +21,13 @@ if TYPE_CHECKING:
 
 def run() -> NoReturn:
     """The program: ends the process with the exit code of `main`."""
-    # Overlays hold no cycles; looking for some at every 700 new objects takes a tenth of a plan of thousands.
-    gc.set_threshold(50_000, 20, 100)
+    collect_seldom()
     sys.exit(main())  # noqa: TID251 - the one place that ends the process
+
+
+def collect_seldom() -> None:
+    """Look for cycles less often: overlays hold none, and at every 700 new objects it takes a tenth of a large plan."""
+    gc.set_threshold(50_000, 20, 100)
 
 
 def main(argv: Sequence[str] | None = None, world: Surroundings | None = None) -> int:

@@ -14,11 +14,11 @@ from reconciler.cli.output import print_problems
 from reconciler.cli.report import Report
 from reconciler.cli.signals import interruptible, tell
 from reconciler.cli.surroundings import Surroundings
-from reconciler.core import waves
+from reconciler.core import recovery, waves
 from reconciler.core.outcome import Failed, FailureKind, NotAttempted, Outcome, Stale
 from reconciler.core.plan import Plan
-from reconciler.core.runs import RunKind
-from reconciler.diagnostics import Diagnostic
+from reconciler.core.runs import RunHeader, RunKind
+from reconciler.diagnostics import Diagnostic, Severity
 from reconciler.engine.ports import OnError
 from reconciler.engine.rollout import Batches, Rollout, rollout
 from reconciler.engine.track import Followed, Limits, failure_logs
@@ -97,17 +97,21 @@ def carry_out(undertaking: Undertaking, how: Rollout, bench: Bench) -> ExitCode:
         plan, api=api, origin=undertaking.origin, forecast=forecast, checked=undertaking.checked
     )
     bench.report.plan(plan, document)
+    header = journaling.header(undertaking.kind, undertaking.source, plan.organization, options, world)
     if not plan.applyable:
         bench.report.nothing_to_do()
-        return _not_applyable(plan, options, world)
+        code = _not_applyable(plan, options, world)
+        if code is ExitCode.DONE:
+            _settle_for_nothing(header, plan, bench)
+        return code
     if undertaking.ask:
         confirm(plan, options, world)
-    header = journaling.header(undertaking.kind, undertaking.source, plan.organization, options, world)
     with interruptible(world):
         record = bench.journal.begin(header, plan)
         try:
             return _recorded(plan, record, how, bench)
         except KeyboardInterrupt:
+            record.end(exit_code=ExitCode.INTERRUPTED, interrupted=True)
             tell(world, f"\naborted: what was in flight is unknown; settle it with: reconciler wait {record.id}\n")
             raise
 
@@ -118,6 +122,23 @@ def _not_applyable(plan: Plan, options: Options, world: Surroundings) -> ExitCod
         print_problems(plan.guard.refusals, options, world)
         return ExitCode.REFUSED
     return ExitCode.DONE if plan.complete else ExitCode.ERROR
+
+
+def _settle_for_nothing(header: RunHeader, plan: Plan, bench: Bench) -> None:
+    """Record a run that had nothing to do, and point to builds that nobody has followed to their end."""
+    before = bench.journal.latest()
+    bench.journal.begin(header, plan).end(exit_code=ExitCode.DONE, interrupted=False)
+    if before is not None and not recovery.settled(before):
+        bench.report.problem(_unfollowed(before.id))
+
+
+def _unfollowed(run: str) -> Diagnostic:
+    return Diagnostic(
+        code="builds-not-followed",
+        severity=Severity.NOTE,
+        summary=f"what run {run} wrote stands, and its builds were not followed to their end",
+        hint=f"see how they ended with `reconciler wait {run}`",
+    )
 
 
 def _recorded(plan: Plan, record: RunRecord, how: Rollout, bench: Bench) -> ExitCode:

@@ -10,6 +10,9 @@ import os
 from reconciler.cli.arguments import HelpShown, Options, UsageError, parse
 from reconciler.cli.exit_codes import ExitCode
 
+# A reader that leaves before these have written anything stops them as Ctrl-C does.
+_WRITING = ("apply", "revert", "wait")
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Protocol
@@ -53,7 +56,7 @@ def _run(options: Options, world: Surroundings) -> int:
         return ExitCode.INTERRUPTED
     except BrokenPipeError:
         _silence(world)
-        return ExitCode.ERROR
+        return ExitCode.INTERRUPTED if options.command in _WRITING else ExitCode.ERROR
     except Exception as error:  # noqa: BLE001 - no traceback ever reaches a user
         return _failed(error, options, world)
     return code

@@ -11,6 +11,7 @@ from reconciler.cli.exit_codes import ExitCode
 from reconciler.cli.session import api_identity
 from reconciler.cli.surroundings import Surroundings
 from reconciler.core.live import Organization
+from reconciler.core.recovery import in_flight
 from reconciler.core.runs import Run, RunHeader, RunKind
 from reconciler.diagnostics import Diagnostic
 from reconciler.journal import Journal, JournalBusy, JournalError, open_journal, read_journal
@@ -46,6 +47,12 @@ def recorded(journal: Journal, wanted: str | None, options: Options, world: Surr
     return run
 
 
+def later(journal: Journal, run: Run) -> tuple[Run, ...]:
+    """The runs after one that left something in flight, which may tell what came of it; raises `CommandFailed`."""
+    with failing():
+        return journal.later(run) if any(map(in_flight, run.steps)) else ()
+
+
 @contextmanager
 def reading() -> Iterator[Journal]:
     """The journal as it is, also where it cannot be written; raises `CommandFailed`."""
@@ -71,9 +78,9 @@ def header(kind: RunKind, source: str, organization: Organization, options: Opti
 
 
 def _user(world: Surroundings) -> str:
-    """Who runs this, as the environment says; a container may have nobody."""
+    """Who runs this: as the environment says, else as the system does, which in a container may know nobody."""
     names = ("LOGNAME", "USER", "LNAME", "USERNAME")
-    return next((world.environ[name] for name in names if world.environ.get(name)), "")
+    return next((world.environ[name] for name in names if world.environ.get(name)), None) or world.user()
 
 
 def _other_api(run: Run, identity: str) -> Diagnostic:

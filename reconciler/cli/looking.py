@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
+from reconciler.api.client import ReadClient
 from reconciler.api.errors import ApiError, TokenRejected
 from reconciler.cli.arguments import Options
 from reconciler.cli.surroundings import Surroundings
@@ -16,10 +17,10 @@ _LONGEST = 15.0
 _MOST_MISSED = 5
 
 
-def earliest(options: Options, world: Surroundings) -> float:
-    """The time that `--since` means, in seconds since the epoch."""
+def earliest(options: Options, client: ReadClient) -> float:
+    """The time that `--since` means, in seconds since the epoch, by the clock that stamps the reports."""
     since = options.since
-    return world.clock.now() - since if isinstance(since, float) else since.timestamp()
+    return client.server_now() - since if isinstance(since, float) else since.timestamp()
 
 
 def looks(look: Callable[[], T], world: Surroundings) -> Iterator[T]:

@@ -1,4 +1,4 @@
-"""Other programs of this machine, and the user's home folder."""
+"""Other programs of this machine, the user and the user's home folder."""
 
 from __future__ import annotations
 
@@ -18,6 +18,16 @@ def home() -> Path | None:
         return Path.home()
     except RuntimeError:
         return None
+
+
+def user() -> str:
+    """The name that the system has for who runs this; empty where it has none, as in some containers."""
+    import getpass
+
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):
+        return ""
 
 
 def run(argv: Sequence[str], *, seconds: float) -> Finished:

@@ -14,6 +14,7 @@ from reconciler import __version__
 from reconciler.cli.arguments import Options
 from reconciler.cli.errors import CommandFailed
 from reconciler.cli.output import not_written, print_problems, style_of, targets, width_of
+from reconciler.cli.readers import has_left
 from reconciler.cli.surroundings import Surroundings
 from reconciler.core.events import Event, Listener
 from reconciler.core.outcome import Outcome
@@ -146,6 +147,9 @@ class _Unbreakable:
         self._world = world
 
     def __call__(self, event: Event) -> None:
+        # The result is written at the end alone, and whoever was to read it may have left long before.
+        if has_left(self._world.stdout):
+            self._world.stop.set()
         for listener in tuple(self._listeners):
             try:
                 listener(event)

@@ -12,6 +12,13 @@ from reconciler.cli.surroundings import Surroundings
 _SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 
+def end_as_interrupted() -> None:
+    """Let SIGTERM and SIGHUP end this process as Ctrl-C does, save those that whoever started it has set otherwise."""
+    for number in _SIGNALS:
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, signal.default_int_handler)
+
+
 @contextmanager
 def interruptible(world: Surroundings) -> Iterator[None]:
     """Within, a first interruption sets `world.stop` and a second one raises `KeyboardInterrupt`."""

@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
 
 class Surroundings:
-    """The world as one run of the program sees it; without `run` it has no other programs, without `home` no user."""
+    """The world as one run of the program sees it; without `run` it has no other programs, without `home` no user.
+
+    `user` asks the system for the name of who runs the program, empty where it knows none.
+    """
 
     def __init__(
         self,
@@ -34,6 +37,7 @@ class Surroundings:
         emulator_settings: Settings | None = None,
         home: Callable[[], Path | None] = lambda: None,
         run: Run | None = None,
+        user: Callable[[], str] = str,
     ) -> None:
         self.stdin = stdin
         self.stdout = stdout
@@ -43,6 +47,7 @@ class Surroundings:
         self.emulator_settings = emulator_settings
         self.home = home
         self.run = run
+        self.user = user
         self.stop = threading.Event()
         # Where lines go that come from any thread at any time; a display that is drawn in place takes its turn.
         self.notify: Callable[[str], None] = self._write_notice
@@ -60,8 +65,10 @@ class Surroundings:
 def of_process() -> Surroundings:
     """The surroundings of this process."""
     from reconciler.cli.clock import SystemClock
-    from reconciler.cli.processes import home, run
+    from reconciler.cli.processes import home, run, user
+    from reconciler.cli.signals import end_as_interrupted
 
+    end_as_interrupted()
     return Surroundings(
         stdin=sys.stdin,
         stdout=sys.stdout,
@@ -70,4 +77,5 @@ def of_process() -> Surroundings:
         clock=SystemClock(),
         home=home,
         run=run,
+        user=user,
     )

@@ -6,7 +6,7 @@ write.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import lru_cache
 
@@ -185,6 +185,11 @@ class Progress:
         return tuple(build for build in self.builds if build.result is not Result.RUNNING)
 
     @property
+    def others(self) -> int:
+        """How many builds were seen since the write that do not count."""
+        return len(_since(self.watch, self.reports)) - len(self.builds) if self.reports else 0
+
+    @property
     def failures(self) -> tuple[Build, ...]:
         """The builds that count and have failed, or succeeded without what was asked."""
         return tuple(build for build in self.builds if failed(build, self.watch))
@@ -212,13 +217,17 @@ def begin(watch: Watch, *, now: float) -> Progress:
 # A report may come a while after its repository has left the queue, so that an old build is not taken for the last word
 # at once.
 _DOUBT_SECONDS = 30.0
+_LEAST_PATIENCE_SECONDS, _MOST_PATIENCE_SECONDS = 30.0, 600.0
 
 
-def advance(known: Progress, builds: Iterable[Build], sync: Sync, *, now: float, settle: float) -> Progress:
+def advance(
+    known: Progress, builds: Iterable[Build], sync: Sync, *, now: float, settle: float, streams: int = 0
+) -> Progress:
     """What is known after one more look at the repository's builds and its place in the queue.
 
     A repository is done when at least one build that counts has ended, none is running, the queue does not hold it, and
-    nothing has changed for `settle` seconds. `now` is a time on the clock that waits, not the server's.
+    nothing has changed for `settle` seconds, or longer where builds seem to be missing (`quiet`). `now` is a time on
+    the clock that waits, not the server's; `streams` is the number of tags that are built, 0 where it is not known.
     """
     queued = sync in (Sync.QUEUED, Sync.IN_PROGRESS)
     queue_seen = known.queue_seen or queued
@@ -230,16 +239,29 @@ def advance(known: Progress, builds: Iterable[Build], sync: Sync, *, now: float,
     if not counted and queue_seen and not queued and now - known.changed >= max(settle, _DOUBT_SECONDS):
         counted = without_better(known.watch, reports)
     same = (counted, sync) == (known.builds, known.sync) and (bool(counted) or reports == known.reports)
-    changed = known.changed if same else now
-    return Progress(
+    seen = Progress(
         watch=known.watch,
-        stage=_stage(counted, queued=queued, settled=now - changed >= settle),
+        stage=Stage.WAITING,
         builds=counted,
         sync=sync,
         queue_seen=queue_seen,
-        changed=changed,
+        changed=known.changed if same else now,
         reports=reports,
     )
+    settled = now - seen.changed >= quiet(seen, settle=settle, streams=streams)
+    return replace(seen, stage=_stage(counted, queued=queued, settled=settled))
+
+
+def quiet(progress: Progress, *, settle: float, streams: int = 0) -> float:
+    """For how many seconds nothing may change before a repository counts as done: `settle`, mostly.
+
+    Reports may come at the end of a build only. Where the queue never told that it works on the repository and fewer
+    builds than `streams` have come, the others are given as much time again as those that came have taken.
+    """
+    if progress.queue_seen or len(progress.builds) >= streams:
+        return settle
+    took = max((build.ended or 0.0 for build in progress.builds), default=0.0) - progress.watch.since
+    return max(settle, min(max(took, _LEAST_PATIENCE_SECONDS), _MOST_PATIENCE_SECONDS))
 
 
 def _counted(watch: Watch, builds: Iterable[Build], *, queue_left: bool) -> tuple[Build, ...]:

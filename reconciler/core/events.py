@@ -87,6 +87,14 @@ class LookFailed:
     problem: Diagnostic
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueUnread:
+    """The work queue cannot be read, so that the build reports alone tell how far things are; told once."""
+
+    at: float
+    problem: Diagnostic
+
+
 Event = (
     ApplyStarted
     | WaveStarted
@@ -97,5 +105,6 @@ Event = (
     | BuildEnded
     | RepositoryDone
     | LookFailed
+    | QueueUnread
 )
 Listener = Callable[[Event], None]

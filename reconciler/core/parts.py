@@ -5,10 +5,12 @@ ordered list of runtime repositories. Diffing and matching of builds work on ent
 sections.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TypeVar
+from itertools import compress
+from operator import attrgetter, itemgetter, ne
+from typing import Any, TypeVar
 
 from reconciler.core import canonical
 from reconciler.core.model import Group, Overlay, PemFile, Section, User
@@ -21,7 +23,7 @@ Value = str | tuple[str, ...] | PemFile | User | Group
 class Part(StrEnum):
     """Where an entry stands in an overlay, spelt as apko spells it."""
 
-    # Enum's own is written in Python, and every entry of a difference is found by its part.
+    # Enum's own is written in Python, and entries are looked up by their part again and again.
     __hash__ = str.__hash__
 
     PACKAGES = "contents.packages"
@@ -73,79 +75,73 @@ class Entry:
     value: Value
 
 
+# What an overlay holds in each part, found by one look, in the order of `Part`.
+_PATHS = (
+    "packages",
+    "runtime_repositories",
+    "runtime_keyring",
+    "environment",
+    "annotations",
+    "accounts.run_as",
+    "accounts.users",
+    "accounts.groups",
+    "certificates.additional",
+    "certificates.providers",
+    "unrecognised",
+)
+_PARTS = tuple(Part)
+_CONTENTS = attrgetter(*_PATHS)
+_HELD = {part: attrgetter(path) for part, path in zip(Part, _PATHS, strict=True)}
+# These hold one item, which is the whole of them.
+_WHOLE = frozenset({Part.RUNTIME_REPOSITORIES, Part.RUN_AS})
+# The items of these are a key and a value, and those of the others the value alone.
+_PAIRS = frozenset({Part.ENVIRONMENT, Part.ANNOTATIONS, Part.UNRECOGNISED})
+# The key that an item is known by within its part; the only one of a part needs none.
+_KEYS: dict[Part, Callable[[Any], str]] = {
+    Part.PACKAGES: canonical.package_name,
+    Part.RUNTIME_REPOSITORIES: lambda _: "",
+    Part.RUNTIME_KEYRING: attrgetter("name"),
+    Part.ENVIRONMENT: itemgetter(0),
+    Part.ANNOTATIONS: itemgetter(0),
+    Part.RUN_AS: lambda _: "",
+    Part.USERS: attrgetter("username"),
+    Part.GROUPS: attrgetter("groupname"),
+    Part.CERTIFICATES: attrgetter("name"),
+    Part.PROVIDERS: str,
+    Part.UNRECOGNISED: itemgetter(0),
+}
+
+
+def differing(before: Overlay, after: Overlay) -> Iterator[tuple[Part, tuple[Any, ...], tuple[Any, ...]]]:
+    """The parts in which two overlays differ, in their order, with the items that each has there; none where equal."""
+    old, new = _CONTENTS(before), _CONTENTS(after)
+    for part, was, will in compress(zip(_PARTS, old, new, strict=True), map(ne, old, new)):
+        yield part, _items(part, was), _items(part, will)
+
+
+def holds(overlay: Overlay, part: Part, key: str) -> bool:
+    """Whether an overlay holds something under a key in one part."""
+    return key in map(_KEYS[part], _items(part, _HELD[part](overlay)))
+
+
+def read(part: Part, items: Iterable[Any]) -> Iterable[tuple[str, Value]]:
+    """The items of one part as the key and the value of an entry each."""
+    if part in _PAIRS:
+        return items
+    key = _KEYS[part]
+    return [(key(item), item) for item in items]
+
+
 def entries(overlay: Overlay) -> Iterator[Entry]:
     """Every entry of an overlay, in the order of `Part` and then of the canonical form."""
-    return entries_of(overlay, _FIELDS)
+    for part, held in zip(_PARTS, _CONTENTS(overlay), strict=True):
+        yield from (Entry(part, key, value) for key, value in read(part, _items(part, held)))
 
 
-def unlike(one: Overlay, other: Overlay) -> Sequence[str]:
-    """The fields of an overlay in which two differ."""
-    return [name for name in _FIELDS if getattr(one, name) != getattr(other, name)]
-
-
-def entries_of(overlay: Overlay, fields: Iterable[str]) -> Iterator[Entry]:
-    """The entries in some fields of an overlay, in the order of the fields."""
-    for name in fields:
-        yield from _FIELDS[name](overlay)
-
-
-def _packages(overlay: Overlay) -> Iterator[Entry]:
-    for spec in overlay.packages:
-        yield Entry(Part.PACKAGES, canonical.package_name(spec), spec)
-
-
-def _runtime_repositories(overlay: Overlay) -> Iterator[Entry]:
-    if overlay.runtime_repositories:
-        yield Entry(Part.RUNTIME_REPOSITORIES, "", overlay.runtime_repositories)
-
-
-def _runtime_keyring(overlay: Overlay) -> Iterator[Entry]:
-    for file in overlay.runtime_keyring:
-        yield Entry(Part.RUNTIME_KEYRING, file.name, file)
-
-
-def _environment(overlay: Overlay) -> Iterator[Entry]:
-    for key, value in overlay.environment:
-        yield Entry(Part.ENVIRONMENT, key, value)
-
-
-def _annotations(overlay: Overlay) -> Iterator[Entry]:
-    for key, value in overlay.annotations:
-        yield Entry(Part.ANNOTATIONS, key, value)
-
-
-def _accounts(overlay: Overlay) -> Iterator[Entry]:
-    if overlay.accounts.run_as:
-        yield Entry(Part.RUN_AS, "", overlay.accounts.run_as)
-    for user in overlay.accounts.users:
-        yield Entry(Part.USERS, user.username, user)
-    for group in overlay.accounts.groups:
-        yield Entry(Part.GROUPS, group.groupname, group)
-
-
-def _certificates(overlay: Overlay) -> Iterator[Entry]:
-    for file in overlay.certificates.additional:
-        yield Entry(Part.CERTIFICATES, file.name, file)
-    for name in overlay.certificates.providers:
-        yield Entry(Part.PROVIDERS, name, name)
-
-
-def _unrecognised(overlay: Overlay) -> Iterator[Entry]:
-    for path, text in overlay.unrecognised:
-        yield Entry(Part.UNRECOGNISED, path, text)
-
-
-# By the field of an overlay, in the order of `Part`.
-_FIELDS: Mapping[str, Callable[[Overlay], Iterator[Entry]]] = {
-    "packages": _packages,
-    "runtime_repositories": _runtime_repositories,
-    "runtime_keyring": _runtime_keyring,
-    "environment": _environment,
-    "annotations": _annotations,
-    "accounts": _accounts,
-    "certificates": _certificates,
-    "unrecognised": _unrecognised,
-}
+def _items(part: Part, held: Any) -> tuple[Any, ...]:
+    if part in _WHOLE:
+        return (held,) if held else ()
+    return held  # type: ignore[no-any-return]
 
 
 def assemble(parts: Iterable[Entry]) -> Overlay:

@@ -59,9 +59,17 @@ def _told(entry: Entry, config: BuildConfig) -> bool:
 
 
 def verified(progress: Iterable[Progress]) -> tuple[int, int]:
-    """Of all successful builds that count: how many are proven, and how many there are."""
-    proofs = [prove(build, one.watch) for one in progress for build in one.builds if build.result is Result.SUCCESS]
-    return sum(isinstance(proof, Proven) for proof in proofs), len(proofs)
+    """Of all that successful builds made: how many digests are proven, and how many there are.
+
+    Two builds can come to the same digest, which then is one; it is proven when each of them is.
+    """
+    proven: dict[tuple[str, str], bool] = {}
+    for one in progress:
+        for build in one.builds:
+            if build.result is Result.SUCCESS:
+                key = (one.watch.id, build.digest or build.id)
+                proven[key] = proven.get(key, True) and isinstance(prove(build, one.watch), Proven)
+    return sum(proven.values()), len(proven)
 
 
 def _versions(wanted: Iterable[Entry], config: BuildConfig) -> Mapping[str, str]:

@@ -4,6 +4,8 @@ A pure function of the recorded run and the live state. What is judged here is o
 asking, guarding against losses and writing are those of every plan.
 """
 
+from collections.abc import Sequence
+
 from reconciler.core.desired import Settings
 from reconciler.core.diff import diff
 from reconciler.core.guards import Flags, judge, rules
@@ -16,9 +18,12 @@ from reconciler.core.runs import Run, RunStep
 from reconciler.diagnostics import Diagnostic, Severity
 
 
-def revert(run: Run, live: Live, *, max_removal: float | None = None) -> Plan:
-    """The plan that takes a run back; warnings name the repositories that are left as they are, and why."""
-    judged = [_judge(step, run.id, live) for step in run.steps if _wrote(step, outcome(step, live), live)]
+def revert(run: Run, live: Live, *, later: Sequence[Run] = (), max_removal: float | None = None) -> Plan:
+    """The plan that takes a run back; warnings name the repositories that are left as they are, and why.
+
+    `later` are the runs recorded after it, the oldest first.
+    """
+    judged = [_judge(step, run.id, live) for step in run.steps if _wrote(step, outcome(step, live, later), live)]
     steps = tuple(sorted((one for one in judged if isinstance(one, Step)), key=lambda step: step.repository))
     return Plan(
         organization=run.header.organization,

@@ -1,6 +1,6 @@
 """The names of what was built: tags by digest, asked for as seldom as can be while builds are followed."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from reconciler.api.errors import ApiError
@@ -40,9 +40,7 @@ class Tags:
         # Tags move on to later builds; what was seen once keeps its name.
         self.known = {**self.known, **{one: found[one] for one in wanted if one in found}}
 
-    def named(self, progress: Iterable[Progress]) -> Sequence[Progress]:
-        """What is known of repositories, with the tags of their builds, to be recorded."""
-        return [
-            replace(one, builds=tuple(replace(build, tags=self.known.get(build.digest, ())) for build in one.builds))
-            for one in progress
-        ]
+    def named(self, progress: Progress) -> Progress:
+        """What is known of a repository, with the tags of its builds, to be told and recorded."""
+        builds = (replace(build, tags=self.known.get(build.digest, ())) for build in progress.builds)
+        return replace(progress, builds=tuple(builds))

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from reconciler.api.errors import ApiError, TokenRejected
-from reconciler.core.builds import FINISHED, Build, Progress, Result, Stage, Sync, Watch, advance
+from reconciler.core.builds import FINISHED, Build, Progress, Result, Stage, Watch, advance, quiet
 from reconciler.core.events import BuildEnded, BuildsSeen, Listener, LookFailed, RepositoryDone, WaitStarted
 from reconciler.core.live import Organization
 from reconciler.core.outcome import Applied, Outcome
@@ -12,6 +12,7 @@ from reconciler.diagnostics import Diagnostic
 from reconciler.engine import superseding
 from reconciler.engine.ports import Clock, ReadApi, Record, Stop
 from reconciler.engine.providing import Provided
+from reconciler.engine.queueing import Queue
 from reconciler.engine.tagging import Tags, recorded
 
 
@@ -126,7 +127,9 @@ class _Following:
         self._pace = pace
         self._tags = Tags(api, organization, recorded(begun))
         self._provided = Provided(api, organization)
+        self._queue = Queue(api, organization, clock=clock, listen=listen)
         self._superseding = superseding.Check(api, organization, began=clock.now())
+        self._reached = True
         self._deadline = clock.now() + limits.total
         self._each = None if limits.each is None else clock.now() + limits.each
 
@@ -142,9 +145,11 @@ class _Following:
                 return self._out_of_time()
             try:
                 self._look()
+                self._reached = True
             except TokenRejected as error:
                 return self._ended(token_problem=error.diagnostic)
             except ApiError as error:
+                self._reached = False
                 self._listen(LookFailed(at=self._clock.now(), problem=error.diagnostic))
             self._clock.wait(self._pause(pause), stop)
             pause = min(pause * self._pace.growth, self._pace.longest)
@@ -160,31 +165,36 @@ class _Following:
     def _look(self) -> None:
         # The queue is read before the builds: the other way round, a build could start between the two answers and be
         # missed.
-        queue = self._api.sync_states(self._organization)
+        self._queue.read()
         since = min(progress.watch.since for progress in self._known)
         builds = _by_repository(self._api.list_builds(self._organization, since=since))
         now = self._clock.now()
-        seen = tuple(self._advanced(progress, builds, queue, now) for progress in self._known)
+        seen = self._advanced(builds, now)
         if self._provided.learn(seen):
-            seen = tuple(self._advanced(progress, builds, queue, now) for progress in self._known)
+            seen = self._advanced(builds, now)
+        if all(progress.stage in FINISHED for progress in seen) and self._superseding.ask(now=now):
+            seen = self._advanced(builds, now)
         self._take(self._superseding.checked(seen, now=now))
 
-    def _advanced(
-        self, progress: Progress, builds: Mapping[str, list[Build]], queue: Mapping[str, Sync], now: float
-    ) -> Progress:
+    def _advanced(self, builds: Mapping[str, list[Build]], now: float) -> tuple[Progress, ...]:
+        return tuple(self._advance(one, builds.get(one.watch.id, ()), now) for one in self._known)
+
+    def _advance(self, progress: Progress, builds: Iterable[Build], now: float) -> Progress:
         if progress.stage is Stage.SUPERSEDED:
             return progress
-        id_ = progress.watch.id
-        reports = self._provided.named(builds.get(id_, ()), progress.watch)
-        return advance(progress, reports, queue.get(id_, Sync.IDLE), now=now, settle=self._pace.settle)
+        reports = self._provided.named(builds, progress.watch)
+        streams = self._superseding.streams(progress)
+        return advance(progress, reports, self._queue.of(progress), now=now, settle=self._pace.settle, streams=streams)
 
     def _take(self, seen: tuple[Progress, ...]) -> None:
         """Remember what was seen, put on record what is new in it, and tell it."""
-        known, self._known = self._known, seen
+        known = self._known
         self._tags.learn(build.digest for one in seen for build in one.builds if build.result is Result.SUCCESS)
-        changed = [after for before, after in zip(known, seen, strict=True) if before != after]
-        if self._record is not None and changed:
-            self._record.seen(self._tags.named(changed))
+        pairs = zip(known, seen, strict=True)
+        news = {after.watch.id: self._tags.named(after) for before, after in pairs if before != after}
+        self._known = tuple(news.get(one.watch.id, one) for one in seen)
+        if self._record is not None and news:
+            self._record.seen(tuple(news.values()))
         self._tell(known)
 
     def _tell(self, known: tuple[Progress, ...]) -> None:
@@ -203,13 +213,22 @@ class _Following:
         now = self._clock.now()
         left = self._unfinished()
         if left and all(progress.stage is Stage.SETTLING for progress in left):
-            pause = min(pause, min(progress.changed for progress in left) + self._pace.settle - now)
+            settled = min(progress.changed + self._quiet(progress) for progress in left)
+            pause = max(self._pace.first, min(pause, settled - now))
         limit = self._deadline if self._each is None else min(self._deadline, self._each)
         return max(0.0, min(pause, limit - now))
 
+    def _quiet(self, progress: Progress) -> float:
+        return quiet(progress, settle=self._pace.settle, streams=self._superseding.streams(progress))
+
     def _out_of_time(self) -> Followed:
         """The end at a time limit: what looks like the overlay before is told of, and what somebody else changed."""
-        self._take(superseding.concluded(self._superseding.at_last(self._known, now=self._clock.now())))
+        now, seen = self._clock.now(), self._known
+        # An API that did not answer a moment ago would only hold the end up.
+        if self._reached:
+            self._superseding.ask(now=now)
+            seen = self._superseding.checked(seen, now=now)
+        self._take(superseding.concluded(seen))
         late = tuple(progress.watch.repository for progress in self._unfinished())
         whole = self._clock.now() >= self._deadline
         return self._ended(timed_out=bool(late) and whole, late=() if whole else late)

@@ -1,11 +1,14 @@
 """Why a journal cannot be used, and the diagnostics that say so."""
 
+import errno
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from reconciler.diagnostics import Diagnostic
+
+_NO_ROOM = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC), errno.EFBIG)
 
 
 class JournalError(Exception):
@@ -28,6 +31,8 @@ def told(path: Path) -> Iterator[None]:
     except sqlite3.Error as error:
         raise JournalError(_database(path, error)) from None
     except OSError as error:
+        if error.errno in _NO_ROOM:
+            raise JournalError(full(path)) from None
         raise JournalError(unusable(path, error.strerror or type(error).__name__)) from None
 
 
@@ -36,15 +41,20 @@ def _database(path: Path, error: sqlite3.Error) -> Diagnostic:
     primary = None if code is None else code & 0xFF
     match primary:
         case sqlite3.SQLITE_FULL:
-            return Diagnostic(
-                code="journal-full",
-                summary=f"the journal {path} cannot be written: the disk is full",
-                hint="make room and run again; nothing is written that cannot be recorded first",
-            )
+            return full(path)
         case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
             return damaged(path, str(error))
         case _:
             return unusable(path, str(error))
+
+
+def full(path: Path) -> Diagnostic:
+    """There is no room to record anything."""
+    return Diagnostic(
+        code="journal-full",
+        summary=f"the journal {path} cannot be written: the disk is full",
+        hint="make room and run again; nothing is written that cannot be recorded first",
+    )
 
 
 def unusable(path: Path, problem: str) -> Diagnostic:

@@ -15,7 +15,7 @@ from typing import Self
 from reconciler.core.outcome import NotAttempted, Skip
 from reconciler.core.plan import Action, Plan, Step
 from reconciler.core.runs import Run, RunHeader
-from reconciler.journal import database, lock, outcomes, reading, refusals
+from reconciler.journal import database, lock, outcomes, reading, refusals, schema
 from reconciler.journal.recording import RunRecord, Writer, dump
 from reconciler.journal.refusals import JournalBusy, JournalError, told
 from reconciler.planfile.fields import Malformed
@@ -36,7 +36,13 @@ def read_journal(folder: Path) -> "Journal":
         if not path.exists():
             return Journal(path)
     connection, afterwards = database.to_read(path)
-    return Journal(path, connection, afterwards=afterwards)
+    found = Journal(path, connection, afterwards=afterwards)
+    with told(path):
+        if schema.check(connection, path):
+            return found
+    # Whoever made the file died before there was anything in it.
+    found.close()
+    return Journal(path)
 
 
 class Journal:
@@ -107,8 +113,14 @@ class Journal:
         with self._understood():
             return reading.all_runs(self._connection, self._is_running)
 
+    def latest(self) -> Run | None:
+        """The newest run that was to write, None where there is none; raises `JournalError`."""
+        with self._understood():
+            found = self._ids(None)
+        return self.run(found[0]) if found else None
+
     def run(self, id_: str | None) -> Run:
-        """The run of an id or of its beginning, or the newest one; raises `JournalError`."""
+        """The run of an id or of its beginning, or the newest one that was to write; raises `JournalError`."""
         with self._understood():
             found = self._ids(id_)
             if self._connection is None or not found:
@@ -117,10 +129,18 @@ class Journal:
                 raise JournalError(refusals.ambiguous(id_, found))
             return reading.one_run(self._connection, id_ if id_ in found else found[0], self._is_running)
 
+    def later(self, run: Run) -> tuple[Run, ...]:
+        """The runs recorded after another one, the oldest first; raises `JournalError`."""
+        known = self.runs()
+        return tuple(reversed(known[: next(place for place, one in enumerate(known) if one.id == run.id)]))
+
     def _ids(self, beginning: str | None) -> list[str]:
         if self._connection is None:
             return []
-        asked = "SELECT id FROM run WHERE substr(id, 1, length(?1)) = ?1 ORDER BY started DESC, rowid DESC"
+        # Without a beginning the newest is meant that was to write something.
+        wrote = "EXISTS (SELECT 1 FROM step WHERE step.run = run.id)"
+        order = f"{wrote} DESC, started DESC, rowid DESC" if beginning is None else "started DESC, rowid DESC"
+        asked = f"SELECT id FROM run WHERE substr(id, 1, length(?1)) = ?1 ORDER BY {order}"  # noqa: S608 - words of ours
         return [one for (one,) in self._connection.execute(asked, (beginning or "",))]
 
     def _is_running(self, id_: str) -> bool:

@@ -2,9 +2,9 @@
 
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from typing import Any
 
+from reconciler.core.builds import FINISHED, Stage
 from reconciler.core.outcome import Skip
 from reconciler.views import log_text
 from reconciler.views.change_text import LABELS
@@ -36,9 +36,9 @@ def render(document: dict[str, Any], *, style: Style, width: int, verbose: bool 
     """The report as text that ends in a line end; the worst comes last, where a person looks first."""
     page = Page(style=style, width=max(width, _LEAST_WIDTH))
     blocks = [_head(document, page), *_outcomes(document, page), *_builds(document["builds"], page)]
+    blocks.append(_run(document, page))
     blocks.append(_proof(document["builds"], page, verbose=verbose))
     blocks.append(_notes(document, page))
-    blocks.append(_run(document, page))
     return "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
 
 
@@ -84,13 +84,13 @@ def _sides(stale: dict[str, Any], page: Page) -> Iterator[str]:
         place = [*phrase(LABELS[difference["part"]]), *key]
         sides = {side: _side(difference, side, page.style) for side in _SIDES}
         first, *rest = listing([Word(text=_SIDES[side]), *words] for side, words in sides.items())
-        line = [*place, replace(first, gap=3), *rest]
+        line = [*place, first.behind(3), *rest]
         if measure(line) + 2 <= page.width:
             yield page.line(line, indent=2)
             continue
         yield page.line(place, indent=2)
         for side, words in sides.items():
-            first = replace(words[0], gap=_SIDE_COLUMNS - len(_SIDES[side]))
+            first = words[0].behind(_SIDE_COLUMNS - len(_SIDES[side]))
             yield page.line([Word(text=_SIDES[side]), first, *words[1:]], indent=4, hanging=4 + _SIDE_COLUMNS)
 
 
@@ -113,30 +113,41 @@ def _builds(builds: dict[str, Any], page: Page) -> Iterator[list[str]]:
 
 
 def _by_state(followed: Iterable[dict[str, Any]], page: Page) -> Iterator[str]:
-    """The repositories with their builds, those that are in the same state together."""
+    """The repositories with their builds and the tags of these, those of which the same is to be told together."""
     alike: dict[str, list[str]] = {}
-    tags: dict[str, list[str]] = {}
+    built: dict[str, str] = {}
     for one in followed:
         name = token(one["repository"], page.style)
-        alike.setdefault(_state(one), []).append(name)
-        tags[name] = _tags(one, page.style)
-    single = {name: state for state, names in alike.items() if len(names) < _ALIKE_FROM for name in names}
+        alike.setdefault(_stated(one, _tags(one), page.style), []).append(name)
+        built[name] = _stated(one, _tags(one) + _untagged(one), page.style)
+    single = {name: built[name] for names in alike.values() if len(names) < _ALIKE_FROM for name in names}
     column = max((min(width_of(name), page.width // 2) for name in single), default=0) + 3
     for state, names in alike.items():
         if len(names) >= _ALIKE_FROM:
-            yield page.line(phrase(f"{state}, in {len(names):,} repositories:"), indent=2)
+            yield page.line(phrase(f"{state}; in {len(names):,} repositories:"), indent=2)
             yield from page.columns(names, indent=4)
     for name, state in sorted(single.items()):
         gap = max(column - width_of(name), 2)
-        built = f": {', '.join(tags[name])}" if tags[name] else ""
-        yield page.line([Word(text=name), *phrase(f"{state}{built}", gap=gap)], indent=2, hanging=6)
+        yield page.line([Word(text=name), *phrase(state, gap=gap)], indent=2, hanging=6)
 
 
-def _tags(one: dict[str, Any], style: Style) -> list[str]:
-    """The tags of what was built, or the beginning of a digest that has none."""
-    built = [build for build in one["built"] if build["result"] == "success" and build["digest"]]
-    names = dict.fromkeys(name for build in built for name in build["tags"] or [short_digest(build["digest"])])
-    return [style.plain(name) for name in names]
+def _stated(one: dict[str, Any], names: Sequence[str], style: Style) -> str:
+    listed = ", ".join(style.plain(name) for name in names)
+    return f"{_state(one)}: {listed}" if listed else _state(one)
+
+
+def _tags(one: dict[str, Any]) -> list[str]:
+    """The tags of what was built."""
+    return list(dict.fromkeys(name for build in _made(one) for name in build["tags"]))
+
+
+def _untagged(one: dict[str, Any]) -> list[str]:
+    """The beginnings of what was built and has no tag."""
+    return list(dict.fromkeys(short_digest(build["digest"]) for build in _made(one) if not build["tags"]))
+
+
+def _made(one: dict[str, Any]) -> list[dict[str, Any]]:
+    return [build for build in one["built"] if build["result"] == "success" and build["digest"]]
 
 
 _UNPROVEN = {"missing": "succeeded without", "untold": "not verified; the report does not tell of"}
@@ -149,8 +160,8 @@ def _proof(builds: dict[str, Any], page: Page, *, verbose: bool) -> list[str]:
         lines.extend(line for one in builds["repositories"] for line in _versions(one, page))
     proven, of = builds["verified"]["proven"], builds["verified"]["of"]
     if of:
-        digests = "digest contains" if of == 1 else "digests contain"
-        lines.append(page.line(phrase(f"verified: {proven:,} of {of:,} {digests} what was asked")))
+        # Scripts look for this line, so that it is the same for every number and width.
+        lines.append(f"verified: {proven} of {of} digests contain what was asked")
     return lines
 
 
@@ -183,13 +194,20 @@ def _listed(texts: Sequence[str], page: Page) -> list[Word]:
 
 
 def _state(one: dict[str, Any]) -> str:
-    told = _results(one) or "no build seen"
+    told = _results(one) or _unseen(one["others"])
     if one["stage"] == "done":
         return told
     if one["stage"] == "superseded":
         return f"changed by somebody else since it was written: {told}"
     queue = f"; {_QUEUE[one['queue']]}" if one["queue"] in _QUEUE else ""
     return f"not finished: {told}{queue}"
+
+
+def _unseen(others: int) -> str:
+    if not others:
+        return "no build seen"
+    builds = "1 other build" if others == 1 else f"{others:,} other builds"
+    return f"{builds} seen, none that shows what was written"
 
 
 def _results(counts: dict[str, Any]) -> str:
@@ -199,8 +217,8 @@ def _results(counts: dict[str, Any]) -> str:
 def _failure(repository: str, failure: dict[str, Any], page: Page) -> list[str]:
     after = "" if failure["seconds"] is None else f" after {duration(failure['seconds'])}"
     style = page.style
-    # The command stands on a line of its own and unbroken, so that it can be copied; it also tells the report's id.
-    command = f"  reconciler logs {shlex.quote(style.plain(repository))} --build {style.plain(failure['id'])}"
+    # The command stands on a line of its own and unbroken, so that it can be copied.
+    command = f"  reconciler logs {shlex.quote(style.plain(repository))} --build {_number(failure, style)}"
     tail = [line for text in failure["log_tail"] for line in page.quote(log_text.clean(text, style), indent=4)]
     return [_titled(repository, f"a build failed{after}; {_about_log(failure)}", page), *tail, command]
 
@@ -210,9 +228,14 @@ def _further(repository: str, failures: Sequence[dict[str, Any]], page: Page) ->
     if not failures:
         return []
     number = "a build" if len(failures) == 1 else f"{len(failures):,} builds"
-    numbers = [page.style.plain(failure["id"].rpartition("/")[2]) for failure in failures]
+    numbers = [_number(failure, page.style) for failure in failures]
     title = _titled(repository, f"{number} failed; for a log, `reconciler logs` with --build and one of:", page)
     return [title, *page.columns(numbers, indent=4)]
+
+
+def _number(failure: dict[str, Any], style: Style) -> str:
+    """The last part of a report's id, by which `logs` finds it."""
+    return style.plain(failure["id"].rpartition("/")[2])
 
 
 def _about_log(failure: dict[str, Any]) -> str:
@@ -232,6 +255,10 @@ def _notes(document: dict[str, Any], page: Page) -> list[str]:
         notes.append(f"Builds that have started go on; {command} follows them.")
     if builds["timed_out"]:
         notes.append(f"Some builds did not finish in time; they go on, and {command} follows them.")
+    if any(one["stage"] == Stage.SUPERSEDED for one in builds["repositories"]):
+        notes.append(
+            "What somebody else has changed meanwhile was left as it is; `reconciler plan` shows the difference."
+        )
     if document["applied"] and not builds["waited"]:
         notes.append(f"The builds were not waited for; {command} follows them.")
     return [page.line(phrase(note, Role.WARNING)) for note in notes]
@@ -242,7 +269,7 @@ def _run(document: dict[str, Any], page: Page) -> list[str]:
     run, builds = document["run"], document["builds"]
     if run is None:
         return []
-    unfinished = builds["timed_out"] or document["interrupted"] or not builds["waited"]
-    go_on = bool(document["applied"]) and unfinished
-    does = f"`reconciler wait {run}` goes on" if go_on else f"`reconciler history {run}` tells of it again"
+    unfinished = any(one["stage"] not in FINISHED for one in builds["repositories"])
+    go_on = bool(document["applied"]) and (unfinished or not builds["waited"])
+    does = f"`reconciler wait {run}` goes on" if go_on else f"`reconciler history {run}` shows it"
     return [page.line(phrase(f"Run {run}: {does}.", Role.DIM))]

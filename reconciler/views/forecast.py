@@ -18,8 +18,8 @@ def told(document: dict[str, Any], show: Callable[[str], str]) -> Iterator[str]:
     seconds = found["seconds"]
     if seconds is not None:
         yield (
-            f"Recent builds took {duration(seconds['median'])} in the middle, "
-            f"{duration(seconds['longest'])} at most of {seconds['of']:,}."
+            f"Such builds have lately taken {duration(seconds['median'])} (the median of {seconds['of']:,}), "
+            f"at most {duration(seconds['longest'])}."
         )
 
 

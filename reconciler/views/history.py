@@ -17,14 +17,15 @@ from reconciler.views.times import duration, rfc3339, utc
 _OUTCOMES = ("applied", "already_done", "stale", "failed", "not_attempted", "unknown")
 _RUNS = (
     tables.Column(title="RUN", least=20),
-    tables.Column(title="KIND"),
-    tables.Column(title="STATE", least=11),
+    tables.Column(title="KIND", least=4),
+    tables.Column(title="STATE", least=5),
     tables.Column(title="EXIT", least=4),
-    tables.Column(title="OUTCOMES", least=14),
-    tables.Column(title="BUILDS", least=10),
+    tables.Column(title="OUTCOMES", least=9),
+    tables.Column(title="BUILDS", least=9),
+    tables.Column(title="BY", least=8, yields=True),
+    tables.Column(title="STARTED", least=20, optional=True),
     tables.Column(title="TOOK", optional=True),
     tables.Column(title="ORGANISATION", keep="both", optional=True, yields=True),
-    tables.Column(title="BY", optional=True, yields=True),
 )
 _STEPS = (
     tables.Column(title="REPOSITORY", keep="both", least=20),
@@ -127,11 +128,12 @@ def _line(run: Run) -> Sequence[str]:
         str(run.header.kind),
         str(run.state),
         "-" if run.exit_code is None else str(run.exit_code),
-        _told(_counts(run)),
+        _told(_counts(run)) if run.steps else "no changes",
         _told(_builds(run)),
+        "@".join(part for part in (run.header.user, run.header.host) if part) or "-",
+        utc(run.started),
         "-" if run.ended is None else duration(run.ended - run.started),
         run.header.organization.name,
-        "@".join(part for part in (run.header.user, run.header.host) if part) or "-",
     )
 
 

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any, assert_never
 
 from reconciler.core.builds import FINISHED, Build, Progress, Result, Stage, failed
@@ -94,6 +95,7 @@ def progress_document(progress: Progress) -> dict[str, Any]:
         "id": progress.watch.id,
         "stage": str(progress.stage),
         "queue": str(progress.sync),
+        "others": progress.others,
         **counts(progress),
     }
 
@@ -127,6 +129,13 @@ def _entry_name(entry: Entry) -> str:
     if entry.part is Part.PACKAGES and isinstance(entry.value, str):
         return f"{entry.part} {entry.value}"
     return f"{entry.part} {entry.key}" if entry.key else str(entry.part)
+
+
+def build_names(builds: Iterable[Build], tags: Mapping[str, tuple[str, ...]] = MappingProxyType({})) -> tuple[str, ...]:
+    """The tags of what successful builds made, or the beginning of a digest without one; `tags` names more of them."""
+    made = [build for build in builds if build.result is Result.SUCCESS and build.digest]
+    names = (tags.get(build.digest) or build.tags or (short_digest(build.digest),) for build in made)
+    return tuple(dict.fromkeys(name for several in names for name in several))
 
 
 def short_digest(digest: str) -> str:

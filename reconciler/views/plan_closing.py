@@ -47,7 +47,7 @@ def _summary(counts: dict[str, int]) -> str:
     if counts["blocked"] or counts["unknown"]:
         return f"Plan: nothing to change; {other}."
     if not counts["unchanged"]:
-        return "No changes: there is nothing to compare."
+        return "No changes: the plan covers no repository."
     one = counts["unchanged"] == 1
     told = "the one repository is" if one else f"all {counts['unchanged']:,} repositories are"
     return f"No changes: {told} as the manifest wants {'it' if one else 'them'}."

@@ -109,6 +109,7 @@ def test_the_servers_time(date: str, expected: float) -> None:
         reading = client.read_repository(NODE, ORGANIZATION)
     assert reading is not None
     assert reading.server_time == expected
+    assert client.server_now() == (SERVER_TIME if expected == SERVER_TIME else LOCAL_TIME)
 
 
 def test_an_answer_cut_short_in_process() -> None:

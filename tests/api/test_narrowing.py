@@ -87,3 +87,31 @@ def test_there_is_an_end_to_trying() -> None:
         client.list_builds(ORGANIZATION, since=START)
     assert "more reports than can be listed" in caught.value.diagnostic.detail
     assert len(api.asked) == 200
+
+
+def test_an_answer_of_no_usual_length_for_a_limit_is_whole() -> None:
+    """Else following builds would cost more calls with one number of them than with another."""
+    assert [_list([START + number for number in range(many)], 5000, _newest_first) for many in (150, 300, 1850)] == [
+        (150, 1),
+        (300, 1),
+        (1850, 1),
+    ]
+
+
+def test_an_answer_that_was_whole_is_not_doubted_until_it_changes() -> None:
+    reports = [_report(number, START + number) for number in range(100)]
+
+    def answer(asked: Asked) -> Told:
+        (since,) = (datetime.fromisoformat(text).timestamp() for text in asked.all("startedSince"))
+        before = [datetime.fromisoformat(text).timestamp() for text in asked.all("startedBefore")]
+        return Told({"reports": [one for one in reports if since <= _started(one) < min([*before, START * 2])]})
+
+    client, api = reader(answer)
+    calls = []
+    with client:
+        for result in ("Unknown", "Unknown", "Success", "Success"):
+            reports[50]["result"] = result
+            sent = len(api.asked)
+            assert len(client.list_builds(ORGANIZATION, since=START)) == len(reports)
+            calls.append(len(api.asked) - sent)
+    assert calls == [3, 1, 3, 1]

@@ -195,3 +195,16 @@ def test_a_tag_that_no_build_has(program: Program) -> None:
 
 def test_the_clock_of_a_test_starts_where_the_times_above_say() -> None:
     assert FakeClock().now() == argument_types.since("2023-11-14T22:13:20Z").timestamp()  # type: ignore[union-attr]  # a time, not a span
+
+
+def test_how_far_to_look_back_is_meant_on_the_clock_that_stamps_the_reports(
+    program: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started(program)
+    assert {build["result"] for build in listed(program, "--since", "5m")} == {"running"}
+    late = program.clock.now() + 3600
+    monkeypatch.setattr("reconciler.api.client.ReadClient.server_now", lambda _: late)
+    assert listed(program, "--since", "5m") == []
+    assert {build["result"] for build in listed(program, "--since", "62m")} == {"running"}
+    log = program.run("logs", "custom-nginx", *ORG, "--since", "5m")
+    assert (log.code, "no build of this repository" in log.err) == (1, True)

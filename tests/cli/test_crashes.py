@@ -11,44 +11,29 @@ from typing import Any
 
 import pytest
 
-from tests.support.crashing import WRITES, note_writes
+from tests.support.crashing import MOMENTS, WRITES, note_writes
 from tests.support.program import Program, write_manifest
 
 ROOT = Path(__file__).parents[2]
-NAMES = ("custom-nginx", "custom-python", "orders-api")
+NAMES = ("custom-nginx", "orders-api")
 MANIFEST = "organization: example.com\nrepositories:\n" + "".join(f"  {name}: {{packages: [curl]}}\n" for name in NAMES)
-JOURNAL, RECORD, CLIENT = (
-    "reconciler.journal:Journal",
-    "reconciler.journal:RunRecord",
-    "reconciler.api.client:WriteClient",
-)
-
-POINTS = [
-    (JOURNAL, "begin", 1, False),
-    (JOURNAL, "begin", 1, True),
-    (RECORD, "about_to_write", 1, False),
-    *((RECORD, "about_to_write", number, True) for number in (1, 3)),
-    *((CLIENT, "write_overlay", number, True) for number in (1, 2)),
-    (RECORD, "finished", 1, False),
-    *((RECORD, "finished", number, True) for number in (2, 3)),
-    (RECORD, "seen", 1, True),
-    (RECORD, "end", 1, False),
-]
+# Of an apply of two repositories, one after the other: its begin, intent, write and outcome of each, looks, its end.
+LOOKS = 5
+EVERY = 2 * (1 + 3 * len(NAMES) + LOOKS + 1)
+kills = pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this platform has no such signal")
 
 
-def die(point: tuple[str, str, int, bool]) -> None:
-    """Run an apply that kills itself at the point."""
+def apply_until(moment: int) -> "subprocess.CompletedProcess[str]":
+    """An apply in a process of its own that kills itself at the moment."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    words = [json.dumps(point), "apply", "--yes", "--parallelism", "1"]
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.support.crashing", *words],
+    return subprocess.run(
+        [sys.executable, "-m", "tests.support.crashing", str(moment), "apply", "--yes", "--parallelism", "1"],
         env=environment,
         capture_output=True,
         text=True,
         timeout=60,
         check=False,
     )
-    assert done.returncode == -signal.SIGKILL, done.stderr
 
 
 def history(program: Program) -> list[dict[str, Any]]:
@@ -64,41 +49,58 @@ def packages(program: Program) -> list[Any]:
     return [(one or {}).get("contents", {}).get("packages") for one in overlays]
 
 
-@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this platform has no such signal")
-@pytest.mark.parametrize(
-    "point", POINTS, ids=lambda point: f"{point[1]}-{point[2]}-{'after' if point[3] else 'before'}"
-)
-def test_an_apply_after_a_kill_ends_as_wanted(
-    program: Program, point: tuple[str, str, int, bool], monkeypatch: pytest.MonkeyPatch
-) -> None:
+@kills
+def test_the_moments_are_those_of_a_whole_apply(program: Program) -> None:
+    """A step more or less in an apply is one more or less to be killed at."""
     write_manifest(MANIFEST)
-    die(point)
+    done = apply_until(EVERY)
+    assert done.returncode == 0, done.stderr
+    assert len(MOMENTS.read_text(encoding="utf-8").splitlines()) == EVERY
+
+
+@kills
+@pytest.mark.parametrize("moment", range(EVERY))
+def test_an_apply_after_a_kill_ends_as_wanted(program: Program, moment: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_manifest(MANIFEST)
+    assert apply_until(moment).returncode == -signal.SIGKILL
+    at = MOMENTS.read_text(encoding="utf-8").splitlines()[-1]
     program.clock.time += 10_000
     died = history(program)
-    assert len(died) == (0 if point[:1] + point[3:] == (JOURNAL, False) else 1)
+    assert len(died) == (0 if at == "before begin" else 1)
     if died:
-        _check_told(died[0], point)
+        _check_told(died[0], at)
     note_writes(monkeypatch.setattr)
     assert program.run("apply", "--yes", "--no-wait").code == 0
     assert all("curl" in (found or []) for found in packages(program))
     assert Counter(WRITES.read_text(encoding="utf-8").split()) == dict.fromkeys(NAMES, 1)
+    second, *others = history(program)
+    assert (second["state"], second["exit_code"], others) == ("ended", 0, died)
     if died:
-        waited = program.run("wait", died[0]["id"])
-        assert waited.code in (0, 3), waited.err
-        settled = history(program)[-1]
-        assert settled["id"] == died[0]["id"]
-        assert settled["counts"]["unknown"] == 0
+        _check_settled(program, died[0], second)
 
 
-def _check_told(run: dict[str, Any], point: tuple[str, str, int, bool]) -> None:
+def _check_told(run: dict[str, Any], at: str) -> None:
     """What is recorded is what had happened, by the writes that the API answered."""
     arrived = len(WRITES.read_text(encoding="utf-8").split()) if WRITES.exists() else 0
     counts = run["counts"]
+    if at == "after end":
+        assert (run["state"], run["exit_code"], counts["applied"]) == ("ended", 0, len(NAMES))
+        return
     assert (run["state"], run["exit_code"]) == ("crashed", None)
     assert counts["applied"] <= arrived <= counts["applied"] + counts["unknown"]
     assert counts["unknown"] <= 1
-    if point[1] in ("seen", "end"):
+    if at.endswith(("seen", "end")):
         assert counts["applied"] == len(NAMES)
+
+
+def _check_settled(program: Program, died: dict[str, Any], second: dict[str, Any]) -> None:
+    """Once the first run is settled, both together wrote each repository once."""
+    waited = program.run("wait", died["id"])
+    assert waited.code in (0, 3), waited.err
+    settled = history(program)[-1]
+    assert settled["id"] == died["id"]
+    assert settled["counts"]["unknown"] == 0
+    assert settled["counts"]["applied"] + second["counts"]["applied"] == len(NAMES)
 
 
 def test_a_second_apply_in_the_folder_is_refused_and_says_who_is_at_work(program: Program) -> None:

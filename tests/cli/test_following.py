@@ -84,6 +84,7 @@ def test_what_somebody_else_changes_meanwhile_is_named_and_not_waited_for(progra
     applied = program.run("apply", "--yes")
     assert applied.code == 4
     assert "orders-api     changed by somebody else since it was written" in applied.out
+    assert "`reconciler plan` shows the difference" in applied.out
     assert program.run("wait").code == 4
 
 

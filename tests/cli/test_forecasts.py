@@ -16,7 +16,7 @@ def test_a_plan_ends_with_what_it_sets_going(program: Program) -> None:
     write_manifest(TWO)
     lines = program.run("plan").out.splitlines()
     assert re.fullmatch(r"This will start about \d+ builds in 2 repositories\.", lines[-2])
-    assert re.fullmatch(r"Recent builds took \w+ in the middle, \w+ at most of \d+\.", lines[-1])
+    assert re.fullmatch(r"Such builds have lately taken \w+ \(the median of \d+\), at most \w+\.", lines[-1])
 
 
 def test_as_many_builds_start_as_were_forecast(program: Program) -> None:

@@ -1,15 +1,20 @@
 """Ctrl-C, SIGTERM, and readers that go away: nothing that was written goes unreported."""
 
+import json
 import os
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from reconciler.cli import main
 from reconciler.cli.confirm import confirm
+from reconciler.cli.readers import has_left
 from reconciler.cli.signals import interruptible
 from reconciler.emulator import Settings
 from tests.support.program import Program, Stream, write_manifest
@@ -106,6 +111,8 @@ def test_a_second_interruption_says_how_to_settle_what_was_in_flight(
     assert result.code == 130
     assert "what was in flight is unknown" in result.err
     assert "reconciler wait " in result.err
+    (run,) = json.loads(program.run("history", "--format", "json").out)["runs"]
+    assert (run["state"], run["exit_code"]) == ("interrupted", 130)
 
 
 def test_the_handlers_of_before_come_back(program: Program) -> None:
@@ -174,3 +181,49 @@ def test_a_reader_of_a_plan_that_leaves(program: Program) -> None:
     world.stdout = Gone(0)
     assert main(["plan"], world) == 1
     assert text_of(world.stderr) == ""
+
+
+def test_a_reader_that_leaves_before_anything_is_written_keeps_it_from_being_written(program: Program) -> None:
+    write_manifest(TWO)
+    world = program.world()
+    world.stdout = Gone(0)
+    assert main(["apply", "--yes"], world) == 130
+    assert program.run("history").out.startswith("No runs recorded")
+
+
+def test_a_reader_of_the_result_that_leaves_while_builds_are_followed_stops_the_run_gently(program: Program) -> None:
+    """Nothing is written to it meanwhile, so that only the system can tell."""
+    write_manifest(TWO)
+    reading, writing = os.pipe()
+    world = program.world()
+    with os.fdopen(writing, "w", encoding="utf-8") as stdout:
+        world.stdout = stdout
+
+        def leave(_: float) -> None:
+            program.clock.on_wait = None
+            os.close(reading)
+
+        program.clock.on_wait = leave
+        assert main(["apply", "--yes"], world) == 130
+    assert "Builds that have started go on" in text_of(world.stderr)
+
+
+def test_whether_a_reader_is_there(tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    with os.fdopen(writing, "w") as pipe, (tmp_path / "file").open("w") as file:
+        assert [has_left(one) for one in (pipe, file)] == [False, False]
+        assert not has_left(Stream())
+        os.close(reading)
+        assert has_left(pipe)
+    assert not has_left(pipe), "a closed stream has no reader to lose"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, HANGUP])
+def test_a_signal_before_anything_is_written_ends_the_program_as_interrupted(number: int, tmp_path: Path) -> None:
+    """CI systems end a job with SIGTERM while it plans as well."""
+    program = (
+        "import os, sys; from reconciler.cli import run; from reconciler.cli.commands import schema;"
+        f" schema.execute = lambda *_: os.kill(os.getpid(), {int(number)}); sys.argv = ['reconciler', 'schema']; run()"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (130, "interrupted\n")

@@ -137,13 +137,20 @@ def test_revert_asks(program: Program) -> None:
     assert program.run("revert", run, "--no-wait", answer="yes\n").code == 0
 
 
-def test_a_plan_with_nothing_to_do_records_no_run(program: Program) -> None:
+def test_a_run_that_finds_nothing_to_do_is_recorded_and_points_to_builds_that_nobody_followed(program: Program) -> None:
     write_manifest(TWO)
     assert program.run("apply", "--yes", "--no-wait").code == 0
-    run = newest(program)["id"]
+    wrote = newest(program)["id"]
     program.clock.time += 60
-    assert program.run("apply", "--yes").code == 0
-    assert newest(program)["id"] == run
+    again = program.run("apply", "--yes")
+    assert again.code == 0
+    assert f"reconciler wait {wrote}" in again.err
+    nothing = newest(program)
+    assert (nothing["state"], nothing["exit_code"], nothing["steps"]) == ("ended", 0, [])
+    assert "no changes" in program.run("history").out
+    waited = program.run("wait")
+    assert "Applied 2." in waited.out, "without a run, that which wrote is meant"
+    assert "reconciler wait" not in program.run("apply", "--yes").err
 
 
 def test_a_folder_that_cannot_be_written_refuses_before_anything_is_sent(program: Program) -> None:

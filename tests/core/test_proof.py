@@ -1,11 +1,13 @@
 """What a build's configuration proves of what was asked for."""
 
+from dataclasses import replace
+
 import pytest
 
-from reconciler.core.builds import Build, BuildConfig, Result, Watch, failed
+from reconciler.core.builds import Build, BuildConfig, Result, Watch, begin, failed
 from reconciler.core.model import EMPTY
 from reconciler.core.parts import Part, entries
-from reconciler.core.proof import Lacking, Proof, Proven, Untold, prove
+from reconciler.core.proof import Lacking, Proof, Proven, Untold, prove, verified
 from reconciler.core.providing import named
 from tests.support.overlays import overlay
 
@@ -79,3 +81,18 @@ def test_what_this_version_does_not_know_is_not_proven() -> None:
     after = overlay({"packages": ["git"], "unrecognised": [("newThing", "1")]})
     watch = Watch(repository="r", id="r", before=EMPTY, after=after, since=0)
     assert isinstance(prove(locked_build("git", "git=2.1"), watch), Proven)
+
+
+def test_what_is_verified_is_counted_by_digest() -> None:
+    """Two builds that came to the same digest are one; it is proven when both are."""
+    right, wrong = locked_build("git", "git=2.1"), locked_build("git", "jq=1")
+    builds = (
+        replace(right, id="r/1", digest="sha256:1"),
+        replace(right, id="r/2", digest="sha256:1"),
+        replace(right, id="r/3", digest="sha256:2"),
+        replace(wrong, id="r/4", digest="sha256:2"),
+        replace(right, id="r/5"),
+        replace(right, id="r/6", digest="sha256:6", result=Result.FAILURE),
+    )
+    progress = replace(begin(watching("git"), now=0), builds=builds)
+    assert verified([progress]) == (2, 3)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from reconciler.core import recovery
-from reconciler.core.outcome import Applied, Failed, NotAttempted, Skip, Stale
+from reconciler.core.outcome import AlreadyDone, Applied, Failed, NotAttempted, Skip, Stale
 from reconciler.core.plan import Action
 from tests.support.runs import applied, live, recorded, run, step
 
@@ -59,3 +59,36 @@ def test_a_run_is_settled_when_nothing_is_in_flight_and_no_build_is_left() -> No
     assert recovery.settled(run(recorded(planned, not_attempted)))
     assert not recovery.settled(run(recorded(planned)))
     assert not recovery.settled(run(applied(planned)))
+
+
+def test_what_a_later_run_found_goes_before_what_it_wrote_itself() -> None:
+    """The repository holds what was asked for, but the later run found it as it was before, and wrote that."""
+    lost = recorded(step("a", NOTHING, GIT))
+    again = run(applied(step("a", NOTHING, GIT)))
+    found = recovery.outcome(lost, live(a=GIT), (again,))
+    assert isinstance(found, Failed)
+    assert found.problem.code == "not-arrived"
+
+
+def test_what_a_later_run_changed_had_arrived() -> None:
+    later = run(applied(step("a", GIT, JQ)))
+    assert isinstance(recovery.outcome(recorded(step("a", NOTHING, GIT)), live(a=JQ), (later,)), Applied)
+
+
+def test_what_a_later_run_did_not_need_to_write_had_arrived() -> None:
+    planned = step("a", NOTHING, GIT)
+    later = run(recorded(planned, AlreadyDone(step=planned), intended=False))
+    assert isinstance(recovery.outcome(recorded(planned), live(a=GIT), (later,)), Applied)
+
+
+def test_a_later_run_that_did_not_look_tells_nothing() -> None:
+    planned = step("a", NOTHING, GIT)
+    later = run(recorded(planned, NotAttempted(step=planned, reason=Skip.INTERRUPTED), intended=False))
+    assert isinstance(recovery.outcome(recorded(planned), live(a=GIT), (later,)), Applied)
+
+
+def test_what_a_later_run_created_was_not_created_before() -> None:
+    planned = step("a", NOTHING, GIT, Action.CREATE)
+    found = recovery.outcome(recorded(planned, repository_id=None), live(a=GIT), (run(applied(planned)),))
+    assert isinstance(found, Failed)
+    assert found.problem.code == "not-arrived"

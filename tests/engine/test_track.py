@@ -3,9 +3,9 @@
 import threading
 from dataclasses import replace
 
-from reconciler.api.errors import TokenRejected, Unreachable
+from reconciler.api.errors import NotFound, TokenRejected, Unreachable
 from reconciler.core.builds import Build, BuildConfig, Result, Stage, Sync, Watch, begin
-from reconciler.core.events import BuildEnded, BuildsSeen, Event, LookFailed, RepositoryDone
+from reconciler.core.events import BuildEnded, BuildsSeen, Event, LookFailed, QueueUnread, RepositoryDone
 from reconciler.core.model import EMPTY
 from reconciler.core.parts import Part, entries
 from reconciler.diagnostics import Diagnostic
@@ -84,6 +84,8 @@ def test_a_rebuild_with_the_old_overlay_is_not_mistaken() -> None:
     assert followed.timed_out
     assert [progress.stage for progress in followed.progress] == [Stage.WAITING, Stage.WAITING]
     assert followed.build_failed  # nothing better came until the end of the time
+    looks = [event.progress[0].others for event in following.events if isinstance(event, BuildsSeen)]
+    assert (looks[0], looks[-1]) == (1, 0)
     assert following.clock.now() - following.start == 120
 
 
@@ -162,6 +164,7 @@ def test_looks_grow_apart_and_do_not_depend_on_the_number_of_repositories() -> N
     following = Following()
     following.follow(timeout=3600)
     assert following.clock.waits[0] == 2.0
+    assert min(following.clock.waits) == 2.0
     assert max(following.clock.waits) == 15.0
     assert following.api.looks < 3600 / 15 + 20
 
@@ -206,3 +209,109 @@ def test_tags_are_asked_for_a_few_times_at_most() -> None:
     following.api.tags, following.api.tag_lists = {"sha256:1": ("latest",)}, 0
     assert following.follow(timeout=600).tags == {"sha256:1": ("latest",)}
     assert following.api.tag_lists == 1
+
+
+def tagged(following: Following, *tags: str) -> None:
+    """Let both repositories build these tags."""
+    for id_, repository in following.api.repositories.items():
+        following.api.repositories[id_] = replace(repository, active_tags=tags)
+
+
+def ended_at(following: Following, name: str, number: int, seconds: float) -> Build:
+    return replace(
+        following.build(name, number, Result.SUCCESS), started=following.start, ended=following.start + seconds
+    )
+
+
+def test_reports_that_come_at_the_end_of_builds_alone_are_waited_for_one_for_each_tag() -> None:
+    """No queue and no running build tell of the second one, which ends long after the first."""
+    following = Following()
+    tagged(following, "latest", "latest-dev")
+
+    def on_look(_: int) -> None:
+        since = following.clock.now() - following.start
+        following.api.builds = [
+            ended_at(following, name, number, took)
+            for name in "ab"
+            for number, took in ((1, 40.0), (2, 75.0))
+            if took <= since
+        ]
+
+    following.api.on_look = on_look
+    followed = following.follow()
+    assert [progress.stage for progress in followed.progress] == [Stage.DONE, Stage.DONE]
+    assert [len(progress.builds) for progress in followed.progress] == [2, 2]
+
+
+def test_tags_that_are_not_built_hold_nothing_up_for_long() -> None:
+    following = Following()
+    tagged(following, "latest", "1", "1.2")
+    following.api.builds = [ended_at(following, name, 1, 2.0) for name in "ab"]
+    followed = following.follow()
+    assert not followed.timed_out
+    assert 30 <= following.clock.now() - following.start < 60
+
+
+def test_a_queue_that_may_not_be_read_is_told_once_and_stops_nothing() -> None:
+    following = Following()
+    following.api.queue_problem = NotFound(PROBLEM)
+    following.api.builds = [following.build(name, 1, Result.SUCCESS) for name in "ab"]
+    followed = following.follow()
+    assert [progress.stage for progress in followed.progress] == [Stage.DONE, Stage.DONE]
+    assert [event.problem for event in following.events if isinstance(event, QueueUnread)] == [PROBLEM]
+
+
+def test_a_queue_that_is_not_read_any_more_has_not_let_go() -> None:
+    """Else builds that prove nothing would be taken for those of the write."""
+    following = Following()
+    following.api.queue = {f"{ORGANIZATION.id}/{name}": Sync.IN_PROGRESS for name in "ab"}
+    following.api.builds = [following.build(name, 1, Result.SUCCESS, None) for name in "ab"]
+
+    def on_look(look: int) -> None:
+        if look == 2:
+            following.api.queue_problem = NotFound(PROBLEM)
+
+    following.api.on_look = on_look
+    assert following.follow(timeout=120).timed_out
+
+
+def test_what_somebody_else_changes_while_the_last_builds_end_is_not_taken_for_done() -> None:
+    following = Following()
+    following.api.builds = [following.build(name, 1, Result.SUCCESS) for name in "ab"]
+
+    def on_look(look: int) -> None:
+        if look == 2:
+            following.api.put(f"{ORGANIZATION.id}/a", EMPTY)
+
+    following.api.on_look = on_look
+    followed = following.follow()
+    assert followed.superseded == ("a",)
+    assert [progress.stage for progress in followed.progress] == [Stage.SUPERSEDED, Stage.DONE]
+
+
+def test_a_repository_that_is_reset_meanwhile_is_noticed_soon() -> None:
+    following = Following()
+    following.api.builds = [following.build("b", 1, Result.SUCCESS)]
+    following.api.put(f"{ORGANIZATION.id}/a", EMPTY)
+    assert following.follow(timeout=40).superseded == ("a",)
+
+
+def test_an_api_that_is_down_does_not_hold_the_end_up() -> None:
+    following = Following()
+
+    def down(_: int) -> None:
+        raise Unreachable(PROBLEM)
+
+    following.api.on_look = down
+    assert following.follow(timeout=60).timed_out
+    assert following.api.lives == 0
+
+
+def test_builds_are_told_with_their_tags() -> None:
+    following = Following()
+    following.api.tags = {"sha256:1": ("latest",)}
+    following.api.builds = [replace(following.build(name, 1, Result.SUCCESS), digest="sha256:1") for name in "ab"]
+    following.follow()
+    told = [event.build.tags for event in following.events if isinstance(event, BuildEnded)]
+    done = [event.progress.builds[0].tags for event in following.events if isinstance(event, RepositoryDone)]
+    assert told == done == [("latest",), ("latest",)]

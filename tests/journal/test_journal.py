@@ -1,5 +1,6 @@
 """The journal: what is recorded comes back as it was, whenever the process dies, and what cannot be used is told."""
 
+import errno
 import sqlite3
 import subprocess
 import sys
@@ -340,3 +341,31 @@ def test_a_copy_without_the_shared_files_is_read_whole(tmp_path: Path, monkeypat
     with read_journal(copy) as journal:
         assert journal.run(None).id == id_
     assert sorted(one.name for one in copy.iterdir()) == ["journal.db", "journal.db-wal"]
+
+
+def test_a_file_whose_maker_died_before_there_was_anything_in_it_is_empty(tmp_path: Path) -> None:
+    (tmp_path / "journal.db").touch()
+    with read_journal(tmp_path) as journal:
+        assert journal.runs() == ()
+    with open_journal(tmp_path, now=now) as journal:
+        assert journal.latest() is None
+
+
+def test_a_disk_without_room_for_the_folder_is_full_as_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_room(_: Path) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("reconciler.journal.folder.prepare", no_room)
+    with pytest.raises(JournalError) as raised:
+        open_journal(tmp_path, now=now)
+    assert raised.value.diagnostic.code == "journal-full"
+
+
+def test_the_latest_run_is_the_newest_that_was_to_write(tmp_path: Path) -> None:
+    with open_journal(tmp_path, now=now) as journal:
+        wrote = journal.begin(HEADER, plan(step()))
+        journal.begin(HEADER, plan())
+        latest = journal.latest()
+        assert latest is not None
+        assert latest.id == wrote.id
+        assert [one.id for one in journal.later(latest)] == [one.id for one in journal.runs() if one.id != wrote.id]

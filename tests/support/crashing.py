@@ -1,15 +1,16 @@
-"""One command line in a process of its own that kills itself at a given point: `python -m` with the point as JSON.
+"""One command line in a process of its own that kills itself at a given moment: `python -m` with its number.
 
-The point is a class, a method, the number of the call, and whether to die before or after it. Every write that the API
-answered is noted in `writes.log` of the working folder, and so survives the process.
+A moment is when one of the steps of a run begins or has ended, counted from 0 over all of them; a number beyond the
+last kills nothing. Every moment is noted in `moments.log` of the working folder and every write that the API answered
+in `writes.log`, so that both survive the process.
 """
 
 import importlib
-import json
 import os
 import signal
 import sys
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,16 @@ from tests.support.clock import FakeClock
 from tests.support.program import Program
 
 WRITES = Path("writes.log")
+MOMENTS = Path("moments.log")
+# Everything that a run does to the journal and to the API's state, in one word each.
+STEPS = (
+    ("reconciler.journal:Journal", "begin"),
+    ("reconciler.journal:RunRecord", "about_to_write"),
+    ("reconciler.api.client:WriteClient", "write_overlay"),
+    ("reconciler.journal:RunRecord", "finished"),
+    ("reconciler.journal:RunRecord", "seen"),
+    ("reconciler.journal:RunRecord", "end"),
+)
 
 
 def note_writes(replace: Callable[[type[Any], str, Any], None]) -> None:
@@ -34,29 +45,36 @@ def note_writes(replace: Callable[[type[Any], str, Any], None]) -> None:
     replace(WriteClient, "write_overlay", noted)
 
 
-def _die_at(place: str, method: str, number: int, *, after: bool) -> None:
-    module, _, name = place.partition(":")
-    owner = getattr(importlib.import_module(module), name)
-    real, left = getattr(owner, method), [number]
+def _die_at(last: int) -> None:
+    numbers = count()
 
+    def moment(what: str) -> None:
+        with MOMENTS.open("a", encoding="utf-8") as file:
+            file.write(f"{what}\n")
+        if next(numbers) == last:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    for place, method in STEPS:
+        module, _, name = place.partition(":")
+        owner = getattr(importlib.import_module(module), name)
+        setattr(owner, method, _between(getattr(owner, method), method, moment))
+
+
+def _between(real: Callable[..., Any], method: str, moment: Callable[[str], None]) -> Callable[..., Any]:
     def wrapped(*args: Any, **named: Any) -> Any:
-        left[0] -= 1
-        if left[0] == 0 and not after:
-            os.kill(os.getpid(), signal.SIGKILL)
+        moment(f"before {method}")
         answer = real(*args, **named)
-        if left[0] == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
+        moment(f"after {method}")
         return answer
 
-    setattr(owner, method, wrapped)
+    return wrapped
 
 
 def child(argv: list[str]) -> int:
-    """Run what the words ask for: the point as JSON, then the command line."""
-    point, *words = argv
+    """Run what the words ask for: the number of the moment, then the command line."""
+    number, *words = argv
     note_writes(setattr)
-    place, method, number, after = json.loads(point)
-    _die_at(place, method, number, after=after)
+    _die_at(int(number))
     return main(words, Program(clock=FakeClock()).world())
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from reconciler.api.errors import NotFound, ServerFault
+from reconciler.api.errors import ApiError, NotFound, ServerFault
 from reconciler.api.values import Reading
 from reconciler.core.builds import Build, Sync
 from reconciler.core.live import Live, LiveRepository, Organization
@@ -26,6 +26,7 @@ class FakeApi:
         }
         self.builds: list[Build] = []
         self.queue: dict[str, Sync] = {}
+        self.queue_problem: ApiError | None = None
         self.logs: dict[str, str] = {}
         self.writes: list[str] = []
         self.looks = 0
@@ -77,6 +78,8 @@ class FakeApi:
         return tuple(build for build in self.builds if build.started is None or build.started >= since)
 
     def sync_states(self, organization: Organization) -> Mapping[str, Sync]:
+        if self.queue_problem is not None:
+            raise self.queue_problem
         return dict(self.queue)
 
     def list_tags(self, scope: Organization | str) -> Mapping[str, tuple[str, ...]]:

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -43,7 +44,7 @@ def test_the_report_of_hundreds_names_them_all_and_stays_short() -> None:
     document = report_document(outcomes, built, {}, interrupted=False, waited=True, timed_out=False)
     drawn = render_text(document, style=PLAIN, width=80)
     assert "Applied 300." in drawn
-    assert "1 succeeded, in 300 repositories:" in drawn
+    assert "1 succeeded; in 300 repositories:" in drawn
     # Among those applied, among those built, and among those whose reports tell no configuration to prove it by.
     assert all(drawn.count(f"app-{number:03}") == 3 for number in range(300))
     assert len(drawn.splitlines()) < 150
@@ -73,7 +74,7 @@ def test_the_last_fifteen_lines_of_a_failed_log_are_shown_with_the_command_for_a
     drawn = render_text(report(), style=PLAIN, width=80)
     assert "package 7\n" not in drawn
     assert "│ step 8: fetching package 8\n" in drawn
-    assert f"  reconciler logs app-04 --build {samples.uidp(7, 41)}\n" in drawn
+    assert f"  reconciler logs app-04 --build {samples.uidp(7, 41).rpartition('/')[2]}\n" in drawn
 
 
 def test_what_changed_meanwhile_is_shown_from_three_sides() -> None:
@@ -136,7 +137,7 @@ def test_the_summary_is_one_line_with_names_and_sums() -> None:
         "unfinished": ["app-05", "app-06"],
         "failures": [{"repository": "app-04", "id": samples.uidp(7, 41)}],
         "superseded": [],
-        "verified": {"proven": 0, "of": 10},
+        "verified": {"proven": 0, "of": 8},
     }
 
 
@@ -176,3 +177,11 @@ def test_every_kind_of_value_can_be_shown_from_three_sides() -> None:
     stale = Stale(step=step, now=samples.everything_after())
     document = report_document([stale], [], {}, interrupted=False, waited=True, timed_out=False)
     golden.check(samples.GOLDEN / "stale-80.txt", render_text(document, style=PLAIN, width=80))
+
+
+def test_builds_that_do_not_count_are_told_where_none_does() -> None:
+    other = samples.build(1, Result.SUCCESS, took=60.0)
+    waiting = replace(samples.progress("app", Stage.WAITING), reports=(other,))
+    document = report_document([], [waiting], {}, interrupted=False, waited=True, timed_out=True)
+    drawn = render_text(document, style=PLAIN, width=80)
+    assert "app   not finished: 1 other build seen, none that shows what was written" in drawn

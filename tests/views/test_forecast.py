@@ -22,7 +22,7 @@ FORECASTS: dict[str, Forecast] = {
     "the only one": Foreseen(repositories=1, builds=0, unknown=("a",)),
     "failed": Unforeseen(problem="could not list \x1b the builds"),
 }
-TOOK = "Recent builds took 4m10s in the middle, 9m30s at most of 10."
+TOOK = "Such builds have lately taken 4m10s (the median of 10), at most 9m30s."
 SAID = {
     "all": ["This will start about 38 builds in 12 repositories.", TOOK],
     "one": ["This will start about 1 build in 1 repository."],

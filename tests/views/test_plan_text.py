@@ -182,7 +182,7 @@ def test_very_long_values_that_differ_inside_show_where() -> None:
     [
         ([samples.step("a")], "No changes: the one repository is as the manifest wants it."),
         ([samples.step("a"), samples.step("b")], "No changes: all 2 repositories are as the manifest wants them."),
-        ([], "No changes: there is nothing to compare."),
+        ([], "No changes: the plan covers no repository."),
         ([samples.step("a", after=canonical.overlay(packages=["git"]))], "Plan: 1 to update."),
         (
             [samples.step("a"), samples.step("b", after=canonical.overlay(packages=["git"]))],

@@ -34,7 +34,7 @@ def execute(options: Options, world: Surroundings) -> int:
         shelf = _Shelf(client=client, live=live, picked={one.id: one for one in pick(options.repositories, live)})
         if options.follow:
             return _follow(shelf, options, world)
-        rows = shelf.rows(_wanted(shelf.look(earliest(options, world)), options), named=bool(options.repositories))
+        rows = shelf.rows(_wanted(shelf.look(earliest(options, client)), options), named=bool(options.repositories))
     shown = builds.arranged(rows)[: options.limit]
     output.show(
         {
@@ -88,7 +88,7 @@ def _wanted(found: Iterable[Build], options: Options) -> tuple[Build, ...]:
 def _follow(shelf: _Shelf, options: Options, world: Surroundings) -> ExitCode:
     """A line for each build that is there, appears or ends, in the order of time, until none is running."""
     draw = _lines(options, world)
-    since, named = earliest(options, world), bool(options.repositories)
+    since, named = earliest(options, shelf.client), bool(options.repositories)
     told: dict[str, Result] = {}
     for found in looks(lambda: shelf.look(since), world):
         new = [build for build in _wanted(found, options) if told.get(build.id) is not build.result]

@@ -28,7 +28,7 @@ def execute(options: Options, world: Surroundings) -> int:
         # Asked for below the repository instead of the whole organisation: the answer is as much smaller.
         scope = Organization(id=repository.id, name=Directory(live).label(repository))
         tags = client.list_tags(repository.id) if options.tag else {}
-        build = _chosen(client.list_builds(scope, since=earliest(options, world)), tags, options)
+        build = _chosen(client.list_builds(scope, since=earliest(options, client)), tags, options)
         if options.follow:
             return _follow(build, client, options, world)
         log = client.build_log(build.id)

@@ -25,7 +25,7 @@ def execute(options: Options, world: Surroundings) -> int:
         run = journaling.recorded(journal, options.run, options, world)
         _check_organization(run, options, client)
         live = client.read_live(run.header.organization)
-        plan = revert(run, live, max_removal=options.max_removal)
+        plan = revert(run, live, later=journaling.later(journal, run), max_removal=options.max_removal)
         undertaking = Undertaking(plan=plan, kind=RunKind.REVERT, source=run.id, recent=Recent(client, world, live))
         bench = Bench(journal=journal, client=client, report=report, options=options, world=world)
         return carrying_out.carry_out(undertaking, how, bench)

@@ -34,14 +34,16 @@ def execute(options: Options, world: Surroundings) -> int:
             return _again(run, report)
         with session.reading(options, world) as client, interruptible(world), ExitStack() as stack:
             record = _record(run, stack, options, world)
-            return _go_on(_Bench(run=run, client=client, report=report, record=record), options, world)
+            later = journaling.later(journal, run)
+            return _go_on(_Bench(run=run, later=later, client=client, report=report, record=record), options, world)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Bench:
-    """What going on works with; `record` None where the journal cannot be written."""
+    """What going on works with: the run, those after it, and None as `record` where the journal cannot be written."""
 
     run: Run
+    later: tuple[Run, ...]
     client: ReadClient
     report: Report
     record: RunRecord | None
@@ -114,7 +116,7 @@ def _outcomes(bench: _Bench) -> tuple[Outcome, ...]:
     if not any(recovery.in_flight(step) for step in bench.run.steps):
         return recovery.recorded(bench.run)
     live = bench.client.read_live(bench.run.header.organization)
-    outcomes = tuple(recovery.outcome(step, live) for step in bench.run.steps)
+    outcomes = tuple(recovery.outcome(step, live, bench.later) for step in bench.run.steps)
     for step, outcome in zip(bench.run.steps, outcomes, strict=True):
         if bench.record is not None and recovery.in_flight(step):
             bench.record.finished(outcome)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from reconciler.core.builds import Progress, Result, Stage
+from reconciler.core.builds import Progress, Stage
 from reconciler.core.events import (
     ApplyStarted,
     BuildsSeen,
@@ -18,8 +18,8 @@ from reconciler.core.events import (
     WaitStarted,
 )
 from reconciler.core.outcome import AlreadyDone, Applied, Failed, NotAttempted, Outcome, Stale
+from reconciler.views.outcomes import build_names
 from reconciler.views.outcomes import counts as counted
-from reconciler.views.outcomes import short_digest
 from reconciler.views.progress.sentences import repositories
 from reconciler.views.quoting import token
 from reconciler.views.safe_text import width as width_of
@@ -68,6 +68,8 @@ _ROLES = {
 }
 _STATE_COLUMNS = max(len(state.value) for state in State)
 _LEAST_ROWS = 3
+# For the time, the number of builds, and the first of the tags.
+_BUILD_COLUMNS = 36
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,7 +142,7 @@ class Board:
                 ended=len(progress.ended),
                 known=len(progress.builds),
                 failed=counts["failed"],
-                built=_built(progress, self._tags),
+                built=build_names(progress.ended, self._tags),
             )
 
     def lines(self, *, style: Style, width: int, height: int, now: float | None = None) -> list[str]:
@@ -150,7 +152,7 @@ class Board:
         room = max(height - 1, _LEAST_ROWS)
         shown = rows if len(rows) <= room else rows[: room - 1]
         names = max((width_of(token(row.repository, style)) for row in shown), default=0)
-        column = min(names, max(width - _STATE_COLUMNS - 30, 12))
+        column = min(names, max(width - _STATE_COLUMNS - _BUILD_COLUMNS, 12))
         lines = [style.paint(style.shorten(self._heading(now), width), Role.BOLD)]
         lines += [_line(row, column, width, now, style) for row in shown]
         if len(shown) < len(rows):
@@ -169,15 +171,9 @@ class Board:
         return f"builds: {ended:,} of {known:,} ended; {done:,} of {repositories(len(followed))} done, {elapsed}"
 
 
-def _built(progress: Progress, tags: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
-    """The tags of what was built, or the beginning of a digest that has none."""
-    digests = [build.digest for build in progress.ended if build.result is Result.SUCCESS and build.digest]
-    return tuple(dict.fromkeys(name for one in digests for name in tags.get(one) or (short_digest(one),)))
-
-
 def _line(row: Row, column: int, width: int, now: float, style: Style) -> str:
     name = style.shorten(token(row.repository, style), column)
-    builds = f"{row.ended:,} of {row.known:,} builds ended" if row.known else ""
+    builds = f"{row.ended:,}/{row.known:,}" if row.known else ""
     failed = f", {row.failed:,} failed" if row.known and row.failed else ""
     built = f": {', '.join(style.plain(one) for one in row.built)}" if row.built else ""
     elapsed = duration((now if row.until is None else row.until) - row.began)

@@ -15,6 +15,7 @@ from reconciler.core.events import (
     BuildsSeen,
     Event,
     LookFailed,
+    QueueUnread,
     RepositoryDone,
     StepFinished,
     StepStarted,
@@ -74,7 +75,7 @@ def _writing(event: ApplyStarted | WaveStarted | StepStarted | StepFinished) -> 
 
 
 def _following(
-    event: WaitStarted | BuildsSeen | BuildEnded | RepositoryDone | LookFailed,
+    event: WaitStarted | BuildsSeen | BuildEnded | RepositoryDone | LookFailed | QueueUnread,
 ) -> tuple[str, dict[str, Any]]:
     match event:
         case WaitStarted(repositories=names):
@@ -82,11 +83,14 @@ def _following(
         case BuildsSeen():
             return "builds_seen", _seen(event)
         case BuildEnded(repository=repository, build=build):
-            return "build_ended", {"repository": repository, "build": build_document(build)}
+            told = {**build_document(build), "tags": list(build.tags)}
+            return "build_ended", {"repository": repository, "build": told}
         case RepositoryDone(progress=progress):
             return "repository_done", progress_document(progress)
         case LookFailed(problem=problem):
             return "look_failed", {"problem": diagnostic_document(problem)}
+        case QueueUnread(problem=problem):
+            return "queue_unread", {"problem": diagnostic_document(problem)}
         case _:
             assert_never(event)
 

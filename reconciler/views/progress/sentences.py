@@ -1,5 +1,6 @@
 """What one event says to a person: the lines of the plain log, and what is worth a line above the live table."""
 
+from collections.abc import Iterable
 from typing import assert_never
 
 from reconciler.core.builds import Build, Progress, Result, Stage
@@ -9,6 +10,7 @@ from reconciler.core.events import (
     BuildsSeen,
     Event,
     LookFailed,
+    QueueUnread,
     RepositoryDone,
     StepFinished,
     StepStarted,
@@ -16,7 +18,7 @@ from reconciler.core.events import (
     WaveStarted,
 )
 from reconciler.core.outcome import AlreadyDone, Applied, Failed, NotAttempted, Outcome, Stale
-from reconciler.views.outcomes import build_seconds, counts
+from reconciler.views.outcomes import build_names, build_seconds, counts
 from reconciler.views.quoting import token
 from reconciler.views.skips import not_attempted
 from reconciler.views.style import Role, Style
@@ -38,7 +40,7 @@ def sentence(event: Event, style: Style) -> str:
             return _news(event, style)
 
 
-def _news(event: StepFinished | BuildEnded | RepositoryDone | LookFailed, style: Style) -> str:
+def _news(event: StepFinished | BuildEnded | RepositoryDone | LookFailed | QueueUnread, style: Style) -> str:
     match event:
         case StepFinished(outcome=outcome):
             return f"{token(outcome.step.repository, style)}: {_outcome(outcome, style)}"
@@ -47,8 +49,9 @@ def _news(event: StepFinished | BuildEnded | RepositoryDone | LookFailed, style:
         case RepositoryDone(progress=progress):
             return f"{token(progress.watch.repository, style)}: {_done(progress, style)}"
         case LookFailed(problem=problem):
-            warning = style.paint("warning:", Role.WARNING)
-            return f"{warning} the builds could not be looked at, trying again: {style.plain(problem.summary)}"
+            return _warning(f"the builds could not be looked at, trying again: {problem.summary}", style)
+        case QueueUnread(problem=problem):
+            return _warning(f"{problem.summary}; the build reports alone tell how far it is", style)
         case _:
             assert_never(event)
 
@@ -56,7 +59,7 @@ def _news(event: StepFinished | BuildEnded | RepositoryDone | LookFailed, style:
 def is_trouble(event: Event) -> bool:
     """Whether a person should see the event although a table shows how things stand."""
     match event:
-        case StepFinished(outcome=Failed() | Stale()) | LookFailed():
+        case StepFinished(outcome=Failed() | Stale()) | LookFailed() | QueueUnread():
             return True
         case RepositoryDone(progress=progress):
             return progress.stage is Stage.SUPERSEDED
@@ -96,12 +99,23 @@ def _build(build: Build, style: Style) -> str:
     seconds = build_seconds(build)
     after = "" if seconds is None else f" after {duration(seconds)}"
     number = style.plain(build.id.rpartition("/")[2])
-    failed = build.result is Result.FAILURE
-    return f"build {number} {style.paint('failed', Role.ERROR) if failed else 'succeeded'}{after}"
+    if build.result is Result.FAILURE:
+        return f"build {number} {style.paint('failed', Role.ERROR)}{after}"
+    return f"build {number} succeeded{after}{_named(build_names([build]), style)}"
 
 
 def _done(progress: Progress, style: Style) -> str:
     if progress.stage is Stage.SUPERSEDED:
         return style.paint("changed by somebody else since it was written", Role.CHANGE)
     found = told(counts(progress)) or "no build"
-    return f"builds done, {style.paint(found, Role.ERROR if progress.failures else Role.PLAIN)}"
+    built = _named(build_names(progress.builds), style)
+    return f"builds done, {style.paint(found, Role.ERROR if progress.failures else Role.PLAIN)}{built}"
+
+
+def _named(names: Iterable[str], style: Style) -> str:
+    listed = ", ".join(map(style.plain, names))
+    return f": {listed}" if listed else ""
+
+
+def _warning(text: str, style: Style) -> str:
+    return f"{style.paint('warning:', Role.WARNING)} {style.plain(text)}"
