@@ -160,7 +160,7 @@ def already_there(steps: Iterable[Step], bases: Mapping[str, Sequence[Base]], pl
             severity=Severity.NOTE,
             summary=f'package "{name}" is already in the image',
             detail=f"added in {listed(repositories)}",
-            hint="leave it out, unless it is to stay where the image drops it",
+            hint="leave it out, unless it has to stay when the image stops bringing it",
             place=place,
         )
         for (name, place), repositories in found.items()

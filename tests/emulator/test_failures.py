@@ -69,7 +69,7 @@ def test_what_is_listed_twice_is_a_warning() -> None:
     [
         (("bash",), "bash", "5.3-r3"),
         (("bash=5.2.37-r34",), "bash", "5.2.37-r34"),
-        (("bash=5.2.37",), "bash", "5.2.37-r34"),
+        (("bash~5.2.37",), "bash", "5.2.37-r34"),
         (("bash~5.2",), "bash", "5.2.37-r34"),
         (("bash", "bash<5.3"), "bash", "5.2.37-r34"),
         (("bash>=5.2", "bash"), "bash", "5.3-r3"),
@@ -87,6 +87,7 @@ def test_constraints_choose_versions(wanted: tuple[str, ...], name: str, version
     "wanted",
     [
         ("bash~5.20",),
+        ("bash=5.2.37",),
         ("bash~5.1",),
         ("bash>5.3-r3",),
         ("bash=5.3-r3", "bash=5.2.37-r34"),
