@@ -1,22 +1,26 @@
 """What knowing before writing costs: requests for a plan that changes 500 repositories with 60 distinct packages.
 
-Counts calls against an API in memory; how long they take belongs to the other benchmarks.
+Counts calls against an API in memory; how long they take belongs to the other benchmarks. `make bench-checks` runs it.
 """
 
 import sys
 from collections.abc import Mapping
 
-from reconciler.core.availability import PackagePage, PackageVersion
-from reconciler.core.live import Organization
-from reconciler.core.model import Overlay
+from reconciler.core.builds import Build, Result
+from reconciler.core.constraints import Constraint
+from reconciler.core.live import Live, LiveRepository, Organization
+from reconciler.core.model import EMPTY, Overlay
+from reconciler.core.packages import PackagePage, PackageVersion
 from reconciler.core.plan import Action, Reason, ReasonCode, Step
-from reconciler.core.questions import Config, Recipe, questions
-from reconciler.engine.lookups import PAGE, look_up
+from reconciler.core.questions import bases, questions
+from reconciler.core.recipes import Config, Recipe
+from reconciler.engine.lookups import look_up
 from reconciler.engine.resolving import ask
 
 REPOSITORIES = 500
 PACKAGES = 60
 BASES = 12
+PAGE = 200
 
 
 class Api:
@@ -38,13 +42,14 @@ class Api:
         del organization
         return tuple(PackageVersion(name=name, version="1-r0") for name in self.names)
 
-    def package_summaries(self, organization: Organization, token: str = "") -> PackagePage:
+    def package_summaries(self, organization: Organization, token: str = "", *, prefix: str = "") -> PackagePage:
         """Pages of the usual size."""
         del organization
+        names = [name for name in self.names if name.startswith(prefix)]
         start = int(token or 0)
-        found = tuple(PackageVersion(name=name, version="1-r0") for name in self.names[start : start + PAGE])
-        after = str(start + PAGE) if start + PAGE < len(self.names) else ""
-        return PackagePage(packages=found, after=after, total=len(self.names))
+        found = tuple(PackageVersion(name=name, version="1-r0") for name in names[start : start + PAGE])
+        after = str(start + PAGE) if start + PAGE < len(names) else ""
+        return PackagePage(packages=found, after=after, total=len(names))
 
     def resolve(self, repository_id: str, config: Mapping[str, object]) -> tuple[str, ...]:
         """Everything resolves."""
@@ -61,16 +66,28 @@ def _step(number: int) -> Step:
     )
 
 
+def _build(number: int) -> Build:
+    recipe = Recipe(config=Config(packages=(f"base-{number % BASES}",)))
+    id_ = f"o/r{number}"
+    return Build(id=f"{id_}/b", repository_id=id_, started=1.0, ended=2.0, result=Result.SUCCESS, recipe=recipe)
+
+
+def _wanted(size: int) -> dict[str, tuple[Constraint, ...]]:
+    """Names from all over the catalogue, without a constraint."""
+    names = (f"package-{number * size // PACKAGES:05}" for number in range(PACKAGES))
+    return {name: (Constraint(text=name, name=name),) for name in names}
+
+
 def main() -> None:
     """Print the numbers for a small catalogue and for a large one."""
+    organization = Organization(id="o", name="example.com")
+    repositories = tuple(LiveRepository(id=f"o/r{n}", name=f"r{n}", overlay=EMPTY) for n in range(REPOSITORIES))
     steps = [_step(number) for number in range(REPOSITORIES)]
-    bases = [Config(packages=(f"base-{number}",)) for number in range(BASES)]
-    recipes = [Recipe(repository_id=f"o/r{n}", started=1.0, config=bases[n % BASES]) for n in range(REPOSITORIES)]
+    known = bases(steps, map(_build, range(REPOSITORIES)), Live(organization=organization, repositories=repositories))
     for size in (1_000, 30_000):
         api = Api(size)
-        names = {f"package-{number * size // PACKAGES:05}": False for number in range(PACKAGES)}
-        found = look_up(api, Organization(id="o", name="example.com"), names)
-        ask(api, questions(steps, recipes))
+        found = look_up(api, organization, _wanted(size))
+        ask(api, {question.config: question.step.id or "" for question in questions(steps, known)})
         sys.stdout.write(
             f"{size:,} packages to choose from: {PACKAGES} names in {found.requests} requests, "
             f"{api.resolved} questions for {REPOSITORIES} repositories\n"

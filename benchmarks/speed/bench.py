@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.speed import serving, world
-from benchmarks.speed.timing import Case, Cost, interleaved
+from benchmarks.speed.timing import Case, Cost, apart
 from benchmarks.speed.world import Data
 
 
@@ -21,14 +21,15 @@ class Bench:
     large: int = 10_000
     huge: int | None = None
     rounds: int = 9
-    _data: dict[tuple[int, int], Data] = field(default_factory=dict)
+    _data: dict[tuple[int, int, bool], Data] = field(default_factory=dict)
 
-    def data(self, size: int, *, changed: int = 10) -> Data:
+    def data(self, size: int, *, changed: int = 10, unlike: bool = False) -> Data:
         """The data of a size, generated when it is first asked for."""
-        if (size, changed) not in self._data:
-            folder = self.folder / f"{size}-{changed}"
-            self._data[size, changed] = world.generate(folder, size, changed=changed)
-        return self._data[size, changed]
+        kind = (size, changed, unlike)
+        if kind not in self._data:
+            folder = self.folder / f"{size}-{changed}{'-unlike' if unlike else ''}"
+            self._data[kind] = world.generate(folder, size, changed=changed, unlike=unlike)
+        return self._data[kind]
 
     @contextmanager
     def serving(self, data: Data, delay_ms: int = 0) -> Iterator[str]:
@@ -38,7 +39,7 @@ class Bench:
     def times(self, cases: Mapping[str, Case | None], *, slow: bool = False) -> dict[str, Cost]:
         """The medians of those cases that there are; cases of many seconds are repeated three times at most."""
         there = {name: case for name, case in cases.items() if case is not None}
-        return interleaved(there, rounds=min(3, self.rounds) if slow else self.rounds)
+        return apart(there, rounds=min(3, self.rounds) if slow else self.rounds)
 
 
 def product(*words: str | Path, url: str = "", codes: tuple[int, ...] = (0,)) -> Case:

@@ -142,7 +142,7 @@ static int send_all(int socket, struct iovec *parts, int count) {
 }
 
 static int reply(int socket, char *request, char *body, size_t length) {
-    char head[160], *path = strchr(request, ' ') + 1;
+    char head[200], date[32], *path = strchr(request, ' ') + 1;
     struct answer answer = {.count = 1};
     path[strcspn(path, " \r\n")] = 0;
     char *query = strchr(path, '?');
@@ -151,8 +151,10 @@ static int reply(int socket, char *request, char *body, size_t length) {
     else add(&answer, body, length);
     size_t total = 0;
     for (int i = 1; i < answer.count; i++) total += answer.parts[i].iov_len;
+    time_t now = time(0);
+    strftime(date, sizeof date, "%a, %d %b %Y %H:%M:%S GMT", gmtime_r(&now, &(struct tm){0}));
     answer.parts[0] = (struct iovec){head, snprintf(head, sizeof head,
-        "HTTP/1.1 %d -\r\ncontent-type: application/json\r\ncontent-length: %zu\r\n\r\n", status, total)};
+        "HTTP/1.1 %d -\r\ncontent-type: application/json\r\ndate: %s\r\ncontent-length: %zu\r\n\r\n", status, date, total)};
     if (delay_ms) nanosleep(&(struct timespec){delay_ms / 1000, delay_ms % 1000 * 1000000}, 0);
     return send_all(socket, answer.parts, answer.count);
 }

@@ -12,9 +12,9 @@ from benchmarks.speed.world import Data
 
 # The difference of the packages, variables and annotations of every repository, as somebody would write it in jq.
 _DIFFERENCE = """
-INDEX($live[0].items[]; .name) as $now
+($live[0].items | map({key: .name, value: .customOverlay}) | from_entries) as $now
 | $wanted[0].repositories[]
-| $now[.name].customOverlay as $has
+| $now[.name] as $has
 | {name, add: (.packages - $has.contents.packages), drop: ($has.contents.packages - .packages),
    other: (.environment != $has.environment or .annotations != $has.annotations)}
 | select(.add != [] or .drop != [] or .other)

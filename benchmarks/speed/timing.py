@@ -1,10 +1,13 @@
 """Whole processes, timed in turn: a round runs every case once, so that a machine which slows down hurts all alike."""
 
+import json
 import os
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 
@@ -29,6 +32,16 @@ class Cost:
 
 class CaseFailedError(Exception):
     """A case did not do its work, so that its time means nothing."""
+
+
+def apart(cases: Mapping[str, Case], *, rounds: int) -> dict[str, Cost]:
+    """`interleaved`, in a small process: the largest that a process ever was counts to those that it starts."""
+    told = {name: {**asdict(case), "argv": [str(word) for word in case.argv]} for name, case in cases.items()}
+    words = [sys.executable, "-m", "benchmarks.speed.timing", str(rounds)]
+    done = subprocess.run(
+        words, input=json.dumps(told), stdout=subprocess.PIPE, text=True, check=True, cwd=Path(__file__).parents[2]
+    )
+    return {name: Cost(**cost) for name, cost in json.loads(done.stdout).items()}
 
 
 def interleaved(cases: Mapping[str, Case], *, rounds: int) -> dict[str, Cost]:
@@ -95,3 +108,9 @@ def _median(costs: Sequence[Cost]) -> Cost:
         peak=statistics.median(cost.peak for cost in costs),
         told=tuple(statistics.median(values) for values in told),
     )
+
+
+if __name__ == "__main__":
+    given = {name: Case(**case) for name, case in json.load(sys.stdin).items()}
+    found = interleaved(given, rounds=int(sys.argv[1]))
+    json.dump({name: asdict(cost) for name, cost in found.items()}, sys.stdout)

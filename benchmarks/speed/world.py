@@ -60,12 +60,18 @@ def identifier(place: int) -> str:
     return f"{ORGANIZATION}/{place:016x}"
 
 
-def generate(folder: Path, size: int, *, changed: int = 10) -> Data:
-    """Write everything for `size` repositories; one in `changed` differs from its manifest."""
+def generate(folder: Path, size: int, *, changed: int = 10, unlike: bool = False) -> Data:
+    """Write everything for `size` repositories; one in `changed` differs from its manifest.
+
+    Changes are of packages, and hundreds of repositories share one; with `unlike` each has a variable of its own, too.
+    """
     folder.mkdir(parents=True)
     dice = random.Random(size)
     repositories = [_repository(place, dice) for place in range(size)]
     wanted = [_wanted(one, dice, change=place % changed == 3 % changed) for place, one in enumerate(repositories)]
+    if unlike:
+        for place, one in enumerate(wanted):
+            one["environment"] = {**one["environment"], "RELEASE": f"r{place:06d}"}
     _write_list(folder / "v1", b'{"items":[', repositories)
     _write_list(folder / "v2", b"[", [_second(one) for one in repositories])
     group = {"id": ORGANIZATION, "name": NAME, "description": "", "verified": True}

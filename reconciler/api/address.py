@@ -40,9 +40,13 @@ class Address:
         return self.scheme == "https" or self.loopback
 
     def url(self, path: str, parameters: Iterable[tuple[str, str]] = ()) -> str:
-        """The URL of a call. Slashes stay as they are: the API takes the UIDPs in its paths unescaped."""
+        """The URL of a call."""
+        return self.root + self.behind_root(path, parameters)
+
+    def behind_root(self, path: str, parameters: Iterable[tuple[str, str]] = ()) -> str:
+        """What the URL of a call has behind `root`. Slashes stay: the API takes the UIDPs in its paths unescaped."""
         query = urlencode(list(parameters), quote_via=quote, safe="/:")
-        return f"{self.root}{quote(path, safe='/:')}" + (f"?{query}" if query else "")
+        return quote(path, safe="/:") + (f"?{query}" if query else "")
 
 
 def parse_address(text: str) -> Address:

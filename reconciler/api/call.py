@@ -16,8 +16,7 @@ class Call:
     """A request to the API.
 
     `doing` completes "could not …" in a message; `capability` is what the token needs for it; `patience` is how many
-    seconds the server may stay silent. Of each of the `items` in the answer only `fields` are kept, where there are
-    any: for long lists that are only read.
+    seconds the server may stay silent. What is `dispensable` is given up sooner when the API does not answer.
     """
 
     doing: str
@@ -27,8 +26,8 @@ class Call:
     parameters: Parameters = ()
     body: bytes | None = field(default=None, repr=False)
     patience: float = ONE_SECONDS
-    fields: tuple[str, ...] = ()
     only_asks: bool = False
+    dispensable: bool = False
 
     @property
     def writes(self) -> bool:
@@ -42,7 +41,7 @@ class Reply:
 
     status: int
     headers: Mapping[str, str] = field(repr=False)
-    body: bytes = field(repr=False)
+    body: bytes | bytearray = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

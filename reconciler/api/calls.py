@@ -38,8 +38,6 @@ def repositories(organization: Organization) -> Call:
         path=_REPOSITORIES,
         parameters=(("uidp.descendantsOf", organization.id),),
         patience=LIST_SECONDS,
-        # Not the readmes, which are nearly all of the answer.
-        fields=("id", "name", "activeTags", "customOverlay"),
     )
 
 
@@ -156,7 +154,6 @@ def tags(scope: Organization | str) -> Call:
     return replace(call, doing=f'list the tags of "{scope.name}"', parameters=parameters)
 
 
-_PACKAGE = ("packageName", "version", "architecture", "provides")
 SUMMARIES_PAGE = 200
 
 
@@ -168,13 +165,13 @@ def packages(organization: Organization, parameters: Parameters) -> Call:
         path="/apk/v1/packages",
         parameters=(("uidp.descendantsOf", organization.id.partition("/")[0]), *parameters),
         patience=LIST_SECONDS,
-        fields=_PACKAGE,
+        dispensable=True,
     )
 
 
-def package_summaries(organization: Organization, token: str) -> Call:
-    """One page of the packages that an organisation may install, the latest version of each."""
-    more: Parameters = (("pageToken", token),) if token else ()
+def package_summaries(organization: Organization, token: str, prefix: str) -> Call:
+    """One page of the packages that an organisation may install and that begin so, the latest version of each."""
+    given = (("query", prefix), ("pageToken", token))
     return Call(
         doing=f'list the packages of "{organization.name}"',
         capability="apk.list",
@@ -182,9 +179,10 @@ def package_summaries(organization: Organization, token: str) -> Call:
         parameters=(
             ("uidp.descendantsOf", organization.id.partition("/")[0]),
             ("pageSize", str(SUMMARIES_PAGE)),
-            *more,
+            *((name, value) for name, value in given if value),
         ),
         patience=LIST_SECONDS,
+        dispensable=True,
     )
 
 
@@ -193,9 +191,10 @@ def resolve(repository_id: str, body: bytes) -> Call:
     return Call(
         method="POST",
         only_asks=True,
-        doing=f"resolve packages for the repository {repository_id}",
-        capability="repo.list",
+        doing="ask whether packages resolve",
+        capability="apk.list",
         path=f"{RESOLVE}{repository_id}",
         body=body,
         patience=LIST_SECONDS,
+        dispensable=True,
     )

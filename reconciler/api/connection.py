@@ -1,11 +1,9 @@
-"""Requests over the line: connections, time-outs, and what each exception of the HTTP library means.
+"""Requests over the line: headers, time-outs, and what each exception of the HTTP library means.
 
-Beside `credentials.line` the only module that imports httpx. It knows neither paths nor fields of the API. Each worker
-thread has an `httpx.Client` of its own over one TLS context: a client that threads share pays for every connection that
-it holds with each request, and to make a TLS context may mean reading every certificate that the system trusts.
+Beside `transports`, `urls` and `credentials.line` the only module that imports httpx. It knows neither paths nor fields
+of the API.
 """
 
-import os
 import socket
 import ssl
 import threading
@@ -16,13 +14,15 @@ import httpx
 from reconciler import __version__
 from reconciler.api import failures, json_text, retry, trust
 from reconciler.api.address import Address
-from reconciler.api.call import RESOLVE, Answer, Call, Reply
+from reconciler.api.call import RESOLVE, Answer, Call, Parameters, Reply
 from reconciler.api.credentials import Credentials
 from reconciler.api.errors import ApiError, TokenRejected, WriteRefusedError
 from reconciler.api.failures import Peer
 from reconciler.api.repeating import Attempt, Repeater
 from reconciler.api.retry import Fault, Kind
 from reconciler.api.token import Token
+from reconciler.api.transports import Transports
+from reconciler.api.urls import Url
 from reconciler.api.values import Sent
 from reconciler.api.wording import body_text
 
@@ -69,13 +69,17 @@ class Connection:
         self.credentials = credentials
         self._address = address
         self._writes = writes
-        self._wsgi_app = wsgi_app
+        self._transports = Transports(address, wsgi_app)
         self._repeater = repeater or Repeater()
         self._lock = threading.Lock()
-        self._of_thread = threading.local()
-        self._clients: list[httpx.Client] = []
-        self._context: ssl.SSLContext | None = None
         self._sent = {False: 0, True: 0}
+        self._root = httpx.URL(address.root)
+        self._headers = (
+            (b"Host", self._root.netloc),
+            (b"User-Agent", f"reconciler/{__version__}".encode()),
+            (b"Accept", b"application/json"),
+            (b"Accept-Encoding", b"gzip, deflate"),
+        )
         self._ahead = 0.0
 
     @property
@@ -86,19 +90,21 @@ class Connection:
 
     def close(self) -> None:
         """Close the connections of all threads; the object is of no use afterwards."""
-        with self._lock:
-            clients, self._clients = self._clients, []
-        for client in clients:
-            client.close()
+        self._transports.close()
 
     def answer(self, call: Call) -> Answer:
         """Send a call and return its answer, which is always a JSON object; raises `ApiError`."""
+        reply = self.reply(call)
+        return Answer(document=self._document(call, reply), server_time=self._server_time(reply))
+
+    def reply(self, call: Call) -> Reply:
+        """Send a call and return what came back, where it succeeded; raises `ApiError`."""
         reply = self._authorized(call)
         error = failures.failure(call, reply, self.peer)
         if error is not None:
             error.status = reply.status
             raise error
-        return Answer(document=self._document(call, reply), server_time=self._server_time(reply))
+        return reply
 
     def greet(self, call: Call) -> float | None:
         """Whether the API answers at all, asked without a token: its clock, None where it does not tell the time.
@@ -123,6 +129,10 @@ class Connection:
             return failures.interrupted(call, self.peer, problem)
         return failures.not_understood(call, self.peer, problem)
 
+    def no_object(self, call: Call, reply: Reply) -> ApiError:
+        """The error for an answer that is not JSON, or another value than an object."""
+        return self.incomplete(call, f"the body is no JSON object: {body_text(reply.body) or 'it is empty'}")
+
     def _authorized(self, call: Call) -> Reply:
         """The reply to a call with the token, or with a renewed one where the first is rejected.
 
@@ -139,17 +149,17 @@ class Connection:
 
     def _exchange(self, call: Call, token: Token | None) -> Reply:
         """One call, one reply, sent again where that is safe."""
-        client = self._client(call)
-        attempt = self._repeater.run(call, lambda: self._attempt(client, call, token))
+        transport = self._transport(call)
+        attempt = self._repeater.run(call, lambda: self._attempt(transport, call, token))
         if attempt.reply is not None:
             return attempt.reply
         assert attempt.error is not None
         raise attempt.error
 
-    def _attempt(self, client: httpx.Client, call: Call, token: Token | None) -> Attempt:
+    def _attempt(self, transport: httpx.BaseTransport, call: Call, token: Token | None) -> Attempt:
         """One try. Nothing is raised, as nothing of httpx, which holds the request and its token, may stay chained."""
         try:
-            reply = self._send(client, call, token)
+            reply = self._send(transport, call, token)
         except _NOT_SENT as error:
             return Attempt(error=self._not_sent(call, error), fault=_fault_before_sending(error, call))
         except (httpx.HTTPError, OSError) as error:
@@ -159,29 +169,52 @@ class Connection:
             return Attempt(error=failures.interrupted(call, self.peer, reason), fault=Fault(kind=kind, reason=reason))
         return Attempt(reply=reply, fault=retry.fault_of(reply))
 
-    def _send(self, client: httpx.Client, call: Call, token: Token | None) -> Reply:
-        response = client.request(
-            call.method,
-            self._address.url(call.path, call.parameters),
-            content=call.body,
-            headers=_headers(call, token),
-            timeout=httpx.Timeout(call.patience, connect=_CONNECT_SECONDS, pool=_CONNECT_SECONDS),
-        )
+    def _send(self, transport: httpx.BaseTransport, call: Call, token: Token | None) -> Reply:
+        request = self._request(call, token)
+        self._before_sending(request)
+        response = transport.handle_request(request)
+        body = bytearray()  # joining the pieces of a long list would hold it twice
+        try:
+            for piece in response.iter_bytes():
+                body += piece
+        finally:
+            response.close()
         # In-process there is no HTTP parser between us and the app that would notice an answer cut short.
-        promised = response.headers.get("content-length", "")
+        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers.raw}
+        promised = headers.get("content-length", "")
         if promised.isdigit() and response.num_bytes_downloaded < int(promised):
             raise httpx.ReadError("cut short")
-        return Reply(status=response.status_code, headers=dict(response.headers), body=response.content)
+        return Reply(status=response.status_code, headers=headers, body=body)
+
+    def _request(self, call: Call, token: Token | None) -> httpx.Request:
+        """A request that is whole: httpx adds headers only to what it makes a body of itself."""
+        headers = list(self._headers)
+        if token is not None:
+            headers.append((b"Authorization", token.header().encode("ascii")))
+        if call.body is not None:
+            headers += ((b"Content-Type", b"application/json"), (b"Content-Length", b"%d" % len(call.body)))
+        seconds = {"read": call.patience, "write": call.patience, "connect": _CONNECT_SECONDS, "pool": _CONNECT_SECONDS}
+        request = httpx.Request(
+            call.method,
+            self._root,
+            headers=headers,
+            stream=httpx.ByteStream(call.body or b""),
+            extensions={"timeout": seconds},
+        )
+        request.url = self._url(call.path, call.parameters)
+        return request
+
+    def _url(self, path: str, parameters: Parameters = ()) -> Url:
+        return Url(self._root, self._address.behind_root(path, parameters))
 
     def _document(self, call: Call, reply: Reply) -> dict[str, object]:
         try:
-            fields = call.fields
-            document = json_text.decode_items(reply.body, fields) if fields else json_text.decode(reply.body)
+            document = json_text.decode(reply.body)
         except ValueError:
             document = None
         if isinstance(document, dict):
             return document
-        raise self.incomplete(call, f"the body is no JSON object: {body_text(reply.body) or 'it is empty'}")
+        raise self.no_object(call, reply)
 
     def _server_time(self, reply: Reply) -> float:
         told, now = failures.http_time(reply.headers.get("date", "")), self._repeater.timing.now()
@@ -196,37 +229,18 @@ class Connection:
             return failures.unreachable(self.peer, _reason(error, call), doing=call.doing, hint=hint)
         return failures.unreachable(self.peer, _reason(error, call), doing=call.doing)
 
-    def _client(self, call: Call) -> httpx.Client:
-        client: httpx.Client | None = getattr(self._of_thread, "client", None)
-        if client is not None:
-            return client
+    def _transport(self, call: Call) -> httpx.BaseTransport:
         problem = hint = ""
         try:
-            client = self._new_client()
+            return self._transports.mine()
         except trust.UnusableError as error:
             problem, hint = f"whom to trust is not known: {error}", f"correct {error.variable}, or unset it"
         except (OSError, ValueError, ImportError, httpx.InvalidURL):
             problem, hint = "the proxy named in the environment cannot be used", f"look at {', '.join(_PROXIES)}"
-        if client is None:
-            raise failures.unreachable(self.peer, problem, doing=call.doing, hint=hint)
-        self._of_thread.client = client
-        return client
-
-    def _new_client(self) -> httpx.Client:
-        client = httpx.Client(
-            transport=None if self._wsgi_app is None else httpx.WSGITransport(app=self._wsgi_app),
-            verify=self._tls(),
-            trust_env=not self._address.loopback,
-            headers={"User-Agent": f"reconciler/{__version__}"},
-            follow_redirects=False,
-            event_hooks={"request": [self._before_sending]},
-        )
-        with self._lock:
-            self._clients.append(client)
-        return client
+        raise failures.unreachable(self.peer, problem, doing=call.doing, hint=hint)
 
     def _before_sending(self, request: httpx.Request) -> None:
-        """Called by httpx for each request: the last place at which a write can be stopped."""
+        """Called for each request: the last place at which a write can be stopped."""
         writes = request.method != "GET" and not self._only_asks(request)
         if writes and not self._writes:
             raise WriteRefusedError(f"a client that only reads was asked to {request.method}")
@@ -235,28 +249,7 @@ class Connection:
 
     def _only_asks(self, request: httpx.Request) -> bool:
         """Whether it is the one POST that changes nothing."""
-        asking = self._address.url(RESOLVE, ())
-        return request.method == "POST" and str(request.url).startswith(asking)
-
-    def _tls(self) -> ssl.SSLContext:
-        if self._address.scheme == "http" or self._wsgi_app is not None:
-            # Where no TLS is spoken, an empty context spares loading the certificates.
-            return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        if not trust.shared():
-            return trust.make_context(os.environ)
-        with self._lock:
-            if self._context is None:
-                self._context = trust.make_context(os.environ)
-            return self._context
-
-
-def _headers(call: Call, token: Token | None) -> dict[str, str]:
-    headers = {"Accept": "application/json"}
-    if token is not None:
-        headers["Authorization"] = token.header()
-    if call.body is not None:
-        headers["Content-Type"] = "application/json"
-    return headers
+        return request.method == "POST" and request.url.raw_path.startswith(self._url(RESOLVE).raw_path)
 
 
 def _fault_before_sending(error: Exception, call: Call) -> Fault | None:

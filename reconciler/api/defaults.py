@@ -3,11 +3,18 @@
 Apart from everything else, so that the command line's help costs no import.
 """
 
-from typing import Literal, TypeAlias, get_args
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Literal, TypeAlias
+
+    ApiVersion: TypeAlias = Literal["v1", "v2", "auto"]
+else:
+    ApiVersion = str
 
 API_URL = "https://console-api.enforce.dev"
 ISSUER_URL = "https://issuer.enforce.dev"
 
-ApiVersion: TypeAlias = Literal["v1", "v2", "auto"]
-API_VERSIONS: tuple[ApiVersion, ...] = get_args(ApiVersion)
+API_VERSIONS: tuple[ApiVersion, ...] = ("v1", "v2", "auto")
 API_VERSION: ApiVersion = "v1"

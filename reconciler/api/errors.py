@@ -78,7 +78,13 @@ class RateLimited(ApiError):
 
 
 class Rejected(ApiError):
-    """The API understood the request and refuses it."""
+    """The API understood the request and refuses it.
+
+    `message` and `code` are those of its google.rpc.Status; empty and None where it gave none.
+    """
+
+    message: str = ""
+    code: int | None = None
 
 
 class ServerFault(ApiError):

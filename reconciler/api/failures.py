@@ -7,6 +7,7 @@ Here are the status codes and all wording about them; which exception of the HTT
 from collections.abc import Callable
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 
 from reconciler.api.call import Call, Reply
 from reconciler.api.credentials import Credentials
@@ -22,7 +23,7 @@ from reconciler.api.errors import (
     TokenRejected,
     Unreachable,
 )
-from reconciler.api.wording import body_text, clean, rpc_status
+from reconciler.api.wording import LONG, LONGEST, body_text, clean, rpc_status
 from reconciler.diagnostics import Diagnostic
 
 # Of all the ways to fail, this one alone says that nothing was done. A gateway that gave up waiting, or an API that
@@ -56,9 +57,9 @@ class Peer:
         problem = self.credentials.renewal_problem if self.credentials else ""
         return f"; it was not renewed, {problem}" if problem else ""
 
-    def clean(self, text: str) -> str:
+    def clean(self, text: str, most: int = LONGEST) -> str:
         """Text from the server made fit for a message, without any token of this run, should it repeat one."""
-        return clean(self.credentials.secrets.hide(text) if self.credentials else text)
+        return clean(self.credentials.secrets.hide(text) if self.credentials else text, most)
 
 
 def failure(call: Call, reply: Reply, peer: Peer) -> ApiError | None:
@@ -160,7 +161,9 @@ def _not_found(call: Call, reply: Reply, peer: Peer) -> ApiError:
             "not-found",
             "it does not exist, or the token cannot see it",
             detail=_said(reply, peer),
-            hint="check its name, and whether it was removed meanwhile",
+            hint="this API may not offer it"
+            if call.dispensable
+            else "check its name, and whether it was removed meanwhile",
         )
     )
 
@@ -180,7 +183,11 @@ def _rate_limited(call: Call, reply: Reply, peer: Peer) -> ApiError:
 
 
 def _rejected(call: Call, reply: Reply, peer: Peer) -> ApiError:
-    return Rejected(_diagnostic(call, "rejected", "the API refuses it", detail=_said(reply, peer), hint=""))
+    # Why packages do not go together takes more room than other refusals, and the names stand at its end.
+    said = _said(reply, peer, most=LONG if call.only_asks else LONGEST)
+    error = Rejected(_diagnostic(call, "rejected", "the API refuses it", detail=said, hint=""))
+    error.message, error.code = rpc_status(reply.body)
+    return error
 
 
 _WORDING: dict[type[ApiError], Callable[[Call, Reply, Peer], ApiError]] = {
@@ -196,8 +203,8 @@ def _diagnostic(call: Call, code: str, problem: str, *, detail: str, hint: str) 
     return Diagnostic(code=code, summary=f"could not {clean(call.doing)}: {problem}", detail=detail, hint=hint)
 
 
-def _said(reply: Reply, peer: Peer) -> str:
-    return peer.clean(body_text(reply.body)) or f"HTTP {reply.status} without a message"
+def _said(reply: Reply, peer: Peer, *, most: int = LONGEST) -> str:
+    return peer.clean(body_text(reply.body), most) or f"HTTP {reply.status} without a message"
 
 
 def retry_after(reply: Reply) -> float | None:
@@ -209,6 +216,8 @@ def retry_after(reply: Reply) -> float | None:
     return max(0.0, wanted - now) if wanted is not None and now is not None else None
 
 
+# Answers come by the hundred in a second, and all of them name it.
+@lru_cache(maxsize=16)
 def http_time(text: str) -> float | None:
     """A time as HTTP headers write it, in seconds since the epoch; None when it is none."""
     try:

@@ -1,5 +1,8 @@
 """From JSON to core values: overlays and repositories. The way back is in `merging`; builds are in `reports`."""
 
+from collections.abc import Sequence
+from functools import lru_cache
+
 from reconciler.api import json_text, wire
 from reconciler.api.spelling import V1, Spelling
 from reconciler.api.wording import clean
@@ -30,14 +33,23 @@ def overlay_from_wire(value: object, spelling: Spelling = V1) -> Overlay | Unrea
 
 def repository_from_wire(item: Json, *, folder: str = "", spelling: Spelling = V1) -> LiveRepository:
     """A repository; raises `Malformed` where even its id or its name cannot be read."""
-    tags = item.get("activeTags")
     return LiveRepository(
         id=wire.name(item.get(spelling.repository_id), spelling.repository_id),
         name=wire.name(item.get("name"), "name"),
         folder=folder,
         overlay=overlay_from_wire(item.get("customOverlay"), spelling),
-        active_tags=tuple(tag for tag in tags if isinstance(tag, str)) if isinstance(tags, list) else (),
+        active_tags=_tags(item.get("activeTags")),
     )
+
+
+def _tags(value: object) -> tuple[str, ...]:
+    return _shared(tuple(tag for tag in value if isinstance(tag, str))) if isinstance(value, list) else ()
+
+
+# Most repositories of an organisation have one of a few sets of tags: one of each is kept.
+@lru_cache(maxsize=1024)
+def _shared(tags: tuple[str, ...]) -> tuple[str, ...]:
+    return tags
 
 
 def _overlay(raw: Json, spelling: Spelling) -> Overlay:
@@ -46,12 +58,7 @@ def _overlay(raw: Json, spelling: Spelling) -> Overlay:
     contents = wire.mapping(raw.get("contents"), "contents")
     accounts = wire.mapping(raw.get("accounts"), "accounts")
     certificates = wire.mapping(raw.get("certificates"), "certificates")
-    unrecognised = [
-        *_unknown(raw, _OVERLAY, ""),
-        *_unknown(contents, _CONTENTS, "contents."),
-        *_unknown(accounts, _ACCOUNTS, "accounts."),
-        *_unknown(certificates, _CERTIFICATES, "certificates."),
-    ]
+    known = raw.keys() <= _OVERLAY and contents.keys() <= _CONTENTS and not accounts and not certificates
     return canonical.overlay(
         packages=wire.texts(contents.get("packages"), "contents.packages"),
         runtime_repositories=wire.texts(contents.get("runtimeRepositories"), "contents.runtimeRepositories"),
@@ -60,8 +67,17 @@ def _overlay(raw: Json, spelling: Spelling) -> Overlay:
         annotations=wire.text_map(raw.get("annotations"), "annotations"),
         accounts=_accounts(accounts, spelling) if accounts else EMPTY.accounts,
         certificates=_certificates(certificates) if certificates else EMPTY.certificates,
-        unrecognised=unrecognised,
+        unrecognised=() if known else _unrecognised(raw, contents, accounts, certificates),
     )
+
+
+def _unrecognised(raw: Json, contents: Json, accounts: Json, certificates: Json) -> list[tuple[str, str]]:
+    return [
+        *_unknown(raw, _OVERLAY, ""),
+        *_unknown(contents, _CONTENTS, "contents."),
+        *_unknown(accounts, _ACCOUNTS, "accounts."),
+        *_unknown(certificates, _CERTIFICATES, "certificates."),
+    ]
 
 
 def _accounts(raw: Json, spelling: Spelling) -> Accounts:
@@ -83,7 +99,9 @@ def _certificates(raw: Json) -> Certificates:
     )
 
 
-def _pem_files(value: object, path: str) -> list[PemFile]:
+def _pem_files(value: object, path: str) -> Sequence[PemFile]:
+    if not value and isinstance(value, list | None):
+        return ()
     items = wire.objects(value, path)
     return [pem_file_from_wire(item, f"{path}[{number}]") for number, item in enumerate(items)]
 
@@ -117,7 +135,5 @@ def pem_file_from_wire(item: Json, path: str) -> PemFile:
 
 
 def _unknown(raw: Json, known: frozenset[str], prefix: str) -> list[tuple[str, str]]:
-    if raw.keys() <= known:
-        return []
     found = [(key, value) for key, value in raw.items() if key not in known and value]
     return [(f"{prefix}{key}", json_text.canonical(value)) for key, value in found]

@@ -1,7 +1,7 @@
 """From JSON to core values: packages, their summaries, and the answer to a question of resolution."""
 
 from reconciler.api import wire
-from reconciler.core.availability import PackageVersion
+from reconciler.core.packages import PackageVersion
 
 Json = dict[str, object]
 
@@ -28,14 +28,18 @@ def summary_from_wire(item: Json) -> PackageVersion:
 
 
 def locked_from_wire(document: Json) -> tuple[str, ...]:
-    """The exact packages of a resolved configuration; raises `Malformed`."""
+    """The exact packages of a resolved configuration; raises `Malformed`, also where there are none."""
     contents = wire.mapping(document.get("contents"), "contents")
-    return tuple(wire.texts(contents.get("packages"), "contents.packages"))
+    packages = tuple(wire.texts(contents.get("packages"), "contents.packages"))
+    if not packages:
+        raise wire.Malformed("contents.packages", None, "a list of packages")
+    return packages
 
 
 def total_of(document: Json) -> int | None:
-    """How many items there are in all pages; None where the answer does not tell. 64-bit numbers come as texts."""
+    """How many items there are in all pages; None where the answer does not tell, for which 0 is written as well."""
     total = document.get("totalCount")
+    # 64-bit numbers come as texts.
     if isinstance(total, str) and total.isascii() and total.isdigit():
-        return int(total)
-    return total if type(total) is int else None
+        return int(total[:18]) or None
+    return total or None if type(total) is int else None

@@ -14,19 +14,17 @@ from reconciler.api.credentials import Credentials
 from reconciler.api.errors import NotFound
 from reconciler.api.generations.generation import Generation
 from reconciler.api.identities import identity_from_wire
-from reconciler.api.listing import page_items, read_list
+from reconciler.api.listing import read_list, read_page
 from reconciler.api.narrowing import Window
 from reconciler.api.organizations import NamedGroup, group_from_wire
 from reconciler.api.packages import locked_from_wire, package_from_wire, summary_from_wire, total_of
-from reconciler.api.recipes import recipe_from_wire
 from reconciler.api.reports import build_from_wire, sync_from_wire, tag_from_wire
 from reconciler.api.values import Sent
 from reconciler.api.wire import Malformed
-from reconciler.core.availability import PackagePage, PackageVersion
 from reconciler.core.builds import Build, Sync
 from reconciler.core.identity import Identity
 from reconciler.core.live import Live, Organization
-from reconciler.core.questions import Recipe
+from reconciler.core.packages import PackagePage, PackageVersion
 from reconciler.diagnostics import Diagnostic
 
 
@@ -163,15 +161,12 @@ class ReadClient:
         """The latest version of every package with what it provides: a long answer."""
         return tuple(self._packages(calls.packages(organization, (("mostRecentlyUpdated", "true"),))))
 
-    def package_summaries(self, organization: Organization, token: str = "") -> PackagePage:
-        """One page of the packages' summaries: that of a token, else the first."""
-        call = calls.package_summaries(organization, token)
-        answer = self._connection.answer(call)
-        found = page_items(self._connection, call, answer, summary_from_wire)
-        after = answer.document.get("nextPageToken")
-        return PackagePage(
-            packages=tuple(found), after=after if isinstance(after, str) else "", total=total_of(answer.document)
-        )
+    def package_summaries(self, organization: Organization, token: str = "", *, prefix: str = "") -> PackagePage:
+        """One page of the packages' summaries, ordered by name: that of a token, else the first."""
+        call = calls.package_summaries(organization, token, prefix)
+        found, rest = read_page(self._connection, call, summary_from_wire)
+        after = rest.get("nextPageToken")
+        return PackagePage(packages=tuple(found), after=after if isinstance(after, str) else "", total=total_of(rest))
 
     def resolve(self, repository_id: str, config: Mapping[str, object]) -> tuple[str, ...]:
         """The exact packages that a configuration comes to; raises `Rejected` where they do not go together."""
@@ -182,34 +177,17 @@ class ReadClient:
         except Malformed as problem:
             raise self._connection.incomplete(call, str(problem)) from None
 
-    def list_recipes(self, organization: Organization, *, since: float) -> tuple[Recipe, ...]:
-        """What the successful builds since then were built from; reports that do not tell are left out."""
-        recipes: dict[str, Recipe] = {}
-
-        def read(item: dict[str, object]) -> Build:
-            build = build_from_wire(item)
-            recipe = recipe_from_wire(item, build)
-            if recipe is not None:
-                recipes[build.id] = recipe
-            return build
-
-        def fetch(window: Window) -> Sequence[Build]:
-            return read_list(self._connection, calls.reports(organization, window), read, key="reports")
-
-        try:
-            narrowing.gather(fetch, max(0.0, math.floor(since) - 1.0))
-        except narrowing.TooManyError:
-            call = calls.reports(organization, Window(since=since))
-            raise self._connection.incomplete(call, "there are more reports than can be listed") from None
-        return tuple(recipes.values())
-
     def _packages(self, call: Call) -> Iterator[PackageVersion]:
+        seen: set[str] = set()
         while True:
-            answer = self._connection.answer(call)
-            yield from page_items(self._connection, call, answer, package_from_wire)
-            token = answer.document.get("nextPageToken")
+            found, rest = read_page(self._connection, call, package_from_wire)
+            yield from found
+            token = rest.get("nextPageToken")
             if not isinstance(token, str) or not token:
                 return
+            if token in seen:
+                raise self._connection.incomplete(call, "its pages lead back to one that was read already")
+            seen.add(token)
             kept = tuple(one for one in call.parameters if one[0] != "pageToken")
             call = replace(call, parameters=(*kept, ("pageToken", token)))
 

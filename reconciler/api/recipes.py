@@ -1,40 +1,18 @@
-"""From JSON to core values: what a build was made from, as far as it decides which packages an image gets."""
+"""From the configurations in a build report to core values: what the build was made from."""
 
 from collections.abc import Mapping
-from functools import lru_cache
 
-from reconciler.api import json_text
-from reconciler.core.builds import Build, Result
-from reconciler.core.questions import Config, Recipe
-
-Json = dict[str, object]
+from reconciler.core.recipes import Config, Recipe, recipe
 
 
-def recipe_from_wire(item: Json, build: Build) -> Recipe | None:
-    """The recipe of a successful build; None for any other, and where its report does not tell."""
-    if build.result is not Result.SUCCESS or build.started is None:
-        return None
-    config = _config(item.get("config"))
-    if config is None:
-        return None
-    locked = _config(item.get("lockedConfig"))
-    return Recipe(
-        repository_id=build.repository_id,
-        started=build.started,
-        config=config,
-        locked=locked.packages if locked else (),
-    )
+def recipe_from_configs(asked: Mapping[str, object], locked: Mapping[str, object]) -> Recipe | None:
+    """The recipe of a build; None where neither configuration tells. One that its report does not have is empty."""
+    exact = _config(locked)
+    config = _config(asked) or exact
+    return recipe(config, exact.packages if exact else ()) if config else None
 
 
-# The reports of an organisation hold the same few configurations many times.
-@lru_cache(maxsize=4096)
-def _read(text: str) -> Config | None:
-    try:
-        found = json_text.decode(text.encode()) if text else None
-    except ValueError:
-        return None
-    if not isinstance(found, Mapping):
-        return None
+def _config(found: Mapping[str, object]) -> Config | None:
     contents = found.get("contents")
     if not isinstance(contents, Mapping):
         return None
@@ -46,10 +24,6 @@ def _read(text: str) -> Config | None:
         keyring=_texts(contents, "keyring"),
         archs=_texts(found, "archs"),
     )
-
-
-def _config(value: object) -> Config | None:
-    return _read(value) if isinstance(value, str) else None
 
 
 def _texts(holder: Mapping[str, object], *names: str) -> tuple[str, ...]:

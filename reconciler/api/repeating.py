@@ -13,7 +13,7 @@ from reconciler.api import retry
 from reconciler.api.call import Call, Reply
 from reconciler.api.errors import ApiError
 from reconciler.api.pace import Pace
-from reconciler.api.retry import Fault, Kind, Retrying
+from reconciler.api.retry import Fault, Kind, Limit, Retrying
 from reconciler.api.timing import Timing
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class Repeater:
         """The first try that succeeds, or the last one."""
         story = _Story(self, call, send)
         first = story.try_once()
-        if first.fault is None or retry.limit_of(first.fault, writes=call.writes) is None:
+        if first.fault is None or story.limit(first.fault) is None:
             return first
         return story.go_on(first)
 
@@ -101,9 +101,12 @@ class _Story:
         """Seconds until the next try, None where there is none."""
         if self._repeater.timing.stopped():
             return None
-        return retry.pause(
-            fault, writes=self._call.writes, attempt=attempt, spent=self._spent, luck=self._repeater.luck()
-        )
+        luck = self._repeater.luck()
+        return retry.pause(fault, self.limit(fault), attempt=attempt, spent=self._spent, luck=luck)
+
+    def limit(self, fault: Fault) -> Limit | None:
+        """How long this call may be repeated after a fault."""
+        return retry.limit_of(fault, writes=self._call.writes, dispensable=self._call.dispensable)
 
     def go_on(self, first: Attempt) -> Attempt:
         """Repeat until it succeeds or may not be repeated any more; the last try either way."""
@@ -136,7 +139,7 @@ class _Story:
 
     def _tell(self, state: "RetryCallState") -> None:
         fault = self._last.fault
-        limit = None if fault is None else retry.limit_of(fault, writes=self._call.writes)
+        limit = None if fault is None else self.limit(fault)
         if fault is None or limit is None:
             return
         self._repeater.tell(

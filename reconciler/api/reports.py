@@ -5,9 +5,11 @@ from functools import lru_cache
 
 from reconciler.api import instants, json_text, wire
 from reconciler.api.mapping import overlay_from_wire
+from reconciler.api.recipes import recipe_from_configs
 from reconciler.core.builds import Build, BuildConfig, Result, Sync
 from reconciler.core.live import Unreadable
 from reconciler.core.parts import Entry, Part, entries
+from reconciler.core.recipes import Recipe
 
 Json = dict[str, object]
 
@@ -39,7 +41,7 @@ def build_from_wire(item: Json) -> Build:
     id_ = wire.name(item.get("id"), "id")
     ended = instants.from_text(item.get("completedAt"))
     warnings = item.get("warnings")
-    config, locked = configs_from_texts(_text(item.get("config")), _text(item.get("lockedConfig")))
+    config, locked, recipe = configs_from_texts(_text(item.get("config")), _text(item.get("lockedConfig")))
     return Build(
         id=id_,
         repository_id=id_.rpartition("/")[0],
@@ -48,6 +50,7 @@ def build_from_wire(item: Json) -> Build:
         result=_result(item.get("result"), ended),
         config=config,
         locked=locked,
+        recipe=recipe,
         digest=_text(item.get("digest")),
         warnings=tuple(one for one in warnings if isinstance(one, str)) if isinstance(warnings, list) else (),
         log=_text(item.get("log")),
@@ -56,15 +59,17 @@ def build_from_wire(item: Json) -> Build:
 
 # A poll brings the same reports with the same configurations again and again.
 @lru_cache(maxsize=2048)
-def configs_from_texts(config: str, locked: str) -> tuple[BuildConfig | None, BuildConfig | None]:
-    """What a report says was asked for and what was locked; each None where it does not tell.
+def configs_from_texts(config: str, locked: str) -> tuple[BuildConfig | None, BuildConfig | None, Recipe | None]:
+    """What a report says was asked for and what was locked, and the recipe; each None where it does not tell.
 
     Where the locked configuration does not speak of a part, what was asked for it stands, and the other way round.
     """
-    asked, found = config_from_text(config), config_from_text(locked)
+    asked_json, locked_json = _decoded(config), _decoded(locked)
+    asked, found = _build_config(asked_json), _build_config(locked_json)
+    recipe = recipe_from_configs(asked_json, locked_json)
     if asked is None or found is None:
-        return asked or found, found
-    return asked, _filled_up(found, asked)
+        return asked or found, found, recipe
+    return asked, _filled_up(found, asked), recipe
 
 
 def _filled_up(locked: BuildConfig, asked: BuildConfig) -> BuildConfig:
@@ -74,12 +79,19 @@ def _filled_up(locked: BuildConfig, asked: BuildConfig) -> BuildConfig:
 
 def config_from_text(text: str) -> BuildConfig | None:
     """The configuration that a report was built with; None where the report does not tell."""
+    return _build_config(_decoded(text))
+
+
+def _decoded(text: str) -> Json:
+    """The JSON object of a text; an empty one for anything else."""
     try:
         config = json_text.decode(text.encode()) if text else None
     except ValueError:
-        return None
-    if not isinstance(config, dict):
-        return None
+        return {}
+    return config if isinstance(config, dict) else {}
+
+
+def _build_config(config: Json) -> BuildConfig | None:
     found: list[Entry] = []
     parts: list[Part] = []
     for part, holder, wire_name, names in _PLACES:

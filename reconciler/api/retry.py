@@ -71,6 +71,9 @@ _NO_CONNECTION = Limit(tries=3, seconds=30.0)
 # Silence has cost the whole patience of the call already.
 _ONCE_MORE = Limit(tries=2, seconds=math.inf)
 
+# What can be done without is not waited for much longer than it is worth.
+_DISPENSABLE = Limit(tries=3, seconds=20.0)
+
 _WRITES: Mapping[Kind, Limit] = {Kind.TOO_MANY: _USUAL, Kind.ABSENT: _SOON, Kind.UNSENT: _NO_CONNECTION}
 _READS: Mapping[Kind, Limit] = {
     **_WRITES,
@@ -95,18 +98,20 @@ def fault_of(reply: Reply) -> Fault | None:
     return None
 
 
-def limit_of(fault: Fault, *, writes: bool) -> Limit | None:
+def limit_of(fault: Fault, *, writes: bool, dispensable: bool = False) -> Limit | None:
     """How long a call may be repeated after such a fault; None where it may not be."""
-    return (_WRITES if writes else _READS).get(fault.kind)
+    limit = (_WRITES if writes else _READS).get(fault.kind)
+    if limit is None or not dispensable:
+        return limit
+    return Limit(tries=min(limit.tries, _DISPENSABLE.tries), seconds=min(limit.seconds, _DISPENSABLE.seconds))
 
 
-def pause(fault: Fault, *, writes: bool, attempt: int, spent: float, luck: float) -> float | None:
+def pause(fault: Fault, limit: Limit | None, *, attempt: int, spent: float, luck: float) -> float | None:
     """Seconds to wait before sending again; None where the call has failed for good.
 
     `attempt` counts from 1, `spent` is the seconds that the call took so far, `luck` a random number from 0 up to 1:
     the wait is anything up to a bound that doubles, so that clients that failed together do not come back together.
     """
-    limit = limit_of(fault, writes=writes)
     if limit is None or attempt >= limit.tries:
         return None
     wait = max(fault.asked or 0.0, backoff(attempt, luck))

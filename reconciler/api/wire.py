@@ -7,6 +7,7 @@ that; and an update must send the object back as it came, for which the plain di
 """
 
 from collections.abc import Sequence
+from typing import cast
 
 MAX_UINT32 = 2**32 - 1
 _UINT32_DIGITS = 10
@@ -45,10 +46,10 @@ def mapping(value: object, path: str) -> dict[str, object]:
     raise Malformed(path, value, "an object")
 
 
-def objects(value: object, path: str) -> Sequence[dict[str, object]]:
+def objects(value: object, path: str) -> list[dict[str, object]]:
     """A list of objects."""
     if value is None:
-        return ()
+        return []
     if not isinstance(value, list):
         raise Malformed(path, value, "a list")
     for number, item in enumerate(value):
@@ -63,21 +64,19 @@ def texts(value: object, path: str) -> Sequence[str]:
         return ()
     if not isinstance(value, list):
         raise Malformed(path, value, "a list")
-    for number, item in enumerate(value):
-        if not isinstance(item, str):
-            raise Malformed(f"{path}[{number}]", item, "text")
+    wrong = [number for number, item in enumerate(value) if not isinstance(item, str)]
+    if wrong:
+        raise Malformed(f"{path}[{wrong[0]}]", value[wrong[0]], "text")
     return value
 
 
 def text_map(value: object, path: str) -> dict[str, str]:
     """An object whose values are all texts."""
     found = mapping(value, path)
-    result: dict[str, str] = {}
-    for key, item in found.items():
-        if not isinstance(item, str):
-            raise Malformed(f"{path}.{key}", item, "text")
-        result[key] = item
-    return result
+    wrong = [key for key, item in found.items() if not isinstance(item, str)]
+    if wrong:
+        raise Malformed(f"{path}.{wrong[0]}", found[wrong[0]], "text")
+    return cast("dict[str, str]", found)
 
 
 def text(value: object, path: str) -> str:

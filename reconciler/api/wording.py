@@ -5,6 +5,7 @@ import re
 import unicodedata
 
 LONGEST = 256
+LONG = 2000
 # Format characters change the direction or hide parts of a line; separators and controls break it.
 _UNFIT = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
@@ -18,7 +19,7 @@ def clean(text: str, most: int = LONGEST) -> str:
     return line if len(line) <= most else line[: most - 1] + "…"
 
 
-def body_text(body: bytes) -> str:
+def body_text(body: bytes | bytearray) -> str:
     """What the body of a failed answer says: the API's message, the title of an HTML page, or its beginning.
 
     Not fit for a message yet, and not cut: a token that is cut in the middle would no longer be found and hidden.
@@ -33,7 +34,7 @@ def body_text(body: bytes) -> str:
     return text
 
 
-def rpc_status(body: bytes) -> tuple[str, int | None]:
+def rpc_status(body: bytes | bytearray) -> tuple[str, int | None]:
     """Message and code of a google.rpc.Status body; `("", None)` where it is none."""
     try:
         status = json.loads(body)

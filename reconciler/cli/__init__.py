@@ -4,25 +4,33 @@ This module and `arguments` are imported by every start of the program, so they 
 module is imported when it runs.
 """
 
+from __future__ import annotations
+
 import gc
 import sys
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, NoReturn
 
 from reconciler import __version__
 
+TYPE_CHECKING = False  # what a type checker takes for true; importing it takes a third of `--version`
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import NoReturn
+
     from reconciler.cli.surroundings import Surroundings
 
 
 def run() -> NoReturn:
     """The program: ends the process with the exit code of `main`."""
-    # Overlays hold no cycles; looking for some at every 700 new objects takes a tenth of a plan of thousands.
-    gc.set_threshold(50_000, 20, 100)
+    collect_seldom()
     sys.exit(main())  # noqa: TID251 - the one place that ends the process
 
 
-def main(argv: Sequence[str] | None = None, world: "Surroundings | None" = None) -> int:
+def collect_seldom() -> None:
+    """Look for cycles less often: overlays hold none, and at every 700 new objects it takes a tenth of a large plan."""
+    gc.set_threshold(50_000, 20, 100)
+
+
+def main(argv: Sequence[str] | None = None, world: Surroundings | None = None) -> int:
     """Run one command line; the exit code. `world` is that of this process when it is not given."""
     arguments = sys.argv[1:] if argv is None else list(argv)
     if arguments == ["--version"]:

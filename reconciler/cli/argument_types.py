@@ -1,16 +1,26 @@
 """What the value of one option may be: text in, a value out, or a message that says how to write it."""
 
+from __future__ import annotations
+
 import argparse
 import re
-from typing import TYPE_CHECKING
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from datetime import datetime
+    from pathlib import Path
 
 _DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s?)?")
 _SHARE = re.compile(r"(\d{1,3}(?:\.\d+)?) ?%")
 _DATE = re.compile(r"[0-9]{4}-")
 _HIGHEST_PORT = 65535
+
+
+def path(text: str) -> Path:
+    """A file or folder."""
+    from pathlib import Path  # what every command needs, and no help
+
+    return Path(text)
 
 
 def duration(text: str) -> float:
@@ -22,7 +32,7 @@ def duration(text: str) -> float:
     return float(hours * 3600 + minutes * 60 + seconds)
 
 
-def since(text: str) -> "float | datetime":
+def since(text: str) -> float | datetime:
     """How long ago in seconds, or a point in time: a date or an RFC 3339 time, in UTC where it names no zone."""
     if _DATE.match(text.strip()) is None:
         return duration(text)

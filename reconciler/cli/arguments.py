@@ -1,20 +1,25 @@
 """The options of every command, as argparse declares them. Imported for `--help`, so it imports next to nothing."""
 
+from __future__ import annotations
+
 import argparse
-from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NoReturn, TypeAlias
 
 from reconciler import __version__
-from reconciler.api.defaults import ApiVersion
 from reconciler.cli import shared_arguments
-from reconciler.cli.argument_types import port
+from reconciler.cli.argument_types import path, port
 from reconciler.cli.build_arguments import add_builds, add_logs
 from reconciler.cli.manifest_arguments import add_fmt, add_import
 from reconciler.cli.plan_arguments import add_file, add_planning, add_sources
 from reconciler.cli.run_arguments import add_carrying_out, add_limits, add_revert, add_run
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
+    from pathlib import Path
+    from typing import Any, Literal, NoReturn, TypeAlias
+
+    from reconciler.api.defaults import ApiVersion
 
     # argparse gives the type no public name.
     _Commands: TypeAlias = "argparse._SubParsersAction[_Parser]"  # noqa: SLF001
@@ -52,7 +57,7 @@ class Options(argparse.Namespace):
     run: str | None
     repositories: list[str]
     build: str | None
-    since: "float | datetime"
+    since: float | datetime
     result: list[str]
     limit: int | None
     follow: bool
@@ -90,7 +95,15 @@ class _Version(argparse.Action):
 
 
 class _Parser(argparse.ArgumentParser):
-    """A parser that neither prints nor exits."""
+    """A parser that neither prints nor exits. What `fill` adds to it is added when it is used: one of many is."""
+
+    fill: Callable[[_Parser], None] | None = None
+
+    def parse_known_args(self, *args: Any, **named: Any) -> Any:
+        if self.fill is not None:
+            fill, self.fill = self.fill, None
+            fill(self)
+        return super().parse_known_args(*args, **named)
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(f"{self.format_usage()}{self.prog}: error: {message}\n")
@@ -122,47 +135,30 @@ def _parser() -> _Parser:
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
-    _add_validate(commands)
-    _add_explain(commands)
-    _add_plan(commands)
-    _add_apply(commands)
-    _add_wait(commands)
-    _add_revert(commands)
-    _add_history(commands)
-    _add_show(commands)
-    _add_snapshot(commands)
-    _add_repos(commands)
-    _add_builds(commands)
-    _add_logs(commands)
-    _add_doctor(commands)
-    _add_import(commands)
-    _add_fmt(commands)
-    _add_schema(commands)
-    _add_emulator(commands)
+    for name, does, fill in _COMMANDS:
+        _add(commands, name, does, fill)
     return parser
 
 
-def _command(commands: "_Commands", name: str, does: str) -> _Parser:
-    return commands.add_parser(name, help=does, description=does[0].upper() + does[1:] + ".", allow_abbrev=False)
+def _add(commands: _Commands, name: str, does: str, fill: Callable[[_Parser], None]) -> None:
+    told = does[0].upper() + does[1:] + "."
+    commands.add_parser(name, help=does, description=told, allow_abbrev=False).fill = fill
 
 
-def _add_validate(commands: "_Commands") -> None:
-    command = _command(commands, "validate", "read the manifest alone and report every problem; no network")
+def _validate(command: _Parser) -> None:
     shared_arguments.path(command)
     shared_arguments.org(command)
     shared_arguments.output(command)
 
 
-def _add_explain(commands: "_Commands") -> None:
-    command = _command(commands, "explain", "print what the manifest asks of one repository, and where it says so")
+def _explain(command: _Parser) -> None:
     command.add_argument("repositories", nargs=1, metavar="REPO", help="the repository")
     shared_arguments.path(command)
     shared_arguments.connection(command)
     shared_arguments.output(command)
 
 
-def _add_plan(commands: "_Commands") -> None:
-    command = _command(commands, "plan", "compare the manifest with the live state; changes nothing")
+def _plan(command: _Parser) -> None:
     shared_arguments.path(command)
     shared_arguments.connection(command)
     shared_arguments.output(command)
@@ -172,8 +168,7 @@ def _add_plan(commands: "_Commands") -> None:
     shared_arguments.show_unchanged(command)
 
 
-def _add_apply(commands: "_Commands") -> None:
-    command = _command(commands, "apply", "plan, ask, write, and follow the builds to their end")
+def _apply(command: _Parser) -> None:
     shared_arguments.path(command, "a manifest file or a folder of them, or a saved plan (default: manifests/)")
     shared_arguments.connection(command)
     shared_arguments.output(command)
@@ -182,16 +177,14 @@ def _add_apply(commands: "_Commands") -> None:
     add_carrying_out(command)
 
 
-def _add_wait(commands: "_Commands") -> None:
-    command = _command(commands, "wait", "follow the builds of a recorded run to their end, and report as apply does")
+def _wait(command: _Parser) -> None:
     add_run(command, "the run's id or the beginning of it (default: the newest run)", optional=True)
     add_limits(command)
     shared_arguments.connection(command)
     shared_arguments.output(command)
 
 
-def _add_revert(commands: "_Commands") -> None:
-    command = _command(commands, "revert", "go back to what stood before a run, where nothing has changed since")
+def _revert(command: _Parser) -> None:
     add_run(command, "the run's id or the beginning of it, as `reconciler history` shows it")
     add_revert(command)
     add_carrying_out(command)
@@ -199,85 +192,101 @@ def _add_revert(commands: "_Commands") -> None:
     shared_arguments.output(command)
 
 
-def _add_history(commands: "_Commands") -> None:
-    command = _command(commands, "history", "list the recorded runs of this folder, or show one of them")
+def _history(command: _Parser) -> None:
     add_run(command, "the run's id or the beginning of it, to show that run in detail", optional=True)
     shared_arguments.output(command)
 
 
-def _add_show(commands: "_Commands") -> None:
-    command = _command(commands, "show", "print a saved plan again; no network")
-    command.add_argument("path", type=Path, metavar="FILE", help="the saved plan")
+def _show(command: _Parser) -> None:
+    command.add_argument("path", type=path, metavar="FILE", help="the saved plan")
     shared_arguments.output(command)
     shared_arguments.show_unchanged(command)
 
 
-def _add_snapshot(commands: "_Commands") -> None:
-    command = _command(commands, "snapshot", "write the live state that planning needs, for `plan --against FILE`")
+def _snapshot(command: _Parser) -> None:
     add_file(command, "the file to write", required=True)
     shared_arguments.manifest(command)
     shared_arguments.connection(command)
     shared_arguments.common(command)
 
 
-def _add_repos(commands: "_Commands") -> None:
-    command = _command(commands, "repos", "list the organisation's repositories")
+def _repos(command: _Parser) -> None:
     command.add_argument("repositories", nargs="*", metavar="GLOB", help="only repositories whose name matches")
     shared_arguments.manifest(command)
     shared_arguments.connection(command)
     shared_arguments.output(command)
 
 
-def _add_builds(commands: "_Commands") -> None:
-    command = _command(commands, "builds", "list recent builds, the newest failure first")
+def _builds(command: _Parser) -> None:
     add_builds(command)
     shared_arguments.connection(command)
     shared_arguments.output(command)
 
 
-def _add_logs(commands: "_Commands") -> None:
-    command = _command(commands, "logs", "print the log of one build, by default of the newest failure")
+def _logs(command: _Parser) -> None:
     add_logs(command)
     shared_arguments.connection(command)
     shared_arguments.common(command)
 
 
-def _add_doctor(commands: "_Commands") -> None:
-    command = _command(commands, "doctor", "check the API, the token and what it may do, before an apply finds out")
+def _doctor(command: _Parser) -> None:
     shared_arguments.manifest(command)
     shared_arguments.connection(command)
     shared_arguments.output(command)
 
 
-def _add_import(commands: "_Commands") -> None:
-    command = _command(commands, "import", "write the live state as manifests, or take it into those that are there")
+def _import(command: _Parser) -> None:
     add_import(command)
     shared_arguments.connection(command)
     shared_arguments.common(command)
 
 
-def _add_fmt(commands: "_Commands") -> None:
-    command = _command(commands, "fmt", "lay manifest files out in the canonical way; prints the files that change")
+def _fmt(command: _Parser) -> None:
     shared_arguments.path(command)
     add_fmt(command)
     shared_arguments.common(command)
 
 
-def _add_schema(commands: "_Commands") -> None:
-    command = _command(commands, "schema", "print the JSON Schema of the manifest, for editors")
+def _schema(command: _Parser) -> None:
     shared_arguments.common(command)
 
 
-def _add_emulator(commands: "_Commands") -> None:
-    command = _command(commands, "emulator", "the built-in emulator of the API")
+def _emulator(command: _Parser) -> None:
     actions = command.add_subparsers(dest="subcommand", metavar="ACTION", parser_class=_Parser, required=True)
-    serve = _command(actions, "serve", "serve it on a loopback port until interrupted")
+    _add(actions, "serve", "serve it on a loopback port until interrupted", _serve)
+    _add(actions, "reset", "empty its state, so that it starts from the beginning", _reset)
+
+
+def _serve(serve: _Parser) -> None:
     serve.add_argument("--host", default="127.0.0.1", help="loopback address to listen on (default: 127.0.0.1)")
     serve.add_argument("--port", type=port, default=8080, help="port; 0 takes any free one (default: 8080)")
-    serve.add_argument("--faults", type=Path, metavar="FILE", help="JSON file of faults to play")
-    reset = _command(actions, "reset", "empty its state, so that it starts from the beginning")
-    for action in (serve, reset):
-        action.add_argument(
-            "--state", type=Path, metavar="FILE", help="where its state is kept (default: .reconciler/emulator.db)"
-        )
-        shared_arguments.common(action)
+    serve.add_argument("--faults", type=path, metavar="FILE", help="JSON file of faults to play")
+    _reset(serve)
+
+
+def _reset(action: _Parser) -> None:
+    action.add_argument(
+        "--state", type=path, metavar="FILE", help="where its state is kept (default: .reconciler/emulator.db)"
+    )
+    shared_arguments.common(action)
+
+
+_COMMANDS = (
+    ("validate", "read the manifest alone and report every problem; no network", _validate),
+    ("explain", "print what the manifest asks of one repository, and where it says so", _explain),
+    ("plan", "compare the manifest with the live state; changes nothing", _plan),
+    ("apply", "plan, ask, write, and follow the builds to their end", _apply),
+    ("wait", "follow the builds of a recorded run to their end, and report as apply does", _wait),
+    ("revert", "go back to what stood before a run, where nothing has changed since", _revert),
+    ("history", "list the recorded runs of this folder, or show one of them", _history),
+    ("show", "print a saved plan again; no network", _show),
+    ("snapshot", "write the live state that planning needs, for `plan --against FILE`", _snapshot),
+    ("repos", "list the organisation's repositories", _repos),
+    ("builds", "list recent builds, the newest failure first", _builds),
+    ("logs", "print the log of one build, by default of the newest failure", _logs),
+    ("doctor", "check the API, the token and what it may do, before an apply finds out", _doctor),
+    ("import", "write the live state as manifests, or take it into those that are there", _import),
+    ("fmt", "lay manifest files out in the canonical way; prints the files that change", _fmt),
+    ("schema", "print the JSON Schema of the manifest, for editors", _schema),
+    ("emulator", "the built-in emulator of the API", _emulator),
+)

@@ -9,13 +9,12 @@ from reconciler.cli.arguments import Options
 from reconciler.cli.confirm import confirm
 from reconciler.cli.errors import CommandFailed
 from reconciler.cli.exit_codes import ExitCode, first
-from reconciler.cli.forecasting import foresee
+from reconciler.cli.forecasting import Recent, foresee
 from reconciler.cli.output import print_problems
 from reconciler.cli.report import Report
 from reconciler.cli.signals import interruptible, tell
 from reconciler.cli.surroundings import Surroundings
 from reconciler.core import recovery, waves
-from reconciler.core.live import Live
 from reconciler.core.outcome import Failed, FailureKind, NotAttempted, Outcome, Stale
 from reconciler.core.plan import Plan
 from reconciler.core.runs import RunHeader, RunKind
@@ -31,8 +30,8 @@ from reconciler.views.document import Origin
 class Undertaking:
     """A plan with where it comes from; `ask` False where it was approved before. `source` says it for the journal.
 
-    `live` is what it was planned from, None where that is not known any more; `checked` what was found out about its
-    packages, None where that was not asked again.
+    `recent` is what it is forecast from, None for a plan that was forecast when it was approved; `checked` what was
+    found out about its packages, None where that was not asked again.
     """
 
     plan: Plan
@@ -40,7 +39,7 @@ class Undertaking:
     source: str
     origin: Origin | None = None
     ask: bool = True
-    live: Live | None = None
+    recent: Recent | None = None
     checked: planning.Checked | None = None
 
 
@@ -92,8 +91,7 @@ class Bench:
 def carry_out(undertaking: Undertaking, how: Rollout, bench: Bench) -> ExitCode:
     """Show a plan, ask, and do it where it may be done; the exit code says how far it came."""
     options, world, plan = bench.options, bench.world, undertaking.plan
-    # A plan that was approved before was forecast when it was reviewed.
-    forecast = foresee(plan, bench.client, world, live=undertaking.live) if undertaking.ask else None
+    forecast = foresee(plan, undertaking.recent) if undertaking.recent else None
     api = session.api_name(options, world)
     document = planning.document(
         plan, api=api, origin=undertaking.origin, forecast=forecast, checked=undertaking.checked

@@ -7,38 +7,35 @@ something is in the way. Nothing is asked for a plan that changes nothing.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import assert_never
 
 from reconciler.api.client import ReadClient
 from reconciler.api.errors import ApiError
 from reconciler.cli.arguments import Options
+from reconciler.cli.forecasting import Recent
 from reconciler.cli.package_cache import PackageCache
 from reconciler.cli.planning import Checked
+from reconciler.cli.resolution import Ground, resolution
 from reconciler.cli.surroundings import Surroundings
 from reconciler.core import asking, availability, verdicts
 from reconciler.core.asking import Places
-from reconciler.core.availability import Available, Finding
+from reconciler.core.availability import Ask, Available, Finding
 from reconciler.core.desired import Desired
-from reconciler.core.live import Live
 from reconciler.core.plan import Plan, ReasonCode
-from reconciler.core.questions import Question, questions
-from reconciler.core.resolved import ResolvedChange, difference, together
-from reconciler.diagnostics import Diagnostic, Severity
+from reconciler.core.questions import bases
+from reconciler.core.resolved import ResolvedChange
+from reconciler.diagnostics import Diagnostic, has_errors
 from reconciler.engine.lookups import look_up
-from reconciler.engine.resolving import Conflicts, NotAnswered, Resolves, ask
 
-# Images are rebuilt daily, so two days hold a build of nearly every tag.
-_LOOK_BACK = 2 * 86400.0
 _FOLDER = Path(".reconciler")
-_NO_BUILD = "there is no successful build lately to take the image's own packages from"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Desk:
-    """What checking works with: the API under its name, and how the program was called."""
+    """What checking works with: the API under its name, recent builds, and how the program was called."""
 
     client: ReadClient
     api: str
+    recent: Recent
     options: Options
     world: Surroundings
 
@@ -70,108 +67,58 @@ class _Costs:
         )
 
 
-def check(plan: Plan, desired: Desired, live: Live, desk: Desk) -> Checked:
+def check(plan: Plan, desired: Desired, desk: Desk) -> Checked:
     """Look up packages and ask whether they resolve, as far as the options and the manifest want; never raises."""
-    options = desk.options
-    resolving = options.resolve or desired.settings.require_resolve
+    options, required = desk.options, desired.settings.require_resolve
+    resolving = options.resolve or required
     if not plan.writes or not (options.check_packages or resolving):
         return Checked(plan=plan)
-    costs, places = _Costs(), Places(desired, live)
-    resolved: Mapping[str, ResolvedChange] = {}
-    missing: tuple[Finding, ...] = ()
+    costs, places, wrong = _Costs(), Places(desired, desk.recent.live), False
+    asks = asking.asks(plan, places)
+    ground = _ground(plan, desk) if asks or resolving else Ground()
     if options.check_packages:
-        missing, problems = _packages(plan, places, desk, costs)
-        plan = replace(plan, diagnostics=(*plan.diagnostics, *problems))
-    if resolving:
-        plan, resolved = _resolution(plan, places, desk, costs, required=desired.settings.require_resolve)
-    plan = _blocked(plan, missing, ReasonCode.UNBUILDABLE)
+        findings, problems = _packages(plan, asks, ground, desk, costs)
+        plan = asking.block(_told(plan, problems), findings, ReasonCode.UNBUILDABLE)
+        wrong = has_errors(problems)
+    plan = _told(plan, verdicts.already_there(plan.writes, ground.bases, places))
+    resolved: Mapping[str, ResolvedChange] = {}
+    # What is known not to be there need not be asked about once more.
+    if resolving and plan.writes:
+        found = resolution(plan, places, ground, desk, required=required)
+        plan, resolved, wrong = found.plan, found.resolved, wrong or found.wrong
+        costs.questions, costs.repositories = found.questions, found.repositories
     if options.debug:
         desk.world.stderr.write(costs.told())
-    return Checked(plan=plan, resolved=resolved, asked=costs.counts())
+    return Checked(plan=plan, resolved=resolved, asked=costs.counts(), wrong=wrong)
+
+
+def _told(plan: Plan, problems: Sequence[Diagnostic]) -> Plan:
+    return replace(plan, diagnostics=(*plan.diagnostics, *problems))
+
+
+def _ground(plan: Plan, desk: Desk) -> Ground:
+    try:
+        return Ground(bases=bases(plan.writes, desk.recent.builds(plan), desk.recent.live))
+    except ApiError as error:
+        return Ground(problem=error.diagnostic)
 
 
 def _packages(
-    plan: Plan, places: Places, desk: Desk, costs: _Costs
-) -> tuple[tuple[Finding, ...], Sequence[Diagnostic]]:
-    asks = asking.asks(plan, places)
-    names = dict(availability.wanted_names(asks))
+    plan: Plan, asks: Sequence[Ask], ground: Ground, desk: Desk, costs: _Costs
+) -> tuple[Sequence[Finding], Sequence[Diagnostic]]:
+    wanted = availability.wanted(asks)
     cache = PackageCache(_FOLDER, api=desk.api, organization=plan.organization.id, now=desk.world.clock.now())
-    known = cache.read(names)
-    left = {name: every for name, every in names.items() if name not in known}
-    found = look_up(desk.client, plan.organization, left)
+    cached = cache.read(wanted)
+    found = look_up(desk.client, plan.organization, {name: wanted[name] for name in wanted if name not in cached})
     if found.versions:
-        cache.write(found.versions, names)
-    costs.packages, costs.requests, costs.cached = len(names), found.requests, len(known)
+        cache.write(found.versions)
+    costs.packages, costs.requests, costs.cached = len(wanted), found.requests, len(cached)
     costs.note = f"; the cache could not be used ({cache.problem})" if cache.problem else ""
-    available = Available(versions={**known, **found.versions}, names=found.names)
+    archs = frozenset(arch for one in ground.bases.values() for base in one for arch in base.config.archs)
+    available = Available(versions={**cached, **found.versions}, names=found.names, architectures=archs)
     findings = availability.judge(asks, available)
     problems = [finding.diagnostic for finding in findings]
     if found.problem is not None:
-        unknown = sorted(name for name in names if name not in available.versions)
+        unknown = sorted(name for name in wanted if name not in available.versions)
         problems.append(availability.unchecked(found.problem, unknown))
     return findings, problems
-
-
-def _blocked(plan: Plan, findings: Sequence[Finding], code: ReasonCode) -> Plan:
-    errors = [one for one in findings if one.diagnostic.severity is Severity.ERROR]
-    told = ((repository, one.diagnostic.summary) for one in errors for repository in one.repositories)
-    return asking.block(plan, asking.by_repository(told), code)
-
-
-def _resolution(
-    plan: Plan, places: Places, desk: Desk, costs: _Costs, *, required: bool
-) -> tuple[Plan, dict[str, ResolvedChange]]:
-    steps = plan.writes
-    asked: tuple[Question, ...] = ()
-    unread = _NO_BUILD
-    costs.repositories = len(steps)
-    try:
-        recipes = desk.client.list_recipes(plan.organization, since=desk.world.clock.now() - _LOOK_BACK)
-        asked = questions(steps, recipes)
-    except ApiError as error:
-        unread = error.diagnostic.summary
-    answers = ask(desk.client, asked)
-    costs.questions = len(answers)
-    told = {question.step.repository for question in asked}
-    silent = [
-        verdicts.Trouble(repository=one.repository, said=unread, place=None)
-        for one in steps
-        if one.repository not in told
-    ]
-    wrong: list[verdicts.Trouble] = []
-    sets: dict[str, list[ResolvedChange]] = {}
-    for question in asked:
-        match answers[question.config]:
-            case Resolves(packages=packages):
-                if question.locked:
-                    sets.setdefault(question.step.repository, []).append(difference(question.locked, packages))
-            case Conflicts(problem=problem):
-                wrong.append(verdicts.trouble(question, _said(problem), places))
-            case NotAnswered(problem=problem):
-                silent.append(verdicts.Trouble(repository=question.step.repository, said=_said(problem), place=None))
-            case other:
-                assert_never(other)
-    return _judged(plan, wrong, silent, verdicts.already_there(asked, places), required=required), {
-        name: together(changes) for name, changes in sets.items()
-    }
-
-
-def _judged(
-    plan: Plan,
-    wrong: Sequence[verdicts.Trouble],
-    silent: Sequence[verdicts.Trouble],
-    notes: Sequence[Diagnostic],
-    *,
-    required: bool,
-) -> Plan:
-    conflicts, unanswered = verdicts.conflicts(wrong), verdicts.unanswered(silent)
-    told = (*notes, *(one.diagnostic for one in (*conflicts, *unanswered)))
-    plan = replace(plan, diagnostics=(*plan.diagnostics, *told))
-    if not required:
-        return _blocked(plan, conflicts, ReasonCode.UNBUILDABLE)
-    stopped = ((name, one.diagnostic.summary) for one in (*conflicts, *unanswered) for name in one.repositories)
-    return asking.block(plan, asking.by_repository(stopped), ReasonCode.UNRESOLVED)
-
-
-def _said(problem: Diagnostic) -> str:
-    return problem.detail or problem.summary

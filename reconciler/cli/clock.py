@@ -1,8 +1,10 @@
 """The real clock."""
 
-import time
-from typing import TYPE_CHECKING
+from __future__ import annotations
 
+import time
+
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from reconciler.engine.ports import Stop
 
@@ -14,6 +16,6 @@ class SystemClock:
         """Seconds since the epoch."""
         return time.time()
 
-    def wait(self, seconds: float, stop: "Stop") -> None:
+    def wait(self, seconds: float, stop: Stop) -> None:
         """Return after `seconds`, or as soon as `stop` is set."""
         stop.wait(seconds)

@@ -1,26 +1,30 @@
 """From the words of a command line to the command's module, and from whatever goes wrong to an exit code."""
 
+from __future__ import annotations
+
 import contextlib
 import importlib
 import keyword
 import os
-import traceback
-from typing import Protocol
 
 from reconciler.cli.arguments import HelpShown, Options, UsageError, parse
 from reconciler.cli.exit_codes import ExitCode
-from reconciler.cli.surroundings import Surroundings
 
 # A reader that leaves before these have written anything stops them as Ctrl-C does.
 _WRITING = ("apply", "revert", "wait")
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Protocol
 
-class _Command(Protocol):
-    """What a module in `commands` offers."""
+    from reconciler.cli.surroundings import Surroundings
 
-    def execute(self, options: Options, world: Surroundings) -> int:
-        """Carry the command out; the exit code."""
-        ...
+    class _Command(Protocol):
+        """What a module in `commands` offers."""
+
+        def execute(self, options: Options, world: Surroundings) -> int:
+            """Carry the command out; the exit code."""
+            ...
 
 
 def dispatch(argv: list[str], world: Surroundings) -> int:
@@ -73,6 +77,8 @@ def _failed(error: Exception, options: Options, world: Surroundings) -> int:
             return ExitCode.TOKEN if isinstance(error, TokenRejected) else ExitCode.ERROR
         case _:
             if options.debug:
+                import traceback
+
                 world.stderr.write("".join(traceback.format_exception(error)))
             problem = Diagnostic(
                 code="internal-error",

@@ -3,9 +3,14 @@
 `docs/exit-codes.md` is made from it: `python -m reconciler.cli.exit_codes > docs/exit-codes.md`.
 """
 
+from __future__ import annotations
+
 import sys
-from collections.abc import Iterable
 from enum import IntEnum
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 class ExitCode(IntEnum):

@@ -1,7 +1,8 @@
 """The options of the commands that write manifests, as argparse declares them: `import` and `fmt`."""
 
 import argparse
-from pathlib import Path
+
+from reconciler.cli.argument_types import path
 
 
 def add_import(command: argparse.ArgumentParser) -> None:
@@ -13,7 +14,7 @@ def add_import(command: argparse.ArgumentParser) -> None:
         help="these repositories, customised or not (default: every customised one that has no entry yet)",
     )
     command.add_argument(
-        "-o", dest="folder", type=Path, metavar="DIR", required=True, help="the folder that the manifests go into"
+        "-o", dest="folder", type=path, metavar="DIR", required=True, help="the folder that the manifests go into"
     )
     command.add_argument(
         "--split", choices=("repository", "folder"), help="a file for each repository or folder (default: one file)"

@@ -1,6 +1,5 @@
 """Where results go: the formats that were asked for, to standard output or into files; problems to standard error."""
 
-import shutil
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TextIO
@@ -39,7 +38,11 @@ def _colour(stream: TextIO, options: Options, world: Surroundings) -> bool:
 
 def width_of(stream: TextIO, *, piped: int = _PIPED_WIDTH) -> int:
     """Columns to draw in: those of the terminal, or a fixed number where there is none."""
-    return shutil.get_terminal_size((_PIPED_WIDTH, 24)).columns if stream.isatty() else piped
+    if not stream.isatty():
+        return piped
+    import shutil
+
+    return shutil.get_terminal_size((_PIPED_WIDTH, 24)).columns
 
 
 def print_problems(problems: Iterable[Diagnostic], options: Options, world: Surroundings) -> None:

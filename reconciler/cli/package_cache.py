@@ -12,10 +12,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from reconciler.core.availability import PackageVersion
+from reconciler.core.constraints import Constraint
+from reconciler.core.packages import PackageVersion, met
+from reconciler.journal.folder import prepare
 
 LIFE = 15 * 60.0
 _FORMAT = 1
+# What reading a file can come to that somebody else wrote.
+_UNREADABLE = (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError)
 
 
 class PackageCache:
@@ -27,32 +31,28 @@ class PackageCache:
         self._now = now
         self.problem = ""
 
-    def read(self, names: Mapping[str, bool]) -> dict[str, tuple[PackageVersion, ...]]:
-        """What is known of some names; where a particular version is wanted, only what tells of every version."""
+    def read(self, wanted: Mapping[str, tuple[Constraint, ...]]) -> dict[str, tuple[PackageVersion, ...]]:
+        """What is known of some names, as far as it meets what is wanted of them: else there may be others."""
         try:
             kept = self._load()
-            return {
-                name: tuple(_decode(one) for one in kept[name]["versions"])
-                for name, every in names.items()
-                if name in kept and (kept[name]["every"] or not every)
-            }
-        except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+            known = {name: tuple(map(_decode, kept[name]["versions"])) for name in wanted if name in kept}
+        except _UNREADABLE as error:
             self.problem = type(error).__name__
             return {}
+        return {name: versions for name, versions in known.items() if versions and met(wanted[name], versions)}
 
-    def write(self, found: Mapping[str, tuple[PackageVersion, ...]], names: Mapping[str, bool]) -> None:
+    def write(self, found: Mapping[str, tuple[PackageVersion, ...]]) -> None:
         """Keep what was found beside what is there and not too old; whole or not at all."""
         try:
             kept = self._load()
-        except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        except _UNREADABLE:
             kept = {}
         for name, versions in found.items():
             if versions:
-                every, written = names.get(name, False), [_encode(one) for one in versions]
-                kept[name] = {"at": self._now, "every": every, "versions": written}
+                kept[name] = {"at": self._now, "versions": [_encode(one) for one in versions]}
         beside = self._file.with_name(f"{self._file.name}.{os.getpid()}")
         try:
-            self._file.parent.mkdir(parents=True, exist_ok=True)
+            prepare(self._file.parent)
             beside.write_text(json.dumps({"format": _FORMAT, "packages": kept}), encoding="utf-8")
             beside.replace(self._file)
         except OSError as error:
@@ -75,6 +75,7 @@ def _encode(one: PackageVersion) -> list[object]:
 
 def _decode(kept: list[Any]) -> PackageVersion:
     name, version, architectures = kept
-    if not isinstance(name, str) or not isinstance(version, str):
+    texts = (name, version, *architectures)
+    if not isinstance(architectures, list) or not all(isinstance(one, str) for one in texts):
         raise TypeError
-    return PackageVersion(name=name, version=version, architectures=tuple(map(str, architectures)))
+    return PackageVersion(name=name, version=version, architectures=tuple(architectures))

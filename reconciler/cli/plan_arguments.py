@@ -1,9 +1,8 @@
 """The options that shape a plan, as argparse declares them: they belong to `plan`, and to an `apply` that plans."""
 
 import argparse
-from pathlib import Path
 
-from reconciler.cli.argument_types import share
+from reconciler.cli.argument_types import path, share
 
 
 def add_planning(command: argparse.ArgumentParser) -> None:
@@ -35,16 +34,16 @@ def add_planning(command: argparse.ArgumentParser) -> None:
 
 def add_sources(command: argparse.ArgumentParser) -> None:
     """What to compare with, and where to save the plan."""
-    command.add_argument("--base", type=Path, metavar="PATH", help="the manifest before a change: tells what it causes")
+    command.add_argument("--base", type=path, metavar="PATH", help="the manifest before a change: tells what it causes")
     command.add_argument(
-        "--against", type=Path, metavar="FILE", help="plan against a snapshot, without token or network"
+        "--against", type=path, metavar="FILE", help="plan against a snapshot, without token or network"
     )
     add_file(command, "save the plan for `apply FILE` and `show FILE`")
 
 
 def add_file(command: argparse.ArgumentParser, does: str, *, required: bool = False) -> None:
     """The file that a command writes."""
-    command.add_argument("-o", "--output", type=Path, metavar="FILE", required=required, help=does)
+    command.add_argument("-o", "--output", type=path, metavar="FILE", required=required, help=does)
 
 
 def plan_options(options: argparse.Namespace) -> list[str]:

@@ -2,25 +2,27 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from reconciler import __version__
 from reconciler.cli.arguments import Options
 from reconciler.cli.errors import CommandFailed
 from reconciler.cli.inputs import organization
 from reconciler.core import planner
-from reconciler.core.comparison import Comparison
 from reconciler.core.desired import Desired
-from reconciler.core.forecast import Forecast
 from reconciler.core.guards import Flags
 from reconciler.core.live import Live
 from reconciler.core.plan import Plan
-from reconciler.core.resolved import ResolvedChange
 from reconciler.core.selection import Selection, select
 from reconciler.diagnostics import Diagnostic, has_errors
 from reconciler.engine.ports import ReadApi
 from reconciler.engine.refresh import refresh
 from reconciler.views.document import Origin, plan_document
+
+if TYPE_CHECKING:
+    from reconciler.core.comparison import Comparison
+    from reconciler.core.forecast import Forecast
+    from reconciler.core.resolved import ResolvedChange
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,11 +40,15 @@ class Seen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checked:
-    """The plan after the checks, what each repository would get where that was asked, and what was asked."""
+    """The plan after the checks, what each repository would get where that was asked, and what was asked.
+
+    `wrong` tells that something which the manifest asks for cannot be had.
+    """
 
     plan: Plan
-    resolved: Mapping[str, ResolvedChange] = field(default_factory=dict)
+    resolved: Mapping[str, "ResolvedChange"] = field(default_factory=dict)
     asked: Mapping[str, int] | None = None
+    wrong: bool = False
 
 
 def read(desired: Desired, api: ReadApi) -> Live:
@@ -78,8 +84,8 @@ def document(
     *,
     api: str,
     origin: Origin | None = None,
-    comparison: Comparison | None = None,
-    forecast: Forecast | None = None,
+    comparison: "Comparison | None" = None,
+    forecast: "Forecast | None" = None,
     checked: Checked | None = None,
 ) -> dict[str, Any]:
     """The public document of a plan: what every format draws from; `checked` None where it was not looked into."""

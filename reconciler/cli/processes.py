@@ -1,15 +1,19 @@
 """Other programs of this machine, the user and the user's home folder."""
 
-from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING
+from __future__ import annotations
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
     from reconciler.api.credentials.chainctl import Finished
 
 
 def home() -> Path | None:
     """The user's home folder; None where there is none, as in some containers."""
+    from pathlib import Path
+
     try:
         return Path.home()
     except RuntimeError:
@@ -26,7 +30,7 @@ def user() -> str:
         return ""
 
 
-def run(argv: Sequence[str], *, seconds: float) -> "Finished":
+def run(argv: Sequence[str], *, seconds: float) -> Finished:
     """Run a program found on the PATH to its end, as `api.credentials.chainctl.Run` says.
 
     It does not see an interruption from the keyboard: what needs its answer is finishing what is under way.

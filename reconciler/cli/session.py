@@ -61,7 +61,7 @@ def address(options: Options, world: Surroundings) -> tuple[str, Credentials]:
     name = api_name(options, world)
     if name == EMULATOR:
         return _EMULATOR_URL, fixed(Token(EMULATOR, source="the built-in emulator"))
-    return name, find(world.environ, api_url=name, home=world.home, run=world.run, timing=timing(world))
+    return name, find(world.environ, api_url=name, home=world.home(), run=world.run, timing=timing(world))
 
 
 def _world(options: Options, world: Surroundings, stack: ExitStack) -> dict[str, Any]:

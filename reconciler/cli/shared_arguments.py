@@ -1,13 +1,12 @@
 """The options that several commands share, as argparse declares them."""
 
 import argparse
-from pathlib import Path
 
 from reconciler.api.defaults import API_URL, API_VERSION, API_VERSIONS
 from reconciler.cli import argument_types
 from reconciler.cli.argument_types import rate
 
-DEFAULT_MANIFEST = Path("manifests")
+DEFAULT_MANIFEST = "manifests"
 
 
 def path(
@@ -17,7 +16,7 @@ def path(
     command.add_argument(
         "path",
         nargs="?",
-        type=Path,
+        type=argument_types.path,
         default=DEFAULT_MANIFEST,
         metavar="PATH",
         help=means,
@@ -28,7 +27,7 @@ def manifest(command: argparse.ArgumentParser) -> None:
     """Where the manifest is that names the organisation."""
     command.add_argument(
         "--manifest",
-        type=Path,
+        type=argument_types.path,
         default=DEFAULT_MANIFEST,
         metavar="PATH",
         help="the manifest that names the organisation (default: manifests/)",

@@ -3,14 +3,17 @@
 Plain classes, and imports only where they are needed: every start of the program pays for this module.
 """
 
+from __future__ import annotations
+
 import os
 import sys
 import threading
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, TextIO
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
     from pathlib import Path
+    from typing import TextIO
 
     from reconciler.api.credentials.chainctl import Run
     from reconciler.emulator import Settings
@@ -30,11 +33,11 @@ class Surroundings:
         stdout: TextIO,
         stderr: TextIO,
         environ: Mapping[str, str],
-        clock: "Clock",
-        emulator_settings: "Settings | None" = None,
-        home: "Path | None" = None,
-        run: "Run | None" = None,
-        user: "Callable[[], str]" = str,
+        clock: Clock,
+        emulator_settings: Settings | None = None,
+        home: Callable[[], Path | None] = lambda: None,
+        run: Run | None = None,
+        user: Callable[[], str] = str,
     ) -> None:
         self.stdin = stdin
         self.stdout = stdout
@@ -72,7 +75,7 @@ def of_process() -> Surroundings:
         stderr=sys.stderr,
         environ=os.environ,
         clock=SystemClock(),
-        home=home(),
+        home=home,
         run=run,
         user=user,
     )

@@ -5,16 +5,17 @@ What becomes of the answers is in `availability` and `questions`.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from functools import partial
 
-from reconciler.core.availability import Ask
+from reconciler.core.availability import Ask, Finding
 from reconciler.core.canonical import package_name
 from reconciler.core.desired import Desired, DesiredRepository
 from reconciler.core.globs import resolve
-from reconciler.core.layers import merge
+from reconciler.core.layers import Claim, winners
 from reconciler.core.live import Directory, Live
 from reconciler.core.parts import Part
 from reconciler.core.plan import Action, Plan, Reason, ReasonCode, Step
-from reconciler.diagnostics import Place
+from reconciler.diagnostics import Place, Severity
 
 
 class Places:
@@ -26,10 +27,10 @@ class Places:
         self._by_place: dict[Place, list[DesiredRepository]] = {}
         for entry in self._entries:
             self._by_place.setdefault(entry.place, []).append(entry)
-        self._merged: dict[tuple[int, ...], Mapping[str, Place]] = {}
+        self._merged: dict[tuple[int, ...], Mapping[str, Claim]] = {}
 
-    def of(self, step: Step) -> Mapping[str, Place]:
-        """The place of each package of a step, by the package's name."""
+    def claims(self, step: Step) -> Mapping[str, Claim]:
+        """What asks for each package of a step, by the package's name; it knows the place."""
         if step.place is None:
             return {}
         entries = self._by_place.get(step.place, [])
@@ -38,12 +39,7 @@ class Places:
             return {}
         key = tuple(map(id, entry.layers))
         if key not in self._merged:
-            claims = ((claim, claim.entry) for claim in merge(entry.layers).winners)
-            self._merged[key] = {
-                one.key: claim.place(one.part, one.key)
-                for claim, one in claims
-                if one is not None and one.part is Part.PACKAGES
-            }
+            self._merged[key] = winners(entry.layers, Part.PACKAGES)
         return self._merged[key]
 
     def _label(self, entry: DesiredRepository) -> str:
@@ -57,29 +53,26 @@ def asks(plan: Plan, places: Places) -> tuple[Ask, ...]:
     for step in plan.writes:
         if step.after is None:
             continue
-        known = places.of(step)
+        known = places.claims(step)
         found += [
-            Ask(repository=step.repository, spec=spec, place=known[name])
+            Ask(repository=step.repository, spec=spec, where=partial(known[name].place, Part.PACKAGES, name))
             for spec in step.after.packages
             if (name := package_name(spec)) in known
         ]
     return tuple(found)
 
 
-def block(plan: Plan, why: Mapping[str, tuple[str, ...]], code: ReasonCode) -> Plan:
-    """The plan with the steps of some repositories blocked, for the names that `why` holds of each."""
+def block(plan: Plan, findings: Iterable[Finding], code: ReasonCode) -> Plan:
+    """The plan with the steps blocked that an error is in the way of."""
+    why: dict[str, dict[str, None]] = {}
+    for one in findings:
+        if one.diagnostic.severity is Severity.ERROR:
+            for repository in one.repositories:
+                why.setdefault(repository, {})[one.diagnostic.summary] = None
     steps = tuple(
-        replace(step, action=Action.BLOCKED, reason=Reason(code=code, names=why[step.repository]))
+        replace(step, action=Action.BLOCKED, reason=Reason(code=code, names=tuple(why[step.repository])))
         if step.writes and step.repository in why
         else step
         for step in plan.steps
     )
     return replace(plan, steps=steps)
-
-
-def by_repository(found: Iterable[tuple[str, str]]) -> Mapping[str, tuple[str, ...]]:
-    """Names by the repository that they belong to, in their order and each once."""
-    result: dict[str, dict[str, None]] = {}
-    for repository, name in found:
-        result.setdefault(repository, {})[name] = None
-    return {repository: tuple(names) for repository, names in result.items()}

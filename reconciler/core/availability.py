@@ -4,57 +4,54 @@ Pure: reading what there is belongs to `engine.lookups`, and finding where the m
 `core.asking`.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
 
 from reconciler.core.constraints import Constraint, parse, version_key
 from reconciler.core.names import nearest
+from reconciler.core.packages import PackageVersion
 from reconciler.diagnostics import Diagnostic, Place, Severity
 
-_MOST_VERSIONS = 3
+# The code of every problem here with how bad it is and what it means, for the documentation.
+MEANINGS: Final[Mapping[str, tuple[Severity, str]]] = {
+    "unknown-package": (Severity.ERROR, "The organisation may install no package of this name, and none provides it."),
+    "no-such-version": (Severity.ERROR, "No version that there is meets the constraint."),
+    "package-lacks-architecture": (
+        Severity.WARNING,
+        "The package is missing on an architecture that images are built for.",
+    ),
+    "packages-not-checked": (Severity.WARNING, "The API did not tell whether some packages exist."),
+}
 _MOST_NAMES = 3
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PackageVersion:
-    """One version of a package; `provides` are names, perhaps with a version, that it answers to besides its own.
-
-    No architectures means that they are not known.
-    """
-
-    name: str
-    version: str
-    architectures: tuple[str, ...] = ()
-    provides: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PackagePage:
-    """A part of the list of packages; `after` leads to the next part, and `total` counts all where that is known."""
-
-    packages: tuple[PackageVersion, ...]
-    after: str = ""
-    total: int | None = None
+# How apko spells what apk calls otherwise, and what stands for every architecture.
+_SPELT = {"amd64": "x86_64", "arm64": "aarch64", "386": "x86", "arm/v7": "armv7", "arm/v6": "armhf"}
+_EVERY = frozenset({"noarch", "all"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ask:
-    """A package that one repository shall have, as it is written, and where the manifest says so."""
+    """A package that one repository shall have, as it is written; `where` finds out where the manifest says so.
+
+    Finding a place takes reading the file again, which is worth it for a package that something is wrong with.
+    """
 
     repository: str
     spec: str
-    place: Place | None = None
+    where: Callable[[], Place | None] = field(default=lambda: None, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Available:
     """What is known: the versions by name, of the package itself or of those that provide it; no version is none.
 
-    A name that `versions` does not hold was not looked up. `names` are for finding one that resembles a wrong one.
+    A name that `versions` does not hold was not looked up. `names` are for finding one that resembles a wrong one, and
+    `architectures` those that images are known to be built for.
     """
 
     versions: Mapping[str, tuple[PackageVersion, ...]]
     names: tuple[str, ...] = ()
+    architectures: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,30 +62,16 @@ class Finding:
     repositories: tuple[str, ...]
 
 
-def provided(name: str, packages: Iterable[PackageVersion]) -> tuple[PackageVersion, ...]:
-    """The packages that provide a name, each with the version that it provides it in ("" for none)."""
-    found: list[PackageVersion] = []
-    for package in packages:
-        for text in package.provides:
-            promise = parse(text)
-            if promise is not None and promise.name == name:
-                found.append(
-                    PackageVersion(name=package.name, version=promise.version, architectures=package.architectures)
-                )
-    return tuple(found)
-
-
-def judge(asks: Iterable[Ask], available: Available) -> tuple[Finding, ...]:
+def judge(asks: Collection[Ask], available: Available) -> tuple[Finding, ...]:
     """Every problem, once for each place that asks for the package."""
-    places: dict[tuple[str, Place | None], dict[str, None]] = {}
-    for ask in asks:
-        places.setdefault((ask.spec, ask.place), {})[ask.repository] = None
     architectures = _architectures(available)
-    found: list[Finding] = []
-    for (spec, place), repositories in places.items():
-        diagnostic = _problem(spec, available, architectures)
-        if diagnostic is not None:
-            found.append(_at(diagnostic, place, tuple(repositories)))
+    problems = {spec: _problem(spec, available, architectures) for spec in {ask.spec: None for ask in asks}}
+    places: dict[tuple[Diagnostic, Place | None], dict[str, None]] = {}
+    for ask in asks:
+        problem = problems[ask.spec]
+        if problem is not None:
+            places.setdefault((problem, ask.where()), {})[ask.repository] = None
+    found = [_at(problem, place, tuple(repositories)) for (problem, place), repositories in places.items()]
     return tuple(sorted(found, key=lambda one: (one.diagnostic.place or Place(file=""), one.diagnostic.summary)))
 
 
@@ -99,20 +82,14 @@ def listed(names: Sequence[str]) -> str:
 
 
 def _at(diagnostic: Diagnostic, place: Place | None, repositories: tuple[str, ...]) -> Finding:
-    told = Diagnostic(
-        code=diagnostic.code,
-        severity=diagnostic.severity,
-        summary=diagnostic.summary,
-        detail=f"wanted in {listed(repositories)}",
-        hint=diagnostic.hint,
-        place=place,
-    )
+    told = replace(diagnostic, detail=f"wanted in {listed(repositories)}", place=place)
     return Finding(diagnostic=told, repositories=repositories)
 
 
 def _architectures(available: Available) -> frozenset[str]:
-    """Every architecture that any of the packages is there for."""
-    return frozenset(arch for found in available.versions.values() for one in found for arch in one.architectures)
+    """Every architecture that images are built for, or that any of the packages is there for."""
+    there = (arch for found in available.versions.values() for one in found for arch in one.architectures)
+    return frozenset(_SPELT.get(arch, arch) for arch in available.architectures.union(there)) - _EVERY
 
 
 def _problem(spec: str, available: Available, architectures: frozenset[str]) -> Diagnostic | None:
@@ -125,9 +102,10 @@ def _problem(spec: str, available: Available, architectures: frozenset[str]) -> 
     fitting = [one for one in found if constraint.allows(one.version)]
     if not fitting:
         return _no_version(constraint, found)
-    there = {arch for one in fitting for arch in one.architectures}
-    lacking = sorted(architectures - there) if there else []
-    return _lacking(spec, lacking) if lacking else None
+    if any(not one.architectures or _EVERY.intersection(one.architectures) for one in fitting):
+        return None
+    lacking = architectures.difference(arch for one in fitting for arch in one.architectures)
+    return _lacking(spec, sorted(lacking)) if lacking else None
 
 
 def _missing(constraint: Constraint, names: Sequence[str]) -> Diagnostic:
@@ -171,11 +149,11 @@ def unchecked(problem: Diagnostic, names: Sequence[str]) -> Diagnostic:
     )
 
 
-def wanted_names(asks: Iterable[Ask]) -> Iterator[tuple[str, bool]]:
-    """Each distinct name that is asked for, and whether any of its specifications asks for a version."""
-    found: dict[str, bool] = {}
+def wanted(asks: Iterable[Ask]) -> Mapping[str, tuple[Constraint, ...]]:
+    """Each distinct name that is asked for, with everything that is asked of it."""
+    found: dict[str, dict[Constraint, None]] = {}
     for ask in asks:
         constraint = parse(ask.spec)
         if constraint is not None:
-            found[constraint.name] = found.get(constraint.name, False) or bool(constraint.operator)
-    yield from found.items()
+            found.setdefault(constraint.name, {})[constraint] = None
+    return {name: tuple(constraints) for name, constraints in found.items()}

@@ -14,6 +14,7 @@ from reconciler.core.diff import Change, diff
 from reconciler.core.matching import serves, virtual
 from reconciler.core.model import Overlay
 from reconciler.core.parts import Entry, Part, entries
+from reconciler.core.recipes import Recipe
 
 
 class Result(StrEnum):
@@ -49,7 +50,8 @@ class Build:
     """One build report. Times are seconds since the epoch by the server's clock.
 
     `config` is what the build was asked for, and `locked` what came of it, package by package with its version and
-    those that it needs; None when the report did not tell. `tags` are those that it is recorded with.
+    those that it needs; `recipe` is the same as questions of resolution need it. Each is None when the report did not
+    tell. `tags` are those that it is recorded with.
     """
 
     id: str
@@ -59,6 +61,7 @@ class Build:
     result: Result
     config: BuildConfig | None = field(default=None, repr=False)
     locked: BuildConfig | None = field(default=None, repr=False)
+    recipe: Recipe | None = field(default=None, repr=False, compare=False)
     digest: str = ""
     warnings: tuple[str, ...] = ()
     log: str = field(default="", repr=False)

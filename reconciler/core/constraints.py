@@ -1,7 +1,8 @@
 """What a package specification asks of a version, and how apk orders versions.
 
 A specification is a name with at most one constraint (`name=1.2.3-r0`, `name~1.2`, `name>1`) and a repository's tag
-(`name@tag`). Which versions there are belongs to whoever asks.
+(`name@tag`). `~`, `~=` and `=~` are the same, and a version may end in a commit (`name=1.2~1f3a`). Which versions there
+are belongs to whoever asks.
 """
 
 import re
@@ -10,7 +11,9 @@ from functools import lru_cache
 
 from reconciler.core.canonical import package_spec
 
-_SPEC = re.compile(r"(?P<name>[^=<>~@]+)(?:(?P<operator>>=|<=|~=|[=<>~])(?P<version>[^=<>~@]+))?(?:@(?P<tag>[^@]+))?")
+_SPEC = re.compile(
+    r"(?P<name>[^=<>~@]+)(?:(?P<operator>>=|<=|~=|=~|[=<>~])(?P<version>[^=<>~@]+(?:~[0-9a-f]+(?:-r\d+)?)?))?(?:@(?P<tag>[^@]+))?"
+)
 _VERSION = re.compile(r"\d+(?:\.\d+)*[a-z]?(?:_[a-z]+\d*)*(?:~[0-9a-f]+)?(?:-r\d+)?")
 _PIECE = re.compile(
     r"(?P<number>(?:^|\.)\d+)|_(?P<suffix>[a-z]+)(?P<count>\d*)|(?P<letter>[a-z])|~(?P<commit>[0-9a-f]+)|-r(?P<revision>\d+)"
@@ -43,7 +46,7 @@ class Constraint:
                 return True
             case "=":
                 return _equal(version, self.version)
-            case "~" | "~=":
+            case "~" | "~=" | "=~":
                 return _begins(version, self.version)
             case _:
                 return _ordered(self.operator, version_key(version), version_key(self.version))
@@ -98,8 +101,8 @@ def _suffix(word: str, count: int) -> Piece:
 
 
 def _equal(version: str, wanted: str) -> bool:
-    # Without a revision any revision of the version will do.
-    return version == wanted or re.sub(r"-r\d+$", "", version) == wanted
+    # Without a revision the first one is meant: apko takes 1.2 and 1.2-r0 for the same version, and no other for it.
+    return version.removesuffix("-r0") == wanted.removesuffix("-r0")
 
 
 def _begins(version: str, wanted: str) -> bool:

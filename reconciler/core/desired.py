@@ -96,5 +96,6 @@ def wanted(desired: DesiredRepository, live: Overlay) -> Overlay:
     """The overlay that a repository should have: the managed sections as asked, everything else as it is live."""
     if desired.reset:
         return EMPTY
-    fields = {SECTION_FIELDS[section]: None for section in desired.managed}
-    return replace(live, **{name: getattr(desired.overlay, name) for name in fields})
+    asked = {SECTION_FIELDS[section]: getattr(desired.overlay, SECTION_FIELDS[section]) for section in desired.managed}
+    other = {name: value for name, value in asked.items() if value != getattr(live, name)}
+    return replace(live, **other) if other else live

@@ -4,12 +4,16 @@
 but the overlays. How a change is shown is the business of the views.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import filterfalse, groupby
+from operator import itemgetter
+from typing import Any
 
+from reconciler.core.making import maker
 from reconciler.core.model import Overlay
-from reconciler.core.parts import KEYED, Entry, Part, Value, assemble, entries
+from reconciler.core.parts import KEYED, Entry, Part, Value, assemble, differing, entries, read
 
 
 class ChangeKind(StrEnum):
@@ -36,16 +40,17 @@ class Change:
         return f"{self.part}.{self.key}" if self.part in KEYED else str(self.part)
 
 
+_make = maker(Change)
+_Row = tuple[str, ChangeKind, Value | None, Value | None]
+_KEY = itemgetter(0)
+_REMOVE, _ADD = ChangeKind.REMOVE, ChangeKind.ADD
+
+
 def diff(before: Overlay, after: Overlay) -> tuple[Change, ...]:
     """What has to happen to `before` so that it becomes `after`, in the order of parts, keys and values."""
-    if before == after:
-        return ()
-    old, new = _by_key(before), _by_key(after)
-    places = dict.fromkeys([*old, *new])
-    order = {part: number for number, part in enumerate(Part)}
     changes: list[Change] = []
-    for place in sorted(places, key=lambda place: (order[place[0]], place[1])):
-        changes.extend(_changes(place, old.get(place, ()), new.get(place, ())))
+    for part, old, new in differing(before, after):
+        changes += _changes(part, old, new)
     return tuple(changes)
 
 
@@ -60,24 +65,28 @@ def patch(overlay: Overlay, changes: Iterable[Change]) -> Overlay:
     return assemble(kept)
 
 
-def _by_key(overlay: Overlay) -> dict[tuple[Part, str], tuple[Value, ...]]:
-    found: dict[tuple[Part, str], tuple[Value, ...]] = {}
-    for entry in entries(overlay):
-        place = (entry.part, entry.key)
-        found[place] = (*found.get(place, ()), entry.value)
+def _changes(part: Part, old: tuple[Any, ...], new: tuple[Any, ...]) -> list[Change]:
+    """The changes of one part. What stays is not looked at closer, because it is nearly all of it."""
+    was, will = set(old), set(new)
+    gone = read(part, filterfalse(will.__contains__, old))
+    come = read(part, filterfalse(was.__contains__, new))
+    rows: list[_Row] = [(key, _REMOVE, value, None) for key, value in gone]
+    rows += [(key, _ADD, None, value) for key, value in come]
+    rows.sort(key=_KEY)
+    if len(set(map(_KEY, rows))) < len(rows):
+        rows = _paired(rows, {key for key, _ in read(part, was & will)})
+    return [_make(part=part, key=key, kind=kind, before=before, after=after) for key, kind, before, after in rows]
+
+
+def _paired(rows: Iterable[_Row], kept: set[str]) -> list[_Row]:
+    """The rows with what goes and what comes under one key as one change.
+
+    A live overlay may hold one name several times (`curl` and `curl=8.1`): then only whole entries come and go.
+    """
+    found: list[_Row] = []
+    for key, several in groupby(rows, key=_KEY):
+        alike = list(several)
+        if [row[1] for row in alike] == [_REMOVE, _ADD] and key not in kept:
+            alike = [(key, ChangeKind.CHANGE, alike[0][2], alike[1][3])]
+        found += alike
     return found
-
-
-def _changes(place: tuple[Part, str], old: tuple[Value, ...], new: tuple[Value, ...]) -> Iterator[Change]:
-    part, key = place
-    if len(old) == len(new) == 1:
-        if old != new:
-            yield Change(part=part, key=key, kind=ChangeKind.CHANGE, before=old[0], after=new[0])
-        return
-    # A live overlay may hold one name several times (`curl` and `curl=8.1`): then only whole entries come and go.
-    for value in old:
-        if value not in new:
-            yield Change(part=part, key=key, kind=ChangeKind.REMOVE, before=value, after=None)
-    for value in new:
-        if value not in old:
-            yield Change(part=part, key=key, kind=ChangeKind.ADD, before=None, after=value)

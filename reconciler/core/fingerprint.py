@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import fields, is_dataclass
+from typing import Any
 
 from reconciler.core.model import Overlay
 
@@ -11,13 +11,11 @@ _NOT_MEANING = frozenset({"text"})
 
 def fingerprint(overlay: Overlay) -> str:
     """`sha256:` and the digest of the overlay's canonical JSON."""
-    text = json.dumps(_plain(overlay), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-    return "sha256:" + hashlib.sha256(text.encode("ascii")).hexdigest()
+    return "sha256:" + hashlib.sha256(_ENCODER.encode(overlay).encode("ascii")).hexdigest()
 
 
-def _plain(value: object) -> object:
-    if is_dataclass(value):
-        return {item.name: _plain(getattr(value, item.name)) for item in fields(value) if item.name not in _NOT_MEANING}
-    if isinstance(value, tuple):
-        return [_plain(item) for item in value]
-    return value
+def _plain(value: Any) -> dict[str, Any]:
+    return {name: getattr(value, name) for name in value.__slots__ if name not in _NOT_MEANING}
+
+
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True, default=_plain)

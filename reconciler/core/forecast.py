@@ -7,7 +7,6 @@ nor how long they will take. Reading the reports and wording the result belong e
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import median
 from typing import TypeAlias
 
 from reconciler.core.builds import Build, Result
@@ -93,4 +92,8 @@ def _durations(builds: Iterable[Build]) -> Durations | None:
         for build in builds
         if build.result is Result.SUCCESS and build.started is not None and build.ended is not None
     ]
-    return Durations(middle=median(took), longest=max(took), of=len(took)) if took else None
+    if not took:
+        return None
+    from statistics import median  # imports more than the rest of a small plan does
+
+    return Durations(middle=median(took), longest=max(took), of=len(took))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from reconciler.core.desired import Settings
 from reconciler.core.diff import Change, ChangeKind
 from reconciler.core.model import Group, Overlay
-from reconciler.core.parts import Part, Value, entries
+from reconciler.core.parts import Value, holds
 from reconciler.core.plan import DEFAULT_LIMIT, Action, Guard, GuardRules, LimitSource, Step
 from reconciler.diagnostics import Diagnostic
 
@@ -34,16 +34,17 @@ NO_FLAGS = Flags()
 
 def losses(changes: Iterable[Change], after: Overlay) -> tuple[str, ...]:
     """What the changes take away for good, named as `contents.packages git` or `environment NODE_ENV`."""
-    kept = {(entry.part, entry.key) for entry in entries(after)}
-    return tuple(dict.fromkeys(name for change in changes for name in _lost(change, kept)))
+    return tuple(dict.fromkeys(_place(change) for change in changes if _loses(change, after)))
 
 
-def _lost(change: Change, kept: set[tuple[Part, str]]) -> Iterator[str]:
-    place = f"{change.part} {change.key}".rstrip()
-    gone = change.kind is ChangeKind.REMOVE and (change.part, change.key) not in kept
-    shrunk = change.kind is ChangeKind.CHANGE and not _items(change.before) <= _items(change.after)
-    if gone or shrunk:
-        yield place
+def _place(change: Change) -> str:
+    return f"{change.part} {change.key}".rstrip()
+
+
+def _loses(change: Change, after: Overlay) -> bool:
+    if change.kind is ChangeKind.REMOVE:
+        return not holds(after, change.part, change.key)
+    return change.kind is ChangeKind.CHANGE and not _items(change.before) <= _items(change.after)
 
 
 def _items(value: Value | None) -> frozenset[str]:
@@ -80,12 +81,17 @@ def _limit(settings: Settings, flags: Flags) -> tuple[float, LimitSource]:
 
 def judge(steps: Iterable[Step], by: GuardRules) -> Guard:
     """The figures of a plan with these steps, and why it may not be applied where it may not."""
-    losing = tuple(step.repository for step in steps if step.writes and _loses(step))
+    losing = tuple(step.repository for step in steps if step.writes and _takes_away(step))
     return Guard(rules=by, losing=losing, refusals=tuple(_refusals(losing, by)))
 
 
-def _loses(step: Step) -> bool:
-    return step.after is not None and bool(losses(step.changes, step.after))
+def _takes_away(step: Step) -> bool:
+    after = step.after
+    if after is not None:
+        for change in step.changes:
+            if _loses(change, after):
+                return True
+    return False
 
 
 def _refusals(losing: Sequence[str], by: GuardRules) -> Iterator[Diagnostic]:

@@ -4,7 +4,7 @@ Which value wins is decided here and nowhere else. Reading layers belongs to `ma
 a glob means to `globs`, and the wording of a conflict to `conflicts`.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Protocol
@@ -94,13 +94,21 @@ def merge(layers: Sequence[Layer]) -> Merged:
     stack = _Stack()
     for layer in layers:
         stack.put(layer)
-    winners = tuple(_winner(part, claims) for (part, _), claims in stack.claims.items() if claims)
+    winners = stack.winners()
     return Merged(
         overlay=assemble(claim.entry for claim in winners if claim.entry),
         managed=frozenset[Section]().union(*(layer.managed for layer in layers)),
         winners=winners,
         conflicts=tuple(stack.conflicts()),
     )
+
+
+def winners(layers: Sequence[Layer], part: Part) -> Mapping[str, Claim]:
+    """For each entry of one part of what layers come to, by its key: the claim that won."""
+    stack = _Stack()
+    for layer in layers:
+        stack.put(layer, part)
+    return {claim.entry.key: claim for claim in stack.winners() if claim.entry}
 
 
 def protected(layers: Sequence[Layer]) -> bool:
@@ -116,14 +124,16 @@ class _Stack:
         self.claims: dict[tuple[Part, str], list[Claim]] = {}
         self._empty: dict[Part, list[Layer]] = {}
 
-    def put(self, layer: Layer) -> None:
-        """Put a stronger or an equal layer on top."""
+    def put(self, layer: Layer, only: Part | None = None) -> None:
+        """Put a stronger or an equal layer on top, or what it says of one part alone."""
         for part in layer.emptied:
             for key in self.claims:
                 if key[0] is part:
                     self.claims[key] = _rivals(self.claims[key], layer)
             self._empty[part] = [*(one for one in self._empty.get(part, ()) if _equals(one, layer)), layer]
         for entry in entries(layer.overlay):
+            if only is not None and entry.part is not only:
+                continue
             key, claim = (entry.part, entry.key), Claim(layer, entry)
             below = self.claims.get(key)
             if not below:
@@ -131,6 +141,10 @@ class _Stack:
             else:
                 kept = below if entry.part is Part.PACKAGES else _rivals(below, layer)
                 self.claims[key] = [*kept, claim]
+
+    def winners(self) -> tuple[Claim, ...]:
+        """The claim that won, for each key."""
+        return tuple(_winner(part, claims) for (part, _), claims in self.claims.items() if claims)
 
     def conflicts(self) -> Iterator[Conflict]:
         """Every pair of claims of which neither wins, one for each key."""

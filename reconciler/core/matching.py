@@ -40,6 +40,8 @@ def _allowed(found: str, wanted: str) -> bool:
     if asked is None:
         return False
     version = locked_version(found)
+    if asked.operator == "=" and version.rpartition("-r")[0] == asked.version:
+        return True  # that a version without a revision may be any revision was for the resolution to decide
     return asked.allows(version) if version else not asked.operator
 
 

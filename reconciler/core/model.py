@@ -101,7 +101,9 @@ SECTION_FIELDS: dict[Section, str] = {
 }
 
 
-def section_is_empty(overlay: Overlay, section: Section) -> bool:
-    """Whether nothing is there in one section of an overlay."""
-    name = SECTION_FIELDS[section]
-    return bool(getattr(overlay, name) == getattr(EMPTY, name))
+_NOTHING = tuple((section, name, getattr(EMPTY, name)) for section, name in SECTION_FIELDS.items())
+
+
+def sections_held(overlay: Overlay) -> tuple[Section, ...]:
+    """The sections in which something is there, in the order of `Section`."""
+    return tuple([section for section, name, nothing in _NOTHING if getattr(overlay, name) != nothing])

@@ -5,10 +5,12 @@ ordered list of runtime repositories. Diffing and matching of builds work on ent
 sections.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TypeVar
+from itertools import compress
+from operator import attrgetter, itemgetter, ne
+from typing import Any, TypeVar
 
 from reconciler.core import canonical
 from reconciler.core.model import Group, Overlay, PemFile, Section, User
@@ -20,6 +22,9 @@ Value = str | tuple[str, ...] | PemFile | User | Group
 
 class Part(StrEnum):
     """Where an entry stands in an overlay, spelt as apko spells it."""
+
+    # Enum's own is written in Python, and entries are looked up by their part again and again.
+    __hash__ = str.__hash__
 
     PACKAGES = "contents.packages"
     RUNTIME_REPOSITORIES = "contents.runtime_repositories"
@@ -70,21 +75,73 @@ class Entry:
     value: Value
 
 
+# What an overlay holds in each part, found by one look, in the order of `Part`.
+_PATHS = (
+    "packages",
+    "runtime_repositories",
+    "runtime_keyring",
+    "environment",
+    "annotations",
+    "accounts.run_as",
+    "accounts.users",
+    "accounts.groups",
+    "certificates.additional",
+    "certificates.providers",
+    "unrecognised",
+)
+_PARTS = tuple(Part)
+_CONTENTS = attrgetter(*_PATHS)
+_HELD = {part: attrgetter(path) for part, path in zip(Part, _PATHS, strict=True)}
+# These hold one item, which is the whole of them.
+_WHOLE = frozenset({Part.RUNTIME_REPOSITORIES, Part.RUN_AS})
+# The items of these are a key and a value, and those of the others the value alone.
+_PAIRS = frozenset({Part.ENVIRONMENT, Part.ANNOTATIONS, Part.UNRECOGNISED})
+# The key that an item is known by within its part; the only one of a part needs none.
+_KEYS: dict[Part, Callable[[Any], str]] = {
+    Part.PACKAGES: canonical.package_name,
+    Part.RUNTIME_REPOSITORIES: lambda _: "",
+    Part.RUNTIME_KEYRING: attrgetter("name"),
+    Part.ENVIRONMENT: itemgetter(0),
+    Part.ANNOTATIONS: itemgetter(0),
+    Part.RUN_AS: lambda _: "",
+    Part.USERS: attrgetter("username"),
+    Part.GROUPS: attrgetter("groupname"),
+    Part.CERTIFICATES: attrgetter("name"),
+    Part.PROVIDERS: str,
+    Part.UNRECOGNISED: itemgetter(0),
+}
+
+
+def differing(before: Overlay, after: Overlay) -> Iterator[tuple[Part, tuple[Any, ...], tuple[Any, ...]]]:
+    """The parts in which two overlays differ, in their order, with the items that each has there; none where equal."""
+    old, new = _CONTENTS(before), _CONTENTS(after)
+    for part, was, will in compress(zip(_PARTS, old, new, strict=True), map(ne, old, new)):
+        yield part, _items(part, was), _items(part, will)
+
+
+def holds(overlay: Overlay, part: Part, key: str) -> bool:
+    """Whether an overlay holds something under a key in one part."""
+    return key in map(_KEYS[part], _items(part, _HELD[part](overlay)))
+
+
+def read(part: Part, items: Iterable[Any]) -> Iterable[tuple[str, Value]]:
+    """The items of one part as the key and the value of an entry each."""
+    if part in _PAIRS:
+        return items
+    key = _KEYS[part]
+    return [(key(item), item) for item in items]
+
+
 def entries(overlay: Overlay) -> Iterator[Entry]:
     """Every entry of an overlay, in the order of `Part` and then of the canonical form."""
-    yield from (Entry(Part.PACKAGES, canonical.package_name(spec), spec) for spec in overlay.packages)
-    if overlay.runtime_repositories:
-        yield Entry(Part.RUNTIME_REPOSITORIES, "", overlay.runtime_repositories)
-    yield from (Entry(Part.RUNTIME_KEYRING, file.name, file) for file in overlay.runtime_keyring)
-    yield from (Entry(Part.ENVIRONMENT, key, value) for key, value in overlay.environment)
-    yield from (Entry(Part.ANNOTATIONS, key, value) for key, value in overlay.annotations)
-    if overlay.accounts.run_as:
-        yield Entry(Part.RUN_AS, "", overlay.accounts.run_as)
-    yield from (Entry(Part.USERS, user.username, user) for user in overlay.accounts.users)
-    yield from (Entry(Part.GROUPS, group.groupname, group) for group in overlay.accounts.groups)
-    yield from (Entry(Part.CERTIFICATES, file.name, file) for file in overlay.certificates.additional)
-    yield from (Entry(Part.PROVIDERS, name, name) for name in overlay.certificates.providers)
-    yield from (Entry(Part.UNRECOGNISED, path, text) for path, text in overlay.unrecognised)
+    for part, held in zip(_PARTS, _CONTENTS(overlay), strict=True):
+        yield from (Entry(part, key, value) for key, value in read(part, _items(part, held)))
+
+
+def _items(part: Part, held: Any) -> tuple[Any, ...]:
+    if part in _WHOLE:
+        return (held,) if held else ()
+    return held  # type: ignore[no-any-return]
 
 
 def assemble(parts: Iterable[Entry]) -> Overlay:

@@ -8,7 +8,7 @@ from reconciler.core.diff import diff
 from reconciler.core.globs import resolve
 from reconciler.core.guards import NO_FLAGS, Flags, judge, losses, rules
 from reconciler.core.live import Directory, Live, LiveRepository, Unreadable
-from reconciler.core.model import EMPTY, Overlay, Section, section_is_empty
+from reconciler.core.model import EMPTY, Overlay, Section, sections_held
 from reconciler.core.names import nearest
 from reconciler.core.plan import Action, Plan, Reason, ReasonCode, Step
 from reconciler.core.problems import problems
@@ -117,7 +117,7 @@ def _decision(entry: DesiredRepository, *, changed: bool) -> tuple[Action, Reaso
 def _unmanaged(entry: DesiredRepository, live: Overlay) -> tuple[Section, ...]:
     if entry.reset:
         return ()
-    return tuple(one for one in Section if one not in entry.managed and not section_is_empty(live, one))
+    return tuple(one for one in sections_held(live) if one not in entry.managed)
 
 
 def _absent(match: _Match, directory: Directory) -> Step:

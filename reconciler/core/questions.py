@@ -2,67 +2,91 @@
 
 Why the old overlay's packages may be taken out of a report's configuration is told in
 docs/adr/0013-knowing-before-writing.md.
-Asking is the business of `engine.resolving`; what an answer means, of `resolved`.
+Asking is the business of `engine.resolving`; what an answer means, of `verdicts`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from reconciler.core.builds import Build, Result
 from reconciler.core.canonical import package_name
+from reconciler.core.live import Live, Unreadable
 from reconciler.core.model import EMPTY, Overlay
 from reconciler.core.plan import Step
+from reconciler.core.recipes import Config, Recipe
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Config:
-    """The part of a configuration that decides which packages an image gets."""
+class Base:
+    """What an image is made from without any overlay, as one of its builds tells: the build's recipe, less the overlay.
 
-    packages: tuple[str, ...] = ()
-    repositories: tuple[str, ...] = ()
-    build_repositories: tuple[str, ...] = ()
-    runtime_repositories: tuple[str, ...] = ()
-    keyring: tuple[str, ...] = ()
-    archs: tuple[str, ...] = ()
+    `names` are its own packages.
+    """
 
-    def document(self) -> dict[str, object]:
-        """As the API takes it; what is empty is left out."""
-        contents: dict[str, object] = {
-            "packages": list(self.packages),
-            "repositories": list(self.repositories),
-            "buildRepositories": list(self.build_repositories),
-            "runtimeRepositories": list(self.runtime_repositories),
-            "keyring": list(self.keyring),
-        }
-        told: dict[str, object] = {"contents": {key: value for key, value in contents.items() if value}}
-        return {**told, "archs": list(self.archs)} if self.archs else told
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Recipe:
-    """What a successful build was made from, and the exact packages that came of it where the report tells."""
-
-    repository_id: str
-    started: float
     config: Config
-    locked: tuple[str, ...] = ()
+    recipe: Recipe
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The image's own packages by name."""
+        return frozenset(map(package_name, self.config.packages))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """One configuration to resolve for one repository; `locked` is what such builds got with the old overlay."""
+    """One configuration to resolve for one repository, and what its builds were made from with the old overlay."""
 
     step: Step
     config: Config
-    base: frozenset[str]
-    locked: tuple[str, ...] = ()
+    before: Recipe
 
 
-def questions(steps: Iterable[Step], recipes: Iterable[Recipe]) -> tuple[Question, ...]:
-    """The questions about each step: one for each distinct base among its builds; none where there are none."""
-    built: dict[str, list[Recipe]] = {}
-    for recipe in recipes:
-        built.setdefault(recipe.repository_id, []).append(recipe)
-    return tuple(one for step in steps for one in _of_step(step, built.get(step.id or "", ())))
+def bases(steps: Iterable[Step], builds: Iterable[Build], live: Live) -> Mapping[str, tuple[Base, ...]]:
+    """The distinct bases of each repository that is written, by its name, of the latest builds first.
+
+    One that is to be created has those of the repository that it is made from. None where no successful build tells.
+    """
+    overlays = {one.id: EMPTY if isinstance(one.overlay, Unreadable) else one.overlay for one in live.repositories}
+    built: dict[str, list[Build]] = {}
+    for build in sorted(builds, key=lambda one: -(one.started or 0.0)):
+        if build.result is Result.SUCCESS and build.recipe is not None:
+            built.setdefault(build.repository_id, []).append(build)
+    return {
+        step.repository: _bases([one.recipe for one in built.get(step.id or "", ()) if one.recipe], overlays[step.id])
+        for step in steps
+        if step.id in overlays
+    }
+
+
+def questions(steps: Iterable[Step], known: Mapping[str, Sequence[Base]]) -> tuple[Question, ...]:
+    """The questions about each step: one for each distinct base; none where no base is known."""
+    return tuple(
+        Question(step=step, config=_with(base.config, step.after or EMPTY), before=base.recipe)
+        for step in steps
+        for base in known.get(step.repository, ())
+    )
+
+
+def configs(asked: Sequence[Question], *, before: bool) -> Mapping[Config, str]:
+    """Each distinct configuration with the id of the first repository that it is asked about.
+
+    With `before` also what a build was asked for until now, where its report does not tell what came of it.
+    """
+    found: dict[Config, str] = {}
+    for question in asked:
+        found.setdefault(question.config, question.step.id or "")
+    for question in asked if before else ():
+        if not question.before.locked:
+            found.setdefault(question.before.config, question.step.id or "")
+    return found
+
+
+def _bases(recipes: Sequence[Recipe], overlay: Overlay) -> tuple[Base, ...]:
+    found: dict[Config, Base] = {}
+    for recipe in _current(recipes, overlay):
+        config = _without(recipe.config, overlay)
+        found.setdefault(config, Base(config=config, recipe=recipe))
+    return tuple(found.values())
 
 
 def _current(recipes: Sequence[Recipe], overlay: Overlay) -> Sequence[Recipe]:
@@ -71,29 +95,12 @@ def _current(recipes: Sequence[Recipe], overlay: Overlay) -> Sequence[Recipe]:
     return [one for one in recipes if wanted <= frozenset(map(package_name, one.config.packages))] or recipes
 
 
-def _of_step(step: Step, recipes: Sequence[Recipe]) -> Iterable[Question]:
-    found: dict[Config, Question] = {}
-    before, after = step.before or EMPTY, step.after or EMPTY
-    for recipe in sorted(_current(recipes, before), key=lambda one: -one.started):
-        base = _base(recipe.config, before)
-        wanted = _with(base, after)
-        names = frozenset(map(package_name, base.packages))
-        found.setdefault(wanted, Question(step=step, config=wanted, base=names, locked=recipe.locked))
-    return found.values()
-
-
-def _base(config: Config, overlay: Overlay) -> Config:
+def _without(config: Config, overlay: Overlay) -> Config:
     """The configuration without what the overlay brought."""
-    brought = {*overlay.packages, *(package_name(spec) for spec in overlay.packages)}
-    kept = [spec for spec in config.packages if spec not in brought and package_name(spec) not in brought]
+    brought = {package_name(spec) for spec in overlay.packages}
+    kept = {spec for spec in config.packages if package_name(spec) not in brought}
     own = () if overlay.runtime_repositories else config.runtime_repositories
-    return replace(config, packages=tuple(sorted(set(_unlocked(kept)))), runtime_repositories=own)
-
-
-def _unlocked(specs: Sequence[str]) -> Sequence[str]:
-    """Where every package is tied to one revision, the lock of an earlier build and no question: only the names."""
-    tied = bool(specs) and all("=" in spec and "-r" in spec for spec in specs)
-    return [package_name(spec) for spec in specs] if tied else specs
+    return replace(config, packages=tuple(sorted(kept)), runtime_repositories=own)
 
 
 def _with(base: Config, overlay: Overlay) -> Config:
@@ -101,11 +108,3 @@ def _with(base: Config, overlay: Overlay) -> Config:
     return replace(
         base, packages=packages, runtime_repositories=overlay.runtime_repositories or base.runtime_repositories
     )
-
-
-def by_config(asked: Iterable[Question]) -> Mapping[Config, tuple[Question, ...]]:
-    """The questions that are the same, together: each configuration is asked about once."""
-    found: dict[Config, list[Question]] = {}
-    for question in asked:
-        found.setdefault(question.config, []).append(question)
-    return {config: tuple(alike) for config, alike in found.items()}

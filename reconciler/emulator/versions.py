@@ -13,7 +13,9 @@ from dataclasses import dataclass
 Rank = tuple[int, int, str, int]
 """One part of a version; the first number is its kind, so that different parts have an order as well."""
 
-_CONSTRAINT = re.compile(r"(?P<name>[^=~<>@!\s]+)(?:(?P<operator>[<>]=|~=|[=~<>])(?P<version>[^=~<>@!\s]+))?")
+_CONSTRAINT = re.compile(
+    r"(?P<name>[^=~<>@!\s]+)(?:(?P<operator>[<>]=|~=|=~|[=~<>])(?P<version>[^=~<>@!\s]+(?:~[0-9a-f]+(?:-r\d+)?)?))?"
+)
 _VERSION = re.compile(
     r"(?P<numbers>\d+(?:\.\d+)*)(?P<letter>[a-z]?)(?P<suffixes>(?:_[a-z]+\d*)*)(?P<hash>~[0-9a-f]+)?(?P<revision>-r\d+)?"
 )
@@ -42,8 +44,8 @@ class Constraint:
         if not self.operator or not version:
             return not self.operator
         if self.operator == "=":
-            return self.version in (version, re.sub(r"-r\d+$", "", version))
-        if self.operator in ("~", "~="):
+            return self.version.removesuffix("-r0") == version.removesuffix("-r0")
+        if self.operator in ("~", "~=", "=~"):
             return _starts(version, self.version)
         return _COMPARISONS[self.operator](version_key(version), version_key(self.version))
 

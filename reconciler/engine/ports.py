@@ -1,16 +1,24 @@
-"""What the engine needs from the world: a clock, a stop flag, and the API. The command line gives it the real ones."""
+"""What the engine needs from the world: a clock, a stop flag, and the API. The command line gives it the real ones.
 
-from collections.abc import Mapping, Sequence
+All but types of what is passed, which are imported for the type checker alone: every command needs this module, and
+none all of them.
+"""
+
+from __future__ import annotations
+
 from enum import StrEnum
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from reconciler.api.values import Reading
-from reconciler.core.availability import PackageVersion
-from reconciler.core.builds import Build, Progress, Sync
-from reconciler.core.live import Live, LiveRepository, Organization
-from reconciler.core.model import Overlay
-from reconciler.core.outcome import Outcome
-from reconciler.core.plan import Step
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from reconciler.api.values import Reading
+    from reconciler.core.builds import Build, Progress, Sync
+    from reconciler.core.live import Live, LiveRepository, Organization
+    from reconciler.core.model import Overlay
+    from reconciler.core.outcome import Outcome
+    from reconciler.core.packages import PackageVersion
+    from reconciler.core.plan import Step
 
 
 class Stop(Protocol):

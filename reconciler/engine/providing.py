@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 
 from reconciler.api.errors import ApiError
-from reconciler.core.availability import provided
 from reconciler.core.builds import Build, Progress, Watch
 from reconciler.core.live import Organization
+from reconciler.core.packages import going_by
 from reconciler.core.providing import named, unnamed
 from reconciler.engine.ports import ReadApi
 
@@ -41,5 +41,7 @@ class Provided:
             packages = self._api.list_packages(self._organization)
         except ApiError:
             return False
-        self._providers |= {name: frozenset(one.name for one in provided(name, packages)) for name in unknown}
+        self._providers |= {
+            name: frozenset(one.name for one in found) for name, found in going_by(unknown, packages).items()
+        }
         return True

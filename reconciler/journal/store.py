@@ -69,7 +69,9 @@ class Journal:
         self.close()
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Let go of the file, with nothing left to record."""
+        if self._writer is not None:
+            self._writer.finish()
         if self._connection is not None:
             self._connection.close()
         if self._afterwards is not None:

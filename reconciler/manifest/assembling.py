@@ -11,20 +11,21 @@ from reconciler.core import conflicts
 from reconciler.core.desired import Address, DesiredGlob, DesiredRepository
 from reconciler.core.layers import Layer, Strength, merge, protected
 from reconciler.diagnostics import Diagnostic
-from reconciler.manifest import build, schema
+from reconciler.manifest import build
 from reconciler.manifest.beside import Beside, Named
+from reconciler.manifest.build import Tree
 from reconciler.manifest.documents import Document
 from reconciler.manifest.overlay_files import OverlayFiles
+from reconciler.manifest.patterns import is_glob
 from reconciler.manifest.sites import BlockSite, Text
-from reconciler.manifest.texts import is_glob
 
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """A manifest file with what the schema accepted of it."""
+    """A manifest file with what is right in it."""
 
     document: Document
-    form: schema.ManifestFile
+    tree: Tree
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,71 +72,73 @@ class _File:
 
     def __init__(self, parsed: Parsed, beside: Beside, overlays: OverlayFiles, profiles: dict[str, Layer]) -> None:
         self._source = parsed.document.source
-        self._document, self._form = parsed.document, parsed.form
+        self._document, self._tree = parsed.document, parsed.tree
         self._beside, self._overlays, self._profiles = beside, overlays, profiles
         self._text, self._folder = Text(self._source), Path(self._source.name).parent
         self._defaults = self._default_layers()
 
     def profiles(self) -> Iterator[tuple[str, Layer]]:
         """Each profile that was understood."""
+        accepted = self._tree.get("profiles", {})
         for name, at, _ in self._document.profiles():
-            form = self._form.profiles.get(name)
-            if form is not None:
-                yield name, self._layer(form, Strength.PROFILE, ("profiles", name), at, name)
+            if name in accepted:
+                yield name, self._layer(accepted[name], Strength.PROFILE, ("profiles", name), at, name)
 
-    def entries(self) -> Iterator[tuple[str, int, schema.Repository]]:
+    def entries(self) -> Iterator[tuple[str, int, Tree]]:
         """Each entry that was understood, with where it stands."""
+        accepted = self._tree.get("repositories", {})
         for name, at, _ in self._document.entries():
-            form = self._form.repositories.get(name)
-            if form is not None:
-                yield name, at, form
+            if name in accepted:
+                yield name, at, accepted[name]
 
-    def repository(self, name: str, at: int, entry: schema.Repository) -> DesiredRepository:
+    def repository(self, name: str, at: int, entry: Tree) -> DesiredRepository:
         """An entry for one repository."""
-        address = Address.parse(name)
-        if entry.reset:
-            return DesiredRepository(address=address, place=self._source.place(at), reset=True, protect=entry.protect)
+        address, protect = Address.parse(name), build.is_true(entry, "protect")
+        if build.is_true(entry, "reset"):
+            return DesiredRepository(address=address, place=self._source.place(at), reset=True, protect=protect)
         own = self._layer(entry, Strength.ENTRY, ("repositories", name), at)
         desired = DesiredRepository(
             address=address,
             place=own.place,
             overlay=own.overlay,
             managed=own.managed,
-            source=Address.parse(entry.source) if entry.source else None,
-            protect=entry.protect,
+            source=Address.parse(entry["source"]) if "source" in entry else None,
+            protect=protect,
             layers=(own,),
         )
-        if self._defaults or entry.profiles or entry.overlay:
+        if self._defaults or entry.get("profiles") or "overlay" in entry:
             return self._layered(desired, (*self._defaults, *self._named(entry), own))
         if own.overlay.runtime_keyring or own.overlay.certificates.additional:
             return replace(desired, problems=tuple(conflicts.errors(own.overlay, (), own.place)))
         return desired
 
-    def glob(self, pattern: str, at: int, entry: schema.Repository) -> DesiredGlob:
+    def glob(self, pattern: str, at: int, entry: Tree) -> DesiredGlob:
         """An entry for all repositories that match."""
         own = self._layer(entry, Strength.GLOB, ("repositories", pattern), at, pattern)
         chain = self._source.name
         layers = [replace(one, strength=Strength.GLOB, chain=chain) for one in (*self._named(entry), own)]
-        return DesiredGlob(pattern=pattern, place=own.place, layers=(*self._defaults, *layers), reset=entry.reset)
+        return DesiredGlob(
+            pattern=pattern, place=own.place, layers=(*self._defaults, *layers), reset=build.is_true(entry, "reset")
+        )
 
     def _default_layers(self) -> tuple[Layer, ...]:
-        if "defaults" not in self._form.model_fields_set:
+        if "defaults" not in self._tree:
             return ()
         top = self._document.top
         assert top is not None
-        layer = self._layer(self._form.defaults, Strength.DEFAULTS, ("defaults",), top.marks_of("defaults")[0])
+        layer = self._layer(self._tree["defaults"], Strength.DEFAULTS, ("defaults",), top.marks_of("defaults")[0])
         return (replace(layer, chain=self._source.name),)
 
-    def _named(self, entry: schema.Repository) -> Iterator[Layer]:
+    def _named(self, entry: Tree) -> Iterator[Layer]:
         """The profiles and the overlay file that an entry names; those that are not there were reported."""
-        for name in dict.fromkeys(entry.profiles):
+        for name in dict.fromkeys(entry.get("profiles", ())):
             if name in self._profiles:
                 yield self._profiles[name]
-        named = self._beside.read(entry.overlay, folder=self._folder) if entry.overlay else None
+        named = self._beside.read(entry["overlay"], folder=self._folder) if "overlay" in entry else None
         understood = self._overlays.understand(named) if isinstance(named, Named) else None
         if understood is not None and isinstance(named, Named):
             yield build.layer(
-                understood.form,
+                understood.tree,
                 lambda file: self._read(file, named.folder),
                 kind=Strength.OVERLAY_FILE,
                 place=understood.place,
@@ -154,9 +157,9 @@ class _File:
             problems=tuple(conflicts.errors(merged.overlay, merged.conflicts, desired.place)),
         )
 
-    def _layer(self, form: schema.Sections, kind: Strength, path: tuple[str, ...], at: int, name: str = "") -> Layer:
+    def _layer(self, tree: Tree, kind: Strength, path: tuple[str, ...], at: int, name: str = "") -> Layer:
         return build.layer(
-            form,
+            tree,
             self._read_here,
             kind=kind,
             place=self._source.place(at),

@@ -1,18 +1,22 @@
-"""From what the schema accepted to core values in canonical form. Nothing is checked or worded here."""
+"""From the tree of a block of the right form to core values in canonical form. Nothing is checked or worded here."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Final
+from functools import lru_cache
+from typing import Any, Final
 
 from reconciler.core import canonical
 from reconciler.core.layers import Layer, Site, Strength
 from reconciler.core.model import EMPTY, SECTION_FIELDS, Accounts, Certificates, Overlay, PemFile, Section, User
 from reconciler.core.parts import SECTION_OF, Part
 from reconciler.diagnostics import Place
-from reconciler.manifest import schema
+from reconciler.manifest import patterns
 
 # From a path to the text of that file; empty where it could not be read, which is reported elsewhere.
 Reader = Callable[[str], str]
+# A mapping of the tree of a file, of a form that `schema` accepts.
+Tree = Mapping[str, Any]
 
+_NOTHING: Final[Tree] = {}
 _SECTIONS: Final[Mapping[str, Section]] = {
     "packages": Section.PACKAGES,
     "environment": Section.ENVIRONMENT,
@@ -25,9 +29,9 @@ _CONTENTS: Final[Mapping[str, Section]] = {
     "runtime_repositories": Section.RUNTIME_REPOSITORIES,
     "runtime_keyring": Section.RUNTIME_KEYRING,
 }
-_SPLIT: Final[Mapping[Section, Mapping[str, Part]]] = {
-    Section.ACCOUNTS: {"run_as": Part.RUN_AS, "users": Part.USERS, "groups": Part.GROUPS},
-    Section.CERTIFICATES: {"additional": Part.CERTIFICATES, "providers": Part.PROVIDERS},
+_SPLIT: Final[Mapping[Section, tuple[str, Mapping[str, Part]]]] = {
+    Section.ACCOUNTS: ("accounts", {"run-as": Part.RUN_AS, "users": Part.USERS, "groups": Part.GROUPS}),
+    Section.CERTIFICATES: ("certificates", {"additional": Part.CERTIFICATES, "providers": Part.PROVIDERS}),
 }
 _PART_OF: Final[Mapping[Section, Part]] = {
     section: part for part, section in SECTION_OF.items() if section not in _SPLIT
@@ -35,12 +39,10 @@ _PART_OF: Final[Mapping[Section, Part]] = {
 _NOTHING_EMPTIED: Final[frozenset[Part]] = frozenset()
 
 
-def layer(
-    block: schema.OverlayFile, read: Reader, *, kind: Strength, place: Place, site: Site, name: str = ""
-) -> Layer:
+def layer(block: Tree, read: Reader, *, kind: Strength, place: Place, site: Site, name: str = "") -> Layer:
     """What one block of sections says."""
-    managed, overlay = _managed(block), _overlay(block, read)
-    protect = block.protect if isinstance(block, schema.Repository) and "protect" in block.model_fields_set else None
+    managed = _sections(tuple(block), tuple(block.get("contents", ())))
+    overlay = _overlay(block, read)
     return Layer(
         strength=kind,
         kind=kind,
@@ -49,75 +51,79 @@ def layer(
         managed=managed,
         name=name,
         emptied=_emptied(block, overlay, managed),
-        protect=protect,
+        protect=patterns.flag(block["protect"]) if "protect" in block else None,
         site=site,
     )
 
 
-def _managed(block: schema.OverlayFile) -> frozenset[Section]:
+def is_true(block: Tree, key: str) -> bool:
+    """Whether a flag is given and true."""
+    return patterns.flag(block.get(key, "")) is True
+
+
+# Thousands of blocks mention the same few sections.
+@lru_cache(maxsize=1024)
+def _sections(mentioned: tuple[str, ...], below: tuple[str, ...]) -> frozenset[Section]:
     """The sections that a block mentions, also those that it gives empty."""
-    mentioned, below = block.model_fields_set, block.contents.model_fields_set
     whole = frozenset(_SECTIONS[name] for name in mentioned if name in _SECTIONS)
-    return whole.union(_CONTENTS[name] for name in below) if below else whole
+    return whole.union(_CONTENTS[name] for name in below)
 
 
-def _emptied(block: schema.OverlayFile, overlay: Overlay, managed: frozenset[Section]) -> frozenset[Part]:
+def _emptied(block: Tree, overlay: Overlay, managed: frozenset[Section]) -> frozenset[Part]:
     """The parts that a block gives empty; `accounts: {users: []}` empties the users alone."""
     found: list[Part] = []
     for section in managed:
         if section in _SPLIT:
-            found += _empty_parts(block, section)
+            found += _empty_parts(block, *_SPLIT[section])
         elif not getattr(overlay, SECTION_FIELDS[section]):
             found.append(_PART_OF[section])
     return frozenset(found) if found else _NOTHING_EMPTIED
 
 
-def _empty_parts(block: schema.OverlayFile, section: Section) -> Iterator[Part]:
-    below = block.accounts if section is Section.ACCOUNTS else block.certificates
-    mentioned = below.model_fields_set or _SPLIT[section]
-    return (_SPLIT[section][name] for name in mentioned if not getattr(below, name))
+def _empty_parts(block: Tree, key: str, parts: Mapping[str, Part]) -> Iterator[Part]:
+    below: Tree = block[key]
+    return (parts[name] for name in below or parts if not below.get(name))
 
 
-def _overlay(block: schema.OverlayFile, read: Reader) -> Overlay:
-    mentioned, contents = block.model_fields_set, block.contents
-    packages = [*block.packages, *contents.packages] if isinstance(block, schema.Sections) else contents.packages
+def _overlay(block: Tree, read: Reader) -> Overlay:
+    contents: Tree = block.get("contents", _NOTHING)
     return canonical.overlay(
-        packages=packages,
-        runtime_repositories=contents.runtime_repositories,
-        runtime_keyring=_pem_files(contents.runtime_keyring, read),
-        environment=block.environment,
-        annotations=block.annotations,
-        accounts=_accounts(block.accounts) if "accounts" in mentioned else EMPTY.accounts,
-        certificates=_certificates(block.certificates, read) if "certificates" in mentioned else EMPTY.certificates,
+        packages=[*block.get("packages", ()), *contents.get("packages", ())],
+        runtime_repositories=contents.get("runtime_repositories", ()),
+        runtime_keyring=_pem_files(contents.get("runtime_keyring", ()), read),
+        environment=block.get("environment"),
+        annotations=block.get("annotations"),
+        accounts=_accounts(block["accounts"]) if "accounts" in block else EMPTY.accounts,
+        certificates=_certificates(block["certificates"], read) if "certificates" in block else EMPTY.certificates,
     )
 
 
-def _accounts(accounts: schema.Accounts) -> Accounts:
+def _accounts(accounts: Tree) -> Accounts:
     return canonical.accounts(
-        run_as=accounts.run_as,
-        users=[_user(user) for user in accounts.users],
+        run_as=accounts.get("run-as", ""),
+        users=map(_user, accounts.get("users", ())),
         groups=[
-            canonical.group(groupname=group.groupname, gid=group.gid, members=group.members)
-            for group in accounts.groups
+            canonical.group(groupname=group["groupname"], gid=int(group["gid"]), members=group.get("members", ()))
+            for group in accounts.get("groups", ())
         ],
     )
 
 
-def _user(user: schema.User) -> User:
+def _user(user: Tree) -> User:
     return User(
-        username=user.username,
-        uid=user.uid,
-        gid=user.gid,
-        groupname=user.groupname,
-        shell=user.shell,
-        homedir=user.homedir,
+        username=user["username"],
+        uid=int(user["uid"]),
+        gid=int(user["gid"]) if "gid" in user else None,
+        groupname=user.get("groupname", ""),
+        shell=user.get("shell", ""),
+        homedir=user.get("homedir", ""),
     )
 
 
-def _certificates(certificates: schema.Certificates, read: Reader) -> Certificates:
-    additional = _pem_files(certificates.additional, read)
-    return canonical.certificates(additional=additional, providers=certificates.providers)
+def _certificates(certificates: Tree, read: Reader) -> Certificates:
+    additional = _pem_files(certificates.get("additional", ()), read)
+    return canonical.certificates(additional=additional, providers=certificates.get("providers", ()))
 
 
-def _pem_files(named: Iterable[schema.NamedText], read: Reader) -> list[PemFile]:
-    return [canonical.pem_file(one.name, one.content or read(one.file)) for one in named]
+def _pem_files(named: Iterable[Tree], read: Reader) -> list[PemFile]:
+    return [canonical.pem_file(one["name"], one.get("content") or read(one.get("file", ""))) for one in named]

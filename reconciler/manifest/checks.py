@@ -12,10 +12,9 @@ from reconciler.diagnostics import Severity
 from reconciler.manifest.codes import Code
 from reconciler.manifest.documents import Block, Document
 from reconciler.manifest.findings import Finding, quoted
-from reconciler.manifest.form import form_at
 from reconciler.manifest.nodes import ListNode, MapNode, locate
+from reconciler.manifest.patterns import is_glob
 from reconciler.manifest.rules.names import items
-from reconciler.manifest.texts import is_glob
 
 _BESIDE_RESET: Final = (
     "profiles", "overlay", "packages", "contents", "environment", "annotations", "accounts", "certificates", "source",
@@ -42,9 +41,8 @@ def check_block(block: Block) -> Iterator[Finding]:
     for path in _TEXTS:
         if path[0] not in node:
             continue
-        known = form_at(("repositories", "x", *path, 0))
         for item, _, index in items(block, path):
-            if "content" not in item and "file" not in item and "content" not in known.suspects(item):
+            if "content" not in item and "file" not in item and not _misspelt("content", item, path):
                 spot = locate(node, (*path, index))
                 yield Finding(
                     code=Code.MISSING_FIELD,
@@ -53,6 +51,13 @@ def check_block(block: Block) -> Iterator[Finding]:
                     at=spot.value_at,
                     use_at=spot.use_at,
                 )
+
+
+def _misspelt(key: str, item: MapNode, path: tuple[str, ...]) -> bool:
+    """Whether an unknown key of an item was probably meant to be this one."""
+    from reconciler.manifest.form import form_at  # loads pydantic, and is wanted for mistakes alone
+
+    return key in form_at(("repositories", "x", *path, 0)).suspects(item)
 
 
 def _reset(entry: MapNode) -> Iterator[Finding]:

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from typing import Final
 
+from reconciler.core import availability, verdicts
 from reconciler.core.problems import MEANINGS
 from reconciler.manifest.codes import WARNINGS, Code
 
@@ -42,6 +43,9 @@ def _planning() -> Iterator[str]:
     yield from ("", "## Found when planning", *_TABLE)
     for code, meaning in MEANINGS.items():
         yield f"| `{code}` | error | {meaning} |"
+    yield from ("", "## Found when packages are looked into", *_TABLE)
+    for code, (severity, meaning) in {**availability.MEANINGS, **verdicts.MEANINGS}.items():
+        yield f"| `{code}` | {severity} | {meaning} |"
 
 
 if __name__ == "__main__":

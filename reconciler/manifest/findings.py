@@ -4,6 +4,7 @@ A finding is a problem within one file, already worded. One mistake in an anchor
 reported once, with the places of use.
 """
 
+from array import array
 from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -26,7 +27,7 @@ class Source:
         self.name = name
         self.text = text
         # `splitlines` ends lines where YAML does, beyond line feeds too.
-        self._starts = [0, *accumulate(map(len, text.splitlines(keepends=True)))]
+        self._starts = array("I", accumulate(map(len, text.splitlines(keepends=True)), initial=0))
 
     def place(self, offset: int) -> Place:
         """Line and column of an offset, both from 1."""

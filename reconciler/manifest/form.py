@@ -11,10 +11,8 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from reconciler.core.names import nearest
-from reconciler.manifest.schema import Contents, ManifestFile, OverlayFile, Repository, Sections, Settings
+from reconciler.manifest.schema import Contents, ManifestFile, OverlayFile, Repository, Sections
 
-# Keys that the format has and this version does not read yet.
-_LATER: Final[Mapping[type[BaseModel], frozenset[str]]] = {Settings: frozenset({"require_resolve"})}
 # What an apko configuration can hold and an overlay cannot.
 _APKO: Final = frozenset(
     {"archs", "cmd", "entrypoint", "stop-signal", "work-dir", "volumes", "layering", "paths", "vcs-url", "include"}
@@ -72,10 +70,6 @@ class Form:
     def known(self) -> tuple[str, ...]:
         """The keys known here, in the order of the schema; none where any key may stand."""
         return tuple(_fields(self.kind))
-
-    def comes_later(self, key: str) -> bool:
-        """Whether the format has this key although this version does not read it."""
-        return key in _LATER.get(self.kind, ())
 
     def is_apko(self, key: str) -> bool:
         """Whether a key stands in configurations of apko here, and in no overlay."""

@@ -7,7 +7,7 @@ otherwise than this program: it has read the types of YAML, while to the models 
 from collections.abc import Callable
 from typing import Any, Final
 
-from reconciler.manifest import texts
+from reconciler.manifest import patterns
 from reconciler.manifest.schema import ManifestFile
 
 Json = dict[str, Any]
@@ -53,11 +53,11 @@ def _for_editors(schema: Json) -> Json:
                 **{key: value for key, value in schema.items() if key != "type"},
                 "enum": [True, False, "true", "false"],
             }
-        case "string" if schema.get("pattern") == texts.ORGANIZATION:
+        case "string" if schema.get("pattern") == patterns.ORGANIZATION:
             # What begins as a UIDP has to be one.
-            pattern = rf"^(?:(?![0-9a-f]{{40}}(?:/|$)){texts.NAME}(?:/{texts.NAME})*|{_UIDP})$"
+            pattern = rf"^(?:(?![0-9a-f]{{40}}(?:/|$)){patterns.NAME}(?:/{patterns.NAME})*|{_UIDP})$"
             return {**schema, **_texts(pattern)}
-        case "string" if schema.get("pattern") not in (None, texts.SHARE):
+        case "string" if schema.get("pattern") not in (None, patterns.SHARE):
             return {**schema, **_texts(schema["pattern"])}
         case "object" if "patternProperties" in schema:
             return {**schema, "additionalProperties": False}

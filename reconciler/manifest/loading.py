@@ -4,17 +4,24 @@ Each stage goes on with what the one before could make out, so that one run repo
 """
 
 import gc
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-
-from pydantic import ValidationError
 
 from reconciler.core.desired import Desired, Settings
 from reconciler.diagnostics import Diagnostic
-from reconciler.manifest import checks, file_problems, manifest_checks, named_files, problems, reading, rules
+from reconciler.manifest import (
+    accepting,
+    build,
+    checks,
+    file_problems,
+    manifest_checks,
+    named_files,
+    patterns,
+    reading,
+    rules,
+)
 from reconciler.manifest.assembling import Parsed, assemble
 from reconciler.manifest.beside import Beside
 from reconciler.manifest.digest import digest
@@ -25,10 +32,7 @@ from reconciler.manifest.nodes import BROKEN
 from reconciler.manifest.overlay_files import OverlayFiles
 from reconciler.manifest.rules import private_keys
 from reconciler.manifest.rules.context import Context
-from reconciler.manifest.schema import ManifestFile
 from reconciler.manifest.yaml_tree import parse
-
-_NAMED = ("profiles", "repositories")
 
 
 @dataclass(slots=True)
@@ -129,7 +133,7 @@ def _understand(file: _File, loaded: _Loaded) -> None:
     if document.root is BROKEN or document.root is None:
         loaded.complete = False
     else:
-        loaded.parsed.append(Parsed(document, _validate(document, findings)))
+        loaded.parsed.append(Parsed(document, _accepted(document, findings)))
         findings += _check(document, loaded.context)
     loaded.problems += diagnostics(source, findings)
 
@@ -143,37 +147,25 @@ def _check(document: Document, context: Context) -> list[Finding]:
     return findings
 
 
-def _validate(document: Document, findings: list[Finding]) -> ManifestFile:
-    """What the schema accepts of a file; what it refuses joins the findings."""
-    root = document.root
-    try:
-        return ManifestFile.model_validate(root)
-    except ValidationError as error:
-        refused = error.errors(include_url=False)
-    findings += problems.explain(refused, root)
-    return ManifestFile.model_validate(_accepted(root, refused))
+def _accepted(document: Document, findings: list[Finding]) -> build.Tree:
+    """What is right in a file; what is wrong joins the findings."""
+    root = document.top
+    if root is not None and accepting.manifest(root):
+        return root
+    from reconciler.manifest import judging
 
-
-def _accepted(root: object, refused: Sequence[Mapping[str, Any]]) -> dict[str, object]:
-    """The part of a file that holds no mistake: of profiles and repositories those without, other keys whole."""
-    if not isinstance(root, dict):
-        return {}
-    spoilt = {
-        tuple(one["loc"][:2]) if one["loc"][:1] and one["loc"][0] in _NAMED else one["loc"][:1] for one in refused
-    }
-    kept: dict[str, object] = {}
-    for key, value in root.items():
-        if (key,) in spoilt or key not in ManifestFile.model_fields:
-            continue
-        named = key in _NAMED and isinstance(value, dict)
-        kept[key] = {name: one for name, one in value.items() if (key, name) not in spoilt} if named else value
-    return kept
+    accepted, refused = judging.manifest(document.root)
+    findings += refused
+    return accepted
 
 
 def _settings(parsed: Sequence[Parsed]) -> Settings:
     """The settings of all files; of two values for one the first."""
-    given: dict[str, Any] = {}
+    given: dict[str, str] = {}
     for one in parsed:
-        settings = one.form.settings
-        given = {**{name: getattr(settings, name) for name in settings.model_fields_set}, **given}
-    return Settings(**given)
+        given = {**one.tree.get("settings", {}), **given}
+    return Settings(
+        prune=build.is_true(given, "prune"),
+        max_removal=patterns.share(given["max_removal"]) if "max_removal" in given else None,
+        require_resolve=build.is_true(given, "require_resolve"),
+    )

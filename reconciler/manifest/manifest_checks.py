@@ -12,9 +12,8 @@ from reconciler.manifest import profile_checks, values
 from reconciler.manifest.codes import Code
 from reconciler.manifest.documents import Document
 from reconciler.manifest.findings import Source, quoted, shown
-from reconciler.manifest.form import form_at
 from reconciler.manifest.nodes import MapNode
-from reconciler.manifest.texts import is_organization
+from reconciler.manifest.patterns import is_organization
 
 _HINT: Final = "write `organization: example.com` at the top of the manifest, or give `--org`"
 
@@ -29,13 +28,23 @@ def check(documents: Sequence[Document], *, organization: str | None, complete: 
     tops = [document.top for document in documents if document.top is not None]
     if not complete or len(tops) < len(documents):
         return
-    mentioned = {key for top in tops for key in (*top, *form_at(()).suspects(top))}
+    mentioned = _mentioned(tops, ("repositories",) if organization is not None else ("organization", "repositories"))
     if organization is None and "organization" not in mentioned:
         yield _missing(documents, Code.MISSING_ORGANIZATION, "the manifest names no organisation", _HINT)
     if "repositories" not in mentioned:
         hint = "write `repositories:`, and below it each repository with what it should have"
         yield _missing(documents, Code.MISSING_REPOSITORIES, "the manifest has no `repositories`", hint)
     yield from _no_repositories(documents)
+
+
+def _mentioned(tops: Sequence[MapNode], wanted: Sequence[str]) -> set[str]:
+    """The keys at the top of the files; where a wanted one is missing, also what they were probably meant to be."""
+    mentioned = {key for top in tops for key in top}
+    if not mentioned.issuperset(wanted):
+        from reconciler.manifest.form import form_at  # loads pydantic, and is wanted for mistakes alone
+
+        mentioned.update(key for top in tops for key in form_at(()).suspects(top))
+    return mentioned
 
 
 def organization_of(documents: Sequence[Document]) -> tuple[str, Place] | None:

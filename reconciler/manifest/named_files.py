@@ -8,7 +8,7 @@ from reconciler.manifest.beside import Beside, Named
 from reconciler.manifest.documents import Document
 from reconciler.manifest.findings import Finding
 from reconciler.manifest.nodes import MapNode, locate
-from reconciler.manifest.texts import is_glob
+from reconciler.manifest.patterns import is_glob
 
 
 def overlay_paths(document: Document) -> Iterator[Path]:

@@ -5,7 +5,7 @@ Nothing here reads YAML or knows the form of a manifest.
 """
 
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -42,8 +42,7 @@ class MapNode(dict[str, Any]):
     def put(self, key: str, found: Found, key_at: int) -> None:
         """Add a key that is not there yet."""
         value, value_at, use = found
-        if self._numbers is not None:
-            self._numbers[key] = len(self._marks)
+        self._numbers = None
         self[key] = value
         self._marks.append(key_at)
         self._marks.append(value_at)
@@ -86,6 +85,16 @@ class ListNode(list[Any]):
             self._uses[len(self)] = use
         self.append(value)
         self._marks.append(value_at)
+
+    def adder(self) -> Callable[[object, int], None]:
+        """What adds an item with its offset, where no alias leads to it."""
+        append, mark = self.append, self._marks.append
+
+        def add(value: object, at: int) -> None:
+            append(value)
+            mark(at)
+
+        return add
 
     def mark_of(self, index: int) -> int:
         """Where an item stands."""

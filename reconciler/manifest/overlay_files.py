@@ -3,25 +3,22 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from pydantic import ValidationError
-
 from reconciler.diagnostics import Diagnostic, Place
-from reconciler.manifest import file_problems, problems
+from reconciler.manifest import accepting, file_problems
 from reconciler.manifest.beside import Named
+from reconciler.manifest.build import Tree
 from reconciler.manifest.documents import Document
 from reconciler.manifest.findings import Finding, Source, diagnostics
-from reconciler.manifest.form import OVERLAY
-from reconciler.manifest.nodes import BROKEN
-from reconciler.manifest.schema import OverlayFile
+from reconciler.manifest.nodes import BROKEN, MapNode
 from reconciler.manifest.sites import Text
 from reconciler.manifest.yaml_tree import parse
 
 
 @dataclass(frozen=True, slots=True)
 class Understood:
-    """An overlay file that the schema accepts."""
+    """An overlay file of the right form, with its tree."""
 
-    form: OverlayFile
+    tree: Tree
     text: Text
     place: Place
 
@@ -45,12 +42,20 @@ class OverlayFiles:
         findings = [
             file_problems.flaw(flaw, source) for flaw in (*tree.flaws, *file_problems.nothing(tree, named.text))
         ]
-        form = None
+        accepted = None
         if tree.root is not BROKEN and tree.root is not None:
-            try:
-                form = OverlayFile.model_validate(tree.root)
-            except ValidationError as error:
-                findings += problems.explain(error.errors(include_url=False), tree.root, OVERLAY)
+            accepted = _accepted(tree.root, findings)
             findings += self.check(Document(source, tree.root, is_overlay=True))
         self.problems += diagnostics(source, findings)
-        return Understood(form, Text(source), source.place(0)) if form else None
+        return None if accepted is None else Understood(accepted, Text(source), source.place(0))
+
+
+def _accepted(root: object, findings: list[Finding]) -> Tree | None:
+    """The overlay of a file, None where there is a mistake in it, which joins the findings."""
+    if isinstance(root, MapNode) and accepting.overlay_file(root):
+        return root
+    from reconciler.manifest import judging
+
+    accepted, refused = judging.overlay_file(root)
+    findings += refused
+    return accepted

@@ -122,8 +122,6 @@ def _other_key(refusal: _Refusal) -> str:
 
 def _foreign_key(parent: Form, key: str) -> str:
     """What to do with a key that is right elsewhere; "" where it is not."""
-    if parent.comes_later(key):
-        return "it is not supported by this version yet; remove it"
     if parent.is_apko(key):
         return "a whole apko configuration can hold it, an overlay cannot; remove it"
     if parent.is_of_entries(key):

@@ -10,7 +10,7 @@ from reconciler.manifest.codes import Code
 from reconciler.manifest.documents import Document
 from reconciler.manifest.findings import Finding, diagnostics, quoted, shown
 from reconciler.manifest.nodes import ListNode, MapNode, locate
-from reconciler.manifest.texts import PROFILE
+from reconciler.manifest.patterns import PROFILE
 
 _PROFILE: Final = re.compile(PROFILE)
 

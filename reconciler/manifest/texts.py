@@ -1,62 +1,40 @@
-"""What one value of a manifest may be: a number, a flag, a name, a package, a share.
+"""What one value of a manifest may be: a number, a flag, a name, a package, a share; as types that pydantic judges by.
 
 Nothing is converted except numbers, flags and shares, which arrive as the text that the person typed. The keys that
-hold these values are in `schema`, the messages about a value in `values`.
+hold these values are in `schema`, what the texts look like in `patterns`, the messages about a value in `values`.
 """
 
-import re
 from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-NUMBER_ERROR: Final = "manifest_number"
-FLAG_ERROR: Final = "manifest_flag"
-ORGANIZATION_ERROR: Final = "manifest_organization"
-NULL_ERROR: Final = "manifest_null"
-SHARE_ERROR: Final = "manifest_share"
-
-LARGEST_ID: Final = 4_294_967_295
-
-NAME: Final = "[a-z0-9 ._-]+"
-ADDRESS: Final = rf"^(?:/|(?:{NAME}/)+)?{NAME}$"
-_GLOB: Final = r"(?:[a-z0-9 ._*?-]|\[!?[a-z0-9 ._-]+\])+"
-ENTRY: Final = rf"^(?:/|(?:{_GLOB}/)+)?{_GLOB}$"
-PROFILE: Final = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
-SHARE: Final = r"^(?:100(?:\.0+)?|[0-9]{1,2}(?:\.[0-9]+)?) ?%$"
-ORGANIZATION: Final = rf"^{NAME}(?:/{NAME})*$"
-PACKAGE: Final = (
-    r"^\s*[A-Za-z0-9_/.][A-Za-z0-9_./:+-]*"
-    r"(?:\s*(?:[<>~]?=|=~|[<>~])\s*[A-Za-z0-9][A-Za-z0-9_.:+-]*)?"
-    r"(?:\s*@\s*[A-Za-z0-9_.:+-]+)?\s*$"
+from reconciler.manifest import patterns
+from reconciler.manifest.patterns import (
+    ADDRESS,
+    ENTRY,
+    FLAG_ERROR,
+    LARGEST_ID,
+    NULL_ERROR,
+    NUMBER_ERROR,
+    ORGANIZATION,
+    ORGANIZATION_ERROR,
+    PACKAGE,
+    PROFILE,
+    SHARE,
+    SHARE_ERROR,
 )
-
-_DECIMAL: Final = re.compile(r"0|[1-9][0-9]{0,9}")
-_ORGANIZATION: Final = re.compile(ORGANIZATION)
-_ROOT: Final = re.compile(r"[0-9a-f]{40}(?:/|$)")
-_UIDP: Final = re.compile(r"[0-9a-f]{40}(?:/[0-9a-f]{16})*")
-_SHARE: Final = re.compile(SHARE)
-_WILDCARDS: Final = frozenset("*?[]")
-_FLAGS: Final = {"true": True, "false": False}
 
 
 def _number(value: Any) -> Any:
-    if not isinstance(value, str):
-        return value
-    if _DECIMAL.fullmatch(value) and int(value) <= LARGEST_ID:
-        return int(value)
-    raise PydanticCustomError(NUMBER_ERROR, "not a plain decimal number in range")
-
-
-def is_organization(text: str) -> bool:
-    """Whether a text is a name, a path of names or a UIDP; one that only begins as a UIDP is none of them."""
-    if _ROOT.match(text):
-        return bool(_UIDP.fullmatch(text))
-    return bool(_ORGANIZATION.fullmatch(text))
+    found = patterns.number(value) if isinstance(value, str) else value
+    if found is None and value is not None:
+        raise PydanticCustomError(NUMBER_ERROR, "not a plain decimal number in range")
+    return found
 
 
 def _organization(value: str) -> str:
-    if is_organization(value):
+    if patterns.is_organization(value):
         return value
     raise PydanticCustomError(ORGANIZATION_ERROR, "not an organisation")
 
@@ -68,24 +46,17 @@ def _given(value: Any) -> Any:
 
 
 def _flag(value: Any) -> Any:
-    if not isinstance(value, str):
-        return value
-    if value in _FLAGS:
-        return _FLAGS[value]
-    raise PydanticCustomError(FLAG_ERROR, "neither true nor false")
+    found = patterns.flag(value) if isinstance(value, str) else value
+    if found is None and value is not None:
+        raise PydanticCustomError(FLAG_ERROR, "neither true nor false")
+    return found
 
 
 def _share(value: Any) -> Any:
-    if not isinstance(value, str):
-        return value
-    if _SHARE.match(value):
-        return float(value.rstrip("% ")) / 100
-    raise PydanticCustomError(SHARE_ERROR, "not a share in per cent")
-
-
-def is_glob(text: str) -> bool:
-    """Whether the key of an entry holds a wildcard."""
-    return not _WILDCARDS.isdisjoint(text)
+    found = patterns.share(value) if isinstance(value, str) else value
+    if found is None and value is not None:
+        raise PydanticCustomError(SHARE_ERROR, "not a share in per cent")
+    return found
 
 
 # An editor reads `3.10` as a number; here it is the text that was typed.

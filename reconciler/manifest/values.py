@@ -1,6 +1,6 @@
 """Texts that are not what they have to be: a package, a name, a number.
 
-Each function takes the key and its value, and gives a summary and a hint. The rules are in `texts`; which place
+Each function takes the key and its value, and gives a summary and a hint. The rules are in `patterns`; which place
 is meant is the business of the callers.
 """
 
@@ -8,10 +8,10 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from reconciler.manifest import texts
+from reconciler.manifest import patterns
 from reconciler.manifest.codes import Code
 from reconciler.manifest.findings import quoted, shown
-from reconciler.manifest.texts import LARGEST_ID, is_glob
+from reconciler.manifest.patterns import LARGEST_ID, is_glob
 
 _OPERATOR: Final = re.compile(r"\s*([=<>~@]+)\s*")
 _ALLOWED: Final = "lower-case letters, digits, `.`, `_`, `-` and spaces"
@@ -73,12 +73,12 @@ def flag(key: str, text: str) -> tuple[str, str]:
 
 # By the pattern or the kind of error that the schema tells.
 WORDED: Final[Mapping[str, tuple[Code, Callable[[str, str], tuple[str, str]]]]] = {
-    texts.PACKAGE: (Code.BAD_PACKAGE, package),
-    texts.ADDRESS: (Code.BAD_REPOSITORY_NAME, repository),
-    texts.ENTRY: (Code.BAD_REPOSITORY_NAME, entry),
-    texts.PROFILE: (Code.BAD_PROFILE_NAME, profile),
-    texts.ORGANIZATION_ERROR: (Code.BAD_ORGANIZATION, organization),
-    texts.SHARE_ERROR: (Code.BAD_SHARE, share),
-    texts.NUMBER_ERROR: (Code.BAD_NUMBER, number),
-    texts.FLAG_ERROR: (Code.BAD_FLAG, flag),
+    patterns.PACKAGE: (Code.BAD_PACKAGE, package),
+    patterns.ADDRESS: (Code.BAD_REPOSITORY_NAME, repository),
+    patterns.ENTRY: (Code.BAD_REPOSITORY_NAME, entry),
+    patterns.PROFILE: (Code.BAD_PROFILE_NAME, profile),
+    patterns.ORGANIZATION_ERROR: (Code.BAD_ORGANIZATION, organization),
+    patterns.SHARE_ERROR: (Code.BAD_SHARE, share),
+    patterns.NUMBER_ERROR: (Code.BAD_NUMBER, number),
+    patterns.FLAG_ERROR: (Code.BAD_FLAG, flag),
 }

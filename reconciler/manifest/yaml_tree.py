@@ -32,7 +32,7 @@ LOADER: Final[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 MAX_DEPTH: Final = 64
 
 # What YAML lets nobody write except as an escape; a byte order mark is one only at the very start of a file.
-_NOT_ALLOWED: Final = re.compile("[^\t\n\r -~\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
+_NOT_ALLOWED: Final = "[^\t\n\r -~\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
 _NULLS: Final = frozenset({"", "~", "null", "Null", "NULL"})
 
 
@@ -83,7 +83,7 @@ def _flaws(builder: "_Builder | None", last: Flaw) -> tuple[Flaw, ...]:
 
 
 def _control_character(text: str) -> Flaw:
-    found = _NOT_ALLOWED.search(text)
+    found = re.search(_NOT_ALLOWED, text)  # compiled here, as that takes longer than most manifests
     at = found.start() if found else 0
     return Flaw(code=Code.CONTROL_CHARACTER, at=at, text=f"U+{ord(text[at]):04X}")
 
@@ -164,11 +164,17 @@ class _Builder:
         node = MapNode(start.start_mark.index)
         merges: list[_Merged] = []
         twice: list[tuple[str, int]] = []
-        following = self._next
+        following, memo = self._next, self._memo
         while type(event := following()) is not MappingEndEvent:
             key_at: int = event.start_mark.index
             key = self._key(event)
-            found = self._found(following())
+            value = following()
+            at: int = value.start_mark.index
+            if type(value) is ScalarEvent and value.anchor is None and value.tag is None and value.value not in _NULLS:
+                text: str = value.value  # nearly all of a manifest: as `_found` would have it, without the call
+                found: Found = memo.setdefault(text, text), at, None
+            else:
+                found = self._found(value)
             if key is _MERGE:
                 merges.append(_Merged(key_at, *found))
             elif key is None:
@@ -187,9 +193,14 @@ class _Builder:
     def _sequence(self, start: Any) -> ListNode:
         self._enter(start)
         node = ListNode(start.start_mark.index)
-        following = self._next
+        following, memo, add = self._next, self._memo, node.adder()
         while type(event := following()) is not SequenceEndEvent:
-            node.put(self._found(event))
+            at: int = event.start_mark.index
+            if type(event) is ScalarEvent and event.anchor is None and event.tag is None and event.value not in _NULLS:
+                text: str = event.value  # as in a mapping
+                add(memo.setdefault(text, text), at)
+            else:
+                node.put(self._found(event))
         self._leave(event, len(node))
         return node
 
@@ -205,8 +216,12 @@ class _Builder:
 
     def _key(self, event: Any) -> str | None:
         """A key, or None when it cannot be one and was reported."""
-        if type(event) is ScalarEvent and event.value == "<<" and not event.style and event.tag is None:
-            return _MERGE
+        if type(event) is ScalarEvent and event.tag is None and not event.style:
+            text: str = event.value
+            if text == "<<":
+                return _MERGE
+            if event.anchor is None and text not in _NULLS:
+                return self._memo.setdefault(text, text)
         key, _, _ = self._found(event)
         if isinstance(key, str):
             return key

@@ -5,16 +5,20 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from enum import StrEnum
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from reconciler.planfile import refusals
 from reconciler.planfile.private import write_private
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 _START = re.compile(rb'\s*\{\s*"reconciler"\s*:\s*"([a-z]+)"')
 _ENOUGH = 512
 _SEAL = b'{"seal":'
+_BLOCK = 256  # lines that are decoded at once: so many that a call more or less does not count, and little memory
+# What is encoded has just been made of values that hold no cycles.
+_ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True, allow_nan=False, check_circular=False)
 
 Json = dict[str, Any]
 
@@ -45,7 +49,7 @@ def write(path: Path, kind: Kind, header: Json, items: Iterable[Json]) -> None:
 
 def _sealed(header: Json, items: Iterable[Json]) -> Iterator[bytes]:
     digest = hashlib.sha256()
-    for item in (header, *items):
+    for item in chain((header,), items):
         line = _line(item)
         digest.update(line)
         yield line
@@ -53,11 +57,14 @@ def _sealed(header: Json, items: Iterable[Json]) -> Iterator[bytes]:
 
 
 def _line(item: Json) -> bytes:
-    return json.dumps(item, separators=(",", ":"), ensure_ascii=True, allow_nan=False).encode("ascii") + b"\n"
+    return _ENCODER.encode(item).encode("ascii") + b"\n"
 
 
-def read(path: Path, kind: Kind) -> tuple[Json, list[Json]]:
-    """The header and the items of a file whose seal fits; raises `PlanFileError` with what is wrong otherwise."""
+def read(path: Path, kind: Kind) -> tuple[Json, Iterator[Json]]:
+    """The header and the items of a file whose seal fits; raises `PlanFileError` with what is wrong otherwise.
+
+    So do the items, which are decoded as they are asked for, when one of them is none.
+    """
     try:
         lines = path.read_bytes().splitlines(keepends=True)
     except OSError as error:
@@ -65,7 +72,7 @@ def read(path: Path, kind: Kind) -> tuple[Json, list[Json]]:
     _check_kind(path, kind, lines)
     header = _header(path, kind, lines[0])
     _check_seal(path, kind, lines)
-    return header, [_object(path, kind, line) for line in lines[1:-1]]
+    return header, _objects(path, kind, lines[1:-1])
 
 
 def _check_kind(path: Path, kind: Kind, lines: list[bytes]) -> None:
@@ -102,11 +109,13 @@ def _check_seal(path: Path, kind: Kind, lines: list[bytes]) -> None:
         raise refusals.damaged(path, kind)
 
 
-def _object(path: Path, kind: Kind, line: bytes) -> Json:
-    try:
-        item = json.loads(line)
-    except (ValueError, RecursionError):
-        item = None
-    if not isinstance(item, dict):
-        raise refusals.malformed(path, kind, "a line of it is no JSON object")
-    return item
+def _objects(path: Path, kind: Kind, lines: list[bytes]) -> Iterator[Json]:
+    for start in range(0, len(lines), _BLOCK):
+        block = lines[start : start + _BLOCK]
+        try:
+            items = json.loads(b"[" + b",".join(block) + b"]")
+        except (ValueError, RecursionError):
+            items = []
+        if len(items) != len(block) or not all(isinstance(item, dict) for item in items):
+            raise refusals.malformed(path, kind, "a line of it is no JSON object")
+        yield from items

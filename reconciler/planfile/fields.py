@@ -1,7 +1,8 @@
 """Fields of decoded JSON, taken out with their type; raises `Malformed` with the name of the field."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
+from functools import cache
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -14,12 +15,18 @@ class Malformed(Exception):  # noqa: N818 - it reads as what the field is
 
 def text(item: Mapping[str, Any], name: str) -> str:
     """A string."""
-    return _typed(item.get(name), str, name)
+    value = item.get(name)
+    if not isinstance(value, str):
+        raise _wrong(name)
+    return value
 
 
 def optional_text(item: Mapping[str, Any], name: str) -> str | None:
     """A string, or null."""
-    return None if item.get(name) is None else text(item, name)
+    value = item.get(name)
+    if value is not None and not isinstance(value, str):
+        raise _wrong(name)
+    return value
 
 
 def whole(item: Mapping[str, Any], name: str) -> int:
@@ -40,43 +47,69 @@ def number(item: Mapping[str, Any], name: str) -> float:
 
 def flag(item: Mapping[str, Any], name: str) -> bool:
     """True or false."""
-    return _typed(item.get(name), bool, name)
+    value = item.get(name)
+    if not isinstance(value, bool):
+        raise _wrong(name)
+    return value
 
 
-def mapping(item: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+def mapping(item: Mapping[str, Any], name: str) -> dict[str, Any]:
     """An object; an empty one where it is left out."""
-    return _typed(item.get(name, {}), dict, name)
+    value = item.get(name, {})
+    if not isinstance(value, dict):
+        raise _wrong(name)
+    return value
 
 
 def texts(item: Mapping[str, Any], name: str) -> tuple[str, ...]:
     """A list of strings; an empty one where it is left out."""
-    return tuple(_typed(one, str, name) for one in _list(item, name))
+    values = _list(item, name)
+    _check_texts(values, name)
+    return tuple(values)
 
 
 def text_map(item: Mapping[str, Any], name: str) -> dict[str, str]:
     """An object with string values; an empty one where it is left out."""
-    return {key: _typed(value, str, name) for key, value in mapping(item, name).items()}
+    found = mapping(item, name)
+    _check_texts(found.values(), name)
+    return found
 
 
 def several(item: Mapping[str, Any], name: str, read: Callable[[Mapping[str, Any]], T]) -> tuple[T, ...]:
     """A list of objects, each read; an empty one where it is left out."""
-    return tuple(read(_typed(one, dict, name)) for one in _list(item, name))
+    values = _list(item, name)
+    if not all(isinstance(value, dict) for value in values):
+        raise _wrong(name)
+    return tuple(map(read, values))
 
 
 def one_of(item: Mapping[str, Any], name: str, kind: type[E]) -> E:
     """A member of a closed set of words."""
     written = text(item, name)
     try:
-        return kind(written)
-    except ValueError:
+        return _members(kind)[written]  # type: ignore[return-value]
+    except KeyError:
         raise Malformed(f"{name} is {written!r}") from None
 
 
+@cache
+def _members(kind: type[StrEnum]) -> dict[str, StrEnum]:
+    return {member.value: member for member in kind}
+
+
 def _list(item: Mapping[str, Any], name: str) -> list[Any]:
-    return _typed(item.get(name, []), list, name)
+    values = item.get(name, [])
+    if not isinstance(values, list):
+        raise _wrong(name)
+    return values
 
 
-def _typed(value: object, kind: type[T], name: str) -> T:
-    if not isinstance(value, kind):
-        raise Malformed(f"{name} is missing or of another type")
-    return value
+def _check_texts(values: Iterable[Any], name: str) -> None:
+    try:
+        "".join(values)  # looks at the type of each in one call
+    except TypeError:
+        raise _wrong(name) from None
+
+
+def _wrong(name: str) -> Malformed:
+    return Malformed(f"{name} is missing or of another type")

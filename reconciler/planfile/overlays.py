@@ -1,9 +1,10 @@
-"""Overlays to JSON and back, exactly: the whole value with its fingerprint, which must fit when it is read.
+"""Overlays to JSON and back, exactly.
 
-What is empty is left out. Nothing is masked here, as what is written must be what was planned.
+What is empty is left out. Nothing is masked here, as what is written must be what was planned. Where no seal covers an
+overlay, as in the journal, its fingerprint stands beside it and must fit when it is read.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from reconciler.core import canonical
@@ -14,18 +15,44 @@ from reconciler.planfile.fields import Malformed
 
 Json = dict[str, Any]
 
+# Sections of which equal JSON says the same: where there are numbers, `true` is equal to 1.
+_OF_TEXT = ("environment", "annotations")
+_NO_ACCOUNTS, _NO_CERTIFICATES = Accounts(), Certificates()
+
 
 def encode(overlay: Overlay) -> Json:
     """An overlay with its fingerprint."""
     return {"fingerprint": fingerprint(overlay), "overlay": _overlay(overlay)}
 
 
+def encode_sealed(overlay: Overlay) -> Json:
+    """An overlay for a file whose seal covers it."""
+    return {"overlay": _overlay(overlay)}
+
+
 def decode(item: Mapping[str, Any]) -> Overlay:
-    """The overlay; raises `Malformed` where it is not the one of the fingerprint."""
-    overlay = _read(fields.mapping(item, "overlay"))
-    if fields.text(item, "fingerprint") != fingerprint(overlay):
+    """The overlay; raises `Malformed`, also where it is not the one of a fingerprint beside it."""
+    return _checked(item, canonical.of_sections(**_sections(fields.mapping(item, "overlay"))))
+
+
+def decode_both(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Overlay, Overlay]:
+    """Two overlays; what the second has in common with the first is read once. Raises `Malformed`."""
+    told, later = fields.mapping(before, "overlay"), fields.mapping(after, "overlay")
+    found = _sections(told)
+    same = {name: found[name] for name in _OF_TEXT if name in told and told[name] == later.get(name)}
+    other = {name: value for name, value in later.items() if name not in same} if same else later
+    first, second = canonical.of_sections(**found), canonical.of_sections(**same, **_sections(other))
+    return _checked(before, first), _checked(after, second)
+
+
+def _checked(item: Mapping[str, Any], overlay: Overlay) -> Overlay:
+    if "fingerprint" in item and item["fingerprint"] != fingerprint(overlay):
         raise Malformed("the fingerprint of an overlay does not fit its value")
     return overlay
+
+
+def _sections(told: Json) -> Json:
+    return {name: _READERS[name](told, name) for name in told if name in _READERS}
 
 
 def _overlay(overlay: Overlay) -> Json:
@@ -33,17 +60,25 @@ def _overlay(overlay: Overlay) -> Json:
     return _filled(
         packages=overlay.packages,
         runtime_repositories=overlay.runtime_repositories,
-        runtime_keyring=_files(overlay.runtime_keyring),
+        runtime_keyring=overlay.runtime_keyring and _files(overlay.runtime_keyring),
         environment=dict(overlay.environment),
         annotations=dict(overlay.annotations),
-        accounts=_filled(
-            run_as=accounts.run_as,
-            users=[_user(user) for user in accounts.users],
-            groups=[{"name": one.groupname, "gid": one.gid, "members": one.members} for one in accounts.groups],
-        ),
-        certificates=_filled(additional=_files(certificates.additional), providers=certificates.providers),
-        unrecognised=[{"path": path, "json": text} for path, text in overlay.unrecognised],
+        accounts=None if accounts == _NO_ACCOUNTS else _accounts(accounts),
+        certificates=None if certificates == _NO_CERTIFICATES else _certificates(certificates),
+        unrecognised=overlay.unrecognised and [{"path": path, "json": text} for path, text in overlay.unrecognised],
     )
+
+
+def _accounts(accounts: Accounts) -> Json:
+    return _filled(
+        run_as=accounts.run_as,
+        users=[_user(user) for user in accounts.users],
+        groups=[{"name": one.groupname, "gid": one.gid, "members": one.members} for one in accounts.groups],
+    )
+
+
+def _certificates(certificates: Certificates) -> Json:
+    return _filled(additional=_files(certificates.additional), providers=certificates.providers)
 
 
 def _filled(**values: object) -> Json:
@@ -60,22 +95,24 @@ def _user(user: User) -> Json:
     return {"name": user.username, "uid": user.uid, **gid, **_filled(**optional)}
 
 
-def _read(item: Mapping[str, Any]) -> Overlay:
-    return canonical.overlay(
-        packages=fields.texts(item, "packages"),
-        runtime_repositories=fields.texts(item, "runtime_repositories"),
-        runtime_keyring=fields.several(item, "runtime_keyring", _read_file),
-        environment=fields.text_map(item, "environment"),
-        annotations=fields.text_map(item, "annotations"),
-        accounts=_read_accounts(fields.mapping(item, "accounts")),
-        certificates=_read_certificates(fields.mapping(item, "certificates")),
-        unrecognised=fields.several(
-            item, "unrecognised", lambda one: (fields.text(one, "path"), fields.text(one, "json"))
-        ),
-    )
+def _read_packages(item: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    return canonical.package_set(fields.texts(item, name))
 
 
-def _read_accounts(item: Mapping[str, Any]) -> Accounts:
+def _read_pairs(item: Mapping[str, Any], name: str) -> tuple[tuple[str, str], ...]:
+    return canonical.pairs(fields.text_map(item, name))
+
+
+def _read_files(item: Mapping[str, Any], name: str) -> tuple[PemFile, ...]:
+    return canonical.pem_files(fields.several(item, name, _read_file))
+
+
+def _read_unrecognised(item: Mapping[str, Any], name: str) -> tuple[tuple[str, str], ...]:
+    return tuple(sorted(fields.several(item, name, lambda one: (fields.text(one, "path"), fields.text(one, "json")))))
+
+
+def _read_accounts(holding: Mapping[str, Any], name: str) -> Accounts:
+    item = fields.mapping(holding, name)
     return canonical.accounts(
         run_as=fields.optional_text(item, "run_as") or "",
         users=fields.several(item, "users", _read_user),
@@ -100,7 +137,8 @@ def _read_group(item: Mapping[str, Any]) -> Group:
     )
 
 
-def _read_certificates(item: Mapping[str, Any]) -> Certificates:
+def _read_certificates(holding: Mapping[str, Any], name: str) -> Certificates:
+    item = fields.mapping(holding, name)
     return canonical.certificates(
         additional=fields.several(item, "additional", _read_file), providers=fields.texts(item, "providers")
     )
@@ -108,3 +146,15 @@ def _read_certificates(item: Mapping[str, Any]) -> Certificates:
 
 def _read_file(item: Mapping[str, Any]) -> PemFile:
     return canonical.pem_file(fields.text(item, "name"), fields.text(item, "text"))
+
+
+_READERS: dict[str, Callable[[Mapping[str, Any], str], Any]] = {
+    "packages": _read_packages,
+    "runtime_repositories": fields.texts,
+    "runtime_keyring": _read_files,
+    "environment": _read_pairs,
+    "annotations": _read_pairs,
+    "accounts": _read_accounts,
+    "certificates": _read_certificates,
+    "unrecognised": _read_unrecognised,
+}

@@ -1,11 +1,11 @@
 """Saved plans: the approved intent with everything that applying it needs, and no token.
 
-Format version 1, line by line: the header (see `_header`), then `{"diagnostic": …}` and `{"step": …}` in the order of
-the plan, then the seal. A change of meaning raises the version; a reader of version 1 ignores keys that it does not
-know.
+Format version 2, line by line: the header (see `_header`), then `{"diagnostic": …}` and `{"step": …}` in the order of
+the plan, then the seal. A change of meaning raises the version; a reader ignores keys that it does not know. Version 1
+had the fingerprint of each overlay as well, which must fit where it is there.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,8 @@ from typing import Any
 from reconciler.core.guards import judge
 from reconciler.core.live import Organization
 from reconciler.core.plan import GuardRules, LimitSource, Plan, Step
-from reconciler.planfile import envelope, fields, instants, refusals
+from reconciler.diagnostics import Diagnostic
+from reconciler.planfile import envelope, fields, instants, overlays, refusals
 from reconciler.planfile.envelope import Kind
 from reconciler.planfile.fields import Malformed
 from reconciler.planfile.steps import decode_diagnostic, decode_step, encode_diagnostic, encode_step
@@ -72,22 +73,18 @@ def _header(saved: SavedPlan) -> Json:
 
 def _items(plan: Plan) -> Iterator[Json]:
     yield from ({"diagnostic": encode_diagnostic(one)} for one in plan.diagnostics)
-    yield from ({"step": encode_step(step)} for step in plan.steps)
+    yield from ({"step": encode_step(step, overlays.encode_sealed)} for step in plan.steps)
 
 
-def _saved(header: Json, items: list[Json]) -> SavedPlan:
-    if any(item.keys() & {"diagnostic", "step"} == set() for item in items):
-        raise Malformed("a line of it is neither a step nor a problem")
+def _saved(header: Json, items: Iterable[Json]) -> SavedPlan:
     told = fields.mapping(header, "organization")
     organization = Organization(id=fields.text(told, "id"), name=fields.text(told, "name"))
-    steps = tuple(decode_step(fields.mapping(item, "step")) for item in items if "step" in item)
+    steps, diagnostics = _contents(items)
     _check_steps(steps, organization)
     plan = Plan(
         organization=organization,
         steps=steps,
-        diagnostics=tuple(
-            decode_diagnostic(fields.mapping(item, "diagnostic")) for item in items if "diagnostic" in item
-        ),
+        diagnostics=diagnostics,
         unlisted=fields.texts(header, "unlisted"),
         left_out=fields.texts(header, "left_out"),
         guard=judge(steps, _rules(fields.mapping(header, "guard"))),
@@ -99,6 +96,19 @@ def _saved(header: Json, items: list[Json]) -> SavedPlan:
         created=instants.from_text(fields.text(header, "created")),
         manifest_digest=fields.text(header, "manifest_digest"),
     )
+
+
+def _contents(items: Iterable[Json]) -> tuple[tuple[Step, ...], tuple[Diagnostic, ...]]:
+    steps: list[Step] = []
+    diagnostics: list[Diagnostic] = []
+    for item in items:
+        if "step" in item:
+            steps.append(decode_step(fields.mapping(item, "step")))
+        elif "diagnostic" in item:
+            diagnostics.append(decode_diagnostic(fields.mapping(item, "diagnostic")))
+        else:
+            raise Malformed("a line of it is neither a step nor a problem")
+    return tuple(steps), tuple(diagnostics)
 
 
 def _rules(item: Any) -> GuardRules:

@@ -1,6 +1,6 @@
 """Snapshots: the live state that planning needs, for planning without token or network.
 
-Format version 1, line by line: the header, then `{"repository": …}` for each repository, then the seal.
+Format version 2, line by line: the header, then `{"repository": …}` for each repository, then the seal.
 """
 
 from collections.abc import Mapping
@@ -58,7 +58,7 @@ def load_snapshot(path: Path) -> Snapshot:
 
 def _encode(repository: LiveRepository) -> Json:
     overlay = repository.overlay
-    known = {"unreadable": overlay.problem} if isinstance(overlay, Unreadable) else overlays.encode(overlay)
+    known = {"unreadable": overlay.problem} if isinstance(overlay, Unreadable) else overlays.encode_sealed(overlay)
     return {
         "id": repository.id,
         "name": repository.name,

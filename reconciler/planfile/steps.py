@@ -4,10 +4,12 @@ What can be computed is computed again on reading and never trusted: the changes
 its two overlays.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from reconciler.core.diff import diff
+from reconciler.core.making import maker
 from reconciler.core.model import EMPTY, Overlay, Section
 from reconciler.core.plan import Action, Reason, ReasonCode, Step
 from reconciler.diagnostics import Diagnostic, Place, Severity
@@ -16,39 +18,49 @@ from reconciler.planfile.fields import Malformed
 
 Json = dict[str, Any]
 
+_make_step, _make_place = maker(Step), maker(Place)
 
-def encode_step(step: Step) -> Json:
-    """A step without its changes."""
+
+def encode_step(step: Step, side: Callable[[Overlay], Json] = overlays.encode) -> Json:
+    """A step without its changes; `side` encodes the overlay of each side."""
     return {
         "repository": step.repository,
         "id": step.id,
-        "action": step.action.value,
-        "reason": {"code": step.reason.code.value, "names": step.reason.names},
+        "action": step.action,
+        "reason": {"code": step.reason.code, "names": step.reason.names},
         "place": _place(step.place),
         "unmanaged": step.unmanaged,
-        "before": None if step.before is None else overlays.encode(step.before),
-        "after": None if step.after is None else overlays.encode(step.after),
+        "before": None if step.before is None else side(step.before),
+        "after": None if step.after is None else side(step.after),
     }
 
 
 def decode_step(item: Mapping[str, Any]) -> Step:
     """A step with its changes; raises `Malformed`, also for a write that is not told in full or does another thing."""
-    before, after = _side(item, "before"), _side(item, "after")
-    reason = fields.mapping(item, "reason")
-    step = Step(
+    before, after = _sides(item)
+    step = _make_step(
         repository=fields.text(item, "repository"),
         id=fields.optional_text(item, "id"),
         action=fields.one_of(item, "action", Action),
-        reason=Reason(code=fields.one_of(reason, "code", ReasonCode), names=fields.texts(reason, "names")),
+        reason=_reason(fields.mapping(item, "reason")),
         place=_read_place(item.get("place")),
-        changes=diff(before, after) if before is not None and after is not None else (),
-        unmanaged=tuple(_section(one) for one in fields.texts(item, "unmanaged")),
+        changes=() if before is None or after is None else diff(before, after),
+        unmanaged=tuple(map(_section, fields.texts(item, "unmanaged"))),
         before=before,
         after=after,
     )
     if step.writes:
         _check_write(step)
     return step
+
+
+def _reason(item: Mapping[str, Any]) -> Reason:
+    return _known_reason(fields.one_of(item, "code", ReasonCode), fields.texts(item, "names"))
+
+
+@lru_cache(maxsize=256)  # one reason stands for thousands of steps
+def _known_reason(code: ReasonCode, names: tuple[str, ...]) -> Reason:
+    return Reason(code=code, names=names)
 
 
 def _check_write(step: Step) -> None:
@@ -58,6 +70,13 @@ def _check_write(step: Step) -> None:
         raise Malformed(f"the reset of {step.repository!r} leaves something")
     if step.action is Action.CREATE and step.before != EMPTY:
         raise Malformed(f"the creation of {step.repository!r} finds something")
+
+
+def _sides(item: Mapping[str, Any]) -> tuple[Overlay | None, Overlay | None]:
+    before, after = item.get("before"), item.get("after")
+    if before is None or after is None:
+        return _side(item, "before"), _side(item, "after")
+    return overlays.decode_both(fields.mapping(item, "before"), fields.mapping(item, "after"))
 
 
 def _side(item: Mapping[str, Any], name: str) -> Overlay | None:
@@ -72,7 +91,7 @@ def encode_diagnostic(diagnostic: Diagnostic) -> Json:
     """A problem that planning found."""
     return {
         "code": diagnostic.code,
-        "severity": diagnostic.severity.value,
+        "severity": diagnostic.severity,
         "summary": diagnostic.summary,
         "detail": diagnostic.detail,
         "hint": diagnostic.hint,
@@ -101,4 +120,6 @@ def _read_place(item: object) -> Place | None:
         return None
     if not isinstance(item, dict):
         raise Malformed("place is no object")
-    return Place(file=fields.text(item, "file"), line=fields.whole(item, "line"), column=fields.whole(item, "column"))
+    return _make_place(
+        file=fields.text(item, "file"), line=fields.whole(item, "line"), column=fields.whole(item, "column")
+    )

@@ -2,7 +2,6 @@
 
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from typing import Any
 
 from reconciler.core.builds import FINISHED, Stage
@@ -14,8 +13,8 @@ from reconciler.views.items import listing, value_words
 from reconciler.views.layout import Page, Word, measure, phrase
 from reconciler.views.outcomes import short_digest
 from reconciler.views.quoting import token
-from reconciler.views.reasons import not_attempted
 from reconciler.views.safe_text import width as width_of
+from reconciler.views.skips import not_attempted
 from reconciler.views.style import Role, Style
 from reconciler.views.times import duration
 
@@ -85,13 +84,13 @@ def _sides(stale: dict[str, Any], page: Page) -> Iterator[str]:
         place = [*phrase(LABELS[difference["part"]]), *key]
         sides = {side: _side(difference, side, page.style) for side in _SIDES}
         first, *rest = listing([Word(text=_SIDES[side]), *words] for side, words in sides.items())
-        line = [*place, replace(first, gap=3), *rest]
+        line = [*place, first.behind(3), *rest]
         if measure(line) + 2 <= page.width:
             yield page.line(line, indent=2)
             continue
         yield page.line(place, indent=2)
         for side, words in sides.items():
-            first = replace(words[0], gap=_SIDE_COLUMNS - len(_SIDES[side]))
+            first = words[0].behind(_SIDE_COLUMNS - len(_SIDES[side]))
             yield page.line([Word(text=_SIDES[side]), first, *words[1:]], indent=4, hanging=4 + _SIDE_COLUMNS)
 
 

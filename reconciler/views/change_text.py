@@ -4,9 +4,9 @@ Works on the public document's changes. How one change reads is in `items`; wher
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
 from itertools import groupby
-from typing import Any
+from operator import itemgetter
+from typing import Any, NamedTuple
 
 from reconciler.core.model import Section
 from reconciler.core.parts import Part
@@ -33,30 +33,29 @@ LABELS: Mapping[str, str] = {
 _FEW_WORDS = 3
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fragment:
-    """What changes in one part of an overlay: a label and an item for each change."""
+class Fragment(NamedTuple):
+    """What changes in one part of an overlay: a label, an item for each change, and the whole of it for one line."""
 
     label: str
     items: tuple[Item, ...]
+    words: list[Word]
 
     @property
     def short(self) -> bool:
         """Whether no item holds a value that needs room."""
         return all(len(item) <= _FEW_WORDS and not any(word.breakable for word in item) for item in self.items)
 
-    @property
-    def words(self) -> list[Word]:
-        """The whole fragment as words for one line."""
-        return [Word(text=self.label), *joined(self.items)]
-
 
 def fragments(changes: Iterable[dict[str, Any]], style: Style) -> list[Fragment]:
     """The changes of one repository, those of the same part together."""
     return [
-        Fragment(label=LABELS[part], items=tuple(item for change in found for item in items(change, style)))
-        for part, found in groupby(changes, key=lambda change: str(change["part"]))
+        _fragment(LABELS[part], tuple([item for change in found for item in items(change, style)]))
+        for part, found in groupby(changes, key=itemgetter("part"))
     ]
+
+
+def _fragment(label: str, told: tuple[Item, ...]) -> Fragment:
+    return Fragment(label, told, [Word(label), *joined(told)])
 
 
 def joined(several: Iterable[Item]) -> list[Word]:
@@ -65,7 +64,7 @@ def joined(several: Iterable[Item]) -> list[Word]:
     long = False
     for item in several:
         if words and (long or len(item) > 1):
-            words[-1] = replace(words[-1], text=words[-1].text + ",")
+            words[-1] = words[-1].reading(words[-1].text + ",")
         words.extend(item)
         long = len(item) > 1
     return words

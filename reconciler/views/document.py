@@ -7,19 +7,20 @@ the major number of `FORMAT_VERSION`.
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from reconciler.core.comparison import Comparison
-from reconciler.core.forecast import Forecast
 from reconciler.core.model import Section
 from reconciler.core.plan import Action, Guard, Plan, ReasonCode, Step
-from reconciler.core.resolved import ResolvedChange
-from reconciler.views.forecast import forecast_document
 from reconciler.views.problems import diagnostic_document
 from reconciler.views.reasons import sentence
 from reconciler.views.resolved import resolved_document
 from reconciler.views.times import rfc3339
 from reconciler.views.values import change_document, ordered
+
+if TYPE_CHECKING:
+    from reconciler.core.comparison import Comparison
+    from reconciler.core.forecast import Forecast
+    from reconciler.core.resolved import ResolvedChange
 
 FORMAT_VERSION = "1.0"
 GROUP_FROM = 3
@@ -54,9 +55,9 @@ def plan_document(
     api: str,
     tool_version: str,
     origin: Origin | None = None,
-    comparison: Comparison | None = None,
-    forecast: Forecast | None = None,
-    resolved: Mapping[str, ResolvedChange] | None = None,
+    comparison: "Comparison | None" = None,
+    forecast: "Forecast | None" = None,
+    resolved: Mapping[str, "ResolvedChange"] | None = None,
     checked: Mapping[str, int] | None = None,
 ) -> dict[str, Any]:
     """The plan as plain data: dictionaries, lists, strings, numbers; not yet made safe for any format.
@@ -83,7 +84,7 @@ def plan_document(
         **_origin(origin),
         **_comparison(comparison),
         **({} if checked is None else {"checked": dict(checked)}),
-        **({} if forecast is None else {"forecast": forecast_document(forecast)}),
+        **_forecast(forecast),
     }
 
 
@@ -118,7 +119,7 @@ def _origin(origin: Origin | None) -> dict[str, Any]:
     }
 
 
-def _comparison(comparison: Comparison | None) -> dict[str, Any]:
+def _comparison(comparison: "Comparison | None") -> dict[str, Any]:
     """The parts of a comparison as steps, and below `part_groups` the changes that several of a part share."""
     if comparison is None:
         return {}
@@ -151,7 +152,15 @@ def _step(step: Step) -> dict[str, Any]:
     }
 
 
-def _resolved(step: Step, resolved: Mapping[str, ResolvedChange]) -> dict[str, Any]:
+def _forecast(forecast: "Forecast | None") -> dict[str, Any]:
+    if forecast is None:
+        return {}
+    from reconciler.views.forecast_document import forecast_document  # most plans of a day change nothing
+
+    return {"forecast": forecast_document(forecast)}
+
+
+def _resolved(step: Step, resolved: Mapping[str, "ResolvedChange"]) -> dict[str, Any]:
     change = resolved.get(step.repository)
     return {} if change is None else {"resolved": resolved_document(change)}
 

@@ -1,33 +1,9 @@
-"""The forecast of a plan: its part of the public document, and the sentences that every format of a plan ends with."""
+"""The forecast of a plan in the sentences that every format of a plan ends with, drawn from its document."""
 
 from collections.abc import Callable, Iterator
-from typing import Any, assert_never
+from typing import Any
 
-from reconciler.core.forecast import Durations, Forecast, Foreseen, Unforeseen
 from reconciler.views.times import duration
-
-
-def forecast_document(forecast: Forecast) -> dict[str, Any]:
-    """The forecast as plain data; `builds` is null where no number can be said."""
-    match forecast:
-        case Foreseen(repositories=repositories, builds=builds, unknown=unknown, durations=durations):
-            return {
-                "repositories": repositories,
-                "builds": builds or None,
-                "unknown": {"count": len(unknown), "names": list(unknown)},
-                "seconds": _seconds(durations),
-                "problem": None,
-            }
-        case Unforeseen(problem=problem):
-            return {"repositories": None, "builds": None, "unknown": None, "seconds": None, "problem": problem}
-        case _:
-            assert_never(forecast)
-
-
-def _seconds(durations: Durations | None) -> dict[str, Any] | None:
-    if durations is None:
-        return None
-    return {"median": round(durations.middle, 3), "longest": round(durations.longest, 3), "of": durations.of}
 
 
 def told(document: dict[str, Any], show: Callable[[str], str]) -> Iterator[str]:

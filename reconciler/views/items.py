@@ -5,7 +5,6 @@ Works on the public document's values, whose secrets are masked already.
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from typing import Any
 
 from reconciler.core.parts import Part
@@ -125,10 +124,10 @@ def _account(change: dict[str, Any], name: str, style: Style) -> Item:
 
 def listing(several: Iterable[list[Word]], start: str = "", end: str = "") -> Iterator[Word]:
     """Groups of words with commas between them, in brackets or not."""
-    words = [word for group in several for word in (*group[:-1], replace(group[-1], text=group[-1].text + ","))]
+    words = [word for group in several for word in (*group[:-1], group[-1].reading(group[-1].text + ","))]
     if words:
-        words[-1] = replace(words[-1], text=words[-1].text[:-1] + end)
-        words[0] = replace(words[0], text=start + words[0].text)
+        words[-1] = words[-1].reading(words[-1].text[:-1] + end)
+        words[0] = words[0].reading(start + words[0].text)
     yield from words
 
 

@@ -6,8 +6,10 @@ holds a single word that may not be broken (a name, an address), and no line end
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
+from operator import itemgetter
+from typing import NamedTuple
 
 from reconciler.views import safe_text
 from reconciler.views.style import Role, Style
@@ -16,14 +18,14 @@ _LEAST_ROOM = 10
 _MOST = 0.8
 _WORTH_IT = 0.85
 _EARLY = 0.6
+_TEXT, _GAP = itemgetter(0), itemgetter(2)  # of a word
 _PART_OF_ESCAPE = re.compile(r"\\(?:x[0-9a-f]?|u[0-9a-f]{0,3}|U[0-9a-f]{0,7})?$")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Word:
+class Word(NamedTuple):
     """A piece of safe text that stays on one line; `gap` is the space in front of it where it does not begin one.
 
-    One with `breakable` may be broken where it is wider than a whole line.
+    One with `breakable` may be broken where it is wider than a whole line. A tuple, as a large plan has a million.
     """
 
     text: str
@@ -36,16 +38,24 @@ class Word:
         """The columns that the word takes."""
         return safe_text.width(self.text)
 
+    def behind(self, gap: int) -> "Word":
+        """The word with another gap in front of it."""
+        return Word(self.text, self.role, gap, self.breakable)
+
+    def reading(self, text: str) -> "Word":
+        """The word with another text."""
+        return Word(text, self.role, self.gap, self.breakable)
+
 
 def phrase(text: str, role: Role = Role.PLAIN, *, gap: int = 1) -> list[Word]:
     """Safe text as words that may stand on different lines."""
     words = [Word(text=word, role=role) for word in text.split(" ") if word]
-    return [replace(words[0], gap=gap), *words[1:]] if words else []
+    return [words[0].behind(gap), *words[1:]] if words else []
 
 
 def measure(words: Sequence[Word]) -> int:
     """The columns that the words take on one line, without the gap in front of the first."""
-    return sum(word.width + word.gap for word in words) - words[0].gap if words else 0
+    return safe_text.width("".join(map(_TEXT, words))) + sum(map(_GAP, words)) - words[0].gap if words else 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,19 +67,21 @@ class Page:
 
     def fill(self, words: Iterable[Word], *, start: int = 0, hanging: int = 0) -> str:
         """The words as text that begins in column `start`, without a gap, and goes on below in column `hanging`."""
+        given = [word for word in words if word.text]
+        if start + measure(given) <= self.width:
+            told = [" " * gap + self.style.paint(text, role) for text, role, gap, _ in given]
+            return "".join(told)[given[0].gap :] if given else ""
         out: list[str] = []
         column, fresh = start, True
-        for word in words:
-            if not word.text:
-                continue
-            gap = 0 if fresh else word.gap
-            if column + gap + word.width > self.width and column + gap > hanging:
+        for word in given:
+            gap, width = 0 if fresh else word.gap, word.width
+            if column + gap + width > self.width and column + gap > hanging:
                 out.append("\n" + " " * hanging)
                 column, gap = hanging, 0
             pieces = self._pieces(word, self.width - max(column + gap, hanging))
             lines = [self.style.paint(piece, word.role) for piece in pieces]
             out.append(" " * gap + ("\n" + " " * hanging).join(lines))
-            column = column + gap + word.width if len(pieces) == 1 else hanging + safe_text.width(pieces[-1])
+            column = column + gap + width if len(pieces) == 1 else hanging + safe_text.width(pieces[-1])
             fresh = False
         return "".join(out)
 
@@ -87,31 +99,31 @@ class Page:
         """Safe names in columns of one width, read along the line; a name that is wider than that takes several."""
         if not names:
             return []
-        widths = sorted(map(safe_text.width, names))
-        widest, most = widths[-1], widths[min(int(len(widths) * _MOST), len(widths) - 1)]
-        rows = self._rows(names, indent, widest + 2)
+        widths = list(map(safe_text.width, names))
+        by_width = sorted(widths)
+        widest, most = by_width[-1], by_width[min(int(len(widths) * _MOST), len(widths) - 1)]
+        rows = self._rows(widths, indent, widest + 2)
         # A few very long names must not leave everybody else in one column; ragged columns have to save something.
-        denser = self._rows(names, indent, most + 2)
+        denser = self._rows(widths, indent, most + 2) if most < widest else rows
         chosen = denser if len(denser) < len(rows) * _WORTH_IT else rows
-        return [self._row(row, indent, role) for row in chosen]
+        padded = iter([self.style.paint(name, role) for name in names])
+        return [" " * indent + "".join([next(padded) + " " * space for space in row]) for row in chosen]
 
-    def _rows(self, names: Sequence[str], indent: int, cell: int) -> list[list[tuple[str, int]]]:
-        """The names of each line with the space that each takes, a multiple of `cell`."""
+    def _rows(self, widths: Sequence[int], indent: int, cell: int) -> list[list[int]]:
+        """For each line the spaces behind each of its names, so that the name takes a multiple of `cell`."""
         across = max((self.width - indent + 2) // cell, 1)
-        rows: list[list[tuple[str, int]]] = [[]]
+        rows: list[list[int]] = [[]]
         used = 0
-        for name in names:
-            cells = -(-(safe_text.width(name) + 2) // cell)
+        for width in widths:
+            cells = -(-(width + 2) // cell)
             if used and used + cells > across:
+                rows[-1][-1] = 0  # no line ends in a space
                 rows.append([])
                 used = 0
-            rows[-1].append((name, cells * cell))
+            rows[-1].append(cells * cell - width)
             used += cells
+        rows[-1][-1] = 0
         return rows
-
-    def _row(self, row: Sequence[tuple[str, int]], indent: int, role: Role) -> str:
-        padded = [self.style.paint(name, role) + " " * (space - safe_text.width(name)) for name, space in row[:-1]]
-        return " " * indent + "".join(padded) + self.style.paint(row[-1][0], role)
 
     def _pieces(self, word: Word, room: int) -> list[str]:
         if not word.breakable or word.width <= room:

@@ -4,7 +4,7 @@ An entry is one line where it fits; else a line with the name, and below it a li
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from reconciler.core.plan import ReasonCode
@@ -54,8 +54,8 @@ class Entries:
         line = [*head, *self._behind(step, _one_line(lead, parts, kept))]
         if measure(line) <= self.page.width:
             return [self.page.line(line)]
-        line = [*head, *self._behind(step, _one_line(lead, parts, []))]
-        if measure(line) <= self.page.width:
+        line = [*head, *self._behind(step, _one_line(lead, parts, []))] if kept else line
+        if kept and measure(line) <= self.page.width:
             return [self.page.line(line), self.page.line(kept, indent=self.column)]
         return [self.page.line([*head, *self._behind(step, lead)], hanging=4), *self._below(parts, kept, indent=4)]
 
@@ -83,7 +83,7 @@ class Entries:
         if not words:
             return []
         end = 2 + width(token(step["repository"], self.page.style))
-        return [replace(words[0], gap=max(self.column - end, 2)), *words[1:]]
+        return [words[0].behind(max(self.column - end, 2)), *words[1:]]
 
     def _below(self, parts: Sequence[Fragment], kept: Sequence[Word], *, indent: int) -> list[str]:
         labels = [len(part.label) for part in parts]
@@ -98,20 +98,20 @@ class Entries:
         if (behind := indent + len(part.label) + gap) <= self.page.width // 2:
             column = behind
         together = part.words[1:]
-        whole = [label, replace(together[0], gap=gap), *together[1:]]
+        whole = [label, together[0].behind(gap), *together[1:]]
         if part.short or indent + measure(whole) <= self.page.width:
             yield self.page.line(whole, indent=indent, hanging=column)
             return
         first, *rest = part.items
-        yield self.page.line([label, replace(first[0], gap=gap), *first[1:]], indent=indent, hanging=column + 2)
+        yield self.page.line([label, first[0].behind(gap), *first[1:]], indent=indent, hanging=column + 2)
         yield from (self.page.line(item, indent=column, hanging=column + 2) for item in rest)
 
 
 def _one_line(lead: Sequence[Word], parts: Iterable[Fragment], kept: Sequence[Word], *, gap: int = _GAP) -> list[Word]:
     """Everything about an entry in a row; `gap` is the space in front of it."""
     several = [found for found in (lead, *(part.words for part in parts), kept) if found]
-    words = [word for found in several for word in (replace(found[0], gap=_GAP), *found[1:])]
-    return [replace(words[0], gap=gap), *words[1:]] if words else []
+    words = [word for found in several for word in (found[0].behind(_GAP), *found[1:])]
+    return [words[0].behind(gap), *words[1:]] if words else []
 
 
 def _lead(entry: dict[str, Any], style: Style) -> list[Word]:

@@ -10,13 +10,14 @@ from reconciler.views import safe_text
 from reconciler.views.style import Style
 
 _MANY_SPACES = re.compile(" {6,}")  # nobody can count them, and a line must not be made of them
+_SPECIAL = re.compile(r'[ "\\]')
 _UNIT = re.compile(" {6,}|.", re.DOTALL)
 _CONTEXT = 15  # characters before the difference; even when all are escapes, the difference itself still fits
 
 
 def token(text: str, style: Style) -> str:
     """A name as one word: as it is where it reads as one, else in quotes."""
-    if text and not any(character in ' "\\' for character in text):
+    if text and not _SPECIAL.search(text):
         return style.plain(text)
     return f'"{_inner(text, style)}"'
 

@@ -1,6 +1,5 @@
-"""Why a step does what it does, or was not attempted, in words. The codes are the core's; only the wording is here."""
+"""Why a step does what it does, in words. The codes are the core's; only the wording is here."""
 
-from reconciler.core.outcome import Skip
 from reconciler.core.plan import Reason, ReasonCode
 
 _SENTENCES = {
@@ -18,24 +17,10 @@ _SENTENCES = {
     ReasonCode.PRUNED: "the manifest does not name it, and prune is on",
     ReasonCode.PROTECTED: "it is protected, and the manifest would take away {all}",
     ReasonCode.REVERTED: "goes back to what stood before run {first}",
-    ReasonCode.UNBUILDABLE: "it would not build, for {all}",
+    ReasonCode.UNBUILDABLE: "it would not build: {all}",
     ReasonCode.UNRESOLVED: "the manifest wants proof that it resolves, and there is none",
     ReasonCode.CONFLICTING: "what the manifest says of it in several places does not go together",
 }
-
-_SKIPS = {
-    Skip.INTERRUPTED: "the run was interrupted",
-    Skip.TOKEN_REJECTED: "the token was rejected",
-    Skip.UNREADABLE: "the repository could not be read",
-    Skip.NOT_RECORDED: "the journal could not be written",
-    Skip.AFTER_FAILURE: "an earlier write failed",
-    Skip.HELD_BACK: "an earlier wave went wrong or did not finish",
-}
-
-
-def not_attempted(reason: Skip) -> str:
-    """Why nothing was sent for a step, as a whole."""
-    return f"not attempted because {_SKIPS[reason]}"
 
 
 def sentence(reason: Reason) -> str:

@@ -1,10 +1,12 @@
 """What a change does to the set of packages that is installed in the end, as plain data and as lines of text."""
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from reconciler.core.resolved import ResolvedChange
 from reconciler.views.style import Role, Style
+
+if TYPE_CHECKING:
+    from reconciler.core.resolved import ResolvedChange
 
 
 class Line(NamedTuple):
@@ -14,9 +16,11 @@ class Line(NamedTuple):
     role: Role
 
 
-def resolved_document(change: ResolvedChange) -> dict[str, Any]:
+def resolved_document(change: "ResolvedChange") -> dict[str, Any]:
     """The difference as plain data."""
     return {
+        "packages": list(change.packages),
+        "compared": change.compared,
         "added": [{"name": name, "version": version} for name, version in change.added],
         "removed": [{"name": name, "version": version} for name, version in change.removed],
         "changed": [{"name": name, "before": before, "after": after} for name, before, after in change.changed],
@@ -25,16 +29,23 @@ def resolved_document(change: ResolvedChange) -> dict[str, Any]:
 
 def lines(document: dict[str, Any], style: Style) -> Iterator[tuple[str, list[Line]]]:
     """Each repository of which it is known, by its name, with what it gets and loses."""
-    same = [Line("the same packages", Role.DIM)]
     for step in document["steps"]:
         if step.get("resolved"):
-            yield style.plain(step["repository"]), [*_told(step["resolved"], style)] or same
+            yield style.plain(step["repository"]), [*_told(step["resolved"], style)] or [_same(step["resolved"])]
 
 
 def render(document: dict[str, Any], *, style: Style) -> str:
     """A line for each repository of which it is known, to stand below the plan; empty text where there is none."""
     found = ((name, ", ".join(line.text for line in told)) for name, told in lines(document, style))
     return "".join(f"{name} resolved: {told}\n" for name, told in found)
+
+
+def _same(change: dict[str, Any]) -> Line:
+    if change["compared"]:
+        return Line("the same packages", Role.DIM)
+    count = len(change["packages"])
+    # What is there now is not known, so that nothing can be said to come or to go.
+    return Line(f"{count:,} package{'' if count == 1 else 's'}", Role.DIM)
 
 
 def _told(change: dict[str, Any], style: Style) -> Iterator[Line]:

@@ -35,6 +35,8 @@ def plain(text: str, *, lines: bool = False, ascii_only: bool = False) -> str:
 
     `lines` keeps line ends; `ascii_only` writes every character beyond ASCII as an escape too.
     """
+    if text.isascii() and text.isprintable():  # nearly every text: one look instead of a search
+        return text
     if lines:
         return "\n".join(plain(line, ascii_only=ascii_only) for line in text.replace("\r\n", "\n").split("\n"))
     return (_UNSAFE_OR_NOT_ASCII if ascii_only else _UNSAFE).sub(_escape, text)

@@ -11,7 +11,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from reconciler.api import trust
@@ -20,6 +19,7 @@ from reconciler.api.call import Call
 from reconciler.api.client import ReadClient, connect
 from reconciler.api.connection import Connection
 from reconciler.api.errors import Unreachable
+from reconciler.api.transports import proxy
 from tests.api.fakes import ORGANIZATION, credentials, repository, unhurried
 from tests.support.authority import Authority
 
@@ -254,16 +254,33 @@ def test_a_proxy_that_refuses(monkeypatch: pytest.MonkeyPatch, status: int) -> N
     assert "hunter2" not in repr(found)
 
 
-@pytest.mark.parametrize(("excepted", "proxied"), [("api.test", False), (".test", False), ("*", False), ("x.y", True)])
+@pytest.mark.parametrize(
+    ("excepted", "proxied"),
+    [
+        ("api.test", False),
+        ("test", False),
+        (".test", False),
+        ("a.b, API.test", False),
+        ("*", False),
+        ("a.b, *", False),
+        ("api.test:8443", False),
+        ("api.test:443", True),
+        ("x.y", True),
+        ("pi.test", True),
+        ("", True),
+    ],
+)
 def test_hosts_that_need_no_proxy(monkeypatch: pytest.MonkeyPatch, excepted: str, proxied: bool) -> None:  # noqa: FBT001 - a case of the table
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy.test:3128")
     monkeypatch.setenv("NO_PROXY", excepted)
-    url = "https://api.test"
-    connection = Connection(parse_address(url), credentials(url), writes=False)
-    inner = connection._client(Call(doing="x", capability="x", path="/x"))
-    direct = inner._transport_for_url(httpx.URL(url)) is inner._transport
-    connection.close()
-    assert direct is not proxied
+    assert (proxy(parse_address("https://api.test:8443")) is not None) is proxied
+
+
+@pytest.mark.parametrize(("excepted", "proxied"), [("2001:db8::7", False), ("[2001:db8::7]", False), ("::7", True)])
+def test_hosts_that_are_numbers(monkeypatch: pytest.MonkeyPatch, excepted: str, proxied: bool) -> None:  # noqa: FBT001 - a case of the table
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.test:3128")
+    monkeypatch.setenv("NO_PROXY", excepted)
+    assert (proxy(parse_address("https://[2001:db8::7]:8443")) is not None) is proxied
 
 
 def test_a_server_that_stays_silent_is_asked_once_more() -> None:

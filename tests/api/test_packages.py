@@ -2,7 +2,7 @@
 
 import pytest
 
-from reconciler.api.errors import ApiError, PermissionDenied, Rejected
+from reconciler.api.errors import ApiError, NotUnderstood, PermissionDenied, Rejected
 from tests.api.fakes import NODE, ORGANIZATION, Asked, Told, reader
 
 ITEM = {"packageName": "git", "version": "2.51.0-r2", "architecture": "x86_64", "size": "12", "provides": None, "x": 1}
@@ -45,3 +45,35 @@ def test_refusals(status: int, kind: type[ApiError]) -> None:
     client, _ = reader(Told({"code": 9 if status == 400 else 7, "message": "no"}, status=status))
     with client, pytest.raises(kind):
         client.resolve(NODE, {})
+
+
+def test_pages_that_lead_back_are_no_list() -> None:
+    client, api = reader(Told({"items": [ITEM], "nextPageToken": "t"}))
+    with client, pytest.raises(NotUnderstood, match="lead back"):
+        client.list_packages(ORGANIZATION)
+    assert len(api.asked) == 2
+
+
+def test_summaries_are_asked_for_by_their_beginning() -> None:
+    client, api = reader(Told({"items": [], "totalCount": "0"}))
+    with client:
+        assert client.package_summaries(ORGANIZATION, prefix="open").total is None
+    assert (api.only.all("query"), api.only.all("pageSize"), api.only.all("pageToken")) == (["open"], ["200"], [])
+
+
+@pytest.mark.parametrize(
+    "answer", [{}, {"contents": None}, {"contents": {"packages": []}}, {"contents": {"packages": 1}}]
+)
+def test_an_answer_without_packages_resolves_nothing(answer: object) -> None:
+    client, _ = reader(Told(answer))
+    with client, pytest.raises(NotUnderstood):
+        client.resolve(NODE, {"contents": {"packages": ["git"]}})
+
+
+def test_a_refusal_to_resolve_keeps_its_code_and_its_words() -> None:
+    message = 'solving "git": ' + "because, " * 40 + "git-2-r0.apk excludes vim"
+    client, _ = reader(Told({"code": 9, "message": message}, status=400))
+    with client, pytest.raises(Rejected) as caught:
+        client.resolve(NODE, {})
+    assert (caught.value.code, caught.value.status, caught.value.message) == (9, 400, message)
+    assert caught.value.diagnostic.detail == message

@@ -172,3 +172,25 @@ def test_a_user_and_a_key_in_wire_spelling() -> None:
     assert User(username="a", uid=8) in [
         entry.value for entry in getattr(config_from_text(json.dumps(APKO)), "entries", ())
     ]
+
+
+def test_a_report_tells_what_its_build_was_made_from() -> None:
+    contents = {"packages": ["nginx", "git"], "repositories": ["https://r"], "build_repositories": ["https://b"]}
+    config = json.dumps({"contents": {**contents, "keyring": ["k"]}, "archs": ["amd64"], "environment": {"A": "b"}})
+    locked = json.dumps({"contents": {"packages": ["git=2-r0", "nginx=1-r0"]}})
+    build = build_from_wire({"id": REPORT, "config": config, "lockedConfig": locked})
+    assert build.recipe is not None
+    assert build.recipe.locked == ("git=2-r0", "nginx=1-r0")
+    contents["buildRepositories"] = contents.pop("build_repositories")
+    assert build.recipe.config.document() == {"contents": {**contents, "keyring": ["k"]}, "archs": ["amd64"]}
+
+
+def test_a_lock_alone_tells_the_names() -> None:
+    build = build_from_wire({"id": REPORT, "lockedConfig": '{"contents": {"packages": ["git=2-r0"]}}'})
+    assert build.recipe is not None
+    assert (build.recipe.config.packages, build.recipe.locked) == (("git",), ("git=2-r0",))
+
+
+@pytest.mark.parametrize("config", ["", "{", "[]", "{}", '{"contents": 1}'])
+def test_a_report_that_does_not_tell_has_no_recipe(config: str) -> None:
+    assert build_from_wire({"id": REPORT, "config": config, "lockedConfig": config}).recipe is None

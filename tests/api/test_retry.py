@@ -21,7 +21,9 @@ def waits(kind: Kind, *, writes: bool = False, luck: float = 1.0, asked: float |
     found: list[float] = []
     fault = Fault(kind=kind, reason="x", asked=asked)
     while True:
-        wait = retry.pause(fault, writes=writes, attempt=len(found) + 1, spent=sum(found), luck=luck)
+        wait = retry.pause(
+            fault, retry.limit_of(fault, writes=writes), attempt=len(found) + 1, spent=sum(found), luck=luck
+        )
         if wait is None:
             return found
         found.append(wait)
@@ -96,13 +98,13 @@ def test_where_there_is_no_network_the_user_is_told_soon() -> None:
     assert waits(Kind.ABSENT) == [1.0, 2.0]
     assert waits(Kind.UNSENT) == [1.0, 2.0]
     slow = Fault(kind=Kind.UNSENT, reason="x")
-    assert retry.pause(slow, writes=False, attempt=2, spent=29.0, luck=1.0) is None
+    assert retry.pause(slow, retry.limit_of(slow, writes=False), attempt=2, spent=29.0, luck=1.0) is None
 
 
 def test_silence_is_repeated_once_whatever_it_has_cost() -> None:
     fault = Fault(kind=Kind.SILENT, reason="x")
-    assert retry.pause(fault, writes=False, attempt=1, spent=120.0, luck=1.0) == 1.0
-    assert retry.pause(fault, writes=False, attempt=2, spent=241.0, luck=1.0) is None
+    assert retry.pause(fault, retry.limit_of(fault, writes=False), attempt=1, spent=120.0, luck=1.0) == 1.0
+    assert retry.pause(fault, retry.limit_of(fault, writes=False), attempt=2, spent=241.0, luck=1.0) is None
 
 
 def test_writes_are_repeated_only_where_they_certainly_did_not_happen() -> None:
@@ -119,5 +121,16 @@ def test_the_wait_that_the_server_asks_for_is_kept() -> None:
 
 def test_time_spent_counts() -> None:
     fault = Fault(kind=Kind.BROKEN, reason="x")
-    assert retry.pause(fault, writes=False, attempt=1, spent=59.0, luck=1.0) == 1.0
-    assert retry.pause(fault, writes=False, attempt=1, spent=59.1, luck=1.0) is None
+    assert retry.pause(fault, retry.limit_of(fault, writes=False), attempt=1, spent=59.0, luck=1.0) == 1.0
+    assert retry.pause(fault, retry.limit_of(fault, writes=False), attempt=1, spent=59.1, luck=1.0) is None
+
+
+def test_what_can_be_done_without_is_given_up_sooner() -> None:
+    fault = Fault(kind=Kind.TOO_MANY, reason="x")
+    limit = retry.limit_of(fault, writes=False, dispensable=True)
+    assert retry.pause(fault, limit, attempt=2, spent=3.0, luck=1.0) == 2.0
+    assert retry.pause(fault, limit, attempt=3, spent=5.0, luck=1.0) is None
+    later = Fault(kind=Kind.TOO_MANY, reason="x", asked=30.0)
+    assert retry.pause(later, limit, attempt=1, spent=0.0, luck=1.0) is None
+    lost = Fault(kind=Kind.BROKEN, reason="x")
+    assert retry.limit_of(lost, writes=True, dispensable=True) is None

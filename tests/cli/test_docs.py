@@ -12,6 +12,10 @@ DOCS = Path(__file__).parents[2] / "docs"
 
 
 def parsers(parser: argparse.ArgumentParser) -> list[argparse.ArgumentParser]:
+    """A parser and all that it has for commands, each with the options that it is given when it is used."""
+    if isinstance(parser, arguments._Parser) and parser.fill is not None:
+        fill, parser.fill = parser.fill, None
+        fill(parser)
     found = [parser]
     for action in parser._actions:
         if isinstance(action, argparse._SubParsersAction):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.emulator import Fault, Status
+from reconciler.emulator import Fault, Settings, Status
 from tests.support.program import Program, write_manifest
 
 HEAD = "organization: example.com\nrepositories:\n"
@@ -87,8 +87,7 @@ def test_what_does_not_go_together_is_an_error(program: Program) -> None:
     write_manifest(f"{HEAD}  custom-nginx: {{packages: [curl, curl-rustls, busybox-full, 'git=9.9']}}\n")
     result = program.run("plan", "--no-check", "--resolve")
     assert result.code == 1
-    assert "do not go together" in result.err
-    assert "[does-not-resolve]" in result.err
+    assert 'manifests/web.yaml:3:62: package "git" cannot be installed in custom-nginx [does-not-resolve]' in result.err
     before = program.run("apply", "--yes", "--no-wait", "--no-check", "--resolve")
     assert before.code == 1
 
@@ -98,6 +97,90 @@ def test_required_resolution_refuses(program: Program) -> None:
     assert program.run("apply", "--yes", "--no-wait", "--no-check").code == 5
     write_manifest(f"settings: {{require_resolve: true}}\n{HEAD}  custom-nginx: {{packages: [helm]}}\n")
     assert program.run("plan", "--no-check").code == 0
+
+
+def test_what_is_not_known_to_resolve_is_refused_where_that_is_required(program: Program) -> None:
+    write_manifest(f"settings: {{require_resolve: true}}\n{HEAD}  custom-nginx: {{packages: [helm]}}\n")
+    assert program.run("snapshot", "-o", "live.json").code == 0
+    program.play(Fault(effect=Status(status=403), path="/apko/v1/resolve/", times=None))
+    result = program.run("plan", "--no-check", "--format", "json", "-o", "p")
+    assert (result.code, json.loads(result.out)["applyable"]) == (0, False)
+    assert "`require_resolve` refuses what is not known to resolve" in result.err
+    assert program.run("apply", "p").code == 5
+    assert program.run("apply", "--yes", "--no-wait").code == 5
+    against = program.run("plan", "--against", "live.json", "--format", "json", "-o", "q")
+    assert (against.code, json.loads(against.out)["applyable"]) == (0, False)
+    assert program.run("apply", "q").code == 5
+
+
+def test_against_a_snapshot_nothing_is_asked_and_that_is_said(program: Program) -> None:
+    write_manifest(f"{HEAD}  custom-nginx: {{packages: [crul]}}\n")
+    program.run("snapshot", "-o", "live.json")
+    result = program.run("plan", "--against", "live.json", "--resolve")
+    assert result.code == 0
+    assert "[resolution-not-checked]" in result.err
+
+
+def test_what_does_not_resolve_fails_the_plan_whoever_asks(program: Program) -> None:
+    write_manifest(f"settings: {{require_resolve: true}}\n{HEAD}  custom-nginx: {{packages: ['git=9.9']}}\n")
+    assert program.run("plan", "--no-check").code == 1
+
+
+def test_a_package_that_is_not_there_is_told_once(program: Program) -> None:
+    write_manifest(f"{HEAD}  custom-nginx: {{packages: [crul]}}\n")
+    result = program.run("plan", "--resolve", "--debug")
+    assert result.code == 1
+    assert result.err.count("error:") == 1
+    assert "0 questions for 0 repositories" in result.err
+
+
+def test_a_package_is_told_where_it_is_written(program: Program) -> None:
+    write_manifest("contents:\n  packages:\n    - ovlx\n", "manifests/files/o.yaml")
+    write_manifest(
+        "profiles:\n  debug: {packages: [profx]}\n" + HEAD + '  "custom-nginx*": {packages: [globx]}\n'
+        "  custom-nginx:\n    profiles: [debug]\n    overlay: files/o.yaml\n    contents: {packages: [entx]}\n"
+        "  new:\n    source: custom-base\n    packages:\n      - newx\n"
+    )
+    told = program.run("plan").err
+    places = re.findall(r"manifests/(\S+): package \"(\w+)\" does not exist", told)
+    assert places == [
+        ("files/o.yaml:3:7", "ovlx"),
+        ("web.yaml:2:22", "profx"),
+        ("web.yaml:5:32", "globx"),
+        ("web.yaml:9:27", "entx"),
+        ("web.yaml:13:9", "newx"),
+    ]
+
+
+def test_an_image_that_was_not_built_lately_is_known_by_older_builds(program: Program) -> None:
+    program.settings = Settings(automatic_rebuilds=False)
+    write_manifest(f"{HEAD}  custom-nginx: {{packages: [helm]}}\n")
+    program.run("plan")
+    program.clock.time += 10 * 86400
+    result = program.run("plan", "--resolve", "-v")
+    assert "custom-nginx resolved: + helm " in result.out
+    program.clock.time += 30 * 86400
+    late = program.run("plan", "--resolve")
+    assert late.code == 0
+    assert "it has no successful build in the last 30 days" in late.err
+
+
+def test_reports_that_cannot_be_read_leave_resolution_unchecked(program: Program) -> None:
+    write_manifest(f"{HEAD}  custom-nginx: {{packages: [helm]}}\n  orders-api: {{packages: [helm]}}\n")
+    program.play(Fault(effect=Status(status=403), path="buildreports", times=None))
+    result = program.run("plan", "--resolve", "--debug")
+    assert result.code == 0
+    assert "whether the packages of custom-nginx, orders-api go together could not be checked" in result.err
+    assert "0 questions for 0 repositories" in result.err
+
+
+def test_a_plain_plan_tells_what_the_image_has_and_costs_no_call_more(program: Program) -> None:
+    write_manifest(f"{HEAD}  custom-nginx: {{packages: [tzdata]}}\n")
+    result = program.run("plan", "--debug")
+    assert 'note: manifests/web.yaml:3:29: package "tzdata" is already in the image' in result.err
+    (with_check,) = re.findall(r"requests: (\d+) reads", result.err)
+    (without,) = re.findall(r"requests: (\d+) reads", program.run("plan", "--debug", "--no-check").err)
+    assert int(with_check) == int(without) + 1
 
 
 def test_an_added_package_of_the_image_is_a_note(program: Program) -> None:

@@ -1,11 +1,17 @@
 """What is asked of packages, and what the answers mean: values in, values out."""
 
+from dataclasses import replace
+
 import pytest
 
-from reconciler.core.availability import Ask, Available, PackageVersion, judge
-from reconciler.core.model import Overlay
+from reconciler.core.availability import Ask, Available, judge
+from reconciler.core.builds import Build, Result
+from reconciler.core.live import Live, LiveRepository, Organization
+from reconciler.core.model import EMPTY, Overlay
+from reconciler.core.packages import PackageVersion
 from reconciler.core.plan import Action, Reason, ReasonCode, Step
-from reconciler.core.questions import Config, Recipe, by_config, questions
+from reconciler.core.questions import Question, bases, configs, questions
+from reconciler.core.recipes import Config, recipe
 from reconciler.core.resolved import ResolvedChange, difference
 from reconciler.diagnostics import Place, Severity
 
@@ -41,13 +47,28 @@ AVAILABLE = Available(versions=VERSIONS, names=("curl", "git"))
     ],
 )
 def test_judging(spec: str, code: str | None) -> None:
-    found = judge([Ask(repository="web", spec=spec, place=PLACE)], AVAILABLE)
+    found = judge([Ask(repository="web", spec=spec, where=lambda: PLACE)], AVAILABLE)
     assert [one.diagnostic.code for one in found] == ([code] if code else [])
     assert all(one.diagnostic.place == PLACE and one.repositories == ("web",) for one in found)
 
 
+@pytest.mark.parametrize(
+    ("built", "there", "told"),
+    [
+        (["amd64", "arm64"], "x86_64", True),
+        (["amd64"], "x86_64", False),
+        ([], "x86_64", False),
+        (["amd64", "arm64"], "noarch", False),
+    ],
+)
+def test_what_an_image_is_built_for_counts(built: list[str], there: str, told: bool) -> None:  # noqa: FBT001 - a case
+    available = Available(versions={"a": (version("a", "1-r0", there),)}, architectures=frozenset(built))
+    found = judge([Ask(repository="web", spec="a")], available)
+    assert [one.diagnostic.summary for one in found] == (['package "a" is not there for aarch64'] if told else [])
+
+
 def test_one_place_is_told_once_for_all_repositories() -> None:
-    (one,) = judge([Ask(repository=name, spec="crul", place=PLACE) for name in "abcde"], AVAILABLE)
+    (one,) = judge([Ask(repository=name, spec="crul", where=lambda: PLACE) for name in "abcde"], AVAILABLE)
     assert one.diagnostic.severity is Severity.ERROR
     assert one.diagnostic.detail == "wanted in a, b, c and 2 more"
 
@@ -64,36 +85,70 @@ def step(name: str, before: tuple[str, ...], after: tuple[str, ...]) -> Step:
     )
 
 
-def recipe(name: str, started: float, *packages: str) -> Recipe:
-    return Recipe(repository_id=f"org/{name}", started=started, config=Config(packages=packages))
+def build(name: str, started: float, *packages: str, result: Result = Result.SUCCESS) -> Build:
+    made = recipe(Config(packages=packages), ())
+    id_ = f"org/{name}"
+    return Build(id=f"{id_}/{started}", repository_id=id_, started=started, ended=started, result=result, recipe=made)
+
+
+def asked(steps: list[Step], builds: list[Build], **overlays: Overlay) -> tuple[Question, ...]:
+    """The questions, where each repository holds what its step finds there, or another overlay that is given."""
+    live = {one.id or "": one.before or EMPTY for one in steps}
+    live |= {f"org/{name}": overlay for name, overlay in overlays.items()}
+    repositories = tuple(LiveRepository(id=id_, name=id_[4:], overlay=overlay) for id_, overlay in live.items())
+    found = Live(organization=Organization(id="org", name="org"), repositories=repositories)
+    return questions(steps, bases(steps, builds, found))
 
 
 def test_the_wanted_overlay_takes_the_place_of_the_old_one() -> None:
-    (one,) = questions([step("web", ("git",), ("jq",))], [recipe("web", 1, "nginx", "git")])
+    (one,) = asked([step("web", ("git",), ("jq",))], [build("web", 1, "nginx", "git")])
     assert one.config.packages == ("nginx", "jq")
-    assert one.base == {"nginx"}
 
 
 def test_a_question_for_each_base_and_none_twice() -> None:
-    recipes = [recipe("web", 1, "nginx"), recipe("web", 2, "nginx", "bash"), recipe("web", 3, "nginx")]
+    builds = [build("web", 1, "nginx"), build("web", 2, "nginx", "bash"), build("web", 3, "nginx")]
     steps = [step("web", (), ("jq",)), step("api", (), ("jq",))]
-    asked = questions(steps, [*recipes, recipe("api", 1, "nginx")])
-    assert len(asked) == 3
-    assert sorted(config.packages for config in by_config(asked)) == [("bash", "nginx", "jq"), ("nginx", "jq")]
+    found = asked(steps, [*builds, build("api", 1, "nginx")])
+    assert len(found) == 3
+    assert sorted({one.config.packages for one in found}) == [("bash", "nginx", "jq"), ("nginx", "jq")]
 
 
 def test_builds_before_the_live_overlay_are_left_aside() -> None:
-    recipes = [recipe("web", 1, "old-nginx"), recipe("web", 2, "nginx", "git")]
-    (one,) = questions([step("web", ("git",), ("git", "jq"))], recipes)
+    builds = [build("web", 1, "old-nginx"), build("web", 2, "nginx", "git")]
+    (one,) = asked([step("web", ("git",), ("git", "jq"))], builds)
     assert "old-nginx" not in one.config.packages
 
 
-def test_a_lock_is_asked_about_by_its_names() -> None:
-    (one,) = questions([step("web", (), ("jq",))], [recipe("web", 1, "nginx=1.29-r0", "glibc=2.42-r3")])
+def test_failed_builds_tell_nothing() -> None:
+    assert asked([step("web", (), ("jq",))], [build("web", 1, "nginx", result=Result.FAILURE)]) == ()
+
+
+def test_a_creation_is_asked_about_without_what_its_source_adds() -> None:
+    source = Overlay(packages=("vim",))
+    new = replace(step("base", (), ("jq",)), repository="new", action=Action.CREATE)
+    (one,) = asked([new], [build("base", 1, "nginx", "vim")], base=source)
+    assert one.config.packages == ("nginx", "jq")
+
+
+def test_a_lock_is_asked_about_by_its_names_and_tells_what_there_was() -> None:
+    (one,) = asked([step("web", (), ("jq",))], [build("web", 1, "nginx=1.29-r0", "glibc=2.42-r3")])
     assert one.config.packages == ("glibc", "nginx", "jq")
+    assert one.before.locked == ("nginx=1.29-r0", "glibc=2.42-r3")
+
+
+def test_a_configuration_is_asked_about_once_and_what_was_before_only_where_nothing_tells() -> None:
+    steps = [step("web", (), ("jq",)), step("api", (), ("jq",))]
+    found = asked(steps, [build("web", 1, "nginx"), build("api", 1, "nginx"), build("api", 2, "nginx=1-r0")])
+    assert [(one.packages, id_) for one, id_ in configs(found, before=False).items()] == [(("nginx", "jq"), "org/web")]
+    assert [one.packages for one in configs(found, before=True)] == [("nginx", "jq"), ("nginx",)]
+    locked = asked(steps, [build("api", 2, "nginx=1-r0")])
+    assert [one.packages for one in configs(locked, before=True)] == [("nginx", "jq")]
 
 
 def test_the_difference_of_resolved_sets() -> None:
-    assert difference(["a=1-r0", "b=1-r0", "c=1-r0"], ["a=1-r0", "b=2-r0", "d=1-r0"]) == ResolvedChange(
-        added=(("d", "1-r0"),), removed=(("c", "1-r0"),), changed=(("b", "1-r0", "2-r0"),)
+    after = ["a=1-r0", "b=2-r0", "d=1-r0"]
+    assert difference(["a=1-r0", "b=1-r0", "c=1-r0"], after) == ResolvedChange(
+        packages=tuple(after), added=(("d", "1-r0"),), removed=(("c", "1-r0"),), changed=(("b", "1-r0", "2-r0"),)
     )
+    unknown = difference([], after)
+    assert (unknown.compared, unknown.packages, unknown.added) == (False, tuple(after), ())

@@ -2,8 +2,11 @@
 
 import re
 from pathlib import Path
+from types import ModuleType
 
-from reconciler.core import problems
+import pytest
+
+from reconciler.core import availability, problems, verdicts
 from reconciler.manifest import codes_page
 from reconciler.manifest.codes import WARNINGS, Code
 from tests.support import golden
@@ -37,3 +40,9 @@ def test_the_page_is_current() -> None:
 def test_every_code_of_planning_has_a_meaning() -> None:
     written = re.findall(r'^ {16}"([a-z-]+)",$', Path(problems.__file__).read_text(encoding="utf-8"), re.MULTILINE)
     assert sorted(written) == sorted(problems.MEANINGS)
+
+
+@pytest.mark.parametrize("room", [availability, verdicts])
+def test_every_code_of_packages_has_a_meaning(room: ModuleType) -> None:
+    written = re.findall(r'code="([a-z-]+)"', Path(str(room.__file__)).read_text(encoding="utf-8"))
+    assert sorted(written) == sorted(room.MEANINGS)

@@ -11,6 +11,8 @@ import pytest
 from reconciler.planfile import PlanFileError, load_plan, load_snapshot, save_plan, save_snapshot
 from tests.planfile import samples
 
+GOLDEN = Path(__file__).parent / "golden"
+
 
 def code_of(path: Path) -> str:
     with pytest.raises(PlanFileError) as caught:
@@ -93,7 +95,7 @@ def test_a_line_that_is_gone_or_moved(path: Path) -> None:
 
 
 def test_a_newer_format_is_told_before_its_seal_is_looked_at(path: Path) -> None:
-    path.write_bytes(path.read_bytes().replace(b'"version":1', b'"version":2', 1))
+    path.write_bytes(path.read_bytes().replace(b'"version":2', b'"version":3', 1))
     assert code_of(path) == "plan-of-newer-format"
     path.write_bytes(b'{"reconciler":"plan","version":7,"sealed":"elsewhere"}\n')
     assert code_of(path) == "plan-of-newer-format"
@@ -101,7 +103,7 @@ def test_a_newer_format_is_told_before_its_seal_is_looked_at(path: Path) -> None
 
 @pytest.mark.parametrize("version", [b"0", b"-1", b"true", b'"1"', b"null", b"1.0"])
 def test_a_version_that_is_none(path: Path, version: bytes) -> None:
-    path.write_bytes(path.read_bytes().replace(b'"version":1', b'"version":' + version, 1))
+    path.write_bytes(path.read_bytes().replace(b'"version":2', b'"version":' + version, 1))
     assert code_of(path) == "plan-changed"
 
 
@@ -109,9 +111,22 @@ def _step(items: list[Any], name: str) -> Any:
     return next(item["step"] for item in items if item.get("step", {}).get("repository") == name)
 
 
+def _overlay(items: list[Any]) -> Any:
+    return _step(items, "updated")["after"]["overlay"]
+
+
+def _users(items: list[Any]) -> Any:
+    return _overlay(items)["accounts"]["users"][0]
+
+
 FORGERIES: dict[str, Callable[[list[Any]], Any]] = {
-    "another overlay": lambda items: _step(items, "updated")["after"]["overlay"]["packages"].append("evil"),
-    "another fingerprint": lambda items: _step(items, "updated")["before"].update(fingerprint="sha256:00"),
+    "a number for a package": lambda items: _overlay(items)["packages"].append(8),
+    "a text for packages": lambda items: _overlay(items).update(packages="curl"),
+    "a number for a value": lambda items: _overlay(items)["environment"].update(A=1),
+    "a flag for a user's number": lambda items: _users(items).update(uid=True),
+    "a text for a user": lambda items: _overlay(items)["accounts"].update(users=["app"]),
+    "a list for an overlay": lambda items: _step(items, "updated")["after"].update(overlay=[]),
+    "a list for a side": lambda items: _step(items, "updated").update(after=[]),
     "no overlay": lambda items: _step(items, "updated").update(after=None),
     "no id": lambda items: _step(items, "updated").update(id=None),
     "another organisation": lambda items: _step(items, "updated").update(id=f"{'b' * 40}/{4:016x}"),
@@ -138,6 +153,16 @@ FORGERIES: dict[str, Callable[[list[Any]], Any]] = {
 @pytest.mark.parametrize("name", FORGERIES)
 def test_a_sealed_file_that_makes_no_sense(path: Path, name: str) -> None:
     edit(path, FORGERIES[name])
+    assert code_of(path) == "plan-not-understood"
+
+
+@pytest.mark.parametrize("name", ["another overlay", "another fingerprint"])
+def test_a_sealed_file_of_version_1_whose_fingerprints_do_not_fit(path: Path, name: str) -> None:
+    path.write_bytes((GOLDEN / "plan-1.jsonl").read_bytes())
+    if name == "another overlay":
+        edit(path, lambda items: _overlay(items)["packages"].append("evil"))
+    else:
+        edit(path, lambda items: _step(items, "updated")["before"].update(fingerprint="sha256:00"))
     assert code_of(path) == "plan-not-understood"
 
 

@@ -61,7 +61,7 @@ class Program:
             environ=self.environ,
             clock=self.clock,
             emulator_settings=self.settings,
-            home=self.home,
+            home=lambda: self.home,
             run=self.processes,
         )
 

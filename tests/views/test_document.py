@@ -15,7 +15,8 @@ from reconciler.core.plan import Plan, Reason, ReasonCode
 from reconciler.diagnostics import Diagnostic, Place, Severity
 from reconciler.views import plan_json
 from reconciler.views.document import plan_document
-from reconciler.views.reasons import not_attempted, sentence
+from reconciler.views.reasons import sentence
+from reconciler.views.skips import not_attempted
 from tests.support import golden
 from tests.support.overlays import overlays
 from tests.views import samples

@@ -8,7 +8,7 @@ from reconciler.api.connection import Connection
 from reconciler.api.errors import NotFound
 from reconciler.api.generations import paging
 from reconciler.api.generations.paging import Page, Place
-from reconciler.api.listing import page_items
+from reconciler.api.listing import read_page
 from reconciler.api.mapping import repository_from_wire
 from reconciler.api.spelling import V2 as SPELLING
 from reconciler.api.values import Reading
@@ -68,10 +68,9 @@ class V2:
 
     def _page(self, organization: Organization, place: Place) -> Page:
         call = calls.repositories_page(organization, place.parameters)
-        answer = self._connection.answer(call)
         read = partial(repository_from_wire, spelling=SPELLING)
-        items = page_items(self._connection, call, answer, read, key="repos")
+        items, rest = read_page(self._connection, call, read, key="repos")
         try:
-            return Page(items=items, next_token=paging.next_token(answer.document), total=paging.total(answer.document))
+            return Page(items=items, next_token=paging.next_token(rest), total=paging.total(rest))
         except Malformed as problem:
             raise self._connection.incomplete(call, str(problem)) from None

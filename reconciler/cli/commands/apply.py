@@ -8,6 +8,7 @@ from reconciler.cli import carrying_out, inputs, journaling, planning, saved_pla
 from reconciler.cli.arguments import Options
 from reconciler.cli.carrying_out import Bench, Undertaking
 from reconciler.cli.checking import Desk, check
+from reconciler.cli.forecasting import Recent
 from reconciler.cli.report import Report
 from reconciler.cli.surroundings import Surroundings
 from reconciler.core.runs import RunKind
@@ -43,10 +44,11 @@ def _source(options: Options, world: Surroundings) -> _Source:
         def planned(client: WriteClient) -> Undertaking:
             live = planning.read(desired, client)
             plan = planning.make(desired, warnings, live, options)
-            desk = Desk(client=client, api=session.api_identity(options, world), options=options, world=world)
-            checked = check(plan, desired, live, desk)
+            recent, api = Recent(client, world, live), session.api_identity(options, world)
+            desk = Desk(client=client, api=api, recent=recent, options=options, world=world)
+            checked = check(plan, desired, desk)
             return Undertaking(
-                plan=checked.plan, kind=RunKind.APPLY, source=str(options.path), live=live, checked=checked
+                plan=checked.plan, kind=RunKind.APPLY, source=str(options.path), recent=recent, checked=checked
             )
 
         return _Source(undertaking=planned)

@@ -4,6 +4,7 @@ from reconciler.cli import carrying_out, journaling, session
 from reconciler.cli.arguments import Options
 from reconciler.cli.carrying_out import Bench, Undertaking
 from reconciler.cli.errors import CommandFailed
+from reconciler.cli.forecasting import Recent
 from reconciler.cli.report import Report
 from reconciler.cli.surroundings import Surroundings
 from reconciler.core.live import Organization
@@ -25,7 +26,7 @@ def execute(options: Options, world: Surroundings) -> int:
         _check_organization(run, options, client)
         live = client.read_live(run.header.organization)
         plan = revert(run, live, later=journaling.later(journal, run), max_removal=options.max_removal)
-        undertaking = Undertaking(plan=plan, kind=RunKind.REVERT, source=run.id, live=live)
+        undertaking = Undertaking(plan=plan, kind=RunKind.REVERT, source=run.id, recent=Recent(client, world, live))
         bench = Bench(journal=journal, client=client, report=report, options=options, world=world)
         return carrying_out.carry_out(undertaking, how, bench)
 

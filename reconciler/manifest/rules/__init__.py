@@ -19,7 +19,7 @@ def check(block: Block, context: Context) -> Iterator[Finding]:
         yield from texts.check_environment(node, context)
     if "annotations" in node:
         yield from texts.check_annotations(node, context)
-    yield from packages.check(block)
+    yield from packages.check(block, context)
     if "contents" in node:
         yield from runtime_repositories.check(node)
         yield from pem.check_keys(block, context)

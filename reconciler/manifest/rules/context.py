@@ -1,6 +1,8 @@
 """What rules need beyond a block: the time, the files beside the manifest, and what was found out already."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 from reconciler.manifest.beside import Beside
 
@@ -9,10 +11,20 @@ from reconciler.manifest.beside import Beside
 class Context:
     """`now` is in seconds since 1970; None: nothing is said about expiry.
 
-    The caches are by text: entries that share a block, and names that come again and again, are looked at once.
+    What was looked at and found right is remembered, because the same variables and packages come again and again:
+    variables and annotations with their values, and packages without a constraint.
     """
 
     beside: Beside
     now: float | None = None
-    variables: dict[str, bool] = field(default_factory=dict)
-    values: dict[str, bool] = field(default_factory=dict)
+    variables: set[tuple[str, object]] = field(default_factory=set)
+    annotations: set[tuple[str, object]] = field(default_factory=set)
+    packages: set[object] = field(default_factory=set)
+
+
+def known(right: set[Any], values: Iterable[object]) -> bool:
+    """Whether every one of some values was found right before."""
+    try:
+        return right.issuperset(values)
+    except TypeError:  # a list or a mapping where a text should be, which cannot be in a set
+        return False

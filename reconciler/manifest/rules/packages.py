@@ -9,17 +9,18 @@ from reconciler.manifest.codes import Code
 from reconciler.manifest.documents import Block
 from reconciler.manifest.findings import Finding, Source, quoted, shown
 from reconciler.manifest.nodes import ListNode, MapNode, Spot, locate
-from reconciler.manifest.texts import PACKAGE
+from reconciler.manifest.patterns import PACKAGE
+from reconciler.manifest.rules.context import Context, known
 
 _PACKAGE: Final = re.compile(PACKAGE)
 _OPERATOR: Final = re.compile("[=<>~@]")
 
 
-def check(block: Block) -> Iterator[Finding]:
+def check(block: Block, context: Context) -> Iterator[Finding]:
     """The packages of a block that contradict each other."""
     lists = tuple(_lists(block.node))
-    if not any(_OPERATOR.search(" ".join(filter(_is_text, packages))) for _, packages in lists):
-        return  # names alone cannot conflict
+    if all(_names_alone(packages, context) for _, packages in lists):
+        return  # these cannot conflict
     seen: dict[str, tuple[str, Spot]] = {}
     for path, packages in lists:
         for index, item in enumerate(packages):
@@ -27,8 +28,15 @@ def check(block: Block) -> Iterator[Finding]:
                 yield from _conflict(package_spec(item), locate(block.node, (*path, index)), seen, block.source)
 
 
-def _is_text(value: object) -> bool:
-    return isinstance(value, str)
+def _names_alone(packages: ListNode, context: Context) -> bool:
+    """Whether no package of a list is asked for with a constraint."""
+    if known(context.packages, packages):
+        return True
+    texts = [package for package in packages if isinstance(package, str)]
+    if _OPERATOR.search(" ".join(texts)):
+        return False
+    context.packages.update(texts)
+    return True
 
 
 def _lists(node: MapNode) -> Iterator[tuple[tuple[str, ...], ListNode]]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from reconciler.core.desired import Address
 from reconciler.core.live import Directory
 from reconciler.diagnostics import Place
-from reconciler.manifest.texts import is_glob
+from reconciler.manifest.patterns import is_glob
 from reconciler.manifest.writing.meaning import Anchors
 from reconciler.manifest.writing.shapes import Shape
 from reconciler.manifest.writing.syntax import Mapping as Branch

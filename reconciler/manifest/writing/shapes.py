@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final, TypeAlias
 
-from reconciler.core.model import SECTION_FIELDS, Overlay, PemFile, Section, User, section_is_empty
+from reconciler.core.model import SECTION_FIELDS, Overlay, PemFile, Section, User, sections_held
 
 Shape: TypeAlias = "dict[str, Shape] | list[Shape] | str | int | bool"
 PlacePem: TypeAlias = Callable[[Section, PemFile], "dict[str, Shape]"]
@@ -37,7 +37,7 @@ def entry(overlay: Overlay, sections: Iterable[Section], place_pem: PlacePem) ->
 
 def filled(overlay: Overlay) -> frozenset[Section]:
     """The sections in which something is."""
-    return frozenset(section for section in Section if not section_is_empty(overlay, section))
+    return frozenset(sections_held(overlay))
 
 
 def of_section(overlay: Overlay, section: Section, place_pem: PlacePem) -> Shape:

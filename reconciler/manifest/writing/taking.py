@@ -10,7 +10,7 @@ from typing import Final
 
 from reconciler.core.canonical import package_name
 from reconciler.core.layers import Layer, Merged, Strength, merge
-from reconciler.core.model import Overlay, PemFile, Section, section_is_empty
+from reconciler.core.model import Overlay, PemFile, Section, sections_held
 from reconciler.core.parts import SECTION_OF, Entry, Part, assemble, entries
 from reconciler.manifest.writing import shapes
 from reconciler.manifest.writing.editing import Edit
@@ -58,7 +58,7 @@ def fitting(layers: Sequence[Layer], excess: Sequence[Entry]) -> list[Layer]:
 
 
 def _taken(live: Overlay, below: Merged, own: Merged, managed: frozenset[Section]) -> Taken:
-    emptied = frozenset(one for one in managed if section_is_empty(live, one))
+    emptied = managed.difference(sections_held(live))
     given = [one for one in entries(below.overlay) if _section(one) in managed]
     there = [one for one in entries(live) if _section(one) in managed]
     by_key = {(one.part, one.key): one for one in there}
@@ -89,7 +89,7 @@ def _can_become(given: Entry, live: Entry | None) -> bool:
 
 def _is_said(section: Section, below: Merged, own: Merged) -> bool:
     """Whether an entry has to give a section empty: it did, or what is below it gives something."""
-    return section in own.managed or not section_is_empty(below.overlay, section)
+    return section in own.managed or section in sections_held(below.overlay)
 
 
 def edit_of(

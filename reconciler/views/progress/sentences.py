@@ -20,7 +20,7 @@ from reconciler.core.events import (
 from reconciler.core.outcome import AlreadyDone, Applied, Failed, NotAttempted, Outcome, Stale
 from reconciler.views.outcomes import build_names, build_seconds, counts
 from reconciler.views.quoting import token
-from reconciler.views.reasons import not_attempted
+from reconciler.views.skips import not_attempted
 from reconciler.views.style import Role, Style
 from reconciler.views.times import duration
 

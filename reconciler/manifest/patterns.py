@@ -1,0 +1,64 @@
+"""What a text of a manifest has to look like to be a name, a package, a number, a flag or a share.
+
+What the form of a file asks for where is in `schema` and `accepting`, the messages about a value in `values`.
+"""
+
+import re
+from typing import Final
+
+# What a text is refused as, which decides on the message.
+NUMBER_ERROR: Final = "manifest_number"
+FLAG_ERROR: Final = "manifest_flag"
+ORGANIZATION_ERROR: Final = "manifest_organization"
+NULL_ERROR: Final = "manifest_null"
+SHARE_ERROR: Final = "manifest_share"
+
+LARGEST_ID: Final = 4_294_967_295
+
+NAME: Final = "[a-z0-9 ._-]+"
+ADDRESS: Final = rf"^(?:/|(?:{NAME}/)+)?{NAME}$"
+_GLOB: Final = r"(?:[a-z0-9 ._*?-]|\[!?[a-z0-9 ._-]+\])+"
+ENTRY: Final = rf"^(?:/|(?:{_GLOB}/)+)?{_GLOB}$"
+PROFILE: Final = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+SHARE: Final = r"^(?:100(?:\.0+)?|[0-9]{1,2}(?:\.[0-9]+)?) ?%$"
+ORGANIZATION: Final = rf"^{NAME}(?:/{NAME})*$"
+PACKAGE: Final = (
+    r"^\s*[A-Za-z0-9_/.][A-Za-z0-9_./:+-]*"
+    r"(?:\s*(?:[<>~]?=|=~|[<>~])\s*[A-Za-z0-9][A-Za-z0-9_.:+-]*(?:~[0-9a-f]+(?:-r[0-9]+)?)?)?"
+    r"(?:\s*@\s*[A-Za-z0-9_.:+-]+)?\s*$"
+)
+
+_DECIMAL: Final = re.compile(r"0|[1-9][0-9]{0,9}")
+_ORGANIZATION: Final = re.compile(ORGANIZATION)
+_ROOT: Final = re.compile(r"[0-9a-f]{40}(?:/|$)")
+_UIDP: Final = re.compile(r"[0-9a-f]{40}(?:/[0-9a-f]{16})*")
+_SHARE: Final = re.compile(SHARE)
+_WILDCARDS: Final = frozenset("*?[]")
+_FLAGS: Final = {"true": True, "false": False}
+
+
+def number(text: str) -> int | None:
+    """A plain decimal number that can be an id; None where the text is none."""
+    return int(text) if _DECIMAL.fullmatch(text) and int(text) <= LARGEST_ID else None
+
+
+def flag(text: str) -> bool | None:
+    """`true` or `false`; None where the text is neither."""
+    return _FLAGS.get(text)
+
+
+def share(text: str) -> float | None:
+    """A share in per cent, from 0 to 1; None where the text is none."""
+    return float(text.rstrip("% ")) / 100 if _SHARE.fullmatch(text) else None
+
+
+def is_organization(text: str) -> bool:
+    """Whether a text is a name, a path of names or a UIDP; one that only begins as a UIDP is none of them."""
+    if _ROOT.match(text):
+        return bool(_UIDP.fullmatch(text))
+    return bool(_ORGANIZATION.fullmatch(text))
+
+
+def is_glob(text: str) -> bool:
+    """Whether the key of an entry holds a wildcard."""
+    return not _WILDCARDS.isdisjoint(text)
