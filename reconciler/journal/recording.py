@@ -84,12 +84,17 @@ class Writer:
             self._waiting.append(change)
 
     def _commit_if_free(self) -> None:
-        # Whoever finds it taken may go: its holder comes by here afterwards.
-        while self._waiting and self._mutex.acquire(blocking=False):
+        # Whoever finds it taken may go, as its holder comes by here afterwards. What somebody demands is left to them:
+        # a thread that has what it wanted would wait for the disk in their place, and again for the next ones.
+        while self._handed_over_alone() and self._mutex.acquire(blocking=False):
             try:
                 self._commit_waiting()
             finally:
                 self._mutex.release()
+
+    def _handed_over_alone(self) -> bool:
+        with self._gate:
+            return bool(self._waiting) and not any(change.durable for change in self._waiting)
 
     def _commit_waiting(self) -> None:
         with self._gate:
