@@ -5,7 +5,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,13 +26,16 @@ class _Change:
     durable: bool
     done: bool = False
     error: JournalError | None = None
+    woken: threading.Event = field(default_factory=threading.Event)
 
 
 class Writer:
     """The connection that writes, for one thread at a time.
 
     A disk takes as long for one transaction as for many changes in it. So whoever comes while a transaction is under
-    way leaves a change with those that wait, and the next transaction holds them all.
+    way leaves a change with those that wait, and the next transaction holds them all. Who ends a transaction wakes all
+    whose changes it held and, of those that came meanwhile, the one that goes next: to let them through a lock one by
+    one may take longer than the disk does.
     """
 
     def __init__(self, connection: sqlite3.Connection, path: Path, now: Callable[[], float]) -> None:
@@ -56,40 +59,68 @@ class Writer:
                 with self._begun(durable=durable) as connection:
                     yield connection
         finally:
-            self._commit_if_free()
+            if self._wake_next():
+                self._commit_if_free()
 
     def demand(self, statement: str, row: tuple[Any, ...]) -> None:
         """Update a row and return once the disk has it, so that nothing overtakes it; raises `JournalError`."""
         change = _Change(statement, [row], durable=True)
         self._leave(change)
-        with self._mutex:
-            if not change.done:
-                self._commit_waiting()
-        self._commit_if_free()
+        try:
+            while not change.done:
+                change.woken.clear()
+                if not self._commit_if_free():
+                    change.woken.wait()
+        except BaseException:
+            change.durable = False  # nobody waits for it any more
+            self._wake_next()
+            raise
         if change.error is not None:
             raise JournalError(change.error.diagnostic)
 
     def hand_over(self, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
         """Update rows now or, while a transaction is under way, in the next one; a failure is kept in `problem`."""
         self._leave(_Change(statement, rows, durable=False))
-        self._commit_if_free()
+        if self._demanded() is None:
+            self._commit_if_free()
 
     def finish(self) -> None:
         """Return once nothing waits any more."""
         with self._mutex:
             self._commit_waiting()
+        self._wake_next()
 
     def _leave(self, change: _Change) -> None:
         with self._gate:
             self._waiting.append(change)
 
-    def _commit_if_free(self) -> None:
-        # Whoever finds it taken may go: its holder comes by here afterwards.
-        while self._waiting and self._mutex.acquire(blocking=False):
+    def _demanded(self) -> _Change | None:
+        with self._gate:
+            return next((change for change in self._waiting if change.durable), None)
+
+    def _commit_if_free(self) -> bool:
+        """Commit what waits, and what is handed over meanwhile; False where a transaction is under way.
+
+        Whoever ends that one sees to the rest.
+        """
+        free = False
+        left = True
+        while left and self._mutex.acquire(blocking=False):
+            free = True
             try:
                 self._commit_waiting()
             finally:
                 self._mutex.release()
+                left = self._wake_next()
+        return free
+
+    def _wake_next(self) -> bool:
+        """Wake the one that goes next; whether there is none, but something that was handed over."""
+        demanded = self._demanded()
+        if demanded is not None:
+            demanded.woken.set()
+            return False
+        return bool(self._waiting)
 
     def _commit_waiting(self) -> None:
         with self._gate:
@@ -105,7 +136,9 @@ class Writer:
             del self._waiting[: len(changes)]
         for change in changes:
             change.done = True
-            if change.error is not None and not change.durable:
+            if change.durable:
+                change.woken.set()
+            elif change.error is not None:
                 self.problem = self.problem or change.error.diagnostic
 
     def _commit(self, changes: Sequence[_Change]) -> JournalError | None:

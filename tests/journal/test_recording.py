@@ -98,6 +98,18 @@ def test_outcomes_wait_for_nobody_and_come_with_the_next_transaction(record: Run
         assert [one.outcome for one in reader.run(record.id).steps] == [AlreadyDone(step=one) for one in STEPS]
 
 
+def test_what_is_demanded_is_left_to_whoever_demands_it(record: RunRecord) -> None:
+    writer = record._writer
+    told: list[str] = []
+    writer._leave(_Change("UPDATE run SET source = ?", [("x",)], durable=True))  # of a thread that is about to go on
+    writer._connection.set_trace_callback(told.append)
+    record.finished(AlreadyDone(step=STEPS[0]))
+    assert told == []
+    _about_to_write(record, 1)
+    assert told.count("COMMIT") == 1
+    assert sum("UPDATE" in one for one in told) == 3
+
+
 def test_nothing_waits_when_the_journal_is_closed(tmp_path: Path) -> None:
     with open_journal(tmp_path, now=now) as journal:
         record = journal.begin(HEADER, plan(*STEPS))
