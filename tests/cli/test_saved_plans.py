@@ -203,11 +203,11 @@ def damaged(data: bytes) -> bytes:
 
 
 def newer(data: bytes) -> bytes:
-    return data.replace(b'"version":1', b'"version":2', 1)
+    return data.replace(b'"version":2', b'"version":3', 1)
 
 
 def forged(data: bytes) -> bytes:
-    return seal_again(data.rpartition(b'{"seal"')[0].replace(b'["curl"]', b'["evil"]', 1))
+    return seal_again(data.rpartition(b'{"seal"')[0].replace(b'["curl"]', b'[8]', 1))
 
 
 def elsewhere(data: bytes) -> bytes:
