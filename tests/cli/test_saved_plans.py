@@ -207,7 +207,7 @@ def newer(data: bytes) -> bytes:
 
 
 def forged(data: bytes) -> bytes:
-    return seal_again(data.rpartition(b'{"seal"')[0].replace(b'"action":"update"', b'"action":"evaporate"', 1))
+    return seal_again(data.rpartition(b'{"seal"')[0].replace(b'["curl"]', b"[8]", 1))
 
 
 def elsewhere(data: bytes) -> bytes:
