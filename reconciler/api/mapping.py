@@ -8,6 +8,7 @@ from reconciler.api.spelling import V1, Spelling
 from reconciler.api.wording import clean
 from reconciler.core import canonical
 from reconciler.core.live import LiveRepository, Unreadable
+from reconciler.core.making import maker
 from reconciler.core.model import EMPTY, Accounts, Certificates, Group, Overlay, PemFile, User
 
 _OVERLAY = frozenset({"contents", "environment", "annotations", "accounts", "certificates"})
@@ -16,6 +17,8 @@ _ACCOUNTS = frozenset({"runAs", "users", "groups"})
 _CERTIFICATES = frozenset({"additional", "providers"})
 
 Json = dict[str, object]
+
+_repository = maker(LiveRepository)
 
 
 def overlay_from_wire(value: object, spelling: Spelling = V1) -> Overlay | Unreadable:
@@ -33,7 +36,7 @@ def overlay_from_wire(value: object, spelling: Spelling = V1) -> Overlay | Unrea
 
 def repository_from_wire(item: Json, *, folder: str = "", spelling: Spelling = V1) -> LiveRepository:
     """A repository; raises `Malformed` where even its id or its name cannot be read."""
-    return LiveRepository(
+    return _repository(
         id=wire.name(item.get(spelling.repository_id), spelling.repository_id),
         name=wire.name(item.get("name"), "name"),
         folder=folder,

@@ -8,10 +8,13 @@ from reconciler.api.mapping import overlay_from_wire
 from reconciler.api.recipes import recipe_from_configs
 from reconciler.core.builds import Build, BuildConfig, Result, Sync
 from reconciler.core.live import Unreadable
+from reconciler.core.making import maker
 from reconciler.core.parts import Entry, Part, entries
 from reconciler.core.recipes import Recipe
 
 Json = dict[str, object]
+
+_build = maker(Build)
 
 _RESULTS = {"Success": Result.SUCCESS, "Failure": Result.FAILURE}
 _NOT_KNOWN = frozenset({None, "", 0, "Unknown"})
@@ -42,7 +45,7 @@ def build_from_wire(item: Json) -> Build:
     ended = instants.from_text(item.get("completedAt"))
     warnings = item.get("warnings")
     config, locked, recipe = configs_from_texts(_text(item.get("config")), _text(item.get("lockedConfig")))
-    return Build(
+    return _build(
         id=id_,
         repository_id=id_.rpartition("/")[0],
         started=instants.from_text(item.get("startedAt")),

@@ -5,8 +5,9 @@ something is in the way. Nothing is asked for a plan that changes nothing.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from reconciler.api.client import ReadClient
 from reconciler.api.errors import ApiError
@@ -14,17 +15,18 @@ from reconciler.cli.arguments import Options
 from reconciler.cli.forecasting import Recent
 from reconciler.cli.package_cache import PackageCache
 from reconciler.cli.planning import Checked
-from reconciler.cli.resolution import Ground, resolution
 from reconciler.cli.surroundings import Surroundings
 from reconciler.core import asking, availability, verdicts
 from reconciler.core.asking import Places
 from reconciler.core.availability import Ask, Available, Finding
 from reconciler.core.desired import Desired
 from reconciler.core.plan import Plan, ReasonCode
-from reconciler.core.questions import bases
-from reconciler.core.resolved import ResolvedChange
+from reconciler.core.questions import Base, bases
 from reconciler.diagnostics import Diagnostic, has_errors
 from reconciler.engine.lookups import look_up
+
+if TYPE_CHECKING:
+    from reconciler.core.resolved import ResolvedChange
 
 _FOLDER = Path(".reconciler")
 
@@ -38,6 +40,14 @@ class Desk:
     recent: Recent
     options: Options
     world: Surroundings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ground:
+    """What recent builds tell of the images that a plan writes; `problem` is why they could not be read."""
+
+    bases: Mapping[str, Sequence[Base]] = field(default_factory=dict)
+    problem: Diagnostic | None = None
 
 
 @dataclass(slots=True)
@@ -84,6 +94,8 @@ def check(plan: Plan, desired: Desired, desk: Desk) -> Checked:
     resolved: Mapping[str, ResolvedChange] = {}
     # What is known not to be there need not be asked about once more.
     if resolving and plan.writes:
+        from reconciler.cli.resolution import resolution
+
         found = resolution(plan, places, ground, desk, required=required)
         plan, resolved, wrong = found.plan, found.resolved, wrong or found.wrong
         costs.questions, costs.repositories = found.questions, found.repositories

@@ -14,7 +14,6 @@ from typing import Any
 
 from reconciler.core.constraints import Constraint
 from reconciler.core.packages import PackageVersion, met
-from reconciler.journal.folder import prepare
 
 LIFE = 15 * 60.0
 _FORMAT = 1
@@ -51,6 +50,8 @@ class PackageCache:
             if versions:
                 kept[name] = {"at": self._now, "versions": [_encode(one) for one in versions]}
         beside = self._file.with_name(f"{self._file.name}.{os.getpid()}")
+        from reconciler.journal.folder import prepare  # the journal is much to load for what is done once an hour
+
         try:
             prepare(self._file.parent)
             beside.write_text(json.dumps({"format": _FORMAT, "packages": kept}), encoding="utf-8")

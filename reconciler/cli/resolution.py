@@ -4,7 +4,7 @@ What is asked and what the answers mean is decided in `core.questions` and `core
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from reconciler.api.errors import ApiError
@@ -22,15 +22,7 @@ from reconciler.engine import pool
 from reconciler.engine.resolving import WORKERS, Answer, Conflicts, NotAnswered, Resolves, ask
 
 if TYPE_CHECKING:
-    from reconciler.cli.checking import Desk
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ground:
-    """What recent builds tell of the images that a plan writes; `problem` is why they could not be read."""
-
-    bases: Mapping[str, Sequence[Base]] = field(default_factory=dict)
-    problem: Diagnostic | None = None
+    from reconciler.cli.checking import Desk, Ground
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +40,7 @@ class Resolution:
     wrong: bool
 
 
-def resolution(plan: Plan, places: Places, ground: Ground, desk: "Desk", *, required: bool) -> Resolution:
+def resolution(plan: Plan, places: Places, ground: "Ground", desk: "Desk", *, required: bool) -> Resolution:
     """Ask about every repository that the plan writes; never raises."""
     known, silent = _completed(plan, ground, desk)
     asked = questions(plan.writes, known)
@@ -74,7 +66,7 @@ def resolution(plan: Plan, places: Places, ground: Ground, desk: "Desk", *, requ
     )
 
 
-def _completed(plan: Plan, ground: Ground, desk: "Desk") -> tuple[Mapping[str, Sequence[Base]], list[Trouble]]:
+def _completed(plan: Plan, ground: "Ground", desk: "Desk") -> tuple[Mapping[str, Sequence[Base]], list[Trouble]]:
     """The bases, those among them that only older builds tell of, and the repositories of which nothing tells."""
     lacking = [step for step in plan.writes if not ground.bases.get(step.repository)]
     if ground.problem is not None:

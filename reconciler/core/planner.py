@@ -8,6 +8,7 @@ from reconciler.core.diff import diff
 from reconciler.core.globs import resolve
 from reconciler.core.guards import NO_FLAGS, Flags, judge, losses, rules
 from reconciler.core.live import Directory, Live, LiveRepository, Unreadable
+from reconciler.core.making import maker
 from reconciler.core.model import EMPTY, Overlay, Section, sections_held
 from reconciler.core.names import nearest
 from reconciler.core.plan import Action, Plan, Reason, ReasonCode, Step
@@ -16,6 +17,7 @@ from reconciler.core.pruning import pruned
 from reconciler.diagnostics import Diagnostic, Place, has_errors
 
 _NOWHERE = Place(file="")
+_make_step = maker(Step)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,7 @@ def _present(match: _Match, repository: LiveRepository) -> Step:
     if match.entry.protect and (gone := losses(changes, after)):
         return replace(_blocked(match, ReasonCode.PROTECTED, *gone), id=repository.id)
     action, code = _decision(match.entry, changed=bool(changes))
-    return Step(
+    return _make_step(
         repository=match.label,
         id=repository.id,
         action=action,

@@ -10,6 +10,7 @@ from pathlib import Path
 from reconciler.core import conflicts
 from reconciler.core.desired import Address, DesiredGlob, DesiredRepository
 from reconciler.core.layers import Layer, Strength, merge, protected
+from reconciler.core.making import maker
 from reconciler.diagnostics import Diagnostic
 from reconciler.manifest import build
 from reconciler.manifest.beside import Beside, Named
@@ -18,6 +19,8 @@ from reconciler.manifest.documents import Document
 from reconciler.manifest.overlay_files import OverlayFiles
 from reconciler.manifest.patterns import is_glob
 from reconciler.manifest.sites import BlockSite, Text
+
+_desired = maker(DesiredRepository)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +100,7 @@ class _File:
         if build.is_true(entry, "reset"):
             return DesiredRepository(address=address, place=self._source.place(at), reset=True, protect=protect)
         own = self._layer(entry, Strength.ENTRY, ("repositories", name), at)
-        desired = DesiredRepository(
+        desired = _desired(
             address=address,
             place=own.place,
             overlay=own.overlay,

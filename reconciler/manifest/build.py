@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from reconciler.core import canonical
 from reconciler.core.layers import Layer, Site, Strength
+from reconciler.core.making import maker
 from reconciler.core.model import EMPTY, SECTION_FIELDS, Accounts, Certificates, Overlay, PemFile, Section, User
 from reconciler.core.parts import SECTION_OF, Part
 from reconciler.diagnostics import Place
@@ -16,6 +17,7 @@ Reader = Callable[[str], str]
 # A mapping of the tree of a file, of a form that `schema` accepts.
 Tree = Mapping[str, Any]
 
+_layer = maker(Layer)
 _NOTHING: Final[Tree] = {}
 _SECTIONS: Final[Mapping[str, Section]] = {
     "packages": Section.PACKAGES,
@@ -43,7 +45,7 @@ def layer(block: Tree, read: Reader, *, kind: Strength, place: Place, site: Site
     """What one block of sections says."""
     managed = _sections(tuple(block), tuple(block.get("contents", ())))
     overlay = _overlay(block, read)
-    return Layer(
+    return _layer(
         strength=kind,
         kind=kind,
         place=place,

@@ -5,7 +5,7 @@ Nothing here reads YAML or knows the form of a manifest.
 """
 
 from array import array
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -24,18 +24,18 @@ Found = tuple[object, int, int | None]
 
 
 class MapNode(dict[str, Any]):
-    """A mapping with the offsets of its keys and values.
+    """A mapping with the offsets of its keys and values: `marks` holds both of each key, in order.
 
     A value that is reached through an alias or a merge has the offsets of its definition, and `use_of` tells where the
     alias is.
     """
 
-    __slots__ = ("_marks", "_numbers", "_uses", "at")
+    __slots__ = ("_numbers", "_uses", "at", "marks")
 
     def __init__(self, at: int) -> None:
         super().__init__()
         self.at = at
-        self._marks = array("i")
+        self.marks = array("i")
         self._numbers: dict[str, int] | None = None
         self._uses: dict[str, int] | None = None
 
@@ -44,8 +44,8 @@ class MapNode(dict[str, Any]):
         value, value_at, use = found
         self._numbers = None
         self[key] = value
-        self._marks.append(key_at)
-        self._marks.append(value_at)
+        self.marks.append(key_at)
+        self.marks.append(value_at)
         if use is not None:
             self._uses = self._uses or {}
             self._uses[key] = use
@@ -55,7 +55,7 @@ class MapNode(dict[str, Any]):
         if self._numbers is None:
             self._numbers = {name: 2 * number for number, name in enumerate(self)}
         number = self._numbers[key]
-        return self._marks[number], self._marks[number + 1]
+        return self.marks[number], self.marks[number + 1]
 
     def use_of(self, key: str) -> int | None:
         """Where the alias or the merge stands that brought a key's value in."""
@@ -63,18 +63,18 @@ class MapNode(dict[str, Any]):
 
     def keys_at(self) -> Iterator[tuple[str, int]]:
         """Each key with its offset, in order."""
-        return zip(self, self._marks[::2], strict=True)
+        return zip(self, self.marks[::2], strict=True)
 
 
 class ListNode(list[Any]):
-    """A list with the offsets of its items; see `MapNode` for aliases."""
+    """A list with the offsets of its items in `marks`; see `MapNode` for aliases."""
 
-    __slots__ = ("_marks", "_uses", "at")
+    __slots__ = ("_uses", "at", "marks")
 
     def __init__(self, at: int) -> None:
         super().__init__()
         self.at = at
-        self._marks = array("i")
+        self.marks = array("i")
         self._uses: dict[int, int] | None = None
 
     def put(self, found: Found) -> None:
@@ -84,21 +84,11 @@ class ListNode(list[Any]):
             self._uses = self._uses or {}
             self._uses[len(self)] = use
         self.append(value)
-        self._marks.append(value_at)
-
-    def adder(self) -> Callable[[object, int], None]:
-        """What adds an item with its offset, where no alias leads to it."""
-        append, mark = self.append, self._marks.append
-
-        def add(value: object, at: int) -> None:
-            append(value)
-            mark(at)
-
-        return add
+        self.marks.append(value_at)
 
     def mark_of(self, index: int) -> int:
         """Where an item stands."""
-        return self._marks[index]
+        return self.marks[index]
 
     def use_of(self, index: int) -> int | None:
         """Where the alias stands that brought an item in."""

@@ -159,22 +159,34 @@ class _Builder:
             return None
         return self._memo.setdefault(text, text)
 
+    # These two are where the time of a large manifest goes. Plain text, which nearly all of it is, is taken here as
+    # `_key`, `_found` and `put` would take it, without calling them.
+
     def _mapping(self, start: Any) -> MapNode:
         self._enter(start)
         node = MapNode(start.start_mark.index)
         merges: list[_Merged] = []
         twice: list[tuple[str, int]] = []
-        following, memo = self._next, self._memo
+        following, known, mark = self._next, self._memo.setdefault, node.marks.append
         while type(event := following()) is not MappingEndEvent:
             key_at: int = event.start_mark.index
             key = self._key(event)
             value = following()
             at: int = value.start_mark.index
-            if type(value) is ScalarEvent and value.anchor is None and value.tag is None and value.value not in _NULLS:
-                text: str = value.value  # nearly all of a manifest: as `_found` would have it, without the call
-                found: Found = memo.setdefault(text, text), at, None
-            else:
-                found = self._found(value)
+            if (
+                type(value) is ScalarEvent
+                and value.anchor is None
+                and value.tag is None
+                and key is not None
+                and key is not _MERGE
+                and key not in node
+                and (text := value.value) not in _NULLS
+            ):
+                node[key] = known(text, text)
+                mark(key_at)
+                mark(at)
+                continue
+            found = self._found(value)
             if key is _MERGE:
                 merges.append(_Merged(key_at, *found))
             elif key is None:
@@ -193,12 +205,17 @@ class _Builder:
     def _sequence(self, start: Any) -> ListNode:
         self._enter(start)
         node = ListNode(start.start_mark.index)
-        following, memo, add = self._next, self._memo, node.adder()
+        following, known, append, mark = self._next, self._memo.setdefault, node.append, node.marks.append
         while type(event := following()) is not SequenceEndEvent:
             at: int = event.start_mark.index
-            if type(event) is ScalarEvent and event.anchor is None and event.tag is None and event.value not in _NULLS:
-                text: str = event.value  # as in a mapping
-                add(memo.setdefault(text, text), at)
+            if (
+                type(event) is ScalarEvent
+                and event.anchor is None
+                and event.tag is None
+                and (text := event.value) not in _NULLS
+            ):
+                append(known(text, text))
+                mark(at)
             else:
                 node.put(self._found(event))
         self._leave(event, len(node))
