@@ -22,6 +22,7 @@ from yaml.events import (
 )
 from yaml.reader import ReaderError
 
+from reconciler.manifest import plain_lines
 from reconciler.manifest.anchors import Anchors
 from reconciler.manifest.codes import Code
 from reconciler.manifest.flaws import Flaw, Refused
@@ -63,8 +64,16 @@ class _Merged:
     use: int | None
 
 
-def parse(text: str, *, loader: Any = LOADER) -> Tree:
+def parse(text: str) -> Tree:
     """The one document in a text; never raises for what the text holds."""
+    plain = plain_lines.read(text)
+    if plain is not None:
+        return Tree(root=plain, flaws=())
+    return parse_events(text)
+
+
+def parse_events(text: str, *, loader: Any = LOADER) -> Tree:
+    """The same by the events of YAML's parser, whatever the layout."""
     builder: _Builder | None = None
     try:
         builder = _Builder(loader(text).get_event)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from reconciler.manifest import anchors
 from reconciler.manifest.codes import Code
 from reconciler.manifest.nodes import BROKEN, ListNode, MapNode, locate
-from reconciler.manifest.yaml_tree import LOADER, MAX_DEPTH, Tree, parse
+from reconciler.manifest.yaml_tree import LOADER, MAX_DEPTH, Tree, parse, parse_events
 
 TYPED = (
     "3.10",
@@ -67,7 +67,7 @@ def test_is_what_pyyaml_reads_without_guessing_types(data: object, flow: bool | 
 @given(trees)
 def test_both_parsers_give_the_same_tree_and_positions(data: object) -> None:
     text = yaml.safe_dump([data], allow_unicode=True)
-    fast, pure = parse(text), parse(text, loader=yaml.SafeLoader)
+    fast, pure = parse_events(text), parse_events(text, loader=yaml.SafeLoader)
     assert _positions(fast.root) == _positions(pure.root)
 
 
@@ -207,7 +207,7 @@ def test_nesting_is_bounded() -> None:
     ],
 )
 def test_flaws_are_found_by_both_parsers(loader: Any, text: str, code: Code, at: int) -> None:
-    flaw = parse(text, loader=loader).flaws[0]
+    flaw = parse_events(text, loader=loader).flaws[0]
     assert (flaw.code, flaw.at) == (code, at)
 
 
