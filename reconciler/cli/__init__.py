@@ -15,7 +15,7 @@ from reconciler import __version__
 TYPE_CHECKING = False  # what a type checker takes for true; importing it takes a third of `--version`
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import NoReturn
+    from typing import NoReturn, TextIO
 
     from reconciler.cli.surroundings import Surroundings
 
@@ -42,10 +42,18 @@ def main(argv: Sequence[str] | None = None, world: Surroundings | None = None) -
     """Run one command line; the exit code. `world` is that of this process when it is not given."""
     arguments = sys.argv[1:] if argv is None else list(argv)
     if arguments == ["--version"]:
-        # Answered before anything is imported: scripts ask for it on every run.
-        (world.stdout if world else sys.stdout).write(f"reconciler {__version__}\n")
-        return 0
+        return _version(world.stdout if world else sys.stdout)
     from reconciler.cli.dispatch import dispatch
     from reconciler.cli.surroundings import of_process
 
     return dispatch(arguments, world or of_process())
+
+
+def _version(stdout: TextIO) -> int:
+    """Answered before anything is imported: scripts ask for it on every run."""
+    try:
+        stdout.write(f"reconciler {__version__}\n")
+        stdout.flush()
+    except OSError:
+        return 1  # there is no room, or nobody reads it
+    return 0

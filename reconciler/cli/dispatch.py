@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import importlib
 import keyword
 import os
@@ -10,6 +11,8 @@ import os
 from reconciler.cli.arguments import HelpShown, Options, UsageError, parse
 from reconciler.cli.exit_codes import ExitCode
 
+# What a stream or a file says that takes no more; a reader that has left says something else.
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 # A reader that leaves before these have written anything stops them as Ctrl-C does.
 _WRITING = ("apply", "revert", "wait")
 
@@ -75,6 +78,14 @@ def _failed(error: Exception, options: Options, world: Surroundings) -> int:
         case ApiError():
             print_problems((error.diagnostic,), options, world)
             return ExitCode.TOKEN if isinstance(error, TokenRejected) else ExitCode.ERROR
+        case OSError() if error.errno in _NO_ROOM:
+            problem = Diagnostic(
+                code="output-not-written",
+                summary=f"the output could not be written whole: {error.strerror}",
+                hint="make room there, or send it elsewhere",
+            )
+            print_problems((problem,), options, world)
+            return ExitCode.ERROR
         case _:
             if options.debug:
                 import traceback
@@ -93,8 +104,10 @@ def _flush(world: Surroundings) -> None:
     """Write out what is left; a reader that is gone by now changes nothing about what was done."""
     try:
         world.stdout.flush()
-    except OSError:
+    except OSError as error:
         _silence(world)
+        if error.errno in _NO_ROOM:
+            raise
 
 
 def _silence(world: Surroundings) -> None:

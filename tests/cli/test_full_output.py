@@ -1,0 +1,44 @@
+"""Output that cannot be written: a disk that is full says so, and what was done is told by the exit code."""
+
+import errno
+from typing import Any
+
+import pytest
+
+from reconciler.cli import main
+from tests.support.program import Program, Stream, write_manifest
+
+
+class Full(Stream):
+    """A stream that takes nothing more, at once or when it is flushed."""
+
+    def __init__(self, *, at_once: bool) -> None:
+        super().__init__()
+        self._at_once = at_once
+
+    def write(self, text: str) -> int:
+        if self._at_once:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return super().write(text)
+
+    def flush(self) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+@pytest.mark.parametrize("command", ["plan", "history", "repos"])
+def test_a_full_disk_is_told_of(program: Program, command: str, at_once: bool) -> None:  # noqa: FBT001 - a case
+    write_manifest("organization: example.com\nrepositories:\n  custom-nginx: {packages: [curl]}\n")
+    world: Any = program.world()
+    world.stdout = Full(at_once=at_once)
+    assert main([command], world) == 1
+    assert (
+        "the output could not be written whole: No space left on device [output-not-written]" in world.stderr.getvalue()
+    )
+    assert "Traceback" not in world.stderr.getvalue()
+
+
+def test_the_version_that_nobody_can_read(program: Program) -> None:
+    world: Any = program.world()
+    world.stdout = Full(at_once=True)
+    assert main(["--version"], world) == 1
