@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from reconciler.core.builds import Stage, begin
+from reconciler.core.advancing import begin
+from reconciler.core.builds import Stage
 from reconciler.core.events import Listener, WaveStarted
 from reconciler.core.outcome import AlreadyDone, Applied, Failed, FailureKind, NotAttempted, Outcome, Skip
 from reconciler.core.plan import Plan, Step

@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from reconciler.api.errors import ApiError
-from reconciler.core.builds import FINISHED, Progress, Result, Stage, Sync, without_better
+from reconciler.core.advancing import without_better
+from reconciler.core.builds import FINISHED, Progress, Result, Stage, Sync
 from reconciler.core.live import LiveRepository, Organization
 from reconciler.engine.ports import ReadApi
 

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from reconciler.api.errors import ApiError, TokenRejected
-from reconciler.core.builds import FINISHED, Build, Progress, Result, Stage, Watch, advance, quiet
+from reconciler.core.advancing import advance, quiet
+from reconciler.core.builds import FINISHED, Build, Progress, Result, Stage, Watch
 from reconciler.core.events import BuildEnded, BuildsSeen, Listener, LookFailed, RepositoryDone, WaitStarted
 from reconciler.core.live import Organization
 from reconciler.core.outcome import Applied, Outcome

@@ -7,7 +7,7 @@ of is judged by `schema`, which explains what it refuses. `tests/manifest/test_a
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import Final
+from typing import Any, Final
 
 from reconciler.manifest import patterns
 
@@ -80,10 +80,13 @@ class _Matching:
             return False
         if value in self._known:
             return True
-        if not (value.isascii() and value.isprintable() and self._pattern.fullmatch(value)):
+        if not self._matches(value):
             return False
         self._known.add(value)
         return True
+
+    def _matches(self, text: str) -> bool:
+        return text.isascii() and text.isprintable() and self._pattern.fullmatch(text) is not None
 
     def list(self, value: object) -> bool:
         """A list of such texts."""
@@ -94,9 +97,9 @@ class _Matching:
         except TypeError:  # an item that cannot be in a set is no text
             return False
 
-    def keys(self, value: dict[str, object]) -> bool:
-        """Whether all keys of a mapping are such texts."""
-        return all(map(self, value))
+    def keys(self, value: dict[str, Any]) -> bool:
+        """Whether all keys of a mapping are such texts; keys do not come again."""
+        return all(map(self._matches, value))
 
 
 _NAMED_TEXTS: Final = _list(_mapping({"name": _filled, "content": _filled, "file": _filled}, required=["name"]))

@@ -91,13 +91,10 @@ def _load(path: Path, organization: str | None, now: float | None) -> tuple[Desi
         if alone or file.path not in overlay_paths:  # an overlay that lies among the manifests is none of them
             _understand(file, loaded)
     overlays = OverlayFiles(lambda document: _check(document, loaded.context))
-    assembled = assemble(loaded.parsed, loaded.context.beside, overlays)
     documents = [one.document for one in loaded.parsed]
-    loaded.problems += [
-        *overlays.problems,
-        *assembled.problems,
-        *manifest_checks.check(documents, organization=organization, complete=loaded.complete),
-    ]
+    loaded.problems += manifest_checks.check(documents, organization=organization, complete=loaded.complete)
+    assembled = assemble(loaded.parsed, loaded.context.beside, overlays)
+    loaded.problems += [*overlays.problems, *assembled.problems]
     named = manifest_checks.organization_of(documents)
     desired = Desired(
         repositories=assembled.repositories,

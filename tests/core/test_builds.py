@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from reconciler.core.advancing import advance, begin
 from reconciler.core.builds import (
     Build,
     BuildConfig,
@@ -14,8 +15,6 @@ from reconciler.core.builds import (
     Stage,
     Sync,
     Watch,
-    advance,
-    begin,
     evidence,
 )
 from reconciler.core.model import EMPTY

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from reconciler.core.builds import Build, BuildConfig, Result, Watch, begin, failed
+from reconciler.core.advancing import begin
+from reconciler.core.builds import Build, BuildConfig, Result, Watch, failed
 from reconciler.core.model import EMPTY
 from reconciler.core.parts import Part, entries
 from reconciler.core.proof import Lacking, Proof, Proven, Untold, prove, verified

@@ -4,7 +4,8 @@ import threading
 from dataclasses import replace
 
 from reconciler.api.errors import NotFound, TokenRejected, Unreachable
-from reconciler.core.builds import Build, BuildConfig, Result, Stage, Sync, Watch, begin
+from reconciler.core.advancing import begin
+from reconciler.core.builds import Build, BuildConfig, Result, Stage, Sync, Watch
 from reconciler.core.events import BuildEnded, BuildsSeen, Event, LookFailed, QueueUnread, RepositoryDone
 from reconciler.core.model import EMPTY
 from reconciler.core.parts import Part, entries

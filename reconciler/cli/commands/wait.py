@@ -16,7 +16,8 @@ from reconciler.cli.report import Report
 from reconciler.cli.signals import interruptible
 from reconciler.cli.surroundings import Surroundings
 from reconciler.core import recovery
-from reconciler.core.builds import Progress, begin
+from reconciler.core.advancing import begin
+from reconciler.core.builds import Progress
 from reconciler.core.outcome import Outcome
 from reconciler.core.runs import Run, RunState
 from reconciler.diagnostics import Diagnostic, Severity
