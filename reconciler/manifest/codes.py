@@ -26,7 +26,7 @@ class Code(StrEnum):
     NO_MANIFESTS = "no-manifests", "The folder holds no YAML file."
     NOT_A_FILE = "not-a-file", "A folder, a pipe or the like stands where a file should be."
     UNREADABLE_FILE = "unreadable-file", "The operating system does not let the file be read."
-    FILE_TOO_LARGE = "file-too-large", "A manifest may have 32 MiB, a file that it names 1 MiB."
+    FILE_TOO_LARGE = "file-too-large", "A manifest may have 64 MiB, a file that it names 1 MiB."
     NOT_UTF8 = "not-utf8", "The file is in another encoding."
     BINARY_FILE = "binary-file", "The file is no text."
     EMPTY_FILE = "empty-file", "There is nothing in the file."

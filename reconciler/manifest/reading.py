@@ -10,7 +10,7 @@ from typing import Final
 
 from reconciler.manifest.codes import Code
 
-LARGEST_FILE: Final = 32 * 1024 * 1024
+LARGEST_FILE: Final = 64 * 1024 * 1024
 LARGEST_PART: Final = 1024 * 1024
 SUFFIXES: Final = (".yaml", ".yml")
 
