@@ -12,7 +12,8 @@ from reconciler.manifest.nodes import ListNode, MapNode
 
 _WORD: Final = r"[A-Za-z0-9_./][A-Za-z0-9_./@=<>~+*-]*"
 # Nothing that begins, ends or continues anything else in YAML: no indicator in front, no colon or comment inside.
-_PLAIN: Final = r"""[A-Za-z0-9_./$(](?:[!-"$-9;-~]+|:(?=[!-~])|[ ]+(?=[!-"$-9;-~]))*"""
+# Nothing taken is given back: otherwise a long line that ends in the wrong way would be tried in every way there is.
+_PLAIN: Final = r"""[A-Za-z0-9_./$(](?:[!-"$-9;-~]++|:(?=[!-~])|[ ]++(?=[!-"$-9;-~]))*+"""
 _QUOTED: Final = r"""\"[ !#-\[\]-~]*\"|'[ -&(-~]*'"""
 _LINE: Final = re.compile(
     rf"""([ ]*)

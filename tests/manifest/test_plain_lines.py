@@ -159,3 +159,9 @@ def test_this_layout_is_read_here(line: str) -> None:
 @pytest.mark.parametrize("path", ["manifests/example.yaml", "docs/examples/organisation/platform.yaml"])
 def test_manifests_are_what_yaml_says(path: str) -> None:
     _same((ROOT / path).read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("end", [":", " #", "'", "\t", " : x", ": x"])
+def test_a_long_line_that_is_none_of_this_layout_is_given_up_at_once(end: str) -> None:
+    _same(f"x: {'a' * 50_000}{end}\n")
+    _same(f"x: {'a b:c ' * 10_000}{end}\n")
