@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.cli.package_cache import LIFE, PackageCache
+from reconciler.cli.package_checks import LIFE, PackageCache
 from reconciler.core.availability import Ask, wanted
 from reconciler.core.packages import PackageVersion
 
