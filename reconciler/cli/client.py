@@ -21,8 +21,8 @@ from reconciler.cli.parser import Options
 from reconciler.diagnostics import Diagnostic, Severity
 from reconciler.emulator import Emulator, StateError
 from reconciler.journal import folder
-from reconciler.views import diagnostics_text
-from reconciler.views.safe_text import plain
+from reconciler.views import diagnostics
+from reconciler.views.text import plain
 
 T = TypeVar("T")
 Client = TypeVar("Client", bound=ReadClient)
@@ -118,7 +118,7 @@ def _retry_printer(options: Options, ctx: Context) -> Callable[[Retrying], None]
 
     def notify(retrying: Retrying) -> None:
         try:
-            ctx.notify(diagnostics_text.render([_notice(retrying)], style=style))
+            ctx.notify(diagnostics.render([_notice(retrying)], style=style))
         except (OSError, ValueError):
             return
 

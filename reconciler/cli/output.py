@@ -14,8 +14,9 @@ from reconciler.cli.errors import CommandFailed, bad_usage
 from reconciler.cli.options import formats
 from reconciler.cli.parser import Options
 from reconciler.diagnostics import Diagnostic
-from reconciler.views import diagnostics_text, plan_html, plan_json, plan_markdown, plan_text, resolved
-from reconciler.views.style import Style
+from reconciler.views import diagnostics, plan_html, plan_markdown, plan_text
+from reconciler.views.plan_text import render_resolved
+from reconciler.views.text import Style, indented_json
 
 Renderers = Mapping[str, Callable[[Style, int], str]]
 
@@ -44,9 +45,9 @@ def show_plan(document: dict[str, Any], problems: Iterable[Diagnostic], options:
         {
             "text": lambda style, width: (
                 plan_text.render(document, style=style, width=width, show_unchanged=options.show_unchanged)
-                + (resolved.render(document, style=style) if options.verbose else "")
+                + (render_resolved(document, style=style) if options.verbose else "")
             ),
-            "json": lambda *_: plan_json.render(document),
+            "json": lambda *_: indented_json(document),
             "markdown": lambda style, _: plan_markdown.render(document, unicode=style.unicode),
             "html": lambda style, _: plan_html.render(document, unicode=style.unicode),
         },
@@ -60,7 +61,7 @@ def print_problems(problems: Iterable[Diagnostic], options: Options, ctx: Contex
     """Write diagnostics to standard error."""
     found = tuple(problems)
     if found:
-        ctx.stderr.write(diagnostics_text.render(found, style=style_of(ctx.stderr, options, ctx)))
+        ctx.stderr.write(diagnostics.render(found, style=style_of(ctx.stderr, options, ctx)))
 
 
 def print_no_requests(options: Options, ctx: Context) -> None:

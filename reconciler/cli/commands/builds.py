@@ -14,8 +14,17 @@ from reconciler.cli.exit_codes import ExitCode
 from reconciler.cli.parser import Options, Parser
 from reconciler.core.builds import Build, Result
 from reconciler.core.live import Directory, Live, LiveRepository
-from reconciler.views import builds
-from reconciler.views.builds import BuildRow
+from reconciler.views.listings import (
+    BuildRow,
+    Line,
+    arranged,
+    build_json_line,
+    build_line,
+    builds_json,
+    in_time,
+    render_builds,
+    version_line,
+)
 
 # From so many repositories on, the tags of the whole organisation cost less than those of each.
 _MANY = 5
@@ -52,11 +61,11 @@ def execute(options: Options, ctx: Context) -> int:
         if options.follow:
             return _follow(history, options, ctx)
         rows = history.rows(_wanted(history.read(earliest(options, client)), options), named=bool(options.repositories))
-    shown = builds.arranged(rows)[: options.limit]
+    shown = arranged(rows)[: options.limit]
     output.show(
         {
-            "text": lambda style, width: builds.render(shown, style=style, width=width),
-            "json": lambda *_: builds.render_json(shown),
+            "text": lambda style, width: render_builds(shown, style=style, width=width),
+            "json": lambda *_: builds_json(shown),
         },
         options,
         ctx,
@@ -109,7 +118,7 @@ def _follow(history: _BuildHistory, options: Options, ctx: Context) -> ExitCode:
     told: dict[str, Result] = {}
     for found in poll(lambda: history.read(since), ctx):
         new = [build for build in _wanted(found, options) if told.get(build.id) is not build.result]
-        rows = builds.in_time(history.rows(new, named=named))
+        rows = in_time(history.rows(new, named=named))
         for row in rows if told or options.limit is None else rows[-options.limit :]:
             ctx.stdout.write(draw(row))
         ctx.stdout.flush()
@@ -119,11 +128,11 @@ def _follow(history: _BuildHistory, options: Options, ctx: Context) -> ExitCode:
     return ExitCode.DONE
 
 
-def _lines(options: Options, ctx: Context) -> builds.Line:
+def _lines(options: Options, ctx: Context) -> Line:
     """How a followed build is told; a stream of JSON begins with the version of its format."""
     ((name, _),) = output.targets(options)
     if name == "json":
-        ctx.stdout.write(builds.version_line(__version__))
-        return builds.json_line
+        ctx.stdout.write(version_line(__version__))
+        return build_json_line
     style = output.style_of(ctx.stdout, options, ctx)
-    return lambda row: builds.text_line(row, style=style)
+    return lambda row: build_line(row, style=style)

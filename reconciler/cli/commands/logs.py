@@ -13,8 +13,7 @@ from reconciler.cli.output import style_of
 from reconciler.cli.parser import Options, Parser
 from reconciler.core.builds import Build, Result
 from reconciler.core.live import Directory, Live, LiveRepository, Organization
-from reconciler.views import log_text
-from reconciler.views.log_text import LogTail
+from reconciler.views.listings import LogTail, render_log
 
 
 def configure(parser: Parser) -> None:
@@ -47,7 +46,7 @@ def execute(options: Options, ctx: Context) -> int:
             return _follow(build, client, options, ctx)
         log = client.build_log(build.id)
     ctx.stderr.write(f"build {build.id} ({build.result})\n")
-    ctx.stdout.write(log_text.render(log, style=style_of(ctx.stdout, options, ctx), tail=options.tail))
+    ctx.stdout.write(render_log(log, style=style_of(ctx.stdout, options, ctx), tail=options.tail))
     return ExitCode.DONE
 
 

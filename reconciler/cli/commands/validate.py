@@ -9,7 +9,7 @@ from reconciler.cli.context import Context
 from reconciler.cli.exit_codes import ExitCode
 from reconciler.cli.parser import Options, Parser
 from reconciler.diagnostics import has_errors
-from reconciler.views.problems import diagnostic_document
+from reconciler.views.diagnostics import diagnostic_document
 
 
 def configure(parser: Parser) -> None:
