@@ -7,8 +7,7 @@ from reconciler.core import canonical
 from reconciler.core.model import Overlay, Section, User
 from reconciler.core.plan import Action, Plan, ReasonCode, Step
 from reconciler.views import plan_text
-from reconciler.views.safe_text import width
-from reconciler.views.style import Style
+from reconciler.views.text import Style, width
 from tests.support import golden
 from tests.views import samples
 

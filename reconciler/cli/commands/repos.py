@@ -11,8 +11,7 @@ from reconciler.core.desired import Desired
 from reconciler.core.globs import resolve
 from reconciler.core.live import Directory, Live
 from reconciler.engine.refresh import refresh
-from reconciler.views import repos
-from reconciler.views.repos import RepoRow
+from reconciler.views.listings import RepoRow, render_repos, repos_json
 
 
 def execute(options: Options, world: Surroundings) -> int:
@@ -31,8 +30,8 @@ def execute(options: Options, world: Surroundings) -> int:
     ]
     output.show(
         {
-            "text": lambda style, width: repos.render(rows, style=style, width=width),
-            "json": lambda *_: repos.render_json(rows),
+            "text": lambda style, width: render_repos(rows, style=style, width=width),
+            "json": lambda *_: repos_json(rows),
         },
         options,
         world,
