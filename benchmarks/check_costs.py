@@ -14,8 +14,8 @@ from reconciler.core.packages import PackagePage, PackageVersion
 from reconciler.core.plan import Action, Reason, ReasonCode, Step
 from reconciler.core.questions import bases, questions
 from reconciler.core.recipes import Config, Recipe
-from reconciler.engine.lookups import look_up
-from reconciler.engine.resolving import ask
+from reconciler.engine.packages import look_up
+from reconciler.engine.resolve import ask
 
 REPOSITORIES = 500
 PACKAGES = 60

@@ -14,14 +14,14 @@ from reconciler.cli.output import print_problems
 from reconciler.cli.report import Report
 from reconciler.cli.signals import interruptible, tell
 from reconciler.cli.surroundings import Surroundings
-from reconciler.core import recovery, waves
+from reconciler.core import recovery
 from reconciler.core.outcome import Failed, FailureKind, NotAttempted, Outcome, Stale
 from reconciler.core.plan import Plan
 from reconciler.core.runs import RunHeader, RunKind
 from reconciler.diagnostics import Diagnostic, Severity
+from reconciler.engine.follow import Followed, Limits, failure_logs
 from reconciler.engine.ports import OnError
-from reconciler.engine.rollout import Batches, Rollout, rollout
-from reconciler.engine.track import Followed, Limits, failure_logs
+from reconciler.engine.rollout import Batches, Rollout, parse_sizes, rollout
 from reconciler.journal import Journal, RunRecord
 from reconciler.views.document import Origin
 
@@ -67,7 +67,7 @@ def _batches(options: Options) -> Batches | None:
     if not options.wait:
         raise _usage("--batch waits for the builds of each wave, and --no-wait does not", "leave one of them out")
     try:
-        sizes = waves.parse(options.batch)
+        sizes = parse_sizes(options.batch)
     except ValueError as error:
         raise _usage(f'--batch "{options.batch}": {error}', "write it like 1,10%,rest") from None
     return Batches(sizes=sizes, max_failed=options.max_failed or 0)
@@ -145,7 +145,7 @@ def _recorded(plan: Plan, record: RunRecord, how: Rollout, bench: Bench) -> Exit
     world = bench.world
     with bench.report.progress() as listen:
         outcomes, followed = rollout(
-            plan, bench.client, clock=world.clock, stop=world.stop, settings=how, listen=listen, record=record
+            plan, bench.client, clock=world.clock, stop=world.stop, settings=how, on_event=listen, record=record
         )
     interrupted = world.stop.is_set()
     code = first(codes(outcomes, followed, interrupted=interrupted))

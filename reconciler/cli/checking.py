@@ -23,7 +23,7 @@ from reconciler.core.desired import Desired
 from reconciler.core.plan import Plan, ReasonCode
 from reconciler.core.questions import Base, bases
 from reconciler.diagnostics import Diagnostic, has_errors
-from reconciler.engine.lookups import look_up
+from reconciler.engine.packages import look_up
 
 if TYPE_CHECKING:
     from reconciler.core.resolved import ResolvedChange

@@ -15,8 +15,7 @@ from reconciler.core.live import Live
 from reconciler.core.plan import Plan
 from reconciler.core.selection import Selection, select
 from reconciler.diagnostics import Diagnostic, has_errors
-from reconciler.engine.ports import ReadApi
-from reconciler.engine.refresh import refresh
+from reconciler.engine.ports import ReadApi, refresh
 from reconciler.views.document import Origin, plan_document
 
 if TYPE_CHECKING:

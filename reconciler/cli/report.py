@@ -20,7 +20,7 @@ from reconciler.core.events import Event, Listener
 from reconciler.core.outcome import Outcome
 from reconciler.core.plan import Plan
 from reconciler.diagnostics import Diagnostic
-from reconciler.engine.track import Followed
+from reconciler.engine.follow import Followed
 from reconciler.views import apply_report, plan_text, resolved
 from reconciler.views.progress import JsonProgress, LiveProgress, PlainProgress
 

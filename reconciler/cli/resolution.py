@@ -18,8 +18,8 @@ from reconciler.core.recipes import Config
 from reconciler.core.resolved import ResolvedChange, difference, together
 from reconciler.core.verdicts import Trouble
 from reconciler.diagnostics import Diagnostic
-from reconciler.engine import pool
-from reconciler.engine.resolving import WORKERS, Answer, Conflicts, NotAnswered, Resolves, ask
+from reconciler.engine.ports import stream
+from reconciler.engine.resolve import WORKERS, Answer, Conflicts, NotAnswered, Resolves, ask
 
 if TYPE_CHECKING:
     from reconciler.cli.checking import Desk, Ground
@@ -79,7 +79,7 @@ def _completed(plan: Plan, ground: "Ground", desk: "Desk") -> tuple[Mapping[str,
         except ApiError as error:
             yield id_, error
 
-    found = dict(pool.stream(by_id, work, workers=min(WORKERS, len(by_id)))) if by_id else {}
+    found = dict(stream(by_id, work, workers=min(WORKERS, len(by_id)))) if by_id else {}
     builds = [build for one in found.values() if not isinstance(one, ApiError) for build in one]
     known = {**ground.bases, **bases(lacking, builds, desk.recent.live)}
     silent: list[Trouble] = []

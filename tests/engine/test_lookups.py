@@ -12,8 +12,8 @@ from reconciler.core.availability import Ask, Available, judge, wanted
 from reconciler.core.live import Organization
 from reconciler.core.packages import PackagePage, PackageVersion
 from reconciler.diagnostics import Diagnostic
-from reconciler.engine import lookups
-from reconciler.engine.lookups import Found, look_up
+from reconciler.engine import packages as lookups
+from reconciler.engine.packages import Found, look_up
 
 ORGANIZATION = Organization(id="o", name="example.com")
 PROBLEM = Diagnostic(code="x", summary="no")

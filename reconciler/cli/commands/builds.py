@@ -15,7 +15,7 @@ from reconciler.cli.surroundings import Surroundings
 from reconciler.core.builds import Build, Result
 from reconciler.core.live import Directory, Live, LiveRepository
 from reconciler.diagnostics import Diagnostic
-from reconciler.engine.refresh import refresh
+from reconciler.engine.ports import refresh
 from reconciler.views import builds
 from reconciler.views.builds import BuildRow
 

@@ -14,7 +14,7 @@ from reconciler.cli.surroundings import Surroundings
 from reconciler.core.desired import Desired
 from reconciler.core.live import Live
 from reconciler.diagnostics import Diagnostic
-from reconciler.engine.refresh import refresh
+from reconciler.engine.ports import refresh
 from reconciler.manifest.writing import files, hiding
 from reconciler.manifest.writing.drafts import Request
 from reconciler.manifest.writing.importing import Import, prepare, prove

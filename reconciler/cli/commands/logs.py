@@ -14,7 +14,7 @@ from reconciler.cli.surroundings import Surroundings
 from reconciler.core.builds import Build, Result
 from reconciler.core.live import Directory, Live, LiveRepository, Organization
 from reconciler.diagnostics import Diagnostic
-from reconciler.engine.refresh import refresh
+from reconciler.engine.ports import refresh
 from reconciler.views import log_text
 from reconciler.views.log_text import LogTail
 

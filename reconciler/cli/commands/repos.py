@@ -10,7 +10,7 @@ from reconciler.cli.surroundings import Surroundings
 from reconciler.core.desired import Desired
 from reconciler.core.globs import resolve
 from reconciler.core.live import Directory, Live
-from reconciler.engine.refresh import refresh
+from reconciler.engine.ports import refresh
 from reconciler.views import repos
 from reconciler.views.repos import RepoRow
 

@@ -6,7 +6,7 @@ from reconciler.cli import inputs, saved_plans, session
 from reconciler.cli.arguments import Options
 from reconciler.cli.exit_codes import ExitCode
 from reconciler.cli.surroundings import Surroundings
-from reconciler.engine.refresh import refresh
+from reconciler.engine.ports import refresh
 
 
 def execute(options: Options, world: Surroundings) -> int:

@@ -21,8 +21,7 @@ from reconciler.core.builds import Progress
 from reconciler.core.outcome import Outcome
 from reconciler.core.runs import Run, RunState
 from reconciler.diagnostics import Diagnostic, Severity
-from reconciler.engine.tagging import recorded
-from reconciler.engine.track import Followed, failure_logs, follow, watches
+from reconciler.engine.follow import Followed, failure_logs, follow, recorded, watches
 from reconciler.journal import JournalError, RunRecord, open_journal
 
 
@@ -99,7 +98,7 @@ def _go_on(bench: _Bench, options: Options, world: Surroundings) -> ExitCode:
                 clock=world.clock,
                 stop=world.stop,
                 limits=limits(options),
-                listen=listen,
+                on_event=listen,
                 record=bench.record,
             )
     interrupted = world.stop.is_set()

@@ -13,7 +13,7 @@ from reconciler.core.constraints import Constraint
 from reconciler.core.live import Organization
 from reconciler.core.packages import PackagePage, PackageVersion, going_by, kind_of, known_names, met
 from reconciler.diagnostics import Diagnostic
-from reconciler.engine import pool
+from reconciler.engine.ports import stream
 
 # For so few names the pages are not worth a try.
 _FEW = 8
@@ -154,7 +154,7 @@ class _Search:
         names, stopped = self._left(), False
         if not names:
             return
-        for name, answer in pool.stream(names, work, workers=min(WORKERS, len(names))):
+        for name, answer in stream(names, work, workers=min(WORKERS, len(names))):
             self.found.requests += 1
             if isinstance(answer, ApiError):
                 self.found.problem = self.found.problem or answer.diagnostic
