@@ -8,7 +8,7 @@ from reconciler.cli.errors import CommandFailed
 from reconciler.cli.surroundings import Surroundings
 from reconciler.diagnostics import Diagnostic
 from reconciler.emulator import Emulator, StateError
-from reconciler.journal import folder
+from reconciler.journal import store
 
 STATE = Path(".reconciler") / "emulator.db"
 
@@ -30,7 +30,7 @@ def in_process(world: Surroundings, state: Path = STATE) -> Iterator[Emulator]:
 def prepare_folder(state: Path) -> None:
     """Make the folder of the state file, with a note to Git to leave it alone."""
     if state.parent.name == STATE.parent.name:
-        folder.prepare(state.parent)
+        store.prepare_folder(state.parent)
     else:
         state.parent.mkdir(parents=True, exist_ok=True)
 

@@ -50,10 +50,10 @@ class PackageCache:
             if versions:
                 kept[name] = {"at": self._now, "versions": [_encode(one) for one in versions]}
         beside = self._file.with_name(f"{self._file.name}.{os.getpid()}")
-        from reconciler.journal.folder import prepare  # the journal is much to load for what is done once an hour
+        from reconciler.journal.store import prepare_folder  # the journal is much to load for what is done once an hour
 
         try:
-            prepare(self._file.parent)
+            prepare_folder(self._file.parent)
             beside.write_text(json.dumps({"format": _FORMAT, "packages": kept}), encoding="utf-8")
             beside.replace(self._file)
         except OSError as error:
