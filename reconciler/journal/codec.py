@@ -194,8 +194,8 @@ def _decode_build(item: Mapping[str, Any], repository_id: str) -> Build:
         config=_decode_config(item.get("config")),
         locked=_decode_config(item.get("locked")),
         digest=item["digest"],
-        tags=tuple(items_of(item, "tags")),
-        warnings=tuple(items_of(item, "warnings")),
+        tags=tuple(items_of(item, "tags", str)),
+        warnings=tuple(items_of(item, "warnings", str)),
     )
 
 
@@ -216,7 +216,7 @@ def _decode_config(item: Mapping[str, Any] | None) -> BuildConfig | None:
         entries=frozenset(
             Entry(Part(one["part"]), one["key"], _decode_value(one)) for one in items_of(item, "entries")
         ),
-        parts=frozenset(Part(one) for one in items_of(item, "parts")),
+        parts=frozenset(Part(one) for one in items_of(item, "parts", str)),
     )
 
 
@@ -249,7 +249,7 @@ def _decode_value(item: Mapping[str, Any]) -> Value:
             known = {field.name: user[field.name] for field in fields(User) if field.name != "gid"}
             return User(**known | {"gid": gid, "uid": whole(user["uid"])})
         case {"group": dict(group)}:
-            members = tuple(items_of(group, "members"))
+            members = tuple(items_of(group, "members", str))
             return Group(groupname=group["name"], gid=whole(group["gid"]), members=members)
         case _:
             raise Malformed("an entry of a build has no value")

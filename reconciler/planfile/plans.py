@@ -196,12 +196,12 @@ def whole(value: object) -> int:
     return value
 
 
-def items_of(item: Mapping[str, Any], name: str) -> list[Any]:
-    """A list, empty where it is left out; raises `Malformed`."""
-    value = item.get(name, [])
-    if not isinstance(value, list):
-        raise Malformed(f"{name} is not a list")
-    return value
+def items_of(item: Mapping[str, Any], name: str, kind: type = dict) -> list[Any]:
+    """A list of objects, or of another kind, empty where it is left out; raises `Malformed`."""
+    values = item.get(name, [])
+    if not isinstance(values, list) or not all(type(value) is kind for value in values):
+        raise Malformed(f"{name} is missing or of another type")
+    return values
 
 
 def _plan_header(saved: SavedPlan) -> Json:
@@ -239,8 +239,8 @@ def _decode_plan(header: Json, items: Iterable[Json]) -> SavedPlan:
         organization=organization,
         steps=tuple(steps),
         diagnostics=tuple(diagnostics),
-        unlisted=tuple(items_of(header, "unlisted")),
-        left_out=tuple(items_of(header, "left_out")),
+        unlisted=tuple(items_of(header, "unlisted", str)),
+        left_out=tuple(items_of(header, "left_out", str)),
         guard=judge(tuple(steps), _guard_rules(header["guard"])),
     )
     saved = SavedPlan(
@@ -301,7 +301,7 @@ def _repository(item: Mapping[str, Any]) -> LiveRepository:
         name=item["name"],
         folder=item["folder"],
         overlay=_overlay(item) if unreadable is None else Unreadable(problem=unreadable),
-        active_tags=tuple(items_of(item, "active_tags")),
+        active_tags=tuple(items_of(item, "active_tags", str)),
     )
 
 
@@ -312,10 +312,10 @@ def _step(item: Mapping[str, Any]) -> Step:
         repository=item["repository"],
         id=item["id"],
         action=Action(item["action"]),
-        reason=Reason(code=ReasonCode(reason["code"]), names=tuple(items_of(reason, "names"))),
+        reason=Reason(code=ReasonCode(reason["code"]), names=tuple(items_of(reason, "names", str))),
         place=_place(item.get("place")),
         changes=() if before is None or after is None else diff(before, after),
-        unmanaged=tuple(Section(one) for one in items_of(item, "unmanaged")),
+        unmanaged=tuple(Section(one) for one in items_of(item, "unmanaged", str)),
         before=before,
         after=after,
     )
@@ -337,8 +337,8 @@ def _overlay(item: Mapping[str, Any]) -> Overlay:
     told = item["overlay"]
     accounts, certificates = told.get("accounts", {}), told.get("certificates", {})
     overlay = canonical.overlay(
-        packages=items_of(told, "packages"),
-        runtime_repositories=items_of(told, "runtime_repositories"),
+        packages=items_of(told, "packages", str),
+        runtime_repositories=items_of(told, "runtime_repositories", str),
         runtime_keyring=[_file(one) for one in items_of(told, "runtime_keyring")],
         environment=told.get("environment", {}),
         annotations=told.get("annotations", {}),
@@ -349,7 +349,7 @@ def _overlay(item: Mapping[str, Any]) -> Overlay:
         ),
         certificates=canonical.certificates(
             additional=[_file(one) for one in items_of(certificates, "additional")],
-            providers=items_of(certificates, "providers"),
+            providers=items_of(certificates, "providers", str),
         ),
         unrecognised=[(one["path"], one["json"]) for one in items_of(told, "unrecognised")],
     )
@@ -379,7 +379,7 @@ def _user(item: Mapping[str, Any]) -> User:
 
 
 def _group(item: Mapping[str, Any]) -> Group:
-    return canonical.group(groupname=item["name"], gid=whole(item["gid"]), members=items_of(item, "members"))
+    return canonical.group(groupname=item["name"], gid=whole(item["gid"]), members=items_of(item, "members", str))
 
 
 def _diagnostic(item: Mapping[str, Any]) -> Diagnostic:
