@@ -7,23 +7,22 @@ from typing import TypeVar
 
 from reconciler.api.errors import AnswerLost, ApiError, Rejected, TokenRejected
 from reconciler.api.values import Reading
-from reconciler.core.desired import Address
 from reconciler.core.diff import diff
 from reconciler.core.events import ApplyStarted, Event, Listener, StepFinished, StepStarted
-from reconciler.core.live import LiveRepository, Organization, Unreadable
-from reconciler.core.model import Overlay
-from reconciler.core.outcome import (
-    AlreadyDone,
+from reconciler.core.overlay import Overlay
+from reconciler.core.plan import Action, Plan, Step
+from reconciler.core.runs import (
     Applied,
+    Drifted,
     Failed,
     FailureKind,
     NotAttempted,
     Outcome,
     RecordFailed,
     Skip,
-    Stale,
+    Unchanged,
 )
-from reconciler.core.plan import Action, Plan, Step
+from reconciler.core.state import Address, LiveRepository, Organization, Unreadable
 from reconciler.diagnostics import Diagnostic
 from reconciler.engine.ports import Clock, OnError, Record, Stop, WriteApi, stream
 
@@ -180,7 +179,7 @@ class _Writer:
             case None:
                 assert reading is not None
                 return _outcome(self._write(step, reading, since=since), step, since=since)
-            case AlreadyDone():
+            case Unchanged():
                 assert step.id is not None
                 return _applied(step, step.id, since, read_back=True)
             case _:
@@ -282,7 +281,7 @@ def _source_gone(step: Step) -> Failed:
     return Failed(step=step, kind=FailureKind.OTHER, problem=problem)
 
 
-def recheck(step: Step, reading: Reading | None) -> AlreadyDone | Stale | Failed | None:
+def recheck(step: Step, reading: Reading | None) -> Unchanged | Drifted | Failed | None:
     """What the step's outcome is without a write, or None when what was approved may be written.
 
     Only the overlay counts: a change to any other field is no conflict, and is kept by the write.
@@ -293,18 +292,18 @@ def recheck(step: Step, reading: Reading | None) -> AlreadyDone | Stale | Failed
     if isinstance(now, Unreadable):
         return _failed(step, "unreadable-overlay", f"its live overlay was not understood: {now.problem}")
     if now == step.after:
-        return AlreadyDone(step=step)
-    return None if now == step.before else Stale(step=step, now=now)
+        return Unchanged(step=step)
+    return None if now == step.before else Drifted(step=step, now=now)
 
 
-def recheck_created(step: Step, there: LiveRepository) -> AlreadyDone | Stale | Failed:
+def recheck_created(step: Step, there: LiveRepository) -> Unchanged | Drifted | Failed:
     """The outcome of a creation where somebody else has created the repository since the plan."""
     now = there.overlay
     if isinstance(now, Unreadable):
         return _failed(
             step, "unreadable-overlay", f"it exists by now, and its overlay was not understood: {now.problem}"
         )
-    return AlreadyDone(step=step) if now == step.after else Stale(step=step, now=now)
+    return Unchanged(step=step) if now == step.after else Drifted(step=step, now=now)
 
 
 def _failed(step: Step, code: str, summary: str) -> Failed:

@@ -4,21 +4,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from reconciler.api.errors import ApiError, NotFound, NotUnderstood, PermissionDenied, Rejected, TokenRejected
-from reconciler.core.advancing import advance, quiet, without_better
-from reconciler.core.builds import FINISHED, Build, Progress, Result, Stage, Sync, Watch
+from reconciler.core.builds import FINISHED, Build, Progress, Result, Stage, Sync, Target
 from reconciler.core.events import (
     BuildEnded,
     BuildsSeen,
     Listener,
-    LookFailed,
+    PollFailed,
     QueueUnread,
     RepositoryDone,
     WaitStarted,
 )
-from reconciler.core.live import LiveRepository, Organization
-from reconciler.core.outcome import Applied, Outcome
-from reconciler.core.packages import going_by
-from reconciler.core.providing import named, unnamed
+from reconciler.core.packages import versions_by_name
+from reconciler.core.progress import advance, settle_time, unnamed_packages, with_provided, without_better
+from reconciler.core.runs import Applied, Outcome
+from reconciler.core.state import LiveRepository, Organization
 from reconciler.diagnostics import Diagnostic
 from reconciler.engine.ports import Clock, ReadApi, Record, Stop
 
@@ -72,10 +71,10 @@ class Followed:
     @property
     def superseded(self) -> tuple[str, ...]:
         """The repositories that somebody else has changed or deleted since they were written."""
-        return tuple(one.watch.repository for one in self.progress if one.stage is Stage.SUPERSEDED)
+        return tuple(one.target.repository for one in self.progress if one.stage is Stage.SUPERSEDED)
 
 
-def watches(outcomes: Iterable[Outcome]) -> tuple[Watch, ...]:
+def watches(outcomes: Iterable[Outcome]) -> tuple[Target, ...]:
     """What there is to follow after an apply: every repository that was written."""
     found = []
     for outcome in outcomes:
@@ -83,7 +82,7 @@ def watches(outcomes: Iterable[Outcome]) -> tuple[Watch, ...]:
             case Applied(step=step, repository_id=id_, since=since):
                 assert step.before is not None
                 assert step.after is not None
-                watch = Watch(repository=step.repository, id=id_, before=step.before, after=step.after, since=since)
+                watch = Target(repository=step.repository, id=id_, before=step.before, after=step.after, since=since)
                 found.append(watch)
             case _:
                 pass
@@ -144,7 +143,7 @@ class _Following:
 
     def to_the_end(self, stop: Stop) -> Followed:
         """Look until there is nothing left to wait for."""
-        listed = tuple(progress.watch.repository for progress in self._known)
+        listed = tuple(progress.target.repository for progress in self._known)
         self._on_event(WaitStarted(at=self._clock.now(), repositories=listed))
         pause = self._pace.first
         while self._waited_for():
@@ -159,7 +158,7 @@ class _Following:
                 return self._ended(token_problem=error.diagnostic)
             except ApiError as error:
                 self._reached = False
-                self._on_event(LookFailed(at=self._clock.now(), problem=error.diagnostic))
+                self._on_event(PollFailed(at=self._clock.now(), problem=error.diagnostic))
             self._clock.wait(self._pause(pause), stop)
             pause = min(pause * self._pace.growth, self._pace.longest)
         return self._out_of_time() if self._unfinished() else self._ended()
@@ -175,7 +174,7 @@ class _Following:
         # The queue is read before the builds: the other way round, a build could start between the two answers and be
         # missed.
         self._queue.read()
-        since = min(progress.watch.since for progress in self._known)
+        since = min(progress.target.since for progress in self._known)
         builds = _by_repository(self._api.list_builds(self._organization, since=since))
         now = self._clock.now()
         seen = self._advanced(builds, now)
@@ -186,15 +185,15 @@ class _Following:
         self._take(self._supersession.checked(seen, now=now))
 
     def _advanced(self, builds: Mapping[str, list[Build]], now: float) -> tuple[Progress, ...]:
-        return tuple(self._advance(one, builds.get(one.watch.id, ()), now) for one in self._known)
+        return tuple(self._advance(one, builds.get(one.target.id, ()), now) for one in self._known)
 
     def _advance(self, progress: Progress, builds: Iterable[Build], now: float) -> Progress:
         if progress.stage is Stage.SUPERSEDED:
             return progress
-        reports = self._provided.named(builds, progress.watch)
+        reports = self._provided.named(builds, progress.target)
         tag_count = self._supersession.tag_count(progress)
         return advance(
-            progress, reports, self._queue.of(progress), now=now, settle=self._pace.settle, streams=tag_count
+            progress, reports, self._queue.of(progress), now=now, settle=self._pace.settle, tag_count=tag_count
         )
 
     def _take(self, seen: tuple[Progress, ...]) -> None:
@@ -202,8 +201,8 @@ class _Following:
         known = self._known
         self._tags.learn(build.digest for one in seen for build in one.builds if build.result is Result.SUCCESS)
         pairs = zip(known, seen, strict=True)
-        news = {after.watch.id: self._tags.named(after) for before, after in pairs if before != after}
-        self._known = tuple(news.get(one.watch.id, one) for one in seen)
+        news = {after.target.id: self._tags.named(after) for before, after in pairs if before != after}
+        self._known = tuple(news.get(one.target.id, one) for one in seen)
         if self._record is not None and news:
             self._record.seen(tuple(news.values()))
         self._tell(known)
@@ -214,7 +213,7 @@ class _Following:
             told = {build.id: build.result for build in before.ended}
             for build in after.ended:
                 if told.get(build.id) is not build.result:
-                    self._on_event(BuildEnded(at=now, repository=after.watch.repository, build=build))
+                    self._on_event(BuildEnded(at=now, repository=after.target.repository, build=build))
             if after.stage in FINISHED and before.stage not in FINISHED:
                 self._on_event(RepositoryDone(at=now, progress=after))
         self._on_event(BuildsSeen(at=now, progress=self._known, tags=self._tags.known))
@@ -230,7 +229,7 @@ class _Following:
         return max(0.0, min(pause, limit - now))
 
     def _quiet(self, progress: Progress) -> float:
-        return quiet(progress, settle=self._pace.settle, streams=self._supersession.tag_count(progress))
+        return settle_time(progress, settle=self._pace.settle, tag_count=self._supersession.tag_count(progress))
 
     def _out_of_time(self) -> Followed:
         """The end at a time limit: what looks like the overlay before is told of, and what somebody else changed."""
@@ -240,7 +239,7 @@ class _Following:
             self._supersession.ask(now=now)
             seen = self._supersession.checked(seen, now=now)
         self._take(_concluded(seen))
-        late = tuple(progress.watch.repository for progress in self._unfinished())
+        late = tuple(progress.target.repository for progress in self._unfinished())
         whole = self._clock.now() >= self._deadline
         return self._ended(timed_out=bool(late) and whole, late=() if whole else late)
 
@@ -311,7 +310,7 @@ class _Queue:
 
     def of(self, progress: Progress) -> Sync:
         """The place of a repository: the last one known where the queue could not be read, never a guess."""
-        return progress.sync if self._states is None else self._states.get(progress.watch.id, Sync.IDLE)
+        return progress.sync if self._states is None else self._states.get(progress.target.id, Sync.IDLE)
 
     def _tell(self, error: ApiError) -> None:
         if not self._told:
@@ -369,18 +368,18 @@ class _Provided:
         self._tries = _TRIES
         self._providers: dict[str, frozenset[str]] = {}
 
-    def named(self, builds: Iterable[Build], watch: Watch) -> Iterable[Build]:
+    def named(self, builds: Iterable[Build], watch: Target) -> Iterable[Build]:
         """The builds, with the wanted packages that are there under the name of one that provides them."""
         if not self._providers:
             return builds
-        return [named(build, watch, self._providers) for build in builds]
+        return [with_provided(build, watch, self._providers) for build in builds]
 
     def learn(self, seen: Iterable[Progress]) -> bool:
         """Look up what the builds that count do not name; whether something was learnt.
 
         Without an answer it stays as if nothing provided it, which is told of as missing: never the other way round.
         """
-        names = {entry.key for one in seen for build in one.builds for entry in unnamed(build, one.watch)}
+        names = {entry.key for one in seen for build in one.builds for entry in unnamed_packages(build, one.target)}
         unknown = names - self._providers.keys()
         if not unknown or not self._tries:
             return False
@@ -390,7 +389,7 @@ class _Provided:
         except ApiError:
             return False
         self._providers |= {
-            name: frozenset(one.name for one in found) for name, found in going_by(unknown, packages).items()
+            name: frozenset(one.name for one in found) for name, found in versions_by_name(unknown, packages).items()
         }
         return True
 
@@ -415,7 +414,7 @@ class _Supersession:
 
     def tag_count(self, progress: Progress) -> int:
         """How many tags of a repository are built, 0 where it is not known."""
-        return self._tag_count.get(progress.watch.id, 0)
+        return self._tag_count.get(progress.target.id, 0)
 
     def ask(self, *, now: float) -> bool:
         """Read how things stand; without an answer nothing is superseded, and it is as it was before."""
@@ -436,7 +435,7 @@ class _Supersession:
             return seen
         # What was read serves once: it is soon out of date, and large.
         sure, live, self._live = self._is_sure(now), self._live, None
-        return tuple(_judged(one, live.get(one.watch.id), sure=sure, now=now) for one in seen)
+        return tuple(_judged(one, live.get(one.target.id), sure=sure, now=now) for one in seen)
 
     def _is_sure(self, now: float) -> bool:
         return now - self._began >= _SURE_AFTER_SECONDS
@@ -445,7 +444,7 @@ class _Supersession:
 def _concluded(seen: Sequence[Progress]) -> tuple[Progress, ...]:
     """The progress when time is up: for want of better builds, those count that look like the overlay before."""
     return tuple(
-        one if one.builds or one.stage in FINISHED else replace(one, builds=without_better(one.watch, one.reports))
+        one if one.builds or one.stage in FINISHED else replace(one, builds=without_better(one.target, one.reports))
         for one in seen
     )
 
@@ -460,9 +459,9 @@ def _suspicious(one: Progress, waited: float) -> bool:
 
 
 def _judged(one: Progress, there: LiveRepository | None, *, sure: bool, now: float) -> Progress:
-    if one.stage is Stage.SUPERSEDED or (there is not None and there.overlay == one.watch.after):
+    if one.stage is Stage.SUPERSEDED or (there is not None and there.overlay == one.target.after):
         return one
     sure = sure or one.stage is Stage.DONE
-    if not sure and there is not None and there.overlay == one.watch.before:
+    if not sure and there is not None and there.overlay == one.target.before:
         return one
     return replace(one, stage=Stage.SUPERSEDED, changed=now)

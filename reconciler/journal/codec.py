@@ -14,13 +14,26 @@ from typing import Any, assert_never
 
 from pydantic import TypeAdapter
 
-from reconciler.core.builds import Build, BuildConfig, Progress, Result, Stage, Sync, Watch
-from reconciler.core.live import Organization
-from reconciler.core.model import EMPTY, Group, PemFile, User
-from reconciler.core.outcome import AlreadyDone, Applied, Failed, FailureKind, NotAttempted, Outcome, Skip, Stale
-from reconciler.core.parts import Entry, Part, Value, entries
+from reconciler.core.builds import Build, BuildConfig, Progress, Result, Stage, Sync, Target
+from reconciler.core.diff import Field, Item, Value, items_of
+from reconciler.core.overlay import EMPTY, Group, PemFile, User
 from reconciler.core.plan import Step
-from reconciler.core.runs import Run, RunHeader, RunKind, RunState, RunStep
+from reconciler.core.runs import (
+    Applied,
+    Drifted,
+    Failed,
+    FailureKind,
+    NotAttempted,
+    Outcome,
+    Run,
+    RunHeader,
+    RunKind,
+    RunState,
+    RunStep,
+    Skip,
+    Unchanged,
+)
+from reconciler.core.state import Organization
 from reconciler.planfile.errors import Malformed
 from reconciler.planfile.plans import (
     STRICT,
@@ -77,9 +90,9 @@ def encode_outcome(outcome: Outcome) -> Json:
     match outcome:
         case Applied(repository_id=id_, since=since, read_back=read_back):
             return {"outcome": "applied", "id": id_, "since": since, "read_back": read_back}
-        case AlreadyDone():
+        case Unchanged():
             return {"outcome": "already-done"}
-        case Stale(now=now):
+        case Drifted(now=now):
             return {"outcome": "stale", "now": encode_overlay(now)}
         case Failed(kind=kind, problem=problem):
             return {"outcome": "failed", "kind": kind.value, "problem": encode_diagnostic(problem)}
@@ -91,8 +104,8 @@ def encode_outcome(outcome: Outcome) -> Json:
 
 def encode_progress(progress: Progress) -> Json:
     """What is known of a followed repository."""
-    watch = progress.watch
-    about = {(entry.part, entry.key) for side in (watch.before, watch.after) for entry in entries(side)}
+    watch = progress.target
+    about = {(entry.field, entry.key) for side in (watch.before, watch.after) for entry in items_of(side)}
     return {
         "id": watch.id,
         "since": watch.since,
@@ -141,9 +154,9 @@ def _decode_outcome(item: Mapping[str, Any], step: Step) -> Outcome:
         case "applied":
             return Applied(step=step, repository_id=item["id"], since=item["since"], read_back=item["read_back"])
         case "already-done":
-            return AlreadyDone(step=step)
+            return Unchanged(step=step)
         case "stale":
-            return Stale(step=step, now=decode_overlay(item["now"]))
+            return Drifted(step=step, now=decode_overlay(item["now"]))
         case "failed":
             return Failed(step=step, kind=FailureKind(item["kind"]), problem=decode_diagnostic(item["problem"]))
         case "not-attempted":
@@ -153,7 +166,7 @@ def _decode_outcome(item: Mapping[str, Any], step: Step) -> Outcome:
 
 
 def _decode_progress(item: Mapping[str, Any], step: Step) -> Progress:
-    watch = Watch(
+    watch = Target(
         repository=step.repository,
         id=item["id"],
         before=step.before or EMPTY,
@@ -161,7 +174,7 @@ def _decode_progress(item: Mapping[str, Any], step: Step) -> Progress:
         since=item["since"],
     )
     return Progress(
-        watch=watch,
+        target=watch,
         stage=Stage(item["stage"]),
         builds=tuple(_decode_build(one, watch.id) for one in items_of(item, "builds")),
         sync=Sync(item["sync"]),
@@ -170,7 +183,7 @@ def _decode_progress(item: Mapping[str, Any], step: Step) -> Progress:
     )
 
 
-def _encode_build(build: Build, about: set[tuple[Part, str]]) -> Json:
+def _encode_build(build: Build, about: set[tuple[Field, str]]) -> Json:
     return {
         "id": build.id,
         "started": build.started,
@@ -199,13 +212,13 @@ def _decode_build(item: Mapping[str, Any], repository_id: str) -> Build:
     )
 
 
-def _encode_config(config: BuildConfig | None, about: set[tuple[Part, str]]) -> Json | None:
+def _encode_config(config: BuildConfig | None, about: set[tuple[Field, str]]) -> Json | None:
     if config is None:
         return None
-    kept = sorted((entry for entry in config.entries if (entry.part, entry.key) in about), key=repr)
+    kept = sorted((entry for entry in config.entries if (entry.field, entry.key) in about), key=repr)
     return {
         "parts": sorted(part.value for part in config.parts),
-        "entries": [{"part": one.part.value, "key": one.key, **_encode_value(one.value)} for one in kept],
+        "entries": [{"part": one.field.value, "key": one.key, **_encode_value(one.value)} for one in kept],
     }
 
 
@@ -214,9 +227,9 @@ def _decode_config(item: Mapping[str, Any] | None) -> BuildConfig | None:
         return None
     return BuildConfig(
         entries=frozenset(
-            Entry(Part(one["part"]), one["key"], _decode_value(one)) for one in items_of(item, "entries")
+            Item(Field(one["part"]), one["key"], _decode_value(one)) for one in items_of(item, "entries")
         ),
-        parts=frozenset(Part(one) for one in items_of(item, "parts", str)),
+        parts=frozenset(Field(one) for one in items_of(item, "parts", str)),
     )
 
 

@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from reconciler.core.builds import Progress
-from reconciler.core.outcome import NotAttempted, Outcome, RecordFailed, Skip
 from reconciler.core.plan import Action, Plan, Step
-from reconciler.core.runs import RunHeader
+from reconciler.core.runs import NotAttempted, Outcome, RecordFailed, RunHeader, Skip
 from reconciler.diagnostics import Diagnostic
 from reconciler.journal.codec import dump, encode_outcome, encode_progress
 from reconciler.journal.errors import JournalError, reported
@@ -103,7 +102,7 @@ class RunRecord:
 
     def seen(self, progress: Sequence[Progress]) -> None:
         """Note how far builds are; a failure is kept in `problem`."""
-        rows = [(dump(encode_progress(one)), self.id, one.watch.repository) for one in progress]
+        rows = [(dump(encode_progress(one)), self.id, one.target.repository) for one in progress]
         self._writer.enqueue(_PROGRESS, rows)
 
     def end(self, *, exit_code: int, interrupted: bool) -> None:

@@ -22,8 +22,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from reconciler.core.plan import Action, Plan
-from reconciler.core.recovery import in_flight
-from reconciler.core.runs import Run, RunHeader
+from reconciler.core.runs import Run, RunHeader, is_in_flight
 from reconciler.journal import errors
 from reconciler.journal.codec import RUN_COLUMNS, STEP_COLUMNS, decode_run
 from reconciler.journal.errors import JournalBusy, JournalError, reported
@@ -250,7 +249,7 @@ def _restrict(path: str, is_kind: Callable[[int], bool], wanted: int) -> None:
 
 def _in_flight(run: Run) -> str | None:
     """The ids of repositories that a run left in flight, as JSON; None where one was to be created, and has none."""
-    left = [step for step in run.steps if in_flight(step)]
+    left = [step for step in run.steps if is_in_flight(step)]
     if any(step.step.action is Action.CREATE for step in left):
         return None
     return json.dumps([step.repository_id or step.step.id for step in left])

@@ -19,13 +19,23 @@ from typing import Any, TypeVar
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from reconciler.core import canonical
 from reconciler.core.diff import diff
-from reconciler.core.fingerprint import fingerprint
-from reconciler.core.guards import judge
-from reconciler.core.live import Live, LiveRepository, Organization, Unreadable
-from reconciler.core.model import EMPTY, Group, Overlay, PemFile, Section, User
-from reconciler.core.plan import Action, GuardRules, LimitSource, Plan, Reason, ReasonCode, Step
+from reconciler.core.overlay import (
+    EMPTY,
+    Group,
+    Overlay,
+    PemFile,
+    Section,
+    User,
+    fingerprint,
+    make_accounts,
+    make_certificates,
+    make_group,
+    make_overlay,
+    make_pem_file,
+)
+from reconciler.core.plan import Action, GuardRules, LimitSource, Plan, Reason, ReasonCode, Step, judge_guard
+from reconciler.core.state import Live, LiveRepository, Organization, Unreadable
 from reconciler.diagnostics import Diagnostic, Place, Severity
 from reconciler.planfile import errors
 from reconciler.planfile.errors import Malformed
@@ -241,7 +251,7 @@ def _decode_plan(header: Json, items: Iterable[Json]) -> SavedPlan:
         diagnostics=tuple(diagnostics),
         unlisted=tuple(items_of(header, "unlisted", str)),
         left_out=tuple(items_of(header, "left_out", str)),
-        guard=judge(tuple(steps), _guard_rules(header["guard"])),
+        guard=judge_guard(tuple(steps), _guard_rules(header["guard"])),
     )
     saved = SavedPlan(
         plan=plan,
@@ -336,18 +346,18 @@ def _check_write(step: Step) -> None:
 def _overlay(item: Mapping[str, Any]) -> Overlay:
     told = item["overlay"]
     accounts, certificates = told.get("accounts", {}), told.get("certificates", {})
-    overlay = canonical.overlay(
+    overlay = make_overlay(
         packages=items_of(told, "packages", str),
         runtime_repositories=items_of(told, "runtime_repositories", str),
         runtime_keyring=[_file(one) for one in items_of(told, "runtime_keyring")],
         environment=told.get("environment", {}),
         annotations=told.get("annotations", {}),
-        accounts=canonical.accounts(
+        accounts=make_accounts(
             run_as=accounts.get("run_as", ""),
             users=[_user(one) for one in items_of(accounts, "users")],
             groups=[_group(one) for one in items_of(accounts, "groups")],
         ),
-        certificates=canonical.certificates(
+        certificates=make_certificates(
             additional=[_file(one) for one in items_of(certificates, "additional")],
             providers=items_of(certificates, "providers", str),
         ),
@@ -363,7 +373,7 @@ def _files(files: Iterable[PemFile]) -> list[Json]:
 
 
 def _file(item: Mapping[str, Any]) -> PemFile:
-    return canonical.pem_file(item["name"], item["text"])
+    return make_pem_file(item["name"], item["text"])
 
 
 def _encode_user(user: User) -> Json:
@@ -379,7 +389,7 @@ def _user(item: Mapping[str, Any]) -> User:
 
 
 def _group(item: Mapping[str, Any]) -> Group:
-    return canonical.group(groupname=item["name"], gid=whole(item["gid"]), members=items_of(item, "members", str))
+    return make_group(groupname=item["name"], gid=whole(item["gid"]), members=items_of(item, "members", str))
 
 
 def _diagnostic(item: Mapping[str, Any]) -> Diagnostic:
