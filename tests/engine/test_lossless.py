@@ -27,9 +27,9 @@ from reconciler.api.credentials import fixed
 from reconciler.api.defaults import ApiVersion
 from reconciler.api.token import Token
 from reconciler.core import planner
-from reconciler.core.desired import Address, Desired, DesiredRepository
-from reconciler.core.model import Overlay, Section
-from reconciler.core.outcome import Applied
+from reconciler.core.overlay import Overlay, Section
+from reconciler.core.runs import Applied
+from reconciler.core.state import Address, Desired, DesiredRepository
 from reconciler.diagnostics import Place
 from reconciler.emulator import Emulator, Settings
 from reconciler.engine.apply import apply

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from reconciler.core.diff import diff
-from reconciler.core.model import Overlay
+from reconciler.core.overlay import Overlay
 from reconciler.core.plan import Plan
 from reconciler.planfile import (
     Kind,
