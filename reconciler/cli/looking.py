@@ -44,6 +44,6 @@ def looks(look: Callable[[], T], world: Surroundings) -> Iterator[T]:
 
 
 def _line(error: ApiError) -> str:
-    from reconciler.views.safe_text import plain
+    from reconciler.views.text import plain
 
     return plain(error.diagnostic.summary)

@@ -9,8 +9,8 @@ from reconciler.cli.errors import CommandFailed
 from reconciler.cli.exit_codes import ExitCode
 from reconciler.cli.surroundings import Surroundings
 from reconciler.diagnostics import Diagnostic
-from reconciler.views import diagnostics_text
-from reconciler.views.style import Style
+from reconciler.views import diagnostics
+from reconciler.views.text import Style
 
 Renderers = Mapping[str, Callable[[Style, int], str]]
 
@@ -49,7 +49,7 @@ def print_problems(problems: Iterable[Diagnostic], options: Options, world: Surr
     """Diagnostics to standard error."""
     found = tuple(problems)
     if found:
-        world.stderr.write(diagnostics_text.render(found, style=style_of(world.stderr, options, world)))
+        world.stderr.write(diagnostics.render(found, style=style_of(world.stderr, options, world)))
 
 
 def tell_nothing_sent(options: Options, world: Surroundings) -> None:

@@ -7,8 +7,9 @@ from reconciler.cli import output
 from reconciler.cli.arguments import Options
 from reconciler.cli.surroundings import Surroundings
 from reconciler.diagnostics import Diagnostic
-from reconciler.views import plan_json, plan_text, resolved
-from reconciler.views.style import Style
+from reconciler.views import plan_text
+from reconciler.views.plan_text import render_resolved
+from reconciler.views.text import Style, indented_json
 
 
 def show(document: dict[str, Any], problems: Iterable[Diagnostic], options: Options, world: Surroundings) -> None:
@@ -17,9 +18,9 @@ def show(document: dict[str, Any], problems: Iterable[Diagnostic], options: Opti
         {
             "text": lambda style, width: (
                 plan_text.render(document, style=style, width=width, show_unchanged=options.show_unchanged)
-                + (resolved.render(document, style=style) if options.verbose else "")
+                + (render_resolved(document, style=style) if options.verbose else "")
             ),
-            "json": lambda *_: plan_json.render(document),
+            "json": lambda *_: indented_json(document),
             "markdown": lambda style, _: _markdown(document, style),
             "html": lambda style, _: _html(document, style),
         },

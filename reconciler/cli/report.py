@@ -21,8 +21,11 @@ from reconciler.core.plan import Plan
 from reconciler.core.runs import Outcome
 from reconciler.diagnostics import Diagnostic
 from reconciler.engine.track import Followed
-from reconciler.views import apply_report, plan_text, resolved
-from reconciler.views.progress import JsonProgress, LiveProgress, PlainProgress
+from reconciler.views import apply_text, plan_text
+from reconciler.views.live import LiveProgress
+from reconciler.views.plan_text import render_resolved
+from reconciler.views.progress import JsonProgress, PlainProgress
+from reconciler.views.run_document import report_document, summary_line
 
 
 class Report:
@@ -51,7 +54,7 @@ class Report:
             text = plan_text.render(
                 document, style=style, width=width_of(stream), show_unchanged=self._options.show_unchanged
             )
-            stream.write(text + (resolved.render(document, style=style) if self._options.verbose else ""))
+            stream.write(text + (render_resolved(document, style=style) if self._options.verbose else ""))
             stream.flush()
         for stream in self._jsons:
             stream.write(json.dumps({"type": "plan", "plan": document}) + "\n")
@@ -61,8 +64,8 @@ class Report:
     def nothing_to_do(self) -> None:
         """Close the stream of a run that wrote nothing; as text the plan has said so."""
         for stream in self._jsons:
-            document = apply_report.report_document((), (), {}, interrupted=False, waited=False, timed_out=False)
-            stream.write(apply_report.summary_line(document))
+            document = report_document((), (), {}, interrupted=False, waited=False, timed_out=False)
+            stream.write(summary_line(document))
 
     @contextmanager
     def progress(self) -> Iterator[Listener]:
@@ -89,7 +92,7 @@ class Report:
         run: str | None = None,
     ) -> None:
         """The end report, and why following the builds ended early; `run` is what it is recorded under."""
-        document = apply_report.report_document(
+        document = report_document(
             outcomes,
             followed.progress if followed else (),
             logs,
@@ -118,12 +121,12 @@ class Report:
         for stream in self._texts:
             self._write_text(stream, document)
         for stream in self._jsons:
-            stream.write(apply_report.summary_line(document))
+            stream.write(summary_line(document))
             stream.flush()
 
     def _write_text(self, stream: TextIO, document: dict[str, Any]) -> None:
         style = style_of(stream, self._options, self._world)
-        told = apply_report.render_text(document, style=style, width=width_of(stream), verbose=self._options.verbose)
+        told = apply_text.render(document, style=style, width=width_of(stream), verbose=self._options.verbose)
         stream.write("\n" + told)
         stream.flush()
 

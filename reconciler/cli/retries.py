@@ -9,7 +9,7 @@ from reconciler.cli.arguments import Options
 from reconciler.cli.output import style_of
 from reconciler.cli.surroundings import Surroundings
 from reconciler.diagnostics import Diagnostic, Severity
-from reconciler.views import diagnostics_text
+from reconciler.views import diagnostics
 
 
 def timing(world: Surroundings) -> Timing:
@@ -32,7 +32,7 @@ def _teller(options: Options, world: Surroundings) -> Callable[[Retrying], None]
 
     def tell(retrying: Retrying) -> None:
         try:
-            world.notify(diagnostics_text.render([_notice(retrying)], style=style))
+            world.notify(diagnostics.render([_notice(retrying)], style=style))
         except (OSError, ValueError):
             return
 

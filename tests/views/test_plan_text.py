@@ -14,8 +14,7 @@ from reconciler.core.overlay import (
 )
 from reconciler.core.plan import Action, Plan, ReasonCode, Step
 from reconciler.views import plan_text
-from reconciler.views.safe_text import width
-from reconciler.views.style import Style
+from reconciler.views.text import Style, width
 from tests.support import golden
 from tests.views import samples
 

@@ -16,8 +16,17 @@ from reconciler.core.builds import Build, Result
 from reconciler.core.state import Directory, Live, LiveRepository
 from reconciler.diagnostics import Diagnostic
 from reconciler.engine.refresh import refresh
-from reconciler.views import builds
-from reconciler.views.builds import BuildRow
+from reconciler.views.listings import (
+    BuildRow,
+    Line,
+    arranged,
+    build_json_line,
+    build_line,
+    builds_json,
+    in_time,
+    render_builds,
+    version_line,
+)
 
 # From so many repositories on, the tags of the whole organisation cost less than those of each.
 _MANY = 5
@@ -35,11 +44,11 @@ def execute(options: Options, world: Surroundings) -> int:
         if options.follow:
             return _follow(shelf, options, world)
         rows = shelf.rows(_wanted(shelf.look(earliest(options, client)), options), named=bool(options.repositories))
-    shown = builds.arranged(rows)[: options.limit]
+    shown = arranged(rows)[: options.limit]
     output.show(
         {
-            "text": lambda style, width: builds.render(shown, style=style, width=width),
-            "json": lambda *_: builds.render_json(shown),
+            "text": lambda style, width: render_builds(shown, style=style, width=width),
+            "json": lambda *_: builds_json(shown),
         },
         options,
         world,
@@ -92,7 +101,7 @@ def _follow(shelf: _Shelf, options: Options, world: Surroundings) -> ExitCode:
     told: dict[str, Result] = {}
     for found in looks(lambda: shelf.look(since), world):
         new = [build for build in _wanted(found, options) if told.get(build.id) is not build.result]
-        rows = builds.in_time(shelf.rows(new, named=named))
+        rows = in_time(shelf.rows(new, named=named))
         for row in rows if told or options.limit is None else rows[-options.limit :]:
             world.stdout.write(draw(row))
         world.stdout.flush()
@@ -102,14 +111,14 @@ def _follow(shelf: _Shelf, options: Options, world: Surroundings) -> ExitCode:
     return ExitCode.DONE
 
 
-def _lines(options: Options, world: Surroundings) -> builds.Line:
+def _lines(options: Options, world: Surroundings) -> Line:
     """How a followed build is told; a stream of JSON begins with the version of its format."""
     ((name, _),) = output.targets(options)
     if name == "json":
-        world.stdout.write(builds.version_line(__version__))
-        return builds.json_line
+        world.stdout.write(version_line(__version__))
+        return build_json_line
     style = output.style_of(world.stdout, options, world)
-    return lambda row: builds.text_line(row, style=style)
+    return lambda row: build_line(row, style=style)
 
 
 def _follows_to_a_file() -> CommandFailed:

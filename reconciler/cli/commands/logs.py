@@ -15,8 +15,7 @@ from reconciler.core.builds import Build, Result
 from reconciler.core.state import Directory, Live, LiveRepository, Organization
 from reconciler.diagnostics import Diagnostic
 from reconciler.engine.refresh import refresh
-from reconciler.views import log_text
-from reconciler.views.log_text import LogTail
+from reconciler.views.listings import LogTail, render_log
 
 
 def execute(options: Options, world: Surroundings) -> int:
@@ -33,7 +32,7 @@ def execute(options: Options, world: Surroundings) -> int:
             return _follow(build, client, options, world)
         log = client.build_log(build.id)
     world.stderr.write(f"build {build.id} ({build.result})\n")
-    world.stdout.write(log_text.render(log, style=style_of(world.stdout, options, world), tail=options.tail))
+    world.stdout.write(render_log(log, style=style_of(world.stdout, options, world), tail=options.tail))
     return ExitCode.DONE
 
 

@@ -10,8 +10,7 @@ from reconciler.cli.surroundings import Surroundings
 from reconciler.core.globs import resolve_globs
 from reconciler.core.state import Desired, Directory, Live
 from reconciler.engine.refresh import refresh
-from reconciler.views import repos
-from reconciler.views.repos import RepoRow
+from reconciler.views.listings import RepoRow, render_repos, repos_json
 
 
 def execute(options: Options, world: Surroundings) -> int:
@@ -30,8 +29,8 @@ def execute(options: Options, world: Surroundings) -> int:
     ]
     output.show(
         {
-            "text": lambda style, width: repos.render(rows, style=style, width=width),
-            "json": lambda *_: repos.render_json(rows),
+            "text": lambda style, width: render_repos(rows, style=style, width=width),
+            "json": lambda *_: repos_json(rows),
         },
         options,
         world,

@@ -8,7 +8,7 @@ from reconciler.cli.arguments import Options
 from reconciler.cli.exit_codes import ExitCode
 from reconciler.cli.surroundings import Surroundings
 from reconciler.diagnostics import has_errors
-from reconciler.views.problems import diagnostic_document
+from reconciler.views.diagnostics import diagnostic_document
 
 
 def execute(options: Options, world: Surroundings) -> int:

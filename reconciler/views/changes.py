@@ -1,16 +1,18 @@
-"""One change of an overlay as words: `+curl`, `~NODE_ENV "dev" → "production"`, `~app: uid 1000 → 1001`.
+"""Changes of an overlay as words: `packages +curl -wget`, `~NODE_ENV "dev" → "production"`, `~app: uid 1000 → 1001`.
 
-Works on the public document's values, whose secrets are masked already.
+Works on the public document's changes, whose secrets are masked already.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import groupby
+from operator import itemgetter
+from typing import Any, NamedTuple
 
 from reconciler.core.diff import Field
-from reconciler.views.layout import Word, phrase
-from reconciler.views.quoting import json_text, quoted, quoted_pair, token
-from reconciler.views.style import Role, Style
+from reconciler.core.overlay import Section
+from reconciler.views.console import Word, phrase
+from reconciler.views.text import Role, Style, json_text, quoted, quoted_pair, token, width
 
 Item = tuple[Word, ...]
 
@@ -177,3 +179,76 @@ def _pem_told(file: dict[str, Any] | None, style: Style) -> str:
 
 def _name(distinguished: str, style: Style) -> str:
     return style.shorten(style.plain(distinguished), style.value_limit // 3) if distinguished else "no name"
+
+
+LABELS: Mapping[str, str] = {
+    Field.PACKAGES: "packages",
+    Field.RUNTIME_REPOSITORIES: "runtime repositories",
+    Field.RUNTIME_KEYRING: "runtime keyring",
+    Field.ENVIRONMENT: "environment",
+    Field.ANNOTATIONS: "annotations",
+    Field.RUN_AS: "run-as",
+    Field.USERS: "user",
+    Field.GROUPS: "group",
+    Field.CERTIFICATES: "certificates",
+    Field.PROVIDERS: "certificate providers",
+    Field.UNRECOGNISED: "unrecognised content",
+    Section.ACCOUNTS: "accounts",
+    Section.CERTIFICATES: "certificates",
+}
+
+_FEW_WORDS = 3
+
+
+class Fragment(NamedTuple):
+    """What changes in one part of an overlay: a label, an item for each change, and the whole of it for one line."""
+
+    label: str
+    items: tuple[Item, ...]
+    words: list[Word]
+
+    @property
+    def short(self) -> bool:
+        """Whether no item holds a value that needs room."""
+        return all(len(item) <= _FEW_WORDS and not any(word.breakable for word in item) for item in self.items)
+
+
+def fragments(changes: Iterable[dict[str, Any]], style: Style) -> list[Fragment]:
+    """The changes of one repository, those of the same part together."""
+    return [
+        _fragment(LABELS[part], tuple([item for change in found for item in items(change, style)]))
+        for part, found in groupby(changes, key=itemgetter("part"))
+    ]
+
+
+def _fragment(label: str, told: tuple[Item, ...]) -> Fragment:
+    return Fragment(label, told, [Word(label), *joined(told)])
+
+
+def joined(several: Iterable[Item]) -> list[Word]:
+    """Items one after another, with a comma where one of two neighbours has more than one word."""
+    words: list[Word] = []
+    long = False
+    for item in several:
+        if words and (long or len(item) > 1):
+            words[-1] = words[-1].reading(words[-1].text + ",")
+        words.extend(item)
+        long = len(item) > 1
+    return words
+
+
+def brief(changes: Iterable[dict[str, Any]], style: Style, columns: int) -> str:
+    """Safe text of at most so many columns; where not every name has room, an ellipsis stands for the others."""
+    found, used = list[str](), 0
+    for word in _words(changes, style):
+        used += width(word) + 1
+        if used >= columns:
+            return " ".join([*found, style.ellipsis])
+        found.append(word)
+    return " ".join(found)
+
+
+def _words(changes: Iterable[dict[str, Any]], style: Style) -> Iterator[str]:
+    for part, found in groupby(changes, key=lambda change: str(change["part"])):
+        yield LABELS[part]
+        yield from (MARKS[change["kind"]] + token(change["key"], style) for change in found if change["key"])

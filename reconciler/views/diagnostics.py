@@ -1,12 +1,27 @@
-"""Diagnostics as text: where, what, and what to do next, in the form that editors and people jump from."""
+"""Diagnostics as plain data and as text: where, what, and what to do next."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from reconciler.diagnostics import Diagnostic
-from reconciler.views.problems import diagnostic_document
-from reconciler.views.style import Role, Style
+from reconciler.views.text import Role, Style
+
+
+def diagnostic_document(diagnostic: Diagnostic) -> dict[str, Any]:
+    """One problem; file, line and column are null where it has no place."""
+    place = diagnostic.place
+    return {
+        "severity": str(diagnostic.severity),
+        "code": diagnostic.code,
+        "summary": diagnostic.summary,
+        "detail": diagnostic.detail,
+        "hint": diagnostic.hint,
+        "file": place.file if place else None,
+        "line": place.line if place else None,
+        "column": place.column if place else None,
+    }
+
 
 _ROLES = {"error": Role.ERROR, "warning": Role.WARNING, "note": Role.DIM}
 

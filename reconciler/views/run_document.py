@@ -1,7 +1,7 @@
-"""Outcomes and followed builds as the public documents hold them; the events of a run and its report both use them."""
+"""The documents of a run: its outcomes, its builds, its end report, and one for each event while it goes."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, assert_never
 
@@ -16,12 +16,26 @@ from reconciler.core.builds import (
     Untold,
     build_failed,
     prove,
+    verified,
 )
 from reconciler.core.diff import Field, Item, Value, diff, items_of
+from reconciler.core.events import (
+    ApplyStarted,
+    BuildEnded,
+    BuildsSeen,
+    Event,
+    PollFailed,
+    QueueUnread,
+    RepositoryDone,
+    StepFinished,
+    StepStarted,
+    WaitStarted,
+    WaveStarted,
+)
 from reconciler.core.overlay import EMPTY, Overlay
 from reconciler.core.runs import Applied, Drifted, Failed, NotAttempted, Outcome, Unchanged
-from reconciler.views.problems import diagnostic_document
-from reconciler.views.times import rfc3339
+from reconciler.views.diagnostics import diagnostic_document
+from reconciler.views.text import json_line, log_lines, rfc3339
 from reconciler.views.values import sides_document
 
 _NONE = {"succeeded": 0, "failed": 0, "running": 0}
@@ -170,3 +184,142 @@ def totals(progress: Iterable[Progress]) -> dict[str, int]:
         "done": sum(one.stage in FINISHED for one in known),
         "waiting": sum(one.stage is Stage.WAITING for one in known),
     }
+
+
+LOG_LINES = 15
+_KINDS = ("applied", "already_done", "stale", "failed", "not_attempted")
+
+
+def report_document(
+    outcomes: Sequence[Outcome],
+    progress: Sequence[Progress],
+    logs: Mapping[str, str],
+    *,
+    interrupted: bool,
+    waited: bool,
+    timed_out: bool,
+    run: str | None = None,
+    tags: Mapping[str, tuple[str, ...]] | None = None,
+) -> dict[str, Any]:
+    """The report as plain data; `logs` are those that were read of failed builds, by report id.
+
+    `run` is the id that it is recorded under, None where nothing is; `tags` are those known, by digest.
+    """
+    told = sorted((outcome_document(one) for one in outcomes), key=lambda one: str(one["repository"]))
+    followed = sorted(progress, key=lambda one: one.target.repository)
+    proven, of = verified(followed)
+    return {
+        "run": run,
+        "interrupted": interrupted,
+        **{kind: [one for one in told if one["outcome"] == kind] for kind in _KINDS},
+        "builds": {
+            "waited": waited,
+            "timed_out": timed_out,
+            **totals(followed),
+            "verified": {"proven": proven, "of": of},
+            "repositories": [_repository(one, logs, tags or {}) for one in followed],
+        },
+    }
+
+
+def summary_line(document: dict[str, Any]) -> str:
+    """The report as one line of JSON: the names for each outcome, and the builds by result."""
+    builds = document["builds"]
+    unfinished = [one["repository"] for one in builds["repositories"] if one["stage"] not in FINISHED]
+    failures = [
+        {"repository": one["repository"], "id": failure["id"]}
+        for one in builds["repositories"]
+        for failure in one["built"]
+        if failure["result"] == Result.FAILURE or failure["missing"]
+    ]
+    summary = {
+        "type": "summary",
+        **{kind: [one["repository"] for one in document[kind]] for kind in _KINDS},
+        "run": document["run"],
+        "interrupted": document["interrupted"],
+        "builds": {
+            **builds,
+            "repositories": [],
+            "unfinished": unfinished,
+            "failures": failures,
+            "superseded": [one["repository"] for one in builds["repositories"] if one["stage"] == Stage.SUPERSEDED],
+            "built": [
+                {"repository": one["repository"], **build} for one in builds["repositories"] for build in one["built"]
+            ],
+        },
+    }
+    del summary["builds"]["repositories"]
+    return json_line(summary)
+
+
+def _repository(progress: Progress, logs: Mapping[str, str], tags: Mapping[str, tuple[str, ...]]) -> dict[str, Any]:
+    built = [built_document(build, progress, tags) for build in progress.builds]
+    return {**progress_document(progress), "built": built, "failures": _failures(progress, logs)}
+
+
+def _failures(progress: Progress, logs: Mapping[str, str]) -> list[dict[str, Any]]:
+    failed = (build for build in progress.failures if build.result is Result.FAILURE)
+    return [_failure(build, logs.get(build.id, build.log or None)) for build in failed]
+
+
+def _failure(build: Build, log: str | None) -> dict[str, Any]:
+    """A failed build; `log_lines` is None where its log was not read."""
+    if log is None:
+        return {**build_document(build), "log_lines": None, "log_tail": []}
+    lines = log_lines(log)
+    return {**build_document(build), "log_lines": len(lines), "log_tail": lines[-LOG_LINES:]}
+
+
+def event_document(event: Event) -> dict[str, Any]:
+    """One event as plain data: its `type`, the time `at`, and what it tells."""
+    kind, told = _told(event)
+    return {"type": kind, "at": rfc3339(event.at), **told}
+
+
+def _told(event: Event) -> tuple[str, dict[str, Any]]:
+    match event:
+        case ApplyStarted() | WaveStarted() | StepStarted() | StepFinished():
+            return _writing(event)
+        case _:
+            return _following(event)
+
+
+def _writing(event: ApplyStarted | WaveStarted | StepStarted | StepFinished) -> tuple[str, dict[str, Any]]:
+    match event:
+        case ApplyStarted(steps=steps):
+            return "apply_started", {"steps": steps}
+        case WaveStarted(number=number, of=of, steps=steps):
+            return "wave_started", {"number": number, "of": of, "steps": steps}
+        case StepStarted(repository=repository):
+            return "step_started", {"repository": repository}
+        case StepFinished(outcome=outcome):
+            return "step_finished", outcome_document(outcome)
+        case _:
+            assert_never(event)
+
+
+def _following(
+    event: WaitStarted | BuildsSeen | BuildEnded | RepositoryDone | PollFailed | QueueUnread,
+) -> tuple[str, dict[str, Any]]:
+    match event:
+        case WaitStarted(repositories=names):
+            return "wait_started", {"repositories": list(names)}
+        case BuildsSeen():
+            return "builds_seen", _seen(event)
+        case BuildEnded(repository=repository, build=build):
+            told = {**build_document(build), "tags": list(build.tags)}
+            return "build_ended", {"repository": repository, "build": told}
+        case RepositoryDone(progress=progress):
+            return "repository_done", progress_document(progress)
+        case PollFailed(problem=problem):
+            return "look_failed", {"problem": diagnostic_document(problem)}
+        case QueueUnread(problem=problem):
+            return "queue_unread", {"problem": diagnostic_document(problem)}
+        case _:
+            assert_never(event)
+
+
+def _seen(event: BuildsSeen) -> dict[str, Any]:
+    """The sums, and the repositories that are not done: those that are have had a line of their own."""
+    open_ones = [progress_document(one) for one in event.progress if one.stage not in FINISHED]
+    return {"builds": totals(event.progress), "open": open_ones}
