@@ -92,20 +92,28 @@ def _piece(match: re.Match[str]) -> Piece:
         digits = match["number"].removeprefix(".")
         # A later number with a leading zero is a fraction: 1.05 comes before 1.5, and 1.1 after it.
         fraction = match["number"] != digits and digits.startswith("0")
-        return (_NUMBER, -1, digits) if fraction else (_NUMBER, int(digits), "")
+        return (_NUMBER, -1, digits) if fraction else (_NUMBER, *_number(digits))
     if match["suffix"]:
-        return _suffix(match["suffix"], int(match["count"] or 0))
+        return _suffix(match["suffix"], match["count"])
     if match["letter"]:
         return _LETTER, 0, match["letter"]
     if match["commit"]:
         return _COMMIT, 0, match["commit"]
-    return _REVISION, int(match["revision"]), ""
+    return _REVISION, *_number(match["revision"])
 
 
-def _suffix(word: str, count: int) -> Piece:
+def _number(digits: str) -> tuple[int, str]:
+    """A whole number by length and digits, which order as its value does: numbers from outside have any length."""
+    significant = digits.lstrip("0")
+    return len(significant), significant
+
+
+def _suffix(word: str, digits: str) -> Piece:
+    length, count = _number(digits)
+    ordered = f"{length:020} {count}"
     if word in _BEFORE:
-        return _SUFFIX_BEFORE, _BEFORE.index(word), f"{count:020}"
-    return _SUFFIX_AFTER, _AFTER.index(word) if word in _AFTER else len(_AFTER), f"{count:020}"
+        return _SUFFIX_BEFORE, _BEFORE.index(word), ordered
+    return _SUFFIX_AFTER, _AFTER.index(word) if word in _AFTER else len(_AFTER), ordered
 
 
 def _equal(version: str, wanted: str) -> bool:

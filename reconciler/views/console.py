@@ -18,6 +18,7 @@ _LEAST_ROOM = 10
 _MOST = 0.8
 _WORTH_IT = 0.85
 _EARLY = 0.6
+_MOST_PER_COLUMN = 8  # characters; more than one where some of them combine
 _TEXT, _GAP = itemgetter(0), itemgetter(2)  # of a word
 _PART_OF_ESCAPE = re.compile(r"\\(?:x[0-9a-f]?|u[0-9a-f]{0,3}|U[0-9a-f]{0,7})?$")
 
@@ -135,7 +136,8 @@ def broken(text: str, room: int) -> list[str]:
     """The text in pieces of at most so many columns; none ends in a space, as runs of spaces are shorter than that."""
     cuts = [0]
     while cuts[-1] < len(text):
-        rest = text[cuts[-1] :]
+        # Only so much is looked at as can fit, or a long line would be looked through once for each of its pieces.
+        rest = text[cuts[-1] : cuts[-1] + _MOST_PER_COLUMN * room]
         fitting = max(head_length(rest, room), 1)
         cuts.append(cuts[-1] + (fitting if fitting >= len(rest) else _place(rest[:fitting])))
     return [text[start:end] for start, end in pairwise(cuts)]
