@@ -1,19 +1,18 @@
-"""A plan carried out, whoever made it: shown, asked about, recorded, written, followed, reported; one exit code."""
+"""Runs a plan, whoever made it: print, confirm, record, write, follow builds, report; one exit code."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from reconciler.api.client import WriteClient
-from reconciler.cli import journaling, planning, session
-from reconciler.cli.arguments import Options
-from reconciler.cli.confirm import confirm
-from reconciler.cli.errors import CommandFailed
+from reconciler.cli import planning, runs
+from reconciler.cli.client import api_name
+from reconciler.cli.context import Context, announce, interruptible
+from reconciler.cli.errors import CommandFailed, bad_usage
 from reconciler.cli.exit_codes import ExitCode, first
-from reconciler.cli.forecasting import Recent, foresee
 from reconciler.cli.output import print_problems
+from reconciler.cli.parser import Options
+from reconciler.cli.planning import RecentBuilds, foresee
 from reconciler.cli.report import Report
-from reconciler.cli.signals import interruptible, tell
-from reconciler.cli.surroundings import Surroundings
 from reconciler.core import waves
 from reconciler.core.plan import Plan
 from reconciler.core.runs import Drifted, Failed, FailureKind, NotAttempted, Outcome, RunHeader, RunKind, is_settled
@@ -26,7 +25,7 @@ from reconciler.views.document import Origin
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Undertaking:
+class ApplyRequest:
     """A plan with where it comes from; `ask` False where it was approved before. `source` says it for the journal.
 
     `recent` is what it is forecast from, None for a plan that was forecast when it was approved; `checked` what was
@@ -38,22 +37,22 @@ class Undertaking:
     source: str
     origin: Origin | None = None
     ask: bool = True
-    recent: Recent | None = None
+    recent: RecentBuilds | None = None
     checked: planning.Checked | None = None
 
 
-def settings(options: Options) -> Rollout:
+def rollout_settings(options: Options) -> Rollout:
     """How to go about it; raises `CommandFailed` for options that do not go together."""
     return Rollout(
         parallelism=options.parallelism,
         on_error=OnError(options.on_error),
         batches=_batches(options),
         wait=options.wait,
-        limits=limits(options),
+        limits=follow_limits(options),
     )
 
 
-def limits(options: Options) -> Limits:
+def follow_limits(options: Options) -> Limits:
     """How long builds are followed."""
     return Limits(total=options.wait_timeout, each=options.repo_timeout)
 
@@ -61,74 +60,88 @@ def limits(options: Options) -> Limits:
 def _batches(options: Options) -> Batches | None:
     if options.batch is None:
         if options.max_failed is not None:
-            raise _usage("--max-failed is for waves, and there are none", "give --batch as well, such as 1,10%,rest")
+            raise bad_usage("--max-failed is for waves, and there are none", "give --batch as well, such as 1,10%,rest")
         return None
     if not options.wait:
-        raise _usage("--batch waits for the builds of each wave, and --no-wait does not", "leave one of them out")
+        raise bad_usage("--batch waits for the builds of each wave, and --no-wait does not", "leave one of them out")
     try:
         sizes = waves.parse(options.batch)
     except ValueError as error:
-        raise _usage(f'--batch "{options.batch}": {error}', "write it like 1,10%,rest") from None
+        raise bad_usage(f'--batch "{options.batch}": {error}', "write it like 1,10%,rest") from None
     return Batches(sizes=sizes, max_failed=options.max_failed or 0)
 
 
-def _usage(summary: str, hint: str) -> CommandFailed:
-    return CommandFailed(Diagnostic(code="bad-usage", summary=summary, hint=hint), code=ExitCode.USAGE)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Bench:
+class ApplyContext:
     """What carrying out works with."""
 
     journal: Journal
     client: WriteClient
     report: Report
     options: Options
-    world: Surroundings
+    ctx: Context
 
 
-def carry_out(undertaking: Undertaking, how: Rollout, bench: Bench) -> ExitCode:
+def execute_plan(request: ApplyRequest, how: Rollout, apply: ApplyContext) -> ExitCode:
     """Show a plan, ask, and do it where it may be done; the exit code says how far it came."""
-    options, world, plan = bench.options, bench.world, undertaking.plan
-    forecast = foresee(plan, undertaking.recent) if undertaking.recent else None
-    api = session.api_name(options, world)
-    document = planning.document(
-        plan, api=api, origin=undertaking.origin, forecast=forecast, checked=undertaking.checked
-    )
-    bench.report.plan(plan, document)
-    header = journaling.header(undertaking.kind, undertaking.source, plan.organization, options, world)
+    options, ctx, plan = apply.options, apply.ctx, request.plan
+    forecast = foresee(plan, request.recent) if request.recent else None
+    api = api_name(options, ctx)
+    document = planning.document(plan, api=api, origin=request.origin, forecast=forecast, checked=request.checked)
+    apply.report.plan(plan, document)
+    header = runs.run_header(request.kind, request.source, plan.organization, options, ctx)
     if not plan.applyable:
-        bench.report.nothing_to_do()
-        code = _not_applyable(plan, options, world)
+        apply.report.nothing_to_do()
+        code = _not_applyable(plan, options, ctx)
         if code is ExitCode.DONE:
-            _settle_for_nothing(header, plan, bench)
+            _settle_for_nothing(header, plan, apply)
         return code
-    if undertaking.ask:
-        confirm(plan, options, world)
-    with interruptible(world):
-        record = bench.journal.begin(header, plan)
+    if request.ask:
+        confirm(plan, options, ctx)
+    with interruptible(ctx):
+        record = apply.journal.begin(header, plan)
         try:
-            return _recorded(plan, record, how, bench)
+            return _recorded(plan, record, how, apply)
         except KeyboardInterrupt:
             record.end(exit_code=ExitCode.INTERRUPTED, interrupted=True)
-            tell(world, f"\naborted: what was in flight is unknown; settle it with: reconciler wait {record.id}\n")
+            announce(ctx, f"\naborted: what was in flight is unknown; settle it with: reconciler wait {record.id}\n")
             raise
 
 
-def _not_applyable(plan: Plan, options: Options, world: Surroundings) -> ExitCode:
+def confirm(plan: Plan, options: Options, ctx: Context) -> None:
+    """Return when the plan may be carried out; raises `CommandFailed` when it is declined or nobody can be asked."""
+    if options.yes:
+        return
+    if not ctx.can_ask:
+        raise CommandFailed(
+            "no-terminal",
+            "there is no terminal to ask on, so nothing was written",
+            "review the plan and pass --yes to apply without asking",
+            exit_code=ExitCode.REFUSED,
+        )
+    count = len(plan.writes)
+    repositories = "1 repository" if count == 1 else f"{count} repositories"
+    ctx.stderr.write(f"\nApply these changes to {repositories} of {plan.organization.name}?\n")
+    ctx.stderr.write("Only `yes` is accepted: ")
+    ctx.stderr.flush()
+    if ctx.stdin.readline().strip() != "yes":
+        raise CommandFailed("declined", "declined: nothing was written", exit_code=ExitCode.REFUSED)
+
+
+def _not_applyable(plan: Plan, options: Options, ctx: Context) -> ExitCode:
     """Why nothing is written: what the plan already said, what the guard refuses, or that there is nothing to do."""
     if not plan.failed and plan.refused:
-        print_problems(plan.guard.refusals, options, world)
+        print_problems(plan.guard.refusals, options, ctx)
         return ExitCode.REFUSED
     return ExitCode.DONE if plan.complete else ExitCode.ERROR
 
 
-def _settle_for_nothing(header: RunHeader, plan: Plan, bench: Bench) -> None:
+def _settle_for_nothing(header: RunHeader, plan: Plan, apply: ApplyContext) -> None:
     """Record a run that had nothing to do, and point to builds that nobody has followed to their end."""
-    before = bench.journal.latest()
-    bench.journal.begin(header, plan).end(exit_code=ExitCode.DONE, interrupted=False)
+    before = apply.journal.latest()
+    apply.journal.begin(header, plan).end(exit_code=ExitCode.DONE, interrupted=False)
     if before is not None and not is_settled(before):
-        bench.report.problem(_unfollowed(before.id))
+        apply.report.problem(_unfollowed(before.id))
 
 
 def _unfollowed(run: str) -> Diagnostic:
@@ -140,23 +153,23 @@ def _unfollowed(run: str) -> Diagnostic:
     )
 
 
-def _recorded(plan: Plan, record: RunRecord, how: Rollout, bench: Bench) -> ExitCode:
-    world = bench.world
-    with bench.report.progress() as listen:
+def _recorded(plan: Plan, record: RunRecord, how: Rollout, apply: ApplyContext) -> ExitCode:
+    ctx = apply.ctx
+    with apply.report.progress() as listen:
         outcomes, followed = rollout(
-            plan, bench.client, clock=world.clock, stop=world.stop, settings=how, listen=listen, record=record
+            plan, apply.client, clock=ctx.clock, stop=ctx.stop, settings=how, listen=listen, record=record
         )
-    interrupted = world.stop.is_set()
-    code = first(codes(outcomes, followed, interrupted=interrupted))
+    interrupted = ctx.stop.is_set()
+    code = first(exit_codes(outcomes, followed, interrupted=interrupted))
     # What is known is on record before anything else can go wrong, such as a terminal that is gone.
     record.end(exit_code=code, interrupted=interrupted)
-    logs = failure_logs(followed, bench.client) if followed else {}
-    bench.report.end(outcomes, followed, logs, interrupted=interrupted, run=record.id)
-    bench.report.problem(record.problem)
+    logs = failure_logs(followed, apply.client) if followed else {}
+    apply.report.end(outcomes, followed, logs, interrupted=interrupted, run=record.id)
+    apply.report.problem(record.problem)
     return code
 
 
-def codes(outcomes: Sequence[Outcome], followed: Followed | None, *, interrupted: bool) -> Iterator[ExitCode]:
+def exit_codes(outcomes: Sequence[Outcome], followed: Followed | None, *, interrupted: bool) -> Iterator[ExitCode]:
     """Every exit code that holds for what a run came to."""
     if interrupted:
         yield ExitCode.INTERRUPTED
