@@ -42,7 +42,7 @@ from reconciler.planfile.plans import (
     decode_step,
     encode_diagnostic,
     encode_overlay,
-    items_of,
+    list_of,
     understood,
     whole,
 )
@@ -176,7 +176,7 @@ def _decode_progress(item: Mapping[str, Any], step: Step) -> Progress:
     return Progress(
         target=watch,
         stage=Stage(item["stage"]),
-        builds=tuple(_decode_build(one, watch.id) for one in items_of(item, "builds")),
+        builds=tuple(_decode_build(one, watch.id) for one in list_of(item, "builds")),
         sync=Sync(item["sync"]),
         queue_seen=item["queue_seen"],
         changed=item["changed"],
@@ -207,8 +207,8 @@ def _decode_build(item: Mapping[str, Any], repository_id: str) -> Build:
         config=_decode_config(item.get("config")),
         locked=_decode_config(item.get("locked")),
         digest=item["digest"],
-        tags=tuple(items_of(item, "tags", str)),
-        warnings=tuple(items_of(item, "warnings", str)),
+        tags=tuple(list_of(item, "tags", str)),
+        warnings=tuple(list_of(item, "warnings", str)),
     )
 
 
@@ -226,10 +226,8 @@ def _decode_config(item: Mapping[str, Any] | None) -> BuildConfig | None:
     if item is None:
         return None
     return BuildConfig(
-        entries=frozenset(
-            Item(Field(one["part"]), one["key"], _decode_value(one)) for one in items_of(item, "entries")
-        ),
-        parts=frozenset(Field(one) for one in items_of(item, "parts", str)),
+        entries=frozenset(Item(Field(one["part"]), one["key"], _decode_value(one)) for one in list_of(item, "entries")),
+        parts=frozenset(Field(one) for one in list_of(item, "parts", str)),
     )
 
 
@@ -262,7 +260,7 @@ def _decode_value(item: Mapping[str, Any]) -> Value:
             known = {field.name: user[field.name] for field in fields(User) if field.name != "gid"}
             return User(**known | {"gid": gid, "uid": whole(user["uid"])})
         case {"group": dict(group)}:
-            members = tuple(items_of(group, "members", str))
+            members = tuple(list_of(group, "members", str))
             return Group(groupname=group["name"], gid=whole(group["gid"]), members=members)
         case _:
             raise Malformed("an entry of a build has no value")

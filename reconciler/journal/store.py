@@ -213,7 +213,7 @@ class Journal:
             raise JournalError(errors.damaged(self._path, str(error))) from None
 
 
-def prepare_folder(folder: Path) -> None:
+def make_private_folder(folder: Path) -> None:
     """Make the working folder where it is missing, private with all that is in it; raises `OSError`.
 
     Its `.gitignore` tells Git to leave it alone. Links are not followed.
@@ -257,7 +257,7 @@ def _in_flight(run: Run) -> str | None:
 
 def _connect_to_write(path: Path) -> sqlite3.Connection:
     with reported(path):
-        prepare_folder(path.parent)
+        make_private_folder(path.parent)
         _check_files(path)
         with suppress(FileExistsError), private_file(path):
             pass

@@ -206,7 +206,7 @@ def whole(value: object) -> int:
     return value
 
 
-def items_of(item: Mapping[str, Any], name: str, kind: type = dict) -> list[Any]:
+def list_of(item: Mapping[str, Any], name: str, kind: type = dict) -> list[Any]:
     """A list of objects, or of another kind, empty where it is left out; raises `Malformed`."""
     values = item.get(name, [])
     if not isinstance(values, list) or not all(type(value) is kind for value in values):
@@ -249,8 +249,8 @@ def _decode_plan(header: Json, items: Iterable[Json]) -> SavedPlan:
         organization=organization,
         steps=tuple(steps),
         diagnostics=tuple(diagnostics),
-        unlisted=tuple(items_of(header, "unlisted", str)),
-        left_out=tuple(items_of(header, "left_out", str)),
+        unlisted=tuple(list_of(header, "unlisted", str)),
+        left_out=tuple(list_of(header, "left_out", str)),
         guard=judge_guard(tuple(steps), _guard_rules(header["guard"])),
     )
     saved = SavedPlan(
@@ -311,7 +311,7 @@ def _repository(item: Mapping[str, Any]) -> LiveRepository:
         name=item["name"],
         folder=item["folder"],
         overlay=_overlay(item) if unreadable is None else Unreadable(problem=unreadable),
-        active_tags=tuple(items_of(item, "active_tags", str)),
+        active_tags=tuple(list_of(item, "active_tags", str)),
     )
 
 
@@ -322,10 +322,10 @@ def _step(item: Mapping[str, Any]) -> Step:
         repository=item["repository"],
         id=item["id"],
         action=Action(item["action"]),
-        reason=Reason(code=ReasonCode(reason["code"]), names=tuple(items_of(reason, "names", str))),
+        reason=Reason(code=ReasonCode(reason["code"]), names=tuple(list_of(reason, "names", str))),
         place=_place(item.get("place")),
         changes=() if before is None or after is None else diff(before, after),
-        unmanaged=tuple(Section(one) for one in items_of(item, "unmanaged", str)),
+        unmanaged=tuple(Section(one) for one in list_of(item, "unmanaged", str)),
         before=before,
         after=after,
     )
@@ -347,21 +347,21 @@ def _overlay(item: Mapping[str, Any]) -> Overlay:
     told = item["overlay"]
     accounts, certificates = told.get("accounts", {}), told.get("certificates", {})
     overlay = make_overlay(
-        packages=items_of(told, "packages", str),
-        runtime_repositories=items_of(told, "runtime_repositories", str),
-        runtime_keyring=[_file(one) for one in items_of(told, "runtime_keyring")],
+        packages=list_of(told, "packages", str),
+        runtime_repositories=list_of(told, "runtime_repositories", str),
+        runtime_keyring=[_file(one) for one in list_of(told, "runtime_keyring")],
         environment=told.get("environment", {}),
         annotations=told.get("annotations", {}),
         accounts=make_accounts(
             run_as=accounts.get("run_as", ""),
-            users=[_user(one) for one in items_of(accounts, "users")],
-            groups=[_group(one) for one in items_of(accounts, "groups")],
+            users=[_user(one) for one in list_of(accounts, "users")],
+            groups=[_group(one) for one in list_of(accounts, "groups")],
         ),
         certificates=make_certificates(
-            additional=[_file(one) for one in items_of(certificates, "additional")],
-            providers=items_of(certificates, "providers", str),
+            additional=[_file(one) for one in list_of(certificates, "additional")],
+            providers=list_of(certificates, "providers", str),
         ),
-        unrecognised=[(one["path"], one["json"]) for one in items_of(told, "unrecognised")],
+        unrecognised=[(one["path"], one["json"]) for one in list_of(told, "unrecognised")],
     )
     if "fingerprint" in item and item["fingerprint"] != fingerprint(overlay):
         raise Malformed("the fingerprint of an overlay does not fit its value")
@@ -389,7 +389,7 @@ def _user(item: Mapping[str, Any]) -> User:
 
 
 def _group(item: Mapping[str, Any]) -> Group:
-    return make_group(groupname=item["name"], gid=whole(item["gid"]), members=items_of(item, "members", str))
+    return make_group(groupname=item["name"], gid=whole(item["gid"]), members=list_of(item, "members", str))
 
 
 def _diagnostic(item: Mapping[str, Any]) -> Diagnostic:

@@ -10,11 +10,10 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from reconciler.core.overlay import EMPTY, Overlay
-from reconciler.core.state import Organization
 
 from reconciler.core.builds import Build, BuildConfig, Progress, Result, Stage, Sync, Target, prove
 from reconciler.core.diff import Field, Item, diff, items_of
+from reconciler.core.overlay import EMPTY, Overlay
 from reconciler.core.plan import Action, Plan, Reason, ReasonCode, Step
 from reconciler.core.runs import (
     Applied,
@@ -30,6 +29,7 @@ from reconciler.core.runs import (
     Skip,
     Unchanged,
 )
+from reconciler.core.state import Organization
 from reconciler.diagnostics import Diagnostic
 from reconciler.journal import JournalBusy, JournalError, open_journal, read_journal, store
 from tests.support.overlays import overlay, overlays
@@ -355,7 +355,7 @@ def test_a_disk_without_room_for_the_folder_is_full_as_well(tmp_path: Path, monk
     def no_room(_: Path) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("reconciler.journal.store.prepare_folder", no_room)
+    monkeypatch.setattr("reconciler.journal.store.make_private_folder", no_room)
     with pytest.raises(JournalError) as raised:
         open_journal(tmp_path, now=now)
     assert raised.value.diagnostic.code == "journal-full"
