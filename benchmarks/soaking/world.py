@@ -7,9 +7,7 @@ from enum import Enum, auto
 from pathlib import Path
 from typing import Any
 
-from reconciler.emulator import instants, records, schedule, uidp
-from reconciler.emulator.images import IMAGES
-from reconciler.emulator.state import State
+from reconciler.emulator import apko, builds, store, timestamps, uidp
 
 Json = dict[str, Any]
 
@@ -90,26 +88,26 @@ def _item(number: int, kind: Kind, dice: random.Random) -> Item:
 
 def plant(path: Path, chosen: tuple[Item, ...], now: float) -> None:
     """Write the state file of an emulator that holds these repositories and nothing else."""
-    state = State(path)
+    state = store.State(path)
     try:
-        state.prepare(lambda db: _fill(db, chosen, instants.from_seconds(now)))
+        state.prepare(lambda db: _fill(db, chosen, timestamps.from_seconds(now)))
     finally:
         state.close()
 
 
 def _fill(db: sqlite3.Connection, chosen: tuple[Item, ...], now: int) -> None:
     parent = uidp.of_path(ORGANIZATION)
-    records.add_group(db, {"id": parent, "name": ORGANIZATION, "description": "Example Corp"})
+    store.add_group(db, {"id": parent, "name": ORGANIZATION, "description": "Example Corp"})
     for item in chosen:
         if item.kind is not Kind.CREATED:
-            records.save(
-                db, records.Repo(id=item.id, parent=parent, name=item.name, sequence=0, message=_message(item, now))
+            store.save(
+                db, store.Repo(id=item.id, parent=parent, name=item.name, sequence=0, message=_message(item, now))
             )
-    schedule.set_planned_until(db, now // schedule.SLOT)
+    builds.set_planned_until(db, now // builds.SLOT)
 
 
 def _message(item: Item, now: int) -> Json:
-    image = IMAGES[item.image]
+    image = apko.images_by_name()[item.image]
     message: Json = {
         "id": item.id,
         "name": item.name,
@@ -117,7 +115,7 @@ def _message(item: Item, now: int) -> Json:
         "readme": f"# {item.name}\n\n" + "It is here to be left as it is.\n" * 20,
         "catalogTier": image.tier,
         "activeTags": list(image.tags[:2]),
-        "createTime": instants.to_text(now - instants.DAY),
+        "createTime": timestamps.to_text(now - timestamps.DAY),
         **item.more,
         "sync_config": {"source": image.source, "uniqueTags": True},
     }

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from reconciler.emulator import Emulator
-from reconciler.emulator.seed_pem import APK_KEY, CORP_ROOT
+from tests.support.pem import APK_KEY, CORP_ROOT
 
 Json = dict[str, Any]
 
@@ -103,8 +103,11 @@ def _hint_at_bodies(document: Json) -> None:
             content["schema"] = (
                 {**content["schema"], "maxProperties": 6} if "properties" in content["schema"] else content["schema"]
             )
+    strict = any("patch" in methods for methods in document["paths"].values())
     for name, schema in document["components"]["schemas"].items():
         properties = schema.get("properties", {})
+        if properties and strict:  # a masked update refuses what is not known, so that little else would be tried
+            schema["additionalProperties"] = False
         if name.endswith("ImageContents"):
             properties["runtimeRepositories"]["items"] = _URLS
             properties["runtimeKeyring"]["items"] = copy.deepcopy(_KEY)
