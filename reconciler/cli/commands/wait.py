@@ -129,8 +129,8 @@ def _outcomes(wait: _WaitContext) -> tuple[Outcome, ...]:
 
 def _begun(outcomes: Sequence[Outcome], run: Run, now: float) -> tuple[Progress, ...]:
     """Where following goes on: from what was last seen, or from the beginning."""
-    known = {progress.target.repository: progress for progress in _known(run)}
-    return tuple(known.get(watch.repository) or begin(watch, now=now) for watch in watches(outcomes))
+    known = {progress.target.id: progress for progress in _known(run)}
+    return tuple(known.get(watch.id) or begin(watch, now=now) for watch in watches(outcomes))
 
 
 def _unrecorded(problem: Diagnostic) -> Diagnostic:
