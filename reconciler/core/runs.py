@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from reconciler.core.builds import FINISHED, Progress
+from reconciler.core.builds import FINISHED, Progress, Stage
 from reconciler.core.diff import diff
 from reconciler.core.overlay import EMPTY, Overlay
 from reconciler.core.plan import Action, GuardFlags, Plan, Reason, ReasonCode, Step, guard_rules, judge_guard
@@ -167,7 +167,8 @@ def _told(step: RunStep) -> bool:
         case None:
             return step.intended_at is None
         case Applied():
-            return step.progress is not None and step.progress.stage in FINISHED
+            stage = None if step.progress is None else step.progress.stage
+            return stage in FINISHED and stage is not Stage.UNREPORTED
         case _:
             return True
 

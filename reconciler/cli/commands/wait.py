@@ -19,7 +19,8 @@ from reconciler.core.builds import Progress
 from reconciler.core.progress import begin
 from reconciler.core.runs import Outcome, Run, RunState, is_in_flight, is_settled, recorded_outcomes, recovered_outcome
 from reconciler.diagnostics import Diagnostic, Severity
-from reconciler.engine.follow import Followed, failure_logs, follow, recorded, watches
+from reconciler.engine.follow import Followed, failure_logs, follow, watches
+from reconciler.engine.sources import recorded
 from reconciler.journal import JournalError, RunRecord, open_journal
 
 
