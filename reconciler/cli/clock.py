@@ -16,6 +16,10 @@ class SystemClock:
         """Seconds since the epoch."""
         return time.time()
 
+    def monotonic(self) -> float:
+        """Seconds on a clock that nobody sets."""
+        return time.monotonic()
+
     def wait(self, seconds: float, stop: Stop) -> None:
         """Return after `seconds`, or as soon as `stop` is set."""
         stop.wait(seconds)

@@ -4,13 +4,14 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any, TypeVar
 
-from reconciler.api.address import parse_address
+from reconciler.api.auth.provider import Credentials, fixed
+from reconciler.api.auth.sources import find
+from reconciler.api.auth.token import Token
 from reconciler.api.client import ReadClient, WriteClient, connect, connect_writer
-from reconciler.api.credentials import Credentials, find, fixed
 from reconciler.api.defaults import API_URL
-from reconciler.api.token import Token
+from reconciler.api.url import parse_address
 from reconciler.cli.arguments import Options
-from reconciler.cli.retries import repeater, timing
+from reconciler.cli.retries import retrier, timing
 from reconciler.cli.surroundings import Surroundings
 
 Client = TypeVar("Client", bound=ReadClient)
@@ -67,10 +68,10 @@ def address(options: Options, world: Surroundings) -> tuple[str, Credentials]:
 def _world(options: Options, world: Surroundings, stack: ExitStack) -> dict[str, Any]:
     """What waits and repeats, and the emulator where it is asked for, as arguments of `connect`."""
     if api_name(options, world) != EMULATOR:
-        return {"repeater": repeater(options, world)}
+        return {"retrier": retrier(options, world)}
     from reconciler.cli.emulation import in_process
 
-    return {"repeater": repeater(options, world), "wsgi_app": stack.enter_context(in_process(world))}
+    return {"retrier": retrier(options, world), "wsgi_app": stack.enter_context(in_process(world))}
 
 
 def _tell_sent(client: ReadClient, options: Options, world: Surroundings) -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import TextIO
 
-    from reconciler.api.credentials.chainctl import Run
+    from reconciler.api.auth.sources import Run
     from reconciler.emulator import Settings
     from reconciler.engine.ports import Clock
 

@@ -31,7 +31,7 @@ def test_validate_needs_no_http() -> None:
 
 
 def test_a_plan_of_another_api_imports_no_emulator() -> None:
-    program = _PROGRAM.format(heavy=("reconciler.emulator", "sqlite3", "tenacity", "cryptography"))
+    program = _PROGRAM.format(heavy=("reconciler.emulator", "sqlite3", "cryptography"))
     argv = ["plan", "manifests", "--api", "nonsense://"]
     environ = {"PATH": "/usr/bin:/bin", "CHAINGUARD_TOKEN": "x"}
     result = subprocess.run(

@@ -6,11 +6,10 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from reconciler.api.credentials import Credentials, fixed
-from reconciler.api.credentials.source import Absent, Failed, Fetched, Found
+from reconciler.api.auth.provider import Absent, Credentials, Failed, Fetched, Found, fixed
+from reconciler.api.auth.token import Token
 from reconciler.api.errors import NoToken, TokenRejected
-from reconciler.api.token import Token
-from tests.api.credentials.pieces import API, NOW, Time, jwt
+from tests.api.auth.pieces import API, NOW, Time, jwt
 
 
 def token(name: str, *, ends: float | None = NOW + 3600) -> Token:

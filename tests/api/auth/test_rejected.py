@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from reconciler.api.auth.provider import Credentials
+from reconciler.api.auth.sources import Finished, find
 from reconciler.api.client import WriteClient, connect_writer
-from reconciler.api.credentials import Credentials, find
-from reconciler.api.credentials.chainctl import Finished
 from reconciler.api.errors import ApiError, TokenRejected
-from reconciler.api.values import Sent
+from reconciler.api.http import Sent
 from reconciler.core.model import EMPTY
-from tests.api.credentials.pieces import NOW, Processes, Time, finished, jwt
+from tests.api.auth.pieces import NOW, Processes, Time, finished, jwt
 from tests.api.fakes import NODE, ORGANIZATION, URL, Api, Asked, Told, repository, unhurried
 
 REJECTED = Told({"code": 16, "message": "expired"}, status=401)
@@ -39,7 +39,7 @@ def chainctl(*ends: str | Finished) -> tuple[Credentials, Processes]:
 @contextmanager
 def client(answer: Callable[[Asked], Told], credentials: Credentials) -> Iterator[tuple[WriteClient, Api]]:
     api = Api(answer)
-    with connect_writer(URL, credentials, wsgi_app=api, repeater=unhurried()) as made:
+    with connect_writer(URL, credentials, wsgi_app=api, retrier=unhurried()) as made:
         yield made, api
 
 

@@ -1,17 +1,16 @@
-"""What the tests of credentials share: tokens that say when they end, and stand-ins for the line and for processes."""
+"""What the tests of tokens share: tokens that say when they end, and stand-ins for the network and for processes."""
 
 import base64
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs
 
-from reconciler.api.call import Reply
-from reconciler.api.credentials.asking import Asker
-from reconciler.api.credentials.chainctl import Finished
-from reconciler.api.credentials.line import Broken, Request
-from reconciler.api.credentials.secrecy import Secrets
-from reconciler.api.timing import Timing
+import httpx
+
+from reconciler.api.auth.sources import Finished, TokenClient
+from reconciler.api.auth.token import Secrets
+from reconciler.api.retry import Timing
 
 NOW = 1_785_837_600.0
 API = "https://console-api.test.dev"
@@ -26,21 +25,40 @@ def jwt(name: str, *, ends: float | None = NOW + 3600) -> str:
     return f"eyJhbGciOiJSUzI1NiJ9.{base64.urlsafe_b64encode(claims).decode().rstrip('=')}.{name}"
 
 
-def told(document: object = None, *, status: int = 200, body: bytes | None = None, location: str = "") -> Reply:
+class Broken(Exception):
+    """No connection comes about."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A request as it arrived."""
+
+    url: str
+    bearer: str
+    form: bytes | None
+
+
+def told(
+    document: object = None, *, status: int = 200, body: bytes | None = None, location: str = ""
+) -> httpx.Response:
     content = json.dumps(document).encode() if body is None else body
-    return Reply(status=status, headers={"location": location}, body=content)
+    return httpx.Response(status, headers={"location": location}, content=content)
 
 
 @dataclass(slots=True)
 class Line:
     """Answers requests in order, the last answer again and again; remembers what was asked."""
 
-    answers: list[Reply | Broken]
-    asked: list[Request] = field(default_factory=list)
+    answers: list[httpx.Response | Broken]
+    asked: list[Asked] = field(default_factory=list)
 
-    def __call__(self, request: Request) -> Reply | Broken:
-        self.asked.append(request)
-        return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        bearer = request.headers["authorization"].removeprefix("Bearer ")
+        self.asked.append(Asked(url=str(request.url), bearer=bearer, form=request.content or None))
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if isinstance(answer, Broken):
+            raise httpx.ConnectError("x") from ConnectionRefusedError()
+        return httpx.Response(answer.status_code, headers=answer.headers, content=iter([answer.content]))
 
     def form(self, number: int = -1) -> dict[str, list[str]]:
         found = self.asked[number].form
@@ -61,7 +79,7 @@ class Time:
 
     @property
     def timing(self) -> Timing:
-        return Timing(now=lambda: self.now, sleep=self.sleep)
+        return Timing(now=lambda: self.now, monotonic=lambda: self.now, sleep=self.sleep)
 
 
 @dataclass(slots=True)
@@ -84,5 +102,13 @@ def finished(stdout: str = "", *, code: int = 0, stderr: str = "") -> Finished:
     return Finished(code=code, stdout=stdout, stderr=stderr)
 
 
-def asker(line: Line, time: Time | None = None, *, luck: float = 0.5) -> Asker:
-    return Asker(send=line, timing=(time or Time()).timing, secrets=Secrets(), luck=lambda: luck)
+def token_client(
+    environ: Mapping[str, str], line: Line, time: Time | None = None, *, jitter: float = 0.5
+) -> TokenClient:
+    return TokenClient(
+        environ=environ,
+        timing=(time or Time()).timing,
+        secrets=Secrets(),
+        transport=httpx.MockTransport(line),
+        jitter=lambda: jitter,
+    )

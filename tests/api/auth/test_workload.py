@@ -1,24 +1,24 @@
 """A CI job's OIDC token, and its exchange: what is sent where, what is never sent, and what is said when it fails."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from reconciler.api.address import parse_address
-from reconciler.api.credentials.exchange import issuer_of
-from reconciler.api.credentials.line import Broken
-from reconciler.api.credentials.source import Absent, Failed, Found
-from reconciler.api.credentials.workload import Workload
-from tests.api.credentials.pieces import (
+from reconciler.api.auth.provider import Absent, Failed, Found
+from reconciler.api.auth.sources import Workload, issuer_of
+from reconciler.api.url import parse_address
+from tests.api.auth.pieces import (
     API,
     IDENTITY,
     NOW,
     OIDC,
     REQUEST_TOKEN,
+    Broken,
     Line,
     Time,
-    asker,
     jwt,
+    token_client,
     told,
 )
 
@@ -38,7 +38,7 @@ def in_file(tmp_path: Path) -> dict[str, str]:
 
 
 def workload(environ: dict[str, str], line: Line, time: Time | None = None, *, api: str = API) -> Workload:
-    return Workload(environ, api=parse_address(api), asker=asker(line, time))
+    return Workload(environ, api=parse_address(api), tokens=token_client(environ, line, time))
 
 
 def failed(environ: dict[str, str], line: Line, time: Time | None = None) -> Failed:
@@ -112,7 +112,7 @@ def test_what_is_not_set_up_passes_on(environ: dict[str, str], why: str) -> None
         ({"CHAINGUARD_ISSUER": "issuer.test"}, "is not an address"),
         ({"CHAINGUARD_OIDC_TOKEN_FILE": "/no/such/file"}, "cannot be read: No such file"),
         ({"CHAINGUARD_OIDC_TOKEN_FILE": "/"}, "cannot be read: Is a directory"),
-        ({"CHAINGUARD_OIDC_TOKEN_FILE": "/dev/null"}, "holds no token"),
+        ({"CHAINGUARD_OIDC_TOKEN_FILE": "/dev/null"}, "cannot be read: it is not a regular file"),
     ],
 )
 def test_nothing_is_sent_where_the_settings_are_wrong(changed: dict[str, str], why: str) -> None:
@@ -143,7 +143,7 @@ def test_the_issuer(api: str, environ: dict[str, str], expected: str) -> None:
 @pytest.mark.parametrize("status", [502, 503, 504])
 def test_a_busy_issuer_is_asked_again(in_file: dict[str, str], status: int) -> None:
     time = Time()
-    line = Line([told(status=status, body=b"<html>"), Broken(reason="x"), told(status=status), EXCHANGED])
+    line = Line([told(status=status, body=b"<html>"), Broken(), told(status=status), EXCHANGED])
     assert isinstance(workload(in_file, line, time).fetch(), Found)
     assert time.slept == [0.5, 1.0, 2.0]
 
@@ -152,15 +152,15 @@ def test_not_for_ever(in_file: dict[str, str]) -> None:
     time = Time()
     line = Line([told({"code": 14, "message": "later"}, status=503)])
     assert "HTTP 503: later" in failed(in_file, line, time).why
-    assert (len(line.asked), len(time.slept)) == (4, 3)
+    assert (len(line.asked), len(time.slept)) == (6, 5)
 
 
-@pytest.mark.parametrize("luck", [0.0, 0.999])
-def test_pauses_differ(in_file: dict[str, str], luck: float) -> None:
+@pytest.mark.parametrize("jitter", [0.25, 0.75])
+def test_pauses_differ(in_file: dict[str, str], jitter: float) -> None:
     time = Time()
-    source = Workload(in_file, api=parse_address(API), asker=asker(Line([Broken(reason="x")]), time, luck=luck))
-    source.fetch()
-    assert time.slept == [pytest.approx(0.5 * 2**number * (0.5 + luck)) for number in range(3)]
+    tokens = token_client(in_file, Line([told(status=503)]), time, jitter=jitter)
+    Workload(in_file, api=parse_address(API), tokens=tokens).fetch()
+    assert time.slept == [pytest.approx(2**number * jitter) for number in range(5)]
 
 
 @pytest.mark.parametrize(
@@ -177,11 +177,11 @@ def test_pauses_differ(in_file: dict[str, str], luck: float) -> None:
         (told([]), "answered no JSON"),
         (told(body=b"[" * 99_999), "answered no JSON"),
         (told(body=jwt("new").encode()), "answered no JSON"),
-        (Broken(reason="the connection was refused"), "cannot be reached: the connection was refused"),
+        (Broken(), "cannot be reached: the connection was refused"),
     ],
 )
-def test_an_exchange_that_fails(in_file: dict[str, str], answer: object, why: str) -> None:
-    found = failed(in_file, Line([answer]))  # type: ignore[list-item]  # the table's types are too much for mypy
+def test_an_exchange_that_fails(in_file: dict[str, str], answer: Any, why: str) -> None:
+    found = failed(in_file, Line([answer]))
     assert why in found.why
     assert "https://issuer.test.dev" in found.why
     assert IDENTITY in found.summary

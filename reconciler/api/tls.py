@@ -12,6 +12,9 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+import certifi
+import truststore
+
 # Each adds to what the system trusts. REQUESTS_CA_BUNDLE is set on many companies' machines for programs in Python.
 _FOLDERS = "SSL_CERT_DIR"
 VARIABLES = ("SSL_CERT_FILE", _FOLDERS, "REQUESTS_CA_BUNDLE")
@@ -29,21 +32,16 @@ _KNOWN_FILES = (
 )
 
 
-class UnusableError(ValueError):
-    """A variable of the environment names certificates that cannot be read."""
+class CertificatesError(ValueError):
+    """Certificates that the environment or the system names cannot be read; `source` is the variable or the file."""
 
-    def __init__(self, variable: str, named: str, problem: str) -> None:
-        super().__init__(f"{variable} names {named}: {problem}")
-        self.variable = variable
-
-
-def shared() -> bool:
-    """Whether one context serves all threads: truststore's lets only one of them shake hands at a time."""
-    return _PLATFORM not in _JUDGED_BY_SYSTEM
+    def __init__(self, source: str, text: str) -> None:
+        super().__init__(text)
+        self.source = source
 
 
 def make_context(environ: Mapping[str, str]) -> ssl.SSLContext:
-    """A context for connections to servers, which checks certificate and name; raises `UnusableError`.
+    """A context for connections to servers, which checks certificate and name; raises `CertificatesError`.
 
     Not `ssl.create_default_context`: from Python 3.13 on that demands extensions which companies' own certificates
     often lack.
@@ -68,12 +66,10 @@ def _named(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def _empty() -> ssl.SSLContext:
-    if shared():
+    if _PLATFORM not in _JUDGED_BY_SYSTEM:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         _add_system(context)
         return context
-    import truststore
-
     return truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
@@ -87,11 +83,13 @@ def _add_system(context: ssl.SSLContext) -> None:
     file = next((file for file in files if Path(file).is_file()), None)
     if file is None and not hashed:
         # A bare container has no store at all.
-        import certifi
-
         file = certifi.where()
     if file is not None:
-        context.load_verify_locations(cafile=file)
+        try:
+            context.load_verify_locations(cafile=file)
+        except OSError as error:  # a file without certificates raises a subclass of it
+            problem = error.strerror or type(error).__name__
+            raise CertificatesError(file, f"the system's certificates in {file} cannot be read: {problem}") from None
 
 
 def _is_hashed(folder: Path) -> bool:
@@ -107,15 +105,19 @@ def _add(context: ssl.SSLContext, variable: str, named: str) -> None:
         if variable == _FOLDERS and not path.exists():
             return  # as for every program that OpenSSL serves: such a list may name folders of other machines
         if not path.is_dir():
+            if path.exists() and not path.is_file():
+                raise CertificatesError(variable, f"{variable} names {named}: it is not a regular file")
             context.load_verify_locations(cafile=named)
-        elif shared() and _is_hashed(path):
+        elif _PLATFORM not in _JUDGED_BY_SYSTEM and _is_hashed(path):
             context.load_verify_locations(capath=named)
         else:
             _add_each(context, path)
     except ssl.SSLError:
-        raise UnusableError(variable, named, "there is no certificate in it") from None
+        raise CertificatesError(variable, f"{variable} names {named}: there is no certificate in it") from None
     except OSError as error:
-        raise UnusableError(variable, named, error.strerror or type(error).__name__) from None
+        raise CertificatesError(
+            variable, f"{variable} names {named}: {error.strerror or type(error).__name__}"
+        ) from None
 
 
 def _add_each(context: ssl.SSLContext, folder: Path) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from reconciler.api.credentials import find
+from reconciler.api.auth.sources import find
 from reconciler.api.errors import BadAddress, NoToken, TokenRejected
 
 

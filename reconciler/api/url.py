@@ -1,4 +1,7 @@
-"""The address of the API: reading it, joining paths to it, and deciding whether a token may go there."""
+"""The address of the API: reading it, joining paths to it, and deciding whether a token may go there.
+
+Addresses that users write and URLs of calls are made here; nothing is sent.
+"""
 
 import ipaddress
 import re
@@ -7,8 +10,7 @@ from dataclasses import dataclass
 from urllib.parse import SplitResult, quote, urlencode, urlsplit
 
 from reconciler.api.defaults import API_URL
-from reconciler.api.errors import BadAddress
-from reconciler.api.wording import clean
+from reconciler.api.errors import BadAddress, clean
 from reconciler.diagnostics import Diagnostic
 
 _HOST = re.compile(r"(?=.{1,253}\Z)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\.?")
@@ -40,13 +42,9 @@ class Address:
         return self.scheme == "https" or self.loopback
 
     def url(self, path: str, parameters: Iterable[tuple[str, str]] = ()) -> str:
-        """The URL of a call."""
-        return self.root + self.behind_root(path, parameters)
-
-    def behind_root(self, path: str, parameters: Iterable[tuple[str, str]] = ()) -> str:
-        """What the URL of a call has behind `root`. Slashes stay: the API takes the UIDPs in its paths unescaped."""
+        """The URL of a call. Slashes stay: the API takes the UIDPs in its paths unescaped."""
         query = urlencode(list(parameters), quote_via=quote, safe="/:")
-        return quote(path, safe="/:") + (f"?{query}" if query else "")
+        return self.root + quote(path, safe="/:") + (f"?{query}" if query else "")
 
 
 def parse_address(text: str) -> Address:

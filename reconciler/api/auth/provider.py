@@ -1,23 +1,75 @@
-"""The token in use: found late and once, renewed before it ends or when the API rejects it, by one thread for all.
-
-Nothing here knows how a source gets its tokens.
-"""
+"""The token in use: found late and once, renewed before it ends or when the API rejects it, by one thread for all."""
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
 
-from reconciler.api.credentials import advice
-from reconciler.api.credentials.secrecy import Secrets
-from reconciler.api.credentials.source import Absent, Failed, Found, Source
-from reconciler.api.errors import NoToken, TokenRejected
-from reconciler.api.token import Token
+import httpx
+
+from reconciler.api.auth.token import Secrets, Token
+from reconciler.api.defaults import API_URL
+from reconciler.api.errors import UNAUTHENTICATED, ErrorContext, NoToken, TokenRejected, rpc_status
 from reconciler.diagnostics import Diagnostic
 
 # A token is renewed so many seconds before it ends, so that none ends on its way.
 _AHEAD = 60.0
 # A renewal that brought nothing better is not tried again for so long while the old token still holds.
 _PAUSE = 15.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """A token."""
+
+    token: Token
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Absent:
+    """The source has nothing to offer, and the next one is asked; `why` is fit for a message."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failed:
+    """The source is set up and does not work. No other is asked: it could act as somebody else than was meant.
+
+    `code`, `summary`, `why` and `hint` are fit for a diagnostic.
+    """
+
+    code: str
+    summary: str
+    why: str
+    hint: str
+
+
+Fetched = Found | Absent | Failed
+
+
+class Source(Protocol):
+    """One place that tokens come from. No method raises."""
+
+    @property
+    def name(self) -> str:
+        """How messages call the place."""
+        ...
+
+    @property
+    def renews(self) -> bool:
+        """Whether asking again can give another token."""
+        ...
+
+    @property
+    def advice(self) -> str:
+        """What to type when the API rejects a token from here."""
+        ...
+
+    def fetch(self, rejected: Token | None = None) -> Fetched:
+        """A token, another one than `rejected` where the source has the choice."""
+        ...
 
 
 class Credentials:
@@ -61,12 +113,22 @@ class Credentials:
     def advice(self) -> str:
         """What to type when the API rejects the token."""
         held = self._held
-        return held[1].advice if held else advice.either(self._api)
+        return held[1].advice if held else either_advice(self._api)
 
     @property
     def renewal_problem(self) -> str:
         """Why the last renewal brought nothing; "" where it did or none was tried."""
         return self._renewal_problem
+
+    def described(self, context: ErrorContext) -> ErrorContext:
+        """What an error says, with the source of the token, and with every secret of this run hidden."""
+        return replace(
+            context,
+            token_source=self.source,
+            token_advice=self.advice,
+            renewal_problem=self.renewal_problem,
+            redact=self.secrets.hide,
+        )
 
     def token(self) -> Token:
         """The token to send now; raises `NoToken` or `TokenRejected` when no source has one."""
@@ -152,6 +214,67 @@ class Credentials:
                 code="no-token",
                 summary="there is no token for the API",
                 detail=f"looked at {'; '.join(tried)}" if tried else "there is no place to look for one",
-                hint=advice.either(self._api),
+                hint=either_advice(self._api),
             )
         )
+
+
+class BearerAuth(httpx.Auth):
+    """Sends the token with each request, and once more with a renewed one where it is rejected."""
+
+    def __init__(self, credentials: Credentials) -> None:
+        self._credentials = credentials
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        """Authorize a request; raises `NoToken` or `TokenRejected`."""
+        token = self._credentials.token()
+        request.headers["Authorization"] = token.header()
+        response = yield request
+        if _rejects(request, response):
+            fresh = self._credentials.renew(token)
+            if fresh is not None:
+                request.headers["Authorization"] = fresh.header()
+                yield request
+
+
+def _rejects(request: httpx.Request, response: httpx.Response) -> bool:
+    """Whether a response rejects the token, so that nothing was done; of a write only the API itself can say so."""
+    if response.is_success:
+        return False
+    _, code = rpc_status(response.content)
+    return code == UNAUTHENTICATED or (response.status_code == 401 and request.method == "GET")  # noqa: PLR2004
+
+
+def fixed(token: Token, *, secrets: Secrets | None = None) -> Credentials:
+    """Credentials that are one token, such as that of the emulator in this process."""
+    return Credentials([_Fixed(token)], api="", secrets=secrets)
+
+
+class _Fixed:
+    """One token."""
+
+    renews = False
+    advice = "give another token"
+
+    def __init__(self, token: Token) -> None:
+        self.name = token.source
+        self._token = token
+
+    def fetch(self, rejected: Token | None = None) -> Fetched:  # noqa: ARG002 - there is no choice here
+        """The token."""
+        return Found(token=self._token)
+
+
+def login_advice(api: str) -> str:
+    """How a person signs in with chainctl, for the API at this address."""
+    return "`chainctl auth login`" if api == API_URL else f"`chainctl auth login --audience {api}`"
+
+
+def export_advice(api: str) -> str:
+    """How a token is put into the environment."""
+    return f"export CHAINGUARD_TOKEN=$(chainctl auth token --audience {api})"
+
+
+def either_advice(api: str) -> str:
+    """Both ways, for somebody who has no token at all."""
+    return f"sign in with {login_advice(api)}, or give a token: {export_advice(api)}"

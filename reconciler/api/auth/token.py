@@ -1,15 +1,16 @@
-"""One bearer token as a value: what it may look like, when it ends, and how it stays unseen.
-
-Where tokens come from, and when another is fetched, belongs to `credentials`; nothing here sends one.
-"""
+"""One bearer token as a value, and the secrets of a run, which are taken out of every text that is shown."""
 
 import base64
 import json
 import re
+import threading
 
 # What an HTTP header can carry: visible ASCII.
 _SENDABLE = re.compile(r"[!-~]+")
 _PARTS_OF_A_JWT = 3
+HIDDEN = "[token]"
+# What looks like a JWT is hidden wherever it comes from: another program may print one that we were never given.
+_JWT = re.compile(r"eyJ[A-Za-z0-9_-]{5,}(?:\.[A-Za-z0-9_-]*){0,2}")
 _LATEST = 253402300799.0  # the end of the year 9999: an `exp` beyond it is garbage
 
 
@@ -44,6 +45,31 @@ class Token:
     def secret(self) -> str:
         """The token itself, only for making it unreadable wherever else it turns up."""
         return self._value
+
+
+class Secrets:
+    """Remembers secrets, from any number of threads; shows none."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._values: frozenset[str] = frozenset()
+
+    def __repr__(self) -> str:
+        return "Secrets()"
+
+    def remember(self, secret: Token | str) -> None:
+        """Hide this from now on."""
+        value = secret.secret() if isinstance(secret, Token) else secret.strip()
+        if value:
+            with self._lock:
+                self._values |= {value}
+
+    def hide(self, text: str) -> str:
+        """The text with every secret taken out. Hide before cutting: half a secret would not be found."""
+        # The longest first: one token may be the beginning of another.
+        for value in sorted(self._values, key=len, reverse=True):
+            text = text.replace(value, HIDDEN)
+        return _JWT.sub(HIDDEN, text)
 
 
 def sendable(value: str) -> bool:

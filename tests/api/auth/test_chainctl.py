@@ -4,14 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.api.credentials import find
-from reconciler.api.credentials.chainctl import Chainctl, Finished, cache_folder
-from reconciler.api.credentials.secrecy import Secrets
-from reconciler.api.credentials.source import Absent, Found
+from reconciler.api.auth.provider import Absent, Found
+from reconciler.api.auth.sources import Chainctl, Finished, cache_folder, find
+from reconciler.api.auth.token import Secrets, Token
 from reconciler.api.errors import NoToken
-from reconciler.api.token import Token
 from reconciler.cli.processes import run
-from tests.api.credentials.pieces import API, NOW, Processes, Time, finished, jwt
+from tests.api.auth.pieces import API, NOW, Processes, Time, finished, jwt
 
 
 def chainctl(cache: Path | None, processes: Processes | None) -> Chainctl:
