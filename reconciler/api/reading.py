@@ -10,7 +10,7 @@ from reconciler.api.errors import ApiError
 from reconciler.api.listing import read_list
 from reconciler.api.organizations import NamedGroup, group_from_wire
 from reconciler.api.wire import Malformed
-from reconciler.core.live import Live, Organization
+from reconciler.core.state import Live, Organization
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from reconciler.api.http import Connection, Parameters, Sent
     from reconciler.api.package_reading import PackageReader
     from reconciler.core.builds import Build, Sync
-    from reconciler.core.identity import Identity
+    from reconciler.core.doctor import Identity
     from reconciler.core.packages import PackagePage, PackageVersion
 
 

@@ -14,10 +14,9 @@ from reconciler.cli.output import print_problems
 from reconciler.cli.report import Report
 from reconciler.cli.signals import interruptible, tell
 from reconciler.cli.surroundings import Surroundings
-from reconciler.core import recovery, waves
-from reconciler.core.outcome import Failed, FailureKind, NotAttempted, Outcome, Stale
+from reconciler.core import waves
 from reconciler.core.plan import Plan
-from reconciler.core.runs import RunHeader, RunKind
+from reconciler.core.runs import Drifted, Failed, FailureKind, NotAttempted, Outcome, RunHeader, RunKind, is_settled
 from reconciler.diagnostics import Diagnostic, Severity
 from reconciler.engine.ports import OnError
 from reconciler.engine.rollout import Batches, Rollout, rollout
@@ -128,7 +127,7 @@ def _settle_for_nothing(header: RunHeader, plan: Plan, bench: Bench) -> None:
     """Record a run that had nothing to do, and point to builds that nobody has followed to their end."""
     before = bench.journal.latest()
     bench.journal.begin(header, plan).end(exit_code=ExitCode.DONE, interrupted=False)
-    if before is not None and not recovery.settled(before):
+    if before is not None and not is_settled(before):
         bench.report.problem(_unfollowed(before.id))
 
 
@@ -168,7 +167,7 @@ def codes(outcomes: Sequence[Outcome], followed: Followed | None, *, interrupted
                 yield ExitCode.NOT_APPLIED
             case Failed() | NotAttempted():
                 yield ExitCode.NOT_APPLIED
-            case Stale():
+            case Drifted():
                 yield ExitCode.STALE
             case _:
                 pass

@@ -16,17 +16,25 @@ from reconciler.cli.forecasting import Recent
 from reconciler.cli.package_cache import PackageCache
 from reconciler.cli.planning import Checked
 from reconciler.cli.surroundings import Surroundings
-from reconciler.core import asking, availability, verdicts
-from reconciler.core.asking import Places
-from reconciler.core.availability import Ask, Available, Finding
-from reconciler.core.desired import Desired
+from reconciler.core.packages import (
+    Available,
+    PackageProblem,
+    PackageRequest,
+    Places,
+    block_steps,
+    check_packages,
+    package_requests,
+    packages_not_checked,
+    requested_constraints,
+)
 from reconciler.core.plan import Plan, ReasonCode
-from reconciler.core.questions import Base, bases
+from reconciler.core.resolution import Base, already_in_image, find_bases
+from reconciler.core.state import Desired
 from reconciler.diagnostics import Diagnostic, has_errors
 from reconciler.engine.lookups import look_up
 
 if TYPE_CHECKING:
-    from reconciler.core.resolved import ResolvedChange
+    from reconciler.core.resolution import ResolvedChange
 
 _FOLDER = Path(".reconciler")
 
@@ -84,13 +92,13 @@ def check(plan: Plan, desired: Desired, desk: Desk) -> Checked:
     if not plan.writes or not (options.check_packages or resolving):
         return Checked(plan=plan)
     costs, places, wrong = _Costs(), Places(desired, desk.recent.live), False
-    asks = asking.asks(plan, places)
+    asks = package_requests(plan, places)
     ground = _ground(plan, desk) if asks or resolving else Ground()
     if options.check_packages:
         findings, problems = _packages(plan, asks, ground, desk, costs)
-        plan = asking.block(_told(plan, problems), findings, ReasonCode.UNBUILDABLE)
+        plan = block_steps(_told(plan, problems), findings, ReasonCode.UNBUILDABLE)
         wrong = has_errors(problems)
-    plan = _told(plan, verdicts.already_there(plan.writes, ground.bases, places))
+    plan = _told(plan, already_in_image(plan.writes, ground.bases, places))
     resolved: Mapping[str, ResolvedChange] = {}
     # What is known not to be there need not be asked about once more.
     if resolving and plan.writes:
@@ -110,15 +118,15 @@ def _told(plan: Plan, problems: Sequence[Diagnostic]) -> Plan:
 
 def _ground(plan: Plan, desk: Desk) -> Ground:
     try:
-        return Ground(bases=bases(plan.writes, desk.recent.builds(plan), desk.recent.live))
+        return Ground(bases=find_bases(plan.writes, desk.recent.builds(plan), desk.recent.live))
     except ApiError as error:
         return Ground(problem=error.diagnostic)
 
 
 def _packages(
-    plan: Plan, asks: Sequence[Ask], ground: Ground, desk: Desk, costs: _Costs
-) -> tuple[Sequence[Finding], Sequence[Diagnostic]]:
-    wanted = availability.wanted(asks)
+    plan: Plan, asks: Sequence[PackageRequest], ground: Ground, desk: Desk, costs: _Costs
+) -> tuple[Sequence[PackageProblem], Sequence[Diagnostic]]:
+    wanted = requested_constraints(asks)
     cache = PackageCache(_FOLDER, api=desk.api, organization=plan.organization.id, now=desk.world.clock.now())
     cached = cache.read(wanted)
     found = look_up(desk.client, plan.organization, {name: wanted[name] for name in wanted if name not in cached})
@@ -128,9 +136,9 @@ def _packages(
     costs.note = f"; the cache could not be used ({cache.problem})" if cache.problem else ""
     archs = frozenset(arch for one in ground.bases.values() for base in one for arch in base.config.archs)
     available = Available(versions={**cached, **found.versions}, names=found.names, architectures=archs)
-    findings = availability.judge(asks, available)
+    findings = check_packages(asks, available)
     problems = [finding.diagnostic for finding in findings]
     if found.problem is not None:
         unknown = sorted(name for name in wanted if name not in available.versions)
-        problems.append(availability.unchecked(found.problem, unknown))
+        problems.append(packages_not_checked(found.problem, unknown))
     return findings, problems

@@ -9,9 +9,9 @@ from typing import Protocol
 from reconciler.api.errors import ApiError
 from reconciler.cli.surroundings import Surroundings
 from reconciler.core.builds import Build, Result
-from reconciler.core.forecast import Forecast, Unforeseen, forecast
-from reconciler.core.live import Live, Organization
+from reconciler.core.events import Forecast, Unforeseen, make_forecast
 from reconciler.core.plan import Plan, Step
+from reconciler.core.state import Live, Organization
 
 # Images are rebuilt daily, so two days hold a build of nearly every tag; a week of a large organisation is many times
 # the size and tells nothing more.
@@ -70,7 +70,7 @@ def foresee(plan: Plan, recent: Recent) -> Forecast | None:
         builds = recent.builds(plan)
     except ApiError as error:
         return Unforeseen(problem=error.diagnostic.summary)
-    return forecast(plan.writes, {one.id: len(one.active_tags) for one in recent.live.repositories}, builds)
+    return make_forecast(plan.writes, {one.id: len(one.active_tags) for one in recent.live.repositories}, builds)
 
 
 def _scope(plan: Plan) -> Organization:

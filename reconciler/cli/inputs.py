@@ -5,7 +5,7 @@ from reconciler.cli.arguments import Options
 from reconciler.cli.errors import CommandFailed
 from reconciler.cli.output import print_problems
 from reconciler.cli.surroundings import Surroundings
-from reconciler.core.desired import Desired
+from reconciler.core.state import Desired
 from reconciler.diagnostics import Diagnostic, Severity, has_errors
 
 

@@ -10,9 +10,8 @@ from reconciler.cli.errors import CommandFailed
 from reconciler.cli.exit_codes import ExitCode
 from reconciler.cli.session import api_identity
 from reconciler.cli.surroundings import Surroundings
-from reconciler.core.live import Organization
-from reconciler.core.recovery import in_flight
-from reconciler.core.runs import Run, RunHeader, RunKind
+from reconciler.core.runs import Run, RunHeader, RunKind, is_in_flight
+from reconciler.core.state import Organization
 from reconciler.diagnostics import Diagnostic
 from reconciler.journal import Journal, JournalBusy, JournalError, open_journal, read_journal
 
@@ -50,7 +49,7 @@ def recorded(journal: Journal, wanted: str | None, options: Options, world: Surr
 def later(journal: Journal, run: Run) -> tuple[Run, ...]:
     """The runs after one that left something in flight, which may tell what came of it; raises `CommandFailed`."""
     with failing():
-        return journal.later(run) if any(map(in_flight, run.steps)) else ()
+        return journal.later(run) if any(map(is_in_flight, run.steps)) else ()
 
 
 @contextmanager

@@ -12,8 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from reconciler.core.constraints import Constraint
-from reconciler.core.packages import PackageVersion, met
+from reconciler.core.packages import Constraint, PackageVersion, constraints_met
 
 LIFE = 15 * 60.0
 _FORMAT = 1
@@ -38,7 +37,9 @@ class PackageCache:
         except _UNREADABLE as error:
             self.problem = type(error).__name__
             return {}
-        return {name: versions for name, versions in known.items() if versions and met(wanted[name], versions)}
+        return {
+            name: versions for name, versions in known.items() if versions and constraints_met(wanted[name], versions)
+        }
 
     def write(self, found: Mapping[str, tuple[PackageVersion, ...]]) -> None:
         """Keep what was found beside what is there and not too old; whole or not at all."""

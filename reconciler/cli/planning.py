@@ -9,20 +9,18 @@ from reconciler.cli.arguments import Options
 from reconciler.cli.errors import CommandFailed
 from reconciler.cli.inputs import organization
 from reconciler.core import planner
-from reconciler.core.desired import Desired
-from reconciler.core.guards import Flags
-from reconciler.core.live import Live
-from reconciler.core.plan import Plan
+from reconciler.core.plan import GuardFlags, Plan
 from reconciler.core.selection import Selection, select
+from reconciler.core.state import Desired, Live
 from reconciler.diagnostics import Diagnostic, has_errors
 from reconciler.engine.ports import ReadApi
 from reconciler.engine.refresh import refresh
 from reconciler.views.document import Origin, plan_document
 
 if TYPE_CHECKING:
-    from reconciler.core.comparison import Comparison
-    from reconciler.core.forecast import Forecast
-    from reconciler.core.resolved import ResolvedChange
+    from reconciler.core.events import Forecast
+    from reconciler.core.plan import Comparison
+    from reconciler.core.resolution import ResolvedChange
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +69,7 @@ def make_base(desired: Desired, live: Live, options: Options) -> Plan:
 
 
 def _whole(desired: Desired, warnings: tuple[Diagnostic, ...], live: Live, options: Options) -> Plan:
-    flags = Flags(prune=options.prune, max_removal=options.max_removal)
+    flags = GuardFlags(prune=options.prune, max_removal=options.max_removal)
     return planner.plan(desired, live, diagnostics=warnings, flags=flags)
 
 

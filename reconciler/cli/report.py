@@ -17,8 +17,8 @@ from reconciler.cli.output import not_written, print_problems, style_of, targets
 from reconciler.cli.readers import has_left
 from reconciler.cli.surroundings import Surroundings
 from reconciler.core.events import Event, Listener
-from reconciler.core.outcome import Outcome
 from reconciler.core.plan import Plan
+from reconciler.core.runs import Outcome
 from reconciler.diagnostics import Diagnostic
 from reconciler.engine.track import Followed
 from reconciler.views import apply_report, plan_text, resolved

@@ -9,14 +9,23 @@ from typing import TYPE_CHECKING
 
 from reconciler.api.errors import ApiError
 from reconciler.cli.forecasting import LONGEST_DAYS
-from reconciler.core import verdicts
-from reconciler.core.asking import Places
-from reconciler.core.builds import Build
+from reconciler.core.builds import Build, PackageConfig
+from reconciler.core.packages import Places
 from reconciler.core.plan import Plan, Step
-from reconciler.core.questions import Base, Question, bases, configs, questions
-from reconciler.core.recipes import Config
-from reconciler.core.resolved import ResolvedChange, difference, together
-from reconciler.core.verdicts import Trouble
+from reconciler.core.resolution import (
+    Base,
+    Question,
+    ResolutionFailure,
+    ResolvedChange,
+    distinct_configs,
+    find_bases,
+    make_questions,
+    merge_resolved,
+    no_build_failure,
+    package_difference,
+    resolution_failure,
+    with_resolution,
+)
 from reconciler.diagnostics import Diagnostic
 from reconciler.engine import pool
 from reconciler.engine.resolving import WORKERS, Answer, Conflicts, NotAnswered, Resolves, ask
@@ -43,30 +52,32 @@ class Resolution:
 def resolution(plan: Plan, places: Places, ground: "Ground", desk: "Desk", *, required: bool) -> Resolution:
     """Ask about every repository that the plan writes; never raises."""
     known, silent = _completed(plan, ground, desk)
-    asked = questions(plan.writes, known)
-    answers = ask(desk.client, configs(asked, before=desk.options.verbose))
-    wrong: list[Trouble] = []
+    asked = make_questions(plan.writes, known)
+    answers = ask(desk.client, distinct_configs(asked, before=desk.options.verbose))
+    wrong: list[ResolutionFailure] = []
     sets: dict[str, list[ResolvedChange]] = {}
     for question in asked:
         name = question.step.repository
         match answers[question.config]:
             case Resolves(packages=packages):
-                sets.setdefault(name, []).append(difference(_before(question, answers), packages))
+                sets.setdefault(name, []).append(package_difference(_before(question, answers), packages))
             case Conflicts(problem=problem):
-                wrong.append(verdicts.trouble(question.step, _said(problem), places))
+                wrong.append(resolution_failure(question.step, _said(problem), places))
             case NotAnswered(problem=problem):
                 silent.append(_unread(question.step, problem))
     sent = sum(not isinstance(answer, NotAnswered) or answer.asked for answer in answers.values())
     return Resolution(
-        plan=verdicts.judged(plan, wrong, silent, required=required),
-        resolved={name: together(changes) for name, changes in sets.items()},
+        plan=with_resolution(plan, wrong, silent, required=required),
+        resolved={name: merge_resolved(changes) for name, changes in sets.items()},
         questions=sent,
         repositories=len({question.step.repository for question in asked}),
         wrong=bool(wrong),
     )
 
 
-def _completed(plan: Plan, ground: "Ground", desk: "Desk") -> tuple[Mapping[str, Sequence[Base]], list[Trouble]]:
+def _completed(
+    plan: Plan, ground: "Ground", desk: "Desk"
+) -> tuple[Mapping[str, Sequence[Base]], list[ResolutionFailure]]:
     """The bases, those among them that only older builds tell of, and the repositories of which nothing tells."""
     lacking = [step for step in plan.writes if not ground.bases.get(step.repository)]
     if ground.problem is not None:
@@ -81,23 +92,23 @@ def _completed(plan: Plan, ground: "Ground", desk: "Desk") -> tuple[Mapping[str,
 
     found = dict(pool.stream(by_id, work, workers=min(WORKERS, len(by_id)))) if by_id else {}
     builds = [build for one in found.values() if not isinstance(one, ApiError) for build in one]
-    known = {**ground.bases, **bases(lacking, builds, desk.recent.live)}
-    silent: list[Trouble] = []
+    known = {**ground.bases, **find_bases(lacking, builds, desk.recent.live)}
+    silent: list[ResolutionFailure] = []
     for step in lacking:
         problem = found.get(step.id or "")
         if isinstance(problem, ApiError):
             silent.append(_unread(step, problem.diagnostic))
         elif not known.get(step.repository):
-            silent.append(verdicts.unbuilt(step.repository, LONGEST_DAYS))
+            silent.append(no_build_failure(step.repository, LONGEST_DAYS))
     return known, silent
 
 
-def _unread(step: Step, problem: Diagnostic) -> Trouble:
+def _unread(step: Step, problem: Diagnostic) -> ResolutionFailure:
     said = f"{problem.summary}: {problem.detail}" if problem.detail else problem.summary
-    return Trouble(repository=step.repository, said=said, hint=problem.hint)
+    return ResolutionFailure(repository=step.repository, said=said, hint=problem.hint)
 
 
-def _before(question: Question, answers: Mapping[Config, Answer]) -> Sequence[str]:
+def _before(question: Question, answers: Mapping[PackageConfig, Answer]) -> Sequence[str]:
     """What was installed until now; nothing where that is not known."""
     if question.before.locked:
         return question.before.locked

@@ -10,9 +10,8 @@ from reconciler.cli.exit_codes import ExitCode
 from reconciler.cli.plan_arguments import plan_options
 from reconciler.cli.planning import Seen
 from reconciler.cli.surroundings import Surroundings
-from reconciler.core.desired import Desired
-from reconciler.core.live import Live, Organization
 from reconciler.core.plan import Plan
+from reconciler.core.state import Desired, Live, Organization
 from reconciler.diagnostics import Diagnostic
 from reconciler.engine.ports import ReadApi
 from reconciler.planfile import PlanFileError, SavedPlan, Snapshot

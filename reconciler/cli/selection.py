@@ -3,11 +3,9 @@
 from collections.abc import Sequence
 
 from reconciler.cli.errors import CommandFailed
-from reconciler.core.desired import Address
-from reconciler.core.live import Directory, Live, LiveRepository
-from reconciler.core.names import nearest
 from reconciler.core.selection import matches
-from reconciler.diagnostics import Diagnostic
+from reconciler.core.state import Address, Directory, Live, LiveRepository
+from reconciler.diagnostics import Diagnostic, nearest
 
 
 def pick(patterns: Sequence[str], live: Live) -> tuple[LiveRepository, ...]:

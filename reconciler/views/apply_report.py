@@ -8,9 +8,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from reconciler.core.builds import FINISHED, Build, Progress, Result, Stage
-from reconciler.core.outcome import Outcome
-from reconciler.core.proof import verified
+from reconciler.core.builds import FINISHED, Build, Progress, Result, Stage, verified
+from reconciler.core.runs import Outcome
 from reconciler.views import apply_text, log_text
 from reconciler.views.outcomes import build_document, built_document, outcome_document, progress_document, totals
 from reconciler.views.style import Style
@@ -35,7 +34,7 @@ def report_document(
     `run` is the id that it is recorded under, None where nothing is; `tags` are those known, by digest.
     """
     told = sorted((outcome_document(one) for one in outcomes), key=lambda one: str(one["repository"]))
-    followed = sorted(progress, key=lambda one: one.watch.repository)
+    followed = sorted(progress, key=lambda one: one.target.repository)
     proven, of = verified(followed)
     return {
         "run": run,

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from reconciler.core.builds import FINISHED, Stage
-from reconciler.core.outcome import Skip
+from reconciler.core.runs import Skip
 from reconciler.views import log_text
 from reconciler.views.change_text import LABELS
 from reconciler.views.diagnostics_text import problem_lines

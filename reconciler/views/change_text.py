@@ -8,24 +8,24 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from reconciler.core.model import Section
-from reconciler.core.parts import Part
+from reconciler.core.diff import Field
+from reconciler.core.overlay import Section
 from reconciler.views.items import Item, items
 from reconciler.views.layout import Word
 from reconciler.views.style import Style
 
 LABELS: Mapping[str, str] = {
-    Part.PACKAGES: "packages",
-    Part.RUNTIME_REPOSITORIES: "runtime repositories",
-    Part.RUNTIME_KEYRING: "runtime keyring",
-    Part.ENVIRONMENT: "environment",
-    Part.ANNOTATIONS: "annotations",
-    Part.RUN_AS: "run-as",
-    Part.USERS: "user",
-    Part.GROUPS: "group",
-    Part.CERTIFICATES: "certificates",
-    Part.PROVIDERS: "certificate providers",
-    Part.UNRECOGNISED: "unrecognised content",
+    Field.PACKAGES: "packages",
+    Field.RUNTIME_REPOSITORIES: "runtime repositories",
+    Field.RUNTIME_KEYRING: "runtime keyring",
+    Field.ENVIRONMENT: "environment",
+    Field.ANNOTATIONS: "annotations",
+    Field.RUN_AS: "run-as",
+    Field.USERS: "user",
+    Field.GROUPS: "group",
+    Field.CERTIFICATES: "certificates",
+    Field.PROVIDERS: "certificate providers",
+    Field.UNRECOGNISED: "unrecognised content",
     Section.ACCOUNTS: "accounts",
     Section.CERTIFICATES: "certificates",
 }

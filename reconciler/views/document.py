@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from reconciler.core.model import Section
+from reconciler.core.overlay import Section
 from reconciler.core.plan import Action, Guard, Plan, ReasonCode, Step
 from reconciler.views.problems import diagnostic_document
 from reconciler.views.reasons import sentence
@@ -18,9 +18,9 @@ from reconciler.views.times import rfc3339
 from reconciler.views.values import change_document, ordered
 
 if TYPE_CHECKING:
-    from reconciler.core.comparison import Comparison
-    from reconciler.core.forecast import Forecast
-    from reconciler.core.resolved import ResolvedChange
+    from reconciler.core.events import Forecast
+    from reconciler.core.plan import Comparison
+    from reconciler.core.resolution import ResolvedChange
 
 FORMAT_VERSION = "1.0"
 GROUP_FROM = 3

@@ -2,7 +2,7 @@
 
 from typing import Any, assert_never
 
-from reconciler.core.forecast import Durations, Forecast, Foreseen, Unforeseen
+from reconciler.core.events import Durations, Forecast, Foreseen, Unforeseen
 
 
 def forecast_document(forecast: Forecast) -> dict[str, Any]:

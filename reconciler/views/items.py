@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from reconciler.core.parts import Part
+from reconciler.core.diff import Field
 from reconciler.views.layout import Word, phrase
 from reconciler.views.quoting import json_text, quoted, quoted_pair, token
 from reconciler.views.style import Role, Style
@@ -23,15 +23,15 @@ _SHORT_DIGEST = 12
 def items(change: dict[str, Any], style: Style) -> list[Item]:
     """A change as one item, or as several where it is about a list."""
     match change["part"]:
-        case Part.PACKAGES | Part.PROVIDERS | Part.RUN_AS:
+        case Field.PACKAGES | Field.PROVIDERS | Field.RUN_AS:
             return [_named(change, style)]
-        case Part.RUNTIME_REPOSITORIES:
+        case Field.RUNTIME_REPOSITORIES:
             return _list(change, style)
-        case Part.USERS:
+        case Field.USERS:
             return [_account(change, "username", style)]
-        case Part.GROUPS:
+        case Field.GROUPS:
             return [_account(change, "groupname", style)]
-        case Part.CERTIFICATES | Part.RUNTIME_KEYRING:
+        case Field.CERTIFICATES | Field.RUNTIME_KEYRING:
             return [_pem(change, style)]
         case _:
             return [_assignment(change, style)]
@@ -76,7 +76,7 @@ def _assignment(change: dict[str, Any], style: Style) -> Item:
         old, new = map(style.plain, (before, after)) if masked else quoted_pair(before, after, style)
         return (_key(change, style), _value(old, Role.REMOVE), _arrow(style), _value(new, Role.ADD))
     only, role = (after, Role.PLAIN) if before is None else (before, Role.DIM)
-    if change["part"] == Part.UNRECOGNISED:  # JSON text, which has quotes of its own
+    if change["part"] == Field.UNRECOGNISED:  # JSON text, which has quotes of its own
         shown = json_text(only, style)
     else:
         shown = style.plain(only) if masked else quoted(only, style)

@@ -5,12 +5,21 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, assert_never
 
-from reconciler.core.builds import FINISHED, Build, Progress, Result, Stage, failed
-from reconciler.core.diff import diff
-from reconciler.core.model import EMPTY, Overlay
-from reconciler.core.outcome import AlreadyDone, Applied, Failed, NotAttempted, Outcome, Stale
-from reconciler.core.parts import Entry, Part, Value, entries
-from reconciler.core.proof import Lacking, Proven, Untold, prove
+from reconciler.core.builds import (
+    FINISHED,
+    Build,
+    Lacking,
+    Progress,
+    Proven,
+    Result,
+    Stage,
+    Untold,
+    build_failed,
+    prove,
+)
+from reconciler.core.diff import Field, Item, Value, diff, items_of
+from reconciler.core.overlay import EMPTY, Overlay
+from reconciler.core.runs import Applied, Drifted, Failed, NotAttempted, Outcome, Unchanged
 from reconciler.views.problems import diagnostic_document
 from reconciler.views.times import rfc3339
 from reconciler.views.values import sides_document
@@ -25,9 +34,9 @@ def outcome_document(outcome: Outcome) -> dict[str, Any]:
     match outcome:
         case Applied(repository_id=id_, read_back=read_back):
             return {**told, "id": id_, "read_back": read_back}
-        case AlreadyDone():
+        case Unchanged():
             return told
-        case Stale(now=now):
+        case Drifted(now=now):
             return {**told, "differences": _differences(step.before or EMPTY, now, step.after or EMPTY)}
         case Failed(kind=kind, problem=problem):
             return {**told, "kind": str(kind), "problem": diagnostic_document(problem)}
@@ -42,9 +51,9 @@ def outcome_name(outcome: Outcome) -> str:
     match outcome:
         case Applied():
             return "applied"
-        case AlreadyDone():
+        case Unchanged():
             return "already_done"
-        case Stale():
+        case Drifted():
             return "stale"
         case Failed():
             return "failed"
@@ -57,15 +66,15 @@ def outcome_name(outcome: Outcome) -> str:
 def _differences(planned_from: Overlay, now: Overlay, wanted: Overlay) -> list[dict[str, Any]]:
     """What changed since the plan, with all three sides."""
     sides = {"planned_from": planned_from, "now": now, "wanted": wanted}
-    places = dict.fromkeys((change.part, change.key) for change in diff(planned_from, now))
+    places = dict.fromkeys((change.field, change.key) for change in diff(planned_from, now))
     return [
         sides_document(part, key, {side: _under(overlay, part, key) for side, overlay in sides.items()})
         for part, key in places
     ]
 
 
-def _under(overlay: Overlay, part: Part, key: str) -> tuple[Value, ...]:
-    return tuple(entry.value for entry in entries(overlay) if (entry.part, entry.key) == (part, key))
+def _under(overlay: Overlay, part: Field, key: str) -> tuple[Value, ...]:
+    return tuple(entry.value for entry in items_of(overlay) if (entry.field, entry.key) == (part, key))
 
 
 def build_document(build: Build) -> dict[str, Any]:
@@ -91,8 +100,8 @@ def build_seconds(build: Build) -> float | None:
 def progress_document(progress: Progress) -> dict[str, Any]:
     """How far one followed repository is."""
     return {
-        "repository": progress.watch.repository,
-        "id": progress.watch.id,
+        "repository": progress.target.repository,
+        "id": progress.target.id,
         "stage": str(progress.stage),
         "queue": str(progress.sync),
         "others": progress.others,
@@ -102,7 +111,7 @@ def progress_document(progress: Progress) -> dict[str, Any]:
 
 def counts(progress: Progress) -> dict[str, int]:
     """The number of a repository's builds for each result; one that lacks what was asked has failed."""
-    wrong = sum(failed(build, progress.watch) for build in progress.builds)
+    wrong = sum(build_failed(build, progress.target) for build in progress.builds)
     found = results(progress.builds)
     return {**found, "succeeded": found["succeeded"] + found["failed"] - wrong, "failed": wrong}
 
@@ -113,7 +122,7 @@ def built_document(build: Build, progress: Progress, tags: Mapping[str, tuple[st
     told |= {"versions": {}, "missing": [], "untold": []}
     if build.result is not Result.SUCCESS:
         return told
-    match prove(build, progress.watch):
+    match prove(build, progress.target):
         case Proven(versions=versions):
             return {**told, "verified": True, "versions": dict(versions)}
         case Lacking(missing=missing):
@@ -124,11 +133,11 @@ def built_document(build: Build, progress: Progress, tags: Mapping[str, tuple[st
             assert_never(unknown)
 
 
-def _entry_name(entry: Entry) -> str:
+def _entry_name(entry: Item) -> str:
     """An entry by its part and name; values stay out, which may be secret."""
-    if entry.part is Part.PACKAGES and isinstance(entry.value, str):
-        return f"{entry.part} {entry.value}"
-    return f"{entry.part} {entry.key}" if entry.key else str(entry.part)
+    if entry.field is Field.PACKAGES and isinstance(entry.value, str):
+        return f"{entry.field} {entry.value}"
+    return f"{entry.field} {entry.key}" if entry.key else str(entry.field)
 
 
 def build_names(builds: Iterable[Build], tags: Mapping[str, tuple[str, ...]] = MappingProxyType({})) -> tuple[str, ...]:

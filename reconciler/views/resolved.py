@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from reconciler.views.style import Role, Style
 
 if TYPE_CHECKING:
-    from reconciler.core.resolved import ResolvedChange
+    from reconciler.core.resolution import ResolvedChange
 
 
 class Line(NamedTuple):

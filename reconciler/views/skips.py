@@ -1,6 +1,6 @@
 """Why a step was not attempted, in words. The codes are the core's; only the wording is here."""
 
-from reconciler.core.outcome import Skip
+from reconciler.core.runs import Skip
 
 _SKIPS = {
     Skip.INTERRUPTED: "the run was interrupted",

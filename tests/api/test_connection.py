@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
+from reconciler.core.overlay import EMPTY
 
 from reconciler import __version__
 from reconciler.api import tls
@@ -18,7 +19,6 @@ from reconciler.api.client import connect
 from reconciler.api.errors import AnswerLost, ApiError, Unreachable, WriteRefusedError
 from reconciler.api.http import BoundedTransport, Call, Connection, Sent, open_client, used_proxy
 from reconciler.api.url import parse_address
-from reconciler.core.model import EMPTY
 from tests.api.fakes import (
     DATE,
     LOCAL_TIME,

@@ -4,13 +4,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from reconciler.core.overlay import EMPTY
+from reconciler.core.state import LiveRepository
 
 from reconciler.api.client import WriteClient
 from reconciler.api.errors import AnswerLost, ApiError, NotUnderstood, RateLimited, ServerFault, Unreachable
 from reconciler.api.retry import Retrier, RetryNotice, Timing
 from reconciler.api.values import Reading
-from reconciler.core.live import LiveRepository
-from reconciler.core.model import EMPTY
 from tests.api.fakes import NODE, ORGANIZATION, Answerer, Asked, Told, repository, writer
 from tests.support.clock import FakeClock
 

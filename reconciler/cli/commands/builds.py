@@ -13,7 +13,7 @@ from reconciler.cli.looking import earliest, looks
 from reconciler.cli.selection import pick
 from reconciler.cli.surroundings import Surroundings
 from reconciler.core.builds import Build, Result
-from reconciler.core.live import Directory, Live, LiveRepository
+from reconciler.core.state import Directory, Live, LiveRepository
 from reconciler.diagnostics import Diagnostic
 from reconciler.engine.refresh import refresh
 from reconciler.views import builds

@@ -5,11 +5,9 @@ from reconciler.cli.arguments import Options
 from reconciler.cli.errors import CommandFailed
 from reconciler.cli.exit_codes import ExitCode
 from reconciler.cli.surroundings import Surroundings
-from reconciler.core.desired import Address, Desired, DesiredRepository
-from reconciler.core.globs import resolve
-from reconciler.core.live import Directory, Live
-from reconciler.core.names import nearest
-from reconciler.diagnostics import Diagnostic, has_errors
+from reconciler.core.globs import resolve_globs
+from reconciler.core.state import Address, Desired, DesiredRepository, Directory, Live
+from reconciler.diagnostics import Diagnostic, has_errors, nearest
 from reconciler.views import explain
 
 
@@ -60,7 +58,7 @@ def _online(name: str, desired: Desired, options: Options, world: Surroundings) 
     with session.reading(options, world) as client:
         live = planning.read(desired, client)
     directory = Directory(live)
-    entries = resolve(desired, live, directory).entries
+    entries = resolve_globs(desired, live, directory).entries
     address = Address.parse(name)
     same = [one for one in entries if one.address == address and not directory.find(address)]
     if same:

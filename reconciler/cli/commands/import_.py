@@ -11,8 +11,7 @@ from reconciler.cli.exit_codes import ExitCode
 from reconciler.cli.output import print_problems, style_of
 from reconciler.cli.selection import pick
 from reconciler.cli.surroundings import Surroundings
-from reconciler.core.desired import Desired
-from reconciler.core.live import Live
+from reconciler.core.state import Desired, Live
 from reconciler.diagnostics import Diagnostic
 from reconciler.engine.refresh import refresh
 from reconciler.manifest.writing import files, hiding

@@ -12,7 +12,7 @@ from reconciler.cli.output import style_of
 from reconciler.cli.selection import pick
 from reconciler.cli.surroundings import Surroundings
 from reconciler.core.builds import Build, Result
-from reconciler.core.live import Directory, Live, LiveRepository, Organization
+from reconciler.core.state import Directory, Live, LiveRepository, Organization
 from reconciler.diagnostics import Diagnostic
 from reconciler.engine.refresh import refresh
 from reconciler.views import log_text

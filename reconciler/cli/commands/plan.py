@@ -10,15 +10,15 @@ from reconciler.cli.arguments import Options
 from reconciler.cli.exit_codes import ExitCode
 from reconciler.cli.planning import Checked, Seen
 from reconciler.cli.surroundings import Surroundings
-from reconciler.core.desired import Desired
 from reconciler.core.plan import Plan
+from reconciler.core.state import Desired
 
 # A plan of every day writes no file, compares with no other manifest and finds nothing to do: what is for the rest is
 # imported where it is done.
 if TYPE_CHECKING:
     from reconciler.api.client import ReadClient
-    from reconciler.core.comparison import Comparison
-    from reconciler.core.forecast import Forecast
+    from reconciler.core.events import Forecast
+    from reconciler.core.plan import Comparison
 
 
 def execute(options: Options, world: Surroundings) -> int:
@@ -86,14 +86,14 @@ def _unasked(plan: Plan, desired: Desired, options: Options) -> Checked:
     required = desired.settings.require_resolve
     if not options.resolve and not required:
         return Checked(plan=plan)
-    from reconciler.core import verdicts
+    from reconciler.core.resolution import without_resolution
 
     why = "a plan against a snapshot asks the API nothing"
-    return Checked(plan=verdicts.not_asked(plan, why, required=required))
+    return Checked(plan=without_resolution(plan, why, required=required))
 
 
 def _compared(base: Desired, plan: Plan, seen: Seen, options: Options) -> "Comparison":
-    from reconciler.core.comparison import compare
+    from reconciler.core.plan import compare
 
     return compare(planning.make_base(base, seen.live, options), plan)
 

@@ -7,9 +7,8 @@ from reconciler.cli.arguments import Options
 from reconciler.cli.exit_codes import ExitCode
 from reconciler.cli.selection import pick
 from reconciler.cli.surroundings import Surroundings
-from reconciler.core.desired import Desired
-from reconciler.core.globs import resolve
-from reconciler.core.live import Directory, Live
+from reconciler.core.globs import resolve_globs
+from reconciler.core.state import Desired, Directory, Live
 from reconciler.engine.refresh import refresh
 from reconciler.views import repos
 from reconciler.views.repos import RepoRow
@@ -46,5 +45,5 @@ def _named(desired: Desired, live: Live) -> Mapping[str, bool] | None:
     if not desired.repositories and not desired.globs:
         return None
     directory = Directory(live)
-    entries = resolve(desired, live, directory).entries
+    entries = resolve_globs(desired, live, directory).entries
     return {one.id: True for entry in entries for one in directory.find(entry.address)}

@@ -7,9 +7,8 @@ from reconciler.cli.errors import CommandFailed
 from reconciler.cli.forecasting import Recent
 from reconciler.cli.report import Report
 from reconciler.cli.surroundings import Surroundings
-from reconciler.core.live import Organization
-from reconciler.core.reverting import revert
-from reconciler.core.runs import Run, RunKind
+from reconciler.core.runs import Run, RunKind, plan_revert
+from reconciler.core.state import Organization
 from reconciler.diagnostics import Diagnostic
 from reconciler.engine.ports import ReadApi
 
@@ -25,7 +24,7 @@ def execute(options: Options, world: Surroundings) -> int:
         run = journaling.recorded(journal, options.run, options, world)
         _check_organization(run, options, client)
         live = client.read_live(run.header.organization)
-        plan = revert(run, live, later=journaling.later(journal, run), max_removal=options.max_removal)
+        plan = plan_revert(run, live, later=journaling.later(journal, run), max_removal=options.max_removal)
         undertaking = Undertaking(plan=plan, kind=RunKind.REVERT, source=run.id, recent=Recent(client, world, live))
         bench = Bench(journal=journal, client=client, report=report, options=options, world=world)
         return carrying_out.carry_out(undertaking, how, bench)

@@ -15,11 +15,9 @@ from reconciler.cli.output import print_problems
 from reconciler.cli.report import Report
 from reconciler.cli.signals import interruptible
 from reconciler.cli.surroundings import Surroundings
-from reconciler.core import recovery
-from reconciler.core.advancing import begin
 from reconciler.core.builds import Progress
-from reconciler.core.outcome import Outcome
-from reconciler.core.runs import Run, RunState
+from reconciler.core.progress import begin
+from reconciler.core.runs import Outcome, Run, RunState, is_in_flight, is_settled, recorded_outcomes, recovered_outcome
 from reconciler.diagnostics import Diagnostic, Severity
 from reconciler.engine.tagging import recorded
 from reconciler.engine.track import Followed, failure_logs, follow, watches
@@ -31,7 +29,7 @@ def execute(options: Options, world: Surroundings) -> int:
     with Report(options, world) as report, journaling.reading() as journal:
         run = journaling.recorded(journal, options.run, options, world)
         _check_idle(run)
-        if recovery.settled(run):
+        if is_settled(run):
             return _again(run, report)
         with session.reading(options, world) as client, interruptible(world), ExitStack() as stack:
             record = _record(run, stack, options, world)
@@ -65,7 +63,7 @@ def _check_idle(run: Run) -> None:
 
 def _again(run: Run, report: Report) -> ExitCode:
     """The report of a run that was followed to its end, from the record alone."""
-    outcomes, progress = recovery.recorded(run), _known(run)
+    outcomes, progress = recorded_outcomes(run), _known(run)
     followed = Followed(progress=progress, tags=recorded(progress)) if progress else None
     report.end(outcomes, followed, {}, interrupted=False, run=run.id)
     return first(codes(outcomes, followed, interrupted=False))
@@ -114,19 +112,19 @@ def _go_on(bench: _Bench, options: Options, world: Surroundings) -> ExitCode:
 
 def _outcomes(bench: _Bench) -> tuple[Outcome, ...]:
     """What every step came to, with what was in flight judged by one look at what is live, and put on record."""
-    if not any(recovery.in_flight(step) for step in bench.run.steps):
-        return recovery.recorded(bench.run)
+    if not any(is_in_flight(step) for step in bench.run.steps):
+        return recorded_outcomes(bench.run)
     live = bench.client.read_live(bench.run.header.organization)
-    outcomes = tuple(recovery.outcome(step, live, bench.later) for step in bench.run.steps)
+    outcomes = tuple(recovered_outcome(step, live, bench.later) for step in bench.run.steps)
     for step, outcome in zip(bench.run.steps, outcomes, strict=True):
-        if bench.record is not None and recovery.in_flight(step):
+        if bench.record is not None and is_in_flight(step):
             bench.record.finished(outcome)
     return outcomes
 
 
 def _begun(outcomes: Sequence[Outcome], run: Run, now: float) -> tuple[Progress, ...]:
     """Where following goes on: from what was last seen, or from the beginning."""
-    known = {progress.watch.repository: progress for progress in _known(run)}
+    known = {progress.target.repository: progress for progress in _known(run)}
     return tuple(known.get(watch.repository) or begin(watch, now=now) for watch in watches(outcomes))
 
 

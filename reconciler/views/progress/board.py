@@ -17,7 +17,7 @@ from reconciler.core.events import (
     StepStarted,
     WaitStarted,
 )
-from reconciler.core.outcome import AlreadyDone, Applied, Failed, NotAttempted, Outcome, Stale
+from reconciler.core.runs import Applied, Drifted, Failed, NotAttempted, Outcome, Unchanged
 from reconciler.views.outcomes import build_names
 from reconciler.views.outcomes import counts as counted
 from reconciler.views.progress.sentences import repositories
@@ -52,8 +52,8 @@ _STAGES = {
 }
 _OUTCOMES: dict[type[Outcome], State] = {
     Applied: State.WRITTEN,
-    AlreadyDone: State.AS_WANTED,
-    Stale: State.STALE,
+    Unchanged: State.AS_WANTED,
+    Drifted: State.STALE,
     Failed: State.FAILED,
     NotAttempted: State.SKIPPED,
 }
@@ -131,7 +131,7 @@ class Board:
 
     def _follow(self, several: Iterable[Progress]) -> None:
         for progress in several:
-            name = progress.watch.repository
+            name = progress.target.repository
             known = self._rows.get(name) or Row(repository=name, state=State.WAITING, began=self._now)
             state = _STAGES[progress.stage]
             counts = counted(progress)

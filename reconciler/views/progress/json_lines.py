@@ -14,7 +14,7 @@ from reconciler.core.events import (
     BuildEnded,
     BuildsSeen,
     Event,
-    LookFailed,
+    PollFailed,
     QueueUnread,
     RepositoryDone,
     StepFinished,
@@ -75,7 +75,7 @@ def _writing(event: ApplyStarted | WaveStarted | StepStarted | StepFinished) -> 
 
 
 def _following(
-    event: WaitStarted | BuildsSeen | BuildEnded | RepositoryDone | LookFailed | QueueUnread,
+    event: WaitStarted | BuildsSeen | BuildEnded | RepositoryDone | PollFailed | QueueUnread,
 ) -> tuple[str, dict[str, Any]]:
     match event:
         case WaitStarted(repositories=names):
@@ -87,7 +87,7 @@ def _following(
             return "build_ended", {"repository": repository, "build": told}
         case RepositoryDone(progress=progress):
             return "repository_done", progress_document(progress)
-        case LookFailed(problem=problem):
+        case PollFailed(problem=problem):
             return "look_failed", {"problem": diagnostic_document(problem)}
         case QueueUnread(problem=problem):
             return "queue_unread", {"problem": diagnostic_document(problem)}

@@ -13,7 +13,7 @@ from reconciler.core.events import (
     StepFinished,
     WaitStarted,
 )
-from reconciler.core.outcome import NotAttempted
+from reconciler.core.runs import NotAttempted
 from reconciler.views.outcomes import totals
 from reconciler.views.progress.sentences import is_trouble, repositories, sentence
 from reconciler.views.style import Style
@@ -62,11 +62,11 @@ class PlainProgress:
                 self._followed, self._wait_began, self._last_beat = len(names), at, at
                 self._done = set()
             case RepositoryDone(progress=progress):
-                self._done.add(progress.watch.repository)
+                self._done.add(progress.target.repository)
                 return f"{line} ({len(self._done):,} of {repositories(self._followed)})"
             case BuildsSeen(progress=several):
                 # A late build takes a repository back from those that are done.
-                self._done.difference_update(one.watch.repository for one in several if one.stage not in FINISHED)
+                self._done.difference_update(one.target.repository for one in several if one.stage not in FINISHED)
                 return self._beat(event)
             case BuildEnded():
                 return line if self._every_build or is_trouble(event) else ""

@@ -9,7 +9,7 @@ from reconciler.core.events import (
     BuildEnded,
     BuildsSeen,
     Event,
-    LookFailed,
+    PollFailed,
     QueueUnread,
     RepositoryDone,
     StepFinished,
@@ -17,7 +17,7 @@ from reconciler.core.events import (
     WaitStarted,
     WaveStarted,
 )
-from reconciler.core.outcome import AlreadyDone, Applied, Failed, NotAttempted, Outcome, Stale
+from reconciler.core.runs import Applied, Drifted, Failed, NotAttempted, Outcome, Unchanged
 from reconciler.views.outcomes import build_names, build_seconds, counts
 from reconciler.views.quoting import token
 from reconciler.views.skips import not_attempted
@@ -40,15 +40,15 @@ def sentence(event: Event, style: Style) -> str:
             return _news(event, style)
 
 
-def _news(event: StepFinished | BuildEnded | RepositoryDone | LookFailed | QueueUnread, style: Style) -> str:
+def _news(event: StepFinished | BuildEnded | RepositoryDone | PollFailed | QueueUnread, style: Style) -> str:
     match event:
         case StepFinished(outcome=outcome):
             return f"{token(outcome.step.repository, style)}: {_outcome(outcome, style)}"
         case BuildEnded(repository=repository, build=build):
             return f"{token(repository, style)}: {_build(build, style)}"
         case RepositoryDone(progress=progress):
-            return f"{token(progress.watch.repository, style)}: {_done(progress, style)}"
-        case LookFailed(problem=problem):
+            return f"{token(progress.target.repository, style)}: {_done(progress, style)}"
+        case PollFailed(problem=problem):
             return _warning(f"the builds could not be looked at, trying again: {problem.summary}", style)
         case QueueUnread(problem=problem):
             return _warning(f"{problem.summary}; the build reports alone tell how far it is", style)
@@ -59,7 +59,7 @@ def _news(event: StepFinished | BuildEnded | RepositoryDone | LookFailed | Queue
 def is_trouble(event: Event) -> bool:
     """Whether a person should see the event although a table shows how things stand."""
     match event:
-        case StepFinished(outcome=Failed() | Stale()) | LookFailed() | QueueUnread():
+        case StepFinished(outcome=Failed() | Drifted()) | PollFailed() | QueueUnread():
             return True
         case RepositoryDone(progress=progress):
             return progress.stage is Stage.SUPERSEDED
@@ -83,9 +83,9 @@ def _outcome(outcome: Outcome, style: Style) -> str:
     match outcome:
         case Applied(read_back=read_back):
             return "written (the answer was lost; reading again confirmed it)" if read_back else "written"
-        case AlreadyDone():
+        case Unchanged():
             return "already as wanted"
-        case Stale():
+        case Drifted():
             return style.paint("changed since the plan, left alone", Role.CHANGE)
         case Failed(problem=problem):
             return f"{style.paint('failed', Role.ERROR)}: {style.plain(problem.summary)}"
