@@ -26,9 +26,9 @@ def identity() -> Call:
     return Call(action="ask whose token it is", capability="any", path="/auth/v1/ok")
 
 
-def groups(action: str, parameters: Parameters) -> Call:
+def groups(doing: str, parameters: Parameters) -> Call:
     """Organisations and folders."""
-    return Call(action=action, capability="groups.list", path="/iam/v1/groups", parameters=parameters)
+    return Call(action=doing, capability="groups.list", path="/iam/v1/groups", parameters=parameters)
 
 
 def folders(organization: Organization) -> Call:

@@ -397,6 +397,7 @@ class Bounds:
     interrupted: Callable[[], bool] = _never
     monotonic: Callable[[], float] = time.monotonic
     interrupted_at: float | None = None
+    began: bool = False
 
     def left(self) -> float:
         """The seconds that are left; raises where there are none."""
@@ -406,7 +407,7 @@ class Bounds:
         if self.interrupted_at is not None and now - self.interrupted_at >= _GRACE:
             raise InterruptedReadError("interrupted")
         if now >= self.ends_at:
-            raise TooSlowError("too slow")
+            raise TooSlowError("too slow") if self.began else httpx.ReadTimeout("silent")
         return self.ends_at - now
 
 
@@ -486,7 +487,9 @@ class _BoundedStream(httpcore.NetworkStream):
         while True:
             left = min(bounds.left(), silent - bounds.monotonic())
             try:
-                return self._stream.read(max_bytes, max(0.001, min(_SLICE, left)))
+                found = self._stream.read(max_bytes, max(0.001, min(_SLICE, left)))
+                bounds.began = True
+                return found
             except httpcore.ReadTimeout:
                 if bounds.monotonic() >= silent:
                     raise

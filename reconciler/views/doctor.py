@@ -1,12 +1,10 @@
 """The findings of `reconciler doctor` as text and as JSON. What they mean is decided in `core.checkup`."""
 
-import json
 from typing import Any
 
 from reconciler.core.doctor import CheckResult, Checkup, Identity, Level
-from reconciler.views import times
 from reconciler.views.document import FORMAT_VERSION
-from reconciler.views.style import Role, Style
+from reconciler.views.text import Role, Style, duration, indented_json, rfc3339, utc
 
 _ROLES = {Level.OK: Role.ADD, Level.WARNING: Role.WARNING, Level.ERROR: Role.ERROR, Level.UNKNOWN: Role.DIM}
 _LEVELS = max(len(level) for level in Level)
@@ -22,7 +20,7 @@ def render(checkup: Checkup, *, style: Style) -> str:
 
 def render_json(checkup: Checkup) -> str:
     """The document as JSON text."""
-    return json.dumps(document(checkup), indent=2, ensure_ascii=True) + "\n"
+    return indented_json(document(checkup))
 
 
 def document(checkup: Checkup) -> dict[str, Any]:
@@ -53,8 +51,8 @@ def _summary(finding: CheckResult, now: float) -> str:
     if finding.until is None:
         return finding.summary
     left = finding.until - now
-    span = f"in {times.duration(left)}" if left > 0 else f"{times.duration(-left)} ago"
-    return f"{finding.summary} {times.utc(finding.until)} ({span})"
+    span = f"in {duration(left)}" if left > 0 else f"{duration(-left)} ago"
+    return f"{finding.summary} {utc(finding.until)} ({span})"
 
 
 def _conclusion(checkup: Checkup, style: Style) -> str:
@@ -93,4 +91,4 @@ def _identity(identity: Identity) -> dict[str, Any]:
 
 
 def _moment(seconds: float | None) -> str | None:
-    return None if seconds is None else times.rfc3339(seconds)
+    return None if seconds is None else rfc3339(seconds)

@@ -1,6 +1,5 @@
 """What a manifest asks of one repository, as a table and as JSON: each value with the place that it comes from."""
 
-import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -9,19 +8,18 @@ from reconciler.core.layers import Layer, LayerItem, Merged, Precedence, merge
 from reconciler.core.overlay import Section
 from reconciler.core.state import DesiredRepository
 from reconciler.diagnostics import Diagnostic, Place
-from reconciler.views import tables
+from reconciler.views.changes import value_words
+from reconciler.views.console import Column, render_table
+from reconciler.views.diagnostics import diagnostic_document
 from reconciler.views.document import FORMAT_VERSION
-from reconciler.views.items import value_words
-from reconciler.views.problems import diagnostic_document
-from reconciler.views.quoting import token
-from reconciler.views.style import Style
+from reconciler.views.text import Style, indented_json, token
 from reconciler.views.values import sides_document
 
 _COLUMNS = (
-    tables.Column(title="PATH", keep="start", least=16),
-    tables.Column(title="VALUE", keep="both", least=16, yields=True),
-    tables.Column(title="FROM", keep="end", least=24),
-    tables.Column(title="LAYER", keep="start", least=10, optional=True),
+    Column(title="PATH", keep="start", least=16),
+    Column(title="VALUE", keep="both", least=16, yields=True),
+    Column(title="FROM", keep="end", least=24),
+    Column(title="LAYER", keep="start", least=10, optional=True),
 )
 _LAYERS = {
     Precedence.DEFAULTS: "defaults",
@@ -58,13 +56,13 @@ def render(name: str, entry: DesiredRepository, *, style: Style, width: int) -> 
     found = document(name, entry)
     rows = [(one["path"], _shown(one, style), _line(one), _told(one)) for one in found["values"]]
     rows += [(one["section"], "(emptied)", _line(one), _told(one)) for one in found["empty"]]
-    table = tables.render(_COLUMNS, rows, style=style, width=width)
+    table = render_table(_COLUMNS, rows, style=style, width=width)
     return table + "".join(line + "\n" for line in _closing(found, style))
 
 
 def render_json(name: str, entry: DesiredRepository, problems: Iterable[Diagnostic]) -> str:
     """The document as JSON text."""
-    return json.dumps(document(name, entry, problems), indent=2, ensure_ascii=True) + "\n"
+    return indented_json(document(name, entry, problems))
 
 
 def _shown(one: dict[str, Any], style: Style) -> str:

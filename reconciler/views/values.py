@@ -5,12 +5,30 @@ fingerprint.
 """
 
 import hashlib
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any, assert_never
 
 from reconciler.core.diff import SECTION_OF, Change, ChangeKind, Field, Value
 from reconciler.core.overlay import Group, PemFile, User
-from reconciler.views import secrets
+from reconciler.core.secrets import key_looks_secret, value_looks_secret
+
+__all__ = ["HIDDEN", "key_looks_secret", "mask", "value_looks_secret", "without_userinfo"]
+
+_USERINFO = re.compile(r"(?<=://)[^/\s@]+(?=@)")
+
+HIDDEN = "***"
+
+
+def mask(side: str) -> str:
+    """What stands for a hidden value, with the side that it is on, such as `*** (before)`."""
+    return f"{HIDDEN} ({side.replace('_', ' ')})"
+
+
+def without_userinfo(address: str) -> str:
+    """An address without the user and password that may stand in front of its host."""
+    return _USERINFO.sub(HIDDEN, address)
+
 
 _KINDS = {kind: number for number, kind in enumerate((ChangeKind.ADD, ChangeKind.CHANGE, ChangeKind.REMOVE))}
 _PARTS = {part: number for number, part in enumerate(Field)}
@@ -27,7 +45,7 @@ def change_document(change: Change) -> dict[str, Any]:
     before, before_masked = _side(change.field, change.before, "before", hidden=hidden)
     after, after_masked = _side(change.field, change.after, "after", hidden=hidden)
     if before == after:  # they differ only in what is hidden, and a change must never look like none
-        before, after = secrets.masked("before"), secrets.masked("after")
+        before, after = mask("before"), mask("after")
     return {
         "path": change.path,
         "section": str(SECTION_OF.get(change.field, change.field)),
@@ -59,9 +77,9 @@ def _side(part: Field, value: Value | None, side: str, *, hidden: bool) -> tuple
         case None:
             return None, False
         case str():
-            return (secrets.masked(side), True) if hidden else (value, False)
+            return (mask(side), True) if hidden else (value, False)
         case tuple():
-            shown = [secrets.without_userinfo(address) for address in value]
+            shown = [without_userinfo(address) for address in value]
             return shown, shown != list(value)
         case PemFile():
             return _pem(value, certificate=part is Field.CERTIFICATES), False
@@ -76,8 +94,8 @@ def _side(part: Field, value: Value | None, side: str, *, hidden: bool) -> tuple
 def _is_secret(part: Field, key: str, values: Iterable[Value | None]) -> bool:
     """Whether a key or one of its values looks like a secret: then all values are hidden, a harmless one too."""
     texts = [value for value in values if isinstance(value, str)]
-    by_key = part is Field.ENVIRONMENT and secrets.key_looks_secret(key)
-    return bool(texts) and (by_key or any(map(secrets.value_looks_secret, texts)))
+    by_key = part is Field.ENVIRONMENT and key_looks_secret(key)
+    return bool(texts) and (by_key or any(map(value_looks_secret, texts)))
 
 
 def _user(user: User) -> dict[str, Any]:

@@ -11,7 +11,6 @@ from typing import Any
 
 import httpx
 import pytest
-from reconciler.core.overlay import EMPTY
 
 from reconciler import __version__
 from reconciler.api import tls
@@ -19,6 +18,7 @@ from reconciler.api.client import connect
 from reconciler.api.errors import AnswerLost, ApiError, Unreachable, WriteRefusedError
 from reconciler.api.http import BoundedTransport, Call, Connection, Sent, open_client, used_proxy
 from reconciler.api.url import parse_address
+from reconciler.core.overlay import EMPTY
 from tests.api.fakes import (
     DATE,
     LOCAL_TIME,
@@ -138,7 +138,7 @@ def test_twenty_threads_share_one_client(monkeypatch: pytest.MonkeyPatch) -> Non
         genuine(self, **options)
 
     monkeypatch.setattr(httpx.Client, "__init__", counting)
-    monkeypatch.setattr(httpx.WSGITransport, "close", closed.append)
+    monkeypatch.setattr(httpx.WSGITransport, "close", lambda self: closed.append(self))
     barrier = threading.Barrier(20, timeout=20)
     client, api = reader(LISTED)
 

@@ -7,8 +7,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from reconciler.core.overlay import EMPTY, Overlay
-from reconciler.core.state import Live, LiveRepository, Organization
 
 from reconciler.api.auth.provider import fixed
 from reconciler.api.auth.token import Token
@@ -28,6 +26,8 @@ from reconciler.api.errors import (
 from reconciler.api.retry import Retrier, Timing
 from reconciler.api.values import Reading
 from reconciler.core.builds import Evidence, Result, Sync, evidence
+from reconciler.core.overlay import EMPTY, Overlay
+from reconciler.core.state import Live, LiveRepository, Organization
 from reconciler.emulator import Drop, Fault, Garble, Settings, Status
 from reconciler.emulator.server import Server
 from tests.support.emulated import START, World

@@ -6,9 +6,7 @@ import sys
 import pytest
 
 
-@pytest.mark.parametrize(
-    "module", ["errors", "url", "values", "defaults", "merging", "reports"]
-)
+@pytest.mark.parametrize("module", ["errors", "url", "values", "defaults", "merging", "reports"])
 def test_no_http_library_for_the_light_modules(module: str) -> None:
     heavy = "{'httpx', 'pydantic', 'yaml', 'rich', 'asyncio', 'ssl'}"
     program = f"import sys, reconciler.api.{module}; print(sorted({heavy} & set(sys.modules)))"

@@ -4,13 +4,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from reconciler.core.overlay import EMPTY
-from reconciler.core.state import LiveRepository
 
 from reconciler.api.client import WriteClient
 from reconciler.api.errors import AnswerLost, ApiError, NotUnderstood, RateLimited, ServerFault, Unreachable
 from reconciler.api.retry import Retrier, RetryNotice, Timing
 from reconciler.api.values import Reading
+from reconciler.core.overlay import EMPTY
+from reconciler.core.state import LiveRepository
 from tests.api.fakes import NODE, ORGANIZATION, Answerer, Asked, Told, repository, writer
 from tests.support.clock import FakeClock
 
@@ -122,6 +122,14 @@ def test_a_write_that_is_refused_with_429_again_and_again_fails() -> None:
     with pytest.raises(RateLimited):
         world.write()
     assert len(world.api.asked) == 6
+
+
+def test_a_write_with_a_429_that_is_not_the_apis_own_is_not_sent_again() -> None:
+    """Entry A3: only the status body of the API itself says that nothing was done."""
+    world = World(Told(status=429, body=b"<html>", headers={"Retry-After": "12"}))
+    with pytest.raises(AnswerLost):
+        world.write()
+    assert len(world.api.asked) == 1
 
 
 def test_a_wait_beyond_the_budget_is_not_begun() -> None:

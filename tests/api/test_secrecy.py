@@ -10,7 +10,6 @@ import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from reconciler.core.overlay import EMPTY
 
 from reconciler.api.auth.provider import fixed
 from reconciler.api.auth.sources import find
@@ -18,6 +17,7 @@ from reconciler.api.auth.token import Token
 from reconciler.api.client import WriteClient, connect_writer
 from reconciler.api.errors import ApiError
 from reconciler.api.retry import Retrier, Timing
+from reconciler.core.overlay import EMPTY
 from tests.api.fakes import NODE, ORGANIZATION, Api, Asked, Told, repository
 
 # Real tokens are longer than a message may be, so that cutting must not come before hiding.

@@ -9,13 +9,13 @@ from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from reconciler.core.overlay import EMPTY
 
 from reconciler.api.auth.provider import fixed
 from reconciler.api.auth.token import Token
 from reconciler.api.client import connect, connect_writer
 from reconciler.api.errors import AnswerLost, NotUnderstood, Unreachable
 from reconciler.api.http import Call, Sent
+from reconciler.core.overlay import EMPTY
 from tests.api.fakes import NODE, ORGANIZATION, ROOT, credentials, repository, unhurried
 
 READ = Call(action="read it", capability="x", path="/x")

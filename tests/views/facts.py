@@ -12,8 +12,7 @@ from markdown_it import MarkdownIt
 from reconciler.core.diff import Field
 from reconciler.views import plan_html, plan_markdown, plan_text
 from reconciler.views.html_changes import STYLE as WHOLE
-from reconciler.views.quoting import json_text, quoted, quoted_pair, token
-from reconciler.views.style import Style
+from reconciler.views.text import Style, json_text, quoted, quoted_pair, token
 
 PLAIN = Style(color=False, unicode=True)
 STYLES = {"text": PLAIN, "markdown": PLAIN, "html": WHOLE}

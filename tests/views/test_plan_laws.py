@@ -8,9 +8,7 @@ from hypothesis import strategies as st
 from reconciler.core.diff import Field, Value
 from reconciler.core.plan import Plan
 from reconciler.views import plan_text
-from reconciler.views.quoting import token
-from reconciler.views.safe_text import width
-from reconciler.views.style import Style
+from reconciler.views.text import Style, token, width
 from tests.views import samples
 from tests.views.hostile_text import unsafe
 from tests.views.random_plans import plans

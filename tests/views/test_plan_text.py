@@ -2,6 +2,7 @@ import re
 from collections.abc import Callable
 
 import pytest
+
 from reconciler.core.overlay import (
     Overlay,
     Section,
@@ -11,11 +12,9 @@ from reconciler.core.overlay import (
     make_overlay,
     make_pem_file,
 )
-
 from reconciler.core.plan import Action, Plan, ReasonCode, Step
 from reconciler.views import plan_text
-from reconciler.views.safe_text import width
-from reconciler.views.style import Style
+from reconciler.views.text import Style, width
 from tests.support import golden
 from tests.views import samples
 

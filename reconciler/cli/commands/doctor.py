@@ -6,11 +6,13 @@ from reconciler.api.auth.provider import Credentials
 from reconciler.api.auth.token import Token
 from reconciler.api.client import ReadClient
 from reconciler.api.errors import ApiError, TokenRejected
-from reconciler.cli import inputs, output, session
-from reconciler.cli.arguments import Options
+from reconciler.cli import inputs, output
+from reconciler.cli import options as shared
+from reconciler.cli.client import api_name, open_reader
+from reconciler.cli.context import Context
 from reconciler.cli.errors import CommandFailed
 from reconciler.cli.exit_codes import ExitCode
-from reconciler.cli.surroundings import Surroundings
+from reconciler.cli.parser import Options, Parser
 from reconciler.core.doctor import (
     CheckResult,
     Checkup,
@@ -33,18 +35,25 @@ _NO_ANSWER = "the API does not answer"
 _NO_TOKEN = "there is no token that the API accepts"  # noqa: S105 - a sentence about one
 
 
-def execute(options: Options, world: Surroundings) -> int:
+def configure(parser: Parser) -> None:
+    """Declare the options."""
+    shared.add_manifest(parser)
+    shared.add_connection(parser)
+    shared.add_output(parser)
+
+
+def execute(options: Options, ctx: Context) -> int:
     """Print the findings; 8 when the token would stop an apply, 1 when anything else would."""
     output.targets(options)
-    with session.reading(options, world) as client:
-        found = _Examination(client, options, world).run()
+    with open_reader(options, ctx) as client:
+        found = _Examination(client, options, ctx).run()
     output.show(
         {
             "text": lambda style, _: doctor.render(found, style=style),
             "json": lambda *_: doctor.render_json(found),
         },
         options,
-        world,
+        ctx,
     )
     if not found.stopping:
         return ExitCode.DONE
@@ -54,11 +63,11 @@ def execute(options: Options, world: Surroundings) -> int:
 class _Examination:
     """The checks of one run, one after another; each knows what those before it have found."""
 
-    def __init__(self, client: ReadClient, options: Options, world: Surroundings) -> None:
+    def __init__(self, client: ReadClient, options: Options, ctx: Context) -> None:
         self._client = client
         self._options = options
-        self._world = world
-        self._name = session.api_name(options, world)
+        self._ctx = ctx
+        self._name = api_name(options, ctx)
         self._answers = False
         self._skew: float | None = None
         self._token: Token | None = None
@@ -101,7 +110,7 @@ class _Examination:
         except ApiError as error:
             return failed_check(Subject.API, error.diagnostic)
         self._answers = True
-        self._skew = None if told is None else told - self._world.clock.now()
+        self._skew = None if told is None else told - self._ctx.clock.now()
         return CheckResult(subject=Subject.API, level=Level.OK, summary=f"{self._name} answers")
 
     def _check_token(self, credentials: Credentials) -> CheckResult:
@@ -128,7 +137,7 @@ class _Examination:
 
     def _check_organization(self) -> CheckResult:
         try:
-            name = inputs.organization(inputs.named(self._options, self._world))
+            name = inputs.organization(inputs.organization_manifest(self._options, self._ctx))
         except CommandFailed as failed:
             return _unnamed(failed)
         if self._obstacle:
@@ -161,7 +170,7 @@ class _Examination:
 
     def _now(self) -> float:
         """The time by the API's clock where it is known: that one decides whether a token still holds."""
-        return self._world.clock.now() + (self._skew or 0.0)
+        return self._ctx.clock.now() + (self._skew or 0.0)
 
 
 def _unnamed(failed: CommandFailed) -> CheckResult:

@@ -7,13 +7,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from reconciler.core.overlay import EMPTY
 
 from reconciler.api.auth.provider import Credentials
 from reconciler.api.auth.sources import Finished, find
 from reconciler.api.client import WriteClient, connect_writer
 from reconciler.api.errors import ApiError, TokenRejected
 from reconciler.api.http import Sent
+from reconciler.core.overlay import EMPTY
 from tests.api.auth.pieces import NOW, Processes, Time, finished, jwt
 from tests.api.fakes import NODE, ORGANIZATION, URL, Api, Asked, Told, repository, unhurried
 
@@ -122,7 +122,8 @@ def test_other_refusals_renew_nothing() -> None:
     with client(lambda _: Told({"code": 7, "message": "no"}, status=403), credentials) as (api_client, api):
         with pytest.raises(ApiError):
             api_client.read_live(ORGANIZATION)
-        assert len(api.asked) == len(processes.started) == 1
+        assert [asked.path for asked in api.asked] == ["/registry/v1/repos", "/auth/v1/ok"]
+        assert len(processes.started) == 1
 
 
 def test_ten_threads_one_renewal() -> None:

@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from reconciler.core.overlay import EMPTY, Overlay
 
 from reconciler.api.auth.provider import fixed
 from reconciler.api.auth.token import Token
@@ -17,6 +16,7 @@ from reconciler.api.generations import paging
 from reconciler.api.generations.paging import Place
 from reconciler.api.retry import Retrier, Timing
 from reconciler.api.values import Reading
+from reconciler.core.overlay import EMPTY, Overlay
 from reconciler.emulator import Drop, Fault, Garble, Settings, Status
 from reconciler.emulator.server import Server
 from tests.support.emulated import World
