@@ -126,7 +126,7 @@ class _Examination:
 
     def _check_organization(self) -> Finding:
         try:
-            name = inputs.organization(inputs.organization_manifest(self._options, self._ctx))
+            name = inputs.read_organization(self._options, self._ctx)
         except CommandFailed as failed:
             return _unnamed(failed)
         if self._obstacle:
