@@ -13,10 +13,9 @@ from reconciler.cli.output import print_problems
 from reconciler.cli.parser import Options
 from reconciler.cli.planning import RecentBuilds, foresee
 from reconciler.cli.report import Report
-from reconciler.core import recovery, waves
-from reconciler.core.outcome import Failed, FailureKind, NotAttempted, Outcome, Stale
+from reconciler.core import waves
 from reconciler.core.plan import Plan
-from reconciler.core.runs import RunHeader, RunKind
+from reconciler.core.runs import Drifted, Failed, FailureKind, NotAttempted, Outcome, RunHeader, RunKind, is_settled
 from reconciler.diagnostics import Diagnostic, Severity
 from reconciler.engine.ports import OnError
 from reconciler.engine.rollout import Batches, Rollout, rollout
@@ -141,7 +140,7 @@ def _settle_for_nothing(header: RunHeader, plan: Plan, apply: ApplyContext) -> N
     """Record a run that had nothing to do, and point to builds that nobody has followed to their end."""
     before = apply.journal.latest()
     apply.journal.begin(header, plan).end(exit_code=ExitCode.DONE, interrupted=False)
-    if before is not None and not recovery.settled(before):
+    if before is not None and not is_settled(before):
         apply.report.problem(_unfollowed(before.id))
 
 
@@ -181,7 +180,7 @@ def exit_codes(outcomes: Sequence[Outcome], followed: Followed | None, *, interr
                 yield ExitCode.NOT_APPLIED
             case Failed() | NotAttempted():
                 yield ExitCode.NOT_APPLIED
-            case Stale():
+            case Drifted():
                 yield ExitCode.STALE
             case _:
                 pass

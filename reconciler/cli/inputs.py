@@ -11,11 +11,9 @@ from reconciler.cli.errors import CommandFailed, bad_usage
 from reconciler.cli.options import plan_options
 from reconciler.cli.output import print_problems
 from reconciler.cli.parser import Options
-from reconciler.core.desired import Address, Desired
-from reconciler.core.live import Directory, Live, LiveRepository
-from reconciler.core.names import nearest
 from reconciler.core.selection import matches
-from reconciler.diagnostics import Diagnostic, Severity, has_errors
+from reconciler.core.state import Address, Desired, Directory, Live, LiveRepository
+from reconciler.diagnostics import Diagnostic, Severity, has_errors, nearest
 from reconciler.engine.ports import ReadApi
 from reconciler.planfile import PlanFileError, SavedPlan, Snapshot
 from reconciler.views.document import Origin

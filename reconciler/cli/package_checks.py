@@ -18,18 +18,38 @@ from reconciler.api.errors import ApiError
 from reconciler.cli.context import Context
 from reconciler.cli.parser import Options
 from reconciler.cli.planning import LONGEST_DAYS, Checked, RecentBuilds
-from reconciler.core import asking, availability, verdicts
-from reconciler.core.asking import Places
-from reconciler.core.availability import Ask, Available, Finding
-from reconciler.core.builds import Build
-from reconciler.core.constraints import Constraint
-from reconciler.core.desired import Desired
-from reconciler.core.packages import PackageVersion, met
+from reconciler.core.builds import Build, PackageConfig
+from reconciler.core.packages import (
+    Available,
+    Constraint,
+    PackageProblem,
+    PackageRequest,
+    PackageVersion,
+    Places,
+    block_steps,
+    check_packages,
+    constraints_met,
+    package_requests,
+    packages_not_checked,
+    requested_constraints,
+)
 from reconciler.core.plan import Plan, ReasonCode, Step
-from reconciler.core.questions import Base, Question, bases, configs, questions
-from reconciler.core.recipes import Config
-from reconciler.core.resolved import ResolvedChange, difference, together
-from reconciler.core.verdicts import Trouble
+from reconciler.core.resolution import (
+    Base,
+    Question,
+    ResolutionFailure,
+    ResolvedChange,
+    already_in_image,
+    distinct_configs,
+    find_bases,
+    make_questions,
+    merge_resolved,
+    no_build_failure,
+    package_difference,
+    resolution_failure,
+    with_resolution,
+)
+from reconciler.core.state import Desired
 from reconciler.diagnostics import Diagnostic, has_errors
 from reconciler.engine import pool
 from reconciler.engine.lookups import look_up
@@ -97,13 +117,13 @@ def check(plan: Plan, desired: Desired, checks: CheckContext) -> Checked:
     if not plan.writes or not (options.check_packages or resolving):
         return Checked(plan=plan)
     costs, places, wrong = _Costs(), Places(desired, checks.recent.live), False
-    asks = asking.asks(plan, places)
+    asks = package_requests(plan, places)
     evidence = _evidence(plan, checks) if asks or resolving else BuildEvidence()
     if options.check_packages:
         findings, problems = _packages(plan, asks, evidence, checks, costs)
-        plan = asking.block(_told(plan, problems), findings, ReasonCode.UNBUILDABLE)
+        plan = block_steps(_told(plan, problems), findings, ReasonCode.UNBUILDABLE)
         wrong = has_errors(problems)
-    plan = _told(plan, verdicts.already_there(plan.writes, evidence.bases, places))
+    plan = _told(plan, already_in_image(plan.writes, evidence.bases, places))
     resolved: Mapping[str, ResolvedChange] = {}
     # What is known not to be there need not be asked about once more.
     if resolving and plan.writes:
@@ -121,15 +141,15 @@ def _told(plan: Plan, problems: Sequence[Diagnostic]) -> Plan:
 
 def _evidence(plan: Plan, checks: CheckContext) -> BuildEvidence:
     try:
-        return BuildEvidence(bases=bases(plan.writes, checks.recent.builds(plan), checks.recent.live))
+        return BuildEvidence(bases=find_bases(plan.writes, checks.recent.builds(plan), checks.recent.live))
     except ApiError as error:
         return BuildEvidence(problem=error.diagnostic)
 
 
 def _packages(
-    plan: Plan, asks: Sequence[Ask], evidence: BuildEvidence, checks: CheckContext, costs: _Costs
-) -> tuple[Sequence[Finding], Sequence[Diagnostic]]:
-    wanted = availability.wanted(asks)
+    plan: Plan, asks: Sequence[PackageRequest], evidence: BuildEvidence, checks: CheckContext, costs: _Costs
+) -> tuple[Sequence[PackageProblem], Sequence[Diagnostic]]:
+    wanted = requested_constraints(asks)
     cache = PackageCache(_FOLDER, api=checks.api, organization=plan.organization.id, now=checks.ctx.clock.now())
     cached = cache.read(wanted)
     found = look_up(checks.client, plan.organization, {name: wanted[name] for name in wanted if name not in cached})
@@ -139,11 +159,11 @@ def _packages(
     costs.note = f"; the cache could not be used ({cache.problem})" if cache.problem else ""
     archs = frozenset(arch for one in evidence.bases.values() for base in one for arch in base.config.archs)
     available = Available(versions={**cached, **found.versions}, names=found.names, architectures=archs)
-    findings = availability.judge(asks, available)
+    findings = check_packages(asks, available)
     problems = [finding.diagnostic for finding in findings]
     if found.problem is not None:
         unknown = sorted(name for name in wanted if name not in available.versions)
-        problems.append(availability.unchecked(found.problem, unknown))
+        problems.append(packages_not_checked(found.problem, unknown))
     return findings, problems
 
 
@@ -167,23 +187,23 @@ def _resolve(
 ) -> _Resolution:
     """Ask about every repository that the plan writes; never raises."""
     known, silent = _completed(plan, evidence, checks)
-    asked = questions(plan.writes, known)
-    answers = ask(checks.client, configs(asked, before=checks.options.verbose))
-    wrong: list[Trouble] = []
+    asked = make_questions(plan.writes, known)
+    answers = ask(checks.client, distinct_configs(asked, before=checks.options.verbose))
+    wrong: list[ResolutionFailure] = []
     sets: dict[str, list[ResolvedChange]] = {}
     for question in asked:
         name = question.step.repository
         match answers[question.config]:
             case Resolves(packages=packages):
-                sets.setdefault(name, []).append(difference(_before(question, answers), packages))
+                sets.setdefault(name, []).append(package_difference(_before(question, answers), packages))
             case Conflicts(problem=problem):
-                wrong.append(verdicts.trouble(question.step, _said(problem), places))
+                wrong.append(resolution_failure(question.step, _said(problem), places))
             case NotAnswered(problem=problem):
                 silent.append(_unread(question.step, problem))
     sent = sum(not isinstance(answer, NotAnswered) or answer.asked for answer in answers.values())
     return _Resolution(
-        plan=verdicts.judged(plan, wrong, silent, required=required),
-        resolved={name: together(changes) for name, changes in sets.items()},
+        plan=with_resolution(plan, wrong, silent, required=required),
+        resolved={name: merge_resolved(changes) for name, changes in sets.items()},
         questions=sent,
         repositories=len({question.step.repository for question in asked}),
         wrong=bool(wrong),
@@ -192,7 +212,7 @@ def _resolve(
 
 def _completed(
     plan: Plan, evidence: BuildEvidence, checks: CheckContext
-) -> tuple[Mapping[str, Sequence[Base]], list[Trouble]]:
+) -> tuple[Mapping[str, Sequence[Base]], list[ResolutionFailure]]:
     """The bases, those among them that only older builds tell of, and the repositories of which nothing tells."""
     lacking = [step for step in plan.writes if not evidence.bases.get(step.repository)]
     if evidence.problem is not None:
@@ -207,23 +227,23 @@ def _completed(
 
     found = dict(pool.stream(by_id, work, workers=min(WORKERS, len(by_id)))) if by_id else {}
     builds = [build for one in found.values() if not isinstance(one, ApiError) for build in one]
-    known = {**evidence.bases, **bases(lacking, builds, checks.recent.live)}
-    silent: list[Trouble] = []
+    known = {**evidence.bases, **find_bases(lacking, builds, checks.recent.live)}
+    silent: list[ResolutionFailure] = []
     for step in lacking:
         problem = found.get(step.id or "")
         if isinstance(problem, ApiError):
             silent.append(_unread(step, problem.diagnostic))
         elif not known.get(step.repository):
-            silent.append(verdicts.unbuilt(step.repository, LONGEST_DAYS))
+            silent.append(no_build_failure(step.repository, LONGEST_DAYS))
     return known, silent
 
 
-def _unread(step: Step, problem: Diagnostic) -> Trouble:
+def _unread(step: Step, problem: Diagnostic) -> ResolutionFailure:
     said = f"{problem.summary}: {problem.detail}" if problem.detail else problem.summary
-    return Trouble(repository=step.repository, said=said, hint=problem.hint)
+    return ResolutionFailure(repository=step.repository, said=said, hint=problem.hint)
 
 
-def _before(question: Question, answers: Mapping[Config, Answer]) -> Sequence[str]:
+def _before(question: Question, answers: Mapping[PackageConfig, Answer]) -> Sequence[str]:
     """What was installed until now; nothing where that is not known."""
     if question.before.locked:
         return question.before.locked
@@ -252,7 +272,9 @@ class PackageCache:
         except _UNREADABLE as error:
             self.problem = type(error).__name__
             return {}
-        return {name: versions for name, versions in known.items() if versions and met(wanted[name], versions)}
+        return {
+            name: versions for name, versions in known.items() if versions and constraints_met(wanted[name], versions)
+        }
 
     def write(self, found: Mapping[str, tuple[PackageVersion, ...]]) -> None:
         """Keep what was found beside what is there and not too old; whole or not at all."""

@@ -13,14 +13,11 @@ from reconciler.cli.inputs import load_snapshot
 from reconciler.cli.parser import Options
 from reconciler.core import planner
 from reconciler.core.builds import Build, Result
-from reconciler.core.comparison import Comparison
-from reconciler.core.desired import Desired
-from reconciler.core.forecast import Forecast, Unforeseen, forecast
-from reconciler.core.guards import Flags
-from reconciler.core.live import Live, Organization
-from reconciler.core.plan import Plan, Step
-from reconciler.core.resolved import ResolvedChange
+from reconciler.core.events import Forecast, Unforeseen, make_forecast
+from reconciler.core.plan import Comparison, GuardFlags, Plan, Step
+from reconciler.core.resolution import ResolvedChange
 from reconciler.core.selection import Selection, select
+from reconciler.core.state import Desired, Live, Organization
 from reconciler.diagnostics import Diagnostic, has_errors
 from reconciler.planfile import PlanFileError, SavedPlan
 from reconciler.views.document import Origin, plan_document
@@ -75,7 +72,7 @@ def make_base_plan(desired: Desired, live: Live, options: Options) -> Plan:
 
 
 def _unselected_plan(desired: Desired, warnings: tuple[Diagnostic, ...], live: Live, options: Options) -> Plan:
-    flags = Flags(prune=options.prune, max_removal=options.max_removal)
+    flags = GuardFlags(prune=options.prune, max_removal=options.max_removal)
     return planner.plan(desired, live, diagnostics=warnings, flags=flags)
 
 
@@ -156,7 +153,7 @@ def foresee(plan: Plan, recent: RecentBuilds) -> Forecast | None:
         builds = recent.builds(plan)
     except ApiError as error:
         return Unforeseen(problem=error.diagnostic.summary)
-    return forecast(plan.writes, {one.id: len(one.active_tags) for one in recent.live.repositories}, builds)
+    return make_forecast(plan.writes, {one.id: len(one.active_tags) for one in recent.live.repositories}, builds)
 
 
 def _scope(plan: Plan) -> Organization:

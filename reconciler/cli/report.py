@@ -15,8 +15,8 @@ from reconciler.cli.errors import CommandFailed
 from reconciler.cli.output import OutputFile, print_problems, style_of, targets, width_of
 from reconciler.cli.parser import Options
 from reconciler.core.events import Event, Listener
-from reconciler.core.outcome import Outcome
 from reconciler.core.plan import Plan
+from reconciler.core.runs import Outcome
 from reconciler.diagnostics import Diagnostic
 from reconciler.engine.track import Followed
 from reconciler.views import apply_text, plan_text

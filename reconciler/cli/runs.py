@@ -12,9 +12,8 @@ from reconciler.cli.context import Context
 from reconciler.cli.errors import CommandFailed
 from reconciler.cli.exit_codes import ExitCode
 from reconciler.cli.parser import Options
-from reconciler.core.live import Organization
-from reconciler.core.recovery import in_flight
-from reconciler.core.runs import Run, RunHeader, RunKind
+from reconciler.core.runs import Run, RunHeader, RunKind, is_in_flight
+from reconciler.core.state import Organization
 from reconciler.journal import Journal, JournalBusy, JournalError, open_journal, read_journal
 
 FOLDER = Path(".reconciler")
@@ -55,7 +54,7 @@ def find_run(journal: Journal, wanted: str | None, options: Options, ctx: Contex
 def later_runs(journal: Journal, run: Run) -> tuple[Run, ...]:
     """The runs after one that left something in flight, which may tell what came of it; raises `CommandFailed`."""
     with journal_failures():
-        return journal.later(run) if any(map(in_flight, run.steps)) else ()
+        return journal.later(run) if any(map(is_in_flight, run.steps)) else ()
 
 
 @contextmanager

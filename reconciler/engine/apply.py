@@ -7,12 +7,11 @@ from typing import TypeVar
 
 from reconciler.api.errors import AnswerLost, ApiError, Rejected, TokenRejected
 from reconciler.api.values import Reading
-from reconciler.core.desired import Address
 from reconciler.core.events import ApplyStarted, Event, Listener, StepFinished, StepStarted
-from reconciler.core.live import LiveRepository, Organization
-from reconciler.core.model import Overlay
-from reconciler.core.outcome import AlreadyDone, Applied, Failed, FailureKind, NotAttempted, Outcome, RecordFailed, Skip
+from reconciler.core.overlay import Overlay
 from reconciler.core.plan import Action, Plan, Step
+from reconciler.core.runs import Applied, Failed, FailureKind, NotAttempted, Outcome, RecordFailed, Skip, Unchanged
+from reconciler.core.state import Address, LiveRepository, Organization
 from reconciler.diagnostics import Diagnostic
 from reconciler.engine.pool import stream
 from reconciler.engine.ports import Clock, OnError, Record, Stop, WriteApi
@@ -149,7 +148,7 @@ class _Writer:
             case None:
                 assert reading is not None
                 return _outcome(self._write(step, reading, since=since), step, since=since)
-            case AlreadyDone():
+            case Unchanged():
                 assert step.id is not None
                 return _applied(step, step.id, since, read_back=True)
             case _:

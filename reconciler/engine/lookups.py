@@ -9,9 +9,16 @@ from itertools import pairwise, takewhile
 from typing import Protocol
 
 from reconciler.api.errors import ApiError, NotFound, NotUnderstood, Rejected, ServerFault
-from reconciler.core.constraints import Constraint
-from reconciler.core.live import Organization
-from reconciler.core.packages import PackagePage, PackageVersion, going_by, kind_of, known_names, met
+from reconciler.core.packages import (
+    Constraint,
+    PackagePage,
+    PackageVersion,
+    constraints_met,
+    kind_of,
+    known_names,
+    versions_by_name,
+)
+from reconciler.core.state import Organization
 from reconciler.diagnostics import Diagnostic
 from reconciler.engine import pool
 
@@ -92,7 +99,7 @@ class _Search:
     def unmet(self) -> list[str]:
         """The names of which nothing that is known so far will do."""
         known = self.found.versions
-        return [name for name in known if not known[name] or not met(self._wanted[name], known[name])]
+        return [name for name in known if not known[name] or not constraints_met(self._wanted[name], known[name])]
 
     def _left(self) -> list[str]:
         return [name for name in self._wanted if name not in self.found.versions]
@@ -124,7 +131,7 @@ class _Search:
         self.found.requests += 1
         page = self._api.package_summaries(self._organization, token, prefix=prefix)
         for one in page.packages:
-            if one.name in self._wanted and met(self._wanted[one.name], (one,)):
+            if one.name in self._wanted and constraints_met(self._wanted[one.name], (one,)):
                 self.found.versions[one.name] = (one,)
         return page
 
@@ -171,9 +178,9 @@ class _Search:
         self.found.requests += 1
         packages = self._api.list_packages(self._organization)
         self.found.names = known_names(packages, {kind for name in names if (kind := kind_of(name))})
-        for name, there in going_by(names, packages).items():
+        for name, there in versions_by_name(names, packages).items():
             self._take(name, there)
-            if there and not met(self._wanted[name], self.found.versions[name]):
+            if there and not constraints_met(self._wanted[name], self.found.versions[name]):
                 self._search_providers(name, there)
 
     def _search_providers(self, name: str, there: tuple[PackageVersion, ...]) -> None:
@@ -182,7 +189,7 @@ class _Search:
         for provider in providers[:_MOST_PROVIDERS]:
             self.found.requests += 1
             versions = self._api.find_package(self._organization, provider, all_versions=True)
-            self._take(name, going_by((name,), versions)[name])
+            self._take(name, versions_by_name((name,), versions)[name])
 
     def _take(self, name: str, more: tuple[PackageVersion, ...]) -> None:
         self.found.versions[name] = tuple(dict.fromkeys((*self.found.versions[name], *more)))

@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
     from reconciler.api.values import Reading
     from reconciler.core.builds import Build, Progress, Sync
-    from reconciler.core.live import Live, LiveRepository, Organization
-    from reconciler.core.model import Overlay
-    from reconciler.core.outcome import Outcome
+    from reconciler.core.overlay import Overlay
     from reconciler.core.packages import PackageVersion
     from reconciler.core.plan import Step
+    from reconciler.core.runs import Outcome
+    from reconciler.core.state import Live, LiveRepository, Organization
 
 
 class Stop(Protocol):

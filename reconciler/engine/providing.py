@@ -3,10 +3,10 @@
 from collections.abc import Iterable
 
 from reconciler.api.errors import ApiError
-from reconciler.core.builds import Build, Progress, Watch
-from reconciler.core.live import Organization
-from reconciler.core.packages import going_by
-from reconciler.core.providing import named, unnamed
+from reconciler.core.builds import Build, Progress, Target
+from reconciler.core.packages import versions_by_name
+from reconciler.core.progress import unnamed_packages, with_provided
+from reconciler.core.state import Organization
 from reconciler.engine.ports import ReadApi
 
 _TRIES = 3
@@ -21,18 +21,18 @@ class Provided:
         self._tries = _TRIES
         self._providers: dict[str, frozenset[str]] = {}
 
-    def named(self, builds: Iterable[Build], watch: Watch) -> Iterable[Build]:
+    def named(self, builds: Iterable[Build], watch: Target) -> Iterable[Build]:
         """The builds, with the wanted packages that are there under the name of one that provides them."""
         if not self._providers:
             return builds
-        return [named(build, watch, self._providers) for build in builds]
+        return [with_provided(build, watch, self._providers) for build in builds]
 
     def learn(self, seen: Iterable[Progress]) -> bool:
         """Look up what the builds that count do not name; whether something was learnt.
 
         Without an answer it stays as if nothing provided it, which is told of as missing: never the other way round.
         """
-        names = {entry.key for one in seen for build in one.builds for entry in unnamed(build, one.watch)}
+        names = {entry.key for one in seen for build in one.builds for entry in unnamed_packages(build, one.target)}
         unknown = names - self._providers.keys()
         if not unknown or not self._tries:
             return False
@@ -42,6 +42,6 @@ class Provided:
         except ApiError:
             return False
         self._providers |= {
-            name: frozenset(one.name for one in found) for name, found in going_by(unknown, packages).items()
+            name: frozenset(one.name for one in found) for name, found in versions_by_name(unknown, packages).items()
         }
         return True

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from reconciler.api.errors import ApiError, NotFound, NotUnderstood, PermissionDenied, Rejected
 from reconciler.core.builds import Progress, Sync
 from reconciler.core.events import Listener, QueueUnread
-from reconciler.core.live import Organization
+from reconciler.core.state import Organization
 from reconciler.engine.ports import Clock, ReadApi
 
 # That the API has no such call or refuses it is the same at the next look; every other failure may pass.
@@ -33,7 +33,7 @@ class Queue:
 
     def of(self, progress: Progress) -> Sync:
         """The place of a repository: the last one known where the queue could not be read, never a guess."""
-        return progress.sync if self._states is None else self._states.get(progress.watch.id, Sync.IDLE)
+        return progress.sync if self._states is None else self._states.get(progress.target.id, Sync.IDLE)
 
     def _tell(self, error: ApiError) -> None:
         if not self._told:

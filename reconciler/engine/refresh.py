@@ -1,6 +1,6 @@
 """Live state read whole, or not at all."""
 
-from reconciler.core.live import Live
+from reconciler.core.state import Live
 from reconciler.engine.ports import ReadApi
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol, TypeAlias
 
 from reconciler.api.errors import ApiError, RateLimited, Rejected, TokenRejected, Unreachable
-from reconciler.core.recipes import Config
+from reconciler.core.builds import PackageConfig
 from reconciler.diagnostics import Diagnostic
 from reconciler.engine import pool
 
@@ -54,11 +54,11 @@ class NotAnswered:
 Answer: TypeAlias = Resolves | Conflicts | NotAnswered
 
 
-def ask(api: ResolveApi, configs: Mapping[Config, str]) -> Mapping[Config, Answer]:
+def ask(api: ResolveApi, configs: Mapping[PackageConfig, str]) -> Mapping[PackageConfig, Answer]:
     """The answer to each configuration, asked for the repository of the id that it comes with; never raises."""
     hopeless: list[NotAnswered] = []
 
-    def work(config: Config) -> Iterator[tuple[Config, Answer]]:
+    def work(config: PackageConfig) -> Iterator[tuple[PackageConfig, Answer]]:
         if hopeless:
             yield config, replace(hopeless[0], asked=False)
             return
@@ -72,7 +72,7 @@ def ask(api: ResolveApi, configs: Mapping[Config, str]) -> Mapping[Config, Answe
     return dict(pool.stream(configs, work, workers=min(WORKERS, len(configs))))
 
 
-def _ask(api: ResolveApi, repository_id: str, config: Config) -> tuple[Answer, bool]:
+def _ask(api: ResolveApi, repository_id: str, config: PackageConfig) -> tuple[Answer, bool]:
     """The answer, and whether it is of use to ask further questions."""
     try:
         return Resolves(packages=api.resolve(repository_id, config.document())), True

@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from reconciler.core.advancing import begin
 from reconciler.core.builds import Stage
 from reconciler.core.events import Listener, WaveStarted
-from reconciler.core.outcome import AlreadyDone, Applied, Failed, FailureKind, NotAttempted, Outcome, Skip
 from reconciler.core.plan import Plan, Step
+from reconciler.core.progress import begin
+from reconciler.core.runs import Applied, Failed, FailureKind, NotAttempted, Outcome, Skip, Unchanged
 from reconciler.core.waves import Size, split
 from reconciler.engine.apply import apply, unplanned
 from reconciler.engine.ports import Clock, OnError, Record, Stop, WriteApi
@@ -169,10 +169,10 @@ def _unfinished(followed: Followed) -> Skip | None:
 
 def _gone_wrong(outcomes: Iterable[Outcome], followed: Followed | None) -> int:
     """The repositories of a wave that are not as wanted, or whose builds did not all succeed with what was asked."""
-    written = {outcome.step.repository for outcome in outcomes if not isinstance(outcome, Applied | AlreadyDone)}
+    written = {outcome.step.repository for outcome in outcomes if not isinstance(outcome, Applied | Unchanged)}
     built = set()
     if followed is not None:
-        built = {one.watch.repository for one in followed.progress if one.failures or one.stage is not Stage.DONE}
+        built = {one.target.repository for one in followed.progress if one.failures or one.stage is not Stage.DONE}
     return len(written | built)
 
 

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 from reconciler.api.errors import ApiError
 from reconciler.core.diff import diff
-from reconciler.core.live import LiveRepository, Unreadable
-from reconciler.core.model import Overlay
-from reconciler.core.outcome import Failed, FailureKind
+from reconciler.core.overlay import Overlay
 from reconciler.core.plan import Action, Step
+from reconciler.core.runs import Failed, FailureKind
+from reconciler.core.state import LiveRepository, Unreadable
 from reconciler.diagnostics import Diagnostic
 from reconciler.engine.ports import Clock, Stop
 

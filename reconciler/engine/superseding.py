@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from reconciler.api.errors import ApiError
-from reconciler.core.advancing import without_better
 from reconciler.core.builds import FINISHED, Progress, Result, Stage, Sync
-from reconciler.core.live import LiveRepository, Organization
+from reconciler.core.progress import without_better
+from reconciler.core.state import LiveRepository, Organization
 from reconciler.engine.ports import ReadApi
 
 _BETWEEN_SECONDS = 180.0
@@ -33,7 +33,7 @@ class Check:
 
     def streams(self, progress: Progress) -> int:
         """How many tags of a repository are built, 0 where it is not known."""
-        return self._streams.get(progress.watch.id, 0)
+        return self._streams.get(progress.target.id, 0)
 
     def ask(self, *, now: float) -> bool:
         """Read how things stand; without an answer nothing is superseded, and it is as it was before."""
@@ -54,7 +54,7 @@ class Check:
             return seen
         # What was read serves once: it is soon out of date, and large.
         sure, live, self._live = self._is_sure(now), self._live, None
-        return tuple(_judged(one, live.get(one.watch.id), sure=sure, now=now) for one in seen)
+        return tuple(_judged(one, live.get(one.target.id), sure=sure, now=now) for one in seen)
 
     def _is_sure(self, now: float) -> bool:
         return now - self._began >= _SURE_AFTER_SECONDS
@@ -63,7 +63,7 @@ class Check:
 def concluded(seen: Sequence[Progress]) -> tuple[Progress, ...]:
     """The progress when time is up: for want of better builds, those count that look like the overlay before."""
     return tuple(
-        one if one.builds or one.stage in FINISHED else replace(one, builds=without_better(one.watch, one.reports))
+        one if one.builds or one.stage in FINISHED else replace(one, builds=without_better(one.target, one.reports))
         for one in seen
     )
 
@@ -78,9 +78,9 @@ def _suspicious(one: Progress, waited: float) -> bool:
 
 
 def _judged(one: Progress, there: LiveRepository | None, *, sure: bool, now: float) -> Progress:
-    if one.stage is Stage.SUPERSEDED or (there is not None and there.overlay == one.watch.after):
+    if one.stage is Stage.SUPERSEDED or (there is not None and there.overlay == one.target.after):
         return one
     sure = sure or one.stage is Stage.DONE
-    if not sure and there is not None and there.overlay == one.watch.before:
+    if not sure and there is not None and there.overlay == one.target.before:
         return one
     return replace(one, stage=Stage.SUPERSEDED, changed=now)

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from reconciler.api.errors import ApiError
 from reconciler.core.builds import Progress
-from reconciler.core.live import Organization
+from reconciler.core.state import Organization
 from reconciler.engine.ports import ReadApi
 
 # A digest that no tag points to may be untagged for good.

@@ -4,11 +4,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from reconciler.api.errors import ApiError, TokenRejected
-from reconciler.core.advancing import advance, quiet
-from reconciler.core.builds import FINISHED, Build, Progress, Result, Stage, Watch
-from reconciler.core.events import BuildEnded, BuildsSeen, Listener, LookFailed, RepositoryDone, WaitStarted
-from reconciler.core.live import Organization
-from reconciler.core.outcome import Applied, Outcome
+from reconciler.core.builds import FINISHED, Build, Progress, Result, Stage, Target
+from reconciler.core.events import BuildEnded, BuildsSeen, Listener, PollFailed, RepositoryDone, WaitStarted
+from reconciler.core.progress import advance, settle_time
+from reconciler.core.runs import Applied, Outcome
+from reconciler.core.state import Organization
 from reconciler.diagnostics import Diagnostic
 from reconciler.engine import superseding
 from reconciler.engine.ports import Clock, ReadApi, Record, Stop
@@ -66,10 +66,10 @@ class Followed:
     @property
     def superseded(self) -> tuple[str, ...]:
         """The repositories that somebody else has changed or deleted since they were written."""
-        return tuple(one.watch.repository for one in self.progress if one.stage is Stage.SUPERSEDED)
+        return tuple(one.target.repository for one in self.progress if one.stage is Stage.SUPERSEDED)
 
 
-def watches(outcomes: Iterable[Outcome]) -> tuple[Watch, ...]:
+def watches(outcomes: Iterable[Outcome]) -> tuple[Target, ...]:
     """What there is to follow after an apply: every repository that was written."""
     found = []
     for outcome in outcomes:
@@ -77,7 +77,7 @@ def watches(outcomes: Iterable[Outcome]) -> tuple[Watch, ...]:
             case Applied(step=step, repository_id=id_, since=since):
                 assert step.before is not None
                 assert step.after is not None
-                watch = Watch(repository=step.repository, id=id_, before=step.before, after=step.after, since=since)
+                watch = Target(repository=step.repository, id=id_, before=step.before, after=step.after, since=since)
                 found.append(watch)
             case _:
                 pass
@@ -136,7 +136,7 @@ class _Following:
 
     def to_the_end(self, stop: Stop) -> Followed:
         """Look until there is nothing left to wait for."""
-        listed = tuple(progress.watch.repository for progress in self._known)
+        listed = tuple(progress.target.repository for progress in self._known)
         self._listen(WaitStarted(at=self._clock.now(), repositories=listed))
         pause = self._pace.first
         while self._waited_for():
@@ -151,7 +151,7 @@ class _Following:
                 return self._ended(token_problem=error.diagnostic)
             except ApiError as error:
                 self._reached = False
-                self._listen(LookFailed(at=self._clock.now(), problem=error.diagnostic))
+                self._listen(PollFailed(at=self._clock.now(), problem=error.diagnostic))
             self._clock.wait(self._pause(pause), stop)
             pause = min(pause * self._pace.growth, self._pace.longest)
         return self._out_of_time() if self._unfinished() else self._ended()
@@ -167,7 +167,7 @@ class _Following:
         # The queue is read before the builds: the other way round, a build could start between the two answers and be
         # missed.
         self._queue.read()
-        since = min(progress.watch.since for progress in self._known)
+        since = min(progress.target.since for progress in self._known)
         builds = _by_repository(self._api.list_builds(self._organization, since=since))
         now = self._clock.now()
         seen = self._advanced(builds, now)
@@ -178,22 +178,24 @@ class _Following:
         self._take(self._superseding.checked(seen, now=now))
 
     def _advanced(self, builds: Mapping[str, list[Build]], now: float) -> tuple[Progress, ...]:
-        return tuple(self._advance(one, builds.get(one.watch.id, ()), now) for one in self._known)
+        return tuple(self._advance(one, builds.get(one.target.id, ()), now) for one in self._known)
 
     def _advance(self, progress: Progress, builds: Iterable[Build], now: float) -> Progress:
         if progress.stage is Stage.SUPERSEDED:
             return progress
-        reports = self._provided.named(builds, progress.watch)
+        reports = self._provided.named(builds, progress.target)
         streams = self._superseding.streams(progress)
-        return advance(progress, reports, self._queue.of(progress), now=now, settle=self._pace.settle, streams=streams)
+        return advance(
+            progress, reports, self._queue.of(progress), now=now, settle=self._pace.settle, tag_count=streams
+        )
 
     def _take(self, seen: tuple[Progress, ...]) -> None:
         """Remember what was seen, put on record what is new in it, and tell it."""
         known = self._known
         self._tags.learn(build.digest for one in seen for build in one.builds if build.result is Result.SUCCESS)
         pairs = zip(known, seen, strict=True)
-        news = {after.watch.id: self._tags.named(after) for before, after in pairs if before != after}
-        self._known = tuple(news.get(one.watch.id, one) for one in seen)
+        news = {after.target.id: self._tags.named(after) for before, after in pairs if before != after}
+        self._known = tuple(news.get(one.target.id, one) for one in seen)
         if self._record is not None and news:
             self._record.seen(tuple(news.values()))
         self._tell(known)
@@ -204,7 +206,7 @@ class _Following:
             told = {build.id: build.result for build in before.ended}
             for build in after.ended:
                 if told.get(build.id) is not build.result:
-                    self._listen(BuildEnded(at=now, repository=after.watch.repository, build=build))
+                    self._listen(BuildEnded(at=now, repository=after.target.repository, build=build))
             if after.stage in FINISHED and before.stage not in FINISHED:
                 self._listen(RepositoryDone(at=now, progress=after))
         self._listen(BuildsSeen(at=now, progress=self._known, tags=self._tags.known))
@@ -220,7 +222,7 @@ class _Following:
         return max(0.0, min(pause, limit - now))
 
     def _quiet(self, progress: Progress) -> float:
-        return quiet(progress, settle=self._pace.settle, streams=self._superseding.streams(progress))
+        return settle_time(progress, settle=self._pace.settle, tag_count=self._superseding.streams(progress))
 
     def _out_of_time(self) -> Followed:
         """The end at a time limit: what looks like the overlay before is told of, and what somebody else changed."""
@@ -230,7 +232,7 @@ class _Following:
             self._superseding.ask(now=now)
             seen = self._superseding.checked(seen, now=now)
         self._take(superseding.concluded(seen))
-        late = tuple(progress.watch.repository for progress in self._unfinished())
+        late = tuple(progress.target.repository for progress in self._unfinished())
         whole = self._clock.now() >= self._deadline
         return self._ended(timed_out=bool(late) and whole, late=() if whole else late)
 

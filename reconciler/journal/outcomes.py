@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, assert_never
 
-from reconciler.core.outcome import AlreadyDone, Applied, Failed, FailureKind, NotAttempted, Outcome, Skip, Stale
 from reconciler.core.plan import Step
+from reconciler.core.runs import Applied, Drifted, Failed, FailureKind, NotAttempted, Outcome, Skip, Unchanged
 from reconciler.planfile import fields, overlays
 from reconciler.planfile.fields import Malformed
 from reconciler.planfile.steps import decode_diagnostic, encode_diagnostic
@@ -17,9 +17,9 @@ def encode(outcome: Outcome) -> Json:
     match outcome:
         case Applied(repository_id=id_, since=since, read_back=read_back):
             return {"outcome": "applied", "id": id_, "since": since, "read_back": read_back}
-        case AlreadyDone():
+        case Unchanged():
             return {"outcome": "already-done"}
-        case Stale(now=now):
+        case Drifted(now=now):
             return {"outcome": "stale", "now": overlays.encode(now)}
         case Failed(kind=kind, problem=problem):
             return {"outcome": "failed", "kind": kind.value, "problem": encode_diagnostic(problem)}
@@ -40,9 +40,9 @@ def decode(item: Mapping[str, Any], step: Step) -> Outcome:
                 read_back=fields.flag(item, "read_back"),
             )
         case "already-done":
-            return AlreadyDone(step=step)
+            return Unchanged(step=step)
         case "stale":
-            return Stale(step=step, now=overlays.decode(fields.mapping(item, "now")))
+            return Drifted(step=step, now=overlays.decode(fields.mapping(item, "now")))
         case "failed":
             problem = decode_diagnostic(fields.mapping(item, "problem"))
             return Failed(step=step, kind=fields.one_of(item, "kind", FailureKind), problem=problem)

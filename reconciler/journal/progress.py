@@ -8,9 +8,9 @@ image brings hundreds more. Logs are not kept.
 from collections.abc import Mapping
 from typing import Any, assert_never
 
-from reconciler.core.builds import Build, BuildConfig, Progress, Result, Stage, Sync, Watch
-from reconciler.core.model import EMPTY, Group, PemFile, User
-from reconciler.core.parts import Entry, Part, Value, entries
+from reconciler.core.builds import Build, BuildConfig, Progress, Result, Stage, Sync, Target
+from reconciler.core.diff import Field, Item, Value, items_of
+from reconciler.core.overlay import EMPTY, Group, PemFile, User
 from reconciler.core.plan import Step
 from reconciler.planfile import fields
 from reconciler.planfile.fields import Malformed
@@ -20,8 +20,8 @@ Json = dict[str, Any]
 
 def encode(progress: Progress) -> Json:
     """What is known of a followed repository."""
-    watch = progress.watch
-    about = {(entry.part, entry.key) for side in (watch.before, watch.after) for entry in entries(side)}
+    watch = progress.target
+    about = {(entry.field, entry.key) for side in (watch.before, watch.after) for entry in items_of(side)}
     return {
         "id": watch.id,
         "since": watch.since,
@@ -35,7 +35,7 @@ def encode(progress: Progress) -> Json:
 
 def decode(item: Mapping[str, Any], step: Step) -> Progress:
     """What was known of the builds of a step; raises `Malformed`."""
-    watch = Watch(
+    watch = Target(
         repository=step.repository,
         id=fields.text(item, "id"),
         before=step.before or EMPTY,
@@ -43,7 +43,7 @@ def decode(item: Mapping[str, Any], step: Step) -> Progress:
         since=fields.number(item, "since"),
     )
     return Progress(
-        watch=watch,
+        target=watch,
         stage=fields.one_of(item, "stage", Stage),
         builds=fields.several(item, "builds", lambda one: _read_build(one, watch.id)),
         sync=fields.one_of(item, "sync", Sync),
@@ -52,7 +52,7 @@ def decode(item: Mapping[str, Any], step: Step) -> Progress:
     )
 
 
-def _build(build: Build, about: set[tuple[Part, str]]) -> Json:
+def _build(build: Build, about: set[tuple[Field, str]]) -> Json:
     return {
         "id": build.id,
         "started": build.started,
@@ -85,13 +85,13 @@ def _optional_number(item: Mapping[str, Any], name: str) -> float | None:
     return None if item.get(name) is None else fields.number(item, name)
 
 
-def _config(config: BuildConfig | None, about: set[tuple[Part, str]]) -> Json | None:
+def _config(config: BuildConfig | None, about: set[tuple[Field, str]]) -> Json | None:
     if config is None:
         return None
-    kept = sorted((entry for entry in config.entries if (entry.part, entry.key) in about), key=repr)
+    kept = sorted((entry for entry in config.entries if (entry.field, entry.key) in about), key=repr)
     return {
         "parts": sorted(part.value for part in config.parts),
-        "entries": [{"part": one.part.value, "key": one.key, **_value(one.value)} for one in kept],
+        "entries": [{"part": one.field.value, "key": one.key, **_value(one.value)} for one in kept],
     }
 
 
@@ -120,12 +120,12 @@ def _read_config(build: Mapping[str, Any], name: str) -> BuildConfig | None:
     item = fields.mapping(build, name)
     return BuildConfig(
         entries=frozenset(fields.several(item, "entries", _read_entry)),
-        parts=frozenset(fields.one_of({"part": one}, "part", Part) for one in fields.texts(item, "parts")),
+        parts=frozenset(fields.one_of({"part": one}, "part", Field) for one in fields.texts(item, "parts")),
     )
 
 
-def _read_entry(item: Mapping[str, Any]) -> Entry:
-    return Entry(fields.one_of(item, "part", Part), fields.text(item, "key"), _read_value(item))
+def _read_entry(item: Mapping[str, Any]) -> Item:
+    return Item(fields.one_of(item, "part", Field), fields.text(item, "key"), _read_value(item))
 
 
 def _read_value(item: Mapping[str, Any]) -> Value:

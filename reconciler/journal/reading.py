@@ -5,8 +5,8 @@ import sqlite3
 from collections.abc import Callable
 from typing import Any
 
-from reconciler.core.live import Organization
 from reconciler.core.runs import Run, RunHeader, RunKind, RunState, RunStep
+from reconciler.core.state import Organization
 from reconciler.journal import outcomes, progress
 from reconciler.planfile.fields import Malformed
 from reconciler.planfile.steps import decode_step

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from reconciler.core.builds import Progress
-from reconciler.core.outcome import Outcome, RecordFailed
 from reconciler.core.plan import Step
+from reconciler.core.runs import Outcome, RecordFailed
 from reconciler.diagnostics import Diagnostic
 from reconciler.journal import outcomes, progress
 from reconciler.journal.refusals import JournalError, told
@@ -189,7 +189,7 @@ class RunRecord:
 
     def seen(self, progress_: Sequence[Progress]) -> None:
         """Note how far builds are; a failure is kept in `problem`."""
-        self._update("progress", ((one.watch.repository, progress.encode(one)) for one in progress_))
+        self._update("progress", ((one.target.repository, progress.encode(one)) for one in progress_))
 
     def end(self, *, exit_code: int, interrupted: bool) -> None:
         """Note that the run has ended; a failure is kept in `problem`."""

@@ -12,9 +12,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from reconciler.core.outcome import NotAttempted, Skip
 from reconciler.core.plan import Action, Plan, Step
-from reconciler.core.runs import Run, RunHeader
+from reconciler.core.runs import NotAttempted, Run, RunHeader, Skip
 from reconciler.journal import database, lock, outcomes, reading, refusals, schema
 from reconciler.journal.recording import RunRecord, Writer, dump
 from reconciler.journal.refusals import JournalBusy, JournalError, told

@@ -7,9 +7,22 @@ overlay, as in the journal, its fingerprint stands beside it and must fit when i
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from reconciler.core import canonical
-from reconciler.core.fingerprint import fingerprint
-from reconciler.core.model import Accounts, Certificates, Group, Overlay, PemFile, User
+from reconciler.core.overlay import (
+    Accounts,
+    Certificates,
+    Group,
+    Overlay,
+    PemFile,
+    User,
+    fingerprint,
+    make_accounts,
+    make_certificates,
+    make_group,
+    make_pem_file,
+    make_pem_files,
+    package_set,
+    sorted_pairs,
+)
 from reconciler.planfile import fields
 from reconciler.planfile.fields import Malformed
 
@@ -32,7 +45,7 @@ def encode_sealed(overlay: Overlay) -> Json:
 
 def decode(item: Mapping[str, Any]) -> Overlay:
     """The overlay; raises `Malformed`, also where it is not the one of a fingerprint beside it."""
-    return _checked(item, canonical.of_sections(**_sections(fields.mapping(item, "overlay"))))
+    return _checked(item, Overlay(**_sections(fields.mapping(item, "overlay"))))
 
 
 def decode_both(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Overlay, Overlay]:
@@ -41,7 +54,7 @@ def decode_both(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Ov
     found = _sections(told)
     same = {name: found[name] for name in _OF_TEXT if name in told and told[name] == later.get(name)}
     other = {name: value for name, value in later.items() if name not in same} if same else later
-    first, second = canonical.of_sections(**found), canonical.of_sections(**same, **_sections(other))
+    first, second = Overlay(**found), Overlay(**same, **_sections(other))
     return _checked(before, first), _checked(after, second)
 
 
@@ -96,15 +109,15 @@ def _user(user: User) -> Json:
 
 
 def _read_packages(item: Mapping[str, Any], name: str) -> tuple[str, ...]:
-    return canonical.package_set(fields.texts(item, name))
+    return package_set(fields.texts(item, name))
 
 
 def _read_pairs(item: Mapping[str, Any], name: str) -> tuple[tuple[str, str], ...]:
-    return canonical.pairs(fields.text_map(item, name))
+    return sorted_pairs(fields.text_map(item, name))
 
 
 def _read_files(item: Mapping[str, Any], name: str) -> tuple[PemFile, ...]:
-    return canonical.pem_files(fields.several(item, name, _read_file))
+    return make_pem_files(fields.several(item, name, _read_file))
 
 
 def _read_unrecognised(item: Mapping[str, Any], name: str) -> tuple[tuple[str, str], ...]:
@@ -113,7 +126,7 @@ def _read_unrecognised(item: Mapping[str, Any], name: str) -> tuple[tuple[str, s
 
 def _read_accounts(holding: Mapping[str, Any], name: str) -> Accounts:
     item = fields.mapping(holding, name)
-    return canonical.accounts(
+    return make_accounts(
         run_as=fields.optional_text(item, "run_as") or "",
         users=fields.several(item, "users", _read_user),
         groups=fields.several(item, "groups", _read_group),
@@ -132,20 +145,20 @@ def _read_user(item: Mapping[str, Any]) -> User:
 
 
 def _read_group(item: Mapping[str, Any]) -> Group:
-    return canonical.group(
+    return make_group(
         groupname=fields.text(item, "name"), gid=fields.whole(item, "gid"), members=fields.texts(item, "members")
     )
 
 
 def _read_certificates(holding: Mapping[str, Any], name: str) -> Certificates:
     item = fields.mapping(holding, name)
-    return canonical.certificates(
+    return make_certificates(
         additional=fields.several(item, "additional", _read_file), providers=fields.texts(item, "providers")
     )
 
 
 def _read_file(item: Mapping[str, Any]) -> PemFile:
-    return canonical.pem_file(fields.text(item, "name"), fields.text(item, "text"))
+    return make_pem_file(fields.text(item, "name"), fields.text(item, "text"))
 
 
 _READERS: dict[str, Callable[[Mapping[str, Any], str], Any]] = {

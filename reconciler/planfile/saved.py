@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from reconciler.core.guards import judge
-from reconciler.core.live import Organization
-from reconciler.core.plan import GuardRules, LimitSource, Plan, Step
+from reconciler.core.plan import GuardRules, LimitSource, Plan, Step, judge_guard
+from reconciler.core.state import Organization
 from reconciler.diagnostics import Diagnostic
 from reconciler.planfile import envelope, fields, instants, overlays, refusals
 from reconciler.planfile.envelope import Kind
@@ -87,7 +86,7 @@ def _saved(header: Json, items: Iterable[Json]) -> SavedPlan:
         diagnostics=diagnostics,
         unlisted=fields.texts(header, "unlisted"),
         left_out=fields.texts(header, "left_out"),
-        guard=judge(steps, _rules(fields.mapping(header, "guard"))),
+        guard=judge_guard(steps, _rules(fields.mapping(header, "guard"))),
     )
     return SavedPlan(
         plan=plan,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from reconciler.core.live import Live, LiveRepository, Organization, Unreadable
+from reconciler.core.state import Live, LiveRepository, Organization, Unreadable
 from reconciler.planfile import envelope, fields, instants, overlays, refusals
 from reconciler.planfile.envelope import Kind
 from reconciler.planfile.fields import Malformed

@@ -9,8 +9,7 @@ from functools import lru_cache
 from typing import Any
 
 from reconciler.core.diff import diff
-from reconciler.core.making import maker
-from reconciler.core.model import EMPTY, Overlay, Section
+from reconciler.core.overlay import EMPTY, Overlay, Section
 from reconciler.core.plan import Action, Reason, ReasonCode, Step
 from reconciler.diagnostics import Diagnostic, Place, Severity
 from reconciler.planfile import fields, overlays
@@ -18,7 +17,7 @@ from reconciler.planfile.fields import Malformed
 
 Json = dict[str, Any]
 
-_make_step, _make_place = maker(Step), maker(Place)
+_make_step, _make_place = Step, Place
 
 
 def encode_step(step: Step, side: Callable[[Overlay], Json] = overlays.encode) -> Json:

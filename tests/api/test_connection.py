@@ -11,6 +11,7 @@ from wsgiref.types import WSGIApplication
 
 import httpx
 import pytest
+from reconciler.core.overlay import EMPTY
 
 from reconciler import __version__
 from reconciler.api import trust
@@ -21,7 +22,6 @@ from reconciler.api.connection import Connection
 from reconciler.api.errors import AnswerLost, ApiError, Unreachable, WriteRefusedError
 from reconciler.api.transports import proxy
 from reconciler.api.values import Sent
-from reconciler.core.model import EMPTY
 from tests.api.fakes import (
     DATE,
     LOCAL_TIME,

@@ -4,14 +4,12 @@ from dataclasses import FrozenInstanceError, fields
 
 import pytest
 from hypothesis import given
+from reconciler.core.overlay import Overlay
 
-from reconciler.core.diff import Change, ChangeKind
-from reconciler.core.making import maker
-from reconciler.core.model import Overlay
-from reconciler.core.parts import Part
+from reconciler.core.diff import Change, ChangeKind, Field
 from tests.support.overlays import overlays
 
-make_overlay, make_change = maker(Overlay), maker(Change)
+make_overlay, make_change = Overlay, Change
 
 
 @given(overlays())
@@ -37,4 +35,4 @@ def test_they_are_frozen() -> None:
 
 def test_a_field_without_default_must_be_given() -> None:
     with pytest.raises(TypeError):
-        make_change(part=Part.PACKAGES, key="curl", kind=ChangeKind.ADD)  # type: ignore[call-arg]
+        make_change(field=Field.PACKAGES, key="curl", kind=ChangeKind.ADD)  # type: ignore[call-arg]

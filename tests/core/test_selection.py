@@ -4,9 +4,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from reconciler.core.state import Address, Live, LiveRepository, Organization
 
-from reconciler.core.desired import Address
-from reconciler.core.live import Live, LiveRepository, Organization
 from reconciler.core.plan import Plan, ReasonCode
 from reconciler.core.selection import Selection, select
 from reconciler.diagnostics import Diagnostic, Severity

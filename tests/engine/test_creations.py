@@ -1,14 +1,13 @@
 """Creating what somebody else has created since the plan: told with its sides, and never written over."""
 
 import pytest
+from reconciler.core.overlay import EMPTY, Overlay, Section
+from reconciler.core.state import Address, Desired, DesiredRepository, LiveRepository, Unreadable
 
 from reconciler.api.errors import AnswerLost, Rejected
 from reconciler.core import planner
-from reconciler.core.desired import Address, Desired, DesiredRepository
-from reconciler.core.live import LiveRepository, Unreadable
-from reconciler.core.model import EMPTY, Overlay, Section
-from reconciler.core.outcome import AlreadyDone, Applied, Failed, Outcome, Stale
 from reconciler.core.plan import Plan
+from reconciler.core.runs import Applied, Drifted, Failed, Outcome, Unchanged
 from reconciler.diagnostics import Diagnostic, Place
 from reconciler.engine.apply import apply
 from tests.support.clock import FakeClock
@@ -72,7 +71,7 @@ def test_another_overlay_is_left_alone() -> None:
     plan = creation(api)
     api.exists(VIM)
     outcome = carried_out(api, plan)
-    assert isinstance(outcome, Stale)
+    assert isinstance(outcome, Drifted)
     assert (outcome.step.before, outcome.now, outcome.step.after) == (EMPTY, VIM, GIT)
     assert api.writes == []
 
@@ -81,7 +80,7 @@ def test_the_wanted_overlay_is_success_without_a_write() -> None:
     api = Api()
     plan = creation(api)
     api.exists(GIT)
-    assert isinstance(carried_out(api, plan), AlreadyDone)
+    assert isinstance(carried_out(api, plan), Unchanged)
     assert api.writes == []
 
 

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from reconciler.core.builds import Progress
-from reconciler.core.outcome import Applied, NotAttempted, Outcome, RecordFailed, Skip
 from reconciler.core.plan import Step
+from reconciler.core.runs import Applied, NotAttempted, Outcome, RecordFailed, Skip
 from reconciler.core.waves import parse
 from reconciler.engine.ports import OnError
 from reconciler.engine.rollout import Batches, Rollout, rollout

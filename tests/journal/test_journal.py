@@ -10,26 +10,26 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from reconciler.core.overlay import EMPTY, Overlay
+from reconciler.core.state import Organization
 
-from reconciler.core import proof
-from reconciler.core.builds import Build, BuildConfig, Progress, Result, Stage, Sync, Watch
-from reconciler.core.diff import diff
-from reconciler.core.live import Organization
-from reconciler.core.model import EMPTY, Overlay
-from reconciler.core.outcome import (
-    AlreadyDone,
+from reconciler.core.builds import Build, BuildConfig, Progress, Result, Stage, Sync, Target, prove
+from reconciler.core.diff import Field, Item, diff, items_of
+from reconciler.core.plan import Action, Plan, Reason, ReasonCode, Step
+from reconciler.core.runs import (
     Applied,
+    Drifted,
     Failed,
     FailureKind,
     NotAttempted,
     Outcome,
     RecordFailed,
+    RunHeader,
+    RunKind,
+    RunState,
     Skip,
-    Stale,
+    Unchanged,
 )
-from reconciler.core.parts import Entry, Part, entries
-from reconciler.core.plan import Action, Plan, Reason, ReasonCode, Step
-from reconciler.core.runs import RunHeader, RunKind, RunState
 from reconciler.diagnostics import Diagnostic
 from reconciler.journal import JournalBusy, JournalError, database, open_journal, read_journal, schema
 from tests.support.overlays import overlay, overlays
@@ -73,8 +73,8 @@ def outcomes(about: Step, now_: Overlay) -> list[Outcome]:
     problem = Diagnostic(code="no", summary="it was refused", hint="ask")
     return [
         Applied(step=about, repository_id="r", since=12.5, read_back=True),
-        AlreadyDone(step=about),
-        Stale(step=about, now=now_),
+        Unchanged(step=about),
+        Drifted(step=about, now=now_),
         *(Failed(step=about, kind=kind, problem=problem) for kind in FailureKind),
         *(NotAttempted(step=about, reason=reason) for reason in Skip),
     ]
@@ -83,7 +83,7 @@ def outcomes(about: Step, now_: Overlay) -> list[Outcome]:
 def followed(about: Step) -> Progress:
     assert about.before is not None
     assert about.after is not None
-    config = BuildConfig(entries=frozenset(entries(about.after)), parts=frozenset(Part))
+    config = BuildConfig(entries=frozenset(items_of(about.after)), parts=frozenset(Field))
     first = Build(
         id="b1",
         repository_id="r",
@@ -96,7 +96,7 @@ def followed(about: Step) -> Progress:
     )
     second = Build(id="b2", repository_id="r", started=None, ended=None, result=Result.RUNNING)
     return Progress(
-        watch=Watch(repository=about.repository, id="r", before=about.before, after=about.after, since=12.5),
+        target=Target(repository=about.repository, id="r", before=about.before, after=about.after, since=12.5),
         stage=Stage.BUILDING,
         builds=(first, second),
         sync=Sync.QUEUED,
@@ -131,12 +131,12 @@ def test_what_is_recorded_comes_back(
 
 def test_the_versions_of_asked_packages_are_kept_and_the_rest_of_the_image_is_not(tmp_path: Path) -> None:
     about = step()
-    base = frozenset({Entry(Part.PACKAGES, "glibc", "glibc=2.40-r0"), Entry(Part.PACKAGES, "git", "git=2.47.1-r0")})
-    environment = Entry(Part.ENVIRONMENT, "A", "b")
-    config = BuildConfig(entries=base | {environment}, parts=frozenset({Part.PACKAGES, Part.ENVIRONMENT}))
+    base = frozenset({Item(Field.PACKAGES, "glibc", "glibc=2.40-r0"), Item(Field.PACKAGES, "git", "git=2.47.1-r0")})
+    environment = Item(Field.ENVIRONMENT, "A", "b")
+    config = BuildConfig(entries=base | {environment}, parts=frozenset({Field.PACKAGES, Field.ENVIRONMENT}))
     build = Build(id="b", repository_id="r", started=1.0, ended=2.0, result=Result.SUCCESS, config=config)
-    watch = followed(about).watch
-    known = Progress(watch=watch, stage=Stage.DONE, builds=(build,), sync=Sync.IDLE, queue_seen=False, changed=1.0)
+    watch = followed(about).target
+    known = Progress(target=watch, stage=Stage.DONE, builds=(build,), sync=Sync.IDLE, queue_seen=False, changed=1.0)
     with open_journal(tmp_path, now=now) as journal:
         journal.begin(HEADER, plan(about)).seen([known])
         progress = journal.run(None).steps[0].progress
@@ -144,7 +144,7 @@ def test_the_versions_of_asked_packages_are_kept_and_the_rest_of_the_image_is_no
     (kept,) = progress.builds
     assert kept.config is not None
     assert {entry.key for entry in kept.config.entries} == {"git", "A"}
-    assert proof.prove(kept, watch) == proof.prove(build, watch)
+    assert prove(kept, watch) == prove(build, watch)
 
 
 def test_a_step_that_could_not_be_planned_is_recorded_as_not_attempted(tmp_path: Path) -> None:
@@ -212,14 +212,14 @@ def test_many_threads_record_at_once(tmp_path: Path) -> None:
         def work(mine: list[Step]) -> None:
             for one in mine:
                 record.about_to_write(one, repository_id=None, since=1.0)
-                record.finished(AlreadyDone(step=one))
+                record.finished(Unchanged(step=one))
 
         threads = [threading.Thread(target=work, args=(steps[number::4],)) for number in range(4)]
         for one in threads:
             one.start()
         for one in threads:
             one.join()
-        assert [one.outcome for one in journal.run(None).steps] == [AlreadyDone(step=one) for one in steps]
+        assert [one.outcome for one in journal.run(None).steps] == [Unchanged(step=one) for one in steps]
         assert record.problem is None
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.core.outcome import AlreadyDone, Failed, FailureKind, Outcome, RecordFailed
+from reconciler.core.runs import Failed, FailureKind, Outcome, RecordFailed, Unchanged
 from reconciler.diagnostics import Diagnostic
 from reconciler.journal import open_journal, read_journal
 from reconciler.journal.recording import RunRecord, Writer, _Change
@@ -80,7 +80,7 @@ def test_outcomes_wait_for_nobody_and_come_with_the_next_transaction(record: Run
     handed = threading.Barrier(13, timeout=20)
 
     def work(number: int) -> None:
-        record.finished(AlreadyDone(step=STEPS[number]))
+        record.finished(Unchanged(step=STEPS[number]))
         handed.wait()
 
     writer = record._writer
@@ -95,7 +95,7 @@ def test_outcomes_wait_for_nobody_and_come_with_the_next_transaction(record: Run
     assert told.count("COMMIT") == 2
     assert "PRAGMA synchronous = FULL" not in told
     with read_journal(tmp_path) as reader:
-        assert [one.outcome for one in reader.run(record.id).steps] == [AlreadyDone(step=one) for one in STEPS]
+        assert [one.outcome for one in reader.run(record.id).steps] == [Unchanged(step=one) for one in STEPS]
 
 
 def test_what_is_demanded_is_left_to_whoever_demands_it(record: RunRecord) -> None:
@@ -103,7 +103,7 @@ def test_what_is_demanded_is_left_to_whoever_demands_it(record: RunRecord) -> No
     told: list[str] = []
     writer._leave(_Change("UPDATE run SET source = ?", [("x",)], durable=True))  # of a thread that is about to go on
     writer._connection.set_trace_callback(told.append)
-    record.finished(AlreadyDone(step=STEPS[0]))
+    record.finished(Unchanged(step=STEPS[0]))
     assert told == []
     _about_to_write(record, 1)
     assert told.count("COMMIT") == 1
@@ -128,13 +128,13 @@ def test_one_that_cannot_be_recorded_takes_no_other_with_it(record: RunRecord, t
         if number == 5:
             record.finished(Failed(step=STEPS[5], kind=FailureKind.OTHER, problem=long))
         else:
-            record.finished(AlreadyDone(step=STEPS[number]))
+            record.finished(Unchanged(step=STEPS[number]))
 
     with _while_another_commits(record._writer, work):
         pass
     assert record.problem is not None
     assert record.problem.code == "journal-full"
-    kept: list[Outcome | None] = [AlreadyDone(step=one) for one in STEPS]
+    kept: list[Outcome | None] = [Unchanged(step=one) for one in STEPS]
     kept[5] = None
     with read_journal(tmp_path) as reader:
         assert [one.outcome for one in reader.run(record.id).steps] == kept

@@ -3,11 +3,12 @@
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
+from reconciler.core.overlay import Overlay
+from reconciler.core.state import Live, LiveRepository, Organization
+
 from reconciler.api.errors import ApiError, NotFound, ServerFault
 from reconciler.api.values import Reading
 from reconciler.core.builds import Build, Sync
-from reconciler.core.live import Live, LiveRepository, Organization
-from reconciler.core.model import Overlay
 from reconciler.core.packages import PackageVersion
 from reconciler.diagnostics import Diagnostic
 from tests.support.clock import FakeClock

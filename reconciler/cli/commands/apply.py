@@ -12,8 +12,8 @@ from reconciler.cli.package_checks import CheckContext, check
 from reconciler.cli.parser import Options, Parser
 from reconciler.cli.planning import RecentBuilds
 from reconciler.cli.report import Report
-from reconciler.core.desired import Desired
 from reconciler.core.runs import RunKind
+from reconciler.core.state import Desired
 from reconciler.diagnostics import Diagnostic
 from reconciler.planfile import SavedPlan
 

@@ -13,7 +13,7 @@ from reconciler.cli.errors import bad_usage
 from reconciler.cli.exit_codes import ExitCode
 from reconciler.cli.parser import Options, Parser
 from reconciler.core.builds import Build, Result
-from reconciler.core.live import Directory, Live, LiveRepository
+from reconciler.core.state import Directory, Live, LiveRepository
 from reconciler.views.listings import (
     BuildRow,
     Line,

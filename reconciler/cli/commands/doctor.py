@@ -13,10 +13,21 @@ from reconciler.cli.context import Context
 from reconciler.cli.errors import CommandFailed
 from reconciler.cli.exit_codes import ExitCode
 from reconciler.cli.parser import Options, Parser
-from reconciler.core import checkup
-from reconciler.core.checkup import Checkup, Finding, Level, Subject
-from reconciler.core.identity import Identity
-from reconciler.core.live import Organization
+from reconciler.core.doctor import (
+    CheckResult,
+    Checkup,
+    Identity,
+    Level,
+    Subject,
+    check_capabilities,
+    check_clock,
+    check_expiry,
+    check_identity,
+    failed_check,
+    missing_capabilities,
+    skipped_check,
+)
+from reconciler.core.state import Organization
 from reconciler.views import doctor
 
 _OF_TOKEN = (Subject.TOKEN, Subject.IDENTITY, Subject.EXPIRY)
@@ -80,71 +91,71 @@ class _Examination:
             missing=self._missing,
         )
 
-    def _findings(self) -> Iterator[Finding]:
+    def _findings(self) -> Iterator[CheckResult]:
         credentials = self._client.credentials
         assert credentials is not None
         # First, so that from here on every secret is known and hidden, whatever the API says.
         of_token = self._check_token(credentials)
         yield self._check_api()
-        yield checkup.clock(self._skew) if self._answers else checkup.unknown(Subject.CLOCK, _NO_ANSWER)
+        yield check_clock(self._skew) if self._answers else skipped_check(Subject.CLOCK, _NO_ANSWER)
         yield of_token
         yield self._check_identity()
         yield self._check_expiry(credentials)
         yield self._check_organization()
         yield from self._check_capabilities()
 
-    def _check_api(self) -> Finding:
+    def _check_api(self) -> CheckResult:
         try:
             told = self._client.greet()
         except ApiError as error:
-            return checkup.problem(Subject.API, error.diagnostic)
+            return failed_check(Subject.API, error.diagnostic)
         self._answers = True
         self._skew = None if told is None else told - self._ctx.clock.now()
-        return Finding(subject=Subject.API, level=Level.OK, summary=f"{self._name} answers")
+        return CheckResult(subject=Subject.API, level=Level.OK, summary=f"{self._name} answers")
 
-    def _check_token(self, credentials: Credentials) -> Finding:
+    def _check_token(self, credentials: Credentials) -> CheckResult:
         try:
             self._token = credentials.token()
         except ApiError as error:
-            return checkup.problem(Subject.TOKEN, error.diagnostic)
-        return Finding(subject=Subject.TOKEN, level=Level.OK, summary=f"from {self._token.source}")
+            return failed_check(Subject.TOKEN, error.diagnostic)
+        return CheckResult(subject=Subject.TOKEN, level=Level.OK, summary=f"from {self._token.source}")
 
-    def _check_identity(self) -> Finding:
+    def _check_identity(self) -> CheckResult:
         if self._obstacle:
-            return checkup.unknown(Subject.IDENTITY, self._obstacle)
+            return skipped_check(Subject.IDENTITY, self._obstacle)
         try:
             self._identity = self._client.identity()
         except TokenRejected as error:
             self._rejected = True
-            return checkup.problem(Subject.IDENTITY, error.diagnostic)
+            return failed_check(Subject.IDENTITY, error.diagnostic)
         except ApiError as error:
-            return checkup.problem(Subject.IDENTITY, error.diagnostic)
-        return checkup.whose(self._identity)
+            return failed_check(Subject.IDENTITY, error.diagnostic)
+        return check_identity(self._identity)
 
-    def _check_expiry(self, credentials: Credentials) -> Finding:
-        return checkup.expiry(self._expires(), self._now(), renewable=credentials.renewable, advice=credentials.advice)
+    def _check_expiry(self, credentials: Credentials) -> CheckResult:
+        return check_expiry(self._expires(), self._now(), renewable=credentials.renewable, advice=credentials.advice)
 
-    def _check_organization(self) -> Finding:
+    def _check_organization(self) -> CheckResult:
         try:
             name = inputs.read_organization(self._options, self._ctx)
         except CommandFailed as failed:
             return _unnamed(failed)
         if self._obstacle:
-            return checkup.unknown(Subject.ORGANIZATION, self._obstacle)
+            return skipped_check(Subject.ORGANIZATION, self._obstacle)
         try:
             found = self._organization = self._client.find_organization(name)
         except ApiError as error:
-            return checkup.problem(Subject.ORGANIZATION, error.diagnostic)
-        return Finding(subject=Subject.ORGANIZATION, level=Level.OK, summary=f"{found.name} ({found.id})")
+            return failed_check(Subject.ORGANIZATION, error.diagnostic)
+        return CheckResult(subject=Subject.ORGANIZATION, level=Level.OK, summary=f"{found.name} ({found.id})")
 
-    def _check_capabilities(self) -> Iterator[Finding]:
+    def _check_capabilities(self) -> Iterator[CheckResult]:
         if self._organization is None:
-            yield checkup.unknown(Subject.CAPABILITIES, self._obstacle or "the organisation is not known")
+            yield skipped_check(Subject.CAPABILITIES, self._obstacle or "the organisation is not known")
         elif self._identity is None:
-            yield checkup.unknown(Subject.CAPABILITIES, "the identity is not known")
+            yield skipped_check(Subject.CAPABILITIES, "the identity is not known")
         else:
-            self._missing = checkup.missing(self._identity, self._organization)
-            yield from checkup.capabilities(self._identity, self._organization)
+            self._missing = missing_capabilities(self._identity, self._organization)
+            yield from check_capabilities(self._identity, self._organization)
 
     @property
     def _obstacle(self) -> str:
@@ -162,8 +173,8 @@ class _Examination:
         return self._ctx.clock.now() + (self._skew or 0.0)
 
 
-def _unnamed(failed: CommandFailed) -> Finding:
+def _unnamed(failed: CommandFailed) -> CheckResult:
     first = failed.problems[0]
     if first.code != "no-organization":
-        return checkup.problem(Subject.ORGANIZATION, first)
-    return Finding(subject=Subject.ORGANIZATION, level=Level.WARNING, summary=first.summary, hint=first.hint)
+        return failed_check(Subject.ORGANIZATION, first)
+    return CheckResult(subject=Subject.ORGANIZATION, level=Level.WARNING, summary=first.summary, hint=first.hint)

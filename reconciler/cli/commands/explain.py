@@ -7,11 +7,9 @@ from reconciler.cli.context import Context
 from reconciler.cli.errors import CommandFailed
 from reconciler.cli.exit_codes import ExitCode
 from reconciler.cli.parser import Options, Parser
-from reconciler.core.desired import Address, Desired, DesiredRepository
-from reconciler.core.globs import resolve
-from reconciler.core.live import Directory, Live
-from reconciler.core.names import nearest
-from reconciler.diagnostics import has_errors
+from reconciler.core.globs import resolve_globs
+from reconciler.core.state import Address, Desired, DesiredRepository, Directory, Live
+from reconciler.diagnostics import has_errors, nearest
 from reconciler.views import explain
 
 
@@ -68,7 +66,7 @@ def _online(name: str, desired: Desired, options: Options, ctx: Context) -> Desi
     with open_reader(options, ctx) as client:
         live = inputs.read_live(inputs.organization(desired), client)
     directory = Directory(live)
-    entries = resolve(desired, live, directory).entries
+    entries = resolve_globs(desired, live, directory).entries
     address = Address.parse(name)
     same = [one for one in entries if one.address == address and not directory.find(address)]
     if same:

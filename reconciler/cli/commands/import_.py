@@ -12,8 +12,7 @@ from reconciler.cli.errors import CommandFailed
 from reconciler.cli.exit_codes import ExitCode
 from reconciler.cli.output import print_problems, style_of
 from reconciler.cli.parser import Options, Parser
-from reconciler.core.desired import Desired
-from reconciler.core.live import Live
+from reconciler.core.state import Desired, Live
 from reconciler.diagnostics import Diagnostic
 from reconciler.manifest.writing import files, hiding
 from reconciler.manifest.writing.drafts import Request

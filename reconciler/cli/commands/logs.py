@@ -12,7 +12,7 @@ from reconciler.cli.exit_codes import ExitCode
 from reconciler.cli.output import style_of
 from reconciler.cli.parser import Options, Parser
 from reconciler.core.builds import Build, Result
-from reconciler.core.live import Directory, Live, LiveRepository, Organization
+from reconciler.core.state import Directory, Live, LiveRepository, Organization
 from reconciler.views.listings import LogTail, render_log
 
 

@@ -14,10 +14,9 @@ from reconciler.cli.exit_codes import ExitCode
 from reconciler.cli.package_checks import CheckContext, check
 from reconciler.cli.parser import Options, Parser
 from reconciler.cli.planning import Checked, LiveSource, RecentBuilds, foresee
-from reconciler.core import verdicts
-from reconciler.core.comparison import Comparison, compare
-from reconciler.core.desired import Desired
-from reconciler.core.plan import Plan
+from reconciler.core.plan import Comparison, Plan, compare
+from reconciler.core.resolution import without_resolution
+from reconciler.core.state import Desired
 
 
 def configure(parser: Parser) -> None:
@@ -83,7 +82,7 @@ def _unchecked(plan: Plan, desired: Desired, options: Options) -> Checked:
     if not options.resolve and not required:
         return Checked(plan=plan)
     why = "a plan against a snapshot asks the API nothing"
-    return Checked(plan=verdicts.not_asked(plan, why, required=required))
+    return Checked(plan=without_resolution(plan, why, required=required))
 
 
 def _has_changes(plan: Plan, comparison: Comparison | None) -> bool:

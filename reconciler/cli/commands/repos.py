@@ -8,9 +8,8 @@ from reconciler.cli.client import open_reader
 from reconciler.cli.context import Context
 from reconciler.cli.exit_codes import ExitCode
 from reconciler.cli.parser import Options, Parser
-from reconciler.core.desired import Desired
-from reconciler.core.globs import resolve
-from reconciler.core.live import Directory, Live
+from reconciler.core.globs import resolve_globs
+from reconciler.core.state import Desired, Directory, Live
 from reconciler.views.listings import RepoRow, render_repos, repos_json
 
 
@@ -53,5 +52,5 @@ def _named(desired: Desired, live: Live) -> Mapping[str, bool] | None:
     if not desired.repositories and not desired.globs:
         return None
     directory = Directory(live)
-    entries = resolve(desired, live, directory).entries
+    entries = resolve_globs(desired, live, directory).entries
     return {one.id: True for entry in entries for one in directory.find(entry.address)}

@@ -9,8 +9,7 @@ from reconciler.cli.execution import ApplyContext, ApplyRequest, execute_plan
 from reconciler.cli.parser import Options, Parser
 from reconciler.cli.planning import RecentBuilds
 from reconciler.cli.report import Report
-from reconciler.core.reverting import revert
-from reconciler.core.runs import Run, RunKind
+from reconciler.core.runs import Run, RunKind, plan_revert
 from reconciler.engine.ports import ReadApi
 
 
@@ -40,7 +39,7 @@ def execute(options: Options, ctx: Context) -> int:
         run = runs.find_run(journal, options.run, options, ctx)
         _check_organization(run, options, client)
         live = client.read_live(run.header.organization)
-        plan = revert(run, live, later=runs.later_runs(journal, run), max_removal=options.max_removal)
+        plan = plan_revert(run, live, later=runs.later_runs(journal, run), max_removal=options.max_removal)
         request = ApplyRequest(plan=plan, kind=RunKind.REVERT, source=run.id, recent=RecentBuilds(client, live))
         apply = ApplyContext(journal=journal, client=client, report=report, options=options, ctx=ctx)
         return execute_plan(request, how, apply)

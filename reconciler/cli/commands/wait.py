@@ -15,11 +15,9 @@ from reconciler.cli.exit_codes import ExitCode, first
 from reconciler.cli.output import print_problems
 from reconciler.cli.parser import Options, Parser
 from reconciler.cli.report import Report
-from reconciler.core import recovery
-from reconciler.core.advancing import begin
 from reconciler.core.builds import Progress
-from reconciler.core.outcome import Outcome
-from reconciler.core.runs import Run, RunState
+from reconciler.core.progress import begin
+from reconciler.core.runs import Outcome, Run, RunState, is_in_flight, is_settled, recorded_outcomes, recovered_outcome
 from reconciler.diagnostics import Diagnostic, Severity
 from reconciler.engine.tagging import recorded
 from reconciler.engine.track import Followed, failure_logs, follow, watches
@@ -39,7 +37,7 @@ def execute(options: Options, ctx: Context) -> int:
     with Report(options, ctx) as report, runs.read_only_journal() as journal:
         run = runs.find_run(journal, options.run, options, ctx)
         _check_idle(run)
-        if recovery.settled(run):
+        if is_settled(run):
             return _again(run, report)
         with open_reader(options, ctx) as client, interruptible(ctx), ExitStack() as stack:
             record = _record(run, stack, options, ctx)
@@ -71,7 +69,7 @@ def _check_idle(run: Run) -> None:
 
 def _again(run: Run, report: Report) -> ExitCode:
     """The report of a run that was followed to its end, from the record alone."""
-    outcomes, progress = recovery.recorded(run), _known(run)
+    outcomes, progress = recorded_outcomes(run), _known(run)
     followed = Followed(progress=progress, tags=recorded(progress)) if progress else None
     report.end(outcomes, followed, {}, interrupted=False, run=run.id)
     return first(exit_codes(outcomes, followed, interrupted=False))
@@ -120,19 +118,19 @@ def _go_on(wait: _WaitContext, options: Options, ctx: Context) -> ExitCode:
 
 def _outcomes(wait: _WaitContext) -> tuple[Outcome, ...]:
     """What every step came to, with what was in flight judged by one look at what is live, and put on record."""
-    if not any(recovery.in_flight(step) for step in wait.run.steps):
-        return recovery.recorded(wait.run)
+    if not any(is_in_flight(step) for step in wait.run.steps):
+        return recorded_outcomes(wait.run)
     live = wait.client.read_live(wait.run.header.organization)
-    outcomes = tuple(recovery.outcome(step, live, wait.later) for step in wait.run.steps)
+    outcomes = tuple(recovered_outcome(step, live, wait.later) for step in wait.run.steps)
     for step, outcome in zip(wait.run.steps, outcomes, strict=True):
-        if wait.record is not None and recovery.in_flight(step):
+        if wait.record is not None and is_in_flight(step):
             wait.record.finished(outcome)
     return outcomes
 
 
 def _begun(outcomes: Sequence[Outcome], run: Run, now: float) -> tuple[Progress, ...]:
     """Where following goes on: from what was last seen, or from the beginning."""
-    known = {progress.watch.repository: progress for progress in _known(run)}
+    known = {progress.target.repository: progress for progress in _known(run)}
     return tuple(known.get(watch.repository) or begin(watch, now=now) for watch in watches(outcomes))
 
 
