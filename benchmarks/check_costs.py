@@ -6,13 +6,12 @@ Counts calls against an API in memory; how long they take belongs to the other b
 import sys
 from collections.abc import Mapping
 
-from reconciler.core.overlay import EMPTY, Overlay
-from reconciler.core.resolution import find_bases, make_questions
-from reconciler.core.state import Live, LiveRepository, Organization
-
 from reconciler.core.builds import Build, PackageConfig, Recipe, Result
+from reconciler.core.overlay import EMPTY, Overlay
 from reconciler.core.packages import Constraint, PackagePage, PackageVersion
 from reconciler.core.plan import Action, Reason, ReasonCode, Step
+from reconciler.core.resolution import find_bases, make_questions
+from reconciler.core.state import Live, LiveRepository, Organization
 from reconciler.engine.lookups import look_up
 from reconciler.engine.resolving import ask
 

@@ -7,12 +7,11 @@ from typing import Any
 from urllib.parse import parse_qsl
 from wsgiref.types import StartResponse, WSGIEnvironment
 
-from reconciler.core.state import Organization
-
 from reconciler.api.client import ReadClient, WriteClient, connect, connect_writer
 from reconciler.api.credentials import Credentials, find
 from reconciler.api.repeating import Repeater
 from reconciler.api.timing import Timing
+from reconciler.core.state import Organization
 
 ROOT = "45a0c61ebfd3" + "0" * 28
 TEAM = f"{ROOT}/{'a' * 16}"

@@ -11,7 +11,6 @@ from wsgiref.types import WSGIApplication
 
 import httpx
 import pytest
-from reconciler.core.overlay import EMPTY
 
 from reconciler import __version__
 from reconciler.api import trust
@@ -22,6 +21,7 @@ from reconciler.api.connection import Connection
 from reconciler.api.errors import AnswerLost, ApiError, Unreachable, WriteRefusedError
 from reconciler.api.transports import proxy
 from reconciler.api.values import Sent
+from reconciler.core.overlay import EMPTY
 from tests.api.fakes import (
     DATE,
     LOCAL_TIME,

@@ -7,8 +7,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from reconciler.core.overlay import EMPTY, Overlay
-from reconciler.core.state import Live, LiveRepository, Organization
 
 from reconciler.api.client import WriteClient, connect_writer
 from reconciler.api.credentials import fixed
@@ -29,6 +27,8 @@ from reconciler.api.timing import Timing
 from reconciler.api.token import Token
 from reconciler.api.values import Reading
 from reconciler.core.builds import Evidence, Result, Sync, evidence
+from reconciler.core.overlay import EMPTY, Overlay
+from reconciler.core.state import Live, LiveRepository, Organization
 from reconciler.emulator import Drop, Fault, Garble, Settings, Status
 from reconciler.emulator.server import Server
 from tests.support.emulated import START, World

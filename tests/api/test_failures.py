@@ -6,8 +6,6 @@ from email.utils import formatdate
 
 import httpx
 import pytest
-from reconciler.core.overlay import EMPTY
-from reconciler.core.state import LiveRepository
 
 from reconciler.api import errors
 from reconciler.api.client import WriteClient
@@ -24,6 +22,8 @@ from reconciler.api.errors import (
     Unreachable,
 )
 from reconciler.api.values import Reading
+from reconciler.core.overlay import EMPTY
+from reconciler.core.state import LiveRepository
 from tests.api.fakes import NODE, ORGANIZATION, SERVER_TIME, Asked, Told, reader, repository, writer
 
 HTML = b"<html><head><title>502 Bad\n Gateway</title></head><body>nginx</body></html>"

@@ -7,6 +7,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
+from reconciler.api import json_text
+from reconciler.api.mapping import overlay_from_wire
+from reconciler.api.merging import merge_document, merge_overlay
 from reconciler.core.overlay import (
     EMPTY,
     SECTION_FIELDS,
@@ -19,10 +23,6 @@ from reconciler.core.overlay import (
     make_overlay,
     make_pem_file,
 )
-
-from reconciler.api import json_text
-from reconciler.api.mapping import overlay_from_wire
-from reconciler.api.merging import merge_document, merge_overlay
 from tests.api.fakes import repository
 from tests.support.overlays import overlay, overlays
 

@@ -1,9 +1,9 @@
 """Finding the organisation by what people write."""
 
 import pytest
-from reconciler.core.state import Organization
 
 from reconciler.api.errors import Ambiguous, ApiError, NotFound
+from reconciler.core.state import Organization
 from tests.api.fakes import INNER, ROOT, TEAM, Api, Asked, Told, group, reader
 
 OTHER = "f" * 40

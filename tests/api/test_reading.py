@@ -3,11 +3,11 @@
 from typing import Any
 
 import pytest
-from reconciler.core.overlay import EMPTY
-from reconciler.core.state import LiveRepository, Organization, Unreadable
 
 from reconciler.api.errors import ApiError, NotFound, NotUnderstood
 from reconciler.core.builds import Result, Sync
+from reconciler.core.overlay import EMPTY
+from reconciler.core.state import LiveRepository, Organization, Unreadable
 from tests.api.fakes import INNER, NODE, ORGANIZATION, ROOT, TEAM, Asked, Told, group, reader, repository
 
 FOLDER = Organization(id=TEAM, name="example.com/team-a")

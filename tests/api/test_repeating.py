@@ -4,8 +4,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from reconciler.core.overlay import EMPTY
-from reconciler.core.state import LiveRepository
 
 from reconciler.api.client import WriteClient
 from reconciler.api.errors import AnswerLost, ApiError, NotUnderstood, RateLimited, ServerFault, Unreachable
@@ -13,6 +11,8 @@ from reconciler.api.repeating import Repeater
 from reconciler.api.retry import Retrying
 from reconciler.api.timing import Timing
 from reconciler.api.values import Reading
+from reconciler.core.overlay import EMPTY
+from reconciler.core.state import LiveRepository
 from tests.api.fakes import NODE, ORGANIZATION, Answerer, Asked, Told, repository, writer
 from tests.support.clock import FakeClock
 

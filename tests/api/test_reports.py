@@ -4,7 +4,6 @@ import json
 from typing import Any
 
 import pytest
-from reconciler.core.overlay import Overlay, PemFile, User
 
 from reconciler.api import instants
 from reconciler.api.mapping import overlay_from_wire
@@ -13,6 +12,7 @@ from reconciler.api.reports import build_from_wire, config_from_text, configs_fr
 from reconciler.api.wire import Malformed
 from reconciler.core.builds import Result
 from reconciler.core.diff import Field, Item, items_of
+from reconciler.core.overlay import Overlay, PemFile, User
 from tests.api.fakes import NODE
 from tests.api.test_mapping import FULL
 

@@ -9,7 +9,6 @@ from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from reconciler.core.overlay import EMPTY
 
 from reconciler.api.call import Call
 from reconciler.api.client import connect, connect_writer
@@ -17,6 +16,7 @@ from reconciler.api.credentials import fixed
 from reconciler.api.errors import AnswerLost, NotUnderstood, Unreachable
 from reconciler.api.token import Token
 from reconciler.api.values import Sent
+from reconciler.core.overlay import EMPTY
 from tests.api.fakes import NODE, ORGANIZATION, ROOT, credentials, repository, unhurried
 
 READ = Call(doing="read it", capability="x", path="/x")

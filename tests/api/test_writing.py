@@ -5,11 +5,11 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from reconciler.core.overlay import EMPTY
-from reconciler.core.state import LiveRepository, Organization, Unreadable
 
 from reconciler.api.errors import AnswerLost, ApiError, NotFound, NotUnderstood, Rejected
 from reconciler.api.values import Reading
+from reconciler.core.overlay import EMPTY
+from reconciler.core.state import LiveRepository, Organization, Unreadable
 from tests.api.fakes import (
     CATALOGUE,
     INNER,

@@ -4,9 +4,9 @@ import re
 from typing import Any
 
 import pytest
-from reconciler.core.overlay import make_overlay
 from selenium.webdriver.common.keys import Keys
 
+from reconciler.core.overlay import make_overlay
 from reconciler.views import plan_html
 from tests.browser.conftest import Server, open_page
 from tests.browser.page import Page

@@ -12,8 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from reconciler.core.overlay import EMPTY, Overlay
-from reconciler.core.state import LiveRepository, Organization
 
 from reconciler.api import calls
 from reconciler.api.call import Call
@@ -21,6 +19,8 @@ from reconciler.api.client import ReadClient, WriteClient
 from reconciler.api.credentials import find
 from reconciler.api.defaults import ApiVersion
 from reconciler.api.errors import NotFound, PermissionDenied, Rejected
+from reconciler.core.overlay import EMPTY, Overlay
+from reconciler.core.state import LiveRepository, Organization
 from reconciler.emulator import Settings
 from tests.contract import targets
 from tests.contract.conformity import Documents

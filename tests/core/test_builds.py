@@ -4,11 +4,11 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from reconciler.core.overlay import EMPTY
-from reconciler.core.progress import advance, begin
 
 from reconciler.core.builds import Build, BuildConfig, Evidence, Progress, Result, Stage, Sync, Target, evidence
 from reconciler.core.diff import Field, items_of
+from reconciler.core.overlay import EMPTY
+from reconciler.core.progress import advance, begin
 from tests.support.overlays import overlay
 
 BASE = {"packages": ["busybox", "nodejs-22"], "environment": {"PATH": "/usr/bin"}}

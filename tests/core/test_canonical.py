@@ -1,9 +1,9 @@
 """What counts as the same."""
 
 import pytest
-from reconciler.core.overlay import EMPTY, User, make_pem_file, package_name, pem_text
 
 from reconciler.core.diff import diff
+from reconciler.core.overlay import EMPTY, User, make_pem_file, package_name, pem_text
 from tests.support.overlays import overlay
 
 

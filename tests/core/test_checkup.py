@@ -1,6 +1,7 @@
 """What the facts mean for an apply."""
 
 import pytest
+
 from reconciler.core.doctor import (
     FOR_A_PART,
     TO_APPLY,

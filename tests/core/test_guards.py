@@ -3,7 +3,11 @@
 from typing import Any
 
 import pytest
+
+from reconciler.core import planner
+from reconciler.core.diff import diff
 from reconciler.core.overlay import EMPTY, Section
+from reconciler.core.plan import Action, GuardFlags, LimitSource, Plan, ReasonCode, losses, percent
 from reconciler.core.state import (
     Address,
     Desired,
@@ -14,10 +18,6 @@ from reconciler.core.state import (
     Settings,
     Unreadable,
 )
-
-from reconciler.core import planner
-from reconciler.core.diff import diff
-from reconciler.core.plan import Action, GuardFlags, LimitSource, Plan, ReasonCode, losses, percent
 from reconciler.diagnostics import Place
 from tests.support.overlays import managed, overlay
 

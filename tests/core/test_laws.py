@@ -6,12 +6,12 @@ import sys
 
 from hypothesis import given
 from hypothesis import strategies as st
-from reconciler.core.overlay import EMPTY, SECTION_FIELDS, Overlay, Section, fingerprint, make_overlay
-from reconciler.core.state import Address, Desired, DesiredRepository, Live, LiveRepository, Organization, wanted
 
 from reconciler.core import planner
 from reconciler.core.diff import assemble, diff, items_of, patch
+from reconciler.core.overlay import EMPTY, SECTION_FIELDS, Overlay, Section, fingerprint, make_overlay
 from reconciler.core.plan import Action, Step
+from reconciler.core.state import Address, Desired, DesiredRepository, Live, LiveRepository, Organization, wanted
 from reconciler.diagnostics import Place
 from tests.support.overlays import overlays
 
@@ -92,8 +92,7 @@ def test_order_and_repetition_of_packages_mean_nothing(packages: list[str]) -> N
 _PROGRAM = """
 from tests.support.overlays import overlay
 from reconciler.core.diff import diff
-from reconciler.core.fingerprint import fingerprint
-from reconciler.core.model import EMPTY
+from reconciler.core.overlay import EMPTY, fingerprint
 one = overlay({
     "packages": ["zlib", "curl=1", "curl", "git"], "environment": {"B": "1", "A": "2", "C": ""},
     "accounts": {"users": [{"username": u, "uid": i} for i, u in enumerate("zyx")],

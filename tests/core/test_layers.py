@@ -3,10 +3,10 @@
 from typing import Any
 
 import pytest
-from reconciler.core.overlay import Section
 
 from reconciler.core.diff import Field
 from reconciler.core.layers import Layer, Merged, Precedence, merge, protected
+from reconciler.core.overlay import Section
 from reconciler.diagnostics import Place
 from tests.support.overlays import managed, overlay
 

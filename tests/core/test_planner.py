@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 import yaml
-from reconciler.core.state import Address, Desired, DesiredRepository, Live, LiveRepository, Organization, Unreadable
 
 from reconciler.core import planner
 from reconciler.core.diff import Change, Value
 from reconciler.core.plan import Plan, Step
+from reconciler.core.state import Address, Desired, DesiredRepository, Live, LiveRepository, Organization, Unreadable
 from reconciler.diagnostics import Place
 from tests.support.overlays import managed, overlay
 

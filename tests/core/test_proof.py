@@ -3,8 +3,6 @@
 from dataclasses import replace
 
 import pytest
-from reconciler.core.overlay import EMPTY
-from reconciler.core.progress import begin, with_provided
 
 from reconciler.core.builds import (
     Build,
@@ -20,6 +18,8 @@ from reconciler.core.builds import (
     verified,
 )
 from reconciler.core.diff import Field, items_of
+from reconciler.core.overlay import EMPTY
+from reconciler.core.progress import begin, with_provided
 from tests.support.overlays import overlay
 
 

@@ -3,7 +3,6 @@
 from typing import Any
 
 from reconciler.core.overlay import EMPTY
-
 from reconciler.core.plan import Action, ReasonCode
 from reconciler.core.runs import Drifted, Failed, FailureKind, NotAttempted, Skip, plan_revert
 from reconciler.diagnostics import Diagnostic, Severity

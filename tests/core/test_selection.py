@@ -4,10 +4,10 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from reconciler.core.state import Address, Live, LiveRepository, Organization
 
 from reconciler.core.plan import Plan, ReasonCode
 from reconciler.core.selection import Selection, select
+from reconciler.core.state import Address, Live, LiveRepository, Organization
 from reconciler.diagnostics import Diagnostic, Severity
 from tests.core.test_guards import GIT, emptied, entry, make
 from tests.support.overlays import overlay

@@ -1,7 +1,13 @@
 """What is told of packages that cannot be installed, and of those that an image has already."""
 
 import pytest
+
+from reconciler.core.builds import Build, PackageConfig, Recipe, Result
+from reconciler.core.layers import Layer, Precedence
 from reconciler.core.overlay import EMPTY, Section
+from reconciler.core.packages import Places
+from reconciler.core.plan import Action, Plan
+from reconciler.core.planner import plan
 from reconciler.core.resolution import (
     already_in_image,
     find_bases,
@@ -12,12 +18,6 @@ from reconciler.core.resolution import (
     without_resolution,
 )
 from reconciler.core.state import Address, Desired, DesiredRepository, Live, LiveRepository, Organization
-
-from reconciler.core.builds import Build, PackageConfig, Recipe, Result
-from reconciler.core.layers import Layer, Precedence
-from reconciler.core.packages import Places
-from reconciler.core.plan import Action, Plan
-from reconciler.core.planner import plan
 from reconciler.diagnostics import Place, Severity
 from tests.support.overlays import overlay
 

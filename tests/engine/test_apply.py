@@ -1,12 +1,11 @@
 """Writing a plan: one outcome for each step, whatever happens to the others."""
 
-from reconciler.core.overlay import Overlay
-from reconciler.core.state import Address, Desired, DesiredRepository, LiveRepository, Unreadable
-
 from reconciler.api.errors import PermissionDenied, TokenRejected
 from reconciler.core import planner
 from reconciler.core.events import StepFinished, StepStarted
+from reconciler.core.overlay import Overlay
 from reconciler.core.runs import Applied, Drifted, Failed, FailureKind, NotAttempted, Skip, Unchanged
+from reconciler.core.state import Address, Desired, DesiredRepository, LiveRepository, Unreadable
 from reconciler.diagnostics import Place
 from tests.engine.world import GIT, PROBLEM, VIM, World, creating
 from tests.support.fake_api import ORGANIZATION

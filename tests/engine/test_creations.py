@@ -1,13 +1,13 @@
 """Creating what somebody else has created since the plan: told with its sides, and never written over."""
 
 import pytest
-from reconciler.core.overlay import EMPTY, Overlay, Section
-from reconciler.core.state import Address, Desired, DesiredRepository, LiveRepository, Unreadable
 
 from reconciler.api.errors import AnswerLost, Rejected
 from reconciler.core import planner
+from reconciler.core.overlay import EMPTY, Overlay, Section
 from reconciler.core.plan import Plan
 from reconciler.core.runs import Applied, Drifted, Failed, Outcome, Unchanged
+from reconciler.core.state import Address, Desired, DesiredRepository, LiveRepository, Unreadable
 from reconciler.diagnostics import Diagnostic, Place
 from reconciler.engine.apply import apply
 from tests.support.clock import FakeClock

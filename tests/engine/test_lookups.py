@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from reconciler.core.state import Organization
 
 from reconciler.api.errors import ApiError, NotFound, PermissionDenied, RateLimited
 from reconciler.core.packages import (
@@ -17,6 +16,7 @@ from reconciler.core.packages import (
     check_packages,
     requested_constraints,
 )
+from reconciler.core.state import Organization
 from reconciler.diagnostics import Diagnostic
 from reconciler.engine import lookups
 from reconciler.engine.lookups import Found, look_up

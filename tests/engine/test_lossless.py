@@ -21,15 +21,15 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from hypothesis import given
 from hypothesis import strategies as st
-from reconciler.core.overlay import Overlay, Section
-from reconciler.core.state import Address, Desired, DesiredRepository
 
 from reconciler.api.client import WriteClient, connect_writer
 from reconciler.api.credentials import fixed
 from reconciler.api.defaults import ApiVersion
 from reconciler.api.token import Token
 from reconciler.core import planner
+from reconciler.core.overlay import Overlay, Section
 from reconciler.core.runs import Applied
+from reconciler.core.state import Address, Desired, DesiredRepository
 from reconciler.diagnostics import Place
 from reconciler.emulator import Emulator, Settings
 from reconciler.engine.apply import apply

@@ -3,12 +3,12 @@
 from typing import Any
 
 import pytest
-from reconciler.core.overlay import EMPTY, Overlay
-from reconciler.core.state import LiveRepository
 
 from reconciler.api.errors import AnswerLost, PermissionDenied, Unreachable
 from reconciler.api.values import Reading
+from reconciler.core.overlay import EMPTY, Overlay
 from reconciler.core.runs import Applied, Drifted, Failed, FailureKind
+from reconciler.core.state import LiveRepository
 from tests.engine.world import GIT, PROBLEM, VIM, World, creating
 from tests.support.fake_api import ORGANIZATION
 

@@ -3,13 +3,12 @@
 import threading
 from dataclasses import replace
 
-from reconciler.core.overlay import EMPTY
-from reconciler.core.progress import begin
-
 from reconciler.api.errors import NotFound, TokenRejected, Unreachable
 from reconciler.core.builds import Build, BuildConfig, Result, Stage, Sync, Target
 from reconciler.core.diff import Field, items_of
 from reconciler.core.events import BuildEnded, BuildsSeen, Event, PollFailed, QueueUnread, RepositoryDone
+from reconciler.core.overlay import EMPTY
+from reconciler.core.progress import begin
 from reconciler.diagnostics import Diagnostic
 from reconciler.engine.track import Followed, Limits, failure_logs, follow
 from tests.support.clock import FakeClock

@@ -2,13 +2,12 @@
 
 import threading
 
-from reconciler.core.overlay import EMPTY, Overlay, Section
-from reconciler.core.state import Address, Desired, DesiredRepository, Unreadable
-
 from reconciler.core import planner
 from reconciler.core.events import Event
+from reconciler.core.overlay import EMPTY, Overlay, Section
 from reconciler.core.plan import Plan
 from reconciler.core.runs import Outcome
+from reconciler.core.state import Address, Desired, DesiredRepository, Unreadable
 from reconciler.diagnostics import Diagnostic, Place
 from reconciler.engine.apply import apply
 from tests.support.clock import FakeClock

@@ -10,11 +10,10 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from reconciler.core.overlay import EMPTY, Overlay
-from reconciler.core.state import Organization
 
 from reconciler.core.builds import Build, BuildConfig, Progress, Result, Stage, Sync, Target, prove
 from reconciler.core.diff import Field, Item, diff, items_of
+from reconciler.core.overlay import EMPTY, Overlay
 from reconciler.core.plan import Action, Plan, Reason, ReasonCode, Step
 from reconciler.core.runs import (
     Applied,
@@ -30,6 +29,7 @@ from reconciler.core.runs import (
     Skip,
     Unchanged,
 )
+from reconciler.core.state import Organization
 from reconciler.diagnostics import Diagnostic
 from reconciler.journal import JournalBusy, JournalError, database, open_journal, read_journal, schema
 from tests.support.overlays import overlay, overlays

@@ -4,11 +4,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from reconciler.core.overlay import Section
-from reconciler.core.state import Address, Desired, DesiredRepository
 
 from reconciler.core.diff import Field
 from reconciler.core.layers import merge
+from reconciler.core.overlay import Section
+from reconciler.core.state import Address, Desired, DesiredRepository
 from reconciler.diagnostics import Place, has_errors
 from reconciler.emulator.seed_pem import APK_KEY, CORP_ROOT
 from reconciler.manifest import load

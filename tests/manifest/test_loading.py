@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from reconciler.core.overlay import (
     EMPTY,
     Section,
@@ -17,7 +18,6 @@ from reconciler.core.overlay import (
     make_pem_file,
 )
 from reconciler.core.state import Address, Desired, DesiredRepository
-
 from reconciler.diagnostics import Diagnostic, Place
 from reconciler.emulator.seed_pem import APK_KEY, CORP_ROOT
 from reconciler.manifest import load

@@ -3,12 +3,12 @@
 from pathlib import Path
 
 import pytest
-from reconciler.core.overlay import EMPTY
-from reconciler.core.state import Directory, Live, LiveRepository, Organization
 
 from reconciler.core import planner
 from reconciler.core.diff import items_of
 from reconciler.core.globs import resolve_globs
+from reconciler.core.overlay import EMPTY
+from reconciler.core.state import Directory, Live, LiveRepository, Organization
 from reconciler.diagnostics import has_errors
 from reconciler.manifest import load
 from reconciler.manifest.codes import Code

@@ -2,9 +2,9 @@
 
 from hypothesis import given
 from hypothesis import strategies as st
-from reconciler.core.overlay import Overlay, make_overlay
 
 from reconciler.core.diff import assemble, items_of
+from reconciler.core.overlay import Overlay, make_overlay
 from reconciler.manifest.writing.factoring import FEWEST, Factored, factored
 from tests.support.overlays import overlays
 

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from reconciler.core.overlay import make_pem_file
-
 from reconciler.manifest.writing.pem_shelf import PemShelf
 
 ONE, OTHER = "-----BEGIN CERTIFICATE-----\nA\n-----END", "-----BEGIN CERTIFICATE-----\nB\n-----END"

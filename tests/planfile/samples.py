@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from reconciler.core.diff import diff
 from reconciler.core.overlay import (
     EMPTY,
     Overlay,
@@ -13,10 +14,8 @@ from reconciler.core.overlay import (
     make_overlay,
     make_pem_file,
 )
-from reconciler.core.state import Live, LiveRepository, Organization, Unreadable
-
-from reconciler.core.diff import diff
 from reconciler.core.plan import Action, GuardRules, LimitSource, Plan, Reason, ReasonCode, Step, judge_guard
+from reconciler.core.state import Live, LiveRepository, Organization, Unreadable
 from reconciler.diagnostics import Diagnostic, Place, Severity
 from reconciler.planfile import SavedPlan, Snapshot
 

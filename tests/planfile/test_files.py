@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
-from reconciler.core.overlay import Overlay
 
 from reconciler.core.diff import diff
+from reconciler.core.overlay import Overlay
 from reconciler.core.plan import Plan
 from reconciler.planfile import (
     Kind,

@@ -3,13 +3,12 @@
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from reconciler.core.overlay import Overlay
-from reconciler.core.state import Live, LiveRepository, Organization
-
 from reconciler.api.errors import ApiError, NotFound, ServerFault
 from reconciler.api.values import Reading
 from reconciler.core.builds import Build, Sync
+from reconciler.core.overlay import Overlay
 from reconciler.core.packages import PackageVersion
+from reconciler.core.state import Live, LiveRepository, Organization
 from reconciler.diagnostics import Diagnostic
 from tests.support.clock import FakeClock
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from hypothesis import strategies as st
+
 from reconciler.core.overlay import (
     Accounts,
     Certificates,

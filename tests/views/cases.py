@@ -5,7 +5,6 @@ from dataclasses import replace
 from typing import Any
 
 from reconciler.core.overlay import make_overlay
-
 from reconciler.core.plan import Action, GuardRules, Plan, ReasonCode, compare, judge_guard
 from reconciler.diagnostics import Diagnostic, Place, Severity
 from reconciler.views.document import Origin, plan_document

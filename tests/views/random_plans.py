@@ -1,6 +1,7 @@
 """Plans of every kind with text of every kind in them, for what has to hold whatever a plan says."""
 
 from hypothesis import strategies as st
+
 from reconciler.core.overlay import (
     Overlay,
     Section,
@@ -11,7 +12,6 @@ from reconciler.core.overlay import (
     make_overlay,
     make_pem_file,
 )
-
 from reconciler.core.plan import Action, Plan, ReasonCode
 from tests.views import samples
 from tests.views.hostile_text import names, texts

@@ -1,7 +1,5 @@
 """A whole run to tell about: outcomes of every kind, builds in every state, and the events in their order."""
 
-from reconciler.core.overlay import make_overlay
-
 from reconciler.core.builds import Progress, Result, Stage, Sync
 from reconciler.core.events import (
     ApplyStarted,
@@ -14,6 +12,7 @@ from reconciler.core.events import (
     StepStarted,
     WaitStarted,
 )
+from reconciler.core.overlay import make_overlay
 from reconciler.core.runs import Applied, Drifted, Failed, FailureKind, NotAttempted, Outcome, Skip, Unchanged
 from reconciler.diagnostics import Diagnostic
 from tests.views import samples

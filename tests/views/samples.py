@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from reconciler.core.builds import Build, Progress, Result, Stage, Sync, Target
+from reconciler.core.diff import diff
 from reconciler.core.overlay import (
     EMPTY,
     Overlay,
@@ -16,11 +18,8 @@ from reconciler.core.overlay import (
     make_overlay,
     make_pem_file,
 )
-from reconciler.core.state import Organization
-
-from reconciler.core.builds import Build, Progress, Result, Stage, Sync, Target
-from reconciler.core.diff import diff
 from reconciler.core.plan import Action, Plan, Reason, ReasonCode, Step
+from reconciler.core.state import Organization
 from reconciler.diagnostics import Place
 from reconciler.views.document import plan_document
 

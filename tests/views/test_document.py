@@ -6,6 +6,8 @@ from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
+
+from reconciler.core.diff import ChangeKind
 from reconciler.core.overlay import (
     Overlay,
     Section,
@@ -16,8 +18,6 @@ from reconciler.core.overlay import (
     make_overlay,
     make_pem_file,
 )
-
-from reconciler.core.diff import ChangeKind
 from reconciler.core.plan import Plan, Reason, ReasonCode
 from reconciler.core.runs import Skip
 from reconciler.diagnostics import Diagnostic, Place, Severity

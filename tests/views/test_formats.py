@@ -2,8 +2,8 @@
 
 import pytest
 from hypothesis import given, settings
-from reconciler.core.overlay import make_overlay
 
+from reconciler.core.overlay import make_overlay
 from reconciler.core.plan import Plan, compare
 from reconciler.views.document import plan_document
 from tests.views import samples

@@ -2,6 +2,7 @@ import re
 from collections.abc import Callable
 
 import pytest
+
 from reconciler.core.overlay import (
     Overlay,
     Section,
@@ -11,7 +12,6 @@ from reconciler.core.overlay import (
     make_overlay,
     make_pem_file,
 )
-
 from reconciler.core.plan import Action, Plan, ReasonCode, Step
 from reconciler.views import plan_text
 from reconciler.views.text import Style, width

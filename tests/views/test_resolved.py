@@ -3,8 +3,8 @@
 from typing import Any
 
 import pytest
-from reconciler.core.resolution import ResolvedChange, package_difference
 
+from reconciler.core.resolution import ResolvedChange, package_difference
 from reconciler.views.document import resolved_document
 from reconciler.views.plan_text import render_resolved
 from reconciler.views.text import Style

@@ -1,10 +1,10 @@
 import json
 
 import pytest
-from reconciler.core.overlay import EMPTY, Overlay, make_accounts, make_overlay
-from reconciler.core.state import LiveRepository, Unreadable
 
 from reconciler.core.builds import Result
+from reconciler.core.overlay import EMPTY, Overlay, make_accounts, make_overlay
+from reconciler.core.state import LiveRepository, Unreadable
 from reconciler.views.console import Column, render_table
 from reconciler.views.listings import BuildRow, RepoRow, builds_json, render_builds, render_repos, repos_json
 from reconciler.views.text import Style, width

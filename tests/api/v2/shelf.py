@@ -5,9 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from reconciler.core.state import Organization
-
 from reconciler.api.client import WriteClient, connect_writer
+from reconciler.core.state import Organization
 from tests.api.fakes import CATALOGUE, ROOT, URL, Api, Asked, Told, credentials, unhurried
 
 REPOS = "/registry/v2/repos"

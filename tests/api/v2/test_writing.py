@@ -4,10 +4,10 @@ import json
 from typing import Any
 
 import pytest
-from reconciler.core.overlay import EMPTY
-from reconciler.core.state import LiveRepository
 
 from reconciler.api.errors import AnswerLost, ApiError, NotUnderstood, Rejected
+from reconciler.core.overlay import EMPTY
+from reconciler.core.state import LiveRepository
 from tests.api.fakes import CATALOGUE, NODE, ORGANIZATION, ROOT, SERVER_TIME, Asked, Told
 from tests.api.v2.shelf import REPOS, client, repository
 from tests.support.overlays import overlay

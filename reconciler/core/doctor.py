@@ -1,6 +1,6 @@
-"""What stands between a user and an apply, judged from what the API told: the findings of `reconciler doctor`.
+"""What stands between a user and an apply, judged from what the API told: the results of `reconciler doctor`.
 
-Asking the API belongs to the command; colours and columns to its view.
+Asking the API belongs to the command; colors and columns to its view.
 """
 
 import math
@@ -8,9 +8,48 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from reconciler.core.identity import Identity
-from reconciler.core.live import Organization
+from reconciler.core.state import Organization
 from reconciler.diagnostics import Diagnostic
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grant:
+    """What the token may do in one group and in everything below it; `roles` are names, some of them perhaps ""."""
+
+    group_id: str
+    group_name: str
+    roles: tuple[str, ...]
+    capabilities: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """The answer to "who am I"; `expires` in seconds since the epoch, None where it was not told."""
+
+    subject: str
+    email: str
+    issuer: str
+    expires: float | None
+    grants: tuple[Grant, ...]
+
+    def may(self, group_id: str) -> frozenset[str]:
+        """The capabilities for a group: those that are granted there and in the groups above it."""
+        above = (grant for grant in self.grants if _holds(grant.group_id, group_id))
+        return _together(above)
+
+    def may_below(self, group_id: str) -> frozenset[str]:
+        """The capabilities that are granted somewhere below a group, and not for the whole of it."""
+        below = (grant for grant in self.grants if grant.group_id != group_id and _holds(group_id, grant.group_id))
+        return _together(below) - self.may(group_id)
+
+
+def _together(grants: Iterable[Grant]) -> frozenset[str]:
+    return frozenset[str]().union(*(grant.capabilities for grant in grants))
+
+
+def _holds(group_id: str, other: str) -> bool:
+    return other == group_id or other.startswith(f"{group_id}/")
+
 
 # Without these nothing can be planned, written or followed to its end.
 TO_PLAN = ("groups.list", "repo.list")
@@ -50,7 +89,7 @@ class Subject(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class CheckResult:
     """One line: what was found, and what to do about it. `until` is the moment that the summary speaks of, if any."""
 
     subject: Subject
@@ -67,7 +106,7 @@ class Checkup:
 
     api: str
     now: float
-    findings: tuple[Finding, ...]
+    findings: tuple[CheckResult, ...]
     source: str | None = None
     expires: float | None = None
     skew: float | None = None
@@ -76,27 +115,27 @@ class Checkup:
     missing: tuple[str, ...] = ()
 
     @property
-    def stopping(self) -> tuple[Finding, ...]:
+    def stopping(self) -> tuple[CheckResult, ...]:
         """The findings that would stop an apply."""
         return tuple(one for one in self.findings if one.level is Level.ERROR)
 
 
-def problem(subject: Subject, found: Diagnostic) -> Finding:
+def failed_check(subject: Subject, found: Diagnostic) -> CheckResult:
     """A check that failed, with what its diagnostic says."""
-    return Finding(subject=subject, level=Level.ERROR, summary=found.summary, detail=found.detail, hint=found.hint)
+    return CheckResult(subject=subject, level=Level.ERROR, summary=found.summary, detail=found.detail, hint=found.hint)
 
 
-def unknown(subject: Subject, why: str) -> Finding:
+def skipped_check(subject: Subject, why: str) -> CheckResult:
     """A check that could not be made."""
-    return Finding(subject=subject, level=Level.UNKNOWN, summary=f"not checked: {why}")
+    return CheckResult(subject=subject, level=Level.UNKNOWN, summary=f"not checked: {why}")
 
 
-def whose(identity: Identity) -> Finding:
+def check_identity(identity: Identity) -> CheckResult:
     """Whose token it is, and its roles."""
     name = identity.email or identity.subject
     roles = [f"{' and '.join(one.roles)} of {one.group_name or one.group_id}" for one in identity.grants if one.roles]
     more = f" and {len(roles) - _MOST_ROLES} more" if len(roles) > _MOST_ROLES else ""
-    return Finding(
+    return CheckResult(
         subject=Subject.IDENTITY,
         level=Level.OK,
         summary=name if name == identity.subject else f"{name} ({identity.subject})",
@@ -104,13 +143,13 @@ def whose(identity: Identity) -> Finding:
     )
 
 
-def clock(skew: float | None) -> Finding:
+def check_clock(skew: float | None) -> CheckResult:
     """How far the server's clock is ahead of ours, in seconds; None where it told no time."""
     if skew is None:
-        return unknown(Subject.CLOCK, "the API told no time")
+        return skipped_check(Subject.CLOCK, "the API told no time")
     if abs(skew) <= MOST_SKEW:
-        return Finding(subject=Subject.CLOCK, level=Level.OK, summary=f"within {_apart(skew)} of the API's")
-    return Finding(
+        return CheckResult(subject=Subject.CLOCK, level=Level.OK, summary=f"within {_apart(skew)} of the API's")
+    return CheckResult(
         subject=Subject.CLOCK,
         level=Level.WARNING,
         summary=f"this machine's clock is {_apart(skew)} {'behind' if skew > 0 else 'ahead of'} the API's",
@@ -118,38 +157,40 @@ def clock(skew: float | None) -> Finding:
     )
 
 
-def expiry(expires: float | None, now: float, *, renewable: bool, advice: str) -> Finding:
+def check_expiry(expires: float | None, now: float, *, renewable: bool, advice: str) -> CheckResult:
     """How long the token still holds."""
     if expires is None:
-        return unknown(Subject.EXPIRY, "nothing tells when the token ends")
+        return skipped_check(Subject.EXPIRY, "nothing tells when the token ends")
     if expires <= now:
-        return Finding(
+        return CheckResult(
             subject=Subject.EXPIRY, level=Level.ERROR, summary="the token ended at", until=expires, hint=advice
         )
     if renewable:
-        return Finding(subject=Subject.EXPIRY, level=Level.OK, summary="renewed by itself, good until", until=expires)
+        return CheckResult(
+            subject=Subject.EXPIRY, level=Level.OK, summary="renewed by itself, good until", until=expires
+        )
     if expires - now < _SHORT:
-        return Finding(
+        return CheckResult(
             subject=Subject.EXPIRY,
             level=Level.WARNING,
             summary="the token may end before an apply does, it is good until",
             until=expires,
             hint=advice,
         )
-    return Finding(subject=Subject.EXPIRY, level=Level.OK, summary="good until", until=expires)
+    return CheckResult(subject=Subject.EXPIRY, level=Level.OK, summary="good until", until=expires)
 
 
-def missing(identity: Identity, organization: Organization) -> tuple[str, ...]:
+def missing_capabilities(identity: Identity, organization: Organization) -> tuple[str, ...]:
     """The capabilities that the token lacks for the whole of an organisation, the important ones first."""
     held = identity.may(organization.id)
     return tuple(one for one in (*TO_PLAN, *TO_APPLY, *FOR_A_PART) if one not in held)
 
 
-def capabilities(identity: Identity, organization: Organization) -> tuple[Finding, ...]:
+def check_capabilities(identity: Identity, organization: Organization) -> tuple[CheckResult, ...]:
     """What the token may do with an organisation, and what it lacks."""
     if not identity.grants:
-        return (unknown(Subject.CAPABILITIES, "the API told of none"),)
-    lacking = missing(identity, organization)
+        return (skipped_check(Subject.CAPABILITIES, "the API told of none"),)
+    lacking = missing_capabilities(identity, organization)
     in_part = identity.may_below(organization.id)
     stopping = [one for one in lacking if one not in FOR_A_PART and one not in in_part]
     partly = [one for one in lacking if one not in FOR_A_PART and one in in_part]
@@ -159,7 +200,7 @@ def capabilities(identity: Identity, organization: Organization) -> tuple[Findin
         *_partly(partly, organization),
         *(_optional(one, organization) for one in optional),
     ]
-    held = Finding(
+    held = CheckResult(
         subject=Subject.CAPABILITIES,
         level=Level.OK,
         summary=f"everything that plan and apply need in {organization.name}",
@@ -167,9 +208,9 @@ def capabilities(identity: Identity, organization: Organization) -> tuple[Findin
     return tuple(found) or (held,)
 
 
-def _stopping(names: Sequence[str], organization: Organization) -> Iterable[Finding]:
+def _stopping(names: Sequence[str], organization: Organization) -> Iterable[CheckResult]:
     if names:
-        yield Finding(
+        yield CheckResult(
             subject=Subject.CAPABILITIES,
             level=Level.ERROR,
             summary=f"the token lacks {', '.join(names)} in {organization.name}",
@@ -178,9 +219,9 @@ def _stopping(names: Sequence[str], organization: Organization) -> Iterable[Find
         )
 
 
-def _partly(names: Sequence[str], organization: Organization) -> Iterable[Finding]:
+def _partly(names: Sequence[str], organization: Organization) -> Iterable[CheckResult]:
     if names:
-        yield Finding(
+        yield CheckResult(
             subject=Subject.CAPABILITIES,
             level=Level.WARNING,
             summary=f"the token has {', '.join(names)} in folders of {organization.name} alone",
@@ -188,8 +229,8 @@ def _partly(names: Sequence[str], organization: Organization) -> Iterable[Findin
         )
 
 
-def _optional(name: str, organization: Organization) -> Finding:
-    return Finding(
+def _optional(name: str, organization: Organization) -> CheckResult:
+    return CheckResult(
         subject=Subject.CAPABILITIES,
         level=Level.WARNING,
         summary=f"the token lacks {name} in {organization.name}: {FOR_A_PART[name]}",
