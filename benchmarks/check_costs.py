@@ -12,8 +12,8 @@ from reconciler.core.packages import Constraint, PackagePage, PackageVersion
 from reconciler.core.plan import Action, Reason, ReasonCode, Step
 from reconciler.core.resolution import find_bases, make_questions
 from reconciler.core.state import Live, LiveRepository, Organization
-from reconciler.engine.lookups import look_up
-from reconciler.engine.resolving import ask
+from reconciler.engine.packages import look_up
+from reconciler.engine.resolve import ask
 
 REPOSITORIES = 500
 PACKAGES = 60

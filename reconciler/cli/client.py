@@ -19,7 +19,7 @@ from reconciler.cli.output import style_of
 from reconciler.cli.parser import Options
 from reconciler.diagnostics import Diagnostic, Severity
 from reconciler.emulator import Emulator, StateError
-from reconciler.journal import folder
+from reconciler.journal.store import make_private_folder
 from reconciler.views import diagnostics
 from reconciler.views.text import plain
 
@@ -160,7 +160,7 @@ def emulator_in_process(ctx: Context, state: Path = STATE) -> Iterator[Emulator]
 def prepare_folder(state: Path) -> None:
     """Make the folder of the state file, with a note to Git to leave it alone."""
     if state.parent.name == STATE.parent.name:
-        folder.prepare(state.parent)
+        make_private_folder(state.parent)
     else:
         state.parent.mkdir(parents=True, exist_ok=True)
 

@@ -13,13 +13,12 @@ from reconciler.cli.output import print_problems
 from reconciler.cli.parser import Options
 from reconciler.cli.planning import RecentBuilds, foresee
 from reconciler.cli.report import Report
-from reconciler.core import waves
 from reconciler.core.plan import Plan
 from reconciler.core.runs import Drifted, Failed, FailureKind, NotAttempted, Outcome, RunHeader, RunKind, is_settled
 from reconciler.diagnostics import Diagnostic, Severity
+from reconciler.engine.follow import Followed, Limits, failure_logs
 from reconciler.engine.ports import OnError
-from reconciler.engine.rollout import Batches, Rollout, rollout
-from reconciler.engine.track import Followed, Limits, failure_logs
+from reconciler.engine.rollout import Batches, Rollout, parse_sizes, rollout
 from reconciler.journal import Journal, RunRecord
 from reconciler.views.document import Origin
 
@@ -65,7 +64,7 @@ def _batches(options: Options) -> Batches | None:
     if not options.wait:
         raise bad_usage("--batch waits for the builds of each wave, and --no-wait does not", "leave one of them out")
     try:
-        sizes = waves.parse(options.batch)
+        sizes = parse_sizes(options.batch)
     except ValueError as error:
         raise bad_usage(f'--batch "{options.batch}": {error}', "write it like 1,10%,rest") from None
     return Batches(sizes=sizes, max_failed=options.max_failed or 0)
@@ -157,7 +156,7 @@ def _recorded(plan: Plan, record: RunRecord, how: Rollout, apply: ApplyContext) 
     ctx = apply.ctx
     with apply.report.progress() as listen:
         outcomes, followed = rollout(
-            plan, apply.client, clock=ctx.clock, stop=ctx.stop, settings=how, listen=listen, record=record
+            plan, apply.client, clock=ctx.clock, stop=ctx.stop, settings=how, on_event=listen, record=record
         )
     interrupted = ctx.stop.is_set()
     code = first(exit_codes(outcomes, followed, interrupted=interrupted))

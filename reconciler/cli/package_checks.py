@@ -51,10 +51,10 @@ from reconciler.core.resolution import (
 )
 from reconciler.core.state import Desired
 from reconciler.diagnostics import Diagnostic, has_errors
-from reconciler.engine import pool
-from reconciler.engine.lookups import look_up
-from reconciler.engine.resolving import WORKERS, Answer, Conflicts, NotAnswered, Resolves, ask
-from reconciler.journal.folder import prepare
+from reconciler.engine.packages import look_up
+from reconciler.engine.ports import stream
+from reconciler.engine.resolve import WORKERS, Answer, Conflicts, NotAnswered, Resolves, ask
+from reconciler.journal.store import make_private_folder
 
 _FOLDER = Path(".reconciler")
 
@@ -225,7 +225,7 @@ def _completed(
         except ApiError as error:
             yield id_, error
 
-    found = dict(pool.stream(by_id, work, workers=min(WORKERS, len(by_id)))) if by_id else {}
+    found = dict(stream(by_id, work, workers=min(WORKERS, len(by_id)))) if by_id else {}
     builds = [build for one in found.values() if not isinstance(one, ApiError) for build in one]
     known = {**evidence.bases, **find_bases(lacking, builds, checks.recent.live)}
     silent: list[ResolutionFailure] = []
@@ -287,7 +287,7 @@ class PackageCache:
                 kept[name] = {"at": self._now, "versions": [_encode(one) for one in versions]}
         beside = self._file.with_name(f"{self._file.name}.{os.getpid()}")
         try:
-            prepare(self._file.parent)
+            make_private_folder(self._file.parent)
             beside.write_text(json.dumps({"format": _FORMAT, "packages": kept}), encoding="utf-8")
             beside.replace(self._file)
         except OSError as error:

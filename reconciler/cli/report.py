@@ -18,7 +18,7 @@ from reconciler.core.events import Event, Listener
 from reconciler.core.plan import Plan
 from reconciler.core.runs import Outcome
 from reconciler.diagnostics import Diagnostic
-from reconciler.engine.track import Followed
+from reconciler.engine.follow import Followed
 from reconciler.views import apply_text, plan_text
 from reconciler.views.live import LiveProgress
 from reconciler.views.plan_text import render_resolved

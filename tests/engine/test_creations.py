@@ -62,7 +62,7 @@ def creation(api: FakeApi) -> Plan:
 
 
 def carried_out(api: FakeApi, plan: Plan) -> Outcome:
-    (outcome,) = apply(plan, api, clock=api.clock, stop=NeverStops(), parallelism=1, listen=lambda _: None)
+    (outcome,) = apply(plan, api, clock=api.clock, stop=NeverStops(), parallelism=1, on_event=lambda _: None)
     return outcome
 
 

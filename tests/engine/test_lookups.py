@@ -18,8 +18,8 @@ from reconciler.core.packages import (
 )
 from reconciler.core.state import Organization
 from reconciler.diagnostics import Diagnostic
-from reconciler.engine import lookups
-from reconciler.engine.lookups import Found, look_up
+from reconciler.engine import packages as lookups
+from reconciler.engine.packages import Found, look_up
 
 ORGANIZATION = Organization(id="o", name="example.com")
 PROBLEM = Diagnostic(code="x", summary="no")

@@ -10,7 +10,7 @@ from reconciler.core.events import BuildEnded, BuildsSeen, Event, PollFailed, Qu
 from reconciler.core.overlay import EMPTY
 from reconciler.core.progress import begin
 from reconciler.diagnostics import Diagnostic
-from reconciler.engine.track import Followed, Limits, failure_logs, follow
+from reconciler.engine.follow import Followed, Limits, failure_logs, follow
 from tests.support.clock import FakeClock
 from tests.support.fake_api import ORGANIZATION, FakeApi
 from tests.support.overlays import overlay
@@ -54,7 +54,7 @@ class Following:
             clock=self.clock,
             stop=self.stop,
             limits=Limits(total=timeout, each=each),
-            listen=self.events.append,
+            on_event=self.events.append,
         )
 
 

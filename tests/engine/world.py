@@ -49,7 +49,7 @@ class World:
             clock=self.clock,
             stop=self.stop,
             parallelism=parallelism,
-            listen=self.events.append,
+            on_event=self.events.append,
         )
         return {outcome.step.repository: outcome for outcome in outcomes}
 

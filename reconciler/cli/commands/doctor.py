@@ -137,7 +137,7 @@ class _Examination:
 
     def _check_organization(self) -> CheckResult:
         try:
-            name = inputs.organization(inputs.organization_manifest(self._options, self._ctx))
+            name = inputs.read_organization(self._options, self._ctx)
         except CommandFailed as failed:
             return _unnamed(failed)
         if self._obstacle:

@@ -19,6 +19,9 @@ from reconciler.manifest.writing.drafts import Request
 from reconciler.manifest.writing.importing import Import, prepare, prove
 from reconciler.views import text_diff
 
+# What loading a folder without manifests says.
+_NO_FILES = ("manifest-not-found", "no-manifests")
+
 
 def configure(parser: Parser) -> None:
     """Declare the options."""
@@ -29,7 +32,12 @@ def configure(parser: Parser) -> None:
         help="these repositories, customised or not (default: every customised one that has no entry yet)",
     )
     parser.add_argument(
-        "-o", dest="folder", type=Path, metavar="DIR", required=True, help="the folder that the manifests go into"
+        "-o",
+        dest="folder",
+        type=shared.file_path,
+        metavar="DIR",
+        required=True,
+        help="the folder that the manifests go into",
     )
     parser.add_argument(
         "--split", choices=("repository", "folder"), help="a file for each repository or folder (default: one file)"
@@ -47,7 +55,7 @@ def execute(options: Options, ctx: Context) -> int:
         )
     organization = _organization(options, ctx)
     with open_reader(options, ctx) as client:
-        live = client.read_live(client.find_organization(organization))
+        live = inputs.read_live(organization, client)
     request = _request(options, ctx, live, organization)
     try:
         found = prepare(request)
@@ -63,16 +71,18 @@ def _organization(options: Options, ctx: Context) -> str:
     """The organisation: `--org`, else the one that the manifests in the folder name."""
     if options.org:
         return options.org
-    named = None
     if options.folder.exists():
-        named = manifest.load(options.folder, now=ctx.clock.now())[0].organization
-    if named is None:
-        raise CommandFailed(
-            "no-organization",
-            f"nothing names the organisation: there is no --org, and no manifest in {options.folder}",
-            "name it with --org example.com",
-        )
-    return named
+        desired, problems = manifest.load(options.folder, now=ctx.clock.now())
+        if desired.organization is not None:
+            return desired.organization
+        wrong = [problem for problem in problems if problem.code not in _NO_FILES]
+        if wrong:
+            raise CommandFailed.from_problems(*wrong)
+    raise CommandFailed(
+        "no-organization",
+        f"nothing names the organisation: there is no --org, and no manifest in {options.folder}",
+        "name it with --org example.com",
+    )
 
 
 def _request(options: Options, ctx: Context, live: Live, organization: str) -> Request:

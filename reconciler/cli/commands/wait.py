@@ -19,8 +19,7 @@ from reconciler.core.builds import Progress
 from reconciler.core.progress import begin
 from reconciler.core.runs import Outcome, Run, RunState, is_in_flight, is_settled, recorded_outcomes, recovered_outcome
 from reconciler.diagnostics import Diagnostic, Severity
-from reconciler.engine.tagging import recorded
-from reconciler.engine.track import Followed, failure_logs, follow, watches
+from reconciler.engine.follow import Followed, failure_logs, follow, recorded, watches
 from reconciler.journal import JournalError, RunRecord, open_journal
 
 
@@ -103,7 +102,7 @@ def _go_on(wait: _WaitContext, options: Options, ctx: Context) -> ExitCode:
                 clock=ctx.clock,
                 stop=ctx.stop,
                 limits=follow_limits(options),
-                listen=listen,
+                on_event=listen,
                 record=wait.record,
             )
     interrupted = ctx.stop.is_set()

@@ -1,4 +1,4 @@
-"""Why a journal cannot be used, and the diagnostics that say so."""
+"""Errors of the journal, and their diagnostics."""
 
 import errno
 import sqlite3
@@ -24,12 +24,15 @@ class JournalBusy(JournalError):  # noqa: N818 - it reads as what the journal is
 
 
 @contextmanager
-def told(path: Path) -> Iterator[None]:
+def reported(path: Path) -> Iterator[None]:
     """Within, a failure of the file or of the database is raised as `JournalError`."""
     try:
         yield
     except sqlite3.Error as error:
         raise JournalError(_database(path, error)) from None
+    except UnicodeDecodeError:
+        # The message of SQLite quotes what it read.
+        raise JournalError(damaged(path, "it holds text that is not UTF-8")) from None
     except OSError as error:
         if error.errno in _NO_ROOM:
             raise JournalError(full(path)) from None
@@ -38,11 +41,14 @@ def told(path: Path) -> Iterator[None]:
 
 def _database(path: Path, error: sqlite3.Error) -> Diagnostic:
     code = getattr(error, "sqlite_errorcode", None)
+    if code is None and isinstance(error, sqlite3.OperationalError):
+        return damaged(path, str(error))  # a value that is not of the type of its column
     primary = None if code is None else code & 0xFF
     match primary:
         case sqlite3.SQLITE_FULL:
             return full(path)
-        case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
+        case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB | sqlite3.SQLITE_ERROR:
+            # A statement of this program is only wrong where the tables are not those that it made.
             return damaged(path, str(error))
         case _:
             return unusable(path, str(error))

@@ -20,7 +20,7 @@ from reconciler.core.packages import (
 )
 from reconciler.core.state import Organization
 from reconciler.diagnostics import Diagnostic
-from reconciler.engine import pool
+from reconciler.engine.ports import stream
 
 # For so few names the pages are not worth a try.
 _FEW = 8
@@ -161,7 +161,7 @@ class _Search:
         names, stopped = self._left(), False
         if not names:
             return
-        for name, answer in pool.stream(names, work, workers=min(WORKERS, len(names))):
+        for name, answer in stream(names, work, workers=min(WORKERS, len(names))):
             self.found.requests += 1
             if isinstance(answer, ApiError):
                 self.found.problem = self.found.problem or answer.diagnostic

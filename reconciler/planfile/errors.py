@@ -1,4 +1,4 @@
-"""Why a file is not accepted, in words. What is wrong is found in the other modules of this room."""
+"""Errors of saved plans and snapshots, and their diagnostics."""
 
 from pathlib import Path
 
@@ -16,6 +16,10 @@ class PlanFileError(Exception):
     def __init__(self, diagnostic: Diagnostic) -> None:
         super().__init__(diagnostic.summary)
         self.diagnostic = diagnostic
+
+
+class Malformed(Exception):  # noqa: N818 - it reads as what the content is
+    """A sealed item that does not have the form that the format says."""
 
 
 def foreign(path: Path, wanted: str, found: str) -> PlanFileError:

@@ -10,7 +10,7 @@ from typing import Protocol, TypeAlias
 from reconciler.api.errors import ApiError, RateLimited, Rejected, TokenRejected, Unreachable
 from reconciler.core.builds import PackageConfig
 from reconciler.diagnostics import Diagnostic
-from reconciler.engine import pool
+from reconciler.engine.ports import stream
 
 WORKERS = 10
 # How the API says that packages do not go together: an invalid argument, or a precondition that is not met.
@@ -69,7 +69,7 @@ def ask(api: ResolveApi, configs: Mapping[PackageConfig, str]) -> Mapping[Packag
 
     if not configs:
         return {}
-    return dict(pool.stream(configs, work, workers=min(WORKERS, len(configs))))
+    return dict(stream(configs, work, workers=min(WORKERS, len(configs))))
 
 
 def _ask(api: ResolveApi, repository_id: str, config: PackageConfig) -> tuple[Answer, bool]:
