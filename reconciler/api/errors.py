@@ -15,8 +15,8 @@
     ├── NotUnderstood       an answer that is not what the API documents: HTML, a redirect, JSON of another shape
     └── AnswerLost          a write was sent and no whole answer came: whether it took effect is not known
 
-Callers act on the class and the attributes; the `Diagnostic` is for the user. No exception of the HTTP library is chained
-or kept, because those hold the request and with it the token.
+Callers act on the class and the attributes; the `Diagnostic` is for the user. No exception of the HTTP library is
+chained or kept, because those hold the request and with it the token.
 """
 
 import json
@@ -44,9 +44,9 @@ UNKNOWN, DEADLINE_EXCEEDED, NOT_FOUND, DENIED, EXHAUSTED, INTERNAL, UNAVAILABLE,
     14,
     16,
 )
-# Those by which the API itself says that it did nothing: invalid argument, not found, already exists, permission denied,
-# resource exhausted, failed precondition, aborted, out of range, unimplemented, unauthenticated. Whatever else answers a
-# write, such as a page of a proxy, leaves open what became of it.
+# Those by which the API itself says that it did nothing: invalid argument, not found, already exists, permission
+# denied, resource exhausted, failed precondition, aborted, out of range, unimplemented, unauthenticated. Whatever else
+# answers a write, such as a page of a proxy, leaves open what became of it.
 _NOT_DONE = frozenset({3, 5, 6, 7, 8, 9, 10, 11, 12, 16})
 # Those that may come with a status of 500 and above, which contradicts any other.
 _NOT_DONE_BY_SERVER_ERROR = frozenset({5, 7, 8, 12, 16})
@@ -58,9 +58,9 @@ class ApiError(Exception):
     """A call to the API that gave no usable answer.
 
     `status` is the HTTP status, None where no response came; `code` and `message` are those of the response's
-    google.rpc.Status, None and "" where it had none; `own_status` tells whether the body was such a status, which is how
-    the API itself speaks; `sent` whether any part of the request may have reached the server; `retry_after` the wait that
-    the server asked for in seconds. `text` is what the response said, or why none came, fit for a message.
+    google.rpc.Status, None and "" where it had none; `own_status` tells whether the body was such a status, which is
+    how the API itself speaks; `sent` whether any part of the request may have reached the server; `retry_after` the
+    wait that the server asked for in seconds. `text` is what the response said, or why none came, fit for a message.
     """
 
     status: int | None = None
@@ -214,22 +214,10 @@ def _error(response: _Response, context: ErrorContext) -> ApiError:
         return answer_lost(context, response.with_status)
     if status < 400:  # noqa: PLR2004 - the class of redirects
         return not_understood(context, response.with_status)
-    if status == 401 or code == UNAUTHENTICATED:  # noqa: PLR2004
-        return _token_rejected(response, context)
-    if status == 403 or code == DENIED:  # noqa: PLR2004
-        return permission_denied(context, response.message_or_status(context), missing=None)
-    if status == 404 or code == NOT_FOUND:  # noqa: PLR2004
-        return _not_found(response, context)
-    if status == 429 or code == EXHAUSTED:  # noqa: PLR2004
-        return _rate_limited(response, context)
-    if status >= 500:  # noqa: PLR2004 - the class of server errors
-        detail = context.clean(response.with_status)
-        return ServerFault(
-            context.diagnostic("server-fault", "the API failed", detail=detail, hint="try again in a minute")
-        )
-    # Why packages do not go together takes more room than other refusals, and the names stand at its end.
-    detail = response.message_or_status(context, LONG if context.only_asks else LONGEST)
-    return Rejected(context.diagnostic("rejected", "the API refuses it", detail=detail, hint=""))
+    for its_status, its_code, make in _KINDS:
+        if its_status == status or (its_code == code and status not in _STATUSES):
+            return make(response, context)
+    return (_server_fault if status >= 500 else _rejected)(response, context)  # noqa: PLR2004 - server errors
 
 
 def not_understood(context: ErrorContext, problem: str) -> NotUnderstood:
@@ -331,6 +319,33 @@ def _rate_limited(response: _Response, context: ErrorContext) -> RateLimited:
     return RateLimited(
         context.diagnostic("rate-limited", problem, detail=response.message_or_status(context), hint=hint)
     )
+
+
+def _denied(response: _Response, context: ErrorContext) -> PermissionDenied:
+    return permission_denied(context, response.message_or_status(context), missing=None)
+
+
+def _server_fault(response: _Response, context: ErrorContext) -> ServerFault:
+    detail = context.clean(response.with_status)
+    return ServerFault(
+        context.diagnostic("server-fault", "the API failed", detail=detail, hint="try again in a minute")
+    )
+
+
+def _rejected(response: _Response, context: ErrorContext) -> Rejected:
+    # Why packages do not go together takes more room than other refusals, and the names stand at its end.
+    detail = response.message_or_status(context, LONG if context.only_asks else LONGEST)
+    return Rejected(context.diagnostic("rejected", "the API refuses it", detail=detail, hint=""))
+
+
+# HTTP status, gRPC code where the status is another one, and the error that both stand for.
+_KINDS: tuple[tuple[int, int, Callable[[_Response, ErrorContext], ApiError]], ...] = (
+    (401, UNAUTHENTICATED, _token_rejected),
+    (403, DENIED, _denied),
+    (404, NOT_FOUND, _not_found),
+    (429, EXHAUSTED, _rate_limited),
+)
+_STATUSES = frozenset(status for status, _, _ in _KINDS)
 
 
 def clean(text: str, most: int = LONGEST) -> str:

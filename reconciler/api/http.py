@@ -91,8 +91,8 @@ class Call:
     """A request to the API.
 
     `action` completes "could not …" in a message; `capability` is what the token needs for it; `timeout` is how many
-    seconds the answer may take. The answer to a `large` one is a list. What is `optional` is given up sooner when the API
-    does not answer. `only_asks` marks a POST that changes nothing.
+    seconds the answer may take. The answer to a `large` one is a list. What is `optional` is given up sooner when the
+    API does not answer. `only_asks` marks a POST that changes nothing.
     """
 
     action: str
@@ -321,7 +321,7 @@ class Connection:
         return now - _CLOCK_MARGIN
 
     def _client(self, call: Call) -> httpx.Client:
-        """The one client of this connection, made when it is needed: until then nothing is read from the environment."""
+        """The one client of this connection, made when it is needed: until then the environment is not read."""
         try:
             with self._lock:
                 if self._made is None:
@@ -488,11 +488,12 @@ class _BoundedStream(httpcore.NetworkStream):
             left = min(bounds.left(), silent - bounds.monotonic())
             try:
                 found = self._stream.read(max_bytes, max(0.001, min(_SLICE, left)))
-                bounds.began = True
-                return found
             except httpcore.ReadTimeout:
                 if bounds.monotonic() >= silent:
                     raise
+            else:
+                bounds.began = True
+                return found
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         bounds: Bounds = self._current.bounds
@@ -555,7 +556,7 @@ def open_client(
         )
     except (OSError, ValueError, ImportError, httpx.InvalidURL):
         raise _unusable_proxy(environ) from None
-    # httpx makes the transports for the proxies of the environment itself, and has no parameter for what is around them.
+    # httpx makes the transports for the proxies of the environment itself, and takes nothing to put around them.
     client._transport = wrap(client._transport)  # noqa: SLF001
     client._mounts = {key: made and wrap(made) for key, made in client._mounts.items()}  # noqa: SLF001
     return client
@@ -611,17 +612,16 @@ def _not_sent(context: ErrorContext, error: Exception, text: str, proxy: ProxySe
         return errors.unreachable(context, text, sent=False)
     refused = isinstance(error, httpx.ProxyError)
     named = f"the proxy at {proxy.address} ({proxy.variable})"
+    action = f"could not {errors.clean(context.action)}"
     found = errors.Unreachable(
         Diagnostic(
             code="proxy-unreachable",
             summary=f"{named} does not connect to the API" if refused else f"cannot reach {named}: {text}",
-            detail=f"{text}; could not {errors.clean(context.action)}"
-            if refused
-            else f"could not {errors.clean(context.action)}",
+            detail=f"{text}; {action}" if refused else action,
             hint=f"check {proxy.variable}; name the host of the API in NO_PROXY to reach it without a proxy",
         )
     )
-    found.sent = False
+    found.sent, found.text = False, found.diagnostic.summary
     return found
 
 
@@ -658,9 +658,10 @@ def _innermost(error: BaseException) -> BaseException:
 
 
 def _clock_notice(days: float) -> Diagnostic:
+    direction = "ahead of" if days > 0 else "behind"
     return Diagnostic(
         code="clock-ignored",
         severity=Severity.WARNING,
-        summary=f"ignoring the time in the API's answers: it is {abs(days):,.0f} days {'ahead' if days > 0 else 'behind'}",
-        hint="check the clock of this machine; builds are looked for by it",
+        summary=f"ignoring the API's clock: it is {abs(days):,.0f} days {direction} the clock of this machine",
+        hint="check the clock of this machine",
     )

@@ -198,7 +198,7 @@ class Retrier:
         self._ends_at = math.inf
 
     def limit(self, seconds: float | None) -> None:
-        """Give all calls from now on so many seconds together, however few of them are left for one; None for no limit."""
+        """Give all calls from now on so many seconds together; None for no limit."""
         self._ends_at = math.inf if seconds is None else self.timing.monotonic() + seconds
 
     def left(self) -> float:

@@ -138,7 +138,7 @@ def test_twenty_threads_share_one_client(monkeypatch: pytest.MonkeyPatch) -> Non
         genuine(self, **options)
 
     monkeypatch.setattr(httpx.Client, "__init__", counting)
-    monkeypatch.setattr(httpx.WSGITransport, "close", lambda self: closed.append(self))
+    monkeypatch.setattr(httpx.WSGITransport, "close", lambda self: closed.append(self))  # noqa: PLW0108 - a method, not a function of a list
     barrier = threading.Barrier(20, timeout=20)
     client, api = reader(LISTED)
 

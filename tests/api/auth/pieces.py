@@ -25,7 +25,7 @@ def jwt(name: str, *, ends: float | None = NOW + 3600) -> str:
     return f"eyJhbGciOiJSUzI1NiJ9.{base64.urlsafe_b64encode(claims).decode().rstrip('=')}.{name}"
 
 
-class Broken(Exception):
+class Broken(Exception):  # noqa: N818 - an answer that never comes
     """No connection comes about."""
 
 
