@@ -13,11 +13,13 @@ from reconciler.cli.selection import pick
 from reconciler.cli.surroundings import Surroundings
 from reconciler.core.desired import Desired
 from reconciler.core.live import Live
-from reconciler.diagnostics import Diagnostic
+from reconciler.diagnostics import Diagnostic, Severity
 from reconciler.engine.refresh import refresh
-from reconciler.manifest.writing import files, hiding
-from reconciler.manifest.writing.drafts import Request
-from reconciler.manifest.writing.importing import Import, prepare, prove
+from reconciler.manifest.codes import Code
+from reconciler.manifest.writing.folder import FilesRefused, write_files
+from reconciler.manifest.writing.importer import Import, prepare, verify
+from reconciler.manifest.writing.syntax import redacted_lines
+from reconciler.manifest.writing.updater import ImportRequest
 from reconciler.views import text_diff
 
 
@@ -34,7 +36,7 @@ def execute(options: Options, world: Surroundings) -> int:
     request = _request(options, world, live, organization)
     try:
         found = prepare(request)
-    except files.FilesRefused as refused:
+    except FilesRefused as refused:
         raise CommandFailed(*refused.problems) from None
     print_problems((*found.left_out, *found.notes), options, world)
     _write(found, folder)
@@ -48,7 +50,11 @@ def _organization(options: Options, world: Surroundings) -> str:
         return options.org
     named = None
     if options.folder.exists():
-        named = manifest.load(options.folder, now=world.clock.now())[0].organization
+        desired, problems = manifest.load(options.folder, now=world.clock.now())
+        errors = [one for one in problems if one.severity is Severity.ERROR and one.code != Code.NO_MANIFESTS]
+        if errors:
+            raise CommandFailed(*errors)
+        named = desired.organization
     if named is None:
         raise _failed(
             "no-organization",
@@ -58,11 +64,11 @@ def _organization(options: Options, world: Surroundings) -> str:
     return named
 
 
-def _request(options: Options, world: Surroundings, live: Live, organization: str) -> Request:
+def _request(options: Options, world: Surroundings, live: Live, organization: str) -> ImportRequest:
     def load(path: Path) -> tuple[Desired, tuple[Diagnostic, ...]]:
         return manifest.load(path, organization=options.org, now=world.clock.now())
 
-    return Request(
+    return ImportRequest(
         live=live,
         folder=options.folder,
         organization=organization,
@@ -77,7 +83,7 @@ def _write(found: Import, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise _failed("not-written", f"{folder} cannot be made: {error.strerror}", "give another folder") from None
-    written = files.write(folder, found.texts, before=found.before)
+    written = write_files(folder, found.texts, before=found.before)
     if written.problem:
         done = ", ".join(written.files) or "nothing"
         raise _failed("not-written", written.problem, f"written before that: {done}; run the import again")
@@ -88,19 +94,19 @@ def _tell(found: Import, folder: Path, options: Options, world: Surroundings) ->
     for name, text in found.texts.items():
         path = folder / name
         if name in found.before:
-            before, after = hiding.lines(found.before[name]), hiding.lines(text)
+            before, after = redacted_lines(found.before[name]), redacted_lines(text)
             world.stdout.write(text_diff.render(str(path), before, after, style=style))
         else:
             world.stdout.write(style.plain(f"new: {path}") + "\n")
 
 
-def _prove(found: Import, request: Request, options: Options, world: Surroundings) -> int:
+def _prove(found: Import, request: ImportRequest, options: Options, world: Surroundings) -> int:
     count = len(found.labels)
     noun = "1 repository" if count == 1 else f"{count} repositories"
     if not found.labels:
         world.stdout.write("nothing to import\n")
         return _code(found, request)
-    proof = prove(request, found.labels)
+    proof = verify(request, found.labels)
     print_problems((*proof.warnings, *proof.problems, *_differing(proof.wrong.items())), options, world)
     if not proof.holds:
         return ExitCode.ERROR
@@ -120,7 +126,7 @@ def _differing(wrong: Iterable[tuple[str, str]]) -> list[Diagnostic]:
     ]
 
 
-def _code(found: Import, request: Request) -> ExitCode:
+def _code(found: Import, request: ImportRequest) -> ExitCode:
     """A repository that was named and is left out is a failure; one that merely came along is a warning."""
     return ExitCode.ERROR if found.left_out and request.picked is not None else ExitCode.DONE
 
