@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from reconciler.core.builds import FINISHED, Stage
-from reconciler.core.outcome import Skip
+from reconciler.core.runs import Skip
 from reconciler.views.changes import LABELS, listing, value_words
 from reconciler.views.console import Page, Word, measure, phrase
 from reconciler.views.diagnostics import problem_lines

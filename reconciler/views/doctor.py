@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from reconciler.core.checkup import Checkup, Finding, Level
-from reconciler.core.identity import Identity
+from reconciler.core.doctor import CheckResult, Checkup, Identity, Level
 from reconciler.views.document import FORMAT_VERSION
 from reconciler.views.text import Role, Style, duration, indented_json, rfc3339, utc
 
@@ -40,7 +39,7 @@ def document(checkup: Checkup) -> dict[str, Any]:
     }
 
 
-def _lines(finding: Finding, now: float, style: Style) -> list[str]:
+def _lines(finding: CheckResult, now: float, style: Style) -> list[str]:
     level = style.paint(f"{finding.level.value:<{_LEVELS}}", _ROLES[finding.level])
     first = f"{level}  {finding.subject.value:<{_SUBJECTS}}  {style.plain(_summary(finding, now))}"
     detail = [_INDENT + style.plain(finding.detail)] if finding.detail else []
@@ -48,7 +47,7 @@ def _lines(finding: Finding, now: float, style: Style) -> list[str]:
     return [first, *detail, *hint]
 
 
-def _summary(finding: Finding, now: float) -> str:
+def _summary(finding: CheckResult, now: float) -> str:
     if finding.until is None:
         return finding.summary
     left = finding.until - now
@@ -64,7 +63,7 @@ def _conclusion(checkup: Checkup, style: Style) -> str:
     return "Nothing was found that would stop an apply."
 
 
-def _finding(finding: Finding, now: float) -> dict[str, Any]:
+def _finding(finding: CheckResult, now: float) -> dict[str, Any]:
     return {
         "subject": finding.subject.value,
         "level": finding.level.value,

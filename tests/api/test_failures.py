@@ -22,8 +22,8 @@ from reconciler.api.errors import (
     Unreachable,
 )
 from reconciler.api.values import Reading
-from reconciler.core.live import LiveRepository
-from reconciler.core.model import EMPTY
+from reconciler.core.overlay import EMPTY
+from reconciler.core.state import LiveRepository
 from tests.api.fakes import NODE, ORGANIZATION, SERVER_TIME, Asked, Told, reader, repository, writer
 
 HTML = b"<html><head><title>502 Bad\n Gateway</title></head><body>nginx</body></html>"

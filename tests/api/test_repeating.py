@@ -11,8 +11,8 @@ from reconciler.api.repeating import Repeater
 from reconciler.api.retry import Retrying
 from reconciler.api.timing import Timing
 from reconciler.api.values import Reading
-from reconciler.core.live import LiveRepository
-from reconciler.core.model import EMPTY
+from reconciler.core.overlay import EMPTY
+from reconciler.core.state import LiveRepository
 from tests.api.fakes import NODE, ORGANIZATION, Answerer, Asked, Told, repository, writer
 from tests.support.clock import FakeClock
 
