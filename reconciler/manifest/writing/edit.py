@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from reconciler.core.canonical import package_name, package_spec
+from reconciler.core.overlay import package_name, package_spec
 from reconciler.manifest.writing.emit import flow, item, pair
 from reconciler.manifest.writing.format import WIDTH, as_block, formatted
 from reconciler.manifest.writing.syntax import (

@@ -10,9 +10,8 @@ from itertools import count
 from pathlib import Path, PurePosixPath
 from typing import Final, Literal, TypeAlias
 
-from reconciler.core.canonical import pem_text
-from reconciler.core.live import Directory, LiveRepository, Organization
-from reconciler.core.model import SECTION_FIELDS, Overlay, PemFile, Section, User, sections_held
+from reconciler.core.overlay import SECTION_FIELDS, Overlay, PemFile, Section, User, pem_text, sections_held
+from reconciler.core.state import Directory, LiveRepository, Organization
 from reconciler.diagnostics import Diagnostic
 from reconciler.manifest.writing.folder import FilesRefused
 from reconciler.manifest.writing.format import WIDTH

@@ -14,12 +14,11 @@ from typing import Final, TypeAlias
 
 import yaml
 
-from reconciler.core.desired import Address, Desired
-from reconciler.core.globs import resolve
+from reconciler.core.globs import resolve_globs
 from reconciler.core.layers import Layer
-from reconciler.core.live import Directory, Live
 from reconciler.core.plan import Action, Step
 from reconciler.core.planner import plan
+from reconciler.core.state import Address, Desired, Directory, Live
 from reconciler.diagnostics import Diagnostic, Place, Severity
 from reconciler.manifest import file_problems, reading
 from reconciler.manifest.codes import Code
@@ -287,7 +286,7 @@ class Verifier:
             desired, _ = self.load(trial)
         directory = Directory(self.live)
         found: dict[str, tuple[Layer, ...]] = {}
-        for entry in resolve(desired, self.live, directory).entries:
+        for entry in resolve_globs(desired, self.live, directory).entries:
             meant = directory.find(entry.address)
             if len(meant) == 1:
                 found[directory.label(meant[0])] = entry.layers

@@ -8,8 +8,8 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from reconciler.core.live import Directory, LiveRepository, Unreadable
-from reconciler.core.model import EMPTY, Overlay
+from reconciler.core.overlay import EMPTY, Overlay
+from reconciler.core.state import Directory, LiveRepository, Unreadable
 from reconciler.diagnostics import Diagnostic, Severity, has_errors
 from reconciler.manifest.patterns import ADDRESS, is_glob
 from reconciler.manifest.writing.emit import (

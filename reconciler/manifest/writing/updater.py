@@ -9,11 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from reconciler.core.canonical import package_name, pem_text
-from reconciler.core.layers import Layer, Merged, Strength, merge
-from reconciler.core.live import Directory, Live, LiveRepository
-from reconciler.core.model import EMPTY, Overlay, PemFile, Section, sections_held
-from reconciler.core.parts import KEYED, SECTION_OF, Entry, Part, assemble, entries
+from reconciler.core.diff import KEYED, SECTION_OF, Field, Item, assemble, items_of
+from reconciler.core.layers import Layer, Merged, Precedence, merge
+from reconciler.core.overlay import EMPTY, Overlay, PemFile, Section, package_name, pem_text, sections_held
+from reconciler.core.state import Directory, Live, LiveRepository
 from reconciler.diagnostics import Diagnostic, Severity
 from reconciler.manifest import reading
 from reconciler.manifest.writing.edit import Edit, edited
@@ -30,7 +29,7 @@ from reconciler.manifest.writing.folder import REPOSITORIES, Load, Verifier, has
 from reconciler.manifest.writing.syntax import Shape
 
 _BUILT_ON: Final = frozenset({"profiles", "overlay"})
-_BY_ENTRY: Final = frozenset({Strength.PROFILE, Strength.OVERLAY_FILE})
+_BY_ENTRY: Final = frozenset({Precedence.PROFILE, Precedence.OVERLAY_FILE})
 _TOP: Final = frozenset(path[0] for path in SECTION_PATHS.values())
 _PEM_LISTS: Final[Mapping[Section, tuple[str, str]]] = {
     Section.RUNTIME_KEYRING: ("contents", "runtime_keyring"),
@@ -79,8 +78,8 @@ class EntryChange:
 
     overlay: Overlay
     mentioned: frozenset[Section]
-    excess: tuple[Entry, ...] = ()
-    overridden: tuple[Entry, ...] = ()
+    excess: tuple[Item, ...] = ()
+    overridden: tuple[Item, ...] = ()
 
 
 class ManifestUpdater:
@@ -150,7 +149,7 @@ class ManifestUpdater:
         """What an entry takes, and the layers that it can keep for that."""
         live = overlay_of(repository)
         own = self._own(label)
-        kept = [one for one in layers if label not in self._alone or one.strength not in _BY_ENTRY]
+        kept = [one for one in layers if label not in self._alone or one.precedence not in _BY_ENTRY]
         managed = _sections(live, layers, everything=label not in self._located or "reset" in own)
         taken = _entry_change(live, kept, managed)
         if taken.excess:
@@ -208,13 +207,13 @@ class ManifestUpdater:
 
 def _built_on(own: Mapping[str, Shape], kept: Sequence[Layer]) -> dict[str, Shape]:
     """What an entry still says of the layers that it names."""
-    names = {one.name for one in kept if one.strength is Strength.PROFILE}
+    names = {one.name for one in kept if one.precedence is Precedence.PROFILE}
     profiles = own.get("profiles")
     found: dict[str, Shape] = {}
     still: list[Shape] = [one for one in profiles if one in names] if isinstance(profiles, list) else []
     if still:
         found["profiles"] = still
-    if "overlay" in own and any(one.strength is Strength.OVERLAY_FILE for one in kept):
+    if "overlay" in own and any(one.precedence is Precedence.OVERLAY_FILE for one in kept):
         found["overlay"] = own["overlay"]
     return found
 
@@ -236,27 +235,27 @@ def _sections(live: Overlay, layers: Sequence[Layer], *, everything: bool) -> fr
 
 def _entry_change(live: Overlay, layers: Sequence[Layer], managed: frozenset[Section]) -> EntryChange:
     """What an entry gives itself on top of its layers, the last of which may be what it gave itself so far."""
-    below = merge([one for one in layers if one.strength is not Strength.ENTRY])
-    own = merge([one for one in layers if one.strength is Strength.ENTRY])
+    below = merge([one for one in layers if one.precedence is not Precedence.ENTRY])
+    own = merge([one for one in layers if one.precedence is Precedence.ENTRY])
     return _taken(live, below, own, managed)
 
 
-def _fitting(layers: Sequence[Layer], excess: Sequence[Entry]) -> list[Layer]:
+def _fitting(layers: Sequence[Layer], excess: Sequence[Item]) -> list[Layer]:
     """The layers without those that an entry names itself and that give something in excess."""
     unfit = frozenset(excess)
-    return [one for one in layers if one.strength not in _BY_ENTRY or unfit.isdisjoint(entries(one.overlay))]
+    return [one for one in layers if one.precedence not in _BY_ENTRY or unfit.isdisjoint(items_of(one.overlay))]
 
 
 def _taken(live: Overlay, below: Merged, own: Merged, managed: frozenset[Section]) -> EntryChange:
     emptied = managed.difference(sections_held(live))
-    given = [one for one in entries(below.overlay) if _section(one) in managed]
-    there = [one for one in entries(live) if _section(one) in managed]
-    by_key = {(one.part, one.key): one for one in there}
-    said = {(one.part, one.key) for one in entries(own.overlay)}
-    overlay = assemble(one for one in there if one not in given or (one.part, one.key) in said)
+    given = [one for one in items_of(below.overlay) if _section(one) in managed]
+    there = [one for one in items_of(live) if _section(one) in managed]
+    by_key = {(one.field, one.key): one for one in there}
+    said = {(one.field, one.key) for one in items_of(own.overlay)}
+    overlay = assemble(one for one in there if one not in given or (one.field, one.key) in said)
     # A section given empty takes away everything that is below.
     lasting = [one for one in given if _section(one) not in emptied]
-    excess = tuple(one for one in lasting if not _can_become(one, by_key.get((one.part, one.key))))
+    excess = tuple(one for one in lasting if not _can_become(one, by_key.get((one.field, one.key))))
     return EntryChange(
         overlay=overlay,
         mentioned=filled_sections(overlay) | frozenset(one for one in emptied if _is_said(one, below, own)),
@@ -265,16 +264,16 @@ def _taken(live: Overlay, below: Merged, own: Merged, managed: frozenset[Section
     )
 
 
-def _section(entry: Entry) -> Section | None:
-    return SECTION_OF.get(entry.part)
+def _section(entry: Item) -> Section | None:
+    return SECTION_OF.get(entry.field)
 
 
-def _can_become(given: Entry, live: Entry | None) -> bool:
+def _can_become(given: Item, live: Item | None) -> bool:
     """Whether an entry can turn what a weaker layer gives into what is live."""
     if live is None or given.value == live.value:
         return live is not None
     # Packages of all layers are united, and only a bare name agrees with a constraint.
-    return given.part is not Part.PACKAGES or given.value == package_name(str(given.value))
+    return given.field is not Field.PACKAGES or given.value == package_name(str(given.value))
 
 
 def _is_said(section: Section, below: Merged, own: Merged) -> bool:
@@ -359,16 +358,16 @@ def _excess_reason(taken: EntryChange, layers: Sequence[Layer]) -> str:
     return f"layers give it what is not live, and an entry cannot take that away: {named} ({where})"
 
 
-def _named(entry: Entry) -> str:
-    return f"{entry.part}.{entry.key}" if entry.part in KEYED else f"{entry.part} {entry.key}".strip()
+def _named(entry: Item) -> str:
+    return f"{entry.field}.{entry.key}" if entry.field in KEYED else f"{entry.field} {entry.key}".strip()
 
 
-def _places(given: Sequence[Entry], layers: Sequence[Layer]) -> str:
-    weaker = [layer for layer in layers if layer.strength is not Strength.ENTRY]
+def _places(given: Sequence[Item], layers: Sequence[Layer]) -> str:
+    weaker = [layer for layer in layers if layer.precedence is not Precedence.ENTRY]
     found = (
-        str(layer.place_of(one.part, one.key))
+        str(layer.place_of(one.field, one.key))
         for one in given
         for layer in weaker
-        if one in tuple(entries(layer.overlay))
+        if one in tuple(items_of(layer.overlay))
     )
     return "given at " + ", ".join(dict.fromkeys(found))
