@@ -1,29 +1,182 @@
-"""The canonical layout of a manifest: the same values, quotes and comments on lines that are always cut alike.
+"""The canonical layout of manifest files: the same values, quotes and comments, with lines always cut alike.
 
 Two spaces for each level, lists indented below their key, at most one blank line in a row. A list or mapping in
-brackets stays in them while it fits on a line and holds no comment. The proof that nothing but the layout changed is in
-`formatting`.
+brackets keeps them while it fits on a line and holds no comment. A result is used only where values and comments are
+those of the text before.
 """
 
 import re
-from collections import deque
+from bisect import bisect_left
+from collections import Counter, deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
 from typing import Final, assert_never
 
-from reconciler.manifest.writing.syntax import Alias, Comment, Mapping, Node, Scalar, Sequence, Syntax
+from reconciler.diagnostics import Diagnostic, Place
+from reconciler.manifest import file_problems, reading
+from reconciler.manifest.findings import Source, diagnostics
+from reconciler.manifest.writing.syntax import (
+    Alias,
+    Comment,
+    Mapping,
+    Node,
+    Scalar,
+    Sequence,
+    Syntax,
+    normalised,
+    with_line_ends,
+)
+from reconciler.manifest.yaml_tree import parse
 
 WIDTH: Final = 120
 
 _STEP: Final = 2
+_ORDER: Final = ("organization", "settings", "defaults", "profiles", "repositories")
 _START: Final = re.compile(r"^---(?=\s|$)", re.MULTILINE)
 _DIGIT: Final = re.compile(r"[|>][+-]?([1-9])")
 
 
-class LayoutRefused(Exception):  # noqa: N818 - it reads as what happened
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FormattedFile:
+    """A file before and after, the same where it cannot be formatted; `overlays` are the overlay files it names."""
+
+    path: Path
+    before: str = ""
+    after: str = ""
+    problems: tuple[Diagnostic, ...] = ()
+    overlays: frozenset[Path] = frozenset()
+
+    @property
+    def changed(self) -> bool:
+        """Whether the layout differs from what is there."""
+        return self.before != self.after
+
+
+def format_files(path: Path) -> list[FormattedFile]:
+    """Format a manifest file, or all in a folder but the overlay files that they name."""
+    found = reading.find(path)
+    if isinstance(found, reading.Unread):
+        return [FormattedFile(path=path, problems=(file_problems.unread(found),))]
+    if found == (path,):
+        return [_format_file(path)]
+    files = [_format_file(one, in_folder=True) for one in found]
+    # An overlay file that an entry names is not a manifest: its layout belongs to whoever provides it.
+    overlays = frozenset[Path]().union(*(one.overlays for one in files))
+    return [one for one in files if one.path not in overlays]
+
+
+def _format_file(path: Path, *, in_folder: bool = False) -> FormattedFile:
+    text = reading.read(path, found_in_folder=in_folder)
+    if isinstance(text, reading.Unread):
+        return FormattedFile(path=path, problems=(file_problems.unread(text),))
+    source, tree = Source(str(path), text), parse(text)
+    if tree.flaws:
+        found = diagnostics(source, [file_problems.flaw(flaw, source) for flaw in tree.flaws])
+        return FormattedFile(path=path, problems=tuple(found), overlays=frozenset(_overlays(path, tree.root)))
+    overlays = frozenset(_overlays(path, tree.root))
+    result = formatted(text)
+    if result is None:
+        problems = (_not_formattable(path),)
+        return FormattedFile(path=path, before=text, after=text, problems=problems, overlays=overlays)
+    return FormattedFile(path=path, before=text, after=with_line_ends(result, text), overlays=overlays)
+
+
+def _overlays(path: Path, root: object) -> Iterator[Path]:
+    """Yield the overlay files that the entries of a manifest name."""
+    entries = root.get("repositories") if isinstance(root, dict) else None
+    for entry in entries.values() if isinstance(entries, dict) else ():
+        written = entry.get("overlay") if isinstance(entry, dict) else None
+        if isinstance(written, str):
+            yield path.parent / written
+
+
+def _not_formattable(path: Path) -> Diagnostic:
+    return Diagnostic(
+        code="no-layout",
+        summary="the file is left as it is: its YAML cannot be laid out without changing what it says",
+        hint="write keys on one line, and a mapping at the top",
+        place=Place(file=str(path)),
+    )
+
+
+def formatted(text: str) -> str | None:
+    """The canonical layout of a text without flaws; None where it has none that keeps values and comments."""
+    for candidate in (_reordered(text), normalised(text)):
+        try:
+            result = _lay_out(Syntax(candidate))
+        except _LayoutRefused:
+            continue
+        if _says_the_same(text, result):
+            return result
+    return None
+
+
+def _reordered(text: str) -> str:
+    """A text whose top-level keys stand in their order, each with the comments above it."""
+    syntax = Syntax(text)
+    root = syntax.root
+    if not isinstance(root, Mapping) or root.flow or syntax.column(root.start):
+        return syntax.text
+    names = [key.value if isinstance(key, Scalar) else "" for key, _ in root.pairs]
+    wanted = sorted(range(len(names)), key=lambda number: (_rank(names[number]), number))
+    if wanted == sorted(wanted):
+        return syntax.text
+    cuts = [syntax.line_start(root.pairs[0][0].start), *_cuts(syntax, root)]
+    blocks = [syntax.text[start:end] for start, end in pairwise(cuts)]
+    lines = (block if block.endswith("\n") else block + "\n" for block in (blocks[number] for number in wanted))
+    header = syntax.text[: cuts[0]]
+    gap = "\n" if header.strip() and not header.endswith("\n\n") else ""
+    return header + gap + "".join(lines) + syntax.text[cuts[-1] :]
+
+
+def _rank(name: str) -> int:
+    return _ORDER.index(name) if name in _ORDER else len(_ORDER)
+
+
+def _cuts(syntax: Syntax, root: Mapping) -> list[int]:
+    """Where the block of each top-level key ends: before the comments that belong to what follows."""
+    found = []
+    comments = [one.start for one in syntax.comments() if one.own_line and one.column == 0]
+    followers = [*(key.start for key, _ in root.pairs[1:]), len(syntax.text)]
+    for (key, value), follower in zip(root.pairs, followers, strict=True):
+        end = max(key.end, value.end)
+        at = bisect_left(comments, end)
+        first = min(comments[at], follower) if at < len(comments) else follower
+        found.append(syntax.line_start(first) if first < len(syntax.text) else first)
+    return found
+
+
+def _says_the_same(before: str, after: str) -> bool:
+    old, new = parse(before), parse(after)
+    if old.flaws != () or new.flaws != ():
+        return False
+    return _same(old.root, new.root, top=True) and _comments(before) == _comments(after)
+
+
+def _same(old: object, new: object, *, top: bool = False) -> bool:
+    """Whether two trees are equal; the order of keys counts everywhere but at the top."""
+    match old, new:
+        case dict(), dict():
+            keys = set(old) == set(new) if top else list(old) == list(new)
+            return keys and all(_same(old[key], new[key]) for key in old)
+        case list(), list():
+            return len(old) == len(new) and all(map(_same, old, new))
+        case _:
+            return old == new
+
+
+def _comments(text: str) -> Counter[str]:
+    return Counter(comment.text for comment in Syntax(text).comments())
+
+
+class _LayoutRefused(Exception):  # noqa: N818 - it reads as what happened
     """The text uses a form of YAML that has no canonical layout here."""
 
 
-def lay_out(syntax: Syntax, *, width: int = WIDTH) -> str:
-    """The text of a document in canonical layout; raises `LayoutRefused`."""
+def _lay_out(syntax: Syntax, *, width: int = WIDTH) -> str:
+    """The text of a document in canonical layout; raises `_LayoutRefused`."""
     printer = _Printer(syntax, width)
     return "\n".join(printer.document()) + "\n"
 
@@ -41,6 +194,7 @@ class _Printer:
         self._width = width
         self._lines: list[str] = []
         self._comments = deque(syntax.comments())
+        self._comment_starts = [one.start for one in self._comments]
         # Collections that ended since the last key or item: column in the text, indentation in the result.
         self._closed: list[tuple[int, int]] = []
         self._fresh = True
@@ -50,7 +204,7 @@ class _Printer:
         """The lines of the whole document."""
         root = self._syntax.root
         if not isinstance(root, Mapping) or not root.pairs or root.anchor:
-            raise LayoutRefused
+            raise _LayoutRefused
         self._header(root)
         self._mapping(root, 0, top=True)
         self._leading(len(self._syntax.text), 0, column=0)
@@ -100,7 +254,7 @@ class _Printer:
     def _key(self, key: Node) -> str:
         text = self._syntax.slice(key)
         if "\n" in text or not isinstance(key, (Scalar, Alias)):
-            raise LayoutRefused
+            raise _LayoutRefused
         return f"{text} " if isinstance(key, Alias) else text
 
     def _value(self, head: str, node: Node, indent: int) -> None:
@@ -175,7 +329,7 @@ class _Printer:
                 return None if "\n" in text else text
             case Sequence(flow=False) | Mapping(flow=False):
                 return None
-            case _ if any(node.start <= one.start < node.end for one in self._comments):
+            case _ if self._holds_comment(node):
                 return None
             case Sequence(items=items):
                 parts, brackets = [self._flat(item) for item in items], "[]"
@@ -187,6 +341,13 @@ class _Printer:
             return None
         anchor = f"&{node.anchor} " if node.anchor else ""
         return f"{anchor}{brackets[0]}{', '.join(map(str, parts))}{brackets[1]}"
+
+    def _holds_comment(self, node: Node) -> bool:
+        """Return whether a comment that is still to be written stands in a value."""
+        if not self._comments:
+            return False
+        at = bisect_left(self._comment_starts, max(node.start, self._comments[0].start))
+        return at < len(self._comment_starts) and self._comment_starts[at] < node.end
 
     def _flat_pair(self, key: Node, value: Node) -> str | None:
         text = self._flat(value)

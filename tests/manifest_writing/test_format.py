@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.manifest import reading
-from reconciler.manifest.writing.formatting import formatted
-from reconciler.manifest.writing.render import pair
+from reconciler.manifest.writing.emit import pair
+from reconciler.manifest.writing.format import formatted
 from reconciler.manifest.writing.syntax import Syntax
 from reconciler.manifest.yaml_tree import parse
 

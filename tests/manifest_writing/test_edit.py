@@ -6,10 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.manifest.writing.editing import Edit, edited
-from reconciler.manifest.writing.meaning import as_text
-from reconciler.manifest.writing.render import pair
-from reconciler.manifest.writing.shapes import Shape
+from reconciler.manifest.writing.edit import Edit, edited
+from reconciler.manifest.writing.emit import pair
+from reconciler.manifest.writing.syntax import Shape, as_text
 from reconciler.manifest.yaml_tree import parse
 
 TEXT = """\

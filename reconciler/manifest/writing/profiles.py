@@ -1,4 +1,4 @@
-"""What many repositories share, moved into profiles where that makes the manifest shorter.
+"""Profiles for what many repositories share, where they make the manifest shorter.
 
 Greedy and deterministic. A profile takes only values that every repository using it has, so that the effective overlay
 of none of them changes; what is taken once is not taken again.
@@ -36,7 +36,7 @@ _FRAME: Final[Mapping[Field, int]] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Factored:
+class Profiles:
     """Profiles by name, and for each repository the names of its profiles with what is left for its own entry."""
 
     profiles: Mapping[str, Overlay]
@@ -58,7 +58,7 @@ class _Candidate:
         return count * (size - _REFERENCE - len(_words(self.values))) - size - heads
 
 
-def factored(overlays: Sequence[Overlay]) -> Factored:
+def extract_profiles(overlays: Sequence[Overlay]) -> Profiles:
     """Profiles for what at least three of the overlays share, and what is left of each."""
     holders = _holders(overlays)
     profiles: dict[str, Overlay] = {}
@@ -75,7 +75,7 @@ def factored(overlays: Sequence[Overlay]) -> Factored:
             holders[value] &= ~best.repositories
         holders = {value: bits for value, bits in holders.items() if bits.bit_count() >= FEWEST}
     rest = [(tuple(names), assemble(values)) for names, values in zip(used, left, strict=True)]
-    return Factored(profiles=profiles, entries=rest)
+    return Profiles(profiles=profiles, entries=rest)
 
 
 def _holders(overlays: Sequence[Overlay]) -> dict[Item, int]:
