@@ -34,16 +34,8 @@ LONG = 2000
 _LONGEST_WAIT = 86_400.0
 
 # Codes of google.rpc.Status.
-UNKNOWN, DEADLINE_EXCEEDED, NOT_FOUND, DENIED, EXHAUSTED, INTERNAL, UNAVAILABLE, UNAUTHENTICATED = (
-    2,
-    4,
-    5,
-    7,
-    8,
-    13,
-    14,
-    16,
-)
+UNKNOWN, DEADLINE_EXCEEDED, NOT_FOUND, DENIED = 2, 4, 5, 7
+EXHAUSTED, INTERNAL, UNAVAILABLE, UNAUTHENTICATED = 8, 13, 14, 16
 # Those by which the API itself says that it did nothing: invalid argument, not found, already exists, permission
 # denied, resource exhausted, failed precondition, aborted, out of range, unimplemented, unauthenticated. Whatever else
 # answers a write, such as a page of a proxy, leaves open what became of it.
