@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from reconciler.api import json_text, wire
+from reconciler.api.errors import clean
 from reconciler.api.spelling import V1, Spelling
-from reconciler.api.wording import clean
 from reconciler.core.overlay import (
     EMPTY,
     Accounts,
@@ -147,5 +147,5 @@ def pem_file_from_wire(item: Json, path: str) -> PemFile:
 
 
 def _unknown(raw: Json, known: frozenset[str], prefix: str) -> list[tuple[str, str]]:
-    found = [(key, value) for key, value in raw.items() if key not in known and value]
+    found = [(key, value) for key, value in raw.items() if key not in known and not wire.is_absent(value)]
     return [(f"{prefix}{key}", json_text.canonical(value)) for key, value in found]

@@ -80,7 +80,9 @@ def _unknown_and_empty(raw: Mapping[str, object], holder: str) -> Json:
     if not isinstance(section, Mapping):
         return {}
     known = _KNOWN[holder]
-    return {key: value for key, value in section.items() if key not in known and not value and value is not None}
+    return {
+        key: value for key, value in section.items() if key not in known and wire.is_absent(value) and value is not None
+    }
 
 
 def _contents(raw: Json, old: Overlay, wanted: Overlay) -> Json:

@@ -5,7 +5,7 @@ import pytest
 from reconciler.emulator import catalogue, versions
 from reconciler.emulator.images import IMAGES
 from reconciler.emulator.seed_world import REPOSITORIES
-from tests.support.emulated import GROUPS, REPORTS, REPOS, World
+from tests.support.emulated import GROUPS, REPORTS, REPOS, World, sections
 
 ORGANISATION = "a379a6f6eeafb9a55e378c118034e2751e682fab"
 
@@ -34,7 +34,7 @@ def test_most_repositories_are_plain_and_some_are_not(world: World) -> None:
     customised = {
         item["name"]
         for item in world.items(REPOS, ("uidp.childrenOf", ORGANISATION))
-        if any((item["customOverlay"] or {}).values())
+        if sections(item["customOverlay"])
     }
     assert customised == {
         "custom-base",
