@@ -7,7 +7,7 @@ from types import ModuleType
 import pytest
 
 from reconciler.core import availability, problems, verdicts
-from reconciler.manifest import codes_page
+from reconciler.manifest import codes
 from reconciler.manifest.codes import WARNINGS, Code
 from tests.support import golden
 
@@ -34,7 +34,7 @@ def test_warnings_are_those_that_let_a_command_go_on() -> None:
 
 
 def test_the_page_is_current() -> None:
-    golden.check(PAGE, codes_page.page())
+    golden.check(PAGE, codes.page())
 
 
 def test_every_code_of_planning_has_a_meaning() -> None:

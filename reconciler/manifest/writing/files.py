@@ -15,7 +15,8 @@ from typing import Final
 import yaml
 
 from reconciler.diagnostics import Diagnostic
-from reconciler.manifest import file_problems, reading
+from reconciler.manifest import files as manifest_files
+from reconciler.manifest import messages
 from reconciler.manifest.writing.syntax import Mapping as Branch
 from reconciler.manifest.writing.syntax import Node, Scalar, Sequence, syntax_of
 
@@ -44,14 +45,14 @@ def manifests(folder: Path) -> dict[str, str]:
     """The texts of the manifest files in a folder by name; raises `FilesRefused`."""
     if not folder.exists():
         return {}
-    found = reading.find(folder)
-    if isinstance(found, reading.Unread):
+    found = manifest_files.find(folder)
+    if isinstance(found, manifest_files.Unread):
         return {}
     texts: dict[str, str] = {}
     for path in found:
-        text = reading.read(path, found_in_folder=True)
-        if isinstance(text, reading.Unread):
-            raise FilesRefused((file_problems.unread(text),))
+        text = manifest_files.read(path, found_in_folder=True)
+        if isinstance(text, manifest_files.Unread):
+            raise FilesRefused((messages.unread_file(text),))
         texts[path.name] = text
     return texts
 
@@ -92,7 +93,7 @@ def write(folder: Path, texts: Mapping[str, str], *, before: Mapping[str, str]) 
     done: list[str] = []
     for path, text in texts.items():
         try:
-            if path in before and reading.read(folder / path) != before[path]:
+            if path in before and manifest_files.read(folder / path) != before[path]:
                 return Written(files=tuple(done), problem=f"{folder / path} was changed by somebody else meanwhile")
             _write(Path(os.path.realpath(folder / path)), text)
         except OSError as error:
@@ -128,8 +129,8 @@ def _bring(folder: Path, trial: Path, text: str, *, below: str = "", depth: int 
             continue
         (trial / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(folder / path, trial / path)
-        inner = reading.read(folder / path)
-        if isinstance(inner, str) and path.suffix in reading.SUFFIXES and depth < _DEEPEST:
+        inner = manifest_files.read(folder / path)
+        if isinstance(inner, str) and path.suffix in manifest_files.SUFFIXES and depth < _DEEPEST:
             _bring(folder, trial, inner, below=str(path.parent), depth=depth + 1)
 
 

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reconciler.diagnostics import Diagnostic, Place
-from reconciler.manifest import file_problems, reading
-from reconciler.manifest.findings import Source, diagnostics
+from reconciler.manifest import files as manifest_files
+from reconciler.manifest import messages
+from reconciler.manifest.document import Source, diagnostics
 from reconciler.manifest.writing.files import references
 from reconciler.manifest.writing.formatting import formatted
 from reconciler.manifest.yaml_tree import parse
@@ -28,9 +29,9 @@ class Layout:
 
 def layouts(path: Path) -> list[Layout]:
     """The layout of a manifest file, or of all in a folder."""
-    found = reading.find(path)
-    if isinstance(found, reading.Unread):
-        return [Layout(path=path, problems=(file_problems.unread(found),))]
+    found = manifest_files.find(path)
+    if isinstance(found, manifest_files.Unread):
+        return [Layout(path=path, problems=(messages.unread_file(found),))]
     if found == (path,):
         return [_layout(path)]
     laid_out = [_layout(one, in_folder=True) for one in found]
@@ -40,12 +41,12 @@ def layouts(path: Path) -> list[Layout]:
 
 
 def _layout(path: Path, *, in_folder: bool = False) -> Layout:
-    text = reading.read(path, found_in_folder=in_folder)
-    if isinstance(text, reading.Unread):
-        return Layout(path=path, problems=(file_problems.unread(text),))
+    text = manifest_files.read(path, found_in_folder=in_folder)
+    if isinstance(text, manifest_files.Unread):
+        return Layout(path=path, problems=(messages.unread_file(text),))
     source, tree = Source(str(path), text), parse(text)
-    if tree.flaws:
-        problems = diagnostics(source, [file_problems.flaw(flaw, source) for flaw in tree.flaws])
+    if tree.problems:
+        problems = diagnostics(source, [messages.yaml_problem(flaw, source) for flaw in tree.problems])
         return Layout(path=path, problems=tuple(problems))
     result = formatted(text)
     if result is None:

@@ -62,7 +62,7 @@ def _cuts(syntax: Syntax, root: Mapping) -> list[int]:
 
 def _says_the_same(before: str, after: str) -> bool:
     old, new = parse(before), parse(after)
-    if old.flaws != () or new.flaws != ():
+    if old.problems != () or new.problems != ():
         return False
     return _same(old.root, new.root, top=True) and _comments(before) == _comments(after)
 

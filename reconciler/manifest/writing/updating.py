@@ -12,7 +12,7 @@ from reconciler.core.layers import Layer, Strength
 from reconciler.core.live import Directory, LiveRepository
 from reconciler.core.model import EMPTY, PemFile
 from reconciler.diagnostics import Diagnostic
-from reconciler.manifest import reading
+from reconciler.manifest import files as manifest_files
 from reconciler.manifest.writing.documents import document, file_name
 from reconciler.manifest.writing.drafts import Draft, Request, overlay_of
 from reconciler.manifest.writing.editing import Edit, edited
@@ -114,7 +114,7 @@ class Updating:
         """The item for a certificate or key: the one that is there where it says the same."""
         written = item.get("content")
         if "file" in item:
-            text = reading.read(self._request.folder / str(item["file"]))
+            text = manifest_files.read(self._request.folder / str(item["file"]))
             written = text if isinstance(text, str) else None
         if isinstance(written, str) and pem_text(written) == file.pem:
             return dict(item)
