@@ -5,7 +5,7 @@ Holds the file format and its reading; knows nothing of the API and decides noth
 
 from pathlib import Path
 
-from reconciler.core.desired import Desired
+from reconciler.core.state import Desired
 from reconciler.diagnostics import Diagnostic
 from reconciler.manifest import loading
 

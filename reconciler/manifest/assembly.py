@@ -7,9 +7,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from reconciler.core import conflicts
-from reconciler.core.desired import Address, DesiredGlob, DesiredRepository
-from reconciler.core.layers import Layer, Strength, merge, protected
+from reconciler.core.layers import Layer, Precedence, group_problems, merge, overlay_errors, overlay_warnings, protected
+from reconciler.core.state import Address, DesiredGlob, DesiredRepository
 from reconciler.diagnostics import Diagnostic, Place
 from reconciler.manifest import messages
 from reconciler.manifest.document import Document, Finding, Problems, Source
@@ -93,7 +92,7 @@ def assemble(parsed: Sequence[Parsed], included: IncludedFiles, overlays: Overla
                 built = file.repository(name, at, entry)
                 repositories.setdefault(built.address, built)
     found = _problems(repositories.values(), warn=not globs)
-    return Assembled(tuple(repositories.values()), tuple(globs.values()), tuple(conflicts.gather(found)))
+    return Assembled(tuple(repositories.values()), tuple(globs.values()), tuple(group_problems(found)))
 
 
 def _problems(repositories: Iterable[DesiredRepository], *, warn: bool) -> Iterator[tuple[str, Diagnostic]]:
@@ -102,7 +101,7 @@ def _problems(repositories: Iterable[DesiredRepository], *, warn: bool) -> Itera
         for problem in one.problems:
             yield str(one.address), problem
         if warn and one.overlay.accounts.run_as:
-            for problem in conflicts.warnings(one.overlay, one.layers):
+            for problem in overlay_warnings(one.overlay, one.layers):
                 yield str(one.address), problem
 
 
@@ -123,7 +122,7 @@ class _File:
         for name, at, _ in self._document.profiles():
             if name in self._manifest.profiles:
                 sections = self._manifest.profiles[name]
-                yield name, self._layer(sections, Strength.PROFILE, ("profiles", name), at, name)
+                yield name, self._layer(sections, Precedence.PROFILE, ("profiles", name), at, name)
 
     def entries(self) -> Iterator[tuple[str, int, Repository]]:
         """Yield each entry that was understood, with its offset."""
@@ -136,7 +135,7 @@ class _File:
         address = Address.parse(name)
         if entry.reset:
             return DesiredRepository(address=address, place=self._source.place(at), reset=True, protect=entry.protect)
-        own = self._layer(entry, Strength.ENTRY, ("repositories", name), at)
+        own = self._layer(entry, Precedence.ENTRY, ("repositories", name), at)
         desired = DesiredRepository(
             address=address,
             place=own.place,
@@ -149,14 +148,14 @@ class _File:
         if self._defaults or entry.profiles or entry.overlay:
             return self._layered(desired, (*self._defaults, *self._named(entry), own))
         if own.overlay.runtime_keyring or own.overlay.certificates.additional:
-            return replace(desired, problems=tuple(conflicts.errors(own.overlay, (), own.place)))
+            return replace(desired, problems=tuple(overlay_errors(own.overlay, (), own.place)))
         return desired
 
     def glob(self, pattern: str, at: int, entry: Repository) -> DesiredGlob:
         """Return an entry for all repositories that match."""
-        own = self._layer(entry, Strength.GLOB, ("repositories", pattern), at, pattern)
+        own = self._layer(entry, Precedence.GLOB, ("repositories", pattern), at, pattern)
         chain = self._source.name
-        layers = [replace(one, strength=Strength.GLOB, chain=chain) for one in (*self._named(entry), own)]
+        layers = [replace(one, precedence=Precedence.GLOB, chain=chain) for one in (*self._named(entry), own)]
         return DesiredGlob(pattern=pattern, place=own.place, layers=(*self._defaults, *layers), reset=entry.reset)
 
     def _default_layers(self) -> tuple[Layer, ...]:
@@ -164,7 +163,7 @@ class _File:
         if top is None or "defaults" not in self._manifest.model_fields_set:
             return ()
         at = top.marks_of("defaults")[0]
-        layer = self._layer(self._manifest.defaults, Strength.DEFAULTS, ("defaults",), at)
+        layer = self._layer(self._manifest.defaults, Precedence.DEFAULTS, ("defaults",), at)
         return (replace(layer, chain=self._source.name),)
 
     def _named(self, entry: Repository) -> Iterator[Layer]:
@@ -178,7 +177,7 @@ class _File:
             yield make_layer(
                 understood.overlay,
                 lambda written: self._read(written, file.folder),
-                kind=Strength.OVERLAY_FILE,
+                kind=Precedence.OVERLAY_FILE,
                 place=understood.place,
                 source_map=SourceMap(understood.text, ()),
                 name=file.name,
@@ -192,10 +191,10 @@ class _File:
             managed=merged.managed,
             protect=protected(layers),
             layers=layers,
-            problems=tuple(conflicts.errors(merged.overlay, merged.conflicts, desired.place)),
+            problems=tuple(overlay_errors(merged.overlay, merged.conflicts, desired.place)),
         )
 
-    def _layer(self, block: OverlayFile, kind: Strength, path: tuple[str, ...], at: int, name: str = "") -> Layer:
+    def _layer(self, block: OverlayFile, kind: Precedence, path: tuple[str, ...], at: int, name: str = "") -> Layer:
         return make_layer(
             block,
             lambda written: self._read(written, self._folder),

@@ -10,9 +10,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
-from reconciler.core.desired import Address
-from reconciler.core.names import nearest
-from reconciler.diagnostics import Diagnostic, Place, Severity
+from reconciler.core.state import Address
+from reconciler.diagnostics import Diagnostic, Place, Severity, nearest
 from reconciler.manifest import messages
 from reconciler.manifest.codes import Code
 from reconciler.manifest.document import Block, Document, Finding, Source, diagnostics, quoted, shown

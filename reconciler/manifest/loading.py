@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from reconciler.core.desired import Desired, Settings
+from reconciler.core.state import Desired, Settings
 from reconciler.diagnostics import Diagnostic, Place, Severity
 from reconciler.manifest import checks, files, messages, pem, rules
 from reconciler.manifest.assembly import Assembled, OverlayFiles, Parsed, assemble

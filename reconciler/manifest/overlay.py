@@ -6,13 +6,20 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
-from reconciler.core import canonical
-from reconciler.core.canonical import package_name
-from reconciler.core.layers import Layer, Strength
-from reconciler.core.model import Overlay, Section
-from reconciler.core.model import User as CoreUser
-from reconciler.core.parts import SECTION_OF
-from reconciler.core.parts import Part as OverlayField
+from reconciler.core.diff import SECTION_OF
+from reconciler.core.diff import Field as OverlayField
+from reconciler.core.layers import Layer, Precedence
+from reconciler.core.overlay import (
+    Overlay,
+    Section,
+    make_accounts,
+    make_certificates,
+    make_group,
+    make_overlay,
+    make_pem_file,
+    package_name,
+)
+from reconciler.core.overlay import User as CoreUser
 from reconciler.diagnostics import Place
 from reconciler.manifest.document import Source
 from reconciler.manifest.schema import (
@@ -34,9 +41,9 @@ Reader = Callable[[str], str]
 
 _MAKERS: Final[Mapping[type[BaseModel], Callable[..., Any]]] = {
     User: CoreUser,
-    Group: canonical.group,
-    Accounts: canonical.accounts,
-    Certificates: canonical.certificates,
+    Group: make_group,
+    Accounts: make_accounts,
+    Certificates: make_certificates,
 }
 # The keys of a block by the attribute that they stand below.
 _KEYS: Final[Mapping[str, tuple[OverlayKey, ...]]] = {
@@ -49,7 +56,7 @@ def make_layer(
     block: OverlayFile,
     read: Reader,
     *,
-    kind: Strength,
+    kind: Precedence,
     place: Place,
     source_map: "SourceMap",
     name: str = "",
@@ -58,7 +65,7 @@ def make_layer(
     """Return what one block of sections says."""
     managed, emptied = _mentioned(block)
     return Layer(
-        strength=kind,
+        precedence=kind,
         kind=kind,
         place=place,
         overlay=_overlay(block, read),
@@ -99,14 +106,14 @@ def _overlay(block: OverlayFile, read: Reader) -> Overlay:
         for attribute, one in given.items():
             made = _core_value(one, read)
             values[attribute] = [*values[attribute], *made] if attribute in values else made
-    return canonical.overlay(**values)
+    return make_overlay(**values)
 
 
 def _core_value(value: Any, read: Reader) -> Any:
     """Return the value of the core for one of the manifest's models."""
     match value:
         case NamedText():
-            return canonical.pem_file(value.name, value.content or read(value.file))
+            return make_pem_file(value.name, value.content or read(value.file))
         case BaseModel():
             return _MAKERS[type(value)](**{name: _core_value(inner, read) for name, inner in value})
         case [BaseModel(), *_]:

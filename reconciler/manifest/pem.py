@@ -16,7 +16,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
-from reconciler.core.parts import Part as OverlayField
+from reconciler.core.diff import Field as OverlayField
 from reconciler.core.secrets import holds_private_key
 from reconciler.diagnostics import Place, Severity
 from reconciler.manifest import messages

@@ -12,8 +12,8 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from reconciler.core.canonical import package_name, package_spec
-from reconciler.core.parts import Part as OverlayField
+from reconciler.core.diff import Field as OverlayField
+from reconciler.core.overlay import package_name, package_spec
 from reconciler.core.secrets import holds_private_key, key_looks_secret, value_looks_secret
 from reconciler.diagnostics import Severity
 from reconciler.manifest.codes import Code

@@ -16,8 +16,8 @@ from typing import Annotated, Any, Final, TypeVar, get_args
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.fields import FieldInfo
 
-from reconciler.core.parts import SECTION_OF
-from reconciler.core.parts import Part as OverlayField
+from reconciler.core.diff import SECTION_OF
+from reconciler.core.diff import Field as OverlayField
 from reconciler.manifest.texts import (
     AddressText,
     EntryText,

@@ -7,10 +7,9 @@ where that cannot be done, the entry stops using the layers that it names itself
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from reconciler.core.canonical import pem_text
-from reconciler.core.layers import Layer, Strength
-from reconciler.core.live import Directory, LiveRepository
-from reconciler.core.model import EMPTY, PemFile
+from reconciler.core.layers import Layer, Precedence
+from reconciler.core.overlay import EMPTY, PemFile, pem_text
+from reconciler.core.state import Directory, LiveRepository
 from reconciler.diagnostics import Diagnostic
 from reconciler.manifest import files as manifest_files
 from reconciler.manifest.writing.documents import document, file_name
@@ -92,7 +91,7 @@ class Updating:
         """What an entry takes, and the layers that it can keep for that."""
         live = overlay_of(repository)
         own = self._own(label)
-        kept = [one for one in layers if label not in self._alone or one.strength not in BY_ENTRY]
+        kept = [one for one in layers if label not in self._alone or one.precedence not in BY_ENTRY]
         managed = sections(live, layers, everything=label not in self._located or "reset" in own)
         taken = take(live, kept, managed)
         if taken.excess:
@@ -150,13 +149,13 @@ class Updating:
 
 def _built_on(own: Mapping[str, Shape], kept: Sequence[Layer]) -> dict[str, Shape]:
     """What an entry still says of the layers that it names."""
-    names = {one.name for one in kept if one.strength is Strength.PROFILE}
+    names = {one.name for one in kept if one.precedence is Precedence.PROFILE}
     profiles = own.get("profiles")
     found: dict[str, Shape] = {}
     still: list[Shape] = [one for one in profiles if one in names] if isinstance(profiles, list) else []
     if still:
         found["profiles"] = still
-    if "overlay" in own and any(one.strength is Strength.OVERLAY_FILE for one in kept):
+    if "overlay" in own and any(one.precedence is Precedence.OVERLAY_FILE for one in kept):
         found["overlay"] = own["overlay"]
     return found
 
