@@ -64,7 +64,7 @@ def plain_live(url: str) -> None:
 def text(manifest_path: str, url: str, out: str) -> None:
     from reconciler.cli import planning
     from reconciler.views import plan_text
-    from reconciler.views.style import Style
+    from reconciler.views.text import Style
 
     document = planning.document(_plan(manifest_path, url), api=url)
 

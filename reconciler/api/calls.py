@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.api import instants
 from reconciler.api.call import LIST_SECONDS, RESOLVE, Call, Parameters
-from reconciler.core.live import LiveRepository, Organization
+from reconciler.core.state import LiveRepository, Organization
 
 if TYPE_CHECKING:
     from reconciler.api.narrowing import Window

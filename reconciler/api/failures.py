@@ -26,9 +26,12 @@ from reconciler.api.errors import (
 from reconciler.api.wording import LONG, LONGEST, body_text, clean, rpc_status
 from reconciler.diagnostics import Diagnostic
 
-# Of all the ways to fail, this one alone says that nothing was done. A gateway that gave up waiting, or an API that
-# broke down on the way, may have done the write all the same.
-_NOT_IMPLEMENTED = 501
+# The codes of google.rpc.Status by which the API itself says that it did nothing: invalid argument, not found, already
+# exists, permission denied, resource exhausted, failed precondition, aborted, out of range, unimplemented,
+# unauthenticated. Whatever else answers a write, a proxy's page of any status among it, leaves open what became of it.
+_NOT_DONE = frozenset({3, 5, 6, 7, 8, 9, 10, 11, 12, 16})
+# Those that may stand under a status of 500 and above, where any other contradicts it.
+_NOT_DONE_BY_SERVER_ERROR = frozenset({5, 7, 8, 12, 16})
 _BY_STATUS = {401: TokenRejected, 403: PermissionDenied, 404: NotFound, 429: RateLimited}
 _BY_CODE = {5: NotFound, 7: PermissionDenied, 8: RateLimited, 16: TokenRejected}
 _READ_BACK = "it may have taken effect or not: plan again to see"
@@ -66,14 +69,16 @@ def failure(call: Call, reply: Reply, peer: Peer) -> ApiError | None:
     """The error that an answer stands for; None for an answer that is a success."""
     if 200 <= reply.status < 300:  # noqa: PLR2004 - the class of successful statuses
         return None
-    if reply.status < 400:  # noqa: PLR2004 - the class of redirects
-        return _redirected(call, reply, peer)
     message, code = rpc_status(reply.body)
+    if call.writes and not _says_not_done(reply.status, code):
+        return _answer_lost(call, peer, _answer_text(reply))
+    if reply.status < 400:  # noqa: PLR2004 - the class of redirects
+        return not_understood(call, peer, _answer_text(reply))
     if reply.status >= 500 and code not in _BY_CODE:  # noqa: PLR2004 - the class of server errors
         return _server_fault(call, reply, peer)
     kind = _BY_STATUS.get(reply.status) or (_BY_CODE.get(code) if code is not None else None) or Rejected
     if kind is NotFound and not message and code is None:
-        return not_understood(call, peer, f"HTTP {reply.status}, {body_text(reply.body) or 'without a body'}")
+        return not_understood(call, peer, _answer_text(reply))
     return _WORDING[kind](call, reply, peer)
 
 
@@ -109,20 +114,20 @@ def unreachable(peer: Peer, reason: str, *, doing: str, hint: str = "") -> Unrea
     )
 
 
-def _redirected(call: Call, reply: Reply, peer: Peer) -> ApiError:
-    target = peer.clean(reply.headers.get("location", "")) or "an unnamed place"
-    return not_understood(
-        call, peer, f"HTTP {reply.status}, a redirect to {target}: it is not followed, so that the token stays here"
-    )
+def _says_not_done(status: int, code: int | None) -> bool:
+    return code in (_NOT_DONE if status < 500 else _NOT_DONE_BY_SERVER_ERROR)  # noqa: PLR2004 - the class of server errors
+
+
+def _answer_text(reply: Reply) -> str:
+    if 300 <= reply.status < 400:  # noqa: PLR2004 - the class of redirects
+        target = reply.headers.get("location", "") or "an unnamed place"
+        return f"HTTP {reply.status}, a redirect to {target}: it is not followed, so that the token stays here"
+    return f"HTTP {reply.status}, {body_text(reply.body) or 'without a body'}"
 
 
 def _server_fault(call: Call, reply: Reply, peer: Peer) -> ApiError:
-    said = f"HTTP {reply.status}, {body_text(reply.body) or 'without a body'}"
-    if call.writes and reply.status != _NOT_IMPLEMENTED:
-        return _answer_lost(call, peer, said)
-    return ServerFault(
-        _diagnostic(call, "server-fault", "the API failed", detail=peer.clean(said), hint="try again in a minute")
-    )
+    detail = peer.clean(_answer_text(reply))
+    return ServerFault(_diagnostic(call, "server-fault", "the API failed", detail=detail, hint="try again in a minute"))
 
 
 def _answer_lost(call: Call, peer: Peer, reason: str) -> AnswerLost:

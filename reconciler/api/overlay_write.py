@@ -10,8 +10,8 @@ from reconciler.api.mapping import repository_from_wire
 from reconciler.api.merging import merge_document
 from reconciler.api.spelling import Spelling
 from reconciler.api.wording import clean
-from reconciler.core.live import LiveRepository
-from reconciler.core.model import Overlay
+from reconciler.core.overlay import Overlay
+from reconciler.core.state import LiveRepository
 from reconciler.diagnostics import Diagnostic
 
 

@@ -12,8 +12,8 @@ from reconciler.api.connection import Connection
 from reconciler.api.listing import read_page
 from reconciler.api.packages import locked_from_wire, package_from_wire, summary_from_wire, total_of
 from reconciler.api.wire import Malformed
-from reconciler.core.live import Organization
 from reconciler.core.packages import PackagePage, PackageVersion
+from reconciler.core.state import Organization
 
 
 class PackageReader:

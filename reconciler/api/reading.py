@@ -9,7 +9,7 @@ from reconciler.api import calls, organizations
 from reconciler.api.listing import read_list
 from reconciler.api.organizations import NamedGroup, group_from_wire
 from reconciler.api.wire import Malformed
-from reconciler.core.live import Live, Organization
+from reconciler.core.state import Live, Organization
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from reconciler.api.package_reading import PackageReader
     from reconciler.api.values import Sent
     from reconciler.core.builds import Build, Sync
-    from reconciler.core.identity import Identity
+    from reconciler.core.doctor import Identity
     from reconciler.core.packages import PackagePage, PackageVersion
 
 

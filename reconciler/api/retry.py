@@ -27,8 +27,8 @@ _UNAVAILABLE = 14
 class Kind(Enum):
     """What is known of a request that got no usable answer."""
 
-    TOO_MANY = auto()  # answered 429: certainly not done
-    EXHAUSTED = auto()  # the same by the gRPC code alone, under another status
+    TOO_MANY = auto()  # answered 429 by the API itself: certainly not done
+    EXHAUSTED = auto()  # one of both alone: a 429 that a proxy may have made, or the gRPC code under another status
     UNAVAILABLE = auto()  # a gateway answered, or the API that it cannot serve now
     ABSENT = auto()  # not sent: nobody listens there, or no such host
     UNSENT = auto()  # not sent: no connection came about
@@ -88,10 +88,10 @@ def fault_of(reply: Reply) -> Fault | None:
     """The fault that an answer tells of; None where sending again would change nothing."""
     if reply.status < 400:  # noqa: PLR2004 - the classes of answers that are no errors
         return None
-    if reply.status == _TOO_MANY:
-        return Fault(kind=Kind.TOO_MANY, reason="429, too many requests", asked=retry_after(reply))
     _, code = rpc_status(reply.body)
-    if code == _EXHAUSTED:
+    if reply.status == _TOO_MANY and code == _EXHAUSTED:
+        return Fault(kind=Kind.TOO_MANY, reason="429, too many requests", asked=retry_after(reply))
+    if reply.status == _TOO_MANY or code == _EXHAUSTED:
         return Fault(kind=Kind.EXHAUSTED, reason=f"{reply.status}, too many requests", asked=retry_after(reply))
     if reply.status in _GATEWAY or code == _UNAVAILABLE:
         return Fault(kind=Kind.UNAVAILABLE, reason=f"{reply.status}, not available", asked=retry_after(reply))

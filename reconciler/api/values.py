@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from reconciler.core.live import LiveRepository
+from reconciler.core.state import LiveRepository
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,8 @@ LONGEST = 256
 LONG = 2000
 # Format characters change the direction or hide parts of a line; separators and controls break it.
 _UNFIT = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
-_TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
+_TITLE = re.compile(r"<title[\s>]", re.IGNORECASE)
+_TITLE_END = re.compile("</title>", re.IGNORECASE)
 
 
 def clean(text: str, most: int = LONGEST) -> str:
@@ -29,9 +30,17 @@ def body_text(body: bytes | bytearray) -> str:
         return message or f"code {code} without a message"
     text = body.decode("utf-8", "replace")
     if text.lstrip().startswith("<"):
-        title = _TITLE.search(text)
-        return f'an HTML page, "{" ".join(title[1].split())}"' if title else "an HTML page"
+        title = _title(text)
+        return "an HTML page" if title is None else f'an HTML page, "{" ".join(title.split())}"'
     return text
+
+
+def _title(page: str) -> str | None:
+    """The text of a page's first title; each step searches once, so that no page takes longer than it is long."""
+    opening = _TITLE.search(page)
+    begin = page.find(">", opening.end() - 1) + 1 if opening else 0
+    end = _TITLE_END.search(page, begin) if begin else None
+    return page[begin : end.start()] if end else None
 
 
 def rpc_status(body: bytes | bytearray) -> tuple[str, int | None]:

@@ -9,8 +9,8 @@ from reconciler.api.reading import ReadClient
 from reconciler.api.spelling import V1
 from reconciler.api.values import Reading
 from reconciler.api.wording import clean
-from reconciler.core.live import LiveRepository, Organization
-from reconciler.core.model import Overlay
+from reconciler.core.overlay import Overlay
+from reconciler.core.state import LiveRepository, Organization
 from reconciler.diagnostics import Diagnostic
 
 

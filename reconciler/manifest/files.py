@@ -59,8 +59,6 @@ def passed_over(folder: Path) -> Iterator[Path]:
 
     Hidden folders and links to folders are left out.
     """
-    if not folder.is_dir():
-        return
     looked_at = 0
     for place, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))

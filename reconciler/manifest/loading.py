@@ -27,6 +27,7 @@ def load(
     found = files.find(path)
     in_folder = found != (path,)
     loaded = _Loaded(CheckContext(files.IncludedFiles(path if in_folder else path.parent), now))
+    is_there = not isinstance(found, files.Unread) or found.code is Code.NO_MANIFESTS
     if isinstance(found, files.Unread):
         loaded.give_up(found)
         found = ()
@@ -41,7 +42,7 @@ def load(
     assembled = assemble(loaded.parsed, loaded.context.included, overlays)
     loaded.problems.add(assembled.problems)
     settings = _settings(loaded.parsed)
-    if in_folder:
+    if in_folder and is_there:
         loaded.problems.add(_passed_over(path, overlay_paths, prune=prune or settings.prune))
     return _desired(loaded, assembled, settings, organization), loaded.problems.ordered()
 
@@ -123,7 +124,7 @@ def _passed_over(folder: Path, included: set[Path], *, prune: bool) -> Iterator[
             yield Diagnostic(
                 code=code.value,
                 summary=f"this file looks like a manifest and is not read{result}",
-                hint="move it directly into the manifest's folder, or out of it; hidden files and folders inside are not read",
+                hint="move it directly into the manifest's folder, or out of it; hidden files are not read",
                 severity=Severity.ERROR if prune else Severity.WARNING,
                 place=Place(file=str(path)),
             )

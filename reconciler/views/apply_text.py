@@ -5,18 +5,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from reconciler.core.builds import FINISHED, Stage
-from reconciler.core.outcome import Skip
-from reconciler.views import log_text
-from reconciler.views.change_text import LABELS
-from reconciler.views.diagnostics_text import problem_lines
-from reconciler.views.items import listing, value_words
-from reconciler.views.layout import Page, Word, measure, phrase
-from reconciler.views.outcomes import short_digest
-from reconciler.views.quoting import token
-from reconciler.views.safe_text import width as width_of
-from reconciler.views.skips import not_attempted
-from reconciler.views.style import Role, Style
-from reconciler.views.times import duration
+from reconciler.core.runs import Skip
+from reconciler.views.changes import LABELS, listing, value_words
+from reconciler.views.console import Page, Word, measure, phrase
+from reconciler.views.diagnostics import problem_lines
+from reconciler.views.run_document import short_digest
+from reconciler.views.text import Role, Style, clean_line, duration, token
+from reconciler.views.text import width as width_of
 
 _COUNTS = {
     "applied": "applied",
@@ -219,7 +214,7 @@ def _failure(repository: str, failure: dict[str, Any], page: Page) -> list[str]:
     style = page.style
     # The command stands on a line of its own and unbroken, so that it can be copied.
     command = f"  reconciler logs {shlex.quote(style.plain(repository))} --build {_number(failure, style)}"
-    tail = [line for text in failure["log_tail"] for line in page.quote(log_text.clean(text, style), indent=4)]
+    tail = [line for text in failure["log_tail"] for line in page.quote(clean_line(text, style), indent=4)]
     return [_titled(repository, f"a build failed{after}; {_about_log(failure)}", page), *tail, command]
 
 
@@ -273,3 +268,18 @@ def _run(document: dict[str, Any], page: Page) -> list[str]:
     go_on = bool(document["applied"]) and (unfinished or not builds["waited"])
     does = f"`reconciler wait {run}` goes on" if go_on else f"`reconciler history {run}` shows it"
     return [page.line(phrase(f"Run {run}: {does}.", Role.DIM))]
+
+
+_SKIPS = {
+    Skip.INTERRUPTED: "the run was interrupted",
+    Skip.TOKEN_REJECTED: "the token was rejected",
+    Skip.UNREADABLE: "the repository could not be read",
+    Skip.NOT_RECORDED: "the journal could not be written",
+    Skip.AFTER_FAILURE: "an earlier write failed",
+    Skip.HELD_BACK: "an earlier wave went wrong or did not finish",
+}
+
+
+def not_attempted(reason: Skip) -> str:
+    """Why nothing was sent for a step, as a whole."""
+    return f"not attempted because {_SKIPS[reason]}"

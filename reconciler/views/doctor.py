@@ -1,13 +1,10 @@
 """The findings of `reconciler doctor` as text and as JSON. What they mean is decided in `core.checkup`."""
 
-import json
 from typing import Any
 
-from reconciler.core.checkup import Checkup, Finding, Level
-from reconciler.core.identity import Identity
-from reconciler.views import times
+from reconciler.core.doctor import CheckResult, Checkup, Identity, Level
 from reconciler.views.document import FORMAT_VERSION
-from reconciler.views.style import Role, Style
+from reconciler.views.text import Role, Style, duration, indented_json, rfc3339, utc
 
 _ROLES = {Level.OK: Role.ADD, Level.WARNING: Role.WARNING, Level.ERROR: Role.ERROR, Level.UNKNOWN: Role.DIM}
 _LEVELS = max(len(level) for level in Level)
@@ -23,7 +20,7 @@ def render(checkup: Checkup, *, style: Style) -> str:
 
 def render_json(checkup: Checkup) -> str:
     """The document as JSON text."""
-    return json.dumps(document(checkup), indent=2, ensure_ascii=True) + "\n"
+    return indented_json(document(checkup))
 
 
 def document(checkup: Checkup) -> dict[str, Any]:
@@ -42,7 +39,7 @@ def document(checkup: Checkup) -> dict[str, Any]:
     }
 
 
-def _lines(finding: Finding, now: float, style: Style) -> list[str]:
+def _lines(finding: CheckResult, now: float, style: Style) -> list[str]:
     level = style.paint(f"{finding.level.value:<{_LEVELS}}", _ROLES[finding.level])
     first = f"{level}  {finding.subject.value:<{_SUBJECTS}}  {style.plain(_summary(finding, now))}"
     detail = [_INDENT + style.plain(finding.detail)] if finding.detail else []
@@ -50,12 +47,12 @@ def _lines(finding: Finding, now: float, style: Style) -> list[str]:
     return [first, *detail, *hint]
 
 
-def _summary(finding: Finding, now: float) -> str:
+def _summary(finding: CheckResult, now: float) -> str:
     if finding.until is None:
         return finding.summary
     left = finding.until - now
-    span = f"in {times.duration(left)}" if left > 0 else f"{times.duration(-left)} ago"
-    return f"{finding.summary} {times.utc(finding.until)} ({span})"
+    span = f"in {duration(left)}" if left > 0 else f"{duration(-left)} ago"
+    return f"{finding.summary} {utc(finding.until)} ({span})"
 
 
 def _conclusion(checkup: Checkup, style: Style) -> str:
@@ -66,7 +63,7 @@ def _conclusion(checkup: Checkup, style: Style) -> str:
     return "Nothing was found that would stop an apply."
 
 
-def _finding(finding: Finding, now: float) -> dict[str, Any]:
+def _finding(finding: CheckResult, now: float) -> dict[str, Any]:
     return {
         "subject": finding.subject.value,
         "level": finding.level.value,
@@ -94,4 +91,4 @@ def _identity(identity: Identity) -> dict[str, Any]:
 
 
 def _moment(seconds: float | None) -> str | None:
-    return None if seconds is None else times.rfc3339(seconds)
+    return None if seconds is None else rfc3339(seconds)

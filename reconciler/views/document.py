@@ -7,20 +7,15 @@ the major number of `FORMAT_VERSION`.
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any, assert_never
 
-from reconciler.core.model import Section
-from reconciler.core.plan import Action, Guard, Plan, ReasonCode, Step
-from reconciler.views.problems import diagnostic_document
-from reconciler.views.reasons import sentence
-from reconciler.views.resolved import resolved_document
-from reconciler.views.times import rfc3339
+from reconciler.core.events import Durations, Forecast, Foreseen, Unforeseen
+from reconciler.core.overlay import Section
+from reconciler.core.plan import Action, Comparison, Guard, Plan, Reason, ReasonCode, Step
+from reconciler.core.resolution import ResolvedChange
+from reconciler.views.diagnostics import diagnostic_document
+from reconciler.views.text import rfc3339
 from reconciler.views.values import change_document, ordered
-
-if TYPE_CHECKING:
-    from reconciler.core.comparison import Comparison
-    from reconciler.core.forecast import Forecast
-    from reconciler.core.resolved import ResolvedChange
 
 FORMAT_VERSION = "1.0"
 GROUP_FROM = 3
@@ -55,9 +50,9 @@ def plan_document(
     api: str,
     tool_version: str,
     origin: Origin | None = None,
-    comparison: "Comparison | None" = None,
-    forecast: "Forecast | None" = None,
-    resolved: Mapping[str, "ResolvedChange"] | None = None,
+    comparison: Comparison | None = None,
+    forecast: Forecast | None = None,
+    resolved: Mapping[str, ResolvedChange] | None = None,
     checked: Mapping[str, int] | None = None,
 ) -> dict[str, Any]:
     """The plan as plain data: dictionaries, lists, strings, numbers; not yet made safe for any format.
@@ -119,7 +114,7 @@ def _origin(origin: Origin | None) -> dict[str, Any]:
     }
 
 
-def _comparison(comparison: "Comparison | None") -> dict[str, Any]:
+def _comparison(comparison: Comparison | None) -> dict[str, Any]:
     """The parts of a comparison as steps, and below `part_groups` the changes that several of a part share."""
     if comparison is None:
         return {}
@@ -141,7 +136,7 @@ def _step(step: Step) -> dict[str, Any]:
         # A creation carries the id of the repository that it is made from; the new one has none yet.
         "id": None if creates else step.id,
         "action": str(step.action),
-        "reason": sentence(step.reason),
+        "reason": reason_sentence(step.reason),
         "reason_code": str(step.reason.code),
         "source": {"repository": _source(step), "id": step.id} if creates else None,
         "file": step.place.file if step.place else None,
@@ -152,17 +147,27 @@ def _step(step: Step) -> dict[str, Any]:
     }
 
 
-def _forecast(forecast: "Forecast | None") -> dict[str, Any]:
+def _forecast(forecast: Forecast | None) -> dict[str, Any]:
     if forecast is None:
         return {}
-    from reconciler.views.forecast_document import forecast_document  # most plans of a day change nothing
 
     return {"forecast": forecast_document(forecast)}
 
 
-def _resolved(step: Step, resolved: Mapping[str, "ResolvedChange"]) -> dict[str, Any]:
+def _resolved(step: Step, resolved: Mapping[str, ResolvedChange]) -> dict[str, Any]:
     change = resolved.get(step.repository)
     return {} if change is None else {"resolved": resolved_document(change)}
+
+
+def resolved_document(change: ResolvedChange) -> dict[str, Any]:
+    """The difference as plain data."""
+    return {
+        "packages": list(change.packages),
+        "compared": change.compared,
+        "added": [{"name": name, "version": version} for name, version in change.added],
+        "removed": [{"name": name, "version": version} for name, version in change.removed],
+        "changed": [{"name": name, "before": before, "after": after} for name, before, after in change.changed],
+    }
 
 
 def _source(step: Step) -> str | None:
@@ -188,3 +193,61 @@ def _group(steps: Sequence[Step]) -> dict[str, Any]:
         "changes": first["changes"],
         "unmanaged": [{"section": str(one), "repositories": unmanaged[one]} for one in Section if unmanaged[one]],
     }
+
+
+def forecast_document(forecast: Forecast) -> dict[str, Any]:
+    """The forecast as plain data; `builds` is null where no number can be said."""
+    match forecast:
+        case Foreseen(repositories=repositories, builds=builds, unknown=unknown, durations=durations):
+            return {
+                "repositories": repositories,
+                "builds": builds or None,
+                "unknown": {"count": len(unknown), "names": list(unknown)},
+                "seconds": _seconds(durations),
+                "problem": None,
+            }
+        case Unforeseen(problem=problem):
+            return {"repositories": None, "builds": None, "unknown": None, "seconds": None, "problem": problem}
+        case _:
+            assert_never(forecast)
+
+
+def _seconds(durations: Durations | None) -> dict[str, Any] | None:
+    if durations is None:
+        return None
+    return {"median": round(durations.middle, 3), "longest": round(durations.longest, 3), "of": durations.of}
+
+
+_SENTENCES = {
+    ReasonCode.MISSING: "does not exist yet and is created from {first}",
+    ReasonCode.DIFFERS: "differs from the manifest",
+    ReasonCode.RESET_ASKED: "the manifest asks for a reset",
+    ReasonCode.AS_WANTED: "is as the manifest wants it",
+    ReasonCode.ALREADY_RESET: "has no customisation, as the manifest asks",
+    ReasonCode.NOTHING_MANAGED: "the manifest names it and asks for nothing",
+    ReasonCode.NOT_FOUND: "there is no such repository{all_perhaps}",
+    ReasonCode.AMBIGUOUS: "several repositories have this name: {all}",
+    ReasonCode.NAMED_TWICE: "the manifest names it already at {first}",
+    ReasonCode.SOURCE_NOT_FOUND: "there is no single repository {first} to create it from{other_perhaps}",
+    ReasonCode.UNREADABLE: "the live overlay was not understood: {first}",
+    ReasonCode.PRUNED: "the manifest does not name it, and prune is on",
+    ReasonCode.PROTECTED: "it is protected, and the manifest would take away {all}",
+    ReasonCode.REVERTED: "goes back to what stood before run {first}",
+    ReasonCode.UNBUILDABLE: "it would not build: {all}",
+    ReasonCode.UNRESOLVED: "the manifest wants proof that it resolves, and there is none",
+    ReasonCode.CONFLICTING: "what the manifest says of it in several places does not go together",
+}
+
+
+def reason_sentence(reason: Reason) -> str:
+    """The reason in words, without a full stop; it can hold names from outside, not yet made safe."""
+    return _SENTENCES[reason.code].format(
+        first=reason.names[0] if reason.names else "?",
+        all=", ".join(reason.names),
+        all_perhaps=_perhaps(reason.names),
+        other_perhaps=_perhaps(reason.names[1:]),
+    )
+
+
+def _perhaps(names: tuple[str, ...]) -> str:
+    return f"; did you mean {' or '.join(names)}?" if names else ""

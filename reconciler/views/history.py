@@ -1,39 +1,36 @@
 """Recorded runs as a table, one run in detail, and both as a JSON document."""
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from reconciler.core.builds import Build, Progress
-from reconciler.core.outcome import Failed, NotAttempted
-from reconciler.core.runs import Run, RunStep
-from reconciler.views import tables
+from reconciler.core.runs import Failed, NotAttempted, Run, RunStep
+from reconciler.views.console import Column, render_table
 from reconciler.views.document import FORMAT_VERSION
-from reconciler.views.outcomes import built_document, counts, outcome_document, outcome_name
-from reconciler.views.style import Style
-from reconciler.views.times import duration, rfc3339, utc
+from reconciler.views.run_document import built_document, counts, outcome_document, outcome_name
+from reconciler.views.text import Style, duration, indented_json, rfc3339, utc
 
 _OUTCOMES = ("applied", "already_done", "stale", "failed", "not_attempted", "unknown")
 _RUNS = (
-    tables.Column(title="RUN", least=20),
-    tables.Column(title="KIND", least=4),
-    tables.Column(title="STATE", least=5),
-    tables.Column(title="EXIT", least=4),
-    tables.Column(title="OUTCOMES", least=9),
-    tables.Column(title="BUILDS", least=9),
-    tables.Column(title="BY", least=8, yields=True),
-    tables.Column(title="STARTED", least=20, optional=True),
-    tables.Column(title="TOOK", optional=True),
-    tables.Column(title="ORGANISATION", keep="both", optional=True, yields=True),
+    Column(title="RUN", least=20),
+    Column(title="KIND", least=4),
+    Column(title="STATE", least=5),
+    Column(title="EXIT", least=4),
+    Column(title="OUTCOMES", least=9),
+    Column(title="BUILDS", least=9),
+    Column(title="BY", least=8, yields=True),
+    Column(title="STARTED", least=20, optional=True),
+    Column(title="TOOK", optional=True),
+    Column(title="ORGANISATION", keep="both", optional=True, yields=True),
 )
 _STEPS = (
-    tables.Column(title="REPOSITORY", keep="both", least=20),
-    tables.Column(title="ACTION"),
-    tables.Column(title="OUTCOME", least=13),
-    tables.Column(title="BUILD", keep="end", least=17, yields=True),
-    tables.Column(title="RESULT"),
-    tables.Column(title="TELLS", least=16, yields=True),
+    Column(title="REPOSITORY", keep="both", least=20),
+    Column(title="ACTION"),
+    Column(title="OUTCOME", least=13),
+    Column(title="BUILD", keep="end", least=17, yields=True),
+    Column(title="RESULT"),
+    Column(title="TELLS", least=16, yields=True),
 )
 
 
@@ -44,12 +41,12 @@ def document(runs: Iterable[Run]) -> dict[str, Any]:
 
 def render_json(runs: Iterable[Run]) -> str:
     """The document as JSON text."""
-    return json.dumps(document(runs), indent=2, ensure_ascii=True) + "\n"
+    return indented_json(document(runs))
 
 
 def render(runs: Sequence[Run], *, style: Style, width: int) -> str:
     """The runs as a table, in their order."""
-    return tables.render(_RUNS, [_line(run) for run in runs], style=style, width=width) or (
+    return render_table(_RUNS, [_line(run) for run in runs], style=style, width=width) or (
         "No runs recorded in .reconciler/.\n"
     )
 
@@ -57,7 +54,7 @@ def render(runs: Sequence[Run], *, style: Style, width: int) -> str:
 def render_run(run: Run, *, style: Style, width: int, versions: bool = False) -> str:
     """One run with its steps and their builds; `versions` adds what the packages were resolved to."""
     facts = "".join(f"{name + ':':<14}{style.plain(value)}\n" for name, value in _facts(run))
-    table = tables.render(_STEPS, [row for step in run.steps for row in _rows(step)], style=style, width=width)
+    table = render_table(_STEPS, [row for step in run.steps for row in _rows(step)], style=style, width=width)
     resolved = "".join(_resolved(run, style)) if versions else ""
     return "\n".join(part for part in (facts, table or "Nothing was to be written.\n", resolved) if part)
 

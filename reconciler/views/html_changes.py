@@ -1,16 +1,12 @@
-"""The changes of one repository as HTML: a term for each part of the overlay, and what changes in it as a list.
-
-Drawn from the fragments that the text of a plan is made of, so that a change reads the same everywhere.
-"""
+"""The changes of one repository as HTML."""
 
 from collections.abc import Sequence
 from typing import Any
 
-from reconciler.views.change_text import Fragment, fragments
-from reconciler.views.items import Item
-from reconciler.views.layout import Word
+from reconciler.views.changes import Fragment, Item, fragments
+from reconciler.views.console import Word
 from reconciler.views.safe_html import NOTHING, Html, element, joined, text
-from reconciler.views.style import Role, Style
+from reconciler.views.text import Role, Style
 
 # Values are shown whole: a page folds what is long, and has room for it.
 STYLE = Style(color=False, unicode=True, value_limit=1_000_000)

@@ -1,20 +1,15 @@
-"""The entries of a plan's page: each a fold with a name, a line that says what changes, and every value inside.
-
-The attributes are what the page's script filters by: `data-action`, `data-kinds`, and elements of the class `name`.
-"""
+"""The entries of a page."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from reconciler.core.plan import ReasonCode
-from reconciler.views import resolved
-from reconciler.views.briefs import brief
-from reconciler.views.change_text import LABELS
+from reconciler.views.changes import LABELS, brief
 from reconciler.views.html_changes import CLASSES, STYLE, changes
-from reconciler.views.plan_problems import place
-from reconciler.views.quoting import token
+from reconciler.views.plan import ResolvedLine, problem_place
 from reconciler.views.safe_html import NOTHING, Html, element, joined, text
+from reconciler.views.text import token
 
 _MARKS = {"create": "+", "update": "~", "reset": "\N{MINUS SIGN}", "blocked": "!", "unknown": "?", "unchanged": "="}
 _BRIEF_COLUMNS = 160
@@ -52,7 +47,7 @@ class Entries:
         shown = element("b", text(f"{len(names):,} {title}"), class_="count")
         return self._entry({"action": action, "changes": []}, [shown], [_names(names)], unfolded=False)
 
-    def resolution(self, name: str, told: Iterable[resolved.Line]) -> Html:
+    def resolution(self, name: str, told: Iterable[ResolvedLine]) -> Html:
         """A repository with the packages that come and go in the end."""
         lines = [element("li", text(line.text), class_=CLASSES.get(line.role, "")) for line in told]
         body = element("div", element("ul", *lines), class_="changes")
@@ -87,7 +82,7 @@ def _source(entry: dict[str, Any]) -> list[Html]:
 
 
 def _place(step: dict[str, Any]) -> list[Html]:
-    return [element("span", text(place(step)), class_="place")] if place(step) else []
+    return [element("span", text(problem_place(step)), class_="place")] if problem_place(step) else []
 
 
 def _kept(labels: Sequence[str]) -> Html:

@@ -1,8 +1,4 @@
-"""The shell of a page: one self-contained file that asks nobody for anything, and that a browser lets do nothing else.
-
-The style and the script stand in files beside this module; the policy names them by their digests, so that neither a
-value from outside nor an extension's markup runs as either of them.
-"""
+"""The shell of a page."""
 
 import base64
 import hashlib

@@ -6,15 +6,23 @@ Everything can be read without the script; it adds the filter. The looks are in 
 from collections.abc import Iterable
 from typing import Any
 
-from reconciler.views import arrangement, resolved
 from reconciler.views.html_changes import STYLE
 from reconciler.views.html_entries import Entries
 from reconciler.views.html_page import page
-from reconciler.views.plan_closing import sentences
-from reconciler.views.plan_problems import more_lines, origin, place, plan_problems
+from reconciler.views.plan import (
+    Section,
+    closing_sentences,
+    origin_sentences,
+    plan_problems,
+    plan_sections,
+    problem_details,
+    problem_place,
+    problem_steps,
+    resolved_lines,
+    unchanged_names,
+)
 from reconciler.views.safe_html import NOTHING, Html, element, joined, text
-from reconciler.views.safe_text import plain
-from reconciler.views.style import Role
+from reconciler.views.text import Role, plain
 
 _UNFOLDED_UP_TO = 150
 _NOTICES = {Role.ERROR: "error", Role.WARNING: "warning", Role.BOLD: "lead", Role.DIM: "dim"}
@@ -23,7 +31,7 @@ _KINDS = {"add": "+ adds", "change": "~ changes", "remove": "\N{MINUS SIGN} remo
 
 def render(document: dict[str, Any], *, unicode: bool = True) -> str:
     """The whole plan as an HTML document; without `unicode` in ASCII, for a stream that takes nothing else."""
-    sections = [*arrangement.sections(document)]
+    sections = [*plan_sections(document)]
     few = sum(len(section.groups) + len(section.steps) for section in sections) <= _UNFOLDED_UP_TO
     entries = Entries(unfolded=few)
     main = element(
@@ -41,7 +49,7 @@ def render(document: dict[str, Any], *, unicode: bool = True) -> str:
 
 def _header(document: dict[str, Any]) -> Html:
     name = element("span", text(document["organization"]["name"]), class_="organization")
-    told = (*origin(document, plain), *sentences(document, plain))
+    told = (*origin_sentences(document, plain), *closing_sentences(document, plain))
     said = [element("p", text(sentence), class_=_NOTICES[role]) for sentence, role in told]
     return element(
         "header",
@@ -83,7 +91,7 @@ def _filter() -> Html:
 
 
 def _problems(document: dict[str, Any], entries: Entries) -> Html:
-    found = arrangement.problems(document)
+    found = problem_steps(document)
     return _section("Cannot be carried out", len(found), map(entries.problem, found))
 
 
@@ -97,13 +105,13 @@ def _diagnostic(one: dict[str, Any]) -> Html:
         element("b", text(one["severity"])),
         text(one["summary"].strip()),
         element("code", text(one["code"])),
-        *([element("span", text(place(one)), class_="place")] if place(one) else []),
+        *([element("span", text(problem_place(one)), class_="place")] if problem_place(one) else []),
     ]
-    more = [element("p", text(line), class_="detail") for line in more_lines(one)]
+    more = [element("p", text(line), class_="detail") for line in problem_details(one)]
     return element("div", element("p", joined(head, " ")), *more, class_=f"diagnostic {one['severity']}")
 
 
-def _writes(section: arrangement.Section, entries: Entries) -> Html:
+def _writes(section: Section, entries: Entries) -> Html:
     """Changes that several repositories share, then the single ones."""
     inside = [*map(entries.group, section.groups), *map(entries.step, section.steps)]
     if section.expected and not inside:
@@ -113,13 +121,13 @@ def _writes(section: arrangement.Section, entries: Entries) -> Html:
 
 def _resolved(document: dict[str, Any], entries: Entries) -> Html:
     """What would be installed in the end, where that was asked."""
-    found = [entries.resolution(name, told) for name, told in resolved.lines(document, STYLE)]
+    found = [entries.resolution(name, told) for name, told in resolved_lines(document, STYLE)]
     return _section("Resolved packages", len(found), found)
 
 
 def _others(document: dict[str, Any], entries: Entries) -> Html:
     lists = [
-        *(("unchanged", f"unchanged: {why}", names) for why, names in arrangement.unchanged(document).items()),
+        *(("unchanged", f"unchanged: {why}", names) for why, names in unchanged_names(document).items()),
         ("other", "left out by the selection", document["left_out"]["names"]),
         ("other", "not in the manifest, untouched", document["unlisted"]["names"]),
     ]

@@ -1,20 +1,265 @@
 """A plan document as Markdown, made for the comment of a pull request: the summary on top, the details folded below.
 
-Bounded: a comment that is too long is refused as a whole. The first line is a comment that stays the same for an
-organisation and API, so that a later plan can take the place of an earlier one.
+Bounded: a comment that is too long is refused as a whole, so the largest entries are shortened first. The first line is
+a comment that stays the same for an organization and API, so that a later plan can take the place of an earlier one.
+Text from outside stands in code spans and fences, where no markup, address or mention is looked for, and nowhere else.
 """
 
-from collections.abc import Iterator, Sequence
+import heapq
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
-from reconciler.views import arrangement, resolved
-from reconciler.views.folding import Fold, Missing, fit
-from reconciler.views.markdown_entries import Entries, names_fold
-from reconciler.views.plan_closing import sentences
-from reconciler.views.plan_problems import more_lines, origin, place, plan_problems
-from reconciler.views.quoting import quoted, token
-from reconciler.views.safe_markdown import cell, code, fence, marker, row
-from reconciler.views.style import Role, Style
+from reconciler.core.plan import ReasonCode
+from reconciler.views import safe_html
+from reconciler.views.changes import LABELS, Fragment, Item, brief, fragments
+from reconciler.views.plan import (
+    ResolvedLine,
+    closing_sentences,
+    origin_sentences,
+    plan_problems,
+    plan_sections,
+    problem_details,
+    problem_place,
+    problem_steps,
+    resolved_lines,
+    unchanged_names,
+)
+from reconciler.views.text import Role, Style, plain, quoted, token, width
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fold:
+    """A piece of the text, from its whole form to its shortest; a `tight` one goes on directly below the last.
+
+    `entries` is the number of things that are told in it, for saying what is missing; headings tell none.
+    """
+
+    forms: tuple[str, ...]
+    entries: int = 1
+    tight: bool = False
+
+    def written(self, form: int) -> str:
+        """The form with the space in front of it."""
+        return ("\n" if self.tight else "\n\n") + self.forms[form]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Missing:
+    """How much of a text had to go: folds told in fewer words, and entries not told at all."""
+
+    shortened: int
+    dropped: int
+
+
+def fit(head: str, folds: Sequence[Fold], *, limit: int, note: Callable[[Missing], str]) -> str:
+    """The head, a note where something is missing, and the folds: together at most `limit` characters."""
+    whole = head + "".join(fold.written(0) for fold in folds)
+    if len(whole) <= limit:
+        return whole
+    most = sum(fold.entries for fold in folds)
+    room = limit - len(head) - len(note(Missing(shortened=len(folds), dropped=most)))
+    forms = _shrunk(folds, room)
+    pieces = [fold.written(form) for fold, form in zip(folds, forms, strict=True)]
+    shown = sum(reached <= room for reached in accumulate(map(len, pieces)))
+    while shown and not folds[shown - 1].entries:  # no heading without what it is for
+        shown -= 1
+    shortened = sum(form > 0 for form in forms[:shown])
+    dropped = sum(fold.entries for fold in folds[shown:])
+    return head + note(Missing(shortened=shortened, dropped=dropped)) + "".join(pieces[:shown])
+
+
+def _shrunk(folds: Sequence[Fold], room: int) -> list[int]:
+    """The form that each fold is shown in: the largest is told in fewer words until all fit, or none has fewer."""
+    forms = [0] * len(folds)
+    sizes = [len(fold.written(0)) for fold in folds]
+    used = sum(sizes)
+    queue = [(-size, number) for number, size in enumerate(sizes) if len(folds[number].forms) > 1]
+    heapq.heapify(queue)
+    while used > room and queue:
+        size, number = heapq.heappop(queue)
+        forms[number] += 1
+        smaller = len(folds[number].written(forms[number]))
+        used += size + smaller
+        if forms[number] + 1 < len(folds[number].forms):
+            heapq.heappush(queue, (-smaller, number))
+    return forms
+
+
+_TICKS = re.compile("`+")
+_NOT_FOR_COMMENTS = re.compile(r"[^0-9A-Za-z/]")
+_SHORTEST_FENCE = 3
+
+
+def code(text: str) -> str:
+    """The text as a code span that begins and ends where it should, whatever stands in it."""
+    inner = plain(text) or '""'
+    ticks = "`" * (_longest_run(inner) + 1 if "`" in inner else 1)
+    # One space on each side is taken off again where both are there, and a backtick must not touch the delimiter.
+    touches = inner[0] == "`" or inner[-1] == "`"
+    spaced = inner[0] == inner[-1] == " " and inner.strip(" ") != ""
+    pad = " " if touches or spaced else ""
+    return f"{ticks}{pad}{inner}{pad}{ticks}"
+
+
+def cell(text: str) -> str:
+    """The text as a code span inside a table, where a bar would begin the next cell even within code."""
+    return code(text).replace("|", r"\|")
+
+
+def row(cells: Iterable[str]) -> str:
+    """One line of a table, from cells that are Markdown already."""
+    return f"| {' | '.join(cells)} |"
+
+
+def fence(lines: Iterable[str], language: str) -> str:
+    """Lines of text as a block of code that ends where it should, whatever stands in them."""
+    inner = [plain(line) for line in lines]
+    ticks = "`" * max(_SHORTEST_FENCE, 1 + max(map(_longest_run, inner), default=0))
+    return "\n".join([f"{ticks}{language}", *inner, ticks])
+
+
+def marker(*words: str) -> str:
+    """A comment that no reader sees and that a program finds again: the words with colons between them."""
+    return f"<!-- {':'.join(_NOT_FOR_COMMENTS.sub(_number, word) for word in words)} -->"
+
+
+def _number(found: re.Match[str]) -> str:
+    return f"%{ord(found[0]):x}"
+
+
+def _longest_run(text: str) -> int:
+    return max(map(len, _TICKS.findall(text)), default=0)
+
+
+_MARKS = {Role.ADD: "+", Role.REMOVE: "-", Role.CHANGE: "!"}
+_COLUMNS = 100
+
+
+def diff_lines(parts: Sequence[Fragment]) -> Iterator[str]:
+    """The lines, each with its mark in the first column and the labels aligned."""
+    column = max((len(part.label) for part in parts), default=0)
+    for part in parts:
+        for mark, told in _packed(part.items):
+            yield f"{mark} {part.label:<{column}}  {told}"
+
+
+def _packed(items: Iterable[Item]) -> Iterator[tuple[str, str]]:
+    """Each line's mark and text; neighbours that are a single name with the same mark share one while there is room."""
+    mark, names = "", list[str]()
+    for item in items:
+        own, *rest = _marked(item)
+        full = width(" ".join([*names, *rest])) > _COLUMNS
+        if names and (len(item) > 1 or own != mark or full):
+            yield mark, " ".join(names)
+            names = []
+        if len(item) > 1:
+            yield own, " ".join(rest)
+        else:
+            mark, names = own, [*names, *rest]
+    if names:
+        yield mark, " ".join(names)
+
+
+def _marked(item: Item) -> tuple[str, ...]:
+    """The mark of an item and then its words, the first of them without the mark that it carries in text."""
+    mark = _MARKS.get(item[0].role, "")
+    if not mark:
+        return (" ", *(word.text for word in item))
+    return (mark, item[0].text[1:], *(word.text for word in item[1:]))
+
+
+_BRIEF_COLUMNS = 90
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entries:
+    """Writes entries; `unfolded` shows their details without a click."""
+
+    style: Style
+    unfolded: bool
+
+    def step(self, step: dict[str, Any]) -> Fold:
+        """A repository with its changes."""
+        name = _token(step["repository"], self.style)
+        told = brief(step["changes"], self.style, _BRIEF_COLUMNS)
+        kept = _kept([LABELS[section] for section in step["unmanaged"]])
+        details = [*self._changes(step), *kept]
+        if not details:
+            return Fold(forms=(f"- {code(name)}{self._source(step, code)}",))
+        title = f"<code>{safe_html.text(name)}</code>{self._source(step, _html)}"
+        summary = f"{title} {_html(told)}" if told else title
+        short = f"- {code(name)}{self._source(step, code)} {code(told)} (values left out)"
+        return Fold(forms=(_details(summary, details, unfolded=self.unfolded), short))
+
+    def group(self, group: dict[str, Any]) -> Fold:
+        """A change that several repositories share, and the names of all of them."""
+        names = group["repositories"]
+        count = f"{len(names):,} repositories"
+        told = brief(group["changes"], self.style, _BRIEF_COLUMNS)
+        shared = [*self._changes(group), *_kept(_kept_in_group(group["unmanaged"], len(names)))]
+        summary = f"<b>{count}</b>{self._source(group, _html)} {_html(told)}"
+        listed = " ".join(code(_token(name, self.style)) for name in names)
+        forms = [
+            _details(summary, [*shared, f"In {count}:", listed], unfolded=self.unfolded),
+            _details(summary, [*shared, f"In {count}; their names are left out."], unfolded=self.unfolded),
+            f"- **{count}**{self._source(group, code)} {code(told)} (values and names left out)",
+        ]
+        return Fold(forms=tuple(forms), entries=len(names))
+
+    def resolution(self, name: str, told: Iterable[ResolvedLine]) -> Fold:
+        """A repository with the packages that come and go in the end."""
+        shown = _token(name, self.style)
+        summary = f"<code>{safe_html.text(shown)}</code>"
+        short = f"- {code(shown)} (packages left out)"
+        return Fold(
+            forms=(_details(summary, [fence((line.text for line in told), "diff")], unfolded=self.unfolded), short)
+        )
+
+    def _changes(self, entry: dict[str, Any]) -> Iterator[str]:
+        if entry["changes"]:
+            yield fence(diff_lines(fragments(entry["changes"], self.style)), "diff")
+
+    def _source(self, entry: dict[str, Any], show: Callable[[str], str]) -> str:
+        if entry["source"] is None:
+            return " (pruned: not in the manifest)" if entry["reason_code"] == ReasonCode.PRUNED else ""
+        return f" from {show(_token(entry['source']['repository'] or '?', self.style))}"
+
+
+def names_fold(title: str, names: Sequence[str], style: Style) -> Fold:
+    """Repositories about which there is nothing to say but their names."""
+    summary = f"{len(names):,} {title}"
+    listed = " ".join(code(_token(name, style)) for name in names)
+    forms = (_details(summary, [listed], unfolded=False), f"- {summary} (names left out)")
+    return Fold(forms=forms, entries=len(names))
+
+
+def _details(summary: str, blocks: Iterable[str], *, unfolded: bool) -> str:
+    """A fold; the empty lines make what is in it Markdown again."""
+    opening = "<details open>" if unfolded else "<details>"
+    return "\n\n".join([f"{opening}<summary>{summary}</summary>", *blocks, "</details>"])
+
+
+def _html(text: str) -> str:
+    return f"<code>{safe_html.text(text)}</code>"
+
+
+def _token(name: str, style: Style) -> str:
+    return token(name, style) if len(name) <= style.value_limit else quoted(name, style)
+
+
+def _kept(labels: Sequence[str]) -> list[str]:
+    return [f"keeps {', '.join(labels)} (not in the manifest)"] if labels else []
+
+
+def _kept_in_group(found: Iterable[dict[str, Any]], size: int) -> list[str]:
+    return [
+        LABELS[one["section"]] + ("" if one["repositories"] == size else f" in {one['repositories']:,} of them")
+        for one in found
+    ]
+
 
 LIMIT = 60_000
 _FEW = 5
@@ -35,7 +280,9 @@ def _head(document: dict[str, Any], style: Style) -> str:
     def show(text: str) -> str:
         return code(style.shorten(style.plain(text), _HEAD_COLUMNS))
 
-    said = [_sentence(text, role) for text, role in (*origin(document, show), *sentences(document, show))]
+    said = [
+        _sentence(text, role) for text, role in (*origin_sentences(document, show), *closing_sentences(document, show))
+    ]
     blocks = [
         marker("reconciler", "plan", organization["id"][:_HEAD_COLUMNS], document["api"][:_HEAD_COLUMNS]),
         f"### Plan for {show(organization['name'])} on {show(document['api'])}",
@@ -67,13 +314,17 @@ def _note(missing: Missing) -> str:
 
 def _problems(document: dict[str, Any], style: Style) -> Iterator[Fold]:
     """A table of what could not be planned; the rows are entries of their own."""
-    found = arrangement.problems(document)
+    found = problem_steps(document)
     if not found:
         return
     yield _heading(f"Cannot be carried out ({len(found):,})")
     yield Fold(forms=(f"{row(['', 'repository', 'why', 'where'])}\n{row(['---'] * 4)}",), entries=0)
     for step in found:
-        told = (_name(step["repository"], style), _short(step["reason"], style), _short(place(step) or "-", style))
+        told = (
+            _name(step["repository"], style),
+            _short(step["reason"], style),
+            _short(problem_place(step) or "-", style),
+        )
         yield Fold(forms=(row([step["action"], *map(cell, told)]),), tight=True)
     entries = Entries(style=style, unfolded=False)
     yield from (entries.step(step) for step in found if step["changes"])
@@ -85,16 +336,16 @@ def _diagnostics(document: dict[str, Any], style: Style) -> Iterator[Fold]:
         return
     yield _heading(f"Problems ({len(found):,})")
     for one in found:
-        where = f" at {code(_short(place(one), style))}" if place(one) else ""
+        where = f" at {code(_short(problem_place(one), style))}" if problem_place(one) else ""
         summary, name = code(_short(one["summary"].strip(), style)), code(_short(one["code"], style))
         line = f"**{one['severity']}**{where}: {summary} ({name})"
-        more = [style.plain(text) for text in more_lines(one)]
+        more = [style.plain(text) for text in problem_details(one)]
         yield Fold(forms=(f"{line}\n\n{fence(more, 'text')}", line) if more else (line,))
 
 
 def _writes(document: dict[str, Any], style: Style) -> Iterator[Fold]:
     """The changes, in each section those that several repositories share, then the single ones."""
-    sections = [*arrangement.sections(document)]
+    sections = [*plan_sections(document)]
     few = sum(len(section.groups) + len(section.steps) for section in sections) <= _FEW
     entries = Entries(style=style, unfolded=few)
     for section in sections:
@@ -106,7 +357,7 @@ def _writes(document: dict[str, Any], style: Style) -> Iterator[Fold]:
 
 def _resolved(document: dict[str, Any], style: Style) -> Iterator[Fold]:
     """What would be installed in the end, where that was asked."""
-    found = [*resolved.lines(document, style)]
+    found = [*resolved_lines(document, style)]
     entries = Entries(style=style, unfolded=False)
     if found:
         yield _heading(f"Resolved packages ({len(found):,})")
@@ -116,7 +367,7 @@ def _resolved(document: dict[str, Any], style: Style) -> Iterator[Fold]:
 def _others(document: dict[str, Any], style: Style) -> Iterator[Fold]:
     """What is not touched, by name."""
     lists: Sequence[tuple[str, list[str]]] = [
-        *((f"unchanged: {reason}", names) for reason, names in arrangement.unchanged(document).items()),
+        *((f"unchanged: {reason}", names) for reason, names in unchanged_names(document).items()),
         ("left out by the selection", document["left_out"]["names"]),
         ("not in the manifest, untouched", document["unlisted"]["names"]),
     ]

@@ -1,13 +1,10 @@
-"""Untrusted text made safe for HTML, and elements made of it: the one place where HTML is put together.
-
-`Html` tells the type checker what is HTML already; a plain string becomes it through `text` alone.
-"""
+"""Untrusted text made safe for HTML, and elements made of it: the one place where HTML is put together."""
 
 import html
 from collections.abc import Iterable
 from typing import NewType
 
-from reconciler.views import safe_text
+from reconciler.views.text import plain
 
 Html = NewType("Html", str)
 
@@ -16,7 +13,7 @@ NOTHING = Html("")
 
 def text(value: str) -> Html:
     """Text as it stands between tags or in an attribute, with what cannot be seen or turns its direction as escapes."""
-    return Html(html.escape(safe_text.plain(value)))
+    return Html(html.escape(plain(value)))
 
 
 def element(name: str, *inside: Html, **attributes: str | bool) -> Html:

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
 from typing import Final, Protocol
 
-from reconciler.views.secrets import HIDDEN, masked
-from reconciler.views.style import Role, Style
+from reconciler.views.text import Role, Style
+from reconciler.views.values import HIDDEN, mask
 
 _AROUND: Final = 3
 
@@ -44,9 +44,9 @@ def _hunk(
             yield from (style.plain(f" {_shown(one, HIDDEN)}") for one in before[old_from:old_to])
             continue
         for one in before[old_from:old_to]:
-            yield style.paint(style.plain(f"-{_shown(one, masked('before'))}"), Role.REMOVE)
+            yield style.paint(style.plain(f"-{_shown(one, mask('before'))}"), Role.REMOVE)
         for one in after[new_from:new_to]:
-            yield style.paint(style.plain(f"+{_shown(one, masked('after'))}"), Role.ADD)
+            yield style.paint(style.plain(f"+{_shown(one, mask('after'))}"), Role.ADD)
 
 
 def _range(start: int, end: int) -> str:

@@ -11,7 +11,7 @@ from reconciler.api.client import ReadClient, WriteClient, connect, connect_writ
 from reconciler.api.credentials import Credentials, find
 from reconciler.api.repeating import Repeater
 from reconciler.api.timing import Timing
-from reconciler.core.live import Organization
+from reconciler.core.state import Organization
 
 ROOT = "45a0c61ebfd3" + "0" * 28
 TEAM = f"{ROOT}/{'a' * 16}"

@@ -21,7 +21,7 @@ from reconciler.api.connection import Connection
 from reconciler.api.errors import AnswerLost, ApiError, Unreachable, WriteRefusedError
 from reconciler.api.transports import proxy
 from reconciler.api.values import Sent
-from reconciler.core.model import EMPTY
+from reconciler.core.overlay import EMPTY
 from tests.api.fakes import (
     DATE,
     LOCAL_TIME,

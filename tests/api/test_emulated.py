@@ -27,8 +27,8 @@ from reconciler.api.timing import Timing
 from reconciler.api.token import Token
 from reconciler.api.values import Reading
 from reconciler.core.builds import Evidence, Result, Sync, evidence
-from reconciler.core.live import Live, LiveRepository, Organization
-from reconciler.core.model import EMPTY, Overlay
+from reconciler.core.overlay import EMPTY, Overlay
+from reconciler.core.state import Live, LiveRepository, Organization
 from reconciler.emulator import Drop, Fault, Garble, Settings, Status
 from reconciler.emulator.server import Server
 from tests.support.emulated import START, World

@@ -7,7 +7,7 @@ import pytest
 from reconciler.api.errors import NotUnderstood, PermissionDenied, ServerFault, TokenRejected
 from reconciler.api.identities import identity_from_wire
 from reconciler.api.wire import Malformed
-from reconciler.core.identity import Grant, Identity
+from reconciler.core.doctor import Grant, Identity
 from tests.api.fakes import ROOT, SERVER_TIME, TEAM, Told, reader
 
 GROUP = {"id": ROOT, "name": "example.com", "kind": "ORG_KIND_OF_TOMORROW"}

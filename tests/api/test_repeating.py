@@ -11,8 +11,8 @@ from reconciler.api.repeating import Repeater
 from reconciler.api.retry import Retrying
 from reconciler.api.timing import Timing
 from reconciler.api.values import Reading
-from reconciler.core.live import LiveRepository
-from reconciler.core.model import EMPTY
+from reconciler.core.overlay import EMPTY
+from reconciler.core.state import LiveRepository
 from tests.api.fakes import NODE, ORGANIZATION, Answerer, Asked, Told, repository, writer
 from tests.support.clock import FakeClock
 
@@ -112,7 +112,7 @@ def test_a_write_whose_answer_is_lost_is_sent_once(answer: Told | Exception) -> 
 
 
 def test_a_write_that_was_refused_with_429_is_sent_again() -> None:
-    world = World(Told(status=429, body=b"", headers={"Retry-After": "12"}), Told(repository()))
+    world = World(Told({"code": 8}, status=429, headers={"Retry-After": "12"}), Told(repository()))
     world.write()
     assert [asked.method for asked in world.api.asked] == ["PUT", "PUT"]
     assert world.api.asked[0].body == world.api.asked[1].body
@@ -120,10 +120,18 @@ def test_a_write_that_was_refused_with_429_is_sent_again() -> None:
 
 
 def test_a_write_that_is_refused_with_429_again_and_again_fails() -> None:
-    world = World(Told(status=429, body=b""))
+    world = World(Told({"code": 8}, status=429))
     with pytest.raises(RateLimited):
         world.write()
     assert len(world.api.asked) == 6
+
+
+def test_a_write_with_a_429_that_is_not_the_apis_own_is_not_sent_again() -> None:
+    """Entry A3: only the status body of the API itself says that nothing was done."""
+    world = World(Told(status=429, body=b"<html>", headers={"Retry-After": "12"}))
+    with pytest.raises(AnswerLost):
+        world.write()
+    assert len(world.api.asked) == 1
 
 
 def test_a_wait_beyond_the_budget_is_not_begun() -> None:

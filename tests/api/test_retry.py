@@ -33,8 +33,8 @@ def waits(kind: Kind, *, writes: bool = False, luck: float = 1.0, asked: float |
     ("status", "body", "kind"),
     [
         (429, rpc(8), Kind.TOO_MANY),
-        (429, b"<html>", Kind.TOO_MANY),
-        (429, b"", Kind.TOO_MANY),
+        (429, b"<html>", Kind.EXHAUSTED),
+        (429, b"", Kind.EXHAUSTED),
         (500, rpc(8), Kind.EXHAUSTED),
         (400, rpc(8), Kind.EXHAUSTED),
         (502, b"<html>", Kind.UNAVAILABLE),

@@ -17,7 +17,7 @@ from reconciler.api.errors import ApiError
 from reconciler.api.repeating import Repeater
 from reconciler.api.timing import Timing
 from reconciler.api.token import Token
-from reconciler.core.model import EMPTY
+from reconciler.core.overlay import EMPTY
 from tests.api.fakes import NODE, ORGANIZATION, Api, Asked, Told, repository
 
 # Real tokens are longer than a message may be, so that cutting must not come before hiding.

@@ -16,7 +16,7 @@ from reconciler.api.credentials import fixed
 from reconciler.api.errors import AnswerLost, NotUnderstood, Unreachable
 from reconciler.api.token import Token
 from reconciler.api.values import Sent
-from reconciler.core.model import EMPTY
+from reconciler.core.overlay import EMPTY
 from tests.api.fakes import NODE, ORGANIZATION, ROOT, credentials, repository, unhurried
 
 READ = Call(doing="read it", capability="x", path="/x")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from reconciler.emulator import Delay, Drop, Edit, Fault, Garble, Settings, Status
+from reconciler.emulator import Delay, Drop, Edit, Fault, Garble, Settings, Status, When
 from tests.support.program import Program, Result, write_manifest
 
 ONE = "organization: example.com\nrepositories:\n  custom-nginx: {packages: [curl]}\n"
@@ -201,7 +201,7 @@ def test_a_write_that_goes_wrong(program: Program, case: str, version: str) -> N
 
 @pytest.mark.parametrize("version", WRITES)
 @pytest.mark.parametrize("when", ["before", "after"])
-def test_a_lost_answer_after_which_somebody_else_has_written(program: Program, version: str, when: str) -> None:
+def test_a_lost_answer_after_which_somebody_else_has_written(program: Program, version: str, when: When) -> None:
     other = {"contents": {"packages": ["vim"]}}
     program.play(
         Fault(effect=Drop(when=when), method=WRITES[version]),
@@ -216,7 +216,7 @@ def test_a_lost_answer_after_which_somebody_else_has_written(program: Program, v
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-def test_a_creation_in_doubt(program: Program, when: str) -> None:
+def test_a_creation_in_doubt(program: Program, when: When) -> None:
     write_manifest("organization: example.com\nrepositories:\n  custom-new: {source: custom-nginx, packages: [curl]}\n")
     program.play(Fault(effect=Drop(when=when), method="POST"))
     result = program.run("apply", "--yes", "--no-wait", "--debug")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.core.model import EMPTY
+from reconciler.core.overlay import EMPTY
 from reconciler.journal import open_journal
 from tests.journal.test_journal import HEADER, followed, now, outcomes, plan, step
 from tests.support.program import Program
@@ -64,7 +64,7 @@ def test_the_tables_fit(program: Program, width: int, monkeypatch: pytest.Monkey
     monkeypatch.setenv("COLUMNS", str(width))
     from reconciler.journal import read_journal
     from reconciler.views import history
-    from reconciler.views.style import Style
+    from reconciler.views.text import Style
 
     with read_journal(Path(".reconciler")) as journal:
         run = journal.run(id_)

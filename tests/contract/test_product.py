@@ -19,8 +19,8 @@ from reconciler.api.client import ReadClient, WriteClient
 from reconciler.api.credentials import find
 from reconciler.api.defaults import ApiVersion
 from reconciler.api.errors import NotFound, PermissionDenied, Rejected
-from reconciler.core.live import LiveRepository, Organization
-from reconciler.core.model import EMPTY, Overlay
+from reconciler.core.overlay import EMPTY, Overlay
+from reconciler.core.state import LiveRepository, Organization
 from reconciler.emulator import Settings
 from tests.contract import targets
 from tests.contract.conformity import Documents

@@ -1,8 +1,5 @@
 """From manifests to the desired state: values, managed sections, the organisation."""
 
-import gc
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest

@@ -59,10 +59,12 @@ def test_what_is_no_regular_file_is_refused_at_once(tmp_path: Path) -> None:
     """Entry B25."""
     pipe = tmp_path / "x.yaml"
     os.mkfifo(pipe)
-    for path in (tmp_path, pipe, Path("/dev/zero"), Path("/dev/null")):
-        (problem,) = problems(path)
-        assert problem.code == Code.NOT_A_FILE
-    assert "pipe" in problem.hint
+    (in_folder,) = problems(tmp_path)
+    assert (in_folder.code, in_folder.hint) == (Code.NOT_A_FILE, "rename it, or move it elsewhere")
+    for path in (pipe, Path("/dev/zero"), Path("/dev/null")):
+        (named,) = problems(path)
+        assert named.code == Code.NOT_A_FILE
+        assert "pipe" in named.hint
 
 
 def test_a_link_that_leads_nowhere(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from reconciler.manifest.codes import Code
-from reconciler.manifest.form import MANIFEST, flow, form_at
+from reconciler.manifest.form import flow, form_at
 from reconciler.manifest.patterns import PACKAGE, is_organization
 from reconciler.manifest.schema import ManifestFile
 from reconciler.manifest.schema_errors import explain

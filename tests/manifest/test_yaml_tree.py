@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from reconciler.manifest import yaml_tree
 from reconciler.manifest.codes import Code
-
 from reconciler.manifest.yaml_tree import BROKEN, LOADER, MAX_DEPTH, ListNode, MapNode, Tree, locate, parse
 
 TYPED = (
@@ -41,7 +40,12 @@ TYPED = (
     "nil",
 )
 
-texts = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs", "Cn"]), max_size=12)
+# A line that begins with one of these is taken for a slip.
+ODD_SPACES = "\xa0\u1680\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200C)))
+
+texts = st.text(
+    st.characters(codec="utf-8", exclude_categories=["Cc", "Cs", "Cn"], exclude_characters=ODD_SPACES), max_size=12
+)
 scalars = st.one_of(texts, st.sampled_from(TYPED), st.integers(), st.booleans(), st.floats(allow_nan=False), st.dates())
 trees = st.recursive(
     scalars, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(texts | st.integers(), inner, max_size=4)
@@ -67,7 +71,7 @@ def test_is_what_pyyaml_reads_without_guessing_types(data: object, flow: bool | 
 @given(trees)
 def test_both_parsers_give_the_same_tree_and_positions(data: object) -> None:
     text = yaml.safe_dump([data], allow_unicode=True)
-    fast, pure = parse(text), parse_events(text, loader=yaml.SafeLoader)
+    fast, pure = parse(text), parse(text, loader=yaml.SafeLoader)
     assert _positions(fast.root) == _positions(pure.root)
 
 

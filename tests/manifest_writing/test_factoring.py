@@ -3,9 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.core import canonical
-from reconciler.core.model import Overlay
-from reconciler.core.parts import assemble, entries
+from reconciler.core.diff import assemble, items_of
+from reconciler.core.overlay import Overlay, make_overlay
 from reconciler.manifest.writing.factoring import FEWEST, Factored, factored
 from tests.support.overlays import overlays
 
@@ -14,13 +13,13 @@ LONG = {"JAVA_TOOL_OPTIONS": "-XX:MaxRAMPercentage=75.0 -XX:+ExitOnOutOfMemoryEr
 
 
 def made(*packages: str, **environment: str) -> Overlay:
-    return canonical.overlay(packages=packages, environment=environment)
+    return make_overlay(packages=packages, environment=environment)
 
 
 def whole(found: Factored, number: int) -> Overlay:
     names, rest = found.entries[number]
     layers = [found.profiles[name] for name in names]
-    return assemble(entry for layer in (*layers, rest) for entry in entries(layer))
+    return assemble(entry for layer in (*layers, rest) for entry in items_of(layer))
 
 
 def test_what_many_share_becomes_a_profile() -> None:

@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler.core import canonical
 from reconciler.core.builds import Progress, Result, Stage
-from reconciler.core.outcome import Applied, Failed, FailureKind, NotAttempted, Outcome, Skip, Stale
+from reconciler.core.overlay import make_overlay
+from reconciler.core.runs import Applied, Drifted, Failed, FailureKind, NotAttempted, Outcome, Skip
 from reconciler.diagnostics import Diagnostic
-from reconciler.views.apply_report import render_text, report_document, summary_line
-from reconciler.views.safe_text import width
-from reconciler.views.style import Style
+from reconciler.views.apply_text import render
+from reconciler.views.run_document import report_document, summary_line
+from reconciler.views.text import Style, width
 from tests.support import golden
 from tests.views import runs, samples
 from tests.views.hostile_text import names, texts, unsafe
@@ -27,22 +27,22 @@ def report(**changed: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize("columns", [60, 80, 120])
 def test_the_report_is_as_in_its_golden_file(columns: int) -> None:
-    golden.check(samples.GOLDEN / f"report-{columns}.txt", render_text(report(), style=PLAIN, width=columns))
+    golden.check(samples.GOLDEN / f"report-{columns}.txt", render(report(), style=PLAIN, width=columns))
 
 
 def test_the_report_in_colour_and_in_ascii() -> None:
     for name, style in (("colour", Style(color=True, unicode=True)), ("ascii", Style(color=False, unicode=False))):
-        golden.check(samples.GOLDEN / f"report-80-{name}.txt", render_text(report(), style=style, width=80))
+        golden.check(samples.GOLDEN / f"report-80-{name}.txt", render(report(), style=style, width=80))
 
 
 def test_the_report_of_hundreds_names_them_all_and_stays_short() -> None:
-    steps = [samples.step(f"app-{number:03}", after=canonical.overlay(packages=["git"])) for number in range(300)]
+    steps = [samples.step(f"app-{number:03}", after=make_overlay(packages=["git"])) for number in range(300)]
     outcomes = [Applied(step=step, repository_id="x", since=0.0) for step in steps]
     built = [
         samples.progress(step.repository, Stage.DONE, samples.build(1, Result.SUCCESS, took=60.0)) for step in steps
     ]
     document = report_document(outcomes, built, {}, interrupted=False, waited=True, timed_out=False)
-    drawn = render_text(document, style=PLAIN, width=80)
+    drawn = render(document, style=PLAIN, width=80)
     assert "Applied 300." in drawn
     assert "1 succeeded; in 300 repositories:" in drawn
     # Among those applied, among those built, and among those whose reports tell no configuration to prove it by.
@@ -52,13 +52,13 @@ def test_the_report_of_hundreds_names_them_all_and_stays_short() -> None:
 
 def test_a_run_that_did_nothing_says_so() -> None:
     document = report_document([], [], {}, interrupted=False, waited=True, timed_out=False)
-    assert render_text(document, style=PLAIN, width=80) == "Nothing to do.\n"
+    assert render(document, style=PLAIN, width=80) == "Nothing to do.\n"
 
 
 def test_builds_that_were_not_waited_for_are_mentioned() -> None:
     applied = runs.outcomes()[:1]
     document = report_document(applied, [], {}, interrupted=False, waited=False, timed_out=False)
-    assert "The builds were not waited for" in render_text(document, style=PLAIN, width=80)
+    assert "The builds were not waited for" in render(document, style=PLAIN, width=80)
 
 
 def test_a_log_that_was_fetched_is_taken_before_the_one_in_the_report() -> None:
@@ -71,7 +71,7 @@ def test_a_log_that_was_fetched_is_taken_before_the_one_in_the_report() -> None:
 
 
 def test_the_last_fifteen_lines_of_a_failed_log_are_shown_with_the_command_for_all() -> None:
-    drawn = render_text(report(), style=PLAIN, width=80)
+    drawn = render(report(), style=PLAIN, width=80)
     assert "package 7\n" not in drawn
     assert "│ step 8: fetching package 8\n" in drawn
     assert f"  reconciler logs app-04 --build {samples.uidp(7, 41).rpartition('/')[2]}\n" in drawn
@@ -108,7 +108,7 @@ def test_a_log_that_was_read_and_is_empty() -> None:
 
 def drawn_with(progress: list[Progress], logs: dict[str, str]) -> str:
     document = report_document([], progress, logs, interrupted=False, waited=True, timed_out=False)
-    return render_text(document, style=PLAIN, width=80)
+    return render(document, style=PLAIN, width=80)
 
 
 def test_the_summary_is_one_line_with_names_and_sums() -> None:
@@ -144,7 +144,7 @@ def test_the_summary_is_one_line_with_names_and_sums() -> None:
 @st.composite
 def outcomes(draw: st.DrawFn) -> Outcome:
     overlays = st.builds(
-        canonical.overlay,
+        make_overlay,
         packages=st.lists(names(), max_size=2),
         environment=st.dictionaries(names(), texts(), max_size=2),
     )
@@ -152,7 +152,7 @@ def outcomes(draw: st.DrawFn) -> Outcome:
     problem = Diagnostic(code=draw(names()), summary=draw(texts()), detail=draw(texts()), hint=draw(texts()))
     kinds: list[Outcome] = [
         Applied(step=step, repository_id="x", since=0.0, read_back=True),
-        Stale(step=step, now=draw(overlays)),
+        Drifted(step=step, now=draw(overlays)),
         Failed(step=step, kind=FailureKind.OTHER, problem=problem),
         NotAttempted(step=step, reason=draw(st.sampled_from(Skip))),
     ]
@@ -164,7 +164,7 @@ def outcomes(draw: st.DrawFn) -> Outcome:
 def test_whatever_a_run_says_is_made_safe(found: list[Outcome], name: str, log: str, columns: int) -> None:
     failed = samples.progress(name, Stage.DONE, samples.build(1, Result.FAILURE, took=1.0, log=log))
     document = report_document(found, [failed], {}, interrupted=False, waited=True, timed_out=False)
-    drawn = render_text(document, style=PLAIN, width=columns)
+    drawn = render(document, style=PLAIN, width=columns)
     assert not unsafe(drawn)
     assert not [line for line in drawn.splitlines() if line.endswith(" ")]
     wrapped = [line for line in drawn.splitlines() if not line.startswith(("  reconciler logs", "  error:", "    "))]
@@ -173,15 +173,15 @@ def test_whatever_a_run_says_is_made_safe(found: list[Outcome], name: str, log: 
 
 
 def test_every_kind_of_value_can_be_shown_from_three_sides() -> None:
-    step = samples.step("r", samples.everything_before(), canonical.overlay())
-    stale = Stale(step=step, now=samples.everything_after())
+    step = samples.step("r", samples.everything_before(), make_overlay())
+    stale = Drifted(step=step, now=samples.everything_after())
     document = report_document([stale], [], {}, interrupted=False, waited=True, timed_out=False)
-    golden.check(samples.GOLDEN / "stale-80.txt", render_text(document, style=PLAIN, width=80))
+    golden.check(samples.GOLDEN / "stale-80.txt", render(document, style=PLAIN, width=80))
 
 
 def test_builds_that_do_not_count_are_told_where_none_does() -> None:
     other = samples.build(1, Result.SUCCESS, took=60.0)
     waiting = replace(samples.progress("app", Stage.WAITING), reports=(other,))
     document = report_document([], [waiting], {}, interrupted=False, waited=True, timed_out=True)
-    drawn = render_text(document, style=PLAIN, width=80)
+    drawn = render(document, style=PLAIN, width=80)
     assert "app   not finished: 1 other build seen, none that shows what was written" in drawn

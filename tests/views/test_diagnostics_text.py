@@ -2,8 +2,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.diagnostics import Diagnostic, Place, Severity
-from reconciler.views.diagnostics_text import render
-from reconciler.views.style import Style
+from reconciler.views.diagnostics import render
+from reconciler.views.text import Style
 from tests.views.hostile_text import texts, unsafe
 
 PLAIN = Style(color=False, unicode=True)

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from reconciler.views import plan_html, plan_json, plan_markdown, plan_text
-from reconciler.views.style import Style
+from reconciler.views import plan_html, plan_markdown, plan_text
+from reconciler.views.text import Style, indented_json
 from tests.support import golden
 from tests.views import samples
 
@@ -22,7 +22,7 @@ def text(width: int) -> Callable[[dict[str, Any]], str]:
 FILES: dict[str, Callable[[dict[str, Any]], str]] = {
     "plan-80.txt": text(80),
     "plan-120.txt": text(120),
-    "plan.json": plan_json.render,
+    "plan.json": indented_json,
     "plan.md": plan_markdown.render,
     "plan.html": plan_html.render,
 }

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.views.folding import Fold, Missing, fit
+from reconciler.views.plan_markdown import Fold, Missing, fit
 
 
 def note(missing: Missing) -> str:

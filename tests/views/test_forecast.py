@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from reconciler.core.forecast import Durations, Forecast, Foreseen, Unforeseen
+from reconciler.core.events import Durations, Forecast, Foreseen, Unforeseen
 from reconciler.views import plan_html, plan_markdown, plan_text
 from reconciler.views.document import plan_document
-from reconciler.views.forecast import told
-from reconciler.views.style import Style
+from reconciler.views.plan import forecast_sentences
+from reconciler.views.text import Style
 from tests.views import samples
 from tests.views.facts import text_of
 from tests.views.test_plan_schema import CLOSED
@@ -45,13 +45,13 @@ def document(forecast: Forecast) -> dict[str, Any]:
 @pytest.mark.parametrize("name", FORECASTS)
 def test_the_sentences(name: str) -> None:
     style = Style(color=False, unicode=True)
-    assert list(told(document(FORECASTS[name]), style.plain)) == SAID[name]
+    assert list(forecast_sentences(document(FORECASTS[name]), style.plain)) == SAID[name]
 
 
 def test_a_plan_without_a_forecast_says_nothing_of_it() -> None:
     found = samples.document(samples.every_action())
     assert "forecast" not in found
-    assert list(told(found, str)) == []
+    assert list(forecast_sentences(found, str)) == []
 
 
 @pytest.mark.parametrize("name", FORECASTS)

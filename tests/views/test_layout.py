@@ -1,9 +1,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.views.layout import Page, Word, broken, phrase
-from reconciler.views.safe_text import width
-from reconciler.views.style import Style
+from reconciler.views.console import Page, Word, broken, phrase
+from reconciler.views.text import Style, width
 
 STYLE = Style(color=False, unicode=True)
 

@@ -1,7 +1,7 @@
 from hypothesis import given
 
-from reconciler.views.log_text import LogTail, clean, lines, render
-from reconciler.views.style import Style
+from reconciler.views.listings import LogTail, render_log
+from reconciler.views.text import Style, clean_line, log_lines
 from tests.views.hostile_text import texts, unsafe
 
 PLAIN = Style(color=False, unicode=True)
@@ -9,24 +9,24 @@ PLAIN = Style(color=False, unicode=True)
 
 def test_colours_titles_and_redrawn_lines_are_taken_out_of_a_log() -> None:
     log = "\x1b[1;32mok\x1b[0m done\r\n\x1b]0;title\x07 10%\r 100%\n\tindented \u202e\x08\n\n\n"
-    assert render(log, style=PLAIN) == "ok done\n 10%\n 100%\n        indented \\u202e\\x08\n"
+    assert render_log(log, style=PLAIN) == "ok done\n 10%\n 100%\n        indented \\u202e\\x08\n"
 
 
 def test_lines_leaves_out_the_empty_ones_at_the_end_only() -> None:
-    assert lines("\na\n\nb\n \n\n") == ["", "a", "", "b"]
-    assert lines("") == []
+    assert log_lines("\na\n\nb\n \n\n") == ["", "a", "", "b"]
+    assert log_lines("") == []
 
 
 @given(texts(60))
 def test_a_line_of_a_log_is_safe(text: str) -> None:
-    shown = clean(text, PLAIN)
+    shown = clean_line(text, PLAIN)
     assert not unsafe(shown)
     assert "\n" not in shown
 
 
 def test_the_last_lines_of_a_log() -> None:
-    assert render("a\nb\nc\n\n", style=PLAIN, tail=2) == "b\nc\n"
-    assert render("a\n", style=PLAIN, tail=5) == "a\n"
+    assert render_log("a\nb\nc\n\n", style=PLAIN, tail=2) == "b\nc\n"
+    assert render_log("a\n", style=PLAIN, tail=5) == "a\n"
 
 
 def test_only_what_is_new_of_a_growing_log_is_shown() -> None:

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from jsonschema import Draft202012Validator
 
 from reconciler.core.plan import Plan
-from reconciler.views import plan_json
+from reconciler.views.text import indented_json
 from tests.views import samples
 from tests.views.cases import DOCUMENTS
 from tests.views.random_plans import plans
@@ -46,13 +46,13 @@ def test_the_schema_is_one() -> None:
 
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_what_is_printed_keeps_to_the_schema_and_is_described_by_it_whole(name: str) -> None:
-    CLOSED.validate(json.loads(plan_json.render(DOCUMENTS[name]())))
+    CLOSED.validate(json.loads(indented_json(DOCUMENTS[name]())))
 
 
 @settings(max_examples=40)
 @given(plans())
 def test_every_plan_keeps_to_the_schema(plan: Plan) -> None:
-    CLOSED.validate(json.loads(plan_json.render(samples.document(plan))))
+    CLOSED.validate(json.loads(indented_json(samples.document(plan))))
 
 
 @pytest.mark.parametrize("file", OLD, ids=lambda file: f"{file.parent.name}-{file.stem}")

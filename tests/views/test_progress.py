@@ -4,10 +4,9 @@ import json
 import pytest
 
 from reconciler.core.events import BuildsSeen, WaitStarted
-from reconciler.views.progress import JsonProgress, LiveProgress, PlainProgress
-from reconciler.views.progress.board import Board
-from reconciler.views.safe_text import width
-from reconciler.views.style import Style
+from reconciler.views.live import Board, LiveProgress
+from reconciler.views.progress import JsonProgress, PlainProgress
+from reconciler.views.text import Style, width
 from tests.support import golden
 from tests.views import runs, samples
 from tests.views.hostile_text import unsafe

@@ -2,9 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.views.quoting import quoted, quoted_pair, token
-from reconciler.views.safe_text import width
-from reconciler.views.style import Style
+from reconciler.views.text import Style, quoted, quoted_pair, token, width
 from tests.views.hostile_text import texts, unsafe
 
 STYLE = Style(color=False, unicode=True)

@@ -3,8 +3,8 @@ from html.parser import HTMLParser
 import pytest
 from hypothesis import given
 
-from reconciler.views import safe_text
 from reconciler.views.safe_html import Html, element, joined, text
+from reconciler.views.text import plain
 from tests.views.hostile_text import texts, unsafe
 
 
@@ -29,13 +29,13 @@ class Read(HTMLParser):
 def test_text_is_read_back_as_text(value: str) -> None:
     read = Read(f"<p>{text(value)}</p>")
     assert read.elements == [("p", {})]
-    assert read.text == safe_text.plain(value)
+    assert read.text == plain(value)
 
 
 @given(texts())
 def test_an_attribute_is_read_back_as_one(value: str) -> None:
     read = Read(element("p", title=value, data_other=value))
-    assert read.elements == [("p", {"title": safe_text.plain(value), "data-other": safe_text.plain(value)})]
+    assert read.elements == [("p", {"title": plain(value), "data-other": plain(value)})]
 
 
 @given(texts())

@@ -3,8 +3,8 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from reconciler.views import safe_text
-from reconciler.views.safe_markdown import cell, code, fence, marker, row
+from reconciler.views.plan_markdown import cell, code, fence, marker, row
+from reconciler.views.text import plain
 from tests.views.hostile_text import unsafe
 
 MARKDOWN = MarkdownIt("commonmark").enable("table")
@@ -25,7 +25,7 @@ def inline(token: Token) -> list[tuple[str, str]]:
 def test_a_code_span_holds_the_text_and_nothing_else(text: str) -> None:
     tokens = MARKDOWN.parse(f"before {code(text)} after")
     assert [token.type for token in tokens] == ["paragraph_open", "inline", "paragraph_close"]
-    shown = safe_text.plain(text) or '""'
+    shown = plain(text) or '""'
     assert inline(tokens[1]) == [("text", "before "), ("code_inline", shown), ("text", " after")]
 
 
@@ -36,7 +36,7 @@ def test_a_table_keeps_its_cells(texts: list[str]) -> None:
     )
     tokens = MARKDOWN.parse(table)
     cells = [inline(tokens[number + 1]) for number, token in enumerate(tokens) if token.type == "td_open"]
-    expected = [[("code_inline", safe_text.plain(text) or '""')] for text in texts]
+    expected = [[("code_inline", plain(text) or '""')] for text in texts]
     assert cells == expected * 2
     assert tokens[-1].type == "table_close"
 
@@ -46,7 +46,7 @@ def test_a_fence_ends_where_it_should(lines: list[str]) -> None:
     tokens = MARKDOWN.parse(f"{fence(lines, 'diff')}\n\nafter")
     assert [token.type for token in tokens] == ["fence", "paragraph_open", "inline", "paragraph_close"]
     assert tokens[0].info == "diff"
-    assert tokens[0].content == "".join(safe_text.plain(line) + "\n" for line in lines)
+    assert tokens[0].content == "".join(plain(line) + "\n" for line in lines)
 
 
 @given(st.lists(TEXTS, min_size=1, max_size=3))

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.views.safe_text import plain, shorten, width
+from reconciler.views.text import plain, shorten, width
 from tests.views.hostile_text import texts, unsafe
 
 

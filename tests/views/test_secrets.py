@@ -1,6 +1,6 @@
 import pytest
 
-from reconciler.views.secrets import key_looks_secret, value_looks_secret, without_userinfo
+from reconciler.views.values import key_looks_secret, value_looks_secret, without_userinfo
 
 
 @pytest.mark.parametrize(

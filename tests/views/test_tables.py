@@ -2,15 +2,12 @@ import json
 
 import pytest
 
-from reconciler.core import canonical
 from reconciler.core.builds import Result
-from reconciler.core.live import LiveRepository, Unreadable
-from reconciler.core.model import EMPTY, Overlay
-from reconciler.views import builds, repos, tables
-from reconciler.views.builds import BuildRow
-from reconciler.views.repos import RepoRow
-from reconciler.views.safe_text import width
-from reconciler.views.style import Style
+from reconciler.core.overlay import EMPTY, Overlay, make_accounts, make_overlay
+from reconciler.core.state import LiveRepository, Unreadable
+from reconciler.views.console import Column, render_table
+from reconciler.views.listings import BuildRow, RepoRow, builds_json, render_builds, render_repos, repos_json
+from reconciler.views.text import Style, width
 from tests.support import golden
 from tests.views import samples
 
@@ -23,15 +20,15 @@ def _repo(name: str, overlay: Overlay | Unreadable, *, named: bool | None) -> Re
 
 
 def _repos() -> list[RepoRow]:
-    many = canonical.overlay(
+    many = make_overlay(
         packages=["curl", "git", "jq"],
         runtime_repositories=["https://a", "https://b"],
         environment={"A": "b"},
-        accounts=canonical.accounts(run_as="app"),
+        accounts=make_accounts(run_as="app"),
     )
     return [
         _repo("nginx", EMPTY, named=False),
-        _repo("custom-node", canonical.overlay(packages=["git"], environment={"A": "b"}), named=True),
+        _repo("custom-node", make_overlay(packages=["git"], environment={"A": "b"}), named=True),
         _repo("a-very-long-repository-name-that-needs-room", many, named=True),
         _repo("odd\x1b[2J", Unreadable(problem="x"), named=False),
     ]
@@ -48,28 +45,28 @@ def _builds() -> list[BuildRow]:
 
 @pytest.mark.parametrize("columns", [60, 80, 140])
 def test_tables_are_as_in_their_golden_files(columns: int) -> None:
-    golden.check(samples.GOLDEN / f"repos-{columns}.txt", repos.render(_repos(), style=PLAIN, width=columns))
-    golden.check(samples.GOLDEN / f"builds-{columns}.txt", builds.render(_builds(), style=PLAIN, width=columns))
+    golden.check(samples.GOLDEN / f"repos-{columns}.txt", render_repos(_repos(), style=PLAIN, width=columns))
+    golden.check(samples.GOLDEN / f"builds-{columns}.txt", render_builds(_builds(), style=PLAIN, width=columns))
 
 
 def test_the_documents_are_as_in_their_golden_files() -> None:
-    golden.check(samples.GOLDEN / "repos.json", repos.render_json(_repos()))
-    golden.check(samples.GOLDEN / "builds.json", builds.render_json(_builds()))
+    golden.check(samples.GOLDEN / "repos.json", repos_json(_repos()))
+    golden.check(samples.GOLDEN / "builds.json", builds_json(_builds()))
 
 
 def test_without_a_manifest_there_is_no_column_about_it() -> None:
-    drawn = repos.render([_repo("nginx", EMPTY, named=None)], style=PLAIN, width=120)
+    drawn = render_repos([_repo("nginx", EMPTY, named=None)], style=PLAIN, width=120)
     assert "MANIFEST" not in drawn
-    assert json.loads(repos.render_json([_repo("nginx", EMPTY, named=None)]))["repositories"][0]["named"] is None
+    assert json.loads(repos_json([_repo("nginx", EMPTY, named=None)]))["repositories"][0]["named"] is None
 
 
 def test_nothing_to_show_is_said() -> None:
-    assert repos.render([], style=PLAIN, width=80) == "No repositories.\n"
-    assert builds.render([], style=PLAIN, width=80) == "No builds.\n"
+    assert render_repos([], style=PLAIN, width=80) == "No repositories.\n"
+    assert render_builds([], style=PLAIN, width=80) == "No builds.\n"
 
 
 def test_the_widest_column_gives_way_and_cells_are_safe() -> None:
-    columns = [tables.Column(title="A"), tables.Column(title="B", keep="end", least=4)]
-    drawn = tables.render(columns, [["short", "x" * 30 + "\x1b"], ["", ""]], style=PLAIN, width=20)
+    columns = [Column(title="A"), Column(title="B", keep="end", least=4)]
+    drawn = render_table(columns, [["short", "x" * 30 + "\x1b"], ["", ""]], style=PLAIN, width=20)
     assert drawn == f"A      B\nshort  …{'x' * 8}\\x1b\n\n"
     assert max(map(width, drawn.splitlines())) == 20

@@ -1,6 +1,6 @@
 import pytest
 
-from reconciler.views.times import duration, rfc3339, utc
+from reconciler.views.text import duration, rfc3339, utc
 
 
 def test_times_are_utc() -> None:

@@ -13,8 +13,8 @@ from reconciler.api.mapping import repository_from_wire
 from reconciler.api.spelling import V2 as SPELLING
 from reconciler.api.values import Reading
 from reconciler.api.wire import Malformed
-from reconciler.core.live import LiveRepository, Organization
-from reconciler.core.model import Overlay
+from reconciler.core.overlay import Overlay
+from reconciler.core.state import LiveRepository, Organization
 
 
 class V2:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Final, Literal, TypeAlias
 
-from reconciler.core.live import Directory, LiveRepository, Organization
+from reconciler.core.state import Directory, LiveRepository, Organization
 from reconciler.manifest.writing.pem_shelf import safe_name
 from reconciler.manifest.writing.render import pair
 from reconciler.manifest.writing.shapes import Shape

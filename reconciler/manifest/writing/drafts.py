@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from reconciler.core.live import Live, LiveRepository
-from reconciler.core.model import EMPTY, Overlay
+from reconciler.core.overlay import EMPTY, Overlay
+from reconciler.core.state import Live, LiveRepository
 from reconciler.diagnostics import Diagnostic, Severity
 from reconciler.manifest.writing.documents import Split
 from reconciler.manifest.writing.proof import Load

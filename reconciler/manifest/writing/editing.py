@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from reconciler.core.canonical import package_name, package_spec
+from reconciler.core.overlay import package_name, package_spec
 from reconciler.manifest.writing import patches
 from reconciler.manifest.writing.formatting import formatted
 from reconciler.manifest.writing.layout import WIDTH

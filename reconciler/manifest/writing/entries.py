@@ -3,8 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from reconciler.core.desired import Address
-from reconciler.core.live import Directory
+from reconciler.core.state import Address, Directory
 from reconciler.diagnostics import Place
 from reconciler.manifest.patterns import is_glob
 from reconciler.manifest.writing.meaning import Anchors

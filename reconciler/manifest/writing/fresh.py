@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from reconciler.core.live import Directory, LiveRepository
-from reconciler.core.model import EMPTY, Overlay
+from reconciler.core.overlay import EMPTY, Overlay
+from reconciler.core.state import Directory, LiveRepository
 from reconciler.manifest.writing import shapes
 from reconciler.manifest.writing.documents import PROFILES_FILE, document, file_name
 from reconciler.manifest.writing.drafts import Draft, Request, overlay_of

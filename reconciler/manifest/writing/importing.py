@@ -7,8 +7,8 @@ repository for which that cannot be had is reported and left out whole, never ha
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from reconciler.core.live import Directory, LiveRepository, Unreadable
-from reconciler.core.model import EMPTY
+from reconciler.core.overlay import EMPTY
+from reconciler.core.state import Directory, LiveRepository, Unreadable
 from reconciler.diagnostics import Diagnostic, Severity, has_errors
 from reconciler.manifest.writing import files
 from reconciler.manifest.writing.drafts import Draft, Request, warning

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
-from reconciler.core.layers import Layer, Strength
-from reconciler.core.parts import KEYED, Entry, entries
+from reconciler.core.diff import KEYED, Item, items_of
+from reconciler.core.layers import Layer, Precedence
 from reconciler.diagnostics import Diagnostic
 from reconciler.manifest.writing.drafts import warning
 from reconciler.manifest.writing.taking import Taken
@@ -34,16 +34,16 @@ def in_the_way(taken: Taken, layers: Sequence[Layer]) -> str:
     return f"layers give it what is not live, and an entry cannot take that away: {named} ({where})"
 
 
-def _named(entry: Entry) -> str:
-    return f"{entry.part}.{entry.key}" if entry.part in KEYED else f"{entry.part} {entry.key}".strip()
+def _named(entry: Item) -> str:
+    return f"{entry.field}.{entry.key}" if entry.field in KEYED else f"{entry.field} {entry.key}".strip()
 
 
-def _places(given: Sequence[Entry], layers: Sequence[Layer]) -> str:
-    weaker = [layer for layer in layers if layer.strength is not Strength.ENTRY]
+def _places(given: Sequence[Item], layers: Sequence[Layer]) -> str:
+    weaker = [layer for layer in layers if layer.precedence is not Precedence.ENTRY]
     found = (
-        str(layer.place_of(one.part, one.key))
+        str(layer.place_of(one.field, one.key))
         for one in given
         for layer in weaker
-        if one in tuple(entries(layer.overlay))
+        if one in tuple(items_of(layer.overlay))
     )
     return "given at " + ", ".join(dict.fromkeys(found))

@@ -8,8 +8,7 @@ from itertools import count
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from reconciler.core.canonical import pem_text
-from reconciler.core.model import PemFile, Section
+from reconciler.core.overlay import PemFile, Section, pem_text
 from reconciler.diagnostics import Diagnostic
 from reconciler.manifest.writing.files import FilesRefused
 from reconciler.manifest.writing.shapes import Shape

@@ -5,12 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
-from reconciler.core.desired import Desired
-from reconciler.core.globs import resolve
+from reconciler.core.globs import resolve_globs
 from reconciler.core.layers import Layer
-from reconciler.core.live import Directory, Live
 from reconciler.core.plan import Action, Step
 from reconciler.core.planner import plan
+from reconciler.core.state import Desired, Directory, Live
 from reconciler.diagnostics import Diagnostic, Severity
 from reconciler.manifest.writing.entries import locate
 from reconciler.manifest.writing.files import told_of, tried_out
@@ -68,7 +67,7 @@ class Proofs:
             desired, _ = self.load(trial)
         directory = Directory(self.live)
         found: dict[str, tuple[Layer, ...]] = {}
-        for entry in resolve(desired, self.live, directory).entries:
+        for entry in resolve_globs(desired, self.live, directory).entries:
             meant = directory.find(entry.address)
             if len(meant) == 1:
                 found[directory.label(meant[0])] = entry.layers

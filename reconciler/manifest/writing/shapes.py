@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final, TypeAlias
 
-from reconciler.core.model import SECTION_FIELDS, Overlay, PemFile, Section, User, sections_held
+from reconciler.core.overlay import SECTION_FIELDS, Overlay, PemFile, Section, User, sections_held
 
 Shape: TypeAlias = "dict[str, Shape] | list[Shape] | str | int | bool"
 PlacePem: TypeAlias = Callable[[Section, PemFile], "dict[str, Shape]"]

@@ -19,7 +19,6 @@ from reconciler.manifest.yaml_tree import LOADER
 
 _COMMENT: Final = re.compile(r"(?:^|(?<=\s))#[^\n\r]*", re.MULTILINE)
 _LINE_END: Final = re.compile(r"\r\n?")
-_BLANK_END: Final = re.compile(r"(?:\n[ \t]*)+$")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,7 +208,10 @@ class _Composer:
         """Where a block of text ends: before the last line feed of its last line, blank lines only where they count."""
         text = self._text[start:end]
         keep = "+" in text.partition("\n")[0].partition("#")[0]
-        return start + len(text.rstrip(" ").removesuffix("\n") if keep else _BLANK_END.sub("", text))
+        if keep:
+            return start + len(text.rstrip(" ").removesuffix("\n"))
+        last = text.find("\n", len(text.rstrip("\n\t ")))
+        return end if last < 0 else start + last
 
     def _mapping(self, start: Any) -> Mapping:
         pairs: list[tuple[Node, Node]] = []

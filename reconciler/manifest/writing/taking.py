@@ -8,15 +8,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from reconciler.core.canonical import package_name
-from reconciler.core.layers import Layer, Merged, Strength, merge
-from reconciler.core.model import Overlay, PemFile, Section, sections_held
-from reconciler.core.parts import SECTION_OF, Entry, Part, assemble, entries
+from reconciler.core.diff import SECTION_OF, Field, Item, assemble, items_of
+from reconciler.core.layers import Layer, Merged, Precedence, merge
+from reconciler.core.overlay import Overlay, PemFile, Section, package_name, sections_held
 from reconciler.manifest.writing import shapes
 from reconciler.manifest.writing.editing import Edit
 from reconciler.manifest.writing.shapes import PATHS, Shape
 
-BY_ENTRY: Final = frozenset({Strength.PROFILE, Strength.OVERLAY_FILE})
+BY_ENTRY: Final = frozenset({Precedence.PROFILE, Precedence.OVERLAY_FILE})
 _TOP: Final = frozenset(path[0] for path in PATHS.values())
 _PEM_LISTS: Final[Mapping[Section, tuple[str, str]]] = {
     Section.RUNTIME_KEYRING: ("contents", "runtime_keyring"),
@@ -34,8 +33,8 @@ class Taken:
 
     overlay: Overlay
     mentioned: frozenset[Section]
-    excess: tuple[Entry, ...] = ()
-    overridden: tuple[Entry, ...] = ()
+    excess: tuple[Item, ...] = ()
+    overridden: tuple[Item, ...] = ()
 
 
 def sections(live: Overlay, layers: Sequence[Layer], *, everything: bool) -> frozenset[Section]:
@@ -46,27 +45,27 @@ def sections(live: Overlay, layers: Sequence[Layer], *, everything: bool) -> fro
 
 def take(live: Overlay, layers: Sequence[Layer], managed: frozenset[Section]) -> Taken:
     """What an entry gives itself on top of its layers, the last of which may be what it gave itself so far."""
-    below = merge([one for one in layers if one.strength is not Strength.ENTRY])
-    own = merge([one for one in layers if one.strength is Strength.ENTRY])
+    below = merge([one for one in layers if one.precedence is not Precedence.ENTRY])
+    own = merge([one for one in layers if one.precedence is Precedence.ENTRY])
     return _taken(live, below, own, managed)
 
 
-def fitting(layers: Sequence[Layer], excess: Sequence[Entry]) -> list[Layer]:
+def fitting(layers: Sequence[Layer], excess: Sequence[Item]) -> list[Layer]:
     """The layers without those that an entry names itself and that give something in excess."""
     unfit = frozenset(excess)
-    return [one for one in layers if one.strength not in BY_ENTRY or unfit.isdisjoint(entries(one.overlay))]
+    return [one for one in layers if one.precedence not in BY_ENTRY or unfit.isdisjoint(items_of(one.overlay))]
 
 
 def _taken(live: Overlay, below: Merged, own: Merged, managed: frozenset[Section]) -> Taken:
     emptied = managed.difference(sections_held(live))
-    given = [one for one in entries(below.overlay) if _section(one) in managed]
-    there = [one for one in entries(live) if _section(one) in managed]
-    by_key = {(one.part, one.key): one for one in there}
-    said = {(one.part, one.key) for one in entries(own.overlay)}
-    overlay = assemble(one for one in there if one not in given or (one.part, one.key) in said)
+    given = [one for one in items_of(below.overlay) if _section(one) in managed]
+    there = [one for one in items_of(live) if _section(one) in managed]
+    by_key = {(one.field, one.key): one for one in there}
+    said = {(one.field, one.key) for one in items_of(own.overlay)}
+    overlay = assemble(one for one in there if one not in given or (one.field, one.key) in said)
     # A section given empty takes away everything that is below.
     lasting = [one for one in given if _section(one) not in emptied]
-    excess = tuple(one for one in lasting if not _can_become(one, by_key.get((one.part, one.key))))
+    excess = tuple(one for one in lasting if not _can_become(one, by_key.get((one.field, one.key))))
     return Taken(
         overlay=overlay,
         mentioned=shapes.filled(overlay) | frozenset(one for one in emptied if _is_said(one, below, own)),
@@ -75,16 +74,16 @@ def _taken(live: Overlay, below: Merged, own: Merged, managed: frozenset[Section
     )
 
 
-def _section(entry: Entry) -> Section | None:
-    return SECTION_OF.get(entry.part)
+def _section(entry: Item) -> Section | None:
+    return SECTION_OF.get(entry.field)
 
 
-def _can_become(given: Entry, live: Entry | None) -> bool:
+def _can_become(given: Item, live: Item | None) -> bool:
     """Whether an entry can turn what a weaker layer gives into what is live."""
     if live is None or given.value == live.value:
         return live is not None
     # Packages of all layers are united, and only a bare name agrees with a constraint.
-    return given.part is not Part.PACKAGES or given.value == package_name(str(given.value))
+    return given.field is not Field.PACKAGES or given.value == package_name(str(given.value))
 
 
 def _is_said(section: Section, below: Merged, own: Merged) -> bool:

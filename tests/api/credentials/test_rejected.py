@@ -13,7 +13,7 @@ from reconciler.api.credentials import Credentials, find
 from reconciler.api.credentials.chainctl import Finished
 from reconciler.api.errors import ApiError, TokenRejected
 from reconciler.api.values import Sent
-from reconciler.core.model import EMPTY
+from reconciler.core.overlay import EMPTY
 from tests.api.credentials.pieces import NOW, Processes, Time, finished, jwt
 from tests.api.fakes import NODE, ORGANIZATION, URL, Api, Asked, Told, repository, unhurried
 

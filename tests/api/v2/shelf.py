@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from reconciler.api.client import WriteClient, connect_writer
-from reconciler.core.live import Organization
+from reconciler.core.state import Organization
 from tests.api.fakes import CATALOGUE, ROOT, URL, Api, Asked, Told, credentials, unhurried
 
 REPOS = "/registry/v2/repos"

@@ -17,7 +17,7 @@ from reconciler.api.repeating import Repeater
 from reconciler.api.timing import Timing
 from reconciler.api.token import Token
 from reconciler.api.values import Reading
-from reconciler.core.model import EMPTY, Overlay
+from reconciler.core.overlay import EMPTY, Overlay
 from reconciler.emulator import Drop, Fault, Garble, Settings, Status
 from reconciler.emulator.server import Server
 from tests.support.emulated import World

@@ -1,0 +1,254 @@
+"""Changes of an overlay as words: `packages +curl -wget`, `~NODE_ENV "dev" → "production"`, `~app: uid 1000 → 1001`.
+
+Works on the public document's changes, whose secrets are masked already.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import groupby
+from operator import itemgetter
+from typing import Any, NamedTuple
+
+from reconciler.core.diff import Field
+from reconciler.core.overlay import Section
+from reconciler.views.console import Word, phrase
+from reconciler.views.text import Role, Style, json_text, quoted, quoted_pair, token, width
+
+Item = tuple[Word, ...]
+
+MARKS = {"add": "+", "remove": "-", "change": "~"}
+_ROLES = {"add": Role.ADD, "remove": Role.REMOVE, "change": Role.CHANGE}
+_NOTHING = "(none)"
+_SHORT_DIGEST = 12
+
+
+def items(change: dict[str, Any], style: Style) -> list[Item]:
+    """A change as one item, or as several where it is about a list."""
+    match change["part"]:
+        case Field.PACKAGES | Field.PROVIDERS | Field.RUN_AS:
+            return [_named(change, style)]
+        case Field.RUNTIME_REPOSITORIES:
+            return _list(change, style)
+        case Field.USERS:
+            return [_account(change, "username", style)]
+        case Field.GROUPS:
+            return [_account(change, "groupname", style)]
+        case Field.CERTIFICATES | Field.RUNTIME_KEYRING:
+            return [_pem(change, style)]
+        case _:
+            return [_assignment(change, style)]
+
+
+def value_words(value: Any, change: dict[str, Any], style: Style) -> list[Word]:
+    """A value by itself, as it stands in one part of an overlay."""
+    match value:
+        case str():
+            return [_value(style.plain(value) if change["masked"] else quoted(value, style), Role.PLAIN)]
+        case list():
+            return list(listing([[Word(text=token(one, style))] for one in value]))
+        case {"sha256": _}:
+            return phrase(_pem_told(value, style))
+        case _:
+            return list(listing([[Word(text=name), *_said(value[name], style)] for name in value]))
+
+
+def _key(change: dict[str, Any], style: Style, end: str = "") -> Word:
+    return Word(text=MARKS[change["kind"]] + token(change["key"], style) + end, role=_ROLES[change["kind"]])
+
+
+def _arrow(style: Style) -> Word:
+    return Word(text=style.arrow, role=Role.DIM)
+
+
+def _named(change: dict[str, Any], style: Style) -> Item:
+    """Something that is a name and nothing else, with both names where it changes."""
+    role = _ROLES[change["kind"]]
+    first, *rest = [token(value, style) for value in (change["before"], change["after"]) if value is not None]
+    words = [Word(text=MARKS[change["kind"]] + first, role=role)]
+    for name in rest:
+        words += [_arrow(style), Word(text=name, role=role)]
+    return tuple(words)
+
+
+def _assignment(change: dict[str, Any], style: Style) -> Item:
+    """A key with its value: a variable, an annotation, content that this version does not know."""
+    before, after = change["before"], change["after"]
+    masked = change["masked"]
+    if change["kind"] == "change":
+        old, new = map(style.plain, (before, after)) if masked else quoted_pair(before, after, style)
+        return (_key(change, style), _value(old, Role.REMOVE), _arrow(style), _value(new, Role.ADD))
+    only, role = (after, Role.PLAIN) if before is None else (before, Role.DIM)
+    if change["part"] == Field.UNRECOGNISED:  # JSON text, which has quotes of its own
+        shown = json_text(only, style)
+    else:
+        shown = style.plain(only) if masked else quoted(only, style)
+    return (_key(change, style), _value(shown, role))
+
+
+def _value(text: str, role: Role) -> Word:
+    return Word(text=text, role=role, breakable=True)
+
+
+def _list(change: dict[str, Any], style: Style) -> list[Item]:
+    """What leaves and what joins an ordered list, and the order that it then has."""
+    before, after = change["before"], change["after"]
+    if change["masked"] and isinstance(before, str):  # nothing but what is hidden differs
+        first, last = (Word(text=style.plain(one), role=Role.CHANGE) for one in (f"~{before}", after))
+        return [(first, _arrow(style), last)]
+    old, new = Counter(before or ()), Counter(after or ())
+    found = [_listed("+", value, Role.ADD, style) for value in (new - old).elements()]
+    found += [_listed("-", value, Role.REMOVE, style) for value in (old - new).elements()]
+    if before and after and after != [value for value in before if value in new]:
+        found.append(tuple(_order(after, style)))
+    return found
+
+
+def _listed(mark: str, value: str, role: Role, style: Style) -> Item:
+    return (Word(text=mark + token(value, style), role=role),)
+
+
+def _order(values: list[str], style: Style) -> Iterator[Word]:
+    *first, last = [token(value, style) for value in values]
+    yield Word(text="in this order:")
+    yield from (Word(text=value + ",") for value in first)
+    yield Word(text=last)
+
+
+def _account(change: dict[str, Any], name: str, style: Style) -> Item:
+    before, after = change["before"], change["after"]
+    if before is not None and after is not None:
+        told = [words for field in _fields(before, after) for words in _field(field, before, after, style)]
+        return (_key(change, style, ":"), *listing(told))
+    found = before or after
+    told = [[Word(text=field), *_said(found[field], style)] for field in found if field != name and found[field] != []]
+    return (_key(change, style), *listing(told, "(", ")"))
+
+
+def listing(several: Iterable[list[Word]], start: str = "", end: str = "") -> Iterator[Word]:
+    """Groups of words with commas between them, in brackets or not."""
+    words = [word for group in several for word in (*group[:-1], group[-1].reading(group[-1].text + ","))]
+    if words:
+        words[-1] = words[-1].reading(words[-1].text[:-1] + end)
+        words[0] = words[0].reading(start + words[0].text)
+    yield from words
+
+
+def _fields(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
+    return [name for name in {**before, **after} if before.get(name) != after.get(name)]
+
+
+def _field(name: str, before: dict[str, Any], after: dict[str, Any], style: Style) -> Iterator[list[Word]]:
+    old, new = before.get(name), after.get(name)
+    if isinstance(old, list) and isinstance(new, list):
+        joins = [Word(text="+" + token(value, style), role=Role.ADD) for value in new if value not in old]
+        leaves = [Word(text="-" + token(value, style), role=Role.REMOVE) for value in old if value not in new]
+        yield [Word(text=name), *joins, *leaves]
+    else:
+        yield [Word(text=name), *_said(old, style), _arrow(style), *_said(new, style)]
+
+
+def _said(value: Any, style: Style) -> list[Word]:
+    match value:
+        case None:
+            return [Word(text=_NOTHING)]
+        case list():
+            return [Word(text=token(one, style)) for one in value]
+        case _:
+            return [Word(text=token(str(value), style))]
+
+
+def _pem(change: dict[str, Any], style: Style) -> Item:
+    before, after = change["before"], change["after"]
+    old, new = _pem_told(before, style), _pem_told(after, style)
+    if before is not None and after is not None:
+        return (_key(change, style), *phrase(old, Role.REMOVE), _arrow(style), *phrase(new, Role.ADD))
+    return (_key(change, style), *phrase(new or old, Role.DIM if after is None else Role.PLAIN))
+
+
+def _pem_told(file: dict[str, Any] | None, style: Style) -> str:
+    if file is None:
+        return ""
+    # Always with the digest, as two certificates can have everything else in common.
+    digest = f"sha256 {file['sha256'][:_SHORT_DIGEST]}"
+    if "subject" not in file:
+        return f"({digest})"
+    subject, issuer = (_name(file[one], style) for one in ("subject", "issuer"))
+    issued = "self-signed" if file["subject"] == file["issuer"] else f"issued by {issuer}"
+    return f"({subject}, {issued}, expires {file['not_after']}, {style.plain(file['key'])}, {digest})"
+
+
+def _name(distinguished: str, style: Style) -> str:
+    return style.shorten(style.plain(distinguished), style.value_limit // 3) if distinguished else "no name"
+
+
+LABELS: Mapping[str, str] = {
+    Field.PACKAGES: "packages",
+    Field.RUNTIME_REPOSITORIES: "runtime repositories",
+    Field.RUNTIME_KEYRING: "runtime keyring",
+    Field.ENVIRONMENT: "environment",
+    Field.ANNOTATIONS: "annotations",
+    Field.RUN_AS: "run-as",
+    Field.USERS: "user",
+    Field.GROUPS: "group",
+    Field.CERTIFICATES: "certificates",
+    Field.PROVIDERS: "certificate providers",
+    Field.UNRECOGNISED: "unrecognised content",
+    Section.ACCOUNTS: "accounts",
+    Section.CERTIFICATES: "certificates",
+}
+
+_FEW_WORDS = 3
+
+
+class Fragment(NamedTuple):
+    """What changes in one part of an overlay: a label, an item for each change, and the whole of it for one line."""
+
+    label: str
+    items: tuple[Item, ...]
+    words: list[Word]
+
+    @property
+    def short(self) -> bool:
+        """Whether no item holds a value that needs room."""
+        return all(len(item) <= _FEW_WORDS and not any(word.breakable for word in item) for item in self.items)
+
+
+def fragments(changes: Iterable[dict[str, Any]], style: Style) -> list[Fragment]:
+    """The changes of one repository, those of the same part together."""
+    return [
+        _fragment(LABELS[part], tuple([item for change in found for item in items(change, style)]))
+        for part, found in groupby(changes, key=itemgetter("part"))
+    ]
+
+
+def _fragment(label: str, told: tuple[Item, ...]) -> Fragment:
+    return Fragment(label, told, [Word(label), *joined(told)])
+
+
+def joined(several: Iterable[Item]) -> list[Word]:
+    """Items one after another, with a comma where one of two neighbours has more than one word."""
+    words: list[Word] = []
+    long = False
+    for item in several:
+        if words and (long or len(item) > 1):
+            words[-1] = words[-1].reading(words[-1].text + ",")
+        words.extend(item)
+        long = len(item) > 1
+    return words
+
+
+def brief(changes: Iterable[dict[str, Any]], style: Style, columns: int) -> str:
+    """Safe text of at most so many columns; where not every name has room, an ellipsis stands for the others."""
+    found, used = list[str](), 0
+    for word in _words(changes, style):
+        used += width(word) + 1
+        if used >= columns:
+            return " ".join([*found, style.ellipsis])
+        found.append(word)
+    return " ".join(found)
+
+
+def _words(changes: Iterable[dict[str, Any]], style: Style) -> Iterator[str]:
+    for part, found in groupby(changes, key=lambda change: str(change["part"])):
+        yield LABELS[part]
+        yield from (MARKS[change["kind"]] + token(change["key"], style) for change in found if change["key"])

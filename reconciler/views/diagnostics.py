@@ -1,0 +1,68 @@
+"""Diagnostics as plain data and as text: where, what, and what to do next."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from reconciler.diagnostics import Diagnostic
+from reconciler.views.text import Role, Style
+
+
+def diagnostic_document(diagnostic: Diagnostic) -> dict[str, Any]:
+    """One problem; file, line and column are null where it has no place."""
+    place = diagnostic.place
+    return {
+        "severity": str(diagnostic.severity),
+        "code": diagnostic.code,
+        "summary": diagnostic.summary,
+        "detail": diagnostic.detail,
+        "hint": diagnostic.hint,
+        "file": place.file if place else None,
+        "line": place.line if place else None,
+        "column": place.column if place else None,
+    }
+
+
+_ROLES = {"error": Role.ERROR, "warning": Role.WARNING, "note": Role.DIM}
+
+
+def render(diagnostics: Sequence[Diagnostic], *, style: Style) -> str:
+    """Every problem, and their number where there are several; empty text where there is none.
+
+    Lines are not wrapped, so that a terminal can make `file:line:column` something to click on.
+    """
+    lines = [line for one in diagnostics for line in problem_lines(diagnostic_document(one), style)]
+    if len(diagnostics) > 1:
+        lines.append(_count(str(one.severity) for one in diagnostics))
+    return "".join(line + "\n" for line in lines)
+
+
+def problem_lines(problem: dict[str, Any], style: Style) -> list[str]:
+    """One problem from its document: a line that says all, then its detail and its hint, indented."""
+    severity = style.paint(f"{problem['severity']}:", _ROLES[problem["severity"]])
+    code = style.paint(f"[{style.plain(problem['code'])}]", Role.DIM)
+    found = [f"{severity} {_place(problem, style)}{style.plain(problem['summary'].strip())} {code}"]
+    found += _indented(problem["detail"], "", style)
+    found += _indented(problem["hint"], "hint: ", style)
+    return found
+
+
+def _place(problem: dict[str, Any], style: Style) -> str:
+    if problem["file"] is None:
+        return ""
+    return style.plain(f"{problem['file']}:{problem['line']}:{problem['column']}: ")
+
+
+def _indented(text: str, start: str, style: Style) -> list[str]:
+    lines = style.plain(text.strip(), lines=True).split("\n") if text.strip() else []
+    return [f"  {start if number == 0 else ''}{line}".rstrip(" ") for number, line in enumerate(lines)]
+
+
+def _count(severities: Iterable[str]) -> str:
+    counts = Counter(severities)
+    told = [_number(counts[severity], severity) for severity in _ROLES if counts[severity]]
+    return " and ".join(told)
+
+
+def _number(count: int, severity: str) -> str:
+    return f"{count:,} {severity}{'' if count == 1 else 's'}"

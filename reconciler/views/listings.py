@@ -1,0 +1,222 @@
+"""Repositories and builds as tables and as JSON documents, followed builds line by line, and build logs."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from reconciler.core.builds import Build, Result
+from reconciler.core.diff import items_of
+from reconciler.core.overlay import Overlay
+from reconciler.core.state import LiveRepository, Unreadable
+from reconciler.views.changes import LABELS
+from reconciler.views.console import Column, render_table
+from reconciler.views.document import FORMAT_VERSION
+from reconciler.views.run_document import build_document, build_seconds
+from reconciler.views.text import Style, clean_line, duration, indented_json, json_line, log_lines, utc
+
+_BUILD_COLUMNS = (
+    Column(title="REPOSITORY", keep="both", least=24),
+    Column(title="STARTED", least=20),
+    Column(title="TOOK"),
+    Column(title="RESULT"),
+    Column(title="WARNINGS", optional=True),
+    Column(title="TAGS", least=10, optional=True),
+    Column(title="DIGEST", least=12, optional=True),
+    Column(title="REPORT", keep="end", least=17, yields=True),
+)
+_SHORT_DIGEST = 12
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildRow:
+    """One build with the clear name of its repository and the tags that point to what it made."""
+
+    build: Build
+    repository: str
+    tags: tuple[str, ...] = ()
+
+
+Line: TypeAlias = Callable[[BuildRow], str]
+
+
+def arranged(rows: Iterable[BuildRow]) -> list[BuildRow]:
+    """Failures first, then the others; in both the newest first."""
+    return sorted(rows, key=lambda row: (row.build.result is not Result.FAILURE, *_newest(row)))
+
+
+def in_time(rows: Iterable[BuildRow]) -> list[BuildRow]:
+    """The order in which the builds were told of last: by their end, where they have one, else by their start."""
+    return sorted(rows, key=lambda row: (row.build.ended or row.build.started or 0.0, row.repository, row.build.id))
+
+
+def builds_document(rows: Iterable[BuildRow]) -> dict[str, Any]:
+    """The builds as plain data, failures first, and the newest first."""
+    return {"format_version": FORMAT_VERSION, "builds": [_build(row) for row in arranged(rows)]}
+
+
+def render_builds(rows: Iterable[BuildRow], *, style: Style, width: int) -> str:
+    """The builds as a table, failures first, and the newest first."""
+    return (
+        render_table(_BUILD_COLUMNS, [_cells(row) for row in arranged(rows)], style=style, width=width)
+        or "No builds.\n"
+    )
+
+
+def builds_json(rows: Iterable[BuildRow]) -> str:
+    """The builds as JSON text."""
+    return indented_json(builds_document(rows))
+
+
+def build_line(row: BuildRow, *, style: Style) -> str:
+    """One followed build as a line of text."""
+    when, took = _times(row.build)
+    build, warnings = row.build, len(row.build.warnings)
+    told = [
+        when if build.ended is None else utc(build.ended),
+        row.repository,
+        str(build.result),
+        *([] if took == "-" else [f"after {took}"]),
+        *([f"{warnings:,} {'warning' if warnings == 1 else 'warnings'}"] if warnings else []),
+        *([f"tags {', '.join(row.tags)}"] if row.tags else []),
+        build.id,
+    ]
+    return "  ".join(map(style.plain, told)) + "\n"
+
+
+def build_json_line(row: BuildRow) -> str:
+    """One followed build as a line of JSON."""
+    return json_line({"type": "build", **_build(row)})
+
+
+def version_line(tool_version: str) -> str:
+    """The first line of a stream of JSON lines."""
+    return json_line({"type": "version", "format_version": FORMAT_VERSION, "tool_version": tool_version})
+
+
+def _newest(row: BuildRow) -> tuple[float, str, str]:
+    return -(row.build.started or 0.0), row.repository, row.build.id
+
+
+def _build(row: BuildRow) -> dict[str, Any]:
+    return {"repository": row.repository, **build_document(row.build), "tags": list(row.tags)}
+
+
+def _cells(row: BuildRow) -> Sequence[str]:
+    build = row.build
+    return (
+        row.repository,
+        *_times(build),
+        str(build.result),
+        f"{len(build.warnings):,}" if build.warnings else "-",
+        ", ".join(row.tags) or "-",
+        build.digest.removeprefix("sha256:")[:_SHORT_DIGEST] or "-",
+        build.id,
+    )
+
+
+def _times(build: Build) -> tuple[str, str]:
+    """When a build began and how long it took."""
+    seconds = build_seconds(build)
+    return "-" if build.started is None else utc(build.started), "-" if seconds is None else duration(seconds)
+
+
+_REPO_COLUMNS = (
+    Column(title="REPOSITORY", keep="both", least=16),
+    Column(title="CUSTOMISED", least=12),
+    Column(title="MANIFEST"),
+    Column(title="ID", keep="end", least=17, yields=True),
+)
+_MANIFEST = 2
+_IN_MANIFEST = {None: "", True: "named", False: "-"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RepoRow:
+    """One repository under its clear name; `named` tells whether the manifest names it, None where there is none."""
+
+    repository: LiveRepository
+    label: str
+    named: bool | None
+
+
+def repos_document(rows: Iterable[RepoRow]) -> dict[str, Any]:
+    """The repositories as plain data, ordered by name."""
+    found = sorted(rows, key=lambda row: (row.label, row.repository.id))
+    return {"format_version": FORMAT_VERSION, "repositories": [_row(row) for row in found]}
+
+
+def render_repos(rows: Sequence[RepoRow], *, style: Style, width: int) -> str:
+    """The repositories as a table; without a manifest there is no column about it."""
+    found = repos_document(rows)["repositories"]
+    lines = [(one["repository"], _told(one), _IN_MANIFEST[one["named"]], one["id"]) for one in found]
+    known = any(one["named"] is not None for one in found)
+    shown = [number for number in range(len(_REPO_COLUMNS)) if known or number != _MANIFEST]
+    columns, cells = [_REPO_COLUMNS[one] for one in shown], [[line[one] for one in shown] for line in lines]
+    return render_table(columns, cells, style=style, width=width) or "No repositories.\n"
+
+
+def repos_json(rows: Iterable[RepoRow]) -> str:
+    """The repositories as JSON text."""
+    return indented_json(repos_document(rows))
+
+
+def _row(row: RepoRow) -> dict[str, Any]:
+    return {
+        "repository": row.label,
+        "id": row.repository.id,
+        "folder": row.repository.folder,
+        **_content(row.repository.overlay),
+        "named": row.named,
+        "active_tags": list(row.repository.active_tags),
+    }
+
+
+def _content(overlay: Overlay | Unreadable) -> dict[str, Any]:
+    if isinstance(overlay, Unreadable):
+        return {"customised": None, "problem": overlay.problem}
+    counts: Counter[str] = Counter()
+    for entry in items_of(overlay):
+        counts[str(entry.field)] += len(entry.value) if isinstance(entry.value, tuple) else 1
+    return {"customised": dict(counts), "problem": None}
+
+
+def _told(one: dict[str, Any]) -> str:
+    if one["customised"] is None:
+        return "not understood"
+    return ", ".join(f"{LABELS[part]} {count:,}" for part, count in one["customised"].items()) or "-"
+
+
+def render_log(log: str, *, style: Style, tail: int | None = None) -> str:
+    """The log, or its last `tail` lines, made safe line by line."""
+    return _safe(_last(log_lines(log), tail), style)
+
+
+class LogTail:
+    """A log that grows: what of it has been shown, so that only what is new is shown next."""
+
+    def __init__(self, *, style: Style, tail: int | None = None) -> None:
+        self._style = style
+        self._tail = tail
+        self._shown: list[str] = []
+
+    def more(self, log: str, *, whole: bool) -> str:
+        """What is new since the last call; a last line that may still grow waits until the log is `whole`."""
+        found = log_lines(log)
+        if not whole and found and not log.endswith(("\n", "\r")):
+            found.pop()
+        # A log that is not the earlier one with more to it was replaced: then all of it is new.
+        begun = self._shown == found[: len(self._shown)]
+        new = found[len(self._shown) :] if begun else found
+        if new:
+            self._shown = found
+            new, self._tail = _last(new, self._tail), None
+        return _safe(new, self._style)
+
+
+def _last(found: list[str], tail: int | None) -> list[str]:
+    return found if tail is None else found[-tail:]
+
+
+def _safe(found: list[str], style: Style) -> str:
+    return "".join(clean_line(line, style) + "\n" for line in found)

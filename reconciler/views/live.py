@@ -1,0 +1,316 @@
+"""Progress as a table that is drawn in place on a terminal, with what went wrong in lines above it."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from enum import Enum
+from threading import Lock
+from types import TracebackType
+from typing import Any, Self, TextIO, cast
+
+from rich.console import Console
+from rich.live import Live
+from rich.text import Text
+
+from reconciler.core.builds import Progress, Stage
+from reconciler.core.events import (
+    ApplyStarted,
+    BuildsSeen,
+    Event,
+    RepositoryDone,
+    StepFinished,
+    StepStarted,
+    WaitStarted,
+)
+from reconciler.core.runs import Applied, Drifted, Failed, NotAttempted, Outcome, Unchanged
+from reconciler.views.progress import is_trouble, repositories, sentence
+from reconciler.views.run_document import build_names
+from reconciler.views.run_document import counts as counted
+from reconciler.views.text import Role, Style, duration, token
+from reconciler.views.text import width as width_of
+
+
+class State(Enum):
+    """How far a repository is; in the order in which a person wants to see them."""
+
+    FAILED = "failed"
+    STALE = "left alone"
+    SUPERSEDED = "superseded"
+    BUILDING = "building"
+    WRITING = "writing"
+    SETTLING = "settling"
+    WAITING = "waiting"
+    WRITTEN = "written"
+    AS_WANTED = "as wanted"
+    SKIPPED = "not attempted"
+    DONE = "done"
+
+
+_STAGES = {
+    Stage.WAITING: State.WAITING,
+    Stage.BUILDING: State.BUILDING,
+    Stage.SETTLING: State.SETTLING,
+    Stage.DONE: State.DONE,
+    Stage.SUPERSEDED: State.SUPERSEDED,
+}
+_OUTCOMES: dict[type[Outcome], State] = {
+    Applied: State.WRITTEN,
+    Unchanged: State.AS_WANTED,
+    Drifted: State.STALE,
+    Failed: State.FAILED,
+    NotAttempted: State.SKIPPED,
+}
+_OVER = (State.DONE, State.SUPERSEDED)
+_RANKS = {state: number for number, state in enumerate(State)}
+_ROLES = {
+    State.FAILED: Role.ERROR,
+    State.STALE: Role.CHANGE,
+    State.SUPERSEDED: Role.CHANGE,
+    State.DONE: Role.ADD,
+    State.WRITTEN: Role.ADD,
+}
+_STATE_COLUMNS = max(len(state.value) for state in State)
+_LEAST_ROWS = 3
+# For the time, the number of builds, and the first of the tags.
+_BUILD_COLUMNS = 36
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One repository: its state, its builds, and since and until when something happened to it."""
+
+    repository: str
+    state: State
+    began: float
+    until: float | None = None
+    ended: int = 0
+    known: int = 0
+    failed: int = 0
+    built: tuple[str, ...] = ()
+
+    @property
+    def rank(self) -> tuple[bool, int, str]:
+        """The place in the table: what failed first, then what is under way."""
+        return (not self.failed, _RANKS[self.state], self.repository)
+
+
+class Board:
+    """The rows of all repositories, kept up to date by the events."""
+
+    def __init__(self) -> None:
+        self._rows: dict[str, Row] = {}
+        self._steps = 0
+        self._began = self._now = 0.0
+        self._followed: frozenset[str] | None = None
+        self._tags: Mapping[str, tuple[str, ...]] = {}
+
+    def take(self, event: Event) -> None:
+        """Take note of one event."""
+        self._now = event.at
+        match event:
+            case ApplyStarted(at=at, steps=steps):
+                self._steps, self._began, self._followed = steps, at, None
+                self._rows = {}
+            case StepStarted(at=at, repository=repository):
+                self._rows[repository] = Row(repository=repository, state=State.WRITING, began=at)
+            case StepFinished(at=at, outcome=outcome):
+                self._finish(outcome, at)
+            case WaitStarted(at=at, repositories=names):
+                self._followed, self._began = frozenset(names), at
+                self._rows |= {name: Row(repository=name, state=State.WAITING, began=at) for name in names}
+            case BuildsSeen(progress=several, tags=tags):
+                self._tags = tags
+                self._follow(several)
+            case RepositoryDone(progress=progress):
+                self._follow([progress])
+            case _:
+                pass
+
+    def _finish(self, outcome: Outcome, at: float) -> None:
+        name = outcome.step.repository
+        known = self._rows.get(name) or Row(repository=name, state=State.WRITING, began=at)
+        state = _OUTCOMES[type(outcome)]
+        self._rows[name] = replace(known, state=state, until=at, failed=int(state is State.FAILED))
+
+    def _follow(self, several: Iterable[Progress]) -> None:
+        for progress in several:
+            name = progress.target.repository
+            known = self._rows.get(name) or Row(repository=name, state=State.WAITING, began=self._now)
+            state = _STAGES[progress.stage]
+            counts = counted(progress)
+            self._rows[name] = replace(
+                known,
+                state=State.FAILED if state is State.DONE and counts["failed"] else state,
+                until=(known.until or self._now) if state in _OVER else None,
+                ended=len(progress.ended),
+                known=len(progress.builds),
+                failed=counts["failed"],
+                built=build_names(progress.ended, self._tags),
+            )
+
+    def lines(self, *, style: Style, width: int, height: int, now: float | None = None) -> list[str]:
+        """The table in at most `height` lines: a heading, the rows that matter most, and how many more there are."""
+        now = self._now if now is None else now
+        rows = sorted(self._rows.values(), key=lambda row: row.rank)
+        room = max(height - 1, _LEAST_ROWS)
+        shown = rows if len(rows) <= room else rows[: room - 1]
+        names = max((width_of(token(row.repository, style)) for row in shown), default=0)
+        column = min(names, max(width - _STATE_COLUMNS - _BUILD_COLUMNS, 12))
+        lines = [style.paint(style.shorten(self._heading(now), width), Role.BOLD)]
+        lines += [_line(row, column, width, now, style) for row in shown]
+        if len(shown) < len(rows):
+            lines.append(style.paint(f"  {style.ellipsis} and {len(rows) - len(shown):,} more", Role.DIM))
+        return lines
+
+    def _heading(self, now: float) -> str:
+        rows = self._rows.values()
+        elapsed = duration(now - self._began)
+        if self._followed is None:
+            done = sum(row.state is not State.WRITING for row in rows)
+            return f"writing: {done:,} of {repositories(self._steps)} done, {elapsed}"
+        followed = [row for row in rows if row.repository in self._followed]
+        ended, known = sum(row.ended for row in followed), sum(row.known for row in followed)
+        done = sum(row.state in (*_OVER, State.FAILED) for row in followed)
+        return f"builds: {ended:,} of {known:,} ended; {done:,} of {repositories(len(followed))} done, {elapsed}"
+
+
+def _line(row: Row, column: int, width: int, now: float, style: Style) -> str:
+    name = style.shorten(token(row.repository, style), column)
+    builds = f"{row.ended:,}/{row.known:,}" if row.known else ""
+    failed = f", {row.failed:,} failed" if row.known and row.failed else ""
+    built = f": {', '.join(style.plain(one) for one in row.built)}" if row.built else ""
+    elapsed = duration((now if row.until is None else row.until) - row.began)
+    state = f"{row.state.value:{_STATE_COLUMNS}}"
+    role = Role.ERROR if row.failed else _ROLES.get(row.state, Role.PLAIN)
+    left = f"  {name}{' ' * (column - width_of(name))}  "
+    right = style.shorten(f"{state}  {elapsed:>6}  {builds}{failed}{built}".rstrip(), width - column - 4)
+    return left + style.paint(right, role)
+
+
+_PER_SECOND = 2
+
+
+class LiveProgress:
+    """A live table, shown while the context is open and gone afterwards.
+
+    `now` is the clock that the elapsed times are taken from between events; without one the table changes only with
+    events. `size` is the terminal's columns and lines where it should not be asked.
+    """
+
+    def __init__(
+        self,
+        stream: TextIO,
+        *,
+        style: Style,
+        now: Callable[[], float] | None = None,
+        size: tuple[int, int] | None = None,
+    ) -> None:
+        self._stream = _Steady(stream)
+        self._style = style
+        self._now = now
+        self._size = size
+        self._board = Board()
+        self._lock = Lock()
+        self._live: Live | None = None
+
+    def __enter__(self) -> Self:
+        from rich.live import Live
+
+        self._live = Live(
+            console=self._console(),
+            get_renderable=self._table,
+            auto_refresh=self._now is not None,
+            refresh_per_second=_PER_SECOND,
+            transient=True,
+            redirect_stdout=False,
+            redirect_stderr=False,
+            vertical_overflow="crop",
+        )
+        self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+
+    def __call__(self, event: Event) -> None:
+        """Take note of one event; raises nothing but what the stream raised, such as BrokenPipeError."""
+        with self._lock:
+            self._board.take(event)
+            line = sentence(event, self._style) if is_trouble(event) else ""
+        if self._live is not None:
+            if line:
+                self._live.console.print(_ours(line), soft_wrap=True)
+            self._live.refresh()
+            if self._stream.error is not None:
+                raise self._stream.error
+
+    def note(self, text: str) -> None:
+        """Write lines, safe already, above the table or where it was; from any thread."""
+        live = self._live
+        if live is None:
+            self._stream.write(text)
+        else:
+            live.console.print(_ours(text.rstrip("\n")), soft_wrap=True)
+
+    def _table(self) -> "Text":
+        console = self._live.console if self._live is not None else None
+        columns, rows = (console.width, console.height) if console is not None else (80, 24)
+        with self._lock:
+            now = None if self._now is None else self._now()
+            lines = self._board.lines(style=self._style, width=columns - 1, height=rows - 2, now=now)
+        return _ours("\n".join(lines))
+
+    def _console(self) -> "Console":
+        from rich.console import Console
+
+        size: dict[str, Any] = {} if self._size is None else {"width": self._size[0], "height": self._size[1]}
+        return Console(
+            file=cast("TextIO", self._stream),
+            force_terminal=True,
+            color_system="standard" if self._style.color else None,
+            markup=False,
+            highlight=False,
+            emoji=False,
+            legacy_windows=False,
+            **size,
+        )
+
+
+class _Steady:
+    """A stream that keeps the error of a reader who has gone away, instead of raising it.
+
+    rich would end the process for it, and the table is also drawn from a thread where nobody could catch it.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self.error: OSError | None = None
+
+    def write(self, text: str) -> int:
+        """Write while there is somebody to read."""
+        self._try(lambda: self._stream.write(text))
+        return len(text)
+
+    def flush(self) -> None:
+        """Flush while there is somebody to read."""
+        self._try(self._stream.flush)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def _try(self, action: Callable[[], object]) -> None:
+        if self.error is None:
+            try:
+                action()
+            except OSError as error:
+                self.error = error
+
+
+def _ours(text: str) -> "Text":
+    """Text that is safe already, with our own colours, for rich to print as it is."""
+    from rich.text import Text
+
+    return Text.from_ansi(text, no_wrap=True, overflow="crop")

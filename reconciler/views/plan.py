@@ -1,0 +1,246 @@
+"""What every format of a plan has in common, taken from its document: the order of its parts and its sentences."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from reconciler.views.text import Role, Style, duration
+
+PROBLEMS = ("unknown", "blocked")
+WRITES = ("create", "reset", "update")
+_TITLES = {"create": "To create", "reset": "To reset", "update": "To update"}
+_COMPARED = {
+    "caused": "Caused by this change",
+    "already_different": "Already different before it",
+    "no_longer": "No longer asked for",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """A part of the plan with a title: changes that several repositories share, and the steps that stand alone.
+
+    One that is `expected` is shown when it is empty too: that a change causes nothing is news.
+    """
+
+    title: str
+    count: int
+    expected: bool
+    groups: Sequence[dict[str, Any]]
+    steps: Sequence[dict[str, Any]]
+
+
+def problem_steps(document: dict[str, Any]) -> list[dict[str, Any]]:
+    """The steps that could not be planned, those that are unknown first."""
+    return [step for action in PROBLEMS for step in document["steps"] if step["action"] == action]
+
+
+def plan_parts(document: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    """The parts of a plan, each with its heading; the whole plan, which has none, by itself.
+
+    Where two manifests were compared, it is what the change between them causes, what it does not, and what it ends.
+    """
+    if "caused" not in document:
+        return [("", document)]
+    shared = document["part_groups"]
+    return [(heading, {"steps": document[key], "groups": shared[key]}) for key, heading in _COMPARED.items()]
+
+
+def single_steps(part: dict[str, Any]) -> list[dict[str, Any]]:
+    """The steps that write and whose change no group holds: creations, resets, then updates."""
+    grouped = {name for group in part["groups"] for name in group["repositories"]}
+    alone = [step for step in part["steps"] if step["repository"] not in grouped]
+    return [step for action in WRITES for step in alone if step["action"] == action]
+
+
+def shared_changes(part: dict[str, Any], action: str) -> list[dict[str, Any]]:
+    """The changes of one action that several repositories share."""
+    return [group for group in part["groups"] if group["action"] == action]
+
+
+def plan_sections(document: dict[str, Any]) -> Iterator[Section]:
+    """The parts of a comparison; where there is none, the changes by action."""
+    for heading, part in plan_parts(document):
+        alone = single_steps(part)
+        if heading:
+            yield Section(
+                title=heading,
+                count=len(part["steps"]),
+                expected=True,
+                groups=part["groups"],
+                steps=alone,
+            )
+            continue
+        for action in WRITES:
+            yield Section(
+                title=_TITLES[action],
+                count=document["counts"][action],
+                expected=False,
+                groups=shared_changes(part, action),
+                steps=[step for step in alone if step["action"] == action],
+            )
+
+
+def unchanged_names(document: dict[str, Any]) -> dict[str, list[str]]:
+    """The names of the unchanged repositories by the reason that they are left alone for, sorted by it."""
+    by_reason: dict[str, list[str]] = {}
+    for step in document["steps"]:
+        if step["action"] == "none":
+            by_reason.setdefault(step["reason"], []).append(step["repository"])
+    return dict(sorted(by_reason.items()))
+
+
+_TO_DO = ("create", "update", "reset")
+_MOST_NAMES = 20
+_ELSE = ("unchanged", "blocked", "unknown")
+
+
+def closing_sentences(document: dict[str, Any], show: Callable[[str], str]) -> Iterator[tuple[str, Role]]:
+    """Each sentence with its weight; `show` makes text from outside safe for the format that they are for."""
+    counts = document["counts"]
+    yield _summary(counts), Role.BOLD
+    if counts["blocked"]:
+        yield f"Nothing of this can be applied: {_entries(counts['blocked'])} cannot be carried out.", Role.ERROR
+    if counts["unknown"]:
+        yield f"Not complete: {_repositories(counts['unknown'])} could not be read and will be left alone.", Role.ERROR
+    unlisted, left_out = document["unlisted"]["count"], document["left_out"]["count"]
+    if unlisted:
+        yield _untouched(unlisted, show(document["organization"]["name"])), Role.DIM
+    if left_out:
+        names = _listed([show(name) for name in document["left_out"]["names"]])
+        yield f"{_repositories(left_out)} {_are(left_out)} left out by the selection: {names}.", Role.DIM
+    for refusal in document["guard"]["refusals"]:
+        yield f"Refused: {show(refusal['summary'])}. {show(_hint(refusal))}", Role.ERROR
+    yield from ((text, Role.DIM) for text in forecast_sentences(document, show))
+
+
+def _summary(counts: dict[str, int]) -> str:
+    to_do = ", ".join(f"{counts[kind]:,} to {kind}" for kind in _TO_DO if counts[kind])
+    other = ", ".join(f"{counts[kind]:,} {kind}" for kind in _ELSE if counts[kind])
+    if to_do:
+        return f"Plan: {to_do}; {other}." if other else f"Plan: {to_do}."
+    if counts["blocked"] or counts["unknown"]:
+        return f"Plan: nothing to change; {other}."
+    if not counts["unchanged"]:
+        return "No changes: the plan covers no repository."
+    one = counts["unchanged"] == 1
+    told = "the one repository is" if one else f"all {counts['unchanged']:,} repositories are"
+    return f"No changes: {told} as the manifest wants {'it' if one else 'them'}."
+
+
+def _untouched(count: int, organization: str) -> str:
+    other = "other repository" if count == 1 else "other repositories"
+    verbs = ("is", "stays as it is") if count == 1 else ("are", "stay as they are")
+    return f"{count:,} {other} of {organization} {verbs[0]} not in the manifest and {verbs[1]}."
+
+
+def _listed(names: Sequence[str]) -> str:
+    """The names, as many as a reader can take in; the JSON document has all of them."""
+    rest = len(names) - _MOST_NAMES
+    return ", ".join(names) if rest <= 0 else f"{', '.join(names[:_MOST_NAMES])} and {rest:,} more"
+
+
+def _hint(refusal: dict[str, Any]) -> str:
+    hint = refusal["hint"]
+    return f"{hint[:1].upper()}{hint[1:]}."
+
+
+def _repositories(count: int) -> str:
+    return f"{count:,} {'repository' if count == 1 else 'repositories'}"
+
+
+def _entries(count: int) -> str:
+    return f"{count:,} {'entry' if count == 1 else 'entries'}"
+
+
+def _are(count: int) -> str:
+    return "is" if count == 1 else "are"
+
+
+_ORIGINS = {"plan": "Saved plan", "snapshot": "Planned against a snapshot"}
+
+
+def plan_problems(document: dict[str, Any]) -> list[dict[str, Any]]:
+    """The refusals of the guard that have more to say than the sentence about them, and then what planning found."""
+    return [*(one for one in document["guard"]["refusals"] if one["detail"]), *document["diagnostics"]]
+
+
+def problem_place(found: dict[str, Any]) -> str:
+    """Where in the manifest, as file:line:column; empty where it is nowhere in it."""
+    return f"{found['file']}:{found['line']}:{found['column']}" if found["file"] is not None else ""
+
+
+def problem_details(problem: dict[str, Any]) -> list[str]:
+    """The detail of a problem and what to do about it, line by line."""
+    hint = problem["hint"].strip()
+    return [*problem["detail"].strip().splitlines(), *([f"hint: {hint}"] if hint else [])]
+
+
+def origin_sentences(document: dict[str, Any], show: Callable[[str], str]) -> Iterator[tuple[str, Role]]:
+    """A sentence about the file that the plan was drawn from; none where it was planned against the API."""
+    if "origin" in document:
+        found = document["origin"]
+        what = _ORIGINS.get(found["kind"], "From a file")
+        yield f"{what}, made {show(found['created'])} by reconciler {show(found['tool_version'])}.", Role.DIM
+
+
+def forecast_sentences(document: dict[str, Any], show: Callable[[str], str]) -> Iterator[str]:
+    """The forecast of a plan document in sentences, none where it has none; `show` makes text from outside safe."""
+    found = document.get("forecast")
+    if found is None:
+        return
+    if found["problem"] is not None:
+        yield f"How many builds this will start is not known: {show(found['problem'])}."
+        return
+    yield _builds(found)
+    seconds = found["seconds"]
+    if seconds is not None:
+        yield (
+            f"Such builds have lately taken {duration(seconds['median'])} (the median of {seconds['of']:,}), "
+            f"at most {duration(seconds['longest'])}."
+        )
+
+
+def _builds(found: dict[str, Any]) -> str:
+    """How many builds in how many repositories, and what is left out of that number."""
+    where = f"{found['repositories']:,} {'repository' if found['repositories'] == 1 else 'repositories'}"
+    unknown = found["unknown"]["count"]
+    if found["builds"] is None:
+        had = "it had no build" if found["repositories"] == 1 else "none of them had a build"
+        return f"This will start builds in {where}; how many is not known, as {had} lately."
+    count = f"about {found['builds']:,} {'build' if found['builds'] == 1 else 'builds'} in {where}"
+    if not unknown:
+        return f"This will start {count}."
+    return f"This will start {count}, not counting {unknown:,} of them that had no build lately."
+
+
+class ResolvedLine(NamedTuple):
+    """One package that comes, goes or changes its version, safe to be shown."""
+
+    text: str
+    role: Role
+
+
+def resolved_lines(document: dict[str, Any], style: Style) -> Iterator[tuple[str, list[ResolvedLine]]]:
+    """Each repository of which it is known, by its name, with what it gets and loses."""
+    for step in document["steps"]:
+        if step.get("resolved"):
+            yield style.plain(step["repository"]), [*_told(step["resolved"], style)] or [_same(step["resolved"])]
+
+
+def _same(change: dict[str, Any]) -> ResolvedLine:
+    if change["compared"]:
+        return ResolvedLine("the same packages", Role.DIM)
+    count = len(change["packages"])
+    # What is there now is not known, so that nothing can be said to come or to go.
+    return ResolvedLine(f"{count:,} package{'' if count == 1 else 's'}", Role.DIM)
+
+
+def _told(change: dict[str, Any], style: Style) -> Iterator[ResolvedLine]:
+    for mark, role, found in (("+", Role.ADD, change["added"]), ("-", Role.REMOVE, change["removed"])):
+        yield from (
+            ResolvedLine(f"{mark} {style.plain(one['name'])} {style.plain(one['version'])}", role) for one in found
+        )
+    for one in change["changed"]:
+        told = f"~ {style.plain(one['name'])} {style.plain(one['before'])} -> {style.plain(one['after'])}"
+        yield ResolvedLine(told, Role.CHANGE)

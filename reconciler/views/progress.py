@@ -1,0 +1,206 @@
+"""Progress as a log, a line when something happens, and for programs as one JSON object a line."""
+
+from collections.abc import Iterable
+from threading import Lock
+from typing import Any, TextIO, assert_never
+
+from reconciler import __version__
+from reconciler.core.builds import FINISHED, Build, Progress, Result, Stage
+from reconciler.core.events import (
+    ApplyStarted,
+    BuildEnded,
+    BuildsSeen,
+    Event,
+    PollFailed,
+    QueueUnread,
+    RepositoryDone,
+    StepFinished,
+    StepStarted,
+    WaitStarted,
+    WaveStarted,
+)
+from reconciler.core.runs import Applied, Drifted, Failed, NotAttempted, Outcome, Unchanged
+from reconciler.views.apply_text import not_attempted
+from reconciler.views.document import FORMAT_VERSION
+from reconciler.views.run_document import build_names, build_seconds, counts, event_document, totals
+from reconciler.views.text import Role, Style, duration, json_line, token
+
+
+def sentence(event: Event, style: Style) -> str:
+    """The event in one line of safe text, without counts; empty for those that are only worth a place in a table."""
+    match event:
+        case ApplyStarted(steps=steps):
+            return f"writing {repositories(steps)}" if steps else ""
+        case WaveStarted(number=number, of=of, steps=steps):
+            return f"wave {number:,} of {of:,}: {repositories(steps)}"
+        case WaitStarted(repositories=names):
+            return f"following the builds of {repositories(len(names))}" if names else ""
+        case StepStarted() | BuildsSeen():
+            return ""
+        case _:
+            return _news(event, style)
+
+
+def _news(event: StepFinished | BuildEnded | RepositoryDone | PollFailed | QueueUnread, style: Style) -> str:
+    match event:
+        case StepFinished(outcome=outcome):
+            return f"{token(outcome.step.repository, style)}: {_outcome(outcome, style)}"
+        case BuildEnded(repository=repository, build=build):
+            return f"{token(repository, style)}: {_build(build, style)}"
+        case RepositoryDone(progress=progress):
+            return f"{token(progress.target.repository, style)}: {_done(progress, style)}"
+        case PollFailed(problem=problem):
+            return _warning(f"the builds could not be looked at, trying again: {problem.summary}", style)
+        case QueueUnread(problem=problem):
+            return _warning(f"{problem.summary}; the build reports alone tell how far it is", style)
+        case _:
+            assert_never(event)
+
+
+def is_trouble(event: Event) -> bool:
+    """Whether a person should see the event although a table shows how things stand."""
+    match event:
+        case StepFinished(outcome=Failed() | Drifted()) | PollFailed() | QueueUnread():
+            return True
+        case RepositoryDone(progress=progress):
+            return progress.stage is Stage.SUPERSEDED
+        case BuildEnded(build=build):
+            return build.result is Result.FAILURE
+        case _:
+            return False
+
+
+def repositories(count: int) -> str:
+    """A number of repositories in words."""
+    return f"{count:,} {'repository' if count == 1 else 'repositories'}"
+
+
+def told(counts: dict[str, int]) -> str:
+    """Builds by result in words, those that there are."""
+    return ", ".join(f"{counts[kind]:,} {kind}" for kind in ("succeeded", "failed", "running") if counts[kind])
+
+
+def _outcome(outcome: Outcome, style: Style) -> str:
+    match outcome:
+        case Applied(read_back=read_back):
+            return "written (the answer was lost; reading again confirmed it)" if read_back else "written"
+        case Unchanged():
+            return "already as wanted"
+        case Drifted():
+            return style.paint("changed since the plan, left alone", Role.CHANGE)
+        case Failed(problem=problem):
+            return f"{style.paint('failed', Role.ERROR)}: {style.plain(problem.summary)}"
+        case NotAttempted(reason=reason):
+            return not_attempted(reason)
+        case _:
+            assert_never(outcome)
+
+
+def _build(build: Build, style: Style) -> str:
+    seconds = build_seconds(build)
+    after = "" if seconds is None else f" after {duration(seconds)}"
+    number = style.plain(build.id.rpartition("/")[2])
+    if build.result is Result.FAILURE:
+        return f"build {number} {style.paint('failed', Role.ERROR)}{after}"
+    return f"build {number} succeeded{after}{_named(build_names([build]), style)}"
+
+
+def _done(progress: Progress, style: Style) -> str:
+    if progress.stage is Stage.SUPERSEDED:
+        return style.paint("changed by somebody else since it was written", Role.CHANGE)
+    found = told(counts(progress)) or "no build"
+    built = _named(build_names(progress.builds), style)
+    return f"builds done, {style.paint(found, Role.ERROR if progress.failures else Role.PLAIN)}{built}"
+
+
+def _named(names: Iterable[str], style: Style) -> str:
+    listed = ", ".join(map(style.plain, names))
+    return f": {listed}" if listed else ""
+
+
+def _warning(text: str, style: Style) -> str:
+    return f"{style.paint('warning:', Role.WARNING)} {style.plain(text)}"
+
+
+_HEARTBEAT_SECONDS = 30.0
+
+
+class PlainProgress:
+    """Writes what happens, line by line, and while nothing happens now and then how things stand.
+
+    Builds that succeed have a line of their own only with `every_build`: there may be dozens for each repository.
+    """
+
+    def __init__(
+        self, stream: TextIO, *, style: Style, heartbeat: float = _HEARTBEAT_SECONDS, every_build: bool = False
+    ) -> None:
+        self._stream = stream
+        self._style = style
+        self._heartbeat = heartbeat
+        self._every_build = every_build
+        self._lock = Lock()
+        self._steps = self._finished = self._followed = 0
+        self._done: set[str] = set()
+        self._wait_began = self._last_beat = 0.0
+
+    def __call__(self, event: Event) -> None:
+        """Take note of one event; raises nothing but what the stream raises."""
+        with self._lock:
+            line = self._line(event)
+            if line:
+                self._stream.write(line + "\n")
+                self._stream.flush()
+
+    def _line(self, event: Event) -> str:
+        line = sentence(event, self._style)
+        match event:
+            case ApplyStarted(steps=steps):
+                self._steps, self._finished = steps, 0
+            case StepFinished(outcome=NotAttempted()):
+                return ""  # nothing happened; the end report names them
+            case StepFinished():
+                self._finished += 1
+                return f"{line} ({self._finished:,} of {self._steps:,})"
+            case WaitStarted(at=at, repositories=names):
+                self._followed, self._wait_began, self._last_beat = len(names), at, at
+                self._done = set()
+            case RepositoryDone(progress=progress):
+                self._done.add(progress.target.repository)
+                return f"{line} ({len(self._done):,} of {repositories(self._followed)})"
+            case BuildsSeen(progress=several):
+                # A late build takes a repository back from those that are done.
+                self._done.difference_update(one.target.repository for one in several if one.stage not in FINISHED)
+                return self._beat(event)
+            case BuildEnded():
+                return line if self._every_build or is_trouble(event) else ""
+            case _:
+                pass
+        return line
+
+    def _beat(self, event: BuildsSeen) -> str:
+        if event.at - self._last_beat < self._heartbeat:
+            return ""
+        self._last_beat = event.at
+        counts = totals(event.progress)
+        ended = counts["succeeded"] + counts["failed"]
+        told = f"builds: {ended:,} of {ended + counts['running']:,} ended, {counts['running']:,} running"
+        waiting = f", {repositories(counts['waiting'])} waiting" if counts["waiting"] else ""
+        return f"{told}{waiting} ({duration(event.at - self._wait_began)})"
+
+
+class JsonProgress:
+    """Writes the version line when it is made, and then a line for each event."""
+
+    def __init__(self, stream: TextIO, *, tool_version: str = __version__) -> None:
+        self._stream = stream
+        self._lock = Lock()
+        self._write({"type": "version", "format_version": FORMAT_VERSION, "tool_version": tool_version})
+
+    def __call__(self, event: Event) -> None:
+        """Write one event; raises nothing but what the stream raises."""
+        with self._lock:
+            self._write(event_document(event))
+
+    def _write(self, document: dict[str, Any]) -> None:
+        self._stream.write(json_line(document))
+        self._stream.flush()

@@ -1,0 +1,325 @@
+"""The documents of a run: its outcomes, its builds, its end report, and one for each event while it goes."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, assert_never
+
+from reconciler.core.builds import (
+    FINISHED,
+    Build,
+    Lacking,
+    Progress,
+    Proven,
+    Result,
+    Stage,
+    Untold,
+    build_failed,
+    prove,
+    verified,
+)
+from reconciler.core.diff import Field, Item, Value, diff, items_of
+from reconciler.core.events import (
+    ApplyStarted,
+    BuildEnded,
+    BuildsSeen,
+    Event,
+    PollFailed,
+    QueueUnread,
+    RepositoryDone,
+    StepFinished,
+    StepStarted,
+    WaitStarted,
+    WaveStarted,
+)
+from reconciler.core.overlay import EMPTY, Overlay
+from reconciler.core.runs import Applied, Drifted, Failed, NotAttempted, Outcome, Unchanged
+from reconciler.views.diagnostics import diagnostic_document
+from reconciler.views.text import json_line, log_lines, rfc3339
+from reconciler.views.values import sides_document
+
+_NONE = {"succeeded": 0, "failed": 0, "running": 0}
+
+
+def outcome_document(outcome: Outcome) -> dict[str, Any]:
+    """What happened to one repository."""
+    step = outcome.step
+    told = {"repository": step.repository, "action": str(step.action), "outcome": outcome_name(outcome)}
+    match outcome:
+        case Applied(repository_id=id_, read_back=read_back):
+            return {**told, "id": id_, "read_back": read_back}
+        case Unchanged():
+            return told
+        case Drifted(now=now):
+            return {**told, "differences": _differences(step.before or EMPTY, now, step.after or EMPTY)}
+        case Failed(kind=kind, problem=problem):
+            return {**told, "kind": str(kind), "problem": diagnostic_document(problem)}
+        case NotAttempted(reason=reason):
+            return {**told, "reason": str(reason)}
+        case _:
+            assert_never(outcome)
+
+
+def outcome_name(outcome: Outcome) -> str:
+    """The kind of outcome as documents spell it."""
+    match outcome:
+        case Applied():
+            return "applied"
+        case Unchanged():
+            return "already_done"
+        case Drifted():
+            return "stale"
+        case Failed():
+            return "failed"
+        case NotAttempted():
+            return "not_attempted"
+        case _:
+            assert_never(outcome)
+
+
+def _differences(planned_from: Overlay, now: Overlay, wanted: Overlay) -> list[dict[str, Any]]:
+    """What changed since the plan, with all three sides."""
+    sides = {"planned_from": planned_from, "now": now, "wanted": wanted}
+    places = dict.fromkeys((change.field, change.key) for change in diff(planned_from, now))
+    return [
+        sides_document(part, key, {side: _under(overlay, part, key) for side, overlay in sides.items()})
+        for part, key in places
+    ]
+
+
+def _under(overlay: Overlay, part: Field, key: str) -> tuple[Value, ...]:
+    return tuple(entry.value for entry in items_of(overlay) if (entry.field, entry.key) == (part, key))
+
+
+def build_document(build: Build) -> dict[str, Any]:
+    """One build report, without its log."""
+    return {
+        "id": build.id,
+        "result": str(build.result),
+        "started": None if build.started is None else rfc3339(build.started),
+        "ended": None if build.ended is None else rfc3339(build.ended),
+        "seconds": build_seconds(build),
+        "digest": build.digest or None,
+        "warnings": list(build.warnings),
+    }
+
+
+def build_seconds(build: Build) -> float | None:
+    """How long a build took; None where its report does not say."""
+    if build.started is None or build.ended is None:
+        return None
+    return round(max(build.ended - build.started, 0.0), 3)
+
+
+def progress_document(progress: Progress) -> dict[str, Any]:
+    """How far one followed repository is."""
+    return {
+        "repository": progress.target.repository,
+        "id": progress.target.id,
+        "stage": str(progress.stage),
+        "queue": str(progress.sync),
+        "others": progress.others,
+        **counts(progress),
+    }
+
+
+def counts(progress: Progress) -> dict[str, int]:
+    """The number of a repository's builds for each result; one that lacks what was asked has failed."""
+    wrong = sum(build_failed(build, progress.target) for build in progress.builds)
+    found = results(progress.builds)
+    return {**found, "succeeded": found["succeeded"] + found["failed"] - wrong, "failed": wrong}
+
+
+def built_document(build: Build, progress: Progress, tags: Mapping[str, tuple[str, ...]]) -> dict[str, Any]:
+    """One build that counts, with its tags and what it proves."""
+    told = {**build_document(build), "tags": list(tags.get(build.digest, ())), "verified": False}
+    told |= {"versions": {}, "missing": [], "untold": []}
+    if build.result is not Result.SUCCESS:
+        return told
+    match prove(build, progress.target):
+        case Proven(versions=versions):
+            return {**told, "verified": True, "versions": dict(versions)}
+        case Lacking(missing=missing):
+            return {**told, "missing": [_entry_name(one) for one in missing]}
+        case Untold(entries=untold):
+            return {**told, "untold": [_entry_name(one) for one in untold]}
+        case unknown:
+            assert_never(unknown)
+
+
+def _entry_name(entry: Item) -> str:
+    """An entry by its part and name; values stay out, which may be secret."""
+    if entry.field is Field.PACKAGES and isinstance(entry.value, str):
+        return f"{entry.field} {entry.value}"
+    return f"{entry.field} {entry.key}" if entry.key else str(entry.field)
+
+
+def build_names(builds: Iterable[Build], tags: Mapping[str, tuple[str, ...]] = MappingProxyType({})) -> tuple[str, ...]:
+    """The tags of what successful builds made, or the beginning of a digest without one; `tags` names more of them."""
+    made = [build for build in builds if build.result is Result.SUCCESS and build.digest]
+    names = (tags.get(build.digest) or build.tags or (short_digest(build.digest),) for build in made)
+    return tuple(dict.fromkeys(name for several in names for name in several))
+
+
+def short_digest(digest: str) -> str:
+    """The beginning of a digest, enough for people to tell it from others."""
+    return digest.removeprefix("sha256:")[:12]
+
+
+def results(builds: Iterable[Build]) -> dict[str, int]:
+    """The number of builds for each result."""
+    found = Counter(build.result for build in builds)
+    return {"succeeded": found[Result.SUCCESS], "failed": found[Result.FAILURE], "running": found[Result.RUNNING]}
+
+
+def totals(progress: Iterable[Progress]) -> dict[str, int]:
+    """The builds of all followed repositories by result, and how many repositories are done and waiting."""
+    known = tuple(progress)
+    builds = Counter(_NONE)
+    for one in known:
+        builds.update(counts(one))
+    return {
+        **builds,
+        "followed": len(known),
+        "done": sum(one.stage in FINISHED for one in known),
+        "waiting": sum(one.stage is Stage.WAITING for one in known),
+    }
+
+
+LOG_LINES = 15
+_KINDS = ("applied", "already_done", "stale", "failed", "not_attempted")
+
+
+def report_document(
+    outcomes: Sequence[Outcome],
+    progress: Sequence[Progress],
+    logs: Mapping[str, str],
+    *,
+    interrupted: bool,
+    waited: bool,
+    timed_out: bool,
+    run: str | None = None,
+    tags: Mapping[str, tuple[str, ...]] | None = None,
+) -> dict[str, Any]:
+    """The report as plain data; `logs` are those that were read of failed builds, by report id.
+
+    `run` is the id that it is recorded under, None where nothing is; `tags` are those known, by digest.
+    """
+    told = sorted((outcome_document(one) for one in outcomes), key=lambda one: str(one["repository"]))
+    followed = sorted(progress, key=lambda one: one.target.repository)
+    proven, of = verified(followed)
+    return {
+        "run": run,
+        "interrupted": interrupted,
+        **{kind: [one for one in told if one["outcome"] == kind] for kind in _KINDS},
+        "builds": {
+            "waited": waited,
+            "timed_out": timed_out,
+            **totals(followed),
+            "verified": {"proven": proven, "of": of},
+            "repositories": [_repository(one, logs, tags or {}) for one in followed],
+        },
+    }
+
+
+def summary_line(document: dict[str, Any]) -> str:
+    """The report as one line of JSON: the names for each outcome, and the builds by result."""
+    builds = document["builds"]
+    unfinished = [one["repository"] for one in builds["repositories"] if one["stage"] not in FINISHED]
+    failures = [
+        {"repository": one["repository"], "id": failure["id"]}
+        for one in builds["repositories"]
+        for failure in one["built"]
+        if failure["result"] == Result.FAILURE or failure["missing"]
+    ]
+    summary = {
+        "type": "summary",
+        **{kind: [one["repository"] for one in document[kind]] for kind in _KINDS},
+        "run": document["run"],
+        "interrupted": document["interrupted"],
+        "builds": {
+            **builds,
+            "repositories": [],
+            "unfinished": unfinished,
+            "failures": failures,
+            "superseded": [one["repository"] for one in builds["repositories"] if one["stage"] == Stage.SUPERSEDED],
+            "built": [
+                {"repository": one["repository"], **build} for one in builds["repositories"] for build in one["built"]
+            ],
+        },
+    }
+    del summary["builds"]["repositories"]
+    return json_line(summary)
+
+
+def _repository(progress: Progress, logs: Mapping[str, str], tags: Mapping[str, tuple[str, ...]]) -> dict[str, Any]:
+    built = [built_document(build, progress, tags) for build in progress.builds]
+    return {**progress_document(progress), "built": built, "failures": _failures(progress, logs)}
+
+
+def _failures(progress: Progress, logs: Mapping[str, str]) -> list[dict[str, Any]]:
+    failed = (build for build in progress.failures if build.result is Result.FAILURE)
+    return [_failure(build, logs.get(build.id, build.log or None)) for build in failed]
+
+
+def _failure(build: Build, log: str | None) -> dict[str, Any]:
+    """A failed build; `log_lines` is None where its log was not read."""
+    if log is None:
+        return {**build_document(build), "log_lines": None, "log_tail": []}
+    lines = log_lines(log)
+    return {**build_document(build), "log_lines": len(lines), "log_tail": lines[-LOG_LINES:]}
+
+
+def event_document(event: Event) -> dict[str, Any]:
+    """One event as plain data: its `type`, the time `at`, and what it tells."""
+    kind, told = _told(event)
+    return {"type": kind, "at": rfc3339(event.at), **told}
+
+
+def _told(event: Event) -> tuple[str, dict[str, Any]]:
+    match event:
+        case ApplyStarted() | WaveStarted() | StepStarted() | StepFinished():
+            return _writing(event)
+        case _:
+            return _following(event)
+
+
+def _writing(event: ApplyStarted | WaveStarted | StepStarted | StepFinished) -> tuple[str, dict[str, Any]]:
+    match event:
+        case ApplyStarted(steps=steps):
+            return "apply_started", {"steps": steps}
+        case WaveStarted(number=number, of=of, steps=steps):
+            return "wave_started", {"number": number, "of": of, "steps": steps}
+        case StepStarted(repository=repository):
+            return "step_started", {"repository": repository}
+        case StepFinished(outcome=outcome):
+            return "step_finished", outcome_document(outcome)
+        case _:
+            assert_never(event)
+
+
+def _following(
+    event: WaitStarted | BuildsSeen | BuildEnded | RepositoryDone | PollFailed | QueueUnread,
+) -> tuple[str, dict[str, Any]]:
+    match event:
+        case WaitStarted(repositories=names):
+            return "wait_started", {"repositories": list(names)}
+        case BuildsSeen():
+            return "builds_seen", _seen(event)
+        case BuildEnded(repository=repository, build=build):
+            told = {**build_document(build), "tags": list(build.tags)}
+            return "build_ended", {"repository": repository, "build": told}
+        case RepositoryDone(progress=progress):
+            return "repository_done", progress_document(progress)
+        case PollFailed(problem=problem):
+            return "look_failed", {"problem": diagnostic_document(problem)}
+        case QueueUnread(problem=problem):
+            return "queue_unread", {"problem": diagnostic_document(problem)}
+        case _:
+            assert_never(event)
+
+
+def _seen(event: BuildsSeen) -> dict[str, Any]:
+    """The sums, and the repositories that are not done: those that are have had a line of their own."""
+    open_ones = [progress_document(one) for one in event.progress if one.stage not in FINISHED]
+    return {"builds": totals(event.progress), "open": open_ones}

@@ -1,0 +1,262 @@
+"""Text as outputs show it: untrusted text made safe, names and values quoted, times, and the symbols of an output.
+
+Manifest values, API messages and build logs can hold escape sequences that move the cursor, controls that turn the
+direction of the text, and characters that nobody can see. Every such string goes through `plain`.
+"""
+
+import json
+import re
+import unicodedata
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import Enum
+from itertools import accumulate
+from typing import Any, Literal
+
+ELLIPSIS = "…"
+
+# Given as fixed ranges and not by category, so that the same text gives the same bytes whichever Unicode tables the
+# interpreter was built with. Spaces other than U+0020 belong to them: two values that differ must not look alike.
+_UNSAFE = re.compile(
+    "["
+    "\x00-\x1f\x7f-\xa0\xad"
+    "\u034f\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u115f\u1160\u1680\u17b4\u17b5\u180b-\u180f"
+    "\u2000-\u200f\u2028-\u202f\u205f-\u206f\u2800\u3000\u3164"
+    "\ud800-\udfff"
+    "\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\ufffe\uffff"
+    "\U000110bd\U000110cd\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
+    "]"
+)
+_UNSAFE_OR_NOT_ASCII = re.compile(r"[^ -~]")
+_SHORT = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
+_LAST_OF_ONE_BYTE = 0xFF
+_LAST_OF_TWO_BYTES = 0xFFFF
+
+
+def plain(text: str, *, lines: bool = False, ascii_only: bool = False) -> str:
+    r"""The text with everything that is invisible or that steers a terminal as an escape such as `\x1b` or `\u202e`.
+
+    `lines` keeps line ends; `ascii_only` writes every character beyond ASCII as an escape too.
+    """
+    if text.isascii() and text.isprintable():  # nearly every text: one look instead of a search
+        return text
+    if lines:
+        return "\n".join(plain(line, ascii_only=ascii_only) for line in text.replace("\r\n", "\n").split("\n"))
+    return (_UNSAFE_OR_NOT_ASCII if ascii_only else _UNSAFE).sub(_escape, text)
+
+
+def _escape(found: re.Match[str]) -> str:
+    character = found[0]
+    code = ord(character)
+    if character in _SHORT:
+        return _SHORT[character]
+    if code <= _LAST_OF_ONE_BYTE:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code <= _LAST_OF_TWO_BYTES else f"\\U{code:08x}"
+
+
+def width(text: str) -> int:
+    """The number of terminal columns that safe text takes: two for wide characters, none for combining ones."""
+    return len(text) if text.isascii() else sum(map(_character_width, text))
+
+
+def _character_width(character: str) -> int:
+    if unicodedata.category(character) in ("Mn", "Me"):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in ("W", "F") else 1
+
+
+def head_length(text: str, columns: int) -> int:
+    """The number of characters at the start of the text that fit into so many columns."""
+    if text.isascii():
+        return min(len(text), max(columns, 0))
+    return sum(reached <= columns for reached in accumulate(map(_character_width, text)))
+
+
+def shorten(
+    text: str, columns: int, *, keep: Literal["start", "end", "both"] = "start", ellipsis: str = ELLIPSIS
+) -> str:
+    """Safe text cut to so many columns, with an ellipsis where something is missing."""
+    if width(text) <= columns:
+        return text
+    room = max(columns - width(ellipsis), 0)
+    tail_room = {"start": 0, "both": room // 2, "end": room}[keep]
+    head = text[: head_length(text, room - tail_room)]
+    tail = text[len(text) - head_length(text[::-1], tail_room) :]
+    return f"{head}{ellipsis}{tail}"
+
+
+class Role(Enum):
+    """What a piece of text means; the value is the SGR code that it is painted with."""
+
+    PLAIN = ""
+    ADD = "32"
+    REMOVE = "31"
+    CHANGE = "33"
+    DIM = "2"
+    BOLD = "1"
+    ERROR = "1;31"
+    WARNING = "1;33"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Style:
+    """Whether the output may hold colours, and characters beyond ASCII, and from how many columns on a value is cut."""
+
+    color: bool
+    unicode: bool
+    value_limit: int = 200
+
+    def paint(self, text: str, role: Role) -> str:
+        """Safe text in the colour of its role."""
+        if not self.color or role is Role.PLAIN or not text:
+            return text
+        return f"\x1b[{role.value}m{text}\x1b[0m"
+
+    def plain(self, text: str, *, lines: bool = False) -> str:
+        """Untrusted text made safe, with escapes for what this output cannot show."""
+        return plain(text, lines=lines, ascii_only=not self.unicode)
+
+    def shorten(self, text: str, columns: int) -> str:
+        """Safe text cut at its end to so many columns."""
+        return shorten(text, columns, ellipsis=self.ellipsis)
+
+    @property
+    def arrow(self) -> str:
+        """Between the old and the new value."""
+        return "→" if self.unicode else "->"
+
+    @property
+    def ellipsis(self) -> str:
+        """Where something was cut."""
+        return ELLIPSIS if self.unicode else "..."
+
+    @property
+    def bar(self) -> str:
+        """In front of a quoted line of a log."""
+        return "│" if self.unicode else "|"
+
+
+_MANY_SPACES = re.compile(" {6,}")  # nobody can count them, and a line must not be made of them
+_SPECIAL = re.compile(r'[ "\\]')
+_UNIT = re.compile(" {6,}|.", re.DOTALL)
+_CONTEXT = 15  # characters before the difference; even when all are escapes, the difference itself still fits
+
+
+def token(text: str, style: Style) -> str:
+    """A name as one word: as it is where it reads as one, else in quotes."""
+    if text and not _SPECIAL.search(text):
+        return style.plain(text)
+    return f'"{_inner(text, style)}"'
+
+
+def quoted(text: str, style: Style) -> str:
+    """A value in quotes; one too wide for the style is cut in the middle, with its number of characters said."""
+    limit = style.value_limit
+    if len(text) <= limit:
+        inner = _inner(text, style)
+        if width(inner) <= limit:
+            return f'"{inner}"'
+    half = limit // 2
+    head = "".join(_fitting(_units(text[:half], style), half))
+    tail = "".join(reversed(_fitting(_units(text[-half:], style)[::-1], half)))
+    return f'"{head}{style.ellipsis}{tail}" ({len(text):,} characters)'
+
+
+def json_text(text: str, style: Style) -> str:
+    """JSON text, which has quotes of its own, made safe and cut at its end where it is very long."""
+    return style.shorten(_countable(style.plain(text.strip())), style.value_limit)
+
+
+def quoted_pair(before: str, after: str, style: Style) -> tuple[str, str]:
+    """Two different values in quotes; where cutting would make them look the same, the place where they differ."""
+    shown = quoted(before, style), quoted(after, style)
+    if shown[0] != shown[1]:
+        return shown
+    same = next(at for at, (old, new) in enumerate(zip(before, after, strict=False)) if old != new)
+    return _excerpt(before, same, style), _excerpt(after, same, style)
+
+
+def _excerpt(text: str, at: int, style: Style) -> str:
+    start = max(at - _CONTEXT, 0)
+    inner = "".join(_fitting(_units(text[start : start + style.value_limit], style), style.value_limit))
+    return f'"{style.ellipsis}{inner}{style.ellipsis}" ({len(text):,} characters)'
+
+
+def _inner(text: str, style: Style) -> str:
+    return _countable(style.plain(text.replace("\\", "\\\\").replace('"', '\\"')))
+
+
+def _countable(text: str) -> str:
+    return _MANY_SPACES.sub(lambda found: r"\x20" * len(found[0]), text)
+
+
+def _units(text: str, style: Style) -> list[str]:
+    """The text as it stands in quotes, in pieces that must not be cut."""
+    return [_inner(unit, style) for unit in _UNIT.findall(text)]
+
+
+def _fitting(units: list[str], columns: int) -> list[str]:
+    """The first of the pieces that fit together."""
+    used, count = 0, 0
+    for unit in units:
+        used += width(unit)
+        if used > columns:
+            break
+        count += 1
+    return units[:count]
+
+
+_LAST = 253402300799.0  # the end of the year 9999, beyond which there is no date to show
+_MINUTE = 60
+_HOUR = 3600
+
+
+def utc(seconds: float) -> str:
+    """Seconds since the epoch as `2026-11-23 09:12:04Z`."""
+    return f"{_moment(seconds):%Y-%m-%d %H:%M:%S}Z"
+
+
+def rfc3339(seconds: float) -> str:
+    """Seconds since the epoch as `2026-11-23T09:12:04.250Z`, for programs."""
+    return _moment(seconds).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def duration(seconds: float) -> str:
+    """A length of time as `42s`, `1m40s` or `2h05m`."""
+    whole = max(int(seconds), 0)
+    if whole < _MINUTE:
+        return f"{whole}s"
+    if whole < _HOUR:
+        return f"{whole // _MINUTE}m{whole % _MINUTE:02}s"
+    return f"{whole // _HOUR}h{whole % _HOUR // _MINUTE:02}m"
+
+
+def _moment(seconds: float) -> datetime:
+    return datetime.fromtimestamp(min(max(seconds, 0.0), _LAST), UTC)
+
+
+def indented_json(document: dict[str, Any]) -> str:
+    """The document, indented, in ASCII: no character that steers a terminal gets out."""
+    return json.dumps(document, indent=2, ensure_ascii=True) + "\n"
+
+
+def json_line(document: dict[str, Any]) -> str:
+    """The document as one line of ASCII."""
+    return json.dumps(document, ensure_ascii=True) + "\n"
+
+
+_STEERING = re.compile(r"\x1b(?:\[[0-9;:?<=>]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\^_])")
+
+
+def log_lines(log: str) -> list[str]:
+    """The log_lines of a log, without the empty ones at its end; not yet made safe."""
+    found = log.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    while found and not found[-1].strip():
+        found.pop()
+    return found
+
+
+def clean_line(line: str, style: Style) -> str:
+    """One line without sequences that steer a terminal, and with everything else that is unsafe as an escape."""
+    return style.plain(_STEERING.sub("", line).expandtabs().rstrip())
