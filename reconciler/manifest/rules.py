@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from reconciler.core.diff import Field as OverlayField
 from reconciler.core.overlay import package_name, package_spec
-from reconciler.core.secrets import holds_private_key, key_looks_secret, value_looks_secret
+from reconciler.core.secrets import holds_private_key, looks_secret, value_looks_secret
 from reconciler.diagnostics import Severity
 from reconciler.manifest.codes import Code
 from reconciler.manifest.document import Block, Document, Finding, Source, quoted, shown
@@ -143,7 +143,7 @@ def _variable(node: MapNode, name: str, value: object) -> list[Finding]:
                 use_at=spot.use_at,
             )
         )
-    if isinstance(value, str) and ((key_looks_secret(name) and _is_literal(value)) or value_looks_secret(value)):
+    if isinstance(value, str) and looks_secret(name, value) and not _names_a_file(value):
         found += _secret(node, "environment", name, value)
     return found
 
@@ -183,9 +183,9 @@ def _secret(node: MapNode, section: str, name: str, value: str) -> list[Finding]
     ]
 
 
-def _is_literal(value: str) -> bool:
-    """Whether a value is more than a switch, a number, or the path of a file that holds the secret."""
-    return bool(value) and not value.startswith(("/", "./", "$")) and value.lower() not in {"true", "false"}
+def _names_a_file(value: str) -> bool:
+    """Whether a value by its form is the path of a file, which may hold the secret."""
+    return value.startswith(("/", "./", "~/")) and not value_looks_secret(value)
 
 
 def _packages(block: Block, context: CheckContext) -> Iterator[Finding]:
