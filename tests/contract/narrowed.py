@@ -95,18 +95,21 @@ def _hint(operation: Json, name: str, values: list[str]) -> None:
 
 
 def _hint_at_bodies(document: Json) -> None:
+    # A masked update refuses what is not known, so that little else would be tried.
+    strict = any("patch" in methods for methods in document["paths"].values())
     for operation in _operations(document):
         if "requestBody" in operation:
             (content,) = operation["requestBody"]["content"].values()
             # The gateway reads JSON whatever the body is said to be; the tool needs to be told what to write.
             operation["requestBody"]["content"] = {"application/json": content}
             content["schema"] = (
-                {**content["schema"], "maxProperties": 6} if "properties" in content["schema"] else content["schema"]
+                {**content["schema"], "maxProperties": 6, **({"additionalProperties": False} if strict else {})}
+                if "properties" in content["schema"]
+                else content["schema"]
             )
-    strict = any("patch" in methods for methods in document["paths"].values())
     for name, schema in document["components"]["schemas"].items():
         properties = schema.get("properties", {})
-        if properties and strict:  # a masked update refuses what is not known, so that little else would be tried
+        if properties and strict:
             schema["additionalProperties"] = False
         if name.endswith("ImageContents"):
             properties["runtimeRepositories"]["items"] = _URLS
