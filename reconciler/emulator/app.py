@@ -34,7 +34,7 @@ from reconciler.emulator.store import Json, State
 Handler = Callable[[ApiRequest], Json]
 
 _REMEMBERED_REQUESTS = 10_000
-_LARGEST_BODY = 64 * 1024 * 1024
+LARGEST_BODY = 64 * 1024 * 1024
 _EXCHANGE = "/sts/exchange"
 _V2_REFUSALS = {403: "the caller may not use this version of the API", 404: "Not Found", 501: "Method Not Allowed"}
 # Method, path, handler. The gateway's `{id=**}` takes any number of segments, none included.
@@ -152,7 +152,7 @@ class Emulator:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
         request = Request(environ)
-        request.max_content_length = _LARGEST_BODY
+        request.max_content_length = LARGEST_BODY
         path = str(environ.get("REQUEST_URI") or request.path).partition("?")[0]  # as it was sent, where that is known
         with self._counting:
             self._requests.append((request.method, path, request.query_string.decode("latin-1")))

@@ -1,6 +1,7 @@
 """The emulator on a loopback port: where to listen, who may ask, how to stop, how to break a connection."""
 
 import contextlib
+import io
 import ipaddress
 import signal
 import socket
@@ -15,6 +16,7 @@ from werkzeug import Response
 from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 from werkzeug.test import run_wsgi_app
 
+from reconciler.emulator.app import LARGEST_BODY
 from reconciler.emulator.errors import Code, ConnectionDropped, status_response
 
 _TIMEOUT = 60.0  # seconds that a connection may wait for the next bytes of a request
@@ -82,14 +84,24 @@ class _Handler(WSGIRequestHandler):
         if self.headers.get("Expect", "").lower() == "100-continue":
             self.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         try:
+            self._buffer_body(environ)
             body, status, headers = run_wsgi_app(self.server.app, environ, buffered=True)
         except ConnectionDropped:
             self.wfile.write(_BROKEN)
             self.close_connection = True
-        except ConnectionAbortedError:
+        except (ConnectionAbortedError, TimeoutError):
             self.close_connection = True
         else:
             self._send(Response(body, status, headers), environ)
+
+    def _buffer_body(self, environ: WSGIEnvironment) -> None:
+        """Read the body, so that the connection is at the next request whatever the application does."""
+        length = self.headers.get("Content-Length", "")
+        if length.isdecimal() and int(length) <= LARGEST_BODY:
+            body = self.rfile.read(int(length))
+            if len(body) < int(length):
+                raise ConnectionAbortedError("the request was not sent to its end")
+            environ["wsgi.input"] = io.BytesIO(body)
 
     def _send(self, response: Response, environ: WSGIEnvironment) -> None:
         body, status, headers = response.get_wsgi_response(environ)
@@ -98,9 +110,10 @@ class _Handler(WSGIRequestHandler):
         for name, value in headers:
             self.send_header(name, value)
         self.end_headers()
-        if int(code) == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:  # with the body unread
-            self.close_connection = True
-        self.wfile.write(b"".join(body))
+        sent = b"".join(body)
+        self.wfile.write(sent)
+        if int(code) == HTTPStatus.REQUEST_ENTITY_TOO_LARGE or dict(headers).get("Content-Length") != str(len(sent)):
+            self.close_connection = True  # the request's body is unread, or the client waits for more than comes
 
     def connection_dropped(self, *_: object) -> None:
         """Forget a client that has gone."""
