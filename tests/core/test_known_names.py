@@ -38,5 +38,5 @@ def test_only_the_first_hundred_are_answered_and_no_long_name() -> None:
 def test_versions_of_any_length_are_ordered_as_numbers() -> None:
     long = "9" * 5000
     versions = [f"1.{number}-r{number}" for number in ("0", "9", "10", long, f"1{long}")]
-    assert sorted(versions[::-1], key=version_key) == versions
+    assert sorted(set(versions), key=version_key) == versions
     assert version_key("1.2_rc9") < version_key("1.2_rc10") < version_key("1.2") < version_key("1.2_p1")
