@@ -54,7 +54,7 @@ from reconciler.diagnostics import Diagnostic, has_errors
 from reconciler.engine.packages import look_up
 from reconciler.engine.ports import stream
 from reconciler.engine.resolve import WORKERS, Answer, Conflicts, NotAnswered, Resolves, ask
-from reconciler.journal.store import make_private_folder
+from reconciler.planfile.format import make_private_folder
 
 _FOLDER = Path(".reconciler")
 
