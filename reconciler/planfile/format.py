@@ -70,6 +70,9 @@ def read_file(path: Path, kind: Kind) -> tuple[Json, Iterator[Json]]:
     So do the items, which are decoded as they are asked for, when one of them is none.
     """
     try:
+        # A pipe or a device may never end.
+        if not stat.S_ISREG(path.stat().st_mode) and not path.is_dir():
+            raise errors.not_regular(path)
         lines = path.read_bytes().splitlines(keepends=True)
     except OSError as error:
         raise errors.unreadable(path, error) from None
