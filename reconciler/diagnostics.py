@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import SequenceMatcher, get_close_matches
 from enum import StrEnum
+from itertools import islice
 
 
 class Severity(StrEnum):
@@ -53,11 +54,17 @@ def has_errors(diagnostics: Iterable[Diagnostic]) -> bool:
 
 # How much less alike than the best match another name may be and still be worth telling.
 _MARGIN = 0.1
+# Comparing takes time with the square of the lengths, so that long names and long lists are not gone through.
+_LONGEST_NAME = 100
+_MOST_KNOWN = 2_000
 
 
 def nearest(name: str, known: Iterable[str], *, most: int = 3) -> tuple[str, ...]:
     """Up to `most` known names that resemble `name`, the most alike first."""
-    by_folded = {other.casefold(): other for other in sorted(known, reverse=True)}
+    if len(name) > _LONGEST_NAME:
+        return ()
+    comparable = [other for other in islice(known, _MOST_KNOWN) if len(other) <= _LONGEST_NAME]
+    by_folded = {other.casefold(): other for other in sorted(comparable, reverse=True)}
     close = get_close_matches(name.casefold(), by_folded, n=most, cutoff=0.6)
     likeness = [SequenceMatcher(None, name.casefold(), found).ratio() for found in close]
     return tuple(

@@ -21,7 +21,8 @@ from reconciler.views.document import Origin
 
 def read_manifest(options: Options, ctx: Context) -> tuple[Desired, tuple[Diagnostic, ...]]:
     """A manifest without errors, and its warnings; raises `CommandFailed` with every problem otherwise."""
-    desired, problems = manifest.load(options.path, organization=options.org, now=ctx.clock.now())
+    prune = getattr(options, "prune", False)
+    desired, problems = manifest.load(options.path, organization=options.org, now=ctx.clock.now(), prune=prune)
     if has_errors(problems):
         raise CommandFailed.from_problems(*problems)
     return desired, problems

@@ -14,7 +14,7 @@ from reconciler.core.state import Address
 from reconciler.diagnostics import Diagnostic, Place, Severity, nearest
 from reconciler.manifest import messages
 from reconciler.manifest.codes import Code
-from reconciler.manifest.document import Block, Document, Finding, Source, diagnostics, quoted, shown
+from reconciler.manifest.document import MOST_PROBLEMS, Block, Document, Finding, Source, diagnostics, quoted, shown
 from reconciler.manifest.files import IncludedFile, IncludedFiles
 from reconciler.manifest.form import form_at
 from reconciler.manifest.patterns import ADDRESS, PROFILE, is_glob, is_organization
@@ -276,26 +276,31 @@ def _profiles(documents: Sequence[Document], *, complete: bool) -> Iterator[Diag
             if first != place:
                 yield _profile_twice(name, first, place)
     used: set[str] = set()
+    hints: dict[str, str] = {}
     for document in documents:
-        findings = list(_unknown_profiles(document, defined, used))
+        findings = list(_unknown_profiles(document, defined, used, hints))
         if complete:
             yield from diagnostics(document.source, findings)
     if complete:
         yield from (_unused_profile(name, place) for name, place in defined.items() if name not in used)
 
 
-def _unknown_profiles(document: Document, defined: dict[str, Place], used: set[str]) -> Iterator[Finding]:
+def _unknown_profiles(
+    document: Document, defined: dict[str, Place], used: set[str], hints: dict[str, str]
+) -> Iterator[Finding]:
     for _, _, entry in document.entries():
         names = entry.get("profiles") if isinstance(entry, MapNode) else None
         if not isinstance(entry, MapNode) or not isinstance(names, ListNode):
             continue
         for index, name in enumerate(names):
             if isinstance(name, str) and name not in defined and _PROFILE.match(name):
+                if name not in hints:  # no more names are compared than are told
+                    hints[name] = _profile_hint(name, defined if len(hints) < MOST_PROBLEMS else {})
                 spot = locate(entry, ("profiles", index))
                 yield Finding(
                     code=Code.UNKNOWN_PROFILE,
                     summary=f"there is no profile {quoted(name)}",
-                    hint=_profile_hint(name, defined),
+                    hint=hints[name],
                     at=spot.value_at,
                     use_at=spot.use_at,
                 )
