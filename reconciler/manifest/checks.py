@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Final
 
 from reconciler.core.state import Address
-from reconciler.diagnostics import Diagnostic, Place, Severity, nearest
+from reconciler.diagnostics import Diagnostic, KnownNames, Place, Severity
 from reconciler.manifest import messages
 from reconciler.manifest.codes import Code
-from reconciler.manifest.document import MOST_PROBLEMS, Block, Document, Finding, Source, diagnostics, quoted, shown
+from reconciler.manifest.document import Block, Document, Finding, Source, diagnostics, quoted, shown
 from reconciler.manifest.files import IncludedFile, IncludedFiles
 from reconciler.manifest.form import form_at
 from reconciler.manifest.patterns import ADDRESS, PROFILE, is_glob, is_organization
@@ -276,9 +276,9 @@ def _profiles(documents: Sequence[Document], *, complete: bool) -> Iterator[Diag
             if first != place:
                 yield _profile_twice(name, first, place)
     used: set[str] = set()
-    hints: dict[str, str] = {}
+    known = KnownNames(defined)
     for document in documents:
-        findings = list(_unknown_profiles(document, defined, used, hints))
+        findings = list(_unknown_profiles(document, known, defined, used))
         if complete:
             yield from diagnostics(document.source, findings)
     if complete:
@@ -286,7 +286,7 @@ def _profiles(documents: Sequence[Document], *, complete: bool) -> Iterator[Diag
 
 
 def _unknown_profiles(
-    document: Document, defined: dict[str, Place], used: set[str], hints: dict[str, str]
+    document: Document, known: KnownNames, defined: dict[str, Place], used: set[str]
 ) -> Iterator[Finding]:
     for _, _, entry in document.entries():
         names = entry.get("profiles") if isinstance(entry, MapNode) else None
@@ -294,13 +294,11 @@ def _unknown_profiles(
             continue
         for index, name in enumerate(names):
             if isinstance(name, str) and name not in defined and _PROFILE.match(name):
-                if name not in hints:  # no more names are compared than are told
-                    hints[name] = _profile_hint(name, defined if len(hints) < MOST_PROBLEMS else {})
                 spot = locate(entry, ("profiles", index))
                 yield Finding(
                     code=Code.UNKNOWN_PROFILE,
                     summary=f"there is no profile {quoted(name)}",
-                    hint=hints[name],
+                    hint=_profile_hint(name, known),
                     at=spot.value_at,
                     use_at=spot.use_at,
                 )
@@ -308,8 +306,8 @@ def _unknown_profiles(
                 used.add(name)
 
 
-def _profile_hint(name: str, defined: dict[str, Place]) -> str:
-    near = nearest(name, defined)
+def _profile_hint(name: str, known: KnownNames) -> str:
+    near = known.nearest(name)
     if near:
         return "did you mean " + " or ".join(f"`{shown(one)}`" for one in near) + "?"
     return "define it below `profiles:` at the top of a file of this folder"
