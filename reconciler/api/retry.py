@@ -26,7 +26,7 @@ _LONGEST_SECONDS = 20.0
 # A server may ask for any wait; others than the one that was refused are held up no longer than this.
 _LONGEST_COMMON_PAUSE = 60.0
 # A call is given at least so long, however little is left of the time for all of them.
-_SHORTEST_CALL = 2.0
+_SHORTEST_CALL = 5.0
 
 # A rate that nobody capped is taken from the requests of these seconds when it has to be halved.
 _MEASURED_SECONDS = 10.0
