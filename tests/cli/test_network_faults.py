@@ -71,37 +71,25 @@ def test_the_first_interruption_ends_a_plan_that_waits(head: bytes) -> None:
     assert "Traceback" not in err
 
 
-def test_seventy_repositories_in_waves_with_sixty_four_open_files(tmp_path: Path) -> None:
-    """Entry B23: one pool for all waves."""
-    names = [f"repo-{number:02}" for number in range(70)]
-    entries = "".join(f"  {name}: {{source: custom-go, packages: [git]}}\n" for name in names)
+def open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def test_seventy_repositories_in_waves_need_the_sockets_of_one(program: Program) -> None:
+    """Entry B23: a limit of 64 open files is enough, however many waves there are."""
+    entries = "".join(f"  repo-{number:02}: {{source: custom-go, packages: [git]}}\n" for number in range(70))
     write_manifest(f"organization: example.com\nrepositories:\n{entries}")
-    settings = Settings(build_seconds=(0.0, 0.0), queue_delay=0.0, automatic_rebuilds=False)
-    with served(FakeClock(time.time()), settings) as (url, emulator):
-        command = [
-            *PROGRAM,
-            "apply",
-            "--yes",
-            "--batch",
-            "1,2,5,rest",
-            "--api",
-            url,
-            "--no-check",
-            "--wait-timeout",
-            "1s",
-        ]
-        done = subprocess.run(
-            ["/bin/sh", "-c", 'ulimit -n 64; exec "$@"', "sh", *command],
-            env=environment(),
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        assert emulator.writes >= 1, done.stderr
-    assert "Too many open files" not in done.stdout + done.stderr
-    assert "Traceback" not in done.stderr
-    assert done.returncode in (0, 7), done.stderr
+    settings = Settings(build_seconds=(1.0, 1.0), queue_delay=0.0, automatic_rebuilds=False)
+    program.environ = {"CHAINGUARD_TOKEN": "sesame-3f9a"}
+    seen: list[int] = []
+    program.clock.on_wait = lambda _: seen.append(open_files())
+    with served(program.clock, settings) as (url, emulator):
+        before = open_files()
+        result = program.run("apply", "--yes", "--batch", "1,5,10,10,10,10,10,rest", "--no-check", "--api", url)
+        assert emulator.writes == 70, result.err
+    assert result.code == 0, result.err
+    # Each connection counts twice, as the server is in this process as well; the journal has a few files.
+    assert max(seen) - before <= 2 * 10 + 10
 
 
 @pytest.fixture
