@@ -4,7 +4,7 @@ Every room reports problems as `Diagnostic` values; how one is printed is the bu
 to the room that finds the problem, never here.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher, get_close_matches
 from enum import StrEnum
@@ -51,12 +51,41 @@ def has_errors(diagnostics: Iterable[Diagnostic]) -> bool:
     return any(diagnostic.severity is Severity.ERROR for diagnostic in diagnostics)
 
 
+_MOST_NAMES = 3
+
+
+def listed(names: Sequence[str], most: int = _MOST_NAMES) -> str:
+    """Names in a sentence, the first few of many: `a, b, c and 4 more`."""
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more:,} more" if more > 0 else "")
+
+
+def quoted(names: Iterable[str]) -> str:
+    """Names as a choice: `"a"`, `"a" or "b"`, `"a", "b" or "c"`."""
+    each = [f'"{name}"' for name in names]
+    return " or ".join([", ".join(each[:-1]), each[-1]]) if len(each) > 1 else "".join(each)
+
+
+def did_you_mean(names: Iterable[str]) -> str:
+    """The question that offers names in the place of a mistyped one; empty where there are none to offer."""
+    choice = quoted(names)
+    return f"did you mean {choice}?" if choice else ""
+
+
+def plural(count: int, noun: str) -> str:
+    """A number with its noun, regular nouns only: `1 package`, `2,000 packages`."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 # How much less alike than the best match another name may be and still be worth telling.
 _MARGIN = 0.1
+_LONGEST_NAME = 256
 
 
 def nearest(name: str, known: Iterable[str], *, most: int = 3) -> tuple[str, ...]:
     """Up to `most` known names that resemble `name`, the most alike first."""
+    if len(name) > _LONGEST_NAME:
+        return ()  # comparing takes the square of the length, and nobody mistypes such a name
     by_folded = {other.casefold(): other for other in sorted(known, reverse=True)}
     close = get_close_matches(name.casefold(), by_folded, n=most, cutoff=0.6)
     likeness = [SequenceMatcher(None, name.casefold(), found).ratio() for found in close]

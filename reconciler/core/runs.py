@@ -12,7 +12,7 @@ from reconciler.core.diff import diff
 from reconciler.core.overlay import EMPTY, Overlay
 from reconciler.core.plan import Action, GuardFlags, Plan, Reason, ReasonCode, Step, guard_rules, judge_guard
 from reconciler.core.state import Address, Directory, Live, LiveRepository, Organization, Settings, Unreadable
-from reconciler.diagnostics import Diagnostic, Severity
+from reconciler.diagnostics import Diagnostic, Severity, listed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -255,7 +255,11 @@ def plan_revert(run: Run, live: Live, *, later: Sequence[Run] = (), max_removal:
         organization=run.header.organization,
         steps=steps,
         diagnostics=tuple(one for one in judged if isinstance(one, Diagnostic)),
-        guard=judge_guard(steps, guard_rules(Settings(), GuardFlags(max_removal=max_removal), steps)),
+        guard=judge_guard(
+            steps,
+            guard_rules(Settings(), GuardFlags(max_removal=max_removal), steps),
+            covered="that the revert writes",
+        ),
     )
 
 
@@ -279,6 +283,12 @@ def _judge(step: RunStep, run: str, live: Live) -> Step | Diagnostic:
         return _left(step, "revert-gone", "it does not exist any more")
     if there.overlay != step.step.after:
         return _left(step, "revert-changed", "it has changed since the run")
+    if lost := _lost_content(step):
+        return _left(
+            step,
+            "revert-unknown-content",
+            f"the run took away {lost}, which this version does not know and cannot write back",
+        )
     assert step.step.before is not None
     assert step.step.after is not None
     return _back(step, there, run, before=step.step.after, after=step.step.before)
@@ -295,6 +305,13 @@ def _back(step: RunStep, there: LiveRepository, run: str, *, before: Overlay, af
         before=before,
         after=after,
     )
+
+
+def _lost_content(step: RunStep) -> str:
+    """The paths of the content that is not known and that the run took away, such as a reset does."""
+    assert step.step.before is not None
+    assert step.step.after is not None
+    return listed([path for path, _ in step.step.before.unrecognised if path not in dict(step.step.after.unrecognised)])
 
 
 def _left(step: RunStep, code: str, why: str) -> Diagnostic:

@@ -143,7 +143,7 @@ class _File:
                 lambda file: self._read(file, named.folder),
                 kind=Precedence.OVERLAY_FILE,
                 place=understood.place,
-                site=BlockSite(understood.text, ()),
+                locate=BlockSite(understood.text, ()).place,
                 name=named.name,
             )
 
@@ -164,7 +164,7 @@ class _File:
             self._read_here,
             kind=kind,
             place=self._source.place(at),
-            site=BlockSite(self._text, path),
+            locate=BlockSite(self._text, path).place,
             name=name,
         )
 

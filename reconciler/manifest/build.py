@@ -53,7 +53,7 @@ _PART_OF: Final[Mapping[Section, Field]] = {
 _NOTHING_EMPTIED: Final[frozenset[Field]] = frozenset()
 
 
-def layer(block: Tree, read: Reader, *, kind: Precedence, place: Place, site: Locator, name: str = "") -> Layer:
+def layer(block: Tree, read: Reader, *, kind: Precedence, place: Place, locate: Locator, name: str = "") -> Layer:
     """What one block of sections says."""
     managed = _sections(tuple(block), tuple(block.get("contents", ())))
     overlay = _overlay(block, read)
@@ -66,7 +66,7 @@ def layer(block: Tree, read: Reader, *, kind: Precedence, place: Place, site: Lo
         name=name,
         emptied=_emptied(block, overlay, managed),
         protect=patterns.flag(block["protect"]) if "protect" in block else None,
-        site=site,
+        locate=locate,
     )
 
 
