@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from reconciler.api import json_text, wire
+from reconciler.api.errors import clean
 from reconciler.api.spelling import V1, Spelling
-from reconciler.api.wording import clean
 from reconciler.core.overlay import (
     EMPTY,
     Accounts,

@@ -9,9 +9,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from reconciler.api import wire
-from reconciler.api.call import Parameters
-from reconciler.api.errors import Ambiguous, ApiError, NotFound
-from reconciler.api.wording import clean
+from reconciler.api.errors import Ambiguous, ApiError, NotFound, clean
+from reconciler.api.http import Parameters
 from reconciler.core.state import LiveRepository, Organization
 from reconciler.diagnostics import Diagnostic, nearest
 

@@ -5,15 +5,14 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from reconciler.api.address import parse_address
+from reconciler.api.auth.provider import Credentials, fixed
+from reconciler.api.auth.sources import find
+from reconciler.api.auth.token import Token
 from reconciler.api.client import ReadClient, WriteClient, connect, connect_writer
-from reconciler.api.credentials import Credentials, find, fixed
 from reconciler.api.defaults import API_URL
 from reconciler.api.errors import ApiError, TokenRejected
-from reconciler.api.repeating import Repeater
-from reconciler.api.retry import Retrying
-from reconciler.api.timing import Timing
-from reconciler.api.token import Token
+from reconciler.api.retry import Retrier, RetryNotice, Timing
+from reconciler.api.url import parse_address
 from reconciler.cli.context import Context
 from reconciler.cli.errors import CommandFailed
 from reconciler.cli.output import style_of
@@ -87,8 +86,8 @@ def address(options: Options, ctx: Context) -> tuple[str, Credentials]:
 def _connection(options: Options, ctx: Context, stack: ExitStack) -> dict[str, Any]:
     """What waits and repeats, and the emulator where it is asked for, as arguments of `connect`."""
     if api_name(options, ctx) != EMULATOR:
-        return {"repeater": _repeater(options, ctx)}
-    return {"repeater": _repeater(options, ctx), "wsgi_app": stack.enter_context(emulator_in_process(ctx))}
+        return {"retrier": _retrier(options, ctx)}
+    return {"retrier": _retrier(options, ctx), "wsgi_app": stack.enter_context(emulator_in_process(ctx))}
 
 
 def _print_requests(client: ReadClient, options: Options, ctx: Context) -> None:
@@ -102,36 +101,43 @@ def _timing(ctx: Context) -> Timing:
     """The run's clock, on which an interruption ends every wait."""
     return Timing(
         now=ctx.clock.now,
+        monotonic=ctx.clock.monotonic,
         sleep=lambda seconds: ctx.clock.wait(seconds, ctx.stop),
         stopped=ctx.stop.is_set,
     )
 
 
-def _repeater(options: Options, ctx: Context) -> Repeater:
-    """The repeater for a client of this run."""
-    return Repeater(timing=_timing(ctx), max_rps=options.max_rps, on_retry=_retry_printer(options, ctx))
+def _retrier(options: Options, ctx: Context) -> Retrier:
+    """The retrier for a client of this run."""
+    notify = _notifier(options, ctx)
+    return Retrier(
+        timing=_timing(ctx),
+        max_rps=options.max_rps,
+        on_retry=lambda retry: notify(_notice(retry)),
+        on_notice=notify,
+    )
 
 
-def _retry_printer(options: Options, ctx: Context) -> Callable[[Retrying], None]:
-    """Writes one line for each retry. It is called from any thread, and a reader who went away costs no retry."""
+def _notifier(options: Options, ctx: Context) -> Callable[[Diagnostic], None]:
+    """Write one line for each notice. It is called from any thread, and a reader who went away costs no retry."""
     style = style_of(ctx.stderr, options, ctx)
 
-    def notify(retrying: Retrying) -> None:
+    def notify(notice: Diagnostic) -> None:
         try:
-            ctx.notify(diagnostics.render([_notice(retrying)], style=style))
+            ctx.notify(diagnostics.render([notice], style=style))
         except (OSError, ValueError):
             return
 
     return notify
 
 
-def _notice(retrying: Retrying) -> Diagnostic:
+def _notice(retrying: RetryNotice) -> Diagnostic:
     seconds = f"{retrying.wait:.1f}".removesuffix(".0")
     return Diagnostic(
         code="trying-again",
         severity=Severity.WARNING,
         summary=(
-            f"could not {retrying.doing}: {retrying.reason}; trying again in {seconds} s "
+            f"could not {retrying.action}: {retrying.reason}; trying again in {seconds} s "
             f"({retrying.attempt} of {retrying.tries})"
         ),
     )

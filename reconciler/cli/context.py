@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 from reconciler.cli.processes import home, run, user
 
 if TYPE_CHECKING:  # help loads this module, and none of these
-    from reconciler.api.credentials.chainctl import Run
+    from reconciler.api.auth.sources import Run
     from reconciler.emulator import Settings
     from reconciler.engine.ports import Clock, Stop
 
@@ -73,6 +73,10 @@ class SystemClock:
     def now(self) -> float:
         """Return seconds since the epoch."""
         return time.time()
+
+    def monotonic(self) -> float:
+        """Return seconds on a clock that nobody sets."""
+        return time.monotonic()
 
     def wait(self, seconds: float, stop: "Stop") -> None:
         """Return after `seconds`, or as soon as `stop` is set."""

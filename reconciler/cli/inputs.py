@@ -1,5 +1,6 @@
 """What a command reads before it starts: the manifest, the organization, saved plans and snapshots, and selections."""
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -42,18 +43,37 @@ def read_base(options: Options, desired: Desired) -> Desired | None:
     return found
 
 
-def organization_manifest(options: Options, ctx: Context) -> Desired:
-    """The organisation that a command works on, with what the manifest says of its repositories where there is one.
+def read_organization(options: Options, ctx: Context) -> str:
+    """Return the organization that a command works on: `--org`, else the one that the manifest names.
 
-    Raises `CommandFailed` when neither `--org` nor a manifest names the organisation.
+    Errors elsewhere in the manifest are one warning. Raises `CommandFailed` when nothing names the organization.
+    """
+    if options.org:
+        return options.org
+    if not options.manifest.exists():
+        raise _no_organization(options)
+    desired, problems = manifest.load(options.manifest)
+    if desired.organization is None:
+        raise CommandFailed.from_problems(*problems)
+    errors = [problem for problem in problems if problem.severity is Severity.ERROR]
+    if errors:
+        print_problems((_errors_ignored(options, len(errors)),), options, ctx)
+    return desired.organization
+
+
+def read_entries(options: Options, ctx: Context) -> tuple[str, Desired | None, bool]:
+    """Return the organization, the entries of the manifest where there is one to trust, and whether it has errors.
+
+    Raises `CommandFailed` when nothing names the organization.
     """
     if not options.manifest.exists():
-        return Desired(organization=_given(options), repositories=())
+        return read_organization(options, ctx), None, False
     desired, problems = manifest.load(options.manifest, organization=options.org)
     if desired.organization is None:
         raise CommandFailed.from_problems(*problems)
     print_problems((problem for problem in problems if problem.severity is Severity.ERROR), options, ctx)
-    return desired
+    wrong = has_errors(problems)
+    return desired.organization, None if wrong else desired, wrong
 
 
 def organization(desired: Desired) -> str:
@@ -62,21 +82,27 @@ def organization(desired: Desired) -> str:
     return desired.organization
 
 
-def read_live(desired: Desired, api: ReadApi) -> Live:
-    """Return the live state of the organization that a manifest without errors names.
-
-    Raises `ApiError` rather than answer with a part of it.
-    """
-    return api.read_live(api.find_organization(organization(desired)))
+def read_live(organization: str, api: ReadApi) -> Live:
+    """Return the live state of an organization or folder; raises `ApiError` rather than answer with a part of it."""
+    return api.read_live(api.find_organization(organization))
 
 
-def _given(options: Options) -> str:
-    if options.org:
-        return options.org
-    raise CommandFailed(
+def _no_organization(options: Options) -> CommandFailed:
+    return CommandFailed(
         "no-organization",
         f'nothing names the organisation: there is no --org, and no manifest "{options.manifest}"',
         "name it with --org example.com, or a manifest with --manifest PATH",
+    )
+
+
+def _errors_ignored(options: Options, count: int) -> Diagnostic:
+    return Diagnostic(
+        code="manifest-has-errors",
+        severity=Severity.WARNING,
+        summary=(
+            f"{options.manifest} has {'1 error' if count == 1 else f'{count} errors'}: only its organization is used"
+        ),
+        hint=f"see them with `reconciler validate {shlex.quote(str(options.manifest))}`",
     )
 
 

@@ -53,6 +53,13 @@ def point_in_time(text: str) -> float | datetime:
     return moment
 
 
+def file_path(text: str) -> Path:
+    """Return the path of a file or folder to write; standard output cannot be one."""
+    if text in ("", "-"):
+        raise argparse.ArgumentTypeError(f'"{text}" is not a file: it cannot go to standard output')
+    return Path(text)
+
+
 def positive(text: str) -> int:
     """Return a whole number from 1 upwards."""
     if not _whole(text) or int(text) < 1:
@@ -220,7 +227,8 @@ def plan_options(options: Options) -> list[str]:
 
 def add_file(parser: Parser, does: str, *, required: bool = False) -> None:
     """The file that a command writes."""
-    parser.add_argument("-o", "--output", type=Path, metavar="FILE", required=required, help=does)
+    names = ("-o", "--output", "--out", "-out")  # the last two are what users of Terraform type
+    parser.add_argument(*names, dest="output", type=file_path, metavar="FILE", required=required, help=does)
 
 
 def add_run(parser: Parser, means: str, *, optional: bool = False) -> None:

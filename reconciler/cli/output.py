@@ -128,12 +128,13 @@ class OutputFile(io.TextIOBase):
         self._name = path
         self._partial: Path | None = None
         try:
-            self._path = path.resolve()
-            if self._path.exists() and not self._path.is_file():
-                if self._path.is_dir():
-                    raise _not_written(path, "it is a folder")
-                self._stream = self._path.open("w", encoding="utf-8")
+            if path.is_dir():
+                raise _not_written(path, "it is a folder")
+            self._path = path
+            if path.exists() and not path.is_file():
+                self._stream = path.open("w", encoding="utf-8")
             else:
+                self._path = path.resolve()  # a link stays one
                 partial = self._path.with_name(f".{self._path.name}.{secrets.token_hex(4)}.partial")
                 descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
                 self._partial = partial

@@ -34,6 +34,10 @@ class Clock(Protocol):
         """Seconds since the epoch."""
         ...
 
+    def monotonic(self) -> float:
+        """Seconds on a clock that nobody sets."""
+        ...
+
     def wait(self, seconds: float, stop: Stop) -> None:
         """Return after `seconds`, or as soon as `stop` is set."""
         ...

@@ -4,8 +4,9 @@ from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
 from typing import Final, Protocol
 
+from reconciler.core.secrets import HIDDEN
 from reconciler.views.text import Role, Style
-from reconciler.views.values import HIDDEN, mask
+from reconciler.views.values import mask
 
 _AROUND: Final = 3
 

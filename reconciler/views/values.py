@@ -11,13 +11,9 @@ from typing import Any, assert_never
 
 from reconciler.core.diff import SECTION_OF, Change, ChangeKind, Field, Value
 from reconciler.core.overlay import Group, PemFile, User
-from reconciler.core.secrets import key_looks_secret, value_looks_secret
-
-__all__ = ["HIDDEN", "key_looks_secret", "mask", "value_looks_secret", "without_userinfo"]
+from reconciler.core.secrets import HIDDEN, looks_secret, redact
 
 _USERINFO = re.compile(r"(?<=://)[^/\s@]+(?=@)")
-
-HIDDEN = "***"
 
 
 def mask(side: str) -> str:
@@ -79,7 +75,7 @@ def _side(part: Field, value: Value | None, side: str, *, hidden: bool) -> tuple
         case str():
             return (mask(side), True) if hidden else (value, False)
         case tuple():
-            shown = [without_userinfo(address) for address in value]
+            shown = [redact(without_userinfo(address)) for address in value]
             return shown, shown != list(value)
         case PemFile():
             return _pem(value, certificate=part is Field.CERTIFICATES), False
@@ -94,8 +90,8 @@ def _side(part: Field, value: Value | None, side: str, *, hidden: bool) -> tuple
 def _is_secret(part: Field, key: str, values: Iterable[Value | None]) -> bool:
     """Whether a key or one of its values looks like a secret: then all values are hidden, a harmless one too."""
     texts = [value for value in values if isinstance(value, str)]
-    by_key = part is Field.ENVIRONMENT and key_looks_secret(key)
-    return bool(texts) and (by_key or any(map(value_looks_secret, texts)))
+    name = key if part is Field.ENVIRONMENT else ""
+    return any(looks_secret(name, text) for text in texts)
 
 
 def _user(user: User) -> dict[str, Any]:

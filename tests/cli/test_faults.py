@@ -55,7 +55,7 @@ LASTING_READS: dict[str, tuple[Effect, int, list[str], bool]] = {
     "429": (Status(status=429), 1, ["slow down", "429"], True),
     "429 with a wait": (Status(status=429, retry_after="7"), 1, ["slow down", "in 7 s"], True),
     "429 with a long wait": (Status(status=429, retry_after="3600"), 1, ["try again in 3600 s"], False),
-    "500": (Status(status=500, message="oops"), 1, ["500", "oops"], False),
+    "500": (Status(status=500, message="oops"), 1, ["500", "oops"], True),
     "502": (Status(status=502, html=True), 1, ["502", "an HTML page"], True),
     "503": (Status(status=503, message="later"), 1, ["503", "later"], True),
     "503, a page": (Status(status=503, html=True), 1, ["503", "an HTML page"], True),
@@ -226,7 +226,7 @@ def test_a_creation_in_doubt(program: Program, when: When) -> None:
 
 
 LASTING_LOOKS: dict[str, tuple[Effect, int, list[str]]] = {
-    "403": (Status(status=403), 7, ["build_report.list"]),
+    "403": (Status(status=403), 7, ["the token may not list the builds"]),
     "503": (Status(status=503, html=True), 7, ["503"]),
     "garbled": (Garble(), 7, ["was not understood"]),
     "401": (Status(status=401), 8, ["does not accept the token"]),

@@ -61,7 +61,7 @@ def test_debug_tells_what_was_sent(program: Program, command: str) -> None:
 def test_the_client_of_a_reading_command_refuses_to_write(program: Program) -> None:
     """Whatever a reading command might try: its connection stops it before anything is sent."""
     write_manifest(ONE)
-    from reconciler.api.call import Call
+    from reconciler.api.http import Call
 
     options = parser.parse(["plan"])
     with client_module.open_reader(options, program.world()) as client:
@@ -69,7 +69,7 @@ def test_the_client_of_a_reading_command_refuses_to_write(program: Program) -> N
         assert not hasattr(client, "create_repository")
         for method in ("PUT", "POST", "PATCH", "DELETE"):
             with pytest.raises(WriteRefusedError):
-                client._connection.answer(Call(doing="x", capability="x", path="/x", method=method))
+                client._connection.answer(Call(action="x", capability="x", path="/x", method=method))
         assert (client.sent.reads, client.sent.writes) == (0, 0)
 
 

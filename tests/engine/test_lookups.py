@@ -183,7 +183,7 @@ def refusal(kind: str) -> ApiError:
         case "denied":
             return PermissionDenied(PROBLEM, capability="apk.list")
         case _:
-            return RateLimited(PROBLEM, retry_after=None)
+            return RateLimited(PROBLEM)
 
 
 def test_without_summaries_names_are_asked_for() -> None:

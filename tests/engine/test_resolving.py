@@ -58,7 +58,7 @@ def test_what_an_answer_means(answer: ApiError | tuple[str, ...], kind: type[Ans
     assert (answers.keys(), api.asked) == (CONFIGS.keys(), 50)
 
 
-@pytest.mark.parametrize("error", [RateLimited(PROBLEM, retry_after=None), Unreachable(PROBLEM)])
+@pytest.mark.parametrize("error", [RateLimited(PROBLEM), Unreachable(PROBLEM)])
 def test_an_api_that_cannot_be_asked_now_is_not_pressed(error: ApiError) -> None:
     api = Api(error)
     answers = ask(api, CONFIGS)

@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from reconciler.api.credentials.chainctl import Run
+from reconciler.api.auth.sources import Run
 from reconciler.cli import main
 from reconciler.cli.client import STATE
 from reconciler.cli.context import Context

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from reconciler.api import wire
-from reconciler.api.call import Parameters
 from reconciler.api.errors import Rejected
 from reconciler.api.generations.fan_out import at_once
+from reconciler.api.http import Parameters
 from reconciler.core.state import LiveRepository
 
 PAGE_SIZE = 200

@@ -52,9 +52,9 @@ def execute(options: Options, ctx: Context) -> int:
         raise bad_usage(
             "with --follow the builds go to standard output alone", "leave the file out, and redirect the output"
         )
-    desired = inputs.organization_manifest(options, ctx)
+    organization = inputs.read_organization(options, ctx)
     with open_reader(options, ctx) as client:
-        live = inputs.read_live(desired, client)
+        live = inputs.read_live(organization, client)
         history = _BuildHistory(
             client=client, live=live, picked={one.id: one for one in inputs.pick(options.repositories, live)}
         )

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
+from reconciler.api.auth.provider import Credentials
+from reconciler.api.auth.token import Token
 from reconciler.api.client import ReadClient
-from reconciler.api.credentials import Credentials
 from reconciler.api.errors import ApiError, TokenRejected
-from reconciler.api.token import Token
 from reconciler.cli import inputs, output
 from reconciler.cli import options as shared
 from reconciler.cli.client import api_name, open_reader
@@ -106,7 +106,7 @@ class _Examination:
 
     def _check_api(self) -> CheckResult:
         try:
-            told = self._client.greet()
+            told = self._client.ping()
         except ApiError as error:
             return failed_check(Subject.API, error.diagnostic)
         self._answers = True
@@ -137,7 +137,7 @@ class _Examination:
 
     def _check_organization(self) -> CheckResult:
         try:
-            name = inputs.organization(inputs.organization_manifest(self._options, self._ctx))
+            name = inputs.read_organization(self._options, self._ctx)
         except CommandFailed as failed:
             return _unnamed(failed)
         if self._obstacle:

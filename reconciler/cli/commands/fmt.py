@@ -8,8 +8,8 @@ from reconciler.cli.exit_codes import ExitCode
 from reconciler.cli.output import print_problems, style_of
 from reconciler.cli.parser import Options, Parser
 from reconciler.diagnostics import Diagnostic
-from reconciler.manifest.writing import files
-from reconciler.manifest.writing.formats import Layout, layouts
+from reconciler.manifest.writing.folder import write_files
+from reconciler.manifest.writing.format import FormattedFile, format_files
 
 
 def configure(parser: Parser) -> None:
@@ -23,7 +23,7 @@ def configure(parser: Parser) -> None:
 
 def execute(options: Options, ctx: Context) -> int:
     """Lay the files out and name those that changed; 1 where one cannot be, or would change under `--check`."""
-    found = layouts(options.path)
+    found = format_files(options.path)
     problems = [problem for one in found for problem in one.problems]
     changed = [one for one in found if one.changed]
     if not options.check:
@@ -35,7 +35,7 @@ def execute(options: Options, ctx: Context) -> int:
     return ExitCode.ERROR if problems or (options.check and changed) else ExitCode.DONE
 
 
-def _written(layout: Layout) -> Diagnostic | None:
+def _written(layout: FormattedFile) -> Diagnostic | None:
     path: Path = layout.path
-    written = files.write(path.parent, {path.name: layout.after}, before={path.name: layout.before})
+    written = write_files(path.parent, {path.name: layout.after}, before={path.name: layout.before})
     return Diagnostic(code="not-written", summary=written.problem) if written.problem else None

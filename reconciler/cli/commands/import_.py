@@ -14,10 +14,14 @@ from reconciler.cli.output import print_problems, style_of
 from reconciler.cli.parser import Options, Parser
 from reconciler.core.state import Desired, Live
 from reconciler.diagnostics import Diagnostic
-from reconciler.manifest.writing import files, hiding
-from reconciler.manifest.writing.drafts import Request
-from reconciler.manifest.writing.importing import Import, prepare, prove
+from reconciler.manifest.writing.folder import FilesRefused, write_files
+from reconciler.manifest.writing.importer import Import, prepare, verify
+from reconciler.manifest.writing.syntax import redacted_lines
+from reconciler.manifest.writing.updater import ImportRequest
 from reconciler.views import text_diff
+
+# What loading a folder without manifests says.
+_NO_FILES = ("manifest-not-found", "no-manifests")
 
 
 def configure(parser: Parser) -> None:
@@ -29,7 +33,12 @@ def configure(parser: Parser) -> None:
         help="these repositories, customised or not (default: every customised one that has no entry yet)",
     )
     parser.add_argument(
-        "-o", dest="folder", type=Path, metavar="DIR", required=True, help="the folder that the manifests go into"
+        "-o",
+        dest="folder",
+        type=shared.file_path,
+        metavar="DIR",
+        required=True,
+        help="the folder that the manifests go into",
     )
     parser.add_argument(
         "--split", choices=("repository", "folder"), help="a file for each repository or folder (default: one file)"
@@ -47,11 +56,11 @@ def execute(options: Options, ctx: Context) -> int:
         )
     organization = _organization(options, ctx)
     with open_reader(options, ctx) as client:
-        live = client.read_live(client.find_organization(organization))
+        live = inputs.read_live(organization, client)
     request = _request(options, ctx, live, organization)
     try:
         found = prepare(request)
-    except files.FilesRefused as refused:
+    except FilesRefused as refused:
         raise CommandFailed.from_problems(*refused.problems) from None
     print_problems((*found.left_out, *found.notes), options, ctx)
     _write(found, folder)
@@ -63,23 +72,25 @@ def _organization(options: Options, ctx: Context) -> str:
     """The organisation: `--org`, else the one that the manifests in the folder name."""
     if options.org:
         return options.org
-    named = None
     if options.folder.exists():
-        named = manifest.load(options.folder, now=ctx.clock.now())[0].organization
-    if named is None:
-        raise CommandFailed(
-            "no-organization",
-            f"nothing names the organisation: there is no --org, and no manifest in {options.folder}",
-            "name it with --org example.com",
-        )
-    return named
+        desired, problems = manifest.load(options.folder, now=ctx.clock.now())
+        if desired.organization is not None:
+            return desired.organization
+        wrong = [problem for problem in problems if problem.code not in _NO_FILES]
+        if wrong:
+            raise CommandFailed.from_problems(*wrong)
+    raise CommandFailed(
+        "no-organization",
+        f"nothing names the organisation: there is no --org, and no manifest in {options.folder}",
+        "name it with --org example.com",
+    )
 
 
-def _request(options: Options, ctx: Context, live: Live, organization: str) -> Request:
+def _request(options: Options, ctx: Context, live: Live, organization: str) -> ImportRequest:
     def load(path: Path) -> tuple[Desired, tuple[Diagnostic, ...]]:
         return manifest.load(path, organization=options.org, now=ctx.clock.now())
 
-    return Request(
+    return ImportRequest(
         live=live,
         folder=options.folder,
         organization=organization,
@@ -96,7 +107,7 @@ def _write(found: Import, folder: Path) -> None:
         raise CommandFailed(
             "not-written", f"{folder} cannot be made: {error.strerror}", "give another folder"
         ) from None
-    written = files.write(folder, found.texts, before=found.before)
+    written = write_files(folder, found.texts, before=found.before)
     if written.problem:
         done = ", ".join(written.files) or "nothing"
         raise CommandFailed("not-written", written.problem, f"written before that: {done}; run the import again")
@@ -107,19 +118,19 @@ def _print_files(found: Import, folder: Path, options: Options, ctx: Context) ->
     for name, text in found.texts.items():
         path = folder / name
         if name in found.before:
-            before, after = hiding.lines(found.before[name]), hiding.lines(text)
+            before, after = redacted_lines(found.before[name]), redacted_lines(text)
             ctx.stdout.write(text_diff.render(str(path), before, after, style=style))
         else:
             ctx.stdout.write(style.plain(f"new: {path}") + "\n")
 
 
-def _prove(found: Import, request: Request, options: Options, ctx: Context) -> int:
+def _prove(found: Import, request: ImportRequest, options: Options, ctx: Context) -> int:
     count = len(found.labels)
     noun = "1 repository" if count == 1 else f"{count} repositories"
     if not found.labels:
         ctx.stdout.write("nothing to import\n")
         return _code(found, request)
-    proof = prove(request, found.labels)
+    proof = verify(request, found.labels)
     print_problems((*proof.warnings, *proof.problems, *_differing(proof.wrong.items())), options, ctx)
     if not proof.holds:
         return ExitCode.ERROR
@@ -139,6 +150,6 @@ def _differing(wrong: Iterable[tuple[str, str]]) -> list[Diagnostic]:
     ]
 
 
-def _code(found: Import, request: Request) -> ExitCode:
+def _code(found: Import, request: ImportRequest) -> ExitCode:
     """A repository that was named and is left out is a failure; one that merely came along is a warning."""
     return ExitCode.ERROR if found.left_out and request.picked is not None else ExitCode.DONE

@@ -34,9 +34,9 @@ def configure(parser: Parser) -> None:
 
 def execute(options: Options, ctx: Context) -> int:
     """Print one log to standard output, and to standard error which build it is of."""
-    desired = inputs.organization_manifest(options, ctx)
+    organization = inputs.read_organization(options, ctx)
     with open_reader(options, ctx) as client:
-        live = inputs.read_live(desired, client)
+        live = inputs.read_live(organization, client)
         repository = _one(options.repositories, live)
         # Asked for below the repository instead of the whole organisation: the answer is as much smaller.
         scope = Organization(id=repository.id, name=Directory(live).label(repository))

@@ -24,10 +24,10 @@ def configure(parser: Parser) -> None:
 def execute(options: Options, ctx: Context) -> int:
     """List the repositories, or those that match."""
     output.targets(options)
-    desired = inputs.organization_manifest(options, ctx)
+    organization, desired, wrong = inputs.read_entries(options, ctx)
     with open_reader(options, ctx) as client:
-        live = inputs.read_live(desired, client)
-    named = _named(desired, live)
+        live = inputs.read_live(organization, client)
+    named = None if desired is None else _named(desired, live)
     directory = Directory(live)
     rows = [
         RepoRow(
@@ -44,7 +44,7 @@ def execute(options: Options, ctx: Context) -> int:
         ctx,
         table=True,
     )
-    return ExitCode.DONE
+    return ExitCode.ERROR if wrong else ExitCode.DONE
 
 
 def _named(desired: Desired, live: Live) -> Mapping[str, bool] | None:

@@ -21,9 +21,9 @@ def configure(parser: Parser) -> None:
 def execute(options: Options, ctx: Context) -> int:
     """Read the organisation and write the file."""
     assert options.output is not None
-    desired = inputs.organization_manifest(options, ctx)
+    organization = inputs.read_organization(options, ctx)
     with open_reader(options, ctx) as client:
-        live = inputs.read_live(desired, client)
+        live = inputs.read_live(organization, client)
     inputs.save_snapshot(options.output, live, api_identity(options, ctx), ctx)
     count = len(live.repositories)
     noun = "repository" if count == 1 else "repositories"

@@ -78,7 +78,7 @@ class Shelf:
 
 def client(answer: Callable[[Asked], Told], version: Any = "v2") -> tuple[WriteClient, Api]:
     api = Api(answer)
-    return connect_writer(URL, credentials(), wsgi_app=api, repeater=unhurried(), api_version=version), api
+    return connect_writer(URL, credentials(), wsgi_app=api, retrier=unhurried(), api_version=version), api
 
 
 def listed(api: Api) -> list[Asked]:
