@@ -15,7 +15,7 @@ from reconciler.core.diff import Field
 from reconciler.core.layers import LayerItem, winning_items
 from reconciler.core.overlay import package_name, package_spec
 from reconciler.core.plan import Action, Plan, Reason, ReasonCode, Step
-from reconciler.diagnostics import Diagnostic, Place, Severity, did_you_mean, listed, nearest, plural
+from reconciler.diagnostics import Diagnostic, KnownNames, Place, Severity, did_you_mean, listed, plural
 
 _SPEC = re.compile(
     r"(?P<name>[^=<>~@]+)(?:(?P<operator>>=|<=|~=|=~|[=<>~])(?P<version>[^=<>~@]+(?:~[0-9a-f]+(?:-r\d+)?)?))?(?:@(?P<tag>[^@]+))?"
@@ -278,7 +278,8 @@ class PackageProblem:
 def check_packages(asks: Collection[PackageRequest], available: Available) -> tuple[PackageProblem, ...]:
     """Every problem, once for each place that asks for the package."""
     architectures = _architectures(available)
-    problems = {spec: _problem(spec, available, architectures) for spec in {ask.spec: None for ask in asks}}
+    known = KnownNames(available.names)
+    problems = {spec: _problem(spec, available, known, architectures) for spec in {ask.spec: None for ask in asks}}
     places: dict[tuple[Diagnostic, Place | None], dict[str, None]] = {}
     for ask in asks:
         problem = problems[ask.spec]
@@ -299,7 +300,7 @@ def _architectures(available: Available) -> frozenset[str]:
     return frozenset(_SPELT.get(arch, arch) for arch in available.architectures.union(there)) - _EVERY
 
 
-def _problem(spec: str, available: Available, architectures: frozenset[str]) -> Diagnostic | None:
+def _problem(spec: str, available: Available, known: KnownNames, architectures: frozenset[str]) -> Diagnostic | None:
     constraint = parse_constraint(spec)
     if constraint is None or constraint.name not in available.versions:
         return None
@@ -307,7 +308,7 @@ def _problem(spec: str, available: Available, architectures: frozenset[str]) -> 
         return None  # an image has it: whatever the list says, it exists
     found = available.versions[constraint.name]
     if not found:
-        return _missing(constraint.name, available)
+        return _missing(constraint.name, available, known)
     fitting = [one for one in found if constraint.allows(one.version)]
     if not fitting:
         return _no_version(constraint, found)
@@ -317,7 +318,7 @@ def _problem(spec: str, available: Available, architectures: frozenset[str]) -> 
     return _lacking(spec, sorted(lacking)) if lacking else None
 
 
-def _missing(name: str, available: Available) -> Diagnostic:
+def _missing(name: str, available: Available, known: KnownNames) -> Diagnostic:
     if name in available.elsewhere:
         return Diagnostic(
             code="package-not-available",
@@ -333,7 +334,7 @@ def _missing(name: str, available: Available) -> Diagnostic:
             hint="whether it exists is not known; check it with `reconciler plan --resolve`",
         )
     # A FIPS package replaced by a legacy one would no longer be what it was chosen for.
-    near = [one for one in nearest(name, available.names) if not ("fips" in name and "legacy" in one)]
+    near = [one for one in known.nearest(name) if not ("fips" in name and "legacy" in one)]
     meant = f"; {did_you_mean(near)}" if near else ""
     return Diagnostic(
         code="unknown-package",

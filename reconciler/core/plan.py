@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from reconciler.core.diff import Change, ChangeKind, Value, has_key
 from reconciler.core.overlay import Group, Overlay, Section
-from reconciler.core.state import DesiredRepository, Organization, Settings
+from reconciler.core.state import Address, DesiredRepository, Organization, Settings
 from reconciler.diagnostics import Diagnostic, Place, listed
 
 
@@ -73,6 +73,7 @@ class Step:
     something live and that the manifest leaves alone. `place` is None where no line of the manifest asks for the step.
     `entry` is the entry of the manifest that the step comes from, with the layers of its globs; None where there is
     none, and in a plan that was saved.
+    `location` is the folder and the name of the repository that `id` is, None in plans of versions that did not tell.
     """
 
     repository: str
@@ -85,6 +86,7 @@ class Step:
     before: Overlay | None = None
     after: Overlay | None = None
     entry: DesiredRepository | None = field(default=None, compare=False, repr=False)
+    location: Address | None = None
 
     @property
     def writes(self) -> bool:

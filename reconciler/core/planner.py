@@ -20,7 +20,7 @@ from reconciler.core.plan import (
     losses,
 )
 from reconciler.core.state import Desired, DesiredRepository, Directory, Live, LiveRepository, Unreadable, wanted
-from reconciler.diagnostics import Diagnostic, Place, did_you_mean, has_errors, nearest, quoted
+from reconciler.diagnostics import Diagnostic, KnownNames, Place, did_you_mean, has_errors, quoted
 
 _NOWHERE = Place(file="")
 
@@ -43,7 +43,8 @@ def plan(desired: Desired, live: Live, *, diagnostics: Iterable[Diagnostic] = ()
     named = {one.id for match in matches for one in match.found}
     unnamed = [one for one in live.repositories if one.id not in named]
     reset = tuple(prune_steps(unnamed, directory)) if desired.settings.prune or flags.prune else ()
-    steps = sorted((*(_step(match, directory, twice) for match in matches), *reset), key=_order)
+    known = KnownNames(directory.labels())
+    steps = sorted((*(_step(match, directory, known, twice) for match in matches), *reset), key=_order)
     touched = {step.id for step in reset}
     return Plan(
         organization=live.organization,
@@ -84,7 +85,7 @@ def _meant(match: _Match) -> str | None:
             return None
 
 
-def _step(match: _Match, directory: Directory, twice: dict[str, Place]) -> Step:
+def _step(match: _Match, directory: Directory, known: KnownNames, twice: dict[str, Place]) -> Step:
     if has_errors(match.entry.problems):
         found = match.found[0].id if len(match.found) == 1 else None
         return replace(_blocked(match, ReasonCode.CONFLICTING), id=found)
@@ -93,7 +94,7 @@ def _step(match: _Match, directory: Directory, twice: dict[str, Place]) -> Step:
         return _blocked(match, ReasonCode.NAMED_TWICE, str(first))
     match match.found:
         case ():
-            return _absent(match, directory)
+            return _absent(match, directory, known)
         case (repository,):
             return _present(match, repository)
         case several:
@@ -128,6 +129,7 @@ def _present(match: _Match, repository: LiveRepository) -> Step:
         before=before,
         after=after,
         entry=match.entry,
+        location=repository.location,
     )
 
 
@@ -145,13 +147,13 @@ def _unmanaged(entry: DesiredRepository, live: Overlay) -> tuple[Section, ...]:
     return tuple(one for one in sections_held(live) if one not in entry.managed)
 
 
-def _absent(match: _Match, directory: Directory) -> Step:
+def _absent(match: _Match, directory: Directory, known: KnownNames) -> Step:
     source = match.entry.source
     if source is None:
-        return _blocked(match, ReasonCode.NOT_FOUND, *nearest(str(match.entry.address), directory.labels()))
+        return _blocked(match, ReasonCode.NOT_FOUND, *known.nearest(str(match.entry.address)))
     found = directory.find(source)
     if len(found) != 1:
-        others = sorted(directory.label(one) for one in found) or nearest(str(source), directory.labels())
+        others = sorted(directory.label(one) for one in found) or known.nearest(str(source))
         return _blocked(match, ReasonCode.SOURCE_NOT_FOUND, str(source), *others)
     after = wanted(match.entry, EMPTY)
     return Step(
@@ -164,6 +166,7 @@ def _absent(match: _Match, directory: Directory) -> Step:
         before=EMPTY,
         after=after,
         entry=match.entry,
+        location=found[0].location,
     )
 
 
@@ -200,6 +203,7 @@ def prune_steps(unnamed: Iterable[LiveRepository], directory: Directory) -> Iter
                 changes=diff(overlay, EMPTY),
                 before=overlay,
                 after=EMPTY,
+                location=repository.location,
             )
 
 

@@ -77,7 +77,8 @@ def repositories(count: int) -> str:
 
 def told(counts: dict[str, int]) -> str:
     """Builds by result in words, those that there are."""
-    return ", ".join(f"{counts[kind]:,} {kind}" for kind in ("succeeded", "failed", "running") if counts[kind])
+    kinds = {"succeeded": "succeeded", "failed": "failed", "running": "running", "unknown": "ended, result unknown"}
+    return ", ".join(f"{counts[kind]:,} {words}" for kind, words in kinds.items() if counts.get(kind))
 
 
 def _outcome(outcome: Outcome, style: Style) -> str:
@@ -102,12 +103,16 @@ def _build(build: Build, style: Style) -> str:
     number = style.plain(build.id.rpartition("/")[2])
     if build.result is Result.FAILURE:
         return f"build {number} {style.paint('failed', Role.ERROR)}{after}"
+    if build.result is Result.UNKNOWN:
+        return f"build {number} ended{after}, and the API does not say how"
     return f"build {number} succeeded{after}{_named(build_names([build]), style)}"
 
 
 def _done(progress: Progress, style: Style) -> str:
     if progress.stage is Stage.SUPERSEDED:
         return style.paint("changed by somebody else since it was written", Role.CHANGE)
+    if progress.stage is Stage.UNREPORTED:
+        return "no build report came, not followed any longer"
     found = told(counts(progress)) or "no build"
     built = _named(build_names(progress.builds), style)
     return f"builds done, {style.paint(found, Role.ERROR if progress.failures else Role.PLAIN)}{built}"
@@ -182,7 +187,7 @@ class PlainProgress:
             return ""
         self._last_beat = event.at
         counts = totals(event.progress)
-        ended = counts["succeeded"] + counts["failed"]
+        ended = counts["succeeded"] + counts["failed"] + counts.get("unknown", 0)
         told = f"builds: {ended:,} of {ended + counts['running']:,} ended, {counts['running']:,} running"
         waiting = f", {repositories(counts['waiting'])} waiting" if counts["waiting"] else ""
         return f"{told}{waiting} ({duration(event.at - self._wait_began)})"

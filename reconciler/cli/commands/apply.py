@@ -50,7 +50,7 @@ def _request_maker(options: Options, ctx: Context) -> Callable[[WriteClient], Ap
     if saved is None:
         desired, warnings = inputs.read_manifest(options, ctx)
         return lambda client: _planned(desired, warnings, client, options, ctx)
-    inputs.check_api(saved, api_identity(options, ctx))
+    inputs.check_api(saved, api_identity(options))
     return lambda client: _approved(saved, client, options)
 
 
@@ -61,7 +61,7 @@ def _planned(
     live = inputs.read_live(inputs.organization(desired), client)
     plan = planning.make_plan(desired, warnings, live, options)
     recent = RecentBuilds(client, live)
-    checks = CheckContext(client=client, api=api_identity(options, ctx), recent=recent, options=options, ctx=ctx)
+    checks = CheckContext(client=client, api=api_identity(options), recent=recent, options=options, ctx=ctx)
     checked = check(plan, desired, checks)
     return ApplyRequest(plan=checked.plan, kind=RunKind.APPLY, source=str(options.path), recent=recent, checked=checked)
 

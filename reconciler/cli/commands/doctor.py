@@ -67,7 +67,7 @@ class _Examination:
         self._client = client
         self._options = options
         self._ctx = ctx
-        self._name = api_name(options, ctx)
+        self._name = api_name(options)
         self._answers = False
         self._skew: float | None = None
         self._token: Token | None = None
