@@ -19,7 +19,7 @@ from reconciler.cli.output import style_of
 from reconciler.cli.parser import Options
 from reconciler.diagnostics import Diagnostic, Severity
 from reconciler.emulator import Emulator, StateError
-from reconciler.journal.store import make_private_folder
+from reconciler.planfile.format import make_private_folder
 from reconciler.views import diagnostics
 from reconciler.views.text import plain
 

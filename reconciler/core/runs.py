@@ -3,16 +3,16 @@
 Plain values and pure functions of a run and the live state. Recording and restoring runs is the journal's business.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from reconciler.core.builds import FINISHED, Progress, Stage
+from reconciler.core.builds import FINISHED, Progress, Result, Stage
 from reconciler.core.diff import diff
 from reconciler.core.overlay import EMPTY, Overlay
 from reconciler.core.plan import Action, GuardFlags, Plan, Reason, ReasonCode, Step, guard_rules, judge_guard
 from reconciler.core.state import Address, Directory, Live, LiveRepository, Organization, Settings, Unreadable
-from reconciler.diagnostics import Diagnostic, Severity, listed
+from reconciler.diagnostics import Diagnostic, Severity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,6 +150,24 @@ class Run:
     exit_code: int | None
     state: RunState
     steps: tuple[RunStep, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunSummary:
+    """One recorded run without its steps, of which there may be thousands; times as in `Run`.
+
+    `outcomes` is the number of steps by outcome (`applied`, `already_done`, `stale`, `failed`, `not_attempted`, and
+    `unknown` for those in flight), `builds` that of builds by result, one that lacks what was asked counted as failed.
+    """
+
+    id: str
+    header: RunHeader
+    started: float
+    ended: float | None
+    exit_code: int | None
+    state: RunState
+    outcomes: Mapping[str, int]
+    builds: Mapping[Result, int]
 
 
 def is_in_flight(step: RunStep) -> bool:
@@ -301,12 +319,6 @@ def _judge(step: RunStep, run: str, live: Live, directory: Directory) -> Step | 
         return _left(step, "revert-gone", "it does not exist any more")
     if there.overlay != step.step.after:
         return _left(step, "revert-changed", "it has changed since the run")
-    if lost := _lost_content(step):
-        return _left(
-            step,
-            "revert-unknown-content",
-            f"the run took away {lost}, which this version does not know and cannot write back",
-        )
     assert step.step.before is not None
     assert step.step.after is not None
     return _back(there, directory.label(there), run, before=step.step.after, after=step.step.before)
@@ -324,13 +336,6 @@ def _back(there: LiveRepository, label: str, run: str, *, before: Overlay, after
         after=after,
         location=there.location,
     )
-
-
-def _lost_content(step: RunStep) -> str:
-    """The paths of the content that is not known and that the run took away, such as a reset does."""
-    assert step.step.before is not None
-    assert step.step.after is not None
-    return listed([path for path, _ in step.step.before.unrecognised if path not in dict(step.step.after.unrecognised)])
 
 
 def _left(step: RunStep, code: str, why: str) -> Diagnostic:

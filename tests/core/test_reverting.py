@@ -71,15 +71,6 @@ def test_the_guard_is_that_of_every_plan() -> None:
     assert not plan_revert(taken, now, max_removal=1.0).refused
 
 
-def test_entry_a7_content_that_is_not_known_and_was_taken_away_is_not_written_back() -> None:
-    known = {**GIT, "unrecognised": [["profile", '{"x":1}']]}
-    plan = plan_revert(run(applied(step("a", known, NOTHING)), applied(step("b", NOTHING, GIT))), live(a={}, b=GIT))
-    assert [one.repository for one in plan.steps] == ["b"]
-    (told,) = plan.diagnostics
-    assert (told.code, told.severity) == ("revert-unknown-content", Severity.WARNING)
-    assert "profile" in told.summary
-
-
 def test_entry_37_the_guard_of_a_revert_counts_what_the_revert_writes() -> None:
     names = [f"r{number:02}" for number in range(12)]
     plan = plan_revert(run(*(applied(step(name, NOTHING, GIT)) for name in names)), live(**dict.fromkeys(names, GIT)))

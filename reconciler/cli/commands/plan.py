@@ -52,7 +52,8 @@ def execute(options: Options, ctx: Context) -> int:
     plan = checked.plan
     comparison = None if base is None else compare(planning.make_base_plan(base, source.live, options), plan)
     if options.output is not None:
-        planning.save_plan(options.output, plan, source, desired, ctx)
+        asked = options.against is None or not options.check_packages
+        planning.save_plan(options.output, plan, source, desired, ctx, packages_checked=asked)
     document = planning.document(
         plan, api=source.api, origin=source.origin, comparison=comparison, forecast=forecast, checked=checked
     )
