@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from reconciler.api.auth.provider import Credentials
     from reconciler.api.build_reading import BuildReader
     from reconciler.api.generations.generation import Generation
-    from reconciler.api.http import Connection, Parameters, Sent
+    from reconciler.api.http import Connection, Parameters
     from reconciler.api.package_reading import PackageReader
+    from reconciler.api.transport import Sent
     from reconciler.core.builds import Build, Sync
     from reconciler.core.doctor import Identity
     from reconciler.core.packages import PackagePage, PackageVersion
