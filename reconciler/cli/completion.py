@@ -11,7 +11,7 @@ import argcomplete
 from reconciler import manifest
 from reconciler.cli.parser import COMMANDS, Parser, make_parser
 from reconciler.cli.settings import DEFAULT_MANIFEST
-from reconciler.journal.store import make_private_folder
+from reconciler.planfile.format import make_private_folder
 
 _NAMES = Path(".reconciler") / "repositories.json"
 # The arguments that take the name of a repository.
