@@ -33,6 +33,11 @@ class Api:
         del organization, all_versions
         return (PackageVersion(name=name, version="1-r0"),)
 
+    def is_in_catalog(self, name: str) -> bool:
+        """Not asked: nothing is missing."""
+        del name
+        return False
+
     def list_packages(self, organization: Organization) -> tuple[PackageVersion, ...]:
         """Every package."""
         del organization
