@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +20,13 @@ from reconciler.cli.context import Context
 from reconciler.cli.parser import Options
 from reconciler.cli.planning import LONGEST_DAYS, Checked, RecentBuilds
 from reconciler.core.builds import Build, PackageConfig
+from reconciler.core.overlay import Section
 from reconciler.core.packages import (
     Available,
     Constraint,
     PackageProblem,
     PackageRequest,
     PackageVersion,
-    Places,
     block_steps,
     check_packages,
     constraints_met,
@@ -46,15 +47,16 @@ from reconciler.core.resolution import (
     merge_resolved,
     no_build_failure,
     package_difference,
+    packages_in_use,
     resolution_failure,
     with_resolution,
 )
 from reconciler.core.state import Desired
-from reconciler.diagnostics import Diagnostic, has_errors
+from reconciler.diagnostics import Diagnostic, Place, has_errors
 from reconciler.engine.packages import look_up
 from reconciler.engine.ports import stream
 from reconciler.engine.resolve import WORKERS, Answer, Conflicts, NotAnswered, Resolves, ask
-from reconciler.journal.store import make_private_folder
+from reconciler.planfile.format import make_private_folder, private_file
 
 _FOLDER = Path(".reconciler")
 
@@ -80,6 +82,7 @@ class BuildEvidence:
     """What recent builds tell of the images that a plan writes; `problem` is why they could not be read."""
 
     bases: Mapping[str, Sequence[Base]] = field(default_factory=dict)
+    builds: Sequence[Build] = ()
     problem: Diagnostic | None = None
 
 
@@ -116,23 +119,41 @@ def check(plan: Plan, desired: Desired, checks: CheckContext) -> Checked:
     resolving = options.resolve or required
     if not plan.writes or not (options.check_packages or resolving):
         return Checked(plan=plan)
-    costs, places, wrong = _Costs(), Places(desired, checks.recent.live), False
-    asks = package_requests(plan, places)
+    costs, wrong = _Costs(), False
+    asks = package_requests(plan)
     evidence = _evidence(plan, checks) if asks or resolving else BuildEvidence()
     if options.check_packages:
         findings, problems = _packages(plan, asks, evidence, checks, costs)
         plan = block_steps(_told(plan, problems), findings, ReasonCode.UNBUILDABLE)
         wrong = has_errors(problems)
-    plan = _told(plan, already_in_image(plan.writes, evidence.bases, places))
+    plan = _told(plan, already_in_image(plan.writes, evidence.bases))
     resolved: Mapping[str, ResolvedChange] = {}
     # What is known not to be there need not be asked about once more.
     if resolving and plan.writes:
-        found = _resolve(plan, places, evidence, checks, required=required)
+        found = _resolve(plan, evidence, checks, required=required)
         plan, resolved, wrong = found.plan, found.resolved, wrong or found.wrong
         costs.questions, costs.repositories = found.questions, found.repositories
     if options.debug:
         checks.ctx.stderr.write(costs.told())
     return Checked(plan=plan, resolved=resolved, asked=costs.counts(), wrong=wrong)
+
+
+def check_saved(plan: Plan, checks: CheckContext) -> Checked:
+    """Look up what a saved plan writes, where there was no API to ask when it was made; never raises."""
+    requests = tuple(
+        PackageRequest(repository=step.repository, spec=spec, where=partial(_place_of, step))
+        for step in plan.writes
+        if step.after is not None and Section.PACKAGES not in step.unmanaged
+        for spec in step.after.packages
+    )
+    costs = _Costs()
+    findings, problems = _packages(plan, requests, _evidence(plan, checks), checks, costs)
+    plan = block_steps(_told(plan, problems), findings, ReasonCode.UNBUILDABLE)
+    return Checked(plan=plan, asked=costs.counts(), wrong=has_errors(problems))
+
+
+def _place_of(step: Step) -> Place | None:
+    return step.place
 
 
 def _told(plan: Plan, problems: Sequence[Diagnostic]) -> Plan:
@@ -141,7 +162,8 @@ def _told(plan: Plan, problems: Sequence[Diagnostic]) -> Plan:
 
 def _evidence(plan: Plan, checks: CheckContext) -> BuildEvidence:
     try:
-        return BuildEvidence(bases=find_bases(plan.writes, checks.recent.builds(plan), checks.recent.live))
+        builds = checks.recent.builds(plan)
+        return BuildEvidence(bases=find_bases(plan.writes, builds, checks.recent.live), builds=builds)
     except ApiError as error:
         return BuildEvidence(problem=error.diagnostic)
 
@@ -158,7 +180,14 @@ def _packages(
     costs.packages, costs.requests, costs.cached = len(wanted), found.requests, len(cached)
     costs.note = f"; the cache could not be used ({cache.problem})" if cache.problem else ""
     archs = frozenset(arch for one in evidence.bases.values() for base in one for arch in base.config.archs)
-    available = Available(versions={**cached, **found.versions}, names=found.names, architectures=archs)
+    available = Available(
+        versions={**cached, **found.versions},
+        names=found.names,
+        architectures=archs,
+        in_use=packages_in_use(plan.writes, evidence.builds) if found.listed is not None else {},
+        listed=found.listed,
+        elsewhere=found.elsewhere,
+    )
     findings = check_packages(asks, available)
     problems = [finding.diagnostic for finding in findings]
     if found.problem is not None:
@@ -182,9 +211,7 @@ class _Resolution:
     wrong: bool
 
 
-def _resolve(
-    plan: Plan, places: Places, evidence: BuildEvidence, checks: CheckContext, *, required: bool
-) -> _Resolution:
+def _resolve(plan: Plan, evidence: BuildEvidence, checks: CheckContext, *, required: bool) -> _Resolution:
     """Ask about every repository that the plan writes; never raises."""
     known, silent = _completed(plan, evidence, checks)
     asked = make_questions(plan.writes, known)
@@ -197,7 +224,7 @@ def _resolve(
             case Resolves(packages=packages):
                 sets.setdefault(name, []).append(package_difference(_before(question, answers), packages))
             case Conflicts(problem=problem):
-                wrong.append(resolution_failure(question.step, _said(problem), places))
+                wrong.append(resolution_failure(question.step, _said(problem)))
             case NotAnswered(problem=problem):
                 silent.append(_unread(question.step, problem))
     sent = sum(not isinstance(answer, NotAnswered) or answer.asked for answer in answers.values())
@@ -288,7 +315,8 @@ class PackageCache:
         beside = self._file.with_name(f"{self._file.name}.{os.getpid()}")
         try:
             make_private_folder(self._file.parent)
-            beside.write_text(json.dumps({"format": _FORMAT, "packages": kept}), encoding="utf-8")
+            with private_file(beside) as descriptor:
+                os.write(descriptor, json.dumps({"format": _FORMAT, "packages": kept}).encode())
             beside.replace(self._file)
         except OSError as error:
             self.problem = type(error).__name__
@@ -296,7 +324,7 @@ class PackageCache:
                 beside.unlink(missing_ok=True)
 
     def _load(self) -> dict[str, Any]:
-        if not self._file.exists():
+        if self._file.is_symlink() or not self._file.is_file():
             return {}
         document = json.loads(self._file.read_text(encoding="utf-8"))
         if document["format"] != _FORMAT:

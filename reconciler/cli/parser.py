@@ -12,9 +12,12 @@ from pathlib import Path
 from typing import Any, Literal, NoReturn, Protocol
 
 from reconciler import __version__
+from reconciler.cli import options as shared
 from reconciler.cli.context import Context
+from reconciler.diagnostics import nearest
 
 COMMANDS = {
+    "init": "write a commented first manifest",
     "validate": "read the manifest alone and report every problem; no network",
     "explain": "print what the manifest asks of one repository, and where it says so",
     "plan": "compare the manifest with the live state; changes nothing",
@@ -32,6 +35,9 @@ COMMANDS = {
     "fmt": "lay manifest files out in the canonical way; prints the files that change",
     "schema": "print the JSON Schema of the manifest, for editors",
     "emulator": "the built-in emulator of the API",
+    "completion": "print the completion script of a shell",
+    "version": "print the version",
+    "help": "print the help of a command",
 }
 
 
@@ -47,7 +53,7 @@ class Options(argparse.Namespace):
     color: str
     verbose: bool
     debug: bool
-    parallelism: int
+    parallelism: int  # filled by `settings`, as api, org, color, wait, path and manifest are
     max_rps: float | None
     path: Path
     manifest: Path
@@ -82,9 +88,13 @@ class Options(argparse.Namespace):
     base: Path | None
     against: Path | None
     output: Path | None
-    folder: Path
+    folder: Path | None
     split: Literal["repository", "folder"] | None
     check: bool
+    topic: list[str]
+    shell: str
+    failed: bool
+    diff: bool
 
 
 class UsageError(Exception):
@@ -100,12 +110,11 @@ class Parser(argparse.ArgumentParser):
 
     command: str | None = None
 
-    def parse_known_args(self, *args: Any, **named: Any) -> Any:
-        """Declare the command's options, then parse."""
+    def configure(self) -> None:
+        """Declare the command's options, once."""
         if self.command is not None:
             command, self.command = self.command, None
             command_module(command).configure(self)
-        return super().parse_known_args(*args, **named)
 
     def error(self, message: str) -> NoReturn:
         """Raise `UsageError`."""
@@ -114,6 +123,39 @@ class Parser(argparse.ArgumentParser):
     def print_help(self, _file: object = None) -> NoReturn:
         """Raise `HelpShown`."""
         raise HelpShown(self.format_help())
+
+    def suggest(self, unknown: str) -> NoReturn:
+        """Raise `UsageError` for a word or an option that is none, with what was probably meant."""
+        word = unknown.partition("=")[0]
+        known = [option for action in self._actions for option in action.option_strings]
+        near = nearest(word, known) if word.startswith("-") else ()
+        hint = f"; did you mean {' or '.join(near)}?" if near else ""
+        self.error(f"unrecognized argument: {unknown}{hint}")
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        """Refuse a word that is no command with the nearest ones, instead of the list of all."""
+        if isinstance(action, _Commands) and value not in action.choices:
+            near = nearest(str(value), action.choices)
+            hint = f"did you mean {' or '.join(near)}?" if near else f"see {self.prog} --help"
+            raise argparse.ArgumentError(None, f'unknown command "{value}"; {hint}')
+        super()._check_value(action, value)
+
+
+class _Commands(argparse._SubParsersAction):  # type: ignore[type-arg]  # noqa: SLF001 - it has no public name
+    """The commands; options of all of them may stand before the command, too."""
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option: str | None = None
+    ) -> None:
+        given = {name: value for name, value in vars(namespace).items() if value not in (None, [], False)}
+        command = self.choices.get(values[0])
+        if command is not None:
+            command.configure()
+            command.set_defaults(**given)
+        super().__call__(parser, namespace, values, option)
+        unknown = getattr(namespace, "_unrecognized_args", None)
+        if command is not None and unknown:
+            command.suggest(unknown[0])
 
 
 class _Version(argparse.Action):
@@ -142,16 +184,19 @@ def parse(argv: list[str]) -> Options:
     return options
 
 
-def make_parser() -> Parser:
-    """Return the parser of the whole command line."""
+def make_parser(commands_action: Any = _Commands) -> Parser:
+    """Return the parser of the whole command line; completion gives argparse's own action for the commands."""
     parser = Parser(
         prog="reconciler",
         description="Plan and apply Chainguard Custom Assembly from one manifest.",
-        epilog="Try it without a token: reconciler plan --api emulator",
+        epilog="First steps without a token: reconciler init --api emulator, then reconciler plan --api emulator",
         allow_abbrev=False,
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
+    everywhere = parser.add_argument_group("options of most commands, before or after the command")
+    shared.add_connection(everywhere)
+    shared.add_output(everywhere)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser, action=commands_action)
     for name, summary in COMMANDS.items():
         description = summary[0].upper() + summary[1:] + "."
         commands.add_parser(name, help=summary, description=description, allow_abbrev=False).command = name

@@ -2,14 +2,14 @@
 
 import json
 
-from reconciler import manifest
+from reconciler.cli import inputs, output
 from reconciler.cli import options as shared
-from reconciler.cli import output
 from reconciler.cli.context import Context
 from reconciler.cli.exit_codes import ExitCode
 from reconciler.cli.parser import Options, Parser
 from reconciler.diagnostics import has_errors
 from reconciler.views.diagnostics import diagnostic_document
+from reconciler.views.text import plain
 
 
 def configure(parser: Parser) -> None:
@@ -22,7 +22,7 @@ def configure(parser: Parser) -> None:
 def execute(options: Options, ctx: Context) -> int:
     """Report every problem of the manifest; 1 when there is an error."""
     output.targets(options)
-    desired, problems = manifest.load(options.path, organization=options.org, now=ctx.clock.now())
+    desired, problems = inputs.load_manifest(options.path, options, ctx)
     output.print_problems(problems, options, ctx)
     valid = not has_errors(problems)
     count = len(desired.repositories) + len(desired.globs)
@@ -33,6 +33,6 @@ def execute(options: Options, ctx: Context) -> int:
         "repositories": count,
         "diagnostics": [diagnostic_document(problem) for problem in problems],
     }
-    text = f"{options.path}: valid, {count} {noun}\n" if valid else ""
+    text = f"{plain(str(options.path))}: valid, {count} {noun}\n" if valid else ""
     output.show({"text": lambda *_: text, "json": lambda *_: json.dumps(document, indent=2) + "\n"}, options, ctx)
     return ExitCode.DONE if valid else ExitCode.ERROR
