@@ -5,6 +5,8 @@ import json
 import re
 import threading
 
+from reconciler.core.secrets import redact
+
 # What an HTTP header can carry: visible ASCII.
 _SENDABLE = re.compile(r"[!-~]+")
 _PARTS_OF_A_JWT = 3
@@ -69,7 +71,7 @@ class Secrets:
         # The longest first: one token may be the beginning of another.
         for value in sorted(self._values, key=len, reverse=True):
             text = text.replace(value, HIDDEN)
-        return _JWT.sub(HIDDEN, text)
+        return redact(_JWT.sub(HIDDEN, text))
 
 
 def sendable(value: str) -> bool:
