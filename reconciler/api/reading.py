@@ -131,6 +131,10 @@ class ReadClient:
         """What the organisation may install under a name: the latest version, or all; none where there is none."""
         return self._packages.find_package(organization, name, all_versions=all_versions)
 
+    def is_in_catalog(self, name: str) -> bool:
+        """Whether there is a package of a name at all, for whichever organization."""
+        return self._packages.is_in_catalog(name)
+
     def list_packages(self, organization: Organization) -> tuple[PackageVersion, ...]:
         """The latest version of every package with what it provides: a long answer."""
         return self._packages.list_packages(organization)
