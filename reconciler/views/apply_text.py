@@ -10,7 +10,7 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from reconciler.core.builds import FINISHED, Stage
-from reconciler.core.outcome import Skip
+from reconciler.core.runs import Skip
 from reconciler.views.changes import LABELS, listing, value_words
 from reconciler.views.console import Hanging, draw_blocks, names_block, words_text
 from reconciler.views.diagnostics import problem_lines

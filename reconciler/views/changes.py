@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 from rich.cells import cell_len
 
-from reconciler.core.model import Section
-from reconciler.core.parts import Part
+from reconciler.core.diff import Field
+from reconciler.core.overlay import Section
 from reconciler.views.text import Role, Style, Word, json_text, quoted, quoted_pair, token
 
 Item = tuple[Word, ...]
@@ -26,15 +26,15 @@ _SHORT_DIGEST = 12
 def items(change: dict[str, Any], style: Style) -> list[Item]:
     """A change as one item, or as several where it is about a list."""
     match change["part"]:
-        case Part.PACKAGES | Part.PROVIDERS | Part.RUN_AS:
+        case Field.PACKAGES | Field.PROVIDERS | Field.RUN_AS:
             return [_named(change, style)]
-        case Part.RUNTIME_REPOSITORIES:
+        case Field.RUNTIME_REPOSITORIES:
             return _list(change, style)
-        case Part.USERS:
+        case Field.USERS:
             return [_account(change, "username", style)]
-        case Part.GROUPS:
+        case Field.GROUPS:
             return [_account(change, "groupname", style)]
-        case Part.CERTIFICATES | Part.RUNTIME_KEYRING:
+        case Field.CERTIFICATES | Field.RUNTIME_KEYRING:
             return [_pem(change, style)]
         case _:
             return [_assignment(change, style)]
@@ -79,7 +79,7 @@ def _assignment(change: dict[str, Any], style: Style) -> Item:
         old, new = map(style.plain, (before, after)) if masked else quoted_pair(before, after, style)
         return (_key(change, style), _value(old, Role.REMOVE), _arrow(style), _value(new, Role.ADD))
     only, role = (after, Role.PLAIN) if before is None else (before, Role.DIM)
-    if change["part"] == Part.UNRECOGNISED:  # JSON text, which has quotes of its own
+    if change["part"] == Field.UNRECOGNISED:  # JSON text, which has quotes of its own
         shown = json_text(only, style)
     else:
         shown = style.plain(only) if masked else quoted(only, style)
@@ -187,23 +187,23 @@ def _name(distinguished: str, style: Style) -> str:
 
 
 LABELS: Mapping[str, str] = {
-    Part.PACKAGES: "packages",
-    Part.RUNTIME_REPOSITORIES: "runtime repositories",
-    Part.RUNTIME_KEYRING: "runtime keyring",
-    Part.ENVIRONMENT: "environment",
-    Part.ANNOTATIONS: "annotations",
-    Part.RUN_AS: "run-as",
-    Part.USERS: "user",
-    Part.GROUPS: "group",
-    Part.CERTIFICATES: "certificates",
-    Part.PROVIDERS: "certificate providers",
-    Part.UNRECOGNISED: "unrecognised content",
+    Field.PACKAGES: "packages",
+    Field.RUNTIME_REPOSITORIES: "runtime repositories",
+    Field.RUNTIME_KEYRING: "runtime keyring",
+    Field.ENVIRONMENT: "environment",
+    Field.ANNOTATIONS: "annotations",
+    Field.RUN_AS: "run-as",
+    Field.USERS: "user",
+    Field.GROUPS: "group",
+    Field.CERTIFICATES: "certificates",
+    Field.PROVIDERS: "certificate providers",
+    Field.UNRECOGNISED: "unrecognised content",
     Section.ACCOUNTS: "accounts",
     Section.CERTIFICATES: "certificates",
 }
 
 # Parts whose items are names and nothing else.
-_NAMES = frozenset({Part.PACKAGES, Part.PROVIDERS, Part.RUN_AS, Part.RUNTIME_REPOSITORIES})
+_NAMES = frozenset({Field.PACKAGES, Field.PROVIDERS, Field.RUN_AS, Field.RUNTIME_REPOSITORIES})
 _FEW_WORDS = 3
 
 

@@ -4,8 +4,7 @@ from typing import Any
 
 from rich.text import Text
 
-from reconciler.core.checkup import Checkup, Finding, Level
-from reconciler.core.identity import Identity
+from reconciler.core.doctor import CheckResult, Checkup, Identity, Level
 from reconciler.views.console import draw
 from reconciler.views.document import FORMAT_VERSION
 from reconciler.views.text import Role, Style, duration, indented_json, rfc3339, utc
@@ -43,7 +42,7 @@ def document(checkup: Checkup) -> dict[str, Any]:
     }
 
 
-def _lines(finding: Finding, now: float, style: Style) -> list[Text]:
+def _lines(finding: CheckResult, now: float, style: Style) -> list[Text]:
     level = (f"{finding.level.value:<{_LEVELS}}", _ROLES[finding.level])
     first = Text.assemble(level, f"  {finding.subject.value:<{_SUBJECTS}}  {style.plain(_summary(finding, now))}")
     detail = [Text(_INDENT + style.plain(finding.detail))] if finding.detail else []
@@ -51,7 +50,7 @@ def _lines(finding: Finding, now: float, style: Style) -> list[Text]:
     return [first, *detail, *hint]
 
 
-def _summary(finding: Finding, now: float) -> str:
+def _summary(finding: CheckResult, now: float) -> str:
     if finding.until is None:
         return finding.summary
     left = finding.until - now
@@ -67,7 +66,7 @@ def _conclusion(checkup: Checkup) -> Text:
     return Text("Nothing was found that would stop an apply.")
 
 
-def _finding(finding: Finding, now: float) -> dict[str, Any]:
+def _finding(finding: CheckResult, now: float) -> dict[str, Any]:
     return {
         "subject": finding.subject.value,
         "level": finding.level.value,

@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from reconciler.core.desired import DesiredRepository
-from reconciler.core.layers import Claim, Layer, Merged, Strength, merge
-from reconciler.core.model import Section
-from reconciler.core.parts import KEYED, SECTION_OF, Part
+from reconciler.core.diff import KEYED, SECTION_OF, Field
+from reconciler.core.layers import Layer, LayerItem, Merged, Precedence, merge
+from reconciler.core.overlay import Section
+from reconciler.core.state import DesiredRepository
 from reconciler.diagnostics import Diagnostic, Place
 from reconciler.views.changes import value_words
 from reconciler.views.console import Column, draw_table
@@ -22,15 +22,15 @@ _COLUMNS = (
     Column("LAYER", keep="start", least=10, optional=True),
 )
 _LAYERS = {
-    Strength.DEFAULTS: "defaults",
-    Strength.GLOB: "glob",
-    Strength.PROFILE: "profile",
-    Strength.OVERLAY_FILE: "overlay file",
-    Strength.ENTRY: "entry",
+    Precedence.DEFAULTS: "defaults",
+    Precedence.GLOB: "glob",
+    Precedence.PROFILE: "profile",
+    Precedence.OVERLAY_FILE: "overlay file",
+    Precedence.ENTRY: "entry",
 }
 # Parts whose values are names and not texts.
-_NAMES = frozenset({Part.PACKAGES, Part.PROVIDERS, Part.RUN_AS})
-_PARTS = {part: number for number, part in enumerate(Part)}
+_NAMES = frozenset({Field.PACKAGES, Field.PROVIDERS, Field.RUN_AS})
+_PARTS = {part: number for number, part in enumerate(Field)}
 
 
 def document(name: str, entry: DesiredRepository, problems: Iterable[Diagnostic] = ()) -> dict[str, Any]:
@@ -84,29 +84,29 @@ def _closing(found: dict[str, Any], style: Style) -> Iterator[str]:
         yield "Not managed: " + ", ".join(found["unmanaged"])
 
 
-def _order(claim: Claim) -> tuple[int, str]:
+def _order(claim: LayerItem) -> tuple[int, str]:
     assert claim.entry is not None
-    return _PARTS[claim.entry.part], claim.entry.key
+    return _PARTS[claim.entry.field], claim.entry.key
 
 
-def _value(claim: Claim) -> dict[str, Any]:
+def _value(claim: LayerItem) -> dict[str, Any]:
     entry = claim.entry
     assert entry is not None
-    shown = sides_document(entry.part, entry.key, {"value": (entry.value,)})
+    shown = sides_document(entry.field, entry.key, {"value": (entry.value,)})
     return {
-        "path": f"{entry.part}.{entry.key}" if entry.part in KEYED else str(entry.part),
-        "section": str(SECTION_OF.get(entry.part, entry.part)),
-        "part": str(entry.part),
+        "path": f"{entry.field}.{entry.key}" if entry.field in KEYED else str(entry.field),
+        "section": str(SECTION_OF.get(entry.field, entry.field)),
+        "part": str(entry.field),
         "key": entry.key,
         "value": shown["value"][0],
         "masked": shown["masked"],
         "layer": _layer(claim.layer),
-        **_place(claim.place(entry.part, entry.key)),
+        **_place(claim.place(entry.field, entry.key)),
     }
 
 
 def _empty(entry: DesiredRepository, merged: Merged) -> Iterator[dict[str, Any]]:
-    held = {SECTION_OF.get(claim.entry.part) for claim in merged.winners if claim.entry}
+    held = {SECTION_OF.get(claim.entry.field) for claim in merged.winners if claim.entry}
     for section in Section:
         if section in entry.managed and section not in held:
             layer = next(one for one in reversed(entry.layers) if section in one.managed)

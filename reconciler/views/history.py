@@ -5,8 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from reconciler.core.builds import Build, Progress
-from reconciler.core.outcome import Failed, NotAttempted
-from reconciler.core.runs import Run, RunStep
+from reconciler.core.runs import Failed, NotAttempted, Run, RunStep
 from reconciler.views.console import Column, draw_table
 from reconciler.views.document import FORMAT_VERSION
 from reconciler.views.run_document import built_document, counts, outcome_document, outcome_name

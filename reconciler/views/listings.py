@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from reconciler.core.builds import Build, Result
-from reconciler.core.live import LiveRepository, Unreadable
-from reconciler.core.model import Overlay
-from reconciler.core.parts import entries
+from reconciler.core.diff import items_of
+from reconciler.core.overlay import Overlay
+from reconciler.core.state import LiveRepository, Unreadable
 from reconciler.views.changes import LABELS
 from reconciler.views.console import Column, draw_table
 from reconciler.views.document import FORMAT_VERSION
@@ -175,8 +175,8 @@ def _content(overlay: Overlay | Unreadable) -> dict[str, Any]:
     if isinstance(overlay, Unreadable):
         return {"customised": None, "problem": overlay.problem}
     counts: Counter[str] = Counter()
-    for entry in entries(overlay):
-        counts[str(entry.part)] += len(entry.value) if isinstance(entry.value, tuple) else 1
+    for entry in items_of(overlay):
+        counts[str(entry.field)] += len(entry.value) if isinstance(entry.value, tuple) else 1
     return {"customised": dict(counts), "problem": None}
 
 

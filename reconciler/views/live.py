@@ -24,7 +24,7 @@ from reconciler.core.events import (
     StepStarted,
     WaitStarted,
 )
-from reconciler.core.outcome import AlreadyDone, Applied, Failed, NotAttempted, Outcome, Stale
+from reconciler.core.runs import Applied, Drifted, Failed, NotAttempted, Outcome, Unchanged
 from reconciler.views.console import new_console
 from reconciler.views.progress import is_trouble, sentence
 from reconciler.views.run_document import build_names
@@ -57,8 +57,8 @@ _STAGES = {
 }
 _OUTCOMES: dict[type[Outcome], State] = {
     Applied: State.WRITTEN,
-    AlreadyDone: State.AS_WANTED,
-    Stale: State.STALE,
+    Unchanged: State.AS_WANTED,
+    Drifted: State.STALE,
     Failed: State.FAILED,
     NotAttempted: State.SKIPPED,
 }
@@ -137,7 +137,7 @@ class Board:
 
     def _follow(self, several: Iterable[Progress]) -> None:
         for progress in several:
-            name = progress.watch.repository
+            name = progress.target.repository
             known = self._rows.get(name) or Row(repository=name, state=State.WAITING, began=self._now)
             state = _STAGES[progress.stage]
             counts = counted(progress)

@@ -13,7 +13,7 @@ from reconciler.core.events import (
     BuildEnded,
     BuildsSeen,
     Event,
-    LookFailed,
+    PollFailed,
     QueueUnread,
     RepositoryDone,
     StepFinished,
@@ -21,7 +21,7 @@ from reconciler.core.events import (
     WaitStarted,
     WaveStarted,
 )
-from reconciler.core.outcome import AlreadyDone, Applied, Failed, NotAttempted, Outcome, Stale
+from reconciler.core.runs import Applied, Drifted, Failed, NotAttempted, Outcome, Unchanged
 from reconciler.views.apply_text import not_attempted
 from reconciler.views.console import draw
 from reconciler.views.document import FORMAT_VERSION
@@ -44,15 +44,15 @@ def sentence(event: Event, style: Style) -> Text:
             return _news(event, style)
 
 
-def _news(event: StepFinished | BuildEnded | RepositoryDone | LookFailed | QueueUnread, style: Style) -> Text:
+def _news(event: StepFinished | BuildEnded | RepositoryDone | PollFailed | QueueUnread, style: Style) -> Text:
     match event:
         case StepFinished(outcome=outcome):
             return Text.assemble(token(outcome.step.repository, style), ": ", _outcome(outcome, style))
         case BuildEnded(repository=repository, build=build):
             return Text.assemble(token(repository, style), ": ", _build(build, style))
         case RepositoryDone(progress=progress):
-            return Text.assemble(token(progress.watch.repository, style), ": ", _done(progress, style))
-        case LookFailed(problem=problem):
+            return Text.assemble(token(progress.target.repository, style), ": ", _done(progress, style))
+        case PollFailed(problem=problem):
             return _warning(f"the builds could not be looked at, trying again: {problem.summary}", style)
         case QueueUnread(problem=problem):
             return _warning(f"{problem.summary}; the build reports alone tell how far it is", style)
@@ -63,7 +63,7 @@ def _news(event: StepFinished | BuildEnded | RepositoryDone | LookFailed | Queue
 def is_trouble(event: Event) -> bool:
     """Whether a person should see the event although a table shows how things stand."""
     match event:
-        case StepFinished(outcome=Failed() | Stale()) | LookFailed() | QueueUnread():
+        case StepFinished(outcome=Failed() | Drifted()) | PollFailed() | QueueUnread():
             return True
         case RepositoryDone(progress=progress):
             return progress.stage is Stage.SUPERSEDED
@@ -82,9 +82,9 @@ def _outcome(outcome: Outcome, style: Style) -> Text:
     match outcome:
         case Applied(read_back=read_back):
             return Text("written (the answer was lost; reading again confirmed it)" if read_back else "written")
-        case AlreadyDone():
+        case Unchanged():
             return Text("already as wanted")
-        case Stale():
+        case Drifted():
             return Text("changed since the plan, left alone", Role.CHANGE)
         case Failed(problem=problem):
             return Text.assemble(("failed", Role.ERROR), f": {style.plain(problem.summary)}")
@@ -163,11 +163,11 @@ class PlainProgress:
                 self._followed, self._wait_began, self._last_beat = len(names), at, at
                 self._done = set()
             case RepositoryDone(progress=progress):
-                self._done.add(progress.watch.repository)
+                self._done.add(progress.target.repository)
                 return line.append(f" ({len(self._done):,} of {repositories(self._followed)})")
             case BuildsSeen(progress=several):
                 # A late build takes a repository back from those that are done.
-                self._done.difference_update(one.watch.repository for one in several if one.stage not in FINISHED)
+                self._done.difference_update(one.target.repository for one in several if one.stage not in FINISHED)
                 return self._beat(event)
             case BuildEnded():
                 return line if self._every_build or is_trouble(event) else Text()

@@ -9,7 +9,7 @@ from typing import Any
 
 from markdown_it import MarkdownIt
 
-from reconciler.core.parts import Part
+from reconciler.core.diff import Field
 from reconciler.views import plan_html, plan_markdown, plan_text
 from reconciler.views.text import Style, json_text, quoted, quoted_pair, token
 
@@ -17,7 +17,7 @@ PLAIN = Style(color=False, unicode=True)
 # A page shows values whole.
 WHOLE = Style(color=False, unicode=True, value_limit=1_000_000)
 STYLES = {"text": PLAIN, "markdown": PLAIN, "html": WHOLE}
-NAMED = (Part.PACKAGES, Part.PROVIDERS, Part.RUN_AS)
+NAMED = (Field.PACKAGES, Field.PROVIDERS, Field.RUN_AS)
 _MARKDOWN = MarkdownIt("commonmark").enable("table")
 
 
@@ -113,7 +113,7 @@ def _values(change: dict[str, Any], only: Any, style: Style) -> Iterator[str]:
         case str() if change["kind"] == "change":
             yield from quoted_pair(before, after, style)
         case str():
-            yield json_text(only, style) if change["part"] == Part.UNRECOGNISED else quoted(only, style)
+            yield json_text(only, style) if change["part"] == Field.UNRECOGNISED else quoted(only, style)
         case list():
             yield from (token(value, style) for value in {*(before or [])} ^ {*(after or [])})
         case _ if change["kind"] == "add" and "sha256" not in only:

@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from reconciler.core.overlay import make_overlay
 from rich.cells import cell_len as width
 
-from reconciler.core import canonical
 from reconciler.core.builds import Progress, Result, Stage
-from reconciler.core.outcome import Applied, Failed, FailureKind, NotAttempted, Outcome, Skip, Stale
+from reconciler.core.runs import Applied, Drifted, Failed, FailureKind, NotAttempted, Outcome, Skip
 from reconciler.diagnostics import Diagnostic
 from reconciler.views.apply_text import render
 from reconciler.views.run_document import report_document, summary_line
@@ -37,7 +37,7 @@ def test_the_report_in_colour_and_in_ascii() -> None:
 
 
 def test_the_report_of_hundreds_names_them_all_and_stays_short() -> None:
-    steps = [samples.step(f"app-{number:03}", after=canonical.overlay(packages=["git"])) for number in range(300)]
+    steps = [samples.step(f"app-{number:03}", after=make_overlay(packages=["git"])) for number in range(300)]
     outcomes = [Applied(step=step, repository_id="x", since=0.0) for step in steps]
     built = [
         samples.progress(step.repository, Stage.DONE, samples.build(1, Result.SUCCESS, took=60.0)) for step in steps
@@ -145,7 +145,7 @@ def test_the_summary_is_one_line_with_names_and_sums() -> None:
 @st.composite
 def outcomes(draw: st.DrawFn) -> Outcome:
     overlays = st.builds(
-        canonical.overlay,
+        make_overlay,
         packages=st.lists(names(), max_size=2),
         environment=st.dictionaries(names(), texts(), max_size=2),
     )
@@ -153,7 +153,7 @@ def outcomes(draw: st.DrawFn) -> Outcome:
     problem = Diagnostic(code=draw(names()), summary=draw(texts()), detail=draw(texts()), hint=draw(texts()))
     kinds: list[Outcome] = [
         Applied(step=step, repository_id="x", since=0.0, read_back=True),
-        Stale(step=step, now=draw(overlays)),
+        Drifted(step=step, now=draw(overlays)),
         Failed(step=step, kind=FailureKind.OTHER, problem=problem),
         NotAttempted(step=step, reason=draw(st.sampled_from(Skip))),
     ]
@@ -174,8 +174,8 @@ def test_whatever_a_run_says_is_made_safe(found: list[Outcome], name: str, log: 
 
 
 def test_every_kind_of_value_can_be_shown_from_three_sides() -> None:
-    step = samples.step("r", samples.everything_before(), canonical.overlay())
-    stale = Stale(step=step, now=samples.everything_after())
+    step = samples.step("r", samples.everything_before(), make_overlay())
+    stale = Drifted(step=step, now=samples.everything_after())
     document = report_document([stale], [], {}, interrupted=False, waited=True, timed_out=False)
     golden.check(samples.GOLDEN / "stale-80.txt", render(document, style=PLAIN, width=80))
 

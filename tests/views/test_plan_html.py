@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
+from reconciler.core.overlay import make_overlay
 
-from reconciler.core import canonical
 from reconciler.core.plan import Plan
 from reconciler.views import plan_html
 from tests.support import golden
@@ -110,15 +110,13 @@ def test_long_values_are_there_whole_behind_what_differs() -> None:
 def test_many_entries_are_folded_and_few_are_not() -> None:
     few = plan_html.render(samples.document(samples.three_hundred()))
     assert '<details class="entry update" data-action="update" data-kinds="add" open>' in few
-    steps = [samples.step(f"r{n}", after=canonical.overlay(packages=[f"p{n}"]), line=n + 1) for n in range(200)]
+    steps = [samples.step(f"r{n}", after=make_overlay(packages=[f"p{n}"]), line=n + 1) for n in range(200)]
     many = plan_html.render(samples.document(samples.plan(*steps)))
     assert many.count('<details class="entry update" data-action="update" data-kinds="add">') == 200
 
 
 def test_every_change_of_a_large_plan_stays_small() -> None:
-    steps = [
-        samples.step(f"repository-{n}", after=canonical.overlay(packages=[f"p{n}"]), line=n + 1) for n in range(5_000)
-    ]
+    steps = [samples.step(f"repository-{n}", after=make_overlay(packages=[f"p{n}"]), line=n + 1) for n in range(5_000)]
     assert len(plan_html.render(samples.document(samples.plan(*steps)))) < 2_500_000
 
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len as width
 
-from reconciler.core.parts import Part, Value
+from reconciler.core.diff import Field, Value
 from reconciler.core.plan import Plan
 from reconciler.views import plan_text
 from reconciler.views.text import Style, token
@@ -39,12 +39,12 @@ def test_every_repository_and_every_key_is_there(plan: Plan, columns: int) -> No
         for change in step.changes:
             for value in (change.before, change.after):
                 if value is not None:
-                    assert _name(change.part, change.key, value, style) in drawn
+                    assert _name(change.field, change.key, value, style) in drawn
 
 
-def _name(part: Part, key: str, value: Value, style: Style) -> str:
+def _name(part: Field, key: str, value: Value, style: Style) -> str:
     match value:
-        case str() if part in (Part.PACKAGES, Part.RUN_AS, Part.PROVIDERS):
+        case str() if part in (Field.PACKAGES, Field.RUN_AS, Field.PROVIDERS):
             return token(value, style)
         case tuple():
             return "runtime repositories"

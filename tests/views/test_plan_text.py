@@ -2,10 +2,17 @@ import re
 from collections.abc import Callable
 
 import pytest
+from reconciler.core.overlay import (
+    Overlay,
+    Section,
+    User,
+    make_accounts,
+    make_certificates,
+    make_overlay,
+    make_pem_file,
+)
 from rich.cells import cell_len as width
 
-from reconciler.core import canonical
-from reconciler.core.model import Overlay, Section, User
 from reconciler.core.plan import Action, Plan, ReasonCode, Step
 from reconciler.views import plan_text
 from reconciler.views.text import Style
@@ -64,8 +71,8 @@ def test_three_hundred_repositories_fit_into_the_width_and_are_all_there(columns
 
 
 def test_three_equal_changes_are_shown_once_and_two_are_not() -> None:
-    git = canonical.overlay(packages=["git"])
-    jq = canonical.overlay(packages=["jq"])
+    git = make_overlay(packages=["git"])
+    jq = make_overlay(packages=["jq"])
     steps = [samples.step(name, after=git) for name in "abc"] + [samples.step(name, after=jq) for name in "de"]
     drawn = text(samples.plan(*steps))
     assert drawn.count("+git") == 1
@@ -74,18 +81,18 @@ def test_three_equal_changes_are_shown_once_and_two_are_not() -> None:
 
 
 def test_equal_changes_that_differ_in_a_hidden_value_are_not_the_same_change() -> None:
-    steps = [samples.step(f"r{n}", after=canonical.overlay(environment={"TOKEN": f"secret-{n}"})) for n in range(3)]
+    steps = [samples.step(f"r{n}", after=make_overlay(environment={"TOKEN": f"secret-{n}"})) for n in range(3)]
     assert "in 3 repositories" not in text(samples.plan(*steps))
 
 
 def test_a_group_says_how_many_of_its_repositories_keep_something() -> None:
-    git = canonical.overlay(packages=["git"])
+    git = make_overlay(packages=["git"])
     steps = [samples.step(f"r{n}", after=git, unmanaged=(Section.ACCOUNTS,) if n else ()) for n in range(4)]
     assert "keeps accounts in 3 of them (not in the manifest)" in text(samples.plan(*steps))
 
 
 def test_equal_creations_from_different_sources_are_not_the_same_change() -> None:
-    git = canonical.overlay(packages=["git"])
+    git = make_overlay(packages=["git"])
     steps = [samples.creation(f"r{n}", git, source=f"source-{n}") for n in range(3)]
     assert "in 3 repositories" not in text(samples.plan(*steps))
 
@@ -132,7 +139,7 @@ def test_a_change_reads_well(before: dict[str, object], after: dict[str, object]
 
 
 def overlay(short: dict[str, object]) -> Overlay:
-    return canonical.overlay(**short)  # type: ignore[arg-type] # the sections are given by name
+    return make_overlay(**short)  # type: ignore[arg-type] # the sections are given by name
 
 
 @pytest.mark.parametrize(
@@ -144,9 +151,7 @@ def overlay(short: dict[str, object]) -> Overlay:
     ],
 )
 def test_a_user_reads_well(before: User | None, after: User, shown: str) -> None:
-    old, new = (
-        canonical.overlay(accounts=canonical.accounts(users=[user] if user else [])) for user in (before, after)
-    )
+    old, new = (make_overlay(accounts=make_accounts(users=[user] if user else [])) for user in (before, after))
     assert f"~ r   user {shown}\n" in text(samples.plan(samples.step("r", old, new)))
 
 
@@ -161,8 +166,7 @@ def test_a_certificate_is_told_by_what_a_person_knows_it_by_and_never_as_pem() -
 
 def test_certificates_that_differ_in_nothing_a_person_reads_are_told_by_their_digests() -> None:
     before, after = (
-        canonical.overlay(certificates=canonical.certificates(additional=[canonical.pem_file("x", text)]))
-        for text in ("one", "two")
+        make_overlay(certificates=make_certificates(additional=[make_pem_file("x", text)])) for text in ("one", "two")
     )
     assert re.search(
         r"certificates ~x \(sha256 [0-9a-f]{12}\) → \(sha256 [0-9a-f]{12}\)\n",
@@ -183,9 +187,9 @@ def test_very_long_values_that_differ_inside_show_where() -> None:
         ([samples.step("a")], "No changes: the one repository is as the manifest wants it."),
         ([samples.step("a"), samples.step("b")], "No changes: all 2 repositories are as the manifest wants them."),
         ([], "No changes: the plan covers no repository."),
-        ([samples.step("a", after=canonical.overlay(packages=["git"]))], "Plan: 1 to update."),
+        ([samples.step("a", after=make_overlay(packages=["git"]))], "Plan: 1 to update."),
         (
-            [samples.step("a"), samples.step("b", after=canonical.overlay(packages=["git"]))],
+            [samples.step("a"), samples.step("b", after=make_overlay(packages=["git"]))],
             "Plan: 1 to update; 1 unchanged.",
         ),
         (

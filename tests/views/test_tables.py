@@ -1,12 +1,11 @@
 import json
 
 import pytest
+from reconciler.core.overlay import EMPTY, Overlay, make_accounts, make_overlay
+from reconciler.core.state import LiveRepository, Unreadable
 from rich.cells import cell_len as width
 
-from reconciler.core import canonical
 from reconciler.core.builds import Result
-from reconciler.core.live import LiveRepository, Unreadable
-from reconciler.core.model import EMPTY, Overlay
 from reconciler.views.console import Column, draw_table
 from reconciler.views.listings import BuildRow, RepoRow, builds_json, render_builds, render_repos, repos_json
 from reconciler.views.text import Style
@@ -22,15 +21,15 @@ def _repo(name: str, overlay: Overlay | Unreadable, *, named: bool | None) -> Re
 
 
 def _repos() -> list[RepoRow]:
-    many = canonical.overlay(
+    many = make_overlay(
         packages=["curl", "git", "jq"],
         runtime_repositories=["https://a", "https://b"],
         environment={"A": "b"},
-        accounts=canonical.accounts(run_as="app"),
+        accounts=make_accounts(run_as="app"),
     )
     return [
         _repo("nginx", EMPTY, named=False),
-        _repo("custom-node", canonical.overlay(packages=["git"], environment={"A": "b"}), named=True),
+        _repo("custom-node", make_overlay(packages=["git"], environment={"A": "b"}), named=True),
         _repo("a-very-long-repository-name-that-needs-room", many, named=True),
         _repo("odd\x1b[2J", Unreadable(problem="x"), named=False),
     ]
