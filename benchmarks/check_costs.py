@@ -6,16 +6,14 @@ Counts calls against an API in memory; how long they take belongs to the other b
 import sys
 from collections.abc import Mapping
 
-from reconciler.core.builds import Build, Result
-from reconciler.core.constraints import Constraint
-from reconciler.core.live import Live, LiveRepository, Organization
-from reconciler.core.model import EMPTY, Overlay
-from reconciler.core.packages import PackagePage, PackageVersion
+from reconciler.core.builds import Build, PackageConfig, Recipe, Result
+from reconciler.core.overlay import EMPTY, Overlay
+from reconciler.core.packages import Constraint, PackagePage, PackageVersion
 from reconciler.core.plan import Action, Reason, ReasonCode, Step
-from reconciler.core.questions import bases, questions
-from reconciler.core.recipes import Config, Recipe
-from reconciler.engine.lookups import look_up
-from reconciler.engine.resolving import ask
+from reconciler.core.resolution import find_bases, make_questions
+from reconciler.core.state import Live, LiveRepository, Organization
+from reconciler.engine.packages import look_up
+from reconciler.engine.resolve import ask
 
 REPOSITORIES = 500
 PACKAGES = 60
@@ -67,7 +65,7 @@ def _step(number: int) -> Step:
 
 
 def _build(number: int) -> Build:
-    recipe = Recipe(config=Config(packages=(f"base-{number % BASES}",)))
+    recipe = Recipe(config=PackageConfig(packages=(f"base-{number % BASES}",)))
     id_ = f"o/r{number}"
     return Build(id=f"{id_}/b", repository_id=id_, started=1.0, ended=2.0, result=Result.SUCCESS, recipe=recipe)
 
@@ -83,11 +81,13 @@ def main() -> None:
     organization = Organization(id="o", name="example.com")
     repositories = tuple(LiveRepository(id=f"o/r{n}", name=f"r{n}", overlay=EMPTY) for n in range(REPOSITORIES))
     steps = [_step(number) for number in range(REPOSITORIES)]
-    known = bases(steps, map(_build, range(REPOSITORIES)), Live(organization=organization, repositories=repositories))
+    known = find_bases(
+        steps, map(_build, range(REPOSITORIES)), Live(organization=organization, repositories=repositories)
+    )
     for size in (1_000, 30_000):
         api = Api(size)
         found = look_up(api, organization, _wanted(size))
-        ask(api, {question.config: question.step.id or "" for question in questions(steps, known)})
+        ask(api, {question.config: question.step.id or "" for question in make_questions(steps, known)})
         sys.stdout.write(
             f"{size:,} packages to choose from: {PACKAGES} names in {found.requests} requests, "
             f"{api.resolved} questions for {REPOSITORIES} repositories\n"

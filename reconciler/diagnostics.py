@@ -6,6 +6,7 @@ to the room that finds the problem, never here.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from difflib import SequenceMatcher, get_close_matches
 from enum import StrEnum
 
 
@@ -48,3 +49,17 @@ class Diagnostic:
 def has_errors(diagnostics: Iterable[Diagnostic]) -> bool:
     """Whether at least one of the problems stops the command."""
     return any(diagnostic.severity is Severity.ERROR for diagnostic in diagnostics)
+
+
+# How much less alike than the best match another name may be and still be worth telling.
+_MARGIN = 0.1
+
+
+def nearest(name: str, known: Iterable[str], *, most: int = 3) -> tuple[str, ...]:
+    """Up to `most` known names that resemble `name`, the most alike first."""
+    by_folded = {other.casefold(): other for other in sorted(known, reverse=True)}
+    close = get_close_matches(name.casefold(), by_folded, n=most, cutoff=0.6)
+    likeness = [SequenceMatcher(None, name.casefold(), found).ratio() for found in close]
+    return tuple(
+        by_folded[found] for found, ratio in zip(close, likeness, strict=True) if ratio >= likeness[0] - _MARGIN
+    )

@@ -20,6 +20,9 @@ class SharedClock:
         with self._changed:
             return self._time
 
+    def monotonic(self) -> float:
+        return self.now()
+
     def wait(self, seconds: float, stop: Stop) -> None:
         me = threading.get_ident()
         with self._changed:

@@ -15,8 +15,8 @@ from benchmarks.soaking.storm import LOOK, WRITE, Storm
 from benchmarks.soaking.verdict import Verdict
 from benchmarks.soaking.world import Item, Kind
 from reconciler.cli import main
-from reconciler.cli.emulation import STATE
-from reconciler.cli.surroundings import Surroundings
+from reconciler.cli.client import STATE
+from reconciler.cli.context import Context
 from reconciler.emulator import Emulator, Settings
 
 _MANIFEST = Path("manifests") / "soak.yaml"
@@ -136,9 +136,9 @@ def _apply(clock: SharedClock, settings: Settings, *more: str) -> int:
         )
 
 
-def _world(clock: SharedClock, settings: Settings, out: TextIO, err: TextIO) -> Surroundings:
+def _world(clock: SharedClock, settings: Settings, out: TextIO, err: TextIO) -> Context:
     with open("/dev/null", encoding="utf-8") as nobody:  # noqa: PTH123 - it is never read
-        return Surroundings(
+        return Context(
             stdin=nobody,
             stdout=out,
             stderr=err,

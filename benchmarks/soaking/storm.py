@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from benchmarks.soaking.clock import SharedClock
-from reconciler.emulator.faults import AFTER, BEFORE, Delay, Drop, Edit, Effect, Garble, Status
+from reconciler.emulator.faults import AFTER, BEFORE, Delay, Drop, Edit, Effect, Garble, Status, When
 
 Json = dict[str, Any]
 
@@ -41,7 +41,7 @@ _STATUSES: Mapping[str, Effect] = {
     "garbled": Garble(),
     "cut in half": Garble(truncated=True),
 }
-_EDITS = {"edit before": BEFORE, "edit after": AFTER}
+_EDITS: dict[str, When] = {"edit before": BEFORE, "edit after": AFTER}
 DELAY, DOWN = "delay", "API down"
 
 

@@ -133,9 +133,9 @@ def look(url: str) -> None:
 
 
 def _client(url: str, version: str = "v1") -> tuple[Any, Any]:
+    from reconciler.api.auth.provider import fixed
+    from reconciler.api.auth.token import Token
     from reconciler.api.client import connect
-    from reconciler.api.credentials import fixed
-    from reconciler.api.token import Token
 
     client = connect(url, fixed(Token("invented", source="benchmark")), api_version=version)  # type: ignore[arg-type]
     client.__enter__()

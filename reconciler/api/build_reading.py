@@ -7,13 +7,13 @@ import math
 from collections.abc import Mapping, Sequence
 
 from reconciler.api import calls, narrowing
-from reconciler.api.connection import Connection
 from reconciler.api.errors import NotFound
+from reconciler.api.http import Connection
 from reconciler.api.listing import read_list
 from reconciler.api.narrowing import Window
 from reconciler.api.reports import build_from_wire, sync_from_wire, tag_from_wire
 from reconciler.core.builds import Build, Sync
-from reconciler.core.live import Organization
+from reconciler.core.state import Organization
 from reconciler.diagnostics import Diagnostic
 
 

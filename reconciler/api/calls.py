@@ -4,8 +4,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from reconciler.api import instants
-from reconciler.api.call import LIST_SECONDS, RESOLVE, Call, Parameters
-from reconciler.core.live import LiveRepository, Organization
+from reconciler.api.http import RESOLVE, Call, Parameters
+from reconciler.core.state import LiveRepository, Organization
 
 if TYPE_CHECKING:
     from reconciler.api.narrowing import Window
@@ -23,12 +23,12 @@ _PLAIN_TAGS: Parameters = (("excludeReferrers", "true"), ("excludeDates", "true"
 
 def identity() -> Call:
     """Who the token belongs to; every token may ask that of itself."""
-    return Call(doing="ask whose token it is", capability="any", path="/auth/v1/ok")
+    return Call(action="ask whose token it is", capability="any", path="/auth/v1/ok")
 
 
 def groups(doing: str, parameters: Parameters) -> Call:
     """Organisations and folders."""
-    return Call(doing=doing, capability="groups.list", path="/iam/v1/groups", parameters=parameters)
+    return Call(action=doing, capability="groups.list", path="/iam/v1/groups", parameters=parameters)
 
 
 def folders(organization: Organization) -> Call:
@@ -39,25 +39,25 @@ def folders(organization: Organization) -> Call:
 def repositories(organization: Organization) -> Call:
     """Every repository below an organisation, in one answer."""
     return Call(
-        doing=f'list the repositories of "{organization.name}"',
+        action=f'list the repositories of "{organization.name}"',
         capability="repo.list",
         path=_REPOSITORIES,
         parameters=(("uidp.descendantsOf", organization.id),),
-        patience=LIST_SECONDS,
+        large=True,
     )
 
 
 def repository(id_: str) -> Call:
     """One repository, as a list of it alone: the API has no other way to read one."""
     return Call(
-        doing=f"read the repository {id_}", capability="repo.list", path=_REPOSITORIES, parameters=(("id", id_),)
+        action=f"read the repository {id_}", capability="repo.list", path=_REPOSITORIES, parameters=(("id", id_),)
     )
 
 
 def repositories_page(organization: Organization, place: Parameters) -> Call:
     """One page of the repositories below an organisation, without their readmes; `place` says which page."""
     return Call(
-        doing=f'list the repositories of "{organization.name}"',
+        action=f'list the repositories of "{organization.name}"',
         capability="repo.list",
         path=_REPOSITORIES_V2,
         parameters=(("uidp.descendantsOf", organization.id), *place),
@@ -66,14 +66,14 @@ def repositories_page(organization: Organization, place: Parameters) -> Call:
 
 def repository_v2(id_: str) -> Call:
     """One repository."""
-    return Call(doing=f"read the repository {id_}", capability="repo.list", path=f"{_REPOSITORIES_V2}/{id_}")
+    return Call(action=f"read the repository {id_}", capability="repo.list", path=f"{_REPOSITORIES_V2}/{id_}")
 
 
 def update_v2(target: LiveRepository, body: bytes) -> Call:
     """Replace the overlay of a repository and nothing else: without the mask, what the body lacks would be kept."""
     return Call(
         method="PATCH",
-        doing=f'update the repository "{target.name}" ({target.id})',
+        action=f'update the repository "{target.name}" ({target.id})',
         capability="repo.update",
         path=f"{_REPOSITORIES_V2}/{target.id}",
         parameters=(("updateMask", "custom_overlay"),),
@@ -85,7 +85,7 @@ def update(target: LiveRepository, body: bytes) -> Call:
     """Replace a whole repository."""
     return Call(
         method="PUT",
-        doing=f'update the repository "{target.name}" ({target.id})',
+        action=f'update the repository "{target.name}" ({target.id})',
         capability="repo.update",
         path=f"{_REPOSITORIES}/{target.id}",
         body=body,
@@ -96,7 +96,7 @@ def create(name: str, parent: str, where: str, body: bytes) -> Call:
     """Create a repository under a group, or fail where one of that name exists; `where` is the group's name."""
     return Call(
         method="POST",
-        doing=f'create the repository "{name}" in "{where}"',
+        action=f'create the repository "{name}" in "{where}"',
         capability="repo.create",
         path=f"{_REPOSITORIES}/{parent}",
         parameters=(("preventExisting", "true"),),
@@ -110,7 +110,7 @@ def reports(organization: Organization, window: "Window") -> Call:
     if window.before is not None:
         span = (*span, ("startedBefore", instants.to_text(window.before)))
     return Call(
-        doing=f'list the builds of "{organization.name}"',
+        action=f'list the builds of "{organization.name}"',
         capability="build_report.list",
         path=_REPORTS,
         parameters=(
@@ -119,45 +119,45 @@ def reports(organization: Organization, window: "Window") -> Call:
             ("excludeLogs", "true"),
             ("pageSize", str(REPORTS_PAGE)),
         ),
-        patience=LIST_SECONDS,
+        large=True,
     )
 
 
 def report(id_: str) -> Call:
     """One build report with its log; without a time the API looks at the last day alone."""
     return Call(
-        doing=f"read the build report {id_}",
+        action=f"read the build report {id_}",
         capability="build_report.list",
         path=_REPORTS,
         parameters=(("uidp.ids", id_), ("startedSince", _BEGINNING)),
-        patience=LIST_SECONDS,
+        large=True,
     )
 
 
 def queue(organization: Organization) -> Call:
     """The work queue. It is kept by organisation, so that the id of a folder in it means nothing."""
     return Call(
-        doing=f'read the work queue of "{organization.name}"',
+        action=f'read the work queue of "{organization.name}"',
         capability="repo.list",
         path="/registry/v1/syncstatuses",
         parameters=(("registryId", organization.id.partition("/")[0]),),
-        patience=LIST_SECONDS,
+        large=True,
     )
 
 
 def tags(scope: Organization | str) -> Call:
     """The tags of a repository (its UIDP) or of everything below an organisation."""
     call = Call(
-        doing=f"list the tags of {scope}",
+        action=f"list the tags of {scope}",
         capability="tag.list",
         path="/registry/v1/tags",
         parameters=(("uidp.childrenOf", str(scope)), *_PLAIN_TAGS),
-        patience=LIST_SECONDS,
+        large=True,
     )
     if isinstance(scope, str):
         return call
     parameters = (("uidp.descendantsOf", scope.id), *_PLAIN_TAGS)
-    return replace(call, doing=f'list the tags of "{scope.name}"', parameters=parameters)
+    return replace(call, action=f'list the tags of "{scope.name}"', parameters=parameters)
 
 
 SUMMARIES_PAGE = 200
@@ -166,12 +166,12 @@ SUMMARIES_PAGE = 200
 def packages(organization: Organization, parameters: Parameters) -> Call:
     """The packages that an organisation may install, each version and architecture by itself."""
     return Call(
-        doing=f'look up packages of "{organization.name}"',
+        action=f'look up packages of "{organization.name}"',
         capability="apk.list",
         path="/apk/v1/packages",
         parameters=(("uidp.descendantsOf", organization.id.partition("/")[0]), *parameters),
-        patience=LIST_SECONDS,
-        dispensable=True,
+        large=True,
+        optional=True,
     )
 
 
@@ -179,7 +179,7 @@ def package_summaries(organization: Organization, token: str, prefix: str) -> Ca
     """One page of the packages that an organisation may install and that begin so, the latest version of each."""
     given = (("query", prefix), ("pageToken", token))
     return Call(
-        doing=f'list the packages of "{organization.name}"',
+        action=f'list the packages of "{organization.name}"',
         capability="apk.list",
         path="/apk/v1/package-summaries",
         parameters=(
@@ -187,8 +187,8 @@ def package_summaries(organization: Organization, token: str, prefix: str) -> Ca
             ("pageSize", str(SUMMARIES_PAGE)),
             *((name, value) for name, value in given if value),
         ),
-        patience=LIST_SECONDS,
-        dispensable=True,
+        large=True,
+        optional=True,
     )
 
 
@@ -197,10 +197,10 @@ def resolve(repository_id: str, body: bytes) -> Call:
     return Call(
         method="POST",
         only_asks=True,
-        doing="ask whether packages resolve",
+        action="ask whether packages resolve",
         capability="apk.list",
         path=f"{RESOLVE}{repository_id}",
         body=body,
-        patience=LIST_SECONDS,
-        dispensable=True,
+        large=True,
+        optional=True,
     )

@@ -1,12 +1,12 @@
 # ruff: noqa: N818 - each class is named by what happened, as the people who read its message would say it
-"""What can go wrong between us and the API.
+"""The errors of the API client, and the one function that maps an HTTP response to one of them.
 
     ApiError
     ├── BadAddress          the address of the API cannot be used; nothing was sent
     ├── Unreachable         no whole answer to a read, or a write that was certainly not sent
     ├── TokenRejected       401: expired, for another API, or not a token
     │   └── NoToken         there is none to send
-    ├── PermissionDenied    403: the token lacks a capability
+    ├── PermissionDenied    403: the token may not do this
     ├── NotFound            404, or a name that means nothing
     ├── Ambiguous           a name that means several things
     ├── RateLimited         429
@@ -15,18 +15,53 @@
     ├── NotUnderstood       an answer that is not what the API documents: HTML, a redirect, JSON of another shape
     └── AnswerLost          a write was sent and no whole answer came: whether it took effect is not known
 
-Callers act on the class; the `Diagnostic` that each carries is for the user. No exception of the HTTP library is
-chained or kept, because those hold the request and with it the token. What each problem says is decided where it is
-found (`failures`, `address`, `token`, `organizations`), not here.
+Callers act on the class and the attributes; the `Diagnostic` is for the user. No exception of the HTTP library is
+chained or kept, because those hold the request and with it the token.
 """
+
+import json
+import unicodedata
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC
+from email.utils import parsedate_to_datetime
 
 from reconciler.diagnostics import Diagnostic
 
+LONGEST = 256
+LONG = 2000
+# A server may ask for any wait; what is longer than a day is as good as this.
+_LONGEST_WAIT = 86_400.0
+
+# Codes of google.rpc.Status.
+UNKNOWN, DEADLINE_EXCEEDED, NOT_FOUND, DENIED = 2, 4, 5, 7
+EXHAUSTED, INTERNAL, UNAVAILABLE, UNAUTHENTICATED = 8, 13, 14, 16
+# Those by which the API itself says that it did nothing: invalid argument, not found, already exists, permission
+# denied, resource exhausted, failed precondition, aborted, out of range, unimplemented, unauthenticated. Whatever else
+# answers a write, such as a page of a proxy, leaves open what became of it.
+_NOT_DONE = frozenset({3, 5, 6, 7, 8, 9, 10, 11, 12, 16})
+# Those that may come with a status of 500 and above, which contradicts any other.
+_NOT_DONE_BY_SERVER_ERROR = frozenset({5, 7, 8, 12, 16})
+# gRPC's limit on the size of a message comes as "resource exhausted" as well; waiting does not help there.
+_TOO_LARGE = "received message larger than max"
+
 
 class ApiError(Exception):
-    """A call to the API that gave no usable answer; `status` is the HTTP status where the API gave one that failed."""
+    """A call to the API that gave no usable answer.
+
+    `status` is the HTTP status, None where no response came; `code` and `message` are those of the response's
+    google.rpc.Status, None and "" where it had none; `own_status` tells whether the body was such a status, which is
+    how the API itself speaks; `sent` whether any part of the request may have reached the server; `retry_after` the
+    wait that the server asked for in seconds. `text` is what the response said, or why none came, fit for a message.
+    """
 
     status: int | None = None
+    code: int | None = None
+    message: str = ""
+    own_status: bool = False
+    sent: bool = True
+    retry_after: float | None = None
+    text: str = ""
 
     def __init__(self, diagnostic: Diagnostic) -> None:
         super().__init__(diagnostic)
@@ -36,9 +71,16 @@ class ApiError(Exception):
         found = self.diagnostic
         return f"{found.summary}: {found.detail}" if found.detail else found.summary
 
+    @property
+    def too_large(self) -> bool:
+        """Whether the API refused to send or take a message of that size."""
+        return _TOO_LARGE in self.message
+
 
 class BadAddress(ApiError):
     """The address of the API is malformed, or one that a token must not be sent to."""
+
+    sent = False
 
 
 class Unreachable(ApiError):
@@ -52,9 +94,11 @@ class TokenRejected(ApiError):
 class NoToken(TokenRejected):
     """No token was found."""
 
+    sent = False
+
 
 class PermissionDenied(ApiError):
-    """The token is accepted and may not do this; `capability` is what it lacks."""
+    """The token is accepted and may not do this; `capability` is what the call needs."""
 
     def __init__(self, diagnostic: Diagnostic, *, capability: str) -> None:
         super().__init__(diagnostic)
@@ -70,21 +114,11 @@ class Ambiguous(ApiError):
 
 
 class RateLimited(ApiError):
-    """The API asks to slow down; `retry_after` is its wish in seconds, None when it said nothing."""
-
-    def __init__(self, diagnostic: Diagnostic, *, retry_after: float | None) -> None:
-        super().__init__(diagnostic)
-        self.retry_after = retry_after
+    """The API asks to slow down."""
 
 
 class Rejected(ApiError):
-    """The API understood the request and refuses it.
-
-    `message` and `code` are those of its google.rpc.Status; empty and None where it gave none.
-    """
-
-    message: str = ""
-    code: int | None = None
+    """The API understood the request and refuses it."""
 
 
 class ServerFault(ApiError):
@@ -101,3 +135,273 @@ class AnswerLost(ApiError):
 
 class WriteRefusedError(AssertionError):
     """A client that only reads was made to write: a mistake in this program, stopped before anything was sent."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErrorContext:
+    """What messages about a failed call say besides the answer.
+
+    `root` is the URL of the API, `action` completes "could not …", `capability` is what the token needs, `redact` takes
+    every secret of this run out of a text.
+    """
+
+    root: str
+    action: str
+    capability: str = ""
+    writes: bool = False
+    only_asks: bool = False
+    optional: bool = False
+    token_source: str = "nowhere"  # noqa: S105 - a word for messages
+    token_advice: str = "give a token"  # noqa: S105 - a word for messages
+    renewal_problem: str = ""
+    redact: Callable[[str], str] = str
+
+    def clean(self, text: str, most: int = LONGEST) -> str:
+        """Text from the server, without secrets and fit for a message."""
+        return clean(self.redact(text), most)
+
+    def diagnostic(self, code: str, problem: str, *, detail: str, hint: str) -> Diagnostic:
+        """The problem that the action could not be done."""
+        return Diagnostic(code=code, summary=f"could not {clean(self.action)}: {problem}", detail=detail, hint=hint)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Response:
+    """A failed response, parsed once."""
+
+    status: int
+    headers: Mapping[str, str]
+    message: str
+    code: int | None
+    text: str
+
+    def message_or_status(self, context: ErrorContext, most: int = LONGEST) -> str:
+        return context.clean(self.text, most) or f"HTTP {self.status} without a message"
+
+    @property
+    def with_status(self) -> str:
+        if 300 <= self.status < 400:  # noqa: PLR2004 - the class of redirects
+            target = self.headers.get("location", "") or "an unnamed place"
+            return f"HTTP {self.status}, a redirect to {target}: it is not followed, so that the token stays here"
+        return f"HTTP {self.status}, {self.text or 'without a body'}"
+
+
+def error_from_response(status: int, headers: Mapping[str, str], body: bytes, context: ErrorContext) -> ApiError | None:
+    """Map an HTTP response to the error that it stands for; None for a success. Names of `headers` are lower-case."""
+    if 200 <= status < 300:  # noqa: PLR2004 - the class of successful statuses
+        return None
+    message, code = rpc_status(body)
+    response = _Response(status=status, headers=headers, message=message, code=code, text=_text_of(message, code, body))
+    error = _error(response, context)
+    error.status, error.code, error.message = status, code, message
+    error.own_status = code is not None
+    error.retry_after = retry_after(headers)
+    error.text = context.clean(response.text)
+    return error
+
+
+def _error(response: _Response, context: ErrorContext) -> ApiError:
+    status, code = response.status, response.code
+    if context.writes and code not in (_NOT_DONE if status < 500 else _NOT_DONE_BY_SERVER_ERROR):  # noqa: PLR2004
+        return answer_lost(context, response.with_status)
+    if status < 400:  # noqa: PLR2004 - the class of redirects
+        return not_understood(context, response.with_status)
+    for its_status, its_code, make in _KINDS:
+        if its_status == status or (its_code == code and status not in _STATUSES):
+            return make(response, context)
+    return (_server_fault if status >= 500 else _rejected)(response, context)  # noqa: PLR2004 - server errors
+
+
+def not_understood(context: ErrorContext, problem: str) -> NotUnderstood:
+    """An answer came that means nothing to us."""
+    return NotUnderstood(
+        context.diagnostic(
+            "not-understood",
+            "the answer was not understood",
+            detail=context.clean(problem),
+            hint=f"is {clean(context.root)} the address of the API, and does no proxy answer in its place?",
+        )
+    )
+
+
+def no_answer(context: ErrorContext, reason: str) -> ApiError:
+    """The request was sent and no whole answer came back."""
+    return answer_lost(context, reason) if context.writes else unreachable(context, reason)
+
+
+def answer_lost(context: ErrorContext, reason: str) -> AnswerLost:
+    """A write was sent, and nothing tells what became of it."""
+    return AnswerLost(
+        context.diagnostic(
+            "answer-lost",
+            "the answer of the API was lost",
+            detail=context.clean(reason),
+            hint="it may have taken effect or not: plan again to see",
+        )
+    )
+
+
+def unreachable(context: ErrorContext, reason: str, *, hint: str = "", sent: bool = True) -> Unreachable:
+    """The API did not answer a read, or the request was not sent at all."""
+    error = Unreachable(
+        Diagnostic(
+            code="api-unreachable",
+            summary=f"cannot reach the API at {clean(context.root)}",
+            detail=f"{clean(reason)}; could not {clean(context.action)}",
+            hint=hint or "check the network and the address (--api, RECONCILER_API), then try again",
+        )
+    )
+    error.sent, error.text = sent, clean(reason)
+    return error
+
+
+def permission_denied(context: ErrorContext, message: str, *, missing: bool | None) -> PermissionDenied:
+    """A 403; `missing` tells whether the identity call says that the capability is missing, None where nobody knows."""
+    capability = context.capability
+    lacks = f": it lacks the capability {capability}" if missing else ""
+    if missing is False:
+        hint = f"the token has the capability {capability}: the message tells what else the API wants"
+    else:
+        hint = f"ask an owner of the organisation for a role with {capability}"
+    return PermissionDenied(
+        Diagnostic(
+            code="permission-denied",
+            summary=f"the token may not {clean(context.action)}{lacks}",
+            detail=message,
+            hint=hint,
+        ),
+        capability=capability,
+    )
+
+
+def _token_rejected(response: _Response, context: ErrorContext) -> TokenRejected:
+    renewal = f"; it was not renewed, {context.renewal_problem}" if context.renewal_problem else ""
+    return TokenRejected(
+        Diagnostic(
+            code="token-rejected",
+            summary=f"the API does not accept the token (from {context.token_source})",
+            detail=f"could not {clean(context.action)}: {response.message_or_status(context)}{renewal}",
+            hint=f"it may have expired or be for another API: {context.token_advice}",
+        )
+    )
+
+
+def _not_found(response: _Response, context: ErrorContext) -> ApiError:
+    if not response.message and response.code is None:
+        return not_understood(context, response.with_status)
+    return NotFound(
+        context.diagnostic(
+            "not-found",
+            "it does not exist, or the token cannot see it",
+            detail=response.message_or_status(context),
+            hint="this API may not offer it"
+            if context.optional
+            else "check its name, and whether it was removed meanwhile",
+        )
+    )
+
+
+def _rate_limited(response: _Response, context: ErrorContext) -> RateLimited:
+    seconds = retry_after(response.headers)
+    if _TOO_LARGE in response.message:
+        problem, hint = "the answer is too large for the API", "read it in pages: --api-version v2"
+    else:
+        problem = "the API asks to slow down"
+        hint = f"try again in {seconds:.0f} s" if seconds else "try again later, or with a lower --parallelism"
+    return RateLimited(
+        context.diagnostic("rate-limited", problem, detail=response.message_or_status(context), hint=hint)
+    )
+
+
+def _denied(response: _Response, context: ErrorContext) -> PermissionDenied:
+    return permission_denied(context, response.message_or_status(context), missing=None)
+
+
+def _server_fault(response: _Response, context: ErrorContext) -> ServerFault:
+    detail = context.clean(response.with_status)
+    return ServerFault(
+        context.diagnostic("server-fault", "the API failed", detail=detail, hint="try again in a minute")
+    )
+
+
+def _rejected(response: _Response, context: ErrorContext) -> Rejected:
+    # Why packages do not go together takes more room than other refusals, and the names stand at its end.
+    detail = response.message_or_status(context, LONG if context.only_asks else LONGEST)
+    return Rejected(context.diagnostic("rejected", "the API refuses it", detail=detail, hint=""))
+
+
+# HTTP status, gRPC code where the status is another one, and the error that both stand for.
+_KINDS: tuple[tuple[int, int, Callable[[_Response, ErrorContext], ApiError]], ...] = (
+    (401, UNAUTHENTICATED, _token_rejected),
+    (403, DENIED, _denied),
+    (404, NOT_FOUND, _not_found),
+    (429, EXHAUSTED, _rate_limited),
+)
+_STATUSES = frozenset(status for status, _, _ in _KINDS)
+
+
+def clean(text: str, most: int = LONGEST) -> str:
+    """The text on one line, without control and direction characters, cut at `most` characters."""
+    # What lies far behind the cut is not looked at: a body can be megabytes long.
+    shown = "".join(" " if unicodedata.category(char) in _UNFIT else char for char in text[: 8 * most])
+    line = " ".join(shown.split())
+    return line if len(line) <= most else line[: most - 1] + "…"
+
+
+# Format characters change the direction or hide parts of a line; separators and controls break it.
+_UNFIT = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+
+
+def body_text(body: bytes) -> str:
+    """What the body of a failed answer says: the API's message, the title of an HTML page, or its beginning.
+
+    Not fit for a message yet, and not cut: a token that is cut in the middle would no longer be found and hidden.
+    """
+    return _text_of(*rpc_status(body), body)
+
+
+def rpc_status(body: bytes) -> tuple[str, int | None]:
+    """Message and code of a google.rpc.Status body; `("", None)` where it is none."""
+    try:
+        status = json.loads(body)
+    except (ValueError, RecursionError):
+        return "", None
+    if not isinstance(status, dict):
+        return "", None
+    message, code = status.get("message"), status.get("code")
+    return message if isinstance(message, str) else "", code if type(code) is int else None
+
+
+def _text_of(message: str, code: int | None, body: bytes) -> str:
+    if message or code is not None:
+        return message or f"code {code} without a message"
+    if body.lstrip().startswith(b"<"):
+        title = _html_title(body)
+        return f'an HTML page, "{title}"' if title else "an HTML page"
+    return body.decode("utf-8", "replace")
+
+
+def _html_title(body: bytes) -> str:
+    """The title of a page. Each search begins where the one before ended: linear in the size of the page."""
+    lower = body.lower()
+    begin = lower.find(b">", lower.find(b"<title")) + 1 if b"<title" in lower else 0
+    end = lower.find(b"</title", begin) if begin else -1
+    return " ".join(body[begin:end].decode("utf-8", "replace").split()) if end >= 0 else ""
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """The wait that the server asks for in seconds, a day at most, also where it names a time on its own clock."""
+    text = headers.get("retry-after", "")
+    if text.isascii() and text.isdigit():
+        return min(float(text[:9]), _LONGEST_WAIT)
+    wanted, now = http_time(text), http_time(headers.get("date", ""))
+    return min(max(0.0, wanted - now), _LONGEST_WAIT) if wanted is not None and now is not None else None
+
+
+def http_time(text: str) -> float | None:
+    """A time as HTTP headers write it, in seconds since the epoch; None when it is none."""
+    try:
+        found = parsedate_to_datetime(text)
+        return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, TypeError, OverflowError, IndexError):
+        return None

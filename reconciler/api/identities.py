@@ -1,7 +1,7 @@
 """From the answer to "who am I" to an identity. What its capabilities suffice for is decided in `core.checkup`."""
 
 from reconciler.api import instants, wire
-from reconciler.core.identity import Grant, Identity
+from reconciler.core.doctor import Grant, Identity
 
 Json = dict[str, object]
 

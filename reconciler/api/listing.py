@@ -4,8 +4,7 @@ from collections.abc import Callable
 from typing import Generic, TypeVar
 
 from reconciler.api import json_text, wire
-from reconciler.api.call import Answer, Call
-from reconciler.api.connection import Connection
+from reconciler.api.http import Answer, Call, Connection
 
 Json = dict[str, object]
 T = TypeVar("T")
@@ -27,7 +26,7 @@ def read_page(
     """
     reply = connection.reply(call)
     try:
-        items, rest = json_text.decode_list(reply.body, key, _Numbered(read, key))
+        items, rest = json_text.decode_list(reply.content, key, _Numbered(read, key))
         if isinstance(rest, dict):
             return items, _checked(rest, key)
     except (wire.Malformed, _BadItemError) as problem:

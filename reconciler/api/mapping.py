@@ -4,12 +4,23 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from reconciler.api import json_text, wire
+from reconciler.api.errors import clean
 from reconciler.api.spelling import V1, Spelling
-from reconciler.api.wording import clean
-from reconciler.core import canonical
-from reconciler.core.live import LiveRepository, Unreadable
-from reconciler.core.making import maker
-from reconciler.core.model import EMPTY, Accounts, Certificates, Group, Overlay, PemFile, User
+from reconciler.core.overlay import (
+    EMPTY,
+    Accounts,
+    Certificates,
+    Group,
+    Overlay,
+    PemFile,
+    User,
+    make_accounts,
+    make_certificates,
+    make_group,
+    make_overlay,
+    make_pem_file,
+)
+from reconciler.core.state import LiveRepository, Unreadable
 
 _OVERLAY = frozenset({"contents", "environment", "annotations", "accounts", "certificates"})
 _CONTENTS = frozenset({"packages", "runtimeRepositories", "runtimeKeyring"})
@@ -18,7 +29,7 @@ _CERTIFICATES = frozenset({"additional", "providers"})
 
 Json = dict[str, object]
 
-_repository = maker(LiveRepository)
+_repository = LiveRepository
 
 
 def overlay_from_wire(value: object, spelling: Spelling = V1) -> Overlay | Unreadable:
@@ -62,7 +73,7 @@ def _overlay(raw: Json, spelling: Spelling) -> Overlay:
     accounts = wire.mapping(raw.get("accounts"), "accounts")
     certificates = wire.mapping(raw.get("certificates"), "certificates")
     known = raw.keys() <= _OVERLAY and contents.keys() <= _CONTENTS and not accounts and not certificates
-    return canonical.overlay(
+    return make_overlay(
         packages=wire.texts(contents.get("packages"), "contents.packages"),
         runtime_repositories=wire.texts(contents.get("runtimeRepositories"), "contents.runtimeRepositories"),
         runtime_keyring=_pem_files(contents.get("runtimeKeyring"), "contents.runtimeKeyring"),
@@ -87,7 +98,7 @@ def _accounts(raw: Json, spelling: Spelling) -> Accounts:
     run_as = raw.get("runAs")
     users = wire.objects(raw.get("users"), "accounts.users")
     groups = wire.objects(raw.get("groups"), "accounts.groups")
-    return canonical.accounts(
+    return make_accounts(
         # A UID may stand here as well, and somebody may write it as a number.
         run_as=str(run_as) if type(run_as) is int else wire.text(run_as, "accounts.runAs"),
         users=[user_from_wire(item, f"accounts.users[{number}]", spelling) for number, item in enumerate(users)],
@@ -96,7 +107,7 @@ def _accounts(raw: Json, spelling: Spelling) -> Accounts:
 
 
 def _certificates(raw: Json) -> Certificates:
-    return canonical.certificates(
+    return make_certificates(
         additional=_pem_files(raw.get("additional"), "certificates.additional"),
         providers=wire.texts(raw.get("providers"), "certificates.providers"),
     )
@@ -123,7 +134,7 @@ def user_from_wire(item: Json, path: str, spelling: Spelling = V1) -> User:
 
 def group_from_wire(item: Json, path: str, spelling: Spelling = V1) -> Group:
     """One of `accounts.groups`."""
-    return canonical.group(
+    return make_group(
         groupname=wire.name(item.get(spelling.groupname), f"{path}.{spelling.groupname}"),
         gid=wire.uint32(item.get("gid"), f"{path}.gid"),
         members=wire.texts(item.get("members"), f"{path}.members"),
@@ -132,11 +143,9 @@ def group_from_wire(item: Json, path: str, spelling: Spelling = V1) -> Group:
 
 def pem_file_from_wire(item: Json, path: str) -> PemFile:
     """One of `contents.runtimeKeyring` or `certificates.additional`."""
-    return canonical.pem_file(
-        wire.name(item.get("name"), f"{path}.name"), wire.text(item.get("content"), f"{path}.content")
-    )
+    return make_pem_file(wire.name(item.get("name"), f"{path}.name"), wire.text(item.get("content"), f"{path}.content"))
 
 
 def _unknown(raw: Json, known: frozenset[str], prefix: str) -> list[tuple[str, str]]:
-    found = [(key, value) for key, value in raw.items() if key not in known and value]
+    found = [(key, value) for key, value in raw.items() if key not in known and not wire.is_absent(value)]
     return [(f"{prefix}{key}", json_text.canonical(value)) for key, value in found]

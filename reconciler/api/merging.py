@@ -12,9 +12,8 @@ from typing import TypeVar
 from reconciler.api import wire
 from reconciler.api.mapping import group_from_wire, overlay_from_wire, pem_file_from_wire, user_from_wire
 from reconciler.api.spelling import V1, Spelling
-from reconciler.core import canonical
-from reconciler.core.live import Unreadable
-from reconciler.core.model import EMPTY, Group, Overlay, PemFile, User
+from reconciler.core.overlay import EMPTY, Group, Overlay, PemFile, User, package_spec
+from reconciler.core.state import Unreadable
 
 Json = dict[str, object]
 Named = User | Group | PemFile
@@ -81,13 +80,15 @@ def _unknown_and_empty(raw: Mapping[str, object], holder: str) -> Json:
     if not isinstance(section, Mapping):
         return {}
     known = _KNOWN[holder]
-    return {key: value for key, value in section.items() if key not in known and not value and value is not None}
+    return {
+        key: value for key, value in section.items() if key not in known and wire.is_absent(value) and value is not None
+    }
 
 
 def _contents(raw: Json, old: Overlay, wanted: Overlay) -> Json:
     merged = dict(raw)
     if old.packages != wanted.packages:
-        merged["packages"] = _texts(raw, "packages", wanted.packages, canonical.package_spec)
+        merged["packages"] = _texts(raw, "packages", wanted.packages, package_spec)
     if old.runtime_repositories != wanted.runtime_repositories:
         merged["runtimeRepositories"] = list(wanted.runtime_repositories)
     if old.runtime_keyring != wanted.runtime_keyring:

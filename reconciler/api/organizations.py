@@ -9,12 +9,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from reconciler.api import wire
-from reconciler.api.call import Parameters
-from reconciler.api.errors import Ambiguous, ApiError, NotFound
-from reconciler.api.wording import clean
-from reconciler.core.live import LiveRepository, Organization
-from reconciler.core.names import nearest
-from reconciler.diagnostics import Diagnostic
+from reconciler.api.errors import Ambiguous, ApiError, NotFound, clean
+from reconciler.api.http import Parameters
+from reconciler.core.state import LiveRepository, Organization
+from reconciler.diagnostics import Diagnostic, nearest
 
 _UIDP = re.compile(r"[0-9a-f]{40}(/[0-9a-f]{16})*")
 

@@ -3,15 +3,13 @@
 from collections.abc import Callable, Mapping
 
 from reconciler.api import json_text, wire
-from reconciler.api.call import Call
-from reconciler.api.connection import Connection
-from reconciler.api.errors import NotUnderstood
+from reconciler.api.errors import NotUnderstood, clean
+from reconciler.api.http import Call, Connection
 from reconciler.api.mapping import repository_from_wire
 from reconciler.api.merging import merge_document
 from reconciler.api.spelling import Spelling
-from reconciler.api.wording import clean
-from reconciler.core.live import LiveRepository
-from reconciler.core.model import Overlay
+from reconciler.core.overlay import Overlay
+from reconciler.core.state import LiveRepository
 from reconciler.diagnostics import Diagnostic
 
 

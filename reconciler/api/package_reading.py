@@ -7,13 +7,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from reconciler.api import calls, json_text
-from reconciler.api.call import Call, Parameters
-from reconciler.api.connection import Connection
+from reconciler.api.http import Call, Connection, Parameters
 from reconciler.api.listing import read_page
 from reconciler.api.packages import locked_from_wire, package_from_wire, summary_from_wire, total_of
 from reconciler.api.wire import Malformed
-from reconciler.core.live import Organization
 from reconciler.core.packages import PackagePage, PackageVersion
+from reconciler.core.state import Organization
 
 
 class PackageReader:

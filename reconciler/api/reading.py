@@ -6,24 +6,23 @@ import threading
 from typing import TYPE_CHECKING, Self
 
 from reconciler.api import calls, organizations
+from reconciler.api.errors import ApiError
 from reconciler.api.listing import read_list
 from reconciler.api.organizations import NamedGroup, group_from_wire
 from reconciler.api.wire import Malformed
-from reconciler.core.live import Live, Organization
+from reconciler.core.state import Live, Organization
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from types import TracebackType
 
+    from reconciler.api.auth.provider import Credentials
     from reconciler.api.build_reading import BuildReader
-    from reconciler.api.call import Parameters
-    from reconciler.api.connection import Connection
-    from reconciler.api.credentials import Credentials
     from reconciler.api.generations.generation import Generation
+    from reconciler.api.http import Connection, Parameters, Sent
     from reconciler.api.package_reading import PackageReader
-    from reconciler.api.values import Sent
     from reconciler.core.builds import Build, Sync
-    from reconciler.core.identity import Identity
+    from reconciler.core.doctor import Identity
     from reconciler.core.packages import PackagePage, PackageVersion
 
 
@@ -35,8 +34,10 @@ class ReadClient:
         self._generation = generation
         self._lock = threading.Lock()
         self._folders: dict[str, Mapping[str, str]] = {}
+        self._capabilities: frozenset[str] | None = None
         self._build_reader: BuildReader | None = None
         self._package_reader: PackageReader | None = None
+        connection.lacks = self._lacks
 
     def __enter__(self) -> Self:
         return self
@@ -65,9 +66,9 @@ class ReadClient:
         """Which generation of the API answers for repositories, and why where that was found out; for people."""
         return self._generation.told
 
-    def greet(self) -> float | None:
+    def ping(self) -> float | None:
         """Return when the API answers, whatever it thinks of the token: its clock, None where it does not tell it."""
-        return self._connection.greet(calls.identity())
+        return self._connection.ping(calls.identity())
 
     def server_now(self) -> float:
         """The time on the clock that stamps build reports, as far as an answer has told it."""
@@ -140,6 +141,20 @@ class ReadClient:
     def resolve(self, repository_id: str, config: Mapping[str, object]) -> tuple[str, ...]:
         """The exact packages that a configuration comes to; raises `Rejected` where they do not go together."""
         return self._packages.resolve(repository_id, config)
+
+    def limit(self, seconds: float | None) -> None:
+        """Give all calls from now on so many seconds together; None for no limit."""
+        self._connection.limit(seconds)
+
+    def _lacks(self, capability: str) -> bool | None:
+        """Whether the token lacks a capability everywhere, as the identity call says; None where it does not say."""
+        if self._capabilities is None:
+            try:
+                grants = self.identity().grants
+            except ApiError:
+                return None
+            self._capabilities = frozenset[str]().union(*(grant.capabilities for grant in grants))
+        return capability not in self._capabilities
 
     # What the two below read is loaded when it is asked for: a plan of every day asks for none of it.
 

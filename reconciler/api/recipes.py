@@ -2,21 +2,21 @@
 
 from collections.abc import Mapping
 
-from reconciler.core.recipes import Config, Recipe, recipe
+from reconciler.core.builds import PackageConfig, Recipe, make_recipe
 
 
 def recipe_from_configs(asked: Mapping[str, object], locked: Mapping[str, object]) -> Recipe | None:
     """The recipe of a build; None where neither configuration tells. One that its report does not have is empty."""
     exact = _config(locked)
     config = _config(asked) or exact
-    return recipe(config, exact.packages if exact else ()) if config else None
+    return make_recipe(config, exact.packages if exact else ()) if config else None
 
 
-def _config(found: Mapping[str, object]) -> Config | None:
+def _config(found: Mapping[str, object]) -> PackageConfig | None:
     contents = found.get("contents")
     if not isinstance(contents, Mapping):
         return None
-    return Config(
+    return PackageConfig(
         packages=_texts(contents, "packages"),
         repositories=_texts(contents, "repositories"),
         build_repositories=_texts(contents, "build_repositories", "buildRepositories"),

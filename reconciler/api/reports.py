@@ -6,15 +6,13 @@ from functools import lru_cache
 from reconciler.api import instants, json_text, wire
 from reconciler.api.mapping import overlay_from_wire
 from reconciler.api.recipes import recipe_from_configs
-from reconciler.core.builds import Build, BuildConfig, Result, Sync
-from reconciler.core.live import Unreadable
-from reconciler.core.making import maker
-from reconciler.core.parts import Entry, Part, entries
-from reconciler.core.recipes import Recipe
+from reconciler.core.builds import Build, BuildConfig, Recipe, Result, Sync
+from reconciler.core.diff import Field, Item, items_of
+from reconciler.core.state import Unreadable
 
 Json = dict[str, object]
 
-_build = maker(Build)
+_build = Build
 
 _RESULTS = {"Success": Result.SUCCESS, "Failure": Result.FAILURE}
 _NOT_KNOWN = frozenset({None, "", 0, "Unknown"})
@@ -24,17 +22,17 @@ _NOT_QUEUED = frozenset({None, "", 0, "UNKNOWN"})
 
 # Where each part of an overlay stands in a configuration: the message that holds it ("" for none), its wire name, and
 # the names that it goes by. Reports spell as apko's files do; the wire's own spelling is accepted as well.
-_PLACES: tuple[tuple[Part, str, str, tuple[str, ...]], ...] = (
-    (Part.PACKAGES, "contents", "packages", ("packages",)),
-    (Part.RUNTIME_REPOSITORIES, "contents", "runtimeRepositories", ("runtime_repositories", "runtimeRepositories")),
-    (Part.RUNTIME_KEYRING, "contents", "runtimeKeyring", ("runtime_keyring", "runtimeKeyring")),
-    (Part.ENVIRONMENT, "", "environment", ("environment",)),
-    (Part.ANNOTATIONS, "", "annotations", ("annotations",)),
-    (Part.RUN_AS, "accounts", "runAs", ("run-as", "run_as", "runAs")),
-    (Part.USERS, "accounts", "users", ("users",)),
-    (Part.GROUPS, "accounts", "groups", ("groups",)),
-    (Part.CERTIFICATES, "certificates", "additional", ("additional",)),
-    (Part.PROVIDERS, "certificates", "providers", ("providers",)),
+_PLACES: tuple[tuple[Field, str, str, tuple[str, ...]], ...] = (
+    (Field.PACKAGES, "contents", "packages", ("packages",)),
+    (Field.RUNTIME_REPOSITORIES, "contents", "runtimeRepositories", ("runtime_repositories", "runtimeRepositories")),
+    (Field.RUNTIME_KEYRING, "contents", "runtimeKeyring", ("runtime_keyring", "runtimeKeyring")),
+    (Field.ENVIRONMENT, "", "environment", ("environment",)),
+    (Field.ANNOTATIONS, "", "annotations", ("annotations",)),
+    (Field.RUN_AS, "accounts", "runAs", ("run-as", "run_as", "runAs")),
+    (Field.USERS, "accounts", "users", ("users",)),
+    (Field.GROUPS, "accounts", "groups", ("groups",)),
+    (Field.CERTIFICATES, "certificates", "additional", ("additional",)),
+    (Field.PROVIDERS, "certificates", "providers", ("providers",)),
 )
 _ITEM_NAMES = {"username": "userName", "groupname": "groupName", "homedir": "homeDir"}
 
@@ -76,7 +74,7 @@ def configs_from_texts(config: str, locked: str) -> tuple[BuildConfig | None, Bu
 
 
 def _filled_up(locked: BuildConfig, asked: BuildConfig) -> BuildConfig:
-    rest = frozenset(entry for entry in asked.entries if entry.part not in locked.parts)
+    rest = frozenset(entry for entry in asked.entries if entry.field not in locked.parts)
     return BuildConfig(entries=locked.entries | rest, parts=locked.parts | asked.parts)
 
 
@@ -95,8 +93,8 @@ def _decoded(text: str) -> Json:
 
 
 def _build_config(config: Json) -> BuildConfig | None:
-    found: list[Entry] = []
-    parts: list[Part] = []
+    found: list[Item] = []
+    parts: list[Field] = []
     for part, holder, wire_name, names in _PLACES:
         told = _told(config, part, holder, wire_name, names)
         if told is not None:
@@ -105,7 +103,7 @@ def _build_config(config: Json) -> BuildConfig | None:
     return BuildConfig(entries=frozenset(found), parts=frozenset(parts)) if parts else None
 
 
-def _told(config: Json, part: Part, holder: str, wire_name: str, names: Iterable[str]) -> list[Entry] | None:
+def _told(config: Json, part: Field, holder: str, wire_name: str, names: Iterable[str]) -> list[Item] | None:
     """What a configuration says of one part; None where it says nothing, or nothing that can be understood."""
     section = config.get(holder) if holder else config
     if not isinstance(section, dict):
@@ -113,9 +111,9 @@ def _told(config: Json, part: Part, holder: str, wire_name: str, names: Iterable
     name = next((name for name in names if name in section), None)
     if name is None:
         return None
-    value = _respelt(section[name]) if part in (Part.USERS, Part.GROUPS) else section[name]
+    value = _respelt(section[name]) if part in (Field.USERS, Field.GROUPS) else section[name]
     overlay = overlay_from_wire({holder: {wire_name: value}} if holder else {wire_name: value})
-    return None if isinstance(overlay, Unreadable) else list(entries(overlay))
+    return None if isinstance(overlay, Unreadable) else list(items_of(overlay))
 
 
 def _respelt(items: object) -> object:

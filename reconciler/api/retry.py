@@ -1,43 +1,80 @@
-"""Which failures may be repeated, and after how long: a pure decision.
+"""Retries: which failures of a call are repeated and how often, the loop, and the pace that all threads share.
 
 A read changes nothing and is repeated after whatever may pass. A write is repeated only where it certainly did not
-happen; one whose answer was lost is settled by reading back, which is the engine's business. Who waits and sends again
-is `repeating`; what keeps all threads from pressing on is `pace`; which exception of the HTTP library is which kind of
-fault is `connection`.
+happen; one whose answer was lost is settled by reading back, which is the engine's business.
 """
 
 import math
-from collections.abc import Mapping
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
+from random import random
+from typing import Generic, TypeVar
 
-from reconciler.api.call import Reply
-from reconciler.api.failures import retry_after
-from reconciler.api.wording import rpc_status
+import tenacity
+
+from reconciler.api.errors import DEADLINE_EXCEEDED, EXHAUSTED, INTERNAL, UNAVAILABLE, UNKNOWN, ApiError
+from reconciler.diagnostics import Diagnostic
+
+T = TypeVar("T")
 
 _FIRST_SECONDS = 1.0
 _LONGEST_SECONDS = 20.0
+# A server may ask for any wait; others than the one that was refused are held up no longer than this.
+_LONGEST_COMMON_PAUSE = 60.0
+# A call is given at least so long, however little is left of the time for all of them.
+_SHORTEST_CALL = 2.0
 
-_TOO_MANY = 429
-_GATEWAY = frozenset({502, 503, 504})
-_EXHAUSTED = 8
-_UNAVAILABLE = 14
+# A rate that nobody capped is taken from the requests of these seconds when it has to be halved.
+_MEASURED_SECONDS = 10.0
+_MOST_MEASURED = 200
+_SLOWEST = 0.5
+_DOUBLES_IN = 30.0
+_FREE_ABOVE = 100.0
+
+# Of a gateway, or of the server behind one (520 to 529 are those of content delivery networks).
+_GATEWAY = frozenset({502, 503, 504, *range(520, 530)})
+# The request came too late or too early, or the server broke down: it may go well the next time.
+_PASSING = frozenset({408, 425, 500})
+
+
+def wait(seconds: float) -> None:
+    """Wait; nothing ends it early."""
+    threading.Event().wait(seconds)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timing:
+    """Clocks and waiting, for tests to replace.
+
+    `now` gives seconds since the epoch, `monotonic` seconds on a clock that nobody sets; `sleep` may return early once
+    `stopped` says that the run is interrupted.
+    """
+
+    now: Callable[[], float] = time.time
+    monotonic: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = wait
+    stopped: Callable[[], bool] = lambda: False
 
 
 class Kind(Enum):
     """What is known of a request that got no usable answer."""
 
-    TOO_MANY = auto()  # answered 429: certainly not done
-    EXHAUSTED = auto()  # the same by the gRPC code alone, under another status
+    TOO_MANY = auto()  # answered 429 by the API itself: certainly not done
+    EXHAUSTED = auto()  # one of both alone: a 429 that a proxy may have made, or the gRPC code under another status
     UNAVAILABLE = auto()  # a gateway answered, or the API that it cannot serve now
+    FAILED = auto()  # the API broke down over it
     ABSENT = auto()  # not sent: nobody listens there, or no such host
     UNSENT = auto()  # not sent: no connection came about
-    SILENT = auto()  # sent, and no answer within the patience of the call
+    SILENT = auto()  # sent, and no answer in time
     BROKEN = auto()  # sent, and no whole answer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fault:
+class RetryReason:
     """A failure that may pass: its kind, a word for people, and the wait that the server asked for in seconds."""
 
     kind: Kind
@@ -54,71 +91,271 @@ class Limit:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Retrying:
+class RetryNotice:
     """A call is about to be sent again: what it does, why it failed, and after how many seconds, as try `attempt`."""
 
-    doing: str
+    action: str
     reason: str
     wait: float
     attempt: int
     tries: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt(Generic[T]):
+    """What one try gave: a result, or the error that stands for its absence; a reason where another try may help."""
+
+    result: T | None = None
+    error: ApiError | None = None
+    reason: RetryReason | None = None
+
+
 _USUAL = Limit(tries=6, seconds=60.0)
+# What a broken-down server answers is often there to stay.
+_FEWER = Limit(tries=4, seconds=30.0)
 # Where there is no network at all, the user is told soon.
 _SOON = Limit(tries=3, seconds=5.0)
 _NO_CONNECTION = Limit(tries=3, seconds=30.0)
-# Silence has cost the whole patience of the call already.
+# Silence has cost the whole timeout of the call already.
 _ONCE_MORE = Limit(tries=2, seconds=math.inf)
-
 # What can be done without is not waited for much longer than it is worth.
-_DISPENSABLE = Limit(tries=3, seconds=20.0)
+_OPTIONAL = Limit(tries=3, seconds=20.0)
 
 _WRITES: Mapping[Kind, Limit] = {Kind.TOO_MANY: _USUAL, Kind.ABSENT: _SOON, Kind.UNSENT: _NO_CONNECTION}
 _READS: Mapping[Kind, Limit] = {
     **_WRITES,
     Kind.EXHAUSTED: _USUAL,
     Kind.UNAVAILABLE: _USUAL,
+    Kind.FAILED: _FEWER,
     Kind.SILENT: _ONCE_MORE,
     Kind.BROKEN: _USUAL,
 }
 
 
-def fault_of(reply: Reply) -> Fault | None:
-    """The fault that an answer tells of; None where sending again would change nothing."""
-    if reply.status < 400:  # noqa: PLR2004 - the classes of answers that are no errors
+def retry_reason(error: ApiError) -> RetryReason | None:
+    """Return why an answer may be better the next time; None where sending again would change nothing."""
+    status, code = error.status, error.code
+    if status is None or status < 400 or error.too_large:  # noqa: PLR2004 - the classes of answers that are no errors
         return None
-    if reply.status == _TOO_MANY:
-        return Fault(kind=Kind.TOO_MANY, reason="429, too many requests", asked=retry_after(reply))
-    _, code = rpc_status(reply.body)
-    if code == _EXHAUSTED:
-        return Fault(kind=Kind.EXHAUSTED, reason=f"{reply.status}, too many requests", asked=retry_after(reply))
-    if reply.status in _GATEWAY or code == _UNAVAILABLE:
-        return Fault(kind=Kind.UNAVAILABLE, reason=f"{reply.status}, not available", asked=retry_after(reply))
-    return None
+    if status == 429 or code == EXHAUSTED:  # noqa: PLR2004
+        kind, words = Kind.TOO_MANY if status == 429 and code == EXHAUSTED else Kind.EXHAUSTED, "too many requests"  # noqa: PLR2004
+    elif status in _GATEWAY or code in (UNAVAILABLE, DEADLINE_EXCEEDED):
+        kind, words = Kind.UNAVAILABLE, "not available"
+    elif status in _PASSING or code in (UNKNOWN, INTERNAL):
+        kind, words = Kind.FAILED, "the API failed"
+    else:
+        return None
+    return RetryReason(kind=kind, reason=f"{status}, {words}", asked=error.retry_after)
 
 
-def limit_of(fault: Fault, *, writes: bool, dispensable: bool = False) -> Limit | None:
-    """How long a call may be repeated after such a fault; None where it may not be."""
-    limit = (_WRITES if writes else _READS).get(fault.kind)
-    if limit is None or not dispensable:
+def limit_of(reason: RetryReason, *, writes: bool, optional: bool = False) -> Limit | None:
+    """Return how long a call may be repeated after such a failure; None where it may not be."""
+    limit = (_WRITES if writes else _READS).get(reason.kind)
+    if limit is None or not optional:
         return limit
-    return Limit(tries=min(limit.tries, _DISPENSABLE.tries), seconds=min(limit.seconds, _DISPENSABLE.seconds))
+    return Limit(tries=min(limit.tries, _OPTIONAL.tries), seconds=min(limit.seconds, _OPTIONAL.seconds))
 
 
-def pause(fault: Fault, limit: Limit | None, *, attempt: int, spent: float, luck: float) -> float | None:
-    """Seconds to wait before sending again; None where the call has failed for good.
+def pause(reason: RetryReason, limit: Limit | None, *, attempt: int, spent: float, jitter: float) -> float | None:
+    """Return the seconds to wait before sending again; None where the call has failed for good.
 
-    `attempt` counts from 1, `spent` is the seconds that the call took so far, `luck` a random number from 0 up to 1:
+    `attempt` counts from 1, `spent` is the seconds that the call took so far, `jitter` a random number from 0 up to 1:
     the wait is anything up to a bound that doubles, so that clients that failed together do not come back together.
     """
     if limit is None or attempt >= limit.tries:
         return None
-    wait = max(fault.asked or 0.0, backoff(attempt, luck))
-    return wait if spent + wait <= limit.seconds else None
+    seconds = max(reason.asked or 0.0, backoff(attempt, jitter))
+    return seconds if spent + seconds <= limit.seconds else None
 
 
-def backoff(attempt: int, luck: float) -> float:
-    """The wait after a failed try where the server asked for none."""
+def backoff(attempt: int, jitter: float) -> float:
+    """Return the wait after a failed try where the server asked for none."""
     bound: float = min(_LONGEST_SECONDS, _FIRST_SECONDS * 2.0 ** (attempt - 1))
-    return bound * luck
+    return bound * jitter
+
+
+class Retrier:
+    """Sends calls at the common pace, and again where that is safe; for any number of threads.
+
+    `max_rps` is the most requests a second, None for no cap. `on_retry` hears of each retry, `on_notice` of what is odd
+    about the API's answers; both are called from any thread.
+    """
+
+    def __init__(
+        self,
+        *,
+        timing: Timing | None = None,
+        max_rps: float | None = None,
+        on_retry: Callable[[RetryNotice], None] = lambda _: None,
+        on_notice: Callable[[Diagnostic], None] = lambda _: None,
+        jitter: Callable[[], float] = random,
+    ) -> None:
+        self.timing = timing or Timing()
+        self.on_retry = on_retry
+        self.on_notice = on_notice
+        self.jitter = jitter
+        self._pace = Pace(self.timing, max_rps=max_rps)
+        self._ends_at = math.inf
+
+    def limit(self, seconds: float | None) -> None:
+        """Give all calls from now on so many seconds together; None for no limit."""
+        self._ends_at = math.inf if seconds is None else self.timing.monotonic() + seconds
+
+    def left(self) -> float:
+        """Return the seconds that a call may take by the limit for all of them."""
+        return max(_SHORTEST_CALL, self._ends_at - self.timing.monotonic())
+
+    def run(self, send: Callable[[], Attempt[T]], *, action: str, writes: bool = False, optional: bool = False) -> T:
+        """Return the result of the first try that succeeds; raises the `ApiError` of the last one."""
+        return _RetryState(self, send, action=action, writes=writes, optional=optional).run()
+
+    def send_in_turn(self, send: Callable[[], Attempt[T]]) -> tuple[Attempt[T], float]:
+        """One try when its turn has come, and how long it took without waiting for the turn."""
+        slot = self._pace.wait_turn()
+        began = self.timing.monotonic()
+        attempt = send()
+        reason = attempt.reason
+        if reason is not None and reason.kind in (Kind.TOO_MANY, Kind.EXHAUSTED):
+            common = backoff(1, 1.0) if reason.asked is None else reason.asked
+            self._pace.slow_down(slot, min(common, _LONGEST_COMMON_PAUSE))
+        return attempt, max(0.0, self.timing.monotonic() - began)
+
+
+class _RetryState(Generic[T]):
+    """The tries of one call."""
+
+    def __init__(
+        self, retrier: Retrier, send: Callable[[], Attempt[T]], *, action: str, writes: bool, optional: bool
+    ) -> None:
+        self._retrier = retrier
+        self._send = send
+        self._action = action
+        self._writes = writes
+        self._optional = optional
+        self._spent = 0.0
+        self._tried = False
+        self._last: Attempt[T] = Attempt()
+
+    def run(self) -> T:
+        loop = tenacity.Retrying(
+            retry=tenacity.retry_if_result(lambda attempt: attempt.reason is not None),
+            wait=self._wait,
+            stop=lambda state: state.upcoming_sleep == math.inf,
+            before_sleep=self._notify,
+            sleep=self._sleep,
+            retry_error_callback=lambda _: self._last,
+        )
+        attempt: Attempt[T] = loop(self._try)
+        if attempt.error is not None:
+            raise attempt.error
+        assert attempt.result is not None
+        return attempt.result
+
+    def _try(self) -> Attempt[T]:
+        # An interrupted wait ends the repeating: what failed stays failed.
+        if not (self._tried and self._retrier.timing.stopped()):
+            self._tried = True
+            self._last, took = self._retrier.send_in_turn(self._send)
+            self._spent += took
+        return self._last
+
+    def _limit(self) -> Limit | None:
+        reason = self._last.reason
+        return None if reason is None else limit_of(reason, writes=self._writes, optional=self._optional)
+
+    def _wait(self, state: tenacity.RetryCallState) -> float:
+        reason = self._last.reason
+        if reason is None or self._retrier.timing.stopped():
+            return math.inf
+        seconds = pause(
+            reason, self._limit(), attempt=state.attempt_number, spent=self._spent, jitter=self._retrier.jitter()
+        )
+        return math.inf if seconds is None or seconds > self._retrier.left() else seconds
+
+    def _sleep(self, seconds: float) -> None:
+        self._spent += seconds
+        self._retrier.timing.sleep(seconds)
+
+    def _notify(self, state: tenacity.RetryCallState) -> None:
+        reason, limit = self._last.reason, self._limit()
+        if reason is None or limit is None:
+            return
+        self._retrier.on_retry(
+            RetryNotice(
+                action=self._action,
+                reason=reason.reason,
+                wait=state.upcoming_sleep,
+                attempt=state.attempt_number + 1,
+                tries=limit.tries,
+            )
+        )
+
+
+class Pace:
+    """When the next request may be sent, for all threads together: `max_rps`, and slowing down together after a 429.
+
+    Each request takes a slot on a common time line. A 429 moves the line: whoever holds a slot before the end of the
+    pause takes another one.
+    """
+
+    def __init__(self, timing: Timing, *, max_rps: float | None = None) -> None:
+        self._timing = timing
+        self._cap = max_rps
+        self._lock = threading.Lock()
+        self._sent: deque[float] = deque(maxlen=_MOST_MEASURED)
+        self._free_at = -math.inf
+        self._resumes_at = -math.inf
+        self._slowed_at = -math.inf
+        self._slowed_to: float | None = None
+
+    def wait_turn(self) -> float:
+        """Return when a request may be sent, or at once when the run is interrupted; the slot that it has."""
+        while True:
+            slot, seconds = self._take_slot()
+            if seconds > 0:
+                self._timing.sleep(seconds)
+            if self._keeps(slot) or self._timing.stopped():
+                return slot
+
+    def slow_down(self, slot: float, pause: float) -> None:
+        """Nobody sends for `pause` seconds, and then at half the rate: the request of that slot was one too many.
+
+        Requests that were under way together are refused together; the rate is halved once for all of them.
+        """
+        with self._lock:
+            now = self._timing.monotonic()
+            self._resumes_at = max(self._resumes_at, now + pause)
+            self._free_at = max(self._free_at, self._resumes_at)
+            if slot > self._slowed_at:
+                self._slowed_to = max(_SLOWEST, (self._rate(now) or self._measured(now)) / 2)
+                self._slowed_at = now
+
+    def _take_slot(self) -> tuple[float, float]:
+        with self._lock:
+            now = self._timing.monotonic()
+            slot = max(now, self._free_at)
+            rate = self._rate(slot)
+            self._free_at = self._resumes_at if rate is None else slot + 1 / rate
+            return slot, slot - now
+
+    def _keeps(self, slot: float) -> bool:
+        """Whether no pause has overtaken the slot while its holder slept."""
+        with self._lock:
+            kept = slot >= self._resumes_at
+            if kept:
+                self._sent.append(slot)
+            return kept
+
+    def _rate(self, now: float) -> float | None:
+        """Requests a second at a time: after a slowing down it doubles every half minute, up to the cap or freedom."""
+        if self._slowed_to is None:
+            return self._cap
+        grown: float = 2.0 ** min(30.0, max(0.0, now - self._slowed_at) / _DOUBLES_IN)
+        rate = self._slowed_to * grown
+        if self._cap is not None:
+            return min(self._cap, rate)
+        return rate if rate < _FREE_ABOVE else None
+
+    def _measured(self, now: float) -> float:
+        recent = [at for at in self._sent if now - at <= _MEASURED_SECONDS]
+        return len(recent) / max(1.0, now - recent[0]) if recent else _SLOWEST

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from reconciler.core.live import LiveRepository
+from reconciler.core.state import LiveRepository
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,11 +17,3 @@ class Reading:
     repository: LiveRepository
     document: Mapping[str, object] = field(repr=False)
     server_time: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sent:
-    """How many requests a client has sent."""
-
-    reads: int
-    writes: int

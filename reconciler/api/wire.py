@@ -119,3 +119,10 @@ def optional_uint32(value: object, path: str) -> int | None:
     if 0 <= number <= MAX_UINT32:
         return number
     raise Malformed(path, value, "an id of 32 bits")
+
+
+def is_absent(value: object) -> bool:
+    """Say whether a value of a field that is not known is its zero value, as unset fields are emitted: not content."""
+    if isinstance(value, str):
+        return value in ("", "UNKNOWN", "Unknown") or value.endswith("_UNSPECIFIED")
+    return not value

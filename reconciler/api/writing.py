@@ -3,14 +3,13 @@
 from dataclasses import replace
 
 from reconciler.api import calls, json_text, organizations, overlay_write
-from reconciler.api.errors import Rejected
+from reconciler.api.errors import Rejected, clean
 from reconciler.api.merging import merge_overlay
 from reconciler.api.reading import ReadClient
 from reconciler.api.spelling import V1
 from reconciler.api.values import Reading
-from reconciler.api.wording import clean
-from reconciler.core.live import LiveRepository, Organization
-from reconciler.core.model import Overlay
+from reconciler.core.overlay import Overlay
+from reconciler.core.state import LiveRepository, Organization
 from reconciler.diagnostics import Diagnostic
 
 

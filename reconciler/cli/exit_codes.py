@@ -1,16 +1,11 @@
-"""The exit codes in one table: what each means, and which of several goes first.
+"""The exit codes: what each means, and which of several goes first.
 
 `docs/exit-codes.md` is made from it: `python -m reconciler.cli.exit_codes > docs/exit-codes.md`.
 """
 
-from __future__ import annotations
-
 import sys
+from collections.abc import Iterable
 from enum import IntEnum
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 
 class ExitCode(IntEnum):
@@ -63,13 +58,13 @@ _ORDER = (
 
 
 def first(found: Iterable[ExitCode]) -> ExitCode:
-    """The code to end with when several hold; `DONE` when none does."""
+    """Return the code to end with when several hold; `DONE` when none does."""
     codes = set(found)
     return next((code for code in _ORDER if code in codes), ExitCode.DONE)
 
 
 def page() -> str:
-    """The documentation of the exit codes, in Markdown."""
+    """Return the documentation of the exit codes, in Markdown."""
     rows = "".join(f"| {int(code)} | {MEANINGS[code]} |\n" for code in ExitCode)
     order = ", ".join(str(int(code)) for code in _ORDER)
     return (

@@ -1,52 +1,79 @@
-"""What a command reads before it starts: the manifest, and from it the organisation."""
+"""What a command reads before it starts: the manifest, the organization, saved plans and snapshots, and selections."""
 
-from reconciler import manifest
-from reconciler.cli.arguments import Options
-from reconciler.cli.errors import CommandFailed
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+
+from reconciler import __version__, manifest, planfile
+from reconciler.api.errors import NotFound
+from reconciler.cli.context import Context
+from reconciler.cli.errors import CommandFailed, bad_usage
+from reconciler.cli.options import plan_options
 from reconciler.cli.output import print_problems
-from reconciler.cli.surroundings import Surroundings
-from reconciler.core.desired import Desired
-from reconciler.diagnostics import Diagnostic, Severity, has_errors
+from reconciler.cli.parser import Options
+from reconciler.core.selection import matches
+from reconciler.core.state import Address, Desired, Directory, Live, LiveRepository
+from reconciler.diagnostics import Diagnostic, Severity, has_errors, nearest
+from reconciler.engine.ports import ReadApi
+from reconciler.planfile import PlanFileError, SavedPlan, Snapshot
+from reconciler.views.document import Origin
 
 
-def require(options: Options, world: Surroundings) -> tuple[Desired, tuple[Diagnostic, ...]]:
+def read_manifest(options: Options, ctx: Context) -> tuple[Desired, tuple[Diagnostic, ...]]:
     """A manifest without errors, and its warnings; raises `CommandFailed` with every problem otherwise."""
-    desired, problems = manifest.load(options.path, organization=options.org, now=world.clock.now())
+    desired, problems = manifest.load(options.path, organization=options.org, now=ctx.clock.now())
     if has_errors(problems):
-        raise CommandFailed(*problems)
+        raise CommandFailed.from_problems(*problems)
     return desired, problems
 
 
-def base(options: Options, desired: Desired) -> Desired | None:
+def read_base(options: Options, desired: Desired) -> Desired | None:
     """The manifest of `--base`, where it is given; raises `CommandFailed` for its errors, or another organisation."""
     if options.base is None:
         return None
     found, problems = manifest.load(options.base, organization=options.org)
     if has_errors(problems):
-        raise CommandFailed(*problems)
+        raise CommandFailed.from_problems(*problems)
     if found.organization != desired.organization:
         raise CommandFailed(
-            Diagnostic(
-                code="base-of-other-organization",
-                summary=f"{options.base} is for {found.organization}, and {options.path} for {desired.organization}",
-                hint="compare manifests of one organisation",
-            )
+            "base-of-other-organization",
+            f"{options.base} is for {found.organization}, and {options.path} for {desired.organization}",
+            "compare manifests of one organisation",
         )
     return found
 
 
-def named(options: Options, world: Surroundings) -> Desired:
-    """The organisation that a command works on, with what the manifest says of its repositories where there is one.
+def read_organization(options: Options, ctx: Context) -> str:
+    """Return the organization that a command works on: `--org`, else the one that the manifest names.
 
-    Raises `CommandFailed` when neither `--org` nor a manifest names the organisation.
+    Errors elsewhere in the manifest are one warning. Raises `CommandFailed` when nothing names the organization.
+    """
+    if options.org:
+        return options.org
+    if not options.manifest.exists():
+        raise _no_organization(options)
+    desired, problems = manifest.load(options.manifest)
+    if desired.organization is None:
+        raise CommandFailed.from_problems(*problems)
+    errors = [problem for problem in problems if problem.severity is Severity.ERROR]
+    if errors:
+        print_problems((_errors_ignored(options, len(errors)),), options, ctx)
+    return desired.organization
+
+
+def read_entries(options: Options, ctx: Context) -> tuple[str, Desired | None, bool]:
+    """Return the organization, the entries of the manifest where there is one to trust, and whether it has errors.
+
+    Raises `CommandFailed` when nothing names the organization.
     """
     if not options.manifest.exists():
-        return Desired(organization=_given(options), repositories=())
+        return read_organization(options, ctx), None, False
     desired, problems = manifest.load(options.manifest, organization=options.org)
     if desired.organization is None:
-        raise CommandFailed(*problems)
-    print_problems((problem for problem in problems if problem.severity is Severity.ERROR), options, world)
-    return desired
+        raise CommandFailed.from_problems(*problems)
+    print_problems((problem for problem in problems if problem.severity is Severity.ERROR), options, ctx)
+    wrong = has_errors(problems)
+    return desired.organization, None if wrong else desired, wrong
 
 
 def organization(desired: Desired) -> str:
@@ -55,13 +82,150 @@ def organization(desired: Desired) -> str:
     return desired.organization
 
 
-def _given(options: Options) -> str:
-    if options.org:
-        return options.org
-    raise CommandFailed(
-        Diagnostic(
-            code="no-organization",
-            summary=f'nothing names the organisation: there is no --org, and no manifest "{options.manifest}"',
-            hint="name it with --org example.com, or a manifest with --manifest PATH",
+def read_live(organization: str, api: ReadApi) -> Live:
+    """Return the live state of an organization or folder; raises `ApiError` rather than answer with a part of it."""
+    return api.read_live(api.find_organization(organization))
+
+
+def _no_organization(options: Options) -> CommandFailed:
+    return CommandFailed(
+        "no-organization",
+        f'nothing names the organisation: there is no --org, and no manifest "{options.manifest}"',
+        "name it with --org example.com, or a manifest with --manifest PATH",
+    )
+
+
+def _errors_ignored(options: Options, count: int) -> Diagnostic:
+    return Diagnostic(
+        code="manifest-has-errors",
+        severity=Severity.WARNING,
+        summary=(
+            f"{options.manifest} has {'1 error' if count == 1 else f'{count} errors'}: only its organization is used"
+        ),
+        hint=f"see them with `reconciler validate {shlex.quote(str(options.manifest))}`",
+    )
+
+
+def load_plan(path: Path) -> SavedPlan:
+    """A saved plan; raises `CommandFailed` for any file that is not one in full."""
+    try:
+        return planfile.load_plan(path)
+    except PlanFileError as error:
+        raise CommandFailed.from_problems(error.diagnostic) from None
+
+
+def saved_plan(options: Options) -> SavedPlan | None:
+    """The saved plan that an apply names in the place of a manifest, by its content; None where it names a manifest.
+
+    Raises `CommandFailed`, also where options ask for another plan than the saved one.
+    """
+    if planfile.recognise(options.path) is None:
+        return None
+    saved = load_plan(options.path)
+    unheard = plan_options(options)
+    if unheard:
+        raise bad_usage(
+            f"a saved plan is applied as it is: {' and '.join(unheard)} cannot change it",
+            "give these options to `reconciler plan -o FILE`",
         )
+    return saved
+
+
+def check_api(saved: SavedPlan, identity: str) -> None:
+    """Raise `CommandFailed` unless the plan is for the API that was asked for.
+
+    The address in the file is never used: it would be up to the file where the token goes.
+    """
+    if saved.api != identity:
+        raise CommandFailed(
+            "plan-of-other-api",
+            f"the plan was made for the API {saved.api}, and this apply is for {identity}",
+            f"if that is the API that you mean, pass --api {saved.api}",
+        )
+
+
+def check_organization(saved: SavedPlan, options: Options, api: ReadApi) -> None:
+    """Raise `CommandFailed` unless the plan's organisation is there, and the one of `--org` where that is given."""
+    meant = saved.plan.organization
+    if options.org is not None and api.find_organization(options.org).id != meant.id:
+        raise CommandFailed(
+            "plan-of-other-organization",
+            f"the plan was made for {meant.name}, and --org names {options.org}",
+            "leave out --org, or give the plan that was made for it",
+        )
+    try:
+        api.find_organization(meant.id)
+    except NotFound as error:
+        raise CommandFailed(
+            "plan-organization-not-found",
+            f"the plan was made for {meant.name} ({meant.id}), and the token cannot see that organisation",
+            "check which organisation the token is for",
+            detail=error.diagnostic.summary,
+        ) from None
+
+
+def origin(saved: SavedPlan) -> Origin:
+    """Where a saved plan comes from, for its document."""
+    return Origin(
+        kind="plan",
+        created=saved.created,
+        tool_version=saved.tool_version,
+        manifest_digest=saved.manifest_digest,
+    )
+
+
+def save_snapshot(path: Path, live: Live, identity: str, ctx: Context) -> None:
+    """Save live state; raises `CommandFailed`."""
+    snapshot = Snapshot(live=live, api=identity, tool_version=__version__, created=ctx.clock.now())
+    try:
+        planfile.save_snapshot(path, snapshot)
+    except PlanFileError as error:
+        raise CommandFailed.from_problems(error.diagnostic) from None
+
+
+def load_snapshot(path: Path, wanted: str) -> Snapshot:
+    """Return a snapshot, if it is of the organization that a manifest names; raises `CommandFailed`."""
+    try:
+        snapshot = planfile.load_snapshot(path)
+    except PlanFileError as error:
+        raise CommandFailed.from_problems(error.diagnostic) from None
+    found = snapshot.live.organization
+    if wanted.strip("/") not in (found.id, found.name):
+        raise CommandFailed(
+            "snapshot-of-other-organization",
+            f"{path} is a snapshot of {found.name} ({found.id}), and the manifest is for {wanted}",
+            "take a snapshot with the same manifest, or name the organisation with --org",
+        )
+    return snapshot
+
+
+def pick(patterns: Sequence[str], live: Live) -> tuple[LiveRepository, ...]:
+    """The repositories that at least one pattern means, all of them when there is none.
+
+    Raises `CommandFailed` for a pattern that means nothing, with the nearest names.
+    """
+    if not patterns:
+        return live.repositories
+    found: dict[str, LiveRepository] = {}
+    problems = []
+    for pattern in patterns:
+        matching = [one for one in live.repositories if _matches(pattern, one)]
+        found.update((one.id, one) for one in matching)
+        if not matching:
+            problems.append(_no_match(pattern, live))
+    if problems:
+        raise CommandFailed.from_problems(*problems)
+    return tuple(found.values())
+
+
+def _matches(pattern: str, repository: LiveRepository) -> bool:
+    return matches(pattern, Address(folder=repository.folder, name=repository.name), repository.id)
+
+
+def _no_match(pattern: str, live: Live) -> Diagnostic:
+    near = nearest(pattern, Directory(live).labels())
+    return Diagnostic(
+        code="unknown-repository",
+        summary=f'no repository of {live.organization.name} is called "{pattern}" or matches it',
+        hint=f"did you mean {' or '.join(near)}?" if near else "list the repositories with `reconciler repos`",
     )

@@ -1,16 +1,22 @@
 """Where results go: the formats that were asked for, to standard output or into files; problems to standard error."""
 
+import io
+import os
+import secrets
+import shutil
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
-from typing import TextIO
+from typing import Any, Self, TextIO
 
-from reconciler.cli.arguments import Options, formats
-from reconciler.cli.errors import CommandFailed
-from reconciler.cli.exit_codes import ExitCode
-from reconciler.cli.surroundings import Surroundings
+from reconciler.cli.context import Context
+from reconciler.cli.errors import CommandFailed, bad_usage
+from reconciler.cli.options import formats
+from reconciler.cli.parser import Options
 from reconciler.diagnostics import Diagnostic
-from reconciler.views import diagnostics
-from reconciler.views.text import Style
+from reconciler.views import diagnostics, plan_html, plan_markdown, plan_text
+from reconciler.views.plan_text import render_resolved
+from reconciler.views.text import Style, indented_json
 
 Renderers = Mapping[str, Callable[[Style, int], str]]
 
@@ -19,53 +25,81 @@ _PIPED_WIDTH = 120
 _PIPED_TABLE_WIDTH = 10_000
 
 
-def style_of(stream: TextIO, options: Options, world: Surroundings) -> Style:
-    """Colour and symbols for one stream: `--color`, then NO_COLOR, then whether it is a terminal."""
+def show(renderers: Renderers, options: Options, ctx: Context, *, table: bool = False) -> None:
+    """Write one result in every format that was asked for; a renderer takes the style and the width to draw in."""
+    piped = _PIPED_TABLE_WIDTH if table else _PIPED_WIDTH
+    for name, file in targets(options):
+        render = renderers[name]
+        if file is None:
+            width = width_of(ctx.stdout, piped=piped)
+            ctx.stdout.write(render(style_of(ctx.stdout, options, ctx), width))
+        else:
+            text = render(Style(color=False, unicode=True), piped)
+            with OutputFile(file) as output:
+                output.write(text)
+
+
+def show_plan(document: dict[str, Any], problems: Iterable[Diagnostic], options: Options, ctx: Context) -> None:
+    """Write a plan to where `--format` says, and its problems to standard error."""
+    show(
+        {
+            "text": lambda style, width: (
+                plan_text.render(document, style=style, width=width, show_unchanged=options.show_unchanged)
+                + (render_resolved(document, style=style) if options.verbose else "")
+            ),
+            "json": lambda *_: indented_json(document),
+            "markdown": lambda style, _: plan_markdown.render(document, unicode=style.unicode),
+            "html": lambda style, _: plan_html.render(document, unicode=style.unicode),
+        },
+        options,
+        ctx,
+    )
+    print_problems(problems, options, ctx)
+
+
+def print_problems(problems: Iterable[Diagnostic], options: Options, ctx: Context) -> None:
+    """Write diagnostics to standard error."""
+    found = tuple(problems)
+    if found:
+        ctx.stderr.write(diagnostics.render(found, style=style_of(ctx.stderr, options, ctx)))
+
+
+def print_no_requests(options: Options, ctx: Context) -> None:
+    """With `--debug`, write the count of requests for a command that has no client to send any."""
+    if options.debug:
+        ctx.stderr.write("requests: 0 reads, 0 writes\n")
+
+
+def style_of(stream: TextIO, options: Options, ctx: Context) -> Style:
+    """Return color and symbols for one stream: `--color`, then NO_COLOR, then whether it is a terminal."""
     encoding = (stream.encoding or "").lower().replace("-", "")
-    return Style(color=_colour(stream, options, world), unicode=encoding.startswith("utf"))
+    return Style(color=_color(stream, options, ctx), unicode=encoding.startswith("utf"))
 
 
-def _colour(stream: TextIO, options: Options, world: Surroundings) -> bool:
+def _color(stream: TextIO, options: Options, ctx: Context) -> bool:
     match options.color:
         case "always":
             return True
         case "never":
             return False
         case _:
-            dumb = world.environ.get("TERM") == "dumb"
-            return stream.isatty() and not world.environ.get("NO_COLOR") and not dumb
+            dumb = ctx.environ.get("TERM") == "dumb"
+            return stream.isatty() and not ctx.environ.get("NO_COLOR") and not dumb
 
 
 def width_of(stream: TextIO, *, piped: int = _PIPED_WIDTH) -> int:
-    """Columns to draw in: those of the terminal, or a fixed number where there is none."""
-    if not stream.isatty():
-        return piped
-    import shutil
-
-    return shutil.get_terminal_size((_PIPED_WIDTH, 24)).columns
-
-
-def print_problems(problems: Iterable[Diagnostic], options: Options, world: Surroundings) -> None:
-    """Diagnostics to standard error."""
-    found = tuple(problems)
-    if found:
-        world.stderr.write(diagnostics.render(found, style=style_of(world.stderr, options, world)))
-
-
-def tell_nothing_sent(options: Options, world: Surroundings) -> None:
-    """With `--debug`, the line that every command ends with, for one that has nothing to send with."""
-    if options.debug:
-        world.stderr.write("requests: 0 reads, 0 writes\n")
+    """Return the columns to draw in: those of the terminal, or a fixed number where there is none."""
+    return shutil.get_terminal_size((_PIPED_WIDTH, 24)).columns if stream.isatty() else piped
 
 
 def targets(options: Options) -> list[tuple[str, Path | None]]:
-    """What `--format` asks for, as (format, file or None for standard output); text to standard output when nothing is.
+    """Return what `--format` asks for, as (format, file or None for standard output); by default text to the latter.
 
     Raises `CommandFailed` with the exit code for bad usage.
     """
     found = [_target(written, options.command) for written in options.format]
     if sum(file is None for _, file in found) > 1:
-        raise _usage("only one format can go to standard output", "give the others a file: --format json=plan.json")
+        raise bad_usage("only one format can go to standard output", "give the others a file: --format json=plan.json")
     if all(file is not None for _, file in found):
         found.append(("text", None))
     return found
@@ -74,39 +108,78 @@ def targets(options: Options) -> list[tuple[str, Path | None]]:
 def _target(written: str, command: str) -> tuple[str, Path | None]:
     name, equals, file = written.partition("=")
     if name not in formats(command):
-        raise _usage(f'"{name}" is no format of `{command}`', f"take one of {', '.join(formats(command))}")
+        raise bad_usage(f'"{name}" is no format of `{command}`', f"take one of {', '.join(formats(command))}")
     if equals and not file:
-        raise _usage(f'"{written}" names no file', f"write it like --format {name}=result.{name}")
-    return name, Path(file) if file else None
+        raise bad_usage(f'"{written}" names no file', f"write it like --format {name}=result.{name}")
+    return name, Path(file) if file and file != "-" else None
 
 
-def _usage(summary: str, hint: str) -> CommandFailed:
-    return CommandFailed(Diagnostic(code="bad-usage", summary=summary, hint=hint), code=ExitCode.USAGE)
+class OutputFile(io.TextIOBase):
+    """A file for a result, which appears under its name only when all of it is written; what is there stays until then.
 
+    It has mode 0600, as saved plans have: a result shows values that are nobody else's business. A pipe or a device is
+    written to directly. As a context manager it is kept at the end, and dropped where an exception leaves. Raises
+    `CommandFailed` with the code `output-not-written`.
+    """
 
-def show(renderers: Renderers, options: Options, world: Surroundings, *, table: bool = False) -> None:
-    """Write one result in every format that was asked for; a renderer takes the style and the width to draw in."""
-    piped = _PIPED_TABLE_WIDTH if table else _PIPED_WIDTH
-    for name, file in targets(options):
-        render = renderers[name]
-        if file is None:
-            width = width_of(world.stdout, piped=piped)
-            world.stdout.write(render(style_of(world.stdout, options, world), width))
+    encoding = "utf-8"
+
+    def __init__(self, path: Path) -> None:
+        self._name = path
+        self._partial: Path | None = None
+        try:
+            if path.is_dir():
+                raise _not_written(path, "it is a folder")
+            self._path = path
+            if path.exists() and not path.is_file():
+                self._stream = path.open("w", encoding="utf-8")
+            else:
+                self._path = path.resolve()  # a link stays one
+                partial = self._path.with_name(f".{self._path.name}.{secrets.token_hex(4)}.partial")
+                descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+                self._partial = partial
+                self._stream = os.fdopen(descriptor, "w", encoding="utf-8")
+        except (OSError, ValueError) as error:
+            raise _not_written(path, getattr(error, "strerror", None) or str(error)) from None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            self.keep()
         else:
-            _write(file, render(Style(color=False, unicode=True), piped))
+            self.drop()
+
+    def write(self, text: str) -> int:
+        """Write text; raises `OSError`, as any stream does."""
+        return self._stream.write(text)
+
+    def flush(self) -> None:
+        """Hand over what is buffered; raises `OSError`."""
+        self._stream.flush()
+
+    def keep(self) -> None:
+        """Close the file and give it its name; raises `CommandFailed`, and leaves what was there before."""
+        try:
+            self._stream.flush()
+            if self._partial is not None:
+                os.fsync(self._stream.fileno())
+            self._stream.close()
+            if self._partial is not None:
+                self._partial.replace(self._path)
+        except OSError as error:
+            self.drop()
+            raise _not_written(self._name, error.strerror or str(error)) from None
+
+    def drop(self) -> None:
+        """Close the file and leave what was there before."""
+        with suppress(OSError):
+            self._stream.close()
+        if self._partial is not None:
+            with suppress(OSError):
+                self._partial.unlink(missing_ok=True)
 
 
-def _write(file: Path, text: str) -> None:
-    try:
-        file.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise CommandFailed(not_written(file, error)) from None
-
-
-def not_written(file: Path, error: OSError) -> Diagnostic:
-    """The problem with a file that a result was to go to."""
-    return Diagnostic(
-        code="output-not-written",
-        summary=f"{file} cannot be written: {error.strerror}",
-        hint="give --format another file",
-    )
+def _not_written(file: Path, reason: str) -> CommandFailed:
+    return CommandFailed("output-not-written", f"{file} cannot be written: {reason}", "give --format another file")

@@ -1,32 +1,38 @@
-"""Manifest and live state to a plan, and the plan to its document: what `plan`, `show` and `apply` share."""
+"""Manifest and live state to a plan, its forecast and its document: what `plan` and `apply` share."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any, Protocol
 
-from reconciler import __version__
-from reconciler.cli.arguments import Options
+from reconciler import __version__, planfile
+from reconciler.api.errors import ApiError
+from reconciler.cli.context import Context
 from reconciler.cli.errors import CommandFailed
-from reconciler.cli.inputs import organization
+from reconciler.cli.inputs import load_snapshot
+from reconciler.cli.parser import Options
 from reconciler.core import planner
-from reconciler.core.desired import Desired
-from reconciler.core.guards import Flags
-from reconciler.core.live import Live
-from reconciler.core.plan import Plan
+from reconciler.core.builds import Build, Result
+from reconciler.core.events import Forecast, Unforeseen, make_forecast
+from reconciler.core.plan import Comparison, GuardFlags, Plan, Step
+from reconciler.core.resolution import ResolvedChange
 from reconciler.core.selection import Selection, select
+from reconciler.core.state import Desired, Live, Organization
 from reconciler.diagnostics import Diagnostic, has_errors
-from reconciler.engine.ports import ReadApi
-from reconciler.engine.refresh import refresh
+from reconciler.planfile import PlanFileError, SavedPlan
 from reconciler.views.document import Origin, plan_document
 
-if TYPE_CHECKING:
-    from reconciler.core.comparison import Comparison
-    from reconciler.core.forecast import Forecast
-    from reconciler.core.resolved import ResolvedChange
+# Images are rebuilt daily, so two days hold a build of nearly every tag; a week of a large organization is many times
+# the size and tells nothing more.
+LOOK_BACK = 2 * 86400.0
+# An image that has not been built for days is broken, and a change may be what mends it.
+LONGEST_DAYS = 30
+# Beyond so many repositories the span shrinks as their number grows: the answer stays of one size.
+_ALL = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
+class LiveSource:
     """Live state with where it comes from: the API as people write it, and as saved plans compare it.
 
     `origin` is None where the state was read just now.
@@ -46,32 +52,27 @@ class Checked:
     """
 
     plan: Plan
-    resolved: Mapping[str, "ResolvedChange"] = field(default_factory=dict)
+    resolved: Mapping[str, ResolvedChange] = field(default_factory=dict)
     asked: Mapping[str, int] | None = None
     wrong: bool = False
 
 
-def read(desired: Desired, api: ReadApi) -> Live:
-    """The live state of the organisation that a manifest without errors names."""
-    return refresh(api, organization(desired))
-
-
-def make(desired: Desired, warnings: tuple[Diagnostic, ...], live: Live, options: Options) -> Plan:
+def make_plan(desired: Desired, warnings: tuple[Diagnostic, ...], live: Live, options: Options) -> Plan:
     """The plan of what is selected; raises `CommandFailed` for a selection that selects nothing."""
-    plan, problems = select(_whole(desired, warnings, live, options), _selection(options), live)
+    plan, problems = select(_unselected_plan(desired, warnings, live, options), _selection(options), live)
     if has_errors(problems):
-        raise CommandFailed(*problems)
+        raise CommandFailed.from_problems(*problems)
     return replace(plan, diagnostics=(*plan.diagnostics, *problems))
 
 
-def make_base(desired: Desired, live: Live, options: Options) -> Plan:
+def make_base_plan(desired: Desired, live: Live, options: Options) -> Plan:
     """The plan of the manifest that another one is compared with; nothing is wrong with selecting nothing of it."""
-    plan, _ = select(_whole(desired, (), live, options), _selection(options), live)
+    plan, _ = select(_unselected_plan(desired, (), live, options), _selection(options), live)
     return plan
 
 
-def _whole(desired: Desired, warnings: tuple[Diagnostic, ...], live: Live, options: Options) -> Plan:
-    flags = Flags(prune=options.prune, max_removal=options.max_removal)
+def _unselected_plan(desired: Desired, warnings: tuple[Diagnostic, ...], live: Live, options: Options) -> Plan:
+    flags = GuardFlags(prune=options.prune, max_removal=options.max_removal)
     return planner.plan(desired, live, diagnostics=warnings, flags=flags)
 
 
@@ -84,8 +85,8 @@ def document(
     *,
     api: str,
     origin: Origin | None = None,
-    comparison: "Comparison | None" = None,
-    forecast: "Forecast | None" = None,
+    comparison: Comparison | None = None,
+    forecast: Forecast | None = None,
     checked: Checked | None = None,
 ) -> dict[str, Any]:
     """The public document of a plan: what every format draws from; `checked` None where it was not looked into."""
@@ -99,3 +100,88 @@ def document(
         resolved=checked.resolved if checked else None,
         checked=checked.asked if checked else None,
     )
+
+
+class BuildLister(Protocol):
+    """The calls that reading recent builds needs."""
+
+    def list_builds(self, organization: Organization, *, since: float) -> tuple[Build, ...]:
+        """Return the build reports started since a time, below an organization or a repository; raises `ApiError`."""
+        ...
+
+    def server_now(self) -> float:
+        """Return the time by the clock that stamps the reports, in seconds since the epoch."""
+        ...
+
+
+class RecentBuilds:
+    """The recent builds of what a plan writes, read once, and only where somebody asks."""
+
+    def __init__(self, api: BuildLister, live: Live) -> None:
+        self.live = live
+        self._api = api
+        self._span = LOOK_BACK / max(1.0, len(live.repositories) / _ALL)
+        self._read: tuple[Build, ...] | ApiError | None = None
+
+    def builds(self, plan: Plan) -> tuple[Build, ...]:
+        """The builds of the last two days, or less in a large organisation; raises `ApiError`, each time."""
+        if self._read is None:
+            try:
+                self._read = self._api.list_builds(_scope(plan), since=self._api.server_now() - self._span)
+            except ApiError as error:
+                self._read = error
+        if isinstance(self._read, ApiError):
+            raise self._read
+        return self._read
+
+    def of_one(self, step: Step) -> Sequence[Build]:
+        """Older builds of one repository, over a longer span until one of them succeeded; raises `ApiError`."""
+        assert step.id is not None
+        scope = Organization(id=step.id, name=step.repository)
+        builds: tuple[Build, ...] = ()
+        for span in (LOOK_BACK, LONGEST_DAYS * 86400.0):
+            if span > self._span and all(one.result is not Result.SUCCESS for one in builds):
+                builds = self._api.list_builds(scope, since=self._api.server_now() - span)
+        return builds
+
+
+def foresee(plan: Plan, recent: RecentBuilds) -> Forecast | None:
+    """What an apply of the plan would set going; None where it would write nothing. Raises nothing."""
+    if not plan.applyable:
+        return None
+    try:
+        builds = recent.builds(plan)
+    except ApiError as error:
+        return Unforeseen(problem=error.diagnostic.summary)
+    return make_forecast(plan.writes, {one.id: len(one.active_tags) for one in recent.live.repositories}, builds)
+
+
+def _scope(plan: Plan) -> Organization:
+    """What to list the builds of, in one call: the only repository that is written, whose answer is small, or all."""
+    ids = {step.id: step.repository for step in plan.writes}
+    if len(ids) > 1:
+        return plan.organization
+    ((id_, name),) = ids.items()
+    return plan.organization if id_ is None else Organization(id=id_, name=name)
+
+
+def snapshot_source(path: Path, wanted: str) -> LiveSource:
+    """Return the live state of a snapshot; raises `CommandFailed`."""
+    snapshot = load_snapshot(path, wanted)
+    origin = Origin(kind="snapshot", created=snapshot.created, tool_version=snapshot.tool_version)
+    return LiveSource(live=snapshot.live, api=snapshot.api, api_identity=snapshot.api, origin=origin)
+
+
+def save_plan(path: Path, plan: Plan, source: LiveSource, desired: Desired, ctx: Context) -> None:
+    """Save a plan; raises `CommandFailed`."""
+    saved = SavedPlan(
+        plan=plan,
+        api=source.api_identity,
+        tool_version=__version__,
+        created=ctx.clock.now(),
+        manifest_digest=desired.digest,
+    )
+    try:
+        planfile.save_plan(path, saved)
+    except PlanFileError as error:
+        raise CommandFailed.from_problems(error.diagnostic) from None

@@ -7,7 +7,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from reconciler.api.credentials.chainctl import Finished
+    from reconciler.api.auth.sources import Finished
 
 
 def home() -> Path | None:
@@ -38,7 +38,7 @@ def run(argv: Sequence[str], *, seconds: float) -> Finished:
     import contextlib
     import subprocess
 
-    from reconciler.api.credentials.chainctl import Finished
+    from reconciler.api.auth.sources import Finished
 
     # Its own exception holds what the program printed so far, so that nothing may be chained to it.
     with contextlib.suppress(subprocess.TimeoutExpired):

@@ -7,20 +7,18 @@ holds nothing but the stream, and the plan for the person who is asked goes to s
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from pathlib import Path
 from typing import Any, Self, TextIO
 
 from reconciler import __version__
-from reconciler.cli.arguments import Options
+from reconciler.cli.context import Context, has_left
 from reconciler.cli.errors import CommandFailed
-from reconciler.cli.output import not_written, print_problems, style_of, targets, width_of
-from reconciler.cli.readers import has_left
-from reconciler.cli.surroundings import Surroundings
+from reconciler.cli.output import OutputFile, print_problems, style_of, targets, width_of
+from reconciler.cli.parser import Options
 from reconciler.core.events import Event, Listener
-from reconciler.core.outcome import Outcome
 from reconciler.core.plan import Plan
+from reconciler.core.runs import Outcome
 from reconciler.diagnostics import Diagnostic
-from reconciler.engine.track import Followed
+from reconciler.engine.follow import Followed
 from reconciler.views import apply_text, plan_text
 from reconciler.views.live import LiveProgress
 from reconciler.views.plan_text import render_resolved
@@ -29,28 +27,52 @@ from reconciler.views.run_document import report_document, summary_line
 
 
 class Report:
-    """Tells one apply to every stream that was asked for; closes the files among them at the end."""
+    """Tells one apply to every stream that was asked for.
 
-    def __init__(self, options: Options, world: Surroundings) -> None:
+    Made when nothing can refuse the run any more, such as another apply in this folder: only then are files replaced,
+    and each of them when all of it is written.
+    """
+
+    def __init__(self, options: Options, ctx: Context) -> None:
         self._options = options
-        self._world = world
-        self._files = ExitStack()
+        self._ctx = ctx
+        self._shown = False
+        self._files: list[OutputFile] = []
         self._texts: list[TextIO] = []
         self._jsons: list[TextIO] = []
-        for name, file in targets(options):
-            (self._jsons if name == "json" else self._texts).append(self._open(file))
+        try:
+            for name, file in targets(options):
+                stream: Any = ctx.stdout
+                if file is not None:
+                    stream = OutputFile(file)
+                    self._files.append(stream)
+                (self._jsons if name == "json" else self._texts).append(stream)
+        except CommandFailed:
+            self._drop()
+            raise
         self._json_sinks = [JsonProgress(stream, tool_version=__version__) for stream in self._jsons]
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self._files.close()
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None and not self._shown:
+            self._drop()
+            return
+        files, self._files = self._files, []
+        problems = [failed for file in files if (failed := _kept(file)) is not None]
+        if problems and kind is None:
+            raise problems[0]
+
+    def _drop(self) -> None:
+        for file in self._files:
+            file.drop()
 
     def plan(self, plan: Plan, document: dict[str, Any]) -> None:
         """Show what is going to happen, and the problems that planning found."""
-        for stream in self._texts or [self._world.stderr]:
-            style = style_of(stream, self._options, self._world)
+        self._shown = True
+        for stream in self._texts or [self._ctx.stderr]:
+            style = style_of(stream, self._options, self._ctx)
             text = plan_text.render(
                 document, style=style, width=width_of(stream), show_unchanged=self._options.show_unchanged
             )
@@ -59,7 +81,7 @@ class Report:
         for stream in self._jsons:
             stream.write(json.dumps({"type": "plan", "plan": document}) + "\n")
             stream.flush()
-        print_problems(plan.diagnostics, self._options, self._world)
+        print_problems(plan.diagnostics, self._options, self._ctx)
 
     def nothing_to_do(self) -> None:
         """Close the stream of a run that wrote nothing; as text the plan has said so."""
@@ -70,17 +92,17 @@ class Report:
     @contextmanager
     def progress(self) -> Iterator[Listener]:
         """A listener for the engine: a live table on a terminal, lines otherwise, and the JSON streams."""
-        world, stderr = self._world, self._world.stderr
-        style = style_of(stderr, self._options, world)
+        ctx, stderr = self._ctx, self._ctx.stderr
+        style = style_of(stderr, self._options, ctx)
         with ExitStack() as stack:
             drawn: Listener
             if stderr.isatty():
-                drawn = stack.enter_context(LiveProgress(stderr, style=style, now=world.clock.now))
-                stack.callback(setattr, world, "notify", world.notify)
-                world.notify = drawn.note
+                drawn = stack.enter_context(LiveProgress(stderr, style=style, now=ctx.clock.now))
+                stack.callback(setattr, ctx, "notify", ctx.notify)
+                ctx.notify = drawn.note
             else:
                 drawn = PlainProgress(stderr, style=style, every_build=self._options.verbose)
-            yield _Unbreakable([drawn, *self._json_sinks], world)
+            yield _Unbreakable([drawn, *self._json_sinks], ctx)
 
     def end(
         self,
@@ -91,7 +113,8 @@ class Report:
         interrupted: bool,
         run: str | None = None,
     ) -> None:
-        """The end report, and why following the builds ended early; `run` is what it is recorded under."""
+        """Write the end report, and why following the builds ended early; `run` is what it is recorded under."""
+        self._shown = True
         document = report_document(
             outcomes,
             followed.progress if followed else (),
@@ -107,7 +130,7 @@ class Report:
         except OSError:
             # Whoever read the output is gone. What was written must be known all the same.
             with suppress(OSError):
-                self._write_text(self._world.stderr, document)
+                self._write_text(self._ctx.stderr, document)
         if followed is not None and followed.token_problem is not None:
             self.problem(_unfollowed(followed.token_problem))
 
@@ -115,7 +138,7 @@ class Report:
         """Tell of something that did not stop the run, if there is anything; a terminal that is gone stops nothing."""
         if found is not None:
             with suppress(OSError):
-                print_problems((found,), self._options, self._world)
+                print_problems((found,), self._options, self._ctx)
 
     def _write_end(self, document: dict[str, Any]) -> None:
         for stream in self._texts:
@@ -125,18 +148,18 @@ class Report:
             stream.flush()
 
     def _write_text(self, stream: TextIO, document: dict[str, Any]) -> None:
-        style = style_of(stream, self._options, self._world)
+        style = style_of(stream, self._options, self._ctx)
         told = apply_text.render(document, style=style, width=width_of(stream), verbose=self._options.verbose)
         stream.write("\n" + told)
         stream.flush()
 
-    def _open(self, file: Path | None) -> TextIO:
-        if file is None:
-            return self._world.stdout
-        try:
-            return self._files.enter_context(file.open("w", encoding="utf-8"))
-        except OSError as error:
-            raise CommandFailed(not_written(file, error)) from None
+
+def _kept(file: OutputFile) -> CommandFailed | None:
+    try:
+        file.keep()
+    except CommandFailed as failed:
+        return failed
+    return None
 
 
 class _Unbreakable:
@@ -145,20 +168,20 @@ class _Unbreakable:
     What is under way must be finished and known, whether or not somebody is left to read of it.
     """
 
-    def __init__(self, listeners: Sequence[Listener], world: Surroundings) -> None:
+    def __init__(self, listeners: Sequence[Listener], ctx: Context) -> None:
         self._listeners = list(listeners)
-        self._world = world
+        self._ctx = ctx
 
     def __call__(self, event: Event) -> None:
         # The result is written at the end alone, and whoever was to read it may have left long before.
-        if has_left(self._world.stdout):
-            self._world.stop.set()
+        if has_left(self._ctx.stdout):
+            self._ctx.stop.set()
         for listener in tuple(self._listeners):
             try:
                 listener(event)
             except OSError:
                 self._listeners.remove(listener)
-                self._world.stop.set()
+                self._ctx.stop.set()
 
 
 def _unfollowed(problem: Diagnostic) -> Diagnostic:

@@ -1,20 +1,62 @@
-"""Builds: which ones a write caused, and when a repository is done.
+"""Builds: which ones a write caused, and whether they contain what was asked for.
 
 A build report does not say which write caused it, and images are rebuilt every day for other reasons. What a report
-does say is the configuration that it was made with; `evidence` compares that with the overlays before and after the
-write.
+does say is the configuration that it was made with, and mostly the packages that came of it; both are compared with
+the overlays before and after the write.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import lru_cache
 
-from reconciler.core.diff import Change, diff
-from reconciler.core.matching import serves, virtual
-from reconciler.core.model import Overlay
-from reconciler.core.parts import Entry, Part, entries
-from reconciler.core.recipes import Recipe
+from reconciler.core.diff import Change, Field, Item, Value, diff, items_of
+from reconciler.core.overlay import Group, Overlay, User, package_name
+from reconciler.core.packages import parse_constraint
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PackageConfig:
+    """The part of a configuration that decides which packages an image gets."""
+
+    packages: tuple[str, ...] = ()
+    repositories: tuple[str, ...] = ()
+    build_repositories: tuple[str, ...] = ()
+    runtime_repositories: tuple[str, ...] = ()
+    keyring: tuple[str, ...] = ()
+    archs: tuple[str, ...] = ()
+
+    def document(self) -> dict[str, object]:
+        """As the API takes it; what is empty is left out."""
+        contents: dict[str, object] = {
+            "packages": list(self.packages),
+            "repositories": list(self.repositories),
+            "buildRepositories": list(self.build_repositories),
+            "runtimeRepositories": list(self.runtime_repositories),
+            "keyring": list(self.keyring),
+        }
+        told: dict[str, object] = {"contents": {key: value for key, value in contents.items() if value}}
+        return {**told, "archs": list(self.archs)} if self.archs else told
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """What a build was made from, and the exact packages that came of it where the report tells."""
+
+    config: PackageConfig
+    locked: tuple[str, ...] = ()
+
+
+def make_recipe(config: PackageConfig, locked: Sequence[str]) -> Recipe:
+    """The recipe of a build that was asked for a configuration and locked to some packages.
+
+    Where every package of the configuration is tied to one revision it is a lock itself, of an earlier build, and no
+    question: then the names alone were meant.
+    """
+    if not config.packages or not all("=" in spec and "-r" in spec for spec in config.packages):
+        return Recipe(config=config, locked=tuple(locked))
+    names = tuple(package_name(spec) for spec in config.packages)
+    return Recipe(config=replace(config, packages=names), locked=tuple(locked) or config.packages)
 
 
 class Result(StrEnum):
@@ -41,8 +83,8 @@ class BuildConfig:
     `parts` are those that the configuration speaks of at all: silence about a part proves nothing.
     """
 
-    entries: frozenset[Entry]
-    parts: frozenset[Part]
+    entries: frozenset[Item]
+    parts: frozenset[Field]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,57 +134,60 @@ def evidence(build: Build, before: Overlay, after: Overlay) -> Evidence:
     old overlay, unless that one has it too; and what was removed and is gone proves the new one; but what was removed
     and is still there proves nothing, as the base image may have it too.
     """
-    return evidence_of(build.config, tuple(entries(after)), frozenset(entries(before)), diff(before, after))
+    return evidence_of(build.config, tuple(items_of(after)), frozenset(items_of(before)), diff(before, after))
 
 
 def evidence_of(
-    config: BuildConfig | None, wanted: Sequence[Entry], before: frozenset[Entry], changes: Sequence[Change]
+    config: BuildConfig | None, wanted: Sequence[Item], before: frozenset[Item], changes: Sequence[Change]
 ) -> Evidence:
     """The same of a configuration, where what both overlays hold and how they differ is known already."""
     if config is None:
         return Evidence.EITHER
-    told = [entry for entry in wanted if entry.part in config.parts]
-    absent = missing(config, told)
+    told = [entry for entry in wanted if entry.field in config.parts]
+    absent = missing_items(config, told)
     if absent:
         gone = set(absent)
         partly = any(_telling(entry) and entry not in before and entry not in gone for entry in told)
         return Evidence.LACKING if partly or gone & before else Evidence.OLD
-    if any(_proves_new(change, config) for change in changes if change.part in config.parts):
+    if any(_proves_new(change, config) for change in changes if change.field in config.parts):
         return Evidence.NEW
     return Evidence.EITHER if changes else Evidence.NEW
 
 
-def _telling(entry: Entry) -> bool:
+def _telling(entry: Item) -> bool:
     """Whether finding an added entry proves the overlay: a base image has packages and accounts of its own."""
-    return entry.part in (Part.ENVIRONMENT, Part.ANNOTATIONS)
+    return entry.field in (Field.ENVIRONMENT, Field.ANNOTATIONS)
 
 
-def missing(config: BuildConfig, wanted: Iterable[Entry]) -> tuple[Entry, ...]:
+def missing_items(config: BuildConfig, wanted: Iterable[Item]) -> tuple[Item, ...]:
     """The wanted entries that a configuration lacks, of those that it would tell of."""
     return tuple(
-        entry for entry in wanted if entry.part in config.parts and not holds(config, entry) and not virtual(entry)
+        entry
+        for entry in wanted
+        if entry.field in config.parts and not config_holds(config, entry) and not is_virtual(entry)
     )
 
 
-def holds(config: BuildConfig, wanted: Entry) -> bool:
+def config_holds(config: BuildConfig, wanted: Item) -> bool:
     """Whether a configuration has an entry that does what is wanted."""
     return wanted in config.entries or any(
-        (found.part, found.key) == (wanted.part, wanted.key) and serves(found.value, wanted) for found in config.entries
+        (found.field, found.key) == (wanted.field, wanted.key) and serves(found.value, wanted)
+        for found in config.entries
     )
 
 
 def _proves_new(change: Change, config: BuildConfig) -> bool:
     if change.after is not None:
-        wanted = Entry(change.part, change.key, change.after)
-        if wanted in config.entries or (change.before is None and holds(config, wanted)):
+        wanted = Item(change.field, change.key, change.after)
+        if wanted in config.entries or (change.before is None and config_holds(config, wanted)):
             return True
     if change.before is None:
-        return not virtual(Entry(change.part, change.key, change.after or ""))
-    return not holds(config, Entry(change.part, change.key, change.before))
+        return not is_virtual(Item(change.field, change.key, change.after or ""))
+    return not config_holds(config, Item(change.field, change.key, change.before))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Watch:
+class Target:
     """A repository whose builds are followed: what was written to it, and the server's time just before that."""
 
     repository: str
@@ -172,7 +217,7 @@ class Progress:
     `reports` are all that were seen at the last look, so that the next one judges only what is new.
     """
 
-    watch: Watch
+    target: Target
     stage: Stage
     builds: tuple[Build, ...]
     sync: Sync
@@ -188,28 +233,141 @@ class Progress:
     @property
     def others(self) -> int:
         """How many builds were seen since the write that do not count."""
-        return len(since(self.watch, self.reports)) - len(self.builds) if self.reports else 0
+        return len(builds_since(self.target, self.reports)) - len(self.builds) if self.reports else 0
 
     @property
     def failures(self) -> tuple[Build, ...]:
         """The builds that count and have failed, or succeeded without what was asked."""
-        return tuple(build for build in self.builds if failed(build, self.watch))
+        return tuple(build for build in self.builds if build_failed(build, self.target))
 
 
-def failed(build: Build, watch: Watch) -> bool:
+def build_failed(build: Build, target: Target) -> bool:
     """Whether a build that counts has failed, or succeeded without what was asked."""
     if build.result is Result.SUCCESS:
-        return build.content is not None and bool(lacking(build.content, watch.after))
+        return build.content is not None and bool(lacking_items(build.content, target.after))
     return build.result is Result.FAILURE
 
 
 # Asked again and again of the same few configurations: by the journal, the table, and the end report.
 @lru_cache(maxsize=4096)
-def lacking(config: BuildConfig, after: Overlay) -> tuple[Entry, ...]:
+def lacking_items(config: BuildConfig, after: Overlay) -> tuple[Item, ...]:
     """What an overlay asks for and a configuration lacks."""
-    return missing(config, entries(after))
+    return missing_items(config, items_of(after))
 
 
-def since(watch: Watch, builds: Iterable[Build]) -> list[Build]:
+def builds_since(target: Target, builds: Iterable[Build]) -> list[Build]:
     """The builds that started after the write, or of which that is not known."""
-    return [build for build in builds if build.started is None or build.started >= watch.since]
+    return [build for build in builds if build.started is None or build.started >= target.since]
+
+
+def serves(found: Value, wanted: Item) -> bool:
+    """Whether an entry of a configuration, of the same part and key, does what the overlay asked for."""
+    match wanted.value, found:
+        case str(), str():
+            return found == wanted.value or (wanted.field is Field.PACKAGES and _allowed(found, wanted.value))
+        case tuple(), tuple():
+            return set(wanted.value) <= set(found)
+        case User(), User():
+            return _user_serves(found, wanted.value)
+        case Group(), Group():
+            return found.gid == wanted.value.gid and set(wanted.value.members) <= set(found.members)
+        case _:
+            return found == wanted.value
+
+
+def locked_version(found: Value) -> str:
+    """The version that a package of a configuration is locked to; empty where it is not."""
+    parsed = parse_constraint(found) if isinstance(found, str) else None
+    return parsed.version if parsed is not None and parsed.operator == "=" else ""
+
+
+def is_virtual(wanted: Item) -> bool:
+    """Whether a package is asked for by something that packages provide, such as `cmd:jq`, rather than by its name."""
+    return wanted.field is Field.PACKAGES and ":" in wanted.key
+
+
+def _allowed(found: str, wanted: str) -> bool:
+    asked = parse_constraint(wanted)
+    if asked is None:
+        return False
+    version = locked_version(found)
+    if asked.operator == "=" and version.rpartition("-r")[0] == asked.version:
+        return True  # that a version without a revision may be any revision was for the resolution to decide
+    return asked.allows(version) if version else not asked.operator
+
+
+def _user_serves(found: User, wanted: User) -> bool:
+    # A configuration may leave out names that it does not need (apko has no group name for a user). Only a gid that is
+    # left out says something: absent and 0 are different.
+    texts = ((wanted.groupname, found.groupname), (wanted.shell, found.shell), (wanted.homedir, found.homedir))
+    return (
+        found.uid == wanted.uid
+        and wanted.gid in (None, found.gid)
+        and all(theirs in ("", ours) or not ours for ours, theirs in texts)
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proven:
+    """All that was asked is there; `versions` are those that the wanted packages were resolved to, where it tells."""
+
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lacking:
+    """What was asked and is not there."""
+
+    missing: tuple[Item, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Untold:
+    """The report does not tell of these entries, and lacks none that it tells of."""
+
+    entries: tuple[Item, ...]
+
+
+Proof = Proven | Lacking | Untold
+
+
+def prove(build: Build, target: Target) -> Proof:
+    """What a build's configuration proves of what was written to the repository."""
+    wanted = tuple(entry for entry in items_of(target.after) if _provable(entry))
+    content = build.content
+    if content is None:
+        return Untold(entries=wanted)
+    absent = missing_items(content, wanted)
+    if absent:
+        return Lacking(missing=absent)
+    untold = tuple(entry for entry in wanted if not _told(entry, content))
+    return Untold(entries=untold) if untold else Proven(versions=_versions(wanted, content))
+
+
+def _provable(entry: Item) -> bool:
+    """Fields that this version does not know were not asked for but kept, and no report can be read for them."""
+    return entry.field is not Field.UNRECOGNISED
+
+
+def _told(entry: Item, config: BuildConfig) -> bool:
+    return entry.field in config.parts and (not is_virtual(entry) or config_holds(config, entry))
+
+
+def verified(progress: Iterable[Progress]) -> tuple[int, int]:
+    """Of all that successful builds made: how many digests are proven, and how many there are.
+
+    Two builds can come to the same digest, which then is one; it is proven when each of them is.
+    """
+    proven: dict[tuple[str, str], bool] = {}
+    for one in progress:
+        for build in one.builds:
+            if build.result is Result.SUCCESS:
+                key = (one.target.id, build.digest or build.id)
+                proven[key] = proven.get(key, True) and isinstance(prove(build, one.target), Proven)
+    return sum(proven.values()), len(proven)
+
+
+def _versions(wanted: Iterable[Item], config: BuildConfig) -> Mapping[str, str]:
+    names = {entry.key for entry in wanted if entry.field is Field.PACKAGES}
+    found = {one.key: locked_version(one.value) for one in config.entries if one.field is Field.PACKAGES}
+    return {name: found[name] for name in sorted(names) if found.get(name)}

@@ -1,19 +1,191 @@
-"""The difference between two overlays, and its application.
+"""An overlay taken apart into items, and the difference between two overlays.
 
-`diff(a, b)` is empty exactly when `a == b`, and `patch(a, diff(a, b)) == b`. The order of changes depends on nothing
-but the overlays. How a change is shown is the business of the views.
+An item is the smallest thing that can be added, removed or changed: one package, one variable, one user, the whole
+ordered list of runtime repositories. `diff(a, b)` is empty exactly when `a == b`, and `patch(a, diff(a, b)) == b`. The
+order of changes depends on nothing but the overlays. How a change is shown is the business of the views.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import filterfalse, groupby
-from operator import itemgetter
-from typing import Any
+from itertools import compress, filterfalse, groupby
+from operator import attrgetter, itemgetter, ne
+from typing import Any, TypeVar
 
-from reconciler.core.making import maker
-from reconciler.core.model import Overlay
-from reconciler.core.parts import KEYED, Entry, Part, Value, assemble, differing, entries, read
+from reconciler.core.overlay import (
+    Group,
+    Overlay,
+    PemFile,
+    Section,
+    User,
+    make_accounts,
+    make_certificates,
+    make_overlay,
+    package_name,
+)
+
+T = TypeVar("T")
+
+Value = str | tuple[str, ...] | PemFile | User | Group
+
+
+class Field(StrEnum):
+    """Where an entry stands in an overlay, spelt as apko spells it."""
+
+    # Enum's own is written in Python, and entries are looked up by their part again and again.
+    __hash__ = str.__hash__
+
+    PACKAGES = "contents.packages"
+    RUNTIME_REPOSITORIES = "contents.runtime_repositories"
+    RUNTIME_KEYRING = "contents.runtime_keyring"
+    ENVIRONMENT = "environment"
+    ANNOTATIONS = "annotations"
+    RUN_AS = "accounts.run-as"
+    USERS = "accounts.users"
+    GROUPS = "accounts.groups"
+    CERTIFICATES = "certificates.additional"
+    PROVIDERS = "certificates.providers"
+    UNRECOGNISED = "unrecognised"
+
+
+SECTION_OF: dict[Field, Section] = {
+    Field.PACKAGES: Section.PACKAGES,
+    Field.RUNTIME_REPOSITORIES: Section.RUNTIME_REPOSITORIES,
+    Field.RUNTIME_KEYRING: Section.RUNTIME_KEYRING,
+    Field.ENVIRONMENT: Section.ENVIRONMENT,
+    Field.ANNOTATIONS: Section.ANNOTATIONS,
+    Field.RUN_AS: Section.ACCOUNTS,
+    Field.USERS: Section.ACCOUNTS,
+    Field.GROUPS: Section.ACCOUNTS,
+    Field.CERTIFICATES: Section.CERTIFICATES,
+    Field.PROVIDERS: Section.CERTIFICATES,
+}
+
+# Parts whose entries are found by a name of their own, which then belongs to the path of a change.
+KEYED = frozenset(
+    {
+        Field.RUNTIME_KEYRING,
+        Field.ENVIRONMENT,
+        Field.ANNOTATIONS,
+        Field.USERS,
+        Field.GROUPS,
+        Field.CERTIFICATES,
+        Field.UNRECOGNISED,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One thing in an overlay: its part, the key that it is known by within the part, and its value."""
+
+    field: Field
+    key: str
+    value: Value
+
+
+# What an overlay holds in each part, found by one look, in the order of `Part`.
+_PATHS = (
+    "packages",
+    "runtime_repositories",
+    "runtime_keyring",
+    "environment",
+    "annotations",
+    "accounts.run_as",
+    "accounts.users",
+    "accounts.groups",
+    "certificates.additional",
+    "certificates.providers",
+    "unrecognised",
+)
+_PARTS = tuple(Field)
+_CONTENTS = attrgetter(*_PATHS)
+_HELD = {part: attrgetter(path) for part, path in zip(Field, _PATHS, strict=True)}
+# These hold one item, which is the whole of them.
+_WHOLE = frozenset({Field.RUNTIME_REPOSITORIES, Field.RUN_AS})
+# The items of these are a key and a value, and those of the others the value alone.
+_PAIRS = frozenset({Field.ENVIRONMENT, Field.ANNOTATIONS, Field.UNRECOGNISED})
+# The key that an item is known by within its part; the only one of a part needs none.
+_KEYS: dict[Field, Callable[[Any], str]] = {
+    Field.PACKAGES: package_name,
+    Field.RUNTIME_REPOSITORIES: lambda _: "",
+    Field.RUNTIME_KEYRING: attrgetter("name"),
+    Field.ENVIRONMENT: itemgetter(0),
+    Field.ANNOTATIONS: itemgetter(0),
+    Field.RUN_AS: lambda _: "",
+    Field.USERS: attrgetter("username"),
+    Field.GROUPS: attrgetter("groupname"),
+    Field.CERTIFICATES: attrgetter("name"),
+    Field.PROVIDERS: str,
+    Field.UNRECOGNISED: itemgetter(0),
+}
+
+
+def differing_fields(before: Overlay, after: Overlay) -> Iterator[tuple[Field, tuple[Any, ...], tuple[Any, ...]]]:
+    """The parts in which two overlays differ, in their order, with the items that each has there; none where equal."""
+    old, new = _CONTENTS(before), _CONTENTS(after)
+    for part, was, will in compress(zip(_PARTS, old, new, strict=True), map(ne, old, new)):
+        yield part, _items(part, was), _items(part, will)
+
+
+def has_key(overlay: Overlay, part: Field, key: str) -> bool:
+    """Whether an overlay holds something under a key in one part."""
+    return key in map(_KEYS[part], _items(part, _HELD[part](overlay)))
+
+
+def keyed_values(part: Field, items: Iterable[Any]) -> Iterable[tuple[str, Value]]:
+    """The items of one part as the key and the value of an entry each."""
+    if part in _PAIRS:
+        return items
+    key = _KEYS[part]
+    return [(key(item), item) for item in items]
+
+
+def items_of(overlay: Overlay) -> Iterator[Item]:
+    """Every entry of an overlay, in the order of `Part` and then of the canonical form."""
+    for part, held in zip(_PARTS, _CONTENTS(overlay), strict=True):
+        yield from (Item(part, key, value) for key, value in keyed_values(part, _items(part, held)))
+
+
+def _items(part: Field, held: Any) -> tuple[Any, ...]:
+    if part in _WHOLE:
+        return (held,) if held else ()
+    return held  # type: ignore[no-any-return]
+
+
+def assemble(parts: Iterable[Item]) -> Overlay:
+    """The overlay that holds exactly these entries: the inverse of `entries`."""
+    found: dict[Field, list[tuple[str, Value]]] = {part: [] for part in Field}
+    for entry in parts:
+        found[entry.field].append((entry.key, entry.value))
+    return make_overlay(
+        packages=_values(found[Field.PACKAGES], str),
+        runtime_repositories=_first(found[Field.RUNTIME_REPOSITORIES], tuple, ()),
+        runtime_keyring=_values(found[Field.RUNTIME_KEYRING], PemFile),
+        environment=dict(_pairs(found[Field.ENVIRONMENT])),
+        annotations=dict(_pairs(found[Field.ANNOTATIONS])),
+        accounts=make_accounts(
+            run_as=_first(found[Field.RUN_AS], str, ""),
+            users=_values(found[Field.USERS], User),
+            groups=_values(found[Field.GROUPS], Group),
+        ),
+        certificates=make_certificates(
+            additional=_values(found[Field.CERTIFICATES], PemFile), providers=_values(found[Field.PROVIDERS], str)
+        ),
+        unrecognised=_pairs(found[Field.UNRECOGNISED]),
+    )
+
+
+def _values(found: Iterable[tuple[str, Value]], kind: type[T]) -> list[T]:
+    return [value for _, value in found if isinstance(value, kind)]
+
+
+def _first(found: Iterable[tuple[str, Value]], kind: type[T], default: T) -> T:
+    return next(iter(_values(found, kind)), default)
+
+
+def _pairs(found: Iterable[tuple[str, Value]]) -> list[tuple[str, str]]:
+    return [(key, value) for key, value in found if isinstance(value, str)]
 
 
 class ChangeKind(StrEnum):
@@ -28,7 +200,7 @@ class ChangeKind(StrEnum):
 class Change:
     """One field-level difference; `before` is None for an addition, `after` is None for a removal."""
 
-    part: Part
+    field: Field
     key: str
     kind: ChangeKind
     before: Value | None
@@ -37,10 +209,9 @@ class Change:
     @property
     def path(self) -> str:
         """Where the change is, such as `contents.packages` or `environment.NODE_ENV`."""
-        return f"{self.part}.{self.key}" if self.part in KEYED else str(self.part)
+        return f"{self.field}.{self.key}" if self.field in KEYED else str(self.field)
 
 
-_make = maker(Change)
 _Row = tuple[str, ChangeKind, Value | None, Value | None]
 _KEY = itemgetter(0)
 _REMOVE, _ADD = ChangeKind.REMOVE, ChangeKind.ADD
@@ -49,33 +220,33 @@ _REMOVE, _ADD = ChangeKind.REMOVE, ChangeKind.ADD
 def diff(before: Overlay, after: Overlay) -> tuple[Change, ...]:
     """What has to happen to `before` so that it becomes `after`, in the order of parts, keys and values."""
     changes: list[Change] = []
-    for part, old, new in differing(before, after):
+    for part, old, new in differing_fields(before, after):
         changes += _changes(part, old, new)
     return tuple(changes)
 
 
 def patch(overlay: Overlay, changes: Iterable[Change]) -> Overlay:
     """The overlay after the changes; a removal of what is not there removes nothing."""
-    kept = dict.fromkeys(entries(overlay))
+    kept = dict.fromkeys(items_of(overlay))
     for change in changes:
         if change.before is not None:
-            kept.pop(Entry(change.part, change.key, change.before), None)
+            kept.pop(Item(change.field, change.key, change.before), None)
         if change.after is not None:
-            kept[Entry(change.part, change.key, change.after)] = None
+            kept[Item(change.field, change.key, change.after)] = None
     return assemble(kept)
 
 
-def _changes(part: Part, old: tuple[Any, ...], new: tuple[Any, ...]) -> list[Change]:
+def _changes(part: Field, old: tuple[Any, ...], new: tuple[Any, ...]) -> list[Change]:
     """The changes of one part. What stays is not looked at closer, because it is nearly all of it."""
     was, will = set(old), set(new)
-    gone = read(part, filterfalse(will.__contains__, old))
-    come = read(part, filterfalse(was.__contains__, new))
+    gone = keyed_values(part, filterfalse(will.__contains__, old))
+    come = keyed_values(part, filterfalse(was.__contains__, new))
     rows: list[_Row] = [(key, _REMOVE, value, None) for key, value in gone]
     rows += [(key, _ADD, None, value) for key, value in come]
     rows.sort(key=_KEY)
     if len(set(map(_KEY, rows))) < len(rows):
-        rows = _paired(rows, {key for key, _ in read(part, was & will)})
-    return [_make(part=part, key=key, kind=kind, before=before, after=after) for key, kind, before, after in rows]
+        rows = _paired(rows, {key for key, _ in keyed_values(part, was & will)})
+    return [Change(field=part, key=key, kind=kind, before=before, after=after) for key, kind, before, after in rows]
 
 
 def _paired(rows: Iterable[_Row], kept: set[str]) -> list[_Row]:

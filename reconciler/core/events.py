@@ -1,13 +1,17 @@
-"""What the engine tells while it works. Progress on a terminal, JSON lines and the final report are listeners to these.
+"""What the engine tells while it works, and what a plan is expected to set going.
 
-Times (`at`) are seconds since the epoch, on the clock that the engine was given.
+Progress on a terminal, JSON lines and the final report are listeners to the events. Times (`at`) are seconds since the
+epoch, on the clock that the engine was given.
 """
 
-from collections.abc import Callable, Mapping
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
-from reconciler.core.builds import Build, Progress
-from reconciler.core.outcome import Outcome
+from reconciler.core.builds import Build, Progress, Result
+from reconciler.core.plan import Step
+from reconciler.core.runs import Outcome
 from reconciler.diagnostics import Diagnostic
 
 
@@ -80,7 +84,7 @@ class RepositoryDone:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LookFailed:
+class PollFailed:
     """A look at the builds failed; the next one follows after the usual pause."""
 
     at: float
@@ -104,7 +108,94 @@ Event = (
     | BuildsSeen
     | BuildEnded
     | RepositoryDone
-    | LookFailed
+    | PollFailed
     | QueueUnread
 )
 Listener = Callable[[Event], None]
+
+
+# A write starts the builds of all tags of a repository together: what began within so many seconds is taken for one
+# such occasion.
+WAVE = 600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Durations:
+    """How long successful builds took, in seconds: in the middle, at most, and of how many that is said."""
+
+    middle: float
+    longest: float
+    of: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Foreseen:
+    """What is expected of `repositories` writes.
+
+    `builds` leaves out the repositories in `unknown`, of which neither tags nor recent builds are known. `durations` is
+    None where no build succeeded lately.
+    """
+
+    repositories: int
+    builds: int
+    unknown: tuple[str, ...] = ()
+    durations: Durations | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unforeseen:
+    """The reports could not be read, and why."""
+
+    problem: str
+
+
+Forecast: TypeAlias = Foreseen | Unforeseen
+
+
+def make_forecast(writes: Sequence[Step], tag_counts: Mapping[str, int], builds: Iterable[Build]) -> Foreseen:
+    """What the writes will set going: one build for each tag that is kept up to date.
+
+    `tag_counts` are their numbers by repository id, as far as the API named the tags; for other repositories the
+    largest wave of recent builds stands in. A repository that is going to be created counts as the one that it is made
+    from: it follows the same source.
+    """
+    recent = _by_repository(builds)
+    counts = {one.repository: _count(one.id or "", tag_counts, recent) for one in writes}
+    written = {step.id for step in writes}
+    return Foreseen(
+        repositories=len(writes),
+        builds=sum(counts.values()),
+        unknown=tuple(sorted(name for name, count in counts.items() if not count)),
+        durations=_durations(build for id_, found in recent.items() if id_ in written for build in found),
+    )
+
+
+def _count(id_: str, tag_counts: Mapping[str, int], recent: Mapping[str, Sequence[Build]]) -> int:
+    return tag_counts.get(id_, 0) or _largest_wave(recent.get(id_, ()))
+
+
+def _by_repository(builds: Iterable[Build]) -> Mapping[str, list[Build]]:
+    found: dict[str, list[Build]] = {}
+    for build in builds:
+        found.setdefault(build.repository_id, []).append(build)
+    return found
+
+
+def _largest_wave(builds: Iterable[Build]) -> int:
+    """The most builds that began within `WAVE` seconds."""
+    starts = sorted(build.started for build in builds if build.started is not None)
+    return max((bisect_right(starts, start + WAVE) - place for place, start in enumerate(starts)), default=0)
+
+
+def _durations(builds: Iterable[Build]) -> Durations | None:
+    # A failure often comes early and says nothing about how long a build takes.
+    took = [
+        max(build.ended - build.started, 0.0)
+        for build in builds
+        if build.result is Result.SUCCESS and build.started is not None and build.ended is not None
+    ]
+    if not took:
+        return None
+    from statistics import median  # imports more than the rest of a small plan does
+
+    return Durations(middle=median(took), longest=max(took), of=len(took))

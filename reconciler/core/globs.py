@@ -8,10 +8,17 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import translate
 
-from reconciler.core import conflicts
-from reconciler.core.desired import Address, Desired, DesiredGlob, DesiredRepository
-from reconciler.core.layers import Layer, Merged, merge, protected
-from reconciler.core.live import Directory, Live, LiveRepository
+from reconciler.core.layers import (
+    Layer,
+    Merged,
+    both_reset_and_customised,
+    group_problems,
+    merge,
+    overlay_problems,
+    overlay_warnings,
+    protected,
+)
+from reconciler.core.state import Address, Desired, DesiredGlob, DesiredRepository, Directory, Live, LiveRepository
 from reconciler.diagnostics import Diagnostic, Place, Severity
 
 
@@ -23,7 +30,7 @@ class Resolved:
     problems: tuple[Diagnostic, ...] = ()
 
 
-def resolve(desired: Desired, live: Live, directory: Directory) -> Resolved:
+def resolve_globs(desired: Desired, live: Live, directory: Directory) -> Resolved:
     """Every entry, layered on the globs that match it, and an entry for each repository that only globs match."""
     if not desired.globs:
         return Resolved(desired.repositories)
@@ -37,7 +44,7 @@ def resolve(desired: Desired, live: Live, directory: Directory) -> Resolved:
         if globs and repository.id not in named:
             entries.append(resolver.alone(repository, globs))
     told = ((_label(entry, directory), problem) for entry in entries for problem in entry.problems)
-    return Resolved(tuple(entries), tuple(sorted((*conflicts.gather(told), *resolver.unmatched()), key=_place)))
+    return Resolved(tuple(entries), tuple(sorted((*group_problems(told), *resolver.unmatched()), key=_place)))
 
 
 def _place(problem: Diagnostic) -> Place:
@@ -99,9 +106,9 @@ class _Resolver:
             return entry
         reset = next((glob for glob in globs if glob.reset), None)
         if reset is not None:
-            return replace(entry, problems=(conflicts.both_reset_and_customised(reset.place, entry.place),))
+            return replace(entry, problems=(both_reset_and_customised(reset.place, entry.place),))
         if not globs:  # nearly all of a large manifest
-            problems = conflicts.warnings(entry.overlay, entry.layers)
+            problems = overlay_warnings(entry.overlay, entry.layers)
             return replace(entry, problems=tuple(problems)) if problems else entry
         return self._with(entry, _ordered([*_layers(globs), *entry.layers]))
 
@@ -112,7 +119,7 @@ class _Resolver:
         resets = [glob for glob in globs if glob.reset]
         if resets:
             others = [glob for glob in globs if not glob.reset]
-            clash = [conflicts.both_reset_and_customised(resets[0].place, others[0].place)] if others else []
+            clash = [both_reset_and_customised(resets[0].place, others[0].place)] if others else []
             return DesiredRepository(address=address, place=resets[-1].place, reset=True, problems=tuple(clash))
         entry = DesiredRepository(address=address, place=strongest.place)
         return self._with(entry, _ordered(_layers(globs)))
@@ -122,7 +129,7 @@ class _Resolver:
         known = self._merged.get(key)
         if known is None:
             merged = merge(layers)
-            known = merged, tuple(conflicts.problems(merged, layers, entry.place))
+            known = merged, tuple(overlay_problems(merged, layers, entry.place))
             self._merged[key] = known
         merged, problems = known
         return replace(
@@ -142,7 +149,7 @@ def _layers(globs: Iterable[DesiredGlob]) -> list[Layer]:
 def _ordered(layers: Iterable[Layer]) -> tuple[Layer, ...]:
     """Layers by strength, each once: the defaults of a file reach a repository by its entry and by its globs."""
     unique: Mapping[int, Layer] = {id(layer): layer for layer in layers}
-    return tuple(sorted(unique.values(), key=lambda layer: layer.strength))
+    return tuple(sorted(unique.values(), key=lambda layer: layer.precedence))
 
 
 def _matcher(pattern: str) -> re.Pattern[str]:

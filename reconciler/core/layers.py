@@ -1,20 +1,20 @@
-"""The layers of a manifest that speak of one repository, and the overlay that they come to together.
+"""The layers of a manifest that speak of one repository, the overlay that they come to, and what is wrong with it.
 
-Which value wins is decided here and nowhere else. Reading layers belongs to `manifest`, finding the repositories that
-a glob means to `globs`, and the wording of a conflict to `conflicts`.
+Which value wins is decided here and nowhere else. Reading layers belongs to `manifest`, and finding the repositories
+that a glob means to `globs`.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from typing import Protocol
 
-from reconciler.core.model import Overlay, Section
-from reconciler.core.parts import Entry, Part, assemble, entries
-from reconciler.diagnostics import Place
+from reconciler.core.diff import KEYED, Field, Item, assemble, items_of
+from reconciler.core.overlay import Overlay, PemFile, Section
+from reconciler.diagnostics import Diagnostic, Place, Severity
 
 
-class Strength(IntEnum):
+class Precedence(IntEnum):
     """Which layer wins over which, the weakest first."""
 
     DEFAULTS = 0
@@ -24,10 +24,10 @@ class Strength(IntEnum):
     ENTRY = 4
 
 
-class Site(Protocol):
+class Locator(Protocol):
     """Knows where each value of a layer was written; asked only when somebody wants to know."""
 
-    def place(self, part: Part, key: str) -> Place:
+    def place(self, part: Field, key: str) -> Place:
         """Where an entry of the layer stands; the section's place where there is no such entry."""
         ...
 
@@ -41,30 +41,30 @@ class Layer:
     strength the later one wins, save where their `chain` (a file) differs: then neither does.
     """
 
-    strength: Strength
-    kind: Strength
+    precedence: Precedence
+    kind: Precedence
     place: Place
     overlay: Overlay
     managed: frozenset[Section]
     name: str = ""
     chain: str = ""
-    emptied: frozenset[Part] = frozenset()
+    emptied: frozenset[Field] = frozenset()
     protect: bool | None = None
-    site: Site | None = field(default=None, compare=False, repr=False)
+    site: Locator | None = field(default=None, compare=False, repr=False)
 
-    def place_of(self, part: Part, key: str) -> Place:
+    def place_of(self, part: Field, key: str) -> Place:
         """Where an entry of the layer stands."""
         return self.place if self.site is None else self.site.place(part, key)
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
+class LayerItem:
     """An entry with the layer that it comes from; no entry where the layer gives the part empty."""
 
     layer: Layer
-    entry: Entry | None
+    entry: Item | None
 
-    def place(self, part: Part, key: str) -> Place:
+    def place(self, part: Field, key: str) -> Place:
         """Where it was written."""
         return self.layer.place_of(part, key)
 
@@ -73,10 +73,10 @@ class Claim:
 class Conflict:
     """Two claims of which neither wins."""
 
-    part: Part
+    field: Field
     key: str
-    first: Claim
-    second: Claim
+    first: LayerItem
+    second: LayerItem
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ class Merged:
 
     overlay: Overlay
     managed: frozenset[Section]
-    winners: tuple[Claim, ...]
+    winners: tuple[LayerItem, ...]
     conflicts: tuple[Conflict, ...] = ()
 
 
@@ -103,7 +103,7 @@ def merge(layers: Sequence[Layer]) -> Merged:
     )
 
 
-def winners(layers: Sequence[Layer], part: Part) -> Mapping[str, Claim]:
+def winning_items(layers: Sequence[Layer], part: Field) -> Mapping[str, LayerItem]:
     """For each entry of one part of what layers come to, by its key: the claim that won."""
     stack = _Stack()
     for layer in layers:
@@ -121,28 +121,28 @@ class _Stack:
     """Claims by part and key while layers are put on each other."""
 
     def __init__(self) -> None:
-        self.claims: dict[tuple[Part, str], list[Claim]] = {}
-        self._empty: dict[Part, list[Layer]] = {}
+        self.claims: dict[tuple[Field, str], list[LayerItem]] = {}
+        self._empty: dict[Field, list[Layer]] = {}
 
-    def put(self, layer: Layer, only: Part | None = None) -> None:
+    def put(self, layer: Layer, only: Field | None = None) -> None:
         """Put a stronger or an equal layer on top, or what it says of one part alone."""
         for part in layer.emptied:
             for key in self.claims:
                 if key[0] is part:
                     self.claims[key] = _rivals(self.claims[key], layer)
             self._empty[part] = [*(one for one in self._empty.get(part, ()) if _equals(one, layer)), layer]
-        for entry in entries(layer.overlay):
-            if only is not None and entry.part is not only:
+        for entry in items_of(layer.overlay):
+            if only is not None and entry.field is not only:
                 continue
-            key, claim = (entry.part, entry.key), Claim(layer, entry)
+            key, claim = (entry.field, entry.key), LayerItem(layer, entry)
             below = self.claims.get(key)
             if not below:
                 self.claims[key] = [claim]
             else:
-                kept = below if entry.part is Part.PACKAGES else _rivals(below, layer)
+                kept = below if entry.field is Field.PACKAGES else _rivals(below, layer)
                 self.claims[key] = [*kept, claim]
 
-    def winners(self) -> tuple[Claim, ...]:
+    def winners(self) -> tuple[LayerItem, ...]:
         """The claim that won, for each key."""
         return tuple(_winner(part, claims) for (part, _), claims in self.claims.items() if claims)
 
@@ -151,7 +151,7 @@ class _Stack:
         for (part, key), claims in self.claims.items():
             if not claims or (len(claims) == 1 and part not in self._empty):
                 continue
-            told = _constrained(claims) if part is Part.PACKAGES else claims
+            told = _constrained(claims) if part is Field.PACKAGES else claims
             other = next((one for one in told[1:] if _disagree(told[0], one)), None)
             if other is not None:
                 yield Conflict(part, key, told[0], other)
@@ -159,29 +159,137 @@ class _Stack:
             for claim in claims:
                 empty = next((one for one in self._empty.get(part, ()) if _equals(one, claim.layer)), None)
                 if empty is not None:
-                    yield Conflict(part, key, claim, Claim(empty, None))
+                    yield Conflict(part, key, claim, LayerItem(empty, None))
                     break
 
 
-def _rivals(claims: Sequence[Claim], layer: Layer) -> list[Claim]:
+def _rivals(claims: Sequence[LayerItem], layer: Layer) -> list[LayerItem]:
     """The claims that stay beside those of a layer, because it is not stronger than theirs."""
     return [claim for claim in claims if _equals(claim.layer, layer)]
 
 
 def _equals(one: Layer, other: Layer) -> bool:
-    return one.strength is other.strength and one.chain != other.chain
+    return one.precedence is other.precedence and one.chain != other.chain
 
 
-def _disagree(one: Claim, other: Claim) -> bool:
+def _disagree(one: LayerItem, other: LayerItem) -> bool:
     # What stands twice in one block is a mistake of its own, which `manifest` reports.
     return one.layer is not other.layer and one.entry != other.entry
 
 
-def _constrained(claims: Sequence[Claim]) -> list[Claim]:
+def _constrained(claims: Sequence[LayerItem]) -> list[LayerItem]:
     """The claims of a package that ask for more than its name: a bare name agrees with any constraint."""
     return [one for one in claims if one.entry and one.entry.value != one.entry.key]
 
 
-def _winner(part: Part, claims: Sequence[Claim]) -> Claim:
-    several = len(claims) > 1 and part is Part.PACKAGES
+def _winner(part: Field, claims: Sequence[LayerItem]) -> LayerItem:
+    several = len(claims) > 1 and part is Field.PACKAGES
     return ((_constrained(claims) if several else ()) or claims)[-1]
+
+
+KEYS_LIMIT = 512 * 1024
+CERTIFICATES_LIMIT = 50 * 1024
+
+_MOST_NAMES = 3
+_LONGEST = 60
+
+
+def overlay_errors(overlay: Overlay, conflicts: Iterable[Conflict], place: Place) -> list[Diagnostic]:
+    """What keeps a repository from being customised; `place` is that of its strongest layer."""
+    keys, certificates = overlay.runtime_keyring, overlay.certificates.additional
+    found = [_conflict(one) for one in conflicts]
+    if keys:
+        found += _too_large("keyring-too-large", "keys", keys, KEYS_LIMIT, place)
+    if certificates:
+        found += _too_large("certificates-too-large", "certificates", certificates, CERTIFICATES_LIMIT, place)
+    return found
+
+
+def overlay_warnings(overlay: Overlay, layers: Sequence[Layer]) -> list[Diagnostic]:
+    """What is allowed and looks like a mistake."""
+    run_as = overlay.accounts.run_as
+    if not run_as or run_as.isdigit() or run_as in {user.username for user in overlay.accounts.users}:
+        return []
+    claims = (claim for claim in merge(layers).winners if claim.entry and claim.entry.field is Field.RUN_AS)
+    claim = next(claims, None)
+    return [
+        Diagnostic(
+            code="unknown-run-as",
+            summary=f'`run-as` names "{_short(run_as)}", which is no user of this overlay',
+            hint="add the user below `accounts.users`, or write its UID; "
+            "nothing is wrong if the image itself has the user",
+            severity=Severity.WARNING,
+            place=claim.place(Field.RUN_AS, "") if claim else None,
+        )
+    ]
+
+
+def overlay_problems(merged: Merged, layers: Sequence[Layer], place: Place) -> list[Diagnostic]:
+    """Errors and warnings of one repository."""
+    return [*overlay_errors(merged.overlay, merged.conflicts, place), *overlay_warnings(merged.overlay, layers)]
+
+
+def group_problems(found: Iterable[tuple[str, Diagnostic]]) -> Iterator[Diagnostic]:
+    """Problems of many repositories, the same ones in one that names where they show."""
+    grouped: dict[Diagnostic, list[str]] = {}
+    for repository, problem in found:
+        grouped.setdefault(problem, []).append(repository)
+    for problem, names in grouped.items():
+        yield replace(problem, detail="; ".join(filter(None, (problem.detail, _shows_in(names)))))
+
+
+def _shows_in(names: Sequence[str]) -> str:
+    more = len(names) - _MOST_NAMES
+    return "in " + ", ".join(names[:_MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
+
+
+def _conflict(conflict: Conflict) -> Diagnostic:
+    part, key = conflict.field, conflict.key
+    first, second = (one.place(part, key) for one in (conflict.first, conflict.second))
+    if part is Field.PACKAGES and conflict.first.entry and conflict.second.entry:
+        return Diagnostic(
+            code="conflicting-packages",
+            summary=f'the package "{_short(key)}" is asked for twice and differently: '
+            f"`{_short(str(conflict.first.entry.value))}` and `{_short(str(conflict.second.entry.value))}`",
+            detail=f"first at {first}",
+            hint="keep one of the two",
+            place=second,
+        )
+    return Diagnostic(
+        code="conflicting-layers",
+        summary=f"two places of the same strength disagree about `{_short(_path(part, key))}`",
+        detail=f"first at {first}",
+        hint="make the two agree, or say it in the repository's own entry, which is stronger than both",
+        place=second,
+    )
+
+
+def both_reset_and_customised(first: Place, second: Place) -> Diagnostic:
+    """A glob asks for a reset, and something else for content."""
+    return Diagnostic(
+        code="conflicting-reset",
+        summary="a glob resets this repository, and another entry customises it",
+        detail=f"reset at {first}",
+        hint="write `reset: true` into the repository's own entry, or make the glob match less",
+        place=second,
+    )
+
+
+def _path(part: Field, key: str) -> str:
+    return f"{part}.{key}" if part in KEYED else str(part)
+
+
+def _too_large(code: str, noun: str, files: Sequence[PemFile], limit: int, place: Place) -> Iterator[Diagnostic]:
+    size = sum(len((file.text or file.pem).encode("utf-8", "surrogatepass")) for file in files)
+    if size > limit:
+        yield Diagnostic(
+            code=code,
+            summary=f"the {noun} of one repository come to {size:,} bytes; {limit // 1024} KB is the most",
+            hint=f"take {noun} away that it does not need; text before a PEM block counts, too",
+            place=place,
+        )
+
+
+def _short(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= _LONGEST else line[: _LONGEST - 1] + "…"

@@ -1,12 +1,137 @@
-"""Packages as an organisation may install them: their versions, and the names that they answer to.
+"""Wanted packages against those that an organization may install.
 
-Whether they are what a manifest asks for is decided in `availability`.
+What a package specification asks of a version and how apk orders versions; what is missing and what has no fitting
+version; which packages the changed steps of a plan ask for, and at which place of the manifest. Reading what there is
+belongs to the engine.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache, partial
+from typing import Final
 
-from reconciler.core.constraints import Constraint, parse
+from reconciler.core.diff import Field
+from reconciler.core.globs import resolve_globs
+from reconciler.core.layers import LayerItem, winning_items
+from reconciler.core.overlay import package_name, package_spec
+from reconciler.core.plan import Action, Plan, Reason, ReasonCode, Step
+from reconciler.core.state import Desired, DesiredRepository, Directory, Live
+from reconciler.diagnostics import Diagnostic, Place, Severity, nearest
+
+_SPEC = re.compile(
+    r"(?P<name>[^=<>~@]+)(?:(?P<operator>>=|<=|~=|=~|[=<>~])(?P<version>[^=<>~@]+(?:~[0-9a-f]+(?:-r\d+)?)?))?(?:@(?P<tag>[^@]+))?"
+)
+_VERSION = re.compile(r"\d+(?:\.\d+)*[a-z]?(?:_[a-z]+\d*)*(?:~[0-9a-f]+)?(?:-r\d+)?")
+_PIECE = re.compile(
+    r"(?P<number>(?:^|\.)\d+)|_(?P<suffix>[a-z]+)(?P<count>\d*)|(?P<letter>[a-z])|~(?P<commit>[0-9a-f]+)|-r(?P<revision>\d+)"
+)
+
+# Suffixes that come before the plain version, and those that come after it, each in its order.
+_BEFORE = ("alpha", "beta", "pre", "rc")
+_AFTER = ("cvs", "svn", "git", "hg", "p")
+
+# Where two versions differ in what comes next, the kind decides: 1.2_rc1 < 1.2 < 1.2-r1 < 1.2_p1 < 1.2a < 1.2.1
+_SUFFIX_BEFORE, _END, _REVISION, _COMMIT, _SUFFIX_AFTER, _LETTER, _NUMBER = range(7)
+
+Piece = tuple[int, int, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Constraint:
+    """One package specification: `operator` and `version` are empty where any version will do, `tag` where none is."""
+
+    text: str
+    name: str
+    operator: str = ""
+    version: str = ""
+    tag: str = ""
+
+    def allows(self, version: str) -> bool:
+        """Whether a version of the package will do."""
+        match self.operator:
+            case "":
+                return True
+            case "=":
+                return _equal(version, self.version)
+            case "~" | "~=" | "=~":
+                return _begins(version, self.version)
+            case _:
+                return _ordered(self.operator, version_key(version), version_key(self.version))
+
+
+@lru_cache(maxsize=4096)
+def parse_constraint(text: str) -> Constraint | None:
+    """The constraint that a specification means; None where it is none."""
+    match = _SPEC.fullmatch(package_spec(text))
+    if match is None:
+        return None
+    return Constraint(
+        text=text,
+        name=match["name"],
+        operator=match["operator"] or "",
+        version=match["version"] or "",
+        tag=match["tag"] or "",
+    )
+
+
+@lru_cache(maxsize=4096)
+def version_key(version: str) -> tuple[Piece, ...]:
+    """A sort key with apk's order of versions; what is no version comes before every version, ordered as text."""
+    if _VERSION.fullmatch(version) is None:
+        return ((-1, 0, version),)
+    return (*_pieces(version), (_END, 0, ""))
+
+
+def _pieces(version: str) -> tuple[Piece, ...]:
+    return tuple(_piece(match) for match in _PIECE.finditer(version))
+
+
+def _piece(match: re.Match[str]) -> Piece:
+    if match["number"]:
+        digits = match["number"].removeprefix(".")
+        # A later number with a leading zero is a fraction: 1.05 comes before 1.5, and 1.1 after it.
+        fraction = match["number"] != digits and digits.startswith("0")
+        return (_NUMBER, -1, digits) if fraction else (_NUMBER, *_number(digits))
+    if match["suffix"]:
+        return _suffix(match["suffix"], match["count"])
+    if match["letter"]:
+        return _LETTER, 0, match["letter"]
+    if match["commit"]:
+        return _COMMIT, 0, match["commit"]
+    return _REVISION, *_number(match["revision"])
+
+
+def _number(digits: str) -> tuple[int, str]:
+    """A whole number by length and digits, which order as its value does: numbers from outside have any length."""
+    significant = digits.lstrip("0")
+    return len(significant), significant
+
+
+def _suffix(word: str, digits: str) -> Piece:
+    length, count = _number(digits)
+    ordered = f"{length:020} {count}"
+    if word in _BEFORE:
+        return _SUFFIX_BEFORE, _BEFORE.index(word), ordered
+    return _SUFFIX_AFTER, _AFTER.index(word) if word in _AFTER else len(_AFTER), ordered
+
+
+def _equal(version: str, wanted: str) -> bool:
+    # Without a revision the first one is meant: apko takes 1.2 and 1.2-r0 for the same version, and no other for it.
+    return version.removesuffix("-r0") == wanted.removesuffix("-r0")
+
+
+def _begins(version: str, wanted: str) -> bool:
+    """Whether a version begins with the wanted one, piece by piece: `1.2` allows 1.2.3 and not 1.20."""
+    if _VERSION.fullmatch(wanted) is None or _VERSION.fullmatch(version) is None:
+        return version == wanted
+    asked = _pieces(wanted)
+    return _pieces(version)[: len(asked)] == asked
+
+
+def _ordered(operator: str, left: tuple[Piece, ...], right: tuple[Piece, ...]) -> bool:
+    return {">": left > right, ">=": left >= right, "<": left < right, "<=": left <= right}[operator]
+
 
 # `cmd:curl`, `so:libssl.so.3`, `pc:zlib`: names that no package has, but only what packages provide.
 KIND = ":"
@@ -34,7 +159,9 @@ class PackagePage:
     total: int | None = None
 
 
-def going_by(names: Iterable[str], packages: Iterable[PackageVersion]) -> Mapping[str, tuple[PackageVersion, ...]]:
+def versions_by_name(
+    names: Iterable[str], packages: Iterable[PackageVersion]
+) -> Mapping[str, tuple[PackageVersion, ...]]:
     """For each name the packages that go by it, their own or a provided one, in the version that they have under it.
 
     That version is "" where a package provides the name without one.
@@ -44,7 +171,7 @@ def going_by(names: Iterable[str], packages: Iterable[PackageVersion]) -> Mappin
         if package.name in found:
             found[package.name].append(package)
         for text in package.provides:
-            promise = parse(text) if text.partition("=")[0] in found else None
+            promise = parse_constraint(text) if text.partition("=")[0] in found else None
             if promise is not None:
                 under = PackageVersion(name=package.name, version=promise.version, architectures=package.architectures)
                 found[promise.name].append(under)
@@ -68,7 +195,215 @@ def kind_of(name: str) -> str:
     return kind + mark if mark else ""
 
 
-def met(constraints: Iterable[Constraint], versions: Iterable[PackageVersion]) -> bool:
+def constraints_met(constraints: Iterable[Constraint], versions: Iterable[PackageVersion]) -> bool:
     """Whether each of the constraints is met by some version."""
     there = [one.version for one in versions]
     return all(any(constraint.allows(version) for version in there) for constraint in constraints)
+
+
+# The code of every problem here with how bad it is and what it means, for the documentation.
+PACKAGE_CODES: Final[Mapping[str, tuple[Severity, str]]] = {
+    "unknown-package": (Severity.ERROR, "The organisation may install no package of this name, and none provides it."),
+    "no-such-version": (Severity.ERROR, "No version that there is meets the constraint."),
+    "package-lacks-architecture": (
+        Severity.WARNING,
+        "The package is missing on an architecture that images are built for.",
+    ),
+    "packages-not-checked": (Severity.WARNING, "The API did not tell whether some packages exist."),
+}
+_MOST_NAMES = 3
+# How apko spells what apk calls otherwise, and what stands for every architecture.
+_SPELT = {"amd64": "x86_64", "arm64": "aarch64", "386": "x86", "arm/v7": "armv7", "arm/v6": "armhf"}
+_EVERY = frozenset({"noarch", "all"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PackageRequest:
+    """A package that one repository shall have, as it is written; `where` finds out where the manifest says so.
+
+    Finding a place takes reading the file again, which is worth it for a package that something is wrong with.
+    """
+
+    repository: str
+    spec: str
+    where: Callable[[], Place | None] = field(default=lambda: None, compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Available:
+    """What is known: the versions by name, of the package itself or of those that provide it; no version is none.
+
+    A name that `versions` does not hold was not looked up. `names` are for finding one that resembles a wrong one, and
+    `architectures` those that images are known to be built for.
+    """
+
+    versions: Mapping[str, tuple[PackageVersion, ...]]
+    names: tuple[str, ...] = ()
+    architectures: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PackageProblem:
+    """A problem with a package, and the repositories that it is in the way of."""
+
+    diagnostic: Diagnostic
+    repositories: tuple[str, ...]
+
+
+def check_packages(asks: Collection[PackageRequest], available: Available) -> tuple[PackageProblem, ...]:
+    """Every problem, once for each place that asks for the package."""
+    architectures = _architectures(available)
+    problems = {spec: _problem(spec, available, architectures) for spec in {ask.spec: None for ask in asks}}
+    places: dict[tuple[Diagnostic, Place | None], dict[str, None]] = {}
+    for ask in asks:
+        problem = problems[ask.spec]
+        if problem is not None:
+            places.setdefault((problem, ask.where()), {})[ask.repository] = None
+    found = [_at(problem, place, tuple(repositories)) for (problem, place), repositories in places.items()]
+    return tuple(sorted(found, key=lambda one: (one.diagnostic.place or Place(file=""), one.diagnostic.summary)))
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names in a sentence, the first few of many."""
+    more = len(names) - _MOST_NAMES
+    return ", ".join(names[:_MOST_NAMES]) + (f" and {more:,} more" if more > 0 else "")
+
+
+def _at(diagnostic: Diagnostic, place: Place | None, repositories: tuple[str, ...]) -> PackageProblem:
+    told = replace(diagnostic, detail=f"wanted in {listed(repositories)}", place=place)
+    return PackageProblem(diagnostic=told, repositories=repositories)
+
+
+def _architectures(available: Available) -> frozenset[str]:
+    """Every architecture that images are built for, or that any of the packages is there for."""
+    there = (arch for found in available.versions.values() for one in found for arch in one.architectures)
+    return frozenset(_SPELT.get(arch, arch) for arch in available.architectures.union(there)) - _EVERY
+
+
+def _problem(spec: str, available: Available, architectures: frozenset[str]) -> Diagnostic | None:
+    constraint = parse_constraint(spec)
+    if constraint is None or constraint.name not in available.versions:
+        return None
+    found = available.versions[constraint.name]
+    if not found:
+        return _missing(constraint, available.names)
+    fitting = [one for one in found if constraint.allows(one.version)]
+    if not fitting:
+        return _no_version(constraint, found)
+    if any(not one.architectures or _EVERY.intersection(one.architectures) for one in fitting):
+        return None
+    lacking = architectures.difference(arch for one in fitting for arch in one.architectures)
+    return _lacking(spec, sorted(lacking)) if lacking else None
+
+
+def _missing(constraint: Constraint, names: Sequence[str]) -> Diagnostic:
+    near = nearest(constraint.name, names)
+    quoted = " or ".join(f'"{name}"' for name in near)
+    meant = f"; did you mean {quoted}?" if near else ""
+    return Diagnostic(
+        code="unknown-package",
+        summary=f'package "{constraint.name}" does not exist{meant}',
+        hint="" if near else "the organisation may install nothing of this name; check its spelling",
+    )
+
+
+def _no_version(constraint: Constraint, found: Iterable[PackageVersion]) -> Diagnostic:
+    versions = sorted({one.version for one in found if one.version}, key=version_key, reverse=True)
+    there = listed(versions) if versions else "a name that others provide without a version"
+    return Diagnostic(
+        code="no-such-version",
+        summary=f'no version of package "{constraint.name}" meets "{constraint.text}"; there is {there}',
+        hint="ask for a version that there is, or for `name~version` to take any of its revisions",
+    )
+
+
+def _lacking(spec: str, lacking: Sequence[str]) -> Diagnostic:
+    return Diagnostic(
+        code="package-lacks-architecture",
+        severity=Severity.WARNING,
+        summary=f'package "{spec}" is not there for {", ".join(lacking)}',
+        hint="an image for that architecture will not build",
+    )
+
+
+def packages_not_checked(problem: Diagnostic, names: Sequence[str]) -> Diagnostic:
+    """The warning that packages could not be looked up."""
+    return Diagnostic(
+        code="packages-not-checked",
+        severity=Severity.WARNING,
+        summary=f"{len(names):,} package{'' if len(names) == 1 else 's'} could not be checked: {problem.summary}",
+        detail=f"not known to exist: {listed(names)}",
+        hint=problem.hint,
+    )
+
+
+def requested_constraints(asks: Iterable[PackageRequest]) -> Mapping[str, tuple[Constraint, ...]]:
+    """Each distinct name that is asked for, with everything that is asked of it."""
+    found: dict[str, dict[Constraint, None]] = {}
+    for ask in asks:
+        constraint = parse_constraint(ask.spec)
+        if constraint is not None:
+            found.setdefault(constraint.name, {})[constraint] = None
+    return {name: tuple(constraints) for name, constraints in found.items()}
+
+
+class Places:
+    """Where the manifest asks for a package of a repository; globs are resolved and layers merged only when asked."""
+
+    def __init__(self, desired: Desired, live: Live) -> None:
+        self._directory = Directory(live)
+        self._entries = resolve_globs(desired, live, self._directory).entries
+        self._by_place: dict[Place, list[DesiredRepository]] = {}
+        for entry in self._entries:
+            self._by_place.setdefault(entry.place, []).append(entry)
+        self._merged: dict[tuple[int, ...], Mapping[str, LayerItem]] = {}
+
+    def claims(self, step: Step) -> Mapping[str, LayerItem]:
+        """What asks for each package of a step, by the package's name; it knows the place."""
+        if step.place is None:
+            return {}
+        entries = self._by_place.get(step.place, [])
+        entry = next((one for one in entries if len(entries) == 1 or self._label(one) == step.repository), None)
+        if entry is None:
+            return {}
+        key = tuple(map(id, entry.layers))
+        if key not in self._merged:
+            self._merged[key] = winning_items(entry.layers, Field.PACKAGES)
+        return self._merged[key]
+
+    def _label(self, entry: DesiredRepository) -> str:
+        found = self._directory.find(entry.address)
+        return self._directory.label(found[0]) if len(found) == 1 else str(entry.address)
+
+
+def package_requests(plan: Plan, places: Places) -> tuple[PackageRequest, ...]:
+    """Every package that the manifest wants in a repository which the plan writes; nothing of the others."""
+    found: list[PackageRequest] = []
+    for step in plan.writes:
+        if step.after is None:
+            continue
+        known = places.claims(step)
+        found += [
+            PackageRequest(
+                repository=step.repository, spec=spec, where=partial(known[name].place, Field.PACKAGES, name)
+            )
+            for spec in step.after.packages
+            if (name := package_name(spec)) in known
+        ]
+    return tuple(found)
+
+
+def block_steps(plan: Plan, findings: Iterable[PackageProblem], code: ReasonCode) -> Plan:
+    """The plan with the steps blocked that an error is in the way of."""
+    why: dict[str, dict[str, None]] = {}
+    for one in findings:
+        if one.diagnostic.severity is Severity.ERROR:
+            for repository in one.repositories:
+                why.setdefault(repository, {})[one.diagnostic.summary] = None
+    steps = tuple(
+        replace(step, action=Action.BLOCKED, reason=Reason(code=code, names=tuple(why[step.repository])))
+        if step.writes and step.repository in why
+        else step
+        for step in plan.steps
+    )
+    return replace(plan, steps=steps)

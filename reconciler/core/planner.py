@@ -1,23 +1,28 @@
 """Desired and live state in, a plan out. Why a repository is changed or left alone is decided here and nowhere else."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import Final
 
-from reconciler.core.desired import Desired, DesiredRepository, wanted
 from reconciler.core.diff import diff
-from reconciler.core.globs import resolve
-from reconciler.core.guards import NO_FLAGS, Flags, judge, losses, rules
-from reconciler.core.live import Directory, Live, LiveRepository, Unreadable
-from reconciler.core.making import maker
-from reconciler.core.model import EMPTY, Overlay, Section, sections_held
-from reconciler.core.names import nearest
-from reconciler.core.plan import Action, Plan, Reason, ReasonCode, Step
-from reconciler.core.problems import problems
-from reconciler.core.pruning import pruned
-from reconciler.diagnostics import Diagnostic, Place, has_errors
+from reconciler.core.globs import resolve_globs
+from reconciler.core.overlay import EMPTY, Overlay, Section, sections_held
+from reconciler.core.plan import (
+    NO_FLAGS,
+    Action,
+    GuardFlags,
+    Plan,
+    Reason,
+    ReasonCode,
+    Step,
+    guard_rules,
+    judge_guard,
+    losses,
+)
+from reconciler.core.state import Desired, DesiredRepository, Directory, Live, LiveRepository, Unreadable, wanted
+from reconciler.diagnostics import Diagnostic, Place, has_errors, nearest
 
 _NOWHERE = Place(file="")
-_make_step = maker(Step)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,23 +34,23 @@ class _Match:
     label: str
 
 
-def plan(desired: Desired, live: Live, *, diagnostics: Iterable[Diagnostic] = (), flags: Flags = NO_FLAGS) -> Plan:
+def plan(desired: Desired, live: Live, *, diagnostics: Iterable[Diagnostic] = (), flags: GuardFlags = NO_FLAGS) -> Plan:
     """Plan every entry of the manifest against the live state; `diagnostics` of reading the manifest go along."""
     directory = Directory(live)
-    resolved = resolve(desired, live, directory)
+    resolved = resolve_globs(desired, live, directory)
     matches = [_match(entry, directory) for entry in resolved.entries]
     twice = _named_twice(matches)
     named = {one.id for match in matches for one in match.found}
     unnamed = [one for one in live.repositories if one.id not in named]
-    reset = tuple(pruned(unnamed, directory)) if desired.settings.prune or flags.prune else ()
+    reset = tuple(prune_steps(unnamed, directory)) if desired.settings.prune or flags.prune else ()
     steps = sorted((*(_step(match, directory, twice) for match in matches), *reset), key=_order)
     touched = {step.id for step in reset}
     return Plan(
         organization=live.organization,
         steps=tuple(steps),
-        diagnostics=(*diagnostics, *resolved.problems, *problems(steps)),
+        diagnostics=(*diagnostics, *resolved.problems, *step_problems(steps)),
         unlisted=tuple(sorted(directory.label(one) for one in unnamed if one.id not in touched)),
-        guard=judge(steps, rules(desired.settings, flags, steps)),
+        guard=judge_guard(steps, guard_rules(desired.settings, flags, steps)),
     )
 
 
@@ -95,7 +100,7 @@ def _present(match: _Match, repository: LiveRepository) -> Step:
     if match.entry.protect and (gone := losses(changes, after)):
         return replace(_blocked(match, ReasonCode.PROTECTED, *gone), id=repository.id)
     action, code = _decision(match.entry, changed=bool(changes))
-    return _make_step(
+    return Step(
         repository=match.label,
         id=repository.id,
         action=action,
@@ -146,3 +151,117 @@ def _absent(match: _Match, directory: Directory) -> Step:
 def _blocked(match: _Match, code: ReasonCode, *names: str) -> Step:
     reason = Reason(code=code, names=names)
     return Step(repository=match.label, id=None, action=Action.BLOCKED, reason=reason, place=match.entry.place)
+
+
+def prune_steps(unnamed: Iterable[LiveRepository], directory: Directory) -> Iterator[Step]:
+    """A step for each repository that the manifest does not name and that has a customisation, or may have one."""
+    for repository in unnamed:
+        overlay = repository.overlay
+        if isinstance(overlay, Unreadable):
+            yield Step(
+                repository=directory.label(repository),
+                id=repository.id,
+                action=Action.UNKNOWN,
+                reason=Reason(code=ReasonCode.UNREADABLE, names=(overlay.problem,)),
+                place=None,
+            )
+        elif overlay != EMPTY:
+            yield Step(
+                repository=directory.label(repository),
+                id=repository.id,
+                action=Action.RESET,
+                reason=Reason(code=ReasonCode.PRUNED),
+                place=None,
+                changes=diff(overlay, EMPTY),
+                before=overlay,
+                after=EMPTY,
+            )
+
+
+# The code of every problem here with what it means, for the documentation.
+PLAN_CODES: Final[Mapping[str, str]] = {
+    "unknown-repository": "The organisation has no repository of this name, and no `source` says how to create it.",
+    "ambiguous-repository": "Several folders hold a repository of this name.",
+    "repository-named-twice": "Two entries mean the same repository, such as `x` and `/x`.",
+    "unknown-source": "`source` names no repository, or several.",
+    "unreadable-overlay": "What the API holds was not understood; the repository is left alone.",
+    "protected-repository": "Something would be taken away from a repository with `protect: true`.",
+}
+
+
+def step_problems(steps: Iterable[Step]) -> Iterator[Diagnostic]:
+    """A diagnostic for each step that could not be planned."""
+    for step in steps:
+        found = _problem(step)
+        if found is not None:
+            yield found
+
+
+def _problem(step: Step) -> Diagnostic | None:
+    names = step.reason.names
+    match step.reason.code:
+        case ReasonCode.NOT_FOUND:
+            return _diagnostic(
+                step,
+                "unknown-repository",
+                f'there is no repository "{step.repository}" in the organisation',
+                hint=_did_you_mean(names)
+                or "list the repositories with `reconciler repos`; to create it, say from which one with `source:`",
+            )
+        case ReasonCode.AMBIGUOUS:
+            return _diagnostic(
+                step,
+                "ambiguous-repository",
+                f'several folders hold a repository "{step.repository}"',
+                hint=f"write it with its folder: {_any_of(names)}",
+            )
+        case ReasonCode.NAMED_TWICE:
+            return _diagnostic(
+                step,
+                "repository-named-twice",
+                f'"{step.repository}" is the repository that {names[0]} names already',
+                hint="keep one of the two entries",
+            )
+        case ReasonCode.SOURCE_NOT_FOUND:
+            return _diagnostic(
+                step,
+                "unknown-source",
+                f'"{step.repository}" cannot be created: `source: {names[0]}` names no single repository',
+                hint=_did_you_mean(names[1:]) or "list the repositories with `reconciler repos`",
+            )
+        case _:
+            return _about_the_overlay(step)
+
+
+def _about_the_overlay(step: Step) -> Diagnostic | None:
+    names = step.reason.names
+    match step.reason.code:
+        case ReasonCode.UNREADABLE:
+            return _diagnostic(
+                step,
+                "unreadable-overlay",
+                f'the live overlay of "{step.repository}" was not understood: {names[0]}',
+                hint="it is left alone; report this with the output of `reconciler --version`",
+            )
+        case ReasonCode.PROTECTED:
+            return _diagnostic(
+                step,
+                "protected-repository",
+                f'"{step.repository}" is protected, and the manifest would take away from it: {", ".join(names)}',
+                hint="name what is to stay, remove `protect: true` from the entry, or plan the others with `--exclude`",
+            )
+        case _:
+            return None
+
+
+def _diagnostic(step: Step, code: str, summary: str, *, hint: str) -> Diagnostic:
+    return Diagnostic(code=code, summary=summary, hint=hint, place=step.place)
+
+
+def _did_you_mean(names: tuple[str, ...]) -> str:
+    return f"did you mean {_any_of(names)}?" if names else ""
+
+
+def _any_of(names: tuple[str, ...]) -> str:
+    quoted = [f'"{name}"' for name in names]
+    return " or ".join([", ".join(quoted[:-1]), quoted[-1]]) if len(quoted) > 1 else "".join(quoted)

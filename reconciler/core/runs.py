@@ -1,15 +1,96 @@
-"""Runs as the journal keeps them: who did what when, and how far each step and its builds came.
+"""Runs: what happened to each step, what a run that died came to, and the way back.
 
-Plain values. Recording and restoring them is the journal's business, judging an unfinished run `core.recovery`'s.
+Plain values and pure functions of a run and the live state. Recording and restoring runs is the journal's business.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from reconciler.core.builds import Progress
-from reconciler.core.live import Organization
-from reconciler.core.outcome import Outcome
-from reconciler.core.plan import Step
+from reconciler.core.builds import FINISHED, Progress
+from reconciler.core.diff import diff
+from reconciler.core.overlay import EMPTY, Overlay
+from reconciler.core.plan import Action, GuardFlags, Plan, Reason, ReasonCode, Step, guard_rules, judge_guard
+from reconciler.core.state import Address, Directory, Live, LiveRepository, Organization, Settings, Unreadable
+from reconciler.diagnostics import Diagnostic, Severity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Applied:
+    """Written, and the server confirmed exactly what was sent.
+
+    `repository_id` is the UIDP written to; `since` the server's time just before the write; `read_back` tells that the
+    server's answer was lost and that reading again confirmed the write.
+    """
+
+    step: Step
+    repository_id: str
+    since: float
+    read_back: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unchanged:
+    """Nothing was sent: the repository had the wanted overlay already when it came to writing."""
+
+    step: Step
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drifted:
+    """Left alone: the live overlay is no longer the one that the plan was made from."""
+
+    step: Step
+    now: Overlay
+
+
+class FailureKind(StrEnum):
+    """Why a write failed, where the exit code or what follows depends on it."""
+
+    REFUSED = "refused"
+    TOKEN = "token"  # noqa: S105 - the kind of failure, not a token
+    NOT_CONFIRMED = "not-confirmed"
+    ANSWER_LOST = "answer-lost"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failed:
+    """The write did not succeed, or it is not known that it did; the diagnostic says which."""
+
+    step: Step
+    kind: FailureKind
+    problem: Diagnostic
+
+
+class RecordFailed(Exception):  # noqa: N818 - named as the problem it tells, as the API's errors are
+    """What was about to be written could not be recorded, so that it must not be sent."""
+
+    def __init__(self, diagnostic: Diagnostic) -> None:
+        super().__init__(diagnostic.summary)
+        self.diagnostic = diagnostic
+
+
+class Skip(StrEnum):
+    """Why a step was not attempted."""
+
+    INTERRUPTED = "interrupted"
+    TOKEN_REJECTED = "token-rejected"  # noqa: S105 - a reason, not a token
+    UNREADABLE = "unreadable"
+    NOT_RECORDED = "not-recorded"
+    AFTER_FAILURE = "after-failure"
+    HELD_BACK = "held-back"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotAttempted:
+    """Nothing was sent for this step."""
+
+    step: Step
+    reason: Skip
+
+
+Outcome = Applied | Unchanged | Drifted | Failed | NotAttempted
 
 
 class RunKind(StrEnum):
@@ -69,3 +150,156 @@ class Run:
     exit_code: int | None
     state: RunState
     steps: tuple[RunStep, ...]
+
+
+def is_in_flight(step: RunStep) -> bool:
+    """Whether the step was being written when the process died, so that nothing recorded tells whether it arrived."""
+    return step.intended_at is not None and step.outcome is None
+
+
+def is_settled(run: Run) -> bool:
+    """Whether what is recorded tells all there is to tell: every step's outcome, and its builds to their end."""
+    return all(_told(step) for step in run.steps)
+
+
+def _told(step: RunStep) -> bool:
+    match step.outcome:
+        case None:
+            return step.intended_at is None
+        case Applied():
+            return step.progress is not None and step.progress.stage in FINISHED
+        case _:
+            return True
+
+
+def recovered_outcome(step: RunStep, live: Live, later: Sequence[Run] = ()) -> Outcome:
+    """The outcome of a recorded step; what was in flight is judged by its repository as it is now.
+
+    `later` are the runs recorded after that of the step, the oldest first: what one of them found in the repository
+    goes before what is there now, which it may have written itself.
+    """
+    return step.outcome or (_arrived(step, live, later) if is_in_flight(step) else _not_begun(step))
+
+
+def recorded_outcomes(run: Run) -> tuple[Outcome, ...]:
+    """The outcomes of a run with nothing in flight, by what is recorded alone."""
+    return tuple(step.outcome or _not_begun(step) for step in run.steps)
+
+
+def find_written(step: RunStep, live: Live) -> LiveRepository | None:
+    """The repository that a recorded step wrote to, as it is now; one that was created may be known by name alone."""
+    if step.repository_id is not None:
+        return next((one for one in live.repositories if one.id == step.repository_id), None)
+    if step.step.action is not Action.CREATE:
+        return next((one for one in live.repositories if one.id == step.step.id), None)
+    candidates = Directory(live).find(_created_at(step))
+    return candidates[0] if len(candidates) == 1 else None
+
+
+def _created_at(step: RunStep) -> Address:
+    # A creation is sent with this folder, the organisation's own level where the address names none.
+    address = Address.parse(step.step.repository)
+    return Address(folder=address.folder or "", name=address.name)
+
+
+def _not_begun(step: RunStep) -> Outcome:
+    return NotAttempted(step=step.step, reason=Skip.INTERRUPTED)
+
+
+def _arrived(step: RunStep, live: Live, later: Sequence[Run]) -> Outcome:
+    same = (one for run in later for one in run.steps if one.step.repository == step.step.repository)
+    looked = next((one for one in same if one.intended_at is not None or isinstance(one.outcome, Unchanged)), None)
+    there = find_written(step, live)
+    if looked is None:
+        return _judged(step, there.id if there else None, there.overlay if there else None)
+    return _judged(step, step.repository_id or looked.repository_id or looked.step.id, _found_by(looked))
+
+
+def _found_by(later: RunStep) -> Overlay | None:
+    """What a later run found in a repository just before it wrote, or where it had nothing to write any more."""
+    if isinstance(later.outcome, Unchanged):
+        return later.step.after
+    return None if later.step.action is Action.CREATE else later.step.before
+
+
+def _judged(step: RunStep, id_: str | None, overlay: Overlay | Unreadable | None) -> Outcome:
+    not_arrived = _failed(step, "not-arrived", "it was being written when the run died, and it did not arrive")
+    if overlay is None or id_ is None:
+        gone = _failed(step, "repository-gone", "the repository does not exist")
+        return not_arrived if step.step.action is Action.CREATE else gone
+    if isinstance(overlay, Unreadable):
+        return _failed(step, "unreadable-overlay", f"its live overlay was not understood: {overlay.problem}")
+    if overlay == step.step.after:
+        since = step.since if step.since is not None else (step.intended_at or 0.0)
+        return Applied(step=step.step, repository_id=id_, since=since, read_back=True)
+    if overlay == step.step.before and step.step.action is not Action.CREATE:
+        return not_arrived
+    return Drifted(step=step.step, now=overlay)
+
+
+def _failed(step: RunStep, code: str, summary: str) -> Failed:
+    problem = Diagnostic(code=code, summary=summary, hint="apply again to see how things stand")
+    return Failed(step=step.step, kind=FailureKind.OTHER, problem=problem)
+
+
+def plan_revert(run: Run, live: Live, *, later: Sequence[Run] = (), max_removal: float | None = None) -> Plan:
+    """The plan that takes a run back; warnings name the repositories that are left as they are, and why.
+
+    `later` are the runs recorded after it, the oldest first.
+    """
+    judged = [
+        _judge(step, run.id, live) for step in run.steps if _wrote(step, recovered_outcome(step, live, later), live)
+    ]
+    steps = tuple(sorted((one for one in judged if isinstance(one, Step)), key=lambda step: step.repository))
+    return Plan(
+        organization=run.header.organization,
+        steps=steps,
+        diagnostics=tuple(one for one in judged if isinstance(one, Diagnostic)),
+        guard=judge_guard(steps, guard_rules(Settings(), GuardFlags(max_removal=max_removal), steps)),
+    )
+
+
+def _wrote(step: RunStep, came_to: Outcome, live: Live) -> bool:
+    match came_to:
+        case Applied():
+            return True
+        case Failed(kind=FailureKind.ANSWER_LOST):
+            # It was not known whether it arrived. It did where the repository holds it.
+            there = find_written(step, live)
+            return there is not None and there.overlay == step.step.after
+        case _:
+            return False
+
+
+def _judge(step: RunStep, run: str, live: Live) -> Step | Diagnostic:
+    there = find_written(step, live)
+    if step.step.action is Action.CREATE:
+        return _left(step, "revert-created", "the run created it, and nothing here deletes a repository")
+    if there is None:
+        return _left(step, "revert-gone", "it does not exist any more")
+    if there.overlay != step.step.after:
+        return _left(step, "revert-changed", "it has changed since the run")
+    assert step.step.before is not None
+    assert step.step.after is not None
+    return _back(step, there, run, before=step.step.after, after=step.step.before)
+
+
+def _back(step: RunStep, there: LiveRepository, run: str, *, before: Overlay, after: Overlay) -> Step:
+    return Step(
+        repository=step.step.repository,
+        id=there.id,
+        action=Action.RESET if after == EMPTY else Action.UPDATE,
+        reason=Reason(code=ReasonCode.REVERTED, names=(run,)),
+        place=None,
+        changes=diff(before, after),
+        before=before,
+        after=after,
+    )
+
+
+def _left(step: RunStep, code: str, why: str) -> Diagnostic:
+    return Diagnostic(
+        code=code,
+        severity=Severity.WARNING,
+        summary=f"{step.step.repository} is left as it is: {why}",
+    )

@@ -1,38 +1,168 @@
-"""What looks like a secret: a variable by its name, any text by its form.
+"""Secrets recognized by the form of a value, or by the name that it is given under.
 
-Only the decision lives here. What is shown in a secret's place is the business of the views, and what is said about
-one in a manifest that of `manifest`.
+Two tables decide. Each form costs one search for a fixed text before its pattern is tried, and every pattern takes time
+in proportion to the text: a value is read from manifests of strangers, from answers and from build logs.
 """
 
 import re
+from typing import Final
 
-_KEY = re.compile(
-    r"secret|passw(?:or)?d|passphrase|credential|token(?!i[sz])|api[_.-]?key|apikey|connection[_.-]?string"
+HIDDEN: Final = "***"
+
+# What a name ends in when its value describes a secret and is none: `TOKEN_URL`, `PASSWORD_MIN_LENGTH`, `SECRET_NAME`.
+_SETTING_NAME: Final = re.compile(
+    r"[_.-](?:file|path|dir|url|uri|endpoint|host|port|name|type|mode|ttl|timeout|lifetime|length|size|limit|count"
+    r"|enabled|disabled|required|issuer|audience|algorithm|policy|provider|sock)$",
+    re.IGNORECASE,
+)
+_SECRET_NAME: Final = re.compile(
+    r"secret|passw(?:or)?d|passphrase|credential|token(?!i[sz])|api[_.-]?key|connection[_.-]?string"
     r"|(?:access|private|signing|encryption|ssh|master|account|auth)[_.-]?key"
     r"|(?:^|[^a-z])(?:pwd|pass|auth|dsn)(?:[^a-z]|$)",
     re.IGNORECASE,
 )
-_VALUE = re.compile(
-    r"eyJ[\w-]{4,}\.[\w-]{4,}\."
-    r"|-----BEGIN [A-Z0-9 ]*PRIVATE KEY"
-    r"|\b(?:gh[pousr]_|github_pat_|glpat-|npm_|sk_live_|xox[a-z]-)[\w-]{4,}"
-    r"|\b(?:AKIA|ASIA)[A-Z0-9]{8,}"
-    r"|\bAIza[\w-]{30,}"
-    r"|://[^/\s:@]*:[^/\s@]+@"
+_COUNT_NAME: Final = re.compile(r"tokens|(?:^|[^a-z])(?:max|min|num|limit|count|budget)(?:[^a-z]|$)", re.IGNORECASE)
+_SWITCHES: Final = frozenset(
+    (
+        "true",
+        "false",
+        "yes",
+        "no",
+        "on",
+        "off",
+        "enabled",
+        "disabled",
+        "none",
+        "null",
+        "default",
+        "required",
+        "optional",
+    )
 )
-_PRIVATE_KEY = re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY")
+_NUMBER: Final = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,6})?(?:ms|[smhdkKMG%])?")
+# Where a secret is kept, or that it comes from elsewhere: an address such as `vault://…`, `${NAME}`, `{{ name }}`.
+_REFERENCE: Final = re.compile(
+    r"[A-Za-z][A-Za-z0-9+.-]{0,40}://"
+    r"|(?:vault|secretref|keyvault|ssm|op|env|file):[\w/]"
+    r"|arn:[a-z-]{3,12}:(?:secretsmanager|ssm):"
+    r"|\$\{?[A-Za-z_][A-Za-z0-9_]{0,80}\}?$"
+    r"|\$\([^()]{1,80}\)$"
+    r"|\{\{[^{}]{1,80}\}\}$"
+    r"|<[^<>]{1,80}>$"
+)
+
+# What may stand behind a sign of equality without being the secret itself.
+_NOT_EMBEDDED: Final = (
+    r"(?!(?:true|false|yes|no|on|off|none|null|required|optional|disabled|enabled)(?![\w.-]))"
+    r"(?!\$\{|\$\(|\{\{|%[sv]|<|\*{3})"
+)
+_ASSIGNED: Final = (
+    r"(?:passw(?:or)?d|passphrase|secret|token|api[_-]?key|(?:access|account|shared|private|master|auth)[_-]?key"
+    r"|(?<![a-z])(?:pwd|pass|sig))"
+)
+
+_SCHEME_WORDS: Final = r"(?:tokens?|auth\w*|schemes?|headers?|credentials?|methods?|only|realm)"
+
+# The kind, a text without which the pattern cannot match (in lower case, as it is searched for), and the pattern;
+# where it has a group `secret`, the rest of the match may be shown.
+FORMS: Final[tuple[tuple[str, str, re.Pattern[str]], ...]] = tuple(
+    (kind, needed, re.compile(pattern))
+    for kind, needed, pattern in (
+        ("JSON Web Token", "eyj", r"(?<![\w-])eyJ[\w-]{4,}+\.[\w-]{4,}+\.[\w-]*"),
+        ("private key", "private key", r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY"),
+        (
+            "user in an address",
+            "://",
+            r"(?<=://)(?<!ssh://)(?<!sftp://)(?!git@)[^/\s:@\"'?#]+(?=@)",
+        ),
+        ("password in an address", "://", r"(?<=://)[^/\s:@\"'?#]*:(?!\$\{[\w.-]{1,80}\}@)[^/\s@\"']+(?=@)"),
+        ("password of a database", ")", r"(?<=:)[^\s:@/]+(?=@(?:tcp|unix)\()"),
+        (
+            "value of a key",
+            "=",
+            rf"(?i:{_ASSIGNED}[\"']?\s{{0,4}}=\s{{0,4}}[\"']?{_NOT_EMBEDDED}(?P<secret>[^\s&;,\"'<>]+))",
+        ),
+        ("value of a key in JSON", '"', rf"(?i:{_ASSIGNED}\"\s{{0,4}}:\s{{0,4}}\"{_NOT_EMBEDDED}(?P<secret>[^\"\s]+))"),
+        ("option", "--", r"(?i:--(?:password|passwd|token|secret|api-key)[= ]\s{0,4}(?![-$<{])(?P<secret>[^\s\"']+))"),
+        (
+            "bearer token",
+            "bearer",
+            rf"(?i:\bbearer\s{{1,4}}(?!{_SCHEME_WORDS}\b))(?P<secret>[\w.~+/=-]{{6,}})",
+        ),
+        (
+            "basic authentication",
+            "basic ",
+            r"(?i:\bbasic )(?=[A-Za-z0-9+/]*(?:[0-9=]|[a-z][A-Z]))[A-Za-z0-9+/]{8,}={0,2}",
+        ),
+        ("GitHub", "gh", r"\bgh[pousr]_[\w-]{4,}"),
+        ("GitHub", "github_pat_", r"\bgithub_pat_[\w-]{4,}"),
+        ("GitLab", "gl", r"\bgl(?:pat|ptt|dt|rt|cbt|ft|soat)-[\w-]{4,}"),
+        ("npm", "npm_", r"\bnpm_(?:(?=[A-Za-z]{0,40}[0-9])[A-Za-z0-9]{8,}|[A-Za-z]{24,})"),
+        ("PyPI", "pypi-", r"\bpypi-(?:Ag[\w-]{4,}|[A-Za-z0-9_]{16,}|[\w-]{40,})"),
+        ("Docker", "dckr_", r"\bdckr_[po]at_[\w-]{4,}"),
+        ("Stripe", "_live_", r"\b[rsp]k_live_[\w-]{4,}"),
+        ("Stripe", "_test_", r"\b[rs]k_test_[\w-]{8,}"),
+        ("webhook", "whsec_", r"\bwhsec_[\w+/=-]{8,}"),
+        ("Slack", "xox", r"\bxox[a-z]-[\w-]{4,}"),
+        ("Slack", "xapp-", r"\bxapp-[\w-]{8,}"),
+        ("Slack", "hooks.slack", r"hooks\.slack(?:-gov)?\.com/(?:services|workflows|triggers)/[\w/-]+"),
+        ("Discord", "webhooks", r"discord(?:app)?\.com/api/(?:v\d{1,2}/)?webhooks/\d[\w/-]*"),
+        ("Hugging Face", "hf_", r"\bhf_(?:(?=[A-Za-z]{0,40}[0-9])[A-Za-z0-9]{6,}|[A-Za-z]{20,})"),
+        ("OpenAI and Anthropic", "sk-", r"\bsk-(?:(?:proj|svcacct|admin|ant|or)-[\w-]{4,}|[A-Za-z0-9]{20,})"),
+        ("SendGrid", "sg.", r"\bSG\.[\w-]{6,}+\.[\w-]{6,}|\bSG\.[\w-]{16,}"),
+        ("AWS", "akia", r"\bAKIA[A-Z0-9]{8,}"),
+        ("AWS", "asia", r"\bASIA[A-Z0-9]{8,}"),
+        ("Google", "aiza", r"\bAIza[\w-]{30,}"),
+        ("Google", "ya29.", r"\bya29\.[\w-]{10,}"),
+        ("Google", "gocspx-", r"\bGOCSPX-[\w-]{10,}"),
+        ("Vault", "hv", r"\bhv[sbr]\.[\w-]{16,}"),
+        ("Grafana", "glsa_", r"\bglsa_[\w-]{10,}"),
+        ("DigitalOcean", "_v1_", r"\bdo[opr]_v1_[\w-]{8,}"),
+        ("Shopify", "shp", r"\bshp(?:at|ca|pa|ss)_[\w-]{8,}"),
+        ("age", "age-secret-key-", r"\bAGE-SECRET-KEY-1[A-Z0-9]{8,}"),
+    )
+)
+_PRIVATE_KEY: Final = re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY")
 
 
-def key_looks_secret(key: str) -> bool:
-    """Whether a variable's name suggests that its value should not be shown."""
-    return _KEY.search(key) is not None
+def looks_secret(name: str, value: str) -> bool:
+    """Return whether a value must not be shown: by its form, or by its name where it is more than a setting."""
+    return value_looks_secret(value) or (key_looks_secret(name) and not _is_setting(name, value))
+
+
+def key_looks_secret(name: str) -> bool:
+    """Return whether the name of a variable suggests that its value is secret."""
+    return _SECRET_NAME.search(name) is not None and _SETTING_NAME.search(name) is None
 
 
 def value_looks_secret(value: str) -> bool:
-    """Whether a value by itself suggests that it should not be shown: a token, a private key, an address with one."""
-    return _VALUE.search(value) is not None
+    """Return whether a value by itself is secret: it has the form of one, or holds one."""
+    folded = value.lower()
+    return any(needed in folded and pattern.search(value) for _, needed, pattern in FORMS)
+
+
+def redact(text: str) -> str:
+    """Return a text with every part that has the form of a secret replaced."""
+    folded = text.lower()
+    for _, needed, pattern in FORMS:
+        if needed in folded:
+            text = pattern.sub(_hidden, text)
+    return text
 
 
 def holds_private_key(text: str) -> bool:
-    """Whether a text holds a private key in PEM."""
+    """Return whether a text holds a private key in PEM."""
     return _PRIVATE_KEY.search(text) is not None
+
+
+def _hidden(found: re.Match[str]) -> str:
+    start, end = found.span("secret" if found.re.groupindex else 0)
+    return found.string[found.start() : start] + HIDDEN + found.string[end : found.end()]
+
+
+def _is_setting(name: str, value: str) -> bool:
+    """Return whether a value under a secret's name is a switch, a number of things, or says where the secret is."""
+    text = value.strip()
+    if not text or text.lower() in _SWITCHES or _REFERENCE.match(text):
+        return True
+    return _NUMBER.fullmatch(text) is not None and _COUNT_NAME.search(name) is not None

@@ -8,13 +8,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
-from reconciler.core.desired import Address
-from reconciler.core.guards import judge
-from reconciler.core.live import Live
-from reconciler.core.names import nearest
-from reconciler.core.plan import Action, Plan, ReasonCode, Step
-from reconciler.core.problems import problems
-from reconciler.diagnostics import Diagnostic, Severity
+from reconciler.core.plan import Action, Plan, ReasonCode, Step, judge_guard
+from reconciler.core.planner import step_problems
+from reconciler.core.state import Address, Live
+from reconciler.diagnostics import Diagnostic, Severity, nearest
 
 _HINT = "patterns are names, `folder/name` and globs over either; a plan without them shows all names"
 
@@ -52,7 +49,7 @@ def select(plan: Plan, selection: Selection, live: Live) -> tuple[Plan, tuple[Di
         steps=kept,
         diagnostics=tuple(_diagnostics(plan, kept)),
         left_out=tuple(dict.fromkeys(step.repository for step in left)),
-        guard=judge(kept, plan.guard.rules),
+        guard=judge_guard(kept, plan.guard.rules),
     )
     found = tuple(_problems(selection, [(address, id_) for _, address, id_ in named], plan))
     return narrowed, found or (() if kept else (_nothing(plan),))
@@ -63,7 +60,7 @@ def _diagnostics(plan: Plan, kept: Sequence[Step]) -> Iterator[Diagnostic]:
 
     A conflict does not tell which repositories it stops, so that all of them stay as long as one of those does.
     """
-    told = {*problems(kept)}
+    told = {*step_problems(kept)}
     conflicts = any(step.reason.code is ReasonCode.CONFLICTING for step in kept)
     for problem in plan.diagnostics:
         if problem.severity is Severity.WARNING or problem in told or conflicts:

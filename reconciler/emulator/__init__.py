@@ -8,7 +8,23 @@ from collections.abc import Callable
 
 from reconciler.emulator.app import Emulator, reset
 from reconciler.emulator.errors import ConnectionDropped, FaultsError, StateError
-from reconciler.emulator.faults import Delay, Drop, Edit, Fault, Garble, Status, load_faults
+from reconciler.emulator.faults import (
+    Delay,
+    Drop,
+    Edit,
+    Effect,
+    Fault,
+    Garble,
+    Header,
+    Lag,
+    NoReports,
+    Omit,
+    Respond,
+    Result,
+    Status,
+    When,
+    load_faults,
+)
 from reconciler.emulator.settings import Settings
 
 __all__ = [
@@ -16,13 +32,21 @@ __all__ = [
     "Delay",
     "Drop",
     "Edit",
+    "Effect",
     "Emulator",
     "Fault",
     "FaultsError",
     "Garble",
+    "Header",
+    "Lag",
+    "NoReports",
+    "Omit",
+    "Respond",
+    "Result",
     "Settings",
     "StateError",
     "Status",
+    "When",
     "load_faults",
     "reset",
     "serve",

@@ -1,7 +1,8 @@
 """An answer before it is sent: status, body, and the bodies that every call shares."""
 
 import json
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from reconciler.emulator.errors import CODE_OF_STATUS, HTTP_STATUS, ApiError, Code
 
@@ -11,8 +12,11 @@ _REASONS = {
     401: "Unauthorized",
     403: "Forbidden",
     404: "Not Found",
+    408: "Request Timeout",
     409: "Conflict",
+    425: "Too Early",
     429: "Too Many Requests",
+    499: "Client Closed Request",
     500: "Internal Server Error",
     501: "Not Implemented",
     502: "Bad Gateway",
@@ -29,6 +33,7 @@ class Answer:
     body: bytes
     content_type: str = "application/json"
     retry_after: str = ""
+    more: dict[str, str] = field(default_factory=dict)
 
     @property
     def line(self) -> str:
@@ -38,12 +43,8 @@ class Answer:
     def headers(self, date: str) -> list[tuple[str, str]]:
         """Return the headers, with the server's time."""
         optional = [("Retry-After", self.retry_after)] if self.retry_after else []
-        return [
-            ("Content-Type", self.content_type),
-            ("Content-Length", str(len(self.body))),
-            ("Date", date),
-            *optional,
-        ]
+        usual = {"Content-Type": self.content_type, "Content-Length": str(len(self.body)), "Date": date}
+        return [*{**usual, **self.more}.items(), *optional]
 
 
 def of_json(value: object) -> Answer:
@@ -54,13 +55,16 @@ def of_json(value: object) -> Answer:
 
 def of_error(error: ApiError) -> Answer:
     """Return a refusal as the gateway words it."""
-    return Answer(status=HTTP_STATUS[error.code], body=_status_body(error.code, error.message))
+    return Answer(status=HTTP_STATUS[error.code], body=_status_body(error.code, error.message, []))
 
 
-def of_status(status: int, message: str, retry_after: str) -> Answer:
-    """Return an error with a bare HTTP status."""
-    code = CODE_OF_STATUS.get(status, Code.INTERNAL)
-    return Answer(status=status, body=_status_body(code, message), retry_after=retry_after)
+def of_status(
+    status: int, message: str, retry_after: str, *, code: int | None = None, details: Sequence[object] = ()
+) -> Answer:
+    """Return an error with an HTTP status, and the code that usually goes with it unless another is given."""
+    usual = CODE_OF_STATUS.get(status, Code.INTERNAL)
+    body = _status_body(usual if code is None else code, message, details)
+    return Answer(status=status, body=body, retry_after=retry_after)
 
 
 def of_balancer(status: int, retry_after: str) -> Answer:
@@ -74,6 +78,6 @@ def of_balancer(status: int, retry_after: str) -> Answer:
     return Answer(status=status, body=page.encode(), content_type="text/html; charset=UTF-8", retry_after=retry_after)
 
 
-def _status_body(code: Code, message: str) -> bytes:
-    value = {"code": int(code), "message": message, "details": []}
+def _status_body(code: int, message: str, details: Sequence[object]) -> bytes:
+    value = {"code": int(code), "message": message, "details": list(details)}
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()

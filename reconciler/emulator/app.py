@@ -1,7 +1,7 @@
 """The API as a WSGI application: from an environ to an answer.
 
 Here belong HTTP and the life of one request; what calls answer belongs to `calls/`, what goes wrong on purpose to
-`mischief.py`. Serving on a port belongs to `server.py`.
+`faults.py`. Serving on a port belongs to `server.py`.
 """
 
 import sqlite3
@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any, Self
 from wsgiref.types import StartResponse, WSGIEnvironment
 
-from reconciler.emulator import access, answers, instants, messages, mischief, protojson, records, routes, schedule
+from reconciler.emulator import access, answers, faults, instants, messages, protojson, records, routes, schedule
 from reconciler.emulator.access import Caller
 from reconciler.emulator.answers import Answer
 from reconciler.emulator.calls.context import Context
 from reconciler.emulator.calls.repos import UPDATED, put
 from reconciler.emulator.errors import CODE_OF_STATUS, ApiError, Code, invalid
-from reconciler.emulator.faults import Effect
+from reconciler.emulator.faults import BEFORE, Effect, Omit
 from reconciler.emulator.merging import merged
 from reconciler.emulator.query import Query
 from reconciler.emulator.records import Json
@@ -53,7 +53,7 @@ class Emulator:
         self._counting = threading.Lock()
         self._requests: list[tuple[str, str, str]] = []
         self._writes = 0
-        self.faults = mischief.Faults(self._state)
+        self.faults = faults.Faults(self._state)
 
     def __enter__(self) -> Self:
         return self
@@ -107,9 +107,10 @@ class Emulator:
         with self._counting:
             self._requests.append((method, path, str(environ.get("QUERY_STRING", ""))))
         try:
-            answer = mischief.around(
-                self._effects(method, path),
-                lambda: self._handle(method, path, environ),
+            effects = self._effects(method, path)
+            answer = faults.inject(
+                effects,
+                lambda: self._handle(method, path, environ, effects),
                 lambda edit: self.edit(edit.edit, edit.overlay, replace=edit.replace),
                 self._sleep,
             )
@@ -123,9 +124,9 @@ class Emulator:
         storm = self._settings.storm
         return scripted if scripted or storm is None else storm(method, path)
 
-    def _handle(self, method: str, path: str, environ: WSGIEnvironment) -> Answer:
+    def _handle(self, method: str, path: str, environ: WSGIEnvironment, effects: tuple[Effect, ...]) -> Answer:
         try:
-            answer = answers.of_json(self._call(method, path, environ))
+            answer = answers.of_json(self._call(method, path, environ, effects))
         except ApiError as error:
             return answers.of_error(error)
         if routes.writes(method, path):
@@ -133,12 +134,15 @@ class Emulator:
                 self._writes += 1
         return answer
 
-    def _call(self, method: str, path: str, environ: WSGIEnvironment) -> Json:
+    def _call(self, method: str, path: str, environ: WSGIEnvironment, effects: tuple[Effect, ...]) -> Json:
         call, identifier = routes.find(method, path)
         refusal = _refusal(path, self._settings)
         if refusal is not None and refusal.code is Code.NOT_FOUND:  # an unknown path is told from before who asks
             raise refusal
         body = _body(environ)
+        for effect in effects:
+            if isinstance(effect, Omit) and effect.when == BEFORE:
+                body = faults.without_fields(body, effect)
         context = Context(
             state=self._state,
             settings=self._settings,
@@ -147,6 +151,7 @@ class Emulator:
             identifier=identifier,
             query=Query(_parameters(path, environ, body)),
             body=body,
+            effects=effects,
         )
         if refusal is not None:
             raise refusal
@@ -158,7 +163,7 @@ class Emulator:
         return access.authenticate(authorization, self._settings, self._now())
 
     def _now(self) -> int:
-        return instants.from_seconds(self._clock())
+        return instants.from_seconds(self._clock() + self._settings.clock_skew)
 
 
 def reset(database: Path, *, clock: Callable[[], float] = time.time) -> None:

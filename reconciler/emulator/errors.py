@@ -10,13 +10,17 @@ from enum import IntEnum
 class Code(IntEnum):
     """The google.rpc codes that the API answers with."""
 
+    CANCELLED = 1
+    UNKNOWN = 2
     INVALID_ARGUMENT = 3
+    DEADLINE_EXCEEDED = 4
     NOT_FOUND = 5
     ALREADY_EXISTS = 6
     PERMISSION_DENIED = 7
     RESOURCE_EXHAUSTED = 8
     FAILED_PRECONDITION = 9
     ABORTED = 10
+    OUT_OF_RANGE = 11
     UNIMPLEMENTED = 12
     INTERNAL = 13
     UNAVAILABLE = 14
@@ -24,6 +28,10 @@ class Code(IntEnum):
 
 
 HTTP_STATUS: dict[Code, int] = {
+    Code.CANCELLED: 499,
+    Code.UNKNOWN: 500,
+    Code.DEADLINE_EXCEEDED: 504,
+    Code.OUT_OF_RANGE: 400,
     Code.INVALID_ARGUMENT: 400,
     Code.NOT_FOUND: 404,
     Code.ALREADY_EXISTS: 409,
@@ -45,6 +53,7 @@ CODE_OF_STATUS: dict[int, Code] = {
     404: Code.NOT_FOUND,
     409: Code.ABORTED,
     429: Code.RESOURCE_EXHAUSTED,
+    499: Code.CANCELLED,
     500: Code.INTERNAL,
     501: Code.UNIMPLEMENTED,
     502: Code.UNAVAILABLE,

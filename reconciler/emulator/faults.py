@@ -1,149 +1,236 @@
-"""Scripted faults as values: what goes wrong, on which request, how many times.
+"""Scripted faults: what goes wrong, on which requests, how many times.
 
-Here belong the values and their JSON form; when a fault fires belongs to `mischief.py`.
+A fault is data: a script file holds a list of them, and the state file keeps those that are still to fire, so that
+successive commands share them.
 """
 
 import json
 import re
-from dataclasses import MISSING, asdict, dataclass, field, fields
+import sqlite3
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import unquote
 
-from reconciler.emulator import messages, protojson
-from reconciler.emulator.errors import ApiError, FaultsError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from reconciler.emulator import answers, messages, protojson, records
+from reconciler.emulator.answers import Answer
+from reconciler.emulator.errors import ApiError, ConnectionDropped, FaultsError
 from reconciler.emulator.merging import merged
+from reconciler.emulator.state import State
 
-BEFORE = "before"
-AFTER = "after"
+BEFORE: Literal["before"] = "before"
+AFTER: Literal["after"] = "after"
+When = Literal["before", "after"]
 
-_NAMES: dict[type, str] = {
-    str: "a text",
-    bool: "true or false",
-    int: "a whole number",
-    float: "a number",
-    dict: "an object",
-    type(None): "null",
-}
-_TYPES: dict[str, tuple[type, ...]] = {
-    "method": (str,),
-    "path": (str,),
-    "repository": (str,),
-    "nth": (int,),
-    "times": (int, type(None)),
-    "status": (int,),
-    "message": (str,),
-    "html": (bool,),
-    "retry_after": (str,),
-    "when": (str,),
-    "seconds": (int, float),
-    "truncated": (bool,),
-    "edit": (str,),
-    "overlay": (dict,),
-    "replace": (bool,),
+_EXPECTED = {
+    "bool_type": "true or false",
+    "dict_type": "an object",
+    "float_type": "a number",
+    "int_type": "a whole number",
+    "list_type": "a list",
+    "literal_error": '"before" or "after"',
+    "string_type": "a text",
+    "tuple_type": "a list",
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Status:
-    """Answer with an error status: a google.rpc.Status body, or a load balancer's page when `html`."""
+class _Effect(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
+
+class Status(_Effect):
+    """Answer with an error status: a google.rpc.Status body, or a load balancer's page when `html`.
+
+    `code` is the code of the body where it is not the usual one of the status; `details` are its details.
+    """
+
+    do: Literal["status"] = "status"
     status: int
     message: str = "scripted fault"
     html: bool = False
     retry_after: str = ""
-    when: str = BEFORE
+    code: int | None = None
+    details: list[dict[str, Any]] = []
+    when: When = BEFORE
+
+    @field_validator("status")
+    @classmethod
+    def _is_error(cls, value: int) -> int:
+        if not 400 <= value <= 599:  # noqa: PLR2004 - the range of HTTP errors
+            raise ValueError(f'"status" must be an HTTP error, 400 to 599, not {value}')
+        return value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Delay:
-    """Let the client wait before the request is handled."""
-
+class _Timed(_Effect):
     seconds: float
 
+    @field_validator("seconds")
+    @classmethod
+    def _is_bounded(cls, value: float) -> float:
+        if not 0 <= value <= 3600:  # noqa: PLR2004 - an hour is beyond any timeout
+            raise ValueError(f'"seconds" must be between 0 and 3600, not {value}')
+        return value
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Drop:
+
+class Delay(_Timed):
+    """Let the client wait before the request is handled."""
+
+    do: Literal["delay"] = "delay"
+
+
+class Lag(_Timed):
+    """Answer reads of repositories with the state of some seconds ago."""
+
+    do: Literal["lag"] = "lag"
+
+
+class Drop(_Effect):
     """Cut the connection: before the request takes effect, or after, so that only the answer is lost."""
 
-    when: str = BEFORE
+    do: Literal["drop"] = "drop"
+    when: When = BEFORE
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Garble:
-    """Handle the request, then answer 200 with a body that is no JSON, or with half of the JSON when `truncated`."""
+class Garble(_Effect):
+    """Handle the request, then answer 200 with a body that is not JSON, or with half of the JSON when `truncated`."""
 
+    do: Literal["garble"] = "garble"
     truncated: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Edit:
+class Edit(_Effect):
     """Change a repository's overlay behind the client's back, around the handling of a request.
 
     The overlay is merged into the live one (RFC 7396: null removes, lists are replaced), or stands for it.
     """
 
+    do: Literal["edit"] = "edit"
     edit: str
-    overlay: dict[str, Any] = field(default_factory=dict)
+    overlay: dict[str, Any] = {}
     replace: bool = False
-    when: str = BEFORE
+    when: When = BEFORE
+
+    @field_validator("overlay")
+    @classmethod
+    def _is_overlay(cls, value: dict[str, Any]) -> dict[str, Any]:
+        known = messages.OVERLAY.fields
+        unknown = sorted(value.keys() - known.keys())
+        if unknown:
+            raise ValueError(f'"overlay": unknown key {json.dumps(unknown[0])}; known are {", ".join(sorted(known))}')
+        try:
+            protojson.accept(messages.OVERLAY, merged({}, value), "overlay")  # null stands for removal
+        except ApiError as error:
+            raise ValueError(f'"overlay": {error.message}') from error
+        return value
 
 
-Effect = Status | Delay | Drop | Garble | Edit
+class Omit(_Effect):
+    """Lose fields, named by their JSON path: of the request's body `before` it is handled, or of the answer `after`.
 
+    In an answer that is a list, every record loses them.
+    """
+
+    do: Literal["omit"] = "omit"
+    fields: Annotated[tuple[str, ...], Field(strict=False)]
+    when: When = BEFORE
+
+
+class Respond(_Effect):
+    """Answer 200 with a given body, in the place of handling the request or after it."""
+
+    do: Literal["respond"] = "respond"
+    body: Any
+    when: When = BEFORE
+
+
+class Header(_Effect):
+    """Set a header of the answer."""
+
+    do: Literal["header"] = "header"
+    name: str
+    value: str
+
+
+class Result(_Effect):
+    """Report builds that have ended with this result and without a digest; of one repository, or of all."""
+
+    do: Literal["result"] = "result"
+    result: str = "Unknown"
+    of: str = ""
+
+
+class NoReports(_Effect):
+    """Leave the builds of a repository, or all of them, out of the reports."""
+
+    do: Literal["no_reports"] = "no_reports"
+    of: str = ""
+
+
+Effect = Status | Delay | Lag | Drop | Garble | Edit | Omit | Respond | Header | Result | NoReports
 EFFECTS: dict[str, type[Effect]] = {
-    "status": Status,
-    "delay": Delay,
-    "drop": Drop,
-    "garble": Garble,
-    "edit": Edit,
+    kind.model_fields["do"].default: kind
+    for kind in (Status, Delay, Drop, Garble, Edit, Omit, Respond, Header, Lag, Result, NoReports)
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fault:
+class Fault(BaseModel):
     """An effect and the requests that it meets.
 
     `path` is a regular expression searched in the raw path, `repository` a name whose id the path must contain, `nth`
     the first matching request that is met (1 is the first), `times` how many are met (None: all of them).
     """
 
-    effect: Effect
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    effect: Annotated[Effect, Field(discriminator="do")]
     method: str = ""
     path: str = ""
     repository: str = ""
     nth: int = 1
     times: int | None = 1
 
-    def __post_init__(self) -> None:
-        """Refuse values that could never fire or never be read back."""
-        _check(self)
+    @field_validator("path")
+    @classmethod
+    def _is_pattern(cls, value: str) -> str:
+        try:
+            re.compile(value)
+        except re.error as error:
+            raise ValueError(f'"path" is not a regular expression: {error}') from error
+        return value
 
+    @field_validator("nth", "times")
+    @classmethod
+    def _is_positive(cls, value: int | None) -> int | None:
+        if value is not None and value < 1:
+            raise ValueError('"nth" and "times" must be 1 or more')
+        return value
 
-def to_json(fault: Fault) -> str:
-    """Return the flat JSON object of a fault, as a script file holds it."""
-    values = {item.name: getattr(fault, item.name) for item in fields(fault) if item.name != "effect"}
-    kind = next(name for name, effect in EFFECTS.items() if isinstance(fault.effect, effect))
-    return json.dumps({**values, "do": kind, **asdict(fault.effect)})
+    @classmethod
+    def from_json(cls, value: Any) -> Self:
+        """Return the fault of a decoded JSON object; FaultsError says what is wrong with it."""
+        if not isinstance(value, dict):
+            raise FaultsError("expected an object")
+        own = cls.model_fields.keys() - {"effect"}
+        effect = {key: item for key, item in value.items() if key not in own}
+        try:
+            return cls.model_validate({**{key: value[key] for key in own if key in value}, "effect": effect})
+        except ValidationError as error:
+            raise FaultsError(_problem(error, value, sorted(own))) from error
 
+    def to_json(self) -> str:
+        """Return the flat JSON object of a fault, as a script file holds it."""
+        values = self.model_dump(mode="json")
+        effect = values.pop("effect")
+        return json.dumps({**values, **effect})
 
-def from_json(value: Any) -> Fault:
-    """Return the fault of a decoded JSON object; FaultsError says what is wrong with it."""
-    if not isinstance(value, dict):
-        raise FaultsError("expected an object")
-    kind = value.get("do")
-    effect = EFFECTS.get(kind) if isinstance(kind, str) else None
-    if effect is None:
-        raise FaultsError(f'"do" must be one of {", ".join(EFFECTS)}, not {json.dumps(kind)}')
-    own = {item.name for item in fields(Fault)} - {"effect"}
-    allowed = {item.name for item in fields(effect)}
-    unknown = sorted(value.keys() - own - allowed - {"do"})
-    if unknown:
-        raise FaultsError(f"unknown key {json.dumps(unknown[0])}; known are {', '.join(sorted(own | allowed))}")
-    missing = [f.name for f in fields(effect) if _is_required(f) and f.name not in value]
-    if missing:
-        raise FaultsError(f'"do": "{kind}" needs the key "{missing[0]}"')
-    made = effect(**{key: item for key, item in value.items() if key in allowed})
-    return Fault(effect=made, **{key: item for key, item in value.items() if key in own})
+    @property
+    def repositories(self) -> tuple[str, ...]:
+        """The names of repositories that the fault depends on."""
+        named = (self.repository, getattr(self.effect, "edit", ""), getattr(self.effect, "of", ""))
+        return tuple(filter(None, named))
 
 
 def load_faults(path: Path) -> tuple[Fault, ...]:
@@ -159,60 +246,173 @@ def load_faults(path: Path) -> tuple[Fault, ...]:
     return tuple(_entry(path, position, entry) for position, entry in enumerate(entries, start=1))
 
 
+class Faults:
+    """The faults that are still to fire, shared by every emulator on the same state file."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+
+    def add(self, *faults: Fault) -> None:
+        """Add faults; FaultsError when one names a repository that is not there."""
+        with self._state.writing() as db:
+            for fault in faults:
+                for name in fault.repositories:
+                    if records.locate(db, name) is None:
+                        raise FaultsError(f'no repository is named "{name}"')
+                db.execute("INSERT INTO faults (script) VALUES (?)", (fault.to_json(),))
+
+    def clear(self) -> None:
+        """Forget all faults."""
+        with self._state.writing() as db:
+            db.execute("DELETE FROM faults")
+
+    def pending(self) -> tuple[Fault, ...]:
+        """Return the faults that are still to fire; `times` is what they began with."""
+        with self._state.reading() as db:
+            return tuple(Fault.from_json(json.loads(row["script"])) for row in _rows(db))
+
+    def fire(self, method: str, path: str) -> tuple[Effect, ...]:
+        """Return the effects that meet a request, and count them; at most one of them decides the answer."""
+        with self._state.reading() as db:
+            if not _rows(db):
+                return ()
+        effects: list[Effect] = []
+        with self._state.writing() as db:
+            for row in _rows(db):
+                fault = Fault.from_json(json.loads(row["script"]))
+                if not _matches(db, fault, method, path):
+                    continue
+                fires = row["seen"] + 1 >= fault.nth and not (_decides(fault.effect) and any(map(_decides, effects)))
+                _count(db, row, fault, fires=fires)
+                effects.extend((fault.effect,) if fires else ())
+        return tuple(effects)
+
+
+def inject(
+    effects: tuple[Effect, ...],
+    handle: Callable[[], Answer],
+    edit: Callable[[Edit], None],
+    sleep: Callable[[float], None],
+) -> Answer:
+    """Handle a request with the effects that meet it; ConnectionDropped when one cuts the connection."""
+    for effect in effects:
+        if isinstance(effect, Delay):
+            sleep(effect.seconds)
+    _edit(effects, BEFORE, edit)
+    answer = _decision(effects, BEFORE)
+    if answer is None:
+        answer = handle()
+        _edit(effects, AFTER, edit)
+        answer = _decision(effects, AFTER) or answer
+        for effect in effects:
+            if isinstance(effect, Garble):
+                answer = _garbled(answer, effect)
+            elif isinstance(effect, Omit) and effect.when == AFTER and answer.status == 200:  # noqa: PLR2004 - success
+                answer = replace(answer, body=without_fields(answer.body, effect))
+    headers = {effect.name: effect.value for effect in effects if isinstance(effect, Header)}
+    return replace(answer, more=headers) if headers else answer
+
+
+def without_fields(body: bytes, omit: Omit) -> bytes:
+    """Return a JSON body without the fields that a fault loses; what is not a JSON object is returned as it is."""
+    try:
+        value = json.loads(body)
+    except ValueError:
+        return body
+    if not isinstance(value, dict):
+        return body
+    lists = [item for item in value.values() if isinstance(item, list)]
+    for target in (value, *(record for items in lists for record in items)):
+        for field in omit.fields:
+            _remove(target, field.split("."))
+    return json.dumps(value, ensure_ascii=False).encode()
+
+
+def _remove(target: Any, names: list[str]) -> None:
+    *above, last = names
+    for name in above:
+        target = target.get(name) if isinstance(target, dict) else None
+    if isinstance(target, dict):
+        target.pop(last, None)
+
+
+def _edit(effects: tuple[Effect, ...], when: When, edit: Callable[[Edit], None]) -> None:
+    for effect in effects:
+        if isinstance(effect, Edit) and effect.when == when:
+            edit(effect)
+
+
+def _decision(effects: tuple[Effect, ...], when: When) -> Answer | None:
+    """Return the answer that a fault gives in the API's place, if one does at this point."""
+    for effect in effects:
+        match effect:
+            case Drop() if effect.when == when:
+                raise ConnectionDropped(f"scripted fault: connection dropped {when} the effect")
+            case Status(html=True) if effect.when == when:
+                return answers.of_balancer(effect.status, effect.retry_after)
+            case Status() if effect.when == when:
+                return answers.of_status(
+                    effect.status, effect.message, effect.retry_after, code=effect.code, details=effect.details
+                )
+            case Respond() if effect.when == when:
+                return answers.of_json(effect.body)
+            case _:
+                continue
+    return None
+
+
+def _garbled(answer: Answer, garble: Garble) -> Answer:
+    if garble.truncated:
+        return replace(answer, body=answer.body[: len(answer.body) // 2])
+    return Answer(status=200, body=b"upstream connect error\n", content_type="text/plain")
+
+
+def _decides(effect: Effect) -> bool:
+    return isinstance(effect, Status | Drop | Garble | Respond)
+
+
+def _matches(db: sqlite3.Connection, fault: Fault, method: str, path: str) -> bool:
+    if fault.method and fault.method.upper() != method:
+        return False
+    if re.search(fault.path, path) is None:
+        return False
+    if not fault.repository:
+        return True
+    repo = records.locate(db, fault.repository)
+    return repo is not None and repo.id in unquote(path)
+
+
+def _count(db: sqlite3.Connection, row: sqlite3.Row, fault: Fault, *, fires: bool) -> None:
+    fired = row["fired"] + fires
+    if fault.times is not None and fired >= fault.times:
+        db.execute("DELETE FROM faults WHERE position = ?", (row["position"],))
+    else:
+        db.execute("UPDATE faults SET seen = seen + 1, fired = ? WHERE position = ?", (fired, row["position"]))
+
+
+def _rows(db: sqlite3.Connection) -> list[sqlite3.Row]:
+    return db.execute("SELECT position, script, seen, fired FROM faults ORDER BY position").fetchall()
+
+
 def _entry(path: Path, position: int, entry: Any) -> Fault:
     try:
-        return from_json(entry)
+        return Fault.from_json(entry)
     except FaultsError as error:
         raise FaultsError(f"{path}: entry {position}: {error}") from error
 
 
-def _is_required(item: Any) -> bool:
-    return item.default is MISSING and item.default_factory is MISSING
-
-
-def _check(fault: Fault) -> None:
-    _check_types(fault)
-    _check_types(fault.effect)
-    try:
-        re.compile(fault.path)
-    except re.error as error:
-        raise FaultsError(f'"path" is not a regular expression: {error}') from error
-    if fault.nth < 1 or (fault.times is not None and fault.times < 1):
-        raise FaultsError('"nth" and "times" must be 1 or more')
-    _check_effect(fault.effect)
-
-
-def _check_effect(effect: Effect) -> None:
-    match effect:
-        case Status(when=when) | Drop(when=when) | Edit(when=when) if when not in (BEFORE, AFTER):
-            raise FaultsError(f'"when" must be "before" or "after", not {json.dumps(when)}')
-        case Status(status=status) if not 400 <= status <= 599:  # noqa: PLR2004 - the range of HTTP errors
-            raise FaultsError(f'"status" must be an HTTP error, 400 to 599, not {status}')
-        case Delay(seconds=seconds) if not 0 <= seconds <= 3600:  # noqa: PLR2004 - an hour is beyond any time-out
-            raise FaultsError(f'"seconds" must be between 0 and 3600, not {seconds}')
-        case Edit(overlay=overlay) if _merged_problem(overlay):
-            raise FaultsError(f'"overlay": {_merged_problem(overlay)}')
-        case _:
-            return
-
-
-def _merged_problem(overlay: dict[str, Any]) -> str:
-    """Say what is wrong with the overlay of an edit; "" when it is one."""
-    unknown = sorted(overlay.keys() - messages.OVERLAY.fields.keys())
-    if unknown:
-        return f"unknown key {json.dumps(unknown[0])}; known are {', '.join(sorted(messages.OVERLAY.fields))}"
-    try:
-        protojson.accept(messages.OVERLAY, merged({}, overlay), "overlay")  # null stands for removal
-    except ApiError as error:
-        return error.message
-    return ""
-
-
-def _check_types(value: Fault | Effect) -> None:
-    """Refuse values of another type than the field has: they come from a file."""
-    for item in fields(value):
-        given = getattr(value, item.name)
-        allowed = _TYPES.get(item.name, ())
-        if allowed and (not isinstance(given, allowed) or (isinstance(given, bool) and bool not in allowed)):
-            names = " or ".join(_NAMES[each] for each in allowed)
-            raise FaultsError(f'"{item.name}" must be {names}, not {json.dumps(given, default=repr)}')
+def _problem(error: ValidationError, value: dict[str, Any], own: list[str]) -> str:
+    """Return what is wrong with an entry, in one line."""
+    first = error.errors(include_url=False)[0]
+    kind, place = first["type"], first["loc"]
+    if kind in ("union_tag_invalid", "union_tag_not_found"):
+        return f'"do" must be one of {", ".join(EFFECTS)}, not {json.dumps(value.get("do"))}'
+    key = place[2] if place[0] == "effect" else place[0]
+    if kind == "missing":
+        return f'"do": "{value["do"]}" needs the key "{key}"'
+    if kind == "extra_forbidden":
+        known = sorted({*own, *EFFECTS[value["do"]].model_fields} - {"do"})
+        return f"unknown key {json.dumps(key)}; known are {', '.join(known)}"
+    if kind == "value_error":
+        return str(first["ctx"]["error"])
+    return f'"{key}" must be {_EXPECTED.get(kind, "another value")}, not {json.dumps(first["input"])}'

@@ -40,6 +40,21 @@ CONTENTS = Message(
         "excludedLocales": FUTURE,
     }
 )
+PREFLIGHT = Message(
+    {
+        "tcp": TEXT,
+        "path": TEXT,
+        "timeout": TEXT,
+        "interval": TEXT,
+        "onFailure": Choice(("UNSPECIFIED", "FAIL", "CONTINUE"), prefix="ON_FAILURE_", strict=True),
+    }
+)
+COMMAND_OVERRIDE = Message(
+    {
+        "mode": Choice(("UNSPECIFIED", "DEFAULT", "PREPEND", "OVERRIDE"), prefix="MODE_", strict=True),
+        "command": Several(TEXT),
+    }
+)
 OVERLAY = Message(
     {
         "contents": CONTENTS,
@@ -47,6 +62,10 @@ OVERLAY = Message(
         "annotations": Scalar.TEXT_MAP,
         "accounts": ACCOUNTS,
         "certificates": CERTIFICATES,
+        "guardedEntrypoint": Scalar.FLAG,
+        "preflight": Several(PREFLIGHT),
+        "commandOverride": COMMAND_OVERRIDE,
+        "failMode": Choice(("UNSPECIFIED", "CLOSED", "OPEN"), prefix="FAIL_MODE_", strict=True),
         "hardeningProfile": FUTURE,
     }
 )

@@ -37,12 +37,14 @@ class Scalar(Enum):
 class Choice:
     """An enum: the first name is the zero value; `future` names are newer than the published document.
 
-    `prefix` stands before every name on the wire and is not stored.
+    `prefix` stands before every name on the wire and is not stored. A name that is not known is the zero value, and
+    refused where the enum is `strict`.
     """
 
     names: tuple[str, ...]
     future: tuple[str, ...] = ()
     prefix: str = ""
+    strict: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,6 +248,8 @@ def _accept_choice(kind: Choice, value: Any, field: str) -> str:
     names = (*kind.names, *kind.future)
     if isinstance(value, str):
         known = value.startswith(kind.prefix) and value.removeprefix(kind.prefix) in names
+        if kind.strict and not known:
+            _refuse("enum", value, field)
         return value.removeprefix(kind.prefix) if known else kind.names[0]
     if not isinstance(value, int) or isinstance(value, bool):
         _refuse("enum", value, field)

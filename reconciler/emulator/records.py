@@ -6,14 +6,15 @@ Here belong reading and saving one kind of row; rules about what may be saved be
 import json
 import sqlite3
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from reconciler.emulator import images
+from reconciler.emulator import images, instants
 
 Json = dict[str, Any]
 
 HOME = "example.com"
+_REMEMBERED = 3600 * instants.SECOND  # as long as reads can lag
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +80,23 @@ def save(db: sqlite3.Connection, item: Repo) -> None:
         "INSERT OR REPLACE INTO repos (id, parent, name, sequence, message) VALUES (?, ?, ?, ?, ?)",
         (item.id, item.parent, item.name, item.sequence, dump(item.message)),
     )
+
+
+def repos_as_of(db: sqlite3.Connection, instant: int) -> Iterator[Repo]:
+    """Yield every repository as it was at an instant of the last hour, in the order of ids."""
+    rows = db.execute("SELECT repo_id, message FROM past WHERE until > ? ORDER BY until DESC, rowid DESC", (instant,))
+    past = {row["repo_id"]: row["message"] for row in rows}  # the oldest of those that were replaced since
+    for item in repos(db):
+        message = past.get(item.id, "")
+        if message is not None:  # None: it was not there
+            yield replace(item, message=json.loads(message)) if message else item
+
+
+def remember(db: sqlite3.Connection, identifier: str, message: Json | None, now: int) -> None:
+    """Keep what a repository was until now, for reads that lag; None when it was not there."""
+    text = None if message is None else dump(message)
+    db.execute("DELETE FROM past WHERE until < ?", (now - _REMEMBERED,))
+    db.execute("INSERT INTO past (repo_id, until, message) VALUES (?, ?, ?)", (identifier, now, text))
 
 
 def locate(db: sqlite3.Connection, name: str) -> Repo | None:

@@ -30,7 +30,7 @@ class Settings:
     expired by the emulator's clock; `token_seconds` is how long an issued one lives. `grants` are the caller's
     capabilities by path of the group (`example.com/team-a`) in the place of the usual roles. `v2` other than "on" is
     the status that every call of the second generation is answered with. `storm` is asked for the effects that meet a
-    request (its method and raw path) that no scripted fault meets.
+    request (its method and raw path) that no scripted fault meets. `clock_skew` is how far the server's clock is ahead.
     """
 
     queue_delay: float = 1.0
@@ -47,4 +47,5 @@ class Settings:
     identities: frozenset[str] | None = None
     grants: Mapping[str, tuple[str, ...]] | None = None
     v2: Literal["on", 403, 404, 501] = "on"
+    clock_skew: float = 0.0
     storm: "Callable[[str, str], tuple[Effect, ...]] | None" = None

@@ -14,13 +14,15 @@ from pathlib import Path
 from reconciler.emulator.errors import StateError
 
 APPLICATION_ID = 0x63676D75
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 BUSY_SECONDS = 10.0
 
 _SCHEMA = (
     "CREATE TABLE groups (id TEXT PRIMARY KEY, name TEXT NOT NULL, message TEXT NOT NULL)",
     """CREATE TABLE repos (id TEXT PRIMARY KEY, parent TEXT NOT NULL, name TEXT NOT NULL, sequence INTEGER NOT NULL,
     message TEXT NOT NULL, UNIQUE (parent, name))""",
+    "CREATE TABLE past (repo_id TEXT NOT NULL, until INTEGER NOT NULL, message TEXT)",
+    "CREATE INDEX past_by_end ON past (until)",
     """CREATE TABLE work (id INTEGER PRIMARY KEY, repo_id TEXT NOT NULL, created INTEGER NOT NULL,
     starts INTEGER NOT NULL, ends INTEGER NOT NULL, failed INTEGER NOT NULL)""",
     "CREATE INDEX work_by_repo ON work (repo_id, ends)",

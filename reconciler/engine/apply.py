@@ -1,28 +1,58 @@
-"""An approved plan carried out: every step is read again, written, confirmed, and ends in exactly one outcome."""
+"""Apply an approved plan: read each repository again, write what was approved, confirm it; one outcome a step."""
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from reconciler.api.errors import AnswerLost, ApiError, Rejected, TokenRejected
 from reconciler.api.values import Reading
-from reconciler.core.desired import Address
+from reconciler.core.diff import diff
 from reconciler.core.events import ApplyStarted, Event, Listener, StepFinished, StepStarted
-from reconciler.core.live import LiveRepository, Organization
-from reconciler.core.model import Overlay
-from reconciler.core.outcome import AlreadyDone, Applied, Failed, FailureKind, NotAttempted, Outcome, RecordFailed, Skip
+from reconciler.core.overlay import Overlay
 from reconciler.core.plan import Action, Plan, Step
+from reconciler.core.runs import (
+    Applied,
+    Drifted,
+    Failed,
+    FailureKind,
+    NotAttempted,
+    Outcome,
+    RecordFailed,
+    Skip,
+    Unchanged,
+)
+from reconciler.core.state import Address, LiveRepository, Organization, Unreadable
 from reconciler.diagnostics import Diagnostic
-from reconciler.engine.pool import stream
-from reconciler.engine.ports import Clock, OnError, Record, Stop, WriteApi
-from reconciler.engine.recheck import recheck, recheck_created
-from reconciler.engine.settle import Finding, Look, Unwritten, Written, confirm, settle
+from reconciler.engine.ports import Clock, OnError, Record, Stop, WriteApi, stream
 
 T = TypeVar("T")
 
 # What the API answers where a repository of that name exists already.
 _CONFLICT = 409
+
+
+_PAUSES = (0.0, 1.0, 3.0)
+
+# The repository as it is now, None where it does not exist; raises `ApiError`.
+Look = Callable[[], LiveRepository | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """The live overlay is what was sent."""
+
+    repository_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unwritten:
+    """After all looks everything is still as it was before the write."""
+
+    failed: Failed
+
+
+Settlement = Written | Unwritten | Failed
 
 
 def apply(
@@ -32,7 +62,7 @@ def apply(
     clock: Clock,
     stop: Stop,
     parallelism: int,
-    listen: Listener,
+    on_event: Listener,
     record: Record | None = None,
     on_error: OnError = OnError.CONTINUE,
     steps: Sequence[Step] | None = None,
@@ -44,10 +74,10 @@ def apply(
     writer = _Writer(api, plan.organization, clock, stop, record=record, on_error=on_error)
     others = unplanned(plan) if steps is None else ()
     steps = plan.writes if steps is None else steps
-    listen(ApplyStarted(at=clock.now(), steps=len(steps)))
+    on_event(ApplyStarted(at=clock.now(), steps=len(steps)))
     outcomes: dict[str, Outcome] = {outcome.step.repository: outcome for outcome in others}
-    for event in stream(steps, writer.carry_out, workers=min(parallelism, len(steps))):
-        listen(event)
+    for event in stream(steps, writer.run_step, workers=min(parallelism, len(steps))):
+        on_event(event)
         if isinstance(event, StepFinished):
             outcomes[event.outcome.step.repository] = event.outcome
     return tuple(outcomes[step.repository] for step in plan.steps if step.repository in outcomes)
@@ -82,7 +112,7 @@ class _Writer:
             reason: threading.Event() for reason in (Skip.NOT_RECORDED, Skip.TOKEN_REJECTED, Skip.AFTER_FAILURE)
         }
 
-    def carry_out(self, step: Step) -> Iterator[Event]:
+    def run_step(self, step: Step) -> Iterator[Event]:
         """Do what the step intends and tell about it."""
         skip = self._skip()
         if skip is not None:
@@ -128,10 +158,10 @@ class _Writer:
         if without_write is not None:
             return without_write
         assert reading is not None
-        finding = self._write(step, reading, since=reading.server_time)
-        if isinstance(finding, Unwritten) and not self._stop.is_set():
-            return self._unless_unrecorded(lambda: self._write_again(step, reading.server_time), finding)
-        return _outcome(finding, step, since=reading.server_time)
+        settlement = self._write(step, reading, since=reading.server_time)
+        if isinstance(settlement, Unwritten) and not self._stop.is_set():
+            return self._unless_unrecorded(lambda: self._write_again(step, reading.server_time), settlement)
+        return _outcome(settlement, step, since=reading.server_time)
 
     def _unless_unrecorded(self, again: Callable[[], T], first: Unwritten) -> T | Failed:
         """A second try that cannot be recorded is none, but the first one was sent all the same."""
@@ -149,13 +179,13 @@ class _Writer:
             case None:
                 assert reading is not None
                 return _outcome(self._write(step, reading, since=since), step, since=since)
-            case AlreadyDone():
+            case Unchanged():
                 assert step.id is not None
                 return _applied(step, step.id, since, read_back=True)
             case _:
                 return without_write
 
-    def _write(self, step: Step, reading: Reading, *, since: float) -> Applied | Finding:
+    def _write(self, step: Step, reading: Reading, *, since: float) -> Applied | Settlement:
         self._about_to_write(step, since)
         try:
             answer = self._api.write_overlay(reading, _after(step))
@@ -169,21 +199,21 @@ class _Writer:
         source = self._read(step)
         if source is None:
             return _source_gone(step)
-        finding: Applied | Finding | None = None
+        settlement: Applied | Settlement | None = None
         try:
-            finding = self._create_once(step, source)
-            if isinstance(finding, Unwritten) and not self._stop.is_set():
-                finding = self._unless_unrecorded(lambda: self._create_once(step, source), finding)
+            settlement = self._create_once(step, source)
+            if isinstance(settlement, Unwritten) and not self._stop.is_set():
+                settlement = self._unless_unrecorded(lambda: self._create_once(step, source), settlement)
         except Rejected as error:
             there = self._created(Address.parse(step.repository)) if error.status == _CONFLICT else None
             if there is None:
                 raise
-            if finding is not None and there.overlay == step.after:  # the first try arrived after all
+            if settlement is not None and there.overlay == step.after:  # the first try arrived after all
                 return _applied(step, there.id, source.server_time, read_back=True)
             return recheck_created(step, there)
-        return _outcome(finding, step, since=source.server_time)
+        return _outcome(settlement, step, since=source.server_time)
 
-    def _create_once(self, step: Step, source: Reading) -> Applied | Finding:
+    def _create_once(self, step: Step, source: Reading) -> Applied | Settlement:
         address = Address.parse(step.repository)
         self._about_to_write(step, source.server_time)
         try:
@@ -200,7 +230,7 @@ class _Writer:
             return self._confirmed(step, created, source.server_time, lambda: self._created(address))
         return settle(lambda: self._created(address), step, lost, clock=self._clock, stop=self._stop)
 
-    def _confirmed(self, step: Step, answer: LiveRepository, since: float, look: Look) -> Applied | Finding:
+    def _confirmed(self, step: Step, answer: LiveRepository, since: float, look: Look) -> Applied | Settlement:
         """Compare what the server says that it holds with what was sent."""
         if answer.overlay == step.after:
             return _applied(step, answer.id, since)
@@ -221,16 +251,16 @@ class _Writer:
         return next((one for one in live if (one.folder, one.name) == wanted), None)
 
 
-def _outcome(finding: Applied | Finding, step: Step, *, since: float) -> Outcome:
-    match finding:
+def _outcome(settlement: Applied | Settlement, step: Step, *, since: float) -> Outcome:
+    match settlement:
         case Written(repository_id=id_):
             return _applied(step, id_, since, read_back=True)
         case Unwritten(failed=failed):
             return failed
         case Applied():
-            return replace(finding, since=since)
+            return replace(settlement, since=since)
         case Failed():
-            return finding
+            return settlement
 
 
 def _after(step: Step) -> Overlay:
@@ -249,3 +279,95 @@ def _source_gone(step: Step) -> Failed:
         hint="plan again to see how things stand",
     )
     return Failed(step=step, kind=FailureKind.OTHER, problem=problem)
+
+
+def recheck(step: Step, reading: Reading | None) -> Unchanged | Drifted | Failed | None:
+    """What the step's outcome is without a write, or None when what was approved may be written.
+
+    Only the overlay counts: a change to any other field is no conflict, and is kept by the write.
+    """
+    if reading is None:
+        return _failed(step, "repository-gone", "the repository does not exist any more")
+    now = reading.repository.overlay
+    if isinstance(now, Unreadable):
+        return _failed(step, "unreadable-overlay", f"its live overlay was not understood: {now.problem}")
+    if now == step.after:
+        return Unchanged(step=step)
+    return None if now == step.before else Drifted(step=step, now=now)
+
+
+def recheck_created(step: Step, there: LiveRepository) -> Unchanged | Drifted | Failed:
+    """The outcome of a creation where somebody else has created the repository since the plan."""
+    now = there.overlay
+    if isinstance(now, Unreadable):
+        return _failed(
+            step, "unreadable-overlay", f"it exists by now, and its overlay was not understood: {now.problem}"
+        )
+    return Unchanged(step=step) if now == step.after else Drifted(step=step, now=now)
+
+
+def _failed(step: Step, code: str, summary: str) -> Failed:
+    problem = Diagnostic(code=code, summary=summary, hint="plan again to see how things stand")
+    return Failed(step=step, kind=FailureKind.OTHER, problem=problem)
+
+
+def settle(look: Look, step: Step, lost: Diagnostic, *, clock: Clock, stop: Stop) -> Settlement:
+    """What became of a write whose answer was lost; `lost` is the problem that the client had."""
+    settlement: Settlement = Failed(step=step, kind=FailureKind.ANSWER_LOST, problem=lost)
+    for pause in _PAUSES:
+        clock.wait(pause, stop)
+        settlement = _judge(look, step, lost)
+        if isinstance(settlement, Written):
+            break
+    return settlement
+
+
+def confirm(look: Look, step: Step, answer: LiveRepository, *, clock: Clock, stop: Stop) -> Written | Failed:
+    """What became of a write whose answer shows something else than what was sent."""
+    problem = _not_confirmed(step, answer)
+    settlement = settle(look, step, problem, clock=clock, stop=stop)
+    if isinstance(settlement, Written):
+        return settlement
+    return Failed(step=step, kind=FailureKind.NOT_CONFIRMED, problem=problem)
+
+
+def _judge(look: Look, step: Step, lost: Diagnostic) -> Settlement:
+    unknown = Failed(step=step, kind=FailureKind.ANSWER_LOST, problem=lost)
+    try:
+        now = look()
+    except ApiError:
+        return unknown
+    if now is None:
+        return _unwritten(step, lost) if step.action is Action.CREATE else unknown
+    if now.overlay == step.after:
+        return Written(repository_id=now.id)
+    if step.action is not Action.CREATE and now.overlay == step.before:
+        return _unwritten(step, lost)
+    return Failed(step=step, kind=FailureKind.NOT_CONFIRMED, problem=_not_confirmed(step, now))
+
+
+def _unwritten(step: Step, lost: Diagnostic) -> Unwritten:
+    problem = Diagnostic(
+        code="not-written",
+        summary="the answer of the API was lost, and everything is still as it was before",
+        detail=lost.detail,
+        hint="apply again",
+    )
+    return Unwritten(failed=Failed(step=step, kind=FailureKind.NOT_CONFIRMED, problem=problem))
+
+
+def _not_confirmed(step: Step, now: LiveRepository) -> Diagnostic:
+    """The server holds something else than what was sent: name what it dropped or changed."""
+    return Diagnostic(
+        code="write-not-confirmed",
+        summary=f"the server accepted the write and then held something else than what was sent: {_what(step, now)}",
+        hint="plan again to see how things stand",
+    )
+
+
+def _what(step: Step, now: LiveRepository) -> str:
+    wanted: Overlay | None = step.after
+    assert wanted is not None
+    if isinstance(now.overlay, Unreadable):
+        return now.overlay.problem
+    return ", ".join(dict.fromkeys(change.path for change in diff(wanted, now.overlay)))

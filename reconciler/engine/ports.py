@@ -1,24 +1,18 @@
-"""What the engine needs from the world: a clock, a stop flag, and the API. The command line gives it the real ones.
+"""What the engine needs from its caller: a clock, a stop flag, the API, a record; and the pool of threads."""
 
-All but types of what is passed, which are imported for the type checker alone: every command needs this module, and
-none all of them.
-"""
-
-from __future__ import annotations
-
+import queue
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol, TypeVar
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from reconciler.api.values import Reading
-    from reconciler.core.builds import Build, Progress, Sync
-    from reconciler.core.live import Live, LiveRepository, Organization
-    from reconciler.core.model import Overlay
-    from reconciler.core.outcome import Outcome
-    from reconciler.core.packages import PackageVersion
-    from reconciler.core.plan import Step
+from reconciler.api.values import Reading
+from reconciler.core.builds import Build, Progress, Sync
+from reconciler.core.overlay import Overlay
+from reconciler.core.packages import PackageVersion
+from reconciler.core.plan import Step
+from reconciler.core.runs import Outcome
+from reconciler.core.state import Live, LiveRepository, Organization
 
 
 class Stop(Protocol):
@@ -38,6 +32,10 @@ class Clock(Protocol):
 
     def now(self) -> float:
         """Seconds since the epoch."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds on a clock that nobody sets."""
         ...
 
     def wait(self, seconds: float, stop: Stop) -> None:
@@ -119,3 +117,61 @@ class OnError(StrEnum):
 
     CONTINUE = "continue"
     STOP = "stop"
+
+
+Item = TypeVar("Item")
+Message = TypeVar("Message")
+
+
+class _Done:
+    """A worker has found no further item."""
+
+
+def stream(items: Iterable[Item], work: Callable[[Item], Iterable[Message]], *, workers: int) -> Iterator[Message]:
+    """Run `work` on every item with at most `workers` threads; yield all messages in the caller's thread as they come.
+
+    A defect in `work` is raised here, after which no further item is started. The threads are daemons, so that an abort
+    does not wait for them.
+    """
+    pending = iter(items)
+    lock = threading.Lock()
+    abandoned = threading.Event()
+    messages: queue.SimpleQueue[Message | BaseException | _Done] = queue.SimpleQueue()
+
+    def run() -> None:
+        try:
+            while not abandoned.is_set():
+                with lock:
+                    item = next(pending, _Done)
+                if isinstance(item, type):
+                    return
+                for message in work(item):
+                    messages.put(message)
+        except BaseException as error:  # noqa: BLE001 - carried over to the caller's thread, which raises it
+            messages.put(error)
+        finally:
+            messages.put(_Done())
+
+    for number in range(workers):
+        threading.Thread(target=run, name=f"worker-{number}", daemon=True).start()
+    try:
+        yield from _until_done(messages, workers)
+    finally:
+        abandoned.set()
+
+
+def _until_done(messages: "queue.SimpleQueue[Message | BaseException | _Done]", workers: int) -> Iterator[Message]:
+    running = workers
+    while running:
+        message = messages.get()
+        if isinstance(message, _Done):
+            running -= 1
+        elif isinstance(message, BaseException):
+            raise message
+        else:
+            yield message
+
+
+def refresh(api: ReadApi, organization: str) -> Live:
+    """The live state of an organization or folder; raises `ApiError` rather than answer with a part of it."""
+    return api.read_live(api.find_organization(organization))

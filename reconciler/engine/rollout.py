@@ -1,17 +1,35 @@
-"""A plan carried out as a whole: written and followed at once, or in waves that each wait for the one before."""
+"""Apply a plan as a whole: all at once, or in waves that each wait for the builds of the one before."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain, repeat
+from typing import TypeVar
 
-from reconciler.core.advancing import begin
 from reconciler.core.builds import Stage
 from reconciler.core.events import Listener, WaveStarted
-from reconciler.core.outcome import AlreadyDone, Applied, Failed, FailureKind, NotAttempted, Outcome, Skip
 from reconciler.core.plan import Plan, Step
-from reconciler.core.waves import Size, split
+from reconciler.core.progress import begin
+from reconciler.core.runs import Applied, Failed, FailureKind, NotAttempted, Outcome, Skip, Unchanged
 from reconciler.engine.apply import apply, unplanned
+from reconciler.engine.follow import Followed, Limits, follow, watches
 from reconciler.engine.ports import Clock, OnError, Record, Stop, WriteApi
-from reconciler.engine.track import Followed, Limits, follow, watches
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Size:
+    """The size of one wave: a `count`, a `percent` of all, or, with neither, all that is left."""
+
+    count: int | None = None
+    percent: int | None = None
+
+    def of(self, total: int) -> int:
+        """The number of items that the wave may hold, at least one."""
+        if self.count is not None:
+            return self.count
+        return total if self.percent is None else max(1, -(-total * self.percent // _WHOLE))
+
+
+REST = Size()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +58,7 @@ def rollout(
     clock: Clock,
     stop: Stop,
     settings: Rollout,
-    listen: Listener,
+    on_event: Listener,
     record: Record | None = None,
 ) -> tuple[tuple[Outcome, ...], Followed | None]:
     """Carry out a plan and follow its builds; the outcomes in the plan's order, and None where none were followed.
@@ -49,12 +67,12 @@ def rollout(
     until all are done. A wave begins once every build of the one before has ended and no more than `max_failed`
     repositories went wrong over all waves so far; the rest is held back.
     """
-    run = _Run(plan, api, clock=clock, stop=stop, settings=settings, listen=listen, record=record)
+    run = _Run(plan, api, clock=clock, stop=stop, settings=settings, on_event=on_event, record=record)
     batches = settings.batches
     if batches is None:
         run.wave(plan.writes)
     else:
-        run.waves(split(plan.writes, batches.sizes), batches.max_failed)
+        run.waves(split_waves(plan.writes, batches.sizes), batches.max_failed)
     outcomes = {outcome.step.repository: outcome for outcome in (*run.outcomes, *unplanned(plan))}
     ordered = tuple(outcomes[step.repository] for step in plan.steps if step.repository in outcomes)
     return ordered, _together(run.followed)
@@ -71,7 +89,7 @@ class _Run:
         clock: Clock,
         stop: Stop,
         settings: Rollout,
-        listen: Listener,
+        on_event: Listener,
         record: Record | None,
     ) -> None:
         self._plan = plan
@@ -79,7 +97,7 @@ class _Run:
         self._clock = clock
         self._stop = stop
         self._settings = settings
-        self._listen = listen
+        self._on_event = on_event
         self._record = record
         self.outcomes: list[Outcome] = []
         self.followed: list[Followed] = []
@@ -89,7 +107,7 @@ class _Run:
         """One wave after the other, until one forbids the next."""
         wrong = 0
         for number, steps in enumerate(waves, start=1):
-            self._listen(WaveStarted(at=self._clock.now(), number=number, of=len(waves), steps=len(steps)))
+            self._on_event(WaveStarted(at=self._clock.now(), number=number, of=len(waves), steps=len(steps)))
             outcomes, followed = self.wave(steps)
             wrong += _gone_wrong(outcomes, followed)
             reason = self._no_further(outcomes, followed)
@@ -107,7 +125,7 @@ class _Run:
             clock=self._clock,
             stop=self._stop,
             parallelism=self._settings.parallelism,
-            listen=self._listen,
+            on_event=self._on_event,
             record=self._record,
             on_error=self._settings.on_error,
             steps=steps,
@@ -131,7 +149,7 @@ class _Run:
             clock=self._clock,
             stop=self._stop,
             limits=replace(self._settings.limits, total=self._left),
-            listen=self._listen,
+            on_event=self._on_event,
             record=self._record,
         )
         self._left -= self._clock.now() - began
@@ -169,10 +187,10 @@ def _unfinished(followed: Followed) -> Skip | None:
 
 def _gone_wrong(outcomes: Iterable[Outcome], followed: Followed | None) -> int:
     """The repositories of a wave that are not as wanted, or whose builds did not all succeed with what was asked."""
-    written = {outcome.step.repository for outcome in outcomes if not isinstance(outcome, Applied | AlreadyDone)}
+    written = {outcome.step.repository for outcome in outcomes if not isinstance(outcome, Applied | Unchanged)}
     built = set()
     if followed is not None:
-        built = {one.watch.repository for one in followed.progress if one.failures or one.stage is not Stage.DONE}
+        built = {one.target.repository for one in followed.progress if one.failures or one.stage is not Stage.DONE}
     return len(written | built)
 
 
@@ -182,3 +200,42 @@ def _together(waves: Sequence[Followed]) -> Followed | None:
         return None
     tags = {digest: names for one in waves for digest, names in one.tags.items()}
     return replace(waves[-1], progress=tuple(progress for one in waves for progress in one.progress), tags=tags)
+
+
+Item = TypeVar("Item")
+
+_WHOLE = 100
+
+
+def parse_sizes(text: str) -> tuple[Size, ...]:
+    """The sizes that a text such as `1,10%,rest` means; raises `ValueError` with the reason."""
+    sizes = tuple(_size(word.strip()) for word in text.split(","))
+    if REST in sizes[:-1]:
+        message = "rest must come last"
+        raise ValueError(message)
+    return sizes
+
+
+def split_waves(items: Sequence[Item], sizes: Sequence[Size]) -> tuple[tuple[Item, ...], ...]:
+    """The items in waves, in their order; the last size is repeated until none is left, and no wave is empty."""
+    return tuple(_waves(items, chain(sizes, repeat(sizes[-1]))))
+
+
+def _waves(items: Sequence[Item], sizes: Iterator[Size]) -> Iterator[tuple[Item, ...]]:
+    start = 0
+    while start < len(items):
+        end = start + next(sizes).of(len(items))
+        yield tuple(items[start:end])
+        start = end
+
+
+def _size(word: str) -> Size:
+    if word == "rest":
+        return REST
+    digits = word.removesuffix("%")
+    number = int(digits) if digits.isascii() and digits.isdecimal() and len(digits) <= 9 else 0  # noqa: PLR2004 - no need for more
+    share = digits != word
+    if number < 1 or (share and number > _WHOLE):
+        message = f'"{word}" is neither a count, a share such as 10%, nor rest'
+        raise ValueError(message)
+    return Size(percent=number) if share else Size(count=number)

@@ -4,8 +4,8 @@ It survives the death of its process at any moment. Here is how that is kept and
 `core.runs` and `core.recovery`. Nothing here knows the API, and no token ever comes near it.
 """
 
-from reconciler.journal.recording import RunRecord
-from reconciler.journal.refusals import JournalBusy, JournalError
+from reconciler.journal.errors import JournalBusy, JournalError
+from reconciler.journal.recorder import RunRecord
 from reconciler.journal.store import Journal, open_journal, read_journal
 
 __all__ = ["Journal", "JournalBusy", "JournalError", "RunRecord", "open_journal", "read_journal"]

@@ -1,44 +1,75 @@
-"""The journal of a folder: opening it, the one run that may write, and finding recorded runs."""
+"""The journal of a folder in SQLite: its file and tables, the lock of the one run that writes, finding runs.
 
+Everything in the folder holds values in clear and is for its owner alone. The lock is an exclusive transaction on a
+second, empty SQLite file: SQLite knows how to lock on every platform, and the operating system frees it when its holder
+dies, however that happens. A file of its own leaves the journal free for readers.
+"""
+
+import errno
 import getpass
+import json
 import os
 import platform
-import secrets
+import shutil
 import sqlite3
+import stat
+import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
-from reconciler.core.outcome import NotAttempted, Skip
-from reconciler.core.plan import Action, Plan, Step
-from reconciler.core.runs import Run, RunHeader
-from reconciler.journal import database, lock, outcomes, reading, refusals, schema
-from reconciler.journal.recording import RunRecord, Writer, dump
-from reconciler.journal.refusals import JournalBusy, JournalError, told
-from reconciler.planfile.fields import Malformed
-from reconciler.planfile.steps import encode_step
+from reconciler.core.plan import Action, Plan
+from reconciler.core.runs import Run, RunHeader, is_in_flight
+from reconciler.journal import errors
+from reconciler.journal.codec import RUN_COLUMNS, STEP_COLUMNS, decode_run
+from reconciler.journal.errors import JournalBusy, JournalError, reported
+from reconciler.journal.recorder import RunRecord, Writer, begin_run
+from reconciler.planfile.errors import Malformed
+
+NAME = "journal.db"
+LOCK = "apply.lock"
+APPLICATION_ID = 0x72636A6C
+_WRITE_TIMEOUT = 10.0  # seconds that a writer waits for another one, which holds the file for milliseconds
+# Long enough for somebody who only looks whether the lock is held; whoever holds it does so for minutes.
+_LOCK_TIMEOUT = 0.5
+
+_FIRST = (
+    """CREATE TABLE run (
+        id TEXT NOT NULL UNIQUE, kind TEXT NOT NULL, user TEXT NOT NULL, host TEXT NOT NULL,
+        tool_version TEXT NOT NULL, api TEXT NOT NULL, organization_id TEXT NOT NULL, organization_name TEXT NOT NULL,
+        source TEXT NOT NULL, pid INTEGER NOT NULL, started REAL NOT NULL, ended REAL, exit_code INTEGER,
+        interrupted INTEGER NOT NULL DEFAULT 0)""",
+    """CREATE TABLE step (
+        run TEXT NOT NULL, repository TEXT NOT NULL, number INTEGER NOT NULL, body TEXT NOT NULL,
+        repository_id TEXT, since REAL, intended_at REAL, outcome TEXT, progress TEXT,
+        PRIMARY KEY (run, repository)) WITHOUT ROWID""",
+    """CREATE TABLE holder (
+        pid INTEGER NOT NULL, user TEXT NOT NULL, host TEXT NOT NULL, since REAL NOT NULL, run TEXT)""",
+)
+# What leads from each version to the next one; entries are never changed once released, only added.
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST,)
 
 
 def open_journal(folder: Path, *, now: Callable[[], float]) -> "Journal":
     """The journal to record in, made where it is missing; raises `JournalError`."""
-    path = folder / database.NAME
-    connection = database.to_write(path)
+    path = folder / NAME
+    connection = _connect_to_write(path)
     return Journal(path, connection, Writer(connection, path, now))
 
 
 def read_journal(folder: Path) -> "Journal":
     """The journal to read, which creates nothing: a missing one is empty. Raises `JournalError`."""
-    path = folder / database.NAME
-    with told(path):
-        if not path.exists():
+    path = folder / NAME
+    with reported(path):
+        if not os.path.lexists(path):
             return Journal(path)
-    connection, afterwards = database.to_read(path)
+    connection, afterwards = _connect_to_read(path)
     found = Journal(path, connection, afterwards=afterwards)
-    with told(path):
-        if schema.check(connection, path):
+    with reported(path):
+        if _check_schema(connection, path):
             return found
     # Whoever made the file died before there was anything in it.
     found.close()
@@ -69,9 +100,7 @@ class Journal:
         self.close()
 
     def close(self) -> None:
-        """Let go of the file, with nothing left to record."""
-        if self._writer is not None:
-            self._writer.finish()
+        """Let go of the file."""
         if self._connection is not None:
             self._connection.close()
         if self._afterwards is not None:
@@ -82,7 +111,7 @@ class Journal:
         """Hold the folder against every other run that writes; raises `JournalBusy`, which names the holder."""
         with _held(self._path) as ours:
             if not ours:
-                raise JournalBusy(refusals.busy(self._path.parent, self._holder()))
+                raise JournalBusy(errors.busy(self._path.parent, self._holder()))
             writer = self._writing()
             with writer.transaction(durable=False) as connection:
                 connection.execute("DELETE FROM holder")
@@ -92,15 +121,7 @@ class Journal:
 
     def begin(self, header: RunHeader, plan: Plan) -> RunRecord:
         """Record a run with every step that it will attempt, durably and before the first write."""
-        writer = self._writing()
-        started = writer.now()
-        with writer.transaction(durable=True) as connection:
-            id_ = _insert_run(connection, header, started)
-            connection.executemany(
-                "INSERT INTO step (run, repository, number, body, outcome) VALUES (?, ?, ?, ?, ?)", _rows(id_, plan)
-            )
-            connection.execute("UPDATE holder SET run = ? WHERE pid = ?", (id_, os.getpid()))
-        return RunRecord(writer, id_)
+        return begin_run(self._writing(), header, plan)
 
     def resume(self, run: Run) -> RunRecord:
         """Go on recording a run of before."""
@@ -108,10 +129,7 @@ class Journal:
 
     def runs(self) -> tuple[Run, ...]:
         """Every recorded run, the newest first; raises `JournalError`."""
-        if self._connection is None:
-            return ()
-        with self._understood():
-            return reading.all_runs(self._connection, self._is_running)
+        return self._read_runs("ORDER BY rowid DESC")
 
     def latest(self) -> Run | None:
         """The newest run that was to write, None where there is none; raises `JournalError`."""
@@ -123,30 +141,54 @@ class Journal:
         """The run of an id or of its beginning, or the newest one that was to write; raises `JournalError`."""
         with self._understood():
             found = self._ids(id_)
-            if self._connection is None or not found:
-                raise JournalError(refusals.no_run(self._path, id_))
-            if id_ is not None and id_ not in found and len(found) > 1:
-                raise JournalError(refusals.ambiguous(id_, found))
-            return reading.one_run(self._connection, id_ if id_ in found else found[0], self._is_running)
+        if not found:
+            raise JournalError(errors.no_run(self._path, id_))
+        if id_ is not None and id_ not in found and len(found) > 1:
+            raise JournalError(errors.ambiguous(id_, found))
+        (run,) = self._read_runs(
+            "WHERE rowid = (SELECT rowid FROM run WHERE id = ?)", id_ if id_ in found else found[0]
+        )
+        return run
 
     def later(self, run: Run) -> tuple[Run, ...]:
-        """The runs recorded after another one, the oldest first; raises `JournalError`."""
-        known = self.runs()
-        return tuple(reversed(known[: next(place for place, one in enumerate(known) if one.id == run.id)]))
+        """The runs recorded after another one, the oldest first; raises `JournalError`.
+
+        They hold the steps that may tell what came of those that the run left in flight, and no others.
+        """
+        return self._read_runs(
+            "WHERE rowid > (SELECT rowid FROM run WHERE id = ?) ORDER BY rowid", run.id, about=_in_flight(run)
+        )
+
+    def _read_runs(self, which: str, *values: str, about: str | None = None) -> tuple[Run, ...]:
+        if self._connection is None:
+            return ()
+        with self._understood():
+            rows = self._connection.execute(f"SELECT {RUN_COLUMNS} FROM run {which}", values).fetchall()  # noqa: S608
+            return tuple(decode_run(row, self._steps(row[0], about), running=self._is_running(row[0])) for row in rows)
+
+    def _steps(self, run: str, about: str | None) -> Iterator[tuple[Any, ...]]:
+        assert self._connection is not None
+        some = (
+            ""
+            if about is None
+            else " AND coalesce(repository_id, json_extract(body, '$.id')) IN (SELECT value FROM json_each(?))"
+        )
+        asked = f"SELECT {STEP_COLUMNS} FROM step WHERE run = ?{some} ORDER BY number"  # noqa: S608 - words of ours
+        return self._connection.execute(asked, (run,) if about is None else (run, about))
 
     def _ids(self, beginning: str | None) -> list[str]:
         if self._connection is None:
             return []
-        # Without a beginning the newest is meant that was to write something.
+        # Without a beginning the newest is meant that was to write something. The clock may have gone back since.
         wrote = "EXISTS (SELECT 1 FROM step WHERE step.run = run.id)"
-        order = f"{wrote} DESC, started DESC, rowid DESC" if beginning is None else "started DESC, rowid DESC"
+        order = f"{wrote} DESC, rowid DESC" if beginning is None else "rowid DESC"
         asked = f"SELECT id FROM run WHERE substr(id, 1, length(?1)) = ?1 ORDER BY {order}"  # noqa: S608 - words of ours
         return [one for (one,) in self._connection.execute(asked, (beginning or "",))]
 
     def _is_running(self, id_: str) -> bool:
         assert self._connection is not None
         holder = self._connection.execute("SELECT run FROM holder").fetchone()
-        return holder == (id_,) and lock.is_held(self._path.parent)
+        return holder == (id_,) and _is_held(self._path.parent)
 
     def _holder(self) -> str:
         with self._understood():
@@ -165,58 +207,220 @@ class Journal:
     @contextmanager
     def _understood(self) -> Iterator[None]:
         try:
-            with told(self._path):
+            with reported(self._path):
                 yield
-        except Malformed as error:
-            raise JournalError(refusals.damaged(self._path, str(error))) from None
+        except (Malformed, TypeError, ValueError, OverflowError) as error:
+            raise JournalError(errors.damaged(self._path, str(error))) from None
+
+
+def make_private_folder(folder: Path) -> None:
+    """Make the working folder where it is missing, private with all that is in it; raises `OSError`.
+
+    Its `.gitignore` tells Git to leave it alone. Links are not followed.
+    """
+    if folder.is_symlink():
+        raise OSError(errno.ELOOP, "it is a symbolic link")
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with suppress(FileExistsError), private_file(folder / ".gitignore") as note:
+        os.write(note, b"*\n")
+    for root, folders, files in os.walk(folder):
+        _restrict(root, stat.S_ISDIR, 0o700)
+        for name in (*folders, *files):
+            _restrict(os.path.join(root, name), stat.S_ISREG, 0o600)  # noqa: PTH118 - walk tells texts
+
+
+@contextmanager
+def private_file(path: Path) -> Iterator[int]:
+    """A descriptor of a new file for its owner alone; raises `OSError`, also where anything has its name."""
+    descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_NOFOLLOW", 0), 0o600)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _restrict(path: str, is_kind: Callable[[int], bool], wanted: int) -> None:
+    # By name: to open the journal and close it again would drop the locks that this process has on it.
+    with suppress(FileNotFoundError):
+        mode = os.lstat(path).st_mode
+        if is_kind(mode) and stat.S_IMODE(mode) != wanted:
+            os.chmod(path, wanted)  # noqa: PTH101 - as above
+
+
+def _in_flight(run: Run) -> str | None:
+    """The ids of repositories that a run left in flight, as JSON; None where one was to be created, and has none."""
+    left = [step for step in run.steps if is_in_flight(step)]
+    if any(step.step.action is Action.CREATE for step in left):
+        return None
+    return json.dumps([step.repository_id or step.step.id for step in left])
+
+
+def _connect_to_write(path: Path) -> sqlite3.Connection:
+    with reported(path):
+        make_private_folder(path.parent)
+        _check_files(path)
+        with suppress(FileExistsError), private_file(path):
+            pass
+        connection = sqlite3.connect(path, timeout=_WRITE_TIMEOUT, isolation_level=None, check_same_thread=False)
+        try:
+            _check_schema(connection, path)
+            connection.execute("PRAGMA journal_mode = WAL")
+            _migrate(connection, path)
+            _check_content(connection, path)
+            # Only a write tells whether there can be one, and that must be known before anything is planned or asked.
+            connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+
+def _connect_to_read(path: Path) -> tuple[sqlite3.Connection, Callable[[], None]]:
+    """A connection that changes nothing, and what to do after closing it; raises `JournalError`."""
+    with reported(path):
+        _check_files(path)
+        try:
+            return _checked(path, path, "mode=ro"), _nothing
+        except sqlite3.OperationalError:
+            # In a folder that cannot be written to, SQLite may lack the files beside the database that it shares.
+            if not _write_ahead(path).exists():
+                return _checked(path, path, "immutable=1"), _nothing
+            return _copied(path)
+
+
+def _check_files(path: Path) -> None:
+    """Refuse what SQLite would follow or wait for: links, pipes, devices, folders."""
+    for one in (path, _write_ahead(path), path.with_name(f"{path.name}-shm"), path.with_name(LOCK)):
+        with suppress(FileNotFoundError):
+            mode = one.lstat().st_mode
+            if not stat.S_ISREG(mode):
+                what = "it is a symbolic link" if stat.S_ISLNK(mode) else "it is not a regular file"
+                raise JournalError(errors.unusable(one, what))
+
+
+def _copied(path: Path) -> tuple[sqlite3.Connection, Callable[[], None]]:
+    """The journal together with what was not yet moved into it, which can only be read from a copy."""
+    copy = Path(tempfile.mkdtemp(prefix="reconciler-"))  # for its owner alone
+    try:
+        shutil.copyfile(path, copy / NAME)
+        shutil.copyfile(_write_ahead(path), _write_ahead(copy / NAME))
+        return _checked(copy / NAME, path, "mode=rw"), lambda: shutil.rmtree(copy, ignore_errors=True)
+    except BaseException:
+        shutil.rmtree(copy, ignore_errors=True)
+        raise
+
+
+def _checked(path: Path, known_as: Path, how: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        f"{path.absolute().as_uri()}?{how}",
+        uri=True,
+        timeout=_WRITE_TIMEOUT,
+        isolation_level=None,
+        check_same_thread=False,
+    )
+    try:
+        if _check_schema(connection, known_as):
+            _check_content(connection, known_as)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _write_ahead(path: Path) -> Path:
+    return path.with_name(path.name + "-wal")
+
+
+def _nothing() -> None:
+    """What there is to do after a connection to the file itself."""
+
+
+def _migrate(connection: sqlite3.Connection, path: Path) -> None:
+    if _check_schema(connection, path) == len(MIGRATIONS):
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    with connection:
+        # Another process may have done it while this one waited.
+        for statements in MIGRATIONS[_check_schema(connection, path) :]:
+            for statement in statements:
+                connection.execute(statement)
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+
+
+def _check_schema(connection: sqlite3.Connection, path: Path) -> int:
+    """The version of the file, 0 for one that is empty; raises `JournalError` for one that is foreign or newer."""
+    application, version = (
+        int(connection.execute(f"PRAGMA {name}").fetchone()[0]) for name in ("application_id", "user_version")
+    )
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    if application != APPLICATION_ID and (application or version or tables):
+        raise JournalError(errors.foreign(path))
+    if version > len(MIGRATIONS):
+        raise JournalError(errors.newer(path, version, len(MIGRATIONS)))
+    return version
+
+
+# The runs that steps belong to, found by one look into the index for each: a run has thousands of steps.
+_RUNS_OF_STEPS = """
+    WITH RECURSIVE found (id) AS (
+        SELECT min(run) FROM step
+        UNION ALL SELECT (SELECT min(run) FROM step WHERE run > found.id) FROM found WHERE found.id IS NOT NULL)
+    SELECT count(*) FROM found WHERE id IS NOT NULL AND id NOT IN (SELECT id FROM run)"""
+
+
+def _check_content(connection: sqlite3.Connection, path: Path) -> None:
+    """Raise `JournalError` where runs and their index, or steps and their runs, do not fit each other."""
+    (problem,) = connection.execute("PRAGMA integrity_check(run)").fetchone()
+    if problem != "ok":
+        raise JournalError(errors.damaged(path, problem))
+    (lost,) = connection.execute(_RUNS_OF_STEPS).fetchone()
+    if lost:
+        raise JournalError(errors.damaged(path, "it has steps of a run that is not there"))
 
 
 @contextmanager
 def _held(path: Path) -> Iterator[bool]:
-    """The lock; only its own failures are told as the journal's, not those of what is done under it."""
-    holding = lock.held(path.parent)
-    with told(path.with_name(lock.NAME)):
-        ours = holding.__enter__()
-    try:
+    """Hold the lock; False, and nothing held, where another one does.
+
+    Only its own failures are raised as the journal's, not those of what is done under it.
+    """
+    lock = path.with_name(LOCK)
+    with reported(lock):
+        with suppress(FileExistsError), private_file(lock):
+            pass
+        connection = sqlite3.connect(lock, timeout=_LOCK_TIMEOUT, isolation_level=None)
+    with closing(connection):
+        with reported(lock):
+            ours = _locked_by_us(connection)
         yield ours
-    finally:
-        holding.__exit__(None, None, None)
 
 
-def _insert_run(connection: sqlite3.Connection, header: RunHeader, started: float) -> str:
-    moment = datetime.fromtimestamp(started, UTC)
-    id_ = f"{moment:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
-    while connection.execute("SELECT 1 FROM run WHERE id = ?", (id_,)).fetchone():
-        id_ = f"{moment:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
-    connection.execute(
-        "INSERT INTO run (id, kind, user, host, tool_version, api, organization_id, organization_name, source, pid,"
-        " started) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            id_,
-            header.kind.value,
-            header.user,
-            header.host,
-            header.tool_version,
-            header.api,
-            header.organization.id,
-            header.organization.name,
-            header.source,
-            header.pid,
-            started,
-        ),
-    )
-    return id_
+def _locked_by_us(connection: sqlite3.Connection) -> bool:
+    try:
+        connection.execute("BEGIN EXCLUSIVE")
+    except sqlite3.OperationalError as error:
+        if _is_busy(error):
+            return False
+        raise
+    return True
 
 
-def _rows(id_: str, plan: Plan) -> Iterator[tuple[str, str, int, str, str | None]]:
-    for number, step in enumerate(plan.steps):
-        if step.writes or step.action is Action.UNKNOWN:
-            yield id_, step.repository, number, dump(encode_step(step)), _known(step)
+def _is_held(folder: Path) -> bool:
+    """Whether somebody holds the lock now; nothing is created to find out."""
+    path = folder / LOCK
+    if not path.exists():
+        return False
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=0)) as connection:
+            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except sqlite3.OperationalError as error:
+        return _is_busy(error)
+    return False
 
 
-def _known(step: Step) -> str | None:
-    """The outcome of a step that could not be planned is known from the beginning, and its run failed by it."""
-    return None if step.writes else dump(outcomes.encode(NotAttempted(step=step, reason=Skip.UNREADABLE)))
+def _is_busy(error: sqlite3.OperationalError) -> bool:
+    return error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
 
 
 def _user() -> str:

@@ -6,7 +6,7 @@ yaml are imported when something is loaded, not before.
 
 from pathlib import Path
 
-from reconciler.core.desired import Desired
+from reconciler.core.state import Desired
 from reconciler.diagnostics import Diagnostic
 
 

@@ -7,10 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from reconciler.core import conflicts
-from reconciler.core.desired import Address, DesiredGlob, DesiredRepository
-from reconciler.core.layers import Layer, Strength, merge, protected
-from reconciler.core.making import maker
+from reconciler.core.layers import Layer, Precedence, group_problems, merge, overlay_errors, overlay_warnings, protected
+from reconciler.core.state import Address, DesiredGlob, DesiredRepository
 from reconciler.diagnostics import Diagnostic
 from reconciler.manifest import build
 from reconciler.manifest.beside import Beside, Named
@@ -20,7 +18,7 @@ from reconciler.manifest.overlay_files import OverlayFiles
 from reconciler.manifest.patterns import is_glob
 from reconciler.manifest.sites import BlockSite, Text
 
-_desired = maker(DesiredRepository)
+_desired = DesiredRepository
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +55,7 @@ def assemble(parsed: Sequence[Parsed], beside: Beside, overlays: OverlayFiles) -
                 built = file.repository(name, at, entry)
                 repositories.setdefault(built.address, built)
     found = _problems(repositories.values(), warn=not globs)
-    return Assembled(tuple(repositories.values()), tuple(globs.values()), tuple(conflicts.gather(found)))
+    return Assembled(tuple(repositories.values()), tuple(globs.values()), tuple(group_problems(found)))
 
 
 def _problems(repositories: Iterable[DesiredRepository], *, warn: bool) -> Iterator[tuple[str, Diagnostic]]:
@@ -66,7 +64,7 @@ def _problems(repositories: Iterable[DesiredRepository], *, warn: bool) -> Itera
         for problem in one.problems:
             yield str(one.address), problem
         if warn and one.overlay.accounts.run_as:
-            for problem in conflicts.warnings(one.overlay, one.layers):
+            for problem in overlay_warnings(one.overlay, one.layers):
                 yield str(one.address), problem
 
 
@@ -85,7 +83,7 @@ class _File:
         accepted = self._tree.get("profiles", {})
         for name, at, _ in self._document.profiles():
             if name in accepted:
-                yield name, self._layer(accepted[name], Strength.PROFILE, ("profiles", name), at, name)
+                yield name, self._layer(accepted[name], Precedence.PROFILE, ("profiles", name), at, name)
 
     def entries(self) -> Iterator[tuple[str, int, Tree]]:
         """Each entry that was understood, with where it stands."""
@@ -99,7 +97,7 @@ class _File:
         address, protect = Address.parse(name), build.is_true(entry, "protect")
         if build.is_true(entry, "reset"):
             return DesiredRepository(address=address, place=self._source.place(at), reset=True, protect=protect)
-        own = self._layer(entry, Strength.ENTRY, ("repositories", name), at)
+        own = self._layer(entry, Precedence.ENTRY, ("repositories", name), at)
         desired = _desired(
             address=address,
             place=own.place,
@@ -112,14 +110,14 @@ class _File:
         if self._defaults or entry.get("profiles") or "overlay" in entry:
             return self._layered(desired, (*self._defaults, *self._named(entry), own))
         if own.overlay.runtime_keyring or own.overlay.certificates.additional:
-            return replace(desired, problems=tuple(conflicts.errors(own.overlay, (), own.place)))
+            return replace(desired, problems=tuple(overlay_errors(own.overlay, (), own.place)))
         return desired
 
     def glob(self, pattern: str, at: int, entry: Tree) -> DesiredGlob:
         """An entry for all repositories that match."""
-        own = self._layer(entry, Strength.GLOB, ("repositories", pattern), at, pattern)
+        own = self._layer(entry, Precedence.GLOB, ("repositories", pattern), at, pattern)
         chain = self._source.name
-        layers = [replace(one, strength=Strength.GLOB, chain=chain) for one in (*self._named(entry), own)]
+        layers = [replace(one, precedence=Precedence.GLOB, chain=chain) for one in (*self._named(entry), own)]
         return DesiredGlob(
             pattern=pattern, place=own.place, layers=(*self._defaults, *layers), reset=build.is_true(entry, "reset")
         )
@@ -129,7 +127,7 @@ class _File:
             return ()
         top = self._document.top
         assert top is not None
-        layer = self._layer(self._tree["defaults"], Strength.DEFAULTS, ("defaults",), top.marks_of("defaults")[0])
+        layer = self._layer(self._tree["defaults"], Precedence.DEFAULTS, ("defaults",), top.marks_of("defaults")[0])
         return (replace(layer, chain=self._source.name),)
 
     def _named(self, entry: Tree) -> Iterator[Layer]:
@@ -143,7 +141,7 @@ class _File:
             yield build.layer(
                 understood.tree,
                 lambda file: self._read(file, named.folder),
-                kind=Strength.OVERLAY_FILE,
+                kind=Precedence.OVERLAY_FILE,
                 place=understood.place,
                 site=BlockSite(understood.text, ()),
                 name=named.name,
@@ -157,10 +155,10 @@ class _File:
             managed=merged.managed,
             protect=protected(layers),
             layers=layers,
-            problems=tuple(conflicts.errors(merged.overlay, merged.conflicts, desired.place)),
+            problems=tuple(overlay_errors(merged.overlay, merged.conflicts, desired.place)),
         )
 
-    def _layer(self, tree: Tree, kind: Strength, path: tuple[str, ...], at: int, name: str = "") -> Layer:
+    def _layer(self, tree: Tree, kind: Precedence, path: tuple[str, ...], at: int, name: str = "") -> Layer:
         return build.layer(
             tree,
             self._read_here,

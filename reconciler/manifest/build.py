@@ -4,11 +4,23 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any, Final
 
-from reconciler.core import canonical
-from reconciler.core.layers import Layer, Site, Strength
-from reconciler.core.making import maker
-from reconciler.core.model import EMPTY, SECTION_FIELDS, Accounts, Certificates, Overlay, PemFile, Section, User
-from reconciler.core.parts import SECTION_OF, Part
+from reconciler.core.diff import SECTION_OF, Field
+from reconciler.core.layers import Layer, Locator, Precedence
+from reconciler.core.overlay import (
+    EMPTY,
+    SECTION_FIELDS,
+    Accounts,
+    Certificates,
+    Overlay,
+    PemFile,
+    Section,
+    User,
+    make_accounts,
+    make_certificates,
+    make_group,
+    make_overlay,
+    make_pem_file,
+)
 from reconciler.diagnostics import Place
 from reconciler.manifest import patterns
 
@@ -17,7 +29,7 @@ Reader = Callable[[str], str]
 # A mapping of the tree of a file, of a form that `schema` accepts.
 Tree = Mapping[str, Any]
 
-_layer = maker(Layer)
+_layer = Layer
 _NOTHING: Final[Tree] = {}
 _SECTIONS: Final[Mapping[str, Section]] = {
     "packages": Section.PACKAGES,
@@ -31,22 +43,22 @@ _CONTENTS: Final[Mapping[str, Section]] = {
     "runtime_repositories": Section.RUNTIME_REPOSITORIES,
     "runtime_keyring": Section.RUNTIME_KEYRING,
 }
-_SPLIT: Final[Mapping[Section, tuple[str, Mapping[str, Part]]]] = {
-    Section.ACCOUNTS: ("accounts", {"run-as": Part.RUN_AS, "users": Part.USERS, "groups": Part.GROUPS}),
-    Section.CERTIFICATES: ("certificates", {"additional": Part.CERTIFICATES, "providers": Part.PROVIDERS}),
+_SPLIT: Final[Mapping[Section, tuple[str, Mapping[str, Field]]]] = {
+    Section.ACCOUNTS: ("accounts", {"run-as": Field.RUN_AS, "users": Field.USERS, "groups": Field.GROUPS}),
+    Section.CERTIFICATES: ("certificates", {"additional": Field.CERTIFICATES, "providers": Field.PROVIDERS}),
 }
-_PART_OF: Final[Mapping[Section, Part]] = {
+_PART_OF: Final[Mapping[Section, Field]] = {
     section: part for part, section in SECTION_OF.items() if section not in _SPLIT
 }
-_NOTHING_EMPTIED: Final[frozenset[Part]] = frozenset()
+_NOTHING_EMPTIED: Final[frozenset[Field]] = frozenset()
 
 
-def layer(block: Tree, read: Reader, *, kind: Strength, place: Place, site: Site, name: str = "") -> Layer:
+def layer(block: Tree, read: Reader, *, kind: Precedence, place: Place, site: Locator, name: str = "") -> Layer:
     """What one block of sections says."""
     managed = _sections(tuple(block), tuple(block.get("contents", ())))
     overlay = _overlay(block, read)
     return _layer(
-        strength=kind,
+        precedence=kind,
         kind=kind,
         place=place,
         overlay=overlay,
@@ -71,9 +83,9 @@ def _sections(mentioned: tuple[str, ...], below: tuple[str, ...]) -> frozenset[S
     return whole.union(_CONTENTS[name] for name in below)
 
 
-def _emptied(block: Tree, overlay: Overlay, managed: frozenset[Section]) -> frozenset[Part]:
+def _emptied(block: Tree, overlay: Overlay, managed: frozenset[Section]) -> frozenset[Field]:
     """The parts that a block gives empty; `accounts: {users: []}` empties the users alone."""
-    found: list[Part] = []
+    found: list[Field] = []
     for section in managed:
         if section in _SPLIT:
             found += _empty_parts(block, *_SPLIT[section])
@@ -82,14 +94,14 @@ def _emptied(block: Tree, overlay: Overlay, managed: frozenset[Section]) -> froz
     return frozenset(found) if found else _NOTHING_EMPTIED
 
 
-def _empty_parts(block: Tree, key: str, parts: Mapping[str, Part]) -> Iterator[Part]:
+def _empty_parts(block: Tree, key: str, parts: Mapping[str, Field]) -> Iterator[Field]:
     below: Tree = block[key]
     return (parts[name] for name in below or parts if not below.get(name))
 
 
 def _overlay(block: Tree, read: Reader) -> Overlay:
     contents: Tree = block.get("contents", _NOTHING)
-    return canonical.overlay(
+    return make_overlay(
         packages=[*block.get("packages", ()), *contents.get("packages", ())],
         runtime_repositories=contents.get("runtime_repositories", ()),
         runtime_keyring=_pem_files(contents.get("runtime_keyring", ()), read),
@@ -101,11 +113,11 @@ def _overlay(block: Tree, read: Reader) -> Overlay:
 
 
 def _accounts(accounts: Tree) -> Accounts:
-    return canonical.accounts(
+    return make_accounts(
         run_as=accounts.get("run-as", ""),
         users=map(_user, accounts.get("users", ())),
         groups=[
-            canonical.group(groupname=group["groupname"], gid=int(group["gid"]), members=group.get("members", ()))
+            make_group(groupname=group["groupname"], gid=int(group["gid"]), members=group.get("members", ()))
             for group in accounts.get("groups", ())
         ],
     )
@@ -124,8 +136,8 @@ def _user(user: Tree) -> User:
 
 def _certificates(certificates: Tree, read: Reader) -> Certificates:
     additional = _pem_files(certificates.get("additional", ()), read)
-    return canonical.certificates(additional=additional, providers=certificates.get("providers", ()))
+    return make_certificates(additional=additional, providers=certificates.get("providers", ()))
 
 
 def _pem_files(named: Iterable[Tree], read: Reader) -> list[PemFile]:
-    return [canonical.pem_file(one["name"], one.get("content") or read(one.get("file", ""))) for one in named]
+    return [make_pem_file(one["name"], one.get("content") or read(one.get("file", ""))) for one in named]

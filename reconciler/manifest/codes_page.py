@@ -7,8 +7,9 @@ import sys
 from collections.abc import Iterator
 from typing import Final
 
-from reconciler.core import availability, verdicts
-from reconciler.core.problems import MEANINGS
+from reconciler.core.packages import PACKAGE_CODES
+from reconciler.core.planner import PLAN_CODES
+from reconciler.core.resolution import RESOLUTION_CODES
 from reconciler.manifest.codes import WARNINGS, Code
 
 _HEAD: Final = """\
@@ -41,10 +42,10 @@ def _codes() -> Iterator[str]:
 
 def _planning() -> Iterator[str]:
     yield from ("", "## Found when planning", *_TABLE)
-    for code, meaning in MEANINGS.items():
+    for code, meaning in PLAN_CODES.items():
         yield f"| `{code}` | error | {meaning} |"
     yield from ("", "## Found when packages are looked into", *_TABLE)
-    for code, (severity, meaning) in {**availability.MEANINGS, **verdicts.MEANINGS}.items():
+    for code, (severity, meaning) in {**PACKAGE_CODES, **RESOLUTION_CODES}.items():
         yield f"| `{code}` | {severity} | {meaning} |"
 
 

@@ -10,7 +10,7 @@ from typing import Any, Final, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from reconciler.core.names import nearest
+from reconciler.diagnostics import nearest
 from reconciler.manifest.schema import Contents, ManifestFile, OverlayFile, Repository, Sections
 
 # What an apko configuration can hold and an overlay cannot.

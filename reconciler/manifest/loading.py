@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from reconciler.core.desired import Desired, Settings
+from reconciler.core.state import Desired, Settings
 from reconciler.diagnostics import Diagnostic
 from reconciler.manifest import (
     accepting,

@@ -4,8 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from reconciler.core.names import nearest
-from reconciler.diagnostics import Diagnostic, Place, Severity
+from reconciler.diagnostics import Diagnostic, Place, Severity, nearest
 from reconciler.manifest.codes import Code
 from reconciler.manifest.documents import Document
 from reconciler.manifest.findings import Finding, diagnostics, quoted, shown

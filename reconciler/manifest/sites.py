@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from reconciler.core.canonical import package_name
-from reconciler.core.parts import Part
+from reconciler.core.diff import Field
+from reconciler.core.overlay import package_name
 from reconciler.diagnostics import Place
 from reconciler.manifest.findings import Source
 from reconciler.manifest.nodes import ListNode, MapNode, Spot, locate
@@ -17,19 +17,19 @@ from reconciler.manifest.yaml_tree import parse
 _Path = tuple[str, ...]
 
 _PACKAGES: Final[tuple[_Path, ...]] = (("packages",), ("contents", "packages"))
-_PATHS: Final[Mapping[Part, tuple[_Path, ...]]] = {
-    Part.PACKAGES: _PACKAGES,
-    Part.RUNTIME_REPOSITORIES: (("contents", "runtime_repositories"),),
-    Part.RUNTIME_KEYRING: (("contents", "runtime_keyring"),),
-    Part.ENVIRONMENT: (("environment",),),
-    Part.ANNOTATIONS: (("annotations",),),
-    Part.RUN_AS: (("accounts", "run-as"),),
-    Part.USERS: (("accounts", "users"),),
-    Part.GROUPS: (("accounts", "groups"),),
-    Part.CERTIFICATES: (("certificates", "additional"),),
-    Part.PROVIDERS: (("certificates", "providers"),),
+_PATHS: Final[Mapping[Field, tuple[_Path, ...]]] = {
+    Field.PACKAGES: _PACKAGES,
+    Field.RUNTIME_REPOSITORIES: (("contents", "runtime_repositories"),),
+    Field.RUNTIME_KEYRING: (("contents", "runtime_keyring"),),
+    Field.ENVIRONMENT: (("environment",),),
+    Field.ANNOTATIONS: (("annotations",),),
+    Field.RUN_AS: (("accounts", "run-as"),),
+    Field.USERS: (("accounts", "users"),),
+    Field.GROUPS: (("accounts", "groups"),),
+    Field.CERTIFICATES: (("certificates", "additional"),),
+    Field.PROVIDERS: (("certificates", "providers"),),
 }
-_NAMES: Final = {Part.USERS: "username", Part.GROUPS: "groupname"}
+_NAMES: Final = {Field.USERS: "username", Field.GROUPS: "groupname"}
 
 
 class Text:
@@ -56,7 +56,7 @@ class BlockSite:
     text: Text
     path: _Path
 
-    def place(self, part: Part, key: str) -> Place:
+    def place(self, part: Field, key: str) -> Place:
         """Where an entry of the block stands; where its section stands when there is no such entry."""
         root = self.text.root
         if not isinstance(root, MapNode):
@@ -67,7 +67,7 @@ class BlockSite:
         return self.text.source.place(deepest.at)
 
 
-def _matching(spot: Spot, part: Part, key: str) -> Iterator[Spot]:
+def _matching(spot: Spot, part: Field, key: str) -> Iterator[Spot]:
     match spot.value:
         case MapNode() as node if key in node:
             yield locate(node, (key,))
@@ -77,11 +77,11 @@ def _matching(spot: Spot, part: Part, key: str) -> Iterator[Spot]:
                     yield locate(items, (index,))
 
 
-def _name(item: object, part: Part) -> object:
+def _name(item: object, part: Field) -> object:
     match item:
         case MapNode():
             return item.get(_NAMES.get(part, "name"))
-        case str() if part is Part.PACKAGES:
+        case str() if part is Field.PACKAGES:
             return package_name(item.strip())
         case _:
             return item

@@ -13,7 +13,7 @@ from reconciler.manifest.codes import Code
 from reconciler.manifest.findings import quoted, shown
 from reconciler.manifest.patterns import LARGEST_ID, is_glob
 
-_OPERATOR: Final = re.compile(r"\s*([=<>~@]+)\s*")
+_OPERATOR: Final = re.compile(r" ?([=<>~@]+) ?")
 _ALLOWED: Final = "lower-case letters, digits, `.`, `_`, `-` and spaces"
 
 
@@ -21,7 +21,7 @@ def package(_key: str, text: str) -> tuple[str, str]:
     """A package specification that is none."""
     if not text.strip():
         return "a package has no name", "remove the item, or write a package name"
-    if "," in text or len(_OPERATOR.sub(r"\1", text).split()) > 1:
+    if "," in text or len(_OPERATOR.sub(r"\1", " ".join(text.split())).split()) > 1:
         return f"{quoted(text)} is not one package", "write one package in each list item"
     hint = "write a name, or a name with a constraint: `curl=8.9.1-r0`, `curl~8.9`, `curl>8`, `curl@tag`"
     return f"{quoted(text)} is not a package", hint

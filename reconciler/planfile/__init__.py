@@ -5,10 +5,9 @@ SHA-256 of everything above it. The seal tells damage, a cut and a careless edit
 another thing and a view. Files hold the values of overlays in clear and are made for their owner alone (mode 0600).
 """
 
-from reconciler.planfile.envelope import Kind, recognise
-from reconciler.planfile.refusals import PlanFileError
-from reconciler.planfile.saved import SavedPlan, load_plan, save_plan
-from reconciler.planfile.snapshots import Snapshot, load_snapshot, save_snapshot
+from reconciler.planfile.errors import PlanFileError
+from reconciler.planfile.format import Kind, recognise
+from reconciler.planfile.plans import SavedPlan, Snapshot, load_plan, load_snapshot, save_plan, save_snapshot
 
 __all__ = [
     "Kind",

@@ -9,11 +9,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, assert_never
 
-from reconciler.core.comparison import Comparison
-from reconciler.core.forecast import Durations, Forecast, Foreseen, Unforeseen
-from reconciler.core.model import Section
-from reconciler.core.plan import Action, Guard, Plan, Reason, ReasonCode, Step
-from reconciler.core.resolved import ResolvedChange
+from reconciler.core.events import Durations, Forecast, Foreseen, Unforeseen
+from reconciler.core.overlay import Section
+from reconciler.core.plan import Action, Comparison, Guard, Plan, Reason, ReasonCode, Step
+from reconciler.core.resolution import ResolvedChange
 from reconciler.views.diagnostics import diagnostic_document
 from reconciler.views.text import rfc3339
 from reconciler.views.values import change_document, ordered

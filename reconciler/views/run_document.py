@@ -5,14 +5,26 @@ from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, assert_never
 
-from reconciler.core.builds import FINISHED, Build, Progress, Result, Stage, failed
-from reconciler.core.diff import diff
+from reconciler.core.builds import (
+    FINISHED,
+    Build,
+    Lacking,
+    Progress,
+    Proven,
+    Result,
+    Stage,
+    Untold,
+    build_failed,
+    prove,
+    verified,
+)
+from reconciler.core.diff import Field, Item, Value, diff, items_of
 from reconciler.core.events import (
     ApplyStarted,
     BuildEnded,
     BuildsSeen,
     Event,
-    LookFailed,
+    PollFailed,
     QueueUnread,
     RepositoryDone,
     StepFinished,
@@ -20,10 +32,8 @@ from reconciler.core.events import (
     WaitStarted,
     WaveStarted,
 )
-from reconciler.core.model import EMPTY, Overlay
-from reconciler.core.outcome import AlreadyDone, Applied, Failed, NotAttempted, Outcome, Stale
-from reconciler.core.parts import Entry, Part, Value, entries
-from reconciler.core.proof import Lacking, Proven, Untold, prove, verified
+from reconciler.core.overlay import EMPTY, Overlay
+from reconciler.core.runs import Applied, Drifted, Failed, NotAttempted, Outcome, Unchanged
 from reconciler.views.diagnostics import diagnostic_document
 from reconciler.views.text import json_line, log_lines, rfc3339
 from reconciler.views.values import sides_document
@@ -38,9 +48,9 @@ def outcome_document(outcome: Outcome) -> dict[str, Any]:
     match outcome:
         case Applied(repository_id=id_, read_back=read_back):
             return {**told, "id": id_, "read_back": read_back}
-        case AlreadyDone():
+        case Unchanged():
             return told
-        case Stale(now=now):
+        case Drifted(now=now):
             return {**told, "differences": _differences(step.before or EMPTY, now, step.after or EMPTY)}
         case Failed(kind=kind, problem=problem):
             return {**told, "kind": str(kind), "problem": diagnostic_document(problem)}
@@ -55,9 +65,9 @@ def outcome_name(outcome: Outcome) -> str:
     match outcome:
         case Applied():
             return "applied"
-        case AlreadyDone():
+        case Unchanged():
             return "already_done"
-        case Stale():
+        case Drifted():
             return "stale"
         case Failed():
             return "failed"
@@ -70,15 +80,15 @@ def outcome_name(outcome: Outcome) -> str:
 def _differences(planned_from: Overlay, now: Overlay, wanted: Overlay) -> list[dict[str, Any]]:
     """What changed since the plan, with all three sides."""
     sides = {"planned_from": planned_from, "now": now, "wanted": wanted}
-    places = dict.fromkeys((change.part, change.key) for change in diff(planned_from, now))
+    places = dict.fromkeys((change.field, change.key) for change in diff(planned_from, now))
     return [
         sides_document(part, key, {side: _under(overlay, part, key) for side, overlay in sides.items()})
         for part, key in places
     ]
 
 
-def _under(overlay: Overlay, part: Part, key: str) -> tuple[Value, ...]:
-    return tuple(entry.value for entry in entries(overlay) if (entry.part, entry.key) == (part, key))
+def _under(overlay: Overlay, part: Field, key: str) -> tuple[Value, ...]:
+    return tuple(entry.value for entry in items_of(overlay) if (entry.field, entry.key) == (part, key))
 
 
 def build_document(build: Build) -> dict[str, Any]:
@@ -104,8 +114,8 @@ def build_seconds(build: Build) -> float | None:
 def progress_document(progress: Progress) -> dict[str, Any]:
     """How far one followed repository is."""
     return {
-        "repository": progress.watch.repository,
-        "id": progress.watch.id,
+        "repository": progress.target.repository,
+        "id": progress.target.id,
         "stage": str(progress.stage),
         "queue": str(progress.sync),
         "others": progress.others,
@@ -115,7 +125,7 @@ def progress_document(progress: Progress) -> dict[str, Any]:
 
 def counts(progress: Progress) -> dict[str, int]:
     """The number of a repository's builds for each result; one that lacks what was asked has failed."""
-    wrong = sum(failed(build, progress.watch) for build in progress.builds)
+    wrong = sum(build_failed(build, progress.target) for build in progress.builds)
     found = results(progress.builds)
     return {**found, "succeeded": found["succeeded"] + found["failed"] - wrong, "failed": wrong}
 
@@ -126,7 +136,7 @@ def built_document(build: Build, progress: Progress, tags: Mapping[str, tuple[st
     told |= {"versions": {}, "missing": [], "untold": []}
     if build.result is not Result.SUCCESS:
         return told
-    match prove(build, progress.watch):
+    match prove(build, progress.target):
         case Proven(versions=versions):
             return {**told, "verified": True, "versions": dict(versions)}
         case Lacking(missing=missing):
@@ -137,11 +147,11 @@ def built_document(build: Build, progress: Progress, tags: Mapping[str, tuple[st
             assert_never(unknown)
 
 
-def _entry_name(entry: Entry) -> str:
+def _entry_name(entry: Item) -> str:
     """An entry by its part and name; values stay out, which may be secret."""
-    if entry.part is Part.PACKAGES and isinstance(entry.value, str):
-        return f"{entry.part} {entry.value}"
-    return f"{entry.part} {entry.key}" if entry.key else str(entry.part)
+    if entry.field is Field.PACKAGES and isinstance(entry.value, str):
+        return f"{entry.field} {entry.value}"
+    return f"{entry.field} {entry.key}" if entry.key else str(entry.field)
 
 
 def build_names(builds: Iterable[Build], tags: Mapping[str, tuple[str, ...]] = MappingProxyType({})) -> tuple[str, ...]:
@@ -196,7 +206,7 @@ def report_document(
     `run` is the id that it is recorded under, None where nothing is; `tags` are those known, by digest.
     """
     told = sorted((outcome_document(one) for one in outcomes), key=lambda one: str(one["repository"]))
-    followed = sorted(progress, key=lambda one: one.watch.repository)
+    followed = sorted(progress, key=lambda one: one.target.repository)
     proven, of = verified(followed)
     return {
         "run": run,
@@ -289,7 +299,7 @@ def _writing(event: ApplyStarted | WaveStarted | StepStarted | StepFinished) -> 
 
 
 def _following(
-    event: WaitStarted | BuildsSeen | BuildEnded | RepositoryDone | LookFailed | QueueUnread,
+    event: WaitStarted | BuildsSeen | BuildEnded | RepositoryDone | PollFailed | QueueUnread,
 ) -> tuple[str, dict[str, Any]]:
     match event:
         case WaitStarted(repositories=names):
@@ -301,7 +311,7 @@ def _following(
             return "build_ended", {"repository": repository, "build": told}
         case RepositoryDone(progress=progress):
             return "repository_done", progress_document(progress)
-        case LookFailed(problem=problem):
+        case PollFailed(problem=problem):
             return "look_failed", {"problem": diagnostic_document(problem)}
         case QueueUnread(problem=problem):
             return "queue_unread", {"problem": diagnostic_document(problem)}

@@ -14,6 +14,8 @@ from typing import Any, Literal, NamedTuple
 
 from rich.cells import cell_len, chop_cells
 
+from reconciler.core.secrets import redact
+
 ELLIPSIS = "…"
 
 # Given as fixed ranges and not by category, so that the same text gives the same bytes whichever Unicode tables the
@@ -262,4 +264,4 @@ def log_lines(log: str) -> list[str]:
 
 def clean_line(line: str, style: Style) -> str:
     """One line without sequences that steer a terminal, and with everything else that is unsafe as an escape."""
-    return style.plain(_STEERING.sub("", line).expandtabs().rstrip())
+    return style.plain(redact(_STEERING.sub("", line)).expandtabs().rstrip())

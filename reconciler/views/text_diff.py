@@ -6,9 +6,10 @@ from typing import Final, Protocol
 
 from rich.text import Text
 
+from reconciler.core.secrets import HIDDEN
 from reconciler.views.console import draw
 from reconciler.views.text import Role, Style
-from reconciler.views.values import HIDDEN, mask
+from reconciler.views.values import mask
 
 _CONTEXT: Final = 3
 

@@ -9,16 +9,11 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, assert_never
 
-from reconciler.core.diff import Change, ChangeKind
-from reconciler.core.model import Group, PemFile, User
-from reconciler.core.parts import SECTION_OF, Part, Value
-from reconciler.core.secrets import key_looks_secret, value_looks_secret
-
-__all__ = ["HIDDEN", "key_looks_secret", "mask", "value_looks_secret", "without_userinfo"]
+from reconciler.core.diff import SECTION_OF, Change, ChangeKind, Field, Value
+from reconciler.core.overlay import Group, PemFile, User
+from reconciler.core.secrets import HIDDEN, looks_secret, redact
 
 _USERINFO = re.compile(r"(?<=://)[^/\s@]+(?=@)")
-
-HIDDEN = "***"
 
 
 def mask(side: str) -> str:
@@ -32,25 +27,25 @@ def without_userinfo(address: str) -> str:
 
 
 _KINDS = {kind: number for number, kind in enumerate((ChangeKind.ADD, ChangeKind.CHANGE, ChangeKind.REMOVE))}
-_PARTS = {part: number for number, part in enumerate(Part)}
+_PARTS = {part: number for number, part in enumerate(Field)}
 
 
 def ordered(changes: Iterable[Change]) -> list[Change]:
     """Changes as they are read: by part, what comes before what goes, then by key."""
-    return sorted(changes, key=lambda change: (_PARTS[change.part], _KINDS[change.kind]))
+    return sorted(changes, key=lambda change: (_PARTS[change.field], _KINDS[change.kind]))
 
 
 def change_document(change: Change) -> dict[str, Any]:
     """One change with both sides; `masked` tells that a value is hidden."""
-    hidden = _is_secret(change.part, change.key, (change.before, change.after))
-    before, before_masked = _side(change.part, change.before, "before", hidden=hidden)
-    after, after_masked = _side(change.part, change.after, "after", hidden=hidden)
+    hidden = _is_secret(change.field, change.key, (change.before, change.after))
+    before, before_masked = _side(change.field, change.before, "before", hidden=hidden)
+    after, after_masked = _side(change.field, change.after, "after", hidden=hidden)
     if before == after:  # they differ only in what is hidden, and a change must never look like none
         before, after = mask("before"), mask("after")
     return {
         "path": change.path,
-        "section": str(SECTION_OF.get(change.part, change.part)),
-        "part": str(change.part),
+        "section": str(SECTION_OF.get(change.field, change.field)),
+        "part": str(change.field),
         "key": change.key,
         "kind": str(change.kind),
         "before": before,
@@ -59,7 +54,7 @@ def change_document(change: Change) -> dict[str, Any]:
     }
 
 
-def sides_document(part: Part, key: str, sides: Mapping[str, tuple[Value, ...]]) -> dict[str, Any]:
+def sides_document(part: Field, key: str, sides: Mapping[str, tuple[Value, ...]]) -> dict[str, Any]:
     """What several overlays hold under one key: for each named side a list, empty where nothing is there."""
     hidden = _is_secret(part, key, (value for values in sides.values() for value in values))
     shown = {side: [_side(part, value, side, hidden=hidden) for value in values] for side, values in sides.items()}
@@ -72,7 +67,7 @@ def sides_document(part: Part, key: str, sides: Mapping[str, tuple[Value, ...]])
     }
 
 
-def _side(part: Part, value: Value | None, side: str, *, hidden: bool) -> tuple[Any, bool]:
+def _side(part: Field, value: Value | None, side: str, *, hidden: bool) -> tuple[Any, bool]:
     """The public form of a value, and whether something of it is hidden; `hidden` hides it whole."""
     match value:
         case None:
@@ -80,10 +75,10 @@ def _side(part: Part, value: Value | None, side: str, *, hidden: bool) -> tuple[
         case str():
             return (mask(side), True) if hidden else (value, False)
         case tuple():
-            shown = [without_userinfo(address) for address in value]
+            shown = [redact(without_userinfo(address)) for address in value]
             return shown, shown != list(value)
         case PemFile():
-            return _pem(value, certificate=part is Part.CERTIFICATES), False
+            return _pem(value, certificate=part is Field.CERTIFICATES), False
         case User():
             return _user(value), False
         case Group():
@@ -92,11 +87,11 @@ def _side(part: Part, value: Value | None, side: str, *, hidden: bool) -> tuple[
             assert_never(value)
 
 
-def _is_secret(part: Part, key: str, values: Iterable[Value | None]) -> bool:
+def _is_secret(part: Field, key: str, values: Iterable[Value | None]) -> bool:
     """Whether a key or one of its values looks like a secret: then all values are hidden, a harmless one too."""
     texts = [value for value in values if isinstance(value, str)]
-    by_key = part is Part.ENVIRONMENT and key_looks_secret(key)
-    return bool(texts) and (by_key or any(map(value_looks_secret, texts)))
+    name = key if part is Field.ENVIRONMENT else ""
+    return any(looks_secret(name, text) for text in texts)
 
 
 def _user(user: User) -> dict[str, Any]:

@@ -7,11 +7,11 @@ from typing import Any
 from urllib.parse import parse_qsl
 from wsgiref.types import StartResponse, WSGIEnvironment
 
+from reconciler.api.auth.provider import Credentials
+from reconciler.api.auth.sources import find
 from reconciler.api.client import ReadClient, WriteClient, connect, connect_writer
-from reconciler.api.credentials import Credentials, find
-from reconciler.api.repeating import Repeater
-from reconciler.api.timing import Timing
-from reconciler.core.live import Organization
+from reconciler.api.retry import Retrier, Timing
+from reconciler.core.state import Organization
 
 ROOT = "45a0c61ebfd3" + "0" * 28
 TEAM = f"{ROOT}/{'a' * 16}"
@@ -20,7 +20,7 @@ NODE = f"{ROOT}/{'1' * 16}"
 CATALOGUE = f"{'c' * 40}/{'d' * 16}"
 ORGANIZATION = Organization(id=ROOT, name="example.com")
 URL = "http://localhost"
-LOCAL_TIME = 1_700_000_000.0
+LOCAL_TIME = 1_785_837_300.0
 DATE = "Tue, 04 Aug 2026 10:00:00 GMT"
 SERVER_TIME = 1_785_837_600.0
 
@@ -94,9 +94,9 @@ def _asked(environ: WSGIEnvironment) -> Asked:
     )
 
 
-def unhurried() -> Repeater:
+def unhurried() -> Retrier:
     """Repeats without waiting, on a clock that stands still."""
-    return Repeater(timing=Timing(now=lambda: LOCAL_TIME, sleep=lambda _: None))
+    return Retrier(timing=Timing(now=lambda: LOCAL_TIME, monotonic=lambda: LOCAL_TIME, sleep=lambda _: None))
 
 
 def credentials(url: str = URL) -> Credentials:
@@ -104,14 +104,14 @@ def credentials(url: str = URL) -> Credentials:
     return find({"CHAINGUARD_TOKEN": "sesame-3f9a"}, api_url=url)
 
 
-def reader(answer: Answerer | Told, *, url: str = URL, repeater: Repeater | None = None) -> tuple[ReadClient, Api]:
+def reader(answer: Answerer | Told, *, url: str = URL, retrier: Retrier | None = None) -> tuple[ReadClient, Api]:
     api = Api(answer)
-    return connect(url, credentials(url), wsgi_app=api, repeater=repeater or unhurried()), api
+    return connect(url, credentials(url), wsgi_app=api, retrier=retrier or unhurried()), api
 
 
-def writer(answer: Answerer | Told, *, url: str = URL, repeater: Repeater | None = None) -> tuple[WriteClient, Api]:
+def writer(answer: Answerer | Told, *, url: str = URL, retrier: Retrier | None = None) -> tuple[WriteClient, Api]:
     api = Api(answer)
-    return connect_writer(url, credentials(url), wsgi_app=api, repeater=repeater or unhurried()), api
+    return connect_writer(url, credentials(url), wsgi_app=api, retrier=retrier or unhurried()), api
 
 
 def repository(id_: str = NODE, name: str = "node", **fields: object) -> dict[str, Any]:

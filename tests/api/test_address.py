@@ -2,9 +2,9 @@
 
 import pytest
 
-from reconciler.api.address import demand_privacy, parse_address
 from reconciler.api.client import connect, connect_writer
 from reconciler.api.errors import ApiError, BadAddress
+from reconciler.api.url import demand_privacy, parse_address
 from tests.api.fakes import credentials
 
 

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from reconciler.api.auth.provider import fixed
+from reconciler.api.auth.token import Token
 from reconciler.api.client import WriteClient, connect_writer
-from reconciler.api.credentials import fixed
 from reconciler.api.errors import (
     AnswerLost,
     ApiError,
@@ -22,13 +23,11 @@ from reconciler.api.errors import (
     TokenRejected,
     Unreachable,
 )
-from reconciler.api.repeating import Repeater
-from reconciler.api.timing import Timing
-from reconciler.api.token import Token
+from reconciler.api.retry import Retrier, Timing
 from reconciler.api.values import Reading
 from reconciler.core.builds import Evidence, Result, Sync, evidence
-from reconciler.core.live import Live, LiveRepository, Organization
-from reconciler.core.model import EMPTY, Overlay
+from reconciler.core.overlay import EMPTY, Overlay
+from reconciler.core.state import Live, LiveRepository, Organization
 from reconciler.emulator import Drop, Fault, Garble, Settings, Status
 from reconciler.emulator.server import Server
 from tests.support.emulated import START, World
@@ -41,14 +40,14 @@ def world() -> Iterator[World]:
     made.emulator.close()
 
 
-def _repeater(world: World) -> Repeater:
-    return Repeater(timing=Timing(now=world.clock, sleep=world.clock.advance), luck=lambda: 1.0)
+def _repeater(world: World) -> Retrier:
+    return Retrier(timing=Timing(now=world.clock, sleep=world.clock.advance), jitter=lambda: 1.0)
 
 
 @contextmanager
 def _in_process(world: World, name: str = "owner") -> Iterator[WriteClient]:
     secret = fixed(Token(name, source="TOK"))
-    with connect_writer("http://localhost", secret, wsgi_app=world.emulator, repeater=_repeater(world)) as client:
+    with connect_writer("http://localhost", secret, wsgi_app=world.emulator, retrier=_repeater(world)) as client:
         yield client
 
 
@@ -59,7 +58,7 @@ def _over_a_port(world: World) -> Iterator[WriteClient]:
     thread.start()
     try:
         with connect_writer(
-            f"http://127.0.0.1:{server.port}", fixed(Token("owner", source="TOK")), repeater=_repeater(world)
+            f"http://127.0.0.1:{server.port}", fixed(Token("owner", source="TOK")), retrier=_repeater(world)
         ) as client:
             yield client
     finally:

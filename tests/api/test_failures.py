@@ -22,8 +22,8 @@ from reconciler.api.errors import (
     Unreachable,
 )
 from reconciler.api.values import Reading
-from reconciler.core.live import LiveRepository
-from reconciler.core.model import EMPTY
+from reconciler.core.overlay import EMPTY
+from reconciler.core.state import LiveRepository
 from tests.api.fakes import NODE, ORGANIZATION, SERVER_TIME, Asked, Told, reader, repository, writer
 
 HTML = b"<html><head><title>502 Bad\n Gateway</title></head><body>nginx</body></html>"
@@ -50,6 +50,8 @@ CALLS: dict[str, Callable[[WriteClient], object]] = {
         READING, name="new", folder="", wanted=EMPTY, organization=ORGANIZATION
     ),
 }
+
+WHO = Told({"subject": "me", "capabilities": [{"group": {"id": "x"}, "capabilities": ["any.other"]}]})
 
 READS: list[tuple[int, bytes, type[ApiError], str, str]] = [
     (400, rpc(3), Rejected, "rejected", "the reason"),
@@ -102,7 +104,9 @@ def test_reads(status: int, body: bytes, kind: type[ApiError], code: str, says: 
     assert says in found.detail
     assert "example.com" in found.summary + found.detail
     assert found.detail.isprintable()
-    assert len(api.asked) == (6 if status in (429, 502, 503, 504) else 1)
+    path = api.asked[0].path
+    tries = 6 if status in (429, 502, 503, 504) else 4 if status == 500 else 1
+    assert [asked.path for asked in api.asked].count(path) == tries
     if kind is not Rejected:
         assert found.hint
 
@@ -118,7 +122,27 @@ WRITES = [
     (502, HTML, AnswerLost, "502 Bad Gateway"),
     (503, rpc(14), AnswerLost, "the reason"),
     (504, b"", AnswerLost, "HTTP 504, without a body"),
-    (307, b"", NotUnderstood, "redirect"),
+    # Entry A3: only the API's own word says that nothing was done; a proxy's page of any status does not.
+    (307, b"", AnswerLost, "redirect"),
+    (408, b"", AnswerLost, "HTTP 408, without a body"),
+    (408, rpc(4), AnswerLost, "the reason"),
+    (425, b"", AnswerLost, "HTTP 425"),
+    (499, rpc(1), AnswerLost, "the reason"),
+    (499, b"", AnswerLost, "HTTP 499"),
+    (400, b"", AnswerLost, "HTTP 400, without a body"),
+    (400, HTML, AnswerLost, "502 Bad Gateway"),
+    (401, HTML, AnswerLost, "502 Bad Gateway"),
+    (403, HTML, AnswerLost, "502 Bad Gateway"),
+    (404, HTML, AnswerLost, "502 Bad Gateway"),
+    (409, HTML, AnswerLost, "502 Bad Gateway"),
+    (429, HTML, AnswerLost, "502 Bad Gateway"),
+    (501, HTML, AnswerLost, "502 Bad Gateway"),
+    (500, rpc(3), AnswerLost, "the reason"),
+    (500, rpc(2), AnswerLost, "the reason"),
+    (400, rpc(11), Rejected, "the reason"),
+    (409, rpc(6), Rejected, "the reason"),
+    (501, rpc(12), ServerFault, "HTTP 501, the reason"),
+    (520, b"error code: 520", AnswerLost, "error code: 520"),
     (200, HTML, AnswerLost, "an HTML page"),
     (200, b"", AnswerLost, "it is empty"),
     (200, b'{"id": "' + NODE.encode(), AnswerLost, "no JSON object"),
@@ -136,7 +160,9 @@ def test_writes(status: int, body: bytes, kind: type[ApiError], says: str) -> No
     assert says in caught.value.diagnostic.detail
     assert "node" in caught.value.diagnostic.summary + caught.value.diagnostic.detail
     # Of all these only 429 says that nothing was done.
-    assert [asked.method for asked in api.asked] == ["PUT"] * (6 if status == 429 else 1)
+    assert [asked.method for asked in api.asked if asked.method != "GET"] == ["PUT"] * (
+        6 if (status, body) == (429, rpc(8)) else 1
+    )
 
 
 @pytest.mark.parametrize(
@@ -155,7 +181,7 @@ def test_writes(status: int, body: bytes, kind: type[ApiError], says: str) -> No
     ],
 )
 def test_a_missing_capability_is_named(call: str, capability: str, about: str) -> None:
-    client, _ = writer(Told(status=403, body=rpc(7)))
+    client, _ = writer(lambda asked: WHO if asked.path == "/auth/v1/ok" else Told(status=403, body=rpc(7)))
     with client, pytest.raises(PermissionDenied) as caught:
         CALLS[call](client)
     denied = caught.value
@@ -163,6 +189,21 @@ def test_a_missing_capability_is_named(call: str, capability: str, about: str) -
     assert capability in denied.diagnostic.summary
     assert capability in denied.diagnostic.hint
     assert about in denied.diagnostic.summary
+
+
+def test_a_capability_is_called_missing_only_where_the_identity_call_agrees() -> None:
+    """Entry A10: the server's message is always shown."""
+    has = Told({"subject": "me", "capabilities": [{"group": {"id": "x"}, "capabilities": ["repo.list"]}]})
+    for identity, hint in ((has, "the token has the capability repo.list"), (Told(status=403), "ask an owner")):
+        client, _ = reader(
+            lambda asked, one=identity: one if asked.path == "/auth/v1/ok" else Told(status=403, body=rpc(7))  # type: ignore[misc]
+        )
+        with client, pytest.raises(PermissionDenied) as caught:
+            client.read_live(ORGANIZATION)
+        found = caught.value.diagnostic
+        assert "lacks" not in found.summary
+        assert found.detail == "the reason"
+        assert hint in found.hint
 
 
 @pytest.mark.parametrize(

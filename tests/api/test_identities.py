@@ -7,7 +7,7 @@ import pytest
 from reconciler.api.errors import NotUnderstood, PermissionDenied, ServerFault, TokenRejected
 from reconciler.api.identities import identity_from_wire
 from reconciler.api.wire import Malformed
-from reconciler.core.identity import Grant, Identity
+from reconciler.core.doctor import Grant, Identity
 from tests.api.fakes import ROOT, SERVER_TIME, TEAM, Told, reader
 
 GROUP = {"id": ROOT, "name": "example.com", "kind": "ORG_KIND_OF_TOMORROW"}
@@ -107,7 +107,7 @@ def test_the_call() -> None:
 def test_a_greeting_carries_no_token_and_a_refusal_answers_it() -> None:
     client, api = reader(Told({"code": 16, "message": "missing bearer token"}, status=401))
     with client:
-        assert client.greet() == SERVER_TIME
+        assert client.ping() == SERVER_TIME
         with pytest.raises(TokenRejected):
             client.identity()
     assert "authorization" not in api.asked[0].headers
@@ -126,10 +126,10 @@ def test_a_greeting_carries_no_token_and_a_refusal_answers_it() -> None:
 def test_what_is_no_greeting(answer: Told, kind: type[Exception]) -> None:
     client, _ = reader(answer)
     with client, pytest.raises(kind):
-        client.greet()
+        client.ping()
 
 
 def test_a_greeting_without_the_time() -> None:
     client, _ = reader(Told(document(), headers={"Date": ""}))
     with client:
-        assert client.greet() is None
+        assert client.ping() is None

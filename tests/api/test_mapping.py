@@ -7,8 +7,8 @@ import pytest
 from reconciler.api import json_text
 from reconciler.api.mapping import overlay_from_wire, repository_from_wire
 from reconciler.api.wire import Malformed
-from reconciler.core.live import LiveRepository, Unreadable
-from reconciler.core.model import EMPTY, Group, Overlay, PemFile, User
+from reconciler.core.overlay import EMPTY, Group, Overlay, PemFile, User
+from reconciler.core.state import LiveRepository, Unreadable
 from tests.api.fakes import NODE, repository
 
 KEY = "-----BEGIN PUBLIC KEY-----\nMIIB\n-----END PUBLIC KEY-----\n"

@@ -11,8 +11,18 @@ from hypothesis import strategies as st
 from reconciler.api import json_text
 from reconciler.api.mapping import overlay_from_wire
 from reconciler.api.merging import merge_document, merge_overlay
-from reconciler.core import canonical
-from reconciler.core.model import EMPTY, SECTION_FIELDS, Overlay, Section, User
+from reconciler.core.overlay import (
+    EMPTY,
+    SECTION_FIELDS,
+    Overlay,
+    Section,
+    User,
+    make_accounts,
+    make_certificates,
+    make_group,
+    make_overlay,
+    make_pem_file,
+)
 from tests.api.fakes import repository
 from tests.support.overlays import overlay, overlays
 
@@ -177,7 +187,7 @@ def test_a_reset_says_everything_and_keeps_nothing(raw: Any) -> None:
 
 def test_packages_keep_their_order_and_new_ones_follow_sorted() -> None:
     raw = {"contents": {"packages": ["zsh", "curl > 8", "git", "zsh", "bash"]}, "new": 5}
-    wanted = canonical.overlay(packages=["bash", "curl>8", "zsh", "vim", "awk"], unrecognised=[("new", "5")])
+    wanted = make_overlay(packages=["bash", "curl>8", "zsh", "vim", "awk"], unrecognised=[("new", "5")])
     assert merge_overlay(raw, wanted) == {
         "contents": {"packages": ["zsh", "curl > 8", "bash", "awk", "vim"]},
         "new": 5,
@@ -208,7 +218,7 @@ def test_users_are_changed_in_place() -> None:
         User(username="b", uid=0, gid=0),
     ]
     live = _live(raw)
-    wanted = replace(live, accounts=canonical.accounts(run_as="u", users=users, groups=live.accounts.groups))
+    wanted = replace(live, accounts=make_accounts(run_as="u", users=users, groups=live.accounts.groups))
     assert merge_overlay(raw, wanted) == {
         "accounts": {
             "runAs": "u",
@@ -232,10 +242,8 @@ def test_groups_and_keys_are_changed_in_place() -> None:
             ]
         },
     }
-    groups = [canonical.group(groupname="b", gid=0, members=["a", "z"]), canonical.group(groupname="c", gid=1)]
-    wanted = canonical.overlay(
-        accounts=canonical.accounts(groups=groups), runtime_keyring=[canonical.pem_file("k", "new\n")]
-    )
+    groups = [make_group(groupname="b", gid=0, members=["a", "z"]), make_group(groupname="c", gid=1)]
+    wanted = make_overlay(accounts=make_accounts(groups=groups), runtime_keyring=[make_pem_file("k", "new\n")])
     assert merge_overlay(raw, wanted) == {
         "contents": {"runtimeKeyring": [{"name": "k", "content": "new\n", "new": 1}]},
         "accounts": {
@@ -249,12 +257,12 @@ def test_groups_and_keys_are_changed_in_place() -> None:
 
 def test_one_name_several_times() -> None:
     raw = {"accounts": {"users": [{"userName": "u", "uid": 1, "n": 1}, {"userName": "u", "uid": 2, "n": 2}]}}
-    wanted = canonical.overlay(accounts=canonical.accounts(users=[User(username="u", uid=2)]))
+    wanted = make_overlay(accounts=make_accounts(users=[User(username="u", uid=2)]))
     assert merge_overlay(raw, wanted) == {"accounts": {"users": [{"userName": "u", "uid": 2, "n": 2}]}}
-    wanted = canonical.overlay(accounts=canonical.accounts(users=[User(username="u", uid=3)]))
+    wanted = make_overlay(accounts=make_accounts(users=[User(username="u", uid=3)]))
     assert merge_overlay(raw, wanted) == {"accounts": {"users": [{"userName": "u", "uid": 3, "n": 1}]}}
     users = [User(username="u", uid=2), User(username="u", uid=3)]
-    wanted = canonical.overlay(accounts=canonical.accounts(users=users))
+    wanted = make_overlay(accounts=make_accounts(users=users))
     assert merge_overlay(raw, wanted) == {
         "accounts": {"users": [{"userName": "u", "uid": 3, "n": 1}, {"userName": "u", "uid": 2, "n": 2}]}
     }
@@ -264,8 +272,8 @@ def test_pem_is_sent_as_the_user_wrote_it() -> None:
     mine = "my own words\r\n-----BEGIN CERTIFICATE-----\r\nAA\r\n-----END CERTIFICATE-----\r\n"
     same = "-----BEGIN CERTIFICATE-----\nAA\n-----END CERTIFICATE-----"
     raw = {"certificates": {"additional": [{"name": "old", "content": same, "id": 1}, {"name": "b", "content": "x"}]}}
-    files = [canonical.pem_file("old", mine), canonical.pem_file("b", mine), canonical.pem_file("c", mine)]
-    wanted = canonical.overlay(certificates=canonical.certificates(additional=files))
+    files = [make_pem_file("old", mine), make_pem_file("b", mine), make_pem_file("c", mine)]
+    wanted = make_overlay(certificates=make_certificates(additional=files))
     assert merge_overlay(raw, wanted)["certificates"] == {
         "additional": [
             {"name": "old", "content": same, "id": 1},
@@ -274,7 +282,7 @@ def test_pem_is_sent_as_the_user_wrote_it() -> None:
         ]
     }
     without_text = replace(files[0], text="")
-    wanted = canonical.overlay(certificates=canonical.certificates(additional=[without_text]))
+    wanted = make_overlay(certificates=make_certificates(additional=[without_text]))
     assert merge_overlay(None, wanted) == {"certificates": {"additional": [{"name": "old", "content": files[0].pem}]}}
 
 

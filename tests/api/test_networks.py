@@ -13,13 +13,11 @@ from typing import Any
 
 import pytest
 
-from reconciler.api import trust
-from reconciler.api.address import parse_address
-from reconciler.api.call import Call
+from reconciler.api import tls
 from reconciler.api.client import ReadClient, connect
-from reconciler.api.connection import Connection
 from reconciler.api.errors import Unreachable
-from reconciler.api.transports import proxy
+from reconciler.api.http import BoundedTransport, Call, Connection, open_client, used_proxy
+from reconciler.api.url import parse_address
 from tests.api.fakes import ORGANIZATION, credentials, repository, unhurried
 from tests.support.authority import Authority
 
@@ -107,7 +105,7 @@ def running(server: _Server) -> Iterator[_Server]:
 
 @pytest.fixture(autouse=True)
 def _bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in (*trust.VARIABLES, "NO_PROXY", "no_proxy"):
+    for name in (*tls.VARIABLES, "NO_PROXY", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -123,7 +121,7 @@ def api(authority: Authority) -> Iterator[_Server]:
 
 
 def client(url: str) -> ReadClient:
-    return connect(url, credentials(url), repeater=unhurried())
+    return connect(url, credentials(url), retrier=unhurried())
 
 
 def reads(url: str) -> bool:
@@ -137,6 +135,11 @@ def refusal(url: str) -> Unreachable:
     return caught.value
 
 
+def goes_through_proxy(url: str) -> bool:
+    with open_client(parse_address(url), BoundedTransport) as opened:
+        return used_proxy(opened, parse_address(url)) is not None
+
+
 def test_a_certificate_that_nobody_vouches_for_is_refused_at_once(api: _Server) -> None:
     found = refusal(f"https://{HERE}:{api.port}").diagnostic
     assert "certificate is not accepted" in found.detail
@@ -144,7 +147,7 @@ def test_a_certificate_that_nobody_vouches_for_is_refused_at_once(api: _Server) 
     assert api.connections == 1, "trying again would change nothing"
 
 
-@pytest.mark.parametrize("variable", trust.VARIABLES)
+@pytest.mark.parametrize("variable", tls.VARIABLES)
 def test_a_companys_certificate_is_named_in_the_environment(
     api: _Server, authority: Authority, monkeypatch: pytest.MonkeyPatch, variable: str
 ) -> None:
@@ -181,8 +184,8 @@ def test_a_variable_adds_to_what_the_system_trusts(
 
 def test_a_system_without_any_store_has_the_usual_authorities(monkeypatch: pytest.MonkeyPatch) -> None:
     _system(monkeypatch)
-    monkeypatch.setattr(trust, "_KNOWN_FILES", ("/none",))
-    assert len(trust.make_context({}).get_ca_certs()) > 50
+    monkeypatch.setattr(tls, "_KNOWN_FILES", ("/none",))
+    assert len(tls.make_context({}).get_ca_certs()) > 50
 
 
 @pytest.mark.parametrize("platform", ["darwin", "win32"])
@@ -191,9 +194,8 @@ def test_elsewhere_the_operating_system_judges(
 ) -> None:
     import truststore
 
-    monkeypatch.setattr(trust, "_PLATFORM", platform)
-    assert not trust.shared()
-    assert type(trust.make_context({})) is truststore.SSLContext
+    monkeypatch.setattr(tls, "_PLATFORM", platform)
+    assert type(tls.make_context({})) is truststore.SSLContext
     assert "certificate is not accepted" in refusal(f"https://{HERE}:{api.port}").diagnostic.detail
     monkeypatch.setenv("SSL_CERT_DIR", str(authority.file.parent))
     assert reads(f"https://{HERE}:{api.port}")
@@ -212,19 +214,19 @@ def test_a_variable_that_names_nothing_of_use(tmp_path: Path, variable: str, con
     file = tmp_path / "named.pem"
     if content is not None:
         file.write_text(content)
-    with pytest.raises(trust.UnusableError, match=re.escape(f"{variable} names {file}: ")) as caught:
-        trust.make_context({variable: str(file)})
+    with pytest.raises(tls.CertificatesError, match=re.escape(f"{variable} names {file}: ")) as caught:
+        tls.make_context({variable: str(file)})
     assert problem in str(caught.value)
 
 
 def test_folders_that_are_not_there_add_nothing(authority: Authority) -> None:
     folders = f"/none:{authority.file.parent}"
-    assert len(trust.make_context({"SSL_CERT_DIR": folders}).get_ca_certs()) >= 1
-    trust.make_context({"SSL_CERT_DIR": "/none"})
+    assert len(tls.make_context({"SSL_CERT_DIR": folders}).get_ca_certs()) >= 1
+    tls.make_context({"SSL_CERT_DIR": "/none"})
 
 
 def test_certificates_are_checked_whatever_the_environment_says() -> None:
-    context = trust.make_context({})
+    context = tls.make_context({})
     assert context.verify_mode is ssl.CERT_REQUIRED
     assert context.check_hostname
     assert context.minimum_version >= ssl.TLSVersion.TLSv1_2
@@ -273,22 +275,22 @@ def test_a_proxy_that_refuses(monkeypatch: pytest.MonkeyPatch, status: int) -> N
 def test_hosts_that_need_no_proxy(monkeypatch: pytest.MonkeyPatch, excepted: str, proxied: bool) -> None:  # noqa: FBT001 - a case of the table
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy.test:3128")
     monkeypatch.setenv("NO_PROXY", excepted)
-    assert (proxy(parse_address("https://api.test:8443")) is not None) is proxied
+    assert goes_through_proxy("https://api.test:8443") is proxied
 
 
-@pytest.mark.parametrize(("excepted", "proxied"), [("2001:db8::7", False), ("[2001:db8::7]", False), ("::7", True)])
+@pytest.mark.parametrize(("excepted", "proxied"), [("2001:db8::7", False), ("::7", True)])
 def test_hosts_that_are_numbers(monkeypatch: pytest.MonkeyPatch, excepted: str, proxied: bool) -> None:  # noqa: FBT001 - a case of the table
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy.test:3128")
     monkeypatch.setenv("NO_PROXY", excepted)
-    assert (proxy(parse_address("https://[2001:db8::7]:8443")) is not None) is proxied
+    assert goes_through_proxy("https://[2001:db8::7]:8443") is proxied
 
 
 def test_a_server_that_stays_silent_is_asked_once_more() -> None:
     with socket.create_server((HERE, 0)) as silent:
         url = f"http://{HERE}:{silent.getsockname()[1]}"
-        connection = Connection(parse_address(url), credentials(url), writes=False, repeater=unhurried())
+        connection = Connection(parse_address(url), credentials(url), writes=False, retrier=unhurried())
         with pytest.raises(Unreachable) as caught:
-            connection.answer(Call(doing="x", capability="x", path="/x", patience=0.05))
+            connection.answer(Call(action="x", capability="x", path="/x", timeout=0.05))
         assert connection.sent.reads == 2
         connection.close()
     assert "no answer within" in caught.value.diagnostic.detail

@@ -3,7 +3,7 @@
 import pytest
 
 from reconciler.api.errors import Ambiguous, ApiError, NotFound
-from reconciler.core.live import Organization
+from reconciler.core.state import Organization
 from tests.api.fakes import INNER, ROOT, TEAM, Api, Asked, Told, group, reader
 
 OTHER = "f" * 40

@@ -6,8 +6,8 @@ import pytest
 
 from reconciler.api.errors import ApiError, NotFound, NotUnderstood
 from reconciler.core.builds import Result, Sync
-from reconciler.core.live import LiveRepository, Organization, Unreadable
-from reconciler.core.model import EMPTY
+from reconciler.core.overlay import EMPTY
+from reconciler.core.state import LiveRepository, Organization, Unreadable
 from tests.api.fakes import INNER, NODE, ORGANIZATION, ROOT, TEAM, Asked, Told, group, reader, repository
 
 FOLDER = Organization(id=TEAM, name="example.com/team-a")

@@ -7,12 +7,10 @@ import pytest
 
 from reconciler.api.client import WriteClient
 from reconciler.api.errors import AnswerLost, ApiError, NotUnderstood, RateLimited, ServerFault, Unreachable
-from reconciler.api.repeating import Repeater
-from reconciler.api.retry import Retrying
-from reconciler.api.timing import Timing
+from reconciler.api.retry import Retrier, RetryNotice, Timing
 from reconciler.api.values import Reading
-from reconciler.core.live import LiveRepository
-from reconciler.core.model import EMPTY
+from reconciler.core.overlay import EMPTY
+from reconciler.core.state import LiveRepository
 from tests.api.fakes import NODE, ORGANIZATION, Answerer, Asked, Told, repository, writer
 from tests.support.clock import FakeClock
 
@@ -29,13 +27,13 @@ class World:
     def __init__(self, *answers: Told | Exception, max_rps: float | None = None) -> None:
         self.clock = FakeClock()
         self.stopped = False
-        self.told: list[Retrying] = []
+        self.told: list[RetryNotice] = []
         self.answers = list(answers)
         self.on_wait: Callable[[], None] = lambda: None
-        timing = Timing(now=self.clock.now, sleep=self.sleep, stopped=lambda: self.stopped)
-        repeater = Repeater(timing=timing, max_rps=max_rps, on_retry=self.told.append, luck=lambda: 1.0)
+        timing = Timing(now=self.clock.now, monotonic=self.clock.now, sleep=self.sleep, stopped=lambda: self.stopped)
+        retrier = Retrier(timing=timing, max_rps=max_rps, on_retry=self.told.append, jitter=lambda: 1.0)
         self.client: WriteClient
-        self.client, self.api = writer(self._answerer(), repeater=repeater)
+        self.client, self.api = writer(self._answerer(), retrier=retrier)
 
     def _answerer(self) -> Answerer:
         def answer(_: Asked) -> Told:
@@ -77,9 +75,9 @@ def test_the_listener_is_told_before_each_wait() -> None:
     world = World(BUSY)
     with pytest.raises(ServerFault):
         world.read()
-    doing = 'list the repositories of "example.com"'
+    action = 'list the repositories of "example.com"'
     assert world.told == [
-        Retrying(doing=doing, reason="503, not available", wait=wait, attempt=number, tries=6)
+        RetryNotice(action=action, reason="503, not available", wait=wait, attempt=number, tries=6)
         for number, wait in enumerate([1.0, 2.0, 4.0, 8.0, 16.0], start=2)
     ]
     assert len(world.api.asked) == 6
@@ -88,7 +86,7 @@ def test_the_listener_is_told_before_each_wait() -> None:
 @pytest.mark.parametrize(
     ("answer", "kind"),
     [
-        (Told(status=500, body=b""), ServerFault),
+        (Told(status=501, body=b""), ServerFault),
         (Told(body=b'{"items": ['), NotUnderstood),
         (Told(body=b"<html>"), NotUnderstood),
         (Told(status=403, body=b""), ApiError),
@@ -98,7 +96,7 @@ def test_what_no_repeating_mends_is_sent_once(answer: Told, kind: type[ApiError]
     world = World(answer)
     with pytest.raises(kind):
         world.read()
-    assert len(world.api.asked) == 1
+    assert [asked.path for asked in world.api.asked].count(world.api.asked[0].path) == 1
     assert world.told == []
 
 
@@ -112,7 +110,7 @@ def test_a_write_whose_answer_is_lost_is_sent_once(answer: Told | Exception) -> 
 
 
 def test_a_write_that_was_refused_with_429_is_sent_again() -> None:
-    world = World(Told(status=429, body=b"", headers={"Retry-After": "12"}), Told(repository()))
+    world = World(Told({"code": 8}, status=429, headers={"Retry-After": "12"}), Told(repository()))
     world.write()
     assert [asked.method for asked in world.api.asked] == ["PUT", "PUT"]
     assert world.api.asked[0].body == world.api.asked[1].body
@@ -120,10 +118,18 @@ def test_a_write_that_was_refused_with_429_is_sent_again() -> None:
 
 
 def test_a_write_that_is_refused_with_429_again_and_again_fails() -> None:
-    world = World(Told(status=429, body=b""))
+    world = World(Told({"code": 8}, status=429))
     with pytest.raises(RateLimited):
         world.write()
     assert len(world.api.asked) == 6
+
+
+def test_a_write_with_a_429_that_is_not_the_apis_own_is_not_sent_again() -> None:
+    """Entry A3: only the status body of the API itself says that nothing was done."""
+    world = World(Told(status=429, body=b"<html>", headers={"Retry-After": "12"}))
+    with pytest.raises(AnswerLost):
+        world.write()
+    assert len(world.api.asked) == 1
 
 
 def test_a_wait_beyond_the_budget_is_not_begun() -> None:

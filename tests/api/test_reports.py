@@ -11,8 +11,8 @@ from reconciler.api.merging import merge_overlay
 from reconciler.api.reports import build_from_wire, config_from_text, configs_from_texts
 from reconciler.api.wire import Malformed
 from reconciler.core.builds import Result
-from reconciler.core.model import Overlay, PemFile, User
-from reconciler.core.parts import Entry, Part, entries
+from reconciler.core.diff import Field, Item, items_of
+from reconciler.core.overlay import Overlay, PemFile, User
 from tests.api.fakes import NODE
 from tests.api.test_mapping import FULL
 
@@ -38,7 +38,7 @@ APKO: dict[str, Any] = {
     "archs": ["x86_64"],
     "cmd": "x",
 }
-ALL = frozenset(Part) - {Part.UNRECOGNISED}
+ALL = frozenset(Field) - {Field.UNRECOGNISED}
 
 
 @pytest.mark.parametrize("config", [APKO, FULL])
@@ -48,23 +48,23 @@ def test_both_spellings_of_a_configuration(config: dict[str, Any]) -> None:
     found = config_from_text(json.dumps(config))
     assert found is not None
     assert found.parts == ALL
-    assert found.entries == frozenset(entries(overlay))
+    assert found.entries == frozenset(items_of(overlay))
 
 
 def test_only_what_a_configuration_speaks_of() -> None:
     found = config_from_text('{"contents": {"packages": ["git"]}, "environment": {}, "accounts": {"run-as": "u"}}')
     assert found is not None
-    assert found.parts == {Part.PACKAGES, Part.ENVIRONMENT, Part.RUN_AS}
-    assert found.entries == {Entry(Part.PACKAGES, "git", "git"), Entry(Part.RUN_AS, "", "u")}
+    assert found.parts == {Field.PACKAGES, Field.ENVIRONMENT, Field.RUN_AS}
+    assert found.entries == {Item(Field.PACKAGES, "git", "git"), Item(Field.RUN_AS, "", "u")}
 
 
 def test_what_cannot_be_understood_is_silence() -> None:
     found = config_from_text('{"contents": {"packages": "git", "x": 1}, "accounts": [], "annotations": {"a": "b"}}')
     assert found is not None
-    assert found.parts == {Part.ANNOTATIONS}
+    assert found.parts == {Field.ANNOTATIONS}
     found = config_from_text('{"accounts": {"users": "x", "groups": [5], "run-as": "u"}}')
     assert found is not None
-    assert found.parts == {Part.RUN_AS}
+    assert found.parts == {Field.RUN_AS}
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", "null", "{", "contents:\n- x", '"x"', "\ud800", '{"cmd": "x"}'])

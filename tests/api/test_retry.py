@@ -6,23 +6,28 @@ from email.utils import formatdate
 import pytest
 
 from reconciler.api import retry
-from reconciler.api.call import Reply
-from reconciler.api.retry import Fault, Kind
+from reconciler.api.errors import ErrorContext, error_from_response
+from reconciler.api.retry import Kind, RetryReason
 
 NOW = 1_785_837_600.0
+
+
+def reason(status: int, headers: dict[str, str], body: bytes) -> RetryReason | None:
+    error = error_from_response(status, headers, body, ErrorContext(root="x", action="x"))
+    return None if error is None else retry.retry_reason(error)
 
 
 def rpc(code: int) -> bytes:
     return json.dumps({"code": code, "message": "x", "details": []}).encode()
 
 
-def waits(kind: Kind, *, writes: bool = False, luck: float = 1.0, asked: float | None = None) -> list[float]:
+def waits(kind: Kind, *, writes: bool = False, jitter: float = 1.0, asked: float | None = None) -> list[float]:
     """The waits of a call that fails in the same way until it may not be repeated any more."""
     found: list[float] = []
-    fault = Fault(kind=kind, reason="x", asked=asked)
+    fault = RetryReason(kind=kind, reason="x", asked=asked)
     while True:
         wait = retry.pause(
-            fault, retry.limit_of(fault, writes=writes), attempt=len(found) + 1, spent=sum(found), luck=luck
+            fault, retry.limit_of(fault, writes=writes), attempt=len(found) + 1, spent=sum(found), jitter=jitter
         )
         if wait is None:
             return found
@@ -33,16 +38,28 @@ def waits(kind: Kind, *, writes: bool = False, luck: float = 1.0, asked: float |
     ("status", "body", "kind"),
     [
         (429, rpc(8), Kind.TOO_MANY),
-        (429, b"<html>", Kind.TOO_MANY),
-        (429, b"", Kind.TOO_MANY),
+        (429, b"<html>", Kind.EXHAUSTED),
+        (429, b"", Kind.EXHAUSTED),
         (500, rpc(8), Kind.EXHAUSTED),
         (400, rpc(8), Kind.EXHAUSTED),
         (502, b"<html>", Kind.UNAVAILABLE),
         (503, rpc(14), Kind.UNAVAILABLE),
         (504, b"", Kind.UNAVAILABLE),
         (500, rpc(14), Kind.UNAVAILABLE),
-        (500, rpc(13), None),
-        (500, b"<html>", None),
+        # Entry A16: what may pass is repeated, what will not pass is not.
+        (500, rpc(13), Kind.FAILED),
+        (500, rpc(2), Kind.FAILED),
+        (500, rpc(4), Kind.UNAVAILABLE),
+        (500, b"<html>", Kind.FAILED),
+        (408, b"", Kind.FAILED),
+        (425, b"", Kind.FAILED),
+        *((status, b"error code: 520", Kind.UNAVAILABLE) for status in range(520, 530)),
+        (530, b"", None),
+        (501, b"", None),
+        (400, b"", None),
+        (403, b"<html>", None),
+        (404, b"", None),
+        (429, json.dumps({"code": 8, "message": "grpc: received message larger than max (5 vs. 4)"}).encode(), None),
         (501, rpc(12), None),
         (400, rpc(9), None),
         (401, rpc(16), None),
@@ -55,7 +72,7 @@ def waits(kind: Kind, *, writes: bool = False, luck: float = 1.0, asked: float |
     ],
 )
 def test_which_answers_may_be_repeated(status: int, body: bytes, kind: Kind | None) -> None:
-    fault = retry.fault_of(Reply(status=status, headers={}, body=body))
+    fault = reason(status, {}, body)
     assert (fault.kind if fault else None) is kind
     assert fault is None or str(status) in fault.reason
 
@@ -70,19 +87,19 @@ def test_which_answers_may_be_repeated(status: int, body: bytes, kind: Kind | No
         ("soon", None),
         ("-1", None),
         ("1.5", None),
-        ("9" * 400, 999999999.0),
+        ("9" * 400, 86400.0),
     ],
 )
 @pytest.mark.parametrize("status", [429, 503])
 def test_both_forms_of_retry_after(header: str, asked: float | None, status: int) -> None:
     headers = {"retry-after": header, "date": formatdate(NOW, usegmt=True)}
-    fault = retry.fault_of(Reply(status=status, headers=headers, body=b""))
+    fault = reason(status, headers, b"")
     assert fault is not None
     assert fault.asked == asked
 
 
 def test_a_date_to_retry_after_means_nothing_without_the_servers_clock() -> None:
-    fault = retry.fault_of(Reply(status=429, headers={"retry-after": formatdate(NOW)}, body=b""))
+    fault = reason(429, {"retry-after": formatdate(NOW)}, b"")
     assert fault is not None
     assert fault.asked is None
 
@@ -90,21 +107,21 @@ def test_a_date_to_retry_after_means_nothing_without_the_servers_clock() -> None
 def test_reads_wait_up_to_a_bound_that_doubles() -> None:
     for kind in (Kind.TOO_MANY, Kind.EXHAUSTED, Kind.UNAVAILABLE, Kind.BROKEN):
         assert waits(kind) == [1.0, 2.0, 4.0, 8.0, 16.0]
-        assert waits(kind, luck=0.25) == [0.25, 0.5, 1.0, 2.0, 4.0]
-        assert waits(kind, luck=0.0) == [0.0] * 5
+        assert waits(kind, jitter=0.25) == [0.25, 0.5, 1.0, 2.0, 4.0]
+        assert waits(kind, jitter=0.0) == [0.0] * 5
 
 
 def test_where_there_is_no_network_the_user_is_told_soon() -> None:
     assert waits(Kind.ABSENT) == [1.0, 2.0]
     assert waits(Kind.UNSENT) == [1.0, 2.0]
-    slow = Fault(kind=Kind.UNSENT, reason="x")
-    assert retry.pause(slow, retry.limit_of(slow, writes=False), attempt=2, spent=29.0, luck=1.0) is None
+    slow = RetryReason(kind=Kind.UNSENT, reason="x")
+    assert retry.pause(slow, retry.limit_of(slow, writes=False), attempt=2, spent=29.0, jitter=1.0) is None
 
 
 def test_silence_is_repeated_once_whatever_it_has_cost() -> None:
-    fault = Fault(kind=Kind.SILENT, reason="x")
-    assert retry.pause(fault, retry.limit_of(fault, writes=False), attempt=1, spent=120.0, luck=1.0) == 1.0
-    assert retry.pause(fault, retry.limit_of(fault, writes=False), attempt=2, spent=241.0, luck=1.0) is None
+    fault = RetryReason(kind=Kind.SILENT, reason="x")
+    assert retry.pause(fault, retry.limit_of(fault, writes=False), attempt=1, spent=120.0, jitter=1.0) == 1.0
+    assert retry.pause(fault, retry.limit_of(fault, writes=False), attempt=2, spent=241.0, jitter=1.0) is None
 
 
 def test_writes_are_repeated_only_where_they_certainly_did_not_happen() -> None:
@@ -120,17 +137,17 @@ def test_the_wait_that_the_server_asks_for_is_kept() -> None:
 
 
 def test_time_spent_counts() -> None:
-    fault = Fault(kind=Kind.BROKEN, reason="x")
-    assert retry.pause(fault, retry.limit_of(fault, writes=False), attempt=1, spent=59.0, luck=1.0) == 1.0
-    assert retry.pause(fault, retry.limit_of(fault, writes=False), attempt=1, spent=59.1, luck=1.0) is None
+    fault = RetryReason(kind=Kind.BROKEN, reason="x")
+    assert retry.pause(fault, retry.limit_of(fault, writes=False), attempt=1, spent=59.0, jitter=1.0) == 1.0
+    assert retry.pause(fault, retry.limit_of(fault, writes=False), attempt=1, spent=59.1, jitter=1.0) is None
 
 
 def test_what_can_be_done_without_is_given_up_sooner() -> None:
-    fault = Fault(kind=Kind.TOO_MANY, reason="x")
-    limit = retry.limit_of(fault, writes=False, dispensable=True)
-    assert retry.pause(fault, limit, attempt=2, spent=3.0, luck=1.0) == 2.0
-    assert retry.pause(fault, limit, attempt=3, spent=5.0, luck=1.0) is None
-    later = Fault(kind=Kind.TOO_MANY, reason="x", asked=30.0)
-    assert retry.pause(later, limit, attempt=1, spent=0.0, luck=1.0) is None
-    lost = Fault(kind=Kind.BROKEN, reason="x")
-    assert retry.limit_of(lost, writes=True, dispensable=True) is None
+    fault = RetryReason(kind=Kind.TOO_MANY, reason="x")
+    limit = retry.limit_of(fault, writes=False, optional=True)
+    assert retry.pause(fault, limit, attempt=2, spent=3.0, jitter=1.0) == 2.0
+    assert retry.pause(fault, limit, attempt=3, spent=5.0, jitter=1.0) is None
+    later = RetryReason(kind=Kind.TOO_MANY, reason="x", asked=30.0)
+    assert retry.pause(later, limit, attempt=1, spent=0.0, jitter=1.0) is None
+    lost = RetryReason(kind=Kind.BROKEN, reason="x")
+    assert retry.limit_of(lost, writes=True, optional=True) is None

@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reconciler.api.auth.provider import fixed
+from reconciler.api.auth.sources import find
+from reconciler.api.auth.token import Token
 from reconciler.api.client import WriteClient, connect_writer
-from reconciler.api.credentials import find, fixed
 from reconciler.api.errors import ApiError
-from reconciler.api.repeating import Repeater
-from reconciler.api.timing import Timing
-from reconciler.api.token import Token
-from reconciler.core.model import EMPTY
+from reconciler.api.retry import Retrier, Timing
+from reconciler.core.overlay import EMPTY
 from tests.api.fakes import NODE, ORGANIZATION, Api, Asked, Told, repository
 
 # Real tokens are longer than a message may be, so that cutting must not come before hiding.
@@ -46,7 +46,7 @@ def _client(secret: str, api: Api) -> Iterator[WriteClient]:
         "http://localhost",
         fixed(Token(secret, source="TOK")),
         wsgi_app=api,
-        repeater=Repeater(timing=Timing(now=lambda: 0.0, sleep=lambda _: None)),
+        retrier=Retrier(timing=Timing(now=lambda: 0.0, sleep=lambda _: None)),
     ) as client:
         yield client
 

@@ -10,17 +10,16 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from reconciler.api.call import Call
+from reconciler.api.auth.provider import fixed
+from reconciler.api.auth.token import Token
 from reconciler.api.client import connect, connect_writer
-from reconciler.api.credentials import fixed
 from reconciler.api.errors import AnswerLost, NotUnderstood, Unreachable
-from reconciler.api.token import Token
-from reconciler.api.values import Sent
-from reconciler.core.model import EMPTY
+from reconciler.api.http import Call, Sent
+from reconciler.core.overlay import EMPTY
 from tests.api.fakes import NODE, ORGANIZATION, ROOT, credentials, repository, unhurried
 
-READ = Call(doing="read it", capability="x", path="/x")
-WRITE = Call(method="PUT", doing="x", capability="x", path="/x", body=b"{}")
+READ = Call(action="read it", capability="x", path="/x")
+WRITE = Call(method="PUT", action="x", capability="x", path="/x", body=b"{}")
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -101,7 +100,7 @@ def server() -> Iterator[_Server]:
 
 
 def test_over_a_socket(server: _Server) -> None:
-    with connect_writer(server.url, credentials(), repeater=unhurried()) as client:
+    with connect_writer(server.url, credentials(), retrier=unhurried()) as client:
         reading = client.read_repository(NODE, ORGANIZATION)
         assert reading is not None
         for _ in range(3):
@@ -114,7 +113,7 @@ def test_over_a_socket(server: _Server) -> None:
 
 @pytest.mark.parametrize("way", ["drop", "cut", "chunked and cut"])
 def test_connections_dropped_over_a_socket(server: _Server, way: str) -> None:
-    with connect_writer(server.url, credentials(), repeater=unhurried()) as client:
+    with connect_writer(server.url, credentials(), retrier=unhurried()) as client:
         reading = client.read_repository(NODE, ORGANIZATION)
         assert reading is not None
         server.way = way
@@ -128,7 +127,7 @@ def test_connections_dropped_over_a_socket(server: _Server, way: str) -> None:
 
 def test_redirects_are_not_followed(server: _Server) -> None:
     server.way = "redirect"
-    with connect(server.url, credentials(), repeater=unhurried()) as client, pytest.raises(NotUnderstood) as caught:
+    with connect(server.url, credentials(), retrier=unhurried()) as client, pytest.raises(NotUnderstood) as caught:
         client.read_live(ORGANIZATION)
     assert server.answered == 1
     assert "not followed" in caught.value.diagnostic.detail
@@ -138,7 +137,7 @@ def test_nobody_listens() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{taken.getsockname()[1]}"
-        with connect_writer(url, fixed(Token("sesame", source="TOK")), repeater=unhurried()) as client:
+        with connect_writer(url, fixed(Token("sesame", source="TOK")), retrier=unhurried()) as client:
             for call in (READ, WRITE):
                 with pytest.raises(Unreachable) as caught:
                     client._connection.answer(call)
@@ -148,7 +147,7 @@ def test_nobody_listens() -> None:
 
 def test_tls_where_none_is_spoken(server: _Server) -> None:
     with (
-        connect(server.url.replace("http:", "https:"), credentials(), repeater=unhurried()) as client,
+        connect(server.url.replace("http:", "https:"), credentials(), retrier=unhurried()) as client,
         pytest.raises(Unreachable) as caught,
     ):
         client.find_organization(ROOT)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.api.token import Token, expiry, sendable
+from reconciler.api.auth.token import Token, expiry, sendable
 
 
 def jwt(claims: Any) -> str:

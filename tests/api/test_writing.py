@@ -8,8 +8,8 @@ import pytest
 
 from reconciler.api.errors import AnswerLost, ApiError, NotFound, NotUnderstood, Rejected
 from reconciler.api.values import Reading
-from reconciler.core.live import LiveRepository, Organization, Unreadable
-from reconciler.core.model import EMPTY
+from reconciler.core.overlay import EMPTY
+from reconciler.core.state import LiveRepository, Organization, Unreadable
 from tests.api.fakes import (
     CATALOGUE,
     INNER,

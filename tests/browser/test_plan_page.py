@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from selenium.webdriver.common.keys import Keys
 
-from reconciler.core import canonical
+from reconciler.core.overlay import make_overlay
 from reconciler.views import plan_html
 from tests.browser.conftest import Server, open_page
 from tests.browser.page import Page
@@ -186,7 +186,7 @@ def test_what_is_folded_is_printed(page: Page) -> None:
 
 def test_five_thousand_repositories_are_filtered_at_once(driver: Any, server: Server) -> None:
     steps = [
-        samples.step(f"repository-{number:04}", after=canonical.overlay(packages=[f"p{number}"]), line=number + 1)
+        samples.step(f"repository-{number:04}", after=make_overlay(packages=[f"p{number}"]), line=number + 1)
         for number in range(5_000)
     ]
     page = open_page(driver, server, "nothing", markup=plan_html.render(samples.document(samples.plan(*steps))))

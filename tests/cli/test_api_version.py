@@ -70,7 +70,7 @@ def test_auto_falls_back_to_v1(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, 
 @pytest.mark.parametrize("version", ["v2", "auto"])
 def test_a_list_that_fails_plans_nothing(program: Program, version: str) -> None:
     write_manifest(ONE)
-    program.play(Fault(effect=Status(status=500), path="/registry/v2/repos"))
+    program.play(Fault(effect=Status(status=500), path="/registry/v2/repos", times=None))
     result = program.run("plan", "--api-version", version)
     assert (result.code, result.out) == (1, "")
     assert 'could not list the repositories of "example.com"' in result.err

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.cli import argument_types
+from reconciler.cli import options
 from reconciler.emulator import Fault, Settings, Status
 from tests.support.clock import FakeClock
 from tests.support.emulated import REPOS, packages
@@ -73,7 +73,7 @@ def test_a_time_that_is_none(program: Program, text: str) -> None:
 
 def test_a_time_without_a_zone_is_in_utc() -> None:
     spellings = ("2026-11-20", "2026-11-20T00:00:00Z", "2026-11-20T01:00:00+01:00")
-    assert len({argument_types.since(text) for text in spellings}) == 1
+    assert len({options.point_in_time(text) for text in spellings}) == 1
 
 
 def test_following_tells_each_build_as_it_ends_and_ends_with_the_last(program: Program) -> None:
@@ -194,7 +194,7 @@ def test_a_tag_that_no_build_has(program: Program) -> None:
 
 
 def test_the_clock_of_a_test_starts_where_the_times_above_say() -> None:
-    assert FakeClock().now() == argument_types.since("2023-11-14T22:13:20Z").timestamp()  # type: ignore[union-attr]  # a time, not a span
+    assert FakeClock().now() == options.point_in_time("2023-11-14T22:13:20Z").timestamp()  # type: ignore[union-attr]  # a time, not a span
 
 
 def test_how_far_to_look_back_is_meant_on_the_clock_that_stamps_the_reports(

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.emulator import Settings
-from tests.api.credentials.pieces import Processes, finished, jwt
+from tests.api.auth.pieces import Processes, finished, jwt
 from tests.support.program import Program, write_manifest
 from tests.support.served import served
 

@@ -4,8 +4,9 @@ import argparse
 import re
 from pathlib import Path
 
-from reconciler.cli import arguments, exit_codes
+from reconciler.cli import exit_codes
 from reconciler.cli.exit_codes import ExitCode, first
+from reconciler.cli.parser import Parser, command_module, make_parser
 from tests.support import golden
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -13,9 +14,8 @@ DOCS = Path(__file__).parents[2] / "docs"
 
 def parsers(parser: argparse.ArgumentParser) -> list[argparse.ArgumentParser]:
     """A parser and all that it has for commands, each with the options that it is given when it is used."""
-    if isinstance(parser, arguments._Parser) and parser.fill is not None:
-        fill, parser.fill = parser.fill, None
-        fill(parser)
+    if isinstance(parser, Parser) and parser.command is not None:
+        command_module(parser.command).configure(parser)
     found = [parser]
     for action in parser._actions:
         if isinstance(action, argparse._SubParsersAction):
@@ -25,7 +25,7 @@ def parsers(parser: argparse.ArgumentParser) -> list[argparse.ArgumentParser]:
 
 def test_every_option_and_command_is_documented() -> None:
     page = (DOCS / "commands.md").read_text(encoding="utf-8") + (DOCS / "emulator.md").read_text(encoding="utf-8")
-    for parser in parsers(arguments._parser()):
+    for parser in parsers(make_parser()):
         assert parser.prog.removeprefix("reconciler").strip() in page
         for action in parser._actions:
             for option in action.option_strings:
@@ -35,7 +35,7 @@ def test_every_option_and_command_is_documented() -> None:
 
 def test_every_documented_option_exists() -> None:
     page = (DOCS / "commands.md").read_text(encoding="utf-8") + (DOCS / "emulator.md").read_text(encoding="utf-8")
-    actions = [action for parser in parsers(arguments._parser()) for action in parser._actions]
+    actions = [action for parser in parsers(make_parser()) for action in parser._actions]
     known = {option for action in actions for option in action.option_strings}
     documented = set(re.findall(r"`(--[a-z-]+)", page))
     assert documented <= known

@@ -9,7 +9,7 @@ import pytest
 
 from reconciler.emulator import Fault, Settings, Status
 from reconciler.emulator.settings import OWNER, VIEWER
-from tests.api.credentials.pieces import Processes, finished, jwt
+from tests.api.auth.pieces import Processes, finished, jwt
 from tests.support.program import Program, Result, write_manifest
 from tests.support.served import served
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from reconciler.emulator import Delay, Drop, Edit, Fault, Garble, Settings, Status
+from reconciler.emulator import Delay, Drop, Edit, Fault, Garble, Settings, Status, When
 from tests.support.program import Program, Result, write_manifest
 
 ONE = "organization: example.com\nrepositories:\n  custom-nginx: {packages: [curl]}\n"
@@ -55,7 +55,7 @@ LASTING_READS: dict[str, tuple[Effect, int, list[str], bool]] = {
     "429": (Status(status=429), 1, ["slow down", "429"], True),
     "429 with a wait": (Status(status=429, retry_after="7"), 1, ["slow down", "in 7 s"], True),
     "429 with a long wait": (Status(status=429, retry_after="3600"), 1, ["try again in 3600 s"], False),
-    "500": (Status(status=500, message="oops"), 1, ["500", "oops"], False),
+    "500": (Status(status=500, message="oops"), 1, ["500", "oops"], True),
     "502": (Status(status=502, html=True), 1, ["502", "an HTML page"], True),
     "503": (Status(status=503, message="later"), 1, ["503", "later"], True),
     "503, a page": (Status(status=503, html=True), 1, ["503", "an HTML page"], True),
@@ -201,7 +201,7 @@ def test_a_write_that_goes_wrong(program: Program, case: str, version: str) -> N
 
 @pytest.mark.parametrize("version", WRITES)
 @pytest.mark.parametrize("when", ["before", "after"])
-def test_a_lost_answer_after_which_somebody_else_has_written(program: Program, version: str, when: str) -> None:
+def test_a_lost_answer_after_which_somebody_else_has_written(program: Program, version: str, when: When) -> None:
     other = {"contents": {"packages": ["vim"]}}
     program.play(
         Fault(effect=Drop(when=when), method=WRITES[version]),
@@ -216,7 +216,7 @@ def test_a_lost_answer_after_which_somebody_else_has_written(program: Program, v
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-def test_a_creation_in_doubt(program: Program, when: str) -> None:
+def test_a_creation_in_doubt(program: Program, when: When) -> None:
     write_manifest("organization: example.com\nrepositories:\n  custom-new: {source: custom-nginx, packages: [curl]}\n")
     program.play(Fault(effect=Drop(when=when), method="POST"))
     result = program.run("apply", "--yes", "--no-wait", "--debug")
@@ -226,7 +226,7 @@ def test_a_creation_in_doubt(program: Program, when: str) -> None:
 
 
 LASTING_LOOKS: dict[str, tuple[Effect, int, list[str]]] = {
-    "403": (Status(status=403), 7, ["build_report.list"]),
+    "403": (Status(status=403), 7, ["the token may not list the builds"]),
     "503": (Status(status=503, html=True), 7, ["503"]),
     "garbled": (Garble(), 7, ["was not understood"]),
     "401": (Status(status=401), 8, ["does not accept the token"]),

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.cli.emulation import STATE
+from reconciler.cli.client import STATE
 from reconciler.emulator import Settings, Status
 from tests.support.program import Program, write_manifest
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.core.model import EMPTY
+from reconciler.core.overlay import EMPTY
 from reconciler.journal import open_journal
 from tests.journal.test_journal import HEADER, followed, now, outcomes, plan, step
 from tests.support.program import Program

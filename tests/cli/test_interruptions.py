@@ -13,9 +13,8 @@ from typing import Any
 import pytest
 
 from reconciler.cli import main
-from reconciler.cli.confirm import confirm
-from reconciler.cli.readers import has_left
-from reconciler.cli.signals import interruptible
+from reconciler.cli.context import has_left, interruptible
+from reconciler.cli.execution import confirm
 from reconciler.emulator import Settings
 from tests.support.program import Program, Stream, write_manifest
 
@@ -105,7 +104,7 @@ def test_a_second_interruption_says_how_to_settle_what_was_in_flight(
     def aborted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("reconciler.cli.carrying_out.rollout", aborted)
+    monkeypatch.setattr("reconciler.cli.execution.rollout", aborted)
     write_manifest(TWO)
     result = program.run("apply", "--yes")
     assert result.code == 130
@@ -149,7 +148,7 @@ def test_an_interruption_at_the_question(program: Program, monkeypatch: pytest.M
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("reconciler.cli.carrying_out.confirm", interrupted)
+    monkeypatch.setattr("reconciler.cli.execution.confirm", interrupted)
     assert confirm is not interrupted
     result = program.run("apply", answer="")
     assert (result.code, result.err) == (130, "interrupted\n")

@@ -4,7 +4,7 @@ import json
 import shutil
 from pathlib import Path
 
-from reconciler.cli.emulation import STATE
+from reconciler.cli.client import STATE
 from reconciler.emulator import Drop, Edit, Fault, Settings, Status
 from tests.support.golden import check
 from tests.support.program import Program, without_run, write_manifest

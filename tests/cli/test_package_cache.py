@@ -5,13 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.cli.package_cache import LIFE, PackageCache
-from reconciler.core.availability import Ask, wanted
-from reconciler.core.packages import PackageVersion
+from reconciler.cli.package_checks import LIFE, PackageCache
+from reconciler.core.packages import PackageRequest, PackageVersion, requested_constraints
 
 NOW = 1_000_000.0
 GIT = PackageVersion(name="git", version="2-r0", architectures=("aarch64", "x86_64"))
-WANTED = wanted([Ask(repository="web", spec="git")])
+WANTED = requested_constraints([PackageRequest(repository="web", spec="git")])
 
 
 def cache(folder: Path, *, api: str = "a", organization: str = "o", now: float = NOW) -> PackageCache:
@@ -35,7 +34,10 @@ def test_it_is_of_one_organisation_and_api(tmp_path: Path) -> None:
 
 def test_what_does_not_meet_what_is_wanted_is_looked_up_again(tmp_path: Path) -> None:
     cache(tmp_path).write({"git": (GIT,)})
-    asks = {spec: wanted([Ask(repository="web", spec=spec)]) for spec in ("git~2", "git=1-r0", "crul")}
+    asks = {
+        spec: requested_constraints([PackageRequest(repository="web", spec=spec)])
+        for spec in ("git~2", "git=1-r0", "crul")
+    }
     assert [bool(cache(tmp_path).read(one)) for one in asks.values()] == [True, False, False]
 
 

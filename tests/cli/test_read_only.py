@@ -8,16 +8,17 @@ from pathlib import Path
 import pytest
 
 from reconciler.api.errors import WriteRefusedError
-from reconciler.cli import arguments, session
+from reconciler.cli import client as client_module
+from reconciler.cli import parser
 from tests.support.program import Program, write_manifest
 
-PACKAGE = Path(arguments.__file__).parents[1]
+PACKAGE = Path(parser.__file__).parents[1]
 WRITERS = {"apply", "revert"}
 ONE = "organization: example.com\nrepositories:\n  custom-nginx: {packages: [curl]}\n  legacy-php: {reset: true}\n"
 
 
 def commands() -> list[str]:
-    (action,) = (one for one in arguments._parser()._actions if isinstance(one, argparse._SubParsersAction))
+    (action,) = (one for one in parser.make_parser()._actions if isinstance(one, argparse._SubParsersAction))
     return sorted(action.choices)
 
 
@@ -39,7 +40,7 @@ def test_a_reading_command_sends_no_write(program: Program, command: str, monkey
     program.run("plan", "-o", "p")
     with program.emulator() as emulator:
         before = [emulator.repository(name) for name in ("custom-nginx", "legacy-php")]
-    monkeypatch.setattr(session, "writing", lambda *_: pytest.fail("a client that can write"))
+    monkeypatch.setattr(client_module, "open_writer", lambda *_: pytest.fail("a client that can write"))
     result = program.run(command, *WORDS.get(command, []), "--debug")
     assert result.code in (0, 1, 8), result.err
     assert "Traceback" not in result.err
@@ -60,15 +61,15 @@ def test_debug_tells_what_was_sent(program: Program, command: str) -> None:
 def test_the_client_of_a_reading_command_refuses_to_write(program: Program) -> None:
     """Whatever a reading command might try: its connection stops it before anything is sent."""
     write_manifest(ONE)
-    from reconciler.api.call import Call
+    from reconciler.api.http import Call
 
-    options = arguments.parse(["plan"])
-    with session.reading(options, program.world()) as client:
+    options = parser.parse(["plan"])
+    with client_module.open_reader(options, program.world()) as client:
         assert not hasattr(client, "write_overlay")
         assert not hasattr(client, "create_repository")
         for method in ("PUT", "POST", "PATCH", "DELETE"):
             with pytest.raises(WriteRefusedError):
-                client._connection.answer(Call(doing="x", capability="x", path="/x", method=method))
+                client._connection.answer(Call(action="x", capability="x", path="/x", method=method))
         assert (client.sent.reads, client.sent.writes) == (0, 0)
 
 
@@ -77,10 +78,10 @@ def test_only_the_writers_ask_for_a_client_that_writes() -> None:
         path.relative_to(PACKAGE).as_posix()
         for path in (PACKAGE / "cli").rglob("*.py")
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        if (isinstance(node, ast.Attribute) and node.attr in ("writing", "connect_writer"))
-        or (isinstance(node, ast.Name) and node.id == "connect_writer")
+        if isinstance(node, ast.Name | ast.Attribute)
+        and (node.attr if isinstance(node, ast.Attribute) else node.id) in ("open_writer", "connect_writer")
     }
-    allowed = {"cli/session.py", *(f"cli/commands/{name}.py" for name in WRITERS)}
+    allowed = {"cli/client.py", *(f"cli/commands/{name}.py" for name in WRITERS)}
     assert "cli/commands/apply.py" in found
     assert found <= allowed
 

@@ -65,7 +65,7 @@ def test_it_is_recognised_by_its_content(saved: Program) -> None:
 
 def test_show_needs_no_network_and_no_token(saved: Program, monkeypatch: pytest.MonkeyPatch) -> None:
     saved.environ = {}
-    monkeypatch.setattr("reconciler.api.connection.Connection.__init__", lambda *_, **__: 1 // 0)
+    monkeypatch.setattr("reconciler.api.http.Connection.__init__", lambda *_, **__: 1 // 0)
     result = saved.run("show", FILE)
     assert result.code == 0
     assert "custom-nginx" in result.out

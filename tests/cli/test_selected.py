@@ -103,7 +103,7 @@ def test_planning_against_a_snapshot_needs_no_network_and_no_token(
     assert "0 writes" in taken.err
     assert stat.S_IMODE(Path("live.snapshot").stat().st_mode) == 0o600
     planned = json.loads(program.run("plan", "--format", "json").out)
-    monkeypatch.setattr("reconciler.api.connection.Connection.__init__", lambda *_, **__: 1 // 0)
+    monkeypatch.setattr("reconciler.api.http.Connection.__init__", lambda *_, **__: 1 // 0)
     program.environ = {}
     result = program.run("plan", "--against", "live.snapshot", "--format", "json", "--debug")
     assert (result.code, result.err) == (0, "requests: 0 reads, 0 writes\n")

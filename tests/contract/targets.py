@@ -12,12 +12,12 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from reconciler.api.auth.provider import Credentials, fixed
+from reconciler.api.auth.sources import find
+from reconciler.api.auth.token import Token
 from reconciler.api.client import ReadClient, WriteClient, connect, connect_writer
-from reconciler.api.credentials import Credentials, find, fixed
 from reconciler.api.defaults import API_URL, ApiVersion
-from reconciler.api.repeating import Repeater
-from reconciler.api.timing import Timing
-from reconciler.api.token import Token
+from reconciler.api.retry import Retrier, Timing
 from reconciler.emulator.server import Server
 from tests.support.emulated import World
 
@@ -49,17 +49,17 @@ class Target:
     def reader(self, version: ApiVersion) -> ReadClient:
         """A client that cannot write."""
         app = self.world.emulator if self.world and self.in_process else None
-        return connect(self.url, self.credentials, wsgi_app=app, repeater=self._repeater(), api_version=version)
+        return connect(self.url, self.credentials, wsgi_app=app, retrier=self._repeater(), api_version=version)
 
     def writer(self, version: ApiVersion, who: str = "owner") -> WriteClient:
         """A client that writes, to an emulator alone."""
         assert self.world is not None
         app = self.world.emulator if self.in_process else None
-        return connect_writer(self.url, secret(who), wsgi_app=app, repeater=self._repeater(), api_version=version)
+        return connect_writer(self.url, secret(who), wsgi_app=app, retrier=self._repeater(), api_version=version)
 
-    def _repeater(self) -> Repeater | None:
+    def _repeater(self) -> Retrier | None:
         clock = self.world and self.world.clock
-        return Repeater(timing=Timing(now=clock, sleep=clock.advance), luck=lambda: 1.0) if clock else None
+        return Retrier(timing=Timing(now=clock, sleep=clock.advance), jitter=lambda: 1.0) if clock else None
 
 
 def secret(token: str) -> Credentials:

@@ -14,13 +14,13 @@ from typing import Any
 import pytest
 
 from reconciler.api import calls
-from reconciler.api.call import Call
+from reconciler.api.auth.sources import find
 from reconciler.api.client import ReadClient, WriteClient
-from reconciler.api.credentials import find
 from reconciler.api.defaults import ApiVersion
 from reconciler.api.errors import NotFound, PermissionDenied, Rejected
-from reconciler.core.live import LiveRepository, Organization
-from reconciler.core.model import EMPTY, Overlay
+from reconciler.api.http import Call
+from reconciler.core.overlay import EMPTY, Overlay
+from reconciler.core.state import LiveRepository, Organization
 from reconciler.emulator import Settings
 from tests.contract import targets
 from tests.contract.conformity import Documents
@@ -48,7 +48,7 @@ def target(request: pytest.FixtureRequest, world: World) -> Iterator[Target]:
 
 def read_everything(client: ReadClient, name: str) -> None:
     """Read all that planning, following builds and the commands that show something read."""
-    client.greet()
+    client.ping()
     client.identity()
     organization = client.find_organization(name)
     assert client.find_organization(organization.id) == organization

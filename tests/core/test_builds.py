@@ -5,29 +5,19 @@ from typing import Any
 
 import pytest
 
-from reconciler.core.advancing import advance, begin
-from reconciler.core.builds import (
-    Build,
-    BuildConfig,
-    Evidence,
-    Progress,
-    Result,
-    Stage,
-    Sync,
-    Watch,
-    evidence,
-)
-from reconciler.core.model import EMPTY
-from reconciler.core.parts import Part, entries
+from reconciler.core.builds import Build, BuildConfig, Evidence, Progress, Result, Stage, Sync, Target, evidence
+from reconciler.core.diff import Field, items_of
+from reconciler.core.overlay import EMPTY
+from reconciler.core.progress import advance, begin
 from tests.support.overlays import overlay
 
 BASE = {"packages": ["busybox", "nodejs-22"], "environment": {"PATH": "/usr/bin"}}
-ALL = frozenset(Part) - {Part.UNRECOGNISED}
+ALL = frozenset(Field) - {Field.UNRECOGNISED}
 
 
-def config(short: dict[str, Any], parts: frozenset[Part] = ALL) -> BuildConfig:
-    told = frozenset((*entries(overlay(BASE)), *entries(overlay(short))))
-    return BuildConfig(frozenset(entry for entry in told if entry.part in parts), parts)
+def config(short: dict[str, Any], parts: frozenset[Field] = ALL) -> BuildConfig:
+    told = frozenset((*items_of(overlay(BASE)), *items_of(overlay(short))))
+    return BuildConfig(frozenset(entry for entry in told if entry.field in parts), parts)
 
 
 def build(number: int = 1, *, result: Result = Result.SUCCESS, started: float = 100.0, **told: Any) -> Build:
@@ -82,15 +72,15 @@ def test_evidence(before: dict[str, Any], after: dict[str, Any], built_with: dic
 
 
 def test_silence_about_a_part_proves_nothing() -> None:
-    packages_only = frozenset({Part.PACKAGES})
+    packages_only = frozenset({Field.PACKAGES})
     told = build(config=config({"packages": ["git"]}, packages_only))
     assert evidence(told, EMPTY, overlay({"environment": {"A": "1"}})) is Evidence.EITHER
     assert evidence(told, EMPTY, overlay({"environment": {"A": "1"}, "packages": ["git"]})) is Evidence.NEW
     assert evidence(build(config=None), EMPTY, overlay({"packages": ["git"]})) is Evidence.EITHER
 
 
-ADD_GIT = Watch(repository="r", id="r", before=EMPTY, after=overlay({"packages": ["git"]}), since=100.0)
-DROP_GIT = Watch(repository="r", id="r", before=overlay({"packages": ["git"]}), after=EMPTY, since=100.0)
+ADD_GIT = Target(repository="r", id="r", before=EMPTY, after=overlay({"packages": ["git"]}), since=100.0)
+DROP_GIT = Target(repository="r", id="r", before=overlay({"packages": ["git"]}), after=EMPTY, since=100.0)
 NEW = config({"packages": ["git"]})
 OLD = config({})
 

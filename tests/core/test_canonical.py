@@ -2,9 +2,8 @@
 
 import pytest
 
-from reconciler.core import canonical
 from reconciler.core.diff import diff
-from reconciler.core.model import EMPTY, User
+from reconciler.core.overlay import EMPTY, User, make_pem_file, package_name, pem_text
 from tests.support.overlays import overlay
 
 
@@ -24,7 +23,7 @@ from tests.support.overlays import overlay
     ],
 )
 def test_package_name(spec: str, name: str) -> None:
-    assert canonical.package_name(spec) == name
+    assert package_name(spec) == name
 
 
 @pytest.mark.parametrize(
@@ -38,16 +37,16 @@ def test_package_name(spec: str, name: str) -> None:
     ],
 )
 def test_pem_text_that_means_the_same(text: str) -> None:
-    assert canonical.pem_text(text) == "-----BEGIN X-----\nAA\n-----END X-----\n"
+    assert pem_text(text) == "-----BEGIN X-----\nAA\n-----END X-----\n"
 
 
 def test_text_without_a_pem_block_is_kept() -> None:
-    assert canonical.pem_text("first\r\nsecond") == "first\nsecond\n"
+    assert pem_text("first\r\nsecond") == "first\nsecond\n"
 
 
 def test_a_pem_file_keeps_what_was_written_and_compares_by_meaning() -> None:
-    written = canonical.pem_file("ca", "# ours\n-----BEGIN X-----\nAA\n-----END X-----")
-    read = canonical.pem_file("ca", "-----BEGIN X-----\nAA\n-----END X-----\n")
+    written = make_pem_file("ca", "# ours\n-----BEGIN X-----\nAA\n-----END X-----")
+    read = make_pem_file("ca", "-----BEGIN X-----\nAA\n-----END X-----\n")
     assert written == read
     assert written.text.startswith("# ours")
 

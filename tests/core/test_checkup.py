@@ -2,10 +2,20 @@
 
 import pytest
 
-from reconciler.core import checkup
-from reconciler.core.checkup import FOR_A_PART, TO_APPLY, TO_PLAN, Level
-from reconciler.core.identity import Grant, Identity
-from reconciler.core.live import Organization
+from reconciler.core.doctor import (
+    FOR_A_PART,
+    TO_APPLY,
+    TO_PLAN,
+    Grant,
+    Identity,
+    Level,
+    check_capabilities,
+    check_clock,
+    check_expiry,
+    check_identity,
+    missing_capabilities,
+)
+from reconciler.core.state import Organization
 
 ROOT = "a" * 40
 ORGANIZATION = Organization(id=ROOT, name="example.com")
@@ -23,19 +33,19 @@ def grant(capabilities: frozenset[str], *, group: str = ROOT, roles: tuple[str, 
 
 @pytest.mark.parametrize("name", sorted(ALL))
 def test_each_capability_alone(name: str) -> None:
-    found = checkup.capabilities(identity(grant(ALL - {name})), ORGANIZATION)
+    found = check_capabilities(identity(grant(ALL - {name})), ORGANIZATION)
     assert [one.level for one in found] == [Level.WARNING if name in FOR_A_PART else Level.ERROR]
     assert name in found[0].summary
     assert name in found[0].hint
-    assert checkup.missing(identity(grant(ALL - {name})), ORGANIZATION) == (name,)
+    assert missing_capabilities(identity(grant(ALL - {name})), ORGANIZATION) == (name,)
 
 
 def test_everything_and_nothing() -> None:
-    (all_there,) = checkup.capabilities(identity(grant(ALL)), ORGANIZATION)
+    (all_there,) = check_capabilities(identity(grant(ALL)), ORGANIZATION)
     assert all_there.level is Level.OK
-    (untold,) = checkup.capabilities(identity(), ORGANIZATION)
+    (untold,) = check_capabilities(identity(), ORGANIZATION)
     assert untold.level is Level.UNKNOWN
-    elsewhere = checkup.capabilities(identity(grant(ALL, group="b" * 40)), ORGANIZATION)
+    elsewhere = check_capabilities(identity(grant(ALL, group="b" * 40)), ORGANIZATION)
     assert [one.level for one in elsewhere] == [Level.ERROR, *[Level.WARNING] * 3]
 
 
@@ -51,7 +61,7 @@ def test_everything_and_nothing() -> None:
     ],
 )
 def test_clocks(skew: float | None, level: Level, says: str) -> None:
-    found = checkup.clock(skew)
+    found = check_clock(skew)
     assert (found.level, says in found.summary) == (level, True)
 
 
@@ -67,15 +77,15 @@ def test_clocks(skew: float | None, level: Level, says: str) -> None:
     ],
 )
 def test_expiry(expires: float | None, renewable: bool, level: Level) -> None:  # noqa: FBT001 - a case of the table
-    found = checkup.expiry(expires, NOW, renewable=renewable, advice="do this")
+    found = check_expiry(expires, NOW, renewable=renewable, advice="do this")
     assert (found.level, found.until) == (level, expires)
     assert found.hint == ("do this" if level in (Level.ERROR, Level.WARNING) else "")
 
 
 def test_whose_token_it_is() -> None:
     grants = [grant(ALL, group=f"{number:040}", roles=("a", "b"), name=f"org-{number}") for number in range(7)]
-    found = checkup.whose(identity(*grants, grant(ALL), email="ada@example.com"))
+    found = check_identity(identity(*grants, grant(ALL), email="ada@example.com"))
     assert found.summary == "ada@example.com (sub)"
     assert found.detail.startswith("a and b of org-0; a and b of org-1")
     assert found.detail.endswith("of org-4 and 2 more")
-    assert checkup.whose(identity()).summary == "sub"
+    assert check_identity(identity()).summary == "sub"

@@ -4,11 +4,10 @@ from typing import Any
 
 from hypothesis import given, settings
 
-from reconciler.core.comparison import Comparison, compare
-from reconciler.core.desired import Address
 from reconciler.core.diff import diff, patch
-from reconciler.core.model import Overlay
-from reconciler.core.plan import Plan, Step
+from reconciler.core.overlay import Overlay
+from reconciler.core.plan import Comparison, Plan, Step, compare
+from reconciler.core.state import Address
 from tests.core.test_guards import entry, live, make
 from tests.support.overlays import overlays
 

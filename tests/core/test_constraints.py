@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.core.constraints import Constraint, parse, version_key
+from reconciler.core.packages import Constraint, parse_constraint, version_key
 
 ASCENDING = (
     "0.9", "1", "1-r1", "1.0", "1.05", "1.1", "1.2_alpha", "1.2_alpha2", "1.2_beta1", "1.2_pre1", "1.2_rc1", "1.2_rc10",
@@ -35,7 +35,7 @@ def test_versions_come_in_the_order_of_apk(lower: str, higher: str) -> None:
     ],
 )
 def test_a_specification_is_read(text: str, expected: Constraint | None) -> None:
-    assert parse(text) == expected
+    assert parse_constraint(text) == expected
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_a_specification_is_read(text: str, expected: Constraint | None) -> None
     ],
 )
 def test_a_constraint_allows_what_apk_would_take(text: str, allowed: list[str], refused: list[str]) -> None:
-    constraint = parse(text)
+    constraint = parse_constraint(text)
     assert constraint is not None
     assert [version for version in allowed if not constraint.allows(version)] == []
     assert [version for version in refused if constraint.allows(version)] == []
@@ -70,5 +70,5 @@ def test_any_text_has_a_place_in_the_order(left: str, right: str) -> None:
 
 @given(st.text(max_size=30))
 def test_any_text_is_a_specification_or_none(text: str) -> None:
-    found = parse(text)
+    found = parse_constraint(text)
     assert found is None or found.name

@@ -1,7 +1,7 @@
 """The forecast: how many builds the writes of a plan start, and how long such builds took."""
 
 from reconciler.core.builds import Build, Result
-from reconciler.core.forecast import WAVE, Durations, Foreseen, forecast
+from reconciler.core.events import WAVE, Durations, Foreseen, make_forecast
 from reconciler.core.plan import Action, Reason, ReasonCode, Step
 
 T0 = 1_700_000_000.0
@@ -17,22 +17,22 @@ def build(name: str, started: float | None, took: float | None = 60.0, result: R
 
 
 def test_every_active_tag_is_a_build() -> None:
-    found = forecast([write("a"), write("b")], {"id-a": 4, "id-b": 13, "id-c": 100}, [])
+    found = make_forecast([write("a"), write("b")], {"id-a": 4, "id-b": 13, "id-c": 100}, [])
     assert found == Foreseen(repositories=2, builds=17)
 
 
 def test_the_largest_wave_stands_in_where_no_tag_is_named() -> None:
     waves = [build("a", T0 + 60.0 * at) for at in range(3)] + [build("a", T0 + WAVE * 10 + at) for at in range(2)]
-    assert forecast([write("a")], {"id-a": 0}, waves).builds == 3
+    assert make_forecast([write("a")], {"id-a": 0}, waves).builds == 3
 
 
 def test_a_wave_is_as_long_as_it_is_said_to_be() -> None:
-    assert forecast([write("a")], {}, [build("a", T0), build("a", T0 + WAVE)]).builds == 2
-    assert forecast([write("a")], {}, [build("a", T0), build("a", T0 + WAVE + 1)]).builds == 1
+    assert make_forecast([write("a")], {}, [build("a", T0), build("a", T0 + WAVE)]).builds == 2
+    assert make_forecast([write("a")], {}, [build("a", T0), build("a", T0 + WAVE + 1)]).builds == 1
 
 
 def test_what_is_not_known_is_named_and_not_counted() -> None:
-    found = forecast([write("b"), write("a"), write("c")], {"id-c": 2}, [build("b", None)])
+    found = make_forecast([write("b"), write("a"), write("c")], {"id-c": 2}, [build("b", None)])
     assert found == Foreseen(repositories=3, builds=2, unknown=("a", "b"))
 
 
@@ -45,11 +45,11 @@ def test_durations_are_those_of_successful_builds_of_what_is_written() -> None:
         build("a", T0, None, Result.RUNNING),
         build("b", T0, 9000.0),
     ]
-    assert forecast([write("a")], {}, builds).durations == Durations(middle=100.0, longest=570.0, of=3)
+    assert make_forecast([write("a")], {}, builds).durations == Durations(middle=100.0, longest=570.0, of=3)
 
 
 def test_a_build_that_ends_before_it_starts_took_no_time() -> None:
-    assert forecast([write("a")], {}, [build("a", T0, -5.0)]).durations == Durations(middle=0.0, longest=0.0, of=1)
+    assert make_forecast([write("a")], {}, [build("a", T0, -5.0)]).durations == Durations(middle=0.0, longest=0.0, of=1)
 
 
 def test_a_creation_counts_as_what_it_is_made_from() -> None:
@@ -60,4 +60,4 @@ def test_a_creation_counts_as_what_it_is_made_from() -> None:
         reason=Reason(code=ReasonCode.MISSING, names=("a",)),
         place=None,
     )
-    assert forecast([made, write("a")], {"id-a": 4}, []) == Foreseen(repositories=2, builds=8)
+    assert make_forecast([made, write("a")], {"id-a": 4}, []) == Foreseen(repositories=2, builds=8)

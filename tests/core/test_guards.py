@@ -5,12 +5,19 @@ from typing import Any
 import pytest
 
 from reconciler.core import planner
-from reconciler.core.desired import Address, Desired, DesiredRepository, Settings
 from reconciler.core.diff import diff
-from reconciler.core.guards import Flags, losses, percent
-from reconciler.core.live import Live, LiveRepository, Organization, Unreadable
-from reconciler.core.model import EMPTY, Section
-from reconciler.core.plan import Action, LimitSource, Plan, ReasonCode
+from reconciler.core.overlay import EMPTY, Section
+from reconciler.core.plan import Action, GuardFlags, LimitSource, Plan, ReasonCode, losses, percent
+from reconciler.core.state import (
+    Address,
+    Desired,
+    DesiredRepository,
+    Live,
+    LiveRepository,
+    Organization,
+    Settings,
+    Unreadable,
+)
 from reconciler.diagnostics import Place
 from tests.support.overlays import managed, overlay
 
@@ -45,7 +52,7 @@ def entry(name: str, asked: dict[str, Any], **more: Any) -> DesiredRepository:
 
 def make(entries: list[DesiredRepository], state: Live, *, settings: Settings | None = None, **flags: Any) -> Plan:
     desired = Desired(organization="example.com", repositories=tuple(entries), settings=settings or Settings())
-    return planner.plan(desired, state, flags=Flags(**flags))
+    return planner.plan(desired, state, flags=GuardFlags(**flags))
 
 
 def emptied(count: int, of: int, **how: Any) -> Plan:

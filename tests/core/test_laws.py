@@ -7,14 +7,11 @@ import sys
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.core import canonical, planner
-from reconciler.core.desired import Address, Desired, DesiredRepository, wanted
-from reconciler.core.diff import diff, patch
-from reconciler.core.fingerprint import fingerprint
-from reconciler.core.live import Live, LiveRepository, Organization
-from reconciler.core.model import EMPTY, SECTION_FIELDS, Overlay, Section
-from reconciler.core.parts import assemble, entries
+from reconciler.core import planner
+from reconciler.core.diff import assemble, diff, items_of, patch
+from reconciler.core.overlay import EMPTY, SECTION_FIELDS, Overlay, Section, fingerprint, make_overlay
 from reconciler.core.plan import Action, Step
+from reconciler.core.state import Address, Desired, DesiredRepository, Live, LiveRepository, Organization, wanted
 from reconciler.diagnostics import Place
 from tests.support.overlays import overlays
 
@@ -52,7 +49,7 @@ def test_applying_the_difference_gives_the_other(one: Overlay, other: Overlay) -
 
 @given(overlays())
 def test_taking_apart_and_putting_together_loses_nothing(overlay: Overlay) -> None:
-    assert assemble(entries(overlay)) == overlay
+    assert assemble(items_of(overlay)) == overlay
 
 
 @given(overlays(), overlays())
@@ -89,14 +86,13 @@ def test_a_reset_leaves_nothing(live: Overlay) -> None:
 
 @given(st.lists(st.sampled_from(["a", "b", "c=1", " c = 1 ", "a"])))
 def test_order_and_repetition_of_packages_mean_nothing(packages: list[str]) -> None:
-    assert canonical.overlay(packages=packages) == canonical.overlay(packages=[*reversed(packages), *packages])
+    assert make_overlay(packages=packages) == make_overlay(packages=[*reversed(packages), *packages])
 
 
 _PROGRAM = """
 from tests.support.overlays import overlay
 from reconciler.core.diff import diff
-from reconciler.core.fingerprint import fingerprint
-from reconciler.core.model import EMPTY
+from reconciler.core.overlay import EMPTY, fingerprint
 one = overlay({
     "packages": ["zlib", "curl=1", "curl", "git"], "environment": {"B": "1", "A": "2", "C": ""},
     "accounts": {"users": [{"username": u, "uid": i} for i, u in enumerate("zyx")],

@@ -4,18 +4,18 @@ from typing import Any
 
 import pytest
 
-from reconciler.core.layers import Layer, Merged, Strength, merge, protected
-from reconciler.core.model import Section
-from reconciler.core.parts import Part
+from reconciler.core.diff import Field
+from reconciler.core.layers import Layer, Merged, Precedence, merge, protected
+from reconciler.core.overlay import Section
 from reconciler.diagnostics import Place
 from tests.support.overlays import managed, overlay
 
 
 def layer(
-    strength: Strength, asked: dict[str, Any], *, chain: str = "", emptied: tuple[Part, ...] = (), name: str = "x"
+    strength: Precedence, asked: dict[str, Any], *, chain: str = "", emptied: tuple[Field, ...] = (), name: str = "x"
 ) -> Layer:
     return Layer(
-        strength=strength,
+        precedence=strength,
         kind=strength,
         place=Place(file=name),
         overlay=overlay(asked),
@@ -25,13 +25,13 @@ def layer(
     )
 
 
-def conflicts(merged: Merged) -> list[tuple[Part, str]]:
-    return [(one.part, one.key) for one in merged.conflicts]
+def conflicts(merged: Merged) -> list[tuple[Field, str]]:
+    return [(one.field, one.key) for one in merged.conflicts]
 
 
 def test_the_stronger_layer_wins_by_key_name_and_section() -> None:
     weak = layer(
-        Strength.DEFAULTS,
+        Precedence.DEFAULTS,
         {
             "environment": {"A": "weak", "B": "weak"},
             "runtime_repositories": ["https://weak.example/1", "https://weak.example/2"],
@@ -40,7 +40,7 @@ def test_the_stronger_layer_wins_by_key_name_and_section() -> None:
         },
     )
     strong = layer(
-        Strength.ENTRY,
+        Precedence.ENTRY,
         {
             "environment": {"A": "strong"},
             "runtime_repositories": ["https://strong.example"],
@@ -69,27 +69,27 @@ def test_the_stronger_layer_wins_by_key_name_and_section() -> None:
 def test_packages_are_united_and_a_bare_name_agrees_with_a_constraint() -> None:
     merged = merge(
         (
-            layer(Strength.DEFAULTS, {"packages": ["curl=8", "git"]}),
-            layer(Strength.PROFILE, {"packages": ["curl", "jq"]}),
-            layer(Strength.ENTRY, {"packages": ["git@edge"]}),
+            layer(Precedence.DEFAULTS, {"packages": ["curl=8", "git"]}),
+            layer(Precedence.PROFILE, {"packages": ["curl", "jq"]}),
+            layer(Precedence.ENTRY, {"packages": ["git@edge"]}),
         )
     )
     assert merged.overlay.packages == ("curl=8", "git@edge", "jq")
     assert conflicts(merged) == []
 
 
-@pytest.mark.parametrize("strongest", [Strength.DEFAULTS, Strength.ENTRY])
-def test_two_constraints_conflict_whatever_the_strength(strongest: Strength) -> None:
-    merged = merge((layer(Strength.DEFAULTS, {"packages": ["curl=8"]}), layer(strongest, {"packages": ["curl=9"]})))
-    assert conflicts(merged) == [(Part.PACKAGES, "curl")]
+@pytest.mark.parametrize("strongest", [Precedence.DEFAULTS, Precedence.ENTRY])
+def test_two_constraints_conflict_whatever_the_strength(strongest: Precedence) -> None:
+    merged = merge((layer(Precedence.DEFAULTS, {"packages": ["curl=8"]}), layer(strongest, {"packages": ["curl=9"]})))
+    assert conflicts(merged) == [(Field.PACKAGES, "curl")]
 
 
 def test_a_part_given_empty_takes_away_what_weaker_layers_gave_and_stronger_ones_add_to_it() -> None:
     merged = merge(
         (
-            layer(Strength.DEFAULTS, {"packages": ["curl=8"], "environment": {"A": "1"}}),
-            layer(Strength.PROFILE, {"packages": [], "environment": {}}, emptied=(Part.PACKAGES, Part.ENVIRONMENT)),
-            layer(Strength.ENTRY, {"packages": ["curl=9"]}),
+            layer(Precedence.DEFAULTS, {"packages": ["curl=8"], "environment": {"A": "1"}}),
+            layer(Precedence.PROFILE, {"packages": [], "environment": {}}, emptied=(Field.PACKAGES, Field.ENVIRONMENT)),
+            layer(Precedence.ENTRY, {"packages": ["curl=9"]}),
         )
     )
     assert (merged.overlay.packages, merged.overlay.environment) == (("curl=9",), ())
@@ -98,7 +98,7 @@ def test_a_part_given_empty_takes_away_what_weaker_layers_gave_and_stronger_ones
 
 
 def globs(*asked: tuple[str, dict[str, Any]]) -> tuple[Layer, ...]:
-    return tuple(layer(Strength.GLOB, one, chain=chain, name=chain) for chain, one in asked)
+    return tuple(layer(Precedence.GLOB, one, chain=chain, name=chain) for chain, one in asked)
 
 
 def test_of_layers_in_one_chain_the_later_wins() -> None:
@@ -110,13 +110,13 @@ def test_of_layers_in_one_chain_the_later_wins() -> None:
 @pytest.mark.parametrize(
     ("second", "found"),
     [
-        ({"environment": {"A": "2"}}, [(Part.ENVIRONMENT, "A")]),
+        ({"environment": {"A": "2"}}, [(Field.ENVIRONMENT, "A")]),
         ({"environment": {"A": "1", "B": "2"}}, []),
-        ({"runtime_repositories": ["https://b.example"]}, [(Part.RUNTIME_REPOSITORIES, "")]),
-        ({"accounts": {"run_as": "b"}}, [(Part.RUN_AS, "")]),
+        ({"runtime_repositories": ["https://b.example"]}, [(Field.RUNTIME_REPOSITORIES, "")]),
+        ({"accounts": {"run_as": "b"}}, [(Field.RUN_AS, "")]),
     ],
 )
-def test_equals_that_disagree_conflict(second: dict[str, Any], found: list[tuple[Part, str]]) -> None:
+def test_equals_that_disagree_conflict(second: dict[str, Any], found: list[tuple[Field, str]]) -> None:
     first = {
         "environment": {"A": "1"},
         "runtime_repositories": ["https://a.example"],
@@ -135,25 +135,25 @@ def test_a_later_one_of_the_same_file_does_not_speak_for_the_other_file() -> Non
 
 def test_a_stronger_layer_settles_what_equals_disagree_about() -> None:
     disagreeing = globs(("a", {"environment": {"A": "1"}}), ("b", {"environment": {"A": "2"}}))
-    merged = merge((*disagreeing, layer(Strength.ENTRY, {"environment": {"A": "3"}})))
+    merged = merge((*disagreeing, layer(Precedence.ENTRY, {"environment": {"A": "3"}})))
     assert (merged.overlay.environment, conflicts(merged)) == ((("A", "3"),), [])
-    emptied = layer(Strength.ENTRY, {"environment": {}}, emptied=(Part.ENVIRONMENT,))
+    emptied = layer(Precedence.ENTRY, {"environment": {}}, emptied=(Field.ENVIRONMENT,))
     assert conflicts(merge((*disagreeing, emptied))) == []
 
 
 @pytest.mark.parametrize("order", [1, -1])
 def test_one_that_empties_and_an_equal_that_gives_conflict(order: int) -> None:
-    gives = layer(Strength.GLOB, {"environment": {"A": "1"}}, chain="a")
-    empties = layer(Strength.GLOB, {"environment": {}}, chain="b", emptied=(Part.ENVIRONMENT,))
+    gives = layer(Precedence.GLOB, {"environment": {"A": "1"}}, chain="a")
+    empties = layer(Precedence.GLOB, {"environment": {}}, chain="b", emptied=(Field.ENVIRONMENT,))
     (conflict,) = merge((gives, empties)[::order]).conflicts
-    assert (conflict.part, conflict.first.layer, conflict.second.layer) == (Part.ENVIRONMENT, gives, empties)
+    assert (conflict.field, conflict.first.layer, conflict.second.layer) == (Field.ENVIRONMENT, gives, empties)
 
 
 def test_a_value_comes_from_the_layer_that_won() -> None:
-    weak = layer(Strength.DEFAULTS, {"packages": ["curl=8"], "environment": {"A": "1"}}, name="weak")
-    strong = layer(Strength.ENTRY, {"packages": ["curl"], "environment": {"A": "2"}}, name="strong")
-    winners = {claim.entry.part: claim.layer for claim in merge((weak, strong)).winners if claim.entry}
-    assert winners == {Part.PACKAGES: weak, Part.ENVIRONMENT: strong}
+    weak = layer(Precedence.DEFAULTS, {"packages": ["curl=8"], "environment": {"A": "1"}}, name="weak")
+    strong = layer(Precedence.ENTRY, {"packages": ["curl"], "environment": {"A": "2"}}, name="strong")
+    winners = {claim.entry.field: claim.layer for claim in merge((weak, strong)).winners if claim.entry}
+    assert winners == {Field.PACKAGES: weak, Field.ENVIRONMENT: strong}
 
 
 @pytest.mark.parametrize(
@@ -161,10 +161,10 @@ def test_a_value_comes_from_the_layer_that_won() -> None:
     [([], False), ([None, None], False), ([True, None], True), ([True, False], False), ([False, True], True)],
 )
 def test_the_strongest_layer_that_speaks_of_it_protects(told: list[bool | None], expected: bool) -> None:  # noqa: FBT001 - a table
-    kinds = (Strength.PROFILE, Strength.ENTRY)
+    kinds = (Precedence.PROFILE, Precedence.ENTRY)
     layers = [
         Layer(
-            strength=kind, kind=kind, place=Place(file="x"), overlay=overlay({}), managed=frozenset(), protect=protect
+            precedence=kind, kind=kind, place=Place(file="x"), overlay=overlay({}), managed=frozenset(), protect=protect
         )
         for kind, protect in zip(kinds, told, strict=False)
     ]

@@ -4,15 +4,19 @@ from dataclasses import replace
 
 import pytest
 
-from reconciler.core.availability import Ask, Available, judge
-from reconciler.core.builds import Build, Result
-from reconciler.core.live import Live, LiveRepository, Organization
-from reconciler.core.model import EMPTY, Overlay
-from reconciler.core.packages import PackageVersion
+from reconciler.core.builds import Build, PackageConfig, Result, make_recipe
+from reconciler.core.overlay import EMPTY, Overlay
+from reconciler.core.packages import Available, PackageRequest, PackageVersion, check_packages
 from reconciler.core.plan import Action, Reason, ReasonCode, Step
-from reconciler.core.questions import Question, bases, configs, questions
-from reconciler.core.recipes import Config, recipe
-from reconciler.core.resolved import ResolvedChange, difference
+from reconciler.core.resolution import (
+    Question,
+    ResolvedChange,
+    distinct_configs,
+    find_bases,
+    make_questions,
+    package_difference,
+)
+from reconciler.core.state import Live, LiveRepository, Organization
 from reconciler.diagnostics import Place, Severity
 
 PLACE = Place(file="m.yaml", line=3, column=5)
@@ -47,7 +51,7 @@ AVAILABLE = Available(versions=VERSIONS, names=("curl", "git"))
     ],
 )
 def test_judging(spec: str, code: str | None) -> None:
-    found = judge([Ask(repository="web", spec=spec, where=lambda: PLACE)], AVAILABLE)
+    found = check_packages([PackageRequest(repository="web", spec=spec, where=lambda: PLACE)], AVAILABLE)
     assert [one.diagnostic.code for one in found] == ([code] if code else [])
     assert all(one.diagnostic.place == PLACE and one.repositories == ("web",) for one in found)
 
@@ -63,12 +67,14 @@ def test_judging(spec: str, code: str | None) -> None:
 )
 def test_what_an_image_is_built_for_counts(built: list[str], there: str, told: bool) -> None:  # noqa: FBT001 - a case
     available = Available(versions={"a": (version("a", "1-r0", there),)}, architectures=frozenset(built))
-    found = judge([Ask(repository="web", spec="a")], available)
+    found = check_packages([PackageRequest(repository="web", spec="a")], available)
     assert [one.diagnostic.summary for one in found] == (['package "a" is not there for aarch64'] if told else [])
 
 
 def test_one_place_is_told_once_for_all_repositories() -> None:
-    (one,) = judge([Ask(repository=name, spec="crul", where=lambda: PLACE) for name in "abcde"], AVAILABLE)
+    (one,) = check_packages(
+        [PackageRequest(repository=name, spec="crul", where=lambda: PLACE) for name in "abcde"], AVAILABLE
+    )
     assert one.diagnostic.severity is Severity.ERROR
     assert one.diagnostic.detail == "wanted in a, b, c and 2 more"
 
@@ -86,7 +92,7 @@ def step(name: str, before: tuple[str, ...], after: tuple[str, ...]) -> Step:
 
 
 def build(name: str, started: float, *packages: str, result: Result = Result.SUCCESS) -> Build:
-    made = recipe(Config(packages=packages), ())
+    made = make_recipe(PackageConfig(packages=packages), ())
     id_ = f"org/{name}"
     return Build(id=f"{id_}/{started}", repository_id=id_, started=started, ended=started, result=result, recipe=made)
 
@@ -97,7 +103,7 @@ def asked(steps: list[Step], builds: list[Build], **overlays: Overlay) -> tuple[
     live |= {f"org/{name}": overlay for name, overlay in overlays.items()}
     repositories = tuple(LiveRepository(id=id_, name=id_[4:], overlay=overlay) for id_, overlay in live.items())
     found = Live(organization=Organization(id="org", name="org"), repositories=repositories)
-    return questions(steps, bases(steps, builds, found))
+    return make_questions(steps, find_bases(steps, builds, found))
 
 
 def test_the_wanted_overlay_takes_the_place_of_the_old_one() -> None:
@@ -139,16 +145,18 @@ def test_a_lock_is_asked_about_by_its_names_and_tells_what_there_was() -> None:
 def test_a_configuration_is_asked_about_once_and_what_was_before_only_where_nothing_tells() -> None:
     steps = [step("web", (), ("jq",)), step("api", (), ("jq",))]
     found = asked(steps, [build("web", 1, "nginx"), build("api", 1, "nginx"), build("api", 2, "nginx=1-r0")])
-    assert [(one.packages, id_) for one, id_ in configs(found, before=False).items()] == [(("nginx", "jq"), "org/web")]
-    assert [one.packages for one in configs(found, before=True)] == [("nginx", "jq"), ("nginx",)]
+    assert [(one.packages, id_) for one, id_ in distinct_configs(found, before=False).items()] == [
+        (("nginx", "jq"), "org/web")
+    ]
+    assert [one.packages for one in distinct_configs(found, before=True)] == [("nginx", "jq"), ("nginx",)]
     locked = asked(steps, [build("api", 2, "nginx=1-r0")])
-    assert [one.packages for one in configs(locked, before=True)] == [("nginx", "jq")]
+    assert [one.packages for one in distinct_configs(locked, before=True)] == [("nginx", "jq")]
 
 
 def test_the_difference_of_resolved_sets() -> None:
     after = ["a=1-r0", "b=2-r0", "d=1-r0"]
-    assert difference(["a=1-r0", "b=1-r0", "c=1-r0"], after) == ResolvedChange(
+    assert package_difference(["a=1-r0", "b=1-r0", "c=1-r0"], after) == ResolvedChange(
         packages=tuple(after), added=(("d", "1-r0"),), removed=(("c", "1-r0"),), changed=(("b", "1-r0", "2-r0"),)
     )
-    unknown = difference([], after)
+    unknown = package_difference([], after)
     assert (unknown.compared, unknown.packages, unknown.added) == (False, tuple(after), ())

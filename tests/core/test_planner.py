@@ -7,11 +7,9 @@ import pytest
 import yaml
 
 from reconciler.core import planner
-from reconciler.core.desired import Address, Desired, DesiredRepository
-from reconciler.core.diff import Change
-from reconciler.core.live import Live, LiveRepository, Organization, Unreadable
-from reconciler.core.parts import Value
+from reconciler.core.diff import Change, Value
 from reconciler.core.plan import Plan, Step
+from reconciler.core.state import Address, Desired, DesiredRepository, Live, LiveRepository, Organization, Unreadable
 from reconciler.diagnostics import Place
 from tests.support.overlays import managed, overlay
 

@@ -4,20 +4,30 @@ from dataclasses import replace
 
 import pytest
 
-from reconciler.core.advancing import begin
-from reconciler.core.builds import Build, BuildConfig, Result, Watch, failed
-from reconciler.core.model import EMPTY
-from reconciler.core.parts import Part, entries
-from reconciler.core.proof import Lacking, Proof, Proven, Untold, prove, verified
-from reconciler.core.providing import named
+from reconciler.core.builds import (
+    Build,
+    BuildConfig,
+    Lacking,
+    Proof,
+    Proven,
+    Result,
+    Target,
+    Untold,
+    build_failed,
+    prove,
+    verified,
+)
+from reconciler.core.diff import Field, items_of
+from reconciler.core.overlay import EMPTY
+from reconciler.core.progress import begin, with_provided
 from tests.support.overlays import overlay
 
 
 def proof(wanted: str, found: str) -> Proof:
     after = overlay({"packages": [wanted]})
-    config = BuildConfig(frozenset(entries(overlay({"packages": [found]}))), frozenset({Part.PACKAGES}))
+    config = BuildConfig(frozenset(items_of(overlay({"packages": [found]}))), frozenset({Field.PACKAGES}))
     build = Build(id="1", repository_id="r", started=None, ended=None, result=Result.SUCCESS, config=config)
-    return prove(build, Watch(repository="r", id="r", before=EMPTY, after=after, since=0))
+    return prove(build, Target(repository="r", id="r", before=EMPTY, after=after, since=0))
 
 
 @pytest.mark.parametrize("wanted", ["git", "git~2.1", "git=2.1.3-r0", "git>2"])
@@ -35,7 +45,7 @@ def test_the_provider_of_a_virtual_name_is_not_told() -> None:
 
 
 def contents(*packages: str) -> BuildConfig:
-    return BuildConfig(frozenset(entries(overlay({"packages": list(packages)}))), frozenset({Part.PACKAGES}))
+    return BuildConfig(frozenset(items_of(overlay({"packages": list(packages)}))), frozenset({Field.PACKAGES}))
 
 
 def locked_build(asked: str, *locked: str) -> Build:
@@ -50,37 +60,37 @@ def locked_build(asked: str, *locked: str) -> Build:
     )
 
 
-def watching(*packages: str) -> Watch:
-    return Watch(repository="r", id="r", before=EMPTY, after=overlay({"packages": list(packages)}), since=0)
+def watching(*packages: str) -> Target:
+    return Target(repository="r", id="r", before=EMPTY, after=overlay({"packages": list(packages)}), since=0)
 
 
 def test_what_was_locked_decides_and_not_what_was_asked_for() -> None:
     build = locked_build("git", "curl=8.16.0-r1")
     assert isinstance(prove(build, watching("git")), Lacking)
-    assert failed(build, watching("git"))
+    assert build_failed(build, watching("git"))
 
 
 @pytest.mark.parametrize("wanted", ["go", "go~1.25", "cmd:go"])
 def test_a_package_that_provides_what_was_asked_for_is_proof(wanted: str) -> None:
     name = wanted.partition("~")[0]
-    build = named(locked_build(wanted, "go-1.25=1.25.2-r0"), watching(wanted), {name: frozenset({"go-1.25"})})
+    build = with_provided(locked_build(wanted, "go-1.25=1.25.2-r0"), watching(wanted), {name: frozenset({"go-1.25"})})
     assert prove(build, watching(wanted)) == Proven(versions={name: "1.25.2-r0"})
-    assert not failed(build, watching(wanted))
+    assert not build_failed(build, watching(wanted))
 
 
 def test_a_name_may_be_provided_in_a_version_of_its_own() -> None:
-    build = named(locked_build("jvm=21", "openjdk=9"), watching("jvm=21"), {"jvm": frozenset({"openjdk"})})
+    build = with_provided(locked_build("jvm=21", "openjdk=9"), watching("jvm=21"), {"jvm": frozenset({"openjdk"})})
     assert isinstance(prove(build, watching("jvm=21")), Proven)
 
 
 def test_a_provider_that_was_not_installed_is_no_proof() -> None:
-    build = named(locked_build("go", "git=2.1"), watching("go"), {"go": frozenset({"go-1.25"})})
+    build = with_provided(locked_build("go", "git=2.1"), watching("go"), {"go": frozenset({"go-1.25"})})
     assert isinstance(prove(build, watching("go")), Lacking)
 
 
 def test_what_this_version_does_not_know_is_not_proven() -> None:
     after = overlay({"packages": ["git"], "unrecognised": [("newThing", "1")]})
-    watch = Watch(repository="r", id="r", before=EMPTY, after=after, since=0)
+    watch = Target(repository="r", id="r", before=EMPTY, after=after, since=0)
     assert isinstance(prove(locked_build("git", "git=2.1"), watch), Proven)
 
 

@@ -2,10 +2,9 @@
 
 from typing import Any
 
-from reconciler.core.model import EMPTY
-from reconciler.core.outcome import Failed, FailureKind, NotAttempted, Skip, Stale
+from reconciler.core.overlay import EMPTY
 from reconciler.core.plan import Action, ReasonCode
-from reconciler.core.reverting import revert
+from reconciler.core.runs import Drifted, Failed, FailureKind, NotAttempted, Skip, plan_revert
 from reconciler.diagnostics import Diagnostic, Severity
 from tests.support.overlays import overlay
 from tests.support.runs import applied, live, recorded, run, step
@@ -15,7 +14,7 @@ GIT, JQ = {"packages": ["git"]}, {"packages": ["jq"]}
 
 
 def test_what_was_written_goes_back_to_what_stood_before() -> None:
-    plan = revert(run(applied(step("b", JQ, GIT)), applied(step("a", NOTHING, GIT))), live(a=GIT, b=GIT))
+    plan = plan_revert(run(applied(step("b", JQ, GIT)), applied(step("a", NOTHING, GIT))), live(a=GIT, b=GIT))
     assert [(one.repository, one.id, one.action) for one in plan.steps] == [
         ("a", "A", Action.RESET),
         ("b", "B", Action.UPDATE),
@@ -30,7 +29,7 @@ def test_what_was_written_goes_back_to_what_stood_before() -> None:
 
 
 def test_what_has_changed_since_is_left_and_named() -> None:
-    plan = revert(run(applied(step("a", NOTHING, GIT)), applied(step("b", NOTHING, GIT))), live(a=JQ, b=GIT))
+    plan = plan_revert(run(applied(step("a", NOTHING, GIT)), applied(step("b", NOTHING, GIT))), live(a=JQ, b=GIT))
     assert [one.repository for one in plan.steps] == ["b"]
     (told,) = plan.diagnostics
     assert (told.code, told.severity) == ("revert-changed", Severity.WARNING)
@@ -39,7 +38,7 @@ def test_what_has_changed_since_is_left_and_named() -> None:
 
 def test_what_is_gone_or_was_created_is_left_and_named() -> None:
     created = step("b", NOTHING, GIT, Action.CREATE)
-    plan = revert(run(applied(step("a", NOTHING, GIT)), applied(created)), live(b=GIT))
+    plan = plan_revert(run(applied(step("a", NOTHING, GIT)), applied(created)), live(b=GIT))
     assert plan.steps == ()
     assert [told.code for told in plan.diagnostics] == ["revert-gone", "revert-created"]
 
@@ -48,11 +47,11 @@ def test_what_the_run_did_not_write_is_no_part_of_it() -> None:
     planned = step("a", NOTHING, GIT)
     outcomes = (
         NotAttempted(step=planned, reason=Skip.INTERRUPTED),
-        Stale(step=planned, now=overlay(JQ)),
+        Drifted(step=planned, now=overlay(JQ)),
         Failed(step=planned, kind=FailureKind.REFUSED, problem=Diagnostic(code="x", summary="x")),
     )
     for outcome in outcomes:
-        plan = revert(run(recorded(planned, outcome)), live(a=GIT))
+        plan = plan_revert(run(recorded(planned, outcome)), live(a=GIT))
         assert (plan.steps, plan.diagnostics) == ((), ())
 
 
@@ -60,13 +59,13 @@ def test_a_write_in_flight_or_with_its_answer_lost_goes_back_where_it_arrived() 
     planned = step("a", NOTHING, GIT)
     lost = Failed(step=planned, kind=FailureKind.ANSWER_LOST, problem=Diagnostic(code="x", summary="x"))
     for known in (recorded(planned), recorded(planned, lost)):
-        assert len(revert(run(known), live(a=GIT)).steps) == 1
-        assert revert(run(known), live(a=NOTHING)).steps == ()
+        assert len(plan_revert(run(known), live(a=GIT)).steps) == 1
+        assert plan_revert(run(known), live(a=NOTHING)).steps == ()
 
 
 def test_the_guard_is_that_of_every_plan() -> None:
     names = [f"r{number}" for number in range(12)]
     taken = run(*(applied(step(name, NOTHING, GIT)) for name in names))
     now = live(**dict.fromkeys(names, GIT))
-    assert revert(taken, now).refused
-    assert not revert(taken, now, max_removal=1.0).refused
+    assert plan_revert(taken, now).refused
+    assert not plan_revert(taken, now, max_removal=1.0).refused

@@ -5,10 +5,9 @@ from typing import Any
 
 import pytest
 
-from reconciler.core.desired import Address
-from reconciler.core.live import Live, LiveRepository, Organization
 from reconciler.core.plan import Plan, ReasonCode
 from reconciler.core.selection import Selection, select
+from reconciler.core.state import Address, Live, LiveRepository, Organization
 from reconciler.diagnostics import Diagnostic, Severity
 from tests.core.test_guards import GIT, emptied, entry, make
 from tests.support.overlays import overlay

@@ -2,17 +2,22 @@
 
 import pytest
 
-from reconciler.core.asking import Places
-from reconciler.core.builds import Build, Result
-from reconciler.core.desired import Address, Desired, DesiredRepository
-from reconciler.core.layers import Layer, Strength
-from reconciler.core.live import Live, LiveRepository, Organization
-from reconciler.core.model import EMPTY, Section
+from reconciler.core.builds import Build, PackageConfig, Recipe, Result
+from reconciler.core.layers import Layer, Precedence
+from reconciler.core.overlay import EMPTY, Section
+from reconciler.core.packages import Places
 from reconciler.core.plan import Action, Plan
 from reconciler.core.planner import plan
-from reconciler.core.questions import bases
-from reconciler.core.recipes import Config, Recipe
-from reconciler.core.verdicts import already_there, conflicts, judged, not_asked, trouble, unbuilt
+from reconciler.core.resolution import (
+    already_in_image,
+    find_bases,
+    no_build_failure,
+    resolution_errors,
+    resolution_failure,
+    with_resolution,
+    without_resolution,
+)
+from reconciler.core.state import Address, Desired, DesiredRepository, Live, LiveRepository, Organization
 from reconciler.diagnostics import Place, Severity
 from tests.support.overlays import overlay
 
@@ -26,7 +31,7 @@ LIVE = Live(
 def entry(name: str, line: int) -> DesiredRepository:
     wanted, place = overlay({"packages": list(PACKAGES)}), Place(file="m.yaml", line=line)
     managed = frozenset({Section.PACKAGES})
-    layer = Layer(strength=Strength.ENTRY, kind=Strength.ENTRY, place=place, overlay=wanted, managed=managed)
+    layer = Layer(precedence=Precedence.ENTRY, kind=Precedence.ENTRY, place=place, overlay=wanted, managed=managed)
     return DesiredRepository(address=Address(name=name), place=place, overlay=wanted, managed=managed, layers=(layer,))
 
 
@@ -48,7 +53,7 @@ def planned() -> tuple[Plan, Places]:
 )
 def test_the_packages_that_the_api_names_are_told(said: str, summary: str) -> None:
     found, places = planned()
-    (one,) = conflicts([trouble(found.writes[0], said, places)])
+    (one,) = resolution_errors([resolution_failure(found.writes[0], said, places)])
     everything = '"curl", "curl-dev", "so:libx.so.1" and 1 more'
     assert one.diagnostic.summary == summary.replace("{all}", everything)
     assert one.diagnostic.detail == said
@@ -56,14 +61,16 @@ def test_the_packages_that_the_api_names_are_told(said: str, summary: str) -> No
 
 def test_one_problem_is_told_once_though_it_is_worded_otherwise_for_another_base() -> None:
     found, places = planned()
-    (one,) = conflicts(trouble(found.writes[0], f"curl and valkey on nginx {number}", places) for number in (1, 2))
+    (one,) = resolution_errors(
+        resolution_failure(found.writes[0], f"curl and valkey on nginx {number}", places) for number in (1, 2)
+    )
     assert one.repositories == ("api",)
 
 
 @pytest.mark.parametrize("required", [False, True])
 def test_what_was_not_asked_stops_a_plan_only_where_that_is_required(required: bool) -> None:  # noqa: FBT001 - a case
     found, _ = planned()
-    after = not_asked(found, "why", required=required)
+    after = without_resolution(found, "why", required=required)
     (told,) = after.diagnostics
     assert told.detail == "why"
     assert told.severity is (Severity.ERROR if required else Severity.WARNING)
@@ -72,13 +79,15 @@ def test_what_was_not_asked_stops_a_plan_only_where_that_is_required(required: b
 
 def test_what_does_not_resolve_stops_a_plan() -> None:
     found, places = planned()
-    after = judged(found, [trouble(found.writes[0], "no", places)], [unbuilt("web", 30)], required=False)
+    after = with_resolution(
+        found, [resolution_failure(found.writes[0], "no", places)], [no_build_failure("web", 30)], required=False
+    )
     assert [step.action for step in after.steps] == [Action.BLOCKED, Action.UPDATE]
     assert not after.applyable
 
 
 def build(name: str, *packages: str) -> Build:
-    recipe = Recipe(config=Config(packages=packages))
+    recipe = Recipe(config=PackageConfig(packages=packages))
     id_ = f"o/{name}/{len(packages)}"
     return Build(id=id_, repository_id=f"o/{name}", started=1.0, ended=2.0, result=Result.SUCCESS, recipe=recipe)
 
@@ -86,7 +95,7 @@ def build(name: str, *packages: str) -> Build:
 def test_what_every_base_has_is_a_note() -> None:
     found, places = planned()
     builds = [build("api", "nginx", "curl"), build("web", "nginx", "curl", "valkey"), build("web", "valkey", "nginx")]
-    notes = already_there(found.writes, bases(found.writes, builds, LIVE), places)
+    notes = already_in_image(found.writes, find_bases(found.writes, builds, LIVE), places)
     assert [(one.summary, one.detail) for one in notes] == [
         ('package "curl" is already in the image', "added in api"),
         ('package "valkey" is already in the image', "added in web"),

@@ -15,9 +15,9 @@ from reconciler.emulator import (
     FaultsError,
     Garble,
     Status,
+    When,
     load_faults,
 )
-from reconciler.emulator.faults import from_json, to_json
 from tests.support.emulated import GROUPS, REPORTS, REPOS, World, packages
 from tests.support.wsgi import call
 
@@ -110,7 +110,7 @@ def test_a_status_can_hide_a_write_that_took_effect(world: World) -> None:
 
 
 @pytest.mark.parametrize(("when", "packages_after", "writes"), [("before", None, 0), ("after", ["jq"], 1)])
-def test_a_dropped_connection(world: World, when: str, packages_after: list[str] | None, writes: int) -> None:
+def test_a_dropped_connection(world: World, when: When, packages_after: list[str] | None, writes: int) -> None:
     world.emulator.faults.add(Fault(effect=Drop(when=when), method="PUT"))
     body = {**world.emulator.repository("orders-api"), "customOverlay": packages("jq")}
     with pytest.raises(ConnectionDropped):
@@ -202,7 +202,7 @@ EVERY = (
 
 @pytest.mark.parametrize("fault", EVERY, ids=["status", "page", "delay", "drop", "garble", "edit"])
 def test_a_fault_survives_its_json_form(fault: Fault) -> None:
-    assert from_json(json.loads(to_json(fault))) == fault
+    assert Fault.from_json(json.loads(fault.to_json())) == fault
 
 
 def test_a_script_is_a_list_of_faults(tmp_path: Path) -> None:
@@ -226,7 +226,10 @@ WRONG = {
     "text": ("{", "not JSON"),
     "object": ("{}", "expected a list"),
     "number": ("[1]", "entry 1: expected an object"),
-    "no effect": ("[{}]", '"do" must be one of status, delay, drop, garble, edit, not null'),
+    "no effect": (
+        "[{}]",
+        '"do" must be one of status, delay, drop, garble, edit, omit, respond, header, lag, result, no_reports, not n',
+    ),
     "other effect": ('[{"do": "explode"}]', 'not "explode"'),
     "list as effect": ('[{"do": []}]', r"not \[\]"),
     "misspelt": ('[{"do": "drop"}, {"do": "drop", "methd": "PUT"}]', 'entry 2: unknown key "methd"'),

@@ -1,15 +1,11 @@
 """Facts of the seeded world that manifests and other tests lean on."""
 
-import json
-import subprocess
-import sys
-
 import pytest
 
 from reconciler.emulator import catalogue, versions
 from reconciler.emulator.images import IMAGES
 from reconciler.emulator.seed_world import REPOSITORIES
-from tests.support.emulated import GROUPS, REPORTS, REPOS, World
+from tests.support.emulated import GROUPS, REPORTS, REPOS, World, sections
 
 ORGANISATION = "a379a6f6eeafb9a55e378c118034e2751e682fab"
 
@@ -38,7 +34,7 @@ def test_most_repositories_are_plain_and_some_are_not(world: World) -> None:
     customised = {
         item["name"]
         for item in world.items(REPOS, ("uidp.childrenOf", ORGANISATION))
-        if any((item["customOverlay"] or {}).values())
+        if sections(item["customOverlay"])
     }
     assert customised == {
         "custom-base",
@@ -110,12 +106,3 @@ def test_every_dependency_is_in_the_catalogue() -> None:
                 assert index.candidates(asked.name, architecture), f"{package.name} needs {need}"
     for pair in catalogue.SHARED_FILES:
         assert set(pair) <= known.keys()
-
-
-def test_importing_the_room_is_cheap() -> None:
-    program = "import sys, json, reconciler.emulator; print(json.dumps(sorted(sys.modules)))"
-    loaded = set(json.loads(subprocess.run([sys.executable, "-c", program], capture_output=True, check=True).stdout))
-    heavy = {"waitress", "httpx", "pydantic", "yaml", "rich", "asyncio", "email", "http.client", "socket"}
-    assert not loaded & heavy
-    ours = {"seed", "seed_world", "seed_pem", "server", "catalogue", "solver"}
-    assert not loaded & {f"reconciler.emulator.{name}" for name in ours}

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.emulator import Delay, Drop, Emulator, Fault, Garble, serve
+from reconciler.emulator import Delay, Drop, Emulator, Fault, Garble, When, serve
 from reconciler.emulator.server import Server, loopback
 from tests.support.emulated import GROUPS, REPOS, packages
 
@@ -81,7 +81,7 @@ def test_a_kept_connection_serves_several_requests(emulator: Emulator) -> None:
 
 
 @pytest.mark.parametrize(("when", "after"), [("before", None), ("after", ["jq"])])
-def test_a_dropped_connection_breaks_for_real(emulator: Emulator, when: str, after: list[str] | None) -> None:
+def test_a_dropped_connection_breaks_for_real(emulator: Emulator, when: When, after: list[str] | None) -> None:
     emulator.faults.add(Fault(effect=Drop(when=when), method="PUT"))
     repo = emulator.repository("orders-api")
     with running(emulator) as port:

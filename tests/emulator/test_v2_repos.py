@@ -5,7 +5,7 @@ from typing import Any, Literal
 import pytest
 
 from reconciler.emulator import Fault, Settings, Status
-from tests.support.emulated import REPOS, World, packages
+from tests.support.emulated import REPOS, World, packages, sections
 from tests.support.wsgi import Params, Reply, call
 
 REPOS_V2 = "/registry/v2/repos"
@@ -110,8 +110,7 @@ def test_without_a_mask_only_the_leaves_that_were_sent_change(world: World) -> N
 @pytest.mark.parametrize("body", [{"customOverlay": {}}, {"customOverlay": None}])
 def test_an_empty_message_is_a_leaf(world: World, body: object) -> None:
     assert patch(world, "custom-postgres", body).status == 200
-    overlay = world.emulator.repository("custom-postgres")["customOverlay"] or {}
-    assert not any(overlay.values())
+    assert sections(world.emulator.repository("custom-postgres")["customOverlay"]) == {}
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,47 @@ def test_an_empty_overlay_is_a_message_without_values(world: World) -> None:
         "annotations": {},
         "accounts": None,
         "certificates": None,
+        "guardedEntrypoint": False,
+        "preflight": [],
+        "commandOverride": None,
+        "failMode": "FAIL_MODE_UNSPECIFIED",
     }
+
+
+GUARDED = {
+    "guardedEntrypoint": True,
+    "preflight": [{"tcp": "db:5432", "path": "", "timeout": "30s", "interval": "", "onFailure": "ON_FAILURE_CONTINUE"}],
+    "commandOverride": {"mode": "MODE_PREPEND", "command": ["/bin/sh", "-c"]},
+    "failMode": "FAIL_MODE_OPEN",
+}
+
+
+def test_guarded_entrypoint_survives_and_is_shown_by_both_versions(world: World) -> None:
+    """Entry A1: what was written of the fields of October 2026 comes back; a write that leaves them out unsets them."""
+    world.put_overlay("orders-api", GUARDED)
+    v2 = world.get(f"/registry/v2/repos/{world.id('orders-api')}").json["customOverlay"]
+    v1 = world.emulator.repository("orders-api")["customOverlay"]
+    for overlay in (v1, v2):
+        assert {key: overlay[key] for key in GUARDED} == GUARDED
+    assert world.status("orders-api") == "QUEUED"
+    world.put_overlay("orders-api", {"commandOverride": {}})
+    overlay = world.emulator.repository("orders-api")["customOverlay"]
+    assert overlay["commandOverride"] == {"mode": "MODE_UNSPECIFIED", "command": []}
+    assert (overlay["guardedEntrypoint"], overlay["preflight"]) == (False, [])
+
+
+@pytest.mark.parametrize(
+    "overlay",
+    [
+        {"failMode": "FAIL_MODE_AJAR"},
+        {"failMode": "OPEN"},
+        {"commandOverride": {"mode": "MODE_APPEND"}},
+        {"preflight": [{"tcp": "db:1", "onFailure": "ON_FAILURE_SHRUG"}]},
+    ],
+)
+def test_an_unknown_name_of_a_guarded_enum_is_refused(world: World, overlay: object) -> None:
+    reply = world.put("orders-api", {**world.emulator.repository("orders-api"), "customOverlay": overlay})
+    assert (reply.status, reply.json["code"]) == (400, 3)
 
 
 def test_an_absent_group_id_differs_from_zero(world: World) -> None:

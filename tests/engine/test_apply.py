@@ -2,11 +2,10 @@
 
 from reconciler.api.errors import PermissionDenied, TokenRejected
 from reconciler.core import planner
-from reconciler.core.desired import Address, Desired, DesiredRepository
 from reconciler.core.events import StepFinished, StepStarted
-from reconciler.core.live import LiveRepository, Unreadable
-from reconciler.core.model import Overlay
-from reconciler.core.outcome import AlreadyDone, Applied, Failed, FailureKind, NotAttempted, Skip, Stale
+from reconciler.core.overlay import Overlay
+from reconciler.core.runs import Applied, Drifted, Failed, FailureKind, NotAttempted, Skip, Unchanged
+from reconciler.core.state import Address, Desired, DesiredRepository, LiveRepository, Unreadable
 from reconciler.diagnostics import Place
 from tests.engine.world import GIT, PROBLEM, VIM, World, creating
 from tests.support.fake_api import ORGANIZATION
@@ -65,7 +64,7 @@ def test_a_repository_changed_since_the_plan_is_left_alone() -> None:
     world = World()
     world.api.put(f"{ORGANIZATION.id}/a", VIM)
     outcomes = world.apply()
-    assert outcomes["a"] == Stale(step=world.plan.steps[0], now=VIM)
+    assert outcomes["a"] == Drifted(step=world.plan.steps[0], now=VIM)
     assert world.overlay_of("a") == VIM
     assert world.api.writes == ["b", "c"]
 
@@ -73,7 +72,7 @@ def test_a_repository_changed_since_the_plan_is_left_alone() -> None:
 def test_a_repository_that_is_as_wanted_by_now_is_not_written() -> None:
     world = World()
     world.api.put(f"{ORGANIZATION.id}/a", GIT)
-    assert isinstance(world.apply()["a"], AlreadyDone)
+    assert isinstance(world.apply()["a"], Unchanged)
     assert world.api.writes == ["b", "c"]
 
 

@@ -4,11 +4,10 @@ import pytest
 
 from reconciler.api.errors import AnswerLost, Rejected
 from reconciler.core import planner
-from reconciler.core.desired import Address, Desired, DesiredRepository
-from reconciler.core.live import LiveRepository, Unreadable
-from reconciler.core.model import EMPTY, Overlay, Section
-from reconciler.core.outcome import AlreadyDone, Applied, Failed, Outcome, Stale
+from reconciler.core.overlay import EMPTY, Overlay, Section
 from reconciler.core.plan import Plan
+from reconciler.core.runs import Applied, Drifted, Failed, Outcome, Unchanged
+from reconciler.core.state import Address, Desired, DesiredRepository, LiveRepository, Unreadable
 from reconciler.diagnostics import Diagnostic, Place
 from reconciler.engine.apply import apply
 from tests.support.clock import FakeClock
@@ -63,7 +62,7 @@ def creation(api: FakeApi) -> Plan:
 
 
 def carried_out(api: FakeApi, plan: Plan) -> Outcome:
-    (outcome,) = apply(plan, api, clock=api.clock, stop=NeverStops(), parallelism=1, listen=lambda _: None)
+    (outcome,) = apply(plan, api, clock=api.clock, stop=NeverStops(), parallelism=1, on_event=lambda _: None)
     return outcome
 
 
@@ -72,7 +71,7 @@ def test_another_overlay_is_left_alone() -> None:
     plan = creation(api)
     api.exists(VIM)
     outcome = carried_out(api, plan)
-    assert isinstance(outcome, Stale)
+    assert isinstance(outcome, Drifted)
     assert (outcome.step.before, outcome.now, outcome.step.after) == (EMPTY, VIM, GIT)
     assert api.writes == []
 
@@ -81,7 +80,7 @@ def test_the_wanted_overlay_is_success_without_a_write() -> None:
     api = Api()
     plan = creation(api)
     api.exists(GIT)
-    assert isinstance(carried_out(api, plan), AlreadyDone)
+    assert isinstance(carried_out(api, plan), Unchanged)
     assert api.writes == []
 
 

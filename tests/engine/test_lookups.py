@@ -8,12 +8,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.api.errors import ApiError, NotFound, PermissionDenied, RateLimited
-from reconciler.core.availability import Ask, Available, judge, wanted
-from reconciler.core.live import Organization
-from reconciler.core.packages import PackagePage, PackageVersion
+from reconciler.core.packages import (
+    Available,
+    PackagePage,
+    PackageRequest,
+    PackageVersion,
+    check_packages,
+    requested_constraints,
+)
+from reconciler.core.state import Organization
 from reconciler.diagnostics import Diagnostic
-from reconciler.engine import lookups
-from reconciler.engine.lookups import Found, look_up
+from reconciler.engine import packages as lookups
+from reconciler.engine.packages import Found, look_up
 
 ORGANIZATION = Organization(id="o", name="example.com")
 PROBLEM = Diagnostic(code="x", summary="no")
@@ -81,13 +87,15 @@ def catalogue(*packages: tuple[PackageVersion, ...], size: int = 0) -> dict[str,
 
 
 def search(api: Api, *specs: str) -> Found:
-    return look_up(api, ORGANIZATION, wanted([Ask(repository="web", spec=spec) for spec in specs]))
+    return look_up(
+        api, ORGANIZATION, requested_constraints([PackageRequest(repository="web", spec=spec) for spec in specs])
+    )
 
 
 def codes(found: Found, *specs: str) -> list[str]:
     """What would be told of each specification, in their order; empty where nothing is wrong with it."""
     available = Available(versions=found.versions, names=found.names)
-    told = [judge([Ask(repository="web", spec=spec)], available) for spec in specs]
+    told = [check_packages([PackageRequest(repository="web", spec=spec)], available) for spec in specs]
     return [one[0].diagnostic.code if one else "" for one in told]
 
 
@@ -151,7 +159,9 @@ def test_what_others_provide(spec: str, code: str) -> None:
 
 def test_a_mistyped_provided_name_is_compared_with_those_of_its_kind() -> None:
     found = search(Api(catalogue(package("curl", provides=["cmd:curl=1-r0", "so:x"]))), "cmd:crul")
-    (one,) = judge([Ask(repository="web", spec="cmd:crul")], Available(versions=found.versions, names=found.names))
+    (one,) = check_packages(
+        [PackageRequest(repository="web", spec="cmd:crul")], Available(versions=found.versions, names=found.names)
+    )
     assert one.diagnostic.summary == 'package "cmd:crul" does not exist; did you mean "cmd:curl"?'
 
 
@@ -173,7 +183,7 @@ def refusal(kind: str) -> ApiError:
         case "denied":
             return PermissionDenied(PROBLEM, capability="apk.list")
         case _:
-            return RateLimited(PROBLEM, retry_after=None)
+            return RateLimited(PROBLEM)
 
 
 def test_without_summaries_names_are_asked_for() -> None:

@@ -22,18 +22,18 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reconciler.api.auth.provider import fixed
+from reconciler.api.auth.token import Token
 from reconciler.api.client import WriteClient, connect_writer
-from reconciler.api.credentials import fixed
 from reconciler.api.defaults import ApiVersion
-from reconciler.api.token import Token
 from reconciler.core import planner
-from reconciler.core.desired import Address, Desired, DesiredRepository
-from reconciler.core.model import Overlay, Section
-from reconciler.core.outcome import Applied
+from reconciler.core.overlay import Overlay, Section
+from reconciler.core.runs import Applied
+from reconciler.core.state import Address, Desired, DesiredRepository
 from reconciler.diagnostics import Place
 from reconciler.emulator import Emulator, Settings
 from reconciler.engine.apply import apply
-from reconciler.engine.refresh import refresh
+from reconciler.engine.ports import refresh
 from tests.support.authority import Authority
 from tests.support.clock import FakeClock
 from tests.support.overlays import overlay
@@ -185,7 +185,7 @@ class World:
         live = refresh(self.client, "example.com")
         plan = planner.plan(Desired(organization="example.com", repositories=(entry,)), live)
         outcomes = apply(
-            plan, self.client, clock=self.clock, stop=threading.Event(), parallelism=1, listen=lambda _: None
+            plan, self.client, clock=self.clock, stop=threading.Event(), parallelism=1, on_event=lambda _: None
         )
         assert all(type(outcome) is Applied for outcome in outcomes), outcomes
         return self.emulator.repository(NAME)

@@ -6,9 +6,9 @@ import pytest
 
 from reconciler.api.errors import AnswerLost, PermissionDenied, Unreachable
 from reconciler.api.values import Reading
-from reconciler.core.live import LiveRepository
-from reconciler.core.model import EMPTY, Overlay
-from reconciler.core.outcome import Applied, Failed, FailureKind, Stale
+from reconciler.core.overlay import EMPTY, Overlay
+from reconciler.core.runs import Applied, Drifted, Failed, FailureKind
+from reconciler.core.state import LiveRepository
 from tests.engine.world import GIT, PROBLEM, VIM, World, creating
 from tests.support.fake_api import ORGANIZATION
 
@@ -104,7 +104,7 @@ def test_a_change_by_somebody_else_before_the_second_write_is_left_alone() -> No
 
     world.api.before_read = edit
     world.api.on_write = lose
-    assert world.apply()["a"] == Stale(step=world.plan.steps[0], now=VIM)
+    assert world.apply()["a"] == Drifted(step=world.plan.steps[0], now=VIM)
     assert world.api.writes == ["a"]
 
 

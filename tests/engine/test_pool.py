@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from reconciler.engine.pool import stream
+from reconciler.engine.ports import stream
 
 
 def test_every_item_is_worked_on_once() -> None:

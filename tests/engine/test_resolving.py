@@ -5,12 +5,12 @@ from collections.abc import Mapping
 import pytest
 
 from reconciler.api.errors import ApiError, NotFound, PermissionDenied, RateLimited, Rejected, ServerFault, Unreachable
-from reconciler.core.recipes import Config
+from reconciler.core.builds import PackageConfig
 from reconciler.diagnostics import Diagnostic
-from reconciler.engine.resolving import Answer, Conflicts, NotAnswered, Resolves, ask
+from reconciler.engine.resolve import Answer, Conflicts, NotAnswered, Resolves, ask
 
 PROBLEM = Diagnostic(code="x", summary="no")
-CONFIGS = {Config(packages=(f"p{number}",)): "id" for number in range(50)}
+CONFIGS = {PackageConfig(packages=(f"p{number}",)): "id" for number in range(50)}
 
 
 class Api:
@@ -58,7 +58,7 @@ def test_what_an_answer_means(answer: ApiError | tuple[str, ...], kind: type[Ans
     assert (answers.keys(), api.asked) == (CONFIGS.keys(), 50)
 
 
-@pytest.mark.parametrize("error", [RateLimited(PROBLEM, retry_after=None), Unreachable(PROBLEM)])
+@pytest.mark.parametrize("error", [RateLimited(PROBLEM), Unreachable(PROBLEM)])
 def test_an_api_that_cannot_be_asked_now_is_not_pressed(error: ApiError) -> None:
     api = Api(error)
     answers = ask(api, CONFIGS)

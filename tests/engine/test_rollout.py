@@ -3,12 +3,11 @@
 from collections.abc import Sequence
 
 from reconciler.core.builds import Progress
-from reconciler.core.outcome import Applied, NotAttempted, Outcome, RecordFailed, Skip
 from reconciler.core.plan import Step
-from reconciler.core.waves import parse
+from reconciler.core.runs import Applied, NotAttempted, Outcome, RecordFailed, Skip
+from reconciler.engine.follow import Limits
 from reconciler.engine.ports import OnError
-from reconciler.engine.rollout import Batches, Rollout, rollout
-from reconciler.engine.track import Limits
+from reconciler.engine.rollout import Batches, Rollout, parse_sizes, rollout
 from tests.engine.world import PROBLEM, World
 
 
@@ -29,7 +28,7 @@ def roll(world: World, *, max_failed: int = 0, record: Refusing | None = None) -
     settings = Rollout(
         parallelism=1,
         on_error=OnError.CONTINUE,
-        batches=Batches(sizes=parse("1"), max_failed=max_failed),
+        batches=Batches(sizes=parse_sizes("1"), max_failed=max_failed),
         wait=True,
         limits=Limits(total=600),
     )
@@ -39,7 +38,7 @@ def roll(world: World, *, max_failed: int = 0, record: Refusing | None = None) -
         clock=world.clock,
         stop=world.stop,
         settings=settings,
-        listen=world.events.append,
+        on_event=world.events.append,
         record=record,
     )
     return outcomes

@@ -4,20 +4,20 @@ import threading
 from dataclasses import replace
 
 from reconciler.api.errors import NotFound, TokenRejected, Unreachable
-from reconciler.core.advancing import begin
-from reconciler.core.builds import Build, BuildConfig, Result, Stage, Sync, Watch
-from reconciler.core.events import BuildEnded, BuildsSeen, Event, LookFailed, QueueUnread, RepositoryDone
-from reconciler.core.model import EMPTY
-from reconciler.core.parts import Part, entries
+from reconciler.core.builds import Build, BuildConfig, Result, Stage, Sync, Target
+from reconciler.core.diff import Field, items_of
+from reconciler.core.events import BuildEnded, BuildsSeen, Event, PollFailed, QueueUnread, RepositoryDone
+from reconciler.core.overlay import EMPTY
+from reconciler.core.progress import begin
 from reconciler.diagnostics import Diagnostic
-from reconciler.engine.track import Followed, Limits, failure_logs, follow
+from reconciler.engine.follow import Followed, Limits, failure_logs, follow
 from tests.support.clock import FakeClock
 from tests.support.fake_api import ORGANIZATION, FakeApi
 from tests.support.overlays import overlay
 
 GIT = overlay({"packages": ["git"]})
-NEW = BuildConfig(frozenset(entries(GIT)), frozenset({Part.PACKAGES}))
-OLD = BuildConfig(frozenset(), frozenset({Part.PACKAGES}))
+NEW = BuildConfig(frozenset(items_of(GIT)), frozenset({Field.PACKAGES}))
+OLD = BuildConfig(frozenset(), frozenset({Field.PACKAGES}))
 PROBLEM = Diagnostic(code="x", summary="x")
 
 
@@ -44,7 +44,7 @@ class Following:
 
     def follow(self, *, timeout: float = 600, each: float | None = None) -> Followed:
         watched = tuple(
-            Watch(repository=name, id=f"{ORGANIZATION.id}/{name}", before=EMPTY, after=GIT, since=self.start)
+            Target(repository=name, id=f"{ORGANIZATION.id}/{name}", before=EMPTY, after=GIT, since=self.start)
             for name in "ab"
         )
         return follow(
@@ -54,7 +54,7 @@ class Following:
             clock=self.clock,
             stop=self.stop,
             limits=Limits(total=timeout, each=each),
-            listen=self.events.append,
+            on_event=self.events.append,
         )
 
 
@@ -74,7 +74,7 @@ def test_until_every_repository_is_done() -> None:
     assert (followed.timed_out, followed.interrupted) == (False, False)
     ended = [(event.repository, event.build.result) for event in following.events if isinstance(event, BuildEnded)]
     assert ended == [("a", Result.SUCCESS), ("b", Result.SUCCESS)]
-    done = [event.progress.watch.repository for event in following.events if isinstance(event, RepositoryDone)]
+    done = [event.progress.target.repository for event in following.events if isinstance(event, RepositoryDone)]
     assert sorted(done) == ["a", "b"]
 
 
@@ -126,7 +126,7 @@ def test_a_failed_look_is_told_and_followed_by_the_next() -> None:
 
     following.api.on_look = on_look
     assert not following.follow().timed_out
-    assert sum(isinstance(event, LookFailed) for event in following.events) == 4
+    assert sum(isinstance(event, PollFailed) for event in following.events) == 4
 
 
 def test_a_rejected_token_ends_it() -> None:

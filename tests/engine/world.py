@@ -3,12 +3,11 @@
 import threading
 
 from reconciler.core import planner
-from reconciler.core.desired import Address, Desired, DesiredRepository
 from reconciler.core.events import Event
-from reconciler.core.live import Unreadable
-from reconciler.core.model import EMPTY, Overlay, Section
-from reconciler.core.outcome import Outcome
+from reconciler.core.overlay import EMPTY, Overlay, Section
 from reconciler.core.plan import Plan
+from reconciler.core.runs import Outcome
+from reconciler.core.state import Address, Desired, DesiredRepository, Unreadable
 from reconciler.diagnostics import Diagnostic, Place
 from reconciler.engine.apply import apply
 from tests.support.clock import FakeClock
@@ -50,7 +49,7 @@ class World:
             clock=self.clock,
             stop=self.stop,
             parallelism=parallelism,
-            listen=self.events.append,
+            on_event=self.events.append,
         )
         return {outcome.step.repository: outcome for outcome in outcomes}
 

@@ -11,27 +11,27 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from reconciler.core import proof
-from reconciler.core.builds import Build, BuildConfig, Progress, Result, Stage, Sync, Watch
-from reconciler.core.diff import diff
-from reconciler.core.live import Organization
-from reconciler.core.model import EMPTY, Overlay
-from reconciler.core.outcome import (
-    AlreadyDone,
+from reconciler.core.builds import Build, BuildConfig, Progress, Result, Stage, Sync, Target, prove
+from reconciler.core.diff import Field, Item, diff, items_of
+from reconciler.core.overlay import EMPTY, Overlay
+from reconciler.core.plan import Action, Plan, Reason, ReasonCode, Step
+from reconciler.core.runs import (
     Applied,
+    Drifted,
     Failed,
     FailureKind,
     NotAttempted,
     Outcome,
     RecordFailed,
+    RunHeader,
+    RunKind,
+    RunState,
     Skip,
-    Stale,
+    Unchanged,
 )
-from reconciler.core.parts import Entry, Part, entries
-from reconciler.core.plan import Action, Plan, Reason, ReasonCode, Step
-from reconciler.core.runs import RunHeader, RunKind, RunState
+from reconciler.core.state import Organization
 from reconciler.diagnostics import Diagnostic
-from reconciler.journal import JournalBusy, JournalError, database, open_journal, read_journal, schema
+from reconciler.journal import JournalBusy, JournalError, open_journal, read_journal, store
 from tests.support.overlays import overlay, overlays
 
 ORGANIZATION = Organization(id="0" * 40, name="example.com")
@@ -73,8 +73,8 @@ def outcomes(about: Step, now_: Overlay) -> list[Outcome]:
     problem = Diagnostic(code="no", summary="it was refused", hint="ask")
     return [
         Applied(step=about, repository_id="r", since=12.5, read_back=True),
-        AlreadyDone(step=about),
-        Stale(step=about, now=now_),
+        Unchanged(step=about),
+        Drifted(step=about, now=now_),
         *(Failed(step=about, kind=kind, problem=problem) for kind in FailureKind),
         *(NotAttempted(step=about, reason=reason) for reason in Skip),
     ]
@@ -83,7 +83,7 @@ def outcomes(about: Step, now_: Overlay) -> list[Outcome]:
 def followed(about: Step) -> Progress:
     assert about.before is not None
     assert about.after is not None
-    config = BuildConfig(entries=frozenset(entries(about.after)), parts=frozenset(Part))
+    config = BuildConfig(entries=frozenset(items_of(about.after)), parts=frozenset(Field))
     first = Build(
         id="b1",
         repository_id="r",
@@ -96,7 +96,7 @@ def followed(about: Step) -> Progress:
     )
     second = Build(id="b2", repository_id="r", started=None, ended=None, result=Result.RUNNING)
     return Progress(
-        watch=Watch(repository=about.repository, id="r", before=about.before, after=about.after, since=12.5),
+        target=Target(repository=about.repository, id="r", before=about.before, after=about.after, since=12.5),
         stage=Stage.BUILDING,
         builds=(first, second),
         sync=Sync.QUEUED,
@@ -131,12 +131,12 @@ def test_what_is_recorded_comes_back(
 
 def test_the_versions_of_asked_packages_are_kept_and_the_rest_of_the_image_is_not(tmp_path: Path) -> None:
     about = step()
-    base = frozenset({Entry(Part.PACKAGES, "glibc", "glibc=2.40-r0"), Entry(Part.PACKAGES, "git", "git=2.47.1-r0")})
-    environment = Entry(Part.ENVIRONMENT, "A", "b")
-    config = BuildConfig(entries=base | {environment}, parts=frozenset({Part.PACKAGES, Part.ENVIRONMENT}))
+    base = frozenset({Item(Field.PACKAGES, "glibc", "glibc=2.40-r0"), Item(Field.PACKAGES, "git", "git=2.47.1-r0")})
+    environment = Item(Field.ENVIRONMENT, "A", "b")
+    config = BuildConfig(entries=base | {environment}, parts=frozenset({Field.PACKAGES, Field.ENVIRONMENT}))
     build = Build(id="b", repository_id="r", started=1.0, ended=2.0, result=Result.SUCCESS, config=config)
-    watch = followed(about).watch
-    known = Progress(watch=watch, stage=Stage.DONE, builds=(build,), sync=Sync.IDLE, queue_seen=False, changed=1.0)
+    watch = followed(about).target
+    known = Progress(target=watch, stage=Stage.DONE, builds=(build,), sync=Sync.IDLE, queue_seen=False, changed=1.0)
     with open_journal(tmp_path, now=now) as journal:
         journal.begin(HEADER, plan(about)).seen([known])
         progress = journal.run(None).steps[0].progress
@@ -144,7 +144,7 @@ def test_the_versions_of_asked_packages_are_kept_and_the_rest_of_the_image_is_no
     (kept,) = progress.builds
     assert kept.config is not None
     assert {entry.key for entry in kept.config.entries} == {"git", "A"}
-    assert proof.prove(kept, watch) == proof.prove(build, watch)
+    assert prove(kept, watch) == prove(build, watch)
 
 
 def test_a_step_that_could_not_be_planned_is_recorded_as_not_attempted(tmp_path: Path) -> None:
@@ -212,14 +212,14 @@ def test_many_threads_record_at_once(tmp_path: Path) -> None:
         def work(mine: list[Step]) -> None:
             for one in mine:
                 record.about_to_write(one, repository_id=None, since=1.0)
-                record.finished(AlreadyDone(step=one))
+                record.finished(Unchanged(step=one))
 
         threads = [threading.Thread(target=work, args=(steps[number::4],)) for number in range(4)]
         for one in threads:
             one.start()
         for one in threads:
             one.join()
-        assert [one.outcome for one in journal.run(None).steps] == [AlreadyDone(step=one) for one in steps]
+        assert [one.outcome for one in journal.run(None).steps] == [Unchanged(step=one) for one in steps]
         assert record.problem is None
 
 
@@ -257,7 +257,7 @@ def test_a_folder_that_cannot_be_made_or_written_is_refused(tmp_path: Path, monk
     def readonly(path: Path, **options: object) -> sqlite3.Connection:
         return connect(f"{path.as_uri()}?mode=ro", uri=True, isolation_level=None)
 
-    monkeypatch.setattr(database.sqlite3, "connect", readonly)  # type: ignore[attr-defined]
+    monkeypatch.setattr(store.sqlite3, "connect", readonly)  # type: ignore[attr-defined]
     with pytest.raises(JournalError, match="readonly") as caught:
         open_journal(tmp_path / "there", now=now)
     assert "can be written to" in caught.value.diagnostic.hint
@@ -274,7 +274,7 @@ def test_a_file_that_is_not_ours_is_refused_and_left_as_it_is(tmp_path: Path, ki
             connection.execute("CREATE TABLE t (x)")
             connection.execute("PRAGMA user_version = 99")
             if kind == "newer":
-                connection.execute(f"PRAGMA application_id = {schema.APPLICATION_ID}")
+                connection.execute(f"PRAGMA application_id = {store.APPLICATION_ID}")
         connection.close()
     before = path.read_bytes()
     with pytest.raises(JournalError) as caught:
@@ -286,8 +286,8 @@ def test_a_file_that_is_not_ours_is_refused_and_left_as_it_is(tmp_path: Path, ki
 def test_an_older_schema_is_migrated_and_keeps_its_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with open_journal(tmp_path, now=now) as journal:
         id_ = journal.begin(HEADER, plan(step())).id
-    later = (*schema.MIGRATIONS, ("ALTER TABLE run ADD COLUMN later TEXT",))
-    monkeypatch.setattr(schema, "MIGRATIONS", later)
+    later = (*store.MIGRATIONS, ("ALTER TABLE run ADD COLUMN later TEXT",))
+    monkeypatch.setattr(store, "MIGRATIONS", later)
     with open_journal(tmp_path, now=now) as journal:
         assert journal.run(None).id == id_
     monkeypatch.undo()
@@ -330,14 +330,14 @@ def test_a_copy_without_the_shared_files_is_read_whole(tmp_path: Path, monkeypat
         id_ = journal.begin(HEADER, plan(step())).id
         for name in ("journal.db", "journal.db-wal"):
             (copy / name).write_bytes((tmp_path / "w" / name).read_bytes())
-    checked = database._checked
+    checked = store._checked
 
     def no_shared_memory(path: Path, known_as: Path, how: str) -> sqlite3.Connection:
         if path.parent == copy and how == "mode=ro":
             raise sqlite3.OperationalError("unable to open database file")
         return checked(path, known_as, how)
 
-    monkeypatch.setattr(database, "_checked", no_shared_memory)
+    monkeypatch.setattr(store, "_checked", no_shared_memory)
     with read_journal(copy) as journal:
         assert journal.run(None).id == id_
     assert sorted(one.name for one in copy.iterdir()) == ["journal.db", "journal.db-wal"]
@@ -355,7 +355,7 @@ def test_a_disk_without_room_for_the_folder_is_full_as_well(tmp_path: Path, monk
     def no_room(_: Path) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("reconciler.journal.folder.prepare", no_room)
+    monkeypatch.setattr("reconciler.journal.store.make_private_folder", no_room)
     with pytest.raises(JournalError) as raised:
         open_journal(tmp_path, now=now)
     assert raised.value.diagnostic.code == "journal-full"

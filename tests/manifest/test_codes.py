@@ -1,12 +1,16 @@
 """Every code of a problem is pinned by a case or by a test, and stands in the documentation."""
 
 import re
+from collections.abc import Collection
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
-from reconciler.core import availability, problems, verdicts
+from reconciler.core import packages, planner, resolution
+from reconciler.core.packages import PACKAGE_CODES
+from reconciler.core.planner import PLAN_CODES
+from reconciler.core.resolution import RESOLUTION_CODES
 from reconciler.manifest import codes_page
 from reconciler.manifest.codes import WARNINGS, Code
 from tests.support import golden
@@ -38,11 +42,11 @@ def test_the_page_is_current() -> None:
 
 
 def test_every_code_of_planning_has_a_meaning() -> None:
-    written = re.findall(r'^ {16}"([a-z-]+)",$', Path(problems.__file__).read_text(encoding="utf-8"), re.MULTILINE)
-    assert sorted(written) == sorted(problems.MEANINGS)
+    written = re.findall(r'^ {16}"([a-z-]+)",$', Path(planner.__file__).read_text(encoding="utf-8"), re.MULTILINE)
+    assert sorted(written) == sorted(PLAN_CODES)
 
 
-@pytest.mark.parametrize("room", [availability, verdicts])
-def test_every_code_of_packages_has_a_meaning(room: ModuleType) -> None:
-    written = re.findall(r'code="([a-z-]+)"', Path(str(room.__file__)).read_text(encoding="utf-8"))
-    assert sorted(written) == sorted(room.MEANINGS)
+@pytest.mark.parametrize(("module", "codes"), [(packages, PACKAGE_CODES), (resolution, RESOLUTION_CODES)])
+def test_every_code_of_packages_has_a_meaning(module: ModuleType, codes: Collection[str]) -> None:
+    written = re.findall(r'code="([a-z-]+)"', Path(str(module.__file__)).read_text(encoding="utf-8"))
+    assert sorted(written) == sorted(codes)

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.core.desired import Address, Desired, DesiredRepository
+from reconciler.core.diff import Field
 from reconciler.core.layers import merge
-from reconciler.core.model import Section
-from reconciler.core.parts import Part
+from reconciler.core.overlay import Section
+from reconciler.core.state import Address, Desired, DesiredRepository
 from reconciler.diagnostics import Place, has_errors
 from reconciler.emulator.seed_pem import APK_KEY, CORP_ROOT
 from reconciler.manifest import load
@@ -61,7 +61,7 @@ def test_layers_from_the_weakest_to_the_entry(manifest: Write) -> None:
     assert found.overlay.packages == ("curl", "git", "jq")
     assert found.managed == {Section.ENVIRONMENT, Section.PACKAGES}
     places = {
-        one.entry.key: one.place(one.entry.part, one.entry.key) for one in merge(found.layers).winners if one.entry
+        one.entry.key: one.place(one.entry.field, one.entry.key) for one in merge(found.layers).winners if one.entry
     }
     assert places == {
         "A": Place(file="m/a.yaml", line=2, column=17),
@@ -93,22 +93,22 @@ def test_a_reset_is_not_layered(manifest: Write) -> None:
 @pytest.mark.parametrize(
     ("own", "kept"),
     [
-        ("accounts: {}", (Part.PROVIDERS, Part.PACKAGES)),
-        ("accounts: {users: []}", (Part.RUN_AS, Part.PROVIDERS, Part.PACKAGES)),
-        ("accounts: {run-as: ''}", (Part.USERS, Part.PROVIDERS, Part.PACKAGES)),
-        ("certificates: {providers: []}", (Part.RUN_AS, Part.USERS, Part.PACKAGES)),
-        ("packages: []", (Part.RUN_AS, Part.USERS, Part.PROVIDERS)),
-        ("contents: {packages: []}", (Part.RUN_AS, Part.USERS, Part.PROVIDERS)),
-        ("contents: {}", (Part.RUN_AS, Part.USERS, Part.PROVIDERS, Part.PACKAGES)),
+        ("accounts: {}", (Field.PROVIDERS, Field.PACKAGES)),
+        ("accounts: {users: []}", (Field.RUN_AS, Field.PROVIDERS, Field.PACKAGES)),
+        ("accounts: {run-as: ''}", (Field.USERS, Field.PROVIDERS, Field.PACKAGES)),
+        ("certificates: {providers: []}", (Field.RUN_AS, Field.USERS, Field.PACKAGES)),
+        ("packages: []", (Field.RUN_AS, Field.USERS, Field.PROVIDERS)),
+        ("contents: {packages: []}", (Field.RUN_AS, Field.USERS, Field.PROVIDERS)),
+        ("contents: {}", (Field.RUN_AS, Field.USERS, Field.PROVIDERS, Field.PACKAGES)),
     ],
 )
-def test_what_is_given_empty_is_empty(own: str, kept: tuple[Part, ...], manifest: Write) -> None:
+def test_what_is_given_empty_is_empty(own: str, kept: tuple[Field, ...], manifest: Write) -> None:
     desired = manifest(
         a_yaml="defaults: {packages: [git], accounts: {run-as: a, users: [{username: a, uid: 1}]}, "
         f"certificates: {{providers: [x]}}}}\nrepositories:\n  x: {{{own}}}\n"
     )
     winners = merge(entry(desired).layers).winners
-    assert {one.entry.part for one in winners if one.entry} == set(kept)
+    assert {one.entry.field for one in winners if one.entry} == set(kept)
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.core import canonical
-from reconciler.core.desired import Address, Desired, DesiredRepository
-from reconciler.core.model import EMPTY, Section, User
+from reconciler.core.overlay import (
+    EMPTY,
+    Section,
+    User,
+    make_accounts,
+    make_certificates,
+    make_group,
+    make_overlay,
+    make_pem_file,
+)
+from reconciler.core.state import Address, Desired, DesiredRepository
 from reconciler.diagnostics import Diagnostic, Place
 from reconciler.emulator.seed_pem import APK_KEY, CORP_ROOT
 from reconciler.manifest import load
@@ -46,22 +54,22 @@ def test_a_whole_manifest() -> None:
     assert node.address == Address(name="custom-node")
     assert node.place == Place(file=str(CASES / "valid.yaml"), line=4, column=3)
     assert node.managed == frozenset(Section)
-    assert node.overlay == canonical.overlay(
+    assert node.overlay == make_overlay(
         packages=["git", "curl>=8.1", "jq~1.7", "crane@edge", "libstdc++=13.2.0-r4"],
         runtime_repositories=["https://packages.example.com/os"],
         runtime_keyring=[
-            canonical.pem_file("corp.rsa.pub", APK_KEY),
+            make_pem_file("corp.rsa.pub", APK_KEY),
         ],
         environment={"NODE_ENV": "production", "PORT": "8080", "DEBUG": "true", "EMPTY": ""},
         annotations={"com.example.version": "3.10"},
-        accounts=canonical.accounts(
+        accounts=make_accounts(
             run_as="65532",
             users=[User(username="app", uid=65532, gid=0, groupname="app", shell="/bin/sh", homedir="/home/app")],
-            groups=[canonical.group(groupname="app", gid=65532, members=["app"])],
+            groups=[make_group(groupname="app", gid=65532, members=["app"])],
         ),
-        certificates=canonical.certificates(
+        certificates=make_certificates(
             additional=[
-                canonical.pem_file("corp-root", CORP_ROOT),
+                make_pem_file("corp-root", CORP_ROOT),
             ],
             providers=["ca-certificates-bundle"],
         ),

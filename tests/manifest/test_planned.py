@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from reconciler.core import planner
-from reconciler.core.globs import resolve
-from reconciler.core.live import Directory, Live, LiveRepository, Organization
-from reconciler.core.model import EMPTY
-from reconciler.core.parts import entries
+from reconciler.core.diff import items_of
+from reconciler.core.globs import resolve_globs
+from reconciler.core.overlay import EMPTY
+from reconciler.core.state import Directory, Live, LiveRepository, Organization
 from reconciler.diagnostics import has_errors
 from reconciler.manifest import load
 from reconciler.manifest.codes import Code
@@ -37,7 +37,7 @@ def test_says_what_is_expected(name: str, monkeypatch: pytest.MonkeyPatch) -> No
     plan = planner.plan(desired, live(), diagnostics=problems)
     lines = []
     for step in plan.steps:
-        held = "".join(f"\n    {one.part} {one.key}: {one.value}" for one in entries(step.after or EMPTY))
+        held = "".join(f"\n    {one.field} {one.key}: {one.value}" for one in items_of(step.after or EMPTY))
         lines.append(f"{step.action} {step.repository} ({step.place}): {step.reason.code}{held}")
     lines += ["", "unlisted: " + ", ".join(plan.unlisted), ""]
     for problem in plan.diagnostics:
@@ -53,4 +53,4 @@ def test_every_code_of_planning_is_in_a_golden_file() -> None:
 
 def test_without_globs_the_entries_are_the_very_same() -> None:
     desired, _ = load(CASES.parent / "cases" / "valid.yaml")
-    assert resolve(desired, live(), Directory(live())).entries is desired.repositories
+    assert resolve_globs(desired, live(), Directory(live())).entries is desired.repositories

@@ -2,12 +2,20 @@
 
 from dataclasses import replace
 
-from reconciler.core import canonical
 from reconciler.core.diff import diff
-from reconciler.core.guards import judge
-from reconciler.core.live import Live, LiveRepository, Organization, Unreadable
-from reconciler.core.model import EMPTY, Overlay, Section, User
-from reconciler.core.plan import Action, GuardRules, LimitSource, Plan, Reason, ReasonCode, Step
+from reconciler.core.overlay import (
+    EMPTY,
+    Overlay,
+    Section,
+    User,
+    make_accounts,
+    make_certificates,
+    make_group,
+    make_overlay,
+    make_pem_file,
+)
+from reconciler.core.plan import Action, GuardRules, LimitSource, Plan, Reason, ReasonCode, Step, judge_guard
+from reconciler.core.state import Live, LiveRepository, Organization, Unreadable
 from reconciler.diagnostics import Diagnostic, Place, Severity
 from reconciler.planfile import SavedPlan, Snapshot
 
@@ -16,21 +24,19 @@ ORGANIZATION = Organization(id="45a0" * 10, name="example.com")
 PLACE = Place(file="manifests/web.yaml", line=4, column=3)
 API = "https://console-api.enforce.dev"
 
-FULL = canonical.overlay(
+FULL = make_overlay(
     packages=["curl=8.1", "git", "wget"],
     runtime_repositories=["https://apk.example.com/b", "https://apk.example.com/a"],
-    runtime_keyring=[canonical.pem_file("a.rsa.pub", "-----BEGIN PUBLIC KEY-----\r\nAAAA\r\n-----END PUBLIC KEY-----")],
+    runtime_keyring=[make_pem_file("a.rsa.pub", "-----BEGIN PUBLIC KEY-----\r\nAAAA\r\n-----END PUBLIC KEY-----")],
     environment={"API_TOKEN": "s3cret", "EMPTY": "", "ODD": "two\nlines \u202e \ud800"},
     annotations={"com.example.team": "web"},
-    accounts=canonical.accounts(
+    accounts=make_accounts(
         run_as="app",
         users=[User(username="app", uid=1000, gid=0, groupname="app", shell="/bin/sh", homedir="/home/app")],
-        groups=[canonical.group(groupname="dev", gid=10, members=["app", "old"])],
+        groups=[make_group(groupname="dev", gid=10, members=["app", "old"])],
     ),
-    certificates=canonical.certificates(
-        additional=[
-            canonical.pem_file("root", "# of ours\n-----BEGIN CERTIFICATE-----\nQQ==\n-----END CERTIFICATE-----")
-        ],
+    certificates=make_certificates(
+        additional=[make_pem_file("root", "# of ours\n-----BEGIN CERTIFICATE-----\nQQ==\n-----END CERTIFICATE-----")],
         providers=["corp-bundle"],
     ),
     unrecognised=[("contents.layers", '{"strategy":"origin"}')],
@@ -90,7 +96,7 @@ def plan() -> Plan:
         diagnostics=problems,
         unlisted=("plain",),
         left_out=("team-a/left",),
-        guard=judge(steps, rules),
+        guard=judge_guard(steps, rules),
     )
 
 

@@ -16,6 +16,9 @@ class FakeClock:
     def now(self) -> float:
         return self.time
 
+    def monotonic(self) -> float:
+        return self.time
+
     def wait(self, seconds: float, stop: Stop) -> None:
         if stop.is_set():
             return

@@ -77,3 +77,8 @@ class World:
 def packages(*names: str) -> dict[str, Any]:
     """An overlay that adds packages."""
     return {"contents": {"packages": list(names)}}
+
+
+def sections(overlay: dict[str, Any] | None) -> dict[str, Any]:
+    """What an emitted overlay says: its fields less those that are unset."""
+    return {key: value for key, value in (overlay or {}).items() if value and value != "FAIL_MODE_UNSPECIFIED"}

@@ -6,9 +6,9 @@ from dataclasses import replace
 from reconciler.api.errors import ApiError, NotFound, ServerFault
 from reconciler.api.values import Reading
 from reconciler.core.builds import Build, Sync
-from reconciler.core.live import Live, LiveRepository, Organization
-from reconciler.core.model import Overlay
+from reconciler.core.overlay import Overlay
 from reconciler.core.packages import PackageVersion
+from reconciler.core.state import Live, LiveRepository, Organization
 from reconciler.diagnostics import Diagnostic
 from tests.support.clock import FakeClock
 

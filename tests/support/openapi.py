@@ -6,7 +6,7 @@ from typing import Any
 
 from openapi_schema_validator import OAS30Validator
 
-FOLDER = Path(__file__).parents[3] / "shared" / "openapi"
+FOLDER = Path(__file__).parents[3] / "shared" / "openapi" / "2026-10"
 DOCUMENT = FOLDER / "chainguard-v1.json"
 DOCUMENT_V2 = FOLDER / "chainguard-v2.json"
 

@@ -5,27 +5,38 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from reconciler.core import canonical
-from reconciler.core.model import Accounts, Certificates, Overlay, PemFile, Section, User
+from reconciler.core.overlay import (
+    Accounts,
+    Certificates,
+    Overlay,
+    PemFile,
+    Section,
+    User,
+    make_accounts,
+    make_certificates,
+    make_group,
+    make_overlay,
+    make_pem_file,
+)
 
 
 def overlay(short: Mapping[str, Any]) -> Overlay:
     """An overlay from apko's spelling with the sections at the top: `{packages: [git], environment: {A: b}}`."""
     accounts = short.get("accounts", {})
     certificates = short.get("certificates", {})
-    return canonical.overlay(
+    return make_overlay(
         packages=short.get("packages", ()),
         runtime_repositories=short.get("runtime_repositories", ()),
-        runtime_keyring=[canonical.pem_file(**item) for item in short.get("runtime_keyring", ())],
+        runtime_keyring=[make_pem_file(**item) for item in short.get("runtime_keyring", ())],
         environment=short.get("environment"),
         annotations=short.get("annotations"),
-        accounts=canonical.accounts(
+        accounts=make_accounts(
             run_as=accounts.get("run_as", ""),
             users=[User(**item) for item in accounts.get("users", ())],
-            groups=[canonical.group(**item) for item in accounts.get("groups", ())],
+            groups=[make_group(**item) for item in accounts.get("groups", ())],
         ),
-        certificates=canonical.certificates(
-            additional=[canonical.pem_file(**item) for item in certificates.get("additional", ())],
+        certificates=make_certificates(
+            additional=[make_pem_file(**item) for item in certificates.get("additional", ())],
             providers=certificates.get("providers", ()),
         ),
         unrecognised=[tuple(pair) for pair in short.get("unrecognised", ())],
@@ -44,9 +55,7 @@ _IDS = st.integers(min_value=0, max_value=3)
 
 
 def pem_files() -> st.SearchStrategy[PemFile]:
-    return st.builds(
-        canonical.pem_file, _NAMES, st.sampled_from(["-----BEGIN X-----\nA\n", "-----BEGIN X-----\nB\n", ""])
-    )
+    return st.builds(make_pem_file, _NAMES, st.sampled_from(["-----BEGIN X-----\nA\n", "-----BEGIN X-----\nB\n", ""]))
 
 
 def users() -> st.SearchStrategy[User]:
@@ -56,15 +65,15 @@ def users() -> st.SearchStrategy[User]:
 
 
 def accounts() -> st.SearchStrategy[Accounts]:
-    groups = st.builds(canonical.group, groupname=_NAMES, gid=_IDS, members=st.lists(_NAMES, max_size=3))
+    groups = st.builds(make_group, groupname=_NAMES, gid=_IDS, members=st.lists(_NAMES, max_size=3))
     return st.builds(
-        canonical.accounts, run_as=_WORDS, users=st.lists(users(), max_size=3), groups=st.lists(groups, max_size=3)
+        make_accounts, run_as=_WORDS, users=st.lists(users(), max_size=3), groups=st.lists(groups, max_size=3)
     )
 
 
 def certificates() -> st.SearchStrategy[Certificates]:
     return st.builds(
-        canonical.certificates,
+        make_certificates,
         additional=st.lists(pem_files(), max_size=3),
         providers=st.lists(_NAMES, max_size=3),
     )
@@ -74,7 +83,7 @@ def overlays() -> st.SearchStrategy[Overlay]:
     """Overlays of every shape, small and close to each other, so that two of them often share something."""
     texts = st.dictionaries(_NAMES, _WORDS, max_size=3)
     return st.builds(
-        canonical.overlay,
+        make_overlay,
         packages=st.lists(_SPECS, max_size=4),
         runtime_repositories=st.lists(_WORDS, max_size=2),
         runtime_keyring=st.lists(pem_files(), max_size=2),

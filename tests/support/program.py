@@ -5,10 +5,10 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from reconciler.api.credentials.chainctl import Run
+from reconciler.api.auth.sources import Run
 from reconciler.cli import main
-from reconciler.cli.emulation import STATE
-from reconciler.cli.surroundings import Surroundings
+from reconciler.cli.client import STATE
+from reconciler.cli.context import Context
 from reconciler.emulator import Emulator, Fault, Settings
 from tests.support.clock import FakeClock
 
@@ -51,10 +51,10 @@ class Program:
         code = main(list(argv), world)
         return Result(code, world.stdout.getvalue(), world.stderr.getvalue())  # type: ignore[attr-defined]
 
-    def world(self, answer: str | None = None) -> Surroundings:
-        """Surroundings of the next command line."""
+    def world(self, answer: str | None = None) -> Context:
+        """Context of the next command line."""
         terminal = answer is not None
-        return Surroundings(
+        return Context(
             stdin=Stream(answer or "", terminal=terminal),
             stdout=Stream(),
             stderr=Stream(terminal=terminal),

@@ -4,11 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from reconciler.core.diff import diff
-from reconciler.core.live import Live, LiveRepository, Organization
-from reconciler.core.model import EMPTY, Overlay
-from reconciler.core.outcome import Applied, Outcome
+from reconciler.core.overlay import EMPTY, Overlay
 from reconciler.core.plan import Action, Reason, ReasonCode, Step
-from reconciler.core.runs import Run, RunHeader, RunKind, RunState, RunStep
+from reconciler.core.runs import Applied, Outcome, Run, RunHeader, RunKind, RunState, RunStep
+from reconciler.core.state import Live, LiveRepository, Organization
 from tests.support.overlays import overlay
 
 ORGANIZATION = Organization(id="o", name="example.com")

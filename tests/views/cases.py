@@ -4,10 +4,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from reconciler.core import canonical
-from reconciler.core.comparison import compare
-from reconciler.core.guards import judge
-from reconciler.core.plan import Action, GuardRules, Plan, ReasonCode
+from reconciler.core.overlay import make_overlay
+from reconciler.core.plan import Action, GuardRules, Plan, ReasonCode, compare, judge_guard
 from reconciler.diagnostics import Diagnostic, Place, Severity
 from reconciler.views.document import Origin, plan_document
 from tests.views import samples
@@ -19,7 +17,7 @@ def nothing() -> Plan:
 
 def guarded() -> Plan:
     """A plan that takes something away from too many, resets what nobody names, and stops at a protection."""
-    git, curl = canonical.overlay(packages=["git"]), canonical.overlay(packages=["curl"])
+    git, curl = make_overlay(packages=["git"]), make_overlay(packages=["curl"])
     steps = [samples.step(f"team-{number:02}", git, curl, line=number) for number in range(1, 9)]
     pruned = samples.reset("forgotten", git)
     kept = samples.trouble("kept", Action.BLOCKED, ReasonCode.PROTECTED, "contents.packages git", line=20)
@@ -38,7 +36,7 @@ def guarded() -> Plan:
         place=Place(file="manifests/web.yaml", line=3, column=1),
     )
     rules = GuardRules(limit=0.3, prune=True, covered=13, named=12)
-    return replace(plan, guard=judge(plan.steps, rules), diagnostics=(warning,))
+    return replace(plan, guard=judge_guard(plan.steps, rules), diagnostics=(warning,))
 
 
 def markup() -> Plan:
@@ -51,9 +49,9 @@ def markup() -> Plan:
         "LINE": "one\n```\n# two\n\n| three |",
     }
     return samples.plan(
-        samples.step("`", after=canonical.overlay(environment=values), line=1),
-        samples.step("a|b", after=canonical.overlay(packages=["*x*", "_y_", "$z$", "`"]), line=2),
-        samples.step("<img src=x onerror=alert(1)>", after=canonical.overlay(annotations={"@me": "#1"}), line=3),
+        samples.step("`", after=make_overlay(environment=values), line=1),
+        samples.step("a|b", after=make_overlay(packages=["*x*", "_y_", "$z$", "`"]), line=2),
+        samples.step("<img src=x onerror=alert(1)>", after=make_overlay(annotations={"@me": "#1"}), line=3),
         samples.trouble("`|`", Action.BLOCKED, ReasonCode.NOT_FOUND, "@you|`", "\\|", line=4),
         samples.trouble("<b>", Action.UNKNOWN, ReasonCode.UNREADABLE, "</table>\n| a | b |\n", line=5),
         unlisted=("@all", "`` ` ``"),
@@ -63,7 +61,7 @@ def markup() -> Plan:
 
 def compared() -> dict[str, Any]:
     """What a change of the manifest causes, what was different before, and what is asked for no longer."""
-    empty, git, jq = (canonical.overlay(packages=packages) for packages in ([], ["git"], ["jq"]))
+    empty, git, jq = (make_overlay(packages=packages) for packages in ([], ["git"], ["jq"]))
     base = samples.plan(*(samples.step(f"old-{number}", empty, git, line=number + 1) for number in range(4)))
     head = samples.plan(
         *(samples.step(f"old-{number}", empty, git, line=number + 1) for number in range(2)),

@@ -2,8 +2,16 @@
 
 from hypothesis import strategies as st
 
-from reconciler.core import canonical
-from reconciler.core.model import Overlay, Section, User
+from reconciler.core.overlay import (
+    Overlay,
+    Section,
+    User,
+    make_accounts,
+    make_certificates,
+    make_group,
+    make_overlay,
+    make_pem_file,
+)
 from reconciler.core.plan import Action, Plan, ReasonCode
 from tests.views import samples
 from tests.views.hostile_text import names, texts
@@ -11,7 +19,7 @@ from tests.views.hostile_text import names, texts
 
 @st.composite
 def overlays(draw: st.DrawFn) -> Overlay:
-    pems = st.lists(st.builds(canonical.pem_file, names(), texts()), max_size=2)
+    pems = st.lists(st.builds(make_pem_file, names(), texts()), max_size=2)
     users = st.builds(
         User,
         username=names(),
@@ -21,20 +29,20 @@ def overlays(draw: st.DrawFn) -> Overlay:
         shell=texts(3),
         homedir=texts(3),
     )
-    groups = st.builds(canonical.group, groupname=names(), gid=st.integers(0, 9), members=st.lists(names(), max_size=3))
+    groups = st.builds(make_group, groupname=names(), gid=st.integers(0, 9), members=st.lists(names(), max_size=3))
     maps = st.dictionaries(names(), texts(300) | texts(5), max_size=3)
-    return canonical.overlay(
+    return make_overlay(
         packages=draw(st.lists(names(), max_size=6)),
         runtime_repositories=draw(st.lists(names(), max_size=3)),
         runtime_keyring=draw(pems),
         environment=draw(maps),
         annotations=draw(maps),
-        accounts=canonical.accounts(
+        accounts=make_accounts(
             run_as=draw(names() | st.just("")),
             users=draw(st.lists(users, max_size=2)),
             groups=draw(st.lists(groups, max_size=2)),
         ),
-        certificates=canonical.certificates(additional=draw(pems), providers=draw(st.lists(names(), max_size=2))),
+        certificates=make_certificates(additional=draw(pems), providers=draw(st.lists(names(), max_size=2))),
         unrecognised=draw(maps).items(),
     )
 

@@ -1,19 +1,19 @@
 """A whole run to tell about: outcomes of every kind, builds in every state, and the events in their order."""
 
-from reconciler.core import canonical
 from reconciler.core.builds import Progress, Result, Stage, Sync
 from reconciler.core.events import (
     ApplyStarted,
     BuildEnded,
     BuildsSeen,
     Event,
-    LookFailed,
+    PollFailed,
     RepositoryDone,
     StepFinished,
     StepStarted,
     WaitStarted,
 )
-from reconciler.core.outcome import AlreadyDone, Applied, Failed, FailureKind, NotAttempted, Outcome, Skip, Stale
+from reconciler.core.overlay import make_overlay
+from reconciler.core.runs import Applied, Drifted, Failed, FailureKind, NotAttempted, Outcome, Skip, Unchanged
 from reconciler.diagnostics import Diagnostic
 from tests.views import samples
 from tests.views.samples import T0, build, progress
@@ -25,15 +25,15 @@ LOG = (
 
 
 def outcomes() -> list[Outcome]:
-    before = canonical.overlay(packages=["wget"], environment={"NODE_ENV": "dev"})
-    after = canonical.overlay(packages=["curl"], environment={"NODE_ENV": "production"})
-    now = canonical.overlay(packages=["wget", "vim"], environment={"NODE_ENV": "test", "MY_TOKEN": "s3cret"})
+    before = make_overlay(packages=["wget"], environment={"NODE_ENV": "dev"})
+    after = make_overlay(packages=["curl"], environment={"NODE_ENV": "production"})
+    now = make_overlay(packages=["wget", "vim"], environment={"NODE_ENV": "test", "MY_TOKEN": "s3cret"})
     steps = [samples.step(f"app-{number:02}", before, after) for number in range(12)]
     refused = Diagnostic(code="refused", summary="the API refused the update", detail="code 3", hint="read the message")
     found: list[Outcome] = [Applied(step=step, repository_id=samples.uidp(7), since=T0) for step in steps[:6]]
     found.append(Applied(step=steps[6], repository_id=samples.uidp(7), since=T0, read_back=True))
-    found.append(AlreadyDone(step=steps[7]))
-    found.append(Stale(step=steps[8], now=now))
+    found.append(Unchanged(step=steps[7]))
+    found.append(Drifted(step=steps[8], now=now))
     found.append(Failed(step=steps[9], kind=FailureKind.REFUSED, problem=refused))
     found.append(NotAttempted(step=steps[10], reason=Skip.TOKEN_REJECTED))
     found.append(NotAttempted(step=steps[11], reason=Skip.INTERRUPTED))
@@ -57,14 +57,14 @@ def events() -> list[Event]:
             found.append(StepStarted(at=T0 + number, repository=outcome.step.repository))
         found.append(StepFinished(at=T0 + number + 0.5, outcome=outcome))
     seen = followed()
-    found.append(WaitStarted(at=T0 + 20, repositories=tuple(one.watch.repository for one in seen)))
-    first = tuple(progress(one.watch.repository, Stage.WAITING) for one in seen)
+    found.append(WaitStarted(at=T0 + 20, repositories=tuple(one.target.repository for one in seen)))
+    first = tuple(progress(one.target.repository, Stage.WAITING) for one in seen)
     found.append(BuildsSeen(at=T0 + 30, progress=first))
     found.append(BuildEnded(at=T0 + 60, repository="app-00", build=seen[0].builds[0]))
     found.append(BuildEnded(at=T0 + 60, repository="app-04", build=seen[4].builds[1]))
     found.append(BuildsSeen(at=T0 + 60, progress=tuple(seen)))
     problem = Diagnostic(code="api-unavailable", summary="the API answered 502: [red]Bad\x1b[0m Gateway[/red]")
-    found.append(LookFailed(at=T0 + 70, problem=problem))
+    found.append(PollFailed(at=T0 + 70, problem=problem))
     found += [RepositoryDone(at=T0 + 80, progress=one) for one in seen if one.stage is Stage.DONE]
     found.append(BuildsSeen(at=T0 + 120, progress=tuple(seen)))
     return found

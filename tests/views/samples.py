@@ -4,12 +4,22 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from reconciler.core import canonical
-from reconciler.core.builds import Build, Progress, Result, Stage, Sync, Watch
+from reconciler.core.builds import Build, Progress, Result, Stage, Sync, Target
 from reconciler.core.diff import diff
-from reconciler.core.live import Organization
-from reconciler.core.model import EMPTY, Overlay, PemFile, Section, User
+from reconciler.core.overlay import (
+    EMPTY,
+    Overlay,
+    PemFile,
+    Section,
+    User,
+    make_accounts,
+    make_certificates,
+    make_group,
+    make_overlay,
+    make_pem_file,
+)
 from reconciler.core.plan import Action, Plan, Reason, ReasonCode, Step
+from reconciler.core.state import Organization
 from reconciler.diagnostics import Place
 from reconciler.views.document import plan_document
 
@@ -21,7 +31,7 @@ T0 = 1_790_000_000.0  # 2026-09-21 14:13:20Z
 
 
 def pem(name: str, file: str) -> PemFile:
-    return canonical.pem_file(name, (PEM / file).read_text(encoding="ascii"))
+    return make_pem_file(name, (PEM / file).read_text(encoding="ascii"))
 
 
 def uidp(number: int, *below: int) -> str:
@@ -96,45 +106,45 @@ def every_action() -> Plan:
     return plan(
         step(
             "custom-node",
-            canonical.overlay(packages=["wget"], environment={"NODE_ENV": "dev"}),
-            canonical.overlay(packages=["curl", "jq"], environment={"NODE_ENV": "production"}),
+            make_overlay(packages=["wget"], environment={"NODE_ENV": "dev"}),
+            make_overlay(packages=["curl", "jq"], environment={"NODE_ENV": "production"}),
             line=4,
         ),
         step("everything", everything_before(), everything_after(), line=12),
         step(
             "custom-jre",
-            canonical.overlay(packages=["curl=8.1"], annotations={"team": "x"}),
-            canonical.overlay(packages=["curl=8.2"], annotations={"team": "x"}),
+            make_overlay(packages=["curl=8.1"], annotations={"team": "x"}),
+            make_overlay(packages=["curl=8.2"], annotations={"team": "x"}),
             unmanaged=(Section.ANNOTATIONS,),
             line=16,
         ),
-        creation("custom-python", canonical.overlay(packages=["python-3.12-dev"]), source="python", line=20),
+        creation("custom-python", make_overlay(packages=["python-3.12-dev"]), source="python", line=20),
         reset("old-image", everything_before(), line=24),
         trouble("odd", Action.UNKNOWN, ReasonCode.UNREADABLE, "`contents.packages` is not a list", line=30),
         trouble("custom-nod", Action.BLOCKED, ReasonCode.NOT_FOUND, "custom-node", "custom-go", line=34),
         trouble("web", Action.BLOCKED, ReasonCode.AMBIGUOUS, "/web", "team-a/web", line=38),
         trouble("/custom-node", Action.BLOCKED, ReasonCode.NAMED_TWICE, "manifests/web.yaml:4:3", line=42),
         trouble("new", Action.BLOCKED, ReasonCode.SOURCE_NOT_FOUND, "pyton", "python", line=46),
-        step("fine", canonical.overlay(packages=["git"]), canonical.overlay(packages=["git"]), line=50),
+        step("fine", make_overlay(packages=["git"]), make_overlay(packages=["git"]), line=50),
         unlisted=("nginx", "redis"),
         left_out=("other",),
     )
 
 
 def everything_before() -> Overlay:
-    return canonical.overlay(
+    return make_overlay(
         packages=["busybox", "curl=8.1", "wget"],
         runtime_repositories=["https://apk.example.com/a", "https://apk.example.com/b"],
-        runtime_keyring=[canonical.pem_file("gone.rsa.pub", "not a key")],
+        runtime_keyring=[make_pem_file("gone.rsa.pub", "not a key")],
         environment={"GONE": "1", "LEVEL": "info", "API_TOKEN": "s3cret", "EMPTY": ""},
         annotations={"com.example.team": "web"},
-        accounts=canonical.accounts(
+        accounts=make_accounts(
             run_as="nonroot",
             users=[User(username="app", uid=1000), User(username="old", uid=0, shell="/bin/sh")],
-            groups=[canonical.group(groupname="dev", gid=10, members=["app", "old"])],
+            groups=[make_group(groupname="dev", gid=10, members=["app", "old"])],
         ),
-        certificates=canonical.certificates(
-            additional=[pem("corp-root", "corp-root.pem"), canonical.pem_file("broken", "not a certificate")],
+        certificates=make_certificates(
+            additional=[pem("corp-root", "corp-root.pem"), make_pem_file("broken", "not a certificate")],
             providers=["corp-bundle"],
         ),
         unrecognised=[("contents.layers", '{"strategy": "origin"}')],
@@ -142,18 +152,18 @@ def everything_before() -> Overlay:
 
 
 def everything_after() -> Overlay:
-    return canonical.overlay(
+    return make_overlay(
         packages=["busybox", "curl=8.2", "jq"],
         runtime_repositories=["https://apk.example.com/b", "https://apk.example.com/c"],
         runtime_keyring=[pem("melange.rsa.pub", "melange.rsa.pub")],
         environment={"NEW": "two words", "LEVEL": "debug", "API_TOKEN": "s3cret-too", "EMPTY": ""},
         annotations={"com.example.team": "platform", "com.example.cost": "42"},
-        accounts=canonical.accounts(
+        accounts=make_accounts(
             run_as="app",
             users=[User(username="app", uid=1001, gid=0, shell="/bin/ash"), User(username="new", uid=1002)],
-            groups=[canonical.group(groupname="dev", gid=10, members=["app", "new"])],
+            groups=[make_group(groupname="dev", gid=10, members=["app", "new"])],
         ),
-        certificates=canonical.certificates(additional=[pem("corp-root", "corp-root-next.pem")], providers=["other"]),
+        certificates=make_certificates(additional=[pem("corp-root", "corp-root-next.pem")], providers=["other"]),
         unrecognised=[("contents.layers", '{"strategy": "origin"}')],
     )
 
@@ -175,13 +185,13 @@ def names() -> Iterator[str]:
 def three_hundred() -> Plan:
     """180 repositories with one change, 40 with another, 22 with their own, 55 unchanged and 3 in trouble."""
     name = names()
-    dev = canonical.overlay(packages=["git", "wget"], environment={"NODE_ENV": "dev"})
-    production = canonical.overlay(packages=["git", "curl", "jq"], environment={"NODE_ENV": "production"})
-    old_tls = canonical.overlay(packages=["openssl=3.1"])
-    new_tls = canonical.overlay(
+    dev = make_overlay(packages=["git", "wget"], environment={"NODE_ENV": "dev"})
+    production = make_overlay(packages=["git", "curl", "jq"], environment={"NODE_ENV": "production"})
+    old_tls = make_overlay(packages=["openssl=3.1"])
+    new_tls = make_overlay(
         packages=["openssl=3.3", "ca-certificates-bundle"],
         environment={"SSL_CERT_FILE": "/etc/ssl/certs/ca-certificates.crt"},
-        certificates=canonical.certificates(additional=[pem("corp-root", "corp-root.pem")]),
+        certificates=make_certificates(additional=[pem("corp-root", "corp-root.pem")]),
     )
     steps = [
         step(next(name), dev, production, unmanaged=(Section.ANNOTATIONS,) if line % 15 == 0 else (), line=line)
@@ -203,21 +213,21 @@ def _single_ones(name: Iterator[str]) -> Iterator[Step]:
         proxy = {"LOG_LEVEL": "debug", "HTTP_PROXY": "http://proxy.example.com:3128"} if number % 3 == 0 else None
         yield step(
             next(name),
-            canonical.overlay(packages=packages[number % 5 : number % 5 + number % 3], environment=level),
-            canonical.overlay(packages=packages[number % 7 + 1 : number % 7 + 2 + number % 5], environment=proxy),
+            make_overlay(packages=packages[number % 5 : number % 5 + number % 3], environment=level),
+            make_overlay(packages=packages[number % 7 + 1 : number % 7 + 2 + number % 5], environment=proxy),
             unmanaged=(Section.ANNOTATIONS, Section.ACCOUNTS) if number % 4 == 0 else (),
             line=221 + number,
         )
     options = "-XX:MaxRAMPercentage=75 -XX:+UseG1GC -Djava.security.egd=file:/dev/urandom"
     yield step(
         next(name),
-        canonical.overlay(environment={"JAVA_TOOL_OPTIONS": options}),
-        canonical.overlay(environment={"JAVA_TOOL_OPTIONS": f"{options} -Dlog4j2.formatMsgNoLookups=true -Xss1m"}),
+        make_overlay(environment={"JAVA_TOOL_OPTIONS": options}),
+        make_overlay(environment={"JAVA_TOOL_OPTIONS": f"{options} -Dlog4j2.formatMsgNoLookups=true -Xss1m"}),
         line=239,
     )
-    yield creation(next(name), canonical.overlay(packages=["python-3.12-dev"]), source="python", line=240)
-    yield reset(next(name), canonical.overlay(packages=["git"]), line=241)
-    yield reset(next(name), canonical.overlay(packages=packages, annotations={"a": "b"}), line=242)
+    yield creation(next(name), make_overlay(packages=["python-3.12-dev"]), source="python", line=240)
+    yield reset(next(name), make_overlay(packages=["git"]), line=241)
+    yield reset(next(name), make_overlay(packages=packages, annotations={"a": "b"}), line=242)
 
 
 def hostile() -> Plan:
@@ -226,48 +236,44 @@ def hostile() -> Plan:
     return plan(
         step(
             "markup",
-            canonical.overlay(environment={"A": "[red]x[/red]", "B": "bad [/close]"}),
-            canonical.overlay(environment={"A": "[bold]y[/bold]", "B": ":smile:"}, packages=["py[extra]"]),
+            make_overlay(environment={"A": "[red]x[/red]", "B": "bad [/close]"}),
+            make_overlay(environment={"A": "[bold]y[/bold]", "B": ":smile:"}, packages=["py[extra]"]),
             line=1,
         ),
         step(
             "escapes",
-            after=canonical.overlay(environment={"A": f"{escape}[31mred{escape}[0m", "B": "a\x07\x9bb"}),
+            after=make_overlay(environment={"A": f"{escape}[31mred{escape}[0m", "B": "a\x07\x9bb"}),
             line=2,
         ),
         step(
             "direction",
-            after=canonical.overlay(environment={"A": f"{override}txt.exe", "B": f"{isolate}x{mark}"}),
+            after=make_overlay(environment={"A": f"{override}txt.exe", "B": f"{isolate}x{mark}"}),
             line=3,
         ),
-        step("lines", after=canonical.overlay(environment={"A": "one\ntwo\r\nthree\tfour\u2028five\x85six"}), line=4),
-        step(
-            f"name{escape}[2J", after=canonical.overlay(packages=[f"evil{override}", "back\\slash", 'quo"te']), line=5
-        ),
-        step(
-            "a name with spaces", after=canonical.overlay(annotations={"key with spaces": " spaces  round  "}), line=6
-        ),
+        step("lines", after=make_overlay(environment={"A": "one\ntwo\r\nthree\tfour\u2028five\x85six"}), line=4),
+        step(f"name{escape}[2J", after=make_overlay(packages=[f"evil{override}", "back\\slash", 'quo"te']), line=5),
+        step("a name with spaces", after=make_overlay(annotations={"key with spaces": " spaces  round  "}), line=6),
         step(
             "long",
-            canonical.overlay(environment={"A": "x" * 3000}),
-            canonical.overlay(environment={"A": "y" * 3000}),
+            make_overlay(environment={"A": "x" * 3000}),
+            make_overlay(environment={"A": "y" * 3000}),
             line=7,
         ),
         step(
             "long-inside",
-            canonical.overlay(environment={"A": "x" * 2000 + "old" + "x" * 2000}),
-            canonical.overlay(environment={"A": "x" * 2000 + "new" + "x" * 2000}),
+            make_overlay(environment={"A": "x" * 2000 + "old" + "x" * 2000}),
+            make_overlay(environment={"A": "x" * 2000 + "new" + "x" * 2000}),
             line=8,
         ),
         step(
             "wide",
-            after=canonical.overlay(environment={"A": "日本語" * 60, "B": "\N{WHITE HEAVY CHECK MARK} ok 👩‍🚀"}),
+            after=make_overlay(environment={"A": "日本語" * 60, "B": "\N{WHITE HEAVY CHECK MARK} ok 👩‍🚀"}),
             line=9,
         ),
-        step("名前", after=canonical.overlay(packages=["naïve", "\ud800"]), line=10),
+        step("名前", after=make_overlay(packages=["naïve", "\ud800"]), line=10),
         step(
             "spaces",
-            after=canonical.overlay(environment={"A": "a" + " " * 300 + "b", "B": "no\xa0break\u3000space"}),
+            after=make_overlay(environment={"A": "a" + " " * 300 + "b", "B": "no\xa0break\u3000space"}),
             line=11,
         ),
         trouble("reason\u202e", Action.UNKNOWN, ReasonCode.UNREADABLE, f"odd {escape}]0;title\x07 text", line=12),
@@ -287,5 +293,5 @@ def build(number: int, result: Result, *, took: float | None = None, log: str = 
 
 
 def progress(name: str, stage: Stage, *builds: Build, sync: Sync = Sync.IDLE) -> Progress:
-    watch = Watch(repository=name, id=uidp(7), before=EMPTY, after=canonical.overlay(packages=["git"]), since=T0)
-    return Progress(watch=watch, stage=stage, builds=builds, sync=sync, queue_seen=True, changed=T0)
+    watch = Target(repository=name, id=uidp(7), before=EMPTY, after=make_overlay(packages=["git"]), since=T0)
+    return Progress(target=watch, stage=stage, builds=builds, sync=sync, queue_seen=True, changed=T0)

@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from reconciler.core.overlay import make_overlay
 from rich.cells import cell_len as width
 
 from reconciler.core.builds import Progress, Result, Stage
+from reconciler.core.overlay import make_overlay
 from reconciler.core.runs import Applied, Drifted, Failed, FailureKind, NotAttempted, Outcome, Skip
 from reconciler.diagnostics import Diagnostic
 from reconciler.views.apply_text import render

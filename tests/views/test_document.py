@@ -7,11 +7,19 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.core import canonical
 from reconciler.core.diff import ChangeKind
-from reconciler.core.model import Overlay, Section, User
-from reconciler.core.outcome import Skip
+from reconciler.core.overlay import (
+    Overlay,
+    Section,
+    User,
+    make_accounts,
+    make_certificates,
+    make_group,
+    make_overlay,
+    make_pem_file,
+)
 from reconciler.core.plan import Plan, Reason, ReasonCode
+from reconciler.core.runs import Skip
 from reconciler.diagnostics import Diagnostic, Place, Severity
 from reconciler.views.apply_text import not_attempted
 from reconciler.views.document import plan_document, reason_sentence
@@ -55,7 +63,7 @@ def test_the_public_keys_are_those_that_are_promised() -> None:
 
 
 def test_an_added_package_is_what_the_interface_shows() -> None:
-    document = samples.document(samples.plan(samples.step("custom-node", after=canonical.overlay(packages=["git"]))))
+    document = samples.document(samples.plan(samples.step("custom-node", after=make_overlay(packages=["git"]))))
     (step,) = document["steps"]
     (change,) = step["changes"]
     assert {key: change[key] for key in ("path", "kind", "before", "after")} == {
@@ -67,7 +75,7 @@ def test_an_added_package_is_what_the_interface_shows() -> None:
 
 
 def test_a_creation_has_a_source_and_no_id_of_its_own() -> None:
-    (step,) = samples.document(samples.plan(samples.creation("new", canonical.overlay(), source="python")))["steps"]
+    (step,) = samples.document(samples.plan(samples.creation("new", make_overlay(), source="python")))["steps"]
     assert step["id"] is None
     assert step["source"] == {"repository": "python", "id": samples.uidp(9000)}
 
@@ -103,14 +111,14 @@ def test_diagnostics_carry_their_place_or_null() -> None:
 
 
 def _changes(**sections: object) -> dict[str, dict[str, object]]:
-    after = canonical.overlay(**sections)  # type: ignore[arg-type] # the sections are given by name
+    after = make_overlay(**sections)  # type: ignore[arg-type] # the sections are given by name
     (step,) = samples.document(samples.plan(samples.step("r", after=after)))["steps"]
     return {change["path"]: change for change in step["changes"]}
 
 
 def test_accounts_are_spelt_as_apko_spells_them_without_what_is_not_given() -> None:
     users = [User(username="a", uid=0), User(username="b", uid=1, gid=0, groupname="g", shell="/s", homedir="/h")]
-    changes = _changes(accounts=canonical.accounts(users=users, groups=[canonical.group(groupname="g", gid=0)]))
+    changes = _changes(accounts=make_accounts(users=users, groups=[make_group(groupname="g", gid=0)]))
     assert changes["accounts.users.a"]["after"] == {"username": "a", "uid": 0}
     assert changes["accounts.users.b"]["after"] == {
         "username": "b",
@@ -125,9 +133,9 @@ def test_accounts_are_spelt_as_apko_spells_them_without_what_is_not_given() -> N
 
 
 def test_pem_text_never_leaves() -> None:
-    additional = [samples.pem("root", "corp-root.pem"), canonical.pem_file("odd", "-----BEGIN CERTIFICATE-----\nx")]
+    additional = [samples.pem("root", "corp-root.pem"), make_pem_file("odd", "-----BEGIN CERTIFICATE-----\nx")]
     changes = _changes(
-        certificates=canonical.certificates(additional=additional),
+        certificates=make_certificates(additional=additional),
         runtime_keyring=[samples.pem("key", "melange.rsa.pub")],
     )
     root = changes["certificates.additional.root"]["after"]
@@ -148,8 +156,8 @@ def test_pem_text_never_leaves() -> None:
 
 
 def test_secrets_are_masked_on_both_sides_and_still_seen_to_change() -> None:
-    before = canonical.overlay(environment={"A_TOKEN": "one", "PLAIN": "harmless", "OTHER": "x"})
-    after = canonical.overlay(environment={"A_TOKEN": "two", "PLAIN": "ghp_0123456789abcdef", "OTHER": "y"})
+    before = make_overlay(environment={"A_TOKEN": "one", "PLAIN": "harmless", "OTHER": "x"})
+    after = make_overlay(environment={"A_TOKEN": "two", "PLAIN": "ghp_0123456789abcdef", "OTHER": "y"})
     (step,) = samples.document(samples.plan(samples.step("r", before, after)))["steps"]
     shown = {change["key"]: (change["before"], change["after"], change["masked"]) for change in step["changes"]}
     hidden = ("*** (before)", "*** (after)", True)
@@ -167,8 +175,8 @@ def test_annotations_and_addresses_hide_secrets_too() -> None:
 
 
 def test_additions_come_before_changes_and_removals() -> None:
-    before = canonical.overlay(packages=["a", "m=1", "z"])
-    after = canonical.overlay(packages=["b", "m=2", "y"])
+    before = make_overlay(packages=["a", "m=1", "z"])
+    after = make_overlay(packages=["b", "m=2", "y"])
     (step,) = samples.document(samples.plan(samples.step("r", before, after)))["steps"]
     told = [(change["kind"], change["key"]) for change in step["changes"]]
     assert told == [("add", "b"), ("add", "y"), ("change", "m"), ("remove", "a"), ("remove", "z")]

@@ -3,9 +3,8 @@
 import pytest
 from hypothesis import given, settings
 
-from reconciler.core import canonical
-from reconciler.core.comparison import compare
-from reconciler.core.plan import Plan
+from reconciler.core.overlay import make_overlay
+from reconciler.core.plan import Plan, compare
 from reconciler.views.document import plan_document
 from tests.views import samples
 from tests.views.cases import DOCUMENTS
@@ -54,7 +53,7 @@ def test_a_missing_fact_would_be_found() -> None:
 
 @pytest.mark.parametrize("format_", PAGES)
 def test_that_a_change_causes_nothing_is_said(format_: str) -> None:
-    plan = samples.plan(samples.step("r", after=canonical.overlay(packages=["git"])))
+    plan = samples.plan(samples.step("r", after=make_overlay(packages=["git"])))
     same = compare(plan, plan)
     document = plan_document(plan, api="emulator", tool_version="1", comparison=same)
     found = seen(format_, document)

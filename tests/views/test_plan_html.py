@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
-from reconciler.core.overlay import make_overlay
 
+from reconciler.core.overlay import make_overlay
 from reconciler.core.plan import Plan
 from reconciler.views import plan_html
 from tests.support import golden

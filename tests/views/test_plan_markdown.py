@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from reconciler.core import canonical
+from reconciler.core.overlay import make_overlay
 from reconciler.core.plan import Plan
 from reconciler.views import plan_markdown
 from tests.support import golden
@@ -29,7 +29,7 @@ def large(count: int, *, alike: bool = False) -> Plan:
         *(
             samples.step(
                 f"repository-{number:04}",
-                after=canonical.overlay(packages=["git"], environment={"NUMBER": "x" if alike else f"{number:0150}"}),
+                after=make_overlay(packages=["git"], environment={"NUMBER": "x" if alike else f"{number:0150}"}),
                 line=number + 1,
             )
             for number in range(count)

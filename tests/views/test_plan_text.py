@@ -2,6 +2,8 @@ import re
 from collections.abc import Callable
 
 import pytest
+from rich.cells import cell_len as width
+
 from reconciler.core.overlay import (
     Overlay,
     Section,
@@ -11,8 +13,6 @@ from reconciler.core.overlay import (
     make_overlay,
     make_pem_file,
 )
-from rich.cells import cell_len as width
-
 from reconciler.core.plan import Action, Plan, ReasonCode, Step
 from reconciler.views import plan_text
 from reconciler.views.text import Style

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.core.resolved import ResolvedChange, difference
+from reconciler.core.resolution import ResolvedChange, package_difference
 from reconciler.views.document import resolved_document
 from reconciler.views.plan_text import render_resolved
 from reconciler.views.text import Style
@@ -29,16 +29,16 @@ def document(**changes: ResolvedChange) -> dict[str, Any]:
     ],
 )
 def test_a_line_for_each_repository_that_was_asked_about(before: tuple[str, ...], told: str) -> None:
-    shown = render_resolved(document(web=difference(before, AFTER)), style=STYLE)
+    shown = render_resolved(document(web=package_difference(before, AFTER)), style=STYLE)
     assert shown == f"web resolved: {told}\n"
 
 
 def test_names_from_outside_are_made_safe() -> None:
-    shown = render_resolved(document(web=difference(("a=1",), ("a=1", "b\x1b[31m=2\n"))), style=STYLE)
+    shown = render_resolved(document(web=package_difference(("a=1",), ("a=1", "b\x1b[31m=2\n"))), style=STYLE)
     assert "\x1b" not in shown
     assert shown.count("\n") == 1
 
 
 def test_the_document_has_all_packages() -> None:
-    told = resolved_document(difference((), AFTER))
+    told = resolved_document(package_difference((), AFTER))
     assert told == {"packages": list(AFTER), "compared": False, "added": [], "removed": [], "changed": []}

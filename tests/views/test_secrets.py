@@ -1,6 +1,7 @@
 import pytest
 
-from reconciler.views.values import key_looks_secret, value_looks_secret, without_userinfo
+from reconciler.core.secrets import key_looks_secret, value_looks_secret
+from reconciler.views.values import without_userinfo
 
 
 @pytest.mark.parametrize(

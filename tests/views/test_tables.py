@@ -1,11 +1,11 @@
 import json
 
 import pytest
-from reconciler.core.overlay import EMPTY, Overlay, make_accounts, make_overlay
-from reconciler.core.state import LiveRepository, Unreadable
 from rich.cells import cell_len as width
 
 from reconciler.core.builds import Result
+from reconciler.core.overlay import EMPTY, Overlay, make_accounts, make_overlay
+from reconciler.core.state import LiveRepository, Unreadable
 from reconciler.views.console import Column, draw_table
 from reconciler.views.listings import BuildRow, RepoRow, builds_json, render_builds, render_repos, repos_json
 from reconciler.views.text import Style

@@ -8,8 +8,8 @@ from reconciler.api.generations.paging import Page
 from reconciler.api.generations.v1 import V1
 from reconciler.api.generations.v2 import V2
 from reconciler.api.values import Reading
-from reconciler.core.live import LiveRepository, Organization
-from reconciler.core.model import Overlay
+from reconciler.core.overlay import Overlay
+from reconciler.core.state import LiveRepository, Organization
 
 # Not there, not for this token, not built yet. Anything else is a fault, which says nothing about what there is.
 _WITHOUT = frozenset({403, 404, 501})

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from typing import Protocol, assert_never
 
-from reconciler.api.connection import Connection
 from reconciler.api.defaults import ApiVersion
+from reconciler.api.http import Connection
 from reconciler.api.values import Reading
-from reconciler.core.live import LiveRepository, Organization
-from reconciler.core.model import Overlay
+from reconciler.core.overlay import Overlay
+from reconciler.core.state import LiveRepository, Organization
 
 
 class Generation(Protocol):

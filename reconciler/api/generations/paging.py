@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from reconciler.api import wire
-from reconciler.api.call import Parameters
 from reconciler.api.errors import Rejected
 from reconciler.api.generations.fan_out import at_once
-from reconciler.core.live import LiveRepository
+from reconciler.api.http import Parameters
+from reconciler.core.state import LiveRepository
 
 PAGE_SIZE = 200
 # 200 repositories a page: more pages than this are no organisation's, but a server that never comes to an end.

@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 
 from reconciler.api import calls, overlay_write
-from reconciler.api.connection import Connection
 from reconciler.api.errors import NotFound
+from reconciler.api.http import Connection
 from reconciler.api.listing import items_of, read_list
 from reconciler.api.mapping import repository_from_wire
 from reconciler.api.spelling import V1 as SPELLING
 from reconciler.api.values import Reading
-from reconciler.core.live import LiveRepository, Organization
-from reconciler.core.model import Overlay
+from reconciler.core.overlay import Overlay
+from reconciler.core.state import LiveRepository, Organization
 
 Json = dict[str, object]
 

@@ -4,17 +4,17 @@ from collections.abc import Sequence
 from functools import partial
 
 from reconciler.api import calls, overlay_write
-from reconciler.api.connection import Connection
 from reconciler.api.errors import NotFound
 from reconciler.api.generations import paging
 from reconciler.api.generations.paging import Page, Place
+from reconciler.api.http import Connection
 from reconciler.api.listing import read_page
 from reconciler.api.mapping import repository_from_wire
 from reconciler.api.spelling import V2 as SPELLING
 from reconciler.api.values import Reading
 from reconciler.api.wire import Malformed
-from reconciler.core.live import LiveRepository, Organization
-from reconciler.core.model import Overlay
+from reconciler.core.overlay import Overlay
+from reconciler.core.state import LiveRepository, Organization
 
 
 class V2:

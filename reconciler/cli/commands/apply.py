@@ -1,62 +1,74 @@
 """`reconciler apply`: plan, show, ask, write what was shown, follow the builds, report."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from reconciler.api.client import WriteClient
-from reconciler.cli import carrying_out, inputs, journaling, planning, saved_plans, session
-from reconciler.cli.arguments import Options
-from reconciler.cli.carrying_out import Bench, Undertaking
-from reconciler.cli.checking import Desk, check
-from reconciler.cli.forecasting import Recent
+from reconciler.cli import execution, inputs, planning, runs
+from reconciler.cli import options as shared
+from reconciler.cli.client import api_identity, open_writer
+from reconciler.cli.context import Context
+from reconciler.cli.execution import ApplyContext, ApplyRequest, execute_plan
+from reconciler.cli.package_checks import CheckContext, check
+from reconciler.cli.parser import Options, Parser
+from reconciler.cli.planning import RecentBuilds
 from reconciler.cli.report import Report
-from reconciler.cli.surroundings import Surroundings
 from reconciler.core.runs import RunKind
+from reconciler.core.state import Desired
+from reconciler.diagnostics import Diagnostic
+from reconciler.planfile import SavedPlan
 
 
-def execute(options: Options, world: Surroundings) -> int:
-    """Carry a manifest or a saved plan out; the exit code says how far it came."""
-    how = carrying_out.settings(options)
-    source = _source(options, world)
+def configure(parser: Parser) -> None:
+    """Declare the options."""
+    shared.add_path(parser, "a manifest file or a folder of them, or a saved plan (default: manifests/)")
+    shared.add_connection(parser)
+    shared.add_output(parser)
+    shared.add_planning(parser)
+    shared.add_show_unchanged(parser)
+    shared.add_execution(parser)
+
+
+def execute(options: Options, ctx: Context) -> int:
+    """Apply a manifest or a saved plan; the exit code says how far it came.
+
+    Everything that can be wrong with the manifest or the saved plan by itself is found before anything is sent.
+    """
+    how = execution.rollout_settings(options)
+    make_request = _request_maker(options, ctx)
     with (
-        Report(options, world) as report,
-        journaling.locked(world) as journal,
-        session.writing(options, world) as client,
+        runs.locked_journal(ctx) as journal,
+        Report(options, ctx) as report,
+        open_writer(options, ctx) as client,
     ):
-        undertaking = source.undertaking(client)
-        bench = Bench(journal=journal, client=client, report=report, options=options, world=world)
-        return carrying_out.carry_out(undertaking, how, bench)
+        apply = ApplyContext(journal=journal, client=client, report=report, options=options, ctx=ctx)
+        return execute_plan(make_request(client), how, apply)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Source:
-    """Where the plan comes from, once there is a client."""
-
-    undertaking: Callable[[WriteClient], Undertaking]
-
-
-def _source(options: Options, world: Surroundings) -> _Source:
-    """Everything that can be wrong with a saved plan or a manifest by itself is found here, before anything is sent."""
-    saved = saved_plans.given(options)
+def _request_maker(options: Options, ctx: Context) -> Callable[[WriteClient], ApplyRequest]:
+    """Read what is to be applied, and return what makes the request of it once there is a client."""
+    saved = inputs.saved_plan(options)
     if saved is None:
-        desired, warnings = inputs.require(options, world)
+        desired, warnings = inputs.read_manifest(options, ctx)
+        return lambda client: _planned(desired, warnings, client, options, ctx)
+    inputs.check_api(saved, api_identity(options, ctx))
+    return lambda client: _approved(saved, client, options)
 
-        def planned(client: WriteClient) -> Undertaking:
-            live = planning.read(desired, client)
-            plan = planning.make(desired, warnings, live, options)
-            recent, api = Recent(client, world, live), session.api_identity(options, world)
-            desk = Desk(client=client, api=api, recent=recent, options=options, world=world)
-            checked = check(plan, desired, desk)
-            return Undertaking(
-                plan=checked.plan, kind=RunKind.APPLY, source=str(options.path), recent=recent, checked=checked
-            )
 
-        return _Source(undertaking=planned)
-    saved_plans.check_api(saved, session.api_identity(options, world))
+def _planned(
+    desired: Desired, warnings: tuple[Diagnostic, ...], client: WriteClient, options: Options, ctx: Context
+) -> ApplyRequest:
+    """The plan of a manifest, which is still to be confirmed."""
+    live = inputs.read_live(inputs.organization(desired), client)
+    plan = planning.make_plan(desired, warnings, live, options)
+    recent = RecentBuilds(client, live)
+    checks = CheckContext(client=client, api=api_identity(options, ctx), recent=recent, options=options, ctx=ctx)
+    checked = check(plan, desired, checks)
+    return ApplyRequest(plan=checked.plan, kind=RunKind.APPLY, source=str(options.path), recent=recent, checked=checked)
 
-    def approved(client: WriteClient) -> Undertaking:
-        saved_plans.check_organization(saved, options, client)
-        origin = saved_plans.origin(saved)
-        return Undertaking(plan=saved.plan, kind=RunKind.APPLY, source=str(options.path), origin=origin, ask=False)
 
-    return _Source(undertaking=approved)
+def _approved(saved: SavedPlan, client: WriteClient, options: Options) -> ApplyRequest:
+    """The plan of a file, which has been reviewed."""
+    inputs.check_organization(saved, options, client)
+    return ApplyRequest(
+        plan=saved.plan, kind=RunKind.APPLY, source=str(options.path), origin=inputs.origin(saved), ask=False
+    )

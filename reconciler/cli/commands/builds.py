@@ -5,17 +5,15 @@ from dataclasses import dataclass
 
 from reconciler import __version__
 from reconciler.api.client import ReadClient
-from reconciler.cli import inputs, output, session
-from reconciler.cli.arguments import Options
-from reconciler.cli.errors import CommandFailed
+from reconciler.cli import inputs, output
+from reconciler.cli import options as shared
+from reconciler.cli.client import earliest, open_reader, poll
+from reconciler.cli.context import Context
+from reconciler.cli.errors import bad_usage
 from reconciler.cli.exit_codes import ExitCode
-from reconciler.cli.looking import earliest, looks
-from reconciler.cli.selection import pick
-from reconciler.cli.surroundings import Surroundings
+from reconciler.cli.parser import Options, Parser
 from reconciler.core.builds import Build, Result
-from reconciler.core.live import Directory, Live, LiveRepository
-from reconciler.diagnostics import Diagnostic
-from reconciler.engine.refresh import refresh
+from reconciler.core.state import Directory, Live, LiveRepository
 from reconciler.views.listings import (
     BuildRow,
     Line,
@@ -30,20 +28,39 @@ from reconciler.views.listings import (
 
 # From so many repositories on, the tags of the whole organisation cost less than those of each.
 _MANY = 5
+_RESULTS = ("running", "success", "failure")
 
 
-def execute(options: Options, world: Surroundings) -> int:
+def configure(parser: Parser) -> None:
+    """Declare the options."""
+    parser.add_argument("repositories", nargs="*", metavar="REPO", help="only builds of these (names or globs)")
+    parser.add_argument(
+        "--result", action="append", choices=_RESULTS, default=[], help="only builds with this result; repeatable"
+    )
+    parser.add_argument("--limit", type=shared.positive, metavar="N", help="at most so many, the first of the list")
+    parser.add_argument("--follow", action="store_true", help="go on until no build is running")
+    shared.add_manifest(parser)
+    shared.add_since(parser)
+    shared.add_connection(parser)
+    shared.add_output(parser)
+
+
+def execute(options: Options, ctx: Context) -> int:
     """List the builds of the organisation, or of the repositories that were named."""
     targets = output.targets(options)
     if options.follow and any(file is not None for _, file in targets):
-        raise _follows_to_a_file()
-    desired = inputs.named(options, world)
-    with session.reading(options, world) as client:
-        live = refresh(client, inputs.organization(desired))
-        shelf = _Shelf(client=client, live=live, picked={one.id: one for one in pick(options.repositories, live)})
+        raise bad_usage(
+            "with --follow the builds go to standard output alone", "leave the file out, and redirect the output"
+        )
+    organization = inputs.read_organization(options, ctx)
+    with open_reader(options, ctx) as client:
+        live = inputs.read_live(organization, client)
+        history = _BuildHistory(
+            client=client, live=live, picked={one.id: one for one in inputs.pick(options.repositories, live)}
+        )
         if options.follow:
-            return _follow(shelf, options, world)
-        rows = shelf.rows(_wanted(shelf.look(earliest(options, client)), options), named=bool(options.repositories))
+            return _follow(history, options, ctx)
+        rows = history.rows(_wanted(history.read(earliest(options, client)), options), named=bool(options.repositories))
     shown = arranged(rows)[: options.limit]
     output.show(
         {
@@ -51,21 +68,21 @@ def execute(options: Options, world: Surroundings) -> int:
             "json": lambda *_: builds_json(shown),
         },
         options,
-        world,
+        ctx,
         table=True,
     )
     return ExitCode.DONE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Shelf:
+class _BuildHistory:
     """Where builds are read, and the repositories that they are wanted of."""
 
     client: ReadClient
     live: Live
     picked: Mapping[str, LiveRepository]
 
-    def look(self, since: float) -> tuple[Build, ...]:
+    def read(self, since: float) -> tuple[Build, ...]:
         """The builds since a time, of the picked repositories."""
         found = self.client.list_builds(self.live.organization, since=since)
         return tuple(build for build in found if build.repository_id in self.picked)
@@ -94,37 +111,28 @@ def _wanted(found: Iterable[Build], options: Options) -> tuple[Build, ...]:
     return tuple(build for build in found if not options.result or build.result in options.result)
 
 
-def _follow(shelf: _Shelf, options: Options, world: Surroundings) -> ExitCode:
+def _follow(history: _BuildHistory, options: Options, ctx: Context) -> ExitCode:
     """A line for each build that is there, appears or ends, in the order of time, until none is running."""
-    draw = _lines(options, world)
-    since, named = earliest(options, shelf.client), bool(options.repositories)
+    draw = _lines(options, ctx)
+    since, named = earliest(options, history.client), bool(options.repositories)
     told: dict[str, Result] = {}
-    for found in looks(lambda: shelf.look(since), world):
+    for found in poll(lambda: history.read(since), ctx):
         new = [build for build in _wanted(found, options) if told.get(build.id) is not build.result]
-        rows = in_time(shelf.rows(new, named=named))
+        rows = in_time(history.rows(new, named=named))
         for row in rows if told or options.limit is None else rows[-options.limit :]:
-            world.stdout.write(draw(row))
-        world.stdout.flush()
+            ctx.stdout.write(draw(row))
+        ctx.stdout.flush()
         told.update((build.id, build.result) for build in found)
         if all(build.result is not Result.RUNNING for build in found):
             break
     return ExitCode.DONE
 
 
-def _lines(options: Options, world: Surroundings) -> Line:
+def _lines(options: Options, ctx: Context) -> Line:
     """How a followed build is told; a stream of JSON begins with the version of its format."""
     ((name, _),) = output.targets(options)
     if name == "json":
-        world.stdout.write(version_line(__version__))
+        ctx.stdout.write(version_line(__version__))
         return build_json_line
-    style = output.style_of(world.stdout, options, world)
+    style = output.style_of(ctx.stdout, options, ctx)
     return lambda row: build_line(row, style=style)
-
-
-def _follows_to_a_file() -> CommandFailed:
-    problem = Diagnostic(
-        code="bad-usage",
-        summary="with --follow the builds go to standard output alone",
-        hint="leave the file out, and redirect the output",
-    )
-    return CommandFailed(problem, code=ExitCode.USAGE)

@@ -2,19 +2,32 @@
 
 from collections.abc import Iterator
 
+from reconciler.api.auth.provider import Credentials
+from reconciler.api.auth.token import Token
 from reconciler.api.client import ReadClient
-from reconciler.api.credentials import Credentials
 from reconciler.api.errors import ApiError, TokenRejected
-from reconciler.api.token import Token
-from reconciler.cli import inputs, output, session
-from reconciler.cli.arguments import Options
+from reconciler.cli import inputs, output
+from reconciler.cli import options as shared
+from reconciler.cli.client import api_name, open_reader
+from reconciler.cli.context import Context
 from reconciler.cli.errors import CommandFailed
 from reconciler.cli.exit_codes import ExitCode
-from reconciler.cli.surroundings import Surroundings
-from reconciler.core import checkup
-from reconciler.core.checkup import Checkup, Finding, Level, Subject
-from reconciler.core.identity import Identity
-from reconciler.core.live import Organization
+from reconciler.cli.parser import Options, Parser
+from reconciler.core.doctor import (
+    CheckResult,
+    Checkup,
+    Identity,
+    Level,
+    Subject,
+    check_capabilities,
+    check_clock,
+    check_expiry,
+    check_identity,
+    failed_check,
+    missing_capabilities,
+    skipped_check,
+)
+from reconciler.core.state import Organization
 from reconciler.views import doctor
 
 _OF_TOKEN = (Subject.TOKEN, Subject.IDENTITY, Subject.EXPIRY)
@@ -22,18 +35,25 @@ _NO_ANSWER = "the API does not answer"
 _NO_TOKEN = "there is no token that the API accepts"  # noqa: S105 - a sentence about one
 
 
-def execute(options: Options, world: Surroundings) -> int:
+def configure(parser: Parser) -> None:
+    """Declare the options."""
+    shared.add_manifest(parser)
+    shared.add_connection(parser)
+    shared.add_output(parser)
+
+
+def execute(options: Options, ctx: Context) -> int:
     """Print the findings; 8 when the token would stop an apply, 1 when anything else would."""
     output.targets(options)
-    with session.reading(options, world) as client:
-        found = _Examination(client, options, world).run()
+    with open_reader(options, ctx) as client:
+        found = _Examination(client, options, ctx).run()
     output.show(
         {
             "text": lambda style, _: doctor.render(found, style=style),
             "json": lambda *_: doctor.render_json(found),
         },
         options,
-        world,
+        ctx,
     )
     if not found.stopping:
         return ExitCode.DONE
@@ -43,11 +63,11 @@ def execute(options: Options, world: Surroundings) -> int:
 class _Examination:
     """The checks of one run, one after another; each knows what those before it have found."""
 
-    def __init__(self, client: ReadClient, options: Options, world: Surroundings) -> None:
+    def __init__(self, client: ReadClient, options: Options, ctx: Context) -> None:
         self._client = client
         self._options = options
-        self._world = world
-        self._name = session.api_name(options, world)
+        self._ctx = ctx
+        self._name = api_name(options, ctx)
         self._answers = False
         self._skew: float | None = None
         self._token: Token | None = None
@@ -71,71 +91,71 @@ class _Examination:
             missing=self._missing,
         )
 
-    def _findings(self) -> Iterator[Finding]:
+    def _findings(self) -> Iterator[CheckResult]:
         credentials = self._client.credentials
         assert credentials is not None
         # First, so that from here on every secret is known and hidden, whatever the API says.
         of_token = self._check_token(credentials)
         yield self._check_api()
-        yield checkup.clock(self._skew) if self._answers else checkup.unknown(Subject.CLOCK, _NO_ANSWER)
+        yield check_clock(self._skew) if self._answers else skipped_check(Subject.CLOCK, _NO_ANSWER)
         yield of_token
         yield self._check_identity()
         yield self._check_expiry(credentials)
         yield self._check_organization()
         yield from self._check_capabilities()
 
-    def _check_api(self) -> Finding:
+    def _check_api(self) -> CheckResult:
         try:
-            told = self._client.greet()
+            told = self._client.ping()
         except ApiError as error:
-            return checkup.problem(Subject.API, error.diagnostic)
+            return failed_check(Subject.API, error.diagnostic)
         self._answers = True
-        self._skew = None if told is None else told - self._world.clock.now()
-        return Finding(subject=Subject.API, level=Level.OK, summary=f"{self._name} answers")
+        self._skew = None if told is None else told - self._ctx.clock.now()
+        return CheckResult(subject=Subject.API, level=Level.OK, summary=f"{self._name} answers")
 
-    def _check_token(self, credentials: Credentials) -> Finding:
+    def _check_token(self, credentials: Credentials) -> CheckResult:
         try:
             self._token = credentials.token()
         except ApiError as error:
-            return checkup.problem(Subject.TOKEN, error.diagnostic)
-        return Finding(subject=Subject.TOKEN, level=Level.OK, summary=f"from {self._token.source}")
+            return failed_check(Subject.TOKEN, error.diagnostic)
+        return CheckResult(subject=Subject.TOKEN, level=Level.OK, summary=f"from {self._token.source}")
 
-    def _check_identity(self) -> Finding:
+    def _check_identity(self) -> CheckResult:
         if self._obstacle:
-            return checkup.unknown(Subject.IDENTITY, self._obstacle)
+            return skipped_check(Subject.IDENTITY, self._obstacle)
         try:
             self._identity = self._client.identity()
         except TokenRejected as error:
             self._rejected = True
-            return checkup.problem(Subject.IDENTITY, error.diagnostic)
+            return failed_check(Subject.IDENTITY, error.diagnostic)
         except ApiError as error:
-            return checkup.problem(Subject.IDENTITY, error.diagnostic)
-        return checkup.whose(self._identity)
+            return failed_check(Subject.IDENTITY, error.diagnostic)
+        return check_identity(self._identity)
 
-    def _check_expiry(self, credentials: Credentials) -> Finding:
-        return checkup.expiry(self._expires(), self._now(), renewable=credentials.renewable, advice=credentials.advice)
+    def _check_expiry(self, credentials: Credentials) -> CheckResult:
+        return check_expiry(self._expires(), self._now(), renewable=credentials.renewable, advice=credentials.advice)
 
-    def _check_organization(self) -> Finding:
+    def _check_organization(self) -> CheckResult:
         try:
-            name = inputs.organization(inputs.named(self._options, self._world))
+            name = inputs.read_organization(self._options, self._ctx)
         except CommandFailed as failed:
             return _unnamed(failed)
         if self._obstacle:
-            return checkup.unknown(Subject.ORGANIZATION, self._obstacle)
+            return skipped_check(Subject.ORGANIZATION, self._obstacle)
         try:
             found = self._organization = self._client.find_organization(name)
         except ApiError as error:
-            return checkup.problem(Subject.ORGANIZATION, error.diagnostic)
-        return Finding(subject=Subject.ORGANIZATION, level=Level.OK, summary=f"{found.name} ({found.id})")
+            return failed_check(Subject.ORGANIZATION, error.diagnostic)
+        return CheckResult(subject=Subject.ORGANIZATION, level=Level.OK, summary=f"{found.name} ({found.id})")
 
-    def _check_capabilities(self) -> Iterator[Finding]:
+    def _check_capabilities(self) -> Iterator[CheckResult]:
         if self._organization is None:
-            yield checkup.unknown(Subject.CAPABILITIES, self._obstacle or "the organisation is not known")
+            yield skipped_check(Subject.CAPABILITIES, self._obstacle or "the organisation is not known")
         elif self._identity is None:
-            yield checkup.unknown(Subject.CAPABILITIES, "the identity is not known")
+            yield skipped_check(Subject.CAPABILITIES, "the identity is not known")
         else:
-            self._missing = checkup.missing(self._identity, self._organization)
-            yield from checkup.capabilities(self._identity, self._organization)
+            self._missing = missing_capabilities(self._identity, self._organization)
+            yield from check_capabilities(self._identity, self._organization)
 
     @property
     def _obstacle(self) -> str:
@@ -150,11 +170,11 @@ class _Examination:
 
     def _now(self) -> float:
         """The time by the API's clock where it is known: that one decides whether a token still holds."""
-        return self._world.clock.now() + (self._skew or 0.0)
+        return self._ctx.clock.now() + (self._skew or 0.0)
 
 
-def _unnamed(failed: CommandFailed) -> Finding:
+def _unnamed(failed: CommandFailed) -> CheckResult:
     first = failed.problems[0]
     if first.code != "no-organization":
-        return checkup.problem(Subject.ORGANIZATION, first)
-    return Finding(subject=Subject.ORGANIZATION, level=Level.WARNING, summary=first.summary, hint=first.hint)
+        return failed_check(Subject.ORGANIZATION, first)
+    return CheckResult(subject=Subject.ORGANIZATION, level=Level.WARNING, summary=first.summary, hint=first.hint)

@@ -1,54 +1,77 @@
 """`reconciler emulator serve` and `reset`: the built-in emulator of the API."""
 
-from reconciler.cli import emulation
-from reconciler.cli.arguments import Options
+from pathlib import Path
+
+from reconciler.cli import options as shared
+from reconciler.cli.client import STATE, emulator_in_process, prepare_folder, state_unusable
+from reconciler.cli.context import Context
 from reconciler.cli.errors import CommandFailed
 from reconciler.cli.exit_codes import ExitCode
-from reconciler.cli.surroundings import Surroundings
-from reconciler.diagnostics import Diagnostic
+from reconciler.cli.parser import Options, Parser
 from reconciler.emulator import FaultsError, StateError, load_faults, reset, serve
 
 
-def execute(options: Options, world: Surroundings) -> int:
+def configure(parser: Parser) -> None:
+    """Declare the actions and their options."""
+    actions = parser.add_subparsers(dest="subcommand", metavar="ACTION", parser_class=Parser, required=True)
+    serve_ = actions.add_parser(
+        "serve",
+        help="serve it on a loopback port until interrupted",
+        description="Serve it on a loopback port until interrupted.",
+        allow_abbrev=False,
+    )
+    serve_.add_argument("--host", default="127.0.0.1", help="loopback address to listen on (default: 127.0.0.1)")
+    serve_.add_argument("--port", type=shared.port, default=8080, help="port; 0 takes any free one (default: 8080)")
+    serve_.add_argument("--faults", type=Path, metavar="FILE", help="JSON file of faults to play")
+    reset_ = actions.add_parser(
+        "reset",
+        help="empty its state, so that it starts from the beginning",
+        description="Empty its state, so that it starts from the beginning.",
+        allow_abbrev=False,
+    )
+    for action in (serve_, reset_):
+        action.add_argument(
+            "--state", type=Path, metavar="FILE", help="where its state is kept (default: .reconciler/emulator.db)"
+        )
+        shared.add_common(action)
+
+
+def execute(options: Options, ctx: Context) -> int:
     """Serve until interrupted, or empty the state."""
     if options.subcommand == "serve":
-        _serve(options, world)
+        _serve(options, ctx)
     else:
-        _reset(options, world)
+        _reset(options, ctx)
     return ExitCode.DONE
 
 
-def _serve(options: Options, world: Surroundings) -> None:
+def _serve(options: Options, ctx: Context) -> None:
     def on_ready(port: int) -> None:
         host = f"[{options.host}]" if ":" in options.host else options.host
-        world.stdout.write(f"serving on http://{host}:{port} (interrupt to stop)\n")
-        world.stdout.flush()
+        ctx.stdout.write(f"serving on http://{host}:{port} (interrupt to stop)\n")
+        ctx.stdout.flush()
 
-    with emulation.in_process(world, options.state or emulation.STATE) as emulator:
+    with emulator_in_process(ctx, options.state or STATE) as emulator:
         try:
             if options.faults:
                 emulator.faults.add(*load_faults(options.faults))
             serve(emulator, options.host, options.port, on_ready)
         except FaultsError as error:
-            raise _failed("bad-faults", str(error), "see docs/emulator.md for what a fault looks like") from None
+            raise CommandFailed("bad-faults", str(error), "see docs/emulator.md for what a fault looks like") from None
         except ValueError as error:
-            raise _failed("not-loopback", str(error), "take 127.0.0.1 or ::1") from None
+            raise CommandFailed("not-loopback", str(error), "take 127.0.0.1 or ::1") from None
         except OSError as error:
             summary = f"cannot listen on {options.host} port {options.port}: {error.strerror}"
-            raise _failed("cannot-listen", summary, "take another port; --port 0 takes any free one") from None
+            raise CommandFailed("cannot-listen", summary, "take another port; --port 0 takes any free one") from None
 
 
-def _reset(options: Options, world: Surroundings) -> None:
-    state = options.state or emulation.STATE
+def _reset(options: Options, ctx: Context) -> None:
+    state = options.state or STATE
     try:
-        emulation.prepare_folder(state)
-        reset(state, clock=world.clock.now)
+        prepare_folder(state)
+        reset(state, clock=ctx.clock.now)
     except StateError as error:
-        raise emulation.unusable(state, str(error)) from None
+        raise state_unusable(state, str(error)) from None
     except OSError as error:
-        raise emulation.unusable(state, error.strerror or type(error).__name__) from None
-    world.stdout.write("the emulator starts from the beginning\n")
-
-
-def _failed(code: str, summary: str, hint: str) -> CommandFailed:
-    return CommandFailed(Diagnostic(code=code, summary=summary, hint=hint))
+        raise state_unusable(state, error.strerror or type(error).__name__) from None
+    ctx.stdout.write("the emulator starts from the beginning\n")

@@ -1,36 +1,44 @@
 """`reconciler explain`: what the manifest asks of one repository, each value with the place that it comes from."""
 
 from reconciler.cli import inputs, output
-from reconciler.cli.arguments import Options
+from reconciler.cli import options as shared
+from reconciler.cli.client import open_reader
+from reconciler.cli.context import Context
 from reconciler.cli.errors import CommandFailed
 from reconciler.cli.exit_codes import ExitCode
-from reconciler.cli.surroundings import Surroundings
-from reconciler.core.desired import Address, Desired, DesiredRepository
-from reconciler.core.globs import resolve
-from reconciler.core.live import Directory, Live
-from reconciler.core.names import nearest
-from reconciler.diagnostics import Diagnostic, has_errors
+from reconciler.cli.parser import Options, Parser
+from reconciler.core.globs import resolve_globs
+from reconciler.core.state import Address, Desired, DesiredRepository, Directory, Live
+from reconciler.diagnostics import has_errors, nearest
 from reconciler.views import explain
 
 
-def execute(options: Options, world: Surroundings) -> int:
+def configure(parser: Parser) -> None:
+    """Declare the options."""
+    parser.add_argument("repositories", nargs=1, metavar="REPO", help="the repository")
+    shared.add_path(parser)
+    shared.add_connection(parser)
+    shared.add_output(parser)
+
+
+def execute(options: Options, ctx: Context) -> int:
     """Print the effective overlay; live names are read only where the manifest alone cannot tell."""
     output.targets(options)
-    desired, warnings = inputs.require(options, world)
+    desired, warnings = inputs.read_manifest(options, ctx)
     (name,) = options.repositories
-    entry = _offline(name, desired) or _online(name, desired, options, world)
+    entry = _offline(name, desired) or _online(name, desired, options, ctx)
     if has_errors(entry.problems):
-        raise CommandFailed(*entry.problems)
+        raise CommandFailed.from_problems(*entry.problems)
     output.show(
         {
             "text": lambda style, width: explain.render(name, entry, style=style, width=width),
             "json": lambda *_: explain.render_json(name, entry, (*warnings, *entry.problems)),
         },
         options,
-        world,
+        ctx,
         table=True,
     )
-    output.print_problems((*warnings, *entry.problems), options, world)
+    output.print_problems((*warnings, *entry.problems), options, ctx)
     return ExitCode.DONE
 
 
@@ -53,14 +61,12 @@ def _offline(name: str, desired: Desired) -> DesiredRepository | None:
     return None
 
 
-def _online(name: str, desired: Desired, options: Options, world: Surroundings) -> DesiredRepository:
+def _online(name: str, desired: Desired, options: Options, ctx: Context) -> DesiredRepository:
     """The entry for a live repository, or for one that is going to be created."""
-    from reconciler.cli import planning, session
-
-    with session.reading(options, world) as client:
-        live = planning.read(desired, client)
+    with open_reader(options, ctx) as client:
+        live = inputs.read_live(inputs.organization(desired), client)
     directory = Directory(live)
-    entries = resolve(desired, live, directory).entries
+    entries = resolve_globs(desired, live, directory).entries
     address = Address.parse(name)
     same = [one for one in entries if one.address == address and not directory.find(address)]
     if same:
@@ -76,20 +82,16 @@ def _online(name: str, desired: Desired, options: Options, world: Surroundings) 
 
 def _unclear(name: str, live: Live, labels: list[str]) -> CommandFailed:
     return CommandFailed(
-        Diagnostic(
-            code="ambiguous-repository",
-            summary=f'several folders of {live.organization.name} hold a repository "{name}"',
-            hint=f"write it with its folder: {' or '.join(sorted(labels))}",
-        )
+        "ambiguous-repository",
+        f'several folders of {live.organization.name} hold a repository "{name}"',
+        f"write it with its folder: {' or '.join(sorted(labels))}",
     )
 
 
 def _not_named(name: str, desired: Desired) -> CommandFailed:
     near = nearest(name, [str(one.address) for one in desired.repositories])
     return CommandFailed(
-        Diagnostic(
-            code="not-in-manifest",
-            summary=f'the manifest asks nothing of a repository "{name}"',
-            hint=f"did you mean {' or '.join(near)}?" if near else "list the repositories with `reconciler repos`",
-        )
+        "not-in-manifest",
+        f'the manifest asks nothing of a repository "{name}"',
+        f"did you mean {' or '.join(near)}?" if near else "list the repositories with `reconciler repos`",
     )

@@ -2,30 +2,40 @@
 
 from pathlib import Path
 
-from reconciler.cli.arguments import Options
+from reconciler.cli import options as shared
+from reconciler.cli.context import Context
 from reconciler.cli.exit_codes import ExitCode
 from reconciler.cli.output import print_problems, style_of
-from reconciler.cli.surroundings import Surroundings
+from reconciler.cli.parser import Options, Parser
 from reconciler.diagnostics import Diagnostic
-from reconciler.manifest.writing import files
-from reconciler.manifest.writing.formats import Layout, layouts
+from reconciler.manifest.writing.folder import write_files
+from reconciler.manifest.writing.format import FormattedFile, format_files
 
 
-def execute(options: Options, world: Surroundings) -> int:
+def configure(parser: Parser) -> None:
+    """Declare the options."""
+    shared.add_path(parser)
+    parser.add_argument(
+        "--check", action="store_true", help="write nothing; exit 1 when the layout of a file would change"
+    )
+    shared.add_common(parser)
+
+
+def execute(options: Options, ctx: Context) -> int:
     """Lay the files out and name those that changed; 1 where one cannot be, or would change under `--check`."""
-    found = layouts(options.path)
+    found = format_files(options.path)
     problems = [problem for one in found for problem in one.problems]
     changed = [one for one in found if one.changed]
     if not options.check:
         problems += [problem for one in changed if (problem := _written(one)) is not None]
-    style = style_of(world.stdout, options, world)
+    style = style_of(ctx.stdout, options, ctx)
     for one in changed:
-        world.stdout.write(style.plain(str(one.path)) + "\n")
-    print_problems(problems, options, world)
+        ctx.stdout.write(style.plain(str(one.path)) + "\n")
+    print_problems(problems, options, ctx)
     return ExitCode.ERROR if problems or (options.check and changed) else ExitCode.DONE
 
 
-def _written(layout: Layout) -> Diagnostic | None:
+def _written(layout: FormattedFile) -> Diagnostic | None:
     path: Path = layout.path
-    written = files.write(path.parent, {path.name: layout.after}, before={path.name: layout.before})
+    written = write_files(path.parent, {path.name: layout.after}, before={path.name: layout.before})
     return Diagnostic(code="not-written", summary=written.problem) if written.problem else None

@@ -4,70 +4,98 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from reconciler import manifest
-from reconciler.cli import session
-from reconciler.cli.arguments import Options
+from reconciler.cli import inputs
+from reconciler.cli import options as shared
+from reconciler.cli.client import open_reader
+from reconciler.cli.context import Context
 from reconciler.cli.errors import CommandFailed
 from reconciler.cli.exit_codes import ExitCode
 from reconciler.cli.output import print_problems, style_of
-from reconciler.cli.selection import pick
-from reconciler.cli.surroundings import Surroundings
-from reconciler.core.desired import Desired
-from reconciler.core.live import Live
+from reconciler.cli.parser import Options, Parser
+from reconciler.core.state import Desired, Live
 from reconciler.diagnostics import Diagnostic
-from reconciler.engine.refresh import refresh
-from reconciler.manifest.writing import files, hiding
-from reconciler.manifest.writing.drafts import Request
-from reconciler.manifest.writing.importing import Import, prepare, prove
+from reconciler.manifest.writing.folder import FilesRefused, write_files
+from reconciler.manifest.writing.importer import Import, prepare, verify
+from reconciler.manifest.writing.syntax import redacted_lines
+from reconciler.manifest.writing.updater import ImportRequest
 from reconciler.views import text_diff
 
+# What loading a folder without manifests says.
+_NO_FILES = ("manifest-not-found", "no-manifests")
 
-def execute(options: Options, world: Surroundings) -> int:
+
+def configure(parser: Parser) -> None:
+    """Declare the options."""
+    parser.add_argument(
+        "repositories",
+        nargs="*",
+        metavar="GLOB",
+        help="these repositories, customised or not (default: every customised one that has no entry yet)",
+    )
+    parser.add_argument(
+        "-o",
+        dest="folder",
+        type=shared.file_path,
+        metavar="DIR",
+        required=True,
+        help="the folder that the manifests go into",
+    )
+    parser.add_argument(
+        "--split", choices=("repository", "folder"), help="a file for each repository or folder (default: one file)"
+    )
+    shared.add_connection(parser)
+    shared.add_common(parser)
+
+
+def execute(options: Options, ctx: Context) -> int:
     """Write the manifests, then plan them; 1 unless that plan is empty and everything that was named is in it."""
     folder: Path = options.folder
     if folder.exists() and not folder.is_dir():
-        raise _failed(
+        raise CommandFailed(
             "not-a-folder", f"{folder} is no folder", "give a folder that the manifests go into: -o manifests"
         )
-    organization = _organization(options, world)
-    with session.reading(options, world) as client:
-        live = refresh(client, organization)
-    request = _request(options, world, live, organization)
+    organization = _organization(options, ctx)
+    with open_reader(options, ctx) as client:
+        live = inputs.read_live(organization, client)
+    request = _request(options, ctx, live, organization)
     try:
         found = prepare(request)
-    except files.FilesRefused as refused:
-        raise CommandFailed(*refused.problems) from None
-    print_problems((*found.left_out, *found.notes), options, world)
+    except FilesRefused as refused:
+        raise CommandFailed.from_problems(*refused.problems) from None
+    print_problems((*found.left_out, *found.notes), options, ctx)
     _write(found, folder)
-    _tell(found, folder, options, world)
-    return _prove(found, request, options, world)
+    _print_files(found, folder, options, ctx)
+    return _prove(found, request, options, ctx)
 
 
-def _organization(options: Options, world: Surroundings) -> str:
+def _organization(options: Options, ctx: Context) -> str:
     """The organisation: `--org`, else the one that the manifests in the folder name."""
     if options.org:
         return options.org
-    named = None
     if options.folder.exists():
-        named = manifest.load(options.folder, now=world.clock.now())[0].organization
-    if named is None:
-        raise _failed(
-            "no-organization",
-            f"nothing names the organisation: there is no --org, and no manifest in {options.folder}",
-            "name it with --org example.com",
-        )
-    return named
+        desired, problems = manifest.load(options.folder, now=ctx.clock.now())
+        if desired.organization is not None:
+            return desired.organization
+        wrong = [problem for problem in problems if problem.code not in _NO_FILES]
+        if wrong:
+            raise CommandFailed.from_problems(*wrong)
+    raise CommandFailed(
+        "no-organization",
+        f"nothing names the organisation: there is no --org, and no manifest in {options.folder}",
+        "name it with --org example.com",
+    )
 
 
-def _request(options: Options, world: Surroundings, live: Live, organization: str) -> Request:
+def _request(options: Options, ctx: Context, live: Live, organization: str) -> ImportRequest:
     def load(path: Path) -> tuple[Desired, tuple[Diagnostic, ...]]:
-        return manifest.load(path, organization=options.org, now=world.clock.now())
+        return manifest.load(path, organization=options.org, now=ctx.clock.now())
 
-    return Request(
+    return ImportRequest(
         live=live,
         folder=options.folder,
         organization=organization,
         load=load,
-        picked=pick(options.repositories, live) if options.repositories else None,
+        picked=inputs.pick(options.repositories, live) if options.repositories else None,
         split=options.split,
     )
 
@@ -76,36 +104,38 @@ def _write(found: Import, folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise _failed("not-written", f"{folder} cannot be made: {error.strerror}", "give another folder") from None
-    written = files.write(folder, found.texts, before=found.before)
+        raise CommandFailed(
+            "not-written", f"{folder} cannot be made: {error.strerror}", "give another folder"
+        ) from None
+    written = write_files(folder, found.texts, before=found.before)
     if written.problem:
         done = ", ".join(written.files) or "nothing"
-        raise _failed("not-written", written.problem, f"written before that: {done}; run the import again")
+        raise CommandFailed("not-written", written.problem, f"written before that: {done}; run the import again")
 
 
-def _tell(found: Import, folder: Path, options: Options, world: Surroundings) -> None:
-    style = style_of(world.stdout, options, world)
+def _print_files(found: Import, folder: Path, options: Options, ctx: Context) -> None:
+    style = style_of(ctx.stdout, options, ctx)
     for name, text in found.texts.items():
         path = folder / name
         if name in found.before:
-            before, after = hiding.lines(found.before[name]), hiding.lines(text)
-            world.stdout.write(text_diff.render(str(path), before, after, style=style))
+            before, after = redacted_lines(found.before[name]), redacted_lines(text)
+            ctx.stdout.write(text_diff.render(str(path), before, after, style=style))
         else:
-            world.stdout.write(style.plain(f"new: {path}") + "\n")
+            ctx.stdout.write(style.plain(f"new: {path}") + "\n")
 
 
-def _prove(found: Import, request: Request, options: Options, world: Surroundings) -> int:
+def _prove(found: Import, request: ImportRequest, options: Options, ctx: Context) -> int:
     count = len(found.labels)
     noun = "1 repository" if count == 1 else f"{count} repositories"
     if not found.labels:
-        world.stdout.write("nothing to import\n")
+        ctx.stdout.write("nothing to import\n")
         return _code(found, request)
-    proof = prove(request, found.labels)
-    print_problems((*proof.warnings, *proof.problems, *_differing(proof.wrong.items())), options, world)
+    proof = verify(request, found.labels)
+    print_problems((*proof.warnings, *proof.problems, *_differing(proof.wrong.items())), options, ctx)
     if not proof.holds:
         return ExitCode.ERROR
     changed = "" if found.texts else ", and nothing had to be written"
-    world.stdout.write(f"imported {noun} into {request.folder}: planning them gives no change{changed}\n")
+    ctx.stdout.write(f"imported {noun} into {request.folder}: planning them gives no change{changed}\n")
     return _code(found, request)
 
 
@@ -120,10 +150,6 @@ def _differing(wrong: Iterable[tuple[str, str]]) -> list[Diagnostic]:
     ]
 
 
-def _code(found: Import, request: Request) -> ExitCode:
+def _code(found: Import, request: ImportRequest) -> ExitCode:
     """A repository that was named and is left out is a failure; one that merely came along is a warning."""
     return ExitCode.ERROR if found.left_out and request.picked is not None else ExitCode.DONE
-
-
-def _failed(code: str, summary: str, hint: str) -> CommandFailed:
-    return CommandFailed(Diagnostic(code=code, summary=summary, hint=hint))

@@ -3,68 +3,81 @@
 from collections.abc import Mapping, Sequence
 
 from reconciler.api.client import ReadClient
-from reconciler.cli import inputs, session
-from reconciler.cli.arguments import Options
+from reconciler.cli import inputs
+from reconciler.cli import options as shared
+from reconciler.cli.client import earliest, open_reader, poll
+from reconciler.cli.context import Context
 from reconciler.cli.errors import CommandFailed
 from reconciler.cli.exit_codes import ExitCode
-from reconciler.cli.looking import earliest, looks
 from reconciler.cli.output import style_of
-from reconciler.cli.selection import pick
-from reconciler.cli.surroundings import Surroundings
+from reconciler.cli.parser import Options, Parser
 from reconciler.core.builds import Build, Result
-from reconciler.core.live import Directory, Live, LiveRepository, Organization
-from reconciler.diagnostics import Diagnostic
-from reconciler.engine.refresh import refresh
+from reconciler.core.state import Directory, Live, LiveRepository, Organization
 from reconciler.views.listings import LogTail, render_log
 
 
-def execute(options: Options, world: Surroundings) -> int:
+def configure(parser: Parser) -> None:
+    """Declare the options."""
+    parser.add_argument("repositories", nargs=1, metavar="REPO", help="the repository")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--build", metavar="ID", help="the build report's id, as `reconciler builds` shows it")
+    which.add_argument("--tag", metavar="TAG", help="the build that a tag points to; a failed one has no tag")
+    parser.add_argument("--tail", type=shared.positive, metavar="N", help="only the last lines of what there is")
+    parser.add_argument(
+        "--follow", action="store_true", help="print a running build's log until it ends; exits 6 when it fails"
+    )
+    shared.add_manifest(parser)
+    shared.add_since(parser)
+    shared.add_connection(parser)
+    shared.add_common(parser)
+
+
+def execute(options: Options, ctx: Context) -> int:
     """Print one log to standard output, and to standard error which build it is of."""
-    desired = inputs.named(options, world)
-    with session.reading(options, world) as client:
-        live = refresh(client, inputs.organization(desired))
+    organization = inputs.read_organization(options, ctx)
+    with open_reader(options, ctx) as client:
+        live = inputs.read_live(organization, client)
         repository = _one(options.repositories, live)
         # Asked for below the repository instead of the whole organisation: the answer is as much smaller.
         scope = Organization(id=repository.id, name=Directory(live).label(repository))
         tags = client.list_tags(repository.id) if options.tag else {}
         build = _chosen(client.list_builds(scope, since=earliest(options, client)), tags, options)
         if options.follow:
-            return _follow(build, client, options, world)
+            return _follow(build, client, options, ctx)
         log = client.build_log(build.id)
-    world.stderr.write(f"build {build.id} ({build.result})\n")
-    world.stdout.write(render_log(log, style=style_of(world.stdout, options, world), tail=options.tail))
+    ctx.stderr.write(f"build {build.id} ({build.result})\n")
+    ctx.stdout.write(render_log(log, style=style_of(ctx.stdout, options, ctx), tail=options.tail))
     return ExitCode.DONE
 
 
-def _follow(build: Build, client: ReadClient, options: Options, world: Surroundings) -> ExitCode:
+def _follow(build: Build, client: ReadClient, options: Options, ctx: Context) -> ExitCode:
     """Print what there is and what comes, until the build has ended; the exit code says how."""
-    log = LogTail(style=style_of(world.stdout, options, world), tail=options.tail)
-    world.stderr.write(f"build {build.id} ({build.result})\n")
-    world.stderr.flush()
+    log = LogTail(style=style_of(ctx.stdout, options, ctx), tail=options.tail)
+    ctx.stderr.write(f"build {build.id} ({build.result})\n")
+    ctx.stderr.flush()
     result = build.result
-    for known in looks(lambda: client.read_build(build.id), world):
+    for known in poll(lambda: client.read_build(build.id), ctx):
         ended = known.result is not Result.RUNNING
-        world.stdout.write(log.more(known.log, whole=ended))
-        world.stdout.flush()
+        ctx.stdout.write(log.more(known.log, whole=ended))
+        ctx.stdout.flush()
         if ended:
             result = known.result
             break
     if build.result is Result.RUNNING:
-        world.stderr.write(f"build {build.id} has ended ({result})\n")
+        ctx.stderr.write(f"build {build.id} has ended ({result})\n")
     return ExitCode.BUILD_FAILED if result is Result.FAILURE else ExitCode.DONE
 
 
 def _one(patterns: Sequence[str], live: Live) -> LiveRepository:
-    picked = pick(patterns, live)
+    picked = inputs.pick(patterns, live)
     if len(picked) == 1:
         return picked[0]
     directory = Directory(live)
-    problem = Diagnostic(
-        code="ambiguous-repository",
-        summary=f'"{patterns[0]}" means several repositories',
-        hint=f"take one of {', '.join(sorted(directory.label(one) for one in picked))}",
+    raise CommandFailed(
+        "ambiguous-repository",
+        f'"{patterns[0]}" means several repositories',
+        f"take one of {', '.join(sorted(directory.label(one) for one in picked))}",
     )
-    raise CommandFailed(problem)
 
 
 def _chosen(builds: Sequence[Build], tags: Mapping[str, tuple[str, ...]], options: Options) -> Build:
@@ -87,5 +100,5 @@ def _chosen(builds: Sequence[Build], tags: Mapping[str, tuple[str, ...]], option
 
 def _first(builds: Sequence[Build], otherwise: str, hint: str) -> Build:
     if not builds:
-        raise CommandFailed(Diagnostic(code="no-build", summary=otherwise, hint=hint))
+        raise CommandFailed("no-build", otherwise, hint)
     return builds[0]

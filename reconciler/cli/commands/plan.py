@@ -3,101 +3,94 @@
 import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from pathlib import Path
 
-from reconciler.cli import inputs, output, plan_output, planning
-from reconciler.cli.arguments import Options
+from reconciler.api.client import ReadClient
+from reconciler.cli import inputs, output, planning
+from reconciler.cli import options as shared
+from reconciler.cli.client import api_identity, api_name, open_reader
+from reconciler.cli.context import Context
 from reconciler.cli.exit_codes import ExitCode
-from reconciler.cli.planning import Checked, Seen
-from reconciler.cli.surroundings import Surroundings
-from reconciler.core.desired import Desired
-from reconciler.core.plan import Plan
-
-# A plan of every day writes no file, compares with no other manifest and finds nothing to do: what is for the rest is
-# imported where it is done.
-if TYPE_CHECKING:
-    from reconciler.api.client import ReadClient
-    from reconciler.core.comparison import Comparison
-    from reconciler.core.forecast import Forecast
+from reconciler.cli.package_checks import CheckContext, check
+from reconciler.cli.parser import Options, Parser
+from reconciler.cli.planning import Checked, LiveSource, RecentBuilds, foresee
+from reconciler.core.plan import Comparison, Plan, compare
+from reconciler.core.resolution import without_resolution
+from reconciler.core.state import Desired
 
 
-def execute(options: Options, world: Surroundings) -> int:
+def configure(parser: Parser) -> None:
+    """Declare the options."""
+    shared.add_path(parser)
+    shared.add_connection(parser)
+    shared.add_output(parser)
+    shared.add_planning(parser)
+    parser.add_argument("--base", type=Path, metavar="PATH", help="the manifest before a change: tells what it causes")
+    parser.add_argument(
+        "--against", type=Path, metavar="FILE", help="plan against a snapshot, without token or network"
+    )
+    shared.add_file(parser, "save the plan for `apply FILE` and `show FILE`")
+    parser.add_argument("--detailed-exitcode", action="store_true", help="exit 2 when there are changes")
+    shared.add_show_unchanged(parser)
+
+
+def execute(options: Options, ctx: Context) -> int:
     """Print the plan, and save it; 1 when a repository could not be planned, 2 for changes where that was asked for."""
     output.targets(options)
-    desired, warnings = inputs.require(options, world)
-    base = inputs.base(options, desired)
-    with _look(desired, options, world) as (seen, client):
-        plan = planning.make(desired, warnings, seen.live, options)
-        checked, forecast = _checked(plan, desired, (seen, client), options, world)
-        plan = checked.plan
-    comparison = None if base is None else _compared(base, plan, seen, options)
+    desired, warnings = inputs.read_manifest(options, ctx)
+    base = inputs.read_base(options, desired)
+    with _open_source(desired, options, ctx) as (source, client):
+        plan = planning.make_plan(desired, warnings, source.live, options)
+        checked, forecast = Checked(plan=plan), None
+        if plan.writes and client is not None:
+            recent = RecentBuilds(client, source.live)
+            checks = CheckContext(client=client, api=source.api_identity, recent=recent, options=options, ctx=ctx)
+            checked = check(plan, desired, checks)
+            forecast = foresee(checked.plan, recent)
+        elif plan.writes:
+            checked = _unchecked(plan, desired, options)
+    plan = checked.plan
+    comparison = None if base is None else compare(planning.make_base_plan(base, source.live, options), plan)
     if options.output is not None:
-        from reconciler.cli import saved_plans
-
-        saved_plans.save(options.output, plan, seen, desired, world)
+        planning.save_plan(options.output, plan, source, desired, ctx)
     document = planning.document(
-        plan, api=seen.api, origin=seen.origin, comparison=comparison, forecast=forecast, checked=checked
+        plan, api=source.api, origin=source.origin, comparison=comparison, forecast=forecast, checked=checked
     )
-    plan_output.show(document, plan.diagnostics, options, world)
+    output.show_plan(document, plan.diagnostics, options, ctx)
     if options.output is not None:
-        world.stderr.write(f"saved: apply it with `reconciler apply {shlex.quote(str(options.output))}`\n")
+        ctx.stderr.write(_saved_notice(options.output, plan))
     if not plan.complete or checked.wrong:
         return ExitCode.ERROR
-    return ExitCode.CHANGES if options.detailed_exitcode and _changes(plan, comparison) else ExitCode.DONE
+    return ExitCode.CHANGES if options.detailed_exitcode and _has_changes(plan, comparison) else ExitCode.DONE
 
 
 @contextmanager
-def _look(desired: Desired, options: Options, world: Surroundings) -> Iterator[tuple[Seen, "ReadClient | None"]]:
-    """The live state, and what else can be read of it as long as the connection is open; None where there is none."""
+def _open_source(desired: Desired, options: Options, ctx: Context) -> Iterator[tuple[LiveSource, ReadClient | None]]:
+    """Yield the live state and, while the connection is open, the client; None where a snapshot is planned against."""
     if options.against is not None:
-        from reconciler.cli import saved_plans
-
-        output.tell_nothing_sent(options, world)
-        yield saved_plans.from_snapshot(options.against, inputs.organization(desired)), None
+        output.print_no_requests(options, ctx)
+        yield planning.snapshot_source(options.against, inputs.organization(desired)), None
         return
-    # Imported here, so that planning against a snapshot loads no HTTP library.
-    from reconciler.cli import session
-
-    with session.reading(options, world) as client:
-        name, identity = session.api_name(options, world), session.api_identity(options, world)
-        yield Seen(live=planning.read(desired, client), api=name, api_identity=identity), client
+    with open_reader(options, ctx) as client:
+        live = inputs.read_live(inputs.organization(desired), client)
+        yield LiveSource(live=live, api=api_name(options, ctx), api_identity=api_identity(options, ctx)), client
 
 
-def _checked(
-    plan: Plan, desired: Desired, looked: tuple[Seen, "ReadClient | None"], options: Options, world: Surroundings
-) -> tuple[Checked, "Forecast | None"]:
-    """The plan after its packages were looked up, and what it sets going, where there is an API to ask."""
-    seen, client = looked
-    if not plan.writes:
-        return Checked(plan=plan), None
-    if client is None:
-        return _unasked(plan, desired, options), None
-    from reconciler.cli.checking import Desk, check
-    from reconciler.cli.forecasting import Recent, foresee
-
-    recent = Recent(client, world, seen.live)
-    desk = Desk(client=client, api=seen.api_identity, recent=recent, options=options, world=world)
-    checked = check(plan, desired, desk)
-    return checked, foresee(checked.plan, recent)
-
-
-def _unasked(plan: Plan, desired: Desired, options: Options) -> Checked:
-    """The plan where there is no API to ask."""
+def _unchecked(plan: Plan, desired: Desired, options: Options) -> Checked:
+    """Return the plan where there is no API to ask."""
     required = desired.settings.require_resolve
     if not options.resolve and not required:
         return Checked(plan=plan)
-    from reconciler.core import verdicts
-
     why = "a plan against a snapshot asks the API nothing"
-    return Checked(plan=verdicts.not_asked(plan, why, required=required))
+    return Checked(plan=without_resolution(plan, why, required=required))
 
 
-def _compared(base: Desired, plan: Plan, seen: Seen, options: Options) -> "Comparison":
-    from reconciler.core.comparison import compare
-
-    return compare(planning.make_base(base, seen.live, options), plan)
-
-
-def _changes(plan: Plan, comparison: "Comparison | None") -> bool:
+def _has_changes(plan: Plan, comparison: Comparison | None) -> bool:
     """Whether there is something to do; where a change is looked at, something that it causes."""
     return bool(plan.writes if comparison is None else comparison.caused)
+
+
+def _saved_notice(path: Path, plan: Plan) -> str:
+    if not plan.applyable:
+        return f"saved: look at it with `reconciler show {shlex.quote(str(path))}`; it cannot be applied\n"
+    return f"saved: apply it with `reconciler apply {shlex.quote(str(path))}`\n"

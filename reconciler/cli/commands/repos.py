@@ -2,31 +2,38 @@
 
 from collections.abc import Mapping
 
-from reconciler.cli import inputs, output, session
-from reconciler.cli.arguments import Options
+from reconciler.cli import inputs, output
+from reconciler.cli import options as shared
+from reconciler.cli.client import open_reader
+from reconciler.cli.context import Context
 from reconciler.cli.exit_codes import ExitCode
-from reconciler.cli.selection import pick
-from reconciler.cli.surroundings import Surroundings
-from reconciler.core.desired import Desired
-from reconciler.core.globs import resolve
-from reconciler.core.live import Directory, Live
-from reconciler.engine.refresh import refresh
+from reconciler.cli.parser import Options, Parser
+from reconciler.core.globs import resolve_globs
+from reconciler.core.state import Desired, Directory, Live
 from reconciler.views.listings import RepoRow, render_repos, repos_json
 
 
-def execute(options: Options, world: Surroundings) -> int:
+def configure(parser: Parser) -> None:
+    """Declare the options."""
+    parser.add_argument("repositories", nargs="*", metavar="GLOB", help="only repositories whose name matches")
+    shared.add_manifest(parser)
+    shared.add_connection(parser)
+    shared.add_output(parser)
+
+
+def execute(options: Options, ctx: Context) -> int:
     """List the repositories, or those that match."""
     output.targets(options)
-    desired = inputs.named(options, world)
-    with session.reading(options, world) as client:
-        live = refresh(client, inputs.organization(desired))
-    named = _named(desired, live)
+    organization, desired, wrong = inputs.read_entries(options, ctx)
+    with open_reader(options, ctx) as client:
+        live = inputs.read_live(organization, client)
+    named = None if desired is None else _named(desired, live)
     directory = Directory(live)
     rows = [
         RepoRow(
             repository=one, label=directory.label(one), named=named.get(one.id, False) if named is not None else None
         )
-        for one in pick(options.repositories, live)
+        for one in inputs.pick(options.repositories, live)
     ]
     output.show(
         {
@@ -34,10 +41,10 @@ def execute(options: Options, world: Surroundings) -> int:
             "json": lambda *_: repos_json(rows),
         },
         options,
-        world,
+        ctx,
         table=True,
     )
-    return ExitCode.DONE
+    return ExitCode.ERROR if wrong else ExitCode.DONE
 
 
 def _named(desired: Desired, live: Live) -> Mapping[str, bool] | None:
@@ -45,5 +52,5 @@ def _named(desired: Desired, live: Live) -> Mapping[str, bool] | None:
     if not desired.repositories and not desired.globs:
         return None
     directory = Directory(live)
-    entries = resolve(desired, live, directory).entries
+    entries = resolve_globs(desired, live, directory).entries
     return {one.id: True for entry in entries for one in directory.find(entry.address)}

@@ -1,45 +1,56 @@
 """`reconciler revert`: the plan back to what stood before a run, through the same review and writing as an apply."""
 
-from reconciler.cli import carrying_out, journaling, session
-from reconciler.cli.arguments import Options
-from reconciler.cli.carrying_out import Bench, Undertaking
+from reconciler.cli import execution, runs
+from reconciler.cli import options as shared
+from reconciler.cli.client import open_writer
+from reconciler.cli.context import Context
 from reconciler.cli.errors import CommandFailed
-from reconciler.cli.forecasting import Recent
+from reconciler.cli.execution import ApplyContext, ApplyRequest, execute_plan
+from reconciler.cli.parser import Options, Parser
+from reconciler.cli.planning import RecentBuilds
 from reconciler.cli.report import Report
-from reconciler.cli.surroundings import Surroundings
-from reconciler.core.live import Organization
-from reconciler.core.reverting import revert
-from reconciler.core.runs import Run, RunKind
-from reconciler.diagnostics import Diagnostic
+from reconciler.core.runs import Run, RunKind, plan_revert
 from reconciler.engine.ports import ReadApi
 
 
-def execute(options: Options, world: Surroundings) -> int:
+def configure(parser: Parser) -> None:
+    """Declare the options."""
+    shared.add_run(parser, "the run's id or the beginning of it, as `reconciler history` shows it")
+    parser.add_argument(
+        "--max-removal",
+        type=shared.share,
+        metavar="SHARE",
+        help="share of the reverted repositories that may lose something (default: 30%%)",
+    )
+    parser.set_defaults(show_unchanged=False)
+    shared.add_execution(parser)
+    shared.add_connection(parser)
+    shared.add_output(parser)
+
+
+def execute(options: Options, ctx: Context) -> int:
     """Take a run back where nothing has changed since; the exit codes are those of `apply`."""
-    how = carrying_out.settings(options)
+    how = execution.rollout_settings(options)
     with (
-        Report(options, world) as report,
-        journaling.locked(world) as journal,
-        session.writing(options, world) as client,
+        runs.locked_journal(ctx) as journal,
+        Report(options, ctx) as report,
+        open_writer(options, ctx) as client,
     ):
-        run = journaling.recorded(journal, options.run, options, world)
+        run = runs.find_run(journal, options.run, options, ctx)
         _check_organization(run, options, client)
         live = client.read_live(run.header.organization)
-        plan = revert(run, live, later=journaling.later(journal, run), max_removal=options.max_removal)
-        undertaking = Undertaking(plan=plan, kind=RunKind.REVERT, source=run.id, recent=Recent(client, world, live))
-        bench = Bench(journal=journal, client=client, report=report, options=options, world=world)
-        return carrying_out.carry_out(undertaking, how, bench)
+        plan = plan_revert(run, live, later=runs.later_runs(journal, run), max_removal=options.max_removal)
+        request = ApplyRequest(plan=plan, kind=RunKind.REVERT, source=run.id, recent=RecentBuilds(client, live))
+        apply = ApplyContext(journal=journal, client=client, report=report, options=options, ctx=ctx)
+        return execute_plan(request, how, apply)
 
 
 def _check_organization(run: Run, options: Options, api: ReadApi) -> None:
     """Raise `CommandFailed` where `--org` names another organisation than that of the run."""
     if options.org is not None and api.find_organization(options.org).id != run.header.organization.id:
-        raise CommandFailed(_other(run.id, run.header.organization, options.org))
-
-
-def _other(run: str, meant: Organization, given: str) -> Diagnostic:
-    return Diagnostic(
-        code="run-of-other-organization",
-        summary=f"run {run} was made for {meant.name}, and --org names {given}",
-        hint="leave out --org",
-    )
+        meant = run.header.organization.name
+        raise CommandFailed(
+            "run-of-other-organization",
+            f"run {run.id} was made for {meant}, and --org names {options.org}",
+            "leave out --org",
+        )

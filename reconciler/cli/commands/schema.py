@@ -2,13 +2,19 @@
 
 import json
 
-from reconciler.cli.arguments import Options
+from reconciler.cli import options as shared
+from reconciler.cli.context import Context
 from reconciler.cli.exit_codes import ExitCode
-from reconciler.cli.surroundings import Surroundings
+from reconciler.cli.parser import Options, Parser
 from reconciler.manifest.json_schema import json_schema
 
 
-def execute(_options: Options, world: Surroundings) -> int:
+def configure(parser: Parser) -> None:
+    """Declare the options."""
+    shared.add_common(parser)
+
+
+def execute(_options: Options, ctx: Context) -> int:
     """Print it."""
-    world.stdout.write(json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n")
+    ctx.stdout.write(json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n")
     return ExitCode.DONE

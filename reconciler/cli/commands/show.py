@@ -1,16 +1,26 @@
 """`reconciler show`: a saved plan again, in any format, without network and without token."""
 
-from reconciler.cli import output, plan_output, planning, saved_plans
-from reconciler.cli.arguments import Options
+from pathlib import Path
+
+from reconciler.cli import inputs, output, planning
+from reconciler.cli import options as shared
+from reconciler.cli.context import Context
 from reconciler.cli.exit_codes import ExitCode
-from reconciler.cli.surroundings import Surroundings
+from reconciler.cli.parser import Options, Parser
 
 
-def execute(options: Options, world: Surroundings) -> int:
+def configure(parser: Parser) -> None:
+    """Declare the options."""
+    parser.add_argument("path", type=Path, metavar="FILE", help="the saved plan")
+    shared.add_output(parser)
+    shared.add_show_unchanged(parser)
+
+
+def execute(options: Options, ctx: Context) -> int:
     """Print the plan that a file holds."""
     output.targets(options)
-    saved = saved_plans.load(options.path)
-    document = planning.document(saved.plan, api=saved.api, origin=saved_plans.origin(saved))
-    plan_output.show(document, saved.plan.diagnostics, options, world)
-    output.tell_nothing_sent(options, world)
+    saved = inputs.load_plan(options.path)
+    document = planning.document(saved.plan, api=saved.api, origin=inputs.origin(saved))
+    output.show_plan(document, saved.plan.diagnostics, options, ctx)
+    output.print_no_requests(options, ctx)
     return ExitCode.DONE

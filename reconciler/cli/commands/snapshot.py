@@ -2,22 +2,31 @@
 
 import shlex
 
-from reconciler.cli import inputs, saved_plans, session
-from reconciler.cli.arguments import Options
+from reconciler.cli import inputs
+from reconciler.cli import options as shared
+from reconciler.cli.client import api_identity, open_reader
+from reconciler.cli.context import Context
 from reconciler.cli.exit_codes import ExitCode
-from reconciler.cli.surroundings import Surroundings
-from reconciler.engine.refresh import refresh
+from reconciler.cli.parser import Options, Parser
 
 
-def execute(options: Options, world: Surroundings) -> int:
+def configure(parser: Parser) -> None:
+    """Declare the options."""
+    shared.add_file(parser, "the file to write", required=True)
+    shared.add_manifest(parser)
+    shared.add_connection(parser)
+    shared.add_common(parser)
+
+
+def execute(options: Options, ctx: Context) -> int:
     """Read the organisation and write the file."""
     assert options.output is not None
-    desired = inputs.named(options, world)
-    with session.reading(options, world) as client:
-        live = refresh(client, inputs.organization(desired))
-    saved_plans.save_snapshot(options.output, live, session.api_identity(options, world), world)
+    organization = inputs.read_organization(options, ctx)
+    with open_reader(options, ctx) as client:
+        live = inputs.read_live(organization, client)
+    inputs.save_snapshot(options.output, live, api_identity(options, ctx), ctx)
     count = len(live.repositories)
     noun = "repository" if count == 1 else "repositories"
     command = f"reconciler plan --against {shlex.quote(str(options.output))}"
-    world.stderr.write(f"saved {count:,} {noun} of {live.organization.name}: plan with `{command}`\n")
+    ctx.stderr.write(f"saved {count:,} {noun} of {live.organization.name}: plan with `{command}`\n")
     return ExitCode.DONE

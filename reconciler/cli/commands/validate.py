@@ -3,19 +3,27 @@
 import json
 
 from reconciler import manifest
+from reconciler.cli import options as shared
 from reconciler.cli import output
-from reconciler.cli.arguments import Options
+from reconciler.cli.context import Context
 from reconciler.cli.exit_codes import ExitCode
-from reconciler.cli.surroundings import Surroundings
+from reconciler.cli.parser import Options, Parser
 from reconciler.diagnostics import has_errors
 from reconciler.views.diagnostics import diagnostic_document
 
 
-def execute(options: Options, world: Surroundings) -> int:
+def configure(parser: Parser) -> None:
+    """Declare the options."""
+    shared.add_path(parser)
+    shared.add_org(parser)
+    shared.add_output(parser)
+
+
+def execute(options: Options, ctx: Context) -> int:
     """Report every problem of the manifest; 1 when there is an error."""
     output.targets(options)
-    desired, problems = manifest.load(options.path, organization=options.org, now=world.clock.now())
-    output.print_problems(problems, options, world)
+    desired, problems = manifest.load(options.path, organization=options.org, now=ctx.clock.now())
+    output.print_problems(problems, options, ctx)
     valid = not has_errors(problems)
     count = len(desired.repositories) + len(desired.globs)
     noun = "repository" if count == 1 else "repositories"
@@ -26,5 +34,5 @@ def execute(options: Options, world: Surroundings) -> int:
         "diagnostics": [diagnostic_document(problem) for problem in problems],
     }
     text = f"{options.path}: valid, {count} {noun}\n" if valid else ""
-    output.show({"text": lambda *_: text, "json": lambda *_: json.dumps(document, indent=2) + "\n"}, options, world)
+    output.show({"text": lambda *_: text, "json": lambda *_: json.dumps(document, indent=2) + "\n"}, options, ctx)
     return ExitCode.DONE if valid else ExitCode.ERROR

@@ -5,42 +5,47 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 from reconciler.api.client import ReadClient
-from reconciler.cli import journaling, session
-from reconciler.cli.arguments import Options
-from reconciler.cli.carrying_out import codes, limits
+from reconciler.cli import options as shared
+from reconciler.cli import runs
+from reconciler.cli.client import open_reader
+from reconciler.cli.context import Context, interruptible
 from reconciler.cli.errors import CommandFailed
+from reconciler.cli.execution import exit_codes, follow_limits
 from reconciler.cli.exit_codes import ExitCode, first
-from reconciler.cli.journaling import FOLDER
 from reconciler.cli.output import print_problems
+from reconciler.cli.parser import Options, Parser
 from reconciler.cli.report import Report
-from reconciler.cli.signals import interruptible
-from reconciler.cli.surroundings import Surroundings
-from reconciler.core import recovery
-from reconciler.core.advancing import begin
 from reconciler.core.builds import Progress
-from reconciler.core.outcome import Outcome
-from reconciler.core.runs import Run, RunState
+from reconciler.core.progress import begin
+from reconciler.core.runs import Outcome, Run, RunState, is_in_flight, is_settled, recorded_outcomes, recovered_outcome
 from reconciler.diagnostics import Diagnostic, Severity
-from reconciler.engine.tagging import recorded
-from reconciler.engine.track import Followed, failure_logs, follow, watches
+from reconciler.engine.follow import Followed, failure_logs, follow, recorded, watches
 from reconciler.journal import JournalError, RunRecord, open_journal
 
 
-def execute(options: Options, world: Surroundings) -> int:
+def configure(parser: Parser) -> None:
+    """Declare the options."""
+    shared.add_run(parser, "the run's id or the beginning of it (default: the newest run)", optional=True)
+    shared.add_limits(parser)
+    shared.add_connection(parser)
+    shared.add_output(parser)
+
+
+def execute(options: Options, ctx: Context) -> int:
     """Follow a run to its end; the report and the exit code are those that its apply would have ended with."""
-    with Report(options, world) as report, journaling.reading() as journal:
-        run = journaling.recorded(journal, options.run, options, world)
+    with Report(options, ctx) as report, runs.read_only_journal() as journal:
+        run = runs.find_run(journal, options.run, options, ctx)
         _check_idle(run)
-        if recovery.settled(run):
+        if is_settled(run):
             return _again(run, report)
-        with session.reading(options, world) as client, interruptible(world), ExitStack() as stack:
-            record = _record(run, stack, options, world)
-            later = journaling.later(journal, run)
-            return _go_on(_Bench(run=run, later=later, client=client, report=report, record=record), options, world)
+        with open_reader(options, ctx) as client, interruptible(ctx), ExitStack() as stack:
+            record = _record(run, stack, options, ctx)
+            later = runs.later_runs(journal, run)
+            return _go_on(_WaitContext(run=run, later=later, client=client, report=report, record=record), options, ctx)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Bench:
+class _WaitContext:
     """What going on works with: the run, those after it, and None as `record` where the journal cannot be written."""
 
     run: Run
@@ -54,79 +59,77 @@ def _check_idle(run: Run) -> None:
     """Raise `CommandFailed` while the run is still writing: what it is about to write cannot be told from outside."""
     if run.state is RunState.RUNNING and any(step.outcome is None for step in run.steps):
         raise CommandFailed(
-            Diagnostic(
-                code="run-goes-on",
-                summary=f"run {run.id} is still writing (process {run.header.pid} on {run.header.host or '?'})",
-                hint="wait until it follows builds, or interrupt it there",
-            ),
-            code=ExitCode.REFUSED,
+            "run-goes-on",
+            f"run {run.id} is still writing (process {run.header.pid} on {run.header.host or '?'})",
+            "wait until it follows builds, or interrupt it there",
+            exit_code=ExitCode.REFUSED,
         )
 
 
 def _again(run: Run, report: Report) -> ExitCode:
     """The report of a run that was followed to its end, from the record alone."""
-    outcomes, progress = recovery.recorded(run), _known(run)
+    outcomes, progress = recorded_outcomes(run), _known(run)
     followed = Followed(progress=progress, tags=recorded(progress)) if progress else None
     report.end(outcomes, followed, {}, interrupted=False, run=run.id)
-    return first(codes(outcomes, followed, interrupted=False))
+    return first(exit_codes(outcomes, followed, interrupted=False))
 
 
 def _known(run: Run) -> tuple[Progress, ...]:
     return tuple(step.progress for step in run.steps if step.progress is not None)
 
 
-def _record(run: Run, stack: ExitStack, options: Options, world: Surroundings) -> RunRecord | None:
+def _record(run: Run, stack: ExitStack, options: Options, ctx: Context) -> RunRecord | None:
     """Where to go on recording; a run that its own process still follows is recorded by that one alone."""
     if run.state is RunState.RUNNING:
         return None
     try:
-        return stack.enter_context(open_journal(FOLDER, now=world.clock.now)).resume(run)
+        return stack.enter_context(open_journal(runs.FOLDER, now=ctx.clock.now)).resume(run)
     except JournalError as error:
-        print_problems((_unrecorded(error.diagnostic),), options, world)
+        print_problems((_unrecorded(error.diagnostic),), options, ctx)
         return None
 
 
-def _go_on(bench: _Bench, options: Options, world: Surroundings) -> ExitCode:
-    outcomes = _outcomes(bench)
-    begun = _begun(outcomes, bench.run, world.clock.now())
+def _go_on(wait: _WaitContext, options: Options, ctx: Context) -> ExitCode:
+    outcomes = _outcomes(wait)
+    begun = _begun(outcomes, wait.run, ctx.clock.now())
     followed: Followed | None = None
     if begun:
-        with bench.report.progress() as listen:
+        with wait.report.progress() as listen:
             followed = follow(
                 begun,
-                bench.client,
-                bench.run.header.organization,
-                clock=world.clock,
-                stop=world.stop,
-                limits=limits(options),
-                listen=listen,
-                record=bench.record,
+                wait.client,
+                wait.run.header.organization,
+                clock=ctx.clock,
+                stop=ctx.stop,
+                limits=follow_limits(options),
+                on_event=listen,
+                record=wait.record,
             )
-    interrupted = world.stop.is_set()
-    code = first(codes(outcomes, followed, interrupted=interrupted))
-    if bench.record is not None:
-        bench.record.end(exit_code=code, interrupted=interrupted)
-    logs = failure_logs(followed, bench.client) if followed else {}
-    bench.report.end(outcomes, followed, logs, interrupted=interrupted, run=bench.run.id)
-    bench.report.problem(bench.record.problem if bench.record else None)
+    interrupted = ctx.stop.is_set()
+    code = first(exit_codes(outcomes, followed, interrupted=interrupted))
+    if wait.record is not None:
+        wait.record.end(exit_code=code, interrupted=interrupted)
+    logs = failure_logs(followed, wait.client) if followed else {}
+    wait.report.end(outcomes, followed, logs, interrupted=interrupted, run=wait.run.id)
+    wait.report.problem(wait.record.problem if wait.record else None)
     return code
 
 
-def _outcomes(bench: _Bench) -> tuple[Outcome, ...]:
+def _outcomes(wait: _WaitContext) -> tuple[Outcome, ...]:
     """What every step came to, with what was in flight judged by one look at what is live, and put on record."""
-    if not any(recovery.in_flight(step) for step in bench.run.steps):
-        return recovery.recorded(bench.run)
-    live = bench.client.read_live(bench.run.header.organization)
-    outcomes = tuple(recovery.outcome(step, live, bench.later) for step in bench.run.steps)
-    for step, outcome in zip(bench.run.steps, outcomes, strict=True):
-        if bench.record is not None and recovery.in_flight(step):
-            bench.record.finished(outcome)
+    if not any(is_in_flight(step) for step in wait.run.steps):
+        return recorded_outcomes(wait.run)
+    live = wait.client.read_live(wait.run.header.organization)
+    outcomes = tuple(recovered_outcome(step, live, wait.later) for step in wait.run.steps)
+    for step, outcome in zip(wait.run.steps, outcomes, strict=True):
+        if wait.record is not None and is_in_flight(step):
+            wait.record.finished(outcome)
     return outcomes
 
 
 def _begun(outcomes: Sequence[Outcome], run: Run, now: float) -> tuple[Progress, ...]:
     """Where following goes on: from what was last seen, or from the beginning."""
-    known = {progress.watch.repository: progress for progress in _known(run)}
+    known = {progress.target.repository: progress for progress in _known(run)}
     return tuple(known.get(watch.repository) or begin(watch, now=now) for watch in watches(outcomes))
 
 

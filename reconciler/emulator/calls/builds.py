@@ -5,14 +5,18 @@ Here belongs what a client sees of builds at an instant; when builds happen belo
 
 import json
 import sqlite3
+from itertools import islice
+from typing import TypeVar
 
 from reconciler.emulator import images, instants, records, schedule, uidp
 from reconciler.emulator.calls.context import Context
 from reconciler.emulator.errors import not_found
+from reconciler.emulator.faults import NoReports, Result
 from reconciler.emulator.messages import BUILD_REPORT, REPO_SYNC_STATUS, SYNC_STATUS
 from reconciler.emulator.protojson import emit
 from reconciler.emulator.records import Json
 
+Scripted = TypeVar("Scripted", Result, NoReports)
 _INDEX_TYPE = "application/vnd.oci.image.index.v1+json"
 
 
@@ -26,18 +30,31 @@ def list_build_reports(context: Context) -> Json:
     limit = query.count("pageSize") or None
     schedule.catch_up(context.state, context.now, context.settings)
     with context.state.reading() as db:
+        hidden = _named(db, context, NoReports)
+        columns = "id, repo_id, started, ended, result, digest, config, locked, warnings" + (
+            ", log" if with_logs else ""
+        )
         rows = db.execute(
-            "SELECT id, started, ended FROM builds WHERE started >= ? AND started <= ? ORDER BY started DESC, id",
+            f"SELECT {columns} FROM builds WHERE started >= ? AND started <= ? ORDER BY started DESC, id",  # noqa: S608 - of fixed texts
             (context.now - instants.DAY if since is None else since, context.now),
-        ).fetchall()
-        ids = [
-            row["id"]
+        )
+        found = (
+            row
             for row in rows
             if chosen.matches(row["id"])
             and (before is None or row["started"] < before)
             and (context.settings.running_reports or row["ended"] <= context.now)
-        ][:limit]
-        return {"reports": [_report(db, each, context.now, with_logs=with_logs) for each in ids]}
+            and not any(repo_id in ("", row["repo_id"]) for repo_id, _ in hidden)
+        )
+        results = _named(db, context, Result)
+        return {"reports": [_report(row, context.now, results) for row in islice(found, limit)]}
+
+
+def _named(db: sqlite3.Connection, context: Context, kind: type[Scripted]) -> list[tuple[str, Scripted]]:
+    """Return the scripted effects of a kind with the id of the repository that they are about, "" for all."""
+    scripted = [effect for effect in context.effects if isinstance(effect, kind)]
+    located = [(records.locate(db, effect.of) if effect.of else None, effect) for effect in scripted]
+    return [(repo.id if repo else "", effect) for repo, effect in located]
 
 
 def sync_status(context: Context) -> Json:
@@ -70,8 +87,7 @@ def list_sync_statuses(context: Context) -> Json:
     }
 
 
-def _report(db: sqlite3.Connection, identifier: str, now: int, *, with_logs: bool) -> Json:
-    row = db.execute("SELECT * FROM builds WHERE id = ?", (identifier,)).fetchone()
+def _report(row: sqlite3.Row, now: int, results: list[tuple[str, Result]]) -> Json:
     stored: Json = {
         "id": row["id"],
         "startedAt": instants.to_text(row["started"]),
@@ -86,8 +102,10 @@ def _report(db: sqlite3.Connection, identifier: str, now: int, *, with_logs: boo
             "digest": row["digest"],
             "lockedConfig": row["locked"],
             "warnings": json.loads(row["warnings"]),
-            "log": _timed(row) if with_logs else "",
+            "log": _timed(row) if "log" in row.keys() else "",  # noqa: SIM118 - a row iterates over its values
         }
+        scripted = next((effect for repo_id, effect in results if repo_id in ("", row["repo_id"])), None)
+        stored |= {"result": scripted.result, "digest": ""} if scripted else {}
     answer: Json = emit(BUILD_REPORT, stored)
     return answer
 

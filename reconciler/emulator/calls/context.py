@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 
+from reconciler.emulator import instants, uidp
 from reconciler.emulator import query as parameters
-from reconciler.emulator import uidp
 from reconciler.emulator.access import Caller
+from reconciler.emulator.faults import Effect, Lag
 from reconciler.emulator.query import Query, Selection
 from reconciler.emulator.settings import Settings
 from reconciler.emulator.state import State
@@ -21,6 +22,13 @@ class Context:
     identifier: str
     query: Query
     body: bytes
+    effects: tuple[Effect, ...] = ()
+
+    @property
+    def seen(self) -> int:
+        """The instant whose repositories a read shows: now, or earlier where reads lag."""
+        lag = max((effect.seconds for effect in self.effects if isinstance(effect, Lag)), default=0.0)
+        return self.now - round(lag * instants.SECOND)
 
     def uidp(self) -> str:
         """Return the id of the path, or refuse it when it is no UIDP."""

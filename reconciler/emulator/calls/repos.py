@@ -30,7 +30,11 @@ def found(context: Context) -> list[Repo]:
     chosen = context.selection("repo.list")
     name = context.query.text("name")
     with context.state.reading() as db:
-        return [repo for repo in records.repos(db) if chosen.matches(repo.id) and name in ("", repo.name)]
+        return [
+            repo
+            for repo in records.repos_as_of(db, context.seen)
+            if chosen.matches(repo.id) and name in ("", repo.name)
+        ]
 
 
 def update_repo(context: Context) -> Json:
@@ -72,6 +76,7 @@ def put(db: sqlite3.Connection, repo: Repo, message: Json, now: int, settings: S
     kept = {key: repo.message[key] for key in KEPT_BY_SERVER if key in repo.message}
     given = {key: value for key, value in message.items() if key not in KEPT_BY_SERVER}
     after = replace(repo, message={**kept, **given, UPDATED: instants.to_text(now)})
+    records.remember(db, repo.id, repo.message, now)
     records.save(db, after)
     if records.meaning(after.overlay) != records.meaning(repo.overlay):
         schedule.enqueue(db, after, repo.overlay, now, settings)
@@ -95,6 +100,7 @@ def add(db: sqlite3.Connection, parent: str, message: Json, context: Context) ->
     identifier = uidp.of_child(parent, "repo", name)
     kept = {"id": identifier, "name": name, "createTime": instants.to_text(context.now)}
     repo = Repo(id=identifier, parent=parent, name=name, sequence=0, message={**filled, **message, **kept})
+    records.remember(db, identifier, None, context.now)
     schedule.enqueue(db, repo, repo.overlay, context.now, replace(context.settings, automatic_rebuilds=False))
     return repo
 

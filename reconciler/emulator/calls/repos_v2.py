@@ -34,7 +34,7 @@ def get_repo(context: Context) -> Json:
     identifier = context.uidp()
     context.caller.demand("repo.list", identifier)
     with context.state.reading() as db:
-        repo = records.repo(db, identifier)
+        repo = next((each for each in records.repos_as_of(db, context.seen) if each.id == identifier), None)
     if repo is None:
         raise not_found(f"repository {identifier} not found")
     return _emitted(repo)

@@ -15,6 +15,7 @@ _FORMS = {
     "Referrers": re.compile(r"sha256-.*", re.DOTALL),
     "Dates": re.compile(r".*-20\d{6}", re.DOTALL),
     "Epochs": re.compile(r".*-r\d+", re.DOTALL),
+    "VcsSnapshots": re.compile(r".*_git20\d{6}", re.DOTALL),
 }
 _ORDERS: paging.Orders = {
     "uid": lambda tag: str(tag["id"]),

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from reconciler.core.canonical import package_name, package_spec
+from reconciler.core.overlay import package_name, package_spec
 from reconciler.manifest.codes import Code
 from reconciler.manifest.documents import Block
 from reconciler.manifest.findings import Finding, Source, quoted, shown

@@ -15,7 +15,7 @@ from reconciler.manifest.codes import Code
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
-_BLOCK: Final = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----.*?-----END \1-----", re.DOTALL)
+_MARK: Final = re.compile(r"-----(BEGIN|END) ([A-Z0-9 ]+)-----")
 _SOON: Final = timedelta(days=30)
 
 
@@ -62,8 +62,8 @@ def _wrong(text: str, code: Code, noun: str, problem: tuple[str, str]) -> Verdic
 def _form(text: str, label: str) -> tuple[str, str] | None:
     """What is wrong with the blocks of a text that should hold one."""
     noun = "key" if label == "PUBLIC KEY" else "certificate"
-    blocks = list(_BLOCK.finditer(text))
-    labels = [block[1] for block in blocks]
+    blocks = _blocks(text)
+    labels = [label for label, _, _ in blocks]
     if not labels:
         return f"this {noun} holds no PEM block `{label}`", f"give the lines from `BEGIN {label}` to `END {label}`"
     if len(labels) > 1:
@@ -71,7 +71,7 @@ def _form(text: str, label: str) -> tuple[str, str] | None:
         return f"this {noun} holds {len(labels)} PEM blocks, and must hold one", hint
     if labels[0] != label:
         return f"this {noun} is a PEM block `{labels[0]}`, not `{label}`", _other_form(labels[0])
-    if text[blocks[0].end() :].strip():
+    if text[blocks[0][2] :].strip():
         return f"text follows the PEM block of this {noun}", "remove it; explanations go before the block"
     return None
 
@@ -108,8 +108,24 @@ def _certificate(text: str) -> "Certificate | None":
 
 
 def _block(text: str) -> bytes:
-    match = _BLOCK.search(text)
-    return (match[0] if match else "").encode("utf-8", "surrogatepass")
+    start, end = next(((start, end) for _, start, end in _blocks(text)), (0, 0))
+    return text[start:end].encode("utf-8", "surrogatepass")
+
+
+def _blocks(text: str) -> list[tuple[str, int, int]]:
+    """Label, start and end of each block: from a BEGIN line to the next END line with its label."""
+    marks = list(_MARK.finditer(text))
+    following: dict[str, int] = {}  # for each label where its next END line ends, found from the back in one pass
+    ends: list[int | None] = []
+    for mark in reversed(marks):
+        if mark[1] == "END":
+            following[mark[2]] = mark.end()
+        ends.append(following.get(mark[2]))
+    blocks: list[tuple[str, int, int]] = []
+    for mark, end in zip(marks, reversed(ends), strict=True):
+        if mark[1] == "BEGIN" and end is not None and (not blocks or mark.start() >= blocks[-1][2]):
+            blocks.append((mark[2], mark.start(), end))
+    return blocks
 
 
 def _no_certificate(parsed: "Certificate | None") -> tuple[str, str]:

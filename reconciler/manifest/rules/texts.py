@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from reconciler.core.secrets import holds_private_key, key_looks_secret, value_looks_secret
+from reconciler.core.secrets import holds_private_key, looks_secret, value_looks_secret
 from reconciler.diagnostics import Severity
 from reconciler.manifest.codes import Code
 from reconciler.manifest.findings import Finding, quoted, shown
@@ -57,7 +57,7 @@ def _variable(node: MapNode, name: str, value: object) -> list[Finding]:
                 use_at=spot.use_at,
             )
         )
-    if isinstance(value, str) and ((key_looks_secret(name) and _is_literal(value)) or value_looks_secret(value)):
+    if isinstance(value, str) and looks_secret(name, value) and not _names_a_file(value):
         found += _secret(node, "environment", name, value)
     return found
 
@@ -97,6 +97,6 @@ def _secret(node: MapNode, section: str, name: str, value: str) -> list[Finding]
     ]
 
 
-def _is_literal(value: str) -> bool:
-    """Whether a value is more than a switch, a number, or the path of a file that holds the secret."""
-    return bool(value) and not value.startswith(("/", "./", "$")) and value.lower() not in {"true", "false"}
+def _names_a_file(value: str) -> bool:
+    """Whether a value by its form is the path of a file, which may hold the secret."""
+    return value.startswith(("/", "./", "~/")) and not value_looks_secret(value)

@@ -1,5 +1,5 @@
-"""The way back: manifests made from core values, laid out, and edited in place without losing what people wrote.
+"""Manifest text: made from live state, formatted, and edited in place without losing what people wrote.
 
-Holds text and positions in it; what is valid is decided by the reading side, which every result is read with before it
-is kept. Knows nothing of the API.
+`importer` writes live state as manifests, `updater` changes those that are there, `format` lays files out. Every result
+is read by `manifest.load` before it is kept.
 """

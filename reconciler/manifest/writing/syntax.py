@@ -1,12 +1,14 @@
-"""A YAML text as a tree of slices: every value knows where it begins and ends, and comments are kept apart.
+"""A YAML text as a tree of slices: each value with its start and end, its comments, and what aliases stand for.
 
-What is laid out or edited is cut from the text and put together again, so that quotes, spelling and comments are those
-of the person who wrote them. Values are read in `manifest.yaml_tree`; nothing here judges or converts them.
+Formatting and editing cut slices from the text, so quotes, spelling and comments stay as they were written. Values are
+read in `manifest.yaml_tree`.
 """
 
 import re
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Callable, Iterator
+from collections.abc import Mapping as Lookup
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import accumulate
@@ -15,11 +17,19 @@ from typing import Any, Final, TypeAlias
 import yaml
 from yaml.events import AliasEvent, MappingEndEvent, MappingStartEvent, ScalarEvent, SequenceEndEvent
 
+from reconciler.core.secrets import looks_secret
 from reconciler.manifest.yaml_tree import LOADER
 
 _COMMENT: Final = re.compile(r"(?:^|(?<=\s))#[^\n\r]*", re.MULTILINE)
 _LINE_END: Final = re.compile(r"\r\n?")
-_BLANK_END: Final = re.compile(r"(?:\n[ \t]*)+$")
+_LINE_ENDS: Final = re.compile(r"\r\n|\r|\n")
+_PEM: Final = "-----BEGIN "
+_KEYED: Final = "environment"
+
+MERGE: Final = "<<"
+
+# A value in the form in which a manifest holds it.
+Shape: TypeAlias = "dict[str, Shape] | list[Shape] | str | int | bool"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,8 +165,25 @@ def syntax_of(text: str) -> Syntax:
 
 
 def normalised(text: str) -> str:
-    """A text whose lines all end with one line feed."""
+    """Return a text whose lines all end with one line feed."""
     return _LINE_END.sub("\n", text)
+
+
+def with_line_ends(text: str, before: str) -> str:
+    """Return a text with line feeds as one with the line ends of `before`, most of which decide where they differ.
+
+    Where they do, the lines at the start and the end that did not change keep their own.
+    """
+    ends = _LINE_ENDS.findall(before)
+    usual = Counter(ends).most_common(1)[0][0] if ends else "\n"
+    old, new = normalised(before).split("\n"), text.split("\n")
+    chosen = [usual] * (len(new) - 1)
+    if ends.count(usual) < len(ends):
+        shorter = min(len(ends), len(chosen))
+        head = next((at for at in range(shorter) if old[at] != new[at]), shorter)
+        tail = next((at for at in range(shorter - head) if old[-1 - at] != new[-1 - at]), shorter - head)
+        chosen = [*ends[:head], *chosen[head : len(chosen) - tail], *ends[len(ends) - tail :]]
+    return "".join(line + end for line, end in zip(new, [*chosen, ""], strict=True))
 
 
 def _spans(node: Node | None) -> Iterator[tuple[int, int]]:
@@ -209,7 +236,10 @@ class _Composer:
         """Where a block of text ends: before the last line feed of its last line, blank lines only where they count."""
         text = self._text[start:end]
         keep = "+" in text.partition("\n")[0].partition("#")[0]
-        return start + len(text.rstrip(" ").removesuffix("\n") if keep else _BLANK_END.sub("", text))
+        if keep:
+            return start + len(text.rstrip(" ").removesuffix("\n"))
+        last = text.find("\n", len(text.rstrip("\n\t ")))
+        return end if last < 0 else start + last
 
     def _mapping(self, start: Any) -> Mapping:
         pairs: list[tuple[Node, Node]] = []
@@ -233,3 +263,100 @@ class _Composer:
         return Sequence(
             start=start.start_mark.index, end=end, flow=start.flow_style, items=tuple(items), anchor=start.anchor
         )
+
+
+class Anchors:
+    """The anchors of a document: what each stands for, and which are used by an alias."""
+
+    def __init__(self, root: Node | None) -> None:
+        nodes = tuple(_descendants(root))
+        self.used = frozenset(node.anchor for node in nodes if isinstance(node, Alias))
+        self._nodes: Lookup[str, Node] = {
+            node.anchor: node for node in nodes if not isinstance(node, Alias) and node.anchor
+        }
+
+    def shared(self, node: Node) -> str | None:
+        """The anchor through which other places use a value, or something in it."""
+        found = (one.anchor for one in _descendants(node) if not isinstance(one, Alias))
+        return next((anchor for anchor in found if anchor in self.used), None)
+
+    def shape(self, node: Node) -> Shape:
+        """What a value stands for; every scalar is text."""
+        match node:
+            case Scalar(value=value):
+                return value
+            case Alias(anchor=anchor):
+                return self.shape(self._nodes[anchor]) if anchor in self._nodes else ""
+            case Sequence(items=items):
+                return [self.shape(one) for one in items]
+            case Mapping(pairs=pairs):
+                own = {key.value: self.shape(value) for key, value in pairs if isinstance(key, Scalar)}
+                merged = own.pop(MERGE, {})
+                for weaker in merged if isinstance(merged, list) else [merged]:
+                    own = {**weaker, **own} if isinstance(weaker, dict) else own
+                return own
+
+
+def _descendants(node: Node | None) -> Iterator[Node]:
+    if node is None:
+        return
+    yield node
+    match node:
+        case Sequence(items=items):
+            for one in items:
+                yield from _descendants(one)
+        case Mapping(pairs=pairs):
+            for key, value in pairs:
+                yield from _descendants(key)
+                yield from _descendants(value)
+        case _:
+            return
+
+
+def as_text(shape: Shape) -> Shape:
+    """A shape whose numbers and flags are text, as they are in a file."""
+    match shape:
+        case dict():
+            return {key: as_text(value) for key, value in shape.items()}
+        case list():
+            return [as_text(value) for value in shape]
+        case bool():
+            return str(shape).lower()
+        case _:
+            return str(shape)
+
+
+@dataclass(frozen=True, slots=True)
+class RedactedLine:
+    """A line of a text with the columns of what must not be shown, (first, past the last)."""
+
+    text: str
+    hidden: tuple[tuple[int, int], ...] = ()
+
+
+def redacted_lines(text: str) -> list[RedactedLine]:
+    """Return the lines of a manifest, with the columns of values that look like secrets and of PEM text."""
+    syntax = Syntax(text)
+    hidden: dict[int, list[tuple[int, int]]] = {}
+    for value in _secrets(syntax.root, key=""):
+        for number in range(syntax.line(value.start), syntax.line(value.end) + 1):
+            start = syntax.start_of(number)
+            end = min(value.end, syntax.line_end(start))
+            hidden.setdefault(number, []).append((max(value.start, start) - start, end - start))
+    split = syntax.text.removesuffix("\n").split("\n")
+    return [RedactedLine(line, tuple(hidden.get(number, ()))) for number, line in enumerate(split)]
+
+
+def _secrets(node: Node | None, *, key: str, holder: str = "") -> Iterator[Scalar]:
+    match node:
+        case Scalar(value=value):
+            if _PEM in value or looks_secret(key if holder == _KEYED else "", value):
+                yield node
+        case Sequence(items=items):
+            for one in items:
+                yield from _secrets(one, key="", holder=key)
+        case Mapping(pairs=pairs):
+            for name, inner in pairs:
+                yield from _secrets(inner, key=name.value if isinstance(name, Scalar) else "", holder=key)
+        case _:
+            return

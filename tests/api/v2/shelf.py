@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from reconciler.api.client import WriteClient, connect_writer
-from reconciler.core.live import Organization
+from reconciler.core.state import Organization
 from tests.api.fakes import CATALOGUE, ROOT, URL, Api, Asked, Told, credentials, unhurried
 
 REPOS = "/registry/v2/repos"
@@ -78,7 +78,7 @@ class Shelf:
 
 def client(answer: Callable[[Asked], Told], version: Any = "v2") -> tuple[WriteClient, Api]:
     api = Api(answer)
-    return connect_writer(URL, credentials(), wsgi_app=api, repeater=unhurried(), api_version=version), api
+    return connect_writer(URL, credentials(), wsgi_app=api, retrier=unhurried(), api_version=version), api
 
 
 def listed(api: Api) -> list[Asked]:

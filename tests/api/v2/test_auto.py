@@ -13,6 +13,8 @@ from tests.api.v2.shelf import REPOS, Shelf, client, listed, many, names, reposi
 from tests.support.overlays import overlay
 
 V1 = "/registry/v1/repos"
+# A 403 is held against what the token may do.
+WHO = "/auth/v1/ok"
 
 
 def old(answer: Told) -> Any:
@@ -59,7 +61,7 @@ def test_v1_where_v2_is_not_to_be_had(told: Told) -> None:
         wanted = overlay({"packages": ["git"]})
         assert found.write_overlay(reading, wanted).overlay == wanted
         assert found.generation == f"v1, because v2 answered HTTP {told.status}"
-    assert [(asked.method, asked.path) for asked in api.asked] == [
+    assert [(asked.method, asked.path) for asked in api.asked if asked.path != WHO] == [
         ("GET", REPOS),
         ("GET", V1),
         ("GET", V1),
@@ -90,7 +92,7 @@ def test_who_may_read_neither_hears_it_from_v1() -> None:
     found, api = client(lambda _: denied, "auto")
     with found, pytest.raises(PermissionDenied):
         found.read_live(ORGANIZATION)
-    assert [asked.path for asked in api.asked] == [REPOS, V1]
+    assert [asked.path for asked in api.asked if asked.path != WHO] == [REPOS, V1]
 
 
 def test_reading_one_first_asks_for_a_list_so_that_one_that_is_gone_is_no_answer() -> None:

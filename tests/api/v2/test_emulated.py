@@ -8,16 +8,15 @@ from typing import Any
 
 import pytest
 
+from reconciler.api.auth.provider import fixed
+from reconciler.api.auth.token import Token
 from reconciler.api.client import WriteClient, connect_writer
-from reconciler.api.credentials import fixed
 from reconciler.api.errors import AnswerLost, ApiError, PermissionDenied, RateLimited, Rejected
 from reconciler.api.generations import paging
 from reconciler.api.generations.paging import Place
-from reconciler.api.repeating import Repeater
-from reconciler.api.timing import Timing
-from reconciler.api.token import Token
+from reconciler.api.retry import Retrier, Timing
 from reconciler.api.values import Reading
-from reconciler.core.model import EMPTY, Overlay
+from reconciler.core.overlay import EMPTY, Overlay
 from reconciler.emulator import Drop, Fault, Garble, Settings, Status
 from reconciler.emulator.server import Server
 from tests.support.emulated import World
@@ -34,9 +33,9 @@ def world() -> Iterator[World]:
 @contextmanager
 def _client(world: World, version: Any = "v2", name: str = "owner") -> Iterator[WriteClient]:
     secret = fixed(Token(name, source="TOK"))
-    repeater = Repeater(timing=Timing(now=world.clock, sleep=world.clock.advance), luck=lambda: 1.0)
+    retrier = Retrier(timing=Timing(now=world.clock, sleep=world.clock.advance), jitter=lambda: 1.0)
     with connect_writer(
-        "http://localhost", secret, wsgi_app=world.emulator, repeater=repeater, api_version=version
+        "http://localhost", secret, wsgi_app=world.emulator, retrier=retrier, api_version=version
     ) as client:
         yield client
 

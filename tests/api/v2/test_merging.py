@@ -9,7 +9,7 @@ from reconciler.api import json_text
 from reconciler.api.mapping import overlay_from_wire
 from reconciler.api.merging import merge_overlay
 from reconciler.api.spelling import V2
-from reconciler.core.model import EMPTY, Overlay
+from reconciler.core.overlay import EMPTY, Overlay
 from tests.api.test_merging import RAW, _merges
 
 

@@ -139,7 +139,9 @@ def test_a_page_that_fails_makes_the_whole_list_fail(
     found, api = client(Shelf(many(1000), count=told, before=before), version)
     with found, pytest.raises(kind):
         found.read_live(ORGANIZATION)
-    assert {asked.path for asked in api.asked} == {"/registry/v2/repos"}, "nor is another generation asked half-way"
+    assert {asked.path for asked in api.asked} - {"/auth/v1/ok"} == {"/registry/v2/repos"}, (
+        "nor is another generation asked half-way"
+    )
 
 
 @pytest.mark.parametrize(

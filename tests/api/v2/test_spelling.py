@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from reconciler.api import calls
-from reconciler.api.call import Call
 from reconciler.api.generations.paging import Place
+from reconciler.api.http import Call
 from reconciler.api.mapping import overlay_from_wire, repository_from_wire
 from reconciler.api.merging import merge_overlay
 from reconciler.api.spelling import V1, V2, Spelling
-from reconciler.core.live import LiveRepository
-from reconciler.core.model import EMPTY, Overlay
+from reconciler.core.overlay import EMPTY, Overlay
+from reconciler.core.state import LiveRepository
 from tests.api.fakes import NODE, ORGANIZATION
 
 FOLDER = Path(__file__).parents[4] / "shared" / "openapi"

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from reconciler.api.errors import AnswerLost, ApiError, NotUnderstood, Rejected
-from reconciler.core.live import LiveRepository
-from reconciler.core.model import EMPTY
+from reconciler.core.overlay import EMPTY
+from reconciler.core.state import LiveRepository
 from tests.api.fakes import CATALOGUE, NODE, ORGANIZATION, ROOT, SERVER_TIME, Asked, Told
 from tests.api.v2.shelf import REPOS, client, repository
 from tests.support.overlays import overlay

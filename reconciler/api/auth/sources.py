@@ -1,0 +1,453 @@
+"""Where tokens come from: the environment, a CI system's identity, chainctl; in this order.
+
+A source answers with a token or with why it has none, and never raises. Nothing is looked for before a token is needed.
+"""
+
+import json
+import stat
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from random import random
+from typing import Protocol
+from urllib.parse import parse_qsl, urlencode
+
+import httpx
+
+from reconciler.api import instants
+from reconciler.api.auth.provider import (
+    Absent,
+    Credentials,
+    Failed,
+    Fetched,
+    Found,
+    export_advice,
+    fixed,
+    login_advice,
+)
+from reconciler.api.auth.token import Secrets, Token, sendable
+from reconciler.api.defaults import ISSUER_URL
+from reconciler.api.errors import ApiError, BadAddress, clean
+from reconciler.api.http import Call, Connection
+from reconciler.api.retry import Retrier, Timing
+from reconciler.api.url import Address, parse_address
+
+VARIABLES = ("CHAINGUARD_TOKEN", "TOK")
+IDENTITY = "CHAINGUARD_IDENTITY"
+ISSUER = "CHAINGUARD_ISSUER"
+OIDC_FILE = "CHAINGUARD_OIDC_TOKEN_FILE"
+GITHUB_URL = "ACTIONS_ID_TOKEN_REQUEST_URL"
+GITHUB_TOKEN = "ACTIONS_ID_TOKEN_REQUEST_TOKEN"  # noqa: S105 - the name of a variable
+
+_OF_API = "console-api."
+_OF_ISSUER = "issuer."
+_ANSWER_SECONDS = 30.0
+_CHAINCTL_SECONDS = 30.0
+# A cached token must hold for longer than a renewal begins ahead of the end, or the renewal would find it again.
+_COMFORTABLE = 300.0
+# Longer than any token: what a file may hold is not known before it is read.
+_MOST = 65_536
+# Shorter words are language: hiding those would take holes out of every message.
+_SHORTEST = 16
+_SCHEME = "bearer "
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finished:
+    """What became of a process; `cut` where it was ended because it printed too much."""
+
+    code: int
+    stdout: str = field(repr=False)
+    stderr: str = field(repr=False)
+    cut: bool = False
+
+
+class Run(Protocol):
+    """Runs a program to its end without a standard input."""
+
+    def __call__(self, argv: Sequence[str], *, seconds: float) -> Finished:
+        """Raises `OSError` when it cannot be started, `TimeoutError` when it takes longer than `seconds`."""
+        ...
+
+
+def find(
+    environ: Mapping[str, str],
+    *,
+    api_url: str,
+    home: Path | None = None,
+    run: Run | None = None,
+    timing: Timing | None = None,
+    transport: httpx.BaseTransport | None = None,
+    platform: str = sys.platform,
+) -> Credentials:
+    """Credentials for the API at an address; nothing is looked for before a token is needed. Raises `BadAddress`.
+
+    Without `run` no process is started, without `home` no cache is read but the one that the environment names.
+    """
+    api, secrets, timing = parse_address(api_url), Secrets(), timing or Timing()
+    tokens = TokenClient(environ=environ, timing=timing, secrets=secrets, transport=transport)
+    cache = cache_folder(environ, home, platform)
+    return Credentials(
+        [
+            Environment(environ, api=api.root, secrets=secrets),
+            Workload(environ, api=api, tokens=tokens),
+            Chainctl(api=api.root, cache=cache, run=run, secrets=secrets, timing=timing),
+        ],
+        api=api.root,
+        secrets=secrets,
+        now=timing.now,
+    )
+
+
+class Environment:
+    """The variables that hold a token, the clearer name first. Such a token cannot be renewed."""
+
+    name = f"the environment variables {' and '.join(VARIABLES)}"
+    renews = False
+
+    def __init__(self, environ: Mapping[str, str], *, api: str, secrets: Secrets) -> None:
+        self._environ = environ
+        self._secrets = secrets
+        self.advice = export_advice(api)
+
+    def fetch(self, rejected: Token | None = None) -> Fetched:  # noqa: ARG002 - there is no choice here
+        """The token of the first variable that is set."""
+        for variable in VARIABLES:
+            value = self._environ.get(variable, "").strip()
+            if value:
+                self._secrets.remember(value)
+                return self._checked(value, variable)
+        return Absent(why="neither is set")
+
+    def _checked(self, value: str, variable: str) -> Fetched:
+        if sendable(value):
+            return Found(token=Token(value, source=variable))
+        if value.lower().startswith(_SCHEME):
+            self._secrets.remember(value[len(_SCHEME) :])
+            return Failed(
+                code="bad-token",
+                summary=f"the value of {variable} is not a token",
+                why='it begins with "Bearer "; nothing was sent',
+                hint=f"set {variable} to the token alone, without `Bearer `",
+            )
+        return Failed(
+            code="bad-token",
+            summary=f"the value of {variable} is not a token",
+            why="it holds white space, control characters or letters that no token has; nothing was sent",
+            hint=self.advice,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """No token came; `why` is fit for a message."""
+
+    why: str
+
+
+class Workload:
+    """Tokens for a CI job by its workload identity, which it is exchanged for anew at each renewal."""
+
+    name = f"the CI job's identity ({IDENTITY})"
+    renews = True
+    advice = f"run the job again, and check that {IDENTITY} names an identity which this job may assume"
+
+    def __init__(self, environ: Mapping[str, str], *, api: Address, tokens: "TokenClient") -> None:
+        self._environ = environ
+        self._api = api
+        self._tokens = tokens
+
+    def fetch(self, rejected: Token | None = None) -> Fetched:  # noqa: ARG002 - each exchange gives another token
+        """A token of the identity; absent where none is named or the CI system offers no OIDC token."""
+        identity = self._environ.get(IDENTITY, "").strip()
+        if not identity:
+            return Absent(why="it is not set")
+        found = self._exchanged(identity)
+        if found is None:
+            return Absent(
+                why=f"it is set, and nothing offers an OIDC token: neither {OIDC_FILE} nor {GITHUB_URL} "
+                f"with {GITHUB_TOKEN} (in GitHub Actions the job needs `permissions: id-token: write`)"
+            )
+        if isinstance(found, Token):
+            return Found(token=found)
+        return Failed(
+            code="no-exchange",
+            summary=f"no token could be had for the CI job as {clean(identity)}",
+            why=found.why,
+            hint=f"check that {IDENTITY} names an identity which this job may assume, then run the job again",
+        )
+
+    def _exchanged(self, identity: str) -> Token | Refused | None:
+        issuer = issuer_of(self._api, self._environ)
+        if isinstance(issuer, Refused):
+            return issuer
+        oidc = self._oidc_token(issuer)
+        if not isinstance(oidc, str):
+            return oidc
+        return self._tokens.exchange(oidc, identity=identity, api=self._api, issuer=issuer, source=self.name)
+
+    def _oidc_token(self, issuer: Address) -> str | Refused | None:
+        """The job's OIDC token; None where nothing in the environment says how to get one.
+
+        It lives for minutes only. The file goes first: somebody named it for this program, while GitHub sets its
+        variables for every job.
+        """
+        if file := self._environ.get(OIDC_FILE, "").strip():
+            return self._from_file(Path(file))
+        url, bearer = (self._environ.get(name, "").strip() for name in (GITHUB_URL, GITHUB_TOKEN))
+        if url and bearer:
+            return self._tokens.from_github(url, bearer, issuer)
+        return None
+
+    def _from_file(self, file: Path) -> str | Refused:
+        shown = clean(str(file))
+        try:
+            value = read_token_file(file)
+        except OSError as error:
+            return Refused(why=f"{OIDC_FILE} names {shown}, which cannot be read: {error.strerror}")
+        except ValueError:
+            return Refused(why=f"{OIDC_FILE} names {shown}, which holds no token")
+        self._tokens.secrets.remember(value)
+        return value if sendable(value) else Refused(why=f"{OIDC_FILE} names {shown}, which holds no token")
+
+
+def read_token_file(file: Path) -> str:
+    """Return the text of a file that holds a token; raises `OSError`, or `ValueError` where it cannot be one.
+
+    What is no regular file, such as a pipe that nobody writes to, is not opened: that might wait for ever.
+    """
+    if stat.S_ISDIR(mode := file.stat().st_mode):
+        raise IsADirectoryError(0, "Is a directory")
+    if not stat.S_ISREG(mode):
+        raise OSError(0, "it is not a regular file")
+    with file.open(encoding="utf-8") as stream:
+        value = stream.read(_MOST + 1)
+    if len(value) > _MOST:
+        raise ValueError("longer than any token")
+    return value.strip()
+
+
+def issuer_of(api: Address, environ: Mapping[str, str]) -> Address | Refused:
+    """The issuer that belongs to an API, or the one that the environment names."""
+    if written := environ.get(ISSUER, "").strip():
+        try:
+            issuer = parse_address(written)
+        except BadAddress:
+            return Refused(why=f"{ISSUER} is not an address; write it like {ISSUER_URL}")
+        return issuer if issuer.private else Refused(why=f"{ISSUER} is not an https address: no token is sent there")
+    if api.loopback:
+        return api
+    if api.host.startswith(_OF_API):
+        # A port or path of the API says nothing about the issuer.
+        host = f"{_OF_ISSUER}{api.host.removeprefix(_OF_API)}"
+        return replace(api, root=f"{api.scheme}://{host}", host=host)
+    return parse_address(ISSUER_URL)
+
+
+class TokenClient:
+    """Asks a place for a token: repeated while it is only busy, and read as JSON.
+
+    To ask for a token changes nothing, so that asking again is safe whatever became of the first time.
+    """
+
+    def __init__(
+        self,
+        *,
+        environ: Mapping[str, str],
+        timing: Timing,
+        secrets: Secrets,
+        transport: httpx.BaseTransport | None = None,
+        jitter: Callable[[], float] = random,
+    ) -> None:
+        self.secrets = secrets
+        self._environ = environ
+        self._retrier = Retrier(timing=timing, jitter=jitter)
+        self._transport = transport
+
+    def exchange(self, oidc: str, *, identity: str, api: Address, issuer: Address, source: str) -> Token | Refused:
+        """The token of an assumable identity for the API.
+
+        The parameters go into the body as a form, and there alone. The published document lists them as parameters of
+        the query; the server merges the two, and a single value that came twice would be refused as "too many values".
+        """
+        form = urlencode({"aud": api.root, "identity": identity}).encode("ascii")
+        document = self._ask(issuer, oidc, path="/sts/exchange", form=form)
+        if isinstance(document, Refused):
+            return document
+        refresh = document.get("refreshToken")
+        if isinstance(refresh, str):
+            self.secrets.remember(refresh)
+        value = self._secret(document, "token", issuer)
+        if isinstance(value, Refused):
+            return value
+        return Token(value, source=source, expires=instants.from_text(document.get("expiry")))
+
+    def from_github(self, url: str, bearer: str, issuer: Address) -> str | Refused:
+        """The OIDC token that GitHub Actions gives a job for an issuer."""
+        self.secrets.remember(bearer)
+        base, _, query = url.partition("#")[0].partition("?")
+        try:
+            place = parse_address(base)
+        except BadAddress:
+            return Refused(why=f"{GITHUB_URL} is not an address")
+        if not place.private:
+            return Refused(why=f"{GITHUB_URL} is not an https address: no token is sent there")
+        if not sendable(bearer):
+            return Refused(why=f"{GITHUB_TOKEN} is not a token")
+        parameters = (*parse_qsl(query, keep_blank_values=True), ("audience", issuer.root))
+        document = self._ask(place, bearer, parameters=parameters)
+        if isinstance(document, Refused):
+            return Refused(why=f"GitHub gave no token for this job: {document.why}")
+        return self._secret(document, "value", place)
+
+    def _ask(
+        self,
+        place: Address,
+        bearer: str,
+        *,
+        path: str = "",
+        parameters: tuple[tuple[str, str], ...] = (),
+        form: bytes | None = None,
+    ) -> dict[str, object] | Refused:
+        """The JSON object that a place answers with."""
+        self.secrets.remember(bearer)
+        call = Call(
+            method="GET" if form is None else "POST",
+            action="get a token",
+            capability="any",
+            path=path,
+            parameters=parameters,
+            body=form,
+            content_type="application/x-www-form-urlencoded",
+            timeout=_ANSWER_SECONDS,
+            only_asks=True,
+        )
+        connection = Connection(
+            place,
+            fixed(Token(bearer, source="this job"), secrets=self.secrets),
+            writes=True,
+            transport=self._transport,
+            retrier=self._retrier,
+            environ=self._environ,
+        )
+        try:
+            response = connection.reply(call)
+        except ApiError as error:
+            return Refused(why=_why(place, error))
+        finally:
+            connection.close()
+        # The body of a success holds a token: nothing of it is ever shown.
+        try:
+            document = json.loads(response.content)
+        except (ValueError, RecursionError):
+            document = None
+        return document if isinstance(document, dict) else Refused(why=f"{clean(place.root)} answered no JSON")
+
+    def _secret(self, document: dict[str, object], key: str, place: Address) -> str | Refused:
+        """The token in an answer, hidden from now on."""
+        value = document.get(key)
+        if isinstance(value, str) and value.strip():
+            self.secrets.remember(value)
+            if sendable(value.strip()):
+                return value.strip()
+        return Refused(why=f'{clean(place.root)} answered without a usable "{key}"')
+
+
+def _why(place: Address, error: ApiError) -> str:
+    if error.status is None:
+        return clean(f"{place.root} cannot be reached: {error.text}")
+    if 300 <= error.status < 400:  # noqa: PLR2004 - the class of redirects
+        text = ", a redirect: it is not followed, so that the token stays here"
+    else:
+        text = f": {error.text}" if error.text else ""
+    return f"{clean(place.root)} answered HTTP {error.status}{text}"
+
+
+class Chainctl:
+    """Tokens of chainctl, Chainguard's own command line: out of its cache, else from the program itself.
+
+    Its cache is read and never written. Starting a process is the caller's business (`Run`).
+    """
+
+    name = "chainctl"
+    renews = True
+
+    def __init__(
+        self,
+        *,
+        api: str,
+        cache: Path | None,
+        run: Run | None,
+        secrets: Secrets,
+        timing: Timing,
+    ) -> None:
+        self.advice = login_advice(api)
+        self._api = api
+        self._file = None if cache is None else cache / "chainguard" / api.replace("/", "-") / "oidc-token"
+        self._run = run
+        self._secrets = secrets
+        self._timing = timing
+
+    def fetch(self, rejected: Token | None = None) -> Fetched:
+        """The cached token while it is good for some minutes, else the one that the program prints."""
+        cached = self._cached()
+        if cached is not None and cached != rejected:
+            return Found(token=cached)
+        return self._printed()
+
+    def _cached(self) -> Token | None:
+        if self._file is None:
+            return None
+        try:
+            value = read_token_file(self._file)
+        except (OSError, ValueError):
+            return None
+        if not sendable(value):
+            return None
+        self._secrets.remember(value)
+        token = Token(value, source="chainctl's cache")
+        holds = token.expires is not None and token.expires > self._timing.now() + _COMFORTABLE
+        return token if holds else None
+
+    def _printed(self) -> Fetched:
+        if self._run is None:
+            return Absent(why="it is not installed")
+        try:
+            finished = self._run(("chainctl", "auth", "token", "--audience", self._api), seconds=_CHAINCTL_SECONDS)
+        except FileNotFoundError:
+            return Absent(why="it is not installed")
+        except TimeoutError:
+            return Absent(why=f"`chainctl auth token` did not end within {_CHAINCTL_SECONDS:.0f} s")
+        except OSError as error:
+            return Absent(why=f"it cannot be started: {error.strerror or type(error).__name__}")
+        return self._read(finished)
+
+    def _read(self, finished: Finished) -> Fetched:
+        value = finished.stdout.strip()
+        if finished.cut:
+            return Absent(why="`chainctl auth token` printed more than a token, and was ended")
+        # Whatever it printed may be a token, and it may say the same on both streams.
+        for word in value.split():
+            if len(word) >= _SHORTEST:
+                self._secrets.remember(word)
+        if finished.code != 0:
+            text = clean(self._secrets.hide(finished.stderr))
+            return Absent(why=f"`chainctl auth token` ended with exit code {finished.code}{': ' if text else ''}{text}")
+        if not sendable(value):
+            return Absent(why="`chainctl auth token` printed no token")
+        return Found(token=Token(value, source="chainctl"))
+
+
+def cache_folder(environ: Mapping[str, str], home: Path | None, platform: str) -> Path | None:
+    """The folder for caches of this user, where chainctl looks for it; None where nobody can tell."""
+    if platform == "win32":
+        named = environ.get("LOCALAPPDATA", "")
+        return Path(named) if named else None
+    if platform == "darwin":
+        return None if home is None else home / "Library" / "Caches"
+    named = environ.get("XDG_CACHE_HOME", "")
+    if named:
+        # One that is relative is an error to chainctl, and it then has no cache.
+        return Path(named) if Path(named).is_absolute() else None
+    return None if home is None else home / ".cache"

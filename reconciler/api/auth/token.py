@@ -1,0 +1,92 @@
+"""One bearer token as a value, and the secrets of a run, which are taken out of every text that is shown."""
+
+import base64
+import json
+import re
+import threading
+
+# What an HTTP header can carry: visible ASCII.
+_SENDABLE = re.compile(r"[!-~]+")
+_PARTS_OF_A_JWT = 3
+HIDDEN = "[token]"
+# What looks like a JWT is hidden wherever it comes from: another program may print one that we were never given.
+_JWT = re.compile(r"eyJ[A-Za-z0-9_-]{5,}(?:\.[A-Za-z0-9_-]*){0,2}")
+_LATEST = 253402300799.0  # the end of the year 9999: an `exp` beyond it is garbage
+
+
+class Token:
+    """A bearer token and the name of the place that it came from; shown nowhere.
+
+    `expires` is when it ends, in seconds since the epoch: as the token itself says, else as whoever gave it said, else
+    None.
+    """
+
+    __slots__ = ("_value", "expires", "source")
+
+    def __init__(self, value: str, *, source: str, expires: float | None = None) -> None:
+        self._value = value
+        self.source = source
+        found = expiry(value)
+        self.expires = expires if found is None else found
+
+    def __repr__(self) -> str:
+        return f"Token(source={self.source!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Token) and other._value == self._value
+
+    def __hash__(self) -> int:
+        return hash(self._value)
+
+    def header(self) -> str:
+        """The value of the `Authorization` header."""
+        return f"Bearer {self._value}"
+
+    def secret(self) -> str:
+        """The token itself, only for making it unreadable wherever else it turns up."""
+        return self._value
+
+
+class Secrets:
+    """Remembers secrets, from any number of threads; shows none."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._values: frozenset[str] = frozenset()
+
+    def __repr__(self) -> str:
+        return "Secrets()"
+
+    def remember(self, secret: Token | str) -> None:
+        """Hide this from now on."""
+        value = secret.secret() if isinstance(secret, Token) else secret.strip()
+        if value:
+            with self._lock:
+                self._values |= {value}
+
+    def hide(self, text: str) -> str:
+        """The text with every secret taken out. Hide before cutting: half a secret would not be found."""
+        # The longest first: one token may be the beginning of another.
+        for value in sorted(self._values, key=len, reverse=True):
+            text = text.replace(value, HIDDEN)
+        return _JWT.sub(HIDDEN, text)
+
+
+def sendable(value: str) -> bool:
+    """Whether a text can be a token at all."""
+    return _SENDABLE.fullmatch(value) is not None
+
+
+def expiry(value: str) -> float | None:
+    """When a JWT ends, as its `exp` says; None for anything that is no JWT or does not say. Nothing is verified."""
+    parts = value.split(".")
+    if len(parts) != _PARTS_OF_A_JWT:
+        return None
+    try:
+        claims = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
+    except (ValueError, RecursionError):
+        return None
+    found = claims.get("exp") if isinstance(claims, dict) else None
+    if isinstance(found, bool) or not isinstance(found, int | float):
+        return None
+    return float(found) if 0 < found <= _LATEST else None

@@ -1,0 +1,129 @@
+"""Whom an encrypted connection trusts: what the operating system trusts, and what the environment names beside it.
+
+On macOS and Windows the system itself judges certificates, through truststore: what a company installed there works
+without being configured. Elsewhere the system's store is files, which OpenSSL reads once for the whole process, while
+truststore would read them again for each connection.
+"""
+
+import os
+import re
+import ssl
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import certifi
+import truststore
+
+# Each adds to what the system trusts. REQUESTS_CA_BUNDLE is set on many companies' machines for programs in Python.
+_FOLDERS = "SSL_CERT_DIR"
+VARIABLES = ("SSL_CERT_FILE", _FOLDERS, "REQUESTS_CA_BUNDLE")
+
+_PLATFORM = sys.platform
+_JUDGED_BY_SYSTEM = ("darwin", "win32")
+_HASHED = re.compile(r"[0-9a-f]{8}\.[0-9]+")
+# Where Linux distributions keep the store that an interpreter from elsewhere does not find by itself.
+_KNOWN_FILES = (
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/ssl/cert.pem",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+    "/etc/ssl/ca-bundle.pem",
+)
+
+
+class CertificatesError(ValueError):
+    """Certificates that the environment or the system names cannot be read; `source` is the variable or the file."""
+
+    def __init__(self, source: str, text: str) -> None:
+        super().__init__(text)
+        self.source = source
+
+
+def make_context(environ: Mapping[str, str]) -> ssl.SSLContext:
+    """A context for connections to servers, which checks certificate and name; raises `CertificatesError`.
+
+    Not `ssl.create_default_context`: from Python 3.13 on that demands extensions which companies' own certificates
+    often lack.
+    """
+    context = _empty()
+    # An authority in the middle of a chain that is named is trusted by itself, as by browsers and Go programs.
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    for named, variable in _named(environ).items():
+        _add(context, variable, named)
+    return context
+
+
+def _named(environ: Mapping[str, str]) -> dict[str, str]:
+    """The paths that the environment names, with the variable of each. SSL_CERT_DIR may name several folders."""
+    found: dict[str, str] = {}
+    for variable in VARIABLES:
+        value = environ.get(variable, "")
+        for named in value.split(os.pathsep) if variable == _FOLDERS else [value]:
+            if named:
+                found.setdefault(named, variable)
+    return found
+
+
+def _empty() -> ssl.SSLContext:
+    if _PLATFORM not in _JUDGED_BY_SYSTEM:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        _add_system(context)
+        return context
+    return truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+
+def _add_system(context: ssl.SSLContext) -> None:
+    """Trust the system's files as OpenSSL does: its bundle, and its folder, of which only what is needed is read."""
+    found = ssl.get_default_verify_paths()
+    hashed = _is_hashed(Path(found.openssl_capath))
+    if hashed:
+        context.load_verify_locations(capath=found.openssl_capath)
+    files = (found.openssl_cafile,) if hashed else (found.openssl_cafile, *_KNOWN_FILES)
+    file = next((file for file in files if Path(file).is_file()), None)
+    if file is None and not hashed:
+        # A bare container has no store at all.
+        file = certifi.where()
+    if file is not None:
+        try:
+            context.load_verify_locations(cafile=file)
+        except OSError as error:  # a file without certificates raises a subclass of it
+            problem = error.strerror or type(error).__name__
+            raise CertificatesError(file, f"the system's certificates in {file} cannot be read: {problem}") from None
+
+
+def _is_hashed(folder: Path) -> bool:
+    try:
+        return any(_HASHED.fullmatch(file.name) for file in folder.iterdir())
+    except OSError:
+        return False
+
+
+def _add(context: ssl.SSLContext, variable: str, named: str) -> None:
+    path = Path(named)
+    try:
+        if variable == _FOLDERS and not path.exists():
+            return  # as for every program that OpenSSL serves: such a list may name folders of other machines
+        if not path.is_dir():
+            if path.exists() and not path.is_file():
+                raise CertificatesError(variable, f"{variable} names {named}: it is not a regular file")
+            context.load_verify_locations(cafile=named)
+        elif _PLATFORM not in _JUDGED_BY_SYSTEM and _is_hashed(path):
+            context.load_verify_locations(capath=named)
+        else:
+            _add_each(context, path)
+    except ssl.SSLError:
+        raise CertificatesError(variable, f"{variable} names {named}: there is no certificate in it") from None
+    except OSError as error:
+        raise CertificatesError(
+            variable, f"{variable} names {named}: {error.strerror or type(error).__name__}"
+        ) from None
+
+
+def _add_each(context: ssl.SSLContext, folder: Path) -> None:
+    for file in sorted(folder.iterdir()):
+        try:
+            if file.is_file():
+                context.load_verify_locations(cafile=file)
+        except ssl.SSLError:
+            continue  # a folder of certificates may hold other files as well

@@ -1,0 +1,176 @@
+"""What a command runs in: streams, environment, clock, signals and other programs. Tests give their own."""
+
+import errno
+import io
+import os
+import select
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO
+
+from reconciler.cli.processes import home, run, user
+
+if TYPE_CHECKING:  # help loads this module, and none of these
+    from reconciler.api.auth.sources import Run
+    from reconciler.emulator import Settings
+    from reconciler.engine.ports import Clock, Stop
+
+# A platform without terminals that hang up has no SIGHUP.
+_SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+
+
+class Context:
+    """The process as one run of the program sees it; without `run` it has no other programs, without `home` no user.
+
+    `user` asks the system for the name of who runs the program, empty where it knows none. `notify` writes a line from
+    any thread at any time; a live display replaces it while it is drawn. `stop` is set by the first interruption.
+    """
+
+    def __init__(
+        self,
+        *,
+        stdin: TextIO,
+        stdout: TextIO,
+        stderr: TextIO,
+        environ: Mapping[str, str],
+        clock: "Clock",
+        emulator_settings: "Settings | None" = None,
+        home: Callable[[], Path | None] = lambda: None,
+        run: "Run | None" = None,
+        user: Callable[[], str] = str,
+    ) -> None:
+        self.stdin = stdin
+        self.stdout = stdout
+        self.stderr = stderr
+        self.environ = environ
+        self.clock = clock
+        self.emulator_settings = emulator_settings
+        self.home = home
+        self.run = run
+        self.user = user
+        self.stop = threading.Event()
+        self.notify: Callable[[str], None] = self._write_notice
+
+    def _write_notice(self, text: str) -> None:
+        self.stderr.write(text)
+        self.stderr.flush()
+
+    @property
+    def can_ask(self) -> bool:
+        """Whether a person can read a question and answer it."""
+        return self.stdin.isatty() and self.stderr.isatty()
+
+
+class SystemClock:
+    """Time as the operating system tells it."""
+
+    def now(self) -> float:
+        """Return seconds since the epoch."""
+        return time.time()
+
+    def monotonic(self) -> float:
+        """Return seconds on a clock that nobody sets."""
+        return time.monotonic()
+
+    def wait(self, seconds: float, stop: "Stop") -> None:
+        """Return after `seconds`, or as soon as `stop` is set."""
+        stop.wait(seconds)
+
+
+class ClosedOutput(io.TextIOBase):
+    """Standard output that was closed before the program started: a result for it is an error, not lost."""
+
+    encoding = "utf-8"
+
+    def write(self, _text: str) -> NoReturn:
+        """Raise `OSError`: nobody would ever see the text."""
+        raise OSError(errno.EBADF, "standard output is closed")
+
+
+def process_context() -> Context:
+    """Return the context of this process."""
+    _occupy_closed_descriptors()
+    end_as_interrupted()
+    closed: Any = ClosedOutput()
+    return Context(
+        stdin=sys.stdin or io.StringIO(),
+        stdout=sys.stdout or closed,
+        stderr=sys.stderr or io.StringIO(),
+        environ=os.environ,
+        clock=SystemClock(),
+        home=home,
+        run=run,
+        user=user,
+    )
+
+
+def _occupy_closed_descriptors() -> None:
+    """Open the null device for each closed standard stream, lest a journal or a plan becomes descriptor 1 or 2."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest free number is the one that is closed
+
+
+def has_left(stream: TextIO) -> bool:
+    """Whether the reader of a stream is gone; False where the system cannot tell, as for a file."""
+    try:
+        number = stream.fileno()
+    except (OSError, ValueError):
+        return False
+    if not hasattr(select, "poll"):
+        return False
+    poll = select.poll()
+    poll.register(number, 0)
+    return any(found & (select.POLLERR | select.POLLHUP) for _, found in poll.poll(0))
+
+
+def end_as_interrupted() -> None:
+    """Let SIGTERM and SIGHUP end this process as Ctrl-C does, except where its parent has set them otherwise."""
+    for number in _SIGNALS:
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, signal.default_int_handler)
+
+
+@contextmanager
+def interruptible(ctx: Context) -> Iterator[None]:
+    """Within, the first interruption sets `ctx.stop` and the second one raises `KeyboardInterrupt`."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # signals reach the main thread only; a test may run commands in another one
+        return
+
+    def on_signal(_number: int, _frame: FrameType | None) -> None:
+        if ctx.stop.is_set():
+            raise KeyboardInterrupt
+        ctx.stop.set()
+        announce(ctx, "\nstopping: what is under way is finished; interrupt again to abort\n")
+
+    before = {number: signal.signal(number, on_signal) for number in _SIGNALS if not _ignored_by_parent(number)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _ignored_by_parent(number: int) -> bool:
+    """Whether the program is to outlive its terminal, as under `nohup`."""
+    return number not in (signal.SIGINT, signal.SIGTERM) and signal.getsignal(number) is signal.SIG_IGN
+
+
+def announce(ctx: Context, text: str) -> None:
+    """Write a line about an interruption, for whoever is still there to read it.
+
+    After the terminal was closed a write fails, and the handler may run in the middle of another write: neither is a
+    reason to leave work half done.
+    """
+    with suppress(OSError, RuntimeError, ValueError):
+        ctx.stderr.write(text)
+        ctx.stderr.flush()

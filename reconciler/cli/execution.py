@@ -1,0 +1,198 @@
+"""Runs a plan, whoever made it: print, confirm, record, write, follow builds, report; one exit code."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from reconciler.api.client import WriteClient
+from reconciler.cli import planning, runs
+from reconciler.cli.client import api_name
+from reconciler.cli.context import Context, announce, interruptible
+from reconciler.cli.errors import CommandFailed, bad_usage
+from reconciler.cli.exit_codes import ExitCode, first
+from reconciler.cli.output import print_problems
+from reconciler.cli.parser import Options
+from reconciler.cli.planning import RecentBuilds, foresee
+from reconciler.cli.report import Report
+from reconciler.core.plan import Plan
+from reconciler.core.runs import Drifted, Failed, FailureKind, NotAttempted, Outcome, RunHeader, RunKind, is_settled
+from reconciler.diagnostics import Diagnostic, Severity
+from reconciler.engine.follow import Followed, Limits, failure_logs
+from reconciler.engine.ports import OnError
+from reconciler.engine.rollout import Batches, Rollout, parse_sizes, rollout
+from reconciler.journal import Journal, RunRecord
+from reconciler.views.document import Origin
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApplyRequest:
+    """A plan with where it comes from; `ask` False where it was approved before. `source` says it for the journal.
+
+    `recent` is what it is forecast from, None for a plan that was forecast when it was approved; `checked` what was
+    found out about its packages, None where that was not asked again.
+    """
+
+    plan: Plan
+    kind: RunKind
+    source: str
+    origin: Origin | None = None
+    ask: bool = True
+    recent: RecentBuilds | None = None
+    checked: planning.Checked | None = None
+
+
+def rollout_settings(options: Options) -> Rollout:
+    """How to go about it; raises `CommandFailed` for options that do not go together."""
+    return Rollout(
+        parallelism=options.parallelism,
+        on_error=OnError(options.on_error),
+        batches=_batches(options),
+        wait=options.wait,
+        limits=follow_limits(options),
+    )
+
+
+def follow_limits(options: Options) -> Limits:
+    """How long builds are followed."""
+    return Limits(total=options.wait_timeout, each=options.repo_timeout)
+
+
+def _batches(options: Options) -> Batches | None:
+    if options.batch is None:
+        if options.max_failed is not None:
+            raise bad_usage("--max-failed is for waves, and there are none", "give --batch as well, such as 1,10%,rest")
+        return None
+    if not options.wait:
+        raise bad_usage("--batch waits for the builds of each wave, and --no-wait does not", "leave one of them out")
+    try:
+        sizes = parse_sizes(options.batch)
+    except ValueError as error:
+        raise bad_usage(f'--batch "{options.batch}": {error}', "write it like 1,10%,rest") from None
+    return Batches(sizes=sizes, max_failed=options.max_failed or 0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApplyContext:
+    """What carrying out works with."""
+
+    journal: Journal
+    client: WriteClient
+    report: Report
+    options: Options
+    ctx: Context
+
+
+def execute_plan(request: ApplyRequest, how: Rollout, apply: ApplyContext) -> ExitCode:
+    """Show a plan, ask, and do it where it may be done; the exit code says how far it came."""
+    options, ctx, plan = apply.options, apply.ctx, request.plan
+    forecast = foresee(plan, request.recent) if request.recent else None
+    api = api_name(options, ctx)
+    document = planning.document(plan, api=api, origin=request.origin, forecast=forecast, checked=request.checked)
+    apply.report.plan(plan, document)
+    header = runs.run_header(request.kind, request.source, plan.organization, options, ctx)
+    if not plan.applyable:
+        apply.report.nothing_to_do()
+        code = _not_applyable(plan, options, ctx)
+        if code is ExitCode.DONE:
+            _settle_for_nothing(header, plan, apply)
+        return code
+    if request.ask:
+        confirm(plan, options, ctx)
+    with interruptible(ctx):
+        record = apply.journal.begin(header, plan)
+        try:
+            return _recorded(plan, record, how, apply)
+        except KeyboardInterrupt:
+            record.end(exit_code=ExitCode.INTERRUPTED, interrupted=True)
+            announce(ctx, f"\naborted: what was in flight is unknown; settle it with: reconciler wait {record.id}\n")
+            raise
+
+
+def confirm(plan: Plan, options: Options, ctx: Context) -> None:
+    """Return when the plan may be carried out; raises `CommandFailed` when it is declined or nobody can be asked."""
+    if options.yes:
+        return
+    if not ctx.can_ask:
+        raise CommandFailed(
+            "no-terminal",
+            "there is no terminal to ask on, so nothing was written",
+            "review the plan and pass --yes to apply without asking",
+            exit_code=ExitCode.REFUSED,
+        )
+    count = len(plan.writes)
+    repositories = "1 repository" if count == 1 else f"{count} repositories"
+    ctx.stderr.write(f"\nApply these changes to {repositories} of {plan.organization.name}?\n")
+    ctx.stderr.write("Only `yes` is accepted: ")
+    ctx.stderr.flush()
+    if ctx.stdin.readline().strip() != "yes":
+        raise CommandFailed("declined", "declined: nothing was written", exit_code=ExitCode.REFUSED)
+
+
+def _not_applyable(plan: Plan, options: Options, ctx: Context) -> ExitCode:
+    """Why nothing is written: what the plan already said, what the guard refuses, or that there is nothing to do."""
+    if not plan.failed and plan.refused:
+        print_problems(plan.guard.refusals, options, ctx)
+        return ExitCode.REFUSED
+    return ExitCode.DONE if plan.complete else ExitCode.ERROR
+
+
+def _settle_for_nothing(header: RunHeader, plan: Plan, apply: ApplyContext) -> None:
+    """Record a run that had nothing to do, and point to builds that nobody has followed to their end."""
+    before = apply.journal.latest()
+    apply.journal.begin(header, plan).end(exit_code=ExitCode.DONE, interrupted=False)
+    if before is not None and not is_settled(before):
+        apply.report.problem(_unfollowed(before.id))
+
+
+def _unfollowed(run: str) -> Diagnostic:
+    return Diagnostic(
+        code="builds-not-followed",
+        severity=Severity.NOTE,
+        summary=f"what run {run} wrote stands, and its builds were not followed to their end",
+        hint=f"see how they ended with `reconciler wait {run}`",
+    )
+
+
+def _recorded(plan: Plan, record: RunRecord, how: Rollout, apply: ApplyContext) -> ExitCode:
+    ctx = apply.ctx
+    with apply.report.progress() as listen:
+        outcomes, followed = rollout(
+            plan, apply.client, clock=ctx.clock, stop=ctx.stop, settings=how, on_event=listen, record=record
+        )
+    interrupted = ctx.stop.is_set()
+    code = first(exit_codes(outcomes, followed, interrupted=interrupted))
+    # What is known is on record before anything else can go wrong, such as a terminal that is gone.
+    record.end(exit_code=code, interrupted=interrupted)
+    logs = failure_logs(followed, apply.client) if followed else {}
+    apply.report.end(outcomes, followed, logs, interrupted=interrupted, run=record.id)
+    apply.report.problem(record.problem)
+    return code
+
+
+def exit_codes(outcomes: Sequence[Outcome], followed: Followed | None, *, interrupted: bool) -> Iterator[ExitCode]:
+    """Every exit code that holds for what a run came to."""
+    if interrupted:
+        yield ExitCode.INTERRUPTED
+    for outcome in outcomes:
+        match outcome:
+            case Failed(kind=FailureKind.TOKEN):
+                yield ExitCode.TOKEN
+                yield ExitCode.NOT_APPLIED
+            case Failed() | NotAttempted():
+                yield ExitCode.NOT_APPLIED
+            case Drifted():
+                yield ExitCode.STALE
+            case _:
+                pass
+    if followed is not None:
+        yield from _build_codes(followed)
+
+
+def _build_codes(followed: Followed) -> Iterator[ExitCode]:
+    if followed.token_problem is not None:
+        yield ExitCode.TOKEN
+    if followed.superseded:
+        yield ExitCode.STALE
+    if followed.build_failed:
+        yield ExitCode.BUILD_FAILED
+    if followed.timed_out or followed.late:
+        yield ExitCode.BUILDS_UNFINISHED

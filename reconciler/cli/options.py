@@ -1,0 +1,280 @@
+"""The options that several commands share, and the types of their values."""
+
+import argparse
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+
+from reconciler.api.defaults import API_URL, API_VERSION, API_VERSIONS
+from reconciler.cli.parser import Options, Parser
+
+FORMATS = ("text", "json")
+PLAN_FORMATS = (*FORMATS, "markdown", "html")
+# Pages are made of plans alone.
+_SHOW_PLANS = frozenset({"plan", "show"})
+
+DEFAULT_MANIFEST = Path("manifests")
+
+# Nothing lasts longer, and clocks and calendars still know what to do with it.
+_LONGEST = 10 * 365 * 86400
+_LOWEST_RATE = 0.001
+_MOST_DIGITS = 9
+_DURATION = re.compile(r"(?:([0-9]{1,12})h)?(?:([0-9]{1,12})m)?(?:([0-9]{1,12})s?)?")
+_SHARE = re.compile(r"(\d{1,3}(?:\.\d+)?) ?%")
+_DATE = re.compile(r"[0-9]{4}-")
+_HIGHEST_PORT = 65535
+_EARLIEST, _LATEST = 1970, 9998
+
+
+def duration(text: str) -> float:
+    """Return seconds from `90`, `90s`, `5m`, `1h30m`."""
+    match = _DURATION.fullmatch(text.strip())
+    if match is None or not any(match.groups()):
+        raise argparse.ArgumentTypeError(f'"{text}" is no duration; write it like 90s, 20m or 1h30m')
+    hours, minutes, seconds = (int(group or 0) for group in match.groups())
+    found = hours * 3600 + minutes * 60 + seconds
+    if found > _LONGEST:
+        raise argparse.ArgumentTypeError(f'"{text[:40]}" is too long: at most ten years (87600h)')
+    return float(found)
+
+
+def point_in_time(text: str) -> float | datetime:
+    """Return how long ago in seconds, or a point in time: a date or an RFC 3339 time, in UTC where it names no zone."""
+    if _DATE.match(text.strip()) is None:
+        return duration(text)
+    try:
+        moment = datetime.fromisoformat(text.strip())
+    except ValueError:
+        wrong = f'"{text}" is no time; write it like 24h, 2026-11-20 or 2026-11-20T09:30:00Z'
+        raise argparse.ArgumentTypeError(wrong) from None
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    if not _EARLIEST <= moment.year <= _LATEST:
+        raise argparse.ArgumentTypeError(f'"{text}" is out of range: write a time from {_EARLIEST} to {_LATEST}')
+    return moment
+
+
+def file_path(text: str) -> Path:
+    """Return the path of a file or folder to write; standard output cannot be one."""
+    if text in ("", "-"):
+        raise argparse.ArgumentTypeError(f'"{text}" is not a file: it cannot go to standard output')
+    return Path(text)
+
+
+def positive(text: str) -> int:
+    """Return a whole number from 1 upwards."""
+    if not _whole(text) or int(text) < 1:
+        raise argparse.ArgumentTypeError(f'"{text}" is not a whole number from 1 upwards')
+    return int(text)
+
+
+def count(text: str) -> int:
+    """Return a whole number from 0 upwards."""
+    if not _whole(text):
+        raise argparse.ArgumentTypeError(f'"{text}" is not a whole number from 0 upwards')
+    return int(text)
+
+
+def _whole(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS
+
+
+def rate(text: str) -> float:
+    """Return a finite number above 0."""
+    try:
+        found = float(text)
+    except ValueError:
+        found = 0.0
+    if not 0 < found < float("inf"):
+        raise argparse.ArgumentTypeError(f'"{text}" is not a rate; write a number above 0, such as 5 or 0.5')
+    if found < _LOWEST_RATE:
+        raise argparse.ArgumentTypeError(f'"{text}" is too low a rate: at least {_LOWEST_RATE} requests a second')
+    return found
+
+
+def port(text: str) -> int:
+    """Return a port to listen on; 0 takes any free one."""
+    if not _whole(text) or int(text) > _HIGHEST_PORT:
+        raise argparse.ArgumentTypeError(f'"{text}" is not a port (0 to {_HIGHEST_PORT}; 0 takes any free one)')
+    return int(text)
+
+
+def share(text: str) -> float:
+    """Return a share from 0 to 1, written in percent."""
+    match = _SHARE.fullmatch(text.strip())
+    if match is None or float(match[1]) > 100:  # noqa: PLR2004 - all of it
+        raise argparse.ArgumentTypeError(f'"{text}" is no share; write it in per cent, such as 30%')
+    return float(match[1]) / 100
+
+
+def formats(command: str) -> tuple[str, ...]:
+    """Return what a command can be asked for with `--format`."""
+    return PLAN_FORMATS if command in _SHOW_PLANS else FORMATS
+
+
+def add_path(parser: Parser, means: str = "a manifest file or a folder of them (default: manifests/)") -> None:
+    """Where the manifest is."""
+    parser.add_argument("path", nargs="?", type=Path, default=DEFAULT_MANIFEST, metavar="PATH", help=means)
+
+
+def add_manifest(parser: Parser) -> None:
+    """Where the manifest is that names the organization."""
+    parser.add_argument(
+        "--manifest",
+        type=Path,
+        default=DEFAULT_MANIFEST,
+        metavar="PATH",
+        help="the manifest that names the organisation (default: manifests/)",
+    )
+
+
+def add_since(parser: Parser) -> None:
+    """How far to look back."""
+    parser.add_argument(
+        "--since",
+        type=point_in_time,
+        default=86400.0,
+        metavar="TIME",
+        help="how far to look back, or from when on, such as 2026-11-20 or an RFC 3339 time (default: 24h)",
+    )
+
+
+def add_org(parser: Parser) -> None:
+    """The organization."""
+    parser.add_argument("--org", metavar="NAME", help="organisation or folder: name, path or UIDP")
+
+
+def add_connection(parser: Parser) -> None:
+    """Which API and organization, and how to speak to it."""
+    parser.add_argument(
+        "--api",
+        metavar="URL",
+        help=f"the API's address, or `emulator` (environment: RECONCILER_API; default: {API_URL})",
+    )
+    parser.add_argument(
+        "--api-version",
+        choices=API_VERSIONS,
+        default=API_VERSION,
+        help=f"which generation of the API; `auto` is v2 where it answers, else v1 (default: {API_VERSION})",
+    )
+    parser.add_argument(
+        "--max-rps", type=rate, metavar="N", help="the most requests a second to the API (default: no cap)"
+    )
+    add_org(parser)
+
+
+def add_output(parser: Parser) -> None:
+    """In which formats the result is printed, and the options of every command."""
+    parser.add_argument(
+        "--format",
+        action="append",
+        default=[],
+        metavar="FORMAT[=FILE]",
+        help="text or json, of a plan also markdown or html; with =FILE into a file; repeatable (default: text)",
+    )
+    add_common(parser)
+
+
+def add_show_unchanged(parser: Parser) -> None:
+    """Whether unchanged repositories are listed."""
+    parser.add_argument("--show-unchanged", action="store_true", help="list unchanged repositories as well")
+
+
+def add_common(parser: Parser) -> None:
+    """The options of every command."""
+    parser.add_argument("--color", choices=("auto", "always", "never"), default="auto", help="colour (default: auto)")
+    parser.add_argument("-v", "--verbose", action="store_true", help="say more")
+    parser.add_argument("--debug", action="store_true", help="tell how many requests were sent, and where defects are")
+
+
+def add_planning(parser: Parser) -> None:
+    """What to plan, and what the guard goes by."""
+    parser.add_argument(
+        "--repo",
+        action="append",
+        default=[],
+        metavar="GLOB",
+        help="only repositories of this name, folder/name or glob; repeatable",
+    )
+    parser.add_argument(
+        "--exclude", action="append", default=[], metavar="GLOB", help="all repositories but these; repeatable"
+    )
+    parser.add_argument(
+        "--prune", action="store_true", help="reset customised repositories that the manifest does not name"
+    )
+    parser.add_argument(
+        "--max-removal",
+        type=share,
+        metavar="SHARE",
+        help="share of the repositories that may lose something (default: the manifest's, else 30%%)",
+    )
+    parser.add_argument(
+        "--no-check", dest="check_packages", action="store_false", help="do not look up whether the packages exist"
+    )
+    parser.add_argument("--resolve", action="store_true", help="ask the API whether each change would resolve")
+
+
+def plan_options(options: Options) -> list[str]:
+    """Return the options that were given and shape a plan: an apply of a saved plan cannot take them."""
+    given = {
+        "--repo": options.repo,
+        "--exclude": options.exclude,
+        "--prune": options.prune,
+        "--max-removal": options.max_removal is not None,
+        "--resolve": options.resolve,
+    }
+    return [name for name, used in given.items() if used]
+
+
+def add_file(parser: Parser, does: str, *, required: bool = False) -> None:
+    """The file that a command writes."""
+    names = ("-o", "--output", "--out", "-out")  # the last two are what users of Terraform type
+    parser.add_argument(*names, dest="output", type=file_path, metavar="FILE", required=required, help=does)
+
+
+def add_run(parser: Parser, means: str, *, optional: bool = False) -> None:
+    """The recorded run that is meant."""
+    parser.add_argument("run", nargs="?" if optional else None, metavar="RUN", help=means)
+
+
+def add_execution(parser: Parser) -> None:
+    """How a reviewed plan is carried out."""
+    parser.add_argument("--yes", action="store_true", help="do not ask")
+    parser.add_argument("--no-wait", dest="wait", action="store_false", help="do not follow the builds")
+    add_limits(parser)
+    parser.add_argument(
+        "--parallelism", type=positive, default=10, metavar="N", help="how many writes at a time (default: 10)"
+    )
+    parser.add_argument(
+        "--on-error",
+        choices=("continue", "stop"),
+        default="continue",
+        help="after a write that failed, go on with the others or start nothing more (default: continue)",
+    )
+    parser.add_argument(
+        "--batch",
+        metavar="SIZES",
+        help="write in waves, each after the builds of the one before have succeeded, such as 1,10%%,rest",
+    )
+    parser.add_argument(
+        "--max-failed",
+        type=count,
+        metavar="N",
+        help="how many repositories may have failed before the next wave is held back (default: 0)",
+    )
+
+
+def add_limits(parser: Parser) -> None:
+    """How long builds are followed."""
+    parser.add_argument(
+        "--wait-timeout",
+        type=duration,
+        default=3600.0,
+        metavar="TIME",
+        help="how long to follow the builds, such as 90s or 20m (default: 60m)",
+    )
+    parser.add_argument(
+        "--repo-timeout",
+        type=duration,
+        metavar="TIME",
+        help="how long to follow the builds of one repository (default: as long as all)",
+    )

@@ -1,0 +1,316 @@
+"""What `plan` and `apply` find out about the packages of a plan before anything is written.
+
+The questions and what their answers mean are in `core`; here they are asked, and the plan is blocked where something is
+in the way. Nothing is asked for a plan that changes nothing.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from reconciler.api.client import ReadClient
+from reconciler.api.errors import ApiError
+from reconciler.cli.context import Context
+from reconciler.cli.parser import Options
+from reconciler.cli.planning import LONGEST_DAYS, Checked, RecentBuilds
+from reconciler.core.builds import Build, PackageConfig
+from reconciler.core.packages import (
+    Available,
+    Constraint,
+    PackageProblem,
+    PackageRequest,
+    PackageVersion,
+    Places,
+    block_steps,
+    check_packages,
+    constraints_met,
+    package_requests,
+    packages_not_checked,
+    requested_constraints,
+)
+from reconciler.core.plan import Plan, ReasonCode, Step
+from reconciler.core.resolution import (
+    Base,
+    Question,
+    ResolutionFailure,
+    ResolvedChange,
+    already_in_image,
+    distinct_configs,
+    find_bases,
+    make_questions,
+    merge_resolved,
+    no_build_failure,
+    package_difference,
+    resolution_failure,
+    with_resolution,
+)
+from reconciler.core.state import Desired
+from reconciler.diagnostics import Diagnostic, has_errors
+from reconciler.engine.packages import look_up
+from reconciler.engine.ports import stream
+from reconciler.engine.resolve import WORKERS, Answer, Conflicts, NotAnswered, Resolves, ask
+from reconciler.journal.store import make_private_folder
+
+_FOLDER = Path(".reconciler")
+
+LIFE = 15 * 60.0
+_FORMAT = 1
+# What reading a file can come to that somebody else wrote.
+_UNREADABLE = (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckContext:
+    """What checking works with: the API under its name, recent builds, and how the program was called."""
+
+    client: ReadClient
+    api: str
+    recent: RecentBuilds
+    options: Options
+    ctx: Context
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildEvidence:
+    """What recent builds tell of the images that a plan writes; `problem` is why they could not be read."""
+
+    bases: Mapping[str, Sequence[Base]] = field(default_factory=dict)
+    problem: Diagnostic | None = None
+
+
+@dataclass(slots=True)
+class _Costs:
+    packages: int = 0
+    requests: int = 0
+    cached: int = 0
+    questions: int = 0
+    repositories: int = 0
+    note: str = ""
+
+    def counts(self) -> dict[str, int]:
+        """The numbers for the plan's document."""
+        return {
+            "packages": self.packages,
+            "lookups": self.requests,
+            "from_cache": self.cached,
+            "questions": self.questions,
+            "repositories": self.repositories,
+        }
+
+    def told(self) -> str:
+        """The line for `--debug`."""
+        return (
+            f"checked {self.packages:,} packages in {self.requests:,} look-ups ({self.cached:,} from cache), "
+            f"{self.questions:,} questions for {self.repositories:,} repositories{self.note}\n"
+        )
+
+
+def check(plan: Plan, desired: Desired, checks: CheckContext) -> Checked:
+    """Look up packages and ask whether they resolve, as far as the options and the manifest want; never raises."""
+    options, required = checks.options, desired.settings.require_resolve
+    resolving = options.resolve or required
+    if not plan.writes or not (options.check_packages or resolving):
+        return Checked(plan=plan)
+    costs, places, wrong = _Costs(), Places(desired, checks.recent.live), False
+    asks = package_requests(plan, places)
+    evidence = _evidence(plan, checks) if asks or resolving else BuildEvidence()
+    if options.check_packages:
+        findings, problems = _packages(plan, asks, evidence, checks, costs)
+        plan = block_steps(_told(plan, problems), findings, ReasonCode.UNBUILDABLE)
+        wrong = has_errors(problems)
+    plan = _told(plan, already_in_image(plan.writes, evidence.bases, places))
+    resolved: Mapping[str, ResolvedChange] = {}
+    # What is known not to be there need not be asked about once more.
+    if resolving and plan.writes:
+        found = _resolve(plan, places, evidence, checks, required=required)
+        plan, resolved, wrong = found.plan, found.resolved, wrong or found.wrong
+        costs.questions, costs.repositories = found.questions, found.repositories
+    if options.debug:
+        checks.ctx.stderr.write(costs.told())
+    return Checked(plan=plan, resolved=resolved, asked=costs.counts(), wrong=wrong)
+
+
+def _told(plan: Plan, problems: Sequence[Diagnostic]) -> Plan:
+    return replace(plan, diagnostics=(*plan.diagnostics, *problems))
+
+
+def _evidence(plan: Plan, checks: CheckContext) -> BuildEvidence:
+    try:
+        return BuildEvidence(bases=find_bases(plan.writes, checks.recent.builds(plan), checks.recent.live))
+    except ApiError as error:
+        return BuildEvidence(problem=error.diagnostic)
+
+
+def _packages(
+    plan: Plan, asks: Sequence[PackageRequest], evidence: BuildEvidence, checks: CheckContext, costs: _Costs
+) -> tuple[Sequence[PackageProblem], Sequence[Diagnostic]]:
+    wanted = requested_constraints(asks)
+    cache = PackageCache(_FOLDER, api=checks.api, organization=plan.organization.id, now=checks.ctx.clock.now())
+    cached = cache.read(wanted)
+    found = look_up(checks.client, plan.organization, {name: wanted[name] for name in wanted if name not in cached})
+    if found.versions:
+        cache.write(found.versions)
+    costs.packages, costs.requests, costs.cached = len(wanted), found.requests, len(cached)
+    costs.note = f"; the cache could not be used ({cache.problem})" if cache.problem else ""
+    archs = frozenset(arch for one in evidence.bases.values() for base in one for arch in base.config.archs)
+    available = Available(versions={**cached, **found.versions}, names=found.names, architectures=archs)
+    findings = check_packages(asks, available)
+    problems = [finding.diagnostic for finding in findings]
+    if found.problem is not None:
+        unknown = sorted(name for name in wanted if name not in available.versions)
+        problems.append(packages_not_checked(found.problem, unknown))
+    return findings, problems
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Resolution:
+    """The plan with what came of asking, and what each repository would get.
+
+    `questions` is how many were asked, and `repositories` about how many repositories; `wrong` tells that something
+    does not resolve.
+    """
+
+    plan: Plan
+    resolved: Mapping[str, ResolvedChange]
+    questions: int
+    repositories: int
+    wrong: bool
+
+
+def _resolve(
+    plan: Plan, places: Places, evidence: BuildEvidence, checks: CheckContext, *, required: bool
+) -> _Resolution:
+    """Ask about every repository that the plan writes; never raises."""
+    known, silent = _completed(plan, evidence, checks)
+    asked = make_questions(plan.writes, known)
+    answers = ask(checks.client, distinct_configs(asked, before=checks.options.verbose))
+    wrong: list[ResolutionFailure] = []
+    sets: dict[str, list[ResolvedChange]] = {}
+    for question in asked:
+        name = question.step.repository
+        match answers[question.config]:
+            case Resolves(packages=packages):
+                sets.setdefault(name, []).append(package_difference(_before(question, answers), packages))
+            case Conflicts(problem=problem):
+                wrong.append(resolution_failure(question.step, _said(problem), places))
+            case NotAnswered(problem=problem):
+                silent.append(_unread(question.step, problem))
+    sent = sum(not isinstance(answer, NotAnswered) or answer.asked for answer in answers.values())
+    return _Resolution(
+        plan=with_resolution(plan, wrong, silent, required=required),
+        resolved={name: merge_resolved(changes) for name, changes in sets.items()},
+        questions=sent,
+        repositories=len({question.step.repository for question in asked}),
+        wrong=bool(wrong),
+    )
+
+
+def _completed(
+    plan: Plan, evidence: BuildEvidence, checks: CheckContext
+) -> tuple[Mapping[str, Sequence[Base]], list[ResolutionFailure]]:
+    """The bases, those among them that only older builds tell of, and the repositories of which nothing tells."""
+    lacking = [step for step in plan.writes if not evidence.bases.get(step.repository)]
+    if evidence.problem is not None:
+        return evidence.bases, [_unread(step, evidence.problem) for step in lacking]
+    by_id = {step.id: step for step in lacking if step.id is not None}
+
+    def work(id_: str) -> Iterator[tuple[str, Sequence[Build] | ApiError]]:
+        try:
+            yield id_, checks.recent.of_one(by_id[id_])
+        except ApiError as error:
+            yield id_, error
+
+    found = dict(stream(by_id, work, workers=min(WORKERS, len(by_id)))) if by_id else {}
+    builds = [build for one in found.values() if not isinstance(one, ApiError) for build in one]
+    known = {**evidence.bases, **find_bases(lacking, builds, checks.recent.live)}
+    silent: list[ResolutionFailure] = []
+    for step in lacking:
+        problem = found.get(step.id or "")
+        if isinstance(problem, ApiError):
+            silent.append(_unread(step, problem.diagnostic))
+        elif not known.get(step.repository):
+            silent.append(no_build_failure(step.repository, LONGEST_DAYS))
+    return known, silent
+
+
+def _unread(step: Step, problem: Diagnostic) -> ResolutionFailure:
+    said = f"{problem.summary}: {problem.detail}" if problem.detail else problem.summary
+    return ResolutionFailure(repository=step.repository, said=said, hint=problem.hint)
+
+
+def _before(question: Question, answers: Mapping[PackageConfig, Answer]) -> Sequence[str]:
+    """What was installed until now; nothing where that is not known."""
+    if question.before.locked:
+        return question.before.locked
+    answer = answers.get(question.before.config)
+    return answer.packages if isinstance(answer, Resolves) else ()
+
+
+def _said(problem: Diagnostic) -> str:
+    return problem.detail or problem.summary
+
+
+class PackageCache:
+    """The packages of one organisation of one API, by name; `problem` is why the cache was of no use."""
+
+    def __init__(self, folder: Path, *, api: str, organization: str, now: float) -> None:
+        digest = hashlib.sha256(f"{api}\n{organization}".encode()).hexdigest()[:16]
+        self._file = folder / f"packages-{digest}.json"
+        self._now = now
+        self.problem = ""
+
+    def read(self, wanted: Mapping[str, tuple[Constraint, ...]]) -> dict[str, tuple[PackageVersion, ...]]:
+        """What is known of some names, as far as it meets what is wanted of them: else there may be others."""
+        try:
+            kept = self._load()
+            known = {name: tuple(map(_decode, kept[name]["versions"])) for name in wanted if name in kept}
+        except _UNREADABLE as error:
+            self.problem = type(error).__name__
+            return {}
+        return {
+            name: versions for name, versions in known.items() if versions and constraints_met(wanted[name], versions)
+        }
+
+    def write(self, found: Mapping[str, tuple[PackageVersion, ...]]) -> None:
+        """Keep what was found beside what is there and not too old; whole or not at all."""
+        try:
+            kept = self._load()
+        except _UNREADABLE:
+            kept = {}
+        for name, versions in found.items():
+            if versions:
+                kept[name] = {"at": self._now, "versions": [_encode(one) for one in versions]}
+        beside = self._file.with_name(f"{self._file.name}.{os.getpid()}")
+        try:
+            make_private_folder(self._file.parent)
+            beside.write_text(json.dumps({"format": _FORMAT, "packages": kept}), encoding="utf-8")
+            beside.replace(self._file)
+        except OSError as error:
+            self.problem = type(error).__name__
+            with suppress(OSError):
+                beside.unlink(missing_ok=True)
+
+    def _load(self) -> dict[str, Any]:
+        if not self._file.exists():
+            return {}
+        document = json.loads(self._file.read_text(encoding="utf-8"))
+        if document["format"] != _FORMAT:
+            return {}
+        return {name: entry for name, entry in document["packages"].items() if 0 <= self._now - entry["at"] < LIFE}
+
+
+def _encode(one: PackageVersion) -> list[object]:
+    return [one.name, one.version, list(one.architectures)]
+
+
+def _decode(kept: list[Any]) -> PackageVersion:
+    name, version, architectures = kept
+    texts = (name, version, *architectures)
+    if not isinstance(architectures, list) or not all(isinstance(one, str) for one in texts):
+        raise TypeError
+    return PackageVersion(name=name, version=version, architectures=tuple(architectures))

@@ -1,0 +1,164 @@
+"""The command line's grammar: the commands, and the options object that each of them reads.
+
+A command's own options are declared by `configure` in its module, which is imported when the command is used: `--help`
+loads this module alone.
+"""
+
+import argparse
+import importlib
+import keyword
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal, NoReturn, Protocol
+
+from reconciler import __version__
+from reconciler.cli.context import Context
+
+COMMANDS = {
+    "validate": "read the manifest alone and report every problem; no network",
+    "explain": "print what the manifest asks of one repository, and where it says so",
+    "plan": "compare the manifest with the live state; changes nothing",
+    "apply": "plan, ask, write, and follow the builds to their end",
+    "wait": "follow the builds of a recorded run to their end, and report as apply does",
+    "revert": "go back to what stood before a run, where nothing has changed since",
+    "history": "list the recorded runs of this folder, or show one of them",
+    "show": "print a saved plan again; no network",
+    "snapshot": "write the live state that planning needs, for `plan --against FILE`",
+    "repos": "list the organisation's repositories",
+    "builds": "list recent builds, the newest failure first",
+    "logs": "print the log of one build, by default of the newest failure",
+    "doctor": "check the API, the token and what it may do, before an apply finds out",
+    "import": "write the live state as manifests, or take it into those that are there",
+    "fmt": "lay manifest files out in the canonical way; prints the files that change",
+    "schema": "print the JSON Schema of the manifest, for editors",
+    "emulator": "the built-in emulator of the API",
+}
+
+
+class Options(argparse.Namespace):
+    """What a command line asks for; each command reads its own attributes."""
+
+    command: str
+    subcommand: str
+    api: str | None
+    api_version: Literal["v1", "v2", "auto"]
+    org: str | None
+    format: list[str]
+    color: str
+    verbose: bool
+    debug: bool
+    parallelism: int
+    max_rps: float | None
+    path: Path
+    manifest: Path
+    detailed_exitcode: bool
+    show_unchanged: bool
+    yes: bool
+    wait: bool
+    wait_timeout: float
+    repo_timeout: float | None
+    on_error: Literal["continue", "stop"]
+    batch: str | None
+    max_failed: int | None
+    run: str | None
+    repositories: list[str]
+    build: str | None
+    since: float | datetime
+    result: list[str]
+    limit: int | None
+    follow: bool
+    tag: str | None
+    tail: int | None
+    host: str
+    port: int
+    faults: Path | None
+    state: Path | None
+    repo: list[str]
+    exclude: list[str]
+    prune: bool
+    max_removal: float | None
+    check_packages: bool
+    resolve: bool
+    base: Path | None
+    against: Path | None
+    output: Path | None
+    folder: Path
+    split: Literal["repository", "folder"] | None
+    check: bool
+
+
+class UsageError(Exception):
+    """The command line itself is wrong; the text is argparse's usage and message."""
+
+
+class HelpShown(Exception):  # noqa: N818 - it reads as what happened
+    """Help or the version was asked for; the text is it."""
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that neither prints nor exits, and asks the module of its command for the options when it is used."""
+
+    command: str | None = None
+
+    def parse_known_args(self, *args: Any, **named: Any) -> Any:
+        """Declare the command's options, then parse."""
+        if self.command is not None:
+            command, self.command = self.command, None
+            command_module(command).configure(self)
+        return super().parse_known_args(*args, **named)
+
+    def error(self, message: str) -> NoReturn:
+        """Raise `UsageError`."""
+        raise UsageError(f"{self.format_usage()}{self.prog}: error: {message}\n")
+
+    def print_help(self, _file: object = None) -> NoReturn:
+        """Raise `HelpShown`."""
+        raise HelpShown(self.format_help())
+
+
+class _Version(argparse.Action):
+    def __call__(self, *_: object) -> NoReturn:
+        raise HelpShown(f"reconciler {__version__}\n")
+
+
+class Command(Protocol):
+    """What each module in `commands` offers."""
+
+    def configure(self, parser: Parser) -> None:
+        """Declare the command's options."""
+        ...
+
+    def execute(self, options: Options, ctx: Context) -> int:
+        """Run the command and return its exit code."""
+        ...
+
+
+def parse(argv: list[str]) -> Options:
+    """Return the options of a command line; raises `UsageError` or `HelpShown`."""
+    parser = make_parser()
+    options = parser.parse_args(argv, namespace=Options())
+    if getattr(options, "command", None) is None:
+        raise UsageError(parser.format_help())
+    return options
+
+
+def make_parser() -> Parser:
+    """Return the parser of the whole command line."""
+    parser = Parser(
+        prog="reconciler",
+        description="Plan and apply Chainguard Custom Assembly from one manifest.",
+        epilog="Try it without a token: reconciler plan --api emulator",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the version")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
+    for name, summary in COMMANDS.items():
+        description = summary[0].upper() + summary[1:] + "."
+        commands.add_parser(name, help=summary, description=description, allow_abbrev=False).command = name
+    return parser
+
+
+def command_module(name: str) -> Command:
+    """Import the module of a command; the one of `import` has an underscore, as that word is a keyword."""
+    module: Any = importlib.import_module(f"reconciler.cli.commands.{name}{'_' * keyword.iskeyword(name)}")
+    return module  # type: ignore[no-any-return]

@@ -1,0 +1,242 @@
+"""What stands between a user and an apply, judged from what the API told: the results of `reconciler doctor`.
+
+Asking the API belongs to the command; colors and columns to its view.
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from reconciler.core.state import Organization
+from reconciler.diagnostics import Diagnostic
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grant:
+    """What the token may do in one group and in everything below it; `roles` are names, some of them perhaps ""."""
+
+    group_id: str
+    group_name: str
+    roles: tuple[str, ...]
+    capabilities: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """The answer to "who am I"; `expires` in seconds since the epoch, None where it was not told."""
+
+    subject: str
+    email: str
+    issuer: str
+    expires: float | None
+    grants: tuple[Grant, ...]
+
+    def may(self, group_id: str) -> frozenset[str]:
+        """The capabilities for a group: those that are granted there and in the groups above it."""
+        above = (grant for grant in self.grants if _holds(grant.group_id, group_id))
+        return _together(above)
+
+    def may_below(self, group_id: str) -> frozenset[str]:
+        """The capabilities that are granted somewhere below a group, and not for the whole of it."""
+        below = (grant for grant in self.grants if grant.group_id != group_id and _holds(group_id, grant.group_id))
+        return _together(below) - self.may(group_id)
+
+
+def _together(grants: Iterable[Grant]) -> frozenset[str]:
+    return frozenset[str]().union(*(grant.capabilities for grant in grants))
+
+
+def _holds(group_id: str, other: str) -> bool:
+    return other == group_id or other.startswith(f"{group_id}/")
+
+
+# Without these nothing can be planned, written or followed to its end.
+TO_PLAN = ("groups.list", "repo.list")
+TO_APPLY = ("repo.update", "build_report.list")
+# Each of these is needed for a part of the work alone, so that lacking one stops no apply by itself.
+FOR_A_PART = {
+    "repo.create": "entries with `source` cannot create their repository",
+    "tag.list": "`builds` cannot name the tags of an image",
+    "apk.list": "packages cannot be checked before they are applied",
+}
+MOST_SKEW = 60.0
+# Following the builds takes up to an hour; shorter than this, and not even the writing may be done in time.
+_SHORT = 600.0
+
+_MOST_ROLES = 5
+
+
+class Level(StrEnum):
+    """How a check came out: an error would stop an apply, a warning may; what could not be checked is unknown."""
+
+    OK = "ok"
+    WARNING = "warning"
+    ERROR = "error"
+    UNKNOWN = "unknown"
+
+
+class Subject(StrEnum):
+    """What is checked, in the order in which it is told."""
+
+    API = "api"
+    CLOCK = "clock"
+    TOKEN = "token"  # noqa: S105 - the name of a check
+    IDENTITY = "identity"
+    EXPIRY = "expiry"
+    ORGANIZATION = "organization"
+    CAPABILITIES = "capabilities"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckResult:
+    """One line: what was found, and what to do about it. `until` is the moment that the summary speaks of, if any."""
+
+    subject: Subject
+    level: Level
+    summary: str
+    detail: str = ""
+    hint: str = ""
+    until: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkup:
+    """Everything that was found; the values are None where they could not be had."""
+
+    api: str
+    now: float
+    findings: tuple[CheckResult, ...]
+    source: str | None = None
+    expires: float | None = None
+    skew: float | None = None
+    identity: Identity | None = None
+    organization: Organization | None = None
+    missing: tuple[str, ...] = ()
+
+    @property
+    def stopping(self) -> tuple[CheckResult, ...]:
+        """The findings that would stop an apply."""
+        return tuple(one for one in self.findings if one.level is Level.ERROR)
+
+
+def failed_check(subject: Subject, found: Diagnostic) -> CheckResult:
+    """A check that failed, with what its diagnostic says."""
+    return CheckResult(subject=subject, level=Level.ERROR, summary=found.summary, detail=found.detail, hint=found.hint)
+
+
+def skipped_check(subject: Subject, why: str) -> CheckResult:
+    """A check that could not be made."""
+    return CheckResult(subject=subject, level=Level.UNKNOWN, summary=f"not checked: {why}")
+
+
+def check_identity(identity: Identity) -> CheckResult:
+    """Whose token it is, and its roles."""
+    name = identity.email or identity.subject
+    roles = [f"{' and '.join(one.roles)} of {one.group_name or one.group_id}" for one in identity.grants if one.roles]
+    more = f" and {len(roles) - _MOST_ROLES} more" if len(roles) > _MOST_ROLES else ""
+    return CheckResult(
+        subject=Subject.IDENTITY,
+        level=Level.OK,
+        summary=name if name == identity.subject else f"{name} ({identity.subject})",
+        detail="; ".join(roles[:_MOST_ROLES]) + more,
+    )
+
+
+def check_clock(skew: float | None) -> CheckResult:
+    """How far the server's clock is ahead of ours, in seconds; None where it told no time."""
+    if skew is None:
+        return skipped_check(Subject.CLOCK, "the API told no time")
+    if abs(skew) <= MOST_SKEW:
+        return CheckResult(subject=Subject.CLOCK, level=Level.OK, summary=f"within {_apart(skew)} of the API's")
+    return CheckResult(
+        subject=Subject.CLOCK,
+        level=Level.WARNING,
+        summary=f"this machine's clock is {_apart(skew)} {'behind' if skew > 0 else 'ahead of'} the API's",
+        hint="set the clock: tokens would be renewed at the wrong time",
+    )
+
+
+def check_expiry(expires: float | None, now: float, *, renewable: bool, advice: str) -> CheckResult:
+    """How long the token still holds."""
+    if expires is None:
+        return skipped_check(Subject.EXPIRY, "nothing tells when the token ends")
+    if expires <= now:
+        return CheckResult(
+            subject=Subject.EXPIRY, level=Level.ERROR, summary="the token ended at", until=expires, hint=advice
+        )
+    if renewable:
+        return CheckResult(
+            subject=Subject.EXPIRY, level=Level.OK, summary="renewed by itself, good until", until=expires
+        )
+    if expires - now < _SHORT:
+        return CheckResult(
+            subject=Subject.EXPIRY,
+            level=Level.WARNING,
+            summary="the token may end before an apply does, it is good until",
+            until=expires,
+            hint=advice,
+        )
+    return CheckResult(subject=Subject.EXPIRY, level=Level.OK, summary="good until", until=expires)
+
+
+def missing_capabilities(identity: Identity, organization: Organization) -> tuple[str, ...]:
+    """The capabilities that the token lacks for the whole of an organisation, the important ones first."""
+    held = identity.may(organization.id)
+    return tuple(one for one in (*TO_PLAN, *TO_APPLY, *FOR_A_PART) if one not in held)
+
+
+def check_capabilities(identity: Identity, organization: Organization) -> tuple[CheckResult, ...]:
+    """What the token may do with an organisation, and what it lacks."""
+    if not identity.grants:
+        return (skipped_check(Subject.CAPABILITIES, "the API told of none"),)
+    lacking = missing_capabilities(identity, organization)
+    in_part = identity.may_below(organization.id)
+    stopping = [one for one in lacking if one not in FOR_A_PART and one not in in_part]
+    partly = [one for one in lacking if one not in FOR_A_PART and one in in_part]
+    optional = [one for one in lacking if one in FOR_A_PART]
+    found = [
+        *_stopping(stopping, organization),
+        *_partly(partly, organization),
+        *(_optional(one, organization) for one in optional),
+    ]
+    held = CheckResult(
+        subject=Subject.CAPABILITIES,
+        level=Level.OK,
+        summary=f"everything that plan and apply need in {organization.name}",
+    )
+    return tuple(found) or (held,)
+
+
+def _stopping(names: Sequence[str], organization: Organization) -> Iterable[CheckResult]:
+    if names:
+        yield CheckResult(
+            subject=Subject.CAPABILITIES,
+            level=Level.ERROR,
+            summary=f"the token lacks {', '.join(names)} in {organization.name}",
+            detail="nothing can be planned" if set(names) & set(TO_PLAN) else "a plan can be made, an apply would fail",
+            hint=f"ask an owner of the organisation for a role with {' and '.join(names)}",
+        )
+
+
+def _partly(names: Sequence[str], organization: Organization) -> Iterable[CheckResult]:
+    if names:
+        yield CheckResult(
+            subject=Subject.CAPABILITIES,
+            level=Level.WARNING,
+            summary=f"the token has {', '.join(names)} in folders of {organization.name} alone",
+            hint="name the folder with --org, or keep the manifest to repositories in it",
+        )
+
+
+def _optional(name: str, organization: Organization) -> CheckResult:
+    return CheckResult(
+        subject=Subject.CAPABILITIES,
+        level=Level.WARNING,
+        summary=f"the token lacks {name} in {organization.name}: {FOR_A_PART[name]}",
+        hint=f"if that is needed, ask an owner of the organisation for a role with {name}",
+    )
+
+
+def _apart(skew: float) -> str:
+    return f"{math.ceil(abs(skew))} s"

@@ -1,0 +1,243 @@
+"""The overlay: what Custom Assembly adds to an image, its one canonical form, and its fingerprint.
+
+Everything that makes an `Overlay`, from a manifest or from the API, goes through `make_overlay`, which sorts, removes
+duplicates and decides what counts as the same text. The diff, the fingerprint and equality rely on it.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import lru_cache
+from typing import Any
+
+
+class Section(StrEnum):
+    """What a manifest manages or leaves alone, each by itself; spelt as apko spells it."""
+
+    PACKAGES = "contents.packages"
+    RUNTIME_REPOSITORIES = "contents.runtime_repositories"
+    RUNTIME_KEYRING = "contents.runtime_keyring"
+    ENVIRONMENT = "environment"
+    ANNOTATIONS = "annotations"
+    ACCOUNTS = "accounts"
+    CERTIFICATES = "certificates"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PemFile:
+    """A named certificate or public key.
+
+    `pem` is the canonical text and decides equality; `text` is what was written or read, kept so that it can be sent
+    as it was.
+    """
+
+    name: str
+    pem: str
+    text: str = field(default="", compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class User:
+    """A user account; `gid` None is "not given", which differs from 0, and empty text is "not given" everywhere."""
+
+    username: str
+    uid: int
+    gid: int | None = None
+    groupname: str = ""
+    shell: str = ""
+    homedir: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """A group account with its members in canonical order."""
+
+    groupname: str
+    gid: int
+    members: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accounts:
+    """The accounts section; `run_as` "" is "not given"."""
+
+    run_as: str = ""
+    users: tuple[User, ...] = ()
+    groups: tuple[Group, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Certificates:
+    """The certificates section: certificates by name, and packages that provide more."""
+
+    additional: tuple[PemFile, ...] = ()
+    providers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overlay:
+    """A whole overlay in canonical form; an empty field means that nothing is there.
+
+    `unrecognised` holds what the API sent inside the overlay that this version does not know, as (path, JSON text):
+    it takes part in comparison, so that a change to it is noticed, and only a reset removes it.
+    """
+
+    packages: tuple[str, ...] = ()
+    runtime_repositories: tuple[str, ...] = ()
+    runtime_keyring: tuple[PemFile, ...] = ()
+    environment: tuple[tuple[str, str], ...] = ()
+    annotations: tuple[tuple[str, str], ...] = ()
+    accounts: Accounts = Accounts()
+    certificates: Certificates = Certificates()
+    unrecognised: tuple[tuple[str, str], ...] = ()
+
+
+EMPTY = Overlay()
+
+SECTION_FIELDS: dict[Section, str] = {
+    Section.PACKAGES: "packages",
+    Section.RUNTIME_REPOSITORIES: "runtime_repositories",
+    Section.RUNTIME_KEYRING: "runtime_keyring",
+    Section.ENVIRONMENT: "environment",
+    Section.ANNOTATIONS: "annotations",
+    Section.ACCOUNTS: "accounts",
+    Section.CERTIFICATES: "certificates",
+}
+
+
+_NOTHING = tuple((section, name, getattr(EMPTY, name)) for section, name in SECTION_FIELDS.items())
+
+
+def sections_held(overlay: Overlay) -> tuple[Section, ...]:
+    """The sections in which something is there, in the order of `Section`."""
+    return tuple([section for section, name, nothing in _NOTHING if getattr(overlay, name) != nothing])
+
+
+_PACKAGE_NAME = re.compile(r"[^=<>~@\s]+")
+_PEM_START = "-----BEGIN "
+
+
+@lru_cache(maxsize=1 << 14)  # thousands of repositories ask for the same hundreds of packages
+def package_name(spec: str) -> str:
+    """The name in a package specification such as `name=1.2.3-r0`, `name~1.2`, `name>1` or `name@tag`."""
+    match = _PACKAGE_NAME.match(spec)
+    return match[0] if match else spec
+
+
+@lru_cache(maxsize=1 << 14)
+def package_spec(spec: str) -> str:
+    """A package specification without the white space that apk allows around it and around its operator.
+
+    Raises `TypeError` for what is no text. Equal ones are one text, so that a long list holds each only once.
+    """
+    return "".join(str.split(spec))
+
+
+def pem_text(text: str) -> str:
+    """PEM text without what carries no meaning: kinds of line end, outer white space, explanation before the block.
+
+    Text that holds no PEM block is only freed of differences in line ends, so that nothing is lost by comparing it.
+    """
+    lines = [line.rstrip() for line in text.replace("\r\n", "\n").replace("\r", "\n").split("\n")]
+    start = next((number for number, line in enumerate(lines) if line.startswith(_PEM_START)), 0)
+    return "\n".join(lines[start:]).strip("\n") + "\n"
+
+
+def make_pem_file(name: str, text: str) -> PemFile:
+    """A certificate or key as it was written, with the canonical text that decides equality."""
+    return PemFile(name=name, pem=pem_text(text), text=text)
+
+
+def make_group(*, groupname: str, gid: int, members: Iterable[str] = ()) -> Group:
+    """A group whose members are a set."""
+    return Group(groupname=groupname, gid=gid, members=_texts(members))
+
+
+def make_accounts(*, run_as: str = "", users: Iterable[User] = (), groups: Iterable[Group] = ()) -> Accounts:
+    """Accounts ordered by name; an entry that stands twice adds nothing."""
+    return Accounts(
+        run_as=run_as, users=tuple(sorted(set(users), key=_user_key)), groups=tuple(sorted(set(groups), key=_group_key))
+    )
+
+
+def make_certificates(*, additional: Iterable[PemFile] = (), providers: Iterable[str] = ()) -> Certificates:
+    """Certificates ordered by name; providers are a set."""
+    return Certificates(additional=make_pem_files(additional), providers=_texts(providers))
+
+
+def package_set(specs: Iterable[str]) -> tuple[str, ...]:
+    """A set of package specifications; raises `TypeError` for what is no text."""
+    return _texts(map(package_spec, specs))
+
+
+def sorted_pairs(values: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """Keys and their values, ordered by key."""
+    return _shared(tuple(sorted(values.items())))
+
+
+# Repositories of a team have the same variables, in the manifest as in live state: they need not be there many times.
+@lru_cache(maxsize=1 << 16)
+def _shared(found: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+    return found
+
+
+def make_pem_files(files: Iterable[PemFile]) -> tuple[PemFile, ...]:
+    """Certificates or keys ordered by name; one that stands twice adds nothing."""
+    # A dict and not a set: of two equal files the first one's own text is kept, whatever the hash seed.
+    unique = {(file.name, file.pem): file for file in reversed(tuple(files))}
+    return tuple(unique[key] for key in sorted(unique))
+
+
+def make_overlay(
+    *,
+    packages: Iterable[str] = (),
+    runtime_repositories: Iterable[str] = (),
+    runtime_keyring: Iterable[PemFile] = (),
+    environment: Mapping[str, str] | None = None,
+    annotations: Mapping[str, str] | None = None,
+    accounts: Accounts = Accounts(),
+    certificates: Certificates = Certificates(),
+    unrecognised: Iterable[tuple[str, str]] = (),
+) -> Overlay:
+    """An overlay in canonical form; only the order of runtime repositories is kept, because it has a meaning."""
+    return Overlay(
+        packages=package_set(packages),
+        runtime_repositories=tuple(runtime_repositories),
+        runtime_keyring=make_pem_files(runtime_keyring) if runtime_keyring else (),
+        environment=sorted_pairs(environment) if environment else (),
+        annotations=sorted_pairs(annotations) if annotations else (),
+        accounts=accounts,
+        certificates=certificates,
+        unrecognised=tuple(sorted(unrecognised)) if unrecognised else (),
+    )
+
+
+def _texts(values: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted(set(values)))
+
+
+def _user_key(user: User) -> tuple[object, ...]:
+    gid = -1 if user.gid is None else user.gid
+    return (user.username, user.uid, gid, user.groupname, user.shell, user.homedir)
+
+
+def _group_key(group: Group) -> tuple[object, ...]:
+    return (group.groupname, group.gid, group.members)
+
+
+_NOT_MEANING = frozenset({"text"})
+
+
+def fingerprint(overlay: Overlay) -> str:
+    """`sha256:` and the digest of the overlay's canonical JSON."""
+    return "sha256:" + hashlib.sha256(_ENCODER.encode(overlay).encode("ascii")).hexdigest()
+
+
+def _plain(value: Any) -> dict[str, Any]:
+    return {name: getattr(value, name) for name in value.__slots__ if name not in _NOT_MEANING}
+
+
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True, default=_plain)

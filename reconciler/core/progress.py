@@ -1,0 +1,153 @@
+"""How far a followed repository is: what one more look at its builds and at its place in the queue changes."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+
+from reconciler.core.builds import (
+    Build,
+    BuildConfig,
+    Evidence,
+    Progress,
+    Result,
+    Stage,
+    Sync,
+    Target,
+    build_failed,
+    builds_since,
+    evidence_of,
+    locked_version,
+    serves,
+)
+from reconciler.core.diff import Field, Item, diff, items_of
+from reconciler.core.packages import parse_constraint
+
+
+def begin(target: Target, *, now: float) -> Progress:
+    """What is known before the first look."""
+    return Progress(target=target, stage=Stage.WAITING, builds=(), sync=Sync.IDLE, queue_seen=False, changed=now)
+
+
+# A report may come a while after its repository has left the queue, so that an old build is not taken for the last word
+# at once.
+_DOUBT_SECONDS = 30.0
+_LEAST_PATIENCE_SECONDS, _MOST_PATIENCE_SECONDS = 30.0, 600.0
+
+
+def advance(
+    known: Progress, builds: Iterable[Build], sync: Sync, *, now: float, settle: float, tag_count: int = 0
+) -> Progress:
+    """What is known after one more look at the repository's builds and its place in the queue.
+
+    A repository is done when at least one build that counts has ended, none is running, the queue does not hold it, and
+    nothing has changed for `settle` seconds, or longer where builds seem to be missing (`quiet`). `now` is a time on
+    the clock that waits, not the server's; `tag_count` is the number of tags that are built, 0 where it is not known.
+    """
+    queued = sync in (Sync.QUEUED, Sync.IN_PROGRESS)
+    queue_seen = known.queue_seen or queued
+    reports = tuple(builds)
+    if (reports, sync) == (known.reports, known.sync):
+        counted = known.builds
+    else:
+        counted = _counted(known.target, reports, queue_left=queue_seen and not queued)
+    if not counted and queue_seen and not queued and now - known.changed >= max(settle, _DOUBT_SECONDS):
+        counted = without_better(known.target, reports)
+    same = (counted, sync) == (known.builds, known.sync) and (bool(counted) or reports == known.reports)
+    seen = Progress(
+        target=known.target,
+        stage=Stage.WAITING,
+        builds=counted,
+        sync=sync,
+        queue_seen=queue_seen,
+        changed=known.changed if same else now,
+        reports=reports,
+    )
+    settled = now - seen.changed >= settle_time(seen, settle=settle, tag_count=tag_count)
+    return replace(seen, stage=_stage(counted, queued=queued, settled=settled))
+
+
+def settle_time(progress: Progress, *, settle: float, tag_count: int = 0) -> float:
+    """For how many seconds nothing may change before a repository counts as done: `settle`, mostly.
+
+    Reports may come at the end of a build only. Where the queue never told that it works on the repository and fewer
+    builds than `tag_count` have come, the others are given as much time again as those that came have taken.
+    """
+    if progress.queue_seen or len(progress.builds) >= tag_count:
+        return settle
+    took = max((build.ended or 0.0 for build in progress.builds), default=0.0) - progress.target.since
+    return max(settle, min(max(took, _LEAST_PATIENCE_SECONDS), _MOST_PATIENCE_SECONDS))
+
+
+def _counted(target: Target, builds: Iterable[Build], *, queue_left: bool) -> tuple[Build, ...]:
+    ours = builds_since(target, builds)
+    wanted, before = tuple(items_of(target.after)), frozenset(items_of(target.before))
+    changes = diff(target.before, target.after)
+    told = {build.id: evidence_of(build.config, wanted, before, changes) for build in ours}
+    # Builds that may be of either overlay count when nothing better came although the queue took the write and is
+    # through with it: then the base image itself has what was removed, and no configuration can ever tell.
+    accepted = {Evidence.NEW, Evidence.LACKING}
+    if queue_left and Evidence.NEW not in told.values():
+        accepted.add(Evidence.EITHER)
+    running = (build for build in ours if build.result is Result.RUNNING and told[build.id] is Evidence.EITHER)
+    counted = {build.id: build for build in (*(one for one in ours if told[one.id] in accepted), *running)}
+    return _in_order(counted.values())
+
+
+def without_better(target: Target, reports: Iterable[Build]) -> tuple[Build, ...]:
+    """The builds that count for want of a better one: those that succeeded and look like the overlay before.
+
+    None while one still runs, which may be a better one.
+    """
+    ours = builds_since(target, reports)
+    if any(build.result is Result.RUNNING for build in ours):
+        return ()
+    return _in_order(build for build in ours if build.result is Result.SUCCESS and build_failed(build, target))
+
+
+def _in_order(builds: Iterable[Build]) -> tuple[Build, ...]:
+    return tuple(sorted(builds, key=lambda build: (build.started or 0.0, build.id)))
+
+
+def _stage(builds: tuple[Build, ...], *, queued: bool, settled: bool) -> Stage:
+    if not builds:
+        return Stage.WAITING
+    if queued or any(build.result is Result.RUNNING for build in builds):
+        return Stage.BUILDING
+    return Stage.DONE if settled else Stage.SETTLING
+
+
+Providers = Mapping[str, frozenset[str]]
+
+
+def unnamed_packages(build: Build, target: Target) -> tuple[Item, ...]:
+    """The wanted packages that a successful build was asked for, and that its locked configuration does not name."""
+    if build.result is not Result.SUCCESS or build.config is None or build.locked is None:
+        return ()
+    asked, locked = _packages(build.config), _packages(build.locked)
+    wanted = (entry for entry in items_of(target.after) if entry.field is Field.PACKAGES)
+    return tuple(entry for entry in wanted if entry.key in asked and entry.key not in locked)
+
+
+def with_provided(build: Build, target: Target, providers: Providers) -> Build:
+    """The build with every wanted package in its locked configuration for which that has one that provides it."""
+    found = [entry for one in unnamed_packages(build, target) for entry in _provided(one, build, providers)]
+    if build.locked is None or not found:
+        return build
+    locked = BuildConfig(entries=build.locked.entries.union(found), parts=build.locked.parts)
+    return replace(build, locked=locked)
+
+
+def _provided(wanted: Item, build: Build, providers: Providers) -> Iterator[Item]:
+    """The wanted package, in the version of a package that provides it."""
+    assert build.locked is not None
+    locked = _packages(build.locked)
+    for provider in sorted(providers.get(wanted.key, frozenset()) & locked.keys()):
+        version = locked_version(locked[provider].value)
+        spec = f"{wanted.key}={version}"
+        # A name may be provided in a version of its own; that it fits was decided when the build was resolved.
+        fits = version and parse_constraint(spec) is not None and serves(spec, wanted)
+        yield Item(Field.PACKAGES, wanted.key, spec if fits else wanted.value)
+        return
+
+
+def _packages(config: BuildConfig) -> dict[str, Item]:
+    return {entry.key: entry for entry in config.entries if entry.field is Field.PACKAGES}

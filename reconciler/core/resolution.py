@@ -1,0 +1,326 @@
+"""Asking whether packages go together: the questions, and what their answers mean for a plan.
+
+Why the old overlay's packages may be taken out of a report's configuration is told in
+docs/adr/0013-knowing-before-writing.md. Asking is the business of the engine; the answers come here as plain values.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from reconciler.core.builds import Build, PackageConfig, Recipe, Result
+from reconciler.core.diff import ChangeKind, Field
+from reconciler.core.overlay import EMPTY, Overlay, package_name
+from reconciler.core.packages import PackageProblem, Places, block_steps, listed
+from reconciler.core.plan import Plan, ReasonCode, Step
+from reconciler.core.state import Live, Unreadable
+from reconciler.diagnostics import Diagnostic, Place, Severity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Base:
+    """What an image is made from without any overlay, as one of its builds tells: the build's recipe, less the overlay.
+
+    `names` are its own packages.
+    """
+
+    config: PackageConfig
+    recipe: Recipe
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The image's own packages by name."""
+        return frozenset(map(package_name, self.config.packages))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """One configuration to resolve for one repository, and what its builds were made from with the old overlay."""
+
+    step: Step
+    config: PackageConfig
+    before: Recipe
+
+
+def find_bases(steps: Iterable[Step], builds: Iterable[Build], live: Live) -> Mapping[str, tuple[Base, ...]]:
+    """The distinct bases of each repository that is written, by its name, of the latest builds first.
+
+    One that is to be created has those of the repository that it is made from. None where no successful build tells.
+    """
+    overlays = {one.id: EMPTY if isinstance(one.overlay, Unreadable) else one.overlay for one in live.repositories}
+    built: dict[str, list[Build]] = {}
+    for build in sorted(builds, key=lambda one: -(one.started or 0.0)):
+        if build.result is Result.SUCCESS and build.recipe is not None:
+            built.setdefault(build.repository_id, []).append(build)
+    return {
+        step.repository: _bases([one.recipe for one in built.get(step.id or "", ()) if one.recipe], overlays[step.id])
+        for step in steps
+        if step.id in overlays
+    }
+
+
+def make_questions(steps: Iterable[Step], known: Mapping[str, Sequence[Base]]) -> tuple[Question, ...]:
+    """The questions about each step: one for each distinct base; none where no base is known."""
+    return tuple(
+        Question(step=step, config=_with(base.config, step.after or EMPTY), before=base.recipe)
+        for step in steps
+        for base in known.get(step.repository, ())
+    )
+
+
+def distinct_configs(asked: Sequence[Question], *, before: bool) -> Mapping[PackageConfig, str]:
+    """Each distinct configuration with the id of the first repository that it is asked about.
+
+    With `before` also what a build was asked for until now, where its report does not tell what came of it.
+    """
+    found: dict[PackageConfig, str] = {}
+    for question in asked:
+        found.setdefault(question.config, question.step.id or "")
+    for question in asked if before else ():
+        if not question.before.locked:
+            found.setdefault(question.before.config, question.step.id or "")
+    return found
+
+
+def _bases(recipes: Sequence[Recipe], overlay: Overlay) -> tuple[Base, ...]:
+    found: dict[PackageConfig, Base] = {}
+    for recipe in _current(recipes, overlay):
+        config = _without(recipe.config, overlay)
+        found.setdefault(config, Base(config=config, recipe=recipe))
+    return tuple(found.values())
+
+
+def _current(recipes: Sequence[Recipe], overlay: Overlay) -> Sequence[Recipe]:
+    """The builds that hold what the overlay adds; all of them where none does."""
+    wanted = frozenset(map(package_name, overlay.packages))
+    return [one for one in recipes if wanted <= frozenset(map(package_name, one.config.packages))] or recipes
+
+
+def _without(config: PackageConfig, overlay: Overlay) -> PackageConfig:
+    """The configuration without what the overlay brought."""
+    brought = {package_name(spec) for spec in overlay.packages}
+    kept = {spec for spec in config.packages if package_name(spec) not in brought}
+    own = () if overlay.runtime_repositories else config.runtime_repositories
+    return replace(config, packages=tuple(sorted(kept)), runtime_repositories=own)
+
+
+def _with(base: PackageConfig, overlay: Overlay) -> PackageConfig:
+    packages = tuple(dict.fromkeys((*base.packages, *overlay.packages)))
+    return replace(
+        base, packages=packages, runtime_repositories=overlay.runtime_repositories or base.runtime_repositories
+    )
+
+
+# The code of every problem here with how bad it is and what it means, for the documentation.
+RESOLUTION_CODES: Final[Mapping[str, tuple[Severity, str]]] = {
+    "does-not-resolve": (Severity.ERROR, "The API says that an image with these packages cannot be built."),
+    "resolution-not-checked": (
+        Severity.WARNING,
+        "It is not known whether the packages go together; an error where `require_resolve` is set.",
+    ),
+    "already-in-image": (Severity.NOTE, "Every build of the image has the added package without being asked for it."),
+}
+_NO_BUILD = "it has no successful build in the last {days} days, to take the image's own packages from"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResolutionFailure:
+    """A repository whose packages cannot be installed, in the API's words, and the place to look at.
+
+    `packages` are those of the manifest that the API names, else those that are new.
+    """
+
+    repository: str
+    said: str
+    hint: str = ""
+    place: Place | None = None
+    packages: tuple[str, ...] = ()
+
+
+def resolution_failure(step: Step, said: str, places: Places) -> ResolutionFailure:
+    """The trouble with a step, at the place of the first package that the API names, else at that of the repository."""
+    known = places.claims(step)
+    added = tuple(name for name in _added(step) if name in known)
+    named = _named(said, known)
+    # A new package is the likelier culprit than one that has been there.
+    culprits = tuple(sorted(named, key=lambda name: name not in added)) or added
+    place = known[culprits[0]].place(Field.PACKAGES, culprits[0]) if culprits else step.place
+    return ResolutionFailure(repository=step.repository, said=said, place=place, packages=culprits)
+
+
+def _named(said: str, names: Iterable[str]) -> tuple[str, ...]:
+    """Which of the names the API names, in its order; `curl-8.1-r0` names curl, where it does not name `curl-8`."""
+    words = "".join(char if char.isalnum() or char in "-_.+:" else " " for char in said).split()
+    longest = sorted(names, key=len, reverse=True)
+    found = (next((name for name in longest if _means(word.strip(".:"), name)), None) for word in words)
+    return tuple(dict.fromkeys(name for name in found if name is not None))
+
+
+def _means(word: str, name: str) -> bool:
+    return word == name or (word.startswith(f"{name}-") and word[len(name) + 1 : len(name) + 2].isdigit())
+
+
+def resolution_errors(found: Iterable[ResolutionFailure]) -> tuple[PackageProblem, ...]:
+    """An error for each trouble, one for all repositories that share it."""
+    return _gathered(
+        found,
+        lambda one, names: Diagnostic(
+            code="does-not-resolve",
+            summary=f"{_cannot(one.packages)} in {listed(names)}",
+            detail=one.said,
+            hint="change the packages there until they go together; nothing was written",
+        ),
+    )
+
+
+def _cannot(names: Sequence[str]) -> str:
+    match [f'"{name}"' for name in names]:
+        case []:
+            return "the packages of the image cannot be installed together"
+        case [one]:
+            return f"package {one} cannot be installed"
+        case [one, other]:
+            return f"packages {one} and {other} cannot be installed together"
+        case several:
+            return f"packages {listed(several)} cannot be installed together"
+
+
+def resolution_warnings(found: Iterable[ResolutionFailure]) -> tuple[PackageProblem, ...]:
+    """A warning for each reason for which it is not known whether something resolves."""
+    return _gathered(
+        found,
+        lambda one, names: Diagnostic(
+            code="resolution-not-checked",
+            severity=Severity.WARNING,
+            summary=f"whether the packages of {listed(names)} go together could not be checked",
+            detail=one.said,
+            hint=one.hint,
+        ),
+    )
+
+
+def no_build_failure(repository: str, days: int) -> ResolutionFailure:
+    """The trouble that there is no build to tell what an image is made from."""
+    return ResolutionFailure(repository=repository, said=_NO_BUILD.format(days=days))
+
+
+def _gathered(
+    found: Iterable[ResolutionFailure], word: Callable[[ResolutionFailure, Sequence[str]], Diagnostic]
+) -> tuple[PackageProblem, ...]:
+    """Together what is one problem, though the API may word it otherwise for another base or another repository."""
+    alike: dict[object, tuple[ResolutionFailure, dict[str, None]]] = {}
+    for one in found:
+        problem = (one.packages, one.place) if one.packages else (one.said, one.place)
+        alike.setdefault(problem, (one, {}))[1][one.repository] = None
+    return tuple(
+        PackageProblem(diagnostic=replace(word(one, tuple(names)), place=one.place), repositories=tuple(names))
+        for one, names in alike.values()
+    )
+
+
+def with_resolution(
+    plan: Plan, wrong: Iterable[ResolutionFailure], silent: Iterable[ResolutionFailure], *, required: bool
+) -> Plan:
+    """The plan with its problems told, and blocked where it must not be carried out.
+
+    `required` is that of the manifest's settings: then nothing is, of which it is not known that it resolves.
+    """
+    no, unknown = resolution_errors(wrong), resolution_warnings(silent)
+    if required:
+        unknown = tuple(replace(one, diagnostic=_required(one.diagnostic)) for one in unknown)
+    plan = replace(plan, diagnostics=(*plan.diagnostics, *(one.diagnostic for one in (*no, *unknown))))
+    return block_steps(plan, (*no, *unknown), ReasonCode.UNRESOLVED if required else ReasonCode.UNBUILDABLE)
+
+
+def without_resolution(plan: Plan, why: str, *, required: bool) -> Plan:
+    """The plan where nothing could be asked, for a reason that holds for all of it."""
+    return with_resolution(
+        plan, (), (ResolutionFailure(repository=one.repository, said=why) for one in plan.writes), required=required
+    )
+
+
+def _required(problem: Diagnostic) -> Diagnostic:
+    more = "`require_resolve` refuses what is not known to resolve: try again, or plan the others with `--exclude`"
+    hint = f"{problem.hint}; {more}" if problem.hint else more
+    return replace(problem, severity=Severity.ERROR, hint=hint)
+
+
+def already_in_image(
+    steps: Iterable[Step], bases: Mapping[str, Sequence[Base]], places: Places
+) -> tuple[Diagnostic, ...]:
+    """A note for each added package that every base of its repository has already, once for each place."""
+    found: dict[tuple[str, Place | None], list[str]] = {}
+    for step in steps:
+        known = [base.names for base in bases.get(step.repository, ())]
+        for name in _added(step) if known else ():
+            if all(name in names for names in known):
+                claim = places.claims(step).get(name)
+                place = step.place if claim is None else claim.place(Field.PACKAGES, name)
+                found.setdefault((name, place), []).append(step.repository)
+    return tuple(
+        Diagnostic(
+            code="already-in-image",
+            severity=Severity.NOTE,
+            summary=f'package "{name}" is already in the image',
+            detail=f"added in {listed(repositories)}",
+            hint="leave it out, unless it has to stay when the image stops bringing it",
+            place=place,
+        )
+        for (name, place), repositories in found.items()
+    )
+
+
+def _added(step: Step) -> Iterator[str]:
+    for change in step.changes:
+        if change.field is Field.PACKAGES and change.kind is ChangeKind.ADD and isinstance(change.after, str):
+            yield package_name(change.after)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResolvedChange:
+    """What would be installed: `packages` is all of it, as `name=version`.
+
+    The others tell what of it is there besides, not any more, or in another version, as (name, version or both
+    versions). `compared` is False where it is not known what there was, so that they tell nothing.
+    """
+
+    packages: tuple[str, ...] = ()
+    compared: bool = True
+    added: tuple[tuple[str, str], ...] = ()
+    removed: tuple[tuple[str, str], ...] = ()
+    changed: tuple[tuple[str, str, str], ...] = ()
+
+
+def package_difference(before: Sequence[str], after: Sequence[str]) -> ResolvedChange:
+    """From one set of exact packages to another, sorted by name; an empty one is not known."""
+    old, new = _versions(before), _versions(after)
+    packages = tuple(sorted(after))
+    if not old:
+        return ResolvedChange(packages=packages, compared=False)
+    return ResolvedChange(
+        packages=packages,
+        added=tuple((name, new[name]) for name in sorted(new.keys() - old.keys())),
+        removed=tuple((name, old[name]) for name in sorted(old.keys() - new.keys())),
+        changed=tuple(
+            (name, old[name], new[name])
+            for name in sorted(old.keys() & new.keys())
+            if old[name] != new[name] and old[name] and new[name]
+        ),
+    )
+
+
+def merge_resolved(changes: Iterable[ResolvedChange]) -> ResolvedChange:
+    """What several tag streams of one repository get, each line once."""
+    found = tuple(changes)
+    return ResolvedChange(
+        packages=tuple(sorted({line for one in found for line in one.packages})),
+        compared=any(one.compared for one in found),
+        added=tuple(sorted({line for one in found for line in one.added})),
+        removed=tuple(sorted({line for one in found for line in one.removed})),
+        changed=tuple(sorted({line for one in found for line in one.changed})),
+    )
+
+
+def _versions(packages: Sequence[str]) -> dict[str, str]:
+    pairs = (package.partition("=") for package in packages)
+    return {name: version for name, _, version in pairs}

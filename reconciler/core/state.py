@@ -1,0 +1,158 @@
+"""The two inputs of the planner: what the manifest asks for, and what is there."""
+
+from dataclasses import dataclass, replace
+
+from reconciler.core.layers import Layer
+from reconciler.core.overlay import EMPTY, SECTION_FIELDS, Overlay, Section
+from reconciler.diagnostics import Diagnostic, Place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Address:
+    """A repository as people write it: a name, with its folder where several folders hold that name.
+
+    `folder` None is "not said"; "" is the organisation's own level; otherwise the path from the organisation
+    (`team-a/x`).
+    """
+
+    folder: str | None = None
+    name: str
+
+    @classmethod
+    def parse(cls, text: str) -> "Address":
+        """`name`, `folder/name` or `/name`."""
+        folder, slash, name = text.rpartition("/")
+        return cls(folder=folder.strip("/") if slash else None, name=name)
+
+    def __str__(self) -> str:
+        return self.name if self.folder is None else f"{self.folder}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DesiredRepository:
+    """One entry of the manifest.
+
+    `overlay` speaks only for the sections in `managed`; the others stay as they are live. `reset` empties everything.
+    `source` is the repository to create this one from where it does not exist. `protect` refuses to take anything away.
+    `layers` are what overlay and sections come from, weakest first; `problems` are those that layering found, and an
+    error among them keeps the repository from being planned.
+    """
+
+    address: Address
+    place: Place
+    overlay: Overlay = EMPTY
+    managed: frozenset[Section] = frozenset()
+    reset: bool = False
+    source: Address | None = None
+    protect: bool = False
+    layers: tuple[Layer, ...] = ()
+    problems: tuple[Diagnostic, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DesiredGlob:
+    """What the manifest asks of every live repository that a pattern matches.
+
+    A pattern with a slash is compared with `folder/name`, one without with the name alone; wildcards match slashes,
+    too. `layers` hold what weaker blocks give it as well, weakest first.
+    """
+
+    pattern: str
+    place: Place
+    layers: tuple[Layer, ...] = ()
+    reset: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What the manifest says about applying it.
+
+    `prune`: customised repositories that it does not name are reset. `max_removal`: the share (0 to 1) of the
+    repositories that it covers from which one apply may take something away; None when not said. `require_resolve`:
+    nothing is applied of which it is not known that its packages go together.
+    """
+
+    prune: bool = False
+    max_removal: float | None = None
+    require_resolve: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desired:
+    """A whole manifest: the organisation (a name, a path to a folder or a UIDP; None when not said) and its entries.
+
+    The overlays of `repositories` are without what `globs` add to them: `core.globs` does that for the planner.
+    `digest` is that of the texts that the manifest was read from.
+    """
+
+    repositories: tuple[DesiredRepository, ...]
+    globs: tuple[DesiredGlob, ...] = ()
+    organization: str | None = None
+    settings: Settings = Settings()
+    digest: str = ""
+
+
+def wanted(desired: DesiredRepository, live: Overlay) -> Overlay:
+    """The overlay that a repository should have: the managed sections as asked, everything else as it is live."""
+    if desired.reset:
+        return EMPTY
+    asked = {SECTION_FIELDS[section]: getattr(desired.overlay, SECTION_FIELDS[section]) for section in desired.managed}
+    other = {name: value for name, value in asked.items() if value != getattr(live, name)}
+    return replace(live, **other) if other else live
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Organization:
+    """The organisation or folder that is worked on: its UIDP and its path by names."""
+
+    id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unreadable:
+    """An overlay that was not understood: unknown, which is never the same as empty."""
+
+    problem: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveRepository:
+    """One repository: UIDP, name, path of its folder ("" for the organisation's own level), overlay, active tags."""
+
+    id: str
+    name: str
+    folder: str = ""
+    overlay: Overlay | Unreadable
+    active_tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Live:
+    """The organisation's repositories at the time of reading."""
+
+    organization: Organization
+    repositories: tuple[LiveRepository, ...]
+
+
+class Directory:
+    """The repositories of `Live`, found by address; also knows the shortest clear name of each."""
+
+    def __init__(self, live: Live) -> None:
+        self._by_name: dict[str, list[LiveRepository]] = {}
+        for repository in live.repositories:
+            self._by_name.setdefault(repository.name, []).append(repository)
+
+    def find(self, address: Address) -> tuple[LiveRepository, ...]:
+        """Every repository that the address may mean: none, one, or several when it is not clear."""
+        found = self._by_name.get(address.name, [])
+        return tuple(one for one in found if address.folder is None or one.folder == address.folder)
+
+    def label(self, repository: LiveRepository) -> str:
+        """The shortest address that means this repository and no other."""
+        alone = len(self._by_name[repository.name]) == 1
+        return repository.name if alone else f"{repository.folder}/{repository.name}"
+
+    def labels(self) -> tuple[str, ...]:
+        """The clear names of all repositories, sorted."""
+        return tuple(sorted(self.label(one) for found in self._by_name.values() for one in found))

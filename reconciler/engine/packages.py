@@ -1,0 +1,199 @@
+"""Looking packages up: by name or in the pages of the summaries, whichever takes fewer requests.
+
+What the answers mean is decided in `core.availability`; remembering them between runs is the caller's business.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import pairwise, takewhile
+from typing import Protocol
+
+from reconciler.api.errors import ApiError, NotFound, NotUnderstood, Rejected, ServerFault
+from reconciler.core.packages import (
+    Constraint,
+    PackagePage,
+    PackageVersion,
+    constraints_met,
+    kind_of,
+    known_names,
+    versions_by_name,
+)
+from reconciler.core.state import Organization
+from reconciler.diagnostics import Diagnostic
+from reconciler.engine.ports import stream
+
+# For so few names the pages are not worth a try.
+_FEW = 8
+# A name that more packages provide than this is one that none of their versions is worth being searched for.
+_MOST_PROVIDERS = 20
+# Fewer letters stand at the beginning of more names than fit into a page.
+_TELLING = 3
+WORKERS = 10
+
+Wanted = Mapping[str, tuple[Constraint, ...]]
+# These are about the one call: another way of asking, or another name, may be answered all the same.
+_OF_THE_CALL = (NotFound, NotUnderstood, Rejected, ServerFault)
+
+
+class PackageApi(Protocol):
+    """The reads that looking packages up needs; every method raises `ApiError`."""
+
+    def find_package(
+        self, organization: Organization, name: str, *, all_versions: bool = False
+    ) -> tuple[PackageVersion, ...]:
+        """What the organisation may install under a name."""
+        ...
+
+    def list_packages(self, organization: Organization) -> tuple[PackageVersion, ...]:
+        """The latest version of every package with what it provides."""
+        ...
+
+    def package_summaries(self, organization: Organization, token: str = "", *, prefix: str = "") -> PackagePage:
+        """One page of the packages' summaries, ordered by name."""
+        ...
+
+
+@dataclass(slots=True)
+class Found:
+    """What was found out so far; `problem` is why the rest was not."""
+
+    versions: dict[str, tuple[PackageVersion, ...]] = field(default_factory=dict)
+    names: tuple[str, ...] = ()
+    requests: int = 0
+    problem: Diagnostic | None = None
+
+
+def look_up(api: PackageApi, organization: Organization, wanted: Wanted) -> Found:
+    """The versions of each name, as many as it takes to know whether what is wanted of it is met. Never raises.
+
+    A name that is no package, and one of which no version will do, is looked for among what packages provide.
+    """
+    search = _Search(api, organization, wanted)
+    try:
+        search.run()
+    except ApiError as error:
+        search.found.problem = search.found.problem or error.diagnostic
+        # Whether others provide it is not known, so that nothing may be said of it.
+        for name in search.unmet():
+            search.found.versions.pop(name, None)
+    return search.found
+
+
+class _Search:
+    """One search: what is found, and what is still to be asked."""
+
+    def __init__(self, api: PackageApi, organization: Organization, wanted: Wanted) -> None:
+        self.found = Found()
+        self._api = api
+        self._organization = organization
+        self._wanted = wanted
+
+    def run(self) -> None:
+        """Ask in the order of what an answer costs; raises `ApiError` where going on is of no use."""
+        if len(self._wanted) > _FEW:
+            self._read_pages()
+        self._ask_one_by_one()
+        if self.found.problem is None and self.unmet():
+            self._look_among_provided()
+
+    def unmet(self) -> list[str]:
+        """The names of which nothing that is known so far will do."""
+        known = self.found.versions
+        return [name for name in known if not known[name] or not constraints_met(self._wanted[name], known[name])]
+
+    def _left(self) -> list[str]:
+        return [name for name in self._wanted if name not in self.found.versions]
+
+    def _read_pages(self) -> None:
+        """Pages as long as they are the cheaper way; the first one tells how many there are."""
+        try:
+            self._follow_pages()
+        except _OF_THE_CALL:
+            return
+        self._doubt_lacking()
+
+    def _follow_pages(self) -> None:
+        page = self._page()
+        size, seen = len(page.packages), {one.name for one in page.packages}
+        while page.after:
+            unseen = [name for name in self._left() if name not in seen]
+            if page.total is None or not size or -(-(page.total - len(seen)) // size) >= len(unseen):
+                self._read_alike(unseen)
+                return
+            page, before = self._page(page.after), len(seen)
+            seen.update(one.name for one in page.packages)
+            if len(seen) == before:
+                return  # these pages lead nowhere
+        self.found.versions.update({name: () for name in self._left() if name not in seen})
+
+    def _page(self, token: str = "", *, prefix: str = "") -> PackagePage:
+        """One page, and the names that it answers."""
+        self.found.requests += 1
+        page = self._api.package_summaries(self._organization, token, prefix=prefix)
+        for one in page.packages:
+            if one.name in self._wanted and constraints_met(self._wanted[one.name], (one,)):
+                self.found.versions[one.name] = (one,)
+        return page
+
+    def _read_alike(self, names: list[str]) -> None:
+        """One page for the names that begin most alike: it makes up for the one that told how many pages there are."""
+        begins = max((_common_beginning(*pair) for pair in pairwise(sorted(names))), key=len, default="")
+        if len(begins) >= _TELLING:
+            self._page(prefix=begins)
+
+    def _doubt_lacking(self) -> None:
+        """Forget summaries that lack an architecture: they tell of the latest version, and an older one may have it."""
+        known = {name: versions[0].architectures for name, versions in self.found.versions.items() if versions}
+        there = {arch for architectures in known.values() for arch in architectures}
+        for name, architectures in known.items():
+            if architectures and there.difference(architectures):
+                del self.found.versions[name]
+
+    def _ask_one_by_one(self) -> None:
+        def work(name: str) -> Iterator[tuple[str, tuple[PackageVersion, ...] | ApiError]]:
+            if stopped:
+                return
+            try:
+                yield name, self._api.find_package(self._organization, name, all_versions=self._versioned(name))
+            except ApiError as error:
+                yield name, error
+
+        names, stopped = self._left(), False
+        if not names:
+            return
+        for name, answer in stream(names, work, workers=min(WORKERS, len(names))):
+            self.found.requests += 1
+            if isinstance(answer, ApiError):
+                self.found.problem = self.found.problem or answer.diagnostic
+                stopped = stopped or not isinstance(answer, _OF_THE_CALL)
+            else:
+                self.found.versions[name] = answer
+
+    def _versioned(self, name: str) -> bool:
+        return any(constraint.operator for constraint in self._wanted[name])
+
+    def _look_among_provided(self) -> None:
+        """One long list, read only where a name is not to be had: it tells what is provided, and was perhaps meant."""
+        names = self.unmet()
+        self.found.requests += 1
+        packages = self._api.list_packages(self._organization)
+        self.found.names = known_names(packages, {kind for name in names if (kind := kind_of(name))})
+        for name, there in versions_by_name(names, packages).items():
+            self._take(name, there)
+            if there and not constraints_met(self._wanted[name], self.found.versions[name]):
+                self._search_providers(name, there)
+
+    def _search_providers(self, name: str, there: tuple[PackageVersion, ...]) -> None:
+        """Every version of those that provide a name, where the latest ones will not do."""
+        providers = sorted({one.name for one in there if one.name != name and one.version})
+        for provider in providers[:_MOST_PROVIDERS]:
+            self.found.requests += 1
+            versions = self._api.find_package(self._organization, provider, all_versions=True)
+            self._take(name, versions_by_name((name,), versions)[name])
+
+    def _take(self, name: str, more: tuple[PackageVersion, ...]) -> None:
+        self.found.versions[name] = tuple(dict.fromkeys((*self.found.versions[name], *more)))
+
+
+def _common_beginning(one: str, other: str) -> str:
+    return "".join(left for left, _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))

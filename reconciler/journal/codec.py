@@ -1,0 +1,266 @@
+"""Rows of the journal as core values, and back.
+
+Of a build's configuration only what the step is about is kept: the entries with a key that the overlay before or after
+has, the versions of the packages that were asked for among them. Matching and proof ask for nothing else, and a base
+image brings hundreds more. Logs are not kept.
+
+Values are put together field by field and then validated, strictly, against the core's own types.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import fields
+from typing import Any, assert_never
+
+from pydantic import TypeAdapter
+
+from reconciler.core.builds import Build, BuildConfig, Progress, Result, Stage, Sync, Target
+from reconciler.core.diff import Field, Item, Value, items_of
+from reconciler.core.overlay import EMPTY, Group, PemFile, User
+from reconciler.core.plan import Step
+from reconciler.core.runs import (
+    Applied,
+    Drifted,
+    Failed,
+    FailureKind,
+    NotAttempted,
+    Outcome,
+    Run,
+    RunHeader,
+    RunKind,
+    RunState,
+    RunStep,
+    Skip,
+    Unchanged,
+)
+from reconciler.core.state import Organization
+from reconciler.planfile.errors import Malformed
+from reconciler.planfile.plans import (
+    STRICT,
+    decode_diagnostic,
+    decode_overlay,
+    decode_step,
+    encode_diagnostic,
+    encode_overlay,
+    list_of,
+    understood,
+    whole,
+)
+
+Json = dict[str, Any]
+
+RUN_COLUMNS = (
+    "id, kind, user, host, tool_version, api, organization_id, organization_name, source, pid,"
+    " started, ended, exit_code, interrupted"
+)
+STEP_COLUMNS = "body, repository_id, since, intended_at, outcome, progress"
+_RUNS = TypeAdapter(list[Run], config=STRICT)
+_STEPS = TypeAdapter(list[RunStep], config=STRICT)
+
+
+def decode_run(row: tuple[Any, ...], steps: Iterable[tuple[Any, ...]], *, running: bool) -> Run:
+    """A run from its row (`RUN_COLUMNS`) and those of its steps (`STEP_COLUMNS`); raises `Malformed`."""
+    id_, kind, user, host, tool, api, org_id, org_name, source, pid, started, ended, exit_code, interrupted = row
+    with understood():
+        run = Run(
+            id=id_,
+            header=RunHeader(
+                kind=RunKind(kind),
+                user=user,
+                host=host,
+                tool_version=tool,
+                api=api,
+                organization=Organization(id=org_id, name=org_name),
+                source=source,
+                pid=pid,
+            ),
+            started=started,
+            ended=ended,
+            exit_code=exit_code,
+            state=_state(ended, interrupted=bool(interrupted), running=running),
+            steps=(),
+        )
+        (checked,) = _RUNS.validate_python([run])
+        decoded = tuple(_decode_row(one) for one in steps)
+        return Run(**{field.name: getattr(checked, field.name) for field in fields(Run)} | {"steps": decoded})
+
+
+def encode_outcome(outcome: Outcome) -> Json:
+    """An outcome without its step, which is kept once, beside it."""
+    match outcome:
+        case Applied(repository_id=id_, since=since, read_back=read_back):
+            return {"outcome": "applied", "id": id_, "since": since, "read_back": read_back}
+        case Unchanged():
+            return {"outcome": "already-done"}
+        case Drifted(now=now):
+            return {"outcome": "stale", "now": encode_overlay(now)}
+        case Failed(kind=kind, problem=problem):
+            return {"outcome": "failed", "kind": kind.value, "problem": encode_diagnostic(problem)}
+        case NotAttempted(reason=reason):
+            return {"outcome": "not-attempted", "reason": reason.value}
+        case _:
+            assert_never(outcome)
+
+
+def encode_progress(progress: Progress) -> Json:
+    """What is known of a followed repository."""
+    watch = progress.target
+    about = {(entry.field, entry.key) for side in (watch.before, watch.after) for entry in items_of(side)}
+    return {
+        "id": watch.id,
+        "since": watch.since,
+        "stage": progress.stage.value,
+        "sync": progress.sync.value,
+        "queue_seen": progress.queue_seen,
+        "changed": progress.changed,
+        "builds": [_encode_build(build, about) for build in progress.builds],
+    }
+
+
+def dump(value: Json) -> str:
+    """JSON as the journal holds it."""
+    return json.dumps(value, separators=(",", ":"))
+
+
+def _state(ended: float | None, *, interrupted: bool, running: bool) -> RunState:
+    if ended is not None:
+        return RunState.INTERRUPTED if interrupted else RunState.ENDED
+    return RunState.RUNNING if running else RunState.CRASHED
+
+
+def _decode_row(row: tuple[Any, ...]) -> RunStep:
+    body, repository_id, since, intended_at, outcome, known = row
+    step = decode_step(_loaded(body))
+    decoded = RunStep(
+        step=step,
+        repository_id=repository_id,
+        since=since,
+        intended_at=intended_at,
+        outcome=None if outcome is None else _decode_outcome(_loaded(outcome), step),
+        progress=None if known is None else _decode_progress(_loaded(known), step),
+    )
+    return _STEPS.validate_python([decoded])[0]
+
+
+def _loaded(text: str) -> Json:
+    found = json.loads(text)
+    if not isinstance(found, dict):
+        raise Malformed("a row is no object")
+    return found
+
+
+def _decode_outcome(item: Mapping[str, Any], step: Step) -> Outcome:
+    match item["outcome"]:
+        case "applied":
+            return Applied(step=step, repository_id=item["id"], since=item["since"], read_back=item["read_back"])
+        case "already-done":
+            return Unchanged(step=step)
+        case "stale":
+            return Drifted(step=step, now=decode_overlay(item["now"]))
+        case "failed":
+            return Failed(step=step, kind=FailureKind(item["kind"]), problem=decode_diagnostic(item["problem"]))
+        case "not-attempted":
+            return NotAttempted(step=step, reason=Skip(item["reason"]))
+        case other:
+            raise Malformed(f"outcome is {other!r}")
+
+
+def _decode_progress(item: Mapping[str, Any], step: Step) -> Progress:
+    watch = Target(
+        repository=step.repository,
+        id=item["id"],
+        before=step.before or EMPTY,
+        after=step.after or EMPTY,
+        since=item["since"],
+    )
+    return Progress(
+        target=watch,
+        stage=Stage(item["stage"]),
+        builds=tuple(_decode_build(one, watch.id) for one in list_of(item, "builds")),
+        sync=Sync(item["sync"]),
+        queue_seen=item["queue_seen"],
+        changed=item["changed"],
+    )
+
+
+def _encode_build(build: Build, about: set[tuple[Field, str]]) -> Json:
+    return {
+        "id": build.id,
+        "started": build.started,
+        "ended": build.ended,
+        "result": build.result.value,
+        "config": _encode_config(build.config, about),
+        "locked": _encode_config(build.locked, about),
+        "digest": build.digest,
+        "tags": build.tags,
+        "warnings": build.warnings,
+    }
+
+
+def _decode_build(item: Mapping[str, Any], repository_id: str) -> Build:
+    return Build(
+        id=item["id"],
+        repository_id=repository_id,
+        started=item.get("started"),
+        ended=item.get("ended"),
+        result=Result(item["result"]),
+        config=_decode_config(item.get("config")),
+        locked=_decode_config(item.get("locked")),
+        digest=item["digest"],
+        tags=tuple(list_of(item, "tags", str)),
+        warnings=tuple(list_of(item, "warnings", str)),
+    )
+
+
+def _encode_config(config: BuildConfig | None, about: set[tuple[Field, str]]) -> Json | None:
+    if config is None:
+        return None
+    kept = sorted((entry for entry in config.entries if (entry.field, entry.key) in about), key=repr)
+    return {
+        "parts": sorted(part.value for part in config.parts),
+        "entries": [{"part": one.field.value, "key": one.key, **_encode_value(one.value)} for one in kept],
+    }
+
+
+def _decode_config(item: Mapping[str, Any] | None) -> BuildConfig | None:
+    if item is None:
+        return None
+    return BuildConfig(
+        entries=frozenset(Item(Field(one["part"]), one["key"], _decode_value(one)) for one in list_of(item, "entries")),
+        parts=frozenset(Field(one) for one in list_of(item, "parts", str)),
+    )
+
+
+def _encode_value(value: Value) -> Json:
+    match value:
+        case str():
+            return {"text": value}
+        case tuple():
+            return {"texts": value}
+        case PemFile(name=name, pem=pem, text=text):
+            return {"file": {"name": name, "pem": pem, "text": text}}
+        case User():
+            return {"user": {field.name: getattr(value, field.name) for field in fields(User)}}
+        case Group(groupname=name, gid=gid, members=members):
+            return {"group": {"name": name, "gid": gid, "members": members}}
+        case _:
+            assert_never(value)
+
+
+def _decode_value(item: Mapping[str, Any]) -> Value:
+    match item:
+        case {"text": str(text)}:
+            return text
+        case {"texts": list(texts)}:
+            return tuple(texts)
+        case {"file": dict(file)}:
+            return PemFile(name=file["name"], pem=file["pem"], text=file["text"])
+        case {"user": dict(user)}:
+            gid = None if user.get("gid") is None else whole(user["gid"])
+            known = {field.name: user[field.name] for field in fields(User) if field.name != "gid"}
+            return User(**known | {"gid": gid, "uid": whole(user["uid"])})
+        case {"group": dict(group)}:
+            members = tuple(list_of(group, "members", str))
+            return Group(groupname=group["name"], gid=whole(group["gid"]), members=members)
+        case _:
+            raise Malformed("an entry of a build has no value")

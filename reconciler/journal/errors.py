@@ -1,0 +1,126 @@
+"""Errors of the journal, and their diagnostics."""
+
+import errno
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from reconciler.diagnostics import Diagnostic
+
+_NO_ROOM = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC), errno.EFBIG)
+
+
+class JournalError(Exception):
+    """The journal cannot be used; the diagnostic says why."""
+
+    def __init__(self, diagnostic: Diagnostic) -> None:
+        super().__init__(diagnostic.summary)
+        self.diagnostic = diagnostic
+
+
+class JournalBusy(JournalError):  # noqa: N818 - it reads as what the journal is
+    """Another apply holds the folder."""
+
+
+@contextmanager
+def reported(path: Path) -> Iterator[None]:
+    """Within, a failure of the file or of the database is raised as `JournalError`."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise JournalError(_database(path, error)) from None
+    except UnicodeDecodeError:
+        # The message of SQLite quotes what it read.
+        raise JournalError(damaged(path, "it holds text that is not UTF-8")) from None
+    except OSError as error:
+        if error.errno in _NO_ROOM:
+            raise JournalError(full(path)) from None
+        raise JournalError(unusable(path, error.strerror or type(error).__name__)) from None
+
+
+def _database(path: Path, error: sqlite3.Error) -> Diagnostic:
+    code = getattr(error, "sqlite_errorcode", None)
+    if code is None and isinstance(error, sqlite3.OperationalError):
+        return damaged(path, str(error))  # a value that is not of the type of its column
+    primary = None if code is None else code & 0xFF
+    match primary:
+        case sqlite3.SQLITE_FULL:
+            return full(path)
+        case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB | sqlite3.SQLITE_ERROR:
+            # A statement of this program is only wrong where the tables are not those that it made.
+            return damaged(path, str(error))
+        case _:
+            return unusable(path, str(error))
+
+
+def full(path: Path) -> Diagnostic:
+    """There is no room to record anything."""
+    return Diagnostic(
+        code="journal-full",
+        summary=f"the journal {path} cannot be written: the disk is full",
+        hint="make room and run again; nothing is written that cannot be recorded first",
+    )
+
+
+def unusable(path: Path, problem: str) -> Diagnostic:
+    """The journal can be neither made nor written."""
+    return Diagnostic(
+        code="journal-unusable",
+        summary=f"the journal {path} cannot be used: {problem}",
+        hint="run in a folder that can be written to; nothing is written that cannot be recorded first",
+    )
+
+
+def damaged(path: Path, problem: str) -> Diagnostic:
+    """The file is not what was written."""
+    return Diagnostic(
+        code="journal-damaged",
+        summary=f"the journal {path} is damaged: {problem}",
+        hint="move the file away to begin a new journal; the runs in it can then not be waited for or reverted",
+    )
+
+
+def foreign(path: Path) -> Diagnostic:
+    """The file is the database of another program."""
+    return Diagnostic(
+        code="journal-foreign",
+        summary=f"{path} is a database, and not a journal of this program",
+        hint="move the file away to begin a new journal",
+    )
+
+
+def newer(path: Path, version: int, known: int) -> Diagnostic:
+    """The file was made by a later version of the program."""
+    return Diagnostic(
+        code="journal-newer",
+        summary=f"the journal {path} has schema version {version}, and this program knows those up to {known}",
+        hint="use the version of the program that made it, or a later one",
+    )
+
+
+def busy(folder: Path, who: str) -> Diagnostic:
+    """Another apply holds the folder."""
+    return Diagnostic(
+        code="journal-busy",
+        summary=f"another run is under way in {folder}: {who}",
+        hint="wait until it has ended; `reconciler history` shows how far it is",
+    )
+
+
+def no_run(path: Path, wanted: str | None) -> Diagnostic:
+    """There is no such run."""
+    if wanted is None:
+        summary = f"no runs are recorded in {path.parent}"
+    else:
+        summary = f'no run "{wanted}" is recorded in {path.parent}'
+    return Diagnostic(code="run-not-found", summary=summary, hint="list the runs with `reconciler history`")
+
+
+def ambiguous(wanted: str, found: list[str]) -> Diagnostic:
+    """Several runs begin like that."""
+    return Diagnostic(
+        code="run-ambiguous",
+        summary=f'several runs begin with "{wanted}": {", ".join(found)}',
+        hint="give more of the id",
+    )

@@ -1,0 +1,140 @@
+"""Recording one run: what is about to be written, what came of it, and the builds, from several threads at once."""
+
+import os
+import secrets
+import sqlite3
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from reconciler.core.builds import Progress
+from reconciler.core.plan import Action, Plan, Step
+from reconciler.core.runs import NotAttempted, Outcome, RecordFailed, RunHeader, Skip
+from reconciler.diagnostics import Diagnostic
+from reconciler.journal.codec import dump, encode_outcome, encode_progress
+from reconciler.journal.errors import JournalError, reported
+from reconciler.planfile.plans import encode_step
+
+_INTENT = (
+    "UPDATE step SET repository_id = ?, since = coalesce(since, ?), intended_at = ? WHERE run = ? AND repository = ?"
+)
+_OUTCOME = "UPDATE step SET outcome = ? WHERE run = ? AND repository = ?"
+_PROGRESS = "UPDATE step SET progress = ? WHERE run = ? AND repository = ?"
+_END = "UPDATE run SET ended = ?, exit_code = ?, interrupted = ? WHERE id = ?"
+
+
+class Writer:
+    """The one connection that writes, for one thread at a time; `problem` is the first failure nobody was told of."""
+
+    def __init__(self, connection: sqlite3.Connection, path: Path, now: Callable[[], float]) -> None:
+        self._connection = connection
+        self._path = path
+        self._lock = threading.Lock()
+        self.problem: Diagnostic | None = None
+        self.now = now
+
+    @contextmanager
+    def transaction(self, *, durable: bool) -> Iterator[sqlite3.Connection]:
+        """All or nothing; `durable` waits until the disk has it. Raises `JournalError`.
+
+        What is not durable outlives the process all the same: only a machine that fails can lose it.
+        """
+        with self._lock, reported(self._path):
+            self._connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+            self._connection.execute("BEGIN IMMEDIATE")
+            with self._connection:
+                yield self._connection
+
+    def write_durable(self, statement: str, row: tuple[Any, ...]) -> None:
+        """Update a row and return once the disk has it, so that nothing overtakes it; raises `JournalError`."""
+        with self.transaction(durable=True) as connection:
+            connection.execute(statement, row)
+
+    def enqueue(self, statement: str, rows: Iterable[tuple[Any, ...]]) -> None:
+        """Update rows; a failure is kept in `problem`."""
+        try:
+            with self.transaction(durable=False) as connection:
+                connection.executemany(statement, rows)
+        except JournalError as error:
+            self.keep_problem(error)
+
+    def keep_problem(self, error: JournalError) -> None:
+        """Remember a failure, unless one came before."""
+        self.problem = self.problem or error.diagnostic
+
+
+def begin_run(writer: Writer, header: RunHeader, plan: Plan) -> "RunRecord":
+    """Record a run with every step that it will attempt, durably; raises `JournalError`."""
+    with writer.transaction(durable=True) as connection:
+        id_ = _insert_run(connection, header, writer.now())
+        connection.executemany(
+            "INSERT INTO step (run, repository, number, body, outcome) VALUES (?, ?, ?, ?, ?)", _rows(id_, plan)
+        )
+        connection.execute("UPDATE holder SET run = ? WHERE pid = ?", (id_, os.getpid()))
+    return RunRecord(writer, id_)
+
+
+class RunRecord:
+    """The record of one run; what the engine reports to."""
+
+    def __init__(self, writer: Writer, id_: str) -> None:
+        self._writer = writer
+        self.id = id_
+
+    @property
+    def problem(self) -> Diagnostic | None:
+        """The first thing that could not be noted, intents apart: those are told at once."""
+        return self._writer.problem
+
+    def about_to_write(self, step: Step, *, repository_id: str | None, since: float) -> None:
+        """Note durably what is about to be sent; raises `RecordFailed` where that fails."""
+        try:
+            self._writer.write_durable(_INTENT, (repository_id, since, self._writer.now(), self.id, step.repository))
+        except JournalError as error:
+            raise RecordFailed(error.diagnostic) from None
+
+    def finished(self, outcome: Outcome) -> None:
+        """Note what came of a step; a failure is kept in `problem`."""
+        self._writer.enqueue(_OUTCOME, [(dump(encode_outcome(outcome)), self.id, outcome.step.repository)])
+
+    def seen(self, progress: Sequence[Progress]) -> None:
+        """Note how far builds are; a failure is kept in `problem`."""
+        rows = [(dump(encode_progress(one)), self.id, one.target.repository) for one in progress]
+        self._writer.enqueue(_PROGRESS, rows)
+
+    def end(self, *, exit_code: int, interrupted: bool) -> None:
+        """Note that the run has ended; a failure is kept in `problem`."""
+        try:
+            self._writer.write_durable(_END, (self._writer.now(), int(exit_code), interrupted, self.id))
+        except JournalError as error:
+            self._writer.keep_problem(error)
+
+
+def _insert_run(connection: sqlite3.Connection, header: RunHeader, started: float) -> str:
+    moment = datetime.fromtimestamp(started, UTC)
+    id_ = f"{moment:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+    while connection.execute("SELECT 1 FROM run WHERE id = ?", (id_,)).fetchone():
+        id_ = f"{moment:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+    organization = header.organization
+    who = (header.kind.value, header.user, header.host, header.tool_version, header.api)
+    what = (organization.id, organization.name, header.source, header.pid, started)
+    connection.execute(
+        "INSERT INTO run (id, kind, user, host, tool_version, api, organization_id, organization_name, source, pid,"
+        " started) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (id_, *who, *what),
+    )
+    return id_
+
+
+def _rows(id_: str, plan: Plan) -> Iterator[tuple[str, str, int, str, str | None]]:
+    for number, step in enumerate(plan.steps):
+        if step.writes or step.action is Action.UNKNOWN:
+            yield id_, step.repository, number, dump(encode_step(step)), _known(step)
+
+
+def _known(step: Step) -> str | None:
+    """The outcome of a step that could not be planned is known from the beginning, and its run failed by it."""
+    return None if step.writes else dump(encode_outcome(NotAttempted(step=step, reason=Skip.UNREADABLE)))

@@ -1,0 +1,166 @@
+"""The file format of saved plans and snapshots: JSON Lines with a header, a line for each item, and a seal."""
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+import secrets
+from collections.abc import Iterable, Iterator
+from enum import StrEnum
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from reconciler.planfile import errors
+
+FORMAT_VERSION = 2
+_START = re.compile(rb'\s*\{\s*"reconciler"\s*:\s*"([a-z]+)"')
+_ENOUGH = 512
+_SEAL = b'{"seal":'
+_BLOCK = 256  # lines that are decoded at once: so many that a call more or less does not count, and little memory
+# What is encoded has just been made of values that hold no cycles.
+_ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True, allow_nan=False, check_circular=False)
+
+Json = dict[str, Any]
+
+
+class Kind(StrEnum):
+    """What a file of this package is."""
+
+    PLAN = "plan"
+    SNAPSHOT = "snapshot"
+
+
+def recognise(path: Path) -> Kind | None:
+    """The kind of a file by how it begins, whatever its name; None when it is none of ours or cannot be read."""
+    try:
+        if not path.is_file():
+            return None
+        with path.open("rb") as stream:
+            found = _START.match(stream.read(_ENOUGH))
+    except (OSError, ValueError):
+        return None
+    return next((kind for kind in Kind if found is not None and found[1] == kind.encode()), None)
+
+
+def write_file(path: Path, kind: Kind, header: Json, items: Iterable[Json]) -> None:
+    """Write a file, private and whole or not at all; raises `PlanFileError`."""
+    write_private(path, _sealed({"reconciler": kind.value, "version": FORMAT_VERSION, **header}, items))
+
+
+def _sealed(header: Json, items: Iterable[Json]) -> Iterator[bytes]:
+    digest = hashlib.sha256()
+    for item in chain((header,), items):
+        line = _line(item)
+        digest.update(line)
+        yield line
+    yield _line({"seal": f"sha256:{digest.hexdigest()}"})
+
+
+def _line(item: Json) -> bytes:
+    return _ENCODER.encode(item).encode("ascii") + b"\n"
+
+
+def read_file(path: Path, kind: Kind) -> tuple[Json, Iterator[Json]]:
+    """The header and the items of a file whose seal fits; raises `PlanFileError` with what is wrong otherwise.
+
+    So do the items, which are decoded as they are asked for, when one of them is none.
+    """
+    try:
+        lines = path.read_bytes().splitlines(keepends=True)
+    except OSError as error:
+        raise errors.unreadable(path, error) from None
+    _check_kind(path, kind, lines)
+    header = _header(path, kind, lines[0])
+    _check_seal(path, kind, lines)
+    return header, _objects(path, kind, lines[1:-1])
+
+
+def _check_kind(path: Path, kind: Kind, lines: list[bytes]) -> None:
+    found = _START.match(b"".join(lines[:3])[:_ENOUGH])
+    told = found[1].decode("ascii") if found is not None else ""
+    if told != kind.value:
+        ours = told in [one.value for one in Kind]
+        raise errors.foreign(path, kind, f"a {told} of this program" if ours else "")
+
+
+def _header(path: Path, kind: Kind, line: bytes) -> Json:
+    """The first line. Its version is looked at before the seal, as a later version may seal in another way."""
+    try:
+        header = json.loads(line)
+    except (ValueError, RecursionError):
+        raise (errors.damaged if line.endswith(b"\n") else errors.cut)(path, kind) from None
+    version = header.get("version") if isinstance(header, dict) else None
+    if isinstance(version, bool) or not isinstance(version, int) or version < 1:
+        raise errors.damaged(path, kind)
+    if version > FORMAT_VERSION:
+        raise errors.newer(path, kind, version, FORMAT_VERSION)
+    return dict(header)
+
+
+def _check_seal(path: Path, kind: Kind, lines: list[bytes]) -> None:
+    *content, last = lines
+    if not last.endswith(b"\n") or not last.startswith(_SEAL):
+        more = any(line.startswith(_SEAL) for line in content)
+        raise (errors.damaged if more else errors.cut)(path, kind)
+    digest = hashlib.sha256()
+    for line in content:
+        digest.update(line)
+    if last != _line({"seal": f"sha256:{digest.hexdigest()}"}):
+        raise errors.damaged(path, kind)
+
+
+def _objects(path: Path, kind: Kind, lines: list[bytes]) -> Iterator[Json]:
+    for start in range(0, len(lines), _BLOCK):
+        block = lines[start : start + _BLOCK]
+        try:
+            items = json.loads(b"[" + b",".join(block) + b"]")
+        except (ValueError, RecursionError):
+            items = []
+        if len(items) != len(block) or not all(isinstance(item, dict) for item in items):
+            raise errors.malformed(path, kind, "a line of it is no JSON object")
+        yield from items
+
+
+_BATCH = 1 << 20
+
+
+def write_private(path: Path, pieces: Iterable[bytes]) -> None:
+    """Put the pieces into a file of mode 0600 that appears under its name only when all of it is on the disk.
+
+    Raises `PlanFileError`. What stands under the name before stays until then; a name that is no plain file is refused,
+    because taking its place would destroy it.
+    """
+    try:
+        if path.exists() and not path.is_file():
+            raise errors.unwritable(path, "it is there already, and it is no plain file")
+        _write(path, pieces)
+    except (OSError, ValueError) as error:
+        raise errors.unwritable(path, getattr(error, "strerror", None) or str(error)) from None
+
+
+def _write(path: Path, pieces: Iterable[bytes]) -> None:
+    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
+    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with open(descriptor, "wb", buffering=_BATCH) as stream:  # noqa: PTH123 - a descriptor, not a path
+            stream.writelines(pieces)
+            stream.flush()
+            os.fsync(stream.fileno())
+        partial.replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            partial.unlink()
+        raise
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the new name last; where a file system has no such thing, the file is written all the same."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

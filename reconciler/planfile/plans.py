@@ -1,0 +1,423 @@
+"""Saved plans and snapshots, and the JSON of steps, overlays and diagnostics that the journal shares with them.
+
+Format version 2, line by line. A plan: the header (see `_plan_header`), then `{"diagnostic": …}` and `{"step": …}` in
+the order of the plan. A snapshot: the header, then `{"repository": …}` for each repository. A change of meaning raises
+the version; a reader ignores keys that it does not know. Version 1 had the fingerprint of each overlay as well, which
+must fit where it is there, as in the journal.
+
+What can be computed is computed again on reading and never trusted: the changes of a step are the difference between
+its two overlays, and the guard is judged again. Values are put together by the core's own constructors and then
+validated, strictly, against the core's own types. Nothing is masked here: what is written must be what was planned.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from reconciler.core.diff import diff
+from reconciler.core.overlay import (
+    EMPTY,
+    Group,
+    Overlay,
+    PemFile,
+    Section,
+    User,
+    fingerprint,
+    make_accounts,
+    make_certificates,
+    make_group,
+    make_overlay,
+    make_pem_file,
+)
+from reconciler.core.plan import Action, GuardRules, LimitSource, Plan, Reason, ReasonCode, Step, judge_guard
+from reconciler.core.state import Live, LiveRepository, Organization, Unreadable
+from reconciler.diagnostics import Diagnostic, Place, Severity
+from reconciler.planfile import errors
+from reconciler.planfile.errors import Malformed
+from reconciler.planfile.format import Kind, read_file, write_file
+
+Json = dict[str, Any]
+T = TypeVar("T")
+
+# Values made by the core's constructors hold what the file said: only this tells whether it is of the right types.
+STRICT = ConfigDict(strict=True, revalidate_instances="always", allow_inf_nan=False)
+_STEPS = TypeAdapter(list[Step], config=STRICT)
+_OVERLAYS = TypeAdapter(list[Overlay], config=STRICT)
+_DIAGNOSTICS = TypeAdapter(list[Diagnostic], config=STRICT)
+_WHOLE_LIMIT = 2**63
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SavedPlan:
+    """A plan with where it is for and where it comes from.
+
+    `api` is the address of the API in one spelling, `created` is in seconds since the epoch, and `manifest_digest` is
+    that of the texts that the manifest was read from.
+    """
+
+    plan: Plan
+    api: str
+    tool_version: str
+    created: float
+    manifest_digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """Live state with where and when it was read; `api` and `created` are as in a saved plan."""
+
+    live: Live
+    api: str
+    tool_version: str
+    created: float
+
+
+_PLANS = TypeAdapter(list[SavedPlan], config=STRICT)
+_SNAPSHOTS = TypeAdapter(list[Snapshot], config=STRICT)
+
+
+def save_plan(path: Path, saved: SavedPlan) -> None:
+    """Write a plan; raises `PlanFileError`."""
+    write_file(path, Kind.PLAN, _plan_header(saved), _plan_items(saved.plan))
+
+
+def load_plan(path: Path) -> SavedPlan:
+    """Read a plan; raises `PlanFileError` unless it is what was saved and all of it is understood."""
+    header, items = read_file(path, Kind.PLAN)
+    try:
+        with understood():
+            return _decode_plan(header, items)
+    except Malformed as problem:
+        raise errors.malformed(path, Kind.PLAN, str(problem)) from None
+
+
+def save_snapshot(path: Path, snapshot: Snapshot) -> None:
+    """Write a snapshot; raises `PlanFileError`."""
+    header = {
+        "tool_version": snapshot.tool_version,
+        "created": _time_text(snapshot.created),
+        "api": snapshot.api,
+        "organization": _as_fields(snapshot.live.organization),
+    }
+    ordered = sorted(snapshot.live.repositories, key=lambda one: one.id)
+    write_file(path, Kind.SNAPSHOT, header, ({"repository": _encode_repository(one)} for one in ordered))
+
+
+def load_snapshot(path: Path) -> Snapshot:
+    """Read a snapshot; raises `PlanFileError` unless it is exactly what was saved."""
+    header, items = read_file(path, Kind.SNAPSHOT)
+    try:
+        with understood():
+            return _decode_snapshot(header, items)
+    except Malformed as problem:
+        raise errors.malformed(path, Kind.SNAPSHOT, str(problem)) from None
+
+
+@contextmanager
+def understood() -> Iterator[None]:
+    """Within, a value that lacks something or is of another type or form is raised as `Malformed`."""
+    try:
+        yield
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        place = ".".join(str(one) for one in first["loc"][1:])
+        raise Malformed(f"{place}: {first['msg'][:1].lower()}{first['msg'][1:]}") from None
+    except KeyError as error:
+        raise Malformed(f"{error.args[0]} is missing") from None
+    except (TypeError, AttributeError, ArithmeticError, RecursionError):
+        raise Malformed("a value is of another type than the format says") from None
+    except ValueError as error:
+        raise Malformed(str(error)) from None
+
+
+def encode_step(step: Step, *, sealed: bool = False) -> Json:
+    """A step without its changes; `sealed` leaves out the fingerprints of its overlays."""
+    return {
+        "repository": step.repository,
+        "id": step.id,
+        "action": step.action,
+        "reason": _as_fields(step.reason),
+        "place": None if step.place is None else _as_fields(step.place),
+        "unmanaged": step.unmanaged,
+        "before": None if step.before is None else encode_overlay(step.before, sealed=sealed),
+        "after": None if step.after is None else encode_overlay(step.after, sealed=sealed),
+    }
+
+
+def decode_step(item: Mapping[str, Any]) -> Step:
+    """A step with its changes; raises `Malformed`, also for a write that is not told in full or does another thing."""
+    with understood():
+        return _STEPS.validate_python([_step(item)])[0]
+
+
+def encode_overlay(overlay: Overlay, *, sealed: bool = False) -> Json:
+    """An overlay without what is empty; where no seal covers it, its fingerprint stands beside it."""
+    accounts, certificates = overlay.accounts, overlay.certificates
+    encoded = _filled(
+        packages=overlay.packages,
+        runtime_repositories=overlay.runtime_repositories,
+        runtime_keyring=_files(overlay.runtime_keyring),
+        environment=dict(overlay.environment),
+        annotations=dict(overlay.annotations),
+        accounts=_filled(
+            run_as=accounts.run_as,
+            users=[_encode_user(user) for user in accounts.users],
+            groups=[{"name": one.groupname, "gid": one.gid, "members": one.members} for one in accounts.groups],
+        ),
+        certificates=_filled(additional=_files(certificates.additional), providers=certificates.providers),
+        unrecognised=[{"path": path, "json": text} for path, text in overlay.unrecognised],
+    )
+    return {"overlay": encoded} if sealed else {"fingerprint": fingerprint(overlay), "overlay": encoded}
+
+
+def decode_overlay(item: Mapping[str, Any]) -> Overlay:
+    """An overlay in canonical form; raises `Malformed`, also where it is not that of a fingerprint beside it."""
+    with understood():
+        return _OVERLAYS.validate_python([_overlay(item)])[0]
+
+
+def encode_diagnostic(diagnostic: Diagnostic) -> Json:
+    """A problem that planning found."""
+    return {
+        "code": diagnostic.code,
+        "severity": diagnostic.severity,
+        "summary": diagnostic.summary,
+        "detail": diagnostic.detail,
+        "hint": diagnostic.hint,
+        "place": None if diagnostic.place is None else _as_fields(diagnostic.place),
+    }
+
+
+def decode_diagnostic(item: Mapping[str, Any]) -> Diagnostic:
+    """A problem that planning found; raises `Malformed`."""
+    with understood():
+        return _DIAGNOSTICS.validate_python([_diagnostic(item)])[0]
+
+
+def whole(value: object) -> int:
+    """A whole number from 0 to 2⁶³; raises `Malformed`."""
+    if type(value) is not int or not 0 <= value < _WHOLE_LIMIT:
+        raise Malformed("a number is not a whole number in range")
+    return value
+
+
+def list_of(item: Mapping[str, Any], name: str, kind: type = dict) -> list[Any]:
+    """A list of objects, or of another kind, empty where it is left out; raises `Malformed`."""
+    values = item.get(name, [])
+    if not isinstance(values, list) or not all(type(value) is kind for value in values):
+        raise Malformed(f"{name} is missing or of another type")
+    return values
+
+
+def _plan_header(saved: SavedPlan) -> Json:
+    plan = saved.plan
+    return {
+        "tool_version": saved.tool_version,
+        "created": _time_text(saved.created),
+        "api": saved.api,
+        "organization": _as_fields(plan.organization),
+        "manifest_digest": saved.manifest_digest,
+        "guard": _as_fields(plan.guard.rules),
+        "unlisted": plan.unlisted,
+        "left_out": plan.left_out,
+    }
+
+
+def _plan_items(plan: Plan) -> Iterator[Json]:
+    yield from ({"diagnostic": encode_diagnostic(one)} for one in plan.diagnostics)
+    yield from ({"step": encode_step(step, sealed=True)} for step in plan.steps)
+
+
+def _decode_plan(header: Json, items: Iterable[Json]) -> SavedPlan:
+    organization = Organization(**_known(Organization, header["organization"]))
+    steps: list[Step] = []
+    diagnostics: list[Diagnostic] = []
+    for item in items:
+        if "step" in item:
+            steps.append(_step(item["step"]))
+        elif "diagnostic" in item:
+            diagnostics.append(_diagnostic(item["diagnostic"]))
+        else:
+            raise Malformed("a line of it is neither a step nor a problem")
+    _check_steps(steps, organization)
+    plan = Plan(
+        organization=organization,
+        steps=tuple(steps),
+        diagnostics=tuple(diagnostics),
+        unlisted=tuple(list_of(header, "unlisted", str)),
+        left_out=tuple(list_of(header, "left_out", str)),
+        guard=judge_guard(tuple(steps), _guard_rules(header["guard"])),
+    )
+    saved = SavedPlan(
+        plan=plan,
+        api=header["api"],
+        tool_version=header["tool_version"],
+        created=_time(header["created"]),
+        manifest_digest=header["manifest_digest"],
+    )
+    return _PLANS.validate_python([saved])[0]
+
+
+def _guard_rules(item: Json) -> GuardRules:
+    known = _known(GuardRules, item)
+    known |= {"limit_from": LimitSource(item["limit_from"]), "covered": whole(item["covered"])}
+    return GuardRules(**known | {"named": whole(item["named"])})
+
+
+def _check_steps(steps: Iterable[Step], organization: Organization) -> None:
+    """A write goes to a repository of the plan's own organization, and at most once to each."""
+    writes = [step for step in steps if step.writes]
+    for step in writes:
+        if step.id is None or not step.id.startswith(f"{organization.id}/"):
+            raise Malformed(f"{step.repository!r} is no repository of the organisation {organization.id}")
+    if len({step.repository for step in writes}) < len(writes):
+        raise Malformed("it has several steps for one repository")
+
+
+def _decode_snapshot(header: Json, items: Iterable[Json]) -> Snapshot:
+    organization = Organization(**_known(Organization, header["organization"]))
+    repositories = tuple(_repository(item["repository"]) for item in items)
+    snapshot = Snapshot(
+        live=Live(organization=organization, repositories=repositories),
+        api=header["api"],
+        tool_version=header["tool_version"],
+        created=_time(header["created"]),
+    )
+    return _SNAPSHOTS.validate_python([snapshot])[0]
+
+
+def _encode_repository(repository: LiveRepository) -> Json:
+    overlay = repository.overlay
+    whose = {
+        "id": repository.id,
+        "name": repository.name,
+        "folder": repository.folder,
+        "active_tags": repository.active_tags,
+    }
+    if isinstance(overlay, Unreadable):
+        return {**whose, "unreadable": overlay.problem}
+    return {**whose, **encode_overlay(overlay, sealed=True)}
+
+
+def _repository(item: Mapping[str, Any]) -> LiveRepository:
+    unreadable = item.get("unreadable")
+    return LiveRepository(
+        id=item["id"],
+        name=item["name"],
+        folder=item["folder"],
+        overlay=_overlay(item) if unreadable is None else Unreadable(problem=unreadable),
+        active_tags=tuple(list_of(item, "active_tags", str)),
+    )
+
+
+def _step(item: Mapping[str, Any]) -> Step:
+    before, after = (None if item.get(side) is None else _overlay(item[side]) for side in ("before", "after"))
+    reason = item["reason"]
+    step = Step(
+        repository=item["repository"],
+        id=item["id"],
+        action=Action(item["action"]),
+        reason=Reason(code=ReasonCode(reason["code"]), names=tuple(list_of(reason, "names", str))),
+        place=_place(item.get("place")),
+        changes=() if before is None or after is None else diff(before, after),
+        unmanaged=tuple(Section(one) for one in list_of(item, "unmanaged", str)),
+        before=before,
+        after=after,
+    )
+    if step.writes:
+        _check_write(step)
+    return step
+
+
+def _check_write(step: Step) -> None:
+    if step.id is None or step.before is None or step.after is None:
+        raise Malformed(f"the step for {step.repository!r} is not told in full")
+    if step.action is Action.RESET and step.after != EMPTY:
+        raise Malformed(f"the reset of {step.repository!r} leaves something")
+    if step.action is Action.CREATE and step.before != EMPTY:
+        raise Malformed(f"the creation of {step.repository!r} finds something")
+
+
+def _overlay(item: Mapping[str, Any]) -> Overlay:
+    told = item["overlay"]
+    accounts, certificates = told.get("accounts", {}), told.get("certificates", {})
+    overlay = make_overlay(
+        packages=list_of(told, "packages", str),
+        runtime_repositories=list_of(told, "runtime_repositories", str),
+        runtime_keyring=[_file(one) for one in list_of(told, "runtime_keyring")],
+        environment=told.get("environment", {}),
+        annotations=told.get("annotations", {}),
+        accounts=make_accounts(
+            run_as=accounts.get("run_as", ""),
+            users=[_user(one) for one in list_of(accounts, "users")],
+            groups=[_group(one) for one in list_of(accounts, "groups")],
+        ),
+        certificates=make_certificates(
+            additional=[_file(one) for one in list_of(certificates, "additional")],
+            providers=list_of(certificates, "providers", str),
+        ),
+        unrecognised=[(one["path"], one["json"]) for one in list_of(told, "unrecognised")],
+    )
+    if "fingerprint" in item and item["fingerprint"] != fingerprint(overlay):
+        raise Malformed("the fingerprint of an overlay does not fit its value")
+    return overlay
+
+
+def _files(files: Iterable[PemFile]) -> list[Json]:
+    return [{"name": file.name, "text": file.text or file.pem} for file in files]
+
+
+def _file(item: Mapping[str, Any]) -> PemFile:
+    return make_pem_file(item["name"], item["text"])
+
+
+def _encode_user(user: User) -> Json:
+    optional = _filled(groupname=user.groupname, shell=user.shell, homedir=user.homedir)
+    gid = {} if user.gid is None else {"gid": user.gid}
+    return {"name": user.username, "uid": user.uid, **gid, **optional}
+
+
+def _user(item: Mapping[str, Any]) -> User:
+    optional = {name: item[name] for name in ("groupname", "shell", "homedir") if name in item}
+    gid = whole(item["gid"]) if "gid" in item else None
+    return User(username=item["name"], uid=whole(item["uid"]), gid=gid, **optional)
+
+
+def _group(item: Mapping[str, Any]) -> Group:
+    return make_group(groupname=item["name"], gid=whole(item["gid"]), members=list_of(item, "members", str))
+
+
+def _diagnostic(item: Mapping[str, Any]) -> Diagnostic:
+    known = _known(Diagnostic, item)
+    return Diagnostic(**known | {"severity": Severity(item["severity"]), "place": _place(item.get("place"))})
+
+
+def _place(item: Mapping[str, Any] | None) -> Place | None:
+    return None if item is None else Place(file=item["file"], line=whole(item["line"]), column=whole(item["column"]))
+
+
+def _filled(**values: object) -> Json:
+    return {name: value for name, value in values.items() if value}
+
+
+def _as_fields(value: Any) -> Json:
+    return {field.name: getattr(value, field.name) for field in fields(value)}
+
+
+def _known(kind: type, item: Mapping[str, Any]) -> Json:
+    """What a file says of the fields of a class; other keys are of a later version."""
+    return {field.name: item[field.name] for field in fields(kind)}
+
+
+def _time_text(seconds: float) -> str:
+    """RFC 3339 in UTC, to the second: `2026-11-23T09:12:04Z`."""
+    return datetime.fromtimestamp(int(seconds), UTC).isoformat().replace("+00:00", "Z")
+
+
+def _time(text: str) -> float:
+    return datetime.fromisoformat(text).timestamp()
