@@ -13,7 +13,6 @@ from typing import Literal, NamedTuple, TextIO
 from rich.cells import cell_len
 from rich.columns import Columns
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
-from rich.measure import Measurement
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -134,53 +133,43 @@ class Column(NamedTuple):
     optional: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class _Cell:
-    """Safe text that is cut to the room that the table has for it."""
-
-    text: str
-    column: Column
-    ellipsis: str
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        yield Text(
-            shorten(self.text, options.max_width, keep=self.column.keep, ellipsis=self.ellipsis),
-            no_wrap=True,
-            overflow="crop",
-        )
-
-    def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
-        size = cell_len(self.text)
-        least = max(self.column.least, len(self.column.title))
-        return Measurement(min(size, least), size).with_maximum(options.max_width)
-
-
 def draw_table(columns: Sequence[Column], rows: Sequence[Sequence[str]], *, style: Style, width: int | None) -> str:
     """The table with its headings; cells are untrusted text. Empty text where there are no rows."""
     if not rows:
         return ""
     cells = [[style.plain(cell) for cell in row] for row in rows]
     sizes = [max(cell_len(row[number]) for row in cells) for number in range(len(columns))]
-    sizes = [max(size, len(column.title)) for size, column in zip(sizes, columns, strict=True)]
-    room = _UNLIMITED if width is None else max(width, _LEAST_WIDTH)
-    shown = _shown(columns, sizes, room)
-    excess = sum(sizes[number] + _GAP for number in shown) - _GAP - room
+    widths = _widths(columns, sizes, _UNLIMITED if width is None else max(width, _LEAST_WIDTH))
     table = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style=Role.BOLD)
-    for number in shown:
-        column, size = columns[number], sizes[number]
-        cut = max(min(excess, size - column.least), 0) if column.yields else 0
-        table.add_column(Text(column.title, no_wrap=True), max_width=size - cut)
-        excess -= cut
+    for number, size in widths.items():
+        table.add_column(Text(columns[number].title, no_wrap=True), no_wrap=True, width=size)
     for row in cells:
-        table.add_row(*(_Cell(row[number], columns[number], style.ellipsis) for number in shown))
-    return draw([table], style=style, width=width)
+        table.add_row(
+            *(
+                Text(shorten(row[number], size, keep=columns[number].keep, ellipsis=style.ellipsis))
+                for number, size in widths.items()
+            )
+        )
+    total = sum(widths.values()) + _GAP * (len(widths) - 1)  # more than the terminal has where not even the least fits
+    return draw([table], style=style, width=None if width is None else max(width, total))
 
 
-def _shown(columns: Sequence[Column], sizes: Sequence[int], room: int) -> list[int]:
-    """The numbers of the columns that there is room for: optional ones go, the last of them first."""
-    least = [max(min(size, one.least), len(one.title)) + _GAP for size, one in zip(sizes, columns, strict=True)]
-    shown = list(range(len(columns)))
-    for number in reversed(shown[:]):
-        if columns[number].optional and sum(least[one] for one in shown) - _GAP > room:
-            shown.remove(number)
-    return shown
+def _widths(columns: Sequence[Column], sizes: Sequence[int], room: int) -> dict[int, int]:
+    """The width of each column that there is room for, by its number.
+
+    Optional columns go, the last of them first; then those that yield become narrow, then the widest. rich shrinks
+    columns as well, but knows no least width.
+    """
+    found = {number: max(size, len(columns[number].title)) for number, size in enumerate(sizes)}
+    least = {
+        number: min(size, max(columns[number].least, len(columns[number].title))) for number, size in found.items()
+    }
+    for number in range(len(columns) - 1, -1, -1):
+        if columns[number].optional and sum(least[one] + _GAP for one in found) - _GAP > room:
+            del found[number]
+    for first in (True, False):
+        while sum(found.values()) + _GAP * (len(found) - 1) > room and (
+            able := [one for one in found if found[one] > least[one] and (columns[one].yields or not first)]
+        ):
+            found[max(able, key=found.__getitem__)] -= 1
+    return found

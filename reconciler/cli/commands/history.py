@@ -31,7 +31,6 @@ def execute(options: Options, ctx: Context) -> int:
         },
         options,
         ctx,
-        table=True,
     )
     output.print_no_requests(options, ctx)
     return ExitCode.DONE
