@@ -53,7 +53,7 @@ bench-checks: $(VENV)/.run ## print what knowing before writing costs, in reques
 	$(BIN)/python -m benchmarks.check_costs
 
 diagnostics: $(VENV)/.run ## write docs/diagnostics.md anew from the codes
-	$(BIN)/python -m reconciler.manifest.codes_page > docs/diagnostics.md
+	$(BIN)/python -m reconciler.manifest.codes > docs/diagnostics.md
 
 format: $(VENV)/.dev ## lay out the code
 	$(BIN)/ruff format .

@@ -15,7 +15,6 @@ Json = dict[str, object]
 _build = Build
 
 _RESULTS = {"Success": Result.SUCCESS, "Failure": Result.FAILURE}
-_NOT_KNOWN = frozenset({None, "", 0, "Unknown"})
 
 _SYNC = {"QUEUED": Sync.QUEUED, "IN_PROGRESS": Sync.IN_PROGRESS, "FAILED": Sync.FAILED}
 _NOT_QUEUED = frozenset({None, "", 0, "UNKNOWN"})
@@ -143,10 +142,8 @@ def tag_from_wire(item: Json) -> tuple[str, str]:
 
 
 def _result(value: object, ended: float | None) -> Result:
-    if not isinstance(value, str | int | None) or value in _NOT_KNOWN:
-        return Result.RUNNING
-    # A result that this version does not know is no success, and final once the build has ended.
-    return _RESULTS.get(str(value), Result.RUNNING if ended is None else Result.FAILURE)
+    # A result that this version does not know is neither success nor failure, and final once the build has ended.
+    return _RESULTS.get(str(value), Result.RUNNING if ended is None else Result.UNKNOWN)
 
 
 def _text(value: object) -> str:

@@ -13,6 +13,7 @@ from reconciler.cli.output import print_problems
 from reconciler.cli.parser import Options
 from reconciler.cli.planning import RecentBuilds, foresee
 from reconciler.cli.report import Report
+from reconciler.core.builds import Result
 from reconciler.core.plan import Plan
 from reconciler.core.runs import Drifted, Failed, FailureKind, NotAttempted, Outcome, RunHeader, RunKind, is_settled
 from reconciler.diagnostics import Diagnostic, Severity
@@ -194,5 +195,6 @@ def _build_codes(followed: Followed) -> Iterator[ExitCode]:
         yield ExitCode.STALE
     if followed.build_failed:
         yield ExitCode.BUILD_FAILED
-    if followed.timed_out or followed.late:
+    ended_unknown = any(build.result is Result.UNKNOWN for one in followed.progress for build in one.builds)
+    if followed.timed_out or followed.late or followed.problem or followed.unreported or ended_unknown:
         yield ExitCode.BUILDS_UNFINISHED

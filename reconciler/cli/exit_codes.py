@@ -41,7 +41,7 @@ MEANINGS = {
         "folder, the question was declined, or there was no terminal to ask on"
     ),
     ExitCode.BUILD_FAILED: "applied, and a build failed; with `logs --follow`, the build that was followed failed",
-    ExitCode.BUILDS_UNFINISHED: "applied, and builds did not finish in time",
+    ExitCode.BUILDS_UNFINISHED: "applied, and builds did not finish in time, or it is not known how they ended",
     ExitCode.TOKEN: "no token, or one that the API rejects",
     ExitCode.USAGE: "bad usage of the command line",
     ExitCode.INTERRUPTED: "interrupted",

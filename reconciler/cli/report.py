@@ -15,15 +15,18 @@ from reconciler.cli.errors import CommandFailed
 from reconciler.cli.output import OutputFile, print_problems, style_of, targets, width_of
 from reconciler.cli.parser import Options
 from reconciler.core.events import Event, Listener
+from reconciler.core.packages import listed
 from reconciler.core.plan import Plan
+from reconciler.core.progress import REPORT_GRACE_SECONDS
 from reconciler.core.runs import Outcome
-from reconciler.diagnostics import Diagnostic
+from reconciler.diagnostics import Diagnostic, Severity
 from reconciler.engine.follow import Followed
 from reconciler.views import apply_text, plan_text
 from reconciler.views.live import LiveProgress
 from reconciler.views.plan_text import render_resolved
 from reconciler.views.progress import JsonProgress, PlainProgress
 from reconciler.views.run_document import report_document, summary_line
+from reconciler.views.text import duration
 
 
 class Report:
@@ -131,8 +134,10 @@ class Report:
             # Whoever read the output is gone. What was written must be known all the same.
             with suppress(OSError):
                 self._write_text(self._ctx.stderr, document)
-        if followed is not None and followed.token_problem is not None:
-            self.problem(_unfollowed(followed.token_problem))
+        if followed is not None:
+            ended_by = followed.token_problem or followed.problem
+            self.problem(ended_by and _unfollowed(ended_by))
+            self.problem(_unreported(followed.unreported))
 
     def problem(self, found: Diagnostic | None) -> None:
         """Tell of something that did not stop the run, if there is anything; a terminal that is gone stops nothing."""
@@ -152,6 +157,20 @@ class Report:
         told = apply_text.render(document, style=style, width=width_of(stream), verbose=self._options.verbose)
         stream.write("\n" + told)
         stream.flush()
+
+
+def _unreported(repositories: Sequence[str]) -> Diagnostic | None:
+    """What is said of repositories that leave the queue and are never built, such as those without active tags."""
+    if not repositories:
+        return None
+    grace = duration(REPORT_GRACE_SECONDS)
+    return Diagnostic(
+        code="no-build-report",
+        severity=Severity.WARNING,
+        summary=f"no build report came within {grace} of leaving the queue: {listed(repositories)}",
+        detail="a repository without active tags, or before its first sync, is not built",
+        hint="check the repository with `reconciler builds`, or follow it again with `reconciler wait`",
+    )
 
 
 def _kept(file: OutputFile) -> CommandFailed | None:

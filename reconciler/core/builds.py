@@ -60,11 +60,15 @@ def make_recipe(config: PackageConfig, locked: Sequence[str]) -> Recipe:
 
 
 class Result(StrEnum):
-    """How a build ended. `RUNNING` also stands for "not known yet", as the API does not tell the two apart."""
+    """How a build ended. `RUNNING` also stands for "not known yet", as the API does not tell the two apart.
+
+    `UNKNOWN` has ended, and the API did not say how, or in a word that this version does not know.
+    """
 
     RUNNING = "running"
     SUCCESS = "success"
     FAILURE = "failure"
+    UNKNOWN = "unknown"
 
 
 class Sync(StrEnum):
@@ -198,16 +202,21 @@ class Target:
 
 
 class Stage(StrEnum):
-    """How far a followed repository is; `SUPERSEDED` where somebody else has changed or deleted it since."""
+    """How far a followed repository is.
+
+    `SUPERSEDED` where somebody else has changed or deleted it since; `UNREPORTED` where no build report came within the
+    grace although the queue took it and let it go.
+    """
 
     WAITING = "waiting"
     BUILDING = "building"
     SETTLING = "settling"
     DONE = "done"
     SUPERSEDED = "superseded"
+    UNREPORTED = "unreported"
 
 
-FINISHED = frozenset({Stage.DONE, Stage.SUPERSEDED})
+FINISHED = frozenset({Stage.DONE, Stage.SUPERSEDED, Stage.UNREPORTED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from reconciler.core.diff import Change, ChangeKind, Value, has_key
 from reconciler.core.overlay import Group, Overlay, Section
-from reconciler.core.state import Organization, Settings
+from reconciler.core.state import Address, Organization, Settings
 from reconciler.diagnostics import Diagnostic, Place
 
 
@@ -71,6 +71,7 @@ class Step:
     `id` is the repository's UIDP; for a creation it is that of the repository to create from. `before` and `after`
     are the whole overlays on both sides, None where they are not known. `unmanaged` are the sections that hold
     something live and that the manifest leaves alone. `place` is None where no line of the manifest asks for the step.
+    `location` is the folder and the name of the repository that `id` is, None in plans of versions that did not tell.
     """
 
     repository: str
@@ -82,6 +83,7 @@ class Step:
     unmanaged: tuple[Section, ...] = ()
     before: Overlay | None = None
     after: Overlay | None = None
+    location: Address | None = None
 
     @property
     def writes(self) -> bool:

@@ -110,6 +110,7 @@ def _present(match: _Match, repository: LiveRepository) -> Step:
         unmanaged=_unmanaged(match.entry, before),
         before=before,
         after=after,
+        location=repository.location,
     )
 
 
@@ -145,6 +146,7 @@ def _absent(match: _Match, directory: Directory) -> Step:
         changes=diff(EMPTY, after),
         before=EMPTY,
         after=after,
+        location=found[0].location,
     )
 
 
@@ -175,6 +177,7 @@ def prune_steps(unnamed: Iterable[LiveRepository], directory: Directory) -> Iter
                 changes=diff(overlay, EMPTY),
                 before=overlay,
                 after=EMPTY,
+                location=repository.location,
             )
 
 

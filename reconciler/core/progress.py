@@ -30,6 +30,8 @@ def begin(target: Target, *, now: float) -> Progress:
 # A report may come a while after its repository has left the queue, so that an old build is not taken for the last word
 # at once.
 _DOUBT_SECONDS = 30.0
+# A repository without active tags, or before its first sync, leaves the queue and is never built.
+REPORT_GRACE_SECONDS = 600.0
 _LEAST_PATIENCE_SECONDS, _MOST_PATIENCE_SECONDS = 30.0, 600.0
 
 
@@ -39,7 +41,8 @@ def advance(
     """What is known after one more look at the repository's builds and its place in the queue.
 
     A repository is done when at least one build that counts has ended, none is running, the queue does not hold it, and
-    nothing has changed for `settle` seconds, or longer where builds seem to be missing (`quiet`). `now` is a time on
+    nothing has changed for `settle` seconds, or longer where builds seem to be missing (`settle_time`); one without any
+    report is given up `REPORT_GRACE_SECONDS` after the queue let it go. `now` is a time on
     the clock that waits, not the server's; `tag_count` is the number of tags that are built, 0 where it is not known.
     """
     queued = sync in (Sync.QUEUED, Sync.IN_PROGRESS)
@@ -62,6 +65,9 @@ def advance(
         reports=reports,
     )
     settled = now - seen.changed >= settle_time(seen, settle=settle, tag_count=tag_count)
+    let_go = queue_seen and not queued and not builds_since(known.target, reports)
+    if let_go and now - seen.changed >= REPORT_GRACE_SECONDS:
+        return replace(seen, stage=Stage.UNREPORTED)
     return replace(seen, stage=_stage(counted, queued=queued, settled=settled))
 
 

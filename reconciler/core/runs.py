@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from reconciler.core.builds import FINISHED, Progress
+from reconciler.core.builds import FINISHED, Progress, Stage
 from reconciler.core.diff import diff
 from reconciler.core.overlay import EMPTY, Overlay
 from reconciler.core.plan import Action, GuardFlags, Plan, Reason, ReasonCode, Step, guard_rules, judge_guard
@@ -167,7 +167,8 @@ def _told(step: RunStep) -> bool:
         case None:
             return step.intended_at is None
         case Applied():
-            return step.progress is not None and step.progress.stage in FINISHED
+            stage = None if step.progress is None else step.progress.stage
+            return stage in FINISHED and stage is not Stage.UNREPORTED
         case _:
             return True
 
@@ -188,10 +189,9 @@ def recorded_outcomes(run: Run) -> tuple[Outcome, ...]:
 
 def find_written(step: RunStep, live: Live) -> LiveRepository | None:
     """The repository that a recorded step wrote to, as it is now; one that was created may be known by name alone."""
-    if step.repository_id is not None:
-        return next((one for one in live.repositories if one.id == step.repository_id), None)
-    if step.step.action is not Action.CREATE:
-        return next((one for one in live.repositories if one.id == step.step.id), None)
+    id_ = _known_id(step)
+    if id_ is not None:
+        return next((one for one in live.repositories if one.id == id_), None)
     candidates = Directory(live).find(_created_at(step))
     return candidates[0] if len(candidates) == 1 else None
 
@@ -207,12 +207,27 @@ def _not_begun(step: RunStep) -> Outcome:
 
 
 def _arrived(step: RunStep, live: Live, later: Sequence[Run]) -> Outcome:
-    same = (one for run in later for one in run.steps if one.step.repository == step.step.repository)
-    looked = next((one for one in same if one.intended_at is not None or isinstance(one.outcome, Unchanged)), None)
     there = find_written(step, live)
+    id_ = _known_id(step) or (there.id if there else None)
+    same = (one for run in later for one in run.steps if _is_same(one, step, id_))
+    looked = next((one for one in same if one.intended_at is not None or isinstance(one.outcome, Unchanged)), None)
     if looked is None:
         return _judged(step, there.id if there else None, there.overlay if there else None)
-    return _judged(step, step.repository_id or looked.repository_id or looked.step.id, _found_by(looked))
+    return _judged(step, id_ or looked.repository_id or looked.step.id, _found_by(looked))
+
+
+def _known_id(step: RunStep) -> str | None:
+    """The id of the repository that a step writes to; None for one to be created that was never seen."""
+    return step.repository_id or (None if step.step.action is Action.CREATE else step.step.id)
+
+
+def _is_same(other: RunStep, step: RunStep, id_: str | None) -> bool:
+    """Whether two steps write to one repository: by its id, as names and labels change."""
+    known = _known_id(other)
+    if known is not None and id_ is not None:
+        return known == id_
+    creations = other.step.action is Action.CREATE and step.step.action is Action.CREATE
+    return creations and _created_at(other) == _created_at(step)
 
 
 def _found_by(later: RunStep) -> Overlay | None:
@@ -247,8 +262,11 @@ def plan_revert(run: Run, live: Live, *, later: Sequence[Run] = (), max_removal:
 
     `later` are the runs recorded after it, the oldest first.
     """
+    directory = Directory(live)
     judged = [
-        _judge(step, run.id, live) for step in run.steps if _wrote(step, recovered_outcome(step, live, later), live)
+        _judge(step, run.id, live, directory)
+        for step in run.steps
+        if _wrote(step, recovered_outcome(step, live, later), live)
     ]
     steps = tuple(sorted((one for one in judged if isinstance(one, Step)), key=lambda step: step.repository))
     return Plan(
@@ -271,7 +289,7 @@ def _wrote(step: RunStep, came_to: Outcome, live: Live) -> bool:
             return False
 
 
-def _judge(step: RunStep, run: str, live: Live) -> Step | Diagnostic:
+def _judge(step: RunStep, run: str, live: Live, directory: Directory) -> Step | Diagnostic:
     there = find_written(step, live)
     if step.step.action is Action.CREATE:
         return _left(step, "revert-created", "the run created it, and nothing here deletes a repository")
@@ -281,12 +299,12 @@ def _judge(step: RunStep, run: str, live: Live) -> Step | Diagnostic:
         return _left(step, "revert-changed", "it has changed since the run")
     assert step.step.before is not None
     assert step.step.after is not None
-    return _back(step, there, run, before=step.step.after, after=step.step.before)
+    return _back(there, directory.label(there), run, before=step.step.after, after=step.step.before)
 
 
-def _back(step: RunStep, there: LiveRepository, run: str, *, before: Overlay, after: Overlay) -> Step:
+def _back(there: LiveRepository, label: str, run: str, *, before: Overlay, after: Overlay) -> Step:
     return Step(
-        repository=step.step.repository,
+        repository=label,
         id=there.id,
         action=Action.RESET if after == EMPTY else Action.UPDATE,
         reason=Reason(code=ReasonCode.REVERTED, names=(run,)),
@@ -294,6 +312,7 @@ def _back(step: RunStep, there: LiveRepository, run: str, *, before: Overlay, af
         changes=diff(before, after),
         before=before,
         after=after,
+        location=there.location,
     )
 
 

@@ -75,7 +75,7 @@ FORMS: Final[tuple[tuple[str, str, re.Pattern[str]], ...]] = tuple(
             "://",
             r"(?<=://)(?<!ssh://)(?<!sftp://)(?!git@)[^/\s:@\"'?#]+(?=@)",
         ),
-        ("password in an address", "://", r"(?<=://)[^/\s:@\"'?#]*:(?!\$\{[\w.-]{1,80}\}@)[^/\s@\"']+(?=@)"),
+        ("password in an address", "://", r"(?<=://)[^/\s:@\"'?#]*:(?!\$\{[\w.-]{1,80}\}@)[^/\s@\"']*(?=@)"),
         ("password of a database", ")", r"(?<=:)[^\s:@/]+(?=@(?:tcp|unix)\()"),
         (
             "value of a key",

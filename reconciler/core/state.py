@@ -126,6 +126,11 @@ class LiveRepository:
     overlay: Overlay | Unreadable
     active_tags: tuple[str, ...] = ()
 
+    @property
+    def location(self) -> Address:
+        """Where the repository is: its folder and its name."""
+        return Address(folder=self.folder, name=self.name)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Live:

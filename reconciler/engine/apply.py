@@ -31,8 +31,10 @@ T = TypeVar("T")
 # What the API answers where a repository of that name exists already.
 _CONFLICT = 409
 
-
+# Before each read that settles a write. Reads may lag: what is still as it was before the write proves that it did
+# not arrive only after the longer time. A write that can be sent once more need not wait as long.
 _PAUSES = (0.0, 1.0, 3.0)
+_LAST_PAUSES = (*_PAUSES, 6.0, 12.0)
 
 # The repository as it is now, None where it does not exist; raises `ApiError`.
 Look = Callable[[], LiveRepository | None]
@@ -178,14 +180,16 @@ class _Writer:
         match without_write:
             case None:
                 assert reading is not None
-                return _outcome(self._write(step, reading, since=since), step, since=since)
+                return _outcome(self._write(step, reading, since=since, pauses=_LAST_PAUSES), step, since=since)
             case Unchanged():
                 assert step.id is not None
                 return _applied(step, step.id, since, read_back=True)
             case _:
                 return without_write
 
-    def _write(self, step: Step, reading: Reading, *, since: float) -> Applied | Settlement:
+    def _write(
+        self, step: Step, reading: Reading, *, since: float, pauses: Sequence[float] = _PAUSES
+    ) -> Applied | Settlement:
         self._about_to_write(step, since)
         try:
             answer = self._api.write_overlay(reading, _after(step))
@@ -193,12 +197,14 @@ class _Writer:
             lost = error.diagnostic
         else:
             return self._confirmed(step, answer, reading.server_time, lambda: self._seen(step))
-        return settle(lambda: self._seen(step), step, lost, clock=self._clock, stop=self._stop)
+        return settle(lambda: self._seen(step), step, lost, clock=self._clock, stop=self._stop, pauses=pauses)
 
     def _create(self, step: Step) -> Outcome:
         source = self._read(step)
         if source is None:
             return _source_gone(step)
+        if not _is_approved(step, source.repository):
+            return _renamed(step, source.repository)
         settlement: Applied | Settlement | None = None
         try:
             settlement = self._create_once(step, source)
@@ -231,10 +237,14 @@ class _Writer:
         return settle(lambda: self._created(address), step, lost, clock=self._clock, stop=self._stop)
 
     def _confirmed(self, step: Step, answer: LiveRepository, since: float, look: Look) -> Applied | Settlement:
-        """Compare what the server says that it holds with what was sent."""
+        """Compare what the server says that it holds with what was sent, and read again where that differs."""
         if answer.overlay == step.after:
             return _applied(step, answer.id, since)
-        return confirm(look, step, answer, clock=self._clock, stop=self._stop)
+        problem = _not_confirmed(step, answer)
+        found = settle(look, step, problem, clock=self._clock, stop=self._stop, pauses=_LAST_PAUSES)
+        if isinstance(found, Written):
+            return _applied(step, found.repository_id, since)
+        return Failed(step=step, kind=FailureKind.NOT_CONFIRMED, problem=problem)
 
     def _read(self, step: Step) -> Reading | None:
         assert step.id is not None
@@ -284,16 +294,33 @@ def _source_gone(step: Step) -> Failed:
 def recheck(step: Step, reading: Reading | None) -> Unchanged | Drifted | Failed | None:
     """What the step's outcome is without a write, or None when what was approved may be written.
 
-    Only the overlay counts: a change to any other field is no conflict, and is kept by the write.
+    The repository must be the approved one: of that id, in that folder, with that name. Of the rest only the overlay
+    counts: a change to any other field is no conflict, and is kept by the write.
     """
     if reading is None:
         return _failed(step, "repository-gone", "the repository does not exist any more")
+    if not _is_approved(step, reading.repository):
+        return _renamed(step, reading.repository)
     now = reading.repository.overlay
     if isinstance(now, Unreadable):
         return _failed(step, "unreadable-overlay", f"its live overlay was not understood: {now.problem}")
     if now == step.after:
         return Unchanged(step=step)
     return None if now == step.before else Drifted(step=step, now=now)
+
+
+def _is_approved(step: Step, repository: LiveRepository) -> bool:
+    """Whether a repository has the name and the folder of the plan; a plan of an earlier version tells the label."""
+    label = step.reason.names[0] if step.action is Action.CREATE and step.reason.names else step.repository
+    approved = step.location or Address.parse(label)
+    return repository.name == approved.name and approved.folder in (None, repository.folder)
+
+
+def _renamed(step: Step, repository: LiveRepository) -> Failed:
+    now = f"{repository.folder}/{repository.name}"
+    what = "the repository to create it from" if step.action is Action.CREATE else "the approved repository"
+    summary = f'{what} has another name by now: "{now.removeprefix("/")}"'
+    return _failed(step, "repository-renamed", summary)
 
 
 def recheck_created(step: Step, there: LiveRepository) -> Unchanged | Drifted | Failed:
@@ -311,24 +338,17 @@ def _failed(step: Step, code: str, summary: str) -> Failed:
     return Failed(step=step, kind=FailureKind.OTHER, problem=problem)
 
 
-def settle(look: Look, step: Step, lost: Diagnostic, *, clock: Clock, stop: Stop) -> Settlement:
+def settle(
+    look: Look, step: Step, lost: Diagnostic, *, clock: Clock, stop: Stop, pauses: Sequence[float] = _PAUSES
+) -> Settlement:
     """What became of a write whose answer was lost; `lost` is the problem that the client had."""
     settlement: Settlement = Failed(step=step, kind=FailureKind.ANSWER_LOST, problem=lost)
-    for pause in _PAUSES:
+    for pause in pauses:
         clock.wait(pause, stop)
         settlement = _judge(look, step, lost)
         if isinstance(settlement, Written):
             break
     return settlement
-
-
-def confirm(look: Look, step: Step, answer: LiveRepository, *, clock: Clock, stop: Stop) -> Written | Failed:
-    """What became of a write whose answer shows something else than what was sent."""
-    problem = _not_confirmed(step, answer)
-    settlement = settle(look, step, problem, clock=clock, stop=stop)
-    if isinstance(settlement, Written):
-        return settlement
-    return Failed(step=step, kind=FailureKind.NOT_CONFIRMED, problem=problem)
 
 
 def _judge(look: Look, step: Step, lost: Diagnostic) -> Settlement:
@@ -343,7 +363,7 @@ def _judge(look: Look, step: Step, lost: Diagnostic) -> Settlement:
         return Written(repository_id=now.id)
     if step.action is not Action.CREATE and now.overlay == step.before:
         return _unwritten(step, lost)
-    return Failed(step=step, kind=FailureKind.NOT_CONFIRMED, problem=_not_confirmed(step, now))
+    return Failed(step=step, kind=FailureKind.ANSWER_LOST, problem=_unknown(step, now, lost))
 
 
 def _unwritten(step: Step, lost: Diagnostic) -> Unwritten:
@@ -354,6 +374,16 @@ def _unwritten(step: Step, lost: Diagnostic) -> Unwritten:
         hint="apply again",
     )
     return Unwritten(failed=Failed(step=step, kind=FailureKind.NOT_CONFIRMED, problem=problem))
+
+
+def _unknown(step: Step, now: LiveRepository, lost: Diagnostic) -> Diagnostic:
+    """Somebody else may have written before or after, and nothing tells whether this write arrived in between."""
+    return Diagnostic(
+        code="write-not-confirmed",
+        summary=f"no answer to the write arrived, and the repository holds something else by now: {_what(step, now)}",
+        detail=lost.detail,
+        hint="it is not known whether the write took effect; plan again to see how things stand",
+    )
 
 
 def _not_confirmed(step: Step, now: LiveRepository) -> Diagnostic:

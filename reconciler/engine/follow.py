@@ -1,25 +1,24 @@
 """Follow builds to their end: one read of the whole organization at a time, never one for each repository."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
-from reconciler.api.errors import ApiError, NotFound, NotUnderstood, PermissionDenied, Rejected, TokenRejected
-from reconciler.core.builds import FINISHED, Build, Progress, Result, Stage, Sync, Target
+from reconciler.api.errors import ApiError, TokenRejected
+from reconciler.core.builds import FINISHED, Build, Progress, Result, Stage, Target
 from reconciler.core.events import (
     BuildEnded,
     BuildsSeen,
     Listener,
     PollFailed,
-    QueueUnread,
     RepositoryDone,
     WaitStarted,
 )
-from reconciler.core.packages import versions_by_name
-from reconciler.core.progress import advance, settle_time, unnamed_packages, with_provided, without_better
+from reconciler.core.progress import advance, settle_time
 from reconciler.core.runs import Applied, Outcome
-from reconciler.core.state import LiveRepository, Organization
+from reconciler.core.state import Organization
 from reconciler.diagnostics import Diagnostic
 from reconciler.engine.ports import Clock, ReadApi, Record, Stop
+from reconciler.engine.sources import Provided, Queue, Supersession, Tags, concluded, is_permanent, recorded
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,13 +47,15 @@ class Limits:
 class Followed:
     """What came of following: the last known state of every repository, and why it ended before all were done.
 
-    `tags` are the names of what was built, by digest; `late` the repositories whose own time ran out.
+    `tags` are the names of what was built, by digest; `late` the repositories whose own time ran out; `problem` is why
+    build reports cannot be read at all.
     """
 
     progress: tuple[Progress, ...]
     timed_out: bool = False
     interrupted: bool = False
     token_problem: Diagnostic | None = None
+    problem: Diagnostic | None = None
     tags: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     late: tuple[str, ...] = ()
 
@@ -72,6 +73,11 @@ class Followed:
     def superseded(self) -> tuple[str, ...]:
         """The repositories that somebody else has changed or deleted since they were written."""
         return tuple(one.target.repository for one in self.progress if one.stage is Stage.SUPERSEDED)
+
+    @property
+    def unreported(self) -> tuple[str, ...]:
+        """The repositories for which no build report came although the queue took them and let them go."""
+        return tuple(one.target.repository for one in self.progress if one.stage is Stage.UNREPORTED)
 
 
 def watches(outcomes: Iterable[Outcome]) -> tuple[Target, ...]:
@@ -133,10 +139,10 @@ class _Following:
         self._on_event = on_event
         self._record = record
         self._pace = pace
-        self._tags = _Tags(api, organization, recorded(begun))
-        self._provided = _Provided(api, organization)
-        self._queue = _Queue(api, organization, clock=clock, on_event=on_event)
-        self._supersession = _Supersession(api, organization, began=clock.now())
+        self._tags = Tags(api, organization, recorded(begun))
+        self._provided = Provided(api, organization)
+        self._queue = Queue(api, organization, clock=clock, on_event=on_event)
+        self._supersession = Supersession(api, organization, began=clock.now())
         self._reached = True
         self._deadline = clock.now() + limits.total
         self._each = None if limits.each is None else clock.now() + limits.each
@@ -157,6 +163,8 @@ class _Following:
             except TokenRejected as error:
                 return self._ended(token_problem=error.diagnostic)
             except ApiError as error:
+                if is_permanent(error):
+                    return self._ended(problem=error.diagnostic)
                 self._reached = False
                 self._on_event(PollFailed(at=self._clock.now(), problem=error.diagnostic))
             self._clock.wait(self._pause(pause), stop)
@@ -238,7 +246,7 @@ class _Following:
         if self._reached:
             self._supersession.ask(now=now)
             seen = self._supersession.checked(seen, now=now)
-        self._take(_concluded(seen))
+        self._take(concluded(seen))
         late = tuple(progress.target.repository for progress in self._unfinished())
         whole = self._clock.now() >= self._deadline
         return self._ended(timed_out=bool(late) and whole, late=() if whole else late)
@@ -249,6 +257,7 @@ class _Following:
         timed_out: bool = False,
         interrupted: bool = False,
         token_problem: Diagnostic | None = None,
+        problem: Diagnostic | None = None,
         late: tuple[str, ...] = (),
     ) -> Followed:
         return Followed(
@@ -256,6 +265,7 @@ class _Following:
             timed_out=timed_out,
             interrupted=interrupted,
             token_problem=token_problem,
+            problem=problem,
             tags=self._tags.known,
             late=late,
         )
@@ -283,185 +293,3 @@ def failure_logs(followed: Followed, api: ReadApi, *, most: int = 10) -> dict[st
         except ApiError as error:
             logs[build.id] = f"(the log could not be read: {error.diagnostic.summary})"
     return logs
-
-
-# That the API has no such call or refuses it is the same at the next look; every other failure may pass.
-_REFUSALS = (NotFound, NotUnderstood, PermissionDenied, Rejected)
-
-
-class _Queue:
-    """Where repositories stand in the queue at the last look, as far as it is known."""
-
-    def __init__(self, api: ReadApi, organization: Organization, *, clock: Clock, on_event: Listener) -> None:
-        self._api = api
-        self._organization = organization
-        self._clock = clock
-        self._on_event = on_event
-        self._told = False
-        self._states: Mapping[str, Sync] | None = None
-
-    def read(self) -> None:
-        """Ask for the queue of the whole organisation; raises `ApiError` for what may pass."""
-        try:
-            self._states = self._api.sync_states(self._organization)
-        except _REFUSALS as error:
-            self._states = None
-            self._tell(error)
-
-    def of(self, progress: Progress) -> Sync:
-        """The place of a repository: the last one known where the queue could not be read, never a guess."""
-        return progress.sync if self._states is None else self._states.get(progress.target.id, Sync.IDLE)
-
-    def _tell(self, error: ApiError) -> None:
-        if not self._told:
-            self._on_event(QueueUnread(at=self._clock.now(), problem=error.diagnostic))
-        self._told = True
-
-
-# A digest that no tag points to may be untagged for good.
-_TRIES = 3
-
-
-def recorded(progress: Iterable[Progress]) -> Mapping[str, tuple[str, ...]]:
-    """The tags by digest that builds were recorded with."""
-    return {build.digest: build.tags for one in progress for build in one.builds if build.tags}
-
-
-class _Tags:
-    """Tags as far as they are known, read for the whole organisation at once."""
-
-    def __init__(self, api: ReadApi, organization: Organization, known: Mapping[str, tuple[str, ...]]) -> None:
-        self._api = api
-        self._organization = organization
-        self._tries: dict[str, int] = {}
-        self.known = known
-
-    def learn(self, digests: Iterable[str]) -> None:
-        """Ask for the tags of digests where one is not known yet; without an answer they stay unknown."""
-        wanted = {digest for digest in digests if digest}
-        unknown = [one for one in wanted if one not in self.known and self._tries.get(one, 0) < _TRIES]
-        if not unknown:
-            return
-        self._tries |= {one: self._tries.get(one, 0) + 1 for one in unknown}
-        try:
-            found = self._api.list_tags(self._organization)
-        except ApiError:
-            return
-        # Tags move on to later builds; what was seen once keeps its name.
-        self.known = {**self.known, **{one: found[one] for one in wanted if one in found}}
-
-    def named(self, progress: Progress) -> Progress:
-        """What is known of a repository, with the tags of its builds, to be told and recorded."""
-        builds = (replace(build, tags=self.known.get(build.digest, ())) for build in progress.builds)
-        return replace(progress, builds=tuple(builds))
-
-
-_TRIES = 3
-
-
-class _Provided:
-    """What is known of provided names; the list of packages is read once."""
-
-    def __init__(self, api: ReadApi, organization: Organization) -> None:
-        self._api = api
-        self._organization = organization
-        self._tries = _TRIES
-        self._providers: dict[str, frozenset[str]] = {}
-
-    def named(self, builds: Iterable[Build], watch: Target) -> Iterable[Build]:
-        """The builds, with the wanted packages that are there under the name of one that provides them."""
-        if not self._providers:
-            return builds
-        return [with_provided(build, watch, self._providers) for build in builds]
-
-    def learn(self, seen: Iterable[Progress]) -> bool:
-        """Look up what the builds that count do not name; whether something was learnt.
-
-        Without an answer it stays as if nothing provided it, which is told of as missing: never the other way round.
-        """
-        names = {entry.key for one in seen for build in one.builds for entry in unnamed_packages(build, one.target)}
-        unknown = names - self._providers.keys()
-        if not unknown or not self._tries:
-            return False
-        self._tries -= 1
-        try:
-            packages = self._api.list_packages(self._organization)
-        except ApiError:
-            return False
-        self._providers |= {
-            name: frozenset(one.name for one in found) for name, found in versions_by_name(unknown, packages).items()
-        }
-        return True
-
-
-_BETWEEN_SECONDS = 180.0
-# Builds mostly come sooner than that, and the queue takes a write at once.
-_SUSPICIOUS_AFTER_SECONDS = 120.0
-# A read may still answer with the overlay before for a while, unless a build has shown the one after.
-_SURE_AFTER_SECONDS = 20.0
-
-
-class _Supersession:
-    """Looks for such repositories, at most once in a few minutes unless it is asked to."""
-
-    def __init__(self, api: ReadApi, organization: Organization, *, began: float) -> None:
-        self._api = api
-        self._organization = organization
-        self._began = began
-        self._next = began
-        self._tag_count: Mapping[str, int] = {}
-        self._live: Mapping[str, LiveRepository] | None = None
-
-    def tag_count(self, progress: Progress) -> int:
-        """How many tags of a repository are built, 0 where it is not known."""
-        return self._tag_count.get(progress.target.id, 0)
-
-    def ask(self, *, now: float) -> bool:
-        """Read how things stand; without an answer nothing is superseded, and it is as it was before."""
-        self._next = now + _BETWEEN_SECONDS if self._is_sure(now) else self._began + _SURE_AFTER_SECONDS
-        try:
-            found = self._api.read_live(self._organization).repositories
-        except ApiError:
-            return False
-        self._live = {one.id: one for one in found}
-        self._tag_count = {one.id: len(one.active_tags) for one in found}
-        return True
-
-    def checked(self, seen: tuple[Progress, ...], *, now: float) -> tuple[Progress, ...]:
-        """The progress with the stage of those that are superseded, by what was just read."""
-        if self._live is None and now >= self._next and any(_suspicious(one, now - self._began) for one in seen):
-            self.ask(now=now)
-        if self._live is None:
-            return seen
-        # What was read serves once: it is soon out of date, and large.
-        sure, live, self._live = self._is_sure(now), self._live, None
-        return tuple(_judged(one, live.get(one.target.id), sure=sure, now=now) for one in seen)
-
-    def _is_sure(self, now: float) -> bool:
-        return now - self._began >= _SURE_AFTER_SECONDS
-
-
-def _concluded(seen: Sequence[Progress]) -> tuple[Progress, ...]:
-    """The progress when time is up: for want of better builds, those count that look like the overlay before."""
-    return tuple(
-        one if one.builds or one.stage in FINISHED else replace(one, builds=without_better(one.target, one.reports))
-        for one in seen
-    )
-
-
-def _suspicious(one: Progress, waited: float) -> bool:
-    if one.stage in FINISHED:
-        return False
-    if one.stage is Stage.WAITING:
-        timeout = _SURE_AFTER_SECONDS if one.sync is Sync.IDLE else _SUSPICIOUS_AFTER_SECONDS
-        return waited >= timeout or any(report.result is not Result.RUNNING for report in one.reports)
-    return any(build.result is Result.SUCCESS for build in one.failures)
-
-
-def _judged(one: Progress, there: LiveRepository | None, *, sure: bool, now: float) -> Progress:
-    if one.stage is Stage.SUPERSEDED or (there is not None and there.overlay == one.target.after):
-        return one
-    sure = sure or one.stage is Stage.DONE
-    if not sure and there is not None and there.overlay == one.target.before:
-        return one
-    return replace(one, stage=Stage.SUPERSEDED, changed=now)

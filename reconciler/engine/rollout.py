@@ -182,7 +182,7 @@ class _Run:
 def _unfinished(followed: Followed) -> Skip | None:
     if followed.token_problem is not None:
         return Skip.TOKEN_REJECTED
-    return Skip.HELD_BACK if followed.timed_out or followed.late else None
+    return Skip.HELD_BACK if followed.timed_out or followed.late or followed.problem else None
 
 
 def _gone_wrong(outcomes: Iterable[Outcome], followed: Followed | None) -> int:

@@ -1,44 +1,67 @@
-"""What does not go together within one entry or one list. What the API forbids is in `rules`.
+"""Checks what does not go together: within an entry or a list, and between the entries and files of a manifest.
 
 Works on trees and not on models, so that a mistake elsewhere in an entry hides nothing. What is wrong by itself is
-refused by `schema`; what concerns several entries or files is in `manifest_checks`.
+refused by `schema`, what the API forbids is in `rules`. Nothing is called missing while a file could not be read, as it
+may be there.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Final
 
-from reconciler.diagnostics import Severity
+from reconciler.core.state import Address
+from reconciler.diagnostics import Diagnostic, Place, Severity, nearest
+from reconciler.manifest import messages
 from reconciler.manifest.codes import Code
-from reconciler.manifest.documents import Block, Document
-from reconciler.manifest.findings import Finding, quoted
-from reconciler.manifest.nodes import ListNode, MapNode, locate
-from reconciler.manifest.patterns import is_glob
-from reconciler.manifest.rules.names import items
+from reconciler.manifest.document import Block, Document, Finding, Source, diagnostics, quoted, shown
+from reconciler.manifest.files import IncludedFile, IncludedFiles
+from reconciler.manifest.form import form_at
+from reconciler.manifest.patterns import ADDRESS, PROFILE, is_glob, is_organization
+from reconciler.manifest.rules import items
+from reconciler.manifest.schema import BESIDE_RESET, NAMED_TEXT_PATHS
+from reconciler.manifest.yaml_tree import ListNode, MapNode, locate
 
-_BESIDE_RESET: Final = (
-    "profiles", "overlay", "packages", "contents", "environment", "annotations", "accounts", "certificates", "source",
-)  # fmt: skip
 _NEW_NAME: Final = re.compile(r"(?:.*/)?[a-z0-9_-]+")
-# Lists whose items hold a text that can be given in two ways.
-_TEXTS: Final = (("contents", "runtime_keyring"), ("certificates", "additional"))
+_PROFILE: Final = re.compile(PROFILE)
+_ADDRESS: Final = re.compile(ADDRESS)
+_ORGANIZATION_HINT: Final = "write `organization: example.com` at the top of the manifest, or give `--org`"
 
 
-def check(document: Document) -> Iterator[Finding]:
-    """What is wrong within the entries of one file."""
+def overlay_paths(document: Document) -> Iterator[Path]:
+    """Yield the paths of the overlay files that a file names."""
+    for _, _, entry in document.entries():
+        written = entry.get("overlay") if isinstance(entry, MapNode) else None
+        if isinstance(written, str):
+            yield Path(document.source.name).parent / written
+
+
+def check_file(document: Document, included: IncludedFiles) -> Iterator[Finding]:
+    """Yield what is wrong within the entries of one file, and the overlay files that cannot be read."""
     for name, at, entry in document.entries():
         if isinstance(entry, MapNode):
             yield from _reset(entry)
             if "source" in entry:
                 yield from _source(name, at, entry)
             if "profiles" in entry:
-                yield from _profiles(entry)
+                yield from _repeated_profiles(entry)
+            if "overlay" in entry:
+                yield from _overlay_file(entry, included, Path(document.source.name).parent)
+
+
+def _overlay_file(entry: MapNode, included: IncludedFiles, folder: Path) -> Iterator[Finding]:
+    written = entry["overlay"]
+    if isinstance(written, str) and written:
+        found = included.read(written, folder=folder)
+        if not isinstance(found, IncludedFile):
+            spot = locate(entry, ("overlay",))
+            yield messages.unread_include(found, at=spot.value_at, use_at=spot.use_at, wildcards=is_glob(written))
 
 
 def check_block(block: Block) -> Iterator[Finding]:
-    """Certificates and keys of a block that have no text."""
+    """Yield the certificates and keys of a block that have no text."""
     node = block.node
-    for path in _TEXTS:
+    for path in NAMED_TEXT_PATHS:
         if path[0] not in node:
             continue
         for item, _, index in items(block, path):
@@ -55,13 +78,11 @@ def check_block(block: Block) -> Iterator[Finding]:
 
 def _misspelt(key: str, item: MapNode, path: tuple[str, ...]) -> bool:
     """Whether an unknown key of an item was probably meant to be this one."""
-    from reconciler.manifest.form import form_at  # loads pydantic, and is wanted for mistakes alone
-
     return key in form_at(("repositories", "x", *path, 0)).suspects(item)
 
 
 def _reset(entry: MapNode) -> Iterator[Finding]:
-    beside = [key for key in _BESIDE_RESET if key in entry]
+    beside = [key for key in BESIDE_RESET if key in entry]
     if beside and entry.get("reset") == "true":
         spot = locate(entry, ("reset",))
         yield Finding(
@@ -94,12 +115,15 @@ def _source(name: str, at: int, entry: MapNode) -> Iterator[Finding]:
         )
 
 
-def _profiles(entry: MapNode) -> Iterator[Finding]:
+def _repeated_profiles(entry: MapNode) -> Iterator[Finding]:
     names = entry["profiles"]
     if not isinstance(names, ListNode):
         return
+    seen: set[str] = set()
     for index, name in enumerate(names):
-        if isinstance(name, str) and name in names[:index]:
+        if not isinstance(name, str):
+            continue
+        if name in seen:
             spot = locate(entry, ("profiles", index))
             yield Finding(
                 code=Code.DUPLICATE_PROFILE,
@@ -108,3 +132,199 @@ def _profiles(entry: MapNode) -> Iterator[Finding]:
                 at=spot.value_at,
                 use_at=spot.use_at,
             )
+        seen.add(name)
+
+
+def check_manifest(documents: Sequence[Document], *, organization: str | None, complete: bool) -> Iterator[Diagnostic]:
+    """Yield what is wrong between entries and files; `complete` tells that every file was read."""
+    yield from _given_organization(organization)
+    yield from _conflicting_organizations(documents)
+    yield from _conflicting_settings(documents)
+    yield from _same_repository(documents)
+    yield from _same_source(documents)
+    yield from _profiles(documents, complete=complete)
+    tops = [document.top for document in documents if document.top is not None]
+    if not complete or len(tops) < len(documents):
+        return
+    mentioned = _mentioned(tops, ("repositories",) if organization is not None else ("organization", "repositories"))
+    if organization is None and "organization" not in mentioned:
+        yield _missing(documents, Code.MISSING_ORGANIZATION, "the manifest names no organisation", _ORGANIZATION_HINT)
+    if "repositories" not in mentioned:
+        hint = "write `repositories:`, and below it each repository with what it should have"
+        yield _missing(documents, Code.MISSING_REPOSITORIES, "the manifest has no `repositories`", hint)
+    yield from _no_repositories(documents)
+
+
+def _mentioned(tops: Sequence[MapNode], wanted: Sequence[str]) -> set[str]:
+    """The keys at the top of the files; where a wanted one is missing, also what they were probably meant to be."""
+    mentioned = {key for top in tops for key in top}
+    if not mentioned.issuperset(wanted):
+        mentioned.update(key for top in tops for key in form_at(()).suspects(top))
+    return mentioned
+
+
+def organization_of(documents: Sequence[Document]) -> tuple[str, Place] | None:
+    """Return the organisation that the manifest names first, and where."""
+    return next(_organizations(documents), None)
+
+
+def _organizations(documents: Sequence[Document]) -> Iterator[tuple[str, Place]]:
+    for document in documents:
+        name = document.top.get("organization") if document.top is not None else None
+        if isinstance(name, str) and is_organization(name):
+            yield name, document.place_of("organization")
+
+
+def _given_organization(organization: str | None) -> Iterator[Diagnostic]:
+    if organization is not None and not is_organization(organization):
+        summary, hint = messages.bad_organization("organization", organization)
+        yield Diagnostic(code=Code.BAD_ORGANIZATION.value, summary=f"--org: {summary}", hint=hint)
+
+
+def _conflicting_organizations(documents: Sequence[Document]) -> Iterator[Diagnostic]:
+    first = organization_of(documents)
+    for name, place in _organizations(documents):
+        if first is not None and name != first[0]:
+            yield Diagnostic(
+                code=Code.CONFLICTING_ORGANIZATIONS.value,
+                summary=f"the manifest names two organisations: {quoted(first[0])} and {quoted(name)}",
+                detail=f"first at {first[1]}",
+                hint="name one organisation; plan another one's files by themselves",
+                place=place,
+            )
+
+
+def _conflicting_settings(documents: Sequence[Document]) -> Iterator[Diagnostic]:
+    seen: dict[str, tuple[object, Place]] = {}
+    for document in documents:
+        settings = document.top.get("settings") if document.top is not None else None
+        if not isinstance(settings, MapNode):
+            continue
+        for key, value in settings.items():
+            place = document.source.place(settings.marks_of(key)[0])
+            first, first_place = seen.setdefault(key, (value, place))
+            if isinstance(value, str) and value != first:
+                yield Diagnostic(
+                    code=Code.CONFLICTING_SETTINGS.value,
+                    summary=f"`{shown(key)}` has two values in the settings of this manifest",
+                    detail=f"first at {first_place}",
+                    hint="settings are for the whole manifest: write each in one file",
+                    place=place,
+                )
+
+
+def _same_repository(documents: Sequence[Document]) -> Iterator[Diagnostic]:
+    # The schema accepts one spelling of each address, so that equal addresses are equal texts.
+    seen: dict[str, tuple[Source, int]] = {}
+    for document in documents:
+        for name, at, _ in document.entries():
+            here = document.source, at
+            source, first = seen.setdefault(name, here)
+            if (source, first) != here:
+                yield Diagnostic(
+                    code=Code.DUPLICATE_REPOSITORY.value,
+                    summary=f"the repository {quoted(name)} has two entries",
+                    detail=f"first at {source.place(first)}",
+                    hint="write one entry with what both say",
+                    place=document.source.place(at),
+                )
+
+
+def _same_source(documents: Sequence[Document]) -> Iterator[Diagnostic]:
+    """Yield entries with `source` that would create a repository that an entry before them would create."""
+    seen: dict[tuple[str, str], tuple[str, Place]] = {}
+    for document in documents:
+        for name, at, entry in document.entries():
+            if not isinstance(entry, MapNode) or "source" not in entry or not _ADDRESS.fullmatch(name):
+                continue
+            address, place = Address.parse(name), document.source.place(at)
+            # Without a folder, a new repository is created on the organisation's own level.
+            first, first_place = seen.setdefault((address.folder or "", address.name), (name, place))
+            if name != first:
+                yield Diagnostic(
+                    code=Code.DUPLICATE_SOURCE.value,
+                    summary=f"{quoted(first)} and {quoted(name)} would create the same repository",
+                    detail=f"first at {first_place}",
+                    hint="keep one of the two entries",
+                    place=place,
+                )
+
+
+def _no_repositories(documents: Sequence[Document]) -> Iterator[Diagnostic]:
+    given = [one for one in documents if one.top is not None and one.top.get("repositories") == {}]
+    if given and not any(True for one in documents for _ in one.entries()):
+        yield Diagnostic(
+            code=Code.NO_REPOSITORIES.value,
+            summary="the manifest names no repository, so there is nothing to plan",
+            hint="name a repository below `repositories`",
+            severity=Severity.WARNING,
+            place=given[0].place_of("repositories"),
+        )
+
+
+def _missing(documents: Sequence[Document], code: Code, summary: str, hint: str) -> Diagnostic:
+    return Diagnostic(code=code.value, summary=summary, hint=hint, place=Place(file=documents[0].source.name))
+
+
+def _profiles(documents: Sequence[Document], *, complete: bool) -> Iterator[Diagnostic]:
+    """What is wrong with the profiles of a manifest; `complete` tells that every file was read."""
+    defined: dict[str, Place] = {}
+    for document in documents:
+        for name, at, _ in document.profiles():
+            place = document.source.place(at)
+            first = defined.setdefault(name, place)
+            if first != place:
+                yield _profile_twice(name, first, place)
+    used: set[str] = set()
+    for document in documents:
+        findings = list(_unknown_profiles(document, defined, used))
+        if complete:
+            yield from diagnostics(document.source, findings)
+    if complete:
+        yield from (_unused_profile(name, place) for name, place in defined.items() if name not in used)
+
+
+def _unknown_profiles(document: Document, defined: dict[str, Place], used: set[str]) -> Iterator[Finding]:
+    for _, _, entry in document.entries():
+        names = entry.get("profiles") if isinstance(entry, MapNode) else None
+        if not isinstance(entry, MapNode) or not isinstance(names, ListNode):
+            continue
+        for index, name in enumerate(names):
+            if isinstance(name, str) and name not in defined and _PROFILE.match(name):
+                spot = locate(entry, ("profiles", index))
+                yield Finding(
+                    code=Code.UNKNOWN_PROFILE,
+                    summary=f"there is no profile {quoted(name)}",
+                    hint=_profile_hint(name, defined),
+                    at=spot.value_at,
+                    use_at=spot.use_at,
+                )
+            elif isinstance(name, str):
+                used.add(name)
+
+
+def _profile_hint(name: str, defined: dict[str, Place]) -> str:
+    near = nearest(name, defined)
+    if near:
+        return "did you mean " + " or ".join(f"`{shown(one)}`" for one in near) + "?"
+    return "define it below `profiles:` at the top of a file of this folder"
+
+
+def _profile_twice(name: str, first: Place, place: Place) -> Diagnostic:
+    return Diagnostic(
+        code=Code.DUPLICATE_PROFILE.value,
+        summary=f"the profile {quoted(name)} is defined twice",
+        detail=f"first at {first}",
+        hint="keep one of the two, or give them different names",
+        place=place,
+    )
+
+
+def _unused_profile(name: str, place: Place) -> Diagnostic:
+    return Diagnostic(
+        code=Code.UNUSED_PROFILE.value,
+        summary=f"nothing uses the profile {quoted(name)}",
+        hint="name it in `profiles:` of an entry, or remove it",
+        severity=Severity.WARNING,
+        place=place,
+    )

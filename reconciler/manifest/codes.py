@@ -1,11 +1,16 @@
 """The code of every problem that reading a manifest can find, with what it means in one line.
 
-Codes are stable: scripts and the documentation refer to them. What a problem says is worded where it is found; the
-page of all codes is made by `codes_page`.
+Codes are stable: scripts and the documentation refer to them. What a problem says is worded where it is found.
 """
 
+import sys
+from collections.abc import Iterator
 from enum import StrEnum
-from typing import Self
+from typing import Final, Self
+
+from reconciler.core.packages import PACKAGE_CODES
+from reconciler.core.planner import PLAN_CODES
+from reconciler.core.resolution import RESOLUTION_CODES
 
 
 class Code(StrEnum):
@@ -33,6 +38,12 @@ class Code(StrEnum):
     ONLY_COMMENTS = "only-comments", "There is nothing but comments in the file."
     FILE_NOT_FOUND = "file-not-found", "A file that the manifest names with `file` or `overlay` is not there."
     PATH_OUTSIDE = "path-outside", "A file that the manifest names lies outside of the manifest's folder."
+    UNREAD_MANIFEST = "unread-manifest", "A file below the folder looks like a manifest and is not read."
+    UNREAD_WITH_PRUNE = (
+        "unread-with-prune",
+        "With `prune`, the repositories of a manifest that is not read would be reset.",
+    )
+    MORE_PROBLEMS = "more-problems", "There are more than a hundred problems; the rest is only counted."
 
     # YAML
     YAML_SYNTAX = "yaml-syntax", "The file is no valid YAML."
@@ -72,6 +83,7 @@ class Code(StrEnum):
     UNUSED_PROFILE = "unused-profile", "No entry names this profile."
     DUPLICATE_PROFILE = "duplicate-profile", "A profile is defined twice, or named twice in one list."
     DUPLICATE_REPOSITORY = "duplicate-repository", "A repository, or a glob, has two entries."
+    DUPLICATE_SOURCE = "duplicate-source", "Two entries would create the same repository."
     CONFLICTING_PACKAGES = "conflicting-packages", "A package is asked for with two different constraints."
     CONFLICTING_LAYERS = "conflicting-layers", "Two blocks of the same strength disagree about a value."
     CONFLICTING_RESET = "conflicting-reset", "A glob resets what another entry customises."
@@ -92,11 +104,12 @@ class Code(StrEnum):
     BAD_RUNTIME_REPOSITORY = "bad-runtime-repository", "A runtime repository is an https address."
     FORBIDDEN_HOST = "forbidden-host", "A runtime repository must be on a host that everybody can reach."
     DUPLICATE_RUNTIME_REPOSITORY = "duplicate-runtime-repository", "A runtime repository stands twice in one list."
-    BAD_KEY_NAME = "bad-key-name", "The name of a key file has a `/`, begins with a dot, or is reserved."
+    BAD_KEY_NAME = "bad-key-name", "The name of a key is no plain file name, or is reserved."
     BAD_KEY = "bad-key", "A key is one PEM block `PUBLIC KEY` that holds an RSA key."
     DUPLICATE_KEYRING_ENTRY = "duplicate-keyring-entry", "Two keys of one list have the same name."
     KEYRING_TOO_LARGE = "keyring-too-large", "The keys of one repository may have 512 KB together."
     BAD_CERTIFICATE = "bad-certificate", "A certificate is one PEM block `CERTIFICATE` that holds X.509 version 3."
+    BAD_CERTIFICATE_NAME = "bad-certificate-name", "The name of a certificate is no plain file name."
     EXPIRED_CERTIFICATE = "expired-certificate", "A certificate is not valid any more."
     CERTIFICATE_EXPIRES_SOON = "certificate-expires-soon", "A certificate is valid for less than 30 days."
     DUPLICATE_CERTIFICATE = "duplicate-certificate", "Two certificates of one list have the same name."
@@ -106,6 +119,7 @@ class Code(StrEnum):
     DUPLICATE_USER = "duplicate-user", "Two users of one list have the same name."
     DUPLICATE_GROUP = "duplicate-group", "Two groups of one list have the same name."
     DUPLICATE_ID = "duplicate-id", "Two users or two groups have the same id."
+    ROOT_USER = "root-user", "A user has uid 0; an image runs as root with `run-as: 0`."
     UNKNOWN_RUN_AS = "unknown-run-as", "`run-as` names no user of the overlay."
     UNUSUAL_NAME = "unusual-name", "The console would not give a new repository this name."
 
@@ -113,6 +127,7 @@ class Code(StrEnum):
 # The codes that let a command go on; all others stop it.
 WARNINGS = frozenset(
     {
+        Code.UNREAD_MANIFEST,
         Code.UNUSED_PROFILE,
         Code.NO_REPOSITORIES,
         Code.UNMATCHED_GLOB,
@@ -123,3 +138,43 @@ WARNINGS = frozenset(
         Code.UNUSUAL_NAME,
     }
 )
+
+_HEAD: Final = """\
+# Diagnostics of the manifest
+
+Written by `make diagnostics`; do not edit. Every problem has a code, which stays what it is, a place that a person can
+jump to, and a hint that says what to do. Errors stop a command, warnings do not. One run reports all of them.
+"""
+_SECTIONS: Final = {
+    Code.MANIFEST_NOT_FOUND: "Files",
+    Code.YAML_SYNTAX: "YAML",
+    Code.UNKNOWN_KEY: "The form of a manifest",
+    Code.RESET_WITH_SECTIONS: "What belongs together",
+    Code.RESERVED_ENVIRONMENT: "Rules of the API",
+}
+_TABLE: Final = ("", "| code | | means |", "| --- | --- | --- |")
+
+
+def page() -> str:
+    """Return the page of all codes: `python -m reconciler.manifest.codes > docs/diagnostics.md`."""
+    return "\n".join([*_HEAD.splitlines(), *_codes(), *_planning()]) + "\n"
+
+
+def _codes() -> Iterator[str]:
+    for code in Code:
+        if code in _SECTIONS:
+            yield from ("", f"## {_SECTIONS[code]}", *_TABLE)
+        yield f"| `{code}` | {'warning' if code in WARNINGS else 'error'} | {code.meaning} |"
+
+
+def _planning() -> Iterator[str]:
+    yield from ("", "## Found when planning", *_TABLE)
+    for code, meaning in PLAN_CODES.items():
+        yield f"| `{code}` | error | {meaning} |"
+    yield from ("", "## Found when packages are looked into", *_TABLE)
+    for code, (severity, meaning) in {**PACKAGE_CODES, **RESOLUTION_CODES}.items():
+        yield f"| `{code}` | {severity} | {meaning} |"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(page())

@@ -1,6 +1,6 @@
 """What the schema says about a place in a manifest: which keys are known there, and what an example looks like.
 
-Reads the models of `schema`, so that messages cannot fall behind them. Messages themselves are in `problems`.
+Reads the models of `schema`, so that messages cannot fall behind them. Messages themselves are in `schema_errors`.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from reconciler.diagnostics import nearest
-from reconciler.manifest.schema import Contents, ManifestFile, OverlayFile, Repository, Sections
+from reconciler.manifest.schema import Contents, ManifestFile, OverlayFile, Repository, Sections, key_of
 
 # What an apko configuration can hold and an overlay cannot.
 _APKO: Final = frozenset(
@@ -142,7 +142,7 @@ def _model(kind: Any) -> type[BaseModel] | None:
 
 def _fields(kind: Any) -> dict[str, FieldInfo]:
     model = _model(kind)
-    return {field.alias or name: field for name, field in model.model_fields.items()} if model else {}
+    return {key_of(name, field): field for name, field in model.model_fields.items()} if model else {}
 
 
 def _bare(key: str) -> str:

@@ -1,52 +1,64 @@
-"""A path to the desired state and every problem on the way: reading, parsing, checking and assembling, in this order.
+"""Loads a manifest: reading, parsing, validating, checking and assembling, in this order.
 
 Each stage goes on with what the one before could make out, so that one run reports everything.
 """
 
-import gc
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from reconciler.core.state import Desired, Settings
-from reconciler.diagnostics import Diagnostic
-from reconciler.manifest import (
-    accepting,
-    build,
-    checks,
-    file_problems,
-    manifest_checks,
-    named_files,
-    patterns,
-    reading,
-    rules,
-)
-from reconciler.manifest.assembling import Parsed, assemble
-from reconciler.manifest.beside import Beside
-from reconciler.manifest.digest import digest
-from reconciler.manifest.documents import Document
-from reconciler.manifest.findings import Finding, Source, diagnostics
-from reconciler.manifest.flaws import Flaw
-from reconciler.manifest.nodes import BROKEN
-from reconciler.manifest.overlay_files import OverlayFiles
-from reconciler.manifest.rules import private_keys
-from reconciler.manifest.rules.context import Context
-from reconciler.manifest.yaml_tree import parse
+from reconciler.diagnostics import Diagnostic, Place, Severity
+from reconciler.manifest import checks, files, messages, pem, rules
+from reconciler.manifest.assembly import Assembled, OverlayFiles, Parsed, assemble
+from reconciler.manifest.codes import Code
+from reconciler.manifest.document import Document, Finding, Problems, Source
+from reconciler.manifest.rules import CheckContext
+from reconciler.manifest.schema import ManifestFile
+from reconciler.manifest.schema_errors import validate_manifest
+from reconciler.manifest.yaml_tree import BROKEN, MapNode, YamlProblem, parse
+
+
+def load(
+    path: Path, *, organization: str | None, now: float | None, prune: bool = False
+) -> tuple[Desired, tuple[Diagnostic, ...]]:
+    """See `reconciler.manifest.load`."""
+    found = files.find(path)
+    in_folder = found != (path,)
+    loaded = _Loaded(CheckContext(files.IncludedFiles(path if in_folder else path.parent), now))
+    is_there = not isinstance(found, files.Unread) or found.code is Code.NO_MANIFESTS
+    if isinstance(found, files.Unread):
+        loaded.give_up(found)
+        found = ()
+    read = [file for one in found if (file := _read(one, loaded, in_folder=in_folder)) is not None]
+    overlay_paths = {path for file in read for path in checks.overlay_paths(file.document)}
+    for file in read:
+        if not in_folder or file.path not in overlay_paths:  # an overlay that lies among the manifests is none of them
+            _understand(file, loaded)
+    overlays = OverlayFiles(lambda document: _check(document, loaded.context), loaded.problems)
+    documents = [one.document for one in loaded.parsed]
+    loaded.problems.add(checks.check_manifest(documents, organization=organization, complete=loaded.complete))
+    assembled = assemble(loaded.parsed, loaded.context.included, overlays)
+    loaded.problems.add(assembled.problems)
+    settings = _settings(loaded.parsed)
+    if in_folder and is_there:
+        loaded.problems.add(_passed_over(path, overlay_paths, prune=prune or settings.prune))
+    return _desired(loaded, assembled, settings, organization), loaded.problems.ordered()
 
 
 @dataclass(slots=True)
 class _Loaded:
     """What has been understood so far."""
 
-    context: Context
+    context: CheckContext
     parsed: list[Parsed] = field(default_factory=list)
-    problems: list[Diagnostic] = field(default_factory=list)
+    problems: Problems = field(default_factory=Problems)
     complete: bool = True
 
-    def give_up(self, unread: reading.Unread) -> None:
+    def give_up(self, unread: files.Unread) -> None:
         """Report a file or folder that gave no text."""
-        self.problems.append(file_problems.unread(unread))
+        self.problems.add([messages.unread_file(unread)])
         self.complete = False
 
 
@@ -56,113 +68,85 @@ class _File:
 
     path: Path
     document: Document
-    flaws: tuple[Flaw, ...]
-
-
-def load(path: Path, *, organization: str | None, now: float | None) -> tuple[Desired, tuple[Diagnostic, ...]]:
-    """See `reconciler.manifest.load`."""
-    with _collector_paused():
-        return _load(path, organization, now)
-
-
-@contextmanager
-def _collector_paused() -> Iterator[None]:
-    """No search for cycles meanwhile: trees have none, and looking through a large one again and again takes long."""
-    if not gc.isenabled():
-        yield
-        return
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
-
-
-def _load(path: Path, organization: str | None, now: float | None) -> tuple[Desired, tuple[Diagnostic, ...]]:
-    found = reading.find(path)
-    alone = found == (path,)
-    loaded = _Loaded(Context(Beside(path.parent if alone else path), now))
-    if isinstance(found, reading.Unread):
-        loaded.give_up(found)
-        found = ()
-    files = [file for one in found if (file := _read(one, loaded, in_folder=not alone)) is not None]
-    overlay_paths = {path for file in files for path in named_files.overlay_paths(file.document)}
-    for file in files:
-        if alone or file.path not in overlay_paths:  # an overlay that lies among the manifests is none of them
-            _understand(file, loaded)
-    overlays = OverlayFiles(lambda document: _check(document, loaded.context))
-    documents = [one.document for one in loaded.parsed]
-    loaded.problems += manifest_checks.check(documents, organization=organization, complete=loaded.complete)
-    assembled = assemble(loaded.parsed, loaded.context.beside, overlays)
-    loaded.problems += [*overlays.problems, *assembled.problems]
-    named = manifest_checks.organization_of(documents)
-    desired = Desired(
-        repositories=assembled.repositories,
-        globs=assembled.globs,
-        organization=organization if organization is not None or named is None else named[0],
-        settings=_settings(loaded.parsed),
-        digest=digest([*_texts(documents), *loaded.context.beside.texts], loaded.context.beside.folder),
-    )
-    return desired, tuple(sorted(loaded.problems, key=_order))
-
-
-def _texts(documents: Iterable[Document]) -> Iterator[tuple[str, str]]:
-    return ((document.source.name, document.source.text) for document in documents)
-
-
-def _order(problem: Diagnostic) -> tuple[object, ...]:
-    place = problem.place
-    return (place.file, place.line, place.column, problem.code) if place else ("", 0, 0, problem.code)
+    problems: tuple[YamlProblem, ...]
 
 
 def _read(path: Path, loaded: _Loaded, *, in_folder: bool) -> _File | None:
-    text = reading.read(path, found_in_folder=in_folder)
-    if isinstance(text, reading.Unread):
+    text = files.read(path, found_in_folder=in_folder)
+    if isinstance(text, files.Unread):
         loaded.give_up(text)
         return None
-    source, tree = Source(str(path), text), parse(text)
-    return _File(path, Document(source, tree.root), (*tree.flaws, *file_problems.nothing(tree, text)))
+    tree = parse(text)
+    return _File(path, Document(Source(str(path), text), tree.root), (*tree.problems, *messages.no_content(tree, text)))
 
 
 def _understand(file: _File, loaded: _Loaded) -> None:
     document, source = file.document, file.document.source
-    findings = [file_problems.flaw(flaw, source) for flaw in file.flaws]
+    loaded.problems.find(source, (messages.yaml_problem(one, source) for one in file.problems))
     if document.root is BROKEN or document.root is None:
         loaded.complete = False
-    else:
-        loaded.parsed.append(Parsed(document, _accepted(document, findings)))
-        findings += _check(document, loaded.context)
-    loaded.problems += diagnostics(source, findings)
+        return
+    validated = validate_manifest(document.root)
+    loaded.problems.find(source, validated.findings)
+    loaded.problems.count(Severity.ERROR, validated.more)
+    loaded.parsed.append(Parsed(document, validated.model or ManifestFile()))
+    loaded.problems.find(source, _check(document, loaded.context))
 
 
-def _check(document: Document, context: Context) -> list[Finding]:
-    """What is wrong within the blocks of one file."""
-    findings = [*checks.check(document), *named_files.check(document, context.beside), *private_keys.check(document)]
+def _check(document: Document, context: CheckContext) -> Iterator[Finding]:
+    """Yield what is wrong within the blocks of one file."""
+    yield from checks.check_file(document, context.included)
+    yield from rules.check_private_keys(document)
     for block in document.blocks():
-        findings += checks.check_block(block)
-        findings += rules.check(block, context)
-    return findings
-
-
-def _accepted(document: Document, findings: list[Finding]) -> build.Tree:
-    """What is right in a file; what is wrong joins the findings."""
-    root = document.top
-    if root is not None and accepting.manifest(root):
-        return root
-    from reconciler.manifest import judging
-
-    accepted, refused = judging.manifest(document.root)
-    findings += refused
-    return accepted
+        yield from checks.check_block(block)
+        yield from rules.check_block(block, context)
+        if "contents" in block.node:
+            yield from pem.check_keys(block, context.included)
+        if "certificates" in block.node:
+            yield from pem.check_certificates(block, context.included, context.now)
 
 
 def _settings(parsed: Sequence[Parsed]) -> Settings:
-    """The settings of all files; of two values for one the first."""
-    given: dict[str, str] = {}
+    """Return the settings of all files; of two values for one the first."""
+    given: dict[str, Any] = {}
     for one in parsed:
-        given = {**one.tree.get("settings", {}), **given}
-    return Settings(
-        prune=build.is_true(given, "prune"),
-        max_removal=patterns.share(given["max_removal"]) if "max_removal" in given else None,
-        require_resolve=build.is_true(given, "require_resolve"),
+        settings = one.manifest.settings
+        given = {**{name: getattr(settings, name) for name in settings.model_fields_set}, **given}
+    return Settings(**given)
+
+
+def _passed_over(folder: Path, included: set[Path], *, prune: bool) -> Iterator[Diagnostic]:
+    """Yield the files below a folder that look like manifests and are not read."""
+    for path in files.passed_over(folder):
+        if path not in included and _looks_like_manifest(path):
+            code = Code.UNREAD_WITH_PRUNE if prune else Code.UNREAD_MANIFEST
+            result = ", and `prune` would reset the repositories that it names" if prune else ""
+            yield Diagnostic(
+                code=code.value,
+                summary=f"this file looks like a manifest and is not read{result}",
+                hint="move it directly into the manifest's folder, or out of it; hidden files are not read",
+                severity=Severity.ERROR if prune else Severity.WARNING,
+                place=Place(file=str(path)),
+            )
+
+
+def _looks_like_manifest(path: Path) -> bool:
+    text = files.read(path, found_in_folder=True)
+    if isinstance(text, files.Unread) or "repositories" not in text:
+        return False
+    root = parse(text).root
+    return root is BROKEN or (isinstance(root, MapNode) and isinstance(root.get("repositories"), MapNode))
+
+
+def _desired(loaded: _Loaded, assembled: Assembled, settings: Settings, organization: str | None) -> Desired:
+    documents = [one.document for one in loaded.parsed]
+    named = checks.organization_of(documents)
+    included = loaded.context.included
+    texts = [*((one.source.name, one.source.text) for one in documents), *included.texts]
+    return Desired(
+        repositories=assembled.repositories,
+        globs=assembled.globs,
+        organization=organization if organization is not None or named is None else named[0],
+        settings=settings,
+        digest=files.digest(texts, included.folder),
     )

@@ -1,15 +1,23 @@
 """The form of a manifest file: which keys there are, and what each may hold.
 
-Strict: an unknown key is refused. What a single value may be is in `texts`; messages are worded in `problems`; rules
-that look at more than one value are in `checks`. Descriptions and examples are part of the form: the JSON Schema and
-the messages use them.
+Strict: an unknown key is refused. What a single value may be is in `texts`; messages are worded in `schema_errors`;
+rules that look at more than one value are in `checks`. Descriptions and examples are part of the form: the JSON Schema
+and the messages use them.
+
+This is the only list of the keys of an overlay in the manifest. A section is added as one attribute of `OverlayFile`
+(or of `Contents`), named as the attribute of the core's `Overlay` that it fills and annotated with the field that it
+is; reading, positions, messages and the JSON Schema follow from that.
 """
 
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Final, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic.fields import FieldInfo
 
+from reconciler.core.diff import SECTION_OF
+from reconciler.core.diff import Field as OverlayField
 from reconciler.manifest.texts import (
     AddressText,
     EntryText,
@@ -55,17 +63,17 @@ class NamedText(_Form):
 class Contents(_Form):
     """What is installed, and from where more can be installed at run time."""
 
-    packages: list[PackageText] = Field(
+    packages: Annotated[list[PackageText], OverlayField.PACKAGES] = Field(
         default_factory=list,
         description="Packages added to the image, each optionally with a version constraint.",
         examples=[["git", "curl~8.1"]],
     )
-    runtime_repositories: list[NonEmpty] = Field(
+    runtime_repositories: Annotated[list[NonEmpty], OverlayField.RUNTIME_REPOSITORIES] = Field(
         default_factory=list,
         description="Package repositories that the image uses at run time, in order of preference.",
         examples=[["https://packages.example.com/os"]],
     )
-    runtime_keyring: list[NamedText] = Field(
+    runtime_keyring: Annotated[list[NamedText], OverlayField.RUNTIME_KEYRING] = Field(
         default_factory=list,
         description="Public keys that packages of the runtime repositories are signed with.",
         examples=[[{"name": "corp.rsa.pub", "content": "..."}]],
@@ -96,13 +104,13 @@ class Group(_Form):
 class Accounts(_Form):
     """Users and groups of the image, and who its process runs as."""
 
-    run_as: Text = Field(
+    run_as: Annotated[Text, OverlayField.RUN_AS] = Field(
         default="", alias="run-as", description="User name or uid that the image runs as.", examples=["app"]
     )
-    users: list[User] = Field(
+    users: Annotated[list[User], OverlayField.USERS] = Field(
         default_factory=list, description="User accounts.", examples=[[{"username": "app", "uid": 65532}]]
     )
-    groups: list[Group] = Field(
+    groups: Annotated[list[Group], OverlayField.GROUPS] = Field(
         default_factory=list, description="Group accounts.", examples=[[{"groupname": "app", "gid": 65532}]]
     )
 
@@ -110,12 +118,12 @@ class Accounts(_Form):
 class Certificates(_Form):
     """Certificates that the image trusts."""
 
-    additional: list[NamedText] = Field(
+    additional: Annotated[list[NamedText], OverlayField.CERTIFICATES] = Field(
         default_factory=list,
         description="Certificates, one in each entry.",
         examples=[[{"name": "corp-root", "content": "..."}]],
     )
-    providers: list[NonEmpty] = Field(
+    providers: Annotated[list[NonEmpty], OverlayField.PROVIDERS] = Field(
         default_factory=list, description="Packages that bring certificates.", examples=[["ca-certificates-bundle"]]
     )
 
@@ -128,10 +136,10 @@ class OverlayFile(_Form):
         description="Packages, runtime repositories and their keys.",
         examples=[{"packages": ["git", "curl~8.1"]}],
     )
-    environment: dict[str, Text] = Field(
+    environment: Annotated[dict[str, Text], OverlayField.ENVIRONMENT] = Field(
         default_factory=dict, description="Environment variables.", examples=[{"NODE_ENV": "production"}]
     )
-    annotations: dict[str, Text] = Field(
+    annotations: Annotated[dict[str, Text], OverlayField.ANNOTATIONS] = Field(
         default_factory=dict, description="Image annotations.", examples=[{"com.example.team": "platform"}]
     )
     accounts: Accounts = Field(
@@ -149,7 +157,7 @@ class OverlayFile(_Form):
 class Sections(OverlayFile):
     """What a layer says. A section that is not mentioned is left as it is; one that is given empty is emptied."""
 
-    packages: list[PackageText] = Field(
+    packages: Annotated[list[PackageText], OverlayField.PACKAGES] = Field(
         default_factory=list, description="Short for `contents.packages`.", examples=[["git", "curl~8.1"]]
     )
 
@@ -224,3 +232,57 @@ class ManifestFile(_Form):
         "with wildcards (`nginx*`), all that match.",
         examples=[{"custom-node": {"packages": ["git"]}}],
     )
+
+
+@dataclass(frozen=True, slots=True)
+class OverlayKey:
+    """A key of a block that holds one field of the overlay.
+
+    `attributes` leads to it through the models, `path` through the file. `item_name` is the key that names an item of
+    its list, "" where items are texts.
+    """
+
+    field: OverlayField
+    attributes: tuple[str, ...]
+    path: tuple[str, ...]
+    item_name: str = ""
+    item_model: type[BaseModel] | None = None
+
+
+def key_of(name: str, field: FieldInfo) -> str:
+    """Return how an attribute of a model is spelt in a manifest."""
+    return field.alias or name
+
+
+def _overlay_keys(model: type[BaseModel], names: tuple[str, ...], path: tuple[str, ...]) -> Iterator[OverlayKey]:
+    for name, field in model.model_fields.items():
+        here = ((*names, name), (*path, key_of(name, field)))
+        kind: Any = field.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            yield from _overlay_keys(kind, *here)
+        for mark in field.metadata:
+            if isinstance(mark, OverlayField):
+                items = [one for one in get_args(kind) if isinstance(one, type) and issubclass(one, BaseModel)]
+                item = items[0] if items else None
+                yield OverlayKey(mark, *here, next(iter(item.model_fields)) if item else "", item)
+
+
+OVERLAY_KEYS: Final = tuple(_overlay_keys(Sections, (), ()))
+"""Every key of a block that holds a field of the overlay."""
+
+PATHS_OF: Final[Mapping[OverlayField, tuple[tuple[str, ...], ...]]] = {
+    field: tuple(sorted((key.path for key in OVERLAY_KEYS if key.field is field), key=len)) for field in OverlayField
+}
+"""Where each field of the overlay can stand in a block, as paths of keys."""
+
+NAMED_TEXT_PATHS: Final = tuple(key.path for key in OVERLAY_KEYS if key.item_model is NamedText)
+"""The lists of certificates and keys."""
+
+_WHOLE: Final = frozenset(section for section in SECTION_OF.values() if [*SECTION_OF.values()].count(section) > 1)
+SECTION_KEYS: Final = frozenset(
+    key.path[-2] if SECTION_OF[key.field] in _WHOLE else key.path[-1] for key in OVERLAY_KEYS
+)
+"""The keys whose presence makes a section managed."""
+
+BESIDE_RESET: Final = ("profiles", "overlay", "packages", *OverlayFile.model_fields, "source")
+"""The keys of an entry that cannot stand beside `reset: true`."""

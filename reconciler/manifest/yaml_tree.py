@@ -1,13 +1,14 @@
-"""YAML text to a tree that keeps what the person typed and where.
+"""Reads YAML text into a tree of ordinary mappings, lists and texts that also know where each key and value stands.
 
-Fed by the parser's events, so that no type is guessed, no tag runs anything, duplicate keys are seen, and an alias
-costs nothing until it is known how much it stands for. What a flaw is called here is worded in `file_problems`; the
-form of a manifest is the business of `schema`.
+Works on the parser's events, so that no type is guessed, no tag runs anything, duplicate keys are seen, and an alias is
+weighed before it is expanded. Positions are offsets in characters; `document.Source` turns them into line and column.
 """
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+import unicodedata
+from array import array
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import yaml
@@ -22,27 +23,255 @@ from yaml.events import (
 )
 from yaml.reader import ReaderError
 
-from reconciler.manifest import plain_lines
-from reconciler.manifest.anchors import Anchors
 from reconciler.manifest.codes import Code
-from reconciler.manifest.flaws import Flaw, Refused
-from reconciler.manifest.nodes import BROKEN, Found, ListNode, MapNode
 
 LOADER: Final[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 MAX_DEPTH: Final = 64
+MAX_ALIASES: Final = 100_000
+MAX_COPIED_NODES: Final = 1_000_000
+MAX_COPIED_TEXT: Final = 64 * 1024 * 1024
+
+# What the problem says of slips that the parser would describe by what they lead to.
+MERGE_CONFLICT: Final = "a merge conflict"
+ODD_INDENTATION: Final = "stands in the indentation"
 
 # What YAML lets nobody write except as an escape; a byte order mark is one only at the very start of a file.
-_NOT_ALLOWED: Final = "[^\t\n\r -~\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
+_NOT_ALLOWED: Final = re.compile("[^\t\n\r -~\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
+# Spaces that no eye tells from the one that YAML indents with.
+_ODD_SPACE: Final = re.compile("^[ \t-]*([\xa0\u1680\u2000-\u200b\u202f\u205f\u3000])", re.MULTILINE)
+_CONFLICT_MARKS: Final = ("<<<<<<< ", ">>>>>>> ")
 _NULLS: Final = frozenset({"", "~", "null", "Null", "NULL"})
+
+
+class Broken:
+    """The kind of `BROKEN`."""
+
+    __slots__ = ()
+
+
+BROKEN: Final = Broken()
+"""What stands in a tree for a value that was reported already, so that nothing more is said about it."""
+
+# A value, where it is defined, and where the alias stands that leads to it.
+Found = tuple[object, int, int | None]
+
+
+class MapNode(dict[str, Any]):
+    """A mapping with the offsets of its keys and values: `marks` holds both of each key, in order.
+
+    A value that is reached through an alias or a merge has the offsets of its definition, and `use_of` tells where the
+    alias is.
+    """
+
+    __slots__ = ("_numbers", "_uses", "at", "marks")
+
+    def __init__(self, at: int) -> None:
+        super().__init__()
+        self.at = at
+        self.marks = array("i")
+        self._numbers: dict[str, int] | None = None
+        self._uses: dict[str, int] | None = None
+
+    def put(self, key: str, found: Found, key_at: int) -> None:
+        """Add a key that is not there yet."""
+        value, value_at, use = found
+        self._numbers = None
+        self[key] = value
+        self.marks.append(key_at)
+        self.marks.append(value_at)
+        if use is not None:
+            self._uses = self._uses or {}
+            self._uses[key] = use
+
+    def marks_of(self, key: str) -> tuple[int, int]:
+        """Return the offsets of a key and its value."""
+        if self._numbers is None:
+            self._numbers = {name: 2 * number for number, name in enumerate(self)}
+        number = self._numbers[key]
+        return self.marks[number], self.marks[number + 1]
+
+    def use_of(self, key: str) -> int | None:
+        """Return the offset of the alias or merge that brought a key's value in."""
+        return self._uses.get(key) if self._uses else None
+
+    def keys_at(self) -> Iterator[tuple[str, int]]:
+        """Yield each key with its offset, in order."""
+        return zip(self, self.marks[::2], strict=True)
+
+
+class ListNode(list[Any]):
+    """A list with the offsets of its items in `marks`; see `MapNode` for aliases."""
+
+    __slots__ = ("_uses", "at", "marks")
+
+    def __init__(self, at: int) -> None:
+        super().__init__()
+        self.at = at
+        self.marks = array("i")
+        self._uses: dict[int, int] | None = None
+
+    def put(self, found: Found) -> None:
+        """Add an item at the end."""
+        value, value_at, use = found
+        if use is not None:
+            self._uses = self._uses or {}
+            self._uses[len(self)] = use
+        self.append(value)
+        self.marks.append(value_at)
+
+    def mark_of(self, index: int) -> int:
+        """Return the offset of an item."""
+        return self.marks[index]
+
+    def use_of(self, index: int) -> int | None:
+        """Return the offset of the alias that brought an item in."""
+        return self._uses.get(index) if self._uses else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spot:
+    """Where a path through a tree leads.
+
+    `key_at` is None where no key is; `use_at` is where the outermost alias on the way stands, None when there is none.
+    """
+
+    value: object
+    value_at: int
+    key_at: int | None = None
+    use_at: int | None = None
+
+    @property
+    def at(self) -> int:
+        """The offset of the key, or of the value where there is no key."""
+        return self.value_at if self.key_at is None else self.key_at
+
+
+def locate(root: MapNode | ListNode, path: Sequence[str | int]) -> Spot:
+    """Follow a path of keys and indexes as far as the tree goes along with it."""
+    spot = Spot(value=root, value_at=root.at)
+    for part in path:
+        following = _step(spot, part)
+        if following is None:
+            break
+        spot = following
+    return spot
+
+
+def _step(spot: Spot, part: str | int) -> Spot | None:
+    match spot.value, part:
+        case MapNode() as node, str() if part in node:
+            key_at, value_at = node.marks_of(part)
+            use = node.use_of(part) if spot.use_at is None else spot.use_at
+            return Spot(value=node[part], value_at=value_at, key_at=key_at, use_at=use)
+        case ListNode() as node, int() if part < len(node):
+            use = node.use_of(part) if spot.use_at is None else spot.use_at
+            return Spot(value=node[part], value_at=node.mark_of(part), use_at=use)
+        case _:
+            return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class YamlProblem:
+    """Something wrong with the YAML itself: where, where the thing that it collides with is, and the words involved."""
+
+    code: Code
+    at: int
+    other_at: int | None = None
+    text: str = ""
+    context: str = ""
+
+
+class _Refused(Exception):  # noqa: N818 - ends the walk through a document, never leaves this module
+    """The rest of a document must not be read."""
+
+    def __init__(self, problem: YamlProblem) -> None:
+        super().__init__(problem.code)
+        self.problem = problem
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tree:
-    """A document; `root` is `BROKEN` when it could not be read to its end, and None when there is nothing in it."""
+    """A document: `root` is `BROKEN` when it could not be read to its end, and None when there is nothing in it."""
 
     root: object
-    flaws: tuple[Flaw, ...]
+    problems: tuple[YamlProblem, ...] = ()
+
+
+def parse(text: str, *, loader: Any = LOADER) -> Tree:
+    """Return the one document in a text; never raises for what the text holds."""
+    conflict = _merge_conflict(text)
+    if conflict is not None:
+        return Tree(root=BROKEN, problems=(conflict,))
+    reader: _Reader | None = None
+    last: YamlProblem | None = None
+    root: object = BROKEN
+    try:
+        reader = _Reader(loader(text).get_event)
+        root = reader.document()
+    except _Refused as refused:
+        last = refused.problem
+    except ReaderError:
+        last = _control_character(text)
+    except yaml.MarkedYAMLError as error:
+        last = _syntax_error(error)
+    odd = None if text.isascii() else _odd_indentation(text, loader, end=None if last is None else last.at)
+    if odd is not None:
+        return Tree(root=BROKEN, problems=(odd,))
+    return Tree(root=root, problems=(*(reader.problems if reader else ()), *(() if last is None else (last,))))
+
+
+def _merge_conflict(text: str) -> YamlProblem | None:
+    """Return the first mark that a merge conflict left at the start of a line."""
+    found = [0 if text.startswith(mark) else text.find(f"\n{mark}") + 1 or None for mark in _CONFLICT_MARKS]
+    at = min((one for one in found if one is not None), default=None)
+    return None if at is None else YamlProblem(code=Code.YAML_SYNTAX, at=at, text=MERGE_CONFLICT)
+
+
+def _odd_indentation(text: str, loader: Any, *, end: int | None) -> YamlProblem | None:
+    """Return the first odd space that indents a line, up to where the parser stopped; in no quoted or block text."""
+    starts = [match.start(1) for match in _ODD_SPACE.finditer(text) if end is None or match.start() <= end]
+    if not starts:
+        return None
+    spans = _quoted_spans(text, loader)
+    span = next(spans, None)
+    for at in starts:
+        while span is not None and span[1] <= at:
+            span = next(spans, None)
+        if span is None or at < span[0]:
+            name = unicodedata.name(text[at]).lower()
+            article = "an" if name[0] in "aeiou" else "a"
+            problem = f"U+{ord(text[at]):04X} ({article} {name}) {ODD_INDENTATION}"
+            return YamlProblem(code=Code.YAML_SYNTAX, at=at, text=problem)
+    return None
+
+
+def _quoted_spans(text: str, loader: Any) -> Iterator[tuple[int, int]]:
+    """Yield where each quoted or block text begins and ends, as far as the parser comes."""
+    try:
+        for event in yaml.parse(text, loader):
+            if isinstance(event, ScalarEvent) and event.style and event.start_mark and event.end_mark:
+                yield event.start_mark.index, event.end_mark.index
+    except yaml.YAMLError:
+        return
+
+
+def _control_character(text: str) -> YamlProblem:
+    found = _NOT_ALLOWED.search(text)
+    at = found.start() if found else 0
+    return YamlProblem(code=Code.CONTROL_CHARACTER, at=at, text=f"U+{ord(text[at]):04X}")
+
+
+def _syntax_error(error: yaml.MarkedYAMLError) -> YamlProblem:
+    problem, context = error.problem_mark, error.context_mark
+    at = problem or context
+    return YamlProblem(
+        code=Code.YAML_SYNTAX,
+        at=at.index if at else 0,
+        other_at=context.index if context else None,
+        text=error.problem or "",
+        context=error.context or "",
+    )
 
 
 class _MergeKey(str):
@@ -54,150 +283,70 @@ class _MergeKey(str):
 _MERGE: Final = _MergeKey("<<")
 
 
-@dataclass(frozen=True, slots=True)
-class _Merged:
-    """What a merge key brings in, still to be resolved."""
-
-    key_at: int
-    value: object
-    at: int
-    use: int | None
-
-
-def parse(text: str) -> Tree:
-    """The one document in a text; never raises for what the text holds."""
-    plain = plain_lines.read(text)
-    if plain is not None:
-        return Tree(root=plain, flaws=())
-    return parse_events(text)
-
-
-def parse_events(text: str, *, loader: Any = LOADER) -> Tree:
-    """The same by the events of YAML's parser, whatever the layout."""
-    builder: _Builder | None = None
-    try:
-        builder = _Builder(loader(text).get_event)
-        root = builder.document()
-    except Refused as refused:
-        return Tree(root=BROKEN, flaws=_flaws(builder, refused.flaw))
-    except ReaderError:
-        return Tree(root=BROKEN, flaws=_flaws(builder, _control_character(text)))
-    except yaml.MarkedYAMLError as error:
-        return Tree(root=BROKEN, flaws=_flaws(builder, _syntax(error)))
-    return Tree(root=root, flaws=tuple(builder.flaws))
-
-
-def _flaws(builder: "_Builder | None", last: Flaw) -> tuple[Flaw, ...]:
-    return (*(builder.flaws if builder else ()), last)
-
-
-def _control_character(text: str) -> Flaw:
-    found = re.search(_NOT_ALLOWED, text)  # compiled here, as that takes longer than most manifests
-    at = found.start() if found else 0
-    return Flaw(code=Code.CONTROL_CHARACTER, at=at, text=f"U+{ord(text[at]):04X}")
-
-
-def _syntax(error: yaml.MarkedYAMLError) -> Flaw:
-    problem, context = error.problem_mark, error.context_mark
-    at = problem or context
-    return Flaw(
-        code=Code.YAML_SYNTAX,
-        at=at.index if at else 0,
-        other_at=context.index if context else None,
-        text=error.problem or "",
-        context=error.context or "",
-    )
-
-
-class _Builder:
+class _Reader:
     """One walk over the events of a text."""
 
     def __init__(self, get_event: Callable[[], Any]) -> None:
-        self.flaws: list[Flaw] = []
+        self.problems: list[YamlProblem] = []
         self._next = get_event
-        self._memo: dict[str, str] = {}
-        self._anchors = Anchors(self.flaws)
+        self._texts: dict[str, str] = {}
+        self._anchors = _Anchors(self.problems)
         self._depth = 0
         self._end = 0
 
     def document(self) -> object:
-        """The root of the first document; a second one is a flaw."""
+        """Return the root of the first document; a second one is a problem."""
         self._next()  # the start of the stream
         if type(self._next()) is StreamEndEvent:
             return None
-        root, _, _ = self._found(self._next())
+        root, _, _ = self._value(self._next())
         self._next()  # the end of the document
         after = self._next()
         if type(after) is DocumentStartEvent:
-            self._flaw(Code.SEVERAL_DOCUMENTS, after)
+            self._problem(Code.SEVERAL_DOCUMENTS, after)
         return root
 
-    def _flaw(self, code: Code, event: Any, text: str = "") -> None:
-        self.flaws.append(Flaw(code=code, at=event.start_mark.index, text=text))
+    def _problem(self, code: Code, event: Any, text: str = "") -> None:
+        self.problems.append(YamlProblem(code=code, at=event.start_mark.index, text=text))
 
     def _twice(self, key: str, at: int, *, first: int) -> None:
-        self.flaws.append(Flaw(code=Code.DUPLICATE_KEY, at=at, text=key, other_at=first))
+        self.problems.append(YamlProblem(code=Code.DUPLICATE_KEY, at=at, text=key, other_at=first))
 
-    def _found(self, event: Any) -> Found:
-        """A value, where it is defined, and where the alias is when it is one."""
+    def _value(self, event: Any) -> Found:
+        """Return a value, where it is defined, and where the alias is when it is one."""
         at: int = event.start_mark.index
-        if type(event) is ScalarEvent and event.anchor is None and event.tag is None:
-            return self._text(event), at, None  # nearly all of a manifest
         if type(event) is AliasEvent:
-            return self._anchors.resolve(event)
+            return self._anchors.resolve(str(event.anchor), at)
         if event.tag is not None:
-            self._flaw(Code.YAML_TAG, event, event.tag)
-        name = event.anchor
-        if name is None:
-            return self._value(event), at, None
-        before = self._anchors.open(name, at)
-        value = self._value(event)
-        self._anchors.close(name, value, end=self._end, before=before)
-        return value, at, None
-
-    def _value(self, event: Any) -> object:
-        end: int = event.end_mark.index
+            self._problem(Code.YAML_TAG, event, event.tag)
+        anchor = event.anchor
+        before = None if anchor is None else self._anchors.open(anchor, at)
+        value: object
         if type(event) is ScalarEvent:
-            self._end = end
-            return self._text(event)
-        return self._mapping(event) if type(event) is MappingStartEvent else self._sequence(event)
-
-    def _text(self, event: Any) -> str | None:
-        text: str = event.value
-        if text in _NULLS and not event.style:
-            return None
-        return self._memo.setdefault(text, text)
-
-    # These two are where the time of a large manifest goes. Plain text, which nearly all of it is, is taken here as
-    # `_key`, `_found` and `put` would take it, without calling them.
+            text: str = event.value
+            # Equal texts are one, so that thousands of entries hold each package only once.
+            value = None if text in _NULLS and not event.style else self._texts.setdefault(text, text)
+            if anchor is not None and event.end_mark is not None:
+                self._end = event.end_mark.index
+        elif type(event) is MappingStartEvent:
+            value = self._mapping(event)
+        else:
+            value = self._sequence(event)
+        if before is not None:
+            self._anchors.close(anchor, value, end=self._end, before=before)
+        return value, at, None
 
     def _mapping(self, start: Any) -> MapNode:
         self._enter(start)
         node = MapNode(start.start_mark.index)
-        merges: list[_Merged] = []
+        merges: list[_Merge] = []
         twice: list[tuple[str, int]] = []
-        following, known, mark = self._next, self._memo.setdefault, node.marks.append
-        while type(event := following()) is not MappingEndEvent:
-            key_at: int = event.start_mark.index
+        while type(event := self._next()) is not MappingEndEvent:
             key = self._key(event)
-            value = following()
-            at: int = value.start_mark.index
-            if (
-                type(value) is ScalarEvent
-                and value.anchor is None
-                and value.tag is None
-                and key is not None
-                and key is not _MERGE
-                and key not in node
-                and (text := value.value) not in _NULLS
-            ):
-                node[key] = known(text, text)
-                mark(key_at)
-                mark(at)
-                continue
-            found = self._found(value)
+            found = self._value(self._next())
+            key_at: int = event.start_mark.index
             if key is _MERGE:
-                merges.append(_Merged(key_at, *found))
+                merges.append(_Merge(key_at, *found))
             elif key is None:
                 continue
             elif key in node:
@@ -214,26 +363,15 @@ class _Builder:
     def _sequence(self, start: Any) -> ListNode:
         self._enter(start)
         node = ListNode(start.start_mark.index)
-        following, known, append, mark = self._next, self._memo.setdefault, node.append, node.marks.append
-        while type(event := following()) is not SequenceEndEvent:
-            at: int = event.start_mark.index
-            if (
-                type(event) is ScalarEvent
-                and event.anchor is None
-                and event.tag is None
-                and (text := event.value) not in _NULLS
-            ):
-                append(known(text, text))
-                mark(at)
-            else:
-                node.put(self._found(event))
+        while type(event := self._next()) is not SequenceEndEvent:
+            node.put(self._value(event))
         self._leave(event, len(node))
         return node
 
     def _enter(self, start: Any) -> None:
         self._depth += 1
         if self._depth > MAX_DEPTH:
-            raise Refused(Flaw(code=Code.NESTED_TOO_DEEP, at=start.start_mark.index))
+            raise _Refused(YamlProblem(code=Code.NESTED_TOO_DEEP, at=start.start_mark.index))
 
     def _leave(self, end: Any, entries: int) -> None:
         self._depth -= 1
@@ -241,21 +379,17 @@ class _Builder:
         self._end = end.end_mark.index
 
     def _key(self, event: Any) -> str | None:
-        """A key, or None when it cannot be one and was reported."""
-        if type(event) is ScalarEvent and event.tag is None and not event.style:
-            text: str = event.value
-            if text == "<<":
-                return _MERGE
-            if event.anchor is None and text not in _NULLS:
-                return self._memo.setdefault(text, text)
-        key, _, _ = self._found(event)
+        """Return a key, or None when it cannot be one and was reported."""
+        if type(event) is ScalarEvent and event.value == "<<" and event.tag is None and not event.style:
+            return _MERGE
+        key, _, _ = self._value(event)
         if isinstance(key, str):
             return key
         if key is not BROKEN:
-            self._flaw(Code.KEY_NOT_TEXT, event)
+            self._problem(Code.KEY_NOT_TEXT, event)
         return None
 
-    def _merge(self, node: MapNode, merges: list[_Merged]) -> None:
+    def _merge(self, node: MapNode, merges: "list[_Merge]") -> None:
         for number, merge in enumerate(merges):
             if number:
                 self._twice("<<", merge.key_at, first=merges[0].key_at)
@@ -266,11 +400,85 @@ class _Builder:
             else:
                 self._merge_one(node, merge.value, merge, merge.use)
 
-    def _merge_one(self, node: MapNode, source: object, merge: _Merged, use: int | None) -> None:
+    def _merge_one(self, node: MapNode, source: object, merge: "_Merge", use: int | None) -> None:
         if isinstance(source, MapNode):
             for key, value in source.items():
                 if key not in node:
                     key_at, value_at = source.marks_of(key)
                     node.put(key, (value, value_at, source.use_of(key) if use is None else use), key_at)
         elif source is not BROKEN:
-            self.flaws.append(Flaw(code=Code.BAD_MERGE, at=merge.at))
+            self.problems.append(YamlProblem(code=Code.BAD_MERGE, at=merge.at))
+
+
+@dataclass(frozen=True, slots=True)
+class _Merge:
+    """What a merge key brings in, still to be resolved."""
+
+    key_at: int
+    value: object
+    at: int
+    use: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Anchored:
+    """A value with its place, and how many nodes and characters it is when every alias in it is written out."""
+
+    value: object
+    at: int
+    nodes: int
+    text: int
+
+
+@dataclass(slots=True)
+class _Anchors:
+    """The anchors of one document, with a count of what every alias stands for.
+
+    An alias shares its value, so a few lines can stand for millions of values that validation would walk through.
+    `nodes` counts every value of the document, aliases written out.
+    """
+
+    problems: list[YamlProblem]
+    nodes: int = 0
+    _opened: dict[str, int] = field(default_factory=dict)
+    _done: dict[str, _Anchored] = field(default_factory=dict)
+    _aliases: int = 0
+    _copied_nodes: int = 0
+    _copied_text: int = 0
+
+    def open(self, name: str, at: int) -> tuple[int, int]:
+        """Begin an anchored value; what is returned belongs to its `close`."""
+        if name in self._opened:
+            first = self._opened[name]
+            self.problems.append(YamlProblem(code=Code.DUPLICATE_ANCHOR, at=at, text=name, other_at=first))
+        self._opened[name] = at
+        self._done.pop(name, None)
+        return self.nodes, self._copied_text
+
+    def close(self, name: str, value: object, *, end: int, before: tuple[int, int]) -> None:
+        """End an anchored value; from here on aliases may name it."""
+        nodes, copied = before
+        at = self._opened[name]
+        text = end - at + self._copied_text - copied
+        self._done[name] = _Anchored(value, at, self.nodes - nodes + 1, text)
+
+    def resolve(self, name: str, use: int) -> Found:
+        """Return what an alias stands for, where that is defined, and where the alias is."""
+        self._aliases += 1
+        if self._aliases > MAX_ALIASES:
+            raise _Refused(YamlProblem(code=Code.TOO_MANY_ALIASES, at=use, text=str(self._aliases)))
+        anchored = self._done.get(name)
+        if anchored is None:
+            opened = self._opened.get(name)
+            code = Code.UNKNOWN_ALIAS if opened is None else Code.RECURSIVE_ALIAS
+            self.problems.append(YamlProblem(code=code, at=use, text=name, other_at=opened))
+            return BROKEN, use, None
+        self._count(anchored, use)
+        return anchored.value, anchored.at, use
+
+    def _count(self, anchored: _Anchored, use: int) -> None:
+        self.nodes += anchored.nodes
+        self._copied_nodes += anchored.nodes
+        self._copied_text += anchored.text
+        if self._copied_nodes > MAX_COPIED_NODES or self._copied_text > MAX_COPIED_TEXT:
+            raise _Refused(YamlProblem(code=Code.EXPANSION_TOO_LARGE, at=use, text=str(self._copied_nodes)))

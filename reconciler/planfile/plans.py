@@ -10,6 +10,7 @@ its two overlays, and the guard is judged again. Values are put together by the 
 validated, strictly, against the core's own types. Nothing is masked here: what is written must be what was planned.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
@@ -35,7 +36,7 @@ from reconciler.core.overlay import (
     make_pem_file,
 )
 from reconciler.core.plan import Action, GuardRules, LimitSource, Plan, Reason, ReasonCode, Step, judge_guard
-from reconciler.core.state import Live, LiveRepository, Organization, Unreadable
+from reconciler.core.state import Address, Live, LiveRepository, Organization, Unreadable
 from reconciler.diagnostics import Diagnostic, Place, Severity
 from reconciler.planfile import errors
 from reconciler.planfile.errors import Malformed
@@ -146,6 +147,7 @@ def encode_step(step: Step, *, sealed: bool = False) -> Json:
         "unmanaged": step.unmanaged,
         "before": None if step.before is None else encode_overlay(step.before, sealed=sealed),
         "after": None if step.after is None else encode_overlay(step.after, sealed=sealed),
+        **({} if step.location is None else {"location": _as_fields(step.location)}),
     }
 
 
@@ -275,7 +277,11 @@ def _check_steps(steps: Iterable[Step], organization: Organization) -> None:
     for step in writes:
         if step.id is None or not step.id.startswith(f"{organization.id}/"):
             raise Malformed(f"{step.repository!r} is no repository of the organisation {organization.id}")
-    if len({step.repository for step in writes}) < len(writes):
+    labels = Counter(step.repository for step in writes)
+    # `new` and `/new` create one repository; what exists has its id.
+    made = Counter(step.repository.removeprefix("/") for step in writes if step.action is Action.CREATE)
+    written = Counter(step.id for step in writes if step.action is not Action.CREATE)
+    if any(count > 1 for count in (*labels.values(), *made.values(), *written.values())):
         raise Malformed("it has several steps for one repository")
 
 
@@ -328,6 +334,7 @@ def _step(item: Mapping[str, Any]) -> Step:
         unmanaged=tuple(Section(one) for one in list_of(item, "unmanaged", str)),
         before=before,
         after=after,
+        location=Address(**_known(Address, item["location"])) if "location" in item else None,
     )
     if step.writes:
         _check_write(step)
@@ -341,6 +348,11 @@ def _check_write(step: Step) -> None:
         raise Malformed(f"the reset of {step.repository!r} leaves something")
     if step.action is Action.CREATE and step.before != EMPTY:
         raise Malformed(f"the creation of {step.repository!r} finds something")
+    if step.location is not None:
+        label = step.reason.names[0] if step.action is Action.CREATE and step.reason.names else step.repository
+        told = Address.parse(label)
+        if told.name != step.location.name or told.folder not in (None, step.location.folder):
+            raise Malformed(f"the step for {step.repository!r} is for a repository of another name")
 
 
 def _overlay(item: Mapping[str, Any]) -> Overlay:

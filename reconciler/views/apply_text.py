@@ -222,6 +222,8 @@ def _state(one: dict[str, Any]) -> str:
         return told
     if one["stage"] == "superseded":
         return f"changed by somebody else since it was written: {told}"
+    if one["stage"] == "unreported":
+        return "no build report came"
     queue = f"; {_QUEUE[one['queue']]}" if one["queue"] in _QUEUE else ""
     return f"not finished: {told}{queue}"
 
@@ -234,7 +236,8 @@ def _unseen(others: int) -> str:
 
 
 def _results(counts: dict[str, Any]) -> str:
-    return ", ".join(f"{counts[kind]:,} {kind}" for kind in ("succeeded", "failed", "running") if counts[kind])
+    kinds = {"succeeded": "succeeded", "failed": "failed", "running": "running", "unknown": "ended, result unknown"}
+    return ", ".join(f"{counts[kind]:,} {words}" for kind, words in kinds.items() if counts.get(kind))
 
 
 def _failure(repository: str, failure: dict[str, Any], page: _Page) -> Block:

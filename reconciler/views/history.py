@@ -97,7 +97,8 @@ def _builds(run: Run) -> dict[str, int]:
     for step in run.steps:
         if step.progress is not None:
             found.update(counts(step.progress))
-    return {"success": found["succeeded"], "failure": found["failed"], "running": found["running"]}
+    known = {"success": found["succeeded"], "failure": found["failed"], "running": found["running"]}
+    return {**known, "unknown": found["unknown"]} if found["unknown"] else known
 
 
 def _step(step: RunStep) -> dict[str, Any]:

@@ -38,6 +38,7 @@ class State(Enum):
     FAILED = "failed"
     STALE = "left alone"
     SUPERSEDED = "superseded"
+    UNREPORTED = "no report"
     BUILDING = "building"
     WRITING = "writing"
     SETTLING = "settling"
@@ -54,6 +55,7 @@ _STAGES = {
     Stage.SETTLING: State.SETTLING,
     Stage.DONE: State.DONE,
     Stage.SUPERSEDED: State.SUPERSEDED,
+    Stage.UNREPORTED: State.UNREPORTED,
 }
 _OUTCOMES: dict[type[Outcome], State] = {
     Applied: State.WRITTEN,
@@ -62,12 +64,13 @@ _OUTCOMES: dict[type[Outcome], State] = {
     Failed: State.FAILED,
     NotAttempted: State.SKIPPED,
 }
-_OVER = (State.DONE, State.SUPERSEDED)
+_OVER = (State.DONE, State.SUPERSEDED, State.UNREPORTED)
 _RANKS = {state: number for number, state in enumerate(State)}
 _ROLES = {
     State.FAILED: Role.ERROR,
     State.STALE: Role.CHANGE,
     State.SUPERSEDED: Role.CHANGE,
+    State.UNREPORTED: Role.CHANGE,
     State.DONE: Role.ADD,
     State.WRITTEN: Role.ADD,
 }

@@ -75,7 +75,8 @@ def is_trouble(event: Event) -> bool:
 
 def told(counts: dict[str, int]) -> str:
     """Builds by result in words, those that there are."""
-    return ", ".join(f"{counts[kind]:,} {kind}" for kind in ("succeeded", "failed", "running") if counts[kind])
+    kinds = {"succeeded": "succeeded", "failed": "failed", "running": "running", "unknown": "ended, result unknown"}
+    return ", ".join(f"{counts[kind]:,} {words}" for kind, words in kinds.items() if counts.get(kind))
 
 
 def _outcome(outcome: Outcome, style: Style) -> Text:
@@ -100,12 +101,16 @@ def _build(build: Build, style: Style) -> Text:
     number = style.plain(build.id.rpartition("/")[2])
     if build.result is Result.FAILURE:
         return Text.assemble(f"build {number} ", ("failed", Role.ERROR), after)
+    if build.result is Result.UNKNOWN:
+        return Text(f"build {number} ended{after}, and the API does not say how")
     return Text(f"build {number} succeeded{after}{_named(build_names([build]), style)}")
 
 
 def _done(progress: Progress, style: Style) -> Text:
     if progress.stage is Stage.SUPERSEDED:
         return Text("changed by somebody else since it was written", Role.CHANGE)
+    if progress.stage is Stage.UNREPORTED:
+        return Text("no build report came, not followed any longer")
     found = told(counts(progress)) or "no build"
     built = _named(build_names(progress.builds), style)
     return Text.assemble("builds done, ", (found, Role.ERROR if progress.failures else Role.PLAIN), built)
@@ -180,7 +185,7 @@ class PlainProgress:
             return Text()
         self._last_beat = event.at
         counts = totals(event.progress)
-        ended = counts["succeeded"] + counts["failed"]
+        ended = counts["succeeded"] + counts["failed"] + counts.get("unknown", 0)
         told = f"builds: {ended:,} of {ended + counts['running']:,} ended, {counts['running']:,} running"
         waiting = f", {repositories(counts['waiting'])} waiting" if counts["waiting"] else ""
         return Text(f"{told}{waiting} ({duration(event.at - self._wait_began)})")

@@ -167,9 +167,10 @@ def short_digest(digest: str) -> str:
 
 
 def results(builds: Iterable[Build]) -> dict[str, int]:
-    """The number of builds for each result."""
+    """The number of builds for each result; `unknown` only where there are any."""
     found = Counter(build.result for build in builds)
-    return {"succeeded": found[Result.SUCCESS], "failed": found[Result.FAILURE], "running": found[Result.RUNNING]}
+    known = {"succeeded": found[Result.SUCCESS], "failed": found[Result.FAILURE], "running": found[Result.RUNNING]}
+    return {**known, "unknown": found[Result.UNKNOWN]} if found[Result.UNKNOWN] else known
 
 
 def totals(progress: Iterable[Progress]) -> dict[str, int]:

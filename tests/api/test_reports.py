@@ -110,14 +110,14 @@ def test_a_locked_configuration_alone_says_what_was_asked_for_too() -> None:
         ("Success", None, Result.SUCCESS),
         ("Failure", "2026-08-04T10:00:00Z", Result.FAILURE),
         ("Unknown", None, Result.RUNNING),
-        ("Unknown", "2026-08-04T10:00:00Z", Result.RUNNING),
+        ("Unknown", "2026-08-04T10:00:00Z", Result.UNKNOWN),
         (None, None, Result.RUNNING),
         ("", None, Result.RUNNING),
         (0, None, Result.RUNNING),
         ([], None, Result.RUNNING),
-        ("Cancelled", "2026-08-04T10:00:00Z", Result.FAILURE),
+        ("Cancelled", "2026-08-04T10:00:00Z", Result.UNKNOWN),
         ("Cancelled", None, Result.RUNNING),
-        (7, "2026-08-04T10:00:00Z", Result.FAILURE),
+        (7, "2026-08-04T10:00:00Z", Result.UNKNOWN),
     ],
 )
 def test_results(result: object, completed: object, expected: Result) -> None:

@@ -11,7 +11,7 @@ from reconciler.core import packages, planner, resolution
 from reconciler.core.packages import PACKAGE_CODES
 from reconciler.core.planner import PLAN_CODES
 from reconciler.core.resolution import RESOLUTION_CODES
-from reconciler.manifest import codes_page
+from reconciler.manifest import codes
 from reconciler.manifest.codes import WARNINGS, Code
 from tests.support import golden
 
@@ -38,7 +38,7 @@ def test_warnings_are_those_that_let_a_command_go_on() -> None:
 
 
 def test_the_page_is_current() -> None:
-    golden.check(PAGE, codes_page.page())
+    golden.check(PAGE, codes.page())
 
 
 def test_every_code_of_planning_has_a_meaning() -> None:
@@ -46,7 +46,7 @@ def test_every_code_of_planning_has_a_meaning() -> None:
     assert sorted(written) == sorted(PLAN_CODES)
 
 
-@pytest.mark.parametrize(("module", "codes"), [(packages, PACKAGE_CODES), (resolution, RESOLUTION_CODES)])
-def test_every_code_of_packages_has_a_meaning(module: ModuleType, codes: Collection[str]) -> None:
+@pytest.mark.parametrize(("module", "found"), [(packages, PACKAGE_CODES), (resolution, RESOLUTION_CODES)])
+def test_every_code_of_packages_has_a_meaning(module: ModuleType, found: Collection[str]) -> None:
     written = re.findall(r'code="([a-z-]+)"', Path(str(module.__file__)).read_text(encoding="utf-8"))
-    assert sorted(written) == sorted(codes)
+    assert sorted(written) == sorted(found)

@@ -141,7 +141,7 @@ def test_globs_stand_beside_the_entries(manifest: Write) -> None:
 
 def test_what_is_too_large_together(manifest: Write) -> None:
     padded = "# " + "x" * 30_000 + "\n" + CORP_ROOT
-    manifest(a_yaml="repositories: {}\n", **{"c.pem": padded, "k.pub": "# " + "x" * 300_000 + "\n" + APK_KEY})
+    manifest(a_yaml="repositories: {}\n", **{"c.pem": padded, "k.pub": "\n" * 300_000 + APK_KEY})
     Path("m/a.yaml").write_text(
         "profiles: {p: {certificates: {additional: [{name: one, file: c.pem}]}}}\nrepositories:\n"
         "  x: {profiles: [p], certificates: {additional: [{name: two, file: c.pem}]}}\n"

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.diagnostics import Diagnostic
-from reconciler.manifest import load, reading
+from reconciler.diagnostics import Diagnostic, Place
+from reconciler.manifest import files, load
 from reconciler.manifest.codes import Code
 
 VALID = b"organization: example.com\nrepositories: {custom-node: {}}\n"
@@ -34,9 +34,10 @@ def test_a_folder_without_manifests(tmp_path: Path) -> None:
     (tmp_path / ".hidden.yaml").write_bytes(VALID)
     (tmp_path / "notes.txt").write_bytes(VALID)
     (tmp_path / "nested").mkdir()
-    (problem,) = problems(tmp_path)
+    problem, hidden = problems(tmp_path)
     assert problem.code == Code.NO_MANIFESTS
     assert "folders inside it are not searched" in problem.hint
+    assert (hidden.code, hidden.place) == (Code.UNREAD_MANIFEST, Place(file=str(tmp_path / ".hidden.yaml")))
 
 
 def test_files_of_a_folder_are_read_by_name(tmp_path: Path) -> None:
@@ -54,11 +55,16 @@ def test_a_file_of_any_name_is_read_when_it_is_named(tmp_path: Path) -> None:
     assert problems(tmp_path / "manifest") == ()
 
 
-def test_a_pipe_is_read_when_named_and_refused_when_it_lies_about(tmp_path: Path) -> None:
+def test_what_is_no_regular_file_is_refused_at_once(tmp_path: Path) -> None:
+    """Entry B25."""
     pipe = tmp_path / "x.yaml"
     os.mkfifo(pipe)
-    (problem,) = problems(tmp_path)
-    assert problem.code == Code.NOT_A_FILE
+    (in_folder,) = problems(tmp_path)
+    assert (in_folder.code, in_folder.hint) == (Code.NOT_A_FILE, "rename it, or move it elsewhere")
+    for path in (pipe, Path("/dev/zero"), Path("/dev/null")):
+        (named,) = problems(path)
+        assert named.code == Code.NOT_A_FILE
+        assert "pipe" in named.hint
 
 
 def test_a_link_that_leads_nowhere(tmp_path: Path) -> None:
@@ -73,7 +79,7 @@ def test_a_file_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyP
         raise PermissionError(13, "Permission denied")
 
     (tmp_path / "x.yaml").write_bytes(VALID)
-    monkeypatch.setattr(Path, "open", refuse)
+    monkeypatch.setattr(os, "open", refuse)
     (problem,) = problems(tmp_path)
     assert problem.code == Code.UNREADABLE_FILE
     assert problem.summary == "the file cannot be read: Permission denied"
@@ -123,9 +129,9 @@ def test_empty(tmp_path: Path, data: bytes) -> None:
 
 def test_too_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "x.yaml"
-    monkeypatch.setattr(reading, "LARGEST_FILE", len(VALID) - 1)
+    monkeypatch.setattr(files, "LARGEST_FILE", len(VALID) - 1)
     assert only_problem(path, VALID).code == Code.FILE_TOO_LARGE
-    monkeypatch.setattr(reading, "LARGEST_FILE", len(VALID))
+    monkeypatch.setattr(files, "LARGEST_FILE", len(VALID))
     assert problems(path) == ()
 
 

@@ -149,7 +149,7 @@ def test_a_first_entry(text: str) -> None:
     result = parse(after("", {"go": {"packages": ["git"]}}, text=text))
     before = parse(text).root
     assert isinstance(before, dict)
-    assert result.flaws == ()
+    assert result.problems == ()
     assert result.root == {
         **before,
         "repositories": {**(before.get("repositories") or {}), "go": {"packages": ["git"]}},
@@ -211,7 +211,7 @@ def test_any_edit(before: dict[str, Shape], wanted: dict[str, Shape], brackets: 
     result = edited(text, [Edit(path=("repositories", "x"), wanted=wanted, removed=removed)])
     assert result.refused == {}
     tree = parse(result.text)
-    assert tree.flaws == ()
+    assert tree.problems == ()
     assert isinstance(tree.root, dict)
     assert _sets(tree.root["repositories"]["x"]) == _sets(as_text(wanted))
     assert result.text.startswith(around[0])

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.manifest import reading
+from reconciler.manifest import files as manifest_files
 from reconciler.manifest.writing.emit import pair
 from reconciler.manifest.writing.format import formatted
 from reconciler.manifest.writing.syntax import Syntax
@@ -149,8 +149,8 @@ def test_an_alias_stays_behind_its_anchor() -> None:
 
 def yaml_cases() -> Iterator[Any]:
     for path in sorted(CASES.rglob("*.yaml")):
-        text = reading.read(path)
-        if isinstance(text, str) and not parse(text).flaws and isinstance(parse(text).root, dict):
+        text = manifest_files.read(path)
+        if isinstance(text, str) and not parse(text).problems and isinstance(parse(text).root, dict):
             yield pytest.param(text, id=str(path.relative_to(CASES)))
 
 
@@ -192,7 +192,7 @@ LINES = st.lists(
 def test_any_lines(lines: list[tuple[int, str]]) -> None:
     text = "".join(" " * (2 * depth) + line + "\n" for depth, line in lines)
     tree = parse(text)
-    if tree.flaws or not isinstance(tree.root, dict) or not tree.root:
+    if tree.problems or not isinstance(tree.root, dict) or not tree.root:
         return
     after = formatted(text)
     if after is not None:
@@ -215,6 +215,6 @@ SHAPES = st.recursive(
 def test_what_is_written_is_read_back_and_is_in_canonical_layout(shape: object) -> None:
     text = "\n".join(pair("top", shape, 0)) + "\n"  # type: ignore[arg-type]
     tree = parse(text)
-    assert tree.flaws == ()
+    assert tree.problems == ()
     assert tree.root == {"top": shape}
     assert formatted(text) == text

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from reconciler.core.overlay import make_pem_file
 from reconciler.manifest.writing.emit import PemFiles
 
@@ -40,3 +42,8 @@ def test_names_cannot_leave_the_folder(tmp_path: Path) -> None:
         "certs/certificate-2.pem",
         "certs/" + "x" * 100 + ".pem",
     ]
+
+
+@pytest.mark.parametrize("name", ["con", "NUL", "aux.pem", "com1.crt.pem"])
+def test_names_of_devices_are_no_file_names(tmp_path: Path, name: str) -> None:  # entry 36
+    assert PemFiles(tmp_path).path(make_pem_file(name, "x")).startswith("certs/file-")

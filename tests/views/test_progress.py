@@ -1,10 +1,12 @@
 import io
 import json
+from dataclasses import replace
 
 import pytest
 from rich.cells import cell_len as width
 
-from reconciler.core.events import BuildsSeen, WaitStarted
+from reconciler.core.builds import Stage
+from reconciler.core.events import BuildsSeen, RepositoryDone, WaitStarted
 from reconciler.views.console import draw
 from reconciler.views.live import Board, LiveProgress
 from reconciler.views.progress import JsonProgress, PlainProgress
@@ -179,3 +181,13 @@ def test_an_error_inside_the_live_table_goes_through_and_leaves_a_clean_terminal
     with pytest.raises(KeyError), _live(out):
         raise KeyError
     assert out.getvalue().rstrip().endswith("\x1b[2K")
+
+
+def test_every_stage_and_every_outcome_has_its_row() -> None:
+    """Entry 15: a repository of which no report ever came is a stage like the others."""
+    watched = next(event for event in reversed(runs.events()) if isinstance(event, RepositoryDone)).progress
+    for stage in Stage:
+        board = Board()
+        board.take(RepositoryDone(at=T0, progress=replace(watched, stage=stage)))
+        (line,) = _lines(board, width=79, height=20)[1:]
+        assert watched.target.repository in line

@@ -19,7 +19,8 @@ from reconciler.core.builds import Progress
 from reconciler.core.progress import begin
 from reconciler.core.runs import Outcome, Run, RunState, is_in_flight, is_settled, recorded_outcomes, recovered_outcome
 from reconciler.diagnostics import Diagnostic, Severity
-from reconciler.engine.follow import Followed, failure_logs, follow, recorded, watches
+from reconciler.engine.follow import Followed, failure_logs, follow, watches
+from reconciler.engine.sources import recorded
 from reconciler.journal import JournalError, RunRecord, open_journal
 
 
@@ -129,8 +130,8 @@ def _outcomes(wait: _WaitContext) -> tuple[Outcome, ...]:
 
 def _begun(outcomes: Sequence[Outcome], run: Run, now: float) -> tuple[Progress, ...]:
     """Where following goes on: from what was last seen, or from the beginning."""
-    known = {progress.target.repository: progress for progress in _known(run)}
-    return tuple(known.get(watch.repository) or begin(watch, now=now) for watch in watches(outcomes))
+    known = {progress.target.id: progress for progress in _known(run)}
+    return tuple(known.get(watch.id) or begin(watch, now=now) for watch in watches(outcomes))
 
 
 def _unrecorded(problem: Diagnostic) -> Diagnostic:

@@ -20,7 +20,8 @@ from reconciler.core.plan import Action, Step
 from reconciler.core.planner import plan
 from reconciler.core.state import Address, Desired, Directory, Live
 from reconciler.diagnostics import Diagnostic, Place, Severity
-from reconciler.manifest import file_problems, reading
+from reconciler.manifest import files as manifest_files
+from reconciler.manifest import messages
 from reconciler.manifest.codes import Code
 from reconciler.manifest.patterns import is_glob
 from reconciler.manifest.writing.syntax import Anchors, Node, Scalar, Sequence, Shape, Syntax, syntax_of
@@ -54,16 +55,16 @@ class FilesRefused(Exception):  # noqa: N818 - it reads as what happened
 
 def read_manifests(folder: Path) -> dict[str, str]:
     """The texts of the manifest files in a folder by name; raises `FilesRefused`."""
-    found = reading.find(folder)
-    if isinstance(found, reading.Unread):
+    found = manifest_files.find(folder)
+    if isinstance(found, manifest_files.Unread):
         if found.code in (Code.MANIFEST_NOT_FOUND, Code.NO_MANIFESTS):
             return {}
-        raise FilesRefused((file_problems.unread(found),))
+        raise FilesRefused((messages.unread_file(found),))
     texts: dict[str, str] = {}
     for path in found:
-        text = reading.read(path, found_in_folder=True)
-        if isinstance(text, reading.Unread):
-            raise FilesRefused((file_problems.unread(text),))
+        text = manifest_files.read(path, found_in_folder=True)
+        if isinstance(text, manifest_files.Unread):
+            raise FilesRefused((messages.unread_file(text),))
         texts[path.name] = text
     return texts
 
@@ -104,7 +105,7 @@ def write_files(folder: Path, texts: Mapping[str, str], *, before: Mapping[str, 
     done: list[str] = []
     for path, text in texts.items():
         try:
-            if path in before and reading.read(folder / path) != before[path]:
+            if path in before and manifest_files.read(folder / path) != before[path]:
                 return Written(files=tuple(done), problem=f"{folder / path} was changed by somebody else meanwhile")
             _write(Path(os.path.realpath(folder / path)), text)
         except OSError as error:
@@ -150,8 +151,8 @@ def _copy_named_files(folder: Path, trial: Path, text: str, *, below: str = "", 
             continue
         (trial / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(folder / path, trial / path)
-        inner = reading.read(folder / path)
-        if isinstance(inner, str) and path.suffix in reading.SUFFIXES and depth < _DEEPEST:
+        inner = manifest_files.read(folder / path)
+        if isinstance(inner, str) and manifest_files.is_yaml(path.name) and depth < _DEEPEST:
             _copy_named_files(folder, trial, inner, below=str(path.parent), depth=depth + 1)
 
 
@@ -322,4 +323,4 @@ def _difference(step: Step | None) -> str:
 
 
 def _yaml(texts: Mapping[str, str]) -> dict[str, str]:
-    return {path: text for path, text in texts.items() if path.endswith((".yaml", ".yml"))}
+    return {path: text for path, text in texts.items() if manifest_files.is_yaml(path)}

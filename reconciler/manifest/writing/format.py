@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Final, assert_never
 
 from reconciler.diagnostics import Diagnostic, Place
-from reconciler.manifest import file_problems, reading
-from reconciler.manifest.findings import Source, diagnostics
+from reconciler.manifest import files as manifest_files
+from reconciler.manifest import messages
+from reconciler.manifest.document import Source, diagnostics
 from reconciler.manifest.writing.syntax import (
     Alias,
     Comment,
@@ -56,9 +57,9 @@ class FormattedFile:
 
 def format_files(path: Path) -> list[FormattedFile]:
     """Format a manifest file, or all in a folder but the overlay files that they name."""
-    found = reading.find(path)
-    if isinstance(found, reading.Unread):
-        return [FormattedFile(path=path, problems=(file_problems.unread(found),))]
+    found = manifest_files.find(path)
+    if isinstance(found, manifest_files.Unread):
+        return [FormattedFile(path=path, problems=(messages.unread_file(found),))]
     if found == (path,):
         return [_format_file(path)]
     files = [_format_file(one, in_folder=True) for one in found]
@@ -68,12 +69,12 @@ def format_files(path: Path) -> list[FormattedFile]:
 
 
 def _format_file(path: Path, *, in_folder: bool = False) -> FormattedFile:
-    text = reading.read(path, found_in_folder=in_folder)
-    if isinstance(text, reading.Unread):
-        return FormattedFile(path=path, problems=(file_problems.unread(text),))
+    text = manifest_files.read(path, found_in_folder=in_folder)
+    if isinstance(text, manifest_files.Unread):
+        return FormattedFile(path=path, problems=(messages.unread_file(text),))
     source, tree = Source(str(path), text), parse(text)
-    if tree.flaws:
-        found = diagnostics(source, [file_problems.flaw(flaw, source) for flaw in tree.flaws])
+    if tree.problems:
+        found = diagnostics(source, [messages.yaml_problem(flaw, source) for flaw in tree.problems])
         return FormattedFile(path=path, problems=tuple(found), overlays=frozenset(_overlays(path, tree.root)))
     overlays = frozenset(_overlays(path, tree.root))
     result = formatted(text)
@@ -150,7 +151,7 @@ def _cuts(syntax: Syntax, root: Mapping) -> list[int]:
 
 def _says_the_same(before: str, after: str) -> bool:
     old, new = parse(before), parse(after)
-    if old.flaws != () or new.flaws != ():
+    if old.problems != () or new.problems != ():
         return False
     return _same(old.root, new.root, top=True) and _comments(before) == _comments(after)
 

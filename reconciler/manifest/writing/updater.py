@@ -14,7 +14,7 @@ from reconciler.core.layers import Layer, Merged, Precedence, merge
 from reconciler.core.overlay import EMPTY, Overlay, PemFile, Section, package_name, pem_text, sections_held
 from reconciler.core.state import Directory, Live, LiveRepository
 from reconciler.diagnostics import Diagnostic, Severity
-from reconciler.manifest import reading
+from reconciler.manifest import files as manifest_files
 from reconciler.manifest.writing.edit import Edit, edited
 from reconciler.manifest.writing.emit import (
     SECTION_PATHS,
@@ -171,7 +171,7 @@ class ManifestUpdater:
         """The item for a certificate or key: the one that is there where it says the same."""
         written = item.get("content")
         if "file" in item:
-            text = reading.read(self._request.folder / str(item["file"]))
+            text = manifest_files.read(self._request.folder / str(item["file"]))
             written = text if isinstance(text, str) else None
         if isinstance(written, str) and pem_text(written) == file.pem:
             return dict(item)

@@ -1,0 +1,202 @@
+"""What following asks for beside the build reports: the queue, tags, provided names, and who else wrote.
+
+None of them stops the others: what cannot be read is as it was, and a refusal that will not pass ends that source.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from reconciler.api.errors import ApiError, NotFound, NotUnderstood, PermissionDenied, Rejected, TokenRejected
+from reconciler.core.builds import FINISHED, Build, Progress, Result, Stage, Sync, Target
+from reconciler.core.events import Listener, PollFailed, QueueUnread
+from reconciler.core.packages import versions_by_name
+from reconciler.core.progress import unnamed_packages, with_provided, without_better
+from reconciler.core.state import LiveRepository, Organization
+from reconciler.engine.ports import Clock, ReadApi
+
+_REFUSALS = (NotFound, NotUnderstood, PermissionDenied, Rejected)
+_NOT_IMPLEMENTED = 501
+
+
+def is_permanent(error: ApiError) -> bool:
+    """Whether the same call will be refused for the same reason the next time."""
+    return isinstance(error, _REFUSALS) or error.status == _NOT_IMPLEMENTED
+
+
+class Queue:
+    """Where repositories stand in the queue at the last look, as far as it is known."""
+
+    def __init__(self, api: ReadApi, organization: Organization, *, clock: Clock, on_event: Listener) -> None:
+        self._api = api
+        self._organization = organization
+        self._clock = clock
+        self._on_event = on_event
+        self._ended = False
+        self._states: Mapping[str, Sync] | None = None
+
+    def read(self) -> None:
+        """Ask for the queue of the whole organization, unless that was refused; raises `TokenRejected`."""
+        if self._ended:
+            return
+        try:
+            self._states = self._api.sync_states(self._organization)
+        except TokenRejected:
+            raise
+        except ApiError as error:
+            self._states = None
+            self._ended = is_permanent(error)
+            kind = QueueUnread if self._ended else PollFailed
+            self._on_event(kind(at=self._clock.now(), problem=error.diagnostic))
+
+    def of(self, progress: Progress) -> Sync:
+        """The place of a repository: the last one known where the queue could not be read, never a guess."""
+        return progress.sync if self._states is None else self._states.get(progress.target.id, Sync.IDLE)
+
+
+# A digest that no tag points to may be untagged for good.
+_TRIES = 3
+
+
+def recorded(progress: Iterable[Progress]) -> Mapping[str, tuple[str, ...]]:
+    """The tags by digest that builds were recorded with."""
+    return {build.digest: build.tags for one in progress for build in one.builds if build.tags}
+
+
+class Tags:
+    """Tags as far as they are known, read for the whole organisation at once."""
+
+    def __init__(self, api: ReadApi, organization: Organization, known: Mapping[str, tuple[str, ...]]) -> None:
+        self._api = api
+        self._organization = organization
+        self._tries: dict[str, int] = {}
+        self.known = known
+
+    def learn(self, digests: Iterable[str]) -> None:
+        """Ask for the tags of digests where one is not known yet; without an answer they stay unknown."""
+        wanted = {digest for digest in digests if digest}
+        unknown = [one for one in wanted if one not in self.known and self._tries.get(one, 0) < _TRIES]
+        if not unknown:
+            return
+        self._tries |= {one: self._tries.get(one, 0) + 1 for one in unknown}
+        try:
+            found = self._api.list_tags(self._organization)
+        except ApiError:
+            return
+        # Tags move on to later builds; what was seen once keeps its name.
+        self.known = {**self.known, **{one: found[one] for one in wanted if one in found}}
+
+    def named(self, progress: Progress) -> Progress:
+        """What is known of a repository, with the tags of its builds, to be told and recorded."""
+        builds = (replace(build, tags=self.known.get(build.digest, ())) for build in progress.builds)
+        return replace(progress, builds=tuple(builds))
+
+
+_TRIES = 3
+
+
+class Provided:
+    """What is known of provided names; the list of packages is read once."""
+
+    def __init__(self, api: ReadApi, organization: Organization) -> None:
+        self._api = api
+        self._organization = organization
+        self._tries = _TRIES
+        self._providers: dict[str, frozenset[str]] = {}
+
+    def named(self, builds: Iterable[Build], watch: Target) -> Iterable[Build]:
+        """The builds, with the wanted packages that are there under the name of one that provides them."""
+        if not self._providers:
+            return builds
+        return [with_provided(build, watch, self._providers) for build in builds]
+
+    def learn(self, seen: Iterable[Progress]) -> bool:
+        """Look up what the builds that count do not name; whether something was learnt.
+
+        Without an answer it stays as if nothing provided it, which is told of as missing: never the other way round.
+        """
+        names = {entry.key for one in seen for build in one.builds for entry in unnamed_packages(build, one.target)}
+        unknown = names - self._providers.keys()
+        if not unknown or not self._tries:
+            return False
+        self._tries -= 1
+        try:
+            packages = self._api.list_packages(self._organization)
+        except ApiError:
+            return False
+        self._providers |= {
+            name: frozenset(one.name for one in found) for name, found in versions_by_name(unknown, packages).items()
+        }
+        return True
+
+
+_BETWEEN_SECONDS = 180.0
+# Builds mostly come sooner than that, and the queue takes a write at once.
+_SUSPICIOUS_AFTER_SECONDS = 120.0
+# A read may still answer with the overlay before for a while, unless a build has shown the one after.
+_SURE_AFTER_SECONDS = 20.0
+
+
+class Supersession:
+    """Looks for such repositories, at most once in a few minutes unless it is asked to."""
+
+    def __init__(self, api: ReadApi, organization: Organization, *, began: float) -> None:
+        self._api = api
+        self._organization = organization
+        self._began = began
+        self._next = began
+        self._tag_count: Mapping[str, int] = {}
+        self._live: Mapping[str, LiveRepository] | None = None
+
+    def tag_count(self, progress: Progress) -> int:
+        """How many tags of a repository are built, 0 where it is not known."""
+        return self._tag_count.get(progress.target.id, 0)
+
+    def ask(self, *, now: float) -> bool:
+        """Read how things stand; without an answer nothing is superseded, and it is as it was before."""
+        self._next = now + _BETWEEN_SECONDS if self._is_sure(now) else self._began + _SURE_AFTER_SECONDS
+        try:
+            found = self._api.read_live(self._organization).repositories
+        except ApiError:
+            return False
+        self._live = {one.id: one for one in found}
+        self._tag_count = {one.id: len(one.active_tags) for one in found}
+        return True
+
+    def checked(self, seen: tuple[Progress, ...], *, now: float) -> tuple[Progress, ...]:
+        """The progress with the stage of those that are superseded, by what was just read."""
+        if self._live is None and now >= self._next and any(_suspicious(one, now - self._began) for one in seen):
+            self.ask(now=now)
+        if self._live is None:
+            return seen
+        # What was read serves once: it is soon out of date, and large.
+        sure, live, self._live = self._is_sure(now), self._live, None
+        return tuple(_judged(one, live.get(one.target.id), sure=sure, now=now) for one in seen)
+
+    def _is_sure(self, now: float) -> bool:
+        return now - self._began >= _SURE_AFTER_SECONDS
+
+
+def concluded(seen: Sequence[Progress]) -> tuple[Progress, ...]:
+    """The progress when time is up: for want of better builds, those count that look like the overlay before."""
+    return tuple(
+        one if one.builds or one.stage in FINISHED else replace(one, builds=without_better(one.target, one.reports))
+        for one in seen
+    )
+
+
+def _suspicious(one: Progress, waited: float) -> bool:
+    if one.stage in FINISHED:
+        return False
+    if one.stage is Stage.WAITING:
+        timeout = _SURE_AFTER_SECONDS if one.sync is Sync.IDLE else _SUSPICIOUS_AFTER_SECONDS
+        return waited >= timeout or any(report.result is not Result.RUNNING for report in one.reports)
+    return any(build.result is Result.SUCCESS for build in one.failures)
+
+
+def _judged(one: Progress, there: LiveRepository | None, *, sure: bool, now: float) -> Progress:
+    if one.stage is Stage.SUPERSEDED or (there is not None and there.overlay == one.target.after):
+        return one
+    if not sure and there is not None and there.overlay == one.target.before:
+        # Reads may lag behind a write: until that time is over it is not done, whatever its builds came to.
+        return replace(one, stage=Stage.SETTLING) if one.stage is Stage.DONE else one
+    return replace(one, stage=Stage.SUPERSEDED, changed=now)

@@ -1,0 +1,212 @@
+"""Assembles the desired state from the files that were understood: which layers speak of which repository.
+
+What layers come to together is decided by `core.layers`; nothing is checked here but what only shows then.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from reconciler.core.layers import Layer, Precedence, group_problems, merge, overlay_errors, overlay_warnings, protected
+from reconciler.core.state import Address, DesiredGlob, DesiredRepository
+from reconciler.diagnostics import Diagnostic, Place
+from reconciler.manifest import messages
+from reconciler.manifest.document import Document, Finding, Problems, Source
+from reconciler.manifest.files import IncludedFile, IncludedFiles
+from reconciler.manifest.overlay import ParsedText, SourceMap, make_layer
+from reconciler.manifest.patterns import is_glob
+from reconciler.manifest.schema import ManifestFile, OverlayFile, Repository
+from reconciler.manifest.schema_errors import validate_overlay
+from reconciler.manifest.yaml_tree import BROKEN, parse
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """A manifest file with what is right in it."""
+
+    document: Document
+    manifest: ManifestFile
+
+
+@dataclass(frozen=True, slots=True)
+class Assembled:
+    """The entries of a manifest, in the order of its files, and the problems between their layers."""
+
+    repositories: tuple[DesiredRepository, ...]
+    globs: tuple[DesiredGlob, ...]
+    problems: tuple[Diagnostic, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Overlay:
+    """An overlay file of the right form."""
+
+    overlay: OverlayFile
+    text: ParsedText
+    place: Place
+
+
+@dataclass(slots=True)
+class OverlayFiles:
+    """The overlay files that entries name, each read, checked and understood once.
+
+    `check` gives the findings of rules about one.
+    """
+
+    check: Callable[[Document], Iterator[Finding]]
+    problems: Problems
+    _known: dict[str, _Overlay | None] = field(default_factory=dict)
+
+    def understand(self, file: IncludedFile) -> _Overlay | None:
+        """Return what a file says; None where it has a mistake, which then is among the problems."""
+        if file.name not in self._known:
+            self._known[file.name] = self._understand(file)
+        return self._known[file.name]
+
+    def _understand(self, file: IncludedFile) -> _Overlay | None:
+        source, tree = Source(file.name, file.text), parse(file.text)
+        problems = (*tree.problems, *messages.no_content(tree, file.text))
+        self.problems.find(source, (messages.yaml_problem(one, source) for one in problems))
+        if tree.root is BROKEN or tree.root is None:
+            return None
+        validated = validate_overlay(tree.root)
+        self.problems.find(source, validated.findings)
+        self.problems.find(source, self.check(Document(source, tree.root, is_overlay=True)))
+        return None if validated.model is None else _Overlay(validated.model, ParsedText(source), source.place(0))
+
+
+def assemble(parsed: Sequence[Parsed], included: IncludedFiles, overlays: OverlayFiles) -> Assembled:
+    """Return the entries of all files; of two for the same repository the first."""
+    profiles: dict[str, Layer] = {}
+    files = [_File(one, included, overlays, profiles) for one in parsed]
+    for file in files:
+        for name, layer in file.profiles():
+            profiles.setdefault(name, layer)
+    repositories: dict[Address, DesiredRepository] = {}
+    globs: dict[str, DesiredGlob] = {}
+    for file in files:
+        for name, at, entry in file.entries():
+            if is_glob(name):
+                globs.setdefault(name, file.glob(name, at, entry))
+            else:
+                built = file.repository(name, at, entry)
+                repositories.setdefault(built.address, built)
+    found = _problems(repositories.values(), warn=not globs)
+    return Assembled(tuple(repositories.values()), tuple(globs.values()), tuple(group_problems(found)))
+
+
+def _problems(repositories: Iterable[DesiredRepository], *, warn: bool) -> Iterator[tuple[str, Diagnostic]]:
+    """Yield what is wrong between layers; with globs, warnings have to wait until these are resolved."""
+    for one in repositories:
+        for problem in one.problems:
+            yield str(one.address), problem
+        if warn and one.overlay.accounts.run_as:
+            for problem in overlay_warnings(one.overlay, one.layers):
+                yield str(one.address), problem
+
+
+class _File:
+    """The layers of one file."""
+
+    def __init__(
+        self, parsed: Parsed, included: IncludedFiles, overlays: OverlayFiles, profiles: dict[str, Layer]
+    ) -> None:
+        self._document, self._manifest = parsed.document, parsed.manifest
+        self._source = parsed.document.source
+        self._included, self._overlays, self._profiles = included, overlays, profiles
+        self._text, self._folder = ParsedText(self._source), Path(self._source.name).parent
+        self._defaults = self._default_layers()
+
+    def profiles(self) -> Iterator[tuple[str, Layer]]:
+        """Yield each profile that was understood."""
+        for name, at, _ in self._document.profiles():
+            if name in self._manifest.profiles:
+                sections = self._manifest.profiles[name]
+                yield name, self._layer(sections, Precedence.PROFILE, ("profiles", name), at, name)
+
+    def entries(self) -> Iterator[tuple[str, int, Repository]]:
+        """Yield each entry that was understood, with its offset."""
+        for name, at, _ in self._document.entries():
+            if name in self._manifest.repositories:
+                yield name, at, self._manifest.repositories[name]
+
+    def repository(self, name: str, at: int, entry: Repository) -> DesiredRepository:
+        """Return an entry for one repository."""
+        address = Address.parse(name)
+        if entry.reset:
+            return DesiredRepository(address=address, place=self._source.place(at), reset=True, protect=entry.protect)
+        own = self._layer(entry, Precedence.ENTRY, ("repositories", name), at)
+        desired = DesiredRepository(
+            address=address,
+            place=own.place,
+            overlay=own.overlay,
+            managed=own.managed,
+            source=Address.parse(entry.source) if entry.source else None,
+            protect=entry.protect,
+            layers=(own,),
+        )
+        if self._defaults or entry.profiles or entry.overlay:
+            return self._layered(desired, (*self._defaults, *self._named(entry), own))
+        if own.overlay.runtime_keyring or own.overlay.certificates.additional:
+            return replace(desired, problems=tuple(overlay_errors(own.overlay, (), own.place)))
+        return desired
+
+    def glob(self, pattern: str, at: int, entry: Repository) -> DesiredGlob:
+        """Return an entry for all repositories that match."""
+        own = self._layer(entry, Precedence.GLOB, ("repositories", pattern), at, pattern)
+        chain = self._source.name
+        layers = [replace(one, precedence=Precedence.GLOB, chain=chain) for one in (*self._named(entry), own)]
+        return DesiredGlob(pattern=pattern, place=own.place, layers=(*self._defaults, *layers), reset=entry.reset)
+
+    def _default_layers(self) -> tuple[Layer, ...]:
+        top = self._document.top
+        if top is None or "defaults" not in self._manifest.model_fields_set:
+            return ()
+        at = top.marks_of("defaults")[0]
+        layer = self._layer(self._manifest.defaults, Precedence.DEFAULTS, ("defaults",), at)
+        return (replace(layer, chain=self._source.name),)
+
+    def _named(self, entry: Repository) -> Iterator[Layer]:
+        """Yield the profiles and the overlay file that an entry names; those that are not there were reported."""
+        for name in dict.fromkeys(entry.profiles):
+            if name in self._profiles:
+                yield self._profiles[name]
+        file = self._included.read(entry.overlay, folder=self._folder) if entry.overlay else None
+        understood = self._overlays.understand(file) if isinstance(file, IncludedFile) else None
+        if understood is not None and isinstance(file, IncludedFile):
+            yield make_layer(
+                understood.overlay,
+                lambda written: self._read(written, file.folder),
+                kind=Precedence.OVERLAY_FILE,
+                place=understood.place,
+                source_map=SourceMap(understood.text, ()),
+                name=file.name,
+            )
+
+    def _layered(self, desired: DesiredRepository, layers: tuple[Layer, ...]) -> DesiredRepository:
+        merged = merge(layers)
+        return replace(
+            desired,
+            overlay=merged.overlay,
+            managed=merged.managed,
+            protect=protected(layers),
+            layers=layers,
+            problems=tuple(overlay_errors(merged.overlay, merged.conflicts, desired.place)),
+        )
+
+    def _layer(self, block: OverlayFile, kind: Precedence, path: tuple[str, ...], at: int, name: str = "") -> Layer:
+        return make_layer(
+            block,
+            lambda written: self._read(written, self._folder),
+            kind=kind,
+            place=self._source.place(at),
+            source_map=SourceMap(self._text, path),
+            name=name,
+            protect=block.protect if isinstance(block, Repository) and "protect" in block.model_fields_set else None,
+        )
+
+    def _read(self, written: str, folder: Path) -> str:
+        if not written:
+            return ""
+        found = self._included.read(written, folder=folder)
+        return found.text if isinstance(found, IncludedFile) else ""

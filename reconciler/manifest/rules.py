@@ -1,0 +1,373 @@
+"""Checks the rules of the API for what stands in a block of sections, before anything is sent.
+
+Works on trees, so that a mistake elsewhere in a block hides nothing. What a block may look like is the business of
+`schema`, certificates and keys are in `pem`, what several blocks come to together is in `core.layers`. No message
+echoes the value of a variable, an annotation or a key.
+"""
+
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from reconciler.core.diff import Field as OverlayField
+from reconciler.core.overlay import package_name, package_spec
+from reconciler.core.secrets import holds_private_key, looks_secret, value_looks_secret
+from reconciler.diagnostics import Severity
+from reconciler.manifest.codes import Code
+from reconciler.manifest.document import Block, Document, Finding, Source, quoted, shown
+from reconciler.manifest.files import IncludedFiles
+from reconciler.manifest.patterns import PACKAGE
+from reconciler.manifest.schema import PATHS_OF
+from reconciler.manifest.yaml_tree import ListNode, MapNode, Spot, locate
+
+Path = tuple[str, ...]
+
+_RESERVED_ENVIRONMENT: Final = "CHAINGUARD_"
+_RESERVED_ANNOTATIONS: Final = ("dev.chainguard.", "org.opencontainers.")
+_NO_NAME: Final = re.compile(r"[=\s\x00]|^$")
+_PACKAGE: Final = re.compile(PACKAGE)
+_OPERATOR: Final = re.compile("[=<>~@]")
+_LOCAL: Final = re.compile(r"(?:.*\.)?(?:localhost|internal|local|svc\.cluster\.local)", re.IGNORECASE)
+# An address in the older notations that many programs still read: `127.1`, `0x7f000001`, `2130706433`.
+_NUMERIC: Final = re.compile(r"(?:.*\.)?(?:0[xX][0-9a-fA-F]*|[0-9]+)")
+_USERINFO: Final = re.compile(r"(?<=://)[^/\s]*@")
+
+
+@dataclass(slots=True)
+class CheckContext:
+    """What rules need beyond a block: the time, the files that the manifest names, and what was found out already.
+
+    `now` is in seconds since 1970; None: nothing is said about expiry.
+    What was looked at and found right is remembered, because the same variables and packages come again and again:
+    variables and annotations with their values, and packages without a constraint.
+    """
+
+    included: IncludedFiles
+    now: float | None = None
+    variables: set[tuple[str, object]] = field(default_factory=set)
+    annotations: set[tuple[str, object]] = field(default_factory=set)
+    packages: set[object] = field(default_factory=set)
+
+
+def _known(right: set[Any], values: Iterable[object]) -> bool:
+    """Whether every one of some values was found right before."""
+    try:
+        return right.issuperset(values)
+    except TypeError:  # a list or a mapping where a text should be, which cannot be in a set
+        return False
+
+
+def check_block(block: Block, context: CheckContext) -> Iterator[Finding]:
+    """Yield what the API would refuse in one block, and what looks like a mistake; all but certificates and keys."""
+    node = block.node
+    if "environment" in node:
+        yield from _check_texts(node, "environment", context.variables, _variable)
+    if "annotations" in node:
+        yield from _check_texts(node, "annotations", context.annotations, _annotation)
+    yield from _packages(block, context)
+    if "contents" in node:
+        yield from _runtime_repositories(node)
+    if "accounts" in node:
+        yield from _accounts(block)
+
+
+def check_private_keys(document: Document) -> Iterator[Finding]:
+    """Yield each key and value of a file that holds a private key, however it is written."""
+    clean: set[object] = set()
+    walked: set[int] = set()
+    root = ListNode(0)
+    root.put((document.root, 0, None))
+    stack: list[MapNode | ListNode] = [root]
+    while stack:
+        node = stack.pop()
+        if id(node) in walked:
+            continue
+        walked.add(id(node))
+        for values, offsets in _keys_and_values(node):
+            if not _known(clean, values):
+                stack += [value for value in values if isinstance(value, (MapNode, ListNode))]
+                yield from _private_keys(values, offsets, clean)
+
+
+def _private_keys(values: Collection[object], offsets: Sequence[int], clean: set[object]) -> Iterator[Finding]:
+    for value, at in zip(values, offsets, strict=True):
+        if not isinstance(value, str) or value in clean:
+            continue
+        if holds_private_key(value):
+            yield Finding(
+                code=Code.PRIVATE_KEY,
+                summary="a private key stands here",
+                hint="remove it, and take it for known to others: make a new one",
+                at=at,
+            )
+        else:
+            clean.add(value)
+
+
+def _keys_and_values(node: MapNode | ListNode) -> Iterator[tuple[Collection[object], Sequence[int]]]:
+    if isinstance(node, MapNode):
+        yield node.keys(), node.marks[::2]
+        yield node.values(), node.marks[1::2]
+    else:
+        yield node, node.marks
+
+
+def _check_texts(
+    node: MapNode, section: str, right: set[tuple[str, object]], judge: Callable[[MapNode, str, object], list[Finding]]
+) -> Iterator[Finding]:
+    entries = node[section]
+    if not isinstance(entries, MapNode) or _known(right, entries.items()):
+        return
+    for name, value in entries.items():
+        found = judge(node, name, value)
+        yield from found
+        if not found and isinstance(value, str):
+            right.add((name, value))
+
+
+def _variable(node: MapNode, name: str, value: object) -> list[Finding]:
+    found = []
+    if name.startswith(_RESERVED_ENVIRONMENT):
+        found.append(_reserved(Code.RESERVED_ENVIRONMENT, node, "environment", name, _RESERVED_ENVIRONMENT))
+    elif _NO_NAME.search(name):
+        spot = locate(node, ("environment", name))
+        found.append(
+            Finding(
+                code=Code.BAD_ENVIRONMENT_NAME,
+                summary=f"{quoted(name)} is not the name of a variable",
+                hint="a name holds neither `=` nor white space, and is not empty",
+                at=spot.at,
+                use_at=spot.use_at,
+            )
+        )
+    if isinstance(value, str) and looks_secret(name, value) and not _names_a_file(value):
+        found += _secret(node, "environment", name, value)
+    return found
+
+
+def _annotation(node: MapNode, name: str, value: object) -> list[Finding]:
+    prefix = next((one for one in _RESERVED_ANNOTATIONS if name.startswith(one)), None)
+    found = [_reserved(Code.RESERVED_ANNOTATION, node, "annotations", name, prefix)] if prefix else []
+    if isinstance(value, str) and value_looks_secret(value):
+        found += _secret(node, "annotations", name, value)
+    return found
+
+
+def _reserved(code: Code, node: MapNode, section: str, name: str, prefix: str) -> Finding:
+    spot = locate(node, (section, name))
+    return Finding(
+        code=code,
+        summary=f"`{shown(name)}` begins with `{prefix}`, which is reserved for Chainguard",
+        hint="take another name, or remove the line",
+        at=spot.at,
+        use_at=spot.use_at,
+    )
+
+
+def _secret(node: MapNode, section: str, name: str, value: str) -> list[Finding]:
+    if holds_private_key(value):
+        return []  # `private_keys` reports it
+    spot = locate(node, (section, name))
+    return [
+        Finding(
+            code=Code.SECRET_IN_MANIFEST,
+            summary=f"`{shown(name)}` in `{section}` looks like a secret",
+            hint="whoever can pull the image can read it; give secrets to the container when it is started",
+            severity=Severity.WARNING,
+            at=spot.at,
+            use_at=spot.use_at,
+        )
+    ]
+
+
+def _names_a_file(value: str) -> bool:
+    """Whether a value by its form is the path of a file, which may hold the secret."""
+    return value.startswith(("/", "./", "~/")) and not value_looks_secret(value)
+
+
+def _packages(block: Block, context: CheckContext) -> Iterator[Finding]:
+    """The packages of a block that contradict each other."""
+    lists = tuple(_lists(block.node))
+    if all(_names_alone(packages, context) for _, packages in lists):
+        return  # these cannot conflict
+    seen: dict[str, tuple[str, Spot]] = {}
+    for path, packages in lists:
+        for index, item in enumerate(packages):
+            if isinstance(item, str) and _PACKAGE.match(item):
+                yield from _conflict(package_spec(item), locate(block.node, (*path, index)), seen, block.source)
+
+
+def _names_alone(packages: ListNode, context: CheckContext) -> bool:
+    """Whether no package of a list is asked for with a constraint."""
+    if _known(context.packages, packages):
+        return True
+    texts = [package for package in packages if isinstance(package, str)]
+    if _OPERATOR.search(" ".join(texts)):
+        return False
+    context.packages.update(texts)
+    return True
+
+
+def _lists(node: MapNode) -> Iterator[tuple[tuple[str, ...], ListNode]]:
+    for path in PATHS_OF[OverlayField.PACKAGES]:
+        packages = _at(node, path)
+        if isinstance(packages, ListNode):
+            yield path, packages
+
+
+def _conflict(spec: str, spot: Spot, seen: dict[str, tuple[str, Spot]], source: Source) -> Iterator[Finding]:
+    name = package_name(spec)
+    first, first_spot = seen.setdefault(name, (spec, spot))
+    if spec != first:
+        yield Finding(
+            code=Code.CONFLICTING_PACKAGES,
+            summary=f"the package {quoted(name)} is asked for twice and differently: "
+            f"`{shown(first)}` and `{shown(spec)}`",
+            detail=f"first at {source.place(first_spot.value_at)}",
+            hint="keep one of the two",
+            at=spot.value_at,
+            use_at=spot.use_at,
+        )
+
+
+def _runtime_repositories(node: MapNode) -> Iterator[Finding]:
+    """What is wrong with the runtime repositories of a block."""
+    (path,) = PATHS_OF[OverlayField.RUNTIME_REPOSITORIES]
+    addresses = _at(node, path)
+    if not isinstance(addresses, ListNode):
+        return
+    seen: set[str] = set()
+    for index, address in enumerate(addresses):
+        if isinstance(address, str) and address:
+            spot = locate(node, (*path, index))
+            yield from _address(address, spot)
+            if address.rstrip("/") in seen:
+                yield _address_finding(
+                    spot,
+                    Code.DUPLICATE_RUNTIME_REPOSITORY,
+                    f"{_address_text(address)} stands twice in `runtime_repositories`",
+                    "keep the first of the two",
+                )
+            seen.add(address.rstrip("/"))
+
+
+def _address(address: str, spot: Spot) -> Iterator[Finding]:
+    try:
+        parts = urlsplit(address)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        parts, host = None, None
+    if parts is None or parts.scheme != "https" or not host or any(map(str.isspace, address)):
+        yield _address_finding(
+            spot,
+            Code.BAD_RUNTIME_REPOSITORY,
+            f"{_address_text(address)} is not an https address",
+            "write it in full: `https://packages.example.com/os`",
+        )
+    elif "@" in parts.netloc:
+        yield _address_finding(
+            spot,
+            Code.BAD_RUNTIME_REPOSITORY,
+            f"{_address_text(address)} holds a user or a password",
+            "write it without: whoever can pull the image can read it",
+        )
+    elif _is_forbidden(host):
+        yield _address_finding(
+            spot,
+            Code.FORBIDDEN_HOST,
+            f"the host {quoted(host)} is local or private",
+            "name a host that can be reached from everywhere",
+        )
+
+
+def _is_forbidden(host: str) -> bool:
+    host = host.rstrip(".")
+    try:
+        address: IPv4Address | IPv6Address = ip_address(host.partition("%")[0])
+    except ValueError:
+        return _LOCAL.fullmatch(host) is not None or _NUMERIC.fullmatch(host) is not None
+    inner = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return not (inner or address).is_global or (inner or address).is_multicast
+
+
+def _address_text(address: str) -> str:
+    return f'"{shown(_USERINFO.sub("***@", address))}"'
+
+
+def _address_finding(spot: Spot, code: Code, summary: str, hint: str) -> Finding:
+    return Finding(code=code, summary=summary, hint=hint, at=spot.value_at, use_at=spot.use_at)
+
+
+def _accounts(block: Block) -> Iterator[Finding]:
+    """What is wrong between the users, and between the groups, of a block."""
+    users, groups = ("accounts", "users"), ("accounts", "groups")
+    yield from repeated_names(block, users, "username", code=Code.DUPLICATE_USER, noun="user")
+    yield from repeated_names(block, groups, "groupname", code=Code.DUPLICATE_GROUP, noun="group")
+    yield from _same_id(block, users, "uid", noun="users")
+    yield from _same_id(block, groups, "gid", noun="groups")
+    for item, path, index in items(block, users):
+        if item.get("uid") == "0":
+            spot = locate(block.node, (*path, index, "uid"))
+            yield Finding(
+                code=Code.ROOT_USER,
+                summary="a user cannot have uid 0, which is root",
+                hint="give the user another uid; to run the image as root, remove the user and write `run-as: 0`",
+                at=spot.value_at,
+                use_at=spot.use_at,
+            )
+
+
+def repeated_names(block: Block, path: Path, key: str, *, code: Code, noun: str) -> Iterator[Finding]:
+    """Yield each item of a list whose name an item before it has."""
+    for spot, first in _repeated(block, path, key):
+        yield Finding(
+            code=code,
+            summary=f"the {noun} {quoted(str(spot.value))} stands twice in `{path[-1]}`",
+            detail=f"first at {block.source.place(first.value_at)}",
+            hint="keep one of the two, or give them different names",
+            at=spot.value_at,
+            use_at=spot.use_at,
+        )
+
+
+def _same_id(block: Block, path: Path, key: str, *, noun: str) -> Iterator[Finding]:
+    """Yield a warning for each item of a list whose id an item before it has."""
+    for spot, first in _repeated(block, path, key):
+        yield Finding(
+            code=Code.DUPLICATE_ID,
+            summary=f"two {noun} have the {key} {shown(str(spot.value))}",
+            detail=f"first at {block.source.place(first.value_at)}",
+            hint="give them different ids, unless the same files are meant to belong to both",
+            severity=Severity.WARNING,
+            at=spot.value_at,
+            use_at=spot.use_at,
+        )
+
+
+def items(block: Block, path: Path) -> Iterator[tuple[MapNode, Path, int]]:
+    """Yield the items of a list that are mappings, each with the path to the list and its number."""
+    found = locate(block.node, path)
+    if isinstance(found.value, ListNode) and found.value is _at(block.node, path):
+        for index, item in enumerate(found.value):
+            if isinstance(item, MapNode):
+                yield item, path, index
+
+
+def _at(node: MapNode, path: Path) -> object:
+    value: object = node
+    for part in path:
+        value = value.get(part) if isinstance(value, MapNode) else None
+    return value
+
+
+def _repeated(block: Block, path: Path, key: str) -> Iterator[tuple[Spot, Spot]]:
+    seen: dict[str, Spot] = {}
+    for item, _, index in items(block, path):
+        if isinstance(item.get(key), str):
+            spot = locate(block.node, (*path, index, key))
+            first = seen.setdefault(item[key], spot)
+            if first is not spot:
+                yield spot, first
