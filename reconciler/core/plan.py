@@ -253,8 +253,10 @@ def _limit(settings: Settings, flags: GuardFlags) -> tuple[float, LimitSource]:
 
 def judge_guard(steps: Iterable[Step], by: GuardRules) -> Guard:
     """The figures of a plan with these steps, and why it may not be applied where it may not."""
-    losing = tuple(step.repository for step in steps if step.writes and _takes_away(step))
-    return Guard(rules=by, losing=losing, refusals=tuple(_refusals(losing, by)))
+    taking = [step for step in steps if step.writes and _takes_away(step)]
+    origin = "run" if any(step.reason.code is ReasonCode.REVERTED for step in taking) else "manifest"
+    losing = tuple(step.repository for step in taking)
+    return Guard(rules=by, losing=losing, refusals=tuple(_refusals(losing, by, origin)))
 
 
 def _takes_away(step: Step) -> bool:
@@ -266,11 +268,11 @@ def _takes_away(step: Step) -> bool:
     return False
 
 
-def _refusals(losing: Sequence[str], by: GuardRules) -> Iterator[Diagnostic]:
+def _refusals(losing: Sequence[str], by: GuardRules, origin: str) -> Iterator[Diagnostic]:
     if by.prune and not by.named:
         yield _empty_manifest()
     elif by.covered >= FEWEST_COVERED and len(losing) / by.covered > by.limit:
-        yield _too_many(losing, by)
+        yield _too_many(losing, by, origin)
 
 
 def _empty_manifest() -> Diagnostic:
@@ -281,7 +283,7 @@ def _empty_manifest() -> Diagnostic:
     )
 
 
-def _too_many(losing: Sequence[str], by: GuardRules) -> Diagnostic:
+def _too_many(losing: Sequence[str], by: GuardRules, origin: str) -> Diagnostic:
     count, covered = len(losing), by.covered
     needed = -(-100 * count // covered)
     share = f"{100 * count / covered:.1f}".removesuffix(".0")
@@ -289,7 +291,7 @@ def _too_many(losing: Sequence[str], by: GuardRules) -> Diagnostic:
     return Diagnostic(
         code="removal-guard",
         summary=(
-            f"{count:,} of the {covered:,} repositories that the manifest covers would lose something "
+            f"{count:,} of the {covered:,} repositories that the {origin} covers would lose something "
             f"({share} %); the limit is {percent(by.limit)} ({_SOURCES[by.limit_from]})"
         ),
         detail=f"they are {', '.join(losing[:_MOST_NAMES])}{others}",
