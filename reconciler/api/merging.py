@@ -4,6 +4,7 @@ An update replaces the whole object, so everything that this version does not kn
 goes back as it came. Nothing here changes the object that was read; the result shares its untouched parts with it.
 """
 
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from operator import itemgetter
@@ -52,7 +53,18 @@ def merge_overlay(raw: Mapping[str, object] | None, wanted: Overlay, spelling: S
             "certificates",
             _or_null("certificates", _certificates(_object(merged, "certificates"), old, wanted)),
         )
+    _restore_unknown(merged, set(wanted.unrecognised).difference(old.unrecognised))
     return merged
+
+
+def _restore_unknown(merged: Json, unknown: Iterable[tuple[str, str]]) -> None:
+    """Put back what this version does not know and a reset has removed: `contents.x` into `contents`, others beside."""
+    for path, text in sorted(unknown):
+        holder, dot, key = path.partition(".")
+        if dot and holder in _KNOWN:
+            merged[holder] = {**_object(merged, holder), key: json.loads(text)}
+        else:
+            merged[path] = json.loads(text)
 
 
 _EMPTY_CONTENTS: Json = {"packages": [], "runtimeRepositories": [], "runtimeKeyring": []}

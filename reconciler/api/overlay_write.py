@@ -33,6 +33,13 @@ def send(
     connection: Connection, call: Call, spelling: Spelling, folder: str, is_meant: Callable[[str], bool]
 ) -> LiveRepository:
     """Send a write; the repository of its answer, whose id must be one that was meant. Raises as `Connection` does."""
+    return send_for_document(connection, call, spelling, folder, is_meant)[0]
+
+
+def send_for_document(
+    connection: Connection, call: Call, spelling: Spelling, folder: str, is_meant: Callable[[str], bool]
+) -> tuple[LiveRepository, Mapping[str, object]]:
+    """The same, with the answer as it came."""
     document = connection.answer(call).document
     try:
         repository = repository_from_wire(document, folder=folder, spelling=spelling)
@@ -40,4 +47,4 @@ def send(
         raise connection.incomplete(call, str(problem)) from None
     if not is_meant(repository.id):
         raise connection.incomplete(call, f"it speaks of another repository, {repository.id}")
-    return repository
+    return repository, document

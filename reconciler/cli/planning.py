@@ -172,14 +172,17 @@ def snapshot_source(path: Path, wanted: str) -> LiveSource:
     return LiveSource(live=snapshot.live, api=snapshot.api, api_identity=snapshot.api, origin=origin)
 
 
-def save_plan(path: Path, plan: Plan, source: LiveSource, desired: Desired, ctx: Context) -> None:
-    """Save a plan; raises `CommandFailed`."""
+def save_plan(
+    path: Path, plan: Plan, source: LiveSource, desired: Desired, ctx: Context, *, packages_checked: bool = True
+) -> None:
+    """Save a plan; `packages_checked` as in `SavedPlan`. Raises `CommandFailed`."""
     saved = SavedPlan(
         plan=plan,
         api=source.api_identity,
         tool_version=__version__,
         created=ctx.clock.now(),
         manifest_digest=desired.digest,
+        packages_checked=packages_checked,
     )
     try:
         planfile.save_plan(path, saved)

@@ -63,7 +63,7 @@ def test_the_client_of_a_reading_command_refuses_to_write(program: Program) -> N
     write_manifest(ONE)
     from reconciler.api.http import Call
 
-    options = parser.parse(["plan"])
+    options = parser.parse(["plan", "--api", "emulator"])
     with client_module.open_reader(options, program.world()) as client:
         assert not hasattr(client, "write_overlay")
         assert not hasattr(client, "create_repository")
