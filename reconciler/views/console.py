@@ -15,7 +15,7 @@ from rich.columns import Columns
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.padding import Padding
 from rich.table import Table
-from rich.text import Text
+from rich.text import Span, Text
 from rich.theme import Theme
 
 from reconciler.views.text import Role, Style, Word, shorten
@@ -42,12 +42,15 @@ _TRAILING_SPACES = re.compile(r"(?<! ) +((?:\x1b\[[0-9;]*m)*)$", re.MULTILINE)
 
 def words_text(words: Iterable[Word]) -> Text:
     """The words with a space between them."""
-    found = Text()
-    for number, (text, role) in enumerate(words):
-        if number:
-            found.append(" ")
-        found.append(text, role if role is not Role.PLAIN else None)
-    return found
+    pieces: list[str] = []
+    spans: list[Span] = []
+    start = 0
+    for text, role in words:
+        if role is not Role.PLAIN:
+            spans.append(Span(start, start + len(text), role))
+        pieces.append(text)
+        start += len(text) + 1
+    return Text(" ".join(pieces), spans=spans)
 
 
 def new_console(style: Style, *, file: TextIO, width: int | None = None, height: int | None = None) -> Console:

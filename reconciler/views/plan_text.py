@@ -30,6 +30,8 @@ from reconciler.views.plan import (
 from reconciler.views.text import Role, Style, Word, token
 
 Block = list[RenderableType]
+# What changes in one part of an overlay, and its items in a row.
+_Part = tuple[Fragment, Text]
 
 _MARKS = {
     "create": ("+", Role.ADD),
@@ -124,19 +126,20 @@ class _Entries:
     def step(self, step: dict[str, Any]) -> Block:
         """A repository with its changes: one line where it fits, else one for each part of the overlay."""
         head, lead, kept = self._named(step), _lead(step, self.style), Text(keeps(step), Role.DIM)
-        parts = fragments(step["changes"], self.style)
-        body = [lead, *map(_part_text, parts)]
-        if self._fits(head, self._spread([*body, kept])):
-            return [self._row(head, self._spread([*body, kept]))]
-        if kept and self._fits(head, self._spread(body)):
-            return [self._row(head, self._spread(body)), Hanging(Text(" " * self.column), kept, self.column)]
+        parts = _parts(step, self.style)
+        body = self._spread([lead, *map(_labelled, parts)])
+        whole = self._spread([body, kept])
+        if self._fits(head, whole):
+            return [self._row(head, whole)]
+        if kept and self._fits(head, body):
+            return [self._row(head, body), Hanging(Text(" " * self.column), kept, self.column)]
         return [self._row(head, lead), *self._below(parts, kept, indent=4)]
 
     def group(self, group: dict[str, Any]) -> Block:
         """A change that several repositories share, and the names of all of them."""
         mark, lead, kept = Text(*_MARKS[group["action"]]), _lead(group, self.style), Text(keeps(group), Role.DIM)
-        parts = fragments(group["changes"], self.style)
-        whole = Text.assemble(mark, " ", self._spread([lead, *map(_part_text, parts), kept]))
+        parts = _parts(group, self.style)
+        whole = Text.assemble(mark, " ", self._spread([lead, *map(_labelled, parts), kept]))
         if whole.cell_len <= (self.width or _ONE_LINE):
             drawn: Block = [whole]
         elif lead:
@@ -160,15 +163,14 @@ class _Entries:
         return Hanging(head, body, self.column) if body else head
 
     def _below(
-        self, parts: Sequence[Fragment], kept: Text, *, indent: int, mark: Text | None = None
+        self, parts: Sequence[_Part], kept: Text, *, indent: int, mark: Text | None = None
     ) -> Iterator[RenderableType]:
         """A line for each part, or for each item of a part where they need room; `mark` stands before the first."""
-        labels = [len(part.label) for part in parts]
+        labels = [len(part.label) for part, _ in parts]
         column = indent + max((size for size in labels if size <= _LABEL_COLUMNS), default=_LABEL_COLUMNS) + 2
         start = Text(" " * indent) if mark is None else Text.assemble(mark, " ")
-        for part in parts:
+        for part, whole in parts:
             head = Text.assemble(start, part.label)
-            whole = words_text(joined(part.items))
             room = (self.width or _ONE_LINE) - max(column, head.cell_len + 2)
             if whole.cell_len <= room or (part.short and self.width is not None):
                 yield Hanging(head, whole, column)
@@ -181,8 +183,12 @@ class _Entries:
             yield Hanging(start, kept, indent)
 
 
-def _part_text(part: Fragment) -> Text:
-    return words_text([Word(part.label), *joined(part.items)])
+def _parts(entry: dict[str, Any], style: Style) -> list[_Part]:
+    return [(part, words_text(joined(part.items))) for part in fragments(entry["changes"], style)]
+
+
+def _labelled(part: _Part) -> Text:
+    return Text.assemble(part[0].label, " ", part[1])
 
 
 def _lead(entry: dict[str, Any], style: Style) -> Text:
