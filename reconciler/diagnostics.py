@@ -1,7 +1,7 @@
 """A problem told to the user: what, how bad, where, and what to do next.
 
-Every room reports problems as `Diagnostic` values; how one is printed is the business of the views. Wording belongs
-to the room that finds the problem, never here.
+Every package reports problems as `Diagnostic` values; how one is printed is the business of the views. Wording belongs
+to the package that finds the problem, never here.
 """
 
 from collections import Counter

@@ -193,13 +193,13 @@ def check_expiry(expires: float | None, now: float, *, renewable: bool, advice: 
 
 
 def missing_capabilities(identity: Identity, organization: Organization) -> tuple[str, ...]:
-    """The capabilities that the token lacks for the whole of an organisation, the important ones first."""
+    """The capabilities that the token lacks for the whole of an organization, the important ones first."""
     held = identity.may(organization.id)
     return tuple(one for one in (*TO_PLAN, *TO_APPLY, *FOR_A_PART) if one not in held)
 
 
 def check_capabilities(identity: Identity, organization: Organization) -> tuple[CheckResult, ...]:
-    """What the token may do with an organisation, and what it lacks."""
+    """What the token may do with an organization, and what it lacks."""
     if not identity.grants:
         return (skipped_check(Subject.CAPABILITIES, "the API told of none"),)
     lacking = missing_capabilities(identity, organization)
