@@ -56,10 +56,10 @@ def has_errors(diagnostics: Iterable[Diagnostic]) -> bool:
 _MOST_NAMES = 3
 
 
-def listed(names: Sequence[str], most: int = _MOST_NAMES) -> str:
+def listed(names: Sequence[str], most: int = _MOST_NAMES, *, separator: str = ", ") -> str:
     """Names in a sentence, the first few of many: `a, b, c and 4 more`."""
     more = len(names) - most
-    return ", ".join(names[:most]) + (f" and {more:,} more" if more > 0 else "")
+    return separator.join(names[:most]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def quoted(names: Iterable[str]) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from reconciler.core.state import Organization
-from reconciler.diagnostics import Diagnostic
+from reconciler.diagnostics import Diagnostic, listed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,12 +146,11 @@ def check_identity(identity: Identity) -> CheckResult:
     """Whose token it is, and its roles."""
     name = identity.email or identity.subject
     roles = [f"{' and '.join(one.roles)} of {one.group_name or one.group_id}" for one in identity.grants if one.roles]
-    more = f" and {len(roles) - _MOST_ROLES} more" if len(roles) > _MOST_ROLES else ""
     return CheckResult(
         subject=Subject.IDENTITY,
         level=Level.OK,
         summary=name if name == identity.subject else f"{name} ({identity.subject})",
-        detail="; ".join(roles[:_MOST_ROLES]) + more,
+        detail=listed(roles, _MOST_ROLES, separator="; "),
     )
 
 
