@@ -17,10 +17,10 @@ from reconciler.manifest.codes import Code
 from reconciler.manifest.document import Block, Document, Finding, Source, diagnostics, quoted, shown
 from reconciler.manifest.files import IncludedFile, IncludedFiles
 from reconciler.manifest.form import form_at
+from reconciler.manifest.nodes import ListNode, MapNode, locate
 from reconciler.manifest.patterns import ADDRESS, PROFILE, is_glob, is_organization
 from reconciler.manifest.rules import items
 from reconciler.manifest.schema import BESIDE_RESET, NAMED_TEXT_PATHS
-from reconciler.manifest.yaml_tree import ListNode, MapNode, locate
 
 _NEW_NAME: Final = re.compile(r"(?:.*/)?[a-z0-9_-]+")
 _PROFILE: Final = re.compile(PROFILE)
