@@ -19,6 +19,7 @@ from reconciler.core.overlay import (
     make_group,
     make_overlay,
     make_pem_file,
+    without_absent,
 )
 from reconciler.core.state import LiveRepository, Unreadable
 
@@ -148,4 +149,4 @@ def pem_file_from_wire(item: Json, path: str) -> PemFile:
 
 def _unknown(raw: Json, known: frozenset[str], prefix: str) -> list[tuple[str, str]]:
     found = [(key, value) for key, value in raw.items() if key not in known and not wire.is_absent(value)]
-    return [(f"{prefix}{key}", json_text.canonical(value)) for key, value in found]
+    return [(f"{prefix}{key}", json_text.canonical(without_absent(value))) for key, value in found]

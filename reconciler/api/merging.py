@@ -92,9 +92,12 @@ def _unknown_and_empty(raw: Mapping[str, object], holder: str) -> Json:
     if not isinstance(section, Mapping):
         return {}
     known = _KNOWN[holder]
-    return {
-        key: value for key, value in section.items() if key not in known and wire.is_absent(value) and value is not None
-    }
+    return {key: value for key, value in section.items() if key not in known and _is_empty(value)}
+
+
+def _is_empty(value: object) -> bool:
+    # A message full of unset fields is no content either, but leaving it out loses nothing.
+    return value is not None and wire.is_absent(value) and not (isinstance(value, dict | list) and value)
 
 
 def _contents(raw: Json, old: Overlay, wanted: Overlay) -> Json:

@@ -29,6 +29,10 @@ class PackageReader:
         call = calls.packages(organization, (("packageName", name), *latest))
         return tuple(one for one in self._packages(call) if one.name == name)
 
+    def is_in_catalog(self, name: str) -> bool:
+        """Whether there is a package of a name at all, for whichever organization."""
+        return any(one.name == name for one in self._packages(calls.catalog_packages(name)))
+
     def list_packages(self, organization: Organization) -> tuple[PackageVersion, ...]:
         """The latest version of every package with what it provides: a long answer."""
         return tuple(self._packages(calls.packages(organization, (("mostRecentlyUpdated", "true"),))))

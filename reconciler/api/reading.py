@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from reconciler.api.auth.provider import Credentials
     from reconciler.api.build_reading import BuildReader
     from reconciler.api.generations.generation import Generation
-    from reconciler.api.http import Connection, Parameters, Sent
+    from reconciler.api.http import Connection, Parameters
     from reconciler.api.package_reading import PackageReader
+    from reconciler.api.transport import Sent
     from reconciler.core.builds import Build, Sync
     from reconciler.core.doctor import Identity
     from reconciler.core.packages import PackagePage, PackageVersion
@@ -129,6 +130,10 @@ class ReadClient:
     ) -> tuple[PackageVersion, ...]:
         """What the organisation may install under a name: the latest version, or all; none where there is none."""
         return self._packages.find_package(organization, name, all_versions=all_versions)
+
+    def is_in_catalog(self, name: str) -> bool:
+        """Whether there is a package of a name at all, for whichever organization."""
+        return self._packages.is_in_catalog(name)
 
     def list_packages(self, organization: Organization) -> tuple[PackageVersion, ...]:
         """The latest version of every package with what it provides: a long answer."""

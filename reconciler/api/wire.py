@@ -9,6 +9,8 @@ that; and an update must send the object back as it came, for which the plain di
 from collections.abc import Sequence
 from typing import cast
 
+from reconciler.core.overlay import without_absent
+
 MAX_UINT32 = 2**32 - 1
 _UINT32_DIGITS = 10
 
@@ -123,6 +125,4 @@ def optional_uint32(value: object, path: str) -> int | None:
 
 def is_absent(value: object) -> bool:
     """Say whether a value of a field that is not known is its zero value, as unset fields are emitted: not content."""
-    if isinstance(value, str):
-        return value in ("", "UNKNOWN", "Unknown") or value.endswith("_UNSPECIFIED")
-    return not value
+    return without_absent(value) is None

@@ -16,7 +16,7 @@ USERS = [{"username": "u", "uid": 1, "gid": 0, "groupName": "g", "homeDir": "/",
 RAW: dict[str, Any] = {
     "contents": {"packages": ["git"], "locales": [1]},
     "accounts": {"users": USERS, "groups": [{"groupname": "g", "gid": 2, "members": ["u"]}]},
-    "profile": {"x": None},
+    "profile": {"x": None, "y": "z"},
 }
 
 
@@ -87,7 +87,7 @@ def test_an_update_sends_the_overlay_and_nothing_that_could_change_another_field
                 "users": [{"username": "u", "uid": 1, "gid": 0, "groupname": "h", "homedir": "/"}],
                 "groups": [{"groupname": "g", "gid": 2, "members": ["u"]}, {"groupname": "h", "gid": 3}],
             },
-            "unrecognised": [["contents.locales", "[1]"], ["profile", '{"x":null}']],
+            "unrecognised": [["contents.locales", "[1]"], ["profile", '{"y":"z"}']],
         }
     )
     with found:
@@ -102,7 +102,7 @@ def test_an_update_sends_the_overlay_and_nothing_that_could_change_another_field
                 "users": [{**USERS[0], "groupName": "h"}],
                 "groups": [{"groupname": "g", "gid": 2, "members": ["u"]}, {"groupname": "h", "gid": 3}],
             },
-            "profile": {"x": None},
+            "profile": {"x": None, "y": "z"},
         },
     }
 
@@ -115,7 +115,7 @@ def test_numbers_go_back_as_they_were_written() -> None:
     with found:
         reading = found.read_repository(NODE, ORGANIZATION)
         assert reading is not None
-        found.write_overlay(reading, overlay({"packages": ["jq"], "unrecognised": [["profile", '{"x":null}']]}))
+        found.write_overlay(reading, overlay({"packages": ["jq"], "unrecognised": [["profile", '{"y":"z"}']]}))
         found.write_overlay(
             reading, overlay({"environment": {"A": "1"}, "accounts": {"users": [{"username": "u", "uid": 2}]}})
         )
