@@ -100,28 +100,22 @@ def test_plans_and_snapshots_that_are_no_files_are_refused_at_once(program: Prog
     assert program.run(*command).code == 1
 
 
-def damage(how: str) -> None:
-    with closing(sqlite3.connect(JOURNAL)) as db, db:
-        match how:
-            case "text":
-                db.execute("UPDATE run SET user = CAST(x'dcff' AS TEXT)")
-            case "a type":
-                db.execute("UPDATE run SET started = 'yesterday'")
-            case "a time":
-                db.execute("UPDATE run SET started = 1e300")
-            case "a lost run":
-                db.execute("UPDATE run SET id = 'other'")
-            case "an outcome":
-                db.execute("UPDATE step SET outcome = substr(outcome, 1, 20)")
-            case "a table":
-                db.execute("ALTER TABLE run RENAME COLUMN source TO sourxe")
+DAMAGE = {
+    "text": "UPDATE run SET user = CAST(x'dcff' AS TEXT)",
+    "a type": "UPDATE run SET started = 'yesterday'",
+    "a time": "UPDATE run SET started = 1e300",
+    "a lost run": "UPDATE run SET id = 'other'",
+    "an outcome": "UPDATE step SET outcome = substr(outcome, 1, 20)",
+    "a table": "ALTER TABLE run RENAME COLUMN source TO sourxe",
+}
 
 
 @pytest.mark.parametrize("command", ["history", "wait"])
-@pytest.mark.parametrize("how", ["text", "a type", "a time", "a lost run", "an outcome", "a table"])
+@pytest.mark.parametrize("how", DAMAGE)
 def test_damage_is_told_as_damage(applied: Program, how: str, command: str) -> None:
     """Entry B24."""
-    damage(how)
+    with closing(sqlite3.connect(JOURNAL)) as db, db:
+        db.execute(DAMAGE[how])
     result = applied.run(command)
     assert (result.code, "[journal-damaged]" in result.err) == (1, True), result.out + result.err
 
