@@ -33,8 +33,8 @@ lint: $(VENV)/.dev ## check layout, lint rules, types and the direction of impor
 
 check: lint test ## everything that has to be green before a change lands
 
-fuzz: $(VENV)/.dev ## send the emulator many more generated requests than the tests do
-	RECONCILER_FUZZ=150 $(BIN)/python -m pytest -n $(JOBS) tests/contract/test_fuzz.py
+fuzz: $(VENV)/.dev ## run the generated tests many times as long
+	RECONCILER_HYPOTHESIS=fuzz RECONCILER_FUZZ=150 $(BIN)/python -m pytest -n $(JOBS) -m fuzz
 
 soak: $(VENV)/.run ## write and follow 2,000 repositories while everything goes wrong (SEED=N)
 	$(BIN)/python -m benchmarks.soak $(if $(SEED),--seed $(SEED))
