@@ -24,7 +24,7 @@ from reconciler.api.errors import (
     Unreachable,
 )
 from reconciler.api.retry import Retrier, Timing
-from reconciler.api.values import Reading
+from reconciler.api.versions import RepositoryVersion
 from reconciler.core.builds import Evidence, Result, Sync, evidence
 from reconciler.core.overlay import EMPTY, Overlay
 from reconciler.core.state import Live, LiveRepository, Organization
@@ -47,7 +47,9 @@ def _repeater(world: World) -> Retrier:
 @contextmanager
 def _in_process(world: World, name: str = "owner") -> Iterator[WriteClient]:
     secret = fixed(Token(name, source="TOK"))
-    with connect_writer("http://localhost", secret, wsgi_app=world.emulator, retrier=_repeater(world)) as client:
+    with connect_writer(
+        "http://localhost", secret, wsgi_app=world.emulator, retrier=_repeater(world), api_version="v1"
+    ) as client:
         yield client
 
 
@@ -58,7 +60,10 @@ def _over_a_port(world: World) -> Iterator[WriteClient]:
     thread.start()
     try:
         with connect_writer(
-            f"http://127.0.0.1:{server.port}", fixed(Token("owner", source="TOK")), retrier=_repeater(world)
+            f"http://127.0.0.1:{server.port}",
+            fixed(Token("owner", source="TOK")),
+            retrier=_repeater(world),
+            api_version="v1",
         ) as client:
             yield client
     finally:
@@ -75,7 +80,7 @@ def _named(live: Live, name: str, folder: str = "") -> LiveRepository:
     return found
 
 
-def _reading(client: WriteClient, name: str, folder: str = "") -> Reading:
+def _reading(client: WriteClient, name: str, folder: str = "") -> RepositoryVersion:
     organization = _organization(client)
     found = client.read_repository(_named(client.read_live(organization), name, folder).id, organization)
     assert found is not None

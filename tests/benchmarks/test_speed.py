@@ -9,10 +9,10 @@ import pytest
 from benchmarks.speed import serving, world
 from benchmarks.speed.figures import Figure, table
 from reconciler import manifest
+from reconciler.api import ApiVersion
 from reconciler.api.auth.provider import fixed
 from reconciler.api.auth.token import Token
 from reconciler.api.client import connect
-from reconciler.api.defaults import ApiVersion
 from reconciler.core import planner
 
 
