@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from reconciler.api.overlay_update import merge_document, merge_overlay
 
 from reconciler.api import json_text
-from reconciler.api.overlay_update import merge_document, merge_overlay
 from reconciler.api.schema import overlay_from_wire, without_zeros
 from reconciler.core.overlay import (
     EMPTY,
