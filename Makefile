@@ -12,7 +12,10 @@ help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.run ## plan, apply and follow the builds on the built-in emulator, then plan again
-	@BIN=$(BIN) sh demo.sh
+	@set -e; export RECONCILER_API=emulator; \
+	for words in 'emulator reset' 'plan' 'apply --yes' 'plan --detailed-exitcode'; do \
+		printf '\n$$ reconciler %s\n' "$$words"; $(BIN)/reconciler $$words; \
+	done
 
 test: $(VENV)/.dev ## run the tests
 	$(BIN)/python -m pytest -n $(JOBS)

@@ -4,10 +4,12 @@ Every room reports problems as `Diagnostic` values; how one is printed is the bu
 to the room that finds the problem, never here.
 """
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import SequenceMatcher, get_close_matches
 from enum import StrEnum
+from itertools import chain, pairwise
 
 
 class Severity(StrEnum):
@@ -53,13 +55,56 @@ def has_errors(diagnostics: Iterable[Diagnostic]) -> bool:
 
 # How much less alike than the best match another name may be and still be worth telling.
 _MARGIN = 0.1
+# Comparing two names takes long, and manifests of strangers hold thousands: limits for the whole and for one question.
+_MOST_QUESTIONS = 100
+_MOST_COMPARED = 50
+_LONGEST_NAME = 200
+
+
+class KnownNames:
+    """Names to suggest for mistyped ones. After the first hundred questions the answer is empty."""
+
+    def __init__(self, known: Iterable[str]) -> None:
+        self._known = known
+        self._by_folded: dict[str, str] = {}
+        self._by_pair: dict[str, list[str]] = {}
+        self._questions = 0
+
+    def nearest(self, name: str, *, most: int = 3) -> tuple[str, ...]:
+        """Return up to `most` names that resemble `name`, the most alike first."""
+        if len(name) > _LONGEST_NAME or self._questions == _MOST_QUESTIONS:
+            return ()
+        self._questions += 1
+        if self._questions == 1:
+            self._prepare()
+        folded = name.casefold()
+        close = get_close_matches(folded, self._candidates(folded), n=most, cutoff=0.6)
+        likeness = [SequenceMatcher(None, folded, found).ratio() for found in close]
+        alike = zip(close, likeness, strict=True)
+        return tuple(self._by_folded[found] for found, ratio in alike if ratio >= likeness[0] - _MARGIN)
+
+    def _prepare(self) -> None:
+        self._by_folded = {
+            one.casefold(): one for one in sorted(self._known, reverse=True) if len(one) <= _LONGEST_NAME
+        }
+        if len(self._by_folded) > _MOST_COMPARED:
+            for name in self._by_folded:
+                for pair in _pairs(name):
+                    self._by_pair.setdefault(pair, []).append(name)
+
+    def _candidates(self, folded: str) -> list[str]:
+        """Return the names that share the most pairs of letters, as only those can be alike."""
+        if not self._by_pair:
+            return list(self._by_folded)
+        shared = Counter(chain.from_iterable(self._by_pair.get(pair, ()) for pair in _pairs(folded)))
+        return [name for name, _ in shared.most_common(_MOST_COMPARED)]
 
 
 def nearest(name: str, known: Iterable[str], *, most: int = 3) -> tuple[str, ...]:
-    """Up to `most` known names that resemble `name`, the most alike first."""
-    by_folded = {other.casefold(): other for other in sorted(known, reverse=True)}
-    close = get_close_matches(name.casefold(), by_folded, n=most, cutoff=0.6)
-    likeness = [SequenceMatcher(None, name.casefold(), found).ratio() for found in close]
-    return tuple(
-        by_folded[found] for found, ratio in zip(close, likeness, strict=True) if ratio >= likeness[0] - _MARGIN
-    )
+    """Return up to `most` known names that resemble `name`, the most alike first."""
+    return KnownNames(known).nearest(name, most=most)
+
+
+def _pairs(name: str) -> Iterable[str]:
+    """Return the different pairs of neighboring letters, in order: no answer may depend on the hash seed."""
+    return dict.fromkeys(map("".join, pairwise(f" {name}")))

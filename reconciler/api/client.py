@@ -17,13 +17,13 @@ import httpx
 from reconciler.api import API_VERSION, ApiVersion, endpoints, json_text, organizations, schema
 from reconciler.api.auth.provider import Credentials
 from reconciler.api.build_reports import ReportLister, TooManyError, Window, build_from_wire
-from reconciler.api.errors import ApiError, NotFound, Rejected, clean
+from reconciler.api.errors import ApiError, NotFound, Rejected, SourceDropped, clean
 from reconciler.api.http import Call, Connection, Parameters, Sent
 from reconciler.api.overlay_update import merge_overlay
 from reconciler.api.retry import Retrier
-from reconciler.api.schema import Listing, NamedGroup
+from reconciler.api.schema import Listing, NamedGroup, Written
 from reconciler.api.url import demand_privacy, parse_address
-from reconciler.api.versions import Repositories, RepositoryVersion, choose, send_write
+from reconciler.api.versions import Repositories, RepositoryVersion, choose, written
 from reconciler.core.builds import Build, Sync
 from reconciler.core.doctor import Identity
 from reconciler.core.overlay import Overlay
@@ -168,6 +168,12 @@ class ReadClient:
         ours = (one for one in builds if one.id.startswith(below))
         return tuple(one for one in ours if one.started is None or one.started >= since)
 
+    def sample_builds(self, organization: Organization, *, since: float) -> tuple[Build, ...]:
+        """Return build reports started at or after `since`, as many as one answer holds: to estimate from."""
+        call = endpoints.reports(organization, Window(since=since))
+        found = endpoints.read_items(self._connection, call, schema.ReportListing)
+        return tuple(build_from_wire(one) for one in found)
+
     def sync_states(self, organization: Organization) -> Mapping[str, Sync]:
         """Return the work queue: state by repository UIDP; a repository that is not in it is absent."""
         found = endpoints.read_items(self._connection, endpoints.queue(organization), Listing[schema.QueueItem])
@@ -301,15 +307,40 @@ class WriteClient(ReadClient):
         Through v1 whatever version is used: v2 cannot be told to leave one of that name alone.
         """
         parent = organizations.folder_id(folder, organization, self._folder_names(organization) if folder else {})
+        catalogue = _catalogue_source(source)
         body: dict[str, object] = {
             "name": name,
-            "sync_config": {"source": _catalogue_source(source)},
+            "sync_config": {"source": catalogue},
             "customOverlay": merge_overlay(None, wanted),
         }
         where = f"{organization.name}/{folder}" if folder else organization.name
         call = endpoints.create(name, parent, where, json_text.encode(body))
-        return send_write(
-            self._connection, call, folder, lambda id_: id_.rpartition("/")[0] == parent, self._repository_or_none
+        answer = endpoints.read(self._connection, call, Written)
+        created = written(
+            self._connection,
+            call,
+            answer,
+            folder=folder,
+            is_meant=lambda id_: id_.rpartition("/")[0] == parent,
+            read_back=self._repository_or_none,
+        )
+        if answer.sync_config is None or answer.sync_config.source != catalogue:
+            self._check_source(created, catalogue)
+        return created
+
+    def _check_source(self, created: LiveRepository, catalogue: str) -> None:
+        """Raise `SourceDropped` where the new repository syncs from something else than was asked for, or nothing."""
+        read = self._repositories.read_repository(created.id)
+        found = "" if read is None else _synced_from(read)
+        if found == catalogue:
+            return
+        detail = f'syncs from "{clean(found)}" instead' if found else "syncs from nothing"
+        raise SourceDropped(
+            Diagnostic(
+                code="source-dropped",
+                summary=f'"{clean(created.name)}" was created, and the server dropped its source: it {detail}',
+                hint="delete it in the console, and tell the operators of the API; it will not be built like this",
+            )
         )
 
     def _repository_or_none(self, repository_id: str) -> LiveRepository | None:
@@ -347,9 +378,8 @@ def _told_apart(found: Sequence[LiveRepository]) -> Iterator[LiveRepository]:
 
 def _catalogue_source(source: RepositoryVersion) -> str:
     """Return the repository of the catalogue that another one syncs from, which a new one is made from as well."""
-    sync = source.document.get("sync_config")
-    found = sync.get("source") if isinstance(sync, dict) else None
-    if isinstance(found, str) and found:
+    found = _synced_from(source)
+    if found:
         return found
     raise Rejected(
         Diagnostic(
@@ -358,3 +388,9 @@ def _catalogue_source(source: RepositoryVersion) -> str:
             hint="name a repository as `source` that comes from the catalogue",
         )
     )
+
+
+def _synced_from(read: RepositoryVersion) -> str:
+    sync = read.document.get("sync_config")
+    found = sync.get("source") if isinstance(sync, dict) else None
+    return found if isinstance(found, str) else ""

@@ -13,6 +13,7 @@
     ├── Rejected            400, 409 and their like: the API says what is wrong with the request
     ├── ServerFault         500 and above
     ├── NotUnderstood       an answer that is not what the API documents: HTML, a redirect, JSON of another shape
+    ├── SourceDropped       a creation took effect without the source that was asked for
     └── AnswerLost          a write was sent and no whole answer came: whether it took effect is not known
 
 Callers act on the class and the attributes; the `Diagnostic` is for the user. No exception of the HTTP library is
@@ -127,6 +128,10 @@ class ServerFault(ApiError):
 
 class NotUnderstood(ApiError):
     """An answer came that is not one of the API, or not one that this version understands."""
+
+
+class SourceDropped(ApiError):
+    """A repository was created, and it does not sync from what it was to be created from."""
 
 
 class AnswerLost(ApiError):

@@ -5,7 +5,8 @@ that nobody asked to change, goes back as it came. Nothing here changes the obje
 untouched parts with it.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import itemgetter
 from typing import Any
 
@@ -85,7 +86,19 @@ def merge_overlay(raw: object, wanted: Overlay, spelling: Spelling = V1_SPELLING
             and _says_nothing(name, section)
         ):
             merged[name] = None
+    _restore_unknown(merged, set(wanted.unrecognised).difference(old.unrecognised))
     return merged
+
+
+def _restore_unknown(merged: Json, unknown: Iterable[tuple[str, str]]) -> None:
+    """Put back what this version does not know and a reset has removed: `contents.x` into `contents`, others beside."""
+    sections = {field.holder for field in OVERLAY_FIELDS}
+    for path, text in sorted(unknown):
+        holder, dot, key = path.partition(".")
+        if dot and holder in sections:
+            merged[holder] = {**_section(merged, holder), key: json.loads(text)}
+        else:
+            merged[path] = json.loads(text)
 
 
 def _set_field(merged: Json, field: OverlayField, wanted: Any, spelling: Spelling) -> None:

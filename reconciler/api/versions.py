@@ -19,7 +19,7 @@ from reconciler.api.errors import AnswerLost, ApiError, NotFound, NotUnderstood,
 from reconciler.api.http import Call, Connection
 from reconciler.api.overlay_update import update_body
 from reconciler.api.schema import V1_SPELLING, V2_SPELLING, Json, Repository, RepositoryPage, RepositoryV2, Written
-from reconciler.core.overlay import Overlay
+from reconciler.core.overlay import EMPTY, Overlay
 from reconciler.core.state import LiveRepository, Organization, Unreadable
 
 # 200 repositories a page: more pages than this are no organization's, but a server that never comes to an end.
@@ -109,8 +109,13 @@ class V1:
         """Send the whole repository back as it was read, with another overlay."""
         target = read.repository
         call = endpoints.update(target, update_body(read.document, target, wanted, V1_SPELLING))
-        return send_write(
-            self._connection, call, target.folder, lambda id_: id_ == target.id, lambda _: self._seen(target.id)
+        return written(
+            self._connection,
+            call,
+            endpoints.read(self._connection, call, Written),
+            folder=target.folder,
+            is_meant=lambda id_: id_ == target.id,
+            read_back=lambda _: self._seen(target.id),
         )
 
     def _seen(self, repository_id: str) -> LiveRepository | None:
@@ -177,8 +182,13 @@ class V2:
         # The name is there because the published document requires it of every update; the mask leaves it out.
         document: Json = {"name": target.name, "customOverlay": read.document.get("customOverlay")}
         call = endpoints.update_v2(target, update_body(document, target, wanted, V2_SPELLING))
-        return send_write(
-            self._connection, call, target.folder, lambda id_: id_ == target.id, lambda _: self._seen(target.id)
+        return written(
+            self._connection,
+            call,
+            endpoints.read(self._connection, call, Written),
+            folder=target.folder,
+            is_meant=lambda id_: id_ == target.id,
+            read_back=lambda _: self._seen(target.id),
         )
 
     def _seen(self, repository_id: str) -> LiveRepository | None:
@@ -230,10 +240,8 @@ class Auto:
 
     @property
     def description(self) -> str:
-        """Which version is used, and why v1 alone where that was found out."""
-        return (
-            f"v1, because v2 {self._why_v1}" if self._why_v1 else "v1, and v2 to write overlays where the server has it"
-        )
+        """Which version is used, and why it is v1 alone where that was found out."""
+        return f"v1, because v2 {self._why_v1}" if self._why_v1 else "auto"
 
     def list_repositories(self, organization: Organization) -> Sequence[LiveRepository]:
         """Every repository below the organization, in one call."""
@@ -246,11 +254,14 @@ class Auto:
     def write_overlay(self, read: RepositoryVersion, wanted: Overlay) -> LiveRepository:
         """Write through v2 where that is possible, else through v1."""
         why = ""
-        if not self._why_v1 and can_say(wanted):
+        if not self._why_v1 and can_say(wanted) and _keeps_unknown(read.repository.overlay, wanted):
             try:
                 masked = self._v2.read_document(read.repository.id)
                 if masked is not None and not isinstance(masked.repository.overlay, Unreadable):
-                    return self._v2.write_masked(replace(masked, repository=read.repository), wanted)
+                    # v2 may spell what is not known in another way, and goes on as it does.
+                    unknown = masked.repository.overlay.unrecognised if wanted != EMPTY else ()
+                    masked = replace(masked, repository=read.repository)
+                    return self._v2.write_masked(masked, replace(wanted, unrecognised=unknown))
                 why = "answered HTTP 404" if masked is None else ""
             except AnswerLost as error:
                 why = _why_without(error)
@@ -265,10 +276,10 @@ class Auto:
                 why = _why_without(error)
                 if not why:
                     raise
-        written = self._v1.write_overlay(read, wanted)
+        answer = self._v1.write_overlay(read, wanted)
         # Not before v1 has shown that the repository is there and that the token may write.
         self._why_v1 = self._why_v1 or why
-        return written
+        return answer
 
 
 def can_say(overlay: Overlay) -> bool:
@@ -277,18 +288,19 @@ def can_say(overlay: Overlay) -> bool:
     return all(one.gid and max(one.uid, one.gid) < _INT32 for one in users) and all(one.gid < _INT32 for one in groups)
 
 
-def send_write(
+def written(
     connection: Connection,
     call: Call,
+    answer: Written,
+    *,
     folder: str,
     is_meant: Callable[[str], bool],
     read_back: Callable[[str], LiveRepository | None],
 ) -> LiveRepository:
-    """Send a write and return the repository that it leaves; an answer without id or overlay is followed by a read.
+    """Return the repository that a write has left; an answer without its id, name or overlay is followed by a read.
 
-    Raises as `Connection.reply` does, and `AnswerLost` where the answer speaks of something else.
+    Raises `AnswerLost` where the answer speaks of something else, or where nothing could be read.
     """
-    answer = endpoints.read(connection, call, Written)
     if answer.id and not is_meant(answer.id):
         raise connection.incomplete(call, f"it speaks of another repository, {answer.id}")
     if answer.id and answer.name and answer.overlay is not None:
@@ -328,6 +340,11 @@ def _version(
     else:
         return RepositoryVersion(repository=repository, document=document, server_time=server_time)
     raise connection.incomplete(call, problem)
+
+
+def _keeps_unknown(overlay: Overlay | Unreadable, wanted: Overlay) -> bool:
+    """Whether what is not known stays as it is, or goes; what v1 has told can be put back through v1 alone."""
+    return not wanted.unrecognised or (isinstance(overlay, Overlay) and wanted.unrecognised == overlay.unrecognised)
 
 
 def _same_known(one: Overlay | Unreadable, other: Overlay | Unreadable) -> bool:

@@ -19,7 +19,7 @@ from reconciler.cli.output import style_of
 from reconciler.cli.parser import Options
 from reconciler.diagnostics import Diagnostic, Severity
 from reconciler.emulator import Emulator, StateError
-from reconciler.journal.store import make_private_folder
+from reconciler.planfile.format import make_private_folder
 from reconciler.views import diagnostics
 from reconciler.views.text import plain
 
@@ -39,14 +39,14 @@ _LONGEST = 15.0
 _MOST_MISSED = 5
 
 
-def api_name(options: Options, ctx: Context) -> str:
-    """The address of the API, or `emulator`: `--api`, then RECONCILER_API, then the real service."""
-    return options.api or ctx.environ.get("RECONCILER_API") or API_URL
+def api_name(options: Options) -> str:
+    """Return the address of the API, or `emulator`."""
+    return options.api or API_URL
 
 
-def api_identity(options: Options, ctx: Context) -> str:
+def api_identity(options: Options) -> str:
     """The API in one spelling, which saved plans are compared by. Raises `BadAddress`."""
-    name = api_name(options, ctx)
+    name = api_name(options)
     return name if name == EMULATOR else parse_address(name).root
 
 
@@ -77,7 +77,7 @@ def _opened(make: Callable[..., Client], options: Options, ctx: Context) -> Iter
 
 def address(options: Options, ctx: Context) -> tuple[str, Credentials]:
     """The URL of the API and the credentials for it; no token is looked for yet. Raises `BadAddress`."""
-    name = api_name(options, ctx)
+    name = api_name(options)
     if name == EMULATOR:
         return _EMULATOR_URL, fixed(Token(EMULATOR, source="the built-in emulator"))
     return name, find(ctx.environ, api_url=name, home=ctx.home(), run=ctx.run, timing=_timing(ctx))
@@ -85,13 +85,13 @@ def address(options: Options, ctx: Context) -> tuple[str, Credentials]:
 
 def _connection(options: Options, ctx: Context, stack: ExitStack) -> dict[str, Any]:
     """What waits and repeats, and the emulator where it is asked for, as arguments of `connect`."""
-    if api_name(options, ctx) != EMULATOR:
+    if api_name(options) != EMULATOR:
         return {"retrier": _retrier(options, ctx)}
     return {"retrier": _retrier(options, ctx), "wsgi_app": stack.enter_context(emulator_in_process(ctx))}
 
 
 def _print_requests(client: ReadClient, options: Options, ctx: Context) -> None:
-    if options.api_version == "auto" and (options.verbose or options.debug):
+    if client.api_version != options.api_version and (options.verbose or options.debug):
         ctx.stderr.write(f"API version: {client.api_version}\n")
     if options.debug:
         ctx.stderr.write(f"requests: {client.sent.reads} reads, {client.sent.writes} writes\n")

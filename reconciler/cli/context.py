@@ -18,6 +18,7 @@ from reconciler.cli.processes import home, run, user
 
 if TYPE_CHECKING:  # help loads this module, and none of these
     from reconciler.api.auth.sources import Run
+    from reconciler.cli.settings import Setting
     from reconciler.emulator import Settings
     from reconciler.engine.ports import Clock, Stop
 
@@ -30,6 +31,7 @@ class Context:
 
     `user` asks the system for the name of who runs the program, empty where it knows none. `notify` writes a line from
     any thread at any time; a live display replaces it while it is drawn. `stop` is set by the first interruption.
+    `settings` holds the options that can be set elsewhere, with their sources.
     """
 
     def __init__(
@@ -54,6 +56,7 @@ class Context:
         self.home = home
         self.run = run
         self.user = user
+        self.settings: Mapping[str, Setting] = {}
         self.stop = threading.Event()
         self.notify: Callable[[str], None] = self._write_notice
 

@@ -6,6 +6,7 @@ import traceback
 from contextlib import suppress
 
 from reconciler.api.errors import ApiError, TokenRejected
+from reconciler.cli import settings
 from reconciler.cli.context import Context
 from reconciler.cli.errors import CommandFailed
 from reconciler.cli.exit_codes import ExitCode
@@ -22,6 +23,7 @@ _WRITING = ("apply", "revert", "wait")
 def run_command(options: Options, ctx: Context) -> int:
     """Run one command and return its exit code. No exception leaves here but an interruption while it is imported."""
     try:
+        ctx.settings = settings.resolve(options, ctx)
         code = command_module(options.command).execute(options, ctx)
         _flush(ctx)
     except KeyboardInterrupt:

@@ -86,7 +86,7 @@ def execute_plan(request: ApplyRequest, how: Rollout, apply: ApplyContext) -> Ex
     """Show a plan, ask, and do it where it may be done; the exit code says how far it came."""
     options, ctx, plan = apply.options, apply.ctx, request.plan
     forecast = foresee(plan, request.recent) if request.recent else None
-    api = api_name(options, ctx)
+    api = api_name(options)
     document = planning.document(plan, api=api, origin=request.origin, forecast=forecast, checked=request.checked)
     apply.report.plan(plan, document)
     header = runs.run_header(request.kind, request.source, plan.organization, options, ctx)

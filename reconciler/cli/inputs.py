@@ -8,7 +8,6 @@ from reconciler import __version__, manifest, planfile
 from reconciler.api.errors import NotFound
 from reconciler.cli.context import Context
 from reconciler.cli.errors import CommandFailed, bad_usage
-from reconciler.cli.options import plan_options
 from reconciler.cli.output import print_problems
 from reconciler.cli.parser import Options
 from reconciler.core.selection import matches
@@ -21,17 +20,26 @@ from reconciler.views.document import Origin
 
 def read_manifest(options: Options, ctx: Context) -> tuple[Desired, tuple[Diagnostic, ...]]:
     """A manifest without errors, and its warnings; raises `CommandFailed` with every problem otherwise."""
-    desired, problems = manifest.load(options.path, organization=options.org, now=ctx.clock.now())
+    desired, problems = load_manifest(options.path, options, ctx)
     if has_errors(problems):
         raise CommandFailed.from_problems(*problems)
     return desired, problems
 
 
-def read_base(options: Options, desired: Desired) -> Desired | None:
+def load_manifest(path: Path, options: Options, ctx: Context) -> tuple[Desired, tuple[Diagnostic, ...]]:
+    """Return a manifest with its problems; its organization is that of `--org`, the manifest or the settings."""
+    desired, problems = manifest.load(path, organization=options.org, now=ctx.clock.now())
+    fallback = ctx.settings["org"].value
+    if desired.organization is None and fallback is not None and options.org is None:
+        return manifest.load(path, organization=fallback, now=ctx.clock.now())
+    return desired, problems
+
+
+def read_base(options: Options, desired: Desired, ctx: Context) -> Desired | None:
     """The manifest of `--base`, where it is given; raises `CommandFailed` for its errors, or another organisation."""
     if options.base is None:
         return None
-    found, problems = manifest.load(options.base, organization=options.org)
+    found, problems = load_manifest(options.base, options, ctx)
     if has_errors(problems):
         raise CommandFailed.from_problems(*problems)
     if found.organization != desired.organization:
@@ -51,8 +59,11 @@ def read_organization(options: Options, ctx: Context) -> str:
     if options.org:
         return options.org
     if not options.manifest.exists():
-        raise _no_organization(options)
-    desired, problems = manifest.load(options.manifest)
+        fallback: str | None = ctx.settings["org"].value
+        if fallback is None:
+            raise _no_organization(options)
+        return fallback
+    desired, problems = load_manifest(options.manifest, options, ctx)
     if desired.organization is None:
         raise CommandFailed.from_problems(*problems)
     errors = [problem for problem in problems if problem.severity is Severity.ERROR]
@@ -68,7 +79,7 @@ def read_entries(options: Options, ctx: Context) -> tuple[str, Desired | None, b
     """
     if not options.manifest.exists():
         return read_organization(options, ctx), None, False
-    desired, problems = manifest.load(options.manifest, organization=options.org)
+    desired, problems = load_manifest(options.manifest, options, ctx)
     if desired.organization is None:
         raise CommandFailed.from_problems(*problems)
     print_problems((problem for problem in problems if problem.severity is Severity.ERROR), options, ctx)
@@ -122,7 +133,7 @@ def saved_plan(options: Options) -> SavedPlan | None:
     if planfile.recognise(options.path) is None:
         return None
     saved = load_plan(options.path)
-    unheard = plan_options(options)
+    unheard = _plan_options(options)
     if unheard:
         raise bad_usage(
             f"a saved plan is applied as it is: {' and '.join(unheard)} cannot change it",
@@ -229,3 +240,15 @@ def _no_match(pattern: str, live: Live) -> Diagnostic:
         summary=f'no repository of {live.organization.name} is called "{pattern}" or matches it',
         hint=f"did you mean {' or '.join(near)}?" if near else "list the repositories with `reconciler repos`",
     )
+
+
+def _plan_options(options: Options) -> list[str]:
+    """Return the options that were given and shape a plan: an apply of a saved plan cannot take them."""
+    given = {
+        "--repo": options.repo,
+        "--exclude": options.exclude,
+        "--prune": options.prune,
+        "--max-removal": options.max_removal is not None,
+        "--resolve": options.resolve,
+    }
+    return [name for name, used in given.items() if used]

@@ -6,20 +6,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from reconciler.api import API_URL, API_VERSION, API_VERSIONS
-from reconciler.cli.parser import Options, Parser
 
 FORMATS = ("text", "json")
 PLAN_FORMATS = (*FORMATS, "markdown", "html")
 # Pages are made of plans alone.
 _SHOW_PLANS = frozenset({"plan", "show"})
+COLORS = ("auto", "always", "never")
 
-DEFAULT_MANIFEST = Path("manifests")
 
 # Nothing lasts longer, and clocks and calendars still know what to do with it.
 _LONGEST = 10 * 365 * 86400
 _LOWEST_RATE = 0.001
 _MOST_DIGITS = 9
-_DURATION = re.compile(r"(?:([0-9]{1,12})h)?(?:([0-9]{1,12})m)?(?:([0-9]{1,12})s?)?")
+_DURATION = re.compile(r"(?:([0-9]{1,12})d)?(?:([0-9]{1,12})h)?(?:([0-9]{1,12})m)?(?:([0-9]{1,12})s?)?")
 _SHARE = re.compile(r"(\d{1,3}(?:\.\d+)?) ?%")
 _DATE = re.compile(r"[0-9]{4}-")
 _HIGHEST_PORT = 65535
@@ -27,14 +26,14 @@ _EARLIEST, _LATEST = 1970, 9998
 
 
 def duration(text: str) -> float:
-    """Return seconds from `90`, `90s`, `5m`, `1h30m`."""
+    """Return seconds from `90`, `90s`, `5m`, `1h30m`, `2d`."""
     match = _DURATION.fullmatch(text.strip())
     if match is None or not any(match.groups()):
-        raise argparse.ArgumentTypeError(f'"{text}" is no duration; write it like 90s, 20m or 1h30m')
-    hours, minutes, seconds = (int(group or 0) for group in match.groups())
-    found = hours * 3600 + minutes * 60 + seconds
+        raise argparse.ArgumentTypeError(f'invalid duration "{text}" (examples: 90s, 20m, 1h30m, 2d)')
+    days, hours, minutes, seconds = (int(group or 0) for group in match.groups())
+    found = days * 86400 + hours * 3600 + minutes * 60 + seconds
     if found > _LONGEST:
-        raise argparse.ArgumentTypeError(f'"{text[:40]}" is too long: at most ten years (87600h)')
+        raise argparse.ArgumentTypeError(f'"{text[:40]}" is too long: at most ten years (3650d)')
     return float(found)
 
 
@@ -45,7 +44,7 @@ def point_in_time(text: str) -> float | datetime:
     try:
         moment = datetime.fromisoformat(text.strip())
     except ValueError:
-        wrong = f'"{text}" is no time; write it like 24h, 2026-11-20 or 2026-11-20T09:30:00Z'
+        wrong = f'invalid time "{text}" (examples: 24h, 2026-11-20, 2026-11-20T09:30:00Z)'
         raise argparse.ArgumentTypeError(wrong) from None
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     if not _EARLIEST <= moment.year <= _LATEST:
@@ -106,28 +105,43 @@ def share(text: str) -> float:
     return float(match[1]) / 100
 
 
+class CommaList(argparse.Action):
+    """Collects the values of a repeatable option, which may also be written with commas: `--repo a,b`."""
+
+    def __call__(
+        self,
+        _parser: argparse._ActionsContainer,
+        namespace: argparse.Namespace,
+        values: object,
+        _option: str | None = None,
+    ) -> None:
+        """Append what was given to what is there."""
+        before = getattr(namespace, self.dest) or []
+        setattr(namespace, self.dest, [*before, *(one for one in str(values).split(",") if one)])
+
+
 def formats(command: str) -> tuple[str, ...]:
     """Return what a command can be asked for with `--format`."""
     return PLAN_FORMATS if command in _SHOW_PLANS else FORMATS
 
 
-def add_path(parser: Parser, means: str = "a manifest file or a folder of them (default: manifests/)") -> None:
+def add_path(parser: argparse._ActionsContainer, means: str = "a manifest file or a folder of them") -> None:
     """Where the manifest is."""
-    parser.add_argument("path", nargs="?", type=Path, default=DEFAULT_MANIFEST, metavar="PATH", help=means)
+    means = f"{means} (environment: RECONCILER_MANIFEST; default: manifests/)"
+    parser.add_argument("path", nargs="?", type=Path, metavar="PATH", help=means)
 
 
-def add_manifest(parser: Parser) -> None:
+def add_manifest(parser: argparse._ActionsContainer) -> None:
     """Where the manifest is that names the organization."""
     parser.add_argument(
         "--manifest",
         type=Path,
-        default=DEFAULT_MANIFEST,
         metavar="PATH",
-        help="the manifest that names the organisation (default: manifests/)",
+        help="the manifest that names the organization (environment: RECONCILER_MANIFEST; default: manifests/)",
     )
 
 
-def add_since(parser: Parser) -> None:
+def add_since(parser: argparse._ActionsContainer) -> None:
     """How far to look back."""
     parser.add_argument(
         "--since",
@@ -138,12 +152,14 @@ def add_since(parser: Parser) -> None:
     )
 
 
-def add_org(parser: Parser) -> None:
+def add_org(parser: argparse._ActionsContainer) -> None:
     """The organization."""
-    parser.add_argument("--org", metavar="NAME", help="organisation or folder: name, path or UIDP")
+    parser.add_argument(
+        "--org", metavar="NAME", help="organization or folder: name, path or UIDP (environment: RECONCILER_ORG)"
+    )
 
 
-def add_connection(parser: Parser) -> None:
+def add_connection(parser: argparse._ActionsContainer) -> None:
     """Which API and organization, and how to speak to it."""
     parser.add_argument(
         "--api",
@@ -162,41 +178,44 @@ def add_connection(parser: Parser) -> None:
     add_org(parser)
 
 
-def add_output(parser: Parser) -> None:
+def add_output(parser: argparse._ActionsContainer) -> None:
     """In which formats the result is printed, and the options of every command."""
     parser.add_argument(
         "--format",
-        action="append",
+        action=CommaList,
         default=[],
         metavar="FORMAT[=FILE]",
         help="text or json, of a plan also markdown or html; with =FILE into a file; repeatable (default: text)",
     )
+    parser.add_argument("--json", dest="format", action="append_const", const="json", help="as --format json")
     add_common(parser)
 
 
-def add_show_unchanged(parser: Parser) -> None:
+def add_show_unchanged(parser: argparse._ActionsContainer) -> None:
     """Whether unchanged repositories are listed."""
     parser.add_argument("--show-unchanged", action="store_true", help="list unchanged repositories as well")
 
 
-def add_common(parser: Parser) -> None:
+def add_common(parser: argparse._ActionsContainer) -> None:
     """The options of every command."""
-    parser.add_argument("--color", choices=("auto", "always", "never"), default="auto", help="colour (default: auto)")
+    parser.add_argument("--color", choices=COLORS, help="color (default: auto)")
+    parser.add_argument("--no-color", dest="color", action="store_const", const="never", help="as --color never")
     parser.add_argument("-v", "--verbose", action="store_true", help="say more")
-    parser.add_argument("--debug", action="store_true", help="tell how many requests were sent, and where defects are")
+    parser.add_argument("--debug", action="store_true", help="print request counts, and tracebacks of internal errors")
 
 
-def add_planning(parser: Parser) -> None:
+def add_planning(parser: argparse._ActionsContainer) -> None:
     """What to plan, and what the guard goes by."""
     parser.add_argument(
         "--repo",
-        action="append",
+        "--target",
+        action=CommaList,
         default=[],
         metavar="GLOB",
         help="only repositories of this name, folder/name or glob; repeatable",
     )
     parser.add_argument(
-        "--exclude", action="append", default=[], metavar="GLOB", help="all repositories but these; repeatable"
+        "--exclude", action=CommaList, default=[], metavar="GLOB", help="all repositories but these; repeatable"
     )
     parser.add_argument(
         "--prune", action="store_true", help="reset customised repositories that the manifest does not name"
@@ -213,37 +232,23 @@ def add_planning(parser: Parser) -> None:
     parser.add_argument("--resolve", action="store_true", help="ask the API whether each change would resolve")
 
 
-def plan_options(options: Options) -> list[str]:
-    """Return the options that were given and shape a plan: an apply of a saved plan cannot take them."""
-    given = {
-        "--repo": options.repo,
-        "--exclude": options.exclude,
-        "--prune": options.prune,
-        "--max-removal": options.max_removal is not None,
-        "--resolve": options.resolve,
-    }
-    return [name for name, used in given.items() if used]
-
-
-def add_file(parser: Parser, does: str, *, required: bool = False) -> None:
+def add_file(parser: argparse._ActionsContainer, does: str, *, required: bool = False) -> None:
     """The file that a command writes."""
     names = ("-o", "--output", "--out", "-out")  # the last two are what users of Terraform type
     parser.add_argument(*names, dest="output", type=file_path, metavar="FILE", required=required, help=does)
 
 
-def add_run(parser: Parser, means: str, *, optional: bool = False) -> None:
+def add_run(parser: argparse._ActionsContainer, means: str, *, optional: bool = False) -> None:
     """The recorded run that is meant."""
     parser.add_argument("run", nargs="?" if optional else None, metavar="RUN", help=means)
 
 
-def add_execution(parser: Parser) -> None:
+def add_execution(parser: argparse._ActionsContainer) -> None:
     """How a reviewed plan is carried out."""
-    parser.add_argument("--yes", action="store_true", help="do not ask")
-    parser.add_argument("--no-wait", dest="wait", action="store_false", help="do not follow the builds")
+    parser.add_argument("-y", "--yes", "--auto-approve", dest="yes", action="store_true", help="do not ask")
+    parser.add_argument("--wait", action=argparse.BooleanOptionalAction, help="wait for the builds (default: yes)")
     add_limits(parser)
-    parser.add_argument(
-        "--parallelism", type=positive, default=10, metavar="N", help="how many writes at a time (default: 10)"
-    )
+    parser.add_argument("--parallelism", type=positive, metavar="N", help="how many writes at a time (default: 10)")
     parser.add_argument(
         "--on-error",
         choices=("continue", "stop"),
@@ -263,7 +268,7 @@ def add_execution(parser: Parser) -> None:
     )
 
 
-def add_limits(parser: Parser) -> None:
+def add_limits(parser: argparse._ActionsContainer) -> None:
     """How long builds are followed."""
     parser.add_argument(
         "--wait-timeout",

@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from reconciler.cli.context import Context
 from reconciler.cli.parser import Options
 from reconciler.cli.planning import LONGEST_DAYS, Checked, RecentBuilds
 from reconciler.core.builds import Build, PackageConfig
+from reconciler.core.overlay import Section
 from reconciler.core.packages import (
     Available,
     Constraint,
@@ -50,11 +52,11 @@ from reconciler.core.resolution import (
     with_resolution,
 )
 from reconciler.core.state import Desired
-from reconciler.diagnostics import Diagnostic, has_errors
+from reconciler.diagnostics import Diagnostic, Place, has_errors
 from reconciler.engine.packages import look_up
 from reconciler.engine.ports import stream
 from reconciler.engine.resolve import WORKERS, Answer, Conflicts, NotAnswered, Resolves, ask
-from reconciler.journal.store import make_private_folder
+from reconciler.planfile.format import make_private_folder, private_file
 
 _FOLDER = Path(".reconciler")
 
@@ -133,6 +135,24 @@ def check(plan: Plan, desired: Desired, checks: CheckContext) -> Checked:
     if options.debug:
         checks.ctx.stderr.write(costs.told())
     return Checked(plan=plan, resolved=resolved, asked=costs.counts(), wrong=wrong)
+
+
+def check_saved(plan: Plan, checks: CheckContext) -> Checked:
+    """Look up what a saved plan writes, where there was no API to ask when it was made; never raises."""
+    requests = tuple(
+        PackageRequest(repository=step.repository, spec=spec, where=partial(_place_of, step))
+        for step in plan.writes
+        if step.after is not None and Section.PACKAGES not in step.unmanaged
+        for spec in step.after.packages
+    )
+    costs = _Costs()
+    findings, problems = _packages(plan, requests, _evidence(plan, checks), checks, costs)
+    plan = block_steps(_told(plan, problems), findings, ReasonCode.UNBUILDABLE)
+    return Checked(plan=plan, asked=costs.counts(), wrong=has_errors(problems))
+
+
+def _place_of(step: Step) -> Place | None:
+    return step.place
 
 
 def _told(plan: Plan, problems: Sequence[Diagnostic]) -> Plan:
@@ -288,7 +308,8 @@ class PackageCache:
         beside = self._file.with_name(f"{self._file.name}.{os.getpid()}")
         try:
             make_private_folder(self._file.parent)
-            beside.write_text(json.dumps({"format": _FORMAT, "packages": kept}), encoding="utf-8")
+            with private_file(beside) as descriptor:
+                os.write(descriptor, json.dumps({"format": _FORMAT, "packages": kept}).encode())
             beside.replace(self._file)
         except OSError as error:
             self.problem = type(error).__name__
@@ -296,7 +317,7 @@ class PackageCache:
                 beside.unlink(missing_ok=True)
 
     def _load(self) -> dict[str, Any]:
-        if not self._file.exists():
+        if self._file.is_symlink() or not self._file.is_file():
             return {}
         document = json.loads(self._file.read_text(encoding="utf-8"))
         if document["format"] != _FORMAT:

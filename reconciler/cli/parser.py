@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any, Literal, NoReturn, Protocol
 
 from reconciler import __version__
+from reconciler.cli import options as shared
 from reconciler.cli.context import Context
+from reconciler.diagnostics import nearest
 
 COMMANDS = {
     "validate": "read the manifest alone and report every problem; no network",
@@ -47,7 +49,7 @@ class Options(argparse.Namespace):
     color: str
     verbose: bool
     debug: bool
-    parallelism: int
+    parallelism: int  # filled by `settings`, as api, org, color, wait, path and manifest are
     max_rps: float | None
     path: Path
     manifest: Path
@@ -100,12 +102,11 @@ class Parser(argparse.ArgumentParser):
 
     command: str | None = None
 
-    def parse_known_args(self, *args: Any, **named: Any) -> Any:
-        """Declare the command's options, then parse."""
+    def configure(self) -> None:
+        """Declare the command's options, once."""
         if self.command is not None:
             command, self.command = self.command, None
             command_module(command).configure(self)
-        return super().parse_known_args(*args, **named)
 
     def error(self, message: str) -> NoReturn:
         """Raise `UsageError`."""
@@ -114,6 +115,39 @@ class Parser(argparse.ArgumentParser):
     def print_help(self, _file: object = None) -> NoReturn:
         """Raise `HelpShown`."""
         raise HelpShown(self.format_help())
+
+    def suggest(self, unknown: str) -> NoReturn:
+        """Raise `UsageError` for a word or an option that is none, with what was probably meant."""
+        word = unknown.partition("=")[0]
+        known = [option for action in self._actions for option in action.option_strings]
+        near = nearest(word, known) if word.startswith("-") else ()
+        hint = f"; did you mean {' or '.join(near)}?" if near else ""
+        self.error(f"unrecognized argument: {unknown}{hint}")
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        """Refuse a word that is no command with the nearest ones, instead of the list of all."""
+        if isinstance(action, _Commands) and value not in action.choices:
+            near = nearest(str(value), action.choices)
+            hint = f"did you mean {' or '.join(near)}?" if near else f"see {self.prog} --help"
+            raise argparse.ArgumentError(None, f'unknown command "{value}"; {hint}')
+        super()._check_value(action, value)
+
+
+class _Commands(argparse._SubParsersAction):  # type: ignore[type-arg] # noqa: SLF001 - it has no public name
+    """The commands; options of all of them may stand before the command, too."""
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option: str | None = None
+    ) -> None:
+        given = {name: value for name, value in vars(namespace).items() if value not in (None, [], False)}
+        command = self.choices.get(values[0])
+        if command is not None:
+            command.configure()
+            command.set_defaults(**given)
+        super().__call__(parser, namespace, values, option)
+        unknown = getattr(namespace, "_unrecognized_args", None)
+        if command is not None and unknown:
+            command.suggest(unknown[0])
 
 
 class _Version(argparse.Action):
@@ -151,7 +185,10 @@ def make_parser() -> Parser:
         allow_abbrev=False,
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
+    everywhere = parser.add_argument_group("options of most commands, before or after the command")
+    shared.add_connection(everywhere)
+    shared.add_output(everywhere)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser, action=_Commands)
     for name, summary in COMMANDS.items():
         description = summary[0].upper() + summary[1:] + "."
         commands.add_parser(name, help=summary, description=description, allow_abbrev=False).command = name

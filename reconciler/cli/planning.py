@@ -105,7 +105,7 @@ def document(
 class BuildLister(Protocol):
     """The calls that reading recent builds needs."""
 
-    def list_builds(self, organization: Organization, *, since: float) -> tuple[Build, ...]:
+    def sample_builds(self, organization: Organization, *, since: float) -> tuple[Build, ...]:
         """Return the build reports started since a time, below an organization or a repository; raises `ApiError`."""
         ...
 
@@ -127,7 +127,7 @@ class RecentBuilds:
         """The builds of the last two days, or less in a large organisation; raises `ApiError`, each time."""
         if self._read is None:
             try:
-                self._read = self._api.list_builds(_scope(plan), since=self._api.server_now() - self._span)
+                self._read = self._api.sample_builds(_scope(plan), since=self._api.server_now() - self._span)
             except ApiError as error:
                 self._read = error
         if isinstance(self._read, ApiError):
@@ -141,7 +141,7 @@ class RecentBuilds:
         builds: tuple[Build, ...] = ()
         for span in (LOOK_BACK, LONGEST_DAYS * 86400.0):
             if span > self._span and all(one.result is not Result.SUCCESS for one in builds):
-                builds = self._api.list_builds(scope, since=self._api.server_now() - span)
+                builds = self._api.sample_builds(scope, since=self._api.server_now() - span)
         return builds
 
 
@@ -172,14 +172,17 @@ def snapshot_source(path: Path, wanted: str) -> LiveSource:
     return LiveSource(live=snapshot.live, api=snapshot.api, api_identity=snapshot.api, origin=origin)
 
 
-def save_plan(path: Path, plan: Plan, source: LiveSource, desired: Desired, ctx: Context) -> None:
-    """Save a plan; raises `CommandFailed`."""
+def save_plan(
+    path: Path, plan: Plan, source: LiveSource, desired: Desired, ctx: Context, *, packages_checked: bool = True
+) -> None:
+    """Save a plan; `packages_checked` as in `SavedPlan`. Raises `CommandFailed`."""
     saved = SavedPlan(
         plan=plan,
         api=source.api_identity,
         tool_version=__version__,
         created=ctx.clock.now(),
         manifest_digest=desired.digest,
+        packages_checked=packages_checked,
     )
     try:
         planfile.save_plan(path, saved)

@@ -37,11 +37,11 @@ def locked_journal(ctx: Context) -> Iterator[Journal]:
         yield journal
 
 
-def find_run(journal: Journal, wanted: str | None, options: Options, ctx: Context) -> Run:
+def find_run(journal: Journal, wanted: str | None, options: Options) -> Run:
     """The run that is meant, of the API that the options name; raises `CommandFailed`."""
     with journal_failures():
         run = journal.run(wanted)
-    identity = api_identity(options, ctx)
+    identity = api_identity(options)
     if run.header.api != identity:
         raise CommandFailed(
             "run-of-other-api",
@@ -71,7 +71,7 @@ def run_header(kind: RunKind, source: str, organization: Organization, options: 
         user=_user(ctx),
         host=platform.node(),
         tool_version=__version__,
-        api=api_identity(options, ctx),
+        api=api_identity(options),
         organization=organization,
         source=source,
         pid=os.getpid(),

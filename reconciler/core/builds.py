@@ -5,6 +5,7 @@ does say is the configuration that it was made with, and mostly the packages tha
 the overlays before and after the write.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -248,6 +249,12 @@ class Progress:
     def failures(self) -> tuple[Build, ...]:
         """The builds that count and have failed, or succeeded without what was asked."""
         return tuple(build for build in self.builds if build_failed(build, self.target))
+
+
+def count_results(progress: Progress) -> Mapping[Result, int]:
+    """The number of a repository's builds for each result; one that lacks what was asked has failed."""
+    wrong = {build.id for build in progress.failures}
+    return Counter(Result.FAILURE if build.id in wrong else build.result for build in progress.builds)
 
 
 def build_failed(build: Build, target: Target) -> bool:

@@ -86,6 +86,7 @@ class Subject(StrEnum):
     EXPIRY = "expiry"
     ORGANIZATION = "organization"
     CAPABILITIES = "capabilities"
+    BUILDS = "builds"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,6 +124,17 @@ class Checkup:
 def failed_check(subject: Subject, found: Diagnostic) -> CheckResult:
     """A check that failed, with what its diagnostic says."""
     return CheckResult(subject=subject, level=Level.ERROR, summary=found.summary, detail=found.detail, hint=found.hint)
+
+
+def unread_check(what: str, found: Diagnostic) -> CheckResult:
+    """Something that only following builds needs, and that cannot be read."""
+    return CheckResult(
+        subject=Subject.BUILDS,
+        level=Level.WARNING,
+        summary=f"an apply could not read {what}: {found.summary}",
+        detail=found.detail,
+        hint=found.hint,
+    )
 
 
 def skipped_check(subject: Subject, why: str) -> CheckResult:

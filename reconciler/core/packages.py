@@ -17,7 +17,7 @@ from reconciler.core.layers import LayerItem, winning_items
 from reconciler.core.overlay import package_name, package_spec
 from reconciler.core.plan import Action, Plan, Reason, ReasonCode, Step
 from reconciler.core.state import Desired, DesiredRepository, Directory, Live
-from reconciler.diagnostics import Diagnostic, Place, Severity, nearest
+from reconciler.diagnostics import Diagnostic, KnownNames, Place, Severity
 
 _SPEC = re.compile(
     r"(?P<name>[^=<>~@]+)(?:(?P<operator>>=|<=|~=|=~|[=<>~])(?P<version>[^=<>~@]+(?:~[0-9a-f]+(?:-r\d+)?)?))?(?:@(?P<tag>[^@]+))?"
@@ -253,7 +253,8 @@ class PackageProblem:
 def check_packages(asks: Collection[PackageRequest], available: Available) -> tuple[PackageProblem, ...]:
     """Every problem, once for each place that asks for the package."""
     architectures = _architectures(available)
-    problems = {spec: _problem(spec, available, architectures) for spec in {ask.spec: None for ask in asks}}
+    known = KnownNames(available.names)
+    problems = {spec: _problem(spec, available, known, architectures) for spec in {ask.spec: None for ask in asks}}
     places: dict[tuple[Diagnostic, Place | None], dict[str, None]] = {}
     for ask in asks:
         problem = problems[ask.spec]
@@ -280,13 +281,13 @@ def _architectures(available: Available) -> frozenset[str]:
     return frozenset(_SPELT.get(arch, arch) for arch in available.architectures.union(there)) - _EVERY
 
 
-def _problem(spec: str, available: Available, architectures: frozenset[str]) -> Diagnostic | None:
+def _problem(spec: str, available: Available, known: KnownNames, architectures: frozenset[str]) -> Diagnostic | None:
     constraint = parse_constraint(spec)
     if constraint is None or constraint.name not in available.versions:
         return None
     found = available.versions[constraint.name]
     if not found:
-        return _missing(constraint, available.names)
+        return _missing(constraint, known)
     fitting = [one for one in found if constraint.allows(one.version)]
     if not fitting:
         return _no_version(constraint, found)
@@ -296,8 +297,8 @@ def _problem(spec: str, available: Available, architectures: frozenset[str]) -> 
     return _lacking(spec, sorted(lacking)) if lacking else None
 
 
-def _missing(constraint: Constraint, names: Sequence[str]) -> Diagnostic:
-    near = nearest(constraint.name, names)
+def _missing(constraint: Constraint, known: KnownNames) -> Diagnostic:
+    near = known.nearest(constraint.name)
     quoted = " or ".join(f'"{name}"' for name in near)
     meant = f"; did you mean {quoted}?" if near else ""
     return Diagnostic(

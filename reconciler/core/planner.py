@@ -20,7 +20,7 @@ from reconciler.core.plan import (
     losses,
 )
 from reconciler.core.state import Desired, DesiredRepository, Directory, Live, LiveRepository, Unreadable, wanted
-from reconciler.diagnostics import Diagnostic, Place, has_errors, nearest
+from reconciler.diagnostics import Diagnostic, KnownNames, Place, has_errors
 
 _NOWHERE = Place(file="")
 
@@ -43,7 +43,8 @@ def plan(desired: Desired, live: Live, *, diagnostics: Iterable[Diagnostic] = ()
     named = {one.id for match in matches for one in match.found}
     unnamed = [one for one in live.repositories if one.id not in named]
     reset = tuple(prune_steps(unnamed, directory)) if desired.settings.prune or flags.prune else ()
-    steps = sorted((*(_step(match, directory, twice) for match in matches), *reset), key=_order)
+    known = KnownNames(directory.labels())
+    steps = sorted((*(_step(match, directory, known, twice) for match in matches), *reset), key=_order)
     touched = {step.id for step in reset}
     return Plan(
         organization=live.organization,
@@ -72,13 +73,13 @@ def _named_twice(matches: Iterable[_Match]) -> dict[str, Place]:
     return {id_: min(found) for id_, found in places.items() if len(found) > 1}
 
 
-def _step(match: _Match, directory: Directory, twice: dict[str, Place]) -> Step:
+def _step(match: _Match, directory: Directory, known: KnownNames, twice: dict[str, Place]) -> Step:
     if has_errors(match.entry.problems):
         found = match.found[0].id if len(match.found) == 1 else None
         return replace(_blocked(match, ReasonCode.CONFLICTING), id=found)
     match match.found:
         case ():
-            return _absent(match, directory)
+            return _absent(match, directory, known)
         case (repository,):
             first = twice.get(repository.id)
             if first is not None and first != match.entry.place:
@@ -128,13 +129,13 @@ def _unmanaged(entry: DesiredRepository, live: Overlay) -> tuple[Section, ...]:
     return tuple(one for one in sections_held(live) if one not in entry.managed)
 
 
-def _absent(match: _Match, directory: Directory) -> Step:
+def _absent(match: _Match, directory: Directory, known: KnownNames) -> Step:
     source = match.entry.source
     if source is None:
-        return _blocked(match, ReasonCode.NOT_FOUND, *nearest(str(match.entry.address), directory.labels()))
+        return _blocked(match, ReasonCode.NOT_FOUND, *known.nearest(str(match.entry.address)))
     found = directory.find(source)
     if len(found) != 1:
-        others = sorted(directory.label(one) for one in found) or nearest(str(source), directory.labels())
+        others = sorted(directory.label(one) for one in found) or known.nearest(str(source))
         return _blocked(match, ReasonCode.SOURCE_NOT_FOUND, str(source), *others)
     after = wanted(match.entry, EMPTY)
     return Step(

@@ -3,11 +3,11 @@
 Plain values and pure functions of a run and the live state. Recording and restoring runs is the journal's business.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from reconciler.core.builds import FINISHED, Progress, Stage
+from reconciler.core.builds import FINISHED, Progress, Result, Stage
 from reconciler.core.diff import diff
 from reconciler.core.overlay import EMPTY, Overlay
 from reconciler.core.plan import Action, GuardFlags, Plan, Reason, ReasonCode, Step, guard_rules, judge_guard
@@ -150,6 +150,24 @@ class Run:
     exit_code: int | None
     state: RunState
     steps: tuple[RunStep, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunSummary:
+    """One recorded run without its steps, of which there may be thousands; times as in `Run`.
+
+    `outcomes` is the number of steps by outcome (`applied`, `already_done`, `stale`, `failed`, `not_attempted`, and
+    `unknown` for those in flight), `builds` that of builds by result, one that lacks what was asked counted as failed.
+    """
+
+    id: str
+    header: RunHeader
+    started: float
+    ended: float | None
+    exit_code: int | None
+    state: RunState
+    outcomes: Mapping[str, int]
+    builds: Mapping[Result, int]
 
 
 def is_in_flight(step: RunStep) -> bool:

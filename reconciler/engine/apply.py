@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from reconciler.api.errors import AnswerLost, ApiError, Rejected, TokenRejected
+from reconciler.api.errors import AnswerLost, ApiError, Rejected, SourceDropped, TokenRejected
 from reconciler.api.versions import RepositoryVersion
 from reconciler.core.diff import diff
 from reconciler.core.events import ApplyStarted, Event, Listener, StepFinished, StepStarted
@@ -151,6 +151,8 @@ class _Writer:
             return Failed(step=step, kind=FailureKind.TOKEN, problem=error.diagnostic)
         except AnswerLost as error:
             return Failed(step=step, kind=FailureKind.ANSWER_LOST, problem=error.diagnostic)
+        except SourceDropped as error:
+            return Failed(step=step, kind=FailureKind.NOT_CONFIRMED, problem=error.diagnostic)
         except ApiError as error:
             return Failed(step=step, kind=FailureKind.REFUSED, problem=error.diagnostic)
 

@@ -8,13 +8,13 @@ Values are put together field by field and then validated, strictly, against the
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields
 from typing import Any, assert_never
 
 from pydantic import TypeAdapter
 
-from reconciler.core.builds import Build, BuildConfig, Progress, Result, Stage, Sync, Target
+from reconciler.core.builds import Build, BuildConfig, Progress, Result, Stage, Sync, Target, count_results
 from reconciler.core.diff import Field, Item, Value, items_of
 from reconciler.core.overlay import EMPTY, Group, PemFile, User
 from reconciler.core.plan import Step
@@ -30,6 +30,7 @@ from reconciler.core.runs import (
     RunKind,
     RunState,
     RunStep,
+    RunSummary,
     Skip,
     Unchanged,
 )
@@ -54,15 +55,32 @@ RUN_COLUMNS = (
     " started, ended, exit_code, interrupted"
 )
 STEP_COLUMNS = "body, repository_id, since, intended_at, outcome, progress"
-_RUNS = TypeAdapter(list[Run], config=STRICT)
+_SUMMARIES = TypeAdapter(list[RunSummary], config=STRICT)
 _STEPS = TypeAdapter(list[RunStep], config=STRICT)
+_YEAR_10000 = 253_402_300_800
 
 
 def decode_run(row: tuple[Any, ...], steps: Iterable[tuple[Any, ...]], *, running: bool) -> Run:
     """A run from its row (`RUN_COLUMNS`) and those of its steps (`STEP_COLUMNS`); raises `Malformed`."""
+    known = decode_summary(row, {}, {}, running=running)
+    return Run(
+        id=known.id,
+        header=known.header,
+        started=known.started,
+        ended=known.ended,
+        exit_code=known.exit_code,
+        state=known.state,
+        steps=tuple(decode_run_step(one) for one in steps),
+    )
+
+
+def decode_summary(
+    row: tuple[Any, ...], outcomes: Mapping[str, int], builds: Mapping[Result, int], *, running: bool
+) -> RunSummary:
+    """A run from its row and the counts of its steps; raises `Malformed`."""
     id_, kind, user, host, tool, api, org_id, org_name, source, pid, started, ended, exit_code, interrupted = row
     with understood():
-        run = Run(
+        summary = RunSummary(
             id=id_,
             header=RunHeader(
                 kind=RunKind(kind),
@@ -74,15 +92,39 @@ def decode_run(row: tuple[Any, ...], steps: Iterable[tuple[Any, ...]], *, runnin
                 source=source,
                 pid=pid,
             ),
-            started=started,
-            ended=ended,
+            started=_moment(started),
+            ended=None if ended is None else _moment(ended),
             exit_code=exit_code,
             state=_state(ended, interrupted=bool(interrupted), running=running),
-            steps=(),
+            outcomes=outcomes,
+            builds=builds,
         )
-        (checked,) = _RUNS.validate_python([run])
-        decoded = tuple(_decode_row(one) for one in steps)
-        return Run(**{field.name: getattr(checked, field.name) for field in fields(Run)} | {"steps": decoded})
+        return _SUMMARIES.validate_python([summary])[0]
+
+
+def decode_run_step(row: tuple[Any, ...]) -> RunStep:
+    """A step of a run from its row; raises `Malformed`."""
+    body, repository_id, since, intended_at, outcome, known = row
+    with understood():
+        step = decode_step(_loaded(body))
+        decoded = RunStep(
+            step=step,
+            repository_id=repository_id,
+            since=since,
+            intended_at=None if intended_at is None else _moment(intended_at),
+            outcome=None if outcome is None else _decode_outcome(_loaded(outcome), step),
+            progress=None if known is None else _decode_progress(_loaded(known), step),
+        )
+        return _STEPS.validate_python([decoded])[0]
+
+
+def decode_counts(text: str | None, row: Callable[[], tuple[Any, ...]]) -> Mapping[Result, int]:
+    """The builds of a step by result; rows of earlier versions are decoded for it. Raises `Malformed`."""
+    with understood():
+        if text is not None:
+            return {Result(result): whole(count) for result, count in _loaded(text).items()}
+        progress = decode_run_step(row()).progress
+        return {} if progress is None else count_results(progress)
 
 
 def encode_outcome(outcome: Outcome) -> Json:
@@ -113,6 +155,7 @@ def encode_progress(progress: Progress) -> Json:
         "sync": progress.sync.value,
         "queue_seen": progress.queue_seen,
         "changed": progress.changed,
+        "counts": count_results(progress),
         "builds": [_encode_build(build, about) for build in progress.builds],
     }
 
@@ -128,18 +171,11 @@ def _state(ended: float | None, *, interrupted: bool, running: bool) -> RunState
     return RunState.RUNNING if running else RunState.CRASHED
 
 
-def _decode_row(row: tuple[Any, ...]) -> RunStep:
-    body, repository_id, since, intended_at, outcome, known = row
-    step = decode_step(_loaded(body))
-    decoded = RunStep(
-        step=step,
-        repository_id=repository_id,
-        since=since,
-        intended_at=intended_at,
-        outcome=None if outcome is None else _decode_outcome(_loaded(outcome), step),
-        progress=None if known is None else _decode_progress(_loaded(known), step),
-    )
-    return _STEPS.validate_python([decoded])[0]
+def _moment(value: float) -> float:
+    """Seconds since the epoch in the years that have a date; raises `Malformed`."""
+    if not 0 <= value < _YEAR_10000:
+        raise Malformed("a time is out of range")
+    return value
 
 
 def _loaded(text: str) -> Json:

@@ -5,7 +5,6 @@ second, empty SQLite file: SQLite knows how to lock on every platform, and the o
 dies, however that happens. A file of its own leaves the journal free for readers.
 """
 
-import errno
 import getpass
 import json
 import os
@@ -14,20 +13,24 @@ import shutil
 import sqlite3
 import stat
 import tempfile
-from collections.abc import Callable, Iterator
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from reconciler.core.builds import Result
 from reconciler.core.plan import Action, Plan
-from reconciler.core.runs import Run, RunHeader, is_in_flight
+from reconciler.core.runs import Run, RunHeader, RunSummary, is_in_flight
 from reconciler.journal import errors
-from reconciler.journal.codec import RUN_COLUMNS, STEP_COLUMNS, decode_run
+from reconciler.journal.codec import RUN_COLUMNS, STEP_COLUMNS, decode_counts, decode_run, decode_summary
 from reconciler.journal.errors import JournalBusy, JournalError, reported
 from reconciler.journal.recorder import RunRecord, Writer, begin_run
 from reconciler.planfile.errors import Malformed
+from reconciler.planfile.format import make_private_folder, private_file
 
 NAME = "journal.db"
 LOCK = "apply.lock"
@@ -51,6 +54,12 @@ _FIRST = (
 )
 # What leads from each version to the next one; entries are never changed once released, only added.
 MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST,)
+
+
+_OUTCOMES = """
+    SELECT run, coalesce(json_extract(outcome, '$.outcome'), iif(intended_at IS NULL, 'not-attempted', 'unknown'))
+        AS came_to, count(*) FROM step GROUP BY run, came_to"""
+_BUILDS = "SELECT run, repository, json_extract(progress, '$.counts') FROM step WHERE progress IS NOT NULL"
 
 
 def open_journal(folder: Path, *, now: Callable[[], float]) -> "Journal":
@@ -131,6 +140,17 @@ class Journal:
         """Every recorded run, the newest first; raises `JournalError`."""
         return self._read_runs("ORDER BY rowid DESC")
 
+    def summaries(self) -> tuple[RunSummary, ...]:
+        """Every recorded run without its steps, the newest first; raises `JournalError`."""
+        if self._connection is None:
+            return ()
+        with self._understood():
+            outcomes, builds = self._count_outcomes(), self._count_builds()
+            rows = self._connection.execute(f"SELECT {RUN_COLUMNS} FROM run ORDER BY rowid DESC").fetchall()  # noqa: S608
+            return tuple(
+                decode_summary(row, outcomes[row[0]], builds[row[0]], running=self._is_running(row[0])) for row in rows
+            )
+
     def latest(self) -> Run | None:
         """The newest run that was to write, None where there is none; raises `JournalError`."""
         with self._understood():
@@ -176,6 +196,26 @@ class Journal:
         asked = f"SELECT {STEP_COLUMNS} FROM step WHERE run = ?{some} ORDER BY number"  # noqa: S608 - words of ours
         return self._connection.execute(asked, (run,) if about is None else (run, about))
 
+    def _count_outcomes(self) -> Mapping[str, Mapping[str, int]]:
+        assert self._connection is not None
+        found: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        for run, came_to, count in self._connection.execute(_OUTCOMES):
+            found[run][str(came_to).replace("-", "_")] = count
+        return found
+
+    def _count_builds(self) -> Mapping[str, Mapping[Result, int]]:
+        assert self._connection is not None
+        found: defaultdict[str, Counter[Result]] = defaultdict(Counter)
+        for run, repository, counts in self._connection.execute(_BUILDS):
+            found[run].update(decode_counts(counts, partial(self._row, run, repository)))
+        return found
+
+    def _row(self, run: str, repository: str) -> tuple[Any, ...]:
+        assert self._connection is not None
+        asked = f"SELECT {STEP_COLUMNS} FROM step WHERE run = ? AND repository = ?"  # noqa: S608 - words of ours
+        row: tuple[Any, ...] = self._connection.execute(asked, (run, repository)).fetchone()
+        return row
+
     def _ids(self, beginning: str | None) -> list[str]:
         if self._connection is None:
             return []
@@ -211,40 +251,6 @@ class Journal:
                 yield
         except (Malformed, TypeError, ValueError, OverflowError) as error:
             raise JournalError(errors.damaged(self._path, str(error))) from None
-
-
-def make_private_folder(folder: Path) -> None:
-    """Make the working folder where it is missing, private with all that is in it; raises `OSError`.
-
-    Its `.gitignore` tells Git to leave it alone. Links are not followed.
-    """
-    if folder.is_symlink():
-        raise OSError(errno.ELOOP, "it is a symbolic link")
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with suppress(FileExistsError), private_file(folder / ".gitignore") as note:
-        os.write(note, b"*\n")
-    for root, folders, files in os.walk(folder):
-        _restrict(root, stat.S_ISDIR, 0o700)
-        for name in (*folders, *files):
-            _restrict(os.path.join(root, name), stat.S_ISREG, 0o600)  # noqa: PTH118 - walk tells texts
-
-
-@contextmanager
-def private_file(path: Path) -> Iterator[int]:
-    """A descriptor of a new file for its owner alone; raises `OSError`, also where anything has its name."""
-    descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_NOFOLLOW", 0), 0o600)
-    try:
-        yield descriptor
-    finally:
-        os.close(descriptor)
-
-
-def _restrict(path: str, is_kind: Callable[[int], bool], wanted: int) -> None:
-    # By name: to open the journal and close it again would drop the locks that this process has on it.
-    with suppress(FileNotFoundError):
-        mode = os.lstat(path).st_mode
-        if is_kind(mode) and stat.S_IMODE(mode) != wanted:
-            os.chmod(path, wanted)  # noqa: PTH101 - as above
 
 
 def _in_flight(run: Run) -> str | None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from reconciler.core.state import Address
-from reconciler.diagnostics import Diagnostic, Place, Severity, nearest
+from reconciler.diagnostics import Diagnostic, KnownNames, Place, Severity
 from reconciler.manifest import messages
 from reconciler.manifest.codes import Code
 from reconciler.manifest.document import Block, Document, Finding, Source, diagnostics, quoted, shown
@@ -276,15 +276,18 @@ def _profiles(documents: Sequence[Document], *, complete: bool) -> Iterator[Diag
             if first != place:
                 yield _profile_twice(name, first, place)
     used: set[str] = set()
+    known = KnownNames(defined)
     for document in documents:
-        findings = list(_unknown_profiles(document, defined, used))
+        findings = list(_unknown_profiles(document, known, defined, used))
         if complete:
             yield from diagnostics(document.source, findings)
     if complete:
         yield from (_unused_profile(name, place) for name, place in defined.items() if name not in used)
 
 
-def _unknown_profiles(document: Document, defined: dict[str, Place], used: set[str]) -> Iterator[Finding]:
+def _unknown_profiles(
+    document: Document, known: KnownNames, defined: dict[str, Place], used: set[str]
+) -> Iterator[Finding]:
     for _, _, entry in document.entries():
         names = entry.get("profiles") if isinstance(entry, MapNode) else None
         if not isinstance(entry, MapNode) or not isinstance(names, ListNode):
@@ -295,7 +298,7 @@ def _unknown_profiles(document: Document, defined: dict[str, Place], used: set[s
                 yield Finding(
                     code=Code.UNKNOWN_PROFILE,
                     summary=f"there is no profile {quoted(name)}",
-                    hint=_profile_hint(name, defined),
+                    hint=_profile_hint(name, known),
                     at=spot.value_at,
                     use_at=spot.use_at,
                 )
@@ -303,8 +306,8 @@ def _unknown_profiles(document: Document, defined: dict[str, Place], used: set[s
                 used.add(name)
 
 
-def _profile_hint(name: str, defined: dict[str, Place]) -> str:
-    near = nearest(name, defined)
+def _profile_hint(name: str, known: KnownNames) -> str:
+    near = known.nearest(name)
     if near:
         return "did you mean " + " or ".join(f"`{shown(one)}`" for one in near) + "?"
     return "define it below `profiles:` at the top of a file of this folder"

@@ -73,6 +73,11 @@ def unreadable(path: Path, error: OSError) -> PlanFileError:
     return _refused("file-not-read", f"{path} cannot be read: {error.strerror or error}", hint="")
 
 
+def not_regular(path: Path) -> PlanFileError:
+    """The name is that of a pipe or a device."""
+    return _refused("file-not-read", f"{path} cannot be read: it is not a regular file", hint="")
+
+
 def unwritable(path: Path, reason: str) -> PlanFileError:
     """The file system did not take the file."""
     return _refused("output-not-written", f"{path} cannot be written: {reason}", hint="give -o another file")

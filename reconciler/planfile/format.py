@@ -1,12 +1,14 @@
 """The file format of saved plans and snapshots: JSON Lines with a header, a line for each item, and a seal."""
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
 import re
 import secrets
-from collections.abc import Iterable, Iterator
+import stat
+from collections.abc import Callable, Iterable, Iterator
 from enum import StrEnum
 from itertools import chain
 from pathlib import Path
@@ -68,6 +70,9 @@ def read_file(path: Path, kind: Kind) -> tuple[Json, Iterator[Json]]:
     So do the items, which are decoded as they are asked for, when one of them is none.
     """
     try:
+        # A pipe or a device may never end.
+        if not stat.S_ISREG(path.stat().st_mode) and not path.is_dir():
+            raise errors.not_regular(path)
         lines = path.read_bytes().splitlines(keepends=True)
     except OSError as error:
         raise errors.unreadable(path, error) from None
@@ -138,6 +143,40 @@ def write_private(path: Path, pieces: Iterable[bytes]) -> None:
         _write(path, pieces)
     except (OSError, ValueError) as error:
         raise errors.unwritable(path, getattr(error, "strerror", None) or str(error)) from None
+
+
+def make_private_folder(folder: Path) -> None:
+    """Make the working folder where it is missing, private with all that is in it; raises `OSError`.
+
+    Its `.gitignore` tells Git to leave it alone. Links are not followed.
+    """
+    if folder.is_symlink():
+        raise OSError(errno.ELOOP, "it is a symbolic link")
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with contextlib.suppress(FileExistsError), private_file(folder / ".gitignore") as note:
+        os.write(note, b"*\n")
+    for root, folders, files in os.walk(folder):
+        _restrict(root, stat.S_ISDIR, 0o700)
+        for name in (*folders, *files):
+            _restrict(os.path.join(root, name), stat.S_ISREG, 0o600)  # noqa: PTH118 - walk tells texts
+
+
+@contextlib.contextmanager
+def private_file(path: Path) -> Iterator[int]:
+    """A descriptor of a new file for its owner alone; raises `OSError`, also where anything has its name."""
+    descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_NOFOLLOW", 0), 0o600)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _restrict(path: str, is_kind: Callable[[int], bool], wanted: int) -> None:
+    # By name: to open the journal and close it again would drop the locks that this process has on it.
+    with contextlib.suppress(FileNotFoundError):
+        mode = os.lstat(path).st_mode
+        if is_kind(mode) and stat.S_IMODE(mode) != wanted:
+            os.chmod(path, wanted)  # noqa: PTH101 - as above
 
 
 def _write(path: Path, pieces: Iterable[bytes]) -> None:

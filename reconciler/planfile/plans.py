@@ -58,7 +58,8 @@ class SavedPlan:
     """A plan with where it is for and where it comes from.
 
     `api` is the address of the API in one spelling, `created` is in seconds since the epoch, and `manifest_digest` is
-    that of the texts that the manifest was read from.
+    that of the texts that the manifest was read from. `packages_checked` is False where there was no API to look the
+    packages up, which is then left to the apply.
     """
 
     plan: Plan
@@ -66,6 +67,7 @@ class SavedPlan:
     tool_version: str
     created: float
     manifest_digest: str
+    packages_checked: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -227,6 +229,7 @@ def _plan_header(saved: SavedPlan) -> Json:
         "guard": _as_fields(plan.guard.rules),
         "unlisted": plan.unlisted,
         "left_out": plan.left_out,
+        **({} if saved.packages_checked else {"packages_checked": False}),
     }
 
 
@@ -261,12 +264,15 @@ def _decode_plan(header: Json, items: Iterable[Json]) -> SavedPlan:
         tool_version=header["tool_version"],
         created=_time(header["created"]),
         manifest_digest=header["manifest_digest"],
+        packages_checked=header.get("packages_checked", True),
     )
     return _PLANS.validate_python([saved])[0]
 
 
 def _guard_rules(item: Json) -> GuardRules:
-    known = _known(GuardRules, item)
+    known, limit = _known(GuardRules, item), item["limit"]
+    if isinstance(limit, bool) or not isinstance(limit, int | float) or not 0 <= limit <= 1:
+        raise Malformed("limit is not a number from 0 to 1")
     known |= {"limit_from": LimitSource(item["limit_from"]), "covered": whole(item["covered"])}
     return GuardRules(**known | {"named": whole(item["named"])})
 

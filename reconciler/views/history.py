@@ -1,14 +1,14 @@
 """Recorded runs as a table, one run in detail, and both as a JSON document."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from reconciler.core.builds import Build, Progress
-from reconciler.core.runs import Failed, NotAttempted, Run, RunStep
+from reconciler.core.runs import Failed, NotAttempted, Run, RunStep, RunSummary
 from reconciler.views.console import Column, render_table
 from reconciler.views.document import FORMAT_VERSION
-from reconciler.views.run_document import built_document, counts, outcome_document, outcome_name
+from reconciler.views.run_document import built_document, counts, named_results, outcome_document, outcome_name
 from reconciler.views.text import Style, duration, indented_json, rfc3339, utc
 
 _OUTCOMES = ("applied", "already_done", "stale", "failed", "not_attempted", "unknown")
@@ -44,7 +44,7 @@ def render_json(runs: Iterable[Run]) -> str:
     return indented_json(document(runs))
 
 
-def render(runs: Sequence[Run], *, style: Style, width: int) -> str:
+def render(runs: Sequence[Run | RunSummary], *, style: Style, width: int) -> str:
     """The runs as a table, in their order."""
     return render_table(_RUNS, [_line(run) for run in runs], style=style, width=width) or (
         "No runs recorded in .reconciler/.\n"
@@ -82,7 +82,11 @@ def _run(run: Run) -> dict[str, Any]:
 
 def _counts(run: Run) -> dict[str, int]:
     found = Counter(_came_to(step) for step in run.steps)
-    return {name: found[name] for name in _OUTCOMES}
+    return _ordered(found)
+
+
+def _ordered(outcomes: Mapping[str, int]) -> dict[str, int]:
+    return {name: outcomes.get(name, 0) for name in _OUTCOMES}
 
 
 def _came_to(step: RunStep) -> str:
@@ -97,8 +101,12 @@ def _builds(run: Run) -> dict[str, int]:
     for step in run.steps:
         if step.progress is not None:
             found.update(counts(step.progress))
-    known = {"success": found["succeeded"], "failure": found["failed"], "running": found["running"]}
-    return {**known, "unknown": found["unknown"]} if found["unknown"] else known
+    return _by_result(found)
+
+
+def _by_result(found: Mapping[str, int]) -> dict[str, int]:
+    words = {"success": "succeeded", "failure": "failed", "running": "running", "unknown": "unknown"}
+    return {word: found.get(name, 0) for word, name in words.items() if word != "unknown" or found.get(name)}
 
 
 def _step(step: RunStep) -> dict[str, Any]:
@@ -120,14 +128,18 @@ def _build(build: Build, progress: Progress) -> dict[str, Any]:
     return {**told, "resolved": versions}
 
 
-def _line(run: Run) -> Sequence[str]:
+def _line(run: Run | RunSummary) -> Sequence[str]:
+    if isinstance(run, Run):
+        outcomes, builds = _counts(run) if run.steps else {}, _builds(run)
+    else:
+        outcomes, builds = _ordered(run.outcomes) if run.outcomes else {}, _by_result(named_results(run.builds))
     return (
         run.id,
         str(run.header.kind),
         str(run.state),
         "-" if run.exit_code is None else str(run.exit_code),
-        _told(_counts(run)) if run.steps else "no changes",
-        _told(_builds(run)),
+        _told(outcomes) if outcomes else "no changes",
+        _told(builds),
         "@".join(part for part in (run.header.user, run.header.host) if part) or "-",
         utc(run.started),
         "-" if run.ended is None else duration(run.ended - run.started),

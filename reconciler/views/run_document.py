@@ -14,7 +14,7 @@ from reconciler.core.builds import (
     Result,
     Stage,
     Untold,
-    build_failed,
+    count_results,
     prove,
     verified,
 )
@@ -125,9 +125,7 @@ def progress_document(progress: Progress) -> dict[str, Any]:
 
 def counts(progress: Progress) -> dict[str, int]:
     """The number of a repository's builds for each result; one that lacks what was asked has failed."""
-    wrong = sum(build_failed(build, progress.target) for build in progress.builds)
-    found = results(progress.builds)
-    return {**found, "succeeded": found["succeeded"] + found["failed"] - wrong, "failed": wrong}
+    return named_results(count_results(progress))
 
 
 def built_document(build: Build, progress: Progress, tags: Mapping[str, tuple[str, ...]]) -> dict[str, Any]:
@@ -167,10 +165,16 @@ def short_digest(digest: str) -> str:
 
 
 def results(builds: Iterable[Build]) -> dict[str, int]:
-    """The number of builds for each result; `unknown` only where there are any."""
-    found = Counter(build.result for build in builds)
-    known = {"succeeded": found[Result.SUCCESS], "failed": found[Result.FAILURE], "running": found[Result.RUNNING]}
-    return {**known, "unknown": found[Result.UNKNOWN]} if found[Result.UNKNOWN] else known
+    """The number of builds for each result."""
+    return named_results(Counter(build.result for build in builds))
+
+
+def named_results(found: Mapping[Result, int]) -> dict[str, int]:
+    """Numbers of builds by the words of documents; `unknown` only where there are any."""
+    words = {"succeeded": Result.SUCCESS, "failed": Result.FAILURE, "running": Result.RUNNING}
+    known = {word: found.get(result, 0) for word, result in words.items()}
+    unknown = found.get(Result.UNKNOWN, 0)
+    return {**known, "unknown": unknown} if unknown else known
 
 
 def totals(progress: Iterable[Progress]) -> dict[str, int]:

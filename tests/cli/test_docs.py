@@ -6,7 +6,7 @@ from pathlib import Path
 
 from reconciler.cli import exit_codes
 from reconciler.cli.exit_codes import ExitCode, first
-from reconciler.cli.parser import Parser, command_module, make_parser
+from reconciler.cli.parser import Parser, make_parser
 from tests.support import golden
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -14,8 +14,8 @@ DOCS = Path(__file__).parents[2] / "docs"
 
 def parsers(parser: argparse.ArgumentParser) -> list[argparse.ArgumentParser]:
     """A parser and all that it has for commands, each with the options that it is given when it is used."""
-    if isinstance(parser, Parser) and parser.command is not None:
-        command_module(parser.command).configure(parser)
+    if isinstance(parser, Parser):
+        parser.configure()
     found = [parser]
     for action in parser._actions:
         if isinstance(action, argparse._SubParsersAction):

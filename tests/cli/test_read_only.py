@@ -63,7 +63,7 @@ def test_the_client_of_a_reading_command_refuses_to_write(program: Program) -> N
     write_manifest(ONE)
     from reconciler.api.http import Call
 
-    options = parser.parse(["plan"])
+    options = parser.parse(["plan", "--api", "emulator"])
     with client_module.open_reader(options, program.world()) as client:
         assert not hasattr(client, "write_overlay")
         assert not hasattr(client, "create_repository")
@@ -113,5 +113,5 @@ def test_an_apply_that_resets_and_prunes_sends_no_delete(program: Program, monke
     write_manifest(ONE)
     result = program.run("apply", "--yes", "--no-wait", "--prune", "--max-removal", "100%")
     assert result.code == 0
-    assert set(seen) == {"GET", "PUT"}
-    assert seen.count("PUT") > 1
+    assert set(seen) == {"GET", "PATCH"}
+    assert seen.count("PATCH") > 1

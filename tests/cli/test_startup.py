@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-_HEAVY = ("pydantic", "httpx", "rich", "yaml", "asyncio", "importlib.metadata", "cryptography", "dataclasses")
+_HEAVY = ("pydantic", "httpx", "rich", "yaml", "asyncio", "importlib.metadata", "cryptography")
 _PROGRAM = """
 import sys
 from reconciler.cli import main

@@ -8,7 +8,7 @@ from reconciler.cli import options as shared
 from reconciler.cli.client import api_identity, open_writer
 from reconciler.cli.context import Context
 from reconciler.cli.execution import ApplyContext, ApplyRequest, execute_plan
-from reconciler.cli.package_checks import CheckContext, check
+from reconciler.cli.package_checks import CheckContext, check, check_saved
 from reconciler.cli.parser import Options, Parser
 from reconciler.cli.planning import RecentBuilds
 from reconciler.cli.report import Report
@@ -50,8 +50,8 @@ def _request_maker(options: Options, ctx: Context) -> Callable[[WriteClient], Ap
     if saved is None:
         desired, warnings = inputs.read_manifest(options, ctx)
         return lambda client: _planned(desired, warnings, client, options, ctx)
-    inputs.check_api(saved, api_identity(options, ctx))
-    return lambda client: _approved(saved, client, options)
+    inputs.check_api(saved, api_identity(options))
+    return lambda client: _approved(saved, client, options, ctx)
 
 
 def _planned(
@@ -61,14 +61,21 @@ def _planned(
     live = inputs.read_live(inputs.organization(desired), client)
     plan = planning.make_plan(desired, warnings, live, options)
     recent = RecentBuilds(client, live)
-    checks = CheckContext(client=client, api=api_identity(options, ctx), recent=recent, options=options, ctx=ctx)
+    checks = CheckContext(client=client, api=api_identity(options), recent=recent, options=options, ctx=ctx)
     checked = check(plan, desired, checks)
     return ApplyRequest(plan=checked.plan, kind=RunKind.APPLY, source=str(options.path), recent=recent, checked=checked)
 
 
-def _approved(saved: SavedPlan, client: WriteClient, options: Options) -> ApplyRequest:
-    """The plan of a file, which has been reviewed."""
+def _approved(saved: SavedPlan, client: WriteClient, options: Options, ctx: Context) -> ApplyRequest:
+    """The plan of a file, which has been reviewed; packages that could not be looked up then are looked up now."""
     inputs.check_organization(saved, options, client)
+    plan, checked = saved.plan, None
+    if plan.writes and options.check_packages and not saved.packages_checked:
+        recent = RecentBuilds(client, client.read_live(plan.organization))
+        checks = CheckContext(client=client, api=saved.api, recent=recent, options=options, ctx=ctx)
+        checked = check_saved(plan, checks)
+        plan = checked.plan
+    origin = inputs.origin(saved)
     return ApplyRequest(
-        plan=saved.plan, kind=RunKind.APPLY, source=str(options.path), origin=inputs.origin(saved), ask=False
+        plan=plan, kind=RunKind.APPLY, source=str(options.path), origin=origin, ask=False, checked=checked
     )

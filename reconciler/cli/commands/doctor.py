@@ -1,6 +1,6 @@
 """`reconciler doctor`: what stands between the user and an apply. Every check is made that can be."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from reconciler.api.auth.provider import Credentials
 from reconciler.api.auth.token import Token
@@ -26,6 +26,7 @@ from reconciler.core.doctor import (
     failed_check,
     missing_capabilities,
     skipped_check,
+    unread_check,
 )
 from reconciler.core.state import Organization
 from reconciler.views import doctor
@@ -67,7 +68,7 @@ class _Examination:
         self._client = client
         self._options = options
         self._ctx = ctx
-        self._name = api_name(options, ctx)
+        self._name = api_name(options)
         self._answers = False
         self._skew: float | None = None
         self._token: Token | None = None
@@ -103,6 +104,7 @@ class _Examination:
         yield self._check_expiry(credentials)
         yield self._check_organization()
         yield from self._check_capabilities()
+        yield from self._check_builds()
 
     def _check_api(self) -> CheckResult:
         try:
@@ -156,6 +158,21 @@ class _Examination:
         else:
             self._missing = missing_capabilities(self._identity, self._organization)
             yield from check_capabilities(self._identity, self._organization)
+
+    def _check_builds(self) -> Iterator[CheckResult]:
+        """One read of the build reports and one of the queue; nothing is said of those that work."""
+        organization = self._organization
+        if organization is None:
+            return
+        reads: dict[str, Callable[[], object]] = {
+            "build reports": lambda: self._client.sample_builds(organization, since=self._client.server_now()),
+            "the queue": lambda: self._client.sync_states(organization),
+        }
+        for what, read in reads.items():
+            try:
+                read()
+            except ApiError as error:
+                yield unread_check(what, error.diagnostic)
 
     @property
     def _obstacle(self) -> str:

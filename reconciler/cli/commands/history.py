@@ -5,6 +5,8 @@ from reconciler.cli import output, runs
 from reconciler.cli.context import Context
 from reconciler.cli.exit_codes import ExitCode
 from reconciler.cli.parser import Options, Parser
+from reconciler.core.runs import Run
+from reconciler.journal import Journal
 from reconciler.views import history
 
 
@@ -19,19 +21,22 @@ def execute(options: Options, ctx: Context) -> int:
     output.targets(options)
     wanted: str | None = options.run
     with runs.read_only_journal() as journal, runs.journal_failures():
-        found = journal.runs() if wanted is None else (journal.run(wanted),)
-    output.show(
-        {
-            "text": lambda style, width: (
-                history.render(found, style=style, width=width)
-                if wanted is None
-                else history.render_run(found[0], style=style, width=width, versions=options.verbose > 0)
-            ),
-            "json": lambda *_: history.render_json(found),
-        },
-        options,
-        ctx,
-        table=True,
-    )
+        renderers = _list(journal) if wanted is None else _detail(journal.run(wanted), options)
+        output.show(renderers, options, ctx, table=True)
     output.print_no_requests(options, ctx)
     return ExitCode.DONE
+
+
+def _list(journal: Journal) -> output.Renderers:
+    """The table reads counts alone; the document has every step."""
+    return {
+        "text": lambda style, width: history.render(journal.summaries(), style=style, width=width),
+        "json": lambda *_: history.render_json(journal.runs()),
+    }
+
+
+def _detail(run: Run, options: Options) -> output.Renderers:
+    return {
+        "text": lambda style, width: history.render_run(run, style=style, width=width, versions=options.verbose > 0),
+        "json": lambda *_: history.render_json((run,)),
+    }

@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from reconciler import manifest
 from reconciler.cli import inputs
 from reconciler.cli import options as shared
 from reconciler.cli.client import open_reader
@@ -73,12 +72,14 @@ def _organization(options: Options, ctx: Context) -> str:
     if options.org:
         return options.org
     if options.folder.exists():
-        desired, problems = manifest.load(options.folder, now=ctx.clock.now())
+        desired, problems = inputs.load_manifest(options.folder, options, ctx)
         if desired.organization is not None:
             return desired.organization
         wrong = [problem for problem in problems if problem.code not in _NO_FILES]
         if wrong:
             raise CommandFailed.from_problems(*wrong)
+    if ctx.settings["org"].value is not None:
+        return str(ctx.settings["org"].value)
     raise CommandFailed(
         "no-organization",
         f"nothing names the organisation: there is no --org, and no manifest in {options.folder}",
@@ -88,7 +89,7 @@ def _organization(options: Options, ctx: Context) -> str:
 
 def _request(options: Options, ctx: Context, live: Live, organization: str) -> ImportRequest:
     def load(path: Path) -> tuple[Desired, tuple[Diagnostic, ...]]:
-        return manifest.load(path, organization=options.org, now=ctx.clock.now())
+        return inputs.load_manifest(path, options, ctx)
 
     return ImportRequest(
         live=live,

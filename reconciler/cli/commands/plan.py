@@ -38,7 +38,7 @@ def execute(options: Options, ctx: Context) -> int:
     """Print the plan, and save it; 1 when a repository could not be planned, 2 for changes where that was asked for."""
     output.targets(options)
     desired, warnings = inputs.read_manifest(options, ctx)
-    base = inputs.read_base(options, desired)
+    base = inputs.read_base(options, desired, ctx)
     with _open_source(desired, options, ctx) as (source, client):
         plan = planning.make_plan(desired, warnings, source.live, options)
         checked, forecast = Checked(plan=plan), None
@@ -52,7 +52,8 @@ def execute(options: Options, ctx: Context) -> int:
     plan = checked.plan
     comparison = None if base is None else compare(planning.make_base_plan(base, source.live, options), plan)
     if options.output is not None:
-        planning.save_plan(options.output, plan, source, desired, ctx)
+        asked = options.against is None or not options.check_packages
+        planning.save_plan(options.output, plan, source, desired, ctx, packages_checked=asked)
     document = planning.document(
         plan, api=source.api, origin=source.origin, comparison=comparison, forecast=forecast, checked=checked
     )
@@ -73,7 +74,7 @@ def _open_source(desired: Desired, options: Options, ctx: Context) -> Iterator[t
         return
     with open_reader(options, ctx) as client:
         live = inputs.read_live(inputs.organization(desired), client)
-        yield LiveSource(live=live, api=api_name(options, ctx), api_identity=api_identity(options, ctx)), client
+        yield LiveSource(live=live, api=api_name(options), api_identity=api_identity(options)), client
 
 
 def _unchecked(plan: Plan, desired: Desired, options: Options) -> Checked:

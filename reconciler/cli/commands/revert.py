@@ -36,7 +36,7 @@ def execute(options: Options, ctx: Context) -> int:
         Report(options, ctx) as report,
         open_writer(options, ctx) as client,
     ):
-        run = runs.find_run(journal, options.run, options, ctx)
+        run = runs.find_run(journal, options.run, options)
         _check_organization(run, options, client)
         live = client.read_live(run.header.organization)
         plan = plan_revert(run, live, later=runs.later_runs(journal, run), max_removal=options.max_removal)

@@ -24,7 +24,7 @@ def execute(options: Options, ctx: Context) -> int:
     organization = inputs.read_organization(options, ctx)
     with open_reader(options, ctx) as client:
         live = inputs.read_live(organization, client)
-    inputs.save_snapshot(options.output, live, api_identity(options, ctx), ctx)
+    inputs.save_snapshot(options.output, live, api_identity(options), ctx)
     count = len(live.repositories)
     noun = "repository" if count == 1 else "repositories"
     command = f"reconciler plan --against {shlex.quote(str(options.output))}"

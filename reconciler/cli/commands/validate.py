@@ -2,9 +2,8 @@
 
 import json
 
-from reconciler import manifest
+from reconciler.cli import inputs, output
 from reconciler.cli import options as shared
-from reconciler.cli import output
 from reconciler.cli.context import Context
 from reconciler.cli.exit_codes import ExitCode
 from reconciler.cli.parser import Options, Parser
@@ -22,7 +21,7 @@ def configure(parser: Parser) -> None:
 def execute(options: Options, ctx: Context) -> int:
     """Report every problem of the manifest; 1 when there is an error."""
     output.targets(options)
-    desired, problems = manifest.load(options.path, organization=options.org, now=ctx.clock.now())
+    desired, problems = inputs.load_manifest(options.path, options, ctx)
     output.print_problems(problems, options, ctx)
     valid = not has_errors(problems)
     count = len(desired.repositories) + len(desired.globs)

@@ -35,7 +35,7 @@ def configure(parser: Parser) -> None:
 def execute(options: Options, ctx: Context) -> int:
     """Follow a run to its end; the report and the exit code are those that its apply would have ended with."""
     with Report(options, ctx) as report, runs.read_only_journal() as journal:
-        run = runs.find_run(journal, options.run, options, ctx)
+        run = runs.find_run(journal, options.run, options)
         _check_idle(run)
         if is_settled(run):
             return _again(run, report)

@@ -62,7 +62,7 @@ def test_it_is_what_is_used_where_nobody_says_otherwise() -> None:
         assert [one.name for one in found.read_live(ORGANIZATION).repositories] == ["node"]
         assert write(found, GIT).overlay == GIT
         assert write(found, EMPTY).overlay == EMPTY
-        assert found.api_version == "v1, and v2 to write overlays where the server has it"
+        assert found.api_version == "auto"
     assert calls(api) == ["GET v1", *["GET v1", "GET v2", "PATCH v2"] * 2]
     assert api.asked[3].raw_query == "updateMask=custom_overlay"
     assert set(api.asked[3].json) == {"name", "customOverlay"}
@@ -156,7 +156,7 @@ def test_who_may_write_neither_hears_it_from_v1_and_it_says_nothing_of_v2() -> N
     with found:
         with pytest.raises(PermissionDenied):
             write(found, GIT)
-        assert found.api_version == "v1, and v2 to write overlays where the server has it"
+        assert found.api_version == "auto"
 
 
 def test_one_that_is_gone_meanwhile_says_nothing_of_v2() -> None:
