@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 JOBS ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-browser lint check fuzz soak diagnostics format bench bench-checks bench-full bench-venv clean
+.PHONY: help demo test test-browser lint check fuzz soak diagnostics format bench bench-hostile bench-venv clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,14 +36,14 @@ check: lint test ## everything that has to be green before a change lands
 fuzz: $(VENV)/.dev ## send the emulator many more generated requests than the tests do
 	RECONCILER_FUZZ=150 $(BIN)/python -m pytest -n $(JOBS) tests/contract/test_fuzz.py
 
-soak: $(VENV)/.run ## write and follow 2,000 repositories while everything goes wrong (SEED=N), and note it in docs/soak.md
-	$(BIN)/python -m benchmarks.soak $(if $(SEED),--seed $(SEED)) -o docs/soak.md
+soak: $(VENV)/.run ## write and follow 2,000 repositories while everything goes wrong (SEED=N)
+	$(BIN)/python -m benchmarks.soak $(if $(SEED),--seed $(SEED))
 
-bench: bench-venv ## measure the speed beside others and write docs/performance.md
-	$(VENV)-bench/bin/python -m benchmarks.speed
+bench: bench-venv ## measure the speed beside other programs, and print the table of docs/performance.md
+	$(VENV)-bench/bin/python -m benchmarks.bench
 
-bench-full: bench-venv ## the same with 100,000 repositories as well
-	$(VENV)-bench/bin/python -m benchmarks.speed --full
+bench-hostile: $(VENV)/.run ## show that no text of strangers takes more than in proportion to its length
+	$(BIN)/python -m benchmarks.hostile
 
 # As users have it: an editable installation, the tools of the tests and what an old pip writes make every start slower.
 bench-venv: $(VENV)/.run
@@ -51,9 +51,6 @@ bench-venv: $(VENV)/.run
 	$(VENV)-bench/bin/python -m pip install --quiet --disable-pip-version-check --upgrade pip
 	$(VENV)-bench/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt .
 	-$(VENV)-bench/bin/python -m pip install --quiet --disable-pip-version-check octodns
-
-bench-checks: $(VENV)/.run ## print what knowing before writing costs, in requests
-	$(BIN)/python -m benchmarks.check_costs
 
 diagnostics: $(VENV)/.run ## write docs/diagnostics.md anew from the codes
 	$(BIN)/python -m reconciler.manifest.codes > docs/diagnostics.md

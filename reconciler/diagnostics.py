@@ -5,7 +5,7 @@ to the room that finds the problem, never here.
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher, get_close_matches
 from enum import StrEnum
@@ -51,6 +51,32 @@ class Diagnostic:
 def has_errors(diagnostics: Iterable[Diagnostic]) -> bool:
     """Whether at least one of the problems stops the command."""
     return any(diagnostic.severity is Severity.ERROR for diagnostic in diagnostics)
+
+
+_MOST_NAMES = 3
+
+
+def listed(names: Sequence[str], most: int = _MOST_NAMES) -> str:
+    """Names in a sentence, the first few of many: `a, b, c and 4 more`."""
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more:,} more" if more > 0 else "")
+
+
+def quoted(names: Iterable[str]) -> str:
+    """Names as a choice: `"a"`, `"a" or "b"`, `"a", "b" or "c"`."""
+    each = [f'"{name}"' for name in names]
+    return " or ".join([", ".join(each[:-1]), each[-1]]) if len(each) > 1 else "".join(each)
+
+
+def did_you_mean(names: Iterable[str]) -> str:
+    """The question that offers names in the place of a mistyped one; empty where there are none to offer."""
+    choice = quoted(names)
+    return f"did you mean {choice}?" if choice else ""
+
+
+def plural(count: int, noun: str) -> str:
+    """A number with its noun, regular nouns only: `1 package`, `2,000 packages`."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 # How much less alike than the best match another name may be and still be worth telling.

@@ -18,10 +18,11 @@ from reconciler.api import API_VERSION, ApiVersion, endpoints, json_text, organi
 from reconciler.api.auth.provider import Credentials
 from reconciler.api.build_reports import ReportLister, TooManyError, Window, build_from_wire
 from reconciler.api.errors import ApiError, NotFound, Rejected, SourceDropped, clean
-from reconciler.api.http import Call, Connection, Parameters, Sent
+from reconciler.api.http import Call, Connection, Parameters
 from reconciler.api.overlay_update import merge_overlay
 from reconciler.api.retry import Retrier
 from reconciler.api.schema import Listing, NamedGroup, Written
+from reconciler.api.transport import Sent
 from reconciler.api.url import demand_privacy, parse_address
 from reconciler.api.versions import Repositories, RepositoryVersion, choose, written
 from reconciler.core.builds import Build, Sync
@@ -211,6 +212,10 @@ class ReadClient:
         latest: Parameters = () if all_versions else (("mostRecentlyUpdated", "true"),)
         call = endpoints.packages(organization, (("packageName", name), *latest))
         return tuple(one for one in self._packages(call) if one.name == name)
+
+    def is_in_catalog(self, name: str) -> bool:
+        """Return whether there is a package of a name at all, for whichever organization."""
+        return any(one.name == name for one in self._packages(endpoints.catalog_packages(name)))
 
     def list_packages(self, organization: Organization) -> tuple[PackageVersion, ...]:
         """Return the latest version of every package with what it provides: a long answer."""

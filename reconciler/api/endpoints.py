@@ -212,6 +212,17 @@ def packages(organization: Organization, parameters: Parameters) -> Call:
     )
 
 
+def catalog_packages(name: str) -> Call:
+    """The packages of a name that the token sees anywhere, for whichever organization."""
+    return Call(
+        action=f'look up package "{name}" in the catalog',
+        capability="apk.list",
+        path="/apk/v1/packages",
+        parameters=(("packageName", name), ("mostRecentlyUpdated", "true")),
+        optional=True,
+    )
+
+
 def package_summaries(organization: Organization, token: str, prefix: str) -> Call:
     """One page of the packages that an organisation may install and that begin so, the latest version of each."""
     return Call(

@@ -22,9 +22,8 @@ from reconciler.api.schema import (
     Spelling,
     item_to_wire,
     overlay_from_wire,
-    without_zeros,
 )
-from reconciler.core.overlay import EMPTY, Group, Overlay, PemFile, User, package_spec
+from reconciler.core.overlay import EMPTY, Group, Overlay, PemFile, User, package_spec, without_absent
 from reconciler.core.state import LiveRepository, Unreadable
 from reconciler.diagnostics import Diagnostic
 
@@ -134,8 +133,12 @@ def _unknown_zeros(raw: Mapping[str, object], holder: str) -> Json:
     """Return the fields of a section that are not known and zero; null is not among them, being the same as absent."""
     known = {name for field in OVERLAY_FIELDS if field.holder == holder for name in field.names}
     known |= set() if holder else {field.holder for field in OVERLAY_FIELDS}
-    section = _section(raw, holder).items()
-    return {key: value for key, value in section if key not in known and value is not None and not without_zeros(value)}
+    return {key: value for key, value in _section(raw, holder).items() if key not in known and _is_zero(value)}
+
+
+def _is_zero(value: object) -> bool:
+    # A message full of unset fields is no content either, but leaving it out loses nothing.
+    return value is not None and without_absent(value) is None and not (isinstance(value, dict | list) and value)
 
 
 def _says_nothing(holder: str, section: Mapping[str, object]) -> bool:

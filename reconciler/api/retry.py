@@ -26,7 +26,7 @@ _LONGEST_SECONDS = 20.0
 # A server may ask for any wait; others than the one that was refused are held up no longer than this.
 _LONGEST_COMMON_PAUSE = 60.0
 # A call is given at least so long, however little is left of the time for all of them.
-_SHORTEST_CALL = 2.0
+_SHORTEST_CALL = 5.0
 
 # A rate that nobody capped is taken from the requests of these seconds when it has to be halved.
 _MEASURED_SECONDS = 10.0
@@ -35,6 +35,7 @@ _SLOWEST = 0.5
 _DOUBLES_IN = 30.0
 _FREE_ABOVE = 100.0
 
+_TOO_MANY = 429
 # Of a gateway, or of the server behind one (520 to 529 are those of content delivery networks).
 _GATEWAY = frozenset({502, 503, 504, *range(520, 530)})
 # The request came too late or too early, or the server broke down: it may go well the next time.
@@ -60,7 +61,7 @@ class Timing:
     stopped: Callable[[], bool] = lambda: False
 
 
-class Kind(Enum):
+class RetryKind(Enum):
     """What is known of a request that got no usable answer."""
 
     TOO_MANY = auto()  # answered 429 by the API itself: certainly not done
@@ -77,7 +78,7 @@ class Kind(Enum):
 class RetryReason:
     """A failure that may pass: its kind, a word for people, and the wait that the server asked for in seconds."""
 
-    kind: Kind
+    kind: RetryKind
     reason: str
     asked: float | None = None
 
@@ -121,14 +122,18 @@ _ONCE_MORE = Limit(tries=2, seconds=math.inf)
 # What can be done without is not waited for much longer than it is worth.
 _OPTIONAL = Limit(tries=3, seconds=20.0)
 
-_WRITES: Mapping[Kind, Limit] = {Kind.TOO_MANY: _USUAL, Kind.ABSENT: _SOON, Kind.UNSENT: _NO_CONNECTION}
-_READS: Mapping[Kind, Limit] = {
+_WRITES: Mapping[RetryKind, Limit] = {
+    RetryKind.TOO_MANY: _USUAL,
+    RetryKind.ABSENT: _SOON,
+    RetryKind.UNSENT: _NO_CONNECTION,
+}
+_READS: Mapping[RetryKind, Limit] = {
     **_WRITES,
-    Kind.EXHAUSTED: _USUAL,
-    Kind.UNAVAILABLE: _USUAL,
-    Kind.FAILED: _FEWER,
-    Kind.SILENT: _ONCE_MORE,
-    Kind.BROKEN: _USUAL,
+    RetryKind.EXHAUSTED: _USUAL,
+    RetryKind.UNAVAILABLE: _USUAL,
+    RetryKind.FAILED: _FEWER,
+    RetryKind.SILENT: _ONCE_MORE,
+    RetryKind.BROKEN: _USUAL,
 }
 
 
@@ -137,12 +142,13 @@ def retry_reason(error: ApiError) -> RetryReason | None:
     status, code = error.status, error.code
     if status is None or status < 400 or error.too_large:  # noqa: PLR2004 - the classes of answers that are no errors
         return None
-    if status == 429 or code == EXHAUSTED:  # noqa: PLR2004
-        kind, words = Kind.TOO_MANY if status == 429 and code == EXHAUSTED else Kind.EXHAUSTED, "too many requests"  # noqa: PLR2004
+    if status == _TOO_MANY or code == EXHAUSTED:
+        both = status == _TOO_MANY and code == EXHAUSTED
+        kind, words = RetryKind.TOO_MANY if both else RetryKind.EXHAUSTED, "too many requests"
     elif status in _GATEWAY or code in (UNAVAILABLE, DEADLINE_EXCEEDED):
-        kind, words = Kind.UNAVAILABLE, "not available"
+        kind, words = RetryKind.UNAVAILABLE, "not available"
     elif status in _PASSING or code in (UNKNOWN, INTERNAL):
-        kind, words = Kind.FAILED, "the API failed"
+        kind, words = RetryKind.FAILED, "the API failed"
     else:
         return None
     return RetryReason(kind=kind, reason=f"{status}, {words}", asked=error.retry_after)
@@ -194,7 +200,7 @@ class Retrier:
         self.on_retry = on_retry
         self.on_notice = on_notice
         self.jitter = jitter
-        self._pace = Pace(self.timing, max_rps=max_rps)
+        self._pace = RateLimiter(self.timing, max_rps=max_rps)
         self._ends_at = math.inf
 
     def limit(self, seconds: float | None) -> None:
@@ -215,7 +221,7 @@ class Retrier:
         began = self.timing.monotonic()
         attempt = send()
         reason = attempt.reason
-        if reason is not None and reason.kind in (Kind.TOO_MANY, Kind.EXHAUSTED):
+        if reason is not None and reason.kind in (RetryKind.TOO_MANY, RetryKind.EXHAUSTED):
             common = backoff(1, 1.0) if reason.asked is None else reason.asked
             self._pace.slow_down(slot, min(common, _LONGEST_COMMON_PAUSE))
         return attempt, max(0.0, self.timing.monotonic() - began)
@@ -291,7 +297,7 @@ class _RetryState(Generic[T]):
         )
 
 
-class Pace:
+class RateLimiter:
     """When the next request may be sent, for all threads together: `max_rps`, and slowing down together after a 429.
 
     Each request takes a slot on a common time line. A 429 moves the line: whoever holds a slot before the end of the

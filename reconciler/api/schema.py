@@ -41,6 +41,7 @@ from reconciler.core.overlay import (
     make_group,
     make_overlay,
     make_pem_file,
+    without_absent,
 )
 from reconciler.core.packages import PackageVersion
 from reconciler.core.state import LiveRepository, Unreadable
@@ -50,7 +51,6 @@ T = TypeVar("T")
 
 _MAX_UINT32 = 2**32 - 1
 _UINT32_DIGITS = 10
-_ZERO_TEXTS = frozenset({"", "0", "UNKNOWN", "Unknown"})
 
 
 # --- values -----------------------------------------------------------------------------------------------------------
@@ -120,28 +120,6 @@ Timestamp = Annotated[float | None, PlainValidator(timestamp_from_wire)]
 LenientText = Annotated[str, PlainValidator(_text_of)]
 LenientTexts = Annotated[tuple[str, ...], PlainValidator(_texts_of)]
 Count = Annotated[int | None, PlainValidator(_count_of)]
-
-
-def without_zeros(value: object) -> object:
-    """Return what an unknown value says: None for the zero of any type, and none of them as a member of an object.
-
-    The gateway emits unset fields, and an enum's zero by its name: by convention one that ends in `_UNSPECIFIED`, or
-    `UNKNOWN`; a 64-bit 0 is text. An item of a list is there even where it says nothing.
-    """
-    match value:
-        case dict():
-            known = {key: without_zeros(item) for key, item in value.items()}
-            return {key: item for key, item in known.items() if item is not None} or None
-        case list():
-            return [_item_without_zeros(item) for item in value] or None
-        case str():
-            return None if value in _ZERO_TEXTS or value.endswith("_UNSPECIFIED") else value
-        case _:
-            return value or None
-
-
-def _item_without_zeros(item: object) -> object:
-    return without_zeros(item) or {} if isinstance(item, dict) else item
 
 
 # --- errors -----------------------------------------------------------------------------------------------------------
@@ -294,7 +272,7 @@ class _Overlay(_Message):
         }
         for prefix, section in sections.items():
             for key, value in ((section and section.model_extra) or {}).items():
-                said = without_zeros(value)
+                said = without_absent(value)
                 if said is not None:
                     yield f"{prefix}{key}", json_text.canonical(said)
 

@@ -19,7 +19,7 @@ _UNFIT = re.compile(r"[\s\x00-\x1f\x7f]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Address:
+class ApiAddress:
     """Where the API is: `root` is the URL without a slash at its end, with a path prefix where there is one."""
 
     root: str
@@ -47,7 +47,7 @@ class Address:
         return self.root + quote(path, safe="/:") + (f"?{query}" if query else "")
 
 
-def parse_address(text: str) -> Address:
+def parse_address(text: str) -> ApiAddress:
     """The address that the user wrote; raises `BadAddress` with what is wrong with it."""
     written = text.strip()
     try:
@@ -59,10 +59,10 @@ def parse_address(text: str) -> Address:
     if problem:
         raise _bad(written, problem)
     scheme, host = parts.scheme.lower(), (parts.hostname or "").lower()
-    return Address(root=f"{scheme}://{parts.netloc}{parts.path.rstrip('/')}", scheme=scheme, host=host)
+    return ApiAddress(root=f"{scheme}://{parts.netloc}{parts.path.rstrip('/')}", scheme=scheme, host=host)
 
 
-def demand_privacy(address: Address) -> None:
+def demand_privacy(address: ApiAddress) -> None:
     """Raise `BadAddress` where a token would travel in the open."""
     if address.private:
         return

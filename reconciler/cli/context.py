@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 from reconciler.cli.processes import home, run, user
 
 if TYPE_CHECKING:  # help loads this module, and none of these
-    from reconciler.api.auth.sources import Run
+    from reconciler.api.auth.sources import RunProgram
     from reconciler.cli.settings import Setting
     from reconciler.emulator import Settings
     from reconciler.engine.ports import Clock, Stop
@@ -44,7 +44,7 @@ class Context:
         clock: "Clock",
         emulator_settings: "Settings | None" = None,
         home: Callable[[], Path | None] = lambda: None,
-        run: "Run | None" = None,
+        run: "RunProgram | None" = None,
         user: Callable[[], str] = str,
     ) -> None:
         self.stdin = stdin
@@ -99,9 +99,8 @@ class ClosedOutput(io.TextIOBase):
 def process_context() -> Context:
     """Return the context of this process."""
     _occupy_closed_descriptors()
-    end_as_interrupted()
     closed: Any = ClosedOutput()
-    return Context(
+    ctx = Context(
         stdin=sys.stdin or io.StringIO(),
         stdout=sys.stdout or closed,
         stderr=sys.stderr or io.StringIO(),
@@ -111,6 +110,8 @@ def process_context() -> Context:
         run=run,
         user=user,
     )
+    end_as_interrupted(ctx)
+    return ctx
 
 
 def _occupy_closed_descriptors() -> None:
@@ -135,11 +136,19 @@ def has_left(stream: TextIO) -> bool:
     return any(found & (select.POLLERR | select.POLLHUP) for _, found in poll.poll(0))
 
 
-def end_as_interrupted() -> None:
-    """Let SIGTERM and SIGHUP end this process as Ctrl-C does, except where its parent has set them otherwise."""
+def end_as_interrupted(ctx: Context) -> None:
+    """Let SIGTERM and SIGHUP end this process as Ctrl-C does, except where its parent has set them otherwise.
+
+    `ctx.stop` is set as well: threads that wait for an answer then give up, and the process does not wait for them.
+    """
+
+    def on_signal(_number: int, _frame: FrameType | None) -> NoReturn:
+        ctx.stop.set()
+        raise KeyboardInterrupt
+
     for number in _SIGNALS:
-        if signal.getsignal(number) is signal.SIG_DFL:
-            signal.signal(number, signal.default_int_handler)
+        if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
+            signal.signal(number, on_signal)
 
 
 @contextmanager

@@ -28,10 +28,11 @@ def read_manifest(options: Options, ctx: Context) -> tuple[Desired, tuple[Diagno
 
 def load_manifest(path: Path, options: Options, ctx: Context) -> tuple[Desired, tuple[Diagnostic, ...]]:
     """Return a manifest with its problems; its organization is that of `--org`, the manifest or the settings."""
-    desired, problems = manifest.load(path, organization=options.org, now=ctx.clock.now())
+    now, prune = ctx.clock.now(), getattr(options, "prune", False)
+    desired, problems = manifest.load(path, organization=options.org, now=now, prune=prune)
     fallback = ctx.settings["org"].value
     if desired.organization is None and fallback is not None and options.org is None:
-        return manifest.load(path, organization=fallback, now=ctx.clock.now())
+        return manifest.load(path, organization=fallback, now=now, prune=prune)
     return desired, problems
 
 

@@ -27,7 +27,6 @@ from reconciler.core.packages import (
     PackageProblem,
     PackageRequest,
     PackageVersion,
-    Places,
     block_steps,
     check_packages,
     constraints_met,
@@ -48,6 +47,7 @@ from reconciler.core.resolution import (
     merge_resolved,
     no_build_failure,
     package_difference,
+    packages_in_use,
     resolution_failure,
     with_resolution,
 )
@@ -82,6 +82,7 @@ class BuildEvidence:
     """What recent builds tell of the images that a plan writes; `problem` is why they could not be read."""
 
     bases: Mapping[str, Sequence[Base]] = field(default_factory=dict)
+    builds: Sequence[Build] = ()
     problem: Diagnostic | None = None
 
 
@@ -118,18 +119,18 @@ def check(plan: Plan, desired: Desired, checks: CheckContext) -> Checked:
     resolving = options.resolve or required
     if not plan.writes or not (options.check_packages or resolving):
         return Checked(plan=plan)
-    costs, places, wrong = _Costs(), Places(desired, checks.recent.live), False
-    asks = package_requests(plan, places)
+    costs, wrong = _Costs(), False
+    asks = package_requests(plan)
     evidence = _evidence(plan, checks) if asks or resolving else BuildEvidence()
     if options.check_packages:
         findings, problems = _packages(plan, asks, evidence, checks, costs)
         plan = block_steps(_told(plan, problems), findings, ReasonCode.UNBUILDABLE)
         wrong = has_errors(problems)
-    plan = _told(plan, already_in_image(plan.writes, evidence.bases, places))
+    plan = _told(plan, already_in_image(plan.writes, evidence.bases))
     resolved: Mapping[str, ResolvedChange] = {}
     # What is known not to be there need not be asked about once more.
     if resolving and plan.writes:
-        found = _resolve(plan, places, evidence, checks, required=required)
+        found = _resolve(plan, evidence, checks, required=required)
         plan, resolved, wrong = found.plan, found.resolved, wrong or found.wrong
         costs.questions, costs.repositories = found.questions, found.repositories
     if options.debug:
@@ -161,7 +162,8 @@ def _told(plan: Plan, problems: Sequence[Diagnostic]) -> Plan:
 
 def _evidence(plan: Plan, checks: CheckContext) -> BuildEvidence:
     try:
-        return BuildEvidence(bases=find_bases(plan.writes, checks.recent.builds(plan), checks.recent.live))
+        builds = checks.recent.builds(plan)
+        return BuildEvidence(bases=find_bases(plan.writes, builds, checks.recent.live), builds=builds)
     except ApiError as error:
         return BuildEvidence(problem=error.diagnostic)
 
@@ -178,7 +180,14 @@ def _packages(
     costs.packages, costs.requests, costs.cached = len(wanted), found.requests, len(cached)
     costs.note = f"; the cache could not be used ({cache.problem})" if cache.problem else ""
     archs = frozenset(arch for one in evidence.bases.values() for base in one for arch in base.config.archs)
-    available = Available(versions={**cached, **found.versions}, names=found.names, architectures=archs)
+    available = Available(
+        versions={**cached, **found.versions},
+        names=found.names,
+        architectures=archs,
+        in_use=packages_in_use(plan.writes, evidence.builds) if found.listed is not None else {},
+        listed=found.listed,
+        elsewhere=found.elsewhere,
+    )
     findings = check_packages(asks, available)
     problems = [finding.diagnostic for finding in findings]
     if found.problem is not None:
@@ -202,9 +211,7 @@ class _Resolution:
     wrong: bool
 
 
-def _resolve(
-    plan: Plan, places: Places, evidence: BuildEvidence, checks: CheckContext, *, required: bool
-) -> _Resolution:
+def _resolve(plan: Plan, evidence: BuildEvidence, checks: CheckContext, *, required: bool) -> _Resolution:
     """Ask about every repository that the plan writes; never raises."""
     known, silent = _completed(plan, evidence, checks)
     asked = make_questions(plan.writes, known)
@@ -217,7 +224,7 @@ def _resolve(
             case Resolves(packages=packages):
                 sets.setdefault(name, []).append(package_difference(_before(question, answers), packages))
             case Conflicts(problem=problem):
-                wrong.append(resolution_failure(question.step, _said(problem), places))
+                wrong.append(resolution_failure(question.step, _said(problem)))
             case NotAnswered(problem=problem):
                 silent.append(_unread(question.step, problem))
     sent = sum(not isinstance(answer, NotAnswered) or answer.asked for answer in answers.values())

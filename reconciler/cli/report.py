@@ -15,11 +15,10 @@ from reconciler.cli.errors import CommandFailed
 from reconciler.cli.output import OutputFile, print_problems, style_of, targets, width_of
 from reconciler.cli.parser import Options
 from reconciler.core.events import Event, Listener
-from reconciler.core.packages import listed
 from reconciler.core.plan import Plan
 from reconciler.core.progress import REPORT_GRACE_SECONDS
 from reconciler.core.runs import Outcome
-from reconciler.diagnostics import Diagnostic, Severity
+from reconciler.diagnostics import Diagnostic, Severity, listed
 from reconciler.engine.follow import Followed
 from reconciler.views import apply_text, plan_text
 from reconciler.views.live import LiveProgress

@@ -5,6 +5,7 @@ does say is the configuration that it was made with, and mostly the packages tha
 the overlays before and after the write.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -12,8 +13,8 @@ from enum import StrEnum
 from functools import lru_cache
 
 from reconciler.core.diff import Change, Field, Item, Value, diff, items_of
-from reconciler.core.overlay import Group, Overlay, User, package_name
-from reconciler.core.packages import parse_constraint
+from reconciler.core.overlay import Group, Overlay, PemFile, User, package_name
+from reconciler.core.packages import Constraint, parse_constraint
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +71,9 @@ class Result(StrEnum):
     SUCCESS = "success"
     FAILURE = "failure"
     UNKNOWN = "unknown"
+
+
+_UID = re.compile(r"[0-9]{1,10}")
 
 
 class Sync(StrEnum):
@@ -149,12 +153,12 @@ def evidence_of(
     if config is None:
         return Evidence.EITHER
     told = [entry for entry in wanted if entry.field in config.parts]
-    absent = missing_items(config, told)
+    absent = missing_items(config, wanted)
     if absent:
         gone = set(absent)
         partly = any(_telling(entry) and entry not in before and entry not in gone for entry in told)
         return Evidence.LACKING if partly or gone & before else Evidence.OLD
-    if any(_proves_new(change, config) for change in changes if change.field in config.parts):
+    if any(_proves_new(one, config, wanted, before) for one in changes if one.field in config.parts):
         return Evidence.NEW
     return Evidence.EITHER if changes else Evidence.NEW
 
@@ -166,29 +170,44 @@ def _telling(entry: Item) -> bool:
 
 def missing_items(config: BuildConfig, wanted: Iterable[Item]) -> tuple[Item, ...]:
     """The wanted entries that a configuration lacks, of those that it would tell of."""
-    return tuple(
-        entry
-        for entry in wanted
-        if entry.field in config.parts and not config_holds(config, entry) and not is_virtual(entry)
-    )
+    asked = tuple(wanted)
+    told = (entry for entry in asked if entry.field in config.parts)
+    return tuple(entry for entry in told if not config_holds(config, entry, users=asked) and not is_virtual(entry))
 
 
-def config_holds(config: BuildConfig, wanted: Item) -> bool:
-    """Whether a configuration has an entry that does what is wanted."""
-    return wanted in config.entries or any(
-        (found.field, found.key) == (wanted.field, wanted.key) and serves(found.value, wanted)
-        for found in config.entries
-    )
+def config_holds(config: BuildConfig, wanted: Item, *, users: Iterable[Item] = ()) -> bool:
+    """Whether a configuration has an entry that does what is wanted.
+
+    `users` may be entries of the overlay: its own users decide which UID the name in `run-as` is.
+    """
+    if wanted in config.entries:
+        return True
+    alike = (one for one in config.entries if (one.field, one.key) == (wanted.field, wanted.key))
+    if wanted.field is Field.RUN_AS:
+        uids = _uids(config.entries) | _uids(users)
+        return any(_uid(one.value, uids) == _uid(wanted.value, uids) for one in alike)
+    return any(serves(one.value, wanted) for one in alike)
 
 
-def _proves_new(change: Change, config: BuildConfig) -> bool:
+def _uids(items: Iterable[Item]) -> dict[str, int]:
+    return {item.value.username: item.value.uid for item in items if isinstance(item.value, User)}
+
+
+def _uid(run_as: Value, uids: Mapping[str, int]) -> Value | int:
+    """The UID that a `run-as` means, which apko writes in the place of the name; the name where nothing decides it."""
+    if not isinstance(run_as, str):
+        return run_as
+    return int(run_as) if _UID.fullmatch(run_as) else uids.get(run_as, run_as)
+
+
+def _proves_new(change: Change, config: BuildConfig, wanted: Sequence[Item], before: frozenset[Item]) -> bool:
     if change.after is not None:
-        wanted = Item(change.field, change.key, change.after)
-        if wanted in config.entries or (change.before is None and config_holds(config, wanted)):
+        item = Item(change.field, change.key, change.after)
+        if item in config.entries or (change.before is None and config_holds(config, item, users=wanted)):
             return True
     if change.before is None:
         return not is_virtual(Item(change.field, change.key, change.after or ""))
-    return not config_holds(config, Item(change.field, change.key, change.before))
+    return not config_holds(config, Item(change.field, change.key, change.before), users=before)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -282,13 +301,22 @@ def serves(found: Value, wanted: Item) -> bool:
         case str(), str():
             return found == wanted.value or (wanted.field is Field.PACKAGES and _allowed(found, wanted.value))
         case tuple(), tuple():
-            return set(wanted.value) <= set(found)
+            return set(map(_repository, wanted.value)) <= set(map(_repository, found))
+        case PemFile(), PemFile():
+            return "".join(found.pem.split()) == "".join(wanted.value.pem.split())
         case User(), User():
             return _user_serves(found, wanted.value)
         case Group(), Group():
             return found.gid == wanted.value.gid and set(wanted.value.members) <= set(found.members)
         case _:
             return found == wanted.value
+
+
+def _repository(address: str) -> str:
+    """A repository's address as apko has it after parsing: no slash at the end, host and scheme in small letters."""
+    scheme, mark, rest = address.strip().partition("://")
+    host, slash, path = rest.partition("/")
+    return f"{scheme.lower()}{mark}{host.lower().removesuffix(':443')}{slash}{path}".rstrip("/")
 
 
 def locked_version(found: Value) -> str:
@@ -309,7 +337,15 @@ def _allowed(found: str, wanted: str) -> bool:
     version = locked_version(found)
     if asked.operator == "=" and version.rpartition("-r")[0] == asked.version:
         return True  # that a version without a revision may be any revision was for the resolution to decide
-    return asked.allows(version) if version else not asked.operator
+    if version:
+        return asked.allows(version)
+    told = parse_constraint(found)
+    return not asked.operator or (told is not None and _spelling(told) == _spelling(asked))
+
+
+def _spelling(constraint: Constraint) -> tuple[str, str, str]:
+    operator = "~" if "~" in constraint.operator else constraint.operator
+    return constraint.name, operator, constraint.version
 
 
 def _user_serves(found: User, wanted: User) -> bool:

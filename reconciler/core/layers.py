@@ -4,14 +4,13 @@ Which value wins is decided here and nowhere else. Reading layers belongs to `ma
 that a glob means to `globs`.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
-from typing import Protocol
 
 from reconciler.core.diff import KEYED, Field, Item, assemble, items_of
 from reconciler.core.overlay import Overlay, PemFile, Section
-from reconciler.diagnostics import Diagnostic, Place, Severity
+from reconciler.diagnostics import Diagnostic, Place, Severity, listed
 
 
 class Precedence(IntEnum):
@@ -24,12 +23,8 @@ class Precedence(IntEnum):
     ENTRY = 4
 
 
-class Locator(Protocol):
-    """Knows where each value of a layer was written; asked only when somebody wants to know."""
-
-    def place(self, part: Field, key: str) -> Place:
-        """Where an entry of the layer stands; the section's place where there is no such entry."""
-        ...
+# Finds where an item of a layer was written, or its section; called only when somebody wants to know.
+Locator = Callable[[Field, str], Place]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,11 +45,11 @@ class Layer:
     chain: str = ""
     emptied: frozenset[Field] = frozenset()
     protect: bool | None = None
-    site: Locator | None = field(default=None, compare=False, repr=False)
+    locate: Locator | None = field(default=None, compare=False, repr=False)
 
     def place_of(self, part: Field, key: str) -> Place:
         """Where an entry of the layer stands."""
-        return self.place if self.site is None else self.site.place(part, key)
+        return self.place if self.locate is None else self.locate(part, key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +185,6 @@ def _winner(part: Field, claims: Sequence[LayerItem]) -> LayerItem:
 KEYS_LIMIT = 512 * 1024
 CERTIFICATES_LIMIT = 50 * 1024
 
-_MOST_NAMES = 3
 _LONGEST = 60
 
 
@@ -235,12 +229,7 @@ def group_problems(found: Iterable[tuple[str, Diagnostic]]) -> Iterator[Diagnost
     for repository, problem in found:
         grouped.setdefault(problem, []).append(repository)
     for problem, names in grouped.items():
-        yield replace(problem, detail="; ".join(filter(None, (problem.detail, _shows_in(names)))))
-
-
-def _shows_in(names: Sequence[str]) -> str:
-    more = len(names) - _MOST_NAMES
-    return "in " + ", ".join(names[:_MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
+        yield replace(problem, detail="; ".join(filter(None, (problem.detail, f"in {listed(names)}"))))
 
 
 def _conflict(conflict: Conflict) -> Diagnostic:

@@ -231,6 +231,25 @@ def _group_key(group: Group) -> tuple[object, ...]:
 _NOT_MEANING = frozenset({"text"})
 
 
+def without_absent(value: object) -> object:
+    """Decoded JSON of a field that this version does not know, without what stands for "not set"; None for nothing.
+
+    An API that emits unset fields writes false, 0, "", [], {}, null, and the zero name of an enum, at every level.
+    Elements of a list keep their places.
+    """
+    match value:
+        case dict():
+            kept = {key: without_absent(one) for key, one in value.items()}
+            return {key: one for key, one in kept.items() if one is not None} or None
+        case list():
+            return [without_absent(one) for one in value] or None
+        case str():
+            zero = value in ("", "UNKNOWN", "Unknown") or value.endswith("_UNSPECIFIED")
+            return None if zero else value
+        case _:
+            return value or None
+
+
 def fingerprint(overlay: Overlay) -> str:
     """`sha256:` and the digest of the overlay's canonical JSON."""
     return "sha256:" + hashlib.sha256(_ENCODER.encode(overlay).encode("ascii")).hexdigest()

@@ -12,12 +12,10 @@ from functools import lru_cache, partial
 from typing import Final
 
 from reconciler.core.diff import Field
-from reconciler.core.globs import resolve_globs
 from reconciler.core.layers import LayerItem, winning_items
 from reconciler.core.overlay import package_name, package_spec
 from reconciler.core.plan import Action, Plan, Reason, ReasonCode, Step
-from reconciler.core.state import Desired, DesiredRepository, Directory, Live
-from reconciler.diagnostics import Diagnostic, KnownNames, Place, Severity
+from reconciler.diagnostics import Diagnostic, KnownNames, Place, Severity, did_you_mean, listed, plural
 
 _SPEC = re.compile(
     r"(?P<name>[^=<>~@]+)(?:(?P<operator>>=|<=|~=|=~|[=<>~])(?P<version>[^=<>~@]+(?:~[0-9a-f]+(?:-r\d+)?)?))?(?:@(?P<tag>[^@]+))?"
@@ -189,6 +187,15 @@ def known_names(packages: Iterable[PackageVersion], kinds: Iterable[str]) -> tup
     return tuple(sorted(found))
 
 
+def listed_names(packages: Iterable[PackageVersion]) -> frozenset[str]:
+    """Every name that packages answer to, their own and those that they provide."""
+    found: set[str] = set()
+    for package in packages:
+        found.add(package.name)
+        found.update(text.partition("=")[0] for text in package.provides)
+    return frozenset(found)
+
+
 def kind_of(name: str) -> str:
     """The kind of a name that is provided only, such as `cmd:`; empty for one that a package may have."""
     kind, mark, _ = name.partition(KIND)
@@ -205,13 +212,20 @@ def constraints_met(constraints: Iterable[Constraint], versions: Iterable[Packag
 PACKAGE_CODES: Final[Mapping[str, tuple[Severity, str]]] = {
     "unknown-package": (Severity.ERROR, "The organisation may install no package of this name, and none provides it."),
     "no-such-version": (Severity.ERROR, "No version that there is meets the constraint."),
+    "package-not-available": (
+        Severity.ERROR,
+        "The catalog has the package, and the organization may not install it.",
+    ),
+    "package-not-listed": (
+        Severity.WARNING,
+        "The list of packages lacks it, but also packages that images have: whether it exists is not known.",
+    ),
     "package-lacks-architecture": (
         Severity.WARNING,
         "The package is missing on an architecture that images are built for.",
     ),
     "packages-not-checked": (Severity.WARNING, "The API did not tell whether some packages exist."),
 }
-_MOST_NAMES = 3
 # How apko spells what apk calls otherwise, and what stands for every architecture.
 _SPELT = {"amd64": "x86_64", "arm64": "aarch64", "386": "x86", "arm/v7": "armv7", "arm/v6": "armhf"}
 _EVERY = frozenset({"noarch", "all"})
@@ -234,12 +248,23 @@ class Available:
     """What is known: the versions by name, of the package itself or of those that provide it; no version is none.
 
     A name that `versions` does not hold was not looked up. `names` are for finding one that resembles a wrong one, and
-    `architectures` those that images are known to be built for.
+    `architectures` those that images are known to be built for. `in_use` are the packages that images have, whatever
+    the list says, with the versions that are known; `listed` are all names of the list, those that packages provide
+    among them, None where it was not read. `elsewhere` are names that the catalog has, but not for the organization.
     """
 
     versions: Mapping[str, tuple[PackageVersion, ...]]
     names: tuple[str, ...] = ()
     architectures: frozenset[str] = frozenset()
+    in_use: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    listed: frozenset[str] | None = None
+    elsewhere: frozenset[str] = frozenset()
+
+    @property
+    def unlisted(self) -> tuple[str, ...]:
+        """The packages that images have and that the list lacks: it does not show the truth."""
+        there = self.listed or ()
+        return tuple(sorted(name for name in self.in_use if KIND not in name and name not in there))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -264,12 +289,6 @@ def check_packages(asks: Collection[PackageRequest], available: Available) -> tu
     return tuple(sorted(found, key=lambda one: (one.diagnostic.place or Place(file=""), one.diagnostic.summary)))
 
 
-def listed(names: Sequence[str]) -> str:
-    """Names in a sentence, the first few of many."""
-    more = len(names) - _MOST_NAMES
-    return ", ".join(names[:_MOST_NAMES]) + (f" and {more:,} more" if more > 0 else "")
-
-
 def _at(diagnostic: Diagnostic, place: Place | None, repositories: tuple[str, ...]) -> PackageProblem:
     told = replace(diagnostic, detail=f"wanted in {listed(repositories)}", place=place)
     return PackageProblem(diagnostic=told, repositories=repositories)
@@ -285,9 +304,11 @@ def _problem(spec: str, available: Available, known: KnownNames, architectures: 
     constraint = parse_constraint(spec)
     if constraint is None or constraint.name not in available.versions:
         return None
+    if any(map(constraint.allows, available.in_use.get(constraint.name, ()))):
+        return None  # an image has it: whatever the list says, it exists
     found = available.versions[constraint.name]
     if not found:
-        return _missing(constraint, known)
+        return _missing(constraint.name, available, known)
     fitting = [one for one in found if constraint.allows(one.version)]
     if not fitting:
         return _no_version(constraint, found)
@@ -297,13 +318,27 @@ def _problem(spec: str, available: Available, known: KnownNames, architectures: 
     return _lacking(spec, sorted(lacking)) if lacking else None
 
 
-def _missing(constraint: Constraint, known: KnownNames) -> Diagnostic:
-    near = known.nearest(constraint.name)
-    quoted = " or ".join(f'"{name}"' for name in near)
-    meant = f"; did you mean {quoted}?" if near else ""
+def _missing(name: str, available: Available, known: KnownNames) -> Diagnostic:
+    if name in available.elsewhere:
+        return Diagnostic(
+            code="package-not-available",
+            summary=f'package "{name}" is not available to the organization',
+            hint="the catalog has it; ask Chainguard for access, or take it out",
+        )
+    if available.listed is not None and ((unlisted := available.unlisted) or not available.listed):
+        lacks = f"also lacks {listed(unlisted)}, which images have" if available.listed else "is empty"
+        return Diagnostic(
+            code="package-not-listed",
+            severity=Severity.WARNING,
+            summary=f'package "{name}" is not in the organization\'s list of packages, but the list {lacks}',
+            hint="whether it exists is not known; check it with `reconciler plan --resolve`",
+        )
+    # A FIPS package replaced by a legacy one would no longer be what it was chosen for.
+    near = [one for one in known.nearest(name) if not ("fips" in name and "legacy" in one)]
+    meant = f"; {did_you_mean(near)}" if near else ""
     return Diagnostic(
         code="unknown-package",
-        summary=f'package "{constraint.name}" does not exist{meant}',
+        summary=f'package "{name}" does not exist{meant}',
         hint="" if near else "the organisation may install nothing of this name; check its spelling",
     )
 
@@ -332,7 +367,7 @@ def packages_not_checked(problem: Diagnostic, names: Sequence[str]) -> Diagnosti
     return Diagnostic(
         code="packages-not-checked",
         severity=Severity.WARNING,
-        summary=f"{len(names):,} package{'' if len(names) == 1 else 's'} could not be checked: {problem.summary}",
+        summary=f"{plural(len(names), 'package')} could not be checked: {problem.summary}",
         detail=f"not known to exist: {listed(names)}",
         hint=problem.hint,
     )
@@ -348,50 +383,24 @@ def requested_constraints(asks: Iterable[PackageRequest]) -> Mapping[str, tuple[
     return {name: tuple(constraints) for name, constraints in found.items()}
 
 
-class Places:
-    """Where the manifest asks for a package of a repository; globs are resolved and layers merged only when asked."""
-
-    def __init__(self, desired: Desired, live: Live) -> None:
-        self._directory = Directory(live)
-        self._entries = resolve_globs(desired, live, self._directory).entries
-        self._by_place: dict[Place, list[DesiredRepository]] = {}
-        for entry in self._entries:
-            self._by_place.setdefault(entry.place, []).append(entry)
-        self._merged: dict[tuple[int, ...], Mapping[str, LayerItem]] = {}
-
-    def claims(self, step: Step) -> Mapping[str, LayerItem]:
-        """What asks for each package of a step, by the package's name; it knows the place."""
-        if step.place is None:
-            return {}
-        entries = self._by_place.get(step.place, [])
-        entry = next((one for one in entries if len(entries) == 1 or self._label(one) == step.repository), None)
-        if entry is None:
-            return {}
-        key = tuple(map(id, entry.layers))
-        if key not in self._merged:
-            self._merged[key] = winning_items(entry.layers, Field.PACKAGES)
-        return self._merged[key]
-
-    def _label(self, entry: DesiredRepository) -> str:
-        found = self._directory.find(entry.address)
-        return self._directory.label(found[0]) if len(found) == 1 else str(entry.address)
+def package_requests(plan: Plan) -> tuple[PackageRequest, ...]:
+    """Every package of a repository that the plan writes, those that it keeps included; nothing of the others."""
+    return tuple(
+        PackageRequest(repository=step.repository, spec=spec, where=partial(package_place, step, package_name(spec)))
+        for step in plan.writes
+        for spec in (step.after.packages if step.after is not None else ())
+    )
 
 
-def package_requests(plan: Plan, places: Places) -> tuple[PackageRequest, ...]:
-    """Every package that the manifest wants in a repository which the plan writes; nothing of the others."""
-    found: list[PackageRequest] = []
-    for step in plan.writes:
-        if step.after is None:
-            continue
-        known = places.claims(step)
-        found += [
-            PackageRequest(
-                repository=step.repository, spec=spec, where=partial(known[name].place, Field.PACKAGES, name)
-            )
-            for spec in step.after.packages
-            if (name := package_name(spec)) in known
-        ]
-    return tuple(found)
+def manifest_packages(step: Step) -> Mapping[str, LayerItem]:
+    """What the manifest says of each package of a step, by the package's name."""
+    return winning_items(step.entry.layers, Field.PACKAGES) if step.entry is not None else {}
+
+
+def package_place(step: Step, name: str) -> Place | None:
+    """Where the manifest asks for a package of a step; the place of the step for one that is live only."""
+    item = manifest_packages(step).get(name)
+    return step.place if item is None else item.place(Field.PACKAGES, name)
 
 
 def block_steps(plan: Plan, findings: Iterable[PackageProblem], code: ReasonCode) -> Plan:

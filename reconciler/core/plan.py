@@ -7,13 +7,13 @@ package, and everything that is added are none. What a plan does is decided in `
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from reconciler.core.diff import Change, ChangeKind, Value, has_key
 from reconciler.core.overlay import Group, Overlay, Section
-from reconciler.core.state import Address, Organization, Settings
-from reconciler.diagnostics import Diagnostic, Place
+from reconciler.core.state import Address, DesiredRepository, Organization, Settings
+from reconciler.diagnostics import Diagnostic, Place, listed
 
 
 class Action(StrEnum):
@@ -71,6 +71,8 @@ class Step:
     `id` is the repository's UIDP; for a creation it is that of the repository to create from. `before` and `after`
     are the whole overlays on both sides, None where they are not known. `unmanaged` are the sections that hold
     something live and that the manifest leaves alone. `place` is None where no line of the manifest asks for the step.
+    `entry` is the entry of the manifest that the step comes from, with the layers of its globs; None where there is
+    none, and in a plan that was saved.
     `location` is the folder and the name of the repository that `id` is, None in plans of versions that did not tell.
     """
 
@@ -83,6 +85,7 @@ class Step:
     unmanaged: tuple[Section, ...] = ()
     before: Overlay | None = None
     after: Overlay | None = None
+    entry: DesiredRepository | None = field(default=None, compare=False, repr=False)
     location: Address | None = None
 
     @property
@@ -190,8 +193,6 @@ class Plan:
 # Below so many repositories a share says little: one of three is a third.
 FEWEST_COVERED = 10
 
-_MOST_NAMES = 3
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuardFlags:
@@ -251,10 +252,13 @@ def _limit(settings: Settings, flags: GuardFlags) -> tuple[float, LimitSource]:
     return DEFAULT_LIMIT, LimitSource.DEFAULT
 
 
-def judge_guard(steps: Iterable[Step], by: GuardRules) -> Guard:
-    """The figures of a plan with these steps, and why it may not be applied where it may not."""
+def judge_guard(steps: Iterable[Step], by: GuardRules, *, covered: str = "that the manifest covers") -> Guard:
+    """The figures of a plan with these steps, and why it may not be applied where it may not.
+
+    `covered` says in the refusal what makes the repositories those that are counted.
+    """
     losing = tuple(step.repository for step in steps if step.writes and _takes_away(step))
-    return Guard(rules=by, losing=losing, refusals=tuple(_refusals(losing, by)))
+    return Guard(rules=by, losing=losing, refusals=tuple(_refusals(losing, by, covered)))
 
 
 def _takes_away(step: Step) -> bool:
@@ -266,11 +270,11 @@ def _takes_away(step: Step) -> bool:
     return False
 
 
-def _refusals(losing: Sequence[str], by: GuardRules) -> Iterator[Diagnostic]:
+def _refusals(losing: Sequence[str], by: GuardRules, covered: str) -> Iterator[Diagnostic]:
     if by.prune and not by.named:
         yield _empty_manifest()
     elif by.covered >= FEWEST_COVERED and len(losing) / by.covered > by.limit:
-        yield _too_many(losing, by)
+        yield _too_many(losing, by, covered)
 
 
 def _empty_manifest() -> Diagnostic:
@@ -281,18 +285,17 @@ def _empty_manifest() -> Diagnostic:
     )
 
 
-def _too_many(losing: Sequence[str], by: GuardRules) -> Diagnostic:
-    count, covered = len(losing), by.covered
-    needed = -(-100 * count // covered)
-    share = f"{100 * count / covered:.1f}".removesuffix(".0")
-    others = f" and {count - _MOST_NAMES:,} more" if count > _MOST_NAMES else ""
+def _too_many(losing: Sequence[str], by: GuardRules, covered: str) -> Diagnostic:
+    count = len(losing)
+    needed = -(-100 * count // by.covered)
+    share = f"{100 * count / by.covered:.1f}".removesuffix(".0")
     return Diagnostic(
         code="removal-guard",
         summary=(
-            f"{count:,} of the {covered:,} repositories that the manifest covers would lose something "
+            f"{count:,} of the {by.covered:,} repositories {covered} would lose something "
             f"({share} %); the limit is {percent(by.limit)} ({_SOURCES[by.limit_from]})"
         ),
-        detail=f"they are {', '.join(losing[:_MOST_NAMES])}{others}",
+        detail=f"they are {listed(losing)}",
         hint=f"if that is meant, allow it with `--max-removal {needed}%`",
     )
 

@@ -20,7 +20,7 @@ from reconciler.core.plan import (
     losses,
 )
 from reconciler.core.state import Desired, DesiredRepository, Directory, Live, LiveRepository, Unreadable, wanted
-from reconciler.diagnostics import Diagnostic, KnownNames, Place, has_errors
+from reconciler.diagnostics import Diagnostic, KnownNames, Place, did_you_mean, has_errors, quoted
 
 _NOWHERE = Place(file="")
 
@@ -65,25 +65,37 @@ def _match(entry: DesiredRepository, directory: Directory) -> _Match:
 
 
 def _named_twice(matches: Iterable[_Match]) -> dict[str, Place]:
-    """For each repository that several entries mean (`x` and `/x`), where the first of them stands."""
+    """For each repository that several entries mean or create (`x` and `/x`), where the first of them stands."""
     places: dict[str, list[Place]] = {}
     for match in matches:
-        if len(match.found) == 1:
-            places.setdefault(match.found[0].id, []).append(match.entry.place)
-    return {id_: min(found) for id_, found in places.items() if len(found) > 1}
+        if (meant := _meant(match)) is not None:
+            places.setdefault(meant, []).append(match.entry.place)
+    return {meant: min(found) for meant, found in places.items() if len(found) > 1}
+
+
+def _meant(match: _Match) -> str | None:
+    """The one repository that an entry means: its id, or the folder and the name of one that is to be created."""
+    address = match.entry.address
+    match match.found:
+        case (repository,):
+            return repository.id
+        case () if match.entry.source is not None:
+            return f"{address.folder or ''}/{address.name}"
+        case _:
+            return None
 
 
 def _step(match: _Match, directory: Directory, known: KnownNames, twice: dict[str, Place]) -> Step:
     if has_errors(match.entry.problems):
         found = match.found[0].id if len(match.found) == 1 else None
         return replace(_blocked(match, ReasonCode.CONFLICTING), id=found)
+    first = twice.get(_meant(match) or "")
+    if first is not None and first != match.entry.place:
+        return _blocked(match, ReasonCode.NAMED_TWICE, str(first))
     match match.found:
         case ():
             return _absent(match, directory, known)
         case (repository,):
-            first = twice.get(repository.id)
-            if first is not None and first != match.entry.place:
-                return _blocked(match, ReasonCode.NAMED_TWICE, str(first))
             return _present(match, repository)
         case several:
             return _blocked(match, ReasonCode.AMBIGUOUS, *sorted(directory.label(one) for one in several))
@@ -94,7 +106,12 @@ def _present(match: _Match, repository: LiveRepository) -> Step:
     if isinstance(before, Unreadable):
         reason = Reason(code=ReasonCode.UNREADABLE, names=(before.problem,))
         return Step(
-            repository=match.label, id=repository.id, action=Action.UNKNOWN, reason=reason, place=match.entry.place
+            repository=match.label,
+            id=repository.id,
+            action=Action.UNKNOWN,
+            reason=reason,
+            place=match.entry.place,
+            entry=match.entry,
         )
     after = wanted(match.entry, before)
     changes = diff(before, after)
@@ -111,6 +128,7 @@ def _present(match: _Match, repository: LiveRepository) -> Step:
         unmanaged=_unmanaged(match.entry, before),
         before=before,
         after=after,
+        entry=match.entry,
         location=repository.location,
     )
 
@@ -147,13 +165,20 @@ def _absent(match: _Match, directory: Directory, known: KnownNames) -> Step:
         changes=diff(EMPTY, after),
         before=EMPTY,
         after=after,
+        entry=match.entry,
         location=found[0].location,
     )
 
 
 def _blocked(match: _Match, code: ReasonCode, *names: str) -> Step:
-    reason = Reason(code=code, names=names)
-    return Step(repository=match.label, id=None, action=Action.BLOCKED, reason=reason, place=match.entry.place)
+    return Step(
+        repository=match.label,
+        id=None,
+        action=Action.BLOCKED,
+        reason=Reason(code=code, names=names),
+        place=match.entry.place,
+        entry=match.entry,
+    )
 
 
 def prune_steps(unnamed: Iterable[LiveRepository], directory: Directory) -> Iterator[Step]:
@@ -209,7 +234,7 @@ def _problem(step: Step) -> Diagnostic | None:
                 step,
                 "unknown-repository",
                 f'there is no repository "{step.repository}" in the organisation',
-                hint=_did_you_mean(names)
+                hint=did_you_mean(names)
                 or "list the repositories with `reconciler repos`; to create it, say from which one with `source:`",
             )
         case ReasonCode.AMBIGUOUS:
@@ -217,7 +242,7 @@ def _problem(step: Step) -> Diagnostic | None:
                 step,
                 "ambiguous-repository",
                 f'several folders hold a repository "{step.repository}"',
-                hint=f"write it with its folder: {_any_of(names)}",
+                hint=f"write it with its folder: {quoted(names)}",
             )
         case ReasonCode.NAMED_TWICE:
             return _diagnostic(
@@ -231,7 +256,7 @@ def _problem(step: Step) -> Diagnostic | None:
                 step,
                 "unknown-source",
                 f'"{step.repository}" cannot be created: `source: {names[0]}` names no single repository',
-                hint=_did_you_mean(names[1:]) or "list the repositories with `reconciler repos`",
+                hint=did_you_mean(names[1:]) or "list the repositories with `reconciler repos`",
             )
         case _:
             return _about_the_overlay(step)
@@ -260,12 +285,3 @@ def _about_the_overlay(step: Step) -> Diagnostic | None:
 
 def _diagnostic(step: Step, code: str, summary: str, *, hint: str) -> Diagnostic:
     return Diagnostic(code=code, summary=summary, hint=hint, place=step.place)
-
-
-def _did_you_mean(names: tuple[str, ...]) -> str:
-    return f"did you mean {_any_of(names)}?" if names else ""
-
-
-def _any_of(names: tuple[str, ...]) -> str:
-    quoted = [f'"{name}"' for name in names]
-    return " or ".join([", ".join(quoted[:-1]), quoted[-1]]) if len(quoted) > 1 else "".join(quoted)

@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from reconciler.core.builds import Build, PackageConfig, Recipe, Result
-from reconciler.core.diff import ChangeKind, Field
+from reconciler.core.diff import ChangeKind, Field, Item
 from reconciler.core.overlay import EMPTY, Overlay, package_name
-from reconciler.core.packages import PackageProblem, Places, block_steps, listed
+from reconciler.core.packages import PackageProblem, block_steps, manifest_packages, package_place, parse_constraint
 from reconciler.core.plan import Plan, ReasonCode, Step
 from reconciler.core.state import Live, Unreadable
-from reconciler.diagnostics import Diagnostic, Place, Severity
+from reconciler.diagnostics import Diagnostic, Place, Severity, listed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +57,34 @@ def find_bases(steps: Iterable[Step], builds: Iterable[Build], live: Live) -> Ma
         for step in steps
         if step.id in overlays
     }
+
+
+def packages_in_use(steps: Iterable[Step], builds: Iterable[Build]) -> Mapping[str, frozenset[str]]:
+    """The packages that images have, by name, with the versions that are known: a list that lacks one is not complete.
+
+    They are those of successful builds, and those of the live overlays that the steps change, except where every build
+    that was asked for one has failed.
+    """
+    versions: dict[str, set[str]] = {}
+    built, failed = set[tuple[str, str]](), set[tuple[str, str]]()
+    for build in builds:
+        names = {(build.repository_id, item.key) for item in _package_items(build)}
+        if build.result is Result.SUCCESS:
+            built |= names
+            for locked in filter(None, map(parse_constraint, build.recipe.locked if build.recipe else ())):
+                versions.setdefault(locked.name, set()).add(locked.version)
+        elif build.result is Result.FAILURE:
+            failed |= names
+    failed_only = failed - built
+    for step in steps:
+        for name in map(package_name, step.before.packages if step.before is not None else ()):
+            if (step.id, name) not in failed_only:
+                versions.setdefault(name, set())
+    return {name: frozenset(known) - {""} for name, known in versions.items()}
+
+
+def _package_items(build: Build) -> Iterator[Item]:
+    return (item for item in (build.config.entries if build.config else ()) if item.field is Field.PACKAGES)
 
 
 def make_questions(steps: Iterable[Step], known: Mapping[str, Sequence[Base]]) -> tuple[Question, ...]:
@@ -137,9 +165,9 @@ class ResolutionFailure:
     packages: tuple[str, ...] = ()
 
 
-def resolution_failure(step: Step, said: str, places: Places) -> ResolutionFailure:
+def resolution_failure(step: Step, said: str) -> ResolutionFailure:
     """The trouble with a step, at the place of the first package that the API names, else at that of the repository."""
-    known = places.claims(step)
+    known = manifest_packages(step)
     added = tuple(name for name in _added(step) if name in known)
     named = _named(said, known)
     # A new package is the likelier culprit than one that has been there.
@@ -245,18 +273,14 @@ def _required(problem: Diagnostic) -> Diagnostic:
     return replace(problem, severity=Severity.ERROR, hint=hint)
 
 
-def already_in_image(
-    steps: Iterable[Step], bases: Mapping[str, Sequence[Base]], places: Places
-) -> tuple[Diagnostic, ...]:
+def already_in_image(steps: Iterable[Step], bases: Mapping[str, Sequence[Base]]) -> tuple[Diagnostic, ...]:
     """A note for each added package that every base of its repository has already, once for each place."""
     found: dict[tuple[str, Place | None], list[str]] = {}
     for step in steps:
         known = [base.names for base in bases.get(step.repository, ())]
         for name in _added(step) if known else ():
             if all(name in names for names in known):
-                claim = places.claims(step).get(name)
-                place = step.place if claim is None else claim.place(Field.PACKAGES, name)
-                found.setdefault((name, place), []).append(step.repository)
+                found.setdefault((name, package_place(step, name)), []).append(step.repository)
     return tuple(
         Diagnostic(
             code="already-in-image",

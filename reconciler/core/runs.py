@@ -291,7 +291,11 @@ def plan_revert(run: Run, live: Live, *, later: Sequence[Run] = (), max_removal:
         organization=run.header.organization,
         steps=steps,
         diagnostics=tuple(one for one in judged if isinstance(one, Diagnostic)),
-        guard=judge_guard(steps, guard_rules(Settings(), GuardFlags(max_removal=max_removal), steps)),
+        guard=judge_guard(
+            steps,
+            guard_rules(Settings(), GuardFlags(max_removal=max_removal), steps),
+            covered="that the revert writes",
+        ),
     )
 
 

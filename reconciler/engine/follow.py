@@ -148,7 +148,14 @@ class _Following:
         self._each = None if limits.each is None else clock.now() + limits.each
 
     def to_the_end(self, stop: Stop) -> Followed:
-        """Look until there is nothing left to wait for."""
+        """Look until there is nothing left to wait for; no call takes longer than the time that is left."""
+        self._api.limit(self._deadline - self._clock.now())
+        try:
+            return self._polled(stop)
+        finally:
+            self._api.limit(None)
+
+    def _polled(self, stop: Stop) -> Followed:
         listed = tuple(progress.target.repository for progress in self._known)
         self._on_event(WaitStarted(at=self._clock.now(), repositories=listed))
         pause = self._pace.first

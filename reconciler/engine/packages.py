@@ -16,6 +16,7 @@ from reconciler.core.packages import (
     constraints_met,
     kind_of,
     known_names,
+    listed_names,
     versions_by_name,
 )
 from reconciler.core.state import Organization
@@ -26,6 +27,8 @@ from reconciler.engine.ports import stream
 _FEW = 8
 # A name that more packages provide than this is one that none of their versions is worth being searched for.
 _MOST_PROVIDERS = 20
+# So many names at most are looked for in the whole catalog, to say why they are not there.
+_MOST_ELSEWHERE = 10
 # Fewer letters stand at the beginning of more names than fit into a page.
 _TELLING = 3
 WORKERS = 10
@@ -44,6 +47,10 @@ class PackageApi(Protocol):
         """What the organisation may install under a name."""
         ...
 
+    def is_in_catalog(self, name: str) -> bool:
+        """Whether there is a package of a name at all, for whichever organization."""
+        ...
+
     def list_packages(self, organization: Organization) -> tuple[PackageVersion, ...]:
         """The latest version of every package with what it provides."""
         ...
@@ -55,10 +62,12 @@ class PackageApi(Protocol):
 
 @dataclass(slots=True)
 class Found:
-    """What was found out so far; `problem` is why the rest was not."""
+    """What was found out so far; `listed` are all names of the list, and `problem` is why the rest is not known."""
 
     versions: dict[str, tuple[PackageVersion, ...]] = field(default_factory=dict)
     names: tuple[str, ...] = ()
+    listed: frozenset[str] | None = None
+    elsewhere: frozenset[str] = frozenset()
     requests: int = 0
     problem: Diagnostic | None = None
 
@@ -95,6 +104,7 @@ class _Search:
         self._ask_one_by_one()
         if self.found.problem is None and self.unmet():
             self._look_among_provided()
+            self._look_elsewhere()
 
     def unmet(self) -> list[str]:
         """The names of which nothing that is known so far will do."""
@@ -178,10 +188,21 @@ class _Search:
         self.found.requests += 1
         packages = self._api.list_packages(self._organization)
         self.found.names = known_names(packages, {kind for name in names if (kind := kind_of(name))})
+        self.found.listed = listed_names(packages)
         for name, there in versions_by_name(names, packages).items():
             self._take(name, there)
             if there and not constraints_met(self._wanted[name], self.found.versions[name]):
                 self._search_providers(name, there)
+
+    def _look_elsewhere(self) -> None:
+        """Whether the catalog has what the organization may not install; a refusal of that answers nothing."""
+        try:
+            for name in [name for name in self.unmet() if not self.found.versions[name]][:_MOST_ELSEWHERE]:
+                self.found.requests += 1
+                if self._api.is_in_catalog(name):
+                    self.found.elsewhere |= {name}
+        except ApiError:
+            return
 
     def _search_providers(self, name: str, there: tuple[PackageVersion, ...]) -> None:
         """Every version of those that provide a name, where the latest ones will not do."""

@@ -46,6 +46,10 @@ class Clock(Protocol):
 class ReadApi(Protocol):
     """The reads that planning and following builds need; every method raises `ApiError` when it has no whole answer."""
 
+    def limit(self, seconds: float | None) -> None:
+        """Give all calls from now on so many seconds together; None for no limit."""
+        ...
+
     def find_organization(self, written: str) -> Organization:
         """The organisation or folder that a name, a path of names or a UIDP means."""
         ...

@@ -71,7 +71,7 @@ class OverlayFiles:
             return None
         validated = validate_overlay(tree.root)
         self.problems.find(source, validated.findings)
-        self.problems.find(source, self.check(Document(source, tree.root, is_overlay=True)))
+        self.problems.find(source, self.check(Document(source, tree, is_overlay=True)))
         return None if validated.model is None else _Overlay(validated.model, ParsedText(source), source.place(0))
 
 

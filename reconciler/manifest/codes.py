@@ -164,7 +164,8 @@ def _codes() -> Iterator[str]:
     for code in Code:
         if code in _SECTIONS:
             yield from ("", f"## {_SECTIONS[code]}", *_TABLE)
-        yield f"| `{code}` | {'warning' if code in WARNINGS else 'error'} | {code.meaning} |"
+        severity = "note" if code is Code.MORE_PROBLEMS else "warning" if code in WARNINGS else "error"
+        yield f"| `{code}` | {severity} | {code.meaning} |"
 
 
 def _planning() -> Iterator[str]:

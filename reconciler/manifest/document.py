@@ -13,7 +13,7 @@ from typing import Final
 
 from reconciler.diagnostics import Diagnostic, Place, Severity
 from reconciler.manifest.codes import Code
-from reconciler.manifest.yaml_tree import MapNode
+from reconciler.manifest.yaml_tree import MapNode, Tree
 
 LONGEST_ECHO: Final = 60
 MOST_PROBLEMS: Final = 100
@@ -53,16 +53,21 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A file with its tree; `root` is `BROKEN` where the YAML could not be read. `is_overlay`: it is no manifest."""
+    """A file with its tree; `root` of that is `BROKEN` where the YAML could not be read. `is_overlay`: no manifest."""
 
     source: Source
-    root: object
+    tree: Tree
     is_overlay: bool = False
+
+    @property
+    def root(self) -> object:
+        """The root of the tree."""
+        return self.tree.root
 
     @property
     def top(self) -> MapNode | None:
         """The top level, where it is a mapping as it should be."""
-        return self.root if isinstance(self.root, MapNode) else None
+        return self.tree.root if isinstance(self.tree.root, MapNode) else None
 
     def place_of(self, key: str) -> Place:
         """Return the place of the value of a top-level key."""
@@ -169,7 +174,7 @@ def _more(left_out: Counter[Severity]) -> Diagnostic:
         code=Code.MORE_PROBLEMS.value,
         summary=f"{total} more {verb} not shown ({errors} of them {'an error' if errors == 1 else 'errors'})",
         hint="fix the problems that are shown, and run the command again",
-        severity=Severity.ERROR if errors else Severity.WARNING,
+        severity=Severity.NOTE,  # so that no count of what is shown counts it
     )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from reconciler.manifest import patterns
-from reconciler.manifest.schema import ManifestFile
+from reconciler.manifest.schema import BESIDE_RESET, ManifestFile
 
 Json = dict[str, Any]
 
@@ -20,9 +20,6 @@ _ID: Final = (
     r"|42949[0-5][0-9]{4}|429496[0-6][0-9]{3}|4294967[01][0-9]{2}|42949672[0-8][0-9]|429496729[0-5])$"
 )
 _UIDP: Final = r"[0-9a-f]{40}(?:/[0-9a-f]{16})*"
-_BESIDE_RESET: Final = (
-    "packages", "contents", "environment", "annotations", "accounts", "certificates", "profiles", "overlay", "source",
-)  # fmt: skip
 
 
 def json_schema() -> Json:
@@ -74,5 +71,5 @@ def _reset_alone() -> Json:
     """`reset: true` stands beside no section."""
     return {
         "if": {"properties": {"reset": {"enum": [True, "true"]}}, "required": ["reset"]},
-        "then": {"properties": dict.fromkeys(_BESIDE_RESET, False)},
+        "then": {"properties": dict.fromkeys(BESIDE_RESET, False)},
     }

@@ -77,7 +77,7 @@ def _read(path: Path, loaded: _Loaded, *, in_folder: bool) -> _File | None:
         loaded.give_up(text)
         return None
     tree = parse(text)
-    return _File(path, Document(Source(str(path), text), tree.root), (*tree.problems, *messages.no_content(tree, text)))
+    return _File(path, Document(Source(str(path), text), tree), (*tree.problems, *messages.no_content(tree, text)))
 
 
 def _understand(file: _File, loaded: _Loaded) -> None:

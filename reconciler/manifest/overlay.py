@@ -73,7 +73,7 @@ def make_layer(
         name=name,
         emptied=emptied,
         protect=protect,
-        site=source_map,
+        locate=source_map.place,
     )
 
 

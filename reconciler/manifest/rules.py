@@ -6,7 +6,7 @@ echoes the value of a variable, an annotation or a key.
 """
 
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any, Final
@@ -76,43 +76,28 @@ def check_block(block: Block, context: CheckContext) -> Iterator[Finding]:
 
 def check_private_keys(document: Document) -> Iterator[Finding]:
     """Yield each key and value of a file that holds a private key, however it is written."""
-    clean: set[object] = set()
+    keys = frozenset(filter(holds_private_key, document.tree.texts))
     walked: set[int] = set()
-    root = ListNode(0)
-    root.put((document.root, 0, None))
-    stack: list[MapNode | ListNode] = [root]
+    stack: list[tuple[object, int]] = [(document.root, 0)] if keys else []
     while stack:
-        node = stack.pop()
-        if id(node) in walked:
-            continue
-        walked.add(id(node))
-        for values, offsets in _keys_and_values(node):
-            if not _known(clean, values):
-                stack += [value for value in values if isinstance(value, (MapNode, ListNode))]
-                yield from _private_keys(values, offsets, clean)
-
-
-def _private_keys(values: Collection[object], offsets: Sequence[int], clean: set[object]) -> Iterator[Finding]:
-    for value, at in zip(values, offsets, strict=True):
-        if not isinstance(value, str) or value in clean:
-            continue
-        if holds_private_key(value):
+        value, at = stack.pop()
+        if isinstance(value, str) and value in keys:
             yield Finding(
                 code=Code.PRIVATE_KEY,
                 summary="a private key stands here",
                 hint="remove it, and take it for known to others: make a new one",
                 at=at,
             )
-        else:
-            clean.add(value)
+        elif isinstance(value, (MapNode, ListNode)) and id(value) not in walked:
+            walked.add(id(value))
+            stack += _inside(value)
 
 
-def _keys_and_values(node: MapNode | ListNode) -> Iterator[tuple[Collection[object], Sequence[int]]]:
+def _inside(node: MapNode | ListNode) -> list[tuple[object, int]]:
+    """Return the keys and values directly in a node, each with its offset."""
     if isinstance(node, MapNode):
-        yield node.keys(), node.marks[::2]
-        yield node.values(), node.marks[1::2]
-    else:
-        yield node, node.marks
+        return [*zip(node, node.marks[::2], strict=True), *zip(node.values(), node.marks[1::2], strict=True)]
+    return [*zip(node, node.marks, strict=True)]
 
 
 def _check_texts(

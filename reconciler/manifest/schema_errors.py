@@ -31,6 +31,8 @@ _EXPECTED: Final = {
 # Lists of words: what was written as one text instead holds no secret and can be shown as the list that it should be.
 _WORDS: Final = frozenset({"profiles", "packages", "runtime_repositories", "providers", "members"})
 _KEY_MARK: Final = "[key]"
+# So many errors are worded before they are counted only.
+_MANY: Final = 1_000
 _NAMED: Final = ("profiles", "repositories")
 
 
@@ -51,9 +53,12 @@ def validate_manifest(root: object) -> Validated[ManifestFile]:
     try:
         return Validated(ManifestFile.model_validate(root))
     except ValidationError as error:
-        refused = _errors(error)
+        count = error.error_count()
+        refused = _errors(error) if count <= _MANY else []
+    if count > _MANY:
+        return _first_findings(ManifestFile, root, MANIFEST, count)
     accepted = ManifestFile.model_validate(_without_mistakes(root, refused))
-    return _explained(accepted, refused, root, MANIFEST)
+    return Validated(accepted, tuple(explain(refused, root, MANIFEST)))
 
 
 def validate_overlay(root: object) -> Validated[OverlayFile]:
@@ -61,7 +66,11 @@ def validate_overlay(root: object) -> Validated[OverlayFile]:
     try:
         return Validated(OverlayFile.model_validate(root))
     except ValidationError as error:
-        return _explained(None, _errors(error), root, OVERLAY)
+        count = error.error_count()
+        refused = _errors(error) if count <= _MANY else []
+    if count > _MANY:
+        return _first_findings(OverlayFile, root, OVERLAY, count)
+    return Validated(None, tuple(explain(refused, root, OVERLAY)))
 
 
 def _errors(error: ValidationError) -> list[Mapping[str, Any]]:
@@ -71,9 +80,8 @@ def _errors(error: ValidationError) -> list[Mapping[str, Any]]:
 def _without_mistakes(root: object, refused: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     if not isinstance(root, dict):
         return {}
-    spoilt = {
-        tuple(one["loc"][:2]) if one["loc"][:1] and one["loc"][0] in _NAMED else one["loc"][:1] for one in refused
-    }
+    paths = [one["loc"] for one in refused]
+    spoilt = {path[:2] if path[:1] and path[0] in _NAMED else path[:1] for path in paths}
     kept: dict[str, Any] = {}
     for key, value in root.items():
         if (key,) in spoilt:
@@ -83,11 +91,43 @@ def _without_mistakes(root: object, refused: Iterable[Mapping[str, Any]]) -> dic
     return kept
 
 
-def _explained(model: Model | None, refused: list[Mapping[str, Any]], root: object, top: Form) -> Validated[Model]:
-    # One more place may be reported once for many uses, so that a few more are worded than are shown.
-    findings = tuple(islice(explain(refused, root, top), 4 * MOST_PROBLEMS))
-    more = len(refused) - 4 * MOST_PROBLEMS if len(findings) == 4 * MOST_PROBLEMS else 0
-    return Validated(model, findings, more)
+def _first_findings(model: type[Model], root: object, top: Form, count: int) -> Validated[Model]:
+    """Return the first findings of a file with very many errors, of which pydantic would make gigabytes.
+
+    Nothing of such a file is taken. One mistake that thousands of aliases use is one finding, with all of its uses.
+    """
+    findings: list[Finding] = []
+    places: set[tuple[Code, int, str]] = set()
+    for part in _parts(root):
+        try:
+            model.model_validate(part)
+        except ValidationError as error:
+            found = list(explain(_errors(error), root, top))
+            findings += found
+            places.update((one.code, one.at, one.summary) for one in found)
+        if len(places) > MOST_PROBLEMS:
+            return Validated(None, tuple(findings), count - len(findings))
+    return Validated(None, tuple(findings))
+
+
+def _parts(root: object) -> Iterator[dict[str, Any]]:
+    """Yield the entries and sections of a file, each by itself, and of very long ones the beginning."""
+    for key, value in root.items() if isinstance(root, dict) else ():
+        if key in _NAMED and isinstance(value, dict):
+            for name, inner in value.items():
+                yield {key: {name: _beginning(inner)}}
+        else:
+            yield {key: _beginning(value)}
+
+
+def _beginning(value: Any) -> Any:
+    match value:
+        case dict():
+            return {key: _beginning(inner) for key, inner in islice(value.items(), _MANY)}
+        case list():
+            return [_beginning(inner) for inner in islice(value, _MANY)]
+        case _:
+            return value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

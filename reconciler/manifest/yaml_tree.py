@@ -7,7 +7,7 @@ weighed before it is expanded. Positions are offsets in characters; `document.So
 import re
 import unicodedata
 from array import array
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -111,14 +111,13 @@ class ListNode(list[Any]):
         self.marks = array("i")
         self._uses: dict[int, int] | None = None
 
-    def put(self, found: Found) -> None:
-        """Add an item at the end."""
-        value, value_at, use = found
+    def put(self, value: object, at: int, use: int | None) -> None:
+        """Add an item at the end, with its offset and that of its alias."""
         if use is not None:
             self._uses = self._uses or {}
             self._uses[len(self)] = use
         self.append(value)
-        self.marks.append(value_at)
+        self.marks.append(at)
 
     def mark_of(self, index: int) -> int:
         """Return the offset of an item."""
@@ -192,10 +191,14 @@ class _Refused(Exception):  # noqa: N818 - ends the walk through a document, nev
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tree:
-    """A document: `root` is `BROKEN` when it could not be read to its end, and None when there is nothing in it."""
+    """A document: `root` is `BROKEN` when it could not be read to its end, and None when there is nothing in it.
+
+    `texts` are its keys and values, each once.
+    """
 
     root: object
     problems: tuple[YamlProblem, ...] = ()
+    texts: Collection[str] = ()
 
 
 def parse(text: str, *, loader: Any = LOADER) -> Tree:
@@ -218,7 +221,8 @@ def parse(text: str, *, loader: Any = LOADER) -> Tree:
     odd = None if text.isascii() else _odd_indentation(text, loader, end=None if last is None else last.at)
     if odd is not None:
         return Tree(root=BROKEN, problems=(odd,))
-    return Tree(root=root, problems=(*(reader.problems if reader else ()), *(() if last is None else (last,))))
+    problems = (*(reader.problems if reader else ()), *(() if last is None else (last,)))
+    return Tree(root=root, problems=problems, texts=reader.texts if reader else ())
 
 
 def _merge_conflict(text: str) -> YamlProblem | None:
@@ -289,7 +293,7 @@ class _Reader:
     def __init__(self, get_event: Callable[[], Any]) -> None:
         self.problems: list[YamlProblem] = []
         self._next = get_event
-        self._texts: dict[str, str] = {}
+        self.texts: dict[str, str] = {}
         self._anchors = _Anchors(self.problems)
         self._depth = 0
         self._end = 0
@@ -325,7 +329,7 @@ class _Reader:
         if type(event) is ScalarEvent:
             text: str = event.value
             # Equal texts are one, so that thousands of entries hold each package only once.
-            value = None if text in _NULLS and not event.style else self._texts.setdefault(text, text)
+            value = None if text in _NULLS and not event.style else self.texts.setdefault(text, text)
             if anchor is not None and event.end_mark is not None:
                 self._end = event.end_mark.index
         elif type(event) is MappingStartEvent:
@@ -364,7 +368,7 @@ class _Reader:
         self._enter(start)
         node = ListNode(start.start_mark.index)
         while type(event := self._next()) is not SequenceEndEvent:
-            node.put(self._value(event))
+            node.put(*self._value(event))
         self._leave(event, len(node))
         return node
 

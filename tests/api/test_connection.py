@@ -16,7 +16,8 @@ from reconciler import __version__
 from reconciler.api import tls
 from reconciler.api.client import connect
 from reconciler.api.errors import AnswerLost, ApiError, Unreachable, WriteRefusedError
-from reconciler.api.http import BoundedTransport, Call, Connection, Sent, open_client, used_proxy
+from reconciler.api.http import Call, Connection
+from reconciler.api.transport import BoundedTransport, Sent, open_client, used_proxy
 from reconciler.api.url import parse_address
 from reconciler.core.overlay import EMPTY
 from tests.api.fakes import (

@@ -16,7 +16,8 @@ import pytest
 from reconciler.api import tls
 from reconciler.api.client import ReadClient, connect
 from reconciler.api.errors import Unreachable
-from reconciler.api.http import BoundedTransport, Call, Connection, open_client, used_proxy
+from reconciler.api.http import Call, Connection
+from reconciler.api.transport import BoundedTransport, open_client, used_proxy
 from reconciler.api.url import parse_address
 from tests.api.fakes import ORGANIZATION, credentials, repository, unhurried
 from tests.support.authority import Authority

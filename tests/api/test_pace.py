@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from reconciler.api.retry import Pace, Timing
+from reconciler.api.retry import RateLimiter, Timing
 
 
 class Clock:
@@ -23,25 +23,25 @@ class Clock:
         return Timing(monotonic=lambda: self.time, sleep=self.sleep, stopped=lambda: self.stop)
 
 
-def turns(pace: Pace, clock: Clock, number: int) -> list[float]:
+def turns(pace: RateLimiter, clock: Clock, number: int) -> list[float]:
     began = clock.time
     return [round(pace.wait_turn() - began, 3) for _ in range(number)]
 
 
 def test_without_a_cap_nobody_waits() -> None:
     clock = Clock()
-    assert turns(Pace(clock.timing()), clock, 5) == [0.0] * 5
+    assert turns(RateLimiter(clock.timing()), clock, 5) == [0.0] * 5
 
 
 @pytest.mark.parametrize(("rps", "expected"), [(2.0, [0.0, 0.5, 1.0, 1.5]), (0.5, [0.0, 2.0, 4.0, 6.0])])
 def test_a_cap_spaces_requests_evenly(rps: float, expected: list[float]) -> None:
     clock = Clock()
-    assert turns(Pace(clock.timing(), max_rps=rps), clock, 4) == expected
+    assert turns(RateLimiter(clock.timing(), max_rps=rps), clock, 4) == expected
 
 
 def test_time_that_passed_is_not_saved_up() -> None:
     clock = Clock()
-    pace = Pace(clock.timing(), max_rps=2.0)
+    pace = RateLimiter(clock.timing(), max_rps=2.0)
     pace.wait_turn()
     clock.time += 100
     assert turns(pace, clock, 3) == [0.0, 0.5, 1.0]
@@ -49,7 +49,7 @@ def test_time_that_passed_is_not_saved_up() -> None:
 
 def test_after_a_429_everybody_waits_and_goes_on_at_half_the_rate() -> None:
     clock = Clock()
-    pace = Pace(clock.timing(), max_rps=4.0)
+    pace = RateLimiter(clock.timing(), max_rps=4.0)
     slot = pace.wait_turn()
     pace.slow_down(slot, 7.0)
     first, *others = turns(pace, clock, 4)
@@ -61,7 +61,7 @@ def test_after_a_429_everybody_waits_and_goes_on_at_half_the_rate() -> None:
 
 def test_the_rate_recovers_up_to_the_cap() -> None:
     clock = Clock()
-    pace = Pace(clock.timing(), max_rps=4.0)
+    pace = RateLimiter(clock.timing(), max_rps=4.0)
     pace.slow_down(pace.wait_turn(), 0.5)
     clock.time += 31
     pace.wait_turn()
@@ -70,7 +70,7 @@ def test_the_rate_recovers_up_to_the_cap() -> None:
 
 def test_requests_that_are_refused_together_halve_the_rate_once() -> None:
     clock = Clock()
-    pace = Pace(clock.timing(), max_rps=8.0)
+    pace = RateLimiter(clock.timing(), max_rps=8.0)
     slots = [pace.wait_turn() for _ in range(4)]
     for slot in slots:
         pace.slow_down(slot, 1.0)
@@ -83,7 +83,7 @@ def test_requests_that_are_refused_together_halve_the_rate_once() -> None:
 
 def test_without_a_cap_the_rate_is_measured_and_freedom_returns() -> None:
     clock = Clock()
-    pace = Pace(clock.timing())
+    pace = RateLimiter(clock.timing())
     for _ in range(40):
         pace.wait_turn()
         clock.time += 0.25
@@ -97,7 +97,7 @@ def test_without_a_cap_the_rate_is_measured_and_freedom_returns() -> None:
 
 def test_the_longest_wait_holds() -> None:
     clock = Clock()
-    pace = Pace(clock.timing())
+    pace = RateLimiter(clock.timing())
     slot = pace.wait_turn()
     pace.slow_down(slot, 9.0)
     pace.slow_down(slot, 2.0)
@@ -106,7 +106,7 @@ def test_the_longest_wait_holds() -> None:
 
 def test_a_pause_overtakes_who_waits_already() -> None:
     clock = Clock()
-    pace = Pace(clock.timing(), max_rps=1.0)
+    pace = RateLimiter(clock.timing(), max_rps=1.0)
     first = pace.wait_turn()
     genuine = clock.sleep
     refused: list[float] = []
@@ -125,7 +125,7 @@ def test_a_pause_overtakes_who_waits_already() -> None:
 
 def test_an_interruption_ends_every_wait() -> None:
     clock = Clock()
-    pace = Pace(clock.timing(), max_rps=0.001)
+    pace = RateLimiter(clock.timing(), max_rps=0.001)
     pace.slow_down(pace.wait_turn(), 1000.0)
     clock.stop = True
     before = clock.time
@@ -141,7 +141,7 @@ def test_threads_share_the_slots() -> None:
         with lock:
             clock.time += seconds
 
-    pace = Pace(Timing(monotonic=lambda: 0.0, sleep=sleep), max_rps=10.0)
+    pace = RateLimiter(Timing(monotonic=lambda: 0.0, sleep=sleep), max_rps=10.0)
     with ThreadPoolExecutor(8) as pool:
         slots = sorted(pool.map(lambda _: pace.wait_turn(), range(40)))
     assert [round(slot, 3) for slot in slots] == [round(number / 10, 3) for number in range(40)]

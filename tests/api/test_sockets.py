@@ -14,7 +14,8 @@ from reconciler.api.auth.provider import fixed
 from reconciler.api.auth.token import Token
 from reconciler.api.client import connect, connect_writer
 from reconciler.api.errors import AnswerLost, NotUnderstood, Unreachable
-from reconciler.api.http import Call, Sent
+from reconciler.api.http import Call
+from reconciler.api.transport import Sent
 from reconciler.core.overlay import EMPTY
 from tests.api.fakes import NODE, ORGANIZATION, ROOT, credentials, repository, unhurried
 

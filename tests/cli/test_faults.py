@@ -206,7 +206,12 @@ def test_a_lost_answer_after_which_somebody_else_has_written(program: Program, v
     program.play(
         Fault(effect=Drop(when=when), method=WRITES[version]),
         Fault(effect=Edit(edit="custom-nginx", overlay=other, when="after"), method=WRITES[version]),
-        Fault(effect=Edit(edit="custom-nginx", overlay=other), method="GET", path="/repos", nth=3 if version == "v1" else 4),
+        Fault(
+            effect=Edit(edit="custom-nginx", overlay=other),
+            method="GET",
+            path="/repos",
+            nth={"v1": 3, "v2": 4}[version],
+        ),
     )
     result = program.run("apply", "--yes", "--no-wait", "--debug", "--api-version", version)
     assert result.code == 3

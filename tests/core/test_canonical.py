@@ -3,7 +3,7 @@
 import pytest
 
 from reconciler.core.diff import diff
-from reconciler.core.overlay import EMPTY, User, make_pem_file, package_name, pem_text
+from reconciler.core.overlay import EMPTY, User, make_pem_file, package_name, pem_text, without_absent
 from tests.support.overlays import overlay
 
 
@@ -85,3 +85,20 @@ def test_a_name_that_stands_twice_live_comes_and_goes_whole() -> None:
         ("remove", "curl=8.1"),
         ("add", "curl=8.2"),
     ]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        None, False, 0, 0.0, "", [], {}, "UNKNOWN", "Unknown", "FAIL_MODE_UNSPECIFIED",
+        {"mode": "FAIL_MODE_UNSPECIFIED"}, {"a": {"b": {"c": False, "d": []}}},
+    ],
+)  # fmt: skip
+def test_entry_a1_what_is_not_set_is_no_content_at_any_level(value: object) -> None:
+    assert without_absent(value) is None
+
+
+def test_entry_a1_what_is_set_stays_beside_what_is_not() -> None:
+    told = {"mode": "MODE_FAST", "level": 0, "steps": [{"name": "a", "retries": 0}, {}], "off": False}
+    assert without_absent(told) == {"mode": "MODE_FAST", "steps": [{"name": "a"}, None]}
+    assert without_absent("unknown") == "unknown"

@@ -69,3 +69,10 @@ def test_the_guard_is_that_of_every_plan() -> None:
     now = live(**dict.fromkeys(names, GIT))
     assert plan_revert(taken, now).refused
     assert not plan_revert(taken, now, max_removal=1.0).refused
+
+
+def test_entry_37_the_guard_of_a_revert_counts_what_the_revert_writes() -> None:
+    names = [f"r{number:02}" for number in range(12)]
+    plan = plan_revert(run(*(applied(step(name, NOTHING, GIT)) for name in names)), live(**dict.fromkeys(names, GIT)))
+    (refusal,) = plan.guard.refusals
+    assert refusal.summary.startswith("12 of the 12 repositories that the revert writes would lose something")

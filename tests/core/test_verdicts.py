@@ -5,7 +5,6 @@ import pytest
 from reconciler.core.builds import Build, PackageConfig, Recipe, Result
 from reconciler.core.layers import Layer, Precedence
 from reconciler.core.overlay import EMPTY, Section
-from reconciler.core.packages import Places
 from reconciler.core.plan import Action, Plan
 from reconciler.core.planner import plan
 from reconciler.core.resolution import (
@@ -38,8 +37,8 @@ def entry(name: str, line: int) -> DesiredRepository:
 DESIRED = Desired(organization="example.com", repositories=(entry("api", 1), entry("web", 2)))
 
 
-def planned() -> tuple[Plan, Places]:
-    return plan(DESIRED, LIVE), Places(DESIRED, LIVE)
+def planned() -> Plan:
+    return plan(DESIRED, LIVE)
 
 
 @pytest.mark.parametrize(
@@ -52,24 +51,24 @@ def planned() -> tuple[Plan, Places]:
     ],
 )
 def test_the_packages_that_the_api_names_are_told(said: str, summary: str) -> None:
-    found, places = planned()
-    (one,) = resolution_errors([resolution_failure(found.writes[0], said, places)])
+    found = planned()
+    (one,) = resolution_errors([resolution_failure(found.writes[0], said)])
     everything = '"curl", "curl-dev", "so:libx.so.1" and 1 more'
     assert one.diagnostic.summary == summary.replace("{all}", everything)
     assert one.diagnostic.detail == said
 
 
 def test_one_problem_is_told_once_though_it_is_worded_otherwise_for_another_base() -> None:
-    found, places = planned()
+    found = planned()
     (one,) = resolution_errors(
-        resolution_failure(found.writes[0], f"curl and valkey on nginx {number}", places) for number in (1, 2)
+        resolution_failure(found.writes[0], f"curl and valkey on nginx {number}") for number in (1, 2)
     )
     assert one.repositories == ("api",)
 
 
 @pytest.mark.parametrize("required", [False, True])
 def test_what_was_not_asked_stops_a_plan_only_where_that_is_required(required: bool) -> None:  # noqa: FBT001 - a case
-    found, _ = planned()
+    found = planned()
     after = without_resolution(found, "why", required=required)
     (told,) = after.diagnostics
     assert told.detail == "why"
@@ -78,9 +77,9 @@ def test_what_was_not_asked_stops_a_plan_only_where_that_is_required(required: b
 
 
 def test_what_does_not_resolve_stops_a_plan() -> None:
-    found, places = planned()
+    found = planned()
     after = with_resolution(
-        found, [resolution_failure(found.writes[0], "no", places)], [no_build_failure("web", 30)], required=False
+        found, [resolution_failure(found.writes[0], "no")], [no_build_failure("web", 30)], required=False
     )
     assert [step.action for step in after.steps] == [Action.BLOCKED, Action.UPDATE]
     assert not after.applyable
@@ -93,9 +92,9 @@ def build(name: str, *packages: str) -> Build:
 
 
 def test_what_every_base_has_is_a_note() -> None:
-    found, places = planned()
+    found = planned()
     builds = [build("api", "nginx", "curl"), build("web", "nginx", "curl", "valkey"), build("web", "valkey", "nginx")]
-    notes = already_in_image(found.writes, find_bases(found.writes, builds, LIVE), places)
+    notes = already_in_image(found.writes, find_bases(found.writes, builds, LIVE))
     assert [(one.summary, one.detail) for one in notes] == [
         ('package "curl" is already in the image', "added in api"),
         ('package "valkey" is already in the image', "added in web"),

@@ -61,6 +61,9 @@ class Api:
         found = self.packages.get(name, ())
         return found if all_versions else found[:1]
 
+    def is_in_catalog(self, name: str) -> bool:
+        return False
+
     def list_packages(self, organization: Organization) -> tuple[PackageVersion, ...]:
         assert organization == ORGANIZATION
         self._ask("list")

@@ -36,7 +36,7 @@ def test_errors_are_told_before_warnings(tmp_path: Path) -> None:
     assert (Code.BAD_PACKAGE, '"!" is not a package') in found
     assert found[-1] == (Code.MORE_PROBLEMS, "51 more problems are not shown (0 of them errors)")
     (tmp_path / "m.yaml").write_text(f"{HEAD}  x:\n    environment:\n{secrets}")
-    assert load(tmp_path / "m.yaml")[1][-1].severity is Severity.WARNING
+    assert load(tmp_path / "m.yaml")[1][-1].severity is Severity.NOTE
 
 
 def test_a_hundred_problems_are_told_whole(tmp_path: Path) -> None:

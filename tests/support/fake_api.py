@@ -28,6 +28,7 @@ class FakeApi:
         self.queue: dict[str, Sync] = {}
         self.queue_problem: ApiError | None = None
         self.logs: dict[str, str] = {}
+        self.limits: list[float | None] = []
         self.writes: list[str] = []
         self.looks = 0
         self.lives = 0
@@ -71,6 +72,9 @@ class FakeApi:
         id_ = f"{organization.id}/{name}"
         self.repositories[id_] = LiveRepository(id=id_, name=name, folder=folder, overlay=wanted)
         return self.repositories[id_]
+
+    def limit(self, seconds: float | None) -> None:
+        self.limits.append(seconds)
 
     def list_builds(self, organization: Organization, *, since: float) -> tuple[Build, ...]:
         self.looks += 1

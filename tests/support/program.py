@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from reconciler.api.auth.sources import Run
+from reconciler.api.auth.sources import RunProgram
 from reconciler.cli import main
 from reconciler.cli.client import STATE
 from reconciler.cli.context import Context
@@ -43,7 +43,7 @@ class Program:
     settings: Settings = field(default_factory=Settings)
     environ: dict[str, str] = field(default_factory=lambda: {"RECONCILER_API": "emulator"})
     home: Path | None = None
-    processes: Run | None = None
+    processes: RunProgram | None = None
 
     def run(self, *argv: str, answer: str | None = None) -> Result:
         """Run one command line; `answer` is typed on a terminal, without it there is none."""

@@ -20,21 +20,21 @@ _PAUSE = 15.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class TokenFound:
     """A token."""
 
     token: Token
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Absent:
+class TokenAbsent:
     """The source has nothing to offer, and the next one is asked; `why` is fit for a message."""
 
     why: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Failed:
+class TokenFailed:
     """The source is set up and does not work. No other is asked: it could act as somebody else than was meant.
 
     `code`, `summary`, `why` and `hint` are fit for a diagnostic.
@@ -46,10 +46,10 @@ class Failed:
     hint: str
 
 
-Fetched = Found | Absent | Failed
+TokenResult = TokenFound | TokenAbsent | TokenFailed
 
 
-class Source(Protocol):
+class TokenSource(Protocol):
     """One place that tokens come from. No method raises."""
 
     @property
@@ -67,7 +67,7 @@ class Source(Protocol):
         """What to type when the API rejects a token from here."""
         ...
 
-    def fetch(self, rejected: Token | None = None) -> Fetched:
+    def fetch(self, rejected: Token | None = None) -> TokenResult:
         """A token, another one than `rejected` where the source has the choice."""
         ...
 
@@ -77,7 +77,7 @@ class Credentials:
 
     def __init__(
         self,
-        sources: Sequence[Source],
+        sources: Sequence[TokenSource],
         *,
         api: str,
         secrets: Secrets | None = None,
@@ -88,7 +88,7 @@ class Credentials:
         self._api = api
         self._now = now
         self._lock = threading.Lock()
-        self._held: tuple[Token, Source] | None = None
+        self._held: tuple[Token, TokenSource] | None = None
         self._failure: TokenRejected | None = None
         self._given_up: Token | None = None
         self._renewal_problem = ""
@@ -155,7 +155,7 @@ class Credentials:
                 self._given_up = rejected
             return fresh
 
-    def _find(self) -> tuple[Token, Source]:
+    def _find(self) -> tuple[Token, TokenSource]:
         # A failure is kept: asking again would start the same process or exchange for each thread.
         if self._failure is None:
             found = self._ask_all()
@@ -164,20 +164,20 @@ class Credentials:
             self._failure = found
         raise type(self._failure)(self._failure.diagnostic)
 
-    def _ask_all(self) -> tuple[Token, Source] | TokenRejected:
+    def _ask_all(self) -> tuple[Token, TokenSource] | TokenRejected:
         tried: list[str] = []
         for source in self._sources:
             match source.fetch():
-                case Found(token=token):
+                case TokenFound(token=token):
                     self.secrets.remember(token)
                     return token, source
-                case Absent(why=why):
+                case TokenAbsent(why=why):
                     tried.append(f"{source.name}: {why}")
-                case Failed() as failed:
+                case TokenFailed() as failed:
                     return self._failed(failed, tried)
         return self._nothing(tried)
 
-    def _renew_early(self, token: Token, source: Source) -> None:
+    def _renew_early(self, token: Token, source: TokenSource) -> None:
         """Renew a token that is about to end. Where that fails the old one serves on, until the API says otherwise."""
         if not source.renews or self._now() < self._not_before:
             return
@@ -185,24 +185,24 @@ class Credentials:
         if fresh is None or self._ending(fresh):
             self._not_before = self._now() + _PAUSE
 
-    def _fetch_other(self, token: Token, source: Source) -> Token | None:
+    def _fetch_other(self, token: Token, source: TokenSource) -> Token | None:
         if not source.renews:
             return None
         match source.fetch(rejected=token):
-            case Found(token=fresh) if fresh != token:
+            case TokenFound(token=fresh) if fresh != token:
                 self.secrets.remember(fresh)
                 self._held, self._renewal_problem = (fresh, source), ""
                 return fresh
-            case Found():
+            case TokenFound():
                 self._renewal_problem = f"{source.name} gives the same token again"
-            case Absent(why=why) | Failed(why=why):
+            case TokenAbsent(why=why) | TokenFailed(why=why):
                 self._renewal_problem = f"{source.name}: {why}"
         return None
 
     def _ending(self, token: Token) -> bool:
         return token.expires is not None and token.expires - _AHEAD <= self._now()
 
-    def _failed(self, failed: Failed, tried: Sequence[str]) -> TokenRejected:
+    def _failed(self, failed: TokenFailed, tried: Sequence[str]) -> TokenRejected:
         before = f" (before it: {'; '.join(tried)})" if tried else ""
         return TokenRejected(
             Diagnostic(code=failed.code, summary=failed.summary, detail=f"{failed.why}{before}", hint=failed.hint)
@@ -260,9 +260,9 @@ class _Fixed:
         self.name = token.source
         self._token = token
 
-    def fetch(self, rejected: Token | None = None) -> Fetched:  # noqa: ARG002 - there is no choice here
+    def fetch(self, rejected: Token | None = None) -> TokenResult:  # noqa: ARG002 - there is no choice here
         """The token."""
-        return Found(token=self._token)
+        return TokenFound(token=self._token)
 
 
 def login_advice(api: str) -> str:

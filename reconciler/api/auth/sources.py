@@ -7,7 +7,7 @@ import json
 import stat
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import random
 from typing import Protocol
@@ -17,11 +17,11 @@ import httpx
 
 from reconciler.api import ISSUER_URL
 from reconciler.api.auth.provider import (
-    Absent,
     Credentials,
-    Failed,
-    Fetched,
-    Found,
+    TokenAbsent,
+    TokenFailed,
+    TokenFound,
+    TokenResult,
     export_advice,
     fixed,
     login_advice,
@@ -31,7 +31,7 @@ from reconciler.api.errors import ApiError, BadAddress, clean
 from reconciler.api.http import Call, Connection
 from reconciler.api.retry import Retrier, Timing
 from reconciler.api.schema import timestamp_from_wire
-from reconciler.api.url import Address, parse_address
+from reconciler.api.url import ApiAddress, parse_address
 
 VARIABLES = ("CHAINGUARD_TOKEN", "TOK")
 IDENTITY = "CHAINGUARD_IDENTITY"
@@ -53,20 +53,23 @@ _SHORTEST = 16
 _SCHEME = "bearer "
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finished:
+class ProgramResult(Protocol):
     """What became of a process; `cut` where it was ended because it printed too much."""
 
-    code: int
-    stdout: str = field(repr=False)
-    stderr: str = field(repr=False)
-    cut: bool = False
+    @property
+    def code(self) -> int: ...  # noqa: D102
+    @property
+    def stdout(self) -> str: ...  # noqa: D102
+    @property
+    def stderr(self) -> str: ...  # noqa: D102
+    @property
+    def cut(self) -> bool: ...  # noqa: D102
 
 
-class Run(Protocol):
+class RunProgram(Protocol):
     """Runs a program to its end without a standard input."""
 
-    def __call__(self, argv: Sequence[str], *, seconds: float) -> Finished:
+    def __call__(self, argv: Sequence[str], *, seconds: float) -> ProgramResult:
         """Raises `OSError` when it cannot be started, `TimeoutError` when it takes longer than `seconds`."""
         ...
 
@@ -76,7 +79,7 @@ def find(
     *,
     api_url: str,
     home: Path | None = None,
-    run: Run | None = None,
+    run: RunProgram | None = None,
     timing: Timing | None = None,
     transport: httpx.BaseTransport | None = None,
     platform: str = sys.platform,
@@ -111,27 +114,27 @@ class Environment:
         self._secrets = secrets
         self.advice = export_advice(api)
 
-    def fetch(self, rejected: Token | None = None) -> Fetched:  # noqa: ARG002 - there is no choice here
+    def fetch(self, rejected: Token | None = None) -> TokenResult:  # noqa: ARG002 - there is no choice here
         """The token of the first variable that is set."""
         for variable in VARIABLES:
             value = self._environ.get(variable, "").strip()
             if value:
                 self._secrets.remember(value)
                 return self._checked(value, variable)
-        return Absent(why="neither is set")
+        return TokenAbsent(why="neither is set")
 
-    def _checked(self, value: str, variable: str) -> Fetched:
+    def _checked(self, value: str, variable: str) -> TokenResult:
         if sendable(value):
-            return Found(token=Token(value, source=variable))
+            return TokenFound(token=Token(value, source=variable))
         if value.lower().startswith(_SCHEME):
             self._secrets.remember(value[len(_SCHEME) :])
-            return Failed(
+            return TokenFailed(
                 code="bad-token",
                 summary=f"the value of {variable} is not a token",
                 why='it begins with "Bearer "; nothing was sent',
                 hint=f"set {variable} to the token alone, without `Bearer `",
             )
-        return Failed(
+        return TokenFailed(
             code="bad-token",
             summary=f"the value of {variable} is not a token",
             why="it holds white space, control characters or letters that no token has; nothing was sent",
@@ -140,7 +143,7 @@ class Environment:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Refused:
+class TokenRefused:
     """No token came; `why` is fit for a message."""
 
     why: str
@@ -153,41 +156,41 @@ class Workload:
     renews = True
     advice = f"run the job again, and check that {IDENTITY} names an identity which this job may assume"
 
-    def __init__(self, environ: Mapping[str, str], *, api: Address, tokens: "TokenClient") -> None:
+    def __init__(self, environ: Mapping[str, str], *, api: ApiAddress, tokens: "TokenClient") -> None:
         self._environ = environ
         self._api = api
         self._tokens = tokens
 
-    def fetch(self, rejected: Token | None = None) -> Fetched:  # noqa: ARG002 - each exchange gives another token
+    def fetch(self, rejected: Token | None = None) -> TokenResult:  # noqa: ARG002 - each exchange gives another token
         """A token of the identity; absent where none is named or the CI system offers no OIDC token."""
         identity = self._environ.get(IDENTITY, "").strip()
         if not identity:
-            return Absent(why="it is not set")
+            return TokenAbsent(why="it is not set")
         found = self._exchanged(identity)
         if found is None:
-            return Absent(
+            return TokenAbsent(
                 why=f"it is set, and nothing offers an OIDC token: neither {OIDC_FILE} nor {GITHUB_URL} "
                 f"with {GITHUB_TOKEN} (in GitHub Actions the job needs `permissions: id-token: write`)"
             )
         if isinstance(found, Token):
-            return Found(token=found)
-        return Failed(
+            return TokenFound(token=found)
+        return TokenFailed(
             code="no-exchange",
             summary=f"no token could be had for the CI job as {clean(identity)}",
             why=found.why,
             hint=f"check that {IDENTITY} names an identity which this job may assume, then run the job again",
         )
 
-    def _exchanged(self, identity: str) -> Token | Refused | None:
+    def _exchanged(self, identity: str) -> Token | TokenRefused | None:
         issuer = issuer_of(self._api, self._environ)
-        if isinstance(issuer, Refused):
+        if isinstance(issuer, TokenRefused):
             return issuer
         oidc = self._oidc_token(issuer)
         if not isinstance(oidc, str):
             return oidc
         return self._tokens.exchange(oidc, identity=identity, api=self._api, issuer=issuer, source=self.name)
 
-    def _oidc_token(self, issuer: Address) -> str | Refused | None:
+    def _oidc_token(self, issuer: ApiAddress) -> str | TokenRefused | None:
         """The job's OIDC token; None where nothing in the environment says how to get one.
 
         It lives for minutes only. The file goes first: somebody named it for this program, while GitHub sets its
@@ -200,16 +203,16 @@ class Workload:
             return self._tokens.from_github(url, bearer, issuer)
         return None
 
-    def _from_file(self, file: Path) -> str | Refused:
+    def _from_file(self, file: Path) -> str | TokenRefused:
         shown = clean(str(file))
         try:
             value = read_token_file(file)
         except OSError as error:
-            return Refused(why=f"{OIDC_FILE} names {shown}, which cannot be read: {error.strerror}")
+            return TokenRefused(why=f"{OIDC_FILE} names {shown}, which cannot be read: {error.strerror}")
         except ValueError:
-            return Refused(why=f"{OIDC_FILE} names {shown}, which holds no token")
+            return TokenRefused(why=f"{OIDC_FILE} names {shown}, which holds no token")
         self._tokens.secrets.remember(value)
-        return value if sendable(value) else Refused(why=f"{OIDC_FILE} names {shown}, which holds no token")
+        return value if sendable(value) else TokenRefused(why=f"{OIDC_FILE} names {shown}, which holds no token")
 
 
 def read_token_file(file: Path) -> str:
@@ -228,14 +231,16 @@ def read_token_file(file: Path) -> str:
     return value.strip()
 
 
-def issuer_of(api: Address, environ: Mapping[str, str]) -> Address | Refused:
+def issuer_of(api: ApiAddress, environ: Mapping[str, str]) -> ApiAddress | TokenRefused:
     """The issuer that belongs to an API, or the one that the environment names."""
     if written := environ.get(ISSUER, "").strip():
         try:
             issuer = parse_address(written)
         except BadAddress:
-            return Refused(why=f"{ISSUER} is not an address; write it like {ISSUER_URL}")
-        return issuer if issuer.private else Refused(why=f"{ISSUER} is not an https address: no token is sent there")
+            return TokenRefused(why=f"{ISSUER} is not an address; write it like {ISSUER_URL}")
+        return (
+            issuer if issuer.private else TokenRefused(why=f"{ISSUER} is not an https address: no token is sent there")
+        )
     if api.loopback:
         return api
     if api.host.startswith(_OF_API):
@@ -265,7 +270,9 @@ class TokenClient:
         self._retrier = Retrier(timing=timing, jitter=jitter)
         self._transport = transport
 
-    def exchange(self, oidc: str, *, identity: str, api: Address, issuer: Address, source: str) -> Token | Refused:
+    def exchange(
+        self, oidc: str, *, identity: str, api: ApiAddress, issuer: ApiAddress, source: str
+    ) -> Token | TokenRefused:
         """The token of an assumable identity for the API.
 
         The parameters go into the body as a form, and there alone. The published document lists them as parameters of
@@ -273,43 +280,43 @@ class TokenClient:
         """
         form = urlencode({"aud": api.root, "identity": identity}).encode("ascii")
         document = self._ask(issuer, oidc, path="/sts/exchange", form=form)
-        if isinstance(document, Refused):
+        if isinstance(document, TokenRefused):
             return document
         refresh = document.get("refreshToken")
         if isinstance(refresh, str):
             self.secrets.remember(refresh)
         value = self._secret(document, "token", issuer)
-        if isinstance(value, Refused):
+        if isinstance(value, TokenRefused):
             return value
         return Token(value, source=source, expires=timestamp_from_wire(document.get("expiry")))
 
-    def from_github(self, url: str, bearer: str, issuer: Address) -> str | Refused:
+    def from_github(self, url: str, bearer: str, issuer: ApiAddress) -> str | TokenRefused:
         """The OIDC token that GitHub Actions gives a job for an issuer."""
         self.secrets.remember(bearer)
         base, _, query = url.partition("#")[0].partition("?")
         try:
             place = parse_address(base)
         except BadAddress:
-            return Refused(why=f"{GITHUB_URL} is not an address")
+            return TokenRefused(why=f"{GITHUB_URL} is not an address")
         if not place.private:
-            return Refused(why=f"{GITHUB_URL} is not an https address: no token is sent there")
+            return TokenRefused(why=f"{GITHUB_URL} is not an https address: no token is sent there")
         if not sendable(bearer):
-            return Refused(why=f"{GITHUB_TOKEN} is not a token")
+            return TokenRefused(why=f"{GITHUB_TOKEN} is not a token")
         parameters = (*parse_qsl(query, keep_blank_values=True), ("audience", issuer.root))
         document = self._ask(place, bearer, parameters=parameters)
-        if isinstance(document, Refused):
-            return Refused(why=f"GitHub gave no token for this job: {document.why}")
+        if isinstance(document, TokenRefused):
+            return TokenRefused(why=f"GitHub gave no token for this job: {document.why}")
         return self._secret(document, "value", place)
 
     def _ask(
         self,
-        place: Address,
+        place: ApiAddress,
         bearer: str,
         *,
         path: str = "",
         parameters: tuple[tuple[str, str], ...] = (),
         form: bytes | None = None,
-    ) -> dict[str, object] | Refused:
+    ) -> dict[str, object] | TokenRefused:
         """The JSON object that a place answers with."""
         self.secrets.remember(bearer)
         call = Call(
@@ -334,7 +341,7 @@ class TokenClient:
         try:
             response = connection.reply(call)
         except ApiError as error:
-            return Refused(why=_why(place, error))
+            return TokenRefused(why=_why(place, error))
         finally:
             connection.close()
         # The body of a success holds a token: nothing of it is ever shown.
@@ -342,19 +349,19 @@ class TokenClient:
             document = json.loads(response.content)
         except (ValueError, RecursionError):
             document = None
-        return document if isinstance(document, dict) else Refused(why=f"{clean(place.root)} answered no JSON")
+        return document if isinstance(document, dict) else TokenRefused(why=f"{clean(place.root)} answered no JSON")
 
-    def _secret(self, document: dict[str, object], key: str, place: Address) -> str | Refused:
+    def _secret(self, document: dict[str, object], key: str, place: ApiAddress) -> str | TokenRefused:
         """The token in an answer, hidden from now on."""
         value = document.get(key)
         if isinstance(value, str) and value.strip():
             self.secrets.remember(value)
             if sendable(value.strip()):
                 return value.strip()
-        return Refused(why=f'{clean(place.root)} answered without a usable "{key}"')
+        return TokenRefused(why=f'{clean(place.root)} answered without a usable "{key}"')
 
 
-def _why(place: Address, error: ApiError) -> str:
+def _why(place: ApiAddress, error: ApiError) -> str:
     if error.status is None:
         return clean(f"{place.root} cannot be reached: {error.text}")
     if 300 <= error.status < 400:  # noqa: PLR2004 - the class of redirects
@@ -367,7 +374,7 @@ def _why(place: Address, error: ApiError) -> str:
 class Chainctl:
     """Tokens of chainctl, Chainguard's own command line: out of its cache, else from the program itself.
 
-    Its cache is read and never written. Starting a process is the caller's business (`Run`).
+    Its cache is read and never written. Starting a process is the caller's business (`RunProgram`).
     """
 
     name = "chainctl"
@@ -378,7 +385,7 @@ class Chainctl:
         *,
         api: str,
         cache: Path | None,
-        run: Run | None,
+        run: RunProgram | None,
         secrets: Secrets,
         timing: Timing,
     ) -> None:
@@ -389,11 +396,11 @@ class Chainctl:
         self._secrets = secrets
         self._timing = timing
 
-    def fetch(self, rejected: Token | None = None) -> Fetched:
+    def fetch(self, rejected: Token | None = None) -> TokenResult:
         """The cached token while it is good for some minutes, else the one that the program prints."""
         cached = self._cached()
         if cached is not None and cached != rejected:
-            return Found(token=cached)
+            return TokenFound(token=cached)
         return self._printed()
 
     def _cached(self) -> Token | None:
@@ -410,33 +417,35 @@ class Chainctl:
         holds = token.expires is not None and token.expires > self._timing.now() + _COMFORTABLE
         return token if holds else None
 
-    def _printed(self) -> Fetched:
+    def _printed(self) -> TokenResult:
         if self._run is None:
-            return Absent(why="it is not installed")
+            return TokenAbsent(why="it is not installed")
         try:
             finished = self._run(("chainctl", "auth", "token", "--audience", self._api), seconds=_CHAINCTL_SECONDS)
         except FileNotFoundError:
-            return Absent(why="it is not installed")
+            return TokenAbsent(why="it is not installed")
         except TimeoutError:
-            return Absent(why=f"`chainctl auth token` did not end within {_CHAINCTL_SECONDS:.0f} s")
+            return TokenAbsent(why=f"`chainctl auth token` did not end within {_CHAINCTL_SECONDS:.0f} s")
         except OSError as error:
-            return Absent(why=f"it cannot be started: {error.strerror or type(error).__name__}")
+            return TokenAbsent(why=f"it cannot be started: {error.strerror or type(error).__name__}")
         return self._read(finished)
 
-    def _read(self, finished: Finished) -> Fetched:
+    def _read(self, finished: ProgramResult) -> TokenResult:
         value = finished.stdout.strip()
         if finished.cut:
-            return Absent(why="`chainctl auth token` printed more than a token, and was ended")
+            return TokenAbsent(why="`chainctl auth token` printed more than a token, and was ended")
         # Whatever it printed may be a token, and it may say the same on both streams.
         for word in value.split():
             if len(word) >= _SHORTEST:
                 self._secrets.remember(word)
         if finished.code != 0:
             text = clean(self._secrets.hide(finished.stderr))
-            return Absent(why=f"`chainctl auth token` ended with exit code {finished.code}{': ' if text else ''}{text}")
+            return TokenAbsent(
+                why=f"`chainctl auth token` ended with exit code {finished.code}{': ' if text else ''}{text}"
+            )
         if not sendable(value):
-            return Absent(why="`chainctl auth token` printed no token")
-        return Found(token=Token(value, source="chainctl"))
+            return TokenAbsent(why="`chainctl auth token` printed no token")
+        return TokenFound(token=Token(value, source="chainctl"))
 
 
 def cache_folder(environ: Mapping[str, str], home: Path | None, platform: str) -> Path | None:

@@ -9,6 +9,7 @@ from reconciler.cli.exit_codes import ExitCode
 from reconciler.cli.parser import Options, Parser
 from reconciler.diagnostics import has_errors
 from reconciler.views.diagnostics import diagnostic_document
+from reconciler.views.text import plain
 
 
 def configure(parser: Parser) -> None:
@@ -32,6 +33,6 @@ def execute(options: Options, ctx: Context) -> int:
         "repositories": count,
         "diagnostics": [diagnostic_document(problem) for problem in problems],
     }
-    text = f"{options.path}: valid, {count} {noun}\n" if valid else ""
+    text = f"{plain(str(options.path))}: valid, {count} {noun}\n" if valid else ""
     output.show({"text": lambda *_: text, "json": lambda *_: json.dumps(document, indent=2) + "\n"}, options, ctx)
     return ExitCode.DONE if valid else ExitCode.ERROR

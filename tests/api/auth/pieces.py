@@ -8,9 +8,10 @@ from urllib.parse import parse_qs
 
 import httpx
 
-from reconciler.api.auth.sources import Finished, TokenClient
+from reconciler.api.auth.sources import TokenClient
 from reconciler.api.auth.token import Secrets
 from reconciler.api.retry import Timing
+from reconciler.cli.processes import Finished
 
 NOW = 1_785_837_600.0
 API = "https://console-api.test.dev"

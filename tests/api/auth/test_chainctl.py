@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.api.auth.provider import Absent, Found
-from reconciler.api.auth.sources import Chainctl, Finished, cache_folder, find
+from reconciler.api.auth.provider import TokenAbsent, TokenFound
+from reconciler.api.auth.sources import Chainctl, cache_folder, find
 from reconciler.api.auth.token import Secrets, Token
 from reconciler.api.errors import NoToken
-from reconciler.cli.processes import run
+from reconciler.cli.processes import Finished, run
 from tests.api.auth.pieces import API, NOW, Processes, Time, finished, jwt
 
 
@@ -26,8 +26,8 @@ def test_a_good_cached_token_starts_no_process(tmp_path: Path) -> None:
     keep(tmp_path, jwt("cached") + "\n")
     processes = Processes([finished(jwt("printed"))])
     found = chainctl(tmp_path, processes).fetch()
-    assert found == Found(token=Token(jwt("cached"), source="x"))
-    assert isinstance(found, Found)
+    assert found == TokenFound(token=Token(jwt("cached"), source="x"))
+    assert isinstance(found, TokenFound)
     assert found.token.source == "chainctl's cache"
     assert processes.started == []
 
@@ -51,14 +51,14 @@ def test_any_other_asks_the_program(tmp_path: Path, cached: str | bytes | None) 
         keep(tmp_path, cached)
     processes = Processes([finished(f"{jwt('printed')}\n", stderr="a new version is there")])
     found = chainctl(tmp_path, processes).fetch()
-    assert found == Found(token=Token(jwt("printed"), source="x"))
+    assert found == TokenFound(token=Token(jwt("printed"), source="x"))
     assert processes.started == [("chainctl", "auth", "token", "--audience", API)]
 
 
 def test_a_cached_token_that_was_rejected_is_not_taken_again(tmp_path: Path) -> None:
     keep(tmp_path, jwt("cached"))
     source = chainctl(tmp_path, Processes([finished(jwt("printed"))]))
-    assert source.fetch(Token(jwt("cached"), source="x")) == Found(token=Token(jwt("printed"), source="x"))
+    assert source.fetch(Token(jwt("cached"), source="x")) == TokenFound(token=Token(jwt("printed"), source="x"))
 
 
 @pytest.mark.parametrize(
@@ -80,14 +80,14 @@ def test_a_cached_token_that_was_rejected_is_not_taken_again(tmp_path: Path) -> 
 )
 def test_when_the_program_gives_none(end: Finished | Exception, why: str) -> None:
     found = chainctl(None, Processes([end])).fetch()
-    assert isinstance(found, Absent)
+    assert isinstance(found, TokenAbsent)
     assert why in found.why
     assert len(found.why) < 400
     assert "eyJ" not in found.why
 
 
 def test_without_a_way_to_start_processes() -> None:
-    assert chainctl(None, None).fetch() == Absent(why="it is not installed")
+    assert chainctl(None, None).fetch() == TokenAbsent(why="it is not installed")
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from reconciler.api.auth.provider import Absent, Credentials, Failed, Fetched, Found, fixed
+from reconciler.api.auth.provider import Credentials, TokenAbsent, TokenFailed, TokenFound, TokenResult, fixed
 from reconciler.api.auth.token import Token
 from reconciler.api.errors import NoToken, TokenRejected
 from tests.api.auth.pieces import API, NOW, Time, jwt
@@ -20,25 +20,25 @@ def token(name: str, *, ends: float | None = NOW + 3600) -> Token:
 class Place:
     """A source that gives these answers in order, the last again and again."""
 
-    answers: list[Fetched]
+    answers: list[TokenResult]
     renews: bool = True
     name: str = "a place"
     advice: str = "do this"
     asked: list[Token | None] = field(default_factory=list)
 
-    def fetch(self, rejected: Token | None = None) -> Fetched:
+    def fetch(self, rejected: Token | None = None) -> TokenResult:
         self.asked.append(rejected)
         return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
 
 
-def held(*answers: Fetched, renews: bool = True, time: Time | None = None) -> tuple[Credentials, Place]:
+def held(*answers: TokenResult, renews: bool = True, time: Time | None = None) -> tuple[Credentials, Place]:
     place = Place(list(answers), renews=renews)
     clock = time or Time()
     return Credentials([place], api=API, now=lambda: clock.now), place
 
 
-def found(name: str, *, ends: float | None = NOW + 3600) -> Found:
-    return Found(token=token(name, ends=ends))
+def found(name: str, *, ends: float | None = NOW + 3600) -> TokenFound:
+    return TokenFound(token=token(name, ends=ends))
 
 
 def test_nothing_is_looked_for_before_it_is_needed_and_then_once() -> None:
@@ -51,14 +51,14 @@ def test_nothing_is_looked_for_before_it_is_needed_and_then_once() -> None:
 
 
 def test_sources_are_asked_in_order() -> None:
-    places = [Place([Absent(why="nothing here")]), Place([found("b")]), Place([found("c")])]
+    places = [Place([TokenAbsent(why="nothing here")]), Place([found("b")]), Place([found("c")])]
     assert Credentials(places, api=API).token() == token("b")
     assert [len(place.asked) for place in places] == [1, 1, 0]
 
 
 def test_one_that_fails_ends_the_search() -> None:
-    failure = Failed(code="x", summary="it failed", why="because", hint="mend it")
-    places = [Place([Absent(why="nothing here")]), Place([failure]), Place([found("c")])]
+    failure = TokenFailed(code="x", summary="it failed", why="because", hint="mend it")
+    places = [Place([TokenAbsent(why="nothing here")]), Place([failure]), Place([found("c")])]
     with pytest.raises(TokenRejected) as caught:
         Credentials(places, api=API).token()
     diagnostic = caught.value.diagnostic
@@ -68,7 +68,7 @@ def test_one_that_fails_ends_the_search() -> None:
 
 
 def test_a_search_that_failed_is_not_repeated() -> None:
-    credentials, place = held(Absent(why="nothing here"), found("b"))
+    credentials, place = held(TokenAbsent(why="nothing here"), found("b"))
     for _ in range(3):
         with pytest.raises(NoToken):
             credentials.token()
@@ -90,13 +90,13 @@ def test_it_is_renewed_a_minute_before_it_ends() -> None:
 @pytest.mark.parametrize(
     "answer",
     [
-        Absent(why="gone"),
-        Failed(code="x", summary="x", why="gone", hint=""),
+        TokenAbsent(why="gone"),
+        TokenFailed(code="x", summary="x", why="gone", hint=""),
         found("a", ends=NOW + 30),
         found("b", ends=NOW + 31),
     ],
 )
-def test_a_renewal_that_brings_nothing_better_waits_before_the_next(answer: Fetched) -> None:
+def test_a_renewal_that_brings_nothing_better_waits_before_the_next(answer: TokenResult) -> None:
     time = Time()
     credentials, place = held(found("a", ends=NOW + 30), answer, time=time)
     for _ in range(5):
@@ -135,12 +135,12 @@ def test_after_a_rejection() -> None:
 @pytest.mark.parametrize(
     ("answer", "problem"),
     [
-        (Absent(why="gone"), "a place: gone"),
-        (Failed(code="x", summary="x", why="broken", hint=""), "a place: broken"),
+        (TokenAbsent(why="gone"), "a place: gone"),
+        (TokenFailed(code="x", summary="x", why="broken", hint=""), "a place: broken"),
         (found("a"), "a place gives the same token again"),
     ],
 )
-def test_a_rejected_token_is_given_up_once(answer: Fetched, problem: str) -> None:
+def test_a_rejected_token_is_given_up_once(answer: TokenResult, problem: str) -> None:
     credentials, place = held(found("a"), answer)
     for _ in range(3):
         assert credentials.renew(credentials.token()) is None
@@ -164,7 +164,9 @@ def test_twenty_threads_share_one_search_and_one_renewal() -> None:
 
 
 def test_every_token_that_was_ever_used_is_hidden() -> None:
-    credentials, _ = held(Found(token=Token("first-one", source="x")), Found(token=Token("first-one-2", source="x")))
+    credentials, _ = held(
+        TokenFound(token=Token("first-one", source="x")), TokenFound(token=Token("first-one-2", source="x"))
+    )
     credentials.renew(credentials.token())
     shown = credentials.secrets.hide("first-one, first-one-2, eyJhbGciOi.x.y and eyJ")
     assert shown == "[token], [token], [token] and eyJ"

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs
 import pytest
 
 from reconciler import __version__
-from reconciler.api.auth.sources import Refused, TokenClient
+from reconciler.api.auth.sources import TokenClient, TokenRefused
 from reconciler.api.auth.token import Secrets, Token
 from reconciler.api.retry import Timing
 from reconciler.api.url import parse_address
@@ -59,18 +59,18 @@ def client(environ: Mapping[str, str] | None = None) -> TokenClient:
     return TokenClient(environ=environ or {}, timing=timing, secrets=Secrets(), jitter=lambda: 0.0)
 
 
-def ask(port: int, path: str = "", *, environ: Mapping[str, str] | None = None) -> str | Refused:
+def ask(port: int, path: str = "", *, environ: Mapping[str, str] | None = None) -> str | TokenRefused:
     issuer = parse_address("https://issuer.test")
     return client(environ).from_github(f"http://127.0.0.1:{port}{path}", "sesame", issuer)
 
 
-def exchange(issuer: str, environ: Mapping[str, str] | None = None) -> Token | Refused:
+def exchange(issuer: str, environ: Mapping[str, str] | None = None) -> Token | TokenRefused:
     place = parse_address(issuer)
     return client(environ).exchange("sesame", identity="me", api=place, issuer=place, source="x")
 
 
 def test_a_question_and_a_form(server: _Server) -> None:
-    assert ask(server.server_port, "/a?b=c%2Fd") == Refused(
+    assert ask(server.server_port, "/a?b=c%2Fd") == TokenRefused(
         why=f'http://127.0.0.1:{server.server_port}/a answered without a usable "value"'
     )
     assert exchange(f"http://127.0.0.1:{server.server_port}") == Token("x", source="x")
@@ -86,14 +86,14 @@ def test_a_question_and_a_form(server: _Server) -> None:
 
 def test_a_redirect_is_not_followed(server: _Server) -> None:
     found = ask(server.server_port, "/redirect")
-    assert isinstance(found, Refused)
+    assert isinstance(found, TokenRefused)
     assert "HTTP 307, a redirect: it is not followed" in found.why
     assert len(server.seen) == 1
 
 
 def test_an_answer_cut_short(server: _Server) -> None:
     found = ask(server.server_port, "/cut")
-    assert isinstance(found, Refused)
+    assert isinstance(found, TokenRefused)
     assert "cannot be reached: the connection ended before a whole answer came" in found.why
 
 
@@ -101,22 +101,22 @@ def test_nobody_listens() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         found = ask(taken.getsockname()[1])
-    assert isinstance(found, Refused)
+    assert isinstance(found, TokenRefused)
     assert "cannot be reached: the connection was refused" in found.why
 
 
 def test_tls_where_none_is_spoken(server: _Server) -> None:
     found = exchange(f"https://127.0.0.1:{server.server_port}")
-    assert isinstance(found, Refused)
+    assert isinstance(found, TokenRefused)
     assert "cannot be reached: no encrypted connection could be made" in found.why
 
 
 def test_settings_that_cannot_be_used(monkeypatch: pytest.MonkeyPatch) -> None:
     found = exchange("https://api.test", {"SSL_CERT_FILE": "/no/such/file"})
-    assert isinstance(found, Refused)
+    assert isinstance(found, TokenRefused)
     assert "SSL_CERT_FILE names /no/such/file" in found.why
     monkeypatch.setenv("ALL_PROXY", "gopher://me:hunter2@x")
     found = exchange("https://api.test", {"ALL_PROXY": "gopher://me:hunter2@x"})
-    assert isinstance(found, Refused)
+    assert isinstance(found, TokenRefused)
     assert 'ALL_PROXY names a proxy of the unknown kind "gopher"' in found.why
     assert "hunter2" not in found.why

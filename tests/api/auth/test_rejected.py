@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from reconciler.api.auth.provider import Credentials
-from reconciler.api.auth.sources import Finished, find
+from reconciler.api.auth.sources import find
 from reconciler.api.client import WriteClient, connect_writer
 from reconciler.api.errors import ApiError, TokenRejected
-from reconciler.api.http import Sent
+from reconciler.api.transport import Sent
+from reconciler.cli.processes import Finished
 from reconciler.core.overlay import EMPTY
 from tests.api.auth.pieces import NOW, Processes, Time, finished, jwt
 from tests.api.fakes import NODE, ORGANIZATION, URL, Api, Asked, Told, repository, unhurried

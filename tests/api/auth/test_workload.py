@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl
 
 import pytest
 
-from reconciler.api.auth.provider import Absent, Failed, Found
+from reconciler.api.auth.provider import TokenAbsent, TokenFailed, TokenFound
 from reconciler.api.auth.sources import Workload, issuer_of
 from reconciler.api.url import parse_address
 from tests.api.auth.pieces import (
@@ -42,9 +42,9 @@ def workload(environ: dict[str, str], line: Line, time: Time | None = None, *, a
     return Workload(environ, api=parse_address(api), tokens=token_client(environ, line, time))
 
 
-def failed(environ: dict[str, str], line: Line, time: Time | None = None) -> Failed:
+def failed(environ: dict[str, str], line: Line, time: Time | None = None) -> TokenFailed:
     found = workload(environ, line, time).fetch()
-    assert isinstance(found, Failed)
+    assert isinstance(found, TokenFailed)
     for secret in (OIDC, REQUEST_TOKEN, jwt("new"), "refresh-me-not"):
         assert secret not in repr(found)
     return found
@@ -53,7 +53,7 @@ def failed(environ: dict[str, str], line: Line, time: Time | None = None) -> Fai
 def test_github_actions() -> None:
     line = Line([told({"value": OIDC, "count": 1}), EXCHANGED])
     found = workload(GITHUB, line).fetch()
-    assert isinstance(found, Found)
+    assert isinstance(found, TokenFound)
     assert found.token.header() == f"Bearer {jwt('new')}"
     assert "CHAINGUARD_IDENTITY" in found.token.source
     github, exchange = line.asked
@@ -65,7 +65,7 @@ def test_github_actions() -> None:
 
 def test_the_parameters_are_a_form_and_come_once(in_file: dict[str, str]) -> None:
     line = Line([EXCHANGED])
-    assert isinstance(workload(in_file, line).fetch(), Found)
+    assert isinstance(workload(in_file, line).fetch(), TokenFound)
     assert line.form() == {"aud": [API], "identity": [IDENTITY]}
     assert "?" not in line.asked[0].url
 
@@ -98,7 +98,7 @@ def test_the_file_is_read_anew_for_each_exchange(in_file: dict[str, str]) -> Non
 def test_what_is_not_set_up_passes_on(environ: dict[str, str], why: str) -> None:
     line = Line([EXCHANGED])
     found = workload(environ, line).fetch()
-    assert isinstance(found, Absent)
+    assert isinstance(found, TokenAbsent)
     assert why in found.why
     assert line.asked == []
 
@@ -146,7 +146,7 @@ def test_the_issuer(api: str, environ: dict[str, str], expected: str) -> None:
 def test_a_busy_issuer_is_asked_again(in_file: dict[str, str], status: int) -> None:
     time = Time()
     line = Line([told(status=status, body=b"<html>"), Broken(), told(status=status), EXCHANGED])
-    assert isinstance(workload(in_file, line, time).fetch(), Found)
+    assert isinstance(workload(in_file, line, time).fetch(), TokenFound)
     assert time.slept == [0.5, 1.0, 2.0]
 
 
@@ -206,5 +206,5 @@ def test_github_refuses() -> None:
 )
 def test_when_it_ends(in_file: dict[str, str], token: str, expiry: object, expected: float | None) -> None:
     found = workload(in_file, Line([told({"token": token, "expiry": expiry})])).fetch()
-    assert isinstance(found, Found)
+    assert isinstance(found, TokenFound)
     assert found.token.expires == expected

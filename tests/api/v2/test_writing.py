@@ -17,7 +17,7 @@ USERS = [{"username": "u", "uid": 1, "gid": 4, "groupName": "g", "homeDir": "/",
 RAW: dict[str, Any] = {
     "contents": {"packages": ["git"], "locales": [1]},
     "accounts": {"users": USERS, "groups": [{"groupname": "g", "gid": 2, "members": ["u"]}]},
-    "profile": {"x": [0]},
+    "profile": {"x": None, "y": "z"},
 }
 
 
@@ -101,7 +101,7 @@ def test_an_update_sends_the_overlay_and_nothing_that_could_change_another_field
                 "users": [{"username": "u", "uid": 1, "gid": 4, "groupname": "h", "homedir": "/"}],
                 "groups": [{"groupname": "g", "gid": 2, "members": ["u"]}, {"groupname": "h", "gid": 3}],
             },
-            "unrecognised": [["contents.locales", "[1]"], ["profile", '{"x":[0]}']],
+            "unrecognised": [["contents.locales", "[1]"], ["profile", '{"y":"z"}']],
         }
     )
     with found:
@@ -116,7 +116,7 @@ def test_an_update_sends_the_overlay_and_nothing_that_could_change_another_field
                 "users": [{**USERS[0], "groupName": "h"}],
                 "groups": [{"groupname": "g", "gid": 2, "members": ["u"]}, {"groupname": "h", "gid": 3}],
             },
-            "profile": {"x": [0]},
+            "profile": {"x": None, "y": "z"},
         },
     }
 
@@ -133,7 +133,7 @@ def test_numbers_go_back_as_they_were_written() -> None:
     with found:
         reading = found.read_repository(NODE, ORGANIZATION)
         assert reading is not None
-        found.write_overlay(reading, overlay({"packages": ["jq"], "unrecognised": [["profile", '{"x":[0]}']]}))
+        found.write_overlay(reading, overlay({"packages": ["jq"], "unrecognised": [["profile", '{"y":"z"}']]}))
         found.write_overlay(
             reading,
             overlay({"environment": {"A": "1"}, "accounts": {"users": [{"username": "u", "uid": 2, "gid": 4}]}}),

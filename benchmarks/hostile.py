@@ -1,0 +1,167 @@
+"""Texts that strangers may send, of any length, and what reads them: `python -m benchmarks.hostile`.
+
+Prints the time for each text and for twice as much of it, and fails where that is more than 2.6 times as long. A
+manifest of a fork is planned in CI, and answers come from servers: no reader may take more than in proportion.
+"""
+
+import json
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from reconciler import manifest
+from reconciler.api.errors import body_text
+from reconciler.core.overlay import EMPTY
+from reconciler.core.packages import parse_constraint, version_key
+from reconciler.core.planner import plan
+from reconciler.core.secrets import key_looks_secret, redact, value_looks_secret
+from reconciler.core.state import Live, LiveRepository, Organization
+from reconciler.manifest.writing.format import formatted
+from reconciler.views.console import broken
+from reconciler.views.plan_markdown import code
+from reconciler.views.text import Style, clean_line, plain
+
+LENGTH = 30_000
+MOST_GROWTH = 2.6
+_HEAD = "organization: example.com\nrepositories:\n"
+_STYLE = Style(color=False, unicode=True)
+_LIVE = Live(
+    organization=Organization(id="4" * 40, name="example.com"),
+    repositories=tuple(
+        LiveRepository(id=f"{place:040x}", name=f"service-{place:04}", overlay=EMPTY) for place in range(1000)
+    ),
+)
+
+
+def load(text: str) -> object:
+    """Read a manifest."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "manifest.yaml"
+        path.write_text(text, encoding="utf-8")
+        return manifest.load(path, now=0.0)[0]
+
+
+def entry(section: str) -> Callable[[str], object]:
+    """Read a manifest whose one entry holds a text at `@` of a section."""
+    return lambda text: load(f"{_HEAD}  web:\n    {section.replace('@', json.dumps(text))}\n")
+
+
+def lines(form: str, head: str = _HEAD) -> Callable[[int], str]:
+    """Make a manifest of many lines, `%` the number of each."""
+    return lambda length: head + "".join(form.replace("%", str(n)) for n in range(length // len(form)))
+
+
+def repeated(text: str, end: str = "") -> Callable[[int], str]:
+    """Make a text that repeats itself."""
+    return lambda length: text * (length // len(text)) + end
+
+
+_CERTIFICATE = entry("certificates: {additional: [{name: a, content: @}]}")
+_PACKAGE = entry("packages: [@]")
+_VARIABLE = entry("environment: {API_TOKEN: @}")
+_ADDRESS = entry("contents: {runtime_repositories: [@]}")
+
+
+def _planned(text: str) -> object:
+    desired = load(text)
+    return plan(desired, _LIVE)  # type: ignore[arg-type]
+
+
+def _secret(text: str) -> object:
+    return value_looks_secret(text), key_looks_secret(text), redact(text)
+
+
+def _profiles(length: int) -> str:
+    count = length // 60
+    defined = "".join(f"  name-{n}: {{packages: [a]}}\n" for n in range(count))
+    used = ", ".join(f"nome-{n}x" for n in range(count))
+    return f"profiles:\n{defined}{_HEAD}  web: {{profiles: [{used}]}}\n"
+
+
+# The name of a case, what makes the text of a length, and what reads it.
+CASES: dict[str, tuple[Callable[[int], str], Callable[[str], object]]] = {
+    "page of titles": (repeated("<title>"), lambda text: body_text(b"<html>" + text.encode())),
+    "page of open titles": (repeated("<title"), lambda text: body_text(b"<html>" + text.encode())),
+    "certificates without an end": (repeated("-----BEGIN CERTIFICATE-----\n"), _CERTIFICATE),
+    "certificates in one line": (repeated("-----BEGIN CERTIFICATE-----"), _CERTIFICATE),
+    "private keys without an end": (repeated("-----BEGIN PRIVATE KE"), _CERTIFICATE),
+    "package and spaces": (lambda length: "a" + " " * length + "!", _PACKAGE),
+    "package and operators": (repeated("=~", "!"), _PACKAGE),
+    "long package": (repeated("a", "!"), _PACKAGE),
+    "tokens in a value": (repeated("eyJ"), _VARIABLE),
+    "tokens with dots": (repeated("eyJaaaa."), _VARIABLE),
+    "addresses in a value": (repeated("://a:"), _VARIABLE),
+    "addresses of repositories": (repeated("://"), _ADDRESS),
+    "host of many labels": (repeated("a.", "0"), lambda text: _ADDRESS(f"https://{text}")),
+    "name of a repository": (repeated("a/", "A"), lambda text: load(f"{_HEAD}  {text}: {{}}\n")),
+    "pattern of brackets": (repeated("[a"), lambda text: load(f"{_HEAD}  '{text}': {{}}\n")),
+    "pattern of stars": (
+        lambda length: "*a" * (length // 200) + "b",
+        lambda text: _planned(f"{_HEAD}  '{text}': {{}}\n"),
+    ),
+    "unknown keys": (lines("    key%: 1\n", f"{_HEAD}  web:\n"), load),
+    "unknown profiles": (_profiles, load),
+    "unknown repositories": (lines("  servcie-%: {packages: [a]}\n"), _planned),
+    "aliases of a mistake": (lines("  r%: *a\n", f"{_HEAD}  a: &a {{pakages: [x]}}\n"), load),
+    "brackets": (repeated("["), lambda text: load(f"{_HEAD}  web: {text}")),
+    "spaces that are none": (repeated("\xa0"), lambda text: load(_HEAD + text)),
+    "format: comments": (lines("  - [x]  # c%\n", "a:\n"), formatted),
+    "format: top-level keys": (lines("z%: [x]\n# c\n", "organization: a\n"), formatted),
+    "format: blank lines": (repeated(" \n"), lambda text: formatted(f"a: |\n  x\n{text}  y\nb: c\n")),
+    "specification": (repeated("1~a"), lambda text: parse_constraint(f"a={text}!")),
+    "version of digits": (repeated("1"), version_key),
+    "version of suffixes": (repeated("_a", "!"), lambda text: version_key(f"1{text}")),
+    "log of sequences": (repeated("\x1b[0;"), lambda text: clean_line(text, _STYLE)),
+    "log line": (repeated("é"), lambda text: broken(text, 80)),
+    "controls": (repeated("\x1b"), plain),
+    "backticks": (repeated("` "), code),
+    **{
+        f"secret: {part!r}": (repeated(part), _secret)
+        for part in (
+            "eyJ",
+            "-----BEGIN ",
+            "://a:",
+            "password='",
+            "Bearer a",
+            "Basic A",
+            "hf_a",
+            "=token",
+            "--password ",
+        )
+    },
+}
+
+
+def measure(name: str) -> tuple[float, float]:
+    """Return the seconds of CPU for a text and for twice as much, the best of several each."""
+    make, read = CASES[name]
+    found = []
+    for length in (LENGTH, 2 * LENGTH):
+        text = make(length)
+        found.append(min(_seconds(read, text) for _ in range(5)))
+    return found[0], found[1]
+
+
+def _seconds(read: Callable[[str], object], text: str) -> float:
+    started = time.process_time()
+    read(text)
+    return time.process_time() - started
+
+
+def main() -> int:
+    """Print the table; return 1 where something grows too fast."""
+    slow = 0
+    print("| text | ms | twice as long, ms | ratio |\n| --- | --- | --- | --- |")
+    for name in CASES:
+        once, twice = measure(name)
+        # What takes less than ten milliseconds is noise.
+        bad = twice > 0.01 and twice > MOST_GROWTH * once
+        slow += bad
+        verdict = " **too much**" if bad else ""
+        print(f"| {name} | {once * 1e3:.1f} | {twice * 1e3:.1f} | {twice / max(once, 1e-9):.1f}{verdict} |")
+    return 1 if slow else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
