@@ -1,6 +1,7 @@
 """The command line: parse, wire up, call, render, exit code. Decisions are made in the layers below."""
 
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -13,6 +14,9 @@ from reconciler.cli.parser import HelpShown, UsageError, parse
 
 def run() -> NoReturn:
     """Run the program; exit with the code of `main`."""
+    if "_ARGCOMPLETE" in os.environ:
+        # A shell asks what can be completed; by name, as the commands are.
+        importlib.import_module("reconciler.cli.completion").complete()
     code = main()
     for stream in (sys.stdout, sys.stderr):
         # A reader that is gone, or a stream that was closed from the start, changes nothing about what was done.

@@ -11,7 +11,7 @@ from reconciler.cli.context import Context
 from reconciler.cli.errors import CommandFailed
 from reconciler.cli.exit_codes import ExitCode
 from reconciler.cli.output import print_problems
-from reconciler.cli.parser import Options, command_module
+from reconciler.cli.parser import HelpShown, Options, UsageError, command_module
 from reconciler.diagnostics import Diagnostic
 
 # Output that was closed from the start, or a disk that takes no more; a reader that has left is a broken pipe.
@@ -21,7 +21,7 @@ _WRITING = ("apply", "revert", "wait")
 
 
 def run_command(options: Options, ctx: Context) -> int:
-    """Run one command and return its exit code. No exception leaves here but an interruption while it is imported."""
+    """Run one command and return its exit code. No exception leaves here but those of `help`."""
     try:
         ctx.settings = settings.resolve(options, ctx)
         code = command_module(options.command).execute(options, ctx)
@@ -30,6 +30,8 @@ def run_command(options: Options, ctx: Context) -> int:
         with suppress(OSError):
             ctx.stderr.write("interrupted\n")
         return ExitCode.INTERRUPTED
+    except (HelpShown, UsageError):
+        raise  # of the command `help`
     except BrokenPipeError:
         _silence(ctx)
         return ExitCode.INTERRUPTED if options.command in _WRITING else ExitCode.ERROR

@@ -17,6 +17,7 @@ from reconciler.cli.context import Context
 from reconciler.diagnostics import nearest
 
 COMMANDS = {
+    "init": "write a commented first manifest",
     "validate": "read the manifest alone and report every problem; no network",
     "explain": "print what the manifest asks of one repository, and where it says so",
     "plan": "compare the manifest with the live state; changes nothing",
@@ -34,6 +35,9 @@ COMMANDS = {
     "fmt": "lay manifest files out in the canonical way; prints the files that change",
     "schema": "print the JSON Schema of the manifest, for editors",
     "emulator": "the built-in emulator of the API",
+    "completion": "print the completion script of a shell",
+    "version": "print the version",
+    "help": "print the help of a command",
 }
 
 
@@ -84,9 +88,13 @@ class Options(argparse.Namespace):
     base: Path | None
     against: Path | None
     output: Path | None
-    folder: Path
+    folder: Path | None
     split: Literal["repository", "folder"] | None
     check: bool
+    topic: list[str]
+    shell: str
+    failed: bool
+    diff: bool
 
 
 class UsageError(Exception):
@@ -133,7 +141,7 @@ class Parser(argparse.ArgumentParser):
         super()._check_value(action, value)
 
 
-class _Commands(argparse._SubParsersAction):  # type: ignore[type-arg] # noqa: SLF001 - it has no public name
+class _Commands(argparse._SubParsersAction):  # type: ignore[type-arg]  # noqa: SLF001 - it has no public name
     """The commands; options of all of them may stand before the command, too."""
 
     def __call__(
@@ -176,19 +184,19 @@ def parse(argv: list[str]) -> Options:
     return options
 
 
-def make_parser() -> Parser:
-    """Return the parser of the whole command line."""
+def make_parser(commands_action: Any = _Commands) -> Parser:
+    """Return the parser of the whole command line; completion gives argparse's own action for the commands."""
     parser = Parser(
         prog="reconciler",
         description="Plan and apply Chainguard Custom Assembly from one manifest.",
-        epilog="Try it without a token: reconciler plan --api emulator",
+        epilog="First steps without a token: reconciler init --api emulator, then reconciler plan --api emulator",
         allow_abbrev=False,
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version")
     everywhere = parser.add_argument_group("options of most commands, before or after the command")
     shared.add_connection(everywhere)
     shared.add_output(everywhere)
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser, action=_Commands)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser, action=commands_action)
     for name, summary in COMMANDS.items():
         description = summary[0].upper() + summary[1:] + "."
         commands.add_parser(name, help=summary, description=description, allow_abbrev=False).command = name

@@ -1,13 +1,12 @@
 """The soak in small: whatever goes wrong, every repository ends as wanted or reported, and nothing else is touched."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from benchmarks.soaking import page, verdict, world
-from benchmarks.soaking.course import soak
-from benchmarks.soaking.world import Kind
+from benchmarks.soak import Treatment, judge, make_repositories, report, soak
 
 COUNT = 20
 
@@ -21,7 +20,7 @@ def test_nothing_is_lost_and_nothing_else_touched(seed: int, tmp_path: Path) -> 
     assert sum(soaked.verdict.ends.values()) == COUNT
     assert len(soaked.played) > 5
     assert sum(soaked.asked.values()) >= soaked.least
-    assert "## What should not" not in page.render(soaked, now=0.0)
+    assert json.loads(report(soaked))["verdict"]["breaches"] == []
 
 
 def test_in_calm_all_is_as_wanted(tmp_path: Path) -> None:
@@ -35,19 +34,21 @@ def test_in_calm_all_is_as_wanted(tmp_path: Path) -> None:
 
 def _judged(after: dict[str, Any] | None = None, **told: list[str]) -> tuple[str, ...]:
     """The breaches where one repository of each kind is as `after` says, over a state in which all went well."""
-    chosen = world.items(len(Kind), 1)
-    before = {one.id: {"name": one.name, "customOverlay": one.before} for one in chosen if one.kind is not Kind.CREATED}
+    chosen = make_repositories(len(Treatment), 1)
+    before = {
+        one.id: {"name": one.name, "customOverlay": one.before} for one in chosen if one.kind is not Treatment.CREATED
+    }
     good = {one.id: {"name": one.name, "customOverlay": one.wanted} for one in chosen}
-    written = [one.name for one in chosen if one.kind in (Kind.CHANGED, Kind.FAILING, Kind.CREATED)]
+    written = [one.name for one in chosen if one.kind in (Treatment.CHANGED, Treatment.FAILING, Treatment.CREATED)]
     kinds = ("applied", "already_done", "stale", "failed", "not_attempted")
-    failures = [{"repository": one.name} for one in chosen if one.kind is Kind.FAILING]
+    failures = [{"repository": one.name} for one in chosen if one.kind is Treatment.FAILING]
     summary = {
         **{kind: [] for kind in kinds},
         "applied": written,
         **told,
         "builds": {"failures": failures, "unfinished": []},
     }
-    return verdict.judge(chosen, before, {**good, **(after or {})}, summary, {}).breaches
+    return judge(chosen, before, {**good, **(after or {})}, summary, {}).breaches
 
 
 def test_the_verdict_is_content_with_what_is_right() -> None:
@@ -57,13 +58,13 @@ def test_the_verdict_is_content_with_what_is_right() -> None:
 @pytest.mark.parametrize(
     ("kind", "change", "said"),
     [
-        (Kind.CHANGED, {"customOverlay": {}}, "is not as wanted"),
-        (Kind.BYSTANDER, {"customOverlay": {"contents": {"packages": ["vim"]}}}, "was changed and not reported"),
-        (Kind.SAME, {"description": "new"}, "its description was changed"),
+        (Treatment.CHANGED, {"customOverlay": {}}, "is not as wanted"),
+        (Treatment.BYSTANDER, {"customOverlay": {"contents": {"packages": ["vim"]}}}, "was changed and not reported"),
+        (Treatment.SAME, {"description": "new"}, "its description was changed"),
     ],
 )
-def test_the_verdict_names_what_is_wrong(kind: Kind, change: dict[str, Any], said: str) -> None:
-    item = next(one for one in world.items(len(Kind), 1) if one.kind is kind)
+def test_the_verdict_names_what_is_wrong(kind: Treatment, change: dict[str, Any], said: str) -> None:
+    item = next(one for one in make_repositories(len(Treatment), 1) if one.kind is kind)
 
     (breach,) = _judged({item.id: {"name": item.name, "customOverlay": item.wanted, **change}})
 

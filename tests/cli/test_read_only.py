@@ -25,6 +25,7 @@ def commands() -> list[str]:
 # The words that a command needs beside its name; a new command that needs some is added here.
 WORDS = {
     "builds": ["custom-nginx"],
+    "completion": ["bash"],
     "emulator": ["reset"],
     "explain": ["custom-nginx"],
     "import": ["custom-*", "-o", "imported"],

@@ -48,15 +48,16 @@ def configure(parser: Parser) -> None:
 
 def execute(options: Options, ctx: Context) -> int:
     """Write the manifests, then plan them; 1 unless that plan is empty and everything that was named is in it."""
-    folder: Path = options.folder
+    folder = options.folder
+    assert folder is not None
     if folder.exists() and not folder.is_dir():
         raise CommandFailed(
             "not-a-folder", f"{folder} is no folder", "give a folder that the manifests go into: -o manifests"
         )
-    organization = _organization(options, ctx)
+    organization = _organization(folder, options, ctx)
     with open_reader(options, ctx) as client:
         live = inputs.read_live(organization, client)
-    request = _request(options, ctx, live, organization)
+    request = _request(folder, live, organization, options, ctx)
     try:
         found = prepare(request)
     except FilesRefused as refused:
@@ -67,12 +68,12 @@ def execute(options: Options, ctx: Context) -> int:
     return _prove(found, request, options, ctx)
 
 
-def _organization(options: Options, ctx: Context) -> str:
+def _organization(folder: Path, options: Options, ctx: Context) -> str:
     """The organisation: `--org`, else the one that the manifests in the folder name."""
     if options.org:
         return options.org
-    if options.folder.exists():
-        desired, problems = inputs.load_manifest(options.folder, options, ctx)
+    if folder.exists():
+        desired, problems = inputs.load_manifest(folder, options, ctx)
         if desired.organization is not None:
             return desired.organization
         wrong = [problem for problem in problems if problem.code not in _NO_FILES]
@@ -82,18 +83,18 @@ def _organization(options: Options, ctx: Context) -> str:
         return str(ctx.settings["org"].value)
     raise CommandFailed(
         "no-organization",
-        f"nothing names the organisation: there is no --org, and no manifest in {options.folder}",
+        f"nothing names the organisation: there is no --org, and no manifest in {folder}",
         "name it with --org example.com",
     )
 
 
-def _request(options: Options, ctx: Context, live: Live, organization: str) -> ImportRequest:
+def _request(folder: Path, live: Live, organization: str, options: Options, ctx: Context) -> ImportRequest:
     def load(path: Path) -> tuple[Desired, tuple[Diagnostic, ...]]:
         return inputs.load_manifest(path, options, ctx)
 
     return ImportRequest(
         live=live,
-        folder=options.folder,
+        folder=folder,
         organization=organization,
         load=load,
         picked=inputs.pick(options.repositories, live) if options.repositories else None,

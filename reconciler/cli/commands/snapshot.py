@@ -1,13 +1,16 @@
 """`reconciler snapshot`: the live state that planning needs, in a file."""
 
 import shlex
+from contextlib import suppress
 
 from reconciler.cli import inputs
 from reconciler.cli import options as shared
 from reconciler.cli.client import api_identity, open_reader
+from reconciler.cli.completion import remember_names
 from reconciler.cli.context import Context
 from reconciler.cli.exit_codes import ExitCode
 from reconciler.cli.parser import Options, Parser
+from reconciler.core.state import Directory
 
 
 def configure(parser: Parser) -> None:
@@ -25,6 +28,8 @@ def execute(options: Options, ctx: Context) -> int:
     with open_reader(options, ctx) as client:
         live = inputs.read_live(organization, client)
     inputs.save_snapshot(options.output, live, api_identity(options), ctx)
+    with suppress(OSError):  # completion alone goes without them
+        remember_names(Directory(live).labels())
     count = len(live.repositories)
     noun = "repository" if count == 1 else "repositories"
     command = f"reconciler plan --against {shlex.quote(str(options.output))}"
