@@ -8,8 +8,8 @@ What is certain of each version: v1's update replaces the whole repository, v2's
 without gid from one with gid 0 and knows ids from 2^31, v2 does neither.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Protocol, assert_never
 
 from pydantic import ValidationError
@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from reconciler.api import ApiVersion, endpoints, schema
 from reconciler.api.errors import AnswerLost, ApiError, NotFound, NotUnderstood, Rejected
 from reconciler.api.http import Call, Connection
-from reconciler.api.overlay_update import update_body
+from reconciler.api.overlay_update import RepositoryVersion, update_body
 from reconciler.api.schema import V1_SPELLING, V2_SPELLING, Json, Repository, RepositoryPage, RepositoryV2, Written
 from reconciler.core.overlay import EMPTY, Overlay
 from reconciler.core.state import LiveRepository, Organization, Unreadable
@@ -30,19 +30,6 @@ _INT32 = 2**31
 _WITHOUT = frozenset({403, 404, 405, 501})
 # How the gateway refuses a field that it does not know.
 _UNKNOWN_FIELD = "could not find field"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RepositoryVersion:
-    """One repository read for writing.
-
-    `document` is the whole object as the API sent it, only to be given back; `server_time` is the server's clock at the
-    time of reading, in seconds since the epoch.
-    """
-
-    repository: LiveRepository
-    document: Mapping[str, object] = field(repr=False)
-    server_time: float
 
 
 class Repositories(Protocol):

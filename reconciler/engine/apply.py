@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from reconciler.api.errors import AnswerLost, ApiError, Rejected, SourceDropped, TokenRejected
-from reconciler.api.versions import RepositoryVersion
+from reconciler.api.overlay_update import RepositoryVersion
 from reconciler.core.diff import diff
 from reconciler.core.events import ApplyStarted, Event, Listener, StepFinished, StepStarted
 from reconciler.core.overlay import Overlay

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Protocol, TypeVar
 
-from reconciler.api.versions import RepositoryVersion
+from reconciler.api.overlay_update import RepositoryVersion
 from reconciler.core.builds import Build, Progress, Sync
 from reconciler.core.overlay import Overlay
 from reconciler.core.packages import PackageVersion

@@ -23,8 +23,8 @@ from reconciler.api.errors import (
     TokenRejected,
     Unreachable,
 )
+from reconciler.api.overlay_update import RepositoryVersion
 from reconciler.api.retry import Retrier, Timing
-from reconciler.api.versions import RepositoryVersion
 from reconciler.core.builds import Evidence, Result, Sync, evidence
 from reconciler.core.overlay import EMPTY, Overlay
 from reconciler.core.state import Live, LiveRepository, Organization

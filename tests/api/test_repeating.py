@@ -7,8 +7,8 @@ import pytest
 
 from reconciler.api.client import WriteClient
 from reconciler.api.errors import AnswerLost, ApiError, NotUnderstood, RateLimited, ServerFault, Unreachable
+from reconciler.api.overlay_update import RepositoryVersion
 from reconciler.api.retry import Retrier, RetryNotice, Timing
-from reconciler.api.versions import RepositoryVersion
 from reconciler.core.overlay import EMPTY
 from reconciler.core.state import LiveRepository
 from tests.api.fakes import NODE, ORGANIZATION, Answerer, Asked, Told, repository, writer

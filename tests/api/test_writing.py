@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from reconciler.api.errors import AnswerLost, ApiError, NotFound, NotUnderstood, Rejected
-from reconciler.api.versions import RepositoryVersion
+from reconciler.api.overlay_update import RepositoryVersion
 from reconciler.core.overlay import EMPTY
 from reconciler.core.state import LiveRepository, Organization, Unreadable
 from tests.api.fakes import (

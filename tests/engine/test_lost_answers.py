@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from reconciler.api.errors import AnswerLost, PermissionDenied, Unreachable
-from reconciler.api.versions import RepositoryVersion
+from reconciler.api.overlay_update import RepositoryVersion
 from reconciler.core.overlay import EMPTY, Overlay
 from reconciler.core.runs import Applied, Drifted, Failed, FailureKind
 from reconciler.core.state import LiveRepository

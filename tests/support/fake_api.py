@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from reconciler.api.errors import ApiError, NotFound, ServerFault
-from reconciler.api.versions import RepositoryVersion
+from reconciler.api.overlay_update import RepositoryVersion
 from reconciler.core.builds import Build, Sync
 from reconciler.core.overlay import Overlay
 from reconciler.core.packages import PackageVersion

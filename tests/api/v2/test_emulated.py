@@ -13,8 +13,8 @@ from reconciler.api.auth.provider import fixed
 from reconciler.api.auth.token import Token
 from reconciler.api.client import WriteClient, connect_writer
 from reconciler.api.errors import AnswerLost, ApiError, PermissionDenied, RateLimited, Rejected
+from reconciler.api.overlay_update import RepositoryVersion
 from reconciler.api.retry import Retrier, Timing
-from reconciler.api.versions import RepositoryVersion
 from reconciler.core.overlay import EMPTY, Overlay
 from reconciler.emulator import Drop, Fault, Garble, Settings, Status
 from reconciler.emulator.server import Server
