@@ -5,7 +5,7 @@ A source answers with a token or with why it has none, and never raises. Nothing
 
 import json
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from random import random
@@ -63,12 +63,9 @@ class ProgramResult(Protocol):
     def cut(self) -> bool: ...  # noqa: D102
 
 
-class RunProgram(Protocol):
-    """Runs a program to its end without a standard input."""
-
-    def __call__(self, argv: Sequence[str], *, seconds: float) -> ProgramResult:
-        """Raises `OSError` when it cannot be started, `TimeoutError` when it takes longer than `seconds`."""
-        ...
+# Runs a program (a list of arguments, and `seconds` by keyword) to its end without a standard input. Raises `OSError`
+# when it cannot be started, `TimeoutError` when it takes longer.
+RunProgram = Callable[..., ProgramResult]
 
 
 def find(
