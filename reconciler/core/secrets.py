@@ -54,7 +54,7 @@ _REFERENCE: Final = re.compile(
 # What may stand behind a sign of equality without being the secret itself.
 _NOT_EMBEDDED: Final = (
     r"(?!(?:true|false|yes|no|on|off|none|null|required|optional|disabled|enabled)(?![\w.-]))"
-    r"(?!\$\{|\$\(|\{\{|%[sv]|<|\*{3})"
+    r"(?!\$\{|\$\(|\{\{|%[sv]|<|\*{3}|\[token\])"
 )
 _ASSIGNED: Final = (
     r"(?:passw(?:or)?d|passphrase|secret|token|api[_-]?key|(?:access|account|shared|private|master|auth)[_-]?key"

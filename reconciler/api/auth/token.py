@@ -7,6 +7,8 @@ import stat
 import threading
 from pathlib import Path
 
+from reconciler.core.secrets import redact
+
 # What an HTTP header can carry: visible ASCII.
 _SENDABLE = re.compile(r"[!-~]+")
 _PARTS_OF_A_JWT = 3
@@ -73,7 +75,7 @@ class Secrets:
         # The longest first: one token may be the beginning of another.
         for value in sorted(self._values, key=len, reverse=True):
             text = text.replace(value, HIDDEN)
-        return _JWT.sub(HIDDEN, text)
+        return redact(_JWT.sub(HIDDEN, text))
 
 
 def sendable(value: str) -> bool:
