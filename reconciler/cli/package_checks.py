@@ -96,14 +96,8 @@ class _Costs:
     note: str = ""
 
     def counts(self) -> dict[str, int]:
-        """The numbers for the plan's document."""
-        return {
-            "packages": self.packages,
-            "lookups": self.requests,
-            "from_cache": self.cached,
-            "questions": self.questions,
-            "repositories": self.repositories,
-        }
+        """The numbers for the plan's document: what was checked, which is the same however much of it was cached."""
+        return {"packages": self.packages, "repositories": self.repositories}
 
     def told(self) -> str:
         """The line for `--debug`."""

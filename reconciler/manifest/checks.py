@@ -255,7 +255,7 @@ def _no_repositories(documents: Sequence[Document]) -> Iterator[Diagnostic]:
     if given and not any(True for one in documents for _ in one.entries()):
         yield Diagnostic(
             code=Code.NO_REPOSITORIES.value,
-            summary="the manifest names no repository, so there is nothing to plan",
+            summary="the manifest names no repository",
             hint="name a repository below `repositories`",
             severity=Severity.WARNING,
             place=given[0].place_of("repositories"),
