@@ -3,10 +3,12 @@
 import os
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, is_hypothesis_test, settings
 
-settings.register_profile("ci", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# `ci` keeps the whole suite quick; `make fuzz` runs every property, and the generated requests, many times as long.
+settings.register_profile("ci", deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("fast", deadline=None, max_examples=10)
+settings.register_profile("fuzz", deadline=None, max_examples=1000, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile(os.environ.get("RECONCILER_HYPOTHESIS", "ci"))
 
 _NOT_FOR_TESTS = (
@@ -18,12 +20,21 @@ _NOT_FOR_TESTS = (
     "ACTIONS_ID_TOKEN_REQUEST_URL",
     "ACTIONS_ID_TOKEN_REQUEST_TOKEN",
     "RECONCILER_API",
+    "RECONCILER_MANIFEST",
+    "RECONCILER_ORG",
     "NO_COLOR",
     "COLUMNS",
     "HTTP_PROXY",
     "HTTPS_PROXY",
     "ALL_PROXY",
 )
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what hypothesis generates, for `make fuzz`."""
+    for item in items:
+        if is_hypothesis_test(getattr(item, "obj", None)):
+            item.add_marker("fuzz")
 
 
 @pytest.fixture(autouse=True)

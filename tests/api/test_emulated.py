@@ -25,12 +25,13 @@ from reconciler.api.errors import (
 )
 from reconciler.api.overlay_update import RepositoryVersion
 from reconciler.api.retry import Retrier, Timing
-from reconciler.core.builds import Evidence, Result, Sync, evidence
+from reconciler.core.builds import Evidence, Result, Sync
 from reconciler.core.overlay import EMPTY, Overlay
 from reconciler.core.state import Live, LiveRepository, Organization
 from reconciler.emulator import Drop, Fault, Garble, Settings, Status
 from reconciler.emulator.server import Server
 from tests.support.emulated import START, World
+from tests.support.overlays import evidence_of
 
 
 @pytest.fixture
@@ -107,7 +108,7 @@ def test_an_update_and_its_builds(world: World, how: Any) -> None:
         assert {build.repository_id for build in builds} == {before.repository.id}
         assert len(builds) == len(before.repository.active_tags)
         assert {build.result for build in builds} == {Result.SUCCESS}
-        assert {evidence(build, _overlay(before.repository), wanted) for build in builds} == {Evidence.NEW}
+        assert {evidence_of(build, _overlay(before.repository), wanted) for build in builds} == {Evidence.NEW}
         tags = client.list_tags(before.repository.id)
         assert {tag for build in builds for tag in tags[build.digest]} >= set(before.repository.active_tags)
 
