@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 JOBS ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-browser lint check fuzz soak diagnostics format bench bench-hostile bench-venv clean
+.PHONY: help demo test test-browser lint check fuzz soak diagnostics schemas format bench bench-hostile bench-venv clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,6 +54,9 @@ bench-venv: $(VENV)/.run
 
 diagnostics: $(VENV)/.run ## write docs/diagnostics.md anew from the codes
 	$(BIN)/python -m reconciler.manifest.codes > docs/diagnostics.md
+
+schemas: $(VENV)/.run ## write the schemas of the plan and of the event lines in docs/ anew from their types
+	$(BIN)/python -m reconciler.views.schema docs
 
 format: $(VENV)/.dev ## lay out the code
 	$(BIN)/ruff format .

@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from rich.text import Text
+
 from reconciler import manifest
 from reconciler.api.errors import body_text
 from reconciler.core.overlay import EMPTY
@@ -18,7 +20,7 @@ from reconciler.core.planner import plan
 from reconciler.core.secrets import key_looks_secret, redact, value_looks_secret
 from reconciler.core.state import Live, LiveRepository, Organization
 from reconciler.manifest.writing.format import formatted
-from reconciler.views.console import broken
+from reconciler.views.console import Hanging, draw
 from reconciler.views.plan_markdown import code
 from reconciler.views.text import Style, clean_line, plain
 
@@ -113,7 +115,7 @@ CASES: dict[str, tuple[Callable[[int], str], Callable[[str], object]]] = {
     "version of digits": (repeated("1"), version_key),
     "version of suffixes": (repeated("_a", "!"), lambda text: version_key(f"1{text}")),
     "log of sequences": (repeated("\x1b[0;"), lambda text: clean_line(text, _STYLE)),
-    "log line": (repeated("é"), lambda text: broken(text, 80)),
+    "log line": (repeated("é"), lambda text: draw([Hanging(Text("  |"), Text(text), 4)], style=_STYLE, width=80)),
     "controls": (repeated("\x1b"), plain),
     "backticks": (repeated("` "), code),
     **{

@@ -1,7 +1,7 @@
 """A problem told to the user: what, how bad, where, and what to do next.
 
-Every room reports problems as `Diagnostic` values; how one is printed is the business of the views. Wording belongs
-to the room that finds the problem, never here.
+Every package reports problems as `Diagnostic` values; how one is printed is the business of the views. Wording belongs
+to the package that finds the problem, never here.
 """
 
 from collections import Counter
@@ -56,10 +56,10 @@ def has_errors(diagnostics: Iterable[Diagnostic]) -> bool:
 _MOST_NAMES = 3
 
 
-def listed(names: Sequence[str], most: int = _MOST_NAMES) -> str:
+def listed(names: Sequence[str], most: int = _MOST_NAMES, *, separator: str = ", ") -> str:
     """Names in a sentence, the first few of many: `a, b, c and 4 more`."""
     more = len(names) - most
-    return ", ".join(names[:most]) + (f" and {more:,} more" if more > 0 else "")
+    return separator.join(names[:most]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def quoted(names: Iterable[str]) -> str:

@@ -18,23 +18,17 @@ from reconciler.views import diagnostics, plan_html, plan_markdown, plan_text
 from reconciler.views.plan_text import render_resolved
 from reconciler.views.text import Style, indented_json
 
-Renderers = Mapping[str, Callable[[Style, int], str]]
-
-_PIPED_WIDTH = 120
-# Tables are for scripts as well: nothing of them is cut where nobody looks at a screen.
-_PIPED_TABLE_WIDTH = 10_000
+Renderers = Mapping[str, Callable[[Style, int | None], str]]
 
 
-def show(renderers: Renderers, options: Options, ctx: Context, *, table: bool = False) -> None:
+def show(renderers: Renderers, options: Options, ctx: Context) -> None:
     """Write one result in every format that was asked for; a renderer takes the style and the width to draw in."""
-    piped = _PIPED_TABLE_WIDTH if table else _PIPED_WIDTH
     for name, file in targets(options):
         render = renderers[name]
         if file is None:
-            width = width_of(ctx.stdout, piped=piped)
-            ctx.stdout.write(render(style_of(ctx.stdout, options, ctx), width))
+            ctx.stdout.write(render(style_of(ctx.stdout, options, ctx), width_of(ctx.stdout)))
         else:
-            text = render(Style(color=False, unicode=True), piped)
+            text = render(Style(color=False, unicode=True), None)
             with OutputFile(file) as output:
                 output.write(text)
 
@@ -87,9 +81,9 @@ def _color(stream: TextIO, options: Options, ctx: Context) -> bool:
             return stream.isatty() and not ctx.environ.get("NO_COLOR") and not dumb
 
 
-def width_of(stream: TextIO, *, piped: int = _PIPED_WIDTH) -> int:
-    """Return the columns to draw in: those of the terminal, or a fixed number where there is none."""
-    return shutil.get_terminal_size((_PIPED_WIDTH, 24)).columns if stream.isatty() else piped
+def width_of(stream: TextIO) -> int | None:
+    """Return the columns of the terminal; None where there is none, so that nothing is wrapped or cut."""
+    return shutil.get_terminal_size().columns if stream.isatty() else None
 
 
 def targets(options: Options) -> list[tuple[str, Path | None]]:

@@ -96,14 +96,8 @@ class _Costs:
     note: str = ""
 
     def counts(self) -> dict[str, int]:
-        """The numbers for the plan's document."""
-        return {
-            "packages": self.packages,
-            "lookups": self.requests,
-            "from_cache": self.cached,
-            "questions": self.questions,
-            "repositories": self.repositories,
-        }
+        """The numbers for the plan's document: what was checked, which is the same however much of it was cached."""
+        return {"packages": self.packages, "repositories": self.repositories}
 
     def told(self) -> str:
         """The line for `--debug`."""
@@ -267,7 +261,7 @@ def _completed(
 
 def _unread(step: Step, problem: Diagnostic) -> ResolutionFailure:
     said = f"{problem.summary}: {problem.detail}" if problem.detail else problem.summary
-    return ResolutionFailure(repository=step.repository, said=said, hint=problem.hint)
+    return ResolutionFailure(repository=step.repository, message=said, hint=problem.hint)
 
 
 def _before(question: Question, answers: Mapping[PackageConfig, Answer]) -> Sequence[str]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import lru_cache
 
-from reconciler.core.diff import Change, Field, Item, Value, diff, items_of
+from reconciler.core.diff import Change, Field, Item, Value, items_of
 from reconciler.core.overlay import Group, Overlay, PemFile, User, package_name
 from reconciler.core.packages import Constraint, parse_constraint
 
@@ -136,20 +136,15 @@ class Evidence(StrEnum):
     LACKING = "lacking"
 
 
-def evidence(build: Build, before: Overlay, after: Overlay) -> Evidence:
-    """Whether a build was made with the overlay `after`, rather than with `before`.
+def evidence(
+    config: BuildConfig | None, wanted: Sequence[Item], before: frozenset[Item], changes: Sequence[Change]
+) -> Evidence:
+    """Whether a build was made with the overlay that holds `wanted`, rather than with the one that holds `before`.
 
     The configuration holds the base image's own entries beside the overlay's. So what is wanted and missing proves the
     old overlay, unless that one has it too; and what was removed and is gone proves the new one; but what was removed
-    and is still there proves nothing, as the base image may have it too.
+    and is still there proves nothing, as the base image may have it too. `changes` are the difference of the two.
     """
-    return evidence_of(build.config, tuple(items_of(after)), frozenset(items_of(before)), diff(before, after))
-
-
-def evidence_of(
-    config: BuildConfig | None, wanted: Sequence[Item], before: frozenset[Item], changes: Sequence[Change]
-) -> Evidence:
-    """The same of a configuration, where what both overlays hold and how they differ is known already."""
     if config is None:
         return Evidence.EITHER
     told = [entry for entry in wanted if entry.field in config.parts]

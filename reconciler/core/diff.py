@@ -1,7 +1,7 @@
 """An overlay taken apart into items, and the difference between two overlays.
 
 An item is the smallest thing that can be added, removed or changed: one package, one variable, one user, the whole
-ordered list of runtime repositories. `diff(a, b)` is empty exactly when `a == b`, and `patch(a, diff(a, b)) == b`. The
+ordered list of runtime repositories. `diff(a, b)` is empty exactly when `a == b`, and applying it to `a` gives `b`. The
 order of changes depends on nothing but the overlays. How a change is shown is the business of the views.
 """
 
@@ -223,17 +223,6 @@ def diff(before: Overlay, after: Overlay) -> tuple[Change, ...]:
     for part, old, new in differing_fields(before, after):
         changes += _changes(part, old, new)
     return tuple(changes)
-
-
-def patch(overlay: Overlay, changes: Iterable[Change]) -> Overlay:
-    """The overlay after the changes; a removal of what is not there removes nothing."""
-    kept = dict.fromkeys(items_of(overlay))
-    for change in changes:
-        if change.before is not None:
-            kept.pop(Item(change.field, change.key, change.before), None)
-        if change.after is not None:
-            kept[Item(change.field, change.key, change.after)] = None
-    return assemble(kept)
 
 
 def _changes(part: Field, old: tuple[Any, ...], new: tuple[Any, ...]) -> list[Change]:

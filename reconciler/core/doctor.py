@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from reconciler.core.state import Organization
-from reconciler.diagnostics import Diagnostic
+from reconciler.diagnostics import Diagnostic, listed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,12 +146,11 @@ def check_identity(identity: Identity) -> CheckResult:
     """Whose token it is, and its roles."""
     name = identity.email or identity.subject
     roles = [f"{' and '.join(one.roles)} of {one.group_name or one.group_id}" for one in identity.grants if one.roles]
-    more = f" and {len(roles) - _MOST_ROLES} more" if len(roles) > _MOST_ROLES else ""
     return CheckResult(
         subject=Subject.IDENTITY,
         level=Level.OK,
         summary=name if name == identity.subject else f"{name} ({identity.subject})",
-        detail="; ".join(roles[:_MOST_ROLES]) + more,
+        detail=listed(roles, _MOST_ROLES, separator="; "),
     )
 
 
@@ -193,13 +192,13 @@ def check_expiry(expires: float | None, now: float, *, renewable: bool, advice: 
 
 
 def missing_capabilities(identity: Identity, organization: Organization) -> tuple[str, ...]:
-    """The capabilities that the token lacks for the whole of an organisation, the important ones first."""
+    """The capabilities that the token lacks for the whole of an organization, the important ones first."""
     held = identity.may(organization.id)
     return tuple(one for one in (*TO_PLAN, *TO_APPLY, *FOR_A_PART) if one not in held)
 
 
 def check_capabilities(identity: Identity, organization: Organization) -> tuple[CheckResult, ...]:
-    """What the token may do with an organisation, and what it lacks."""
+    """What the token may do with an organization, and what it lacks."""
     if not identity.grants:
         return (skipped_check(Subject.CAPABILITIES, "the API told of none"),)
     lacking = missing_capabilities(identity, organization)

@@ -43,17 +43,12 @@ def resolve_globs(desired: Desired, live: Live, directory: Directory) -> Resolve
         globs = resolver.matching(repository.folder, repository.name)
         if globs and repository.id not in named:
             entries.append(resolver.alone(repository, globs))
-    told = ((_label(entry, directory), problem) for entry in entries for problem in entry.problems)
+    told = ((directory.label_at(entry.address), problem) for entry in entries for problem in entry.problems)
     return Resolved(tuple(entries), tuple(sorted((*group_problems(told), *resolver.unmatched()), key=_place)))
 
 
 def _place(problem: Diagnostic) -> Place:
     return problem.place or Place(file="")
-
-
-def _label(entry: DesiredRepository, directory: Directory) -> str:
-    found = directory.find(entry.address)
-    return directory.label(found[0]) if len(found) == 1 else str(entry.address)
 
 
 def _names(entry: DesiredRepository, found: Sequence[LiveRepository]) -> tuple[str, str] | None:

@@ -189,7 +189,7 @@ _LONGEST = 60
 
 
 def overlay_errors(overlay: Overlay, conflicts: Iterable[Conflict], place: Place) -> list[Diagnostic]:
-    """What keeps a repository from being customised; `place` is that of its strongest layer."""
+    """What keeps a repository from being customized; `place` is that of its strongest layer."""
     keys, certificates = overlay.runtime_keyring, overlay.certificates.additional
     found = [_conflict(one) for one in conflicts]
     if keys:

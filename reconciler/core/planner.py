@@ -60,8 +60,7 @@ def _order(step: Step) -> tuple[str, Place]:
 
 
 def _match(entry: DesiredRepository, directory: Directory) -> _Match:
-    found = directory.find(entry.address)
-    return _Match(entry, found, directory.label(found[0]) if len(found) == 1 else str(entry.address))
+    return _Match(entry, directory.find(entry.address), directory.label_at(entry.address))
 
 
 def _named_twice(matches: Iterable[_Match]) -> dict[str, Place]:
@@ -182,7 +181,7 @@ def _blocked(match: _Match, code: ReasonCode, *names: str) -> Step:
 
 
 def prune_steps(unnamed: Iterable[LiveRepository], directory: Directory) -> Iterator[Step]:
-    """A step for each repository that the manifest does not name and that has a customisation, or may have one."""
+    """A step for each repository that the manifest does not name and that has a customization, or may have one."""
     for repository in unnamed:
         overlay = repository.overlay
         if isinstance(overlay, Unreadable):

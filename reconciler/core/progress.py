@@ -14,7 +14,7 @@ from reconciler.core.builds import (
     Target,
     build_failed,
     builds_since,
-    evidence_of,
+    evidence,
     locked_version,
     serves,
 )
@@ -87,7 +87,7 @@ def _counted(target: Target, builds: Iterable[Build], *, queue_left: bool) -> tu
     ours = builds_since(target, builds)
     wanted, before = tuple(items_of(target.after)), frozenset(items_of(target.before))
     changes = diff(target.before, target.after)
-    told = {build.id: evidence_of(build.config, wanted, before, changes) for build in ours}
+    told = {build.id: evidence(build.config, wanted, before, changes) for build in ours}
     # Builds that may be of either overlay count when nothing better came although the queue took the write and is
     # through with it: then the base image itself has what was removed, and no configuration can ever tell.
     accepted = {Evidence.NEW, Evidence.LACKING}

@@ -215,7 +215,7 @@ def find_written(step: RunStep, live: Live) -> LiveRepository | None:
 
 
 def _created_at(step: RunStep) -> Address:
-    # A creation is sent with this folder, the organisation's own level where the address names none.
+    # A creation is sent with this folder, the organization's own level where the address names none.
     address = Address.parse(step.step.repository)
     return Address(folder=address.folder or "", name=address.name)
 

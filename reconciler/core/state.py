@@ -11,7 +11,7 @@ from reconciler.diagnostics import Diagnostic, Place
 class Address:
     """A repository as people write it: a name, with its folder where several folders hold that name.
 
-    `folder` None is "not said"; "" is the organisation's own level; otherwise the path from the organisation
+    `folder` None is "not said"; "" is the organization's own level; otherwise the path from the organization
     (`team-a/x`).
     """
 
@@ -67,7 +67,7 @@ class DesiredGlob:
 class Settings:
     """What the manifest says about applying it.
 
-    `prune`: customised repositories that it does not name are reset. `max_removal`: the share (0 to 1) of the
+    `prune`: customized repositories that it does not name are reset. `max_removal`: the share (0 to 1) of the
     repositories that it covers from which one apply may take something away; None when not said. `require_resolve`:
     nothing is applied of which it is not known that its packages go together.
     """
@@ -79,7 +79,7 @@ class Settings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Desired:
-    """A whole manifest: the organisation (a name, a path to a folder or a UIDP; None when not said) and its entries.
+    """A whole manifest: the organization (a name, a path to a folder or a UIDP; None when not said) and its entries.
 
     The overlays of `repositories` are without what `globs` add to them: `core.globs` does that for the planner.
     `digest` is that of the texts that the manifest was read from.
@@ -103,7 +103,7 @@ def wanted(desired: DesiredRepository, live: Overlay) -> Overlay:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Organization:
-    """The organisation or folder that is worked on: its UIDP and its path by names."""
+    """The organization or folder that is worked on: its UIDP and its path by names."""
 
     id: str
     name: str
@@ -118,7 +118,7 @@ class Unreadable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LiveRepository:
-    """One repository: UIDP, name, path of its folder ("" for the organisation's own level), overlay, active tags."""
+    """One repository: UIDP, name, path of its folder ("" for the organization's own level), overlay, active tags."""
 
     id: str
     name: str
@@ -134,7 +134,7 @@ class LiveRepository:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Live:
-    """The organisation's repositories at the time of reading."""
+    """The organization's repositories at the time of reading."""
 
     organization: Organization
     repositories: tuple[LiveRepository, ...]
@@ -157,6 +157,11 @@ class Directory:
         """The shortest address that means this repository and no other."""
         alone = len(self._by_name[repository.name]) == 1
         return repository.name if alone else f"{repository.folder}/{repository.name}"
+
+    def label_at(self, address: Address) -> str:
+        """The label of the one repository that an address means; the address as written where it is not just one."""
+        found = self.find(address)
+        return self.label(found[0]) if len(found) == 1 else str(address)
 
     def labels(self) -> tuple[str, ...]:
         """The clear names of all repositories, sorted."""

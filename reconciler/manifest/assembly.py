@@ -13,11 +13,12 @@ from reconciler.diagnostics import Diagnostic, Place
 from reconciler.manifest import messages
 from reconciler.manifest.document import Document, Finding, Problems, Source
 from reconciler.manifest.files import IncludedFile, IncludedFiles
+from reconciler.manifest.nodes import BROKEN
 from reconciler.manifest.overlay import ParsedText, SourceMap, make_layer
 from reconciler.manifest.patterns import is_glob
 from reconciler.manifest.schema import ManifestFile, OverlayFile, Repository
 from reconciler.manifest.schema_errors import validate_overlay
-from reconciler.manifest.yaml_tree import BROKEN, parse
+from reconciler.manifest.yaml_tree import parse
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,7 @@ class OverlayFiles:
 def assemble(parsed: Sequence[Parsed], included: IncludedFiles, overlays: OverlayFiles) -> Assembled:
     """Return the entries of all files; of two for the same repository the first."""
     profiles: dict[str, Layer] = {}
-    files = [_File(one, included, overlays, profiles) for one in parsed]
+    files = [_FileLayers(one, included, overlays, profiles) for one in parsed]
     for file in files:
         for name, layer in file.profiles():
             profiles.setdefault(name, layer)
@@ -105,7 +106,7 @@ def _problems(repositories: Iterable[DesiredRepository], *, warn: bool) -> Itera
                 yield str(one.address), problem
 
 
-class _File:
+class _FileLayers:
     """The layers of one file."""
 
     def __init__(

@@ -17,10 +17,10 @@ from reconciler.manifest.codes import Code
 from reconciler.manifest.document import Block, Document, Finding, Source, diagnostics, quoted, shown
 from reconciler.manifest.files import IncludedFile, IncludedFiles
 from reconciler.manifest.form import form_at
+from reconciler.manifest.nodes import ListNode, MapNode, locate
 from reconciler.manifest.patterns import ADDRESS, PROFILE, is_glob, is_organization
 from reconciler.manifest.rules import items
 from reconciler.manifest.schema import BESIDE_RESET, NAMED_TEXT_PATHS
-from reconciler.manifest.yaml_tree import ListNode, MapNode, locate
 
 _NEW_NAME: Final = re.compile(r"(?:.*/)?[a-z0-9_-]+")
 _PROFILE: Final = re.compile(PROFILE)
@@ -255,7 +255,7 @@ def _no_repositories(documents: Sequence[Document]) -> Iterator[Diagnostic]:
     if given and not any(True for one in documents for _ in one.entries()):
         yield Diagnostic(
             code=Code.NO_REPOSITORIES.value,
-            summary="the manifest names no repository, so there is nothing to plan",
+            summary="the manifest names no repository",
             hint="name a repository below `repositories`",
             severity=Severity.WARNING,
             place=given[0].place_of("repositories"),

@@ -13,7 +13,8 @@ from typing import Final
 
 from reconciler.diagnostics import Diagnostic, Place, Severity
 from reconciler.manifest.codes import Code
-from reconciler.manifest.yaml_tree import MapNode, Tree
+from reconciler.manifest.nodes import MapNode
+from reconciler.manifest.yaml_tree import Tree
 
 LONGEST_ECHO: Final = 60
 MOST_PROBLEMS: Final = 100

@@ -14,10 +14,11 @@ from reconciler.manifest import checks, files, messages, pem, rules
 from reconciler.manifest.assembly import Assembled, OverlayFiles, Parsed, assemble
 from reconciler.manifest.codes import Code
 from reconciler.manifest.document import Document, Finding, Problems, Source
-from reconciler.manifest.rules import CheckContext
+from reconciler.manifest.nodes import BROKEN, MapNode
+from reconciler.manifest.rules import RuleContext
 from reconciler.manifest.schema import ManifestFile
 from reconciler.manifest.schema_errors import validate_manifest
-from reconciler.manifest.yaml_tree import BROKEN, MapNode, YamlProblem, parse
+from reconciler.manifest.yaml_tree import YamlProblem, parse
 
 
 def load(
@@ -26,7 +27,7 @@ def load(
     """See `reconciler.manifest.load`."""
     found = files.find(path)
     in_folder = found != (path,)
-    loaded = _Loaded(CheckContext(files.IncludedFiles(path if in_folder else path.parent), now))
+    loaded = _Loaded(RuleContext(files.IncludedFiles(path if in_folder else path.parent), now))
     is_there = not isinstance(found, files.Unread) or found.code is Code.NO_MANIFESTS
     if isinstance(found, files.Unread):
         loaded.give_up(found)
@@ -51,7 +52,7 @@ def load(
 class _Loaded:
     """What has been understood so far."""
 
-    context: CheckContext
+    context: RuleContext
     parsed: list[Parsed] = field(default_factory=list)
     problems: Problems = field(default_factory=Problems)
     complete: bool = True
@@ -63,7 +64,7 @@ class _Loaded:
 
 
 @dataclass(frozen=True, slots=True)
-class _File:
+class _ReadFile:
     """A file of the folder that could be read, whatever is in it."""
 
     path: Path
@@ -71,16 +72,16 @@ class _File:
     problems: tuple[YamlProblem, ...]
 
 
-def _read(path: Path, loaded: _Loaded, *, in_folder: bool) -> _File | None:
+def _read(path: Path, loaded: _Loaded, *, in_folder: bool) -> _ReadFile | None:
     text = files.read(path, found_in_folder=in_folder)
     if isinstance(text, files.Unread):
         loaded.give_up(text)
         return None
     tree = parse(text)
-    return _File(path, Document(Source(str(path), text), tree), (*tree.problems, *messages.no_content(tree, text)))
+    return _ReadFile(path, Document(Source(str(path), text), tree), (*tree.problems, *messages.no_content(tree, text)))
 
 
-def _understand(file: _File, loaded: _Loaded) -> None:
+def _understand(file: _ReadFile, loaded: _Loaded) -> None:
     document, source = file.document, file.document.source
     loaded.problems.find(source, (messages.yaml_problem(one, source) for one in file.problems))
     if document.root is BROKEN or document.root is None:
@@ -93,7 +94,7 @@ def _understand(file: _File, loaded: _Loaded) -> None:
     loaded.problems.find(source, _check(document, loaded.context))
 
 
-def _check(document: Document, context: CheckContext) -> Iterator[Finding]:
+def _check(document: Document, context: RuleContext) -> Iterator[Finding]:
     """Yield what is wrong within the blocks of one file."""
     yield from checks.check_file(document, context.included)
     yield from rules.check_private_keys(document)

@@ -12,6 +12,7 @@ from reconciler.core.layers import Layer, Precedence
 from reconciler.core.overlay import (
     Overlay,
     Section,
+    User,
     make_accounts,
     make_certificates,
     make_group,
@@ -19,31 +20,31 @@ from reconciler.core.overlay import (
     make_pem_file,
     package_name,
 )
-from reconciler.core.overlay import User as CoreUser
 from reconciler.diagnostics import Place
 from reconciler.manifest.document import Source
+from reconciler.manifest.nodes import ListNode, MapNode, Spot, locate
 from reconciler.manifest.schema import (
     OVERLAY_KEYS,
     PATHS_OF,
-    Accounts,
-    Certificates,
-    Group,
+    AccountsSection,
+    CertificatesSection,
+    GroupEntry,
     NamedText,
     OverlayFile,
     OverlayKey,
     Sections,
-    User,
+    UserEntry,
 )
-from reconciler.manifest.yaml_tree import ListNode, MapNode, Spot, locate, parse
+from reconciler.manifest.yaml_tree import parse
 
 # From a path to the text of that file; empty where it could not be read, which is reported elsewhere.
 Reader = Callable[[str], str]
 
 _MAKERS: Final[Mapping[type[BaseModel], Callable[..., Any]]] = {
-    User: CoreUser,
-    Group: make_group,
-    Accounts: make_accounts,
-    Certificates: make_certificates,
+    UserEntry: User,
+    GroupEntry: make_group,
+    AccountsSection: make_accounts,
+    CertificatesSection: make_certificates,
 }
 # The keys of a block by the attribute that they stand below.
 _KEYS: Final[Mapping[str, tuple[OverlayKey, ...]]] = {

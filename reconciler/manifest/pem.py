@@ -23,9 +23,9 @@ from reconciler.manifest import messages
 from reconciler.manifest.codes import WARNINGS, Code
 from reconciler.manifest.document import Block, Finding, quoted
 from reconciler.manifest.files import IncludedFile, IncludedFiles
+from reconciler.manifest.nodes import MapNode, Spot, locate
 from reconciler.manifest.rules import items, repeated_names
 from reconciler.manifest.schema import PATHS_OF
-from reconciler.manifest.yaml_tree import MapNode, Spot, locate
 
 # apko makes a file of this name.
 _NAME: Final = re.compile(r"[a-zA-Z0-9_-]+[a-zA-Z0-9_.-]*")

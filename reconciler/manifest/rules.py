@@ -19,9 +19,9 @@ from reconciler.diagnostics import Severity
 from reconciler.manifest.codes import Code
 from reconciler.manifest.document import Block, Document, Finding, Source, quoted, shown
 from reconciler.manifest.files import IncludedFiles
+from reconciler.manifest.nodes import ListNode, MapNode, Spot, locate
 from reconciler.manifest.patterns import PACKAGE
 from reconciler.manifest.schema import PATHS_OF
-from reconciler.manifest.yaml_tree import ListNode, MapNode, Spot, locate
 
 Path = tuple[str, ...]
 
@@ -37,7 +37,7 @@ _USERINFO: Final = re.compile(r"(?<=://)[^/\s]*@")
 
 
 @dataclass(slots=True)
-class CheckContext:
+class RuleContext:
     """What rules need beyond a block: the time, the files that the manifest names, and what was found out already.
 
     `now` is in seconds since 1970; None: nothing is said about expiry.
@@ -60,7 +60,7 @@ def _known(right: set[Any], values: Iterable[object]) -> bool:
         return False
 
 
-def check_block(block: Block, context: CheckContext) -> Iterator[Finding]:
+def check_block(block: Block, context: RuleContext) -> Iterator[Finding]:
     """Yield what the API would refuse in one block, and what looks like a mistake; all but certificates and keys."""
     node = block.node
     if "environment" in node:
@@ -173,7 +173,7 @@ def _names_a_file(value: str) -> bool:
     return value.startswith(("/", "./", "~/")) and not value_looks_secret(value)
 
 
-def _packages(block: Block, context: CheckContext) -> Iterator[Finding]:
+def _packages(block: Block, context: RuleContext) -> Iterator[Finding]:
     """The packages of a block that contradict each other."""
     lists = tuple(_lists(block.node))
     if all(_names_alone(packages, context) for _, packages in lists):
@@ -185,7 +185,7 @@ def _packages(block: Block, context: CheckContext) -> Iterator[Finding]:
                 yield from _conflict(package_spec(item), locate(block.node, (*path, index)), seen, block.source)
 
 
-def _names_alone(packages: ListNode, context: CheckContext) -> bool:
+def _names_alone(packages: ListNode, context: RuleContext) -> bool:
     """Whether no package of a list is asked for with a constraint."""
     if _known(context.packages, packages):
         return True

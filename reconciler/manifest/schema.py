@@ -80,7 +80,7 @@ class Contents(_Form):
     )
 
 
-class User(_Form):
+class UserEntry(_Form):
     """A user account."""
 
     username: NonEmpty = Field(description="Name of the account.", examples=["app"])
@@ -93,7 +93,7 @@ class User(_Form):
     homedir: Text = Field(default="", description="Home directory.", examples=["/home/app"])
 
 
-class Group(_Form):
+class GroupEntry(_Form):
     """A group account."""
 
     groupname: NonEmpty = Field(description="Name of the group.", examples=["app"])
@@ -101,21 +101,21 @@ class Group(_Form):
     members: list[NonEmpty] = Field(default_factory=list, description="User names of the members.", examples=[["app"]])
 
 
-class Accounts(_Form):
+class AccountsSection(_Form):
     """Users and groups of the image, and who its process runs as."""
 
     run_as: Annotated[Text, OverlayField.RUN_AS] = Field(
         default="", alias="run-as", description="User name or uid that the image runs as.", examples=["app"]
     )
-    users: Annotated[list[User], OverlayField.USERS] = Field(
+    users: Annotated[list[UserEntry], OverlayField.USERS] = Field(
         default_factory=list, description="User accounts.", examples=[[{"username": "app", "uid": 65532}]]
     )
-    groups: Annotated[list[Group], OverlayField.GROUPS] = Field(
+    groups: Annotated[list[GroupEntry], OverlayField.GROUPS] = Field(
         default_factory=list, description="Group accounts.", examples=[[{"groupname": "app", "gid": 65532}]]
     )
 
 
-class Certificates(_Form):
+class CertificatesSection(_Form):
     """Certificates that the image trusts."""
 
     additional: Annotated[list[NamedText], OverlayField.CERTIFICATES] = Field(
@@ -142,13 +142,13 @@ class OverlayFile(_Form):
     annotations: Annotated[dict[str, Text], OverlayField.ANNOTATIONS] = Field(
         default_factory=dict, description="Image annotations.", examples=[{"com.example.team": "platform"}]
     )
-    accounts: Accounts = Field(
-        default_factory=_always(Accounts()),
+    accounts: AccountsSection = Field(
+        default_factory=_always(AccountsSection()),
         description="Users and groups, and who the image runs as.",
         examples=[{"run-as": "app", "users": [{"username": "app", "uid": 65532}]}],
     )
-    certificates: Certificates = Field(
-        default_factory=_always(Certificates()),
+    certificates: CertificatesSection = Field(
+        default_factory=_always(CertificatesSection()),
         description="Certificates that the image trusts, and packages that bring more.",
         examples=[{"providers": ["ca-certificates-bundle"]}],
     )
@@ -185,7 +185,7 @@ class Repository(Sections):
     )
 
 
-class Settings(_Form):
+class SettingsSection(_Form):
     """How the manifest is applied."""
 
     prune: Flag = Field(
@@ -213,8 +213,8 @@ class ManifestFile(_Form):
         description="Organisation or folder: a name, a path of names, or a UIDP.",
         examples=["example.com"],
     )
-    settings: Settings = Field(
-        default_factory=_always(Settings()), description="How it is applied.", examples=[{"max_removal": "30%"}]
+    settings: SettingsSection = Field(
+        default_factory=_always(SettingsSection()), description="How it is applied.", examples=[{"max_removal": "30%"}]
     )
     defaults: Sections = Field(
         default_factory=_always(Sections()),

@@ -15,8 +15,8 @@ from reconciler.manifest.codes import Code
 from reconciler.manifest.document import MOST_PROBLEMS, Finding, quoted, shown
 from reconciler.manifest.form import MANIFEST, OVERLAY, Form, flow, form_at
 from reconciler.manifest.messages import VALUE_MESSAGES
+from reconciler.manifest.nodes import BROKEN, ListNode, MapNode, Spot, locate
 from reconciler.manifest.schema import SECTION_KEYS, ManifestFile, OverlayFile
-from reconciler.manifest.yaml_tree import BROKEN, ListNode, MapNode, Spot, locate
 
 Model = TypeVar("Model", bound=BaseModel)
 

@@ -1,13 +1,12 @@
-"""Reads YAML text into a tree of ordinary mappings, lists and texts that also know where each key and value stands.
+"""Reads YAML text into a tree of `nodes`.
 
 Works on the parser's events, so that no type is guessed, no tag runs anything, duplicate keys are seen, and an alias is
-weighed before it is expanded. Positions are offsets in characters; `document.Source` turns them into line and column.
+weighed before it is expanded.
 """
 
 import re
 import unicodedata
-from array import array
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -24,6 +23,7 @@ from yaml.events import (
 from yaml.reader import ReaderError
 
 from reconciler.manifest.codes import Code
+from reconciler.manifest.nodes import BROKEN, Found, ListNode, MapNode
 
 LOADER: Final[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -42,132 +42,6 @@ _NOT_ALLOWED: Final = re.compile("[^\t\n\r -~\x85\xa0-\ud7ff\ue000-\ufefe\uff00-
 _ODD_SPACE: Final = re.compile("^[ \t-]*([\xa0\u1680\u2000-\u200b\u202f\u205f\u3000])", re.MULTILINE)
 _CONFLICT_MARKS: Final = ("<<<<<<< ", ">>>>>>> ")
 _NULLS: Final = frozenset({"", "~", "null", "Null", "NULL"})
-
-
-class Broken:
-    """The kind of `BROKEN`."""
-
-    __slots__ = ()
-
-
-BROKEN: Final = Broken()
-"""What stands in a tree for a value that was reported already, so that nothing more is said about it."""
-
-# A value, where it is defined, and where the alias stands that leads to it.
-Found = tuple[object, int, int | None]
-
-
-class MapNode(dict[str, Any]):
-    """A mapping with the offsets of its keys and values: `marks` holds both of each key, in order.
-
-    A value that is reached through an alias or a merge has the offsets of its definition, and `use_of` tells where the
-    alias is.
-    """
-
-    __slots__ = ("_numbers", "_uses", "at", "marks")
-
-    def __init__(self, at: int) -> None:
-        super().__init__()
-        self.at = at
-        self.marks = array("i")
-        self._numbers: dict[str, int] | None = None
-        self._uses: dict[str, int] | None = None
-
-    def put(self, key: str, found: Found, key_at: int) -> None:
-        """Add a key that is not there yet."""
-        value, value_at, use = found
-        self._numbers = None
-        self[key] = value
-        self.marks.append(key_at)
-        self.marks.append(value_at)
-        if use is not None:
-            self._uses = self._uses or {}
-            self._uses[key] = use
-
-    def marks_of(self, key: str) -> tuple[int, int]:
-        """Return the offsets of a key and its value."""
-        if self._numbers is None:
-            self._numbers = {name: 2 * number for number, name in enumerate(self)}
-        number = self._numbers[key]
-        return self.marks[number], self.marks[number + 1]
-
-    def use_of(self, key: str) -> int | None:
-        """Return the offset of the alias or merge that brought a key's value in."""
-        return self._uses.get(key) if self._uses else None
-
-    def keys_at(self) -> Iterator[tuple[str, int]]:
-        """Yield each key with its offset, in order."""
-        return zip(self, self.marks[::2], strict=True)
-
-
-class ListNode(list[Any]):
-    """A list with the offsets of its items in `marks`; see `MapNode` for aliases."""
-
-    __slots__ = ("_uses", "at", "marks")
-
-    def __init__(self, at: int) -> None:
-        super().__init__()
-        self.at = at
-        self.marks = array("i")
-        self._uses: dict[int, int] | None = None
-
-    def put(self, value: object, at: int, use: int | None) -> None:
-        """Add an item at the end, with its offset and that of its alias."""
-        if use is not None:
-            self._uses = self._uses or {}
-            self._uses[len(self)] = use
-        self.append(value)
-        self.marks.append(at)
-
-    def mark_of(self, index: int) -> int:
-        """Return the offset of an item."""
-        return self.marks[index]
-
-    def use_of(self, index: int) -> int | None:
-        """Return the offset of the alias that brought an item in."""
-        return self._uses.get(index) if self._uses else None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Spot:
-    """Where a path through a tree leads.
-
-    `key_at` is None where no key is; `use_at` is where the outermost alias on the way stands, None when there is none.
-    """
-
-    value: object
-    value_at: int
-    key_at: int | None = None
-    use_at: int | None = None
-
-    @property
-    def at(self) -> int:
-        """The offset of the key, or of the value where there is no key."""
-        return self.value_at if self.key_at is None else self.key_at
-
-
-def locate(root: MapNode | ListNode, path: Sequence[str | int]) -> Spot:
-    """Follow a path of keys and indexes as far as the tree goes along with it."""
-    spot = Spot(value=root, value_at=root.at)
-    for part in path:
-        following = _step(spot, part)
-        if following is None:
-            break
-        spot = following
-    return spot
-
-
-def _step(spot: Spot, part: str | int) -> Spot | None:
-    match spot.value, part:
-        case MapNode() as node, str() if part in node:
-            key_at, value_at = node.marks_of(part)
-            use = node.use_of(part) if spot.use_at is None else spot.use_at
-            return Spot(value=node[part], value_at=value_at, key_at=key_at, use_at=use)
-        case ListNode() as node, int() if part < len(node):
-            use = node.use_of(part) if spot.use_at is None else spot.use_at
-            return Spot(value=node[part], value_at=node.mark_of(part), use_at=use)
-        case _:
-            return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,11 +80,11 @@ def parse(text: str, *, loader: Any = LOADER) -> Tree:
     conflict = _merge_conflict(text)
     if conflict is not None:
         return Tree(root=BROKEN, problems=(conflict,))
-    reader: _Reader | None = None
+    reader: _TreeReader | None = None
     last: YamlProblem | None = None
     root: object = BROKEN
     try:
-        reader = _Reader(loader(text).get_event)
+        reader = _TreeReader(loader(text).get_event)
         root = reader.document()
     except _Refused as refused:
         last = refused.problem
@@ -287,7 +161,7 @@ class _MergeKey(str):
 _MERGE: Final = _MergeKey("<<")
 
 
-class _Reader:
+class _TreeReader:
     """One walk over the events of a text."""
 
     def __init__(self, get_event: Callable[[], Any]) -> None:

@@ -2,16 +2,22 @@
 
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
+
+from rich.cells import cell_len
+from rich.console import RenderableType
+from rich.text import Text
 
 from reconciler.core.builds import FINISHED, Stage
 from reconciler.core.runs import Skip
 from reconciler.views.changes import LABELS, listing, value_words
-from reconciler.views.console import Page, Word, measure, phrase
+from reconciler.views.console import Hanging, draw_blocks, names_block, words_text
 from reconciler.views.diagnostics import problem_lines
 from reconciler.views.run_document import short_digest
-from reconciler.views.text import Role, Style, clean_line, duration, token
-from reconciler.views.text import width as width_of
+from reconciler.views.text import Role, Style, Word, clean_line, duration, plural, repositories, token
+
+Block = list[RenderableType]
 
 _COUNTS = {
     "applied": "applied",
@@ -24,31 +30,57 @@ _SIDES = {"planned_from": "planned from", "now": "now", "wanted": "wanted"}
 _SIDE_COLUMNS = max(map(len, _SIDES.values())) + 2
 _QUEUE = {"queued": "queued", "in-progress": "in the queue, being worked on", "failed": "its last sync failed"}
 _ALIKE_FROM = 3
-_LEAST_WIDTH = 40
+_NAME_COLUMNS = 40
+_SKIPS = {
+    Skip.INTERRUPTED: "the run was interrupted",
+    Skip.TOKEN_REJECTED: "the token was rejected",
+    Skip.UNREADABLE: "the repository could not be read",
+    Skip.NOT_RECORDED: "the journal could not be written",
+    Skip.AFTER_FAILURE: "an earlier write failed",
+    Skip.HELD_BACK: "an earlier wave went wrong or did not finish",
+}
 
 
-def render(document: dict[str, Any], *, style: Style, width: int, verbose: bool = False) -> str:
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """How a report is drawn."""
+
+    style: Style
+    width: int | None
+
+    def names(self, names: Sequence[str]) -> Block:
+        """Names below a title."""
+        return names_block(names, indent=4, width=self.width)
+
+    def quote(self, text: str) -> Hanging:
+        """A line of somebody else's text, such as a log, behind a bar."""
+        return Hanging(Text.assemble("    ", (self.style.bar, Role.DIM)), Text(text), 6)
+
+
+def render(document: dict[str, Any], *, style: Style, width: int | None, verbose: bool = False) -> str:
     """The report as text that ends in a line end; the worst comes last, where a person looks first."""
-    page = Page(style=style, width=max(width, _LEAST_WIDTH))
-    blocks = [_head(document, page), *_outcomes(document, page), *_builds(document["builds"], page)]
-    blocks.append(_run(document, page))
-    blocks.append(_proof(document["builds"], page, verbose=verbose))
-    blocks.append(_notes(document, page))
-    return "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
+    page = _Page(style, width)
+    blocks: list[Block] = [
+        [_head(document)],
+        *_outcomes(document, page),
+        *_builds(document["builds"], page),
+        _run(document),
+        _proof(document["builds"], page, verbose=verbose),
+        _notes(document),
+    ]
+    return draw_blocks(blocks, style=style, width=width)
 
 
-def _head(document: dict[str, Any], page: Page) -> list[str]:
+def _head(document: dict[str, Any]) -> Text:
     counts = [f"{words} {len(document[kind]):,}" for kind, words in _COUNTS.items() if document[kind]]
-    text = ",|".join(counts) or "nothing to do"
-    # A count stays with its word.
-    return [page.line([Word(text=part, role=Role.BOLD) for part in f"{text[0].upper()}{text[1:]}.".split("|")])]
+    text = ", ".join(counts) or "nothing to do"
+    return Text(f"{text[0].upper()}{text[1:]}.", Role.BOLD)
 
 
-def _outcomes(document: dict[str, Any], page: Page) -> Iterator[list[str]]:
+def _outcomes(document: dict[str, Any], page: _Page) -> Iterator[Block]:
     yield _names("applied", document["applied"], page)
-    yield _names(
-        "answer lost, but confirmed by reading again", [one for one in document["applied"] if one["read_back"]], page
-    )
+    confirmed = [one for one in document["applied"] if one["read_back"]]
+    yield _names("answer lost, but confirmed by reading again", confirmed, page)
     yield _names("already as wanted", document["already_done"], page)
     for reason in Skip:
         skipped = [one for one in document["not_attempted"] if one["reason"] == reason]
@@ -56,58 +88,56 @@ def _outcomes(document: dict[str, Any], page: Page) -> Iterator[list[str]]:
     for stale in document["stale"]:
         yield [_titled(stale["repository"], "changed since the plan and left alone", page), *_sides(stale, page)]
     for failed in document["failed"]:
-        problem = [f"  {line}" for line in problem_lines(failed["problem"], page.style)]
+        problem = [Text("  ").append_text(line) for line in problem_lines(failed["problem"], page.style)]
         yield [_titled(failed["repository"], "failed", page), *problem]
 
 
-def _names(title: str, found: Sequence[dict[str, Any]], page: Page) -> list[str]:
+def _names(title: str, found: Sequence[dict[str, Any]], page: _Page) -> Block:
     if not found:
         return []
-    names = [token(one["repository"], page.style) for one in found]
-    return [page.line(phrase(f"{title}:"), hanging=0), *page.columns(names, indent=4)]
+    return [Text(f"{title}:"), *page.names([token(one["repository"], page.style) for one in found])]
 
 
-def _titled(repository: str, what: str, page: Page) -> str:
-    name = Word(text=token(repository, page.style) + ":", role=Role.ERROR)
-    return page.line([name, *phrase(what)])
+def _titled(repository: str, what: str, page: _Page) -> Text:
+    return Text.assemble((token(repository, page.style) + ":", Role.ERROR), f" {what}")
 
 
-def _sides(stale: dict[str, Any], page: Page) -> Iterator[str]:
+def _sides(stale: dict[str, Any], page: _Page) -> Iterator[RenderableType]:
     """What differs, with what the plan was made from, what is there now, and what the manifest wants."""
     for difference in stale["differences"]:
-        key = [Word(text=token(difference["key"], page.style), role=Role.BOLD)] if difference["key"] else []
-        place = [*phrase(LABELS[difference["part"]]), *key]
+        key = [Word(token(difference["key"], page.style), Role.BOLD)] if difference["key"] else []
+        place = words_text([Word(f"  {LABELS[difference['part']]}"), *key])
         sides = {side: _side(difference, side, page.style) for side in _SIDES}
-        first, *rest = listing([Word(text=_SIDES[side]), *words] for side, words in sides.items())
-        line = [*place, first.behind(3), *rest]
-        if measure(line) + 2 <= page.width:
-            yield page.line(line, indent=2)
+        line = Text.assemble(
+            place, "   ", words_text(listing([Word(_SIDES[one]), *words] for one, words in sides.items()))
+        )
+        if page.width is None or line.cell_len <= page.width:
+            yield line
             continue
-        yield page.line(place, indent=2)
+        yield place
         for side, words in sides.items():
-            first = words[0].behind(_SIDE_COLUMNS - len(_SIDES[side]))
-            yield page.line([Word(text=_SIDES[side]), first, *words[1:]], indent=4, hanging=4 + _SIDE_COLUMNS)
+            yield Hanging(Text(f"    {_SIDES[side]}"), words_text(words), 4 + _SIDE_COLUMNS)
 
 
 def _side(difference: dict[str, Any], side: str, style: Style) -> list[Word]:
     values = [word for value in difference[side] for word in value_words(value, difference, style)]
-    return values or [Word(text="nothing", role=Role.DIM)]
+    return values or [Word("nothing", Role.DIM)]
 
 
-def _builds(builds: dict[str, Any], page: Page) -> Iterator[list[str]]:
+def _builds(builds: dict[str, Any], page: _Page) -> Iterator[Block]:
     followed = builds["repositories"]
     if not followed:
         return
     total = _results(builds) or "none seen"
-    where = f"in {len(followed):,} {'repository' if len(followed) == 1 else 'repositories'}"
-    yield [page.line(phrase(f"Builds: {total} {where}.", Role.BOLD)), *_by_state(followed, page)]
+    title = Text(f"Builds: {total} in {repositories(len(followed))}.", Role.BOLD)
+    yield [title, *_by_state(followed, page)]
     for one in followed:
         told = [failure for failure in one["failures"] if failure["log_lines"] is not None]
         yield from (_failure(one["repository"], failure, page) for failure in told)
         yield _further(one["repository"], [one for one in one["failures"] if one["log_lines"] is None], page)
 
 
-def _by_state(followed: Iterable[dict[str, Any]], page: Page) -> Iterator[str]:
+def _by_state(followed: Iterable[dict[str, Any]], page: _Page) -> Iterator[RenderableType]:
     """The repositories with their builds and the tags of these, those of which the same is to be told together."""
     alike: dict[str, list[str]] = {}
     built: dict[str, str] = {}
@@ -116,14 +146,13 @@ def _by_state(followed: Iterable[dict[str, Any]], page: Page) -> Iterator[str]:
         alike.setdefault(_stated(one, _tags(one), page.style), []).append(name)
         built[name] = _stated(one, _tags(one) + _untagged(one), page.style)
     single = {name: built[name] for names in alike.values() if len(names) < _ALIKE_FROM for name in names}
-    column = max((min(width_of(name), page.width // 2) for name in single), default=0) + 3
+    column = max((min(cell_len(name), _NAME_COLUMNS) for name in single), default=0) + 5
     for state, names in alike.items():
         if len(names) >= _ALIKE_FROM:
-            yield page.line(phrase(f"{state}; in {len(names):,} repositories:"), indent=2)
-            yield from page.columns(names, indent=4)
+            yield Hanging(Text("  "), Text(f"{state}; in {len(names):,} repositories:"), 4)
+            yield from page.names(names)
     for name, state in sorted(single.items()):
-        gap = max(column - width_of(name), 2)
-        yield page.line([Word(text=name), *phrase(state, gap=gap)], indent=2, hanging=6)
+        yield Hanging(Text(f"  {name}"), Text(state), column)
 
 
 def _stated(one: dict[str, Any], names: Sequence[str], style: Style) -> str:
@@ -148,7 +177,7 @@ def _made(one: dict[str, Any]) -> list[dict[str, Any]]:
 _UNPROVEN = {"missing": "succeeded without", "untold": "not verified; the report does not tell of"}
 
 
-def _proof(builds: dict[str, Any], page: Page, *, verbose: bool) -> list[str]:
+def _proof(builds: dict[str, Any], page: _Page, *, verbose: bool) -> Block:
     """What was proven of the builds, with what they lack or do not tell; `verbose` adds the resolved versions."""
     lines = [line for kind in _UNPROVEN for line in _unproven(kind, builds["repositories"], page)]
     if verbose:
@@ -156,36 +185,35 @@ def _proof(builds: dict[str, Any], page: Page, *, verbose: bool) -> list[str]:
     proven, of = builds["verified"]["proven"], builds["verified"]["of"]
     if of:
         # Scripts look for this line, so that it is the same for every number and width.
-        lines.append(f"verified: {proven} of {of} digests contain what was asked")
+        lines.append(Text(f"verified: {proven} of {of} digests contain what was asked"))
     return lines
 
 
-def _unproven(kind: str, repositories: Iterable[dict[str, Any]], page: Page) -> Iterator[str]:
+def _unproven(kind: str, followed: Iterable[dict[str, Any]], page: _Page) -> Iterator[RenderableType]:
     """The repositories whose builds lack something or do not tell of it; those of which the same is said together."""
     alike: dict[tuple[str, ...], list[str]] = {}
-    for one in repositories:
+    for one in followed:
         found = tuple(dict.fromkeys(entry for build in one["built"] for entry in build[kind]))
         if found:
             alike.setdefault(found, []).append(token(one["repository"], page.style))
     role = Role.ERROR if kind == "missing" else Role.WARNING
     for entries, names in alike.items():
-        told = _listed(entries, page)
+        told = f"{_UNPROVEN[kind]} {_listed(entries, page)}"
         if len(names) < _ALIKE_FROM:
-            yield from (page.line([Word(text=f"{n}:", role=role), *phrase(_UNPROVEN[kind]), *told]) for n in names)
+            yield from (Hanging(Text(), Text.assemble((f"{name}:", role), f" {told}"), 2) for name in names)
         else:
-            yield page.line([Word(text=f"{len(names):,} repositories:", role=role), *phrase(_UNPROVEN[kind]), *told])
-            yield from page.columns(names, indent=4)
+            yield Hanging(Text(), Text.assemble((f"{repositories(len(names))}:", role), f" {told}"), 2)
+            yield from page.names(names)
 
 
-def _versions(one: dict[str, Any], page: Page) -> Iterator[str]:
+def _versions(one: dict[str, Any], page: _Page) -> Iterator[RenderableType]:
     versions = dict.fromkeys(f"{key}={value}" for build in one["built"] for key, value in build["versions"].items())
     if versions:
-        yield page.line([Word(text=token(one["repository"], page.style) + ":"), *_listed(tuple(versions), page)])
+        yield Hanging(Text(), Text(f"{token(one['repository'], page.style)}: {_listed(versions, page)}"), 2)
 
 
-def _listed(texts: Sequence[str], page: Page) -> list[Word]:
-    last = len(texts) - 1
-    return [Word(text=page.style.plain(text) + ("" if number == last else ",")) for number, text in enumerate(texts)]
+def _listed(texts: Iterable[str], page: _Page) -> str:
+    return ", ".join(map(page.style.plain, texts))
 
 
 def _state(one: dict[str, Any]) -> str:
@@ -212,23 +240,24 @@ def _results(counts: dict[str, Any]) -> str:
     return ", ".join(f"{counts[kind]:,} {words}" for kind, words in kinds.items() if counts.get(kind))
 
 
-def _failure(repository: str, failure: dict[str, Any], page: Page) -> list[str]:
+def _failure(repository: str, failure: dict[str, Any], page: _Page) -> Block:
     after = "" if failure["seconds"] is None else f" after {duration(failure['seconds'])}"
     style = page.style
     # The command stands on a line of its own and unbroken, so that it can be copied.
     command = f"  reconciler logs {shlex.quote(style.plain(repository))} --build {_number(failure, style)}"
-    tail = [line for text in failure["log_tail"] for line in page.quote(clean_line(text, style), indent=4)]
-    return [_titled(repository, f"a build failed{after}; {_about_log(failure)}", page), *tail, command]
+    tail = [page.quote(clean_line(text, style)) for text in failure["log_tail"]]
+    title = _titled(repository, f"a build failed{after}; {_about_log(failure)}", page)
+    return [title, *tail, Text(command, no_wrap=True, overflow="ignore")]
 
 
-def _further(repository: str, failures: Sequence[dict[str, Any]], page: Page) -> list[str]:
+def _further(repository: str, failures: Sequence[dict[str, Any]], page: _Page) -> Block:
     """The failed builds of a repository whose logs were not read."""
     if not failures:
         return []
-    number = "a build" if len(failures) == 1 else f"{len(failures):,} builds"
+    number = "a build" if len(failures) == 1 else plural(len(failures), "build")
     numbers = [_number(failure, page.style) for failure in failures]
     title = _titled(repository, f"{number} failed; for a log, `reconciler logs` with --build and one of:", page)
-    return [title, *page.columns(numbers, indent=4)]
+    return [title, *page.names(numbers)]
 
 
 def _number(failure: dict[str, Any], style: Style) -> str:
@@ -243,7 +272,7 @@ def _about_log(failure: dict[str, Any]) -> str:
     return f"the last {len(tail)} of {lines:,} lines of its log:" if lines > len(tail) else "its log:"
 
 
-def _notes(document: dict[str, Any], page: Page) -> list[str]:
+def _notes(document: dict[str, Any]) -> Block:
     builds = document["builds"]
     notes = []
     command = f"`reconciler wait{' ' + document['run'] if document['run'] else ''}`"
@@ -259,10 +288,10 @@ def _notes(document: dict[str, Any], page: Page) -> list[str]:
         )
     if document["applied"] and not builds["waited"]:
         notes.append(f"The builds were not waited for; {command} follows them.")
-    return [page.line(phrase(note, Role.WARNING)) for note in notes]
+    return [Text(note, Role.WARNING) for note in notes]
 
 
-def _run(document: dict[str, Any], page: Page) -> list[str]:
+def _run(document: dict[str, Any]) -> Block:
     """What the run is recorded under, and what to do with that."""
     run, builds = document["run"], document["builds"]
     if run is None:
@@ -270,17 +299,7 @@ def _run(document: dict[str, Any], page: Page) -> list[str]:
     unfinished = any(one["stage"] not in FINISHED for one in builds["repositories"])
     go_on = bool(document["applied"]) and (unfinished or not builds["waited"])
     does = f"`reconciler wait {run}` goes on" if go_on else f"`reconciler history {run}` shows it"
-    return [page.line(phrase(f"Run {run}: {does}.", Role.DIM))]
-
-
-_SKIPS = {
-    Skip.INTERRUPTED: "the run was interrupted",
-    Skip.TOKEN_REJECTED: "the token was rejected",
-    Skip.UNREADABLE: "the repository could not be read",
-    Skip.NOT_RECORDED: "the journal could not be written",
-    Skip.AFTER_FAILURE: "an earlier write failed",
-    Skip.HELD_BACK: "an earlier wave went wrong or did not finish",
-}
+    return [Text(f"Run {run}: {does}.", Role.DIM)]
 
 
 def not_attempted(reason: Skip) -> str:

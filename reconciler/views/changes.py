@@ -9,10 +9,11 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any, NamedTuple
 
+from rich.cells import cell_len
+
 from reconciler.core.diff import Field
 from reconciler.core.overlay import Section
-from reconciler.views.console import Word, phrase
-from reconciler.views.text import Role, Style, json_text, quoted, quoted_pair, token, width
+from reconciler.views.text import Role, Style, Word, json_text, quoted, quoted_pair, token
 
 Item = tuple[Word, ...]
 
@@ -45,28 +46,28 @@ def value_words(value: Any, change: dict[str, Any], style: Style) -> list[Word]:
         case str():
             return [_value(style.plain(value) if change["masked"] else quoted(value, style), Role.PLAIN)]
         case list():
-            return list(listing([[Word(text=token(one, style))] for one in value]))
+            return list(listing([[Word(token(one, style))] for one in value]))
         case {"sha256": _}:
-            return phrase(_pem_told(value, style))
+            return [Word(_pem_told(value, style))]
         case _:
-            return list(listing([[Word(text=name), *_said(value[name], style)] for name in value]))
+            return list(listing([[Word(name), *_said(value[name], style)] for name in value]))
 
 
 def _key(change: dict[str, Any], style: Style, end: str = "") -> Word:
-    return Word(text=MARKS[change["kind"]] + token(change["key"], style) + end, role=_ROLES[change["kind"]])
+    return Word(MARKS[change["kind"]] + token(change["key"], style) + end, role=_ROLES[change["kind"]])
 
 
 def _arrow(style: Style) -> Word:
-    return Word(text=style.arrow, role=Role.DIM)
+    return Word(style.arrow, role=Role.DIM)
 
 
 def _named(change: dict[str, Any], style: Style) -> Item:
     """Something that is a name and nothing else, with both names where it changes."""
     role = _ROLES[change["kind"]]
     first, *rest = [token(value, style) for value in (change["before"], change["after"]) if value is not None]
-    words = [Word(text=MARKS[change["kind"]] + first, role=role)]
+    words = [Word(MARKS[change["kind"]] + first, role=role)]
     for name in rest:
-        words += [_arrow(style), Word(text=name, role=role)]
+        words += [_arrow(style), Word(name, role=role)]
     return tuple(words)
 
 
@@ -86,14 +87,14 @@ def _assignment(change: dict[str, Any], style: Style) -> Item:
 
 
 def _value(text: str, role: Role) -> Word:
-    return Word(text=text, role=role, breakable=True)
+    return Word(text, role)
 
 
 def _list(change: dict[str, Any], style: Style) -> list[Item]:
     """What leaves and what joins an ordered list, and the order that it then has."""
     before, after = change["before"], change["after"]
     if change["masked"] and isinstance(before, str):  # nothing but what is hidden differs
-        first, last = (Word(text=style.plain(one), role=Role.CHANGE) for one in (f"~{before}", after))
+        first, last = (Word(style.plain(one), role=Role.CHANGE) for one in (f"~{before}", after))
         return [(first, _arrow(style), last)]
     old, new = Counter(before or ()), Counter(after or ())
     found = [_listed("+", value, Role.ADD, style) for value in (new - old).elements()]
@@ -104,14 +105,14 @@ def _list(change: dict[str, Any], style: Style) -> list[Item]:
 
 
 def _listed(mark: str, value: str, role: Role, style: Style) -> Item:
-    return (Word(text=mark + token(value, style), role=role),)
+    return (Word(mark + token(value, style), role=role),)
 
 
 def _order(values: list[str], style: Style) -> Iterator[Word]:
     *first, last = [token(value, style) for value in values]
-    yield Word(text="in this order:")
-    yield from (Word(text=value + ",") for value in first)
-    yield Word(text=last)
+    yield Word("in this order:")
+    yield from (Word(value + ",") for value in first)
+    yield Word(last)
 
 
 def _account(change: dict[str, Any], name: str, style: Style) -> Item:
@@ -120,17 +121,21 @@ def _account(change: dict[str, Any], name: str, style: Style) -> Item:
         told = [words for field in _fields(before, after) for words in _field(field, before, after, style)]
         return (_key(change, style, ":"), *listing(told))
     found = before or after
-    told = [[Word(text=field), *_said(found[field], style)] for field in found if field != name and found[field] != []]
+    told = [[Word(field), *_said(found[field], style)] for field in found if field != name and found[field] != []]
     return (_key(change, style), *listing(told, "(", ")"))
 
 
 def listing(several: Iterable[list[Word]], start: str = "", end: str = "") -> Iterator[Word]:
     """Groups of words with commas between them, in brackets or not."""
-    words = [word for group in several for word in (*group[:-1], group[-1].reading(group[-1].text + ","))]
+    words = [word for group in several for word in (*group[:-1], _reading(group[-1], group[-1].text + ","))]
     if words:
-        words[-1] = words[-1].reading(words[-1].text[:-1] + end)
-        words[0] = words[0].reading(start + words[0].text)
+        words[-1] = _reading(words[-1], words[-1].text[:-1] + end)
+        words[0] = _reading(words[0], start + words[0].text)
     yield from words
+
+
+def _reading(word: Word, text: str) -> Word:
+    return Word(text, word.role)
 
 
 def _fields(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
@@ -140,29 +145,29 @@ def _fields(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
 def _field(name: str, before: dict[str, Any], after: dict[str, Any], style: Style) -> Iterator[list[Word]]:
     old, new = before.get(name), after.get(name)
     if isinstance(old, list) and isinstance(new, list):
-        joins = [Word(text="+" + token(value, style), role=Role.ADD) for value in new if value not in old]
-        leaves = [Word(text="-" + token(value, style), role=Role.REMOVE) for value in old if value not in new]
-        yield [Word(text=name), *joins, *leaves]
+        joins = [Word("+" + token(value, style), role=Role.ADD) for value in new if value not in old]
+        leaves = [Word("-" + token(value, style), role=Role.REMOVE) for value in old if value not in new]
+        yield [Word(name), *joins, *leaves]
     else:
-        yield [Word(text=name), *_said(old, style), _arrow(style), *_said(new, style)]
+        yield [Word(name), *_said(old, style), _arrow(style), *_said(new, style)]
 
 
 def _said(value: Any, style: Style) -> list[Word]:
     match value:
         case None:
-            return [Word(text=_NOTHING)]
+            return [Word(_NOTHING)]
         case list():
-            return [Word(text=token(one, style)) for one in value]
+            return [Word(token(one, style)) for one in value]
         case _:
-            return [Word(text=token(str(value), style))]
+            return [Word(token(str(value), style))]
 
 
 def _pem(change: dict[str, Any], style: Style) -> Item:
     before, after = change["before"], change["after"]
     old, new = _pem_told(before, style), _pem_told(after, style)
     if before is not None and after is not None:
-        return (_key(change, style), *phrase(old, Role.REMOVE), _arrow(style), *phrase(new, Role.ADD))
-    return (_key(change, style), *phrase(new or old, Role.DIM if after is None else Role.PLAIN))
+        return (_key(change, style), Word(old, Role.REMOVE), _arrow(style), Word(new, Role.ADD))
+    return (_key(change, style), Word(new or old, Role.DIM if after is None else Role.PLAIN))
 
 
 def _pem_told(file: dict[str, Any] | None, style: Style) -> str:
@@ -197,32 +202,33 @@ LABELS: Mapping[str, str] = {
     Section.CERTIFICATES: "certificates",
 }
 
+# Parts whose items are names and nothing else.
+_NAMES = frozenset({Field.PACKAGES, Field.PROVIDERS, Field.RUN_AS, Field.RUNTIME_REPOSITORIES})
 _FEW_WORDS = 3
 
 
 class Fragment(NamedTuple):
-    """What changes in one part of an overlay: a label, an item for each change, and the whole of it for one line."""
+    """What changes in one part of an overlay: a label, and an item for each change.
+
+    One that is `short` holds names alone, so that its items read well one after another.
+    """
 
     label: str
     items: tuple[Item, ...]
-    words: list[Word]
-
-    @property
-    def short(self) -> bool:
-        """Whether no item holds a value that needs room."""
-        return all(len(item) <= _FEW_WORDS and not any(word.breakable for word in item) for item in self.items)
+    short: bool
 
 
 def fragments(changes: Iterable[dict[str, Any]], style: Style) -> list[Fragment]:
     """The changes of one repository, those of the same part together."""
     return [
-        _fragment(LABELS[part], tuple([item for change in found for item in items(change, style)]))
+        _fragment(part, tuple([item for change in found for item in items(change, style)]))
         for part, found in groupby(changes, key=itemgetter("part"))
     ]
 
 
-def _fragment(label: str, told: tuple[Item, ...]) -> Fragment:
-    return Fragment(label, told, [Word(label), *joined(told)])
+def _fragment(part: str, told: tuple[Item, ...]) -> Fragment:
+    short = part in _NAMES and all(len(item) <= _FEW_WORDS for item in told)
+    return Fragment(LABELS[part], told, short)
 
 
 def joined(several: Iterable[Item]) -> list[Word]:
@@ -231,7 +237,7 @@ def joined(several: Iterable[Item]) -> list[Word]:
     long = False
     for item in several:
         if words and (long or len(item) > 1):
-            words[-1] = words[-1].reading(words[-1].text + ",")
+            words[-1] = _reading(words[-1], words[-1].text + ",")
         words.extend(item)
         long = len(item) > 1
     return words
@@ -241,7 +247,7 @@ def brief(changes: Iterable[dict[str, Any]], style: Style, columns: int) -> str:
     """Safe text of at most so many columns; where not every name has room, an ellipsis stands for the others."""
     found, used = list[str](), 0
     for word in _words(changes, style):
-        used += width(word) + 1
+        used += cell_len(word) + 1
         if used >= columns:
             return " ".join([*found, style.ellipsis])
         found.append(word)

@@ -4,8 +4,11 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from rich.text import Text
+
 from reconciler.diagnostics import Diagnostic
-from reconciler.views.text import Role, Style
+from reconciler.views.console import draw
+from reconciler.views.text import Role, Style, plural
 
 
 def diagnostic_document(diagnostic: Diagnostic) -> dict[str, Any]:
@@ -23,25 +26,30 @@ def diagnostic_document(diagnostic: Diagnostic) -> dict[str, Any]:
     }
 
 
+MOST_SHOWN = 100
 _ROLES = {"error": Role.ERROR, "warning": Role.WARNING, "note": Role.DIM}
 
 
 def render(diagnostics: Sequence[Diagnostic], *, style: Style) -> str:
-    """Every problem, and their number where there are several; empty text where there is none.
+    """The first hundred problems, and the number of all where there are several; empty text where there is none.
 
     Lines are not wrapped, so that a terminal can make `file:line:column` something to click on.
     """
-    lines = [line for one in diagnostics for line in problem_lines(diagnostic_document(one), style)]
+    shown = diagnostics[:MOST_SHOWN]
+    lines = [line for one in shown for line in problem_lines(diagnostic_document(one), style)]
+    if len(diagnostics) > len(shown):
+        lines.append(Text(f"and {len(diagnostics) - len(shown):,} more"))
     if len(diagnostics) > 1:
-        lines.append(_count(str(one.severity) for one in diagnostics))
-    return "".join(line + "\n" for line in lines)
+        lines.append(Text(_count(str(one.severity) for one in diagnostics)))
+    return draw(lines, style=style, width=None) if lines else ""
 
 
-def problem_lines(problem: dict[str, Any], style: Style) -> list[str]:
+def problem_lines(problem: dict[str, Any], style: Style) -> list[Text]:
     """One problem from its document: a line that says all, then its detail and its hint, indented."""
-    severity = style.paint(f"{problem['severity']}:", _ROLES[problem["severity"]])
-    code = style.paint(f"[{style.plain(problem['code'])}]", Role.DIM)
-    found = [f"{severity} {_place(problem, style)}{style.plain(problem['summary'].strip())} {code}"]
+    severity = (f"{problem['severity']}:", _ROLES[problem["severity"]])
+    code = (f"[{style.plain(problem['code'])}]", Role.DIM)
+    summary = f" {_place(problem, style)}{style.plain(problem['summary'].strip())} "
+    found = [Text.assemble(severity, summary, code)]
     found += _indented(problem["detail"], "", style)
     found += _indented(problem["hint"], "hint: ", style)
     return found
@@ -53,16 +61,11 @@ def _place(problem: dict[str, Any], style: Style) -> str:
     return style.plain(f"{problem['file']}:{problem['line']}:{problem['column']}: ")
 
 
-def _indented(text: str, start: str, style: Style) -> list[str]:
+def _indented(text: str, start: str, style: Style) -> list[Text]:
     lines = style.plain(text.strip(), lines=True).split("\n") if text.strip() else []
-    return [f"  {start if number == 0 else ''}{line}".rstrip(" ") for number, line in enumerate(lines)]
+    return [Text(f"  {start if number == 0 else ''}{line}") for number, line in enumerate(lines)]
 
 
 def _count(severities: Iterable[str]) -> str:
     counts = Counter(severities)
-    told = [_number(counts[severity], severity) for severity in _ROLES if counts[severity]]
-    return " and ".join(told)
-
-
-def _number(count: int, severity: str) -> str:
-    return f"{count:,} {severity}{'' if count == 1 else 's'}"
+    return " and ".join(plural(counts[severity], severity) for severity in _ROLES if counts[severity])

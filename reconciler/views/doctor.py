@@ -2,7 +2,10 @@
 
 from typing import Any
 
+from rich.text import Text
+
 from reconciler.core.doctor import CheckResult, Checkup, Identity, Level
+from reconciler.views.console import draw
 from reconciler.views.document import FORMAT_VERSION
 from reconciler.views.text import Role, Style, duration, indented_json, rfc3339, utc
 
@@ -15,7 +18,7 @@ _INDENT = " " * (_LEVELS + _SUBJECTS + 4)
 def render(checkup: Checkup, *, style: Style) -> str:
     """A line for each finding, what to do below it, and a conclusion."""
     lines = [line for one in checkup.findings for line in _lines(one, checkup.now, style)]
-    return "\n".join([*lines, "", _conclusion(checkup, style)]) + "\n"
+    return draw([*lines, Text(), _conclusion(checkup)], style=style, width=None)
 
 
 def render_json(checkup: Checkup) -> str:
@@ -39,11 +42,11 @@ def document(checkup: Checkup) -> dict[str, Any]:
     }
 
 
-def _lines(finding: CheckResult, now: float, style: Style) -> list[str]:
-    level = style.paint(f"{finding.level.value:<{_LEVELS}}", _ROLES[finding.level])
-    first = f"{level}  {finding.subject.value:<{_SUBJECTS}}  {style.plain(_summary(finding, now))}"
-    detail = [_INDENT + style.plain(finding.detail)] if finding.detail else []
-    hint = [_INDENT + f"{style.arrow} {style.plain(finding.hint)}"] if finding.hint else []
+def _lines(finding: CheckResult, now: float, style: Style) -> list[Text]:
+    level = (f"{finding.level.value:<{_LEVELS}}", _ROLES[finding.level])
+    first = Text.assemble(level, f"  {finding.subject.value:<{_SUBJECTS}}  {style.plain(_summary(finding, now))}")
+    detail = [Text(_INDENT + style.plain(finding.detail))] if finding.detail else []
+    hint = [Text(_INDENT + f"{style.arrow} {style.plain(finding.hint)}")] if finding.hint else []
     return [first, *detail, *hint]
 
 
@@ -55,12 +58,12 @@ def _summary(finding: CheckResult, now: float) -> str:
     return f"{finding.summary} {utc(finding.until)} ({span})"
 
 
-def _conclusion(checkup: Checkup, style: Style) -> str:
+def _conclusion(checkup: Checkup) -> Text:
     if checkup.stopping:
-        return style.paint("An apply would fail.", Role.ERROR)
+        return Text("An apply would fail.", Role.ERROR)
     if any(one.level is Level.UNKNOWN for one in checkup.findings):
-        return "Nothing was found that would stop an apply; not everything could be checked."
-    return "Nothing was found that would stop an apply."
+        return Text("Nothing was found that would stop an apply; not everything could be checked.")
+    return Text("Nothing was found that would stop an apply.")
 
 
 def _finding(finding: CheckResult, now: float) -> dict[str, Any]:

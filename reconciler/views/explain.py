@@ -9,17 +9,17 @@ from reconciler.core.overlay import Section
 from reconciler.core.state import DesiredRepository
 from reconciler.diagnostics import Diagnostic, Place
 from reconciler.views.changes import value_words
-from reconciler.views.console import Column, render_table
+from reconciler.views.console import Column, draw_table
 from reconciler.views.diagnostics import diagnostic_document
 from reconciler.views.document import FORMAT_VERSION
 from reconciler.views.text import Style, indented_json, token
 from reconciler.views.values import sides_document
 
 _COLUMNS = (
-    Column(title="PATH", keep="start", least=16),
-    Column(title="VALUE", keep="both", least=16, yields=True),
-    Column(title="FROM", keep="end", least=24),
-    Column(title="LAYER", keep="start", least=10, optional=True),
+    Column("PATH", keep="start", least=16),
+    Column("VALUE", keep="both", least=16, yields=True),
+    Column("FROM", keep="end", least=24),
+    Column("LAYER", keep="start", least=10, optional=True),
 )
 _LAYERS = {
     Precedence.DEFAULTS: "defaults",
@@ -51,12 +51,12 @@ def document(name: str, entry: DesiredRepository, problems: Iterable[Diagnostic]
     }
 
 
-def render(name: str, entry: DesiredRepository, *, style: Style, width: int) -> str:
+def render(name: str, entry: DesiredRepository, *, style: Style, width: int | None) -> str:
     """The effective overlay as a table, and below it what is not managed."""
     found = document(name, entry)
     rows = [(one["path"], _shown(one, style), _line(one), _told(one)) for one in found["values"]]
     rows += [(one["section"], "(emptied)", _line(one), _told(one)) for one in found["empty"]]
-    table = render_table(_COLUMNS, rows, style=style, width=width)
+    table = draw_table(_COLUMNS, rows, style=style, width=width)
     return table + "".join(line + "\n" for line in _closing(found, style))
 
 

@@ -6,31 +6,31 @@ from typing import Any
 
 from reconciler.core.builds import Build, Progress
 from reconciler.core.runs import Failed, NotAttempted, Run, RunStep, RunSummary
-from reconciler.views.console import Column, render_table
+from reconciler.views.console import Column, draw_table
 from reconciler.views.document import FORMAT_VERSION
 from reconciler.views.run_document import built_document, counts, named_results, outcome_document, outcome_name
 from reconciler.views.text import Style, duration, indented_json, rfc3339, utc
 
 _OUTCOMES = ("applied", "already_done", "stale", "failed", "not_attempted", "unknown")
 _RUNS = (
-    Column(title="RUN", least=20),
-    Column(title="KIND", least=4),
-    Column(title="STATE", least=5),
-    Column(title="EXIT", least=4),
-    Column(title="OUTCOMES", least=9),
-    Column(title="BUILDS", least=9),
-    Column(title="BY", least=8, yields=True),
-    Column(title="STARTED", least=20, optional=True),
-    Column(title="TOOK", optional=True),
-    Column(title="ORGANISATION", keep="both", optional=True, yields=True),
+    Column("RUN", least=20),
+    Column("KIND", least=4),
+    Column("STATE", least=5),
+    Column("EXIT", least=4),
+    Column("OUTCOMES", least=9),
+    Column("BUILDS", least=9),
+    Column("BY", least=8, yields=True),
+    Column("STARTED", least=20, optional=True),
+    Column("TOOK", optional=True),
+    Column("ORGANISATION", keep="both", optional=True, yields=True),
 )
 _STEPS = (
-    Column(title="REPOSITORY", keep="both", least=20),
-    Column(title="ACTION"),
-    Column(title="OUTCOME", least=13),
-    Column(title="BUILD", keep="end", least=17, yields=True),
-    Column(title="RESULT"),
-    Column(title="TELLS", least=16, yields=True),
+    Column("REPOSITORY", keep="both", least=20),
+    Column("ACTION"),
+    Column("OUTCOME", least=13),
+    Column("BUILD", keep="end", least=17, yields=True),
+    Column("RESULT"),
+    Column("TELLS", least=16, yields=True),
 )
 
 
@@ -44,17 +44,17 @@ def render_json(runs: Iterable[Run]) -> str:
     return indented_json(document(runs))
 
 
-def render(runs: Sequence[Run | RunSummary], *, style: Style, width: int) -> str:
+def render(runs: Sequence[Run | RunSummary], *, style: Style, width: int | None) -> str:
     """The runs as a table, in their order."""
-    return render_table(_RUNS, [_line(run) for run in runs], style=style, width=width) or (
+    return draw_table(_RUNS, [_line(run) for run in runs], style=style, width=width) or (
         "No runs recorded in .reconciler/.\n"
     )
 
 
-def render_run(run: Run, *, style: Style, width: int, versions: bool = False) -> str:
+def render_run(run: Run, *, style: Style, width: int | None, versions: bool = False) -> str:
     """One run with its steps and their builds; `versions` adds what the packages were resolved to."""
     facts = "".join(f"{name + ':':<14}{style.plain(value)}\n" for name, value in _facts(run))
-    table = render_table(_STEPS, [row for step in run.steps for row in _rows(step)], style=style, width=width)
+    table = draw_table(_STEPS, [row for step in run.steps for row in _rows(step)], style=style, width=width)
     resolved = "".join(_resolved(run, style)) if versions else ""
     return "\n".join(part for part in (facts, table or "Nothing was to be written.\n", resolved) if part)
 

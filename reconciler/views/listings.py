@@ -10,20 +10,20 @@ from reconciler.core.diff import items_of
 from reconciler.core.overlay import Overlay
 from reconciler.core.state import LiveRepository, Unreadable
 from reconciler.views.changes import LABELS
-from reconciler.views.console import Column, render_table
+from reconciler.views.console import Column, draw_table
 from reconciler.views.document import FORMAT_VERSION
 from reconciler.views.run_document import build_document, build_seconds
-from reconciler.views.text import Style, clean_line, duration, indented_json, json_line, log_lines, utc
+from reconciler.views.text import Style, clean_line, duration, indented_json, json_line, log_lines, plural, utc
 
 _BUILD_COLUMNS = (
-    Column(title="REPOSITORY", keep="both", least=24),
-    Column(title="STARTED", least=20),
-    Column(title="TOOK"),
-    Column(title="RESULT"),
-    Column(title="WARNINGS", optional=True),
-    Column(title="TAGS", least=10, optional=True),
-    Column(title="DIGEST", least=12, optional=True),
-    Column(title="REPORT", keep="end", least=17, yields=True),
+    Column("REPOSITORY", keep="both", least=24),
+    Column("STARTED", least=20),
+    Column("TOOK"),
+    Column("RESULT"),
+    Column("WARNINGS", optional=True),
+    Column("TAGS", least=10, optional=True),
+    Column("DIGEST", least=12, optional=True),
+    Column("REPORT", keep="end", least=17, yields=True),
 )
 _SHORT_DIGEST = 12
 
@@ -55,11 +55,10 @@ def builds_document(rows: Iterable[BuildRow]) -> dict[str, Any]:
     return {"format_version": FORMAT_VERSION, "builds": [_build(row) for row in arranged(rows)]}
 
 
-def render_builds(rows: Iterable[BuildRow], *, style: Style, width: int) -> str:
+def render_builds(rows: Iterable[BuildRow], *, style: Style, width: int | None) -> str:
     """The builds as a table, failures first, and the newest first."""
     return (
-        render_table(_BUILD_COLUMNS, [_cells(row) for row in arranged(rows)], style=style, width=width)
-        or "No builds.\n"
+        draw_table(_BUILD_COLUMNS, [_cells(row) for row in arranged(rows)], style=style, width=width) or "No builds.\n"
     )
 
 
@@ -77,7 +76,7 @@ def build_line(row: BuildRow, *, style: Style) -> str:
         row.repository,
         str(build.result),
         *([] if took == "-" else [f"after {took}"]),
-        *([f"{warnings:,} {'warning' if warnings == 1 else 'warnings'}"] if warnings else []),
+        *([plural(warnings, "warning")] if warnings else []),
         *([f"tags {', '.join(row.tags)}"] if row.tags else []),
         build.id,
     ]
@@ -122,10 +121,10 @@ def _times(build: Build) -> tuple[str, str]:
 
 
 _REPO_COLUMNS = (
-    Column(title="REPOSITORY", keep="both", least=16),
-    Column(title="CUSTOMISED", least=12),
-    Column(title="MANIFEST"),
-    Column(title="ID", keep="end", least=17, yields=True),
+    Column("REPOSITORY", keep="both", least=16),
+    Column("CUSTOMISED", least=12),
+    Column("MANIFEST"),
+    Column("ID", keep="end", least=17, yields=True),
 )
 _MANIFEST = 2
 _IN_MANIFEST = {None: "", True: "named", False: "-"}
@@ -146,14 +145,14 @@ def repos_document(rows: Iterable[RepoRow]) -> dict[str, Any]:
     return {"format_version": FORMAT_VERSION, "repositories": [_row(row) for row in found]}
 
 
-def render_repos(rows: Sequence[RepoRow], *, style: Style, width: int) -> str:
+def render_repos(rows: Sequence[RepoRow], *, style: Style, width: int | None) -> str:
     """The repositories as a table; without a manifest there is no column about it."""
     found = repos_document(rows)["repositories"]
     lines = [(one["repository"], _told(one), _IN_MANIFEST[one["named"]], one["id"]) for one in found]
     known = any(one["named"] is not None for one in found)
     shown = [number for number in range(len(_REPO_COLUMNS)) if known or number != _MANIFEST]
     columns, cells = [_REPO_COLUMNS[one] for one in shown], [[line[one] for one in shown] for line in lines]
-    return render_table(columns, cells, style=style, width=width) or "No repositories.\n"
+    return draw_table(columns, cells, style=style, width=width) or "No repositories.\n"
 
 
 def repos_json(rows: Iterable[RepoRow]) -> str:

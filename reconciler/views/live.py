@@ -7,8 +7,11 @@ from threading import Lock
 from types import TracebackType
 from typing import Any, Self, TextIO, cast
 
-from rich.console import Console
+from rich.cells import cell_len
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
+from rich.padding import Padding
+from rich.table import Table
 from rich.text import Text
 
 from reconciler.core.builds import Progress, Stage
@@ -22,11 +25,11 @@ from reconciler.core.events import (
     WaitStarted,
 )
 from reconciler.core.runs import Applied, Drifted, Failed, NotAttempted, Outcome, Unchanged
-from reconciler.views.progress import is_trouble, repositories, sentence
+from reconciler.views.console import new_console
+from reconciler.views.progress import is_trouble, sentence
 from reconciler.views.run_document import build_names
 from reconciler.views.run_document import counts as counted
-from reconciler.views.text import Role, Style, duration, token
-from reconciler.views.text import width as width_of
+from reconciler.views.text import Role, Style, duration, repositories, token
 
 
 class State(Enum):
@@ -35,6 +38,7 @@ class State(Enum):
     FAILED = "failed"
     STALE = "left alone"
     SUPERSEDED = "superseded"
+    UNREPORTED = "no report"
     BUILDING = "building"
     WRITING = "writing"
     SETTLING = "settling"
@@ -51,6 +55,7 @@ _STAGES = {
     Stage.SETTLING: State.SETTLING,
     Stage.DONE: State.DONE,
     Stage.SUPERSEDED: State.SUPERSEDED,
+    Stage.UNREPORTED: State.UNREPORTED,
 }
 _OUTCOMES: dict[type[Outcome], State] = {
     Applied: State.WRITTEN,
@@ -59,12 +64,13 @@ _OUTCOMES: dict[type[Outcome], State] = {
     Failed: State.FAILED,
     NotAttempted: State.SKIPPED,
 }
-_OVER = (State.DONE, State.SUPERSEDED)
+_OVER = (State.DONE, State.SUPERSEDED, State.UNREPORTED)
 _RANKS = {state: number for number, state in enumerate(State)}
 _ROLES = {
     State.FAILED: Role.ERROR,
     State.STALE: Role.CHANGE,
     State.SUPERSEDED: Role.CHANGE,
+    State.UNREPORTED: Role.CHANGE,
     State.DONE: Role.ADD,
     State.WRITTEN: Role.ADD,
 }
@@ -72,6 +78,7 @@ _STATE_COLUMNS = max(len(state.value) for state in State)
 _LEAST_ROWS = 3
 # For the time, the number of builds, and the first of the tags.
 _BUILD_COLUMNS = 36
+_TIME_COLUMNS = 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,19 +154,25 @@ class Board:
                 built=build_names(progress.ended, self._tags),
             )
 
-    def lines(self, *, style: Style, width: int, height: int, now: float | None = None) -> list[str]:
+    def draw(self, *, style: Style, width: int, height: int, now: float | None = None) -> Group:
         """The table in at most `height` lines: a heading, the rows that matter most, and how many more there are."""
         now = self._now if now is None else now
         rows = sorted(self._rows.values(), key=lambda row: row.rank)
         room = max(height - 1, _LEAST_ROWS)
         shown = rows if len(rows) <= room else rows[: room - 1]
-        names = max((width_of(token(row.repository, style)) for row in shown), default=0)
-        column = min(names, max(width - _STATE_COLUMNS - _BUILD_COLUMNS, 12))
-        lines = [style.paint(style.shorten(self._heading(now), width), Role.BOLD)]
-        lines += [_line(row, column, width, now, style) for row in shown]
+        names = max((cell_len(token(row.repository, style)) for row in shown), default=0)
+        table = Table.grid(padding=(0, 2, 0, 0))
+        table.add_column(no_wrap=True, width=min(names, max(width - _STATE_COLUMNS - _BUILD_COLUMNS, 12)))
+        table.add_column(no_wrap=True, width=_STATE_COLUMNS)
+        table.add_column(no_wrap=True, min_width=_TIME_COLUMNS, justify="right")
+        table.add_column(no_wrap=True)
+        for row in shown:
+            table.add_row(*_cells(row, now, style))
+        lines: list[RenderableType] = [Text(self._heading(now), Role.BOLD, no_wrap=True, overflow="ellipsis")]
+        lines += [Padding(table, (0, 0, 0, 2))] if shown else []
         if len(shown) < len(rows):
-            lines.append(style.paint(f"  {style.ellipsis} and {len(rows) - len(shown):,} more", Role.DIM))
-        return lines
+            lines.append(Text(f"  {style.ellipsis} and {len(rows) - len(shown):,} more", Role.DIM))
+        return Group(*lines)
 
     def _heading(self, now: float) -> str:
         rows = self._rows.values()
@@ -173,17 +186,16 @@ class Board:
         return f"builds: {ended:,} of {known:,} ended; {done:,} of {repositories(len(followed))} done, {elapsed}"
 
 
-def _line(row: Row, column: int, width: int, now: float, style: Style) -> str:
-    name = style.shorten(token(row.repository, style), column)
+def _cells(row: Row, now: float, style: Style) -> tuple[Text, Text, Text, Text]:
+    role = Role.ERROR if row.failed else _ROLES.get(row.state, Role.PLAIN)
     builds = f"{row.ended:,}/{row.known:,}" if row.known else ""
     failed = f", {row.failed:,} failed" if row.known and row.failed else ""
     built = f": {', '.join(style.plain(one) for one in row.built)}" if row.built else ""
     elapsed = duration((now if row.until is None else row.until) - row.began)
-    state = f"{row.state.value:{_STATE_COLUMNS}}"
-    role = Role.ERROR if row.failed else _ROLES.get(row.state, Role.PLAIN)
-    left = f"  {name}{' ' * (column - width_of(name))}  "
-    right = style.shorten(f"{state}  {elapsed:>6}  {builds}{failed}{built}".rstrip(), width - column - 4)
-    return left + style.paint(right, role)
+    told = (row.state.value, elapsed, f"{builds}{failed}{built}")
+    name = Text(token(row.repository, style), overflow="ellipsis")
+    state, time, rest = (Text(text, role, overflow="ellipsis") for text in told)
+    return name, state, time, rest
 
 
 _PER_SECOND = 2
@@ -213,8 +225,6 @@ class LiveProgress:
         self._live: Live | None = None
 
     def __enter__(self) -> Self:
-        from rich.live import Live
-
         self._live = Live(
             console=self._console(),
             get_renderable=self._table,
@@ -239,10 +249,10 @@ class LiveProgress:
         """Take note of one event; raises nothing but what the stream raised, such as BrokenPipeError."""
         with self._lock:
             self._board.take(event)
-            line = sentence(event, self._style) if is_trouble(event) else ""
+            line = sentence(event, self._style) if is_trouble(event) else None
         if self._live is not None:
-            if line:
-                self._live.console.print(_ours(line), soft_wrap=True)
+            if line is not None:
+                self._live.console.print(line, soft_wrap=True)
             self._live.refresh()
             if self._stream.error is not None:
                 raise self._stream.error
@@ -253,30 +263,18 @@ class LiveProgress:
         if live is None:
             self._stream.write(text)
         else:
-            live.console.print(_ours(text.rstrip("\n")), soft_wrap=True)
+            live.console.print(Text.from_ansi(text.rstrip("\n")), soft_wrap=True)
 
-    def _table(self) -> "Text":
+    def _table(self) -> Group:
         console = self._live.console if self._live is not None else None
         columns, rows = (console.width, console.height) if console is not None else (80, 24)
         with self._lock:
             now = None if self._now is None else self._now()
-            lines = self._board.lines(style=self._style, width=columns - 1, height=rows - 2, now=now)
-        return _ours("\n".join(lines))
+            return self._board.draw(style=self._style, width=columns - 1, height=rows - 2, now=now)
 
-    def _console(self) -> "Console":
-        from rich.console import Console
-
-        size: dict[str, Any] = {} if self._size is None else {"width": self._size[0], "height": self._size[1]}
-        return Console(
-            file=cast("TextIO", self._stream),
-            force_terminal=True,
-            color_system="standard" if self._style.color else None,
-            markup=False,
-            highlight=False,
-            emoji=False,
-            legacy_windows=False,
-            **size,
-        )
+    def _console(self) -> Console:
+        columns, rows = self._size or (None, None)
+        return new_console(self._style, width=columns, height=rows, file=cast("TextIO", self._stream))
 
 
 class _Steady:
@@ -307,10 +305,3 @@ class _Steady:
                 action()
             except OSError as error:
                 self.error = error
-
-
-def _ours(text: str) -> "Text":
-    """Text that is safe already, with our own colours, for rich to print as it is."""
-    from rich.text import Text
-
-    return Text.from_ansi(text, no_wrap=True, overflow="crop")

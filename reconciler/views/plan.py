@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from reconciler.views.text import Role, Style, duration
+from reconciler.views.changes import LABELS
+from reconciler.views.text import Role, Style, duration, plural, repositories, some_of
 
 PROBLEMS = ("unknown", "blocked")
 WRITES = ("create", "reset", "update")
@@ -95,20 +96,35 @@ _MOST_NAMES = 20
 _ELSE = ("unchanged", "blocked", "unknown")
 
 
+def keeps(entry: dict[str, Any]) -> str:
+    """What stays as it is in a step or a group because the manifest does not mention it; empty where nothing does."""
+    size = len(entry.get("repositories", ()))
+    labels = [
+        LABELS[one]
+        if isinstance(one, str)
+        else LABELS[one["section"]] + ("" if one["repositories"] == size else f" in {one['repositories']:,} of them")
+        for one in entry["unmanaged"]
+    ]
+    return f"keeps {', '.join(labels)} (not in the manifest)" if labels else ""
+
+
 def closing_sentences(document: dict[str, Any], show: Callable[[str], str]) -> Iterator[tuple[str, Role]]:
     """Each sentence with its weight; `show` makes text from outside safe for the format that they are for."""
     counts = document["counts"]
     yield _summary(counts), Role.BOLD
     if counts["blocked"]:
-        yield f"Nothing of this can be applied: {_entries(counts['blocked'])} cannot be carried out.", Role.ERROR
+        yield (
+            f"Nothing of this can be applied: {plural(counts['blocked'], 'entry', 'entries')} cannot be carried out.",
+            Role.ERROR,
+        )
     if counts["unknown"]:
-        yield f"Not complete: {_repositories(counts['unknown'])} could not be read and will be left alone.", Role.ERROR
+        yield f"Not complete: {repositories(counts['unknown'])} could not be read and will be left alone.", Role.ERROR
     unlisted, left_out = document["unlisted"]["count"], document["left_out"]["count"]
     if unlisted:
         yield _untouched(unlisted, show(document["organization"]["name"])), Role.DIM
     if left_out:
-        names = _listed([show(name) for name in document["left_out"]["names"]])
-        yield f"{_repositories(left_out)} {_are(left_out)} left out by the selection: {names}.", Role.DIM
+        names = some_of([show(name) for name in document["left_out"]["names"]], _MOST_NAMES)
+        yield f"{repositories(left_out)} {_are(left_out)} left out by the selection: {names}.", Role.DIM
     for refusal in document["guard"]["refusals"]:
         yield f"Refused: {show(refusal['summary'])}. {show(_hint(refusal))}", Role.ERROR
     yield from ((text, Role.DIM) for text in forecast_sentences(document, show))
@@ -134,23 +150,9 @@ def _untouched(count: int, organization: str) -> str:
     return f"{count:,} {other} of {organization} {verbs[0]} not in the manifest and {verbs[1]}."
 
 
-def _listed(names: Sequence[str]) -> str:
-    """The names, as many as a reader can take in; the JSON document has all of them."""
-    rest = len(names) - _MOST_NAMES
-    return ", ".join(names) if rest <= 0 else f"{', '.join(names[:_MOST_NAMES])} and {rest:,} more"
-
-
 def _hint(refusal: dict[str, Any]) -> str:
     hint = refusal["hint"]
     return f"{hint[:1].upper()}{hint[1:]}."
-
-
-def _repositories(count: int) -> str:
-    return f"{count:,} {'repository' if count == 1 else 'repositories'}"
-
-
-def _entries(count: int) -> str:
-    return f"{count:,} {'entry' if count == 1 else 'entries'}"
 
 
 def _are(count: int) -> str:
@@ -203,12 +205,12 @@ def forecast_sentences(document: dict[str, Any], show: Callable[[str], str]) -> 
 
 def _builds(found: dict[str, Any]) -> str:
     """How many builds in how many repositories, and what is left out of that number."""
-    where = f"{found['repositories']:,} {'repository' if found['repositories'] == 1 else 'repositories'}"
+    where = repositories(found["repositories"])
     unknown = found["unknown"]["count"]
     if found["builds"] is None:
         had = "it had no build" if found["repositories"] == 1 else "none of them had a build"
         return f"This will start builds in {where}; how many is not known, as {had} lately."
-    count = f"about {found['builds']:,} {'build' if found['builds'] == 1 else 'builds'} in {where}"
+    count = f"about {plural(found['builds'], 'build')} in {where}"
     if not unknown:
         return f"This will start {count}."
     return f"This will start {count}, not counting {unknown:,} of them that had no build lately."
@@ -233,7 +235,7 @@ def _same(change: dict[str, Any]) -> ResolvedLine:
         return ResolvedLine("the same packages", Role.DIM)
     count = len(change["packages"])
     # What is there now is not known, so that nothing can be said to come or to go.
-    return ResolvedLine(f"{count:,} package{'' if count == 1 else 's'}", Role.DIM)
+    return ResolvedLine(plural(count, "package"), Role.DIM)
 
 
 def _told(change: dict[str, Any], style: Style) -> Iterator[ResolvedLine]:

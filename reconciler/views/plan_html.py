@@ -1,17 +1,25 @@
 """A plan document as one page for a browser, made for reviewing plans of hundreds of repositories.
 
-Everything can be read without the script; it adds the filter. The looks are in `plan.css`, the filter in `plan.js`.
+The page is `plan.html.j2`, its looks are `plan.css`, its filter is `plan.js`; everything can be read without the
+script. It asks nobody for anything: the policy names style and script by their digests, so that neither a value from
+outside nor an extension's markup runs as either of them.
 """
 
-from collections.abc import Iterable
-from typing import Any
+import base64
+import hashlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
 
-from reconciler.views.html_changes import STYLE
-from reconciler.views.html_entries import Entries
-from reconciler.views.html_page import page
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+from rich.cells import cell_len
+
+from reconciler.core.plan import ReasonCode
+from reconciler.views.changes import Fragment, brief, fragments
 from reconciler.views.plan import (
-    Section,
     closing_sentences,
+    keeps,
     origin_sentences,
     plan_problems,
     plan_sections,
@@ -21,131 +29,177 @@ from reconciler.views.plan import (
     resolved_lines,
     unchanged_names,
 )
-from reconciler.views.safe_html import NOTHING, Html, element, joined, text
-from reconciler.views.text import Role, plain
+from reconciler.views.text import Role, Style, Word, plain, token
 
+# Values are shown whole: a page folds what is long, and has room for it.
+_STYLE = Style(color=False, unicode=True, value_limit=1_000_000)
+_SHORT = Style(color=False, unicode=True)
+_LONG = 400
+_BRIEF_COLUMNS = 160
 _UNFOLDED_UP_TO = 150
-_NOTICES = {Role.ERROR: "error", Role.WARNING: "warning", Role.BOLD: "lead", Role.DIM: "dim"}
+_FOLDER = Path(__file__).parent
+_POLICY = (
+    "default-src 'none'; style-src 'sha256-{style}'; script-src 'sha256-{script}'; base-uri 'none'; form-action 'none'"
+)
+_SENTENCES = {Role.ERROR: "error", Role.WARNING: "warning", Role.BOLD: "lead", Role.DIM: "dim"}
+_WORDS = {Role.ADD: "add", Role.REMOVE: "remove", Role.CHANGE: "change", Role.DIM: "dim"}
 _KINDS = {"add": "+ adds", "change": "~ changes", "remove": "\N{MINUS SIGN} removes"}
+_MARKS = {"create": "+", "update": "~", "reset": "\N{MINUS SIGN}", "blocked": "!", "unknown": "?", "unchanged": "="}
 
 
 def render(document: dict[str, Any], *, unicode: bool = True) -> str:
     """The whole plan as an HTML document; without `unicode` in ASCII, for a stream that takes nothing else."""
+    style, script = ((_FOLDER / name).read_text(encoding="utf-8") for name in ("plan.css", "plan.js"))
+    page = (
+        _environment()
+        .get_template("plan.html.j2")
+        .render(
+            **_content(document),
+            policy=_POLICY.format(style=_digest(style), script=_digest(script)),
+            style=Markup(style),  # noqa: S704 - our own file
+            script=Markup(script),  # noqa: S704 - our own file
+            kinds=_KINDS,
+        )
+    )
+    return page if unicode else page.encode("ascii", "xmlcharrefreplace").decode("ascii")
+
+
+def _environment() -> Environment:
+    return Environment(
+        loader=FileSystemLoader(_FOLDER),
+        autoescape=True,
+        finalize=_safe,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+
+
+def _safe(value: object) -> object:
+    """Text with what cannot be seen or turns its direction as escapes; the template escapes the rest."""
+    return plain(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _digest(source: str) -> str:
+    return base64.b64encode(hashlib.sha256(source.encode()).digest()).decode("ascii")
+
+
+def _content(document: dict[str, Any]) -> dict[str, Any]:
+    """What the template shows of the plan."""
     sections = [*plan_sections(document)]
-    few = sum(len(section.groups) + len(section.steps) for section in sections) <= _UNFOLDED_UP_TO
-    entries = Entries(unfolded=few)
-    main = element(
-        "main",
-        _problems(document, entries),
-        _diagnostics(document),
-        *(_writes(section, entries) for section in sections),
-        _resolved(document, entries),
-        _others(document, entries),
+    unfolded = sum(len(section.groups) + len(section.steps) for section in sections) <= _UNFOLDED_UP_TO
+    others = [*_untouched(document)]
+    return {
+        **{key: document[key] for key in ("organization", "api", "counts", "tool_version", "format_version")},
+        "sentences": [
+            (sentence, _SENTENCES[role])
+            for sentence, role in (*origin_sentences(document, plain), *closing_sentences(document, plain))
+        ],
+        "problems": [_problem(step) for step in problem_steps(document)],
+        "diagnostics": [_diagnostic(one) for one in plan_problems(document)],
+        "sections": [
+            {
+                "title": section.title,
+                "count": f"{section.count:,}",
+                "entries": [_changed(one, unfolded=unfolded) for one in (*section.groups, *section.steps)],
+            }
+            for section in sections
+            if section.expected or section.groups or section.steps
+        ],
+        "resolved": [
+            _Entry(
+                action="resolved", name=name, resolved=[_HtmlWord(text, _WORDS.get(role, "")) for text, role in told]
+            )
+            for name, told in resolved_lines(document, _STYLE)
+        ],
+        "others": others,
+        "untouched": f"{sum(len(one.names) for one in others):,}",
+    }
+
+
+class _HtmlWord(NamedTuple):
+    """A word with its class; `long` is the short form that it is folded behind."""
+
+    text: str
+    css: str = ""
+    long: str = ""
+
+
+class _Entry(NamedTuple):
+    """A fold with a name, a line that says what changes, and every value inside.
+
+    The attributes that the page's script filters by are made of `action` and `kinds`.
+    """
+
+    action: str
+    name: str = ""
+    title: str = ""
+    kinds: str = ""
+    unfolded: bool = False
+    source: str = ""
+    pruned: bool = False
+    place: str = ""
+    brief: str = ""
+    why: str = ""
+    parts: Sequence[dict[str, Any]] = ()
+    resolved: Sequence[_HtmlWord] = ()
+    kept: str = ""
+    names: Sequence[str] = ()
+
+    @property
+    def mark(self) -> str:
+        return _MARKS.get(self.action, "\N{MIDDLE DOT}")
+
+
+def _problem(step: dict[str, Any]) -> _Entry:
+    """A repository that could not be planned, and why."""
+    return _changed(step, unfolded=True)._replace(why=step["reason"], kept="", source="", pruned=False)
+
+
+def _changed(entry: dict[str, Any], *, unfolded: bool) -> _Entry:
+    """A repository with its changes, or a change that several repositories share."""
+    names, changes, source = entry.get("repositories", ()), entry["changes"], entry["source"]
+    return _Entry(
+        action=entry["action"],
+        name="" if names else token(entry["repository"], _STYLE),
+        title=f"{len(names):,} repositories" if names else "",
+        kinds=" ".join(sorted({change["kind"] for change in changes})),
+        unfolded=unfolded,
+        source=token(source["repository"] or "?", _STYLE) if source else "",
+        pruned=source is None and entry["reason_code"] == ReasonCode.PRUNED,
+        place="" if names else problem_place(entry),
+        brief=brief(changes, _STYLE, _BRIEF_COLUMNS),
+        parts=[*map(_part, fragments(changes, _STYLE), fragments(changes, _SHORT))],
+        kept=keeps(entry),
+        names=[token(name, _STYLE) for name in names],
     )
-    body = [_header(document), _filter(), main, _footer(document)]
-    whole = page(f"Plan for {document['organization']['name']}", body)
-    return whole if unicode else whole.encode("ascii", "xmlcharrefreplace").decode("ascii")
 
 
-def _header(document: dict[str, Any]) -> Html:
-    name = element("span", text(document["organization"]["name"]), class_="organization")
-    told = (*origin_sentences(document, plain), *closing_sentences(document, plain))
-    said = [element("p", text(sentence), class_=_NOTICES[role]) for sentence, role in told]
-    return element(
-        "header",
-        element("h1", text("Plan for "), name),
-        element("p", text(f"on {document['api']}"), class_="api"),
-        element("div", *(_tile(*counted) for counted in document["counts"].items()), class_="tiles"),
-        element("div", *said, class_="said"),
-    )
+def _part(part: Fragment, short: Fragment) -> dict[str, Any]:
+    pairs = zip(part.items, short.items, strict=True)
+    return {"label": part.label, "short": part.short, "changes": [[*_words(*pair)] for pair in pairs]}
 
 
-def _tile(action: str, count: int) -> Html:
-    """A count, which the script makes a button that shows those repositories alone."""
-    number = element("b", text(f"{count:,}"))
-    classes = f"tile {action}" if count else f"tile {action} empty"
-    inside = (number, text(f" {action}"))
-    return element(
-        "button", *inside, class_=classes, type="button", disabled=True, data_action=action, aria_pressed="false"
-    )
+def _words(item: Sequence[Word], short: Sequence[Word]) -> Iterator[_HtmlWord]:
+    """The words of an item; a very long one has the short form that shows where two long values differ."""
+    foldable = len(item) == len(short)
+    for number, (text, role) in enumerate(item):
+        long = short[number].text if foldable and cell_len(text) > _LONG else ""
+        yield _HtmlWord(text, _WORDS.get(role, ""), long)
 
 
-def _filter() -> Html:
-    """The filter, hidden until the script that carries it out shows it."""
-    words = Html(
-        '<input type="search" id="words" autocomplete="off" spellcheck="false" placeholder="Filter by name or change"'
-        ' aria-keyshortcuts="/"><kbd>/</kbd>'
-    )
-    kinds = [
-        element("button", text(told), type="button", class_=f"chip {kind}", data_kind=kind, aria_pressed="false")
-        for kind, told in _KINDS.items()
-    ]
-    folds = [
-        element("button", text(told), type="button", class_="fold", data_fold=fold)
-        for fold, told in {"open": "Unfold all", "close": "Fold all"}.items()
-    ]
-    label = element("label", text("Filter"), for_="words")
-    status = element("output", id="shown", for_="words", aria_live="polite")
-    inside = [element("span", label, words, class_="words"), *kinds, *folds, status]
-    return element("div", *inside, id="filter", role="search", hidden=True)
+def _diagnostic(one: dict[str, Any]) -> dict[str, Any]:
+    return {**one, "summary": one["summary"].strip(), "place": problem_place(one), "details": problem_details(one)}
 
 
-def _problems(document: dict[str, Any], entries: Entries) -> Html:
-    found = problem_steps(document)
-    return _section("Cannot be carried out", len(found), map(entries.problem, found))
-
-
-def _diagnostics(document: dict[str, Any]) -> Html:
-    found = plan_problems(document)
-    return _section("Problems", len(found), map(_diagnostic, found))
-
-
-def _diagnostic(one: dict[str, Any]) -> Html:
-    head = [
-        element("b", text(one["severity"])),
-        text(one["summary"].strip()),
-        element("code", text(one["code"])),
-        *([element("span", text(problem_place(one)), class_="place")] if problem_place(one) else []),
-    ]
-    more = [element("p", text(line), class_="detail") for line in problem_details(one)]
-    return element("div", element("p", joined(head, " ")), *more, class_=f"diagnostic {one['severity']}")
-
-
-def _writes(section: Section, entries: Entries) -> Html:
-    """Changes that several repositories share, then the single ones."""
-    inside = [*map(entries.group, section.groups), *map(entries.step, section.steps)]
-    if section.expected and not inside:
-        inside = [element("p", text("nothing"), class_="dim")]
-    return _section(section.title, section.count, inside)
-
-
-def _resolved(document: dict[str, Any], entries: Entries) -> Html:
-    """What would be installed in the end, where that was asked."""
-    found = [entries.resolution(name, told) for name, told in resolved_lines(document, STYLE)]
-    return _section("Resolved packages", len(found), found)
-
-
-def _others(document: dict[str, Any], entries: Entries) -> Html:
+def _untouched(document: dict[str, Any]) -> Iterator[_Entry]:
+    """Repositories about which there is nothing to say but their names."""
     lists = [
         *(("unchanged", f"unchanged: {why}", names) for why, names in unchanged_names(document).items()),
         ("other", "left out by the selection", document["left_out"]["names"]),
         ("other", "not in the manifest, untouched", document["unlisted"]["names"]),
     ]
-    found = [entries.names(action, title, names) for action, title, names in lists if names]
-    return _section("Not touched", sum(len(names) for _, _, names in lists), found)
-
-
-def _section(title: str, count: int, inside: Iterable[Html]) -> Html:
-    found = [*inside]
-    if not found:
-        return NOTHING
-    heading = element("h2", text(f"{title} "), element("span", text(f"{count:,}"), class_="number"))
-    return element("details", element("summary", heading), *found, class_="section", open=True)
-
-
-def _footer(document: dict[str, Any]) -> Html:
-    told = (
-        f"reconciler {document['tool_version']}, plan document {document['format_version']}, "
-        f"organisation {document['organization']['id']}"
-    )
-    return element("footer", text(told))
+    for action, title, names in lists:
+        if names:
+            yield _Entry(action, title=f"{len(names):,} {title}", names=[token(name, _STYLE) for name in names])

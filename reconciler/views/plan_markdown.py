@@ -6,18 +6,21 @@ Text from outside stands in code spans and fences, where no markup, address or m
 """
 
 import heapq
+import html
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
 
+from rich.cells import cell_len
+
 from reconciler.core.plan import ReasonCode
-from reconciler.views import safe_html
-from reconciler.views.changes import LABELS, Fragment, Item, brief, fragments
+from reconciler.views.changes import Fragment, Item, brief, fragments
 from reconciler.views.plan import (
     ResolvedLine,
     closing_sentences,
+    keeps,
     origin_sentences,
     plan_problems,
     plan_sections,
@@ -27,7 +30,7 @@ from reconciler.views.plan import (
     resolved_lines,
     unchanged_names,
 )
-from reconciler.views.text import Role, Style, plain, quoted, token, width
+from reconciler.views.text import Role, Style, plain, plural, quoted, token
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,7 +154,7 @@ def _packed(items: Iterable[Item]) -> Iterator[tuple[str, str]]:
     mark, names = "", list[str]()
     for item in items:
         own, *rest = _marked(item)
-        full = width(" ".join([*names, *rest])) > _COLUMNS
+        full = cell_len(" ".join([*names, *rest])) > _COLUMNS
         if names and (len(item) > 1 or own != mark or full):
             yield mark, " ".join(names)
             names = []
@@ -185,11 +188,10 @@ class Entries:
         """A repository with its changes."""
         name = _token(step["repository"], self.style)
         told = brief(step["changes"], self.style, _BRIEF_COLUMNS)
-        kept = _kept([LABELS[section] for section in step["unmanaged"]])
-        details = [*self._changes(step), *kept]
+        details = [*self._changes(step), *filter(None, [keeps(step)])]
         if not details:
             return Fold(forms=(f"- {code(name)}{self._source(step, code)}",))
-        title = f"<code>{safe_html.text(name)}</code>{self._source(step, _html)}"
+        title = f"<code>{html.escape(plain(name))}</code>{self._source(step, _html)}"
         summary = f"{title} {_html(told)}" if told else title
         short = f"- {code(name)}{self._source(step, code)} {code(told)} (values left out)"
         return Fold(forms=(_details(summary, details, unfolded=self.unfolded), short))
@@ -199,7 +201,7 @@ class Entries:
         names = group["repositories"]
         count = f"{len(names):,} repositories"
         told = brief(group["changes"], self.style, _BRIEF_COLUMNS)
-        shared = [*self._changes(group), *_kept(_kept_in_group(group["unmanaged"], len(names)))]
+        shared = [*self._changes(group), *filter(None, [keeps(group)])]
         summary = f"<b>{count}</b>{self._source(group, _html)} {_html(told)}"
         listed = " ".join(code(_token(name, self.style)) for name in names)
         forms = [
@@ -212,7 +214,7 @@ class Entries:
     def resolution(self, name: str, told: Iterable[ResolvedLine]) -> Fold:
         """A repository with the packages that come and go in the end."""
         shown = _token(name, self.style)
-        summary = f"<code>{safe_html.text(shown)}</code>"
+        summary = f"<code>{html.escape(plain(shown))}</code>"
         short = f"- {code(shown)} (packages left out)"
         return Fold(
             forms=(_details(summary, [fence((line.text for line in told), "diff")], unfolded=self.unfolded), short)
@@ -243,22 +245,11 @@ def _details(summary: str, blocks: Iterable[str], *, unfolded: bool) -> str:
 
 
 def _html(text: str) -> str:
-    return f"<code>{safe_html.text(text)}</code>"
+    return f"<code>{html.escape(plain(text))}</code>"
 
 
 def _token(name: str, style: Style) -> str:
     return token(name, style) if len(name) <= style.value_limit else quoted(name, style)
-
-
-def _kept(labels: Sequence[str]) -> list[str]:
-    return [f"keeps {', '.join(labels)} (not in the manifest)"] if labels else []
-
-
-def _kept_in_group(found: Iterable[dict[str, Any]], size: int) -> list[str]:
-    return [
-        LABELS[one["section"]] + ("" if one["repositories"] == size else f" in {one['repositories']:,} of them")
-        for one in found
-    ]
 
 
 LIMIT = 60_000
@@ -305,7 +296,7 @@ def _sentence(text: str, role: Role) -> str:
 def _note(missing: Missing) -> str:
     told = []
     if missing.shortened:
-        told.append(f"{missing.shortened:,} {'entry is' if missing.shortened == 1 else 'entries are'} told in short")
+        told.append(f"{plural(missing.shortened, 'entry is', 'entries are')} told in short")
     if missing.dropped:
         told.append(f"the last {missing.dropped:,} {'is' if missing.dropped == 1 else 'are'} left out")
     where = "`reconciler plan --format html=plan.html` shows everything."

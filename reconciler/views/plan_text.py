@@ -8,169 +8,65 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from rich.console import RenderableType
+from rich.text import Text
+
 from reconciler.core.plan import ReasonCode
-from reconciler.views.changes import LABELS, Fragment, fragments
-from reconciler.views.console import Page, Word, measure, phrase
+from reconciler.views.changes import Fragment, fragments, joined
+from reconciler.views.console import Hanging, draw_blocks, names_block, words_text
 from reconciler.views.plan import (
     PROBLEMS,
     WRITES,
     closing_sentences,
+    keeps,
     plan_parts,
+    problem_place,
     problem_steps,
     resolved_lines,
     shared_changes,
     single_steps,
     unchanged_names,
 )
-from reconciler.views.text import Role, Style, token, width
+from reconciler.views.text import Role, Style, Word, token
+
+Block = list[RenderableType]
+# What changes in one part of an overlay, and its items in a row.
+_Part = tuple[Fragment, Text]
 
 _MARKS = {
-    "create": Word(text="+", role=Role.ADD),
-    "update": Word(text="~", role=Role.CHANGE),
-    "reset": Word(text="-", role=Role.REMOVE),
-    "blocked": Word(text="!", role=Role.ERROR),
-    "unknown": Word(text="?", role=Role.ERROR),
+    "create": ("+", Role.ADD),
+    "update": ("~", Role.CHANGE),
+    "reset": ("-", Role.REMOVE),
+    "blocked": ("!", Role.ERROR),
+    "unknown": ("?", Role.ERROR),
 }
-_GAP = 3
+_GAP = "   "
 _LABEL_COLUMNS = 13
 _SHARE_OF_NAMES = 0.4
+# Where there is no terminal, an entry that is longer than this has a line for each of its items.
+_ONE_LINE = 120
 
 
-def name_column(steps: Iterable[dict[str, Any]], page: Page) -> int:
-    """Where the changes begin behind the names: the widest name's end, as far as that leaves room for the changes."""
-    widest = max((width(token(step["repository"], page.style)) for step in steps), default=0)
-    return 2 + min(widest, int(page.width * _SHARE_OF_NAMES)) + _GAP
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entries:
-    """Draws entries on a page, the names in one column that ends before `column`."""
-
-    page: Page
-    column: int
-
-    def problem(self, step: dict[str, Any]) -> list[str]:
-        """A repository that could not be planned, and why."""
-        style = self.page.style
-        place = style.plain(f"({step['file']}:{step['line']}:{step['column']})") if step["file"] else ""
-        why = [*phrase(style.plain(step["reason"])), *phrase(place, Role.DIM)]
-        return [self.page.line([*self._named(step), *self._behind(step, why)], hanging=self.column)]
-
-    def step(self, step: dict[str, Any]) -> list[str]:
-        """A repository with its changes."""
-        style = self.page.style
-        lead, parts, kept = _lead(step, style), fragments(step["changes"], style), _keeps(step["unmanaged"])
-        head = self._named(step)
-        line = [*head, *self._behind(step, _one_line(lead, parts, kept))]
-        if measure(line) <= self.page.width:
-            return [self.page.line(line)]
-        line = [*head, *self._behind(step, _one_line(lead, parts, []))] if kept else line
-        if kept and measure(line) <= self.page.width:
-            return [self.page.line(line), self.page.line(kept, indent=self.column)]
-        return [self.page.line([*head, *self._behind(step, lead)], hanging=4), *self._below(parts, kept, indent=4)]
-
-    def group(self, group: dict[str, Any]) -> list[str]:
-        """A change that several repositories share, and the names of all of them."""
-        style, names = self.page.style, group["repositories"]
-        lead, parts = _lead(group, style), fragments(group["changes"], style)
-        kept = _keeps_in_group(group["unmanaged"], len(names))
-        line = [_MARKS[group["action"]], *_one_line(lead, parts, kept, gap=1)]
-        if measure(line) <= self.page.width:
-            drawn = [self.page.line(line)]
-        else:
-            top = [self.page.line([_MARKS[group["action"]], *lead])] if lead else []
-            drawn = [*top, *self._below(parts, kept, indent=2)]
-            if not lead:
-                drawn[0] = self.page.line([_MARKS[group["action"]]]) + drawn[0][1:]
-        count = style.paint(f"in {len(names):,} repositories:", Role.BOLD)
-        return [*drawn, f"  {count}", *self.page.columns([token(name, style) for name in names], indent=4)]
-
-    def _named(self, step: dict[str, Any]) -> list[Word]:
-        return [_MARKS[step["action"]], Word(text=token(step["repository"], self.page.style), role=Role.BOLD)]
-
-    def _behind(self, step: dict[str, Any], words: Sequence[Word]) -> list[Word]:
-        """The words moved to the column behind the name."""
-        if not words:
-            return []
-        end = 2 + width(token(step["repository"], self.page.style))
-        return [words[0].behind(max(self.column - end, 2)), *words[1:]]
-
-    def _below(self, parts: Sequence[Fragment], kept: Sequence[Word], *, indent: int) -> list[str]:
-        labels = [len(part.label) for part in parts]
-        column = indent + max((size for size in labels if size <= _LABEL_COLUMNS), default=_LABEL_COLUMNS) + 2
-        lines = [line for part in parts for line in self._part(part, indent, column)]
-        return [*lines, self.page.line(kept, indent=indent)] if kept else lines
-
-    def _part(self, part: Fragment, indent: int, column: int) -> Iterator[str]:
-        """One part of the overlay: its items one after another where they are short, else each on a line of its own."""
-        label = Word(text=part.label)
-        gap = max(column - indent - len(part.label), 2)
-        if (behind := indent + len(part.label) + gap) <= self.page.width // 2:
-            column = behind
-        together = part.words[1:]
-        whole = [label, together[0].behind(gap), *together[1:]]
-        if part.short or indent + measure(whole) <= self.page.width:
-            yield self.page.line(whole, indent=indent, hanging=column)
-            return
-        first, *rest = part.items
-        yield self.page.line([label, first[0].behind(gap), *first[1:]], indent=indent, hanging=column + 2)
-        yield from (self.page.line(item, indent=column, hanging=column + 2) for item in rest)
-
-
-def _one_line(lead: Sequence[Word], parts: Iterable[Fragment], kept: Sequence[Word], *, gap: int = _GAP) -> list[Word]:
-    """Everything about an entry in a row; `gap` is the space in front of it."""
-    several = [found for found in (lead, *(part.words for part in parts), kept) if found]
-    words = [word for found in several for word in (found[0].behind(_GAP), *found[1:])]
-    return [words[0].behind(gap), *words[1:]] if words else []
-
-
-def _lead(entry: dict[str, Any], style: Style) -> list[Word]:
-    """What comes before the changes: where a new repository comes from, and that a reset is one."""
-    match entry["action"]:
-        case "create":
-            return [Word(text="from", role=Role.ADD), Word(text=token(entry["source"]["repository"] or "?", style))]
-        case "reset" if entry["reason_code"] == ReasonCode.PRUNED:
-            return [Word(text="reset", role=Role.REMOVE), *phrase("(pruned: not in the manifest)", Role.DIM)]
-        case "reset":
-            return [Word(text="reset", role=Role.REMOVE)]
-        case _:
-            return []
-
-
-def _keeps(sections: Sequence[str]) -> list[Word]:
-    """What stays as it is because the manifest does not mention it."""
-    if not sections:
-        return []
-    return phrase(f"keeps {', '.join(LABELS[section] for section in sections)} (not in the manifest)", Role.DIM)
-
-
-def _keeps_in_group(found: Sequence[dict[str, Any]], size: int) -> list[Word]:
-    told = [
-        LABELS[one["section"]] + ("" if one["repositories"] == size else f" in {one['repositories']:,} of them")
-        for one in found
+def render(document: dict[str, Any], *, style: Style, width: int | None, show_unchanged: bool) -> str:
+    """The whole plan as text that ends in a line end; a `width` of None is for an output that is no terminal."""
+    blocks: list[Block] = [
+        [_header(document, style)],
+        *_body(document, style, width),
+        _unchanged(document, style, width) if show_unchanged else [],
+        [Text(sentence, role) for sentence, role in closing_sentences(document, style.plain)],
     ]
-    return phrase(f"keeps {', '.join(told)} (not in the manifest)", Role.DIM) if told else []
+    return draw_blocks(blocks, style=style, width=width)
 
 
-_LEAST_WIDTH = 40
+def render_resolved(document: dict[str, Any], *, style: Style) -> str:
+    """A line for each repository of which it is known, to stand below the plan; empty text where there is none."""
+    found = ((name, ", ".join(line.text for line in told)) for name, told in resolved_lines(document, style))
+    return "".join(f"{name} resolved: {told}\n" for name, told in found)
 
 
-def render(document: dict[str, Any], *, style: Style, width: int, show_unchanged: bool) -> str:
-    """The whole plan as text that ends in a line end; no line is wider than `width`, save by a name or an address."""
-    page = Page(style=style, width=max(width, _LEAST_WIDTH))
-    blocks = [
-        [_header(document, page)],
-        *_body(document, page),
-        *([_unchanged(document, page)] if show_unchanged else []),
-        closing(document, page),
-    ]
-    return "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
-
-
-def _header(document: dict[str, Any], page: Page) -> str:
-    style = page.style
-    organization = style.paint(style.plain(document["organization"]["name"]), Role.BOLD)
-    return f"Plan for {organization} on {style.plain(document['api'])}{_origin(document)}"
+def _header(document: dict[str, Any], style: Style) -> Text:
+    organization = (style.plain(document["organization"]["name"]), Role.BOLD)
+    return Text.assemble("Plan for ", organization, f" on {style.plain(document['api'])}{_origin(document)}")
 
 
 def _origin(document: dict[str, Any]) -> str:
@@ -182,41 +78,127 @@ def _origin(document: dict[str, Any]) -> str:
     return f", {made} {origin['created']}"
 
 
-def _body(document: dict[str, Any], page: Page) -> Iterator[list[str]]:
+def _body(document: dict[str, Any], style: Style, width: int | None) -> Iterator[Block]:
     """Blocks of lines as they are read: problems, then creations, resets and updates, the single ones first in each."""
     problems, parts = problem_steps(document), plan_parts(document)
     singles = [step for _, part in parts for step in single_steps(part)]
-    entries = Entries(page=page, column=name_column([*problems, *singles], page))
+    entries = _Entries(style=style, width=width, column=_name_column([*problems, *singles], style, width))
     for action in PROBLEMS:
-        yield [line for step in problems if step["action"] == action for line in entries.problem(step)]
+        yield [entries.problem(step) for step in problems if step["action"] == action]
     for heading, part in parts:
         if heading:
-            yield [page.style.paint(heading if part["steps"] else f"{heading}: nothing", Role.BOLD)]
-        yield from _part(part, entries)
+            yield [Text(heading if part["steps"] else f"{heading}: nothing", Role.BOLD)]
+        alone = single_steps(part)
+        for action in WRITES:
+            yield [line for step in alone if step["action"] == action for line in entries.step(step)]
+            yield from (entries.group(group) for group in shared_changes(part, action))
 
 
-def _part(part: dict[str, Any], entries: Entries) -> Iterator[list[str]]:
-    single = single_steps(part)
-    for action in WRITES:
-        yield [line for step in single if step["action"] == action for line in entries.step(step)]
-        yield from (entries.group(group) for group in shared_changes(part, action))
-
-
-def _unchanged(document: dict[str, Any], page: Page) -> list[str]:
+def _unchanged(document: dict[str, Any], style: Style, width: int | None) -> Block:
     """The names of the unchanged repositories, those that are left alone for the same reason together."""
-    lines: list[str] = []
+    lines: Block = []
     for reason, found in unchanged_names(document).items():
-        names = [token(name, page.style) for name in found]
-        lines += [page.line(phrase(f"= {reason} ({len(names):,}):", Role.DIM)), *page.columns(names, indent=4)]
+        names = [token(name, style) for name in found]
+        lines += [Text(f"= {reason} ({len(names):,}):", Role.DIM), *names_block(names, indent=4, width=width)]
     return lines
 
 
-def closing(document: dict[str, Any], page: Page) -> list[str]:
-    """The lines, each wrapped at the page's width."""
-    return [page.line(phrase(text, role), hanging=2) for text, role in closing_sentences(document, page.style.plain)]
+def _name_column(steps: Iterable[dict[str, Any]], style: Style, width: int | None) -> int:
+    """Where the changes begin behind the names: the widest name's end, as far as that leaves room for the changes."""
+    widest = max((Text(token(step["repository"], style)).cell_len for step in steps), default=0)
+    return 2 + min(widest, int((width or _ONE_LINE) * _SHARE_OF_NAMES)) + len(_GAP)
 
 
-def render_resolved(document: dict[str, Any], *, style: Style) -> str:
-    """A line for each repository of which it is known, to stand below the plan; empty text where there is none."""
-    found = ((name, ", ".join(line.text for line in told)) for name, told in resolved_lines(document, style))
-    return "".join(f"{name} resolved: {told}\n" for name, told in found)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Entries:
+    """Draws the entries of a plan, the names in one column that ends before `column`."""
+
+    style: Style
+    width: int | None
+    column: int
+
+    def problem(self, step: dict[str, Any]) -> Hanging:
+        """A repository that could not be planned, and why."""
+        place = f"({problem_place(step)})" if step["file"] else ""
+        why = [Word(self.style.plain(step["reason"])), Word(self.style.plain(place), Role.DIM)]
+        return Hanging(self._named(step), words_text(word for word in why if word.text), self.column)
+
+    def step(self, step: dict[str, Any]) -> Block:
+        """A repository with its changes: one line where it fits, else one for each part of the overlay."""
+        head, lead, kept = self._named(step), _lead(step, self.style), Text(keeps(step), Role.DIM)
+        parts = _parts(step, self.style)
+        body = self._spread([lead, *map(_labelled, parts)])
+        whole = self._spread([body, kept])
+        if self._fits(head, whole):
+            return [self._row(head, whole)]
+        if kept and self._fits(head, body):
+            return [self._row(head, body), Hanging(Text(" " * self.column), kept, self.column)]
+        return [self._row(head, lead), *self._below(parts, kept, indent=4)]
+
+    def group(self, group: dict[str, Any]) -> Block:
+        """A change that several repositories share, and the names of all of them."""
+        mark, lead, kept = Text(*_MARKS[group["action"]]), _lead(group, self.style), Text(keeps(group), Role.DIM)
+        parts = _parts(group, self.style)
+        whole = Text.assemble(mark, " ", self._spread([lead, *map(_labelled, parts), kept]))
+        if whole.cell_len <= (self.width or _ONE_LINE):
+            drawn: Block = [whole]
+        elif lead:
+            drawn = [Text.assemble(mark, " ", lead), *self._below(parts, kept, indent=2)]
+        else:
+            drawn = [*self._below(parts, kept, indent=2, mark=mark)]
+        names = [token(name, self.style) for name in group["repositories"]]
+        count = Text(f"  in {len(names):,} repositories:", Role.BOLD)
+        return [*drawn, count, *names_block(names, indent=4, width=self.width)]
+
+    def _named(self, step: dict[str, Any]) -> Text:
+        return Text.assemble(_MARKS[step["action"]], " ", (token(step["repository"], self.style), Role.BOLD))
+
+    def _spread(self, several: Iterable[Text]) -> Text:
+        return Text(_GAP).join([text for text in several if text])
+
+    def _fits(self, head: Text, body: Text) -> bool:
+        return max(self.column, head.cell_len + 2) + body.cell_len <= (self.width or _ONE_LINE)
+
+    def _row(self, head: Text, body: Text) -> RenderableType:
+        return Hanging(head, body, self.column) if body else head
+
+    def _below(
+        self, parts: Sequence[_Part], kept: Text, *, indent: int, mark: Text | None = None
+    ) -> Iterator[RenderableType]:
+        """A line for each part, or for each item of a part where they need room; `mark` stands before the first."""
+        labels = [len(part.label) for part, _ in parts]
+        column = indent + max((size for size in labels if size <= _LABEL_COLUMNS), default=_LABEL_COLUMNS) + 2
+        start = Text(" " * indent) if mark is None else Text.assemble(mark, " ")
+        for part, whole in parts:
+            head = Text.assemble(start, part.label)
+            room = (self.width or _ONE_LINE) - max(column, head.cell_len + 2)
+            if whole.cell_len <= room or (part.short and self.width is not None):
+                yield Hanging(head, whole, column)
+            else:
+                first, *rest = map(words_text, part.items)
+                yield Hanging(head, first, column)
+                yield from (Hanging(Text(" " * column), item, column + 2) for item in rest)
+            start = Text(" " * indent)
+        if kept:
+            yield Hanging(start, kept, indent)
+
+
+def _parts(entry: dict[str, Any], style: Style) -> list[_Part]:
+    return [(part, words_text(joined(part.items))) for part in fragments(entry["changes"], style)]
+
+
+def _labelled(part: _Part) -> Text:
+    return Text.assemble(part[0].label, " ", part[1])
+
+
+def _lead(entry: dict[str, Any], style: Style) -> Text:
+    """What comes before the changes: where a new repository comes from, and that a reset is one."""
+    match entry["action"]:
+        case "create":
+            return words_text([Word("from", Role.ADD), Word(token(entry["source"]["repository"] or "?", style))])
+        case "reset" if entry["reason_code"] == ReasonCode.PRUNED:
+            return words_text([Word("reset", Role.REMOVE), Word("(pruned: not in the manifest)", Role.DIM)])
+        case "reset":
+            return Text("reset", Role.REMOVE)
+        case _:
+            return Text()

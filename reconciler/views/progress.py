@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from threading import Lock
 from typing import Any, TextIO, assert_never
 
+from rich.text import Text
+
 from reconciler import __version__
 from reconciler.core.builds import FINISHED, Build, Progress, Result, Stage
 from reconciler.core.events import (
@@ -21,34 +23,35 @@ from reconciler.core.events import (
 )
 from reconciler.core.runs import Applied, Drifted, Failed, NotAttempted, Outcome, Unchanged
 from reconciler.views.apply_text import not_attempted
+from reconciler.views.console import draw
 from reconciler.views.document import FORMAT_VERSION
 from reconciler.views.run_document import build_names, build_seconds, counts, event_document, totals
-from reconciler.views.text import Role, Style, duration, json_line, token
+from reconciler.views.text import Role, Style, duration, json_line, repositories, token
 
 
-def sentence(event: Event, style: Style) -> str:
-    """The event in one line of safe text, without counts; empty for those that are only worth a place in a table."""
+def sentence(event: Event, style: Style) -> Text:
+    """The event in one line, without counts; empty for those that are only worth a place in a table."""
     match event:
         case ApplyStarted(steps=steps):
-            return f"writing {repositories(steps)}" if steps else ""
+            return Text(f"writing {repositories(steps)}" if steps else "")
         case WaveStarted(number=number, of=of, steps=steps):
-            return f"wave {number:,} of {of:,}: {repositories(steps)}"
+            return Text(f"wave {number:,} of {of:,}: {repositories(steps)}")
         case WaitStarted(repositories=names):
-            return f"following the builds of {repositories(len(names))}" if names else ""
+            return Text(f"following the builds of {repositories(len(names))}" if names else "")
         case StepStarted() | BuildsSeen():
-            return ""
+            return Text()
         case _:
             return _news(event, style)
 
 
-def _news(event: StepFinished | BuildEnded | RepositoryDone | PollFailed | QueueUnread, style: Style) -> str:
+def _news(event: StepFinished | BuildEnded | RepositoryDone | PollFailed | QueueUnread, style: Style) -> Text:
     match event:
         case StepFinished(outcome=outcome):
-            return f"{token(outcome.step.repository, style)}: {_outcome(outcome, style)}"
+            return Text.assemble(token(outcome.step.repository, style), ": ", _outcome(outcome, style))
         case BuildEnded(repository=repository, build=build):
-            return f"{token(repository, style)}: {_build(build, style)}"
+            return Text.assemble(token(repository, style), ": ", _build(build, style))
         case RepositoryDone(progress=progress):
-            return f"{token(progress.target.repository, style)}: {_done(progress, style)}"
+            return Text.assemble(token(progress.target.repository, style), ": ", _done(progress, style))
         case PollFailed(problem=problem):
             return _warning(f"the builds could not be looked at, trying again: {problem.summary}", style)
         case QueueUnread(problem=problem):
@@ -71,52 +74,47 @@ def is_trouble(event: Event) -> bool:
             return False
 
 
-def repositories(count: int) -> str:
-    """A number of repositories in words."""
-    return f"{count:,} {'repository' if count == 1 else 'repositories'}"
-
-
 def told(counts: dict[str, int]) -> str:
     """Builds by result in words, those that there are."""
     kinds = {"succeeded": "succeeded", "failed": "failed", "running": "running", "unknown": "ended, result unknown"}
     return ", ".join(f"{counts[kind]:,} {words}" for kind, words in kinds.items() if counts.get(kind))
 
 
-def _outcome(outcome: Outcome, style: Style) -> str:
+def _outcome(outcome: Outcome, style: Style) -> Text:
     match outcome:
         case Applied(read_back=read_back):
-            return "written (the answer was lost; reading again confirmed it)" if read_back else "written"
+            return Text("written (the answer was lost; reading again confirmed it)" if read_back else "written")
         case Unchanged():
-            return "already as wanted"
+            return Text("already as wanted")
         case Drifted():
-            return style.paint("changed since the plan, left alone", Role.CHANGE)
+            return Text("changed since the plan, left alone", Role.CHANGE)
         case Failed(problem=problem):
-            return f"{style.paint('failed', Role.ERROR)}: {style.plain(problem.summary)}"
+            return Text.assemble(("failed", Role.ERROR), f": {style.plain(problem.summary)}")
         case NotAttempted(reason=reason):
-            return not_attempted(reason)
+            return Text(not_attempted(reason))
         case _:
             assert_never(outcome)
 
 
-def _build(build: Build, style: Style) -> str:
+def _build(build: Build, style: Style) -> Text:
     seconds = build_seconds(build)
     after = "" if seconds is None else f" after {duration(seconds)}"
     number = style.plain(build.id.rpartition("/")[2])
     if build.result is Result.FAILURE:
-        return f"build {number} {style.paint('failed', Role.ERROR)}{after}"
+        return Text.assemble(f"build {number} ", ("failed", Role.ERROR), after)
     if build.result is Result.UNKNOWN:
-        return f"build {number} ended{after}, and the API does not say how"
-    return f"build {number} succeeded{after}{_named(build_names([build]), style)}"
+        return Text(f"build {number} ended{after}, and the API does not say how")
+    return Text(f"build {number} succeeded{after}{_named(build_names([build]), style)}")
 
 
-def _done(progress: Progress, style: Style) -> str:
+def _done(progress: Progress, style: Style) -> Text:
     if progress.stage is Stage.SUPERSEDED:
-        return style.paint("changed by somebody else since it was written", Role.CHANGE)
+        return Text("changed by somebody else since it was written", Role.CHANGE)
     if progress.stage is Stage.UNREPORTED:
-        return "no build report came, not followed any longer"
+        return Text("no build report came, not followed any longer")
     found = told(counts(progress)) or "no build"
     built = _named(build_names(progress.builds), style)
-    return f"builds done, {style.paint(found, Role.ERROR if progress.failures else Role.PLAIN)}{built}"
+    return Text.assemble("builds done, ", (found, Role.ERROR if progress.failures else Role.PLAIN), built)
 
 
 def _named(names: Iterable[str], style: Style) -> str:
@@ -124,8 +122,8 @@ def _named(names: Iterable[str], style: Style) -> str:
     return f": {listed}" if listed else ""
 
 
-def _warning(text: str, style: Style) -> str:
-    return f"{style.paint('warning:', Role.WARNING)} {style.plain(text)}"
+def _warning(text: str, style: Style) -> Text:
+    return Text.assemble(("warning:", Role.WARNING), f" {style.plain(text)}")
 
 
 _HEARTBEAT_SECONDS = 30.0
@@ -154,44 +152,44 @@ class PlainProgress:
         with self._lock:
             line = self._line(event)
             if line:
-                self._stream.write(line + "\n")
+                self._stream.write(draw([line], style=self._style, width=None))
                 self._stream.flush()
 
-    def _line(self, event: Event) -> str:
+    def _line(self, event: Event) -> Text:
         line = sentence(event, self._style)
         match event:
             case ApplyStarted(steps=steps):
                 self._steps, self._finished = steps, 0
             case StepFinished(outcome=NotAttempted()):
-                return ""  # nothing happened; the end report names them
+                return Text()  # nothing happened; the end report names them
             case StepFinished():
                 self._finished += 1
-                return f"{line} ({self._finished:,} of {self._steps:,})"
+                return line.append(f" ({self._finished:,} of {self._steps:,})")
             case WaitStarted(at=at, repositories=names):
                 self._followed, self._wait_began, self._last_beat = len(names), at, at
                 self._done = set()
             case RepositoryDone(progress=progress):
                 self._done.add(progress.target.repository)
-                return f"{line} ({len(self._done):,} of {repositories(self._followed)})"
+                return line.append(f" ({len(self._done):,} of {repositories(self._followed)})")
             case BuildsSeen(progress=several):
                 # A late build takes a repository back from those that are done.
                 self._done.difference_update(one.target.repository for one in several if one.stage not in FINISHED)
                 return self._beat(event)
             case BuildEnded():
-                return line if self._every_build or is_trouble(event) else ""
+                return line if self._every_build or is_trouble(event) else Text()
             case _:
                 pass
         return line
 
-    def _beat(self, event: BuildsSeen) -> str:
+    def _beat(self, event: BuildsSeen) -> Text:
         if event.at - self._last_beat < self._heartbeat:
-            return ""
+            return Text()
         self._last_beat = event.at
         counts = totals(event.progress)
         ended = counts["succeeded"] + counts["failed"] + counts.get("unknown", 0)
         told = f"builds: {ended:,} of {ended + counts['running']:,} ended, {counts['running']:,} running"
         waiting = f", {repositories(counts['waiting'])} waiting" if counts["waiting"] else ""
-        return f"{told}{waiting} ({duration(event.at - self._wait_began)})"
+        return Text(f"{told}{waiting} ({duration(event.at - self._wait_began)})")
 
 
 class JsonProgress:

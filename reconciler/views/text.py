@@ -6,12 +6,13 @@ direction of the text, and characters that nobody can see. Every such string goe
 
 import json
 import re
-import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import Enum
-from itertools import accumulate
-from typing import Any, Literal
+from enum import StrEnum
+from typing import Any, Literal, NamedTuple
+
+from rich.cells import cell_len, chop_cells
 
 from reconciler.core.secrets import redact
 
@@ -57,48 +58,40 @@ def _escape(found: re.Match[str]) -> str:
     return f"\\u{code:04x}" if code <= _LAST_OF_TWO_BYTES else f"\\U{code:08x}"
 
 
-def width(text: str) -> int:
-    """The number of terminal columns that safe text takes: two for wide characters, none for combining ones."""
-    return len(text) if text.isascii() else sum(map(_character_width, text))
-
-
-def _character_width(character: str) -> int:
-    if unicodedata.category(character) in ("Mn", "Me"):
-        return 0
-    return 2 if unicodedata.east_asian_width(character) in ("W", "F") else 1
-
-
-def head_length(text: str, columns: int) -> int:
-    """The number of characters at the start of the text that fit into so many columns."""
-    if text.isascii():
-        return min(len(text), max(columns, 0))
-    return sum(reached <= columns for reached in accumulate(map(_character_width, text)))
-
-
 def shorten(
     text: str, columns: int, *, keep: Literal["start", "end", "both"] = "start", ellipsis: str = ELLIPSIS
 ) -> str:
     """Safe text cut to so many columns, with an ellipsis where something is missing."""
-    if width(text) <= columns:
+    if cell_len(text) <= columns:
         return text
-    room = max(columns - width(ellipsis), 0)
+    room = max(columns - cell_len(ellipsis), 0)
     tail_room = {"start": 0, "both": room // 2, "end": room}[keep]
-    head = text[: head_length(text, room - tail_room)]
-    tail = text[len(text) - head_length(text[::-1], tail_room) :]
-    return f"{head}{ellipsis}{tail}"
+    return f"{_head(text, room - tail_room)}{ellipsis}{_head(text[::-1], tail_room)[::-1]}"
 
 
-class Role(Enum):
-    """What a piece of text means; the value is the SGR code that it is painted with."""
+def _head(text: str, columns: int) -> str:
+    """As much of the start of the text as fits into so many columns."""
+    return next((piece for piece in chop_cells(text, columns)[:1] if cell_len(piece) <= columns), "") if columns else ""
 
-    PLAIN = ""
-    ADD = "32"
-    REMOVE = "31"
-    CHANGE = "33"
-    DIM = "2"
-    BOLD = "1"
-    ERROR = "1;31"
-    WARNING = "1;33"
+
+class Role(StrEnum):
+    """What a piece of text means: the names of the styles in the console's theme."""
+
+    PLAIN = "plain"
+    ADD = "add"
+    REMOVE = "remove"
+    CHANGE = "change"
+    DIM = "dim"
+    BOLD = "bold"
+    ERROR = "error"
+    WARNING = "warning"
+
+
+class Word(NamedTuple):
+    """A piece of safe text with what it means; the changes of a plan are made of them in every format."""
+
+    text: str
+    role: Role = Role.PLAIN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,12 +101,6 @@ class Style:
     color: bool
     unicode: bool
     value_limit: int = 200
-
-    def paint(self, text: str, role: Role) -> str:
-        """Safe text in the colour of its role."""
-        if not self.color or role is Role.PLAIN or not text:
-            return text
-        return f"\x1b[{role.value}m{text}\x1b[0m"
 
     def plain(self, text: str, *, lines: bool = False) -> str:
         """Untrusted text made safe, with escapes for what this output cannot show."""
@@ -157,7 +144,7 @@ def quoted(text: str, style: Style) -> str:
     limit = style.value_limit
     if len(text) <= limit:
         inner = _inner(text, style)
-        if width(inner) <= limit:
+        if cell_len(inner) <= limit:
             return f'"{inner}"'
     half = limit // 2
     head = "".join(_fitting(_units(text[:half], style), half))
@@ -202,7 +189,7 @@ def _fitting(units: list[str], columns: int) -> list[str]:
     """The first of the pieces that fit together."""
     used, count = 0, 0
     for unit in units:
-        used += width(unit)
+        used += cell_len(unit)
         if used > columns:
             break
         count += 1
@@ -212,6 +199,22 @@ def _fitting(units: list[str], columns: int) -> list[str]:
 _LAST = 253402300799.0  # the end of the year 9999, beyond which there is no date to show
 _MINUTE = 60
 _HOUR = 3600
+
+
+def plural(count: int, noun: str, several: str = "") -> str:
+    """A number with its noun: `1 build`, `2,000 repositories`; `several` is the plural where it is not an added s."""
+    return f"{count:,} {noun if count == 1 else several or noun + 's'}"
+
+
+def repositories(count: int) -> str:
+    """A number of repositories in words."""
+    return plural(count, "repository", "repositories")
+
+
+def some_of(names: Sequence[str], most: int) -> str:
+    """The names with commas between them, as many as a reader can take in, and the number of the others."""
+    rest = len(names) - most
+    return ", ".join(names) if rest <= 0 else f"{', '.join(names[:most])} and {rest:,} more"
 
 
 def utc(seconds: float) -> str:

@@ -4,11 +4,14 @@ from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
 from typing import Final, Protocol
 
+from rich.text import Text
+
 from reconciler.core.secrets import HIDDEN
+from reconciler.views.console import draw
 from reconciler.views.text import Role, Style
 from reconciler.views.values import mask
 
-_AROUND: Final = 3
+_CONTEXT: Final = 3
 
 
 class Line(Protocol):
@@ -28,26 +31,24 @@ class Line(Protocol):
 def render(name: str, before: Sequence[Line], after: Sequence[Line], *, style: Style) -> str:
     """The changed lines with three lines around them, in the form of `diff -u`; empty text where nothing changed."""
     matcher = SequenceMatcher(None, [one.text for one in before], [one.text for one in after])
-    hunks = [line for group in matcher.get_grouped_opcodes(_AROUND) for line in _hunk(group, before, after, style)]
+    hunks = [line for group in matcher.get_grouped_opcodes(_CONTEXT) for line in _hunk(group, before, after)]
     if not hunks:
         return ""
-    head = [style.paint(style.plain(f"--- {name}"), Role.BOLD), style.paint(style.plain(f"+++ {name}"), Role.BOLD)]
-    return "".join(line + "\n" for line in (*head, *hunks))
+    lines = [(f"--- {name}", Role.BOLD), (f"+++ {name}", Role.BOLD), *hunks]
+    return draw([Text(style.plain(text), role) for text, role in lines], style=style, width=None)
 
 
 def _hunk(
-    group: Sequence[tuple[str, int, int, int, int]], before: Sequence[Line], after: Sequence[Line], style: Style
-) -> Iterator[str]:
+    group: Sequence[tuple[str, int, int, int, int]], before: Sequence[Line], after: Sequence[Line]
+) -> Iterator[tuple[str, Role]]:
     (_, old_start, _, new_start, _), (_, _, old_end, _, new_end) = group[0], group[-1]
-    yield style.paint(f"@@ -{_range(old_start, old_end)} +{_range(new_start, new_end)} @@", Role.DIM)
+    yield f"@@ -{_range(old_start, old_end)} +{_range(new_start, new_end)} @@", Role.DIM
     for tag, old_from, old_to, new_from, new_to in group:
         if tag == "equal":
-            yield from (style.plain(f" {_shown(one, HIDDEN)}") for one in before[old_from:old_to])
+            yield from ((f" {_shown(one, HIDDEN)}", Role.PLAIN) for one in before[old_from:old_to])
             continue
-        for one in before[old_from:old_to]:
-            yield style.paint(style.plain(f"-{_shown(one, mask('before'))}"), Role.REMOVE)
-        for one in after[new_from:new_to]:
-            yield style.paint(style.plain(f"+{_shown(one, mask('after'))}"), Role.ADD)
+        yield from ((f"-{_shown(one, mask('before'))}", Role.REMOVE) for one in before[old_from:old_to])
+        yield from ((f"+{_shown(one, mask('after'))}", Role.ADD) for one in after[new_from:new_to])
 
 
 def _range(start: int, end: int) -> str:

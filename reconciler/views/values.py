@@ -6,6 +6,7 @@ fingerprint.
 
 import hashlib
 import re
+import warnings
 from collections.abc import Iterable, Mapping
 from typing import Any, assert_never
 
@@ -123,7 +124,10 @@ def _certificate(pem: str) -> dict[str, str] | None:
     from cryptography.hazmat.primitives import hashes
 
     try:
-        found = x509.load_pem_x509_certificate(_bytes(pem))
+        with warnings.catch_warnings():
+            # It warns of a serial number that is not positive, which some authorities have given their roots.
+            warnings.simplefilter("ignore")
+            found = x509.load_pem_x509_certificate(_bytes(pem))
         return {
             "subject": found.subject.rfc4514_string(),
             "issuer": found.issuer.rfc4514_string(),

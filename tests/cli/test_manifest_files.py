@@ -138,3 +138,14 @@ def test_entry_d37_a_path_with_a_line_break_stays_on_one_line(program: Program) 
         assert "\n::error::" not in result.err + result.out
     Path(name).write_text(f"{HEAD}  x: {{packages: [curl]}}\n")
     assert "\n::error::" not in program.run("validate", name).out
+
+
+def test_entry_d32_a_plan_shows_a_serial_number_of_zero_without_a_warning(
+    program: Program, recwarn: pytest.WarningsRecorder
+) -> None:
+    shutil.copy(CASES / "pem-of-go" / "zero.pem", "c.pem")
+    Path("m.yaml").write_text(HEAD + "  custom-nginx: {certificates: {additional: [{name: corp, file: c.pem}]}}\n")
+    result = program.run("plan", "m.yaml")
+    assert result.code == 0
+    assert "serial zero" in result.out
+    assert not recwarn.list

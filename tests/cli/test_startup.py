@@ -22,7 +22,7 @@ def test_help_and_version_import_nothing_heavy(argv: list[str]) -> None:
 
 
 def test_validate_needs_no_http() -> None:
-    program = _PROGRAM.format(heavy=("httpx", "rich"))
+    program = _PROGRAM.format(heavy=("httpx",))
     result = subprocess.run(
         [sys.executable, "-c", program, "validate", "manifests"], capture_output=True, text=True, check=True
     )

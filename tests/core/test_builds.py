@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from reconciler.core.builds import Build, BuildConfig, Evidence, Progress, Result, Stage, Sync, Target, evidence
+from reconciler.core.builds import Build, BuildConfig, Evidence, Progress, Result, Stage, Sync, Target
 from reconciler.core.diff import Field, items_of
 from reconciler.core.overlay import EMPTY
 from reconciler.core.progress import advance, begin
-from tests.support.overlays import overlay
+from tests.support.overlays import evidence_of, overlay
 
 BASE = {"packages": ["busybox", "nodejs-22"], "environment": {"PATH": "/usr/bin"}}
 ALL = frozenset(Field) - {Field.UNRECOGNISED}
@@ -68,15 +68,15 @@ def mirrors(*urls: str) -> dict[str, Any]:
     ],
 )
 def test_evidence(before: dict[str, Any], after: dict[str, Any], built_with: dict[str, Any], expected: str) -> None:
-    assert evidence(build(config=config(built_with)), overlay(before), overlay(after)) == Evidence(expected)
+    assert evidence_of(build(config=config(built_with)), overlay(before), overlay(after)) == Evidence(expected)
 
 
 def test_silence_about_a_part_proves_nothing() -> None:
     packages_only = frozenset({Field.PACKAGES})
     told = build(config=config({"packages": ["git"]}, packages_only))
-    assert evidence(told, EMPTY, overlay({"environment": {"A": "1"}})) is Evidence.EITHER
-    assert evidence(told, EMPTY, overlay({"environment": {"A": "1"}, "packages": ["git"]})) is Evidence.NEW
-    assert evidence(build(config=None), EMPTY, overlay({"packages": ["git"]})) is Evidence.EITHER
+    assert evidence_of(told, EMPTY, overlay({"environment": {"A": "1"}})) is Evidence.EITHER
+    assert evidence_of(told, EMPTY, overlay({"environment": {"A": "1"}, "packages": ["git"]})) is Evidence.NEW
+    assert evidence_of(build(config=None), EMPTY, overlay({"packages": ["git"]})) is Evidence.EITHER
 
 
 ADD_GIT = Target(repository="r", id="r", before=EMPTY, after=overlay({"packages": ["git"]}), since=100.0)

@@ -4,12 +4,12 @@ from typing import Any
 
 from hypothesis import given, settings
 
-from reconciler.core.diff import diff, patch
+from reconciler.core.diff import diff
 from reconciler.core.overlay import Overlay
 from reconciler.core.plan import Comparison, Plan, Step, compare
 from reconciler.core.state import Address
 from tests.core.test_guards import entry, live, make
-from tests.support.overlays import overlays
+from tests.support.overlays import overlays, patch
 
 STATE = live(("a", {"packages": ["old"]}), ("b", {}), ("c", {}))
 

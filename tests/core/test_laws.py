@@ -8,12 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.core import planner
-from reconciler.core.diff import assemble, diff, items_of, patch
+from reconciler.core.diff import assemble, diff, items_of
 from reconciler.core.overlay import EMPTY, SECTION_FIELDS, Overlay, Section, fingerprint, make_overlay
 from reconciler.core.plan import Action, Step
 from reconciler.core.state import Address, Desired, DesiredRepository, Live, LiveRepository, Organization, wanted
 from reconciler.diagnostics import Place
-from tests.support.overlays import overlays
+from tests.support.overlays import overlays, patch
 
 SECTIONS = st.frozensets(st.sampled_from(list(Section)))
 

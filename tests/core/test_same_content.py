@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.core.builds import Build, BuildConfig, Evidence, Lacking, Proven, Result, Target, evidence_of, prove
+from reconciler.core.builds import Build, BuildConfig, Evidence, Lacking, Proven, Result, Target, evidence, prove
 from reconciler.core.diff import Field, diff, items_of
 from reconciler.core.overlay import EMPTY
 from tests.support.overlays import overlay
@@ -56,7 +56,7 @@ def proof(wanted: dict[str, Any], found: dict[str, Any]) -> object:
 def test_the_same_in_another_spelling_is_proof(wanted: dict[str, Any], found: dict[str, Any]) -> None:
     assert isinstance(proof(wanted, found), Proven)
     after = overlay(wanted)
-    told = evidence_of(built(found), tuple(items_of(after)), frozenset(), diff(EMPTY, after))
+    told = evidence(built(found), tuple(items_of(after)), frozenset(), diff(EMPTY, after))
     assert told is Evidence.NEW
 
 

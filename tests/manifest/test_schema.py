@@ -8,10 +8,10 @@ from jsonschema import Draft202012Validator
 
 from reconciler.manifest.codes import Code
 from reconciler.manifest.form import flow, form_at
+from reconciler.manifest.nodes import MapNode
 from reconciler.manifest.patterns import PACKAGE, is_organization
 from reconciler.manifest.schema import ManifestFile
 from reconciler.manifest.schema_errors import explain
-from reconciler.manifest.yaml_tree import MapNode
 
 SCHEMA: dict[str, Any] = ManifestFile.model_json_schema()
 

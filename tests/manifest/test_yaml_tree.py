@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from reconciler.manifest import yaml_tree
 from reconciler.manifest.codes import Code
-from reconciler.manifest.yaml_tree import BROKEN, LOADER, MAX_DEPTH, ListNode, MapNode, Tree, locate, parse
+from reconciler.manifest.nodes import BROKEN, ListNode, MapNode, locate
+from reconciler.manifest.yaml_tree import LOADER, MAX_DEPTH, Tree, parse
 
 TYPED = (
     "3.10",

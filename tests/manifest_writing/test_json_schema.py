@@ -110,7 +110,7 @@ DOCUMENTS = st.fixed_dictionaries(
             st.sampled_from(["one", "two.x", "-"]), entries(SCHEMA["$defs"]["Sections"]), max_size=2
         ),
         "defaults": entries(SCHEMA["$defs"]["Sections"]),
-        "settings": entries(SCHEMA["$defs"]["Settings"]),
+        "settings": entries(SCHEMA["$defs"]["SettingsSection"]),
     },
 )
 

@@ -1,10 +1,12 @@
 """Overlays for tests: from the short form that case files use, and as hypothesis strategies."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from hypothesis import strategies as st
 
+from reconciler.core.builds import Build, Evidence, evidence
+from reconciler.core.diff import Change, Item, assemble, diff, items_of
 from reconciler.core.overlay import (
     Accounts,
     Certificates,
@@ -41,6 +43,22 @@ def overlay(short: Mapping[str, Any]) -> Overlay:
         ),
         unrecognised=[tuple(pair) for pair in short.get("unrecognised", ())],
     )
+
+
+def patch(overlay: Overlay, changes: Iterable[Change]) -> Overlay:
+    """The overlay after the changes; a removal of what is not there removes nothing."""
+    kept = dict.fromkeys(items_of(overlay))
+    for change in changes:
+        if change.before is not None:
+            kept.pop(Item(change.field, change.key, change.before), None)
+        if change.after is not None:
+            kept[Item(change.field, change.key, change.after)] = None
+    return assemble(kept)
+
+
+def evidence_of(build: Build, before: Overlay, after: Overlay) -> Evidence:
+    """What a build's configuration says of the overlay that it was made with."""
+    return evidence(build.config, tuple(items_of(after)), frozenset(items_of(before)), diff(before, after))
 
 
 def managed(short: Mapping[str, Any]) -> frozenset[Section]:

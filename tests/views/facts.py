@@ -11,10 +11,11 @@ from markdown_it import MarkdownIt
 
 from reconciler.core.diff import Field
 from reconciler.views import plan_html, plan_markdown, plan_text
-from reconciler.views.html_changes import STYLE as WHOLE
 from reconciler.views.text import Style, json_text, quoted, quoted_pair, token
 
 PLAIN = Style(color=False, unicode=True)
+# A page shows values whole.
+WHOLE = Style(color=False, unicode=True, value_limit=1_000_000)
 STYLES = {"text": PLAIN, "markdown": PLAIN, "html": WHOLE}
 NAMED = (Field.PACKAGES, Field.PROVIDERS, Field.RUN_AS)
 _MARKDOWN = MarkdownIt("commonmark").enable("table")

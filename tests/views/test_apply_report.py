@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rich.cells import cell_len as width
 
 from reconciler.core.builds import Progress, Result, Stage
 from reconciler.core.overlay import make_overlay
@@ -12,7 +13,7 @@ from reconciler.core.runs import Applied, Drifted, Failed, FailureKind, NotAttem
 from reconciler.diagnostics import Diagnostic
 from reconciler.views.apply_text import render
 from reconciler.views.run_document import report_document, summary_line
-from reconciler.views.text import Style, width
+from reconciler.views.text import Style
 from tests.support import golden
 from tests.views import runs, samples
 from tests.views.hostile_text import names, texts, unsafe

@@ -4,11 +4,12 @@ import re
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rich.cells import cell_len as width
 
 from reconciler.core.diff import Field, Value
 from reconciler.core.plan import Plan
 from reconciler.views import plan_text
-from reconciler.views.text import Style, token, width
+from reconciler.views.text import Style, token
 from tests.views import samples
 from tests.views.hostile_text import unsafe
 from tests.views.random_plans import plans

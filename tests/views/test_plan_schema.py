@@ -1,5 +1,6 @@
 """The published schema of the plan document: what is printed today and what was printed before keep to it."""
 
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -9,12 +10,16 @@ from hypothesis import given, settings
 from jsonschema import Draft202012Validator
 
 from reconciler.core.plan import Plan
-from reconciler.views.text import indented_json
-from tests.views import samples
+from reconciler.views.progress import JsonProgress
+from reconciler.views.run_document import report_document, summary_line
+from reconciler.views.schema import schemas
+from reconciler.views.text import indented_json, json_line
+from tests.views import runs, samples
 from tests.views.cases import DOCUMENTS
 from tests.views.random_plans import plans
 
-SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "plan.schema.json").read_text(encoding="utf-8"))
+DOCS = Path(__file__).parents[2] / "docs"
+SCHEMA = json.loads((DOCS / "plan.schema.json").read_text(encoding="utf-8"))
 # Documents as earlier versions printed them; nothing here is ever rewritten.
 OLD = sorted((Path(__file__).parent / "old_documents").glob("*/*.json"))
 VALIDATOR = Draft202012Validator(SCHEMA)
@@ -40,8 +45,30 @@ def closed(schema: Any) -> Any:
 CLOSED = Draft202012Validator(closed(SCHEMA))
 
 
-def test_the_schema_is_one() -> None:
-    Draft202012Validator.check_schema(SCHEMA)
+EVENTS = json.loads((DOCS / "events.schema.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("name", schemas())
+def test_a_published_schema_is_generated_from_the_types(name: str) -> None:
+    text = (DOCS / name).read_text(encoding="utf-8")
+    assert text == schemas()[name], "run `make schemas`"
+    Draft202012Validator.check_schema(json.loads(text))
+
+
+def test_every_line_of_an_apply_keeps_to_the_schema_and_is_described_by_it_whole() -> None:
+    out = io.StringIO()
+    sink = JsonProgress(out)
+    for event in runs.events():
+        sink(event)
+    report = report_document(
+        runs.outcomes(), runs.followed(), {}, interrupted=False, waited=True, timed_out=False, run="r"
+    )
+    plan = json_line({"type": "plan", "plan": DOCUMENTS["every-action"]()})
+    lines = [*out.getvalue().splitlines(), plan, summary_line(report)]
+    validator = Draft202012Validator(closed(EVENTS))
+    for line in lines:
+        validator.validate(json.loads(line))
+    assert {json.loads(line)["type"] for line in lines} >= {"version", "plan", "builds_seen", "summary"}
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)

@@ -2,6 +2,7 @@ import re
 from collections.abc import Callable
 
 import pytest
+from rich.cells import cell_len as width
 
 from reconciler.core.overlay import (
     Overlay,
@@ -14,7 +15,7 @@ from reconciler.core.overlay import (
 )
 from reconciler.core.plan import Action, Plan, ReasonCode, Step
 from reconciler.views import plan_text
-from reconciler.views.text import Style, width
+from reconciler.views.text import Style
 from tests.support import golden
 from tests.views import samples
 

@@ -1,12 +1,16 @@
 import io
 import json
+from dataclasses import replace
 
 import pytest
+from rich.cells import cell_len as width
 
-from reconciler.core.events import BuildsSeen, WaitStarted
+from reconciler.core.builds import Stage
+from reconciler.core.events import BuildsSeen, RepositoryDone, WaitStarted
+from reconciler.views.console import draw
 from reconciler.views.live import Board, LiveProgress
 from reconciler.views.progress import JsonProgress, PlainProgress
-from reconciler.views.text import Style, width
+from reconciler.views.text import Style
 from tests.support import golden
 from tests.views import runs, samples
 from tests.views.hostile_text import unsafe
@@ -92,29 +96,34 @@ def _board(until: float = T0 + 1000) -> Board:
     return board
 
 
+def _lines(board: Board, *, width: int, height: int, now: float | None = None) -> list[str]:
+    drawn = board.draw(style=PLAIN, width=width, height=height, now=now)
+    return draw([drawn], style=PLAIN, width=width).splitlines()
+
+
 @pytest.mark.parametrize(("until", "name"), [(T0 + 8.2, "writing"), (T0 + 60, "building"), (T0 + 120, "end")])
 def test_the_table_is_as_in_its_golden_file(until: float, name: str) -> None:
-    lines = _board(until).lines(style=PLAIN, width=79, height=20)
+    lines = _lines(_board(until), width=79, height=20)
     golden.check(samples.GOLDEN / f"live-{name}.txt", "\n".join(lines) + "\n")
 
 
 @pytest.mark.parametrize("height", [4, 6, 24])
 @pytest.mark.parametrize("columns", [40, 60, 120])
 def test_the_table_stays_within_the_terminal(columns: int, height: int) -> None:
-    lines = _board().lines(style=PLAIN, width=columns, height=height)
+    lines = _lines(_board(), width=columns, height=height)
     assert len(lines) <= height
     assert all(width(line) <= columns for line in lines)
 
 
 def test_what_failed_and_what_runs_is_shown_when_not_everything_fits() -> None:
-    lines = _board().lines(style=PLAIN, width=79, height=6)
+    lines = _lines(_board(), width=79, height=6)
     assert [line.split()[0] for line in lines[1:]] == ["app-04", "app-09", "app-08", "app-05", "…"]
     assert lines[-1] == "  … and 8 more"
 
 
 def test_times_go_on_between_events_only_for_what_is_not_over() -> None:
     board = _board(T0 + 60)
-    lines = board.lines(style=PLAIN, width=79, height=30, now=T0 + 200)
+    lines = _lines(board, width=79, height=30, now=T0 + 200)
     assert lines[0].endswith(", 3m00s")
     assert next(line for line in lines if "app-05" in line).split()[2] == "3m00s"
     assert next(line for line in lines if "app-00" in line).split()[2] == "40s"
@@ -172,3 +181,13 @@ def test_an_error_inside_the_live_table_goes_through_and_leaves_a_clean_terminal
     with pytest.raises(KeyError), _live(out):
         raise KeyError
     assert out.getvalue().rstrip().endswith("\x1b[2K")
+
+
+def test_every_stage_and_every_outcome_has_its_row() -> None:
+    """Entry 15: a repository of which no report ever came is a stage like the others."""
+    watched = next(event for event in reversed(runs.events()) if isinstance(event, RepositoryDone)).progress
+    for stage in Stage:
+        board = Board()
+        board.take(RepositoryDone(at=T0, progress=replace(watched, stage=stage)))
+        (line,) = _lines(board, width=79, height=20)[1:]
+        assert watched.target.repository in line

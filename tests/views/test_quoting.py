@@ -1,8 +1,9 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.cells import cell_len as width
 
-from reconciler.views.text import Style, quoted, quoted_pair, token, width
+from reconciler.views.text import Style, quoted, quoted_pair, token
 from tests.views.hostile_text import texts, unsafe
 
 STYLE = Style(color=False, unicode=True)

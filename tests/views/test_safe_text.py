@@ -3,8 +3,9 @@ import unicodedata
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.cells import cell_len as width
 
-from reconciler.views.text import plain, shorten, width
+from reconciler.views.text import plain, shorten
 from tests.views.hostile_text import texts, unsafe
 
 

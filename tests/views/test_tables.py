@@ -1,13 +1,14 @@
 import json
 
 import pytest
+from rich.cells import cell_len as width
 
 from reconciler.core.builds import Result
 from reconciler.core.overlay import EMPTY, Overlay, make_accounts, make_overlay
 from reconciler.core.state import LiveRepository, Unreadable
-from reconciler.views.console import Column, render_table
+from reconciler.views.console import Column, draw_table
 from reconciler.views.listings import BuildRow, RepoRow, builds_json, render_builds, render_repos, repos_json
-from reconciler.views.text import Style, width
+from reconciler.views.text import Style
 from tests.support import golden
 from tests.views import samples
 
@@ -66,7 +67,7 @@ def test_nothing_to_show_is_said() -> None:
 
 
 def test_the_widest_column_gives_way_and_cells_are_safe() -> None:
-    columns = [Column(title="A"), Column(title="B", keep="end", least=4)]
-    drawn = render_table(columns, [["short", "x" * 30 + "\x1b"], ["", ""]], style=PLAIN, width=20)
-    assert drawn == f"A      B\nshort  …{'x' * 8}\\x1b\n\n"
-    assert max(map(width, drawn.splitlines())) == 20
+    columns = [Column("A"), Column("B", keep="end", least=4)]
+    drawn = draw_table(columns, [["short", "x" * 60 + "\x1b"], ["", ""]], style=PLAIN, width=40)
+    assert drawn == f"A      B\nshort  …{'x' * 28}\\x1b\n\n"
+    assert max(map(width, drawn.splitlines())) == 40

@@ -4,9 +4,8 @@ A source answers with a token or with why it has none, and never raises. Nothing
 """
 
 import json
-import stat
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from random import random
@@ -15,7 +14,7 @@ from urllib.parse import parse_qsl, urlencode
 
 import httpx
 
-from reconciler.api import instants
+from reconciler.api import ISSUER_URL
 from reconciler.api.auth.provider import (
     Credentials,
     TokenAbsent,
@@ -26,11 +25,11 @@ from reconciler.api.auth.provider import (
     fixed,
     login_advice,
 )
-from reconciler.api.auth.token import Secrets, Token, sendable
-from reconciler.api.defaults import ISSUER_URL
+from reconciler.api.auth.token import Secrets, Token, read_token_file, sendable
 from reconciler.api.errors import ApiError, BadAddress, clean
 from reconciler.api.http import Call, Connection
 from reconciler.api.retry import Retrier, Timing
+from reconciler.api.schema import timestamp_from_wire
 from reconciler.api.url import ApiAddress, parse_address
 
 VARIABLES = ("CHAINGUARD_TOKEN", "TOK")
@@ -46,8 +45,6 @@ _ANSWER_SECONDS = 30.0
 _CHAINCTL_SECONDS = 30.0
 # A cached token must hold for longer than a renewal begins ahead of the end, or the renewal would find it again.
 _COMFORTABLE = 300.0
-# Longer than any token: what a file may hold is not known before it is read.
-_MOST = 65_536
 # Shorter words are language: hiding those would take holes out of every message.
 _SHORTEST = 16
 _SCHEME = "bearer "
@@ -66,12 +63,9 @@ class ProgramResult(Protocol):
     def cut(self) -> bool: ...  # noqa: D102
 
 
-class RunProgram(Protocol):
-    """Runs a program to its end without a standard input."""
-
-    def __call__(self, argv: Sequence[str], *, seconds: float) -> ProgramResult:
-        """Raises `OSError` when it cannot be started, `TimeoutError` when it takes longer than `seconds`."""
-        ...
+# Runs a program (a list of arguments, and `seconds` by keyword) to its end without a standard input. Raises `OSError`
+# when it cannot be started, `TimeoutError` when it takes longer.
+RunProgram = Callable[..., ProgramResult]
 
 
 def find(
@@ -204,31 +198,15 @@ class Workload:
         return None
 
     def _from_file(self, file: Path) -> str | TokenRefused:
-        shown = clean(str(file))
+        named = f"{OIDC_FILE} names {clean(str(file))}"
         try:
             value = read_token_file(file)
         except OSError as error:
-            return TokenRefused(why=f"{OIDC_FILE} names {shown}, which cannot be read: {error.strerror}")
+            return TokenRefused(why=f"{named}, which cannot be read: {error.strerror}")
         except ValueError:
-            return TokenRefused(why=f"{OIDC_FILE} names {shown}, which holds no token")
+            value = ""
         self._tokens.secrets.remember(value)
-        return value if sendable(value) else TokenRefused(why=f"{OIDC_FILE} names {shown}, which holds no token")
-
-
-def read_token_file(file: Path) -> str:
-    """Return the text of a file that holds a token; raises `OSError`, or `ValueError` where it cannot be one.
-
-    What is no regular file, such as a pipe that nobody writes to, is not opened: that might wait for ever.
-    """
-    if stat.S_ISDIR(mode := file.stat().st_mode):
-        raise IsADirectoryError(0, "Is a directory")
-    if not stat.S_ISREG(mode):
-        raise OSError(0, "it is not a regular file")
-    with file.open(encoding="utf-8") as stream:
-        value = stream.read(_MOST + 1)
-    if len(value) > _MOST:
-        raise ValueError("longer than any token")
-    return value.strip()
+        return value if sendable(value) else TokenRefused(why=f"{named}, which holds no token")
 
 
 def issuer_of(api: ApiAddress, environ: Mapping[str, str]) -> ApiAddress | TokenRefused:
@@ -288,7 +266,7 @@ class TokenClient:
         value = self._secret(document, "token", issuer)
         if isinstance(value, TokenRefused):
             return value
-        return Token(value, source=source, expires=instants.from_text(document.get("expiry")))
+        return Token(value, source=source, expires=timestamp_from_wire(document.get("expiry")))
 
     def from_github(self, url: str, bearer: str, issuer: ApiAddress) -> str | TokenRefused:
         """The OIDC token that GitHub Actions gives a job for an issuer."""
@@ -381,13 +359,7 @@ class Chainctl:
     renews = True
 
     def __init__(
-        self,
-        *,
-        api: str,
-        cache: Path | None,
-        run: RunProgram | None,
-        secrets: Secrets,
-        timing: Timing,
+        self, *, api: str, cache: Path | None, run: RunProgram | None, secrets: Secrets, timing: Timing
     ) -> None:
         self.advice = login_advice(api)
         self._api = api

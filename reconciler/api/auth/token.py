@@ -3,11 +3,17 @@
 import base64
 import json
 import re
+import stat
 import threading
+from pathlib import Path
+
+from reconciler.core.secrets import redact
 
 # What an HTTP header can carry: visible ASCII.
 _SENDABLE = re.compile(r"[!-~]+")
 _PARTS_OF_A_JWT = 3
+# Longer than any token: what a file may hold is not known before it is read.
+_MOST = 65_536
 HIDDEN = "[token]"
 # What looks like a JWT is hidden wherever it comes from: another program may print one that we were never given.
 _JWT = re.compile(r"eyJ[A-Za-z0-9_-]{5,}(?:\.[A-Za-z0-9_-]*){0,2}")
@@ -69,12 +75,28 @@ class Secrets:
         # The longest first: one token may be the beginning of another.
         for value in sorted(self._values, key=len, reverse=True):
             text = text.replace(value, HIDDEN)
-        return _JWT.sub(HIDDEN, text)
+        return redact(_JWT.sub(HIDDEN, text))
 
 
 def sendable(value: str) -> bool:
     """Whether a text can be a token at all."""
     return _SENDABLE.fullmatch(value) is not None
+
+
+def read_token_file(file: Path) -> str:
+    """Return the text of a file that holds a token; raises `OSError`, or `ValueError` where it cannot be one.
+
+    What is no regular file, such as a pipe that nobody writes to, is not opened: that might wait for ever.
+    """
+    if stat.S_ISDIR(mode := file.stat().st_mode):
+        raise IsADirectoryError(0, "Is a directory")
+    if not stat.S_ISREG(mode):
+        raise OSError(0, "it is not a regular file")
+    with file.open(encoding="utf-8") as stream:
+        value = stream.read(_MOST + 1)
+    if len(value) > _MOST:
+        raise ValueError("longer than any token")
+    return value.strip()
 
 
 def expiry(value: str) -> float | None:

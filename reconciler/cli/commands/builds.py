@@ -69,7 +69,6 @@ def execute(options: Options, ctx: Context) -> int:
         },
         options,
         ctx,
-        table=True,
     )
     return ExitCode.DONE
 

@@ -36,7 +36,6 @@ def execute(options: Options, ctx: Context) -> int:
         },
         options,
         ctx,
-        table=True,
     )
     output.print_problems((*warnings, *entry.problems), options, ctx)
     return ExitCode.DONE

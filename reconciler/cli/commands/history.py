@@ -22,7 +22,7 @@ def execute(options: Options, ctx: Context) -> int:
     wanted: str | None = options.run
     with runs.read_only_journal() as journal, runs.journal_failures():
         renderers = _list(journal) if wanted is None else _detail(journal.run(wanted), options)
-        output.show(renderers, options, ctx, table=True)
+        output.show(renderers, options, ctx)
     output.print_no_requests(options, ctx)
     return ExitCode.DONE
 

@@ -42,7 +42,6 @@ def execute(options: Options, ctx: Context) -> int:
         },
         options,
         ctx,
-        table=True,
     )
     return ExitCode.ERROR if wrong else ExitCode.DONE
 
