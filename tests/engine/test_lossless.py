@@ -104,7 +104,8 @@ def texts() -> st.SearchStrategy[dict[str, str]]:
 
 
 IDS = st.integers(0, 3)
-USERS = records("userName", {"uid": IDS, "gid": st.none() | IDS, "shell": WORDS}, "supplementaryGroups")
+UIDS = IDS.filter(bool)  # a user with uid 0 is refused
+USERS = records("userName", {"uid": UIDS, "gid": st.none() | IDS, "shell": WORDS}, "supplementaryGroups")
 GROUPS = records("groupName", {"gid": IDS, "members": st.lists(NAMES, max_size=3)}, "systemGroup")
 CERTIFICATES = records("name", {"content": st.builds(_certificate)}, "trustPurposes")
 KEYS = records("name", {"content": st.builds(_public_key)}, "retireAfter")
@@ -146,7 +147,7 @@ SECTIONS: dict[Section, tuple[st.SearchStrategy[Any], tuple[str, ...]]] = {
     Section.ANNOTATIONS: (texts().map(lambda found: {"annotations": found}), ("annotations",)),
     Section.ACCOUNTS: (
         st.lists(
-            st.builds(lambda name, uid: {"username": name, "uid": uid}, NAMES, IDS), max_size=3, unique_by=str
+            st.builds(lambda name, uid: {"username": name, "uid": uid}, NAMES, UIDS), max_size=3, unique_by=str
         ).map(lambda found: {"accounts": {"users": list({one["username"]: one for one in found}.values())}}),
         ("accounts", "runAs", "users", "groups"),
     ),
