@@ -6,9 +6,9 @@ from typing import Any
 
 from rich.text import Text
 
-from reconciler.diagnostics import Diagnostic
+from reconciler.diagnostics import Diagnostic, plural
 from reconciler.views.console import draw
-from reconciler.views.text import Role, Style, plural
+from reconciler.views.text import Role, Style
 
 
 def diagnostic_document(diagnostic: Diagnostic) -> dict[str, Any]:
