@@ -1,24 +1,64 @@
 """Every call that this program makes: its path, its parameters, what the token needs for it, and how to speak of it."""
 
+import math
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 
-from reconciler.api import instants
-from reconciler.api.http import RESOLVE, Call, Parameters
+from pydantic import BaseModel, ValidationError
+
+from reconciler.api import schema
+from reconciler.api.build_reports import Window
+from reconciler.api.errors import Rejected
+from reconciler.api.http import RESOLVE, Call, Connection, Parameters
+from reconciler.api.schema import Listing
 from reconciler.core.state import LiveRepository, Organization
 
-if TYPE_CHECKING:
-    from reconciler.api.narrowing import Window
+M = TypeVar("M", bound=BaseModel)
+T = TypeVar("T")
 
 _REPOSITORIES = "/registry/v1/repos"
 _REPOSITORIES_V2 = "/registry/v2/repos"
-# As many build reports as one answer is asked to hold; an answer that holds as many may have been cut.
-REPORTS_PAGE = 5000
-
 _REPORTS = "/registry/v1/buildreports"
-_BEGINNING = instants.to_text(0)
+_PAGE_SIZE = "pageSize"
+# As many build reports as one answer is asked to hold, and repositories or packages a page: more are not given.
+_REPORTS_PAGE = ((_PAGE_SIZE, "5000"),)
+_PAGE = ((_PAGE_SIZE, "200"),)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # Tags for people: not those of single days, of package epochs or of signatures.
 _PLAIN_TAGS: Parameters = (("excludeReferrers", "true"), ("excludeDates", "true"), ("excludeEpochs", "true"))
+
+
+def read(connection: Connection, call: Call, model: type[M]) -> M:
+    """Send a call and return its answer; raises `ApiError`, also where one item of a list cannot be read.
+
+    A call that asks for a size of pages and is refused is sent again without it.
+    """
+    without_size = tuple(one for one in call.parameters if one[0] != _PAGE_SIZE)
+    if without_size == call.parameters:
+        return _read_once(connection, call, model)
+    try:
+        return _read_once(connection, call, model)
+    except Rejected:
+        return _read_once(connection, replace(call, parameters=without_size), model)
+
+
+def read_items(connection: Connection, call: Call, model: type[Listing[T]]) -> list[T]:
+    """Send a call that answers with a whole list and return its items; raises `ApiError`, also where there is more."""
+    listing = read(connection, call, model)
+    if listing.next_page_token:
+        problem = "the answer is not whole: it names a next page, which this call does not have"
+        raise connection.incomplete(call, problem)
+    return listing.items or []
+
+
+def _read_once(connection: Connection, call: Call, model: type[M]) -> M:
+    reply = connection.reply(call)
+    try:
+        return model.model_validate_json(reply.content)
+    except ValidationError as error:
+        problem = None if schema.is_no_object(error) else schema.problem(error)
+    raise connection.no_object(call, reply) if problem is None else connection.incomplete(call, problem)
 
 
 def identity() -> Call:
@@ -26,9 +66,9 @@ def identity() -> Call:
     return Call(action="ask whose token it is", capability="any", path="/auth/v1/ok")
 
 
-def groups(doing: str, parameters: Parameters) -> Call:
+def groups(action: str, parameters: Parameters) -> Call:
     """Organisations and folders."""
-    return Call(action=doing, capability="groups.list", path="/iam/v1/groups", parameters=parameters)
+    return Call(action=action, capability="groups.list", path="/iam/v1/groups", parameters=parameters)
 
 
 def folders(organization: Organization) -> Call:
@@ -54,13 +94,13 @@ def repository(id_: str) -> Call:
     )
 
 
-def repositories_page(organization: Organization, place: Parameters) -> Call:
-    """One page of the repositories below an organisation, without their readmes; `place` says which page."""
+def repositories_page(organization: Organization, token: str = "") -> Call:
+    """One page of the repositories below an organisation, without their readmes: that of a token, else the first."""
     return Call(
         action=f'list the repositories of "{organization.name}"',
         capability="repo.list",
         path=_REPOSITORIES_V2,
-        parameters=(("uidp.descendantsOf", organization.id), *place),
+        parameters=(("uidp.descendantsOf", organization.id), *_PAGE, *_given(("pageToken", token))),
     )
 
 
@@ -104,20 +144,20 @@ def create(name: str, parent: str, where: str, body: bytes) -> Call:
     )
 
 
-def reports(organization: Organization, window: "Window") -> Call:
-    """The build reports of a whole organisation in a span of time, without their logs, which are large and slow."""
-    span: Parameters = (("startedSince", instants.to_text(window.since)),)
-    if window.before is not None:
-        span = (*span, ("startedBefore", instants.to_text(window.before)))
+def reports(organization: Organization, window: Window) -> Call:
+    """The build reports of an organisation or of one repository in a span of time, without logs, which are large."""
+    span = (("startedSince", _timestamp(window.since)),)
+    before = () if window.before is None else (("startedBefore", _timestamp(window.before)),)
     return Call(
         action=f'list the builds of "{organization.name}"',
         capability="build_report.list",
         path=_REPORTS,
         parameters=(
-            ("uidp.descendantsOf", organization.id),
+            ("uidp.descendantsOf", window.repository or organization.id),
             *span,
+            *before,
             ("excludeLogs", "true"),
-            ("pageSize", str(REPORTS_PAGE)),
+            *_REPORTS_PAGE,
         ),
         large=True,
     )
@@ -129,7 +169,7 @@ def report(id_: str) -> Call:
         action=f"read the build report {id_}",
         capability="build_report.list",
         path=_REPORTS,
-        parameters=(("uidp.ids", id_), ("startedSince", _BEGINNING)),
+        parameters=(("uidp.ids", id_), ("startedSince", _timestamp(0))),
         large=True,
     )
 
@@ -160,9 +200,6 @@ def tags(scope: Organization | str) -> Call:
     return replace(call, action=f'list the tags of "{scope.name}"', parameters=parameters)
 
 
-SUMMARIES_PAGE = 200
-
-
 def packages(organization: Organization, parameters: Parameters) -> Call:
     """The packages that an organisation may install, each version and architecture by itself."""
     return Call(
@@ -188,15 +225,14 @@ def catalog_packages(name: str) -> Call:
 
 def package_summaries(organization: Organization, token: str, prefix: str) -> Call:
     """One page of the packages that an organisation may install and that begin so, the latest version of each."""
-    given = (("query", prefix), ("pageToken", token))
     return Call(
         action=f'list the packages of "{organization.name}"',
         capability="apk.list",
         path="/apk/v1/package-summaries",
         parameters=(
             ("uidp.descendantsOf", organization.id.partition("/")[0]),
-            ("pageSize", str(SUMMARIES_PAGE)),
-            *((name, value) for name, value in given if value),
+            *_PAGE,
+            *_given(("query", prefix), ("pageToken", token)),
         ),
         large=True,
         optional=True,
@@ -215,3 +251,13 @@ def resolve(repository_id: str, body: bytes) -> Call:
         large=True,
         optional=True,
     )
+
+
+def _given(*parameters: tuple[str, str]) -> Parameters:
+    return tuple((name, value) for name, value in parameters if value)
+
+
+def _timestamp(seconds: float) -> str:
+    """The timestamp of a time as RFC 3339 writes it, never later than it; the epoch for anything before."""
+    microseconds = max(0, math.floor(seconds * 1_000_000))
+    return (_EPOCH + timedelta(microseconds=microseconds)).isoformat().replace("+00:00", "Z")
