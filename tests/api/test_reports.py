@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 from pydantic import ValidationError
-from reconciler.api.overlay_update import merge_overlay
 
 from reconciler.api import build_reports, endpoints
 from reconciler.api.build_reports import Window, configs_from_texts
+from reconciler.api.overlay_update import merge_overlay
 from reconciler.api.schema import Report, overlay_from_wire, timestamp_from_wire
 from reconciler.core.builds import Build, BuildConfig, Result
 from reconciler.core.diff import Field, Item, items_of

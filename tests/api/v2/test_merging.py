@@ -4,9 +4,9 @@ import copy
 from typing import Any
 
 from hypothesis import given
-from reconciler.api.overlay_update import merge_overlay
 
 from reconciler.api import json_text
+from reconciler.api.overlay_update import merge_overlay
 from reconciler.api.schema import V2_SPELLING, overlay_from_wire
 from reconciler.core.overlay import EMPTY, Overlay
 from tests.api.test_merging import RAW, _merges

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from reconciler.api.overlay_update import merge_overlay
 
 from reconciler.api import endpoints
 from reconciler.api.http import Call
+from reconciler.api.overlay_update import merge_overlay
 from reconciler.api.schema import V1_SPELLING, V2_SPELLING, Repository, RepositoryV2, Spelling, overlay_from_wire
 from reconciler.core.overlay import EMPTY, Overlay
 from reconciler.core.state import LiveRepository

@@ -1,7 +1,4 @@
-"""Instants as whole nanoseconds since the epoch, and their text forms on the wire.
-
-Here belong conversions only; reading a clock does not: the emulator is handed one.
-"""
+"""Timestamps as whole nanoseconds since the epoch, and their text forms on the wire."""
 
 import re
 from datetime import UTC, datetime, timedelta
