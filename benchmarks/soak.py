@@ -27,10 +27,8 @@ from urllib.parse import unquote
 from reconciler import cli
 from reconciler.cli.client import STATE
 from reconciler.cli.context import Context
-from reconciler.emulator import Emulator, Settings, instants, records, schedule, uidp
+from reconciler.emulator import Emulator, Settings, apko, builds, store, timestamps, uidp
 from reconciler.emulator.faults import AFTER, BEFORE, Delay, Drop, Edit, Effect, Garble, Status, When
-from reconciler.emulator.images import IMAGES
-from reconciler.emulator.state import State
 from reconciler.engine.ports import Stop
 
 # The repositories
@@ -120,26 +118,26 @@ def _item(number: int, kind: Treatment, dice: random.Random) -> SoakRepository:
 
 def plant(path: Path, chosen: tuple[SoakRepository, ...], now: float) -> None:
     """Write the state file of an emulator that holds these repositories and nothing else."""
-    state = State(path)
+    state = store.State(path)
     try:
-        state.prepare(lambda db: _fill(db, chosen, instants.from_seconds(now)))
+        state.prepare(lambda db: _fill(db, chosen, timestamps.from_seconds(now)))
     finally:
         state.close()
 
 
 def _fill(db: sqlite3.Connection, chosen: tuple[SoakRepository, ...], now: int) -> None:
     parent = uidp.of_path(ORGANIZATION)
-    records.add_group(db, {"id": parent, "name": ORGANIZATION, "description": "Example Corp"})
+    store.add_group(db, {"id": parent, "name": ORGANIZATION, "description": "Example Corp"})
     for item in chosen:
         if item.kind is not Treatment.CREATED:
-            records.save(
-                db, records.Repo(id=item.id, parent=parent, name=item.name, sequence=0, message=_message(item, now))
+            store.save(
+                db, store.Repo(id=item.id, parent=parent, name=item.name, sequence=0, message=_message(item, now))
             )
-    schedule.set_planned_until(db, now // schedule.SLOT)
+    builds.set_planned_until(db, now // builds.SLOT)
 
 
 def _message(item: SoakRepository, now: int) -> Json:
-    image = IMAGES[item.image]
+    image = apko.images_by_name()[item.image]
     message: Json = {
         "id": item.id,
         "name": item.name,
@@ -147,7 +145,7 @@ def _message(item: SoakRepository, now: int) -> Json:
         "readme": f"# {item.name}\n\n" + "It is here to be left as it is.\n" * 20,
         "catalogTier": image.tier,
         "activeTags": list(image.tags[:2]),
-        "createTime": instants.to_text(now - instants.DAY),
+        "createTime": timestamps.to_text(now - timestamps.DAY),
         **item.more,
         "sync_config": {"source": image.source, "uniqueTags": True},
     }

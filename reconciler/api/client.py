@@ -1,23 +1,36 @@
 """The API as methods that take and return core values.
 
-`connect` gives a client that cannot write; `connect_writer` one that can. Requests are described in `calls`, fields
-are read in `mapping` and `reports`, failures are worded in `failures`.
+`connect` gives a client that cannot write; `connect_writer` one that can. Requests are described in `endpoints`,
+answers are read by the models of `schema`, and what the two versions of the API do differently is in `versions`.
 """
 
+import math
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from types import TracebackType
+from typing import Self
 from wsgiref.types import WSGIApplication
 
 import httpx
 
+from reconciler.api import API_VERSION, ApiVersion, endpoints, json_text, organizations, schema
 from reconciler.api.auth.provider import Credentials
-from reconciler.api.defaults import API_VERSION, ApiVersion
-from reconciler.api.generations.generation import choose
-from reconciler.api.http import Connection
-from reconciler.api.reading import ReadClient
+from reconciler.api.build_reports import ReportLister, TooManyError, Window, build_from_wire
+from reconciler.api.errors import ApiError, NotFound, Rejected, SourceDropped, clean
+from reconciler.api.http import Call, Connection, Parameters
+from reconciler.api.overlay_update import RepositoryVersion, merge_overlay
 from reconciler.api.retry import Retrier
+from reconciler.api.schema import Listing, NamedGroup, Written
+from reconciler.api.transport import Sent
 from reconciler.api.url import demand_privacy, parse_address
-from reconciler.api.writing import WriteClient
-
-__all__ = ["ReadClient", "WriteClient", "connect", "connect_writer"]
+from reconciler.api.versions import Repositories, choose, written
+from reconciler.core.builds import Build, Sync
+from reconciler.core.doctor import Identity
+from reconciler.core.overlay import Overlay
+from reconciler.core.packages import PackagePage, PackageVersion
+from reconciler.core.state import Live, LiveRepository, Organization, Unreadable
+from reconciler.diagnostics import Diagnostic
 
 
 def connect(
@@ -27,12 +40,12 @@ def connect(
     wsgi_app: WSGIApplication | None = None,
     retrier: Retrier | None = None,
     api_version: ApiVersion = API_VERSION,
-) -> ReadClient:
-    """A client that only reads. Raises `BadAddress`; sends nothing yet.
+) -> "ReadClient":
+    """Return a client that only reads. Raises `BadAddress`; sends nothing yet.
 
     With `wsgi_app` the API runs inside this process and `url` only has the form of an address. `retrier` brings the
     clock, the cap on the rate and the listener to retries; without one they are the real clock, none and nobody.
-    `api_version` is the generation of the API that answers for repositories.
+    `api_version` is the version of the API that answers for repositories.
     """
     connection = _connection(url, credentials, writes=False, wsgi_app=wsgi_app, retrier=retrier)
     return ReadClient(connection, choose(api_version, connection))
@@ -45,8 +58,8 @@ def connect_writer(
     wsgi_app: WSGIApplication | None = None,
     retrier: Retrier | None = None,
     api_version: ApiVersion = API_VERSION,
-) -> WriteClient:
-    """A client that reads and writes; otherwise as `connect`."""
+) -> "WriteClient":
+    """Return a client that reads and writes; otherwise as `connect`."""
     connection = _connection(url, credentials, writes=True, wsgi_app=wsgi_app, retrier=retrier)
     return WriteClient(connection, choose(api_version, connection))
 
@@ -64,3 +77,325 @@ def _connection(
         demand_privacy(address)
     transport = None if wsgi_app is None else httpx.WSGITransport(app=wsgi_app)
     return Connection(address, credentials, writes=writes, transport=transport, retrier=retrier)
+
+
+class ReadClient:
+    """What planning and following builds need; usable from any number of threads. Every method raises `ApiError`.
+
+    Nothing here sends a write, and the connection refuses one.
+    """
+
+    def __init__(self, connection: Connection, repositories: Repositories) -> None:
+        self._connection = connection
+        self._repositories = repositories
+        self._lock = threading.Lock()
+        self._folders: dict[str, Mapping[str, str]] = {}
+        self._capabilities: frozenset[str] | None = None
+        self._report_listers: dict[str, ReportLister] = {}
+        connection.lacks = self._lacks
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._connection.close()
+
+    def limit(self, seconds: float | None) -> None:
+        """Give all calls from now on so many seconds together; None for no limit."""
+        self._connection.limit(seconds)
+
+    @property
+    def credentials(self) -> Credentials | None:
+        """What the client shows the API; None where it shows nothing."""
+        return self._connection.credentials
+
+    @property
+    def sent(self) -> Sent:
+        """How many requests were sent so far."""
+        return self._connection.sent
+
+    @property
+    def api_version(self) -> str:
+        """Which version of the API answers for repositories, and why where that was found out; for people."""
+        return self._repositories.description
+
+    def ping(self) -> float | None:
+        """Return when the API answers, whatever it thinks of the token: its clock, None where it does not tell it."""
+        return self._connection.ping(endpoints.identity())
+
+    def server_now(self) -> float:
+        """Return the time on the clock that stamps build reports, as far as an answer has told it."""
+        return self._connection.server_now()
+
+    def identity(self) -> Identity:
+        """Return whose token it is, until when, and what it may do."""
+        return endpoints.read(self._connection, endpoints.identity(), schema.TokenIdentity).to_core()
+
+    def find_organization(self, written: str) -> Organization:
+        """Return the organisation or folder that a name, a path of names or a UIDP means."""
+
+        def groups(parameters: Parameters) -> Sequence[NamedGroup]:
+            call = endpoints.groups(f'look up the organisation "{written}"', parameters)
+            return endpoints.read_items(self._connection, call, Listing[NamedGroup])
+
+        return organizations.find(written, groups)
+
+    def read_live(self, organization: Organization) -> Live:
+        """Return every repository below the organisation; one more call for the names of folders if there are any."""
+        below = f"{organization.id}/"
+        listed = self._repositories.list_repositories(organization)
+        found = _once_each(one for one in listed if one.id.startswith(below))
+        if any("/" in one.id[len(below) :] for one in found):
+            names = self._read_folders(organization)
+            found = [organizations.placed(one, organization, names) for one in found]
+        return Live(organization=organization, repositories=tuple(_told_apart(found)))
+
+    def list_builds(self, organization: Organization, *, since: float) -> tuple[Build, ...]:
+        """Return the build reports started at or after `since` in the whole organisation, without logs."""
+        # A second early, so that a report of that very second comes whatever "since" means to the server.
+        earliest = max(0.0, math.floor(since) - 1.0)
+        try:
+            builds = self._report_lister(organization).list_builds(earliest)
+        except TooManyError:
+            call = endpoints.reports(organization, Window(since=earliest))
+            raise self._connection.incomplete(call, "there are more reports than can be listed") from None
+        below = f"{organization.id}/"
+        ours = (one for one in builds if one.id.startswith(below))
+        return tuple(one for one in ours if one.started is None or one.started >= since)
+
+    def sample_builds(self, organization: Organization, *, since: float) -> tuple[Build, ...]:
+        """Return build reports started at or after `since`, as many as one answer holds: to estimate from."""
+        call = endpoints.reports(organization, Window(since=since))
+        found = endpoints.read_items(self._connection, call, schema.ReportListing)
+        return tuple(build_from_wire(one) for one in found)
+
+    def sync_states(self, organization: Organization) -> Mapping[str, Sync]:
+        """Return the work queue: state by repository UIDP; a repository that is not in it is absent."""
+        found = endpoints.read_items(self._connection, endpoints.queue(organization), Listing[schema.QueueItem])
+        return {one.repository_id: one.state for one in found if one.state is not Sync.IDLE}
+
+    def build_log(self, build_id: str) -> str:
+        """Return the log of one build report."""
+        return self.read_build(build_id).log
+
+    def read_build(self, build_id: str) -> Build:
+        """Return one build report with its log as far as there is one."""
+        for report in endpoints.read_items(self._connection, endpoints.report(build_id), schema.ReportListing):
+            if report.id == build_id:
+                return build_from_wire(report)
+        raise NotFound(
+            Diagnostic(
+                code="unknown-build",
+                summary=f"there is no build {build_id}, or the token cannot see it",
+                hint="list the builds with `reconciler builds`",
+            )
+        )
+
+    def list_tags(self, scope: Organization | str) -> Mapping[str, tuple[str, ...]]:
+        """Return the names of the tags by digest, sorted, of one repository (its UIDP) or of a whole organisation."""
+        found: dict[str, set[str]] = {}
+        for tag in endpoints.read_items(self._connection, endpoints.tags(scope), Listing[schema.Tag]):
+            if tag.digest and tag.name:
+                found.setdefault(tag.digest, set()).add(tag.name)
+        return {digest: tuple(sorted(names)) for digest, names in found.items()}
+
+    def find_package(
+        self, organization: Organization, name: str, *, all_versions: bool = False
+    ) -> tuple[PackageVersion, ...]:
+        """Return what the organisation may install under a name: the latest version or all, none if there is none."""
+        latest: Parameters = () if all_versions else (("mostRecentlyUpdated", "true"),)
+        call = endpoints.packages(organization, (("packageName", name), *latest))
+        return tuple(one for one in self._packages(call) if one.name == name)
+
+    def is_in_catalog(self, name: str) -> bool:
+        """Return whether there is a package of a name at all, for whichever organization."""
+        return any(one.name == name for one in self._packages(endpoints.catalog_packages(name)))
+
+    def list_packages(self, organization: Organization) -> tuple[PackageVersion, ...]:
+        """Return the latest version of every package with what it provides: a long answer."""
+        return tuple(self._packages(endpoints.packages(organization, (("mostRecentlyUpdated", "true"),))))
+
+    def package_summaries(self, organization: Organization, token: str = "", *, prefix: str = "") -> PackagePage:
+        """Return one page of the packages' summaries, ordered by name: that of a token, else the first."""
+        call = endpoints.package_summaries(organization, token, prefix)
+        page = endpoints.read(self._connection, call, Listing[schema.PackageSummary])
+        found = tuple(one.to_core() for one in page.items or ())
+        return PackagePage(packages=found, after=page.next_page_token, total=page.total)
+
+    def resolve(self, repository_id: str, config: Mapping[str, object]) -> tuple[str, ...]:
+        """Return the exact packages that a configuration comes to; raises `Rejected` where they do not go together."""
+        call = endpoints.resolve(repository_id, json_text.encode({"config": config}))
+        return endpoints.read(self._connection, call, schema.Resolved).packages
+
+    def _packages(self, call: Call) -> Iterator[PackageVersion]:
+        seen: set[str] = set()
+        while True:
+            page = endpoints.read(self._connection, call, Listing[schema.Package])
+            yield from (one.to_core() for one in page.items or ())
+            token = page.next_page_token
+            if not token:
+                return
+            if token in seen:
+                raise self._connection.incomplete(call, "its pages lead back to one that was read already")
+            seen.add(token)
+            kept = tuple(one for one in call.parameters if one[0] != "pageToken")
+            call = replace(call, parameters=(*kept, ("pageToken", token)))
+
+    def _report_lister(self, organization: Organization) -> ReportLister:
+        """Return the lister of an organisation, which remembers what was listed before."""
+
+        def fetch(window: Window) -> Sequence[Build]:
+            call = endpoints.reports(organization, window)
+            return [build_from_wire(one) for one in endpoints.read_items(self._connection, call, schema.ReportListing)]
+
+        def repositories() -> Sequence[str]:
+            return [one.id for one in self._repositories.list_repositories(organization)]
+
+        with self._lock:
+            return self._report_listers.setdefault(organization.id, ReportLister(fetch, repositories))
+
+    def _lacks(self, capability: str) -> bool | None:
+        """Whether the token lacks a capability everywhere, as the identity call says; None where it does not say."""
+        if self._capabilities is None:
+            try:
+                grants = self.identity().grants
+            except ApiError:
+                return None
+            self._capabilities = frozenset[str]().union(*(grant.capabilities for grant in grants))
+        return capability not in self._capabilities
+
+    def _read_folders(self, organization: Organization) -> Mapping[str, str]:
+        groups = endpoints.read_items(self._connection, endpoints.folders(organization), Listing[NamedGroup])
+        names = {group.id: group.name for group in groups}
+        with self._lock:
+            self._folders[organization.id] = names
+        return names
+
+    def _folder_names(self, organization: Organization) -> Mapping[str, str]:
+        """Return the names of folders as they were last read, so that reading one repository costs one call."""
+        with self._lock:
+            known = self._folders.get(organization.id)
+        return self._read_folders(organization) if known is None else known
+
+
+class WriteClient(ReadClient):
+    """What applying needs beside the reads."""
+
+    def read_repository(self, repository_id: str, organization: Organization) -> RepositoryVersion | None:
+        """Return one repository as it is now; None when it does not exist any more."""
+        read = self._repositories.read_repository(repository_id)
+        if read is None:
+            return None
+        repository = read.repository
+        if "/" in repository.id.removeprefix(f"{organization.id}/"):
+            repository = organizations.placed(repository, organization, self._folder_names(organization))
+        return replace(read, repository=repository)
+
+    def write_overlay(self, reading: RepositoryVersion, wanted: Overlay) -> LiveRepository:
+        """Replace the overlay of a repository that was just read; return what the server holds now, by its answer.
+
+        Raises `AnswerLost` when it is not known whether the write took effect.
+        """
+        return self._repositories.write_overlay(reading, wanted)
+
+    def create_repository(
+        self, source: RepositoryVersion, *, name: str, folder: str, wanted: Overlay, organization: Organization
+    ) -> LiveRepository:
+        """Create a repository that syncs from the same source as another one; raises as `write_overlay` does.
+
+        Through v1 whatever version is used: v2 cannot be told to leave one of that name alone.
+        """
+        parent = organizations.folder_id(folder, organization, self._folder_names(organization) if folder else {})
+        catalogue = _catalogue_source(source)
+        body: dict[str, object] = {
+            "name": name,
+            "sync_config": {"source": catalogue},
+            "customOverlay": merge_overlay(None, wanted),
+        }
+        where = f"{organization.name}/{folder}" if folder else organization.name
+        call = endpoints.create(name, parent, where, json_text.encode(body))
+        answer = endpoints.read(self._connection, call, Written)
+        created = written(
+            self._connection,
+            call,
+            answer,
+            folder=folder,
+            is_meant=lambda id_: id_.rpartition("/")[0] == parent,
+            read_back=self._repository_or_none,
+        )
+        if answer.sync_config is None or answer.sync_config.source != catalogue:
+            self._check_source(created, catalogue)
+        return created
+
+    def _check_source(self, created: LiveRepository, catalogue: str) -> None:
+        """Raise `SourceDropped` where the new repository syncs from something else than was asked for, or nothing."""
+        read = self._repositories.read_repository(created.id)
+        found = "" if read is None else _synced_from(read)
+        if found == catalogue:
+            return
+        detail = f'syncs from "{clean(found)}" instead' if found else "syncs from nothing"
+        raise SourceDropped(
+            Diagnostic(
+                code="source-dropped",
+                summary=f'"{clean(created.name)}" was created, and the server dropped its source: it {detail}',
+                hint="delete it in the console, and tell the operators of the API; it will not be built like this",
+            )
+        )
+
+    def _repository_or_none(self, repository_id: str) -> LiveRepository | None:
+        read = self._repositories.read_repository(repository_id) if repository_id else None
+        return None if read is None else read.repository
+
+
+def _once_each(listed: Iterable[LiveRepository]) -> list[LiveRepository]:
+    """Return each repository once; one that is listed with different contents is not known."""
+    found: dict[str, LiveRepository] = {}
+    for one in listed:
+        known = found.get(one.id, one)
+        found[one.id] = one
+        if known.overlay != one.overlay:
+            problem = (
+                "the API lists it several times with different contents: read again, and report it to the API's owner"
+            )
+            found[one.id] = replace(one, overlay=Unreadable(problem=problem))
+    return list(found.values())
+
+
+def _told_apart(found: Sequence[LiveRepository]) -> Iterator[LiveRepository]:
+    """Give the repositories; those of one name in one folder cannot be told apart by what people write."""
+    ids: dict[tuple[str, str], list[str]] = {}
+    for one in found:
+        ids.setdefault((one.folder, one.name), []).append(one.id)
+    for one in found:
+        same = ids[one.folder, one.name]
+        if len(same) == 1:
+            yield one
+        else:
+            problem = f"its folder holds several repositories of this name ({', '.join(same)}): rename or remove one"
+            yield replace(one, overlay=Unreadable(problem=clean(problem)))
+
+
+def _catalogue_source(source: RepositoryVersion) -> str:
+    """Return the repository of the catalogue that another one syncs from, which a new one is made from as well."""
+    found = _synced_from(source)
+    if found:
+        return found
+    raise Rejected(
+        Diagnostic(
+            code="no-catalogue-source",
+            summary=f'nothing can be created from "{clean(source.repository.name)}": it syncs from no repository',
+            hint="name a repository as `source` that comes from the catalogue",
+        )
+    )
+
+
+def _synced_from(read: RepositoryVersion) -> str:
+    sync = read.document.get("sync_config")
+    found = sync.get("source") if isinstance(sync, dict) else None
+    return found if isinstance(found, str) else ""

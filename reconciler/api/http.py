@@ -159,19 +159,12 @@ class Connection:
 
     def answer(self, call: Call) -> Answer:
         """Send a call and return its answer, which is always a JSON object; raises `ApiError`."""
-        response = self.reply(call)
-        return Answer(document=self._document(call, response), server_time=self._server_time(response))
+        response, server_time = self._succeed(call)
+        return Answer(document=self._document(call, response), server_time=server_time)
 
     def reply(self, call: Call) -> httpx.Response:
         """Send a call and return the response, whose content is whole, where it is a success; raises `ApiError`."""
-        response = self._exchange(call, authorized=True)
-        self._server_time(response)
-        error = self._failure(call, response)
-        if isinstance(error, PermissionDenied) and call.capability != "any":
-            error = self._explained(call, error)
-        if error is not None:
-            raise error
-        return response
+        return self._succeed(call)[0]
 
     def ping(self, call: Call) -> float | None:
         """Whether the API answers at all, asked without a token: its clock, None where it does not tell the time.
@@ -200,6 +193,17 @@ class Connection:
         """The error for an answer that is not JSON, or another value than an object."""
         text = errors.body_text(response.content)
         return self.incomplete(call, f"the body is no JSON object: {text or 'it is empty'}")
+
+    def _succeed(self, call: Call) -> tuple[httpx.Response, float]:
+        """The response where it is a success, and the server's clock; raises `ApiError`."""
+        response = self._exchange(call, authorized=True)
+        server_time = self._server_time(response)
+        error = self._failure(call, response)
+        if isinstance(error, PermissionDenied) and call.capability != "any":
+            error = self._explained(call, error)
+        if error is not None:
+            raise error
+        return response, server_time
 
     def _exchange(self, call: Call, *, authorized: bool) -> httpx.Response:
         """One call, one response, sent again where that is safe."""

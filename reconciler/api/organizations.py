@@ -6,28 +6,15 @@ anybody may call a folder by the name of somebody else's organisation.
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from reconciler.api import wire
 from reconciler.api.errors import Ambiguous, ApiError, NotFound, clean
 from reconciler.api.http import Parameters
+from reconciler.api.schema import NamedGroup
 from reconciler.core.state import LiveRepository, Organization
 from reconciler.diagnostics import Diagnostic, nearest
 
 _UIDP = re.compile(r"[0-9a-f]{40}(/[0-9a-f]{16})*")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NamedGroup:
-    """An organisation or folder as the API lists it; `name` "" where it did not tell."""
-
-    id: str
-    name: str
-
-
-def group_from_wire(item: dict[str, object]) -> NamedGroup:
-    """A group; raises `Malformed` where its id cannot be read."""
-    return NamedGroup(id=wire.name(item.get("id"), "id"), name=wire.text(item.get("name"), "name"))
 
 
 ListGroups = Callable[[Parameters], Iterable[NamedGroup]]

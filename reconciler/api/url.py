@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import SplitResult, quote, urlencode, urlsplit
 
-from reconciler.api.defaults import API_URL
+from reconciler.api import API_URL
 from reconciler.api.errors import BadAddress, clean
 from reconciler.diagnostics import Diagnostic
 

@@ -5,11 +5,11 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
+from reconciler.api import API_URL
 from reconciler.api.auth.provider import Credentials, fixed
 from reconciler.api.auth.sources import find
 from reconciler.api.auth.token import Token
 from reconciler.api.client import ReadClient, WriteClient, connect, connect_writer
-from reconciler.api.defaults import API_URL
 from reconciler.api.errors import ApiError, TokenRejected
 from reconciler.api.retry import Retrier, RetryNotice, Timing
 from reconciler.api.url import parse_address
@@ -91,8 +91,8 @@ def _connection(options: Options, ctx: Context, stack: ExitStack) -> dict[str, A
 
 
 def _print_requests(client: ReadClient, options: Options, ctx: Context) -> None:
-    if options.api_version == "auto" and (options.verbose or options.debug):
-        ctx.stderr.write(f"API version: {client.generation}\n")
+    if client.api_version != options.api_version and (options.verbose or options.debug):
+        ctx.stderr.write(f"API version: {client.api_version}\n")
     if options.debug:
         ctx.stderr.write(f"requests: {client.sent.reads} reads, {client.sent.writes} writes\n")
 

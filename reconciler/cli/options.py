@@ -5,7 +5,7 @@ import re
 from datetime import UTC, datetime
 from pathlib import Path
 
-from reconciler.api.defaults import API_URL, API_VERSION, API_VERSIONS
+from reconciler.api import API_URL, API_VERSION, API_VERSIONS
 
 FORMATS = ("text", "json")
 PLAN_FORMATS = (*FORMATS, "markdown", "html")

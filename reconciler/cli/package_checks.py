@@ -261,7 +261,7 @@ def _completed(
 
 def _unread(step: Step, problem: Diagnostic) -> ResolutionFailure:
     said = f"{problem.summary}: {problem.detail}" if problem.detail else problem.summary
-    return ResolutionFailure(repository=step.repository, said=said, hint=problem.hint)
+    return ResolutionFailure(repository=step.repository, message=said, hint=problem.hint)
 
 
 def _before(question: Question, answers: Mapping[PackageConfig, Answer]) -> Sequence[str]:

@@ -105,7 +105,7 @@ def document(
 class BuildLister(Protocol):
     """The calls that reading recent builds needs."""
 
-    def list_builds(self, organization: Organization, *, since: float) -> tuple[Build, ...]:
+    def sample_builds(self, organization: Organization, *, since: float) -> tuple[Build, ...]:
         """Return the build reports started since a time, below an organization or a repository; raises `ApiError`."""
         ...
 
@@ -127,7 +127,7 @@ class RecentBuilds:
         """The builds of the last two days, or less in a large organisation; raises `ApiError`, each time."""
         if self._read is None:
             try:
-                self._read = self._api.list_builds(_scope(plan), since=self._api.server_now() - self._span)
+                self._read = self._api.sample_builds(_scope(plan), since=self._api.server_now() - self._span)
             except ApiError as error:
                 self._read = error
         if isinstance(self._read, ApiError):
@@ -141,7 +141,7 @@ class RecentBuilds:
         builds: tuple[Build, ...] = ()
         for span in (LOOK_BACK, LONGEST_DAYS * 86400.0):
             if span > self._span and all(one.result is not Result.SUCCESS for one in builds):
-                builds = self._api.list_builds(scope, since=self._api.server_now() - span)
+                builds = self._api.sample_builds(scope, since=self._api.server_now() - span)
         return builds
 
 

@@ -7,6 +7,7 @@ epoch, on the clock that the engine was given.
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from statistics import median
 from typing import TypeAlias
 
 from reconciler.core.builds import Build, Progress, Result
@@ -196,6 +197,4 @@ def _durations(builds: Iterable[Build]) -> Durations | None:
     ]
     if not took:
         return None
-    from statistics import median  # imports more than the rest of a small plan does
-
     return Durations(middle=median(took), longest=max(took), of=len(took))

@@ -159,26 +159,26 @@ class ResolutionFailure:
     """
 
     repository: str
-    said: str
+    message: str
     hint: str = ""
     place: Place | None = None
     packages: tuple[str, ...] = ()
 
 
-def resolution_failure(step: Step, said: str) -> ResolutionFailure:
+def resolution_failure(step: Step, message: str) -> ResolutionFailure:
     """The trouble with a step, at the place of the first package that the API names, else at that of the repository."""
     known = manifest_packages(step)
     added = tuple(name for name in _added(step) if name in known)
-    named = _named(said, known)
+    named = _named(message, known)
     # A new package is the likelier culprit than one that has been there.
     culprits = tuple(sorted(named, key=lambda name: name not in added)) or added
     place = known[culprits[0]].place(Field.PACKAGES, culprits[0]) if culprits else step.place
-    return ResolutionFailure(repository=step.repository, said=said, place=place, packages=culprits)
+    return ResolutionFailure(repository=step.repository, message=message, place=place, packages=culprits)
 
 
-def _named(said: str, names: Iterable[str]) -> tuple[str, ...]:
+def _named(message: str, names: Iterable[str]) -> tuple[str, ...]:
     """Which of the names the API names, in its order; `curl-8.1-r0` names curl, where it does not name `curl-8`."""
-    words = "".join(char if char.isalnum() or char in "-_.+:" else " " for char in said).split()
+    words = "".join(char if char.isalnum() or char in "-_.+:" else " " for char in message).split()
     longest = sorted(names, key=len, reverse=True)
     found = (next((name for name in longest if _means(word.strip(".:"), name)), None) for word in words)
     return tuple(dict.fromkeys(name for name in found if name is not None))
@@ -195,7 +195,7 @@ def resolution_errors(found: Iterable[ResolutionFailure]) -> tuple[PackageProble
         lambda one, names: Diagnostic(
             code="does-not-resolve",
             summary=f"{_cannot(one.packages)} in {listed(names)}",
-            detail=one.said,
+            detail=one.message,
             hint="change the packages there until they go together; nothing was written",
         ),
     )
@@ -221,7 +221,7 @@ def resolution_warnings(found: Iterable[ResolutionFailure]) -> tuple[PackageProb
             code="resolution-not-checked",
             severity=Severity.WARNING,
             summary=f"whether the packages of {listed(names)} go together could not be checked",
-            detail=one.said,
+            detail=one.message,
             hint=one.hint,
         ),
     )
@@ -229,7 +229,7 @@ def resolution_warnings(found: Iterable[ResolutionFailure]) -> tuple[PackageProb
 
 def no_build_failure(repository: str, days: int) -> ResolutionFailure:
     """The trouble that there is no build to tell what an image is made from."""
-    return ResolutionFailure(repository=repository, said=_NO_BUILD.format(days=days))
+    return ResolutionFailure(repository=repository, message=_NO_BUILD.format(days=days))
 
 
 def _gathered(
@@ -238,7 +238,7 @@ def _gathered(
     """Together what is one problem, though the API may word it otherwise for another base or another repository."""
     alike: dict[object, tuple[ResolutionFailure, dict[str, None]]] = {}
     for one in found:
-        problem = (one.packages, one.place) if one.packages else (one.said, one.place)
+        problem = (one.packages, one.place) if one.packages else (one.message, one.place)
         alike.setdefault(problem, (one, {}))[1][one.repository] = None
     return tuple(
         PackageProblem(diagnostic=replace(word(one, tuple(names)), place=one.place), repositories=tuple(names))
@@ -263,7 +263,7 @@ def with_resolution(
 def without_resolution(plan: Plan, why: str, *, required: bool) -> Plan:
     """The plan where nothing could be asked, for a reason that holds for all of it."""
     return with_resolution(
-        plan, (), (ResolutionFailure(repository=one.repository, said=why) for one in plan.writes), required=required
+        plan, (), (ResolutionFailure(repository=one.repository, message=why) for one in plan.writes), required=required
     )
 
 

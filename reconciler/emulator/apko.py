@@ -1,24 +1,88 @@
-"""What a build makes of an image and an overlay: the configuration, its lock, the result and the log.
-
-Here belong the meaning of an overlay in apko's spelling and the outcome of a build, as functions of their inputs; when
-builds happen belongs to `schedule.py`.
-"""
+"""What a build makes of an image and an overlay: the configuration, its lock, the result and the log."""
 
 import functools
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from importlib import resources
 from typing import Any
 
-from reconciler.emulator import catalogue, solver
-from reconciler.emulator.images import APKO_VERSION, IMAGES, Image
-from reconciler.emulator.index import APK_NAMES, Index
+import yaml
 
-Json = dict[str, Any]
+from reconciler.emulator import packages, protojson, solver, store, uidp
+from reconciler.emulator.errors import ApiError, Code, invalid, not_found
+from reconciler.emulator.messages import CONFIG, RESOLVE
+from reconciler.emulator.packages import APK_NAMES
+from reconciler.emulator.protojson import emit
+from reconciler.emulator.query import ApiRequest
+from reconciler.emulator.store import Json, Repo
+
+APKO_VERSION = "v0.30.21"
+CATALOGUE_ROOT = uidp.of_root("catalogue")
+_COMMON = ("ca-certificates-bundle", "glibc-locale-posix", "tzdata", "wolfi-baselayout")
+_DEV = ("apk-tools", "bash", "busybox", "git", "openssl", "wolfi-keys")
+_ALL_ARCHITECTURES = ("amd64", "arm64")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class Image:
+    """An image of the catalogue; `streams` names each version stream and its main package, the newest first."""
+
+    name: str
+    title: str
+    tier: str
+    streams: tuple[tuple[str, str], ...]
+    extras: tuple[str, ...] = ()
+    entrypoint: str
+    environment: tuple[tuple[str, str], ...] = ()
+    user: tuple[str, int] = ("nonroot", 65532)
+
+    @property
+    def source(self) -> str:
+        """The id of the catalogue repository that customers' repositories sync from."""
+        return uidp.of_child(CATALOGUE_ROOT, self.name)
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """The active tags, two for each stream."""
+        streams = ("latest", *(stream for stream, _ in self.streams if stream != "latest"))
+        return tuple(name for stream in streams for name in (stream, f"{stream}-dev"))
+
+    def packages(self, tag: str) -> tuple[str, ...]:
+        """Return the packages of the base configuration of one tag; `-dev` tags have tools besides."""
+        stream = tag.removesuffix("-dev")
+        main = dict(self.streams).get(stream, self.streams[0][1])
+        mains = (main,) if main else ()
+        return tuple(sorted({*_COMMON, *mains, *self.extras, *(_DEV if tag.endswith("-dev") else ())}))
+
+    def configuration(self, tag: str) -> dict[str, Any]:
+        """Return the base configuration of one tag in apko's own JSON spelling."""
+        user, number = self.user
+        return {
+            "contents": {
+                "repositories": ["https://apk.example.com/os"],
+                "keyring": ["https://apk.example.com/os/signing.rsa.pub"],
+                "packages": list(self.packages(tag)),
+            },
+            "entrypoint": {"command": self.entrypoint},
+            "work-dir": "/app" if self.name != "base" else "/",
+            "accounts": {
+                "run-as": str(number),
+                "users": [{"username": user, "uid": number, "gid": number, "shell": "/bin/sh"}],
+                "groups": [{"groupname": user, "gid": number}],
+            },
+            "archs": ["amd64", "arm64"],
+            "environment": {
+                "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+                "SSL_CERT_FILE": "/etc/ssl/certs/ca-certificates.crt",
+                **dict(self.environment),
+            },
+            "annotations": {"org.opencontainers.image.title": self.name},
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildOutcome:
     """How a build ends: `locked` is "" when it fails; log lines get their time when they are read."""
 
     result: str
@@ -36,41 +100,98 @@ class Unlockable(Exception):  # noqa: N818 - an outcome, not an error of the pro
         self.architecture = architecture
 
 
+@functools.cache
+def images_by_name() -> dict[str, Image]:
+    """Return the images by their name in the catalogue."""
+    text = (resources.files("reconciler.emulator") / "data" / "images.yaml").read_text(encoding="utf-8")
+    return {name: _image(name, fields) for name, fields in yaml.safe_load(text).items()}
+
+
+@functools.cache
+def images_by_source() -> dict[str, Image]:
+    """Return the images by the id of their catalogue repository."""
+    return {image.source: image for image in images_by_name().values()}
+
+
+def image_of(repo: Repo) -> Image | None:
+    """Return the catalogue image that a repository syncs from; None when it syncs from none (any more)."""
+    return images_by_source().get(repo.message.get("sync_config", {}).get("source", ""))
+
+
+def active_tags(repo: Repo) -> tuple[str, ...]:
+    """Return the tags that are rebuilt: none where nothing is synced."""
+    return tuple(repo.message.get("activeTags", ())) if image_of(repo) else ()
+
+
 @functools.lru_cache(maxsize=4096)
-def build(image: str, tag: str, overlay: str) -> Outcome:
+def build(image: str, tag: str, overlay: str) -> BuildOutcome:
     """Return the outcome of building one tag of an image with an overlay (stored form, as JSON text)."""
     settings: Json = json.loads(overlay) or {}
-    config = apply(IMAGES[image].configuration(tag), settings)
-    packages = tuple(config["contents"]["packages"])
-    warnings = _warnings(settings, IMAGES[image], tag)
-    start = _opening(image, tag, packages)
+    config = apply(images_by_name()[image].configuration(tag), settings)
+    wanted = tuple(config["contents"]["packages"])
+    warnings = _warnings(settings, images_by_name()[image], tag)
+    start = _opening(image, tag, wanted)
     try:
-        chosen = solved(packages, tuple(config["archs"]))
+        chosen = solved(wanted, tuple(config["archs"]))
     except Unlockable as problem:
         failure = f'ERROR failed to build image components: building "{problem.architecture}" layer: {problem}'
         log = "\n".join((*start, failure))
-        return Outcome(result="Failure", config=_text(config), locked="", log=log, warnings=warnings)
+        return BuildOutcome(result="Failure", config=_text(config), locked="", log=log, warnings=warnings)
     locked = {**config, "contents": {**config["contents"], "packages": lock(chosen)}}
     log = "\n".join((*start, *_installing(chosen), "INFO built image index for amd64, arm64"))
-    return Outcome(result="Success", config=_text(config), locked=_text(locked), log=log, warnings=warnings)
+    return BuildOutcome(result="Success", config=_text(config), locked=_text(locked), log=log, warnings=warnings)
 
 
-def solved(packages: tuple[str, ...], architectures: tuple[str, ...]) -> dict[str, dict[str, str]]:
+def solved(wanted: tuple[str, ...], architectures: tuple[str, ...]) -> dict[str, dict[str, str]]:
     """Return the versions of all packages by apk's name of the architecture, or Unlockable with apko's reason.
 
     The one place that decides whether packages go together: a build fails for what is raised here, and so does a
     resolution.
     """
-    index: Index = catalogue.index()
+    index = packages.index()
     chosen: dict[str, dict[str, str]] = {}
     for architecture in architectures:
         name = APK_NAMES.get(architecture, architecture)
         try:
-            chosen[name] = solver.solve(packages, index, name)
+            chosen[name] = solver.solve(wanted, index, name)
         except solver.Unsolvable as reason:
             raise Unlockable(architecture, f"{_context(reason)}{reason}") from reason
         _check_versions(chosen, architecture)
     return chosen
+
+
+def resolve(request: ApiRequest) -> Json:
+    """Answer a configuration with exact versions in the place of its packages, or refuse it as a build would fail."""
+    identifier = request.uidp()
+    request.caller.demand("apk.list", identifier)
+    config = protojson.accept(RESOLVE, protojson.parse(request.body), "resolve").get("config")
+    with request.state.reading() as db:
+        if store.repo(db, identifier) is None:
+            raise not_found(f"repository {identifier} not found")
+    if config is None:
+        raise invalid("config: must be set")
+    contents = config.get("contents", {})
+    try:
+        chosen = solved(tuple(contents.get("packages", ())), tuple(config.get("archs", _ALL_ARCHITECTURES)))
+    except Unlockable as problem:
+        raise ApiError(
+            Code.FAILED_PRECONDITION, f'locking config for arch "{problem.architecture}": {problem}'
+        ) from problem
+    answer: Json = emit(CONFIG, {**config, "contents": {**contents, "packages": lock(chosen)}})
+    return answer
+
+
+def parsed(text: str) -> str:
+    """Return a configuration as apko's parser leaves it: no slashes at the end of URLs, run-as as a UID."""
+    if not text:
+        return ""
+    config = json.loads(text)
+    repositories = [url.rstrip("/") for url in config["contents"].get("runtime_repositories", ())]
+    contents = {**config["contents"], **({"runtime_repositories": repositories} if repositories else {})}
+    numbers = {user["username"]: str(user["uid"]) for user in config["accounts"]["users"]}
+    run_as = config["accounts"]["run-as"]
+    accounts = {**config["accounts"], "run-as": numbers.get(run_as, run_as)}
+    return _text({**config, "contents": contents, "accounts": accounts})
 
 
 def lock(chosen: dict[str, dict[str, str]]) -> list[str]:
@@ -176,3 +297,9 @@ def _installing(chosen: dict[str, dict[str, str]]) -> list[str]:
 def _context(reason: solver.Unsolvable) -> str:
     solving = str(reason).startswith("solving")
     return "resolving apk packages: " if solving else "installing apk packages: "
+
+
+def _image(name: str, fields: dict[str, Any]) -> Image:
+    lists: dict[str, Any] = {key: tuple(fields[key]) for key in ("extras", "user") if key in fields}
+    maps: dict[str, Any] = {key: tuple(fields[key].items()) for key in ("streams", "environment") if key in fields}
+    return Image(name=name, **{**fields, **lists, **maps})

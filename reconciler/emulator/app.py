@@ -1,33 +1,82 @@
-"""The API as a WSGI application: from an environ to an answer.
-
-Here belong HTTP and the life of one request; what calls answer belongs to `calls/`, what goes wrong on purpose to
-`faults.py`. Serving on a port belongs to `server.py`.
-"""
+"""The API as a WSGI application: which handler answers a path, and the life of one request."""
 
 import sqlite3
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 from wsgiref.types import StartResponse, WSGIEnvironment
 
-from reconciler.emulator import access, answers, faults, instants, messages, protojson, records, routes, schedule
-from reconciler.emulator.access import Caller
-from reconciler.emulator.answers import Answer
-from reconciler.emulator.calls.context import Context
-from reconciler.emulator.calls.repos import UPDATED, put
-from reconciler.emulator.errors import CODE_OF_STATUS, ApiError, Code, invalid
+from werkzeug import Request, Response
+from werkzeug.exceptions import ClientDisconnected, HTTPException, MethodNotAllowed, NotFound
+from werkzeug.routing import BaseConverter, Map, Rule
+
+from reconciler.emulator import apko, auth, builds, faults, iam, packages, protojson, repos, seed, store, timestamps
+from reconciler.emulator.auth import Caller
+from reconciler.emulator.errors import (
+    CODE_OF_STATUS,
+    ApiError,
+    Code,
+    invalid,
+    json_response,
+    not_found,
+    status_response,
+)
 from reconciler.emulator.faults import BEFORE, Effect, Omit
-from reconciler.emulator.merging import merged
-from reconciler.emulator.query import Query
-from reconciler.emulator.records import Json
+from reconciler.emulator.messages import OVERLAY, REPO
+from reconciler.emulator.protojson import merge_patch
+from reconciler.emulator.query import ApiRequest, Query
 from reconciler.emulator.settings import Settings
-from reconciler.emulator.state import State
+from reconciler.emulator.store import Json, State
+
+Handler = Callable[[ApiRequest], Json]
+
+_REMEMBERED_REQUESTS = 10_000
+LARGEST_BODY = 64 * 1024 * 1024
+_EXCHANGE = "/sts/exchange"
+_V2_REFUSALS = {403: "the caller may not use this version of the API", 404: "Not Found", 501: "Method Not Allowed"}
+# Method, path, handler. The gateway's `{id=**}` takes any number of segments, none included.
+_ROUTES: tuple[tuple[str, str, Handler], ...] = (
+    ("GET", _EXCHANGE, iam.exchange),
+    ("POST", _EXCHANGE, iam.exchange),
+    ("GET", "/apk/v1/package-summaries", packages.list_summaries),
+    ("GET", "/apk/v1/packages", packages.list_packages),
+    ("POST", "/apko/v1/resolve/<segments:id>", apko.resolve),
+    ("GET", "/auth/v1/ok", iam.who_am_i),
+    ("GET", "/iam/v1/groups", iam.list_groups),
+    ("GET", "/registry/v1/buildreports", builds.list_build_reports),
+    ("GET", "/registry/v1/repos", repos.list_repos),
+    ("GET", "/registry/v1/syncstatuses", builds.list_sync_statuses),
+    ("GET", "/registry/v1/tags", builds.list_tags),
+    ("GET", "/registry/v1/repos/<segments:id>:syncstatus", builds.sync_status),
+    ("POST", "/registry/v1/repos", repos.create_repo),
+    ("POST", "/registry/v1/repos/<segments:id>", repos.create_repo),
+    ("PUT", "/registry/v1/repos/<segments:id>", repos.update_repo),
+    ("GET", "/iam/v2/groups", iam.page_groups),
+    ("GET", "/registry/v2/repos", repos.page_repos),
+    ("GET", "/registry/v2/tags", builds.page_tags),
+    ("GET", "/registry/v2/repos/<segments:id>", repos.get_repo),
+    ("PATCH", "/registry/v2/repos/<segments:id>", repos.patch_repo),
+    ("POST", "/registry/v2/repos", repos.create_repo_v2),
+    ("POST", "/registry/v2/repos/<segments:id>", repos.create_repo_v2),
+)
 
 
-def _wait(seconds: float) -> None:
-    threading.Event().wait(seconds)
+class _SegmentsConverter(BaseConverter):
+    """An id with its slashes, escaped or not, or nothing."""
+
+    part_isolating = False
+    regex = r"[\s\S]*"
+
+
+_MAP = Map(
+    [Rule(path, methods=[method], endpoint=handler) for method, path, handler in _ROUTES],
+    converters={"segments": _SegmentsConverter},
+    merge_slashes=False,
+    redirect_defaults=False,
+).bind("emulator")
 
 
 class Emulator:
@@ -43,15 +92,15 @@ class Emulator:
         *,
         clock: Callable[[], float] = time.time,
         settings: Settings | None = None,
-        sleep: Callable[[float], None] = _wait,
+        sleep: Callable[[float], object] | None = None,
     ) -> None:
         self._clock = clock
-        self._sleep = sleep
+        self._sleep = sleep or threading.Event().wait
         self._settings = settings or Settings()
         self._state = State(database)
-        self._state.prepare(lambda db: _seed(db, self._now()))
+        self._state.prepare(lambda db: seed.fill(db, self._now()))
         self._counting = threading.Lock()
-        self._requests: list[tuple[str, str, str]] = []
+        self._requests: deque[tuple[str, str, str]] = deque(maxlen=_REMEMBERED_REQUESTS)
         self._writes = 0
         self.faults = faults.Faults(self._state)
 
@@ -67,7 +116,7 @@ class Emulator:
 
     @property
     def requests(self) -> list[tuple[str, str, str]]:
-        """What was asked of this emulator since it was made: method, path, query."""
+        """The last 10,000 requests to this emulator: method, path, query."""
         with self._counting:
             return list(self._requests)
 
@@ -80,137 +129,143 @@ class Emulator:
     def repository(self, name: str) -> Json:
         """Return a repository as the API shows it; by id, path (`team-a/custom-node`) or name. LookupError if none."""
         with self._state.reading() as db:
-            answer: Json = protojson.emit(messages.REPO, _located(db, name).message)
+            answer: Json = protojson.emit(REPO, _located(db, name).message)
         return answer
 
     def edit(self, name: str, overlay: Json, *, replace: bool = False) -> None:
         """Change an overlay as somebody else would: merged as RFC 7396 says, or replaced; builds follow."""
         with self._state.writing() as db:
             repo = _located(db, name)
-            schedule.advance(db, self._now(), self._settings)
-            wanted = overlay if replace else merged(repo.overlay or {}, overlay)
-            message = {**repo.message, "customOverlay": protojson.accept(messages.OVERLAY, wanted, "overlay")}
-            put(db, repo, message, self._now(), self._settings)
+            builds.advance(db, self._now(), self._settings)
+            wanted = overlay if replace else merge_patch(repo.overlay or {}, overlay)
+            message = {**repo.message, "customOverlay": protojson.accept(OVERLAY, wanted, "overlay")}
+            repos.put(db, repo, message, self._now(), self._settings)
 
     def patch(self, name: str, fields: Json) -> None:
         """Merge fields into a repository's message without starting builds, future fields included."""
         with self._state.writing() as db:
             repo = _located(db, name)
-            message = protojson.accept(messages.REPO, merged(repo.message, fields), "repo")
-            message |= {key: repo.message[key] for key in (UPDATED,) if key in repo.message}
-            db.execute("UPDATE repos SET message = ? WHERE id = ?", (records.dump(message), repo.id))
+            message = protojson.accept(REPO, merge_patch(repo.message, fields), "repo")
+            message |= {key: repo.message[key] for key in (repos.UPDATED,) if key in repo.message}
+            db.execute("UPDATE repos SET message = ? WHERE id = ?", (store.dump(message), repo.id))
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
-        method = str(environ.get("REQUEST_METHOD", "GET"))
-        path = routes.raw_path(environ)
+        request = Request(environ)
+        request.max_content_length = LARGEST_BODY
+        path = str(environ.get("REQUEST_URI") or request.path).partition("?")[0]  # as it was sent, where that is known
         with self._counting:
-            self._requests.append((method, path, str(environ.get("QUERY_STRING", ""))))
+            self._requests.append((request.method, path, request.query_string.decode("latin-1")))
         try:
-            effects = self._effects(method, path)
-            answer = faults.inject(
+            effects = self._effects(request.method, path)
+            response = faults.inject(
                 effects,
-                lambda: self._handle(method, path, environ, effects),
+                lambda: self._handle(request, effects),
                 lambda edit: self.edit(edit.edit, edit.overlay, replace=edit.replace),
                 self._sleep,
             )
         except sqlite3.OperationalError as error:  # locked for too long, a full disk, a file taken away
-            answer = answers.of_error(ApiError(Code.INTERNAL, f"state file: {error}"))
-        start_response(answer.line, answer.headers(instants.to_http_date(self._now())))
-        return [answer.body]
+            response = status_response(500, Code.INTERNAL, f"state file: {error}")
+        response.headers.setdefault("Date", timestamps.to_http_date(self._now()))
+        return response(environ, start_response)
 
     def _effects(self, method: str, path: str) -> tuple[Effect, ...]:
         scripted = self.faults.fire(method, path)
         storm = self._settings.storm
         return scripted if scripted or storm is None else storm(method, path)
 
-    def _handle(self, method: str, path: str, environ: WSGIEnvironment, effects: tuple[Effect, ...]) -> Answer:
+    def _handle(self, request: Request, effects: tuple[Effect, ...]) -> Response:
         try:
-            answer = answers.of_json(self._call(method, path, environ, effects))
+            response = json_response(self._call(request, effects))
         except ApiError as error:
-            return answers.of_error(error)
-        if routes.writes(method, path):
+            return error.get_response()
+        except ClientDisconnected as error:  # or one that has stopped in the middle of the body
+            raise ConnectionAbortedError("the request was not sent to its end") from error
+        except HTTPException as error:
+            status = error.code or 500
+            return status_response(status, CODE_OF_STATUS.get(status, Code.UNKNOWN), error.name)
+        if _writes(request):
             with self._counting:
                 self._writes += 1
-        return answer
+        return response
 
-    def _call(self, method: str, path: str, environ: WSGIEnvironment, effects: tuple[Effect, ...]) -> Json:
-        call, identifier = routes.find(method, path)
-        refusal = _refusal(path, self._settings)
-        if refusal is not None and refusal.code is Code.NOT_FOUND:  # an unknown path is told from before who asks
+    def _call(self, request: Request, effects: tuple[Effect, ...]) -> Json:
+        body = _body(request)
+        handler, identifier = _route(request)
+        refusal = self._refusal(request.path)
+        if refusal is not None and refusal.code == 404:  # noqa: PLR2004 - an unknown path is answered before who asks
             raise refusal
-        body = _body(environ)
         for effect in effects:
             if isinstance(effect, Omit) and effect.when == BEFORE:
                 body = faults.without_fields(body, effect)
-        context = Context(
+        parameters = request.values if request.path == _EXCHANGE else request.args
+        api_request = ApiRequest(
             state=self._state,
             settings=self._settings,
-            caller=self._caller(path, str(environ.get("HTTP_AUTHORIZATION", ""))),
+            caller=self._caller(request),
             now=self._now(),
             identifier=identifier,
-            query=Query(_parameters(path, environ, body)),
+            query=Query(parameters.items(multi=True)),
             body=body,
             effects=effects,
         )
         if refusal is not None:
             raise refusal
-        return call(context)
+        return handler(api_request)
 
-    def _caller(self, path: str, authorization: str) -> Caller:
-        if path == routes.EXCHANGE:
-            return access.present(authorization, self._settings)
-        return access.authenticate(authorization, self._settings, self._now())
+    def _caller(self, request: Request) -> Caller:
+        authorization = request.headers.get("Authorization", "")
+        if request.path == _EXCHANGE:
+            return auth.present(authorization, self._settings)
+        return auth.authenticate(authorization, self._settings, self._now())
+
+    def _refusal(self, path: str) -> ApiError | None:
+        """Return what answers a call of version 2 where that is switched off."""
+        if self._settings.v2 == "on" or path.split("/")[2:3] != ["v2"]:
+            return None
+        return ApiError(CODE_OF_STATUS[self._settings.v2], _V2_REFUSALS[self._settings.v2])
 
     def _now(self) -> int:
-        return instants.from_seconds(self._clock() + self._settings.clock_skew)
+        return timestamps.from_seconds(self._clock() + self._settings.clock_skew)
 
 
 def reset(database: Path, *, clock: Callable[[], float] = time.time) -> None:
     """Empty a state file to the seed, whatever version of the emulator wrote it; StateError when it is foreign."""
     state = State(database)
     try:
-        state.restart(lambda db: _seed(db, instants.from_seconds(clock())))
+        state.restart(lambda db: seed.fill(db, timestamps.from_seconds(clock())))
     finally:
         state.close()
 
 
-def _seed(db: sqlite3.Connection, now: int) -> None:
-    from reconciler.emulator import seed  # needed once in the life of a state file
+def _route(request: Request) -> tuple[Handler, str]:
+    """Return the handler of a request and the id in its path ("" when the route has none)."""
+    try:
+        rule, values = _MAP.match(request.path, request.method, return_rule=True)
+    except MethodNotAllowed as error:
+        raise ApiError(Code.UNIMPLEMENTED, "Method Not Allowed") from error
+    except NotFound as error:
+        raise not_found("Not Found") from error
+    if request.method == "HEAD":  # which Werkzeug lets stand for GET
+        raise ApiError(Code.UNIMPLEMENTED, "Method Not Allowed")
+    return rule.endpoint, values.get("id", "")
 
-    seed.fill(db, now)
+
+def _body(request: Request) -> bytes:
+    """Return the body, which is read to its end whatever becomes of it: the connection may serve another request."""
+    if not (request.environ.get("CONTENT_LENGTH") or "0").isdecimal():
+        raise invalid("invalid Content-Length")
+    return request.get_data(parse_form_data=False, cache=True)
 
 
-def _located(db: sqlite3.Connection, name: str) -> records.Repo:
-    repo = records.locate(db, name)
+def _writes(request: Request) -> bool:
+    """Say whether a request changes something: two of those that are sent by POST do not."""
+    read_only = request.path == _EXCHANGE or request.path.startswith("/apko/")
+    return request.method in ("PATCH", "POST", "PUT") and not read_only
+
+
+def _located(db: sqlite3.Connection, name: str) -> store.Repo:
+    repo = store.locate(db, name)
     if repo is None:
         raise LookupError(f"no repository is named {name!r}")
     return repo
-
-
-def _refusal(path: str, settings: Settings) -> ApiError | None:
-    """Return what answers a call of the second generation where that is switched off."""
-    if settings.v2 == "on" or not routes.is_v2(path):
-        return None
-    texts = {403: "the caller may not use this generation of the API", 404: "Not Found", 501: "Method Not Allowed"}
-    return ApiError(CODE_OF_STATUS[settings.v2], texts[settings.v2])
-
-
-def _body(environ: dict[str, Any]) -> bytes:
-    try:
-        length = int(environ.get("CONTENT_LENGTH") or 0)
-    except ValueError as error:
-        raise invalid("invalid Content-Length") from error
-    if not length and not environ.get("wsgi.input_terminated"):
-        return b""
-    body: bytes = environ["wsgi.input"].read(*([length] if length else []))
-    return body
-
-
-def _parameters(path: str, environ: WSGIEnvironment, body: bytes) -> str:
-    """Return the parameters of a request: those of an exchange may come as a form as well."""
-    query = str(environ.get("QUERY_STRING", ""))
-    kind = str(environ.get("CONTENT_TYPE", "")).partition(";")[0].strip().lower()
-    if path != routes.EXCHANGE or kind != "application/x-www-form-urlencoded":
-        return query
-    return "&".join(filter(None, (query, body.decode("utf-8", "replace"))))

@@ -1,10 +1,13 @@
-"""What can go wrong in the emulator: API errors as the gateway states them, and the emulator's own failures.
+"""What goes wrong: API errors as the gateway states them, and the emulator's own failures."""
 
-Here belong the code table and the exception classes; deciding *when* an error is due belongs to the module that
-finds the fault.
-"""
-
+import json
+from collections.abc import Sequence
 from enum import IntEnum
+from typing import Any
+
+from werkzeug import Response
+from werkzeug.exceptions import HTTPException
+from werkzeug.http import HTTP_STATUS_CODES
 
 
 class Code(IntEnum):
@@ -30,28 +33,30 @@ class Code(IntEnum):
 HTTP_STATUS: dict[Code, int] = {
     Code.CANCELLED: 499,
     Code.UNKNOWN: 500,
-    Code.DEADLINE_EXCEEDED: 504,
-    Code.OUT_OF_RANGE: 400,
     Code.INVALID_ARGUMENT: 400,
+    Code.DEADLINE_EXCEEDED: 504,
     Code.NOT_FOUND: 404,
     Code.ALREADY_EXISTS: 409,
     Code.PERMISSION_DENIED: 403,
     Code.RESOURCE_EXHAUSTED: 429,
     Code.FAILED_PRECONDITION: 400,
     Code.ABORTED: 409,
+    Code.OUT_OF_RANGE: 400,
     Code.UNIMPLEMENTED: 501,
     Code.INTERNAL: 500,
     Code.UNAVAILABLE: 503,
     Code.UNAUTHENTICATED: 401,
 }
 
-# The reverse is not a function (400 and 409 have two codes each): the commoner one stands for a bare status.
+# The reverse is not a function (400 and 409 have several codes each): the commonest one stands for a bare status.
 CODE_OF_STATUS: dict[int, Code] = {
     400: Code.INVALID_ARGUMENT,
     401: Code.UNAUTHENTICATED,
     403: Code.PERMISSION_DENIED,
     404: Code.NOT_FOUND,
+    405: Code.UNIMPLEMENTED,
     409: Code.ABORTED,
+    413: Code.INVALID_ARGUMENT,
     429: Code.RESOURCE_EXHAUSTED,
     499: Code.CANCELLED,
     500: Code.INTERNAL,
@@ -62,12 +67,11 @@ CODE_OF_STATUS: dict[int, Code] = {
 }
 
 
-class ApiError(Exception):
+class ApiError(HTTPException):
     """A refusal that the client sees as a google.rpc.Status body."""
 
     def __init__(self, code: Code, message: str) -> None:
-        super().__init__(message)
-        self.code = code
+        super().__init__(message, status_response(HTTP_STATUS[code], code, message))
         self.message = message
 
 
@@ -91,3 +95,25 @@ def invalid(message: str) -> ApiError:
 def not_found(message: str) -> ApiError:
     """Return the answer for a record that is not there."""
     return ApiError(Code.NOT_FOUND, message)
+
+
+def json_response(value: object, status: int = 200) -> Response:
+    """Return a response with a JSON body."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return Response(text.encode(), status=status, mimetype="application/json")
+
+
+def status_response(status: int, code: int, message: str, details: Sequence[Any] = ()) -> Response:
+    """Return an error response with a google.rpc.Status body."""
+    return json_response({"code": int(code), "message": message, "details": list(details)}, status)
+
+
+def balancer_response(status: int) -> Response:
+    """Return the page that a load balancer in front of the API would send."""
+    reason = HTTP_STATUS_CODES.get(status, "Error")
+    page = (
+        "<!DOCTYPE html>\n"
+        f"<html><head><title>{status} {reason}</title></head>\n"
+        f"<body><h1>Error: {reason}</h1><p>The server could not be reached.</p></body></html>\n"
+    )
+    return Response(page.encode(), status=status, content_type="text/html; charset=UTF-8")

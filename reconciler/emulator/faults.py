@@ -8,18 +8,26 @@ import json
 import re
 import sqlite3
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import unquote
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from werkzeug import Response
 
-from reconciler.emulator import answers, messages, protojson, records
-from reconciler.emulator.answers import Answer
-from reconciler.emulator.errors import ApiError, ConnectionDropped, FaultsError
-from reconciler.emulator.merging import merged
-from reconciler.emulator.state import State
+from reconciler.emulator import messages, protojson, store
+from reconciler.emulator.errors import (
+    CODE_OF_STATUS,
+    ApiError,
+    Code,
+    ConnectionDropped,
+    FaultsError,
+    balancer_response,
+    json_response,
+    status_response,
+)
+from reconciler.emulator.protojson import merge_patch
+from reconciler.emulator.store import State
 
 BEFORE: Literal["before"] = "before"
 AFTER: Literal["after"] = "after"
@@ -121,7 +129,7 @@ class Edit(_Effect):
         if unknown:
             raise ValueError(f'"overlay": unknown key {json.dumps(unknown[0])}; known are {", ".join(sorted(known))}')
         try:
-            protojson.accept(messages.OVERLAY, merged({}, value), "overlay")  # null stands for removal
+            protojson.accept(messages.OVERLAY, merge_patch({}, value), "overlay")  # null stands for removal
         except ApiError as error:
             raise ValueError(f'"overlay": {error.message}') from error
         return value
@@ -169,10 +177,16 @@ class NoReports(_Effect):
     of: str = ""
 
 
-Effect = Status | Delay | Lag | Drop | Garble | Edit | Omit | Respond | Header | Result | NoReports
+class ParsedConfigs(_Effect):
+    """Report configurations as apko's parser leaves them: no slashes at the end of URLs, run-as as a UID."""
+
+    do: Literal["parsed_configs"] = "parsed_configs"
+
+
+Effect = Status | Delay | Lag | Drop | Garble | Edit | Omit | Respond | Header | Result | NoReports | ParsedConfigs
 EFFECTS: dict[str, type[Effect]] = {
     kind.model_fields["do"].default: kind
-    for kind in (Status, Delay, Drop, Garble, Edit, Omit, Respond, Header, Lag, Result, NoReports)
+    for kind in (Status, Delay, Drop, Garble, Edit, Omit, Respond, Header, Lag, Result, NoReports, ParsedConfigs)
 }
 
 
@@ -257,7 +271,7 @@ class Faults:
         with self._state.writing() as db:
             for fault in faults:
                 for name in fault.repositories:
-                    if records.locate(db, name) is None:
+                    if store.locate(db, name) is None:
                         raise FaultsError(f'no repository is named "{name}"')
                 db.execute("INSERT INTO faults (script) VALUES (?)", (fault.to_json(),))
 
@@ -290,27 +304,26 @@ class Faults:
 
 def inject(
     effects: tuple[Effect, ...],
-    handle: Callable[[], Answer],
+    handle: Callable[[], Response],
     edit: Callable[[Edit], None],
-    sleep: Callable[[float], None],
-) -> Answer:
+    sleep: Callable[[float], object],
+) -> Response:
     """Handle a request with the effects that meet it; ConnectionDropped when one cuts the connection."""
     for effect in effects:
         if isinstance(effect, Delay):
             sleep(effect.seconds)
     _edit(effects, BEFORE, edit)
-    answer = _decision(effects, BEFORE)
-    if answer is None:
-        answer = handle()
+    response = _decision(effects, BEFORE)
+    if response is None:
+        response = handle()
         _edit(effects, AFTER, edit)
-        answer = _decision(effects, AFTER) or answer
+        response = _decision(effects, AFTER) or response
         for effect in effects:
-            if isinstance(effect, Garble):
-                answer = _garbled(answer, effect)
-            elif isinstance(effect, Omit) and effect.when == AFTER and answer.status == 200:  # noqa: PLR2004 - success
-                answer = replace(answer, body=without_fields(answer.body, effect))
-    headers = {effect.name: effect.value for effect in effects if isinstance(effect, Header)}
-    return replace(answer, more=headers) if headers else answer
+            response = _changed(response, effect)
+    for effect in effects:
+        if isinstance(effect, Header):
+            response.headers[effect.name] = effect.value
+    return response
 
 
 def without_fields(body: bytes, omit: Omit) -> bytes:
@@ -342,29 +355,44 @@ def _edit(effects: tuple[Effect, ...], when: When, edit: Callable[[Edit], None])
             edit(effect)
 
 
-def _decision(effects: tuple[Effect, ...], when: When) -> Answer | None:
-    """Return the answer that a fault gives in the API's place, if one does at this point."""
+def _decision(effects: tuple[Effect, ...], when: When) -> Response | None:
+    """Return the response that a fault gives in the API's place, if one does at this point."""
     for effect in effects:
         match effect:
             case Drop() if effect.when == when:
                 raise ConnectionDropped(f"scripted fault: connection dropped {when} the effect")
-            case Status(html=True) if effect.when == when:
-                return answers.of_balancer(effect.status, effect.retry_after)
             case Status() if effect.when == when:
-                return answers.of_status(
-                    effect.status, effect.message, effect.retry_after, code=effect.code, details=effect.details
-                )
+                return _error_response(effect)
             case Respond() if effect.when == when:
-                return answers.of_json(effect.body)
+                return json_response(effect.body)
             case _:
                 continue
     return None
 
 
-def _garbled(answer: Answer, garble: Garble) -> Answer:
-    if garble.truncated:
-        return replace(answer, body=answer.body[: len(answer.body) // 2])
-    return Answer(status=200, body=b"upstream connect error\n", content_type="text/plain")
+def _changed(response: Response, effect: Effect) -> Response:
+    """Return the API's own response as an effect leaves it."""
+    match effect:
+        case Garble(truncated=True):
+            response.data = response.data[: len(response.data) // 2]
+        case Garble():
+            return Response(b"upstream connect error\n", mimetype="text/plain")
+        case Omit(when="after") if response.status_code == 200:  # noqa: PLR2004 - success
+            response.data = without_fields(response.data, effect)
+        case _:
+            pass
+    return response
+
+
+def _error_response(status: Status) -> Response:
+    code = CODE_OF_STATUS.get(status.status, Code.INTERNAL) if status.code is None else status.code
+    if status.html:
+        response = balancer_response(status.status)
+    else:
+        response = status_response(status.status, code, status.message, status.details)
+    if status.retry_after:
+        response.headers["Retry-After"] = status.retry_after
+    return response
 
 
 def _decides(effect: Effect) -> bool:
@@ -378,7 +406,7 @@ def _matches(db: sqlite3.Connection, fault: Fault, method: str, path: str) -> bo
         return False
     if not fault.repository:
         return True
-    repo = records.locate(db, fault.repository)
+    repo = store.locate(db, fault.repository)
     return repo is not None and repo.id in unquote(path)
 
 

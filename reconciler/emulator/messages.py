@@ -1,7 +1,8 @@
-"""The messages of the API as the emulator knows them, field by field.
+"""The messages of the API, field by field: both versions, packages and apko configurations.
 
-Here belong names and kinds. A field marked `FUTURE` is one that the server has and the published document has not:
-it is kept while a client sends it back and lost when an update leaves it out, which is how a careless client shows.
+A field marked `FUTURE` is one that the server has and the published documents have not: it is kept while a client sends
+it back and lost when an update leaves it out, which is how a careless client shows. What version 2 calls otherwise is
+stored under the name of version 1, so that both show one state.
 """
 
 from reconciler.emulator.protojson import Choice, Message, Optional, Scalar, Several
@@ -178,3 +179,168 @@ WHO_AM_I = Message(
         "profile": PROFILE,
     }
 )
+
+
+# Version 2. It has no readme; lists and single repositories look alike.
+_USER_V2 = Message(
+    {
+        "username": TEXT,
+        "uid": Scalar.INT32,
+        "gid": Optional(Scalar.INT32),
+        "shell": TEXT,
+        "homeDir": TEXT,
+        "groupName": TEXT,
+        "supplementaryGroups": Scalar.FUTURE,
+    },
+    stored={"username": "userName"},
+)
+_USER_GROUP_V2 = Message(
+    {"groupname": TEXT, "gid": Scalar.INT32, "members": Several(TEXT), "systemGroup": Scalar.FUTURE},
+    stored={"groupname": "groupName"},
+)
+_ACCOUNTS_V2 = Message({**ACCOUNTS.fields, "users": Several(_USER_V2), "groups": Several(_USER_GROUP_V2)})
+OVERLAY_V2 = Message({**OVERLAY.fields, "accounts": _ACCOUNTS_V2})
+SYNC_CONFIG_V2 = Message(
+    {
+        "source": TEXT,
+        "expirationTime": Scalar.TIMESTAMP,
+        "uniqueTags": Scalar.FLAG,
+        "gracePeriod": Scalar.FLAG,
+        "apkoOverlay": TEXT,
+        "google": TEXT,
+        "amazon": TEXT,
+        "azure": TEXT,
+        "mirrorPriority": SYNC_CONFIG.fields["mirrorPriority"],
+    },
+    stored={"expirationTime": "expiration"},
+    read_only=frozenset({"expirationTime", "uniqueTags", "gracePeriod", "apkoOverlay"}),
+)
+REPO_V2 = Message(
+    {
+        "uid": TEXT,
+        "name": TEXT,
+        "description": TEXT,
+        "createTime": Scalar.TIMESTAMP,
+        "updateTime": Scalar.TIMESTAMP,
+        "bundles": Several(TEXT),
+        "sync_config": SYNC_CONFIG_V2,
+        "catalogTier": Choice(
+            names=("UNSPECIFIED", *CATALOG_TIER.names[1:]), future=CATALOG_TIER.future, prefix="CATALOG_TIER_"
+        ),
+        "aliases": Several(TEXT),
+        "activeTags": Several(TEXT),
+        "customOverlay": OVERLAY_V2,
+        "supportWindow": Scalar.FUTURE,
+    },
+    stored={"uid": "id"},
+    read_only=frozenset({"uid", "createTime", "updateTime"}),
+)
+GROUP_V2 = Message(
+    {
+        "uid": TEXT,
+        "createTime": Scalar.TIMESTAMP,
+        "updateTime": Scalar.TIMESTAMP,
+        **{name: kind for name, kind in GROUP.fields.items() if name != "id"},
+    },
+    stored={"uid": "id"},
+)
+TAG_V2 = Message(
+    {
+        "uid": TEXT,
+        "name": TEXT,
+        "digest": TEXT,
+        "updateTime": Scalar.TIMESTAMP,
+        "bundles": Several(TEXT),
+        "deprecated": Scalar.FLAG,
+    },
+    stored={"uid": "id", "updateTime": "lastUpdated"},
+)
+
+
+# Packages and apko configurations.
+_TEXTS = Several(TEXT)
+APK = Message(
+    {
+        "id": TEXT,
+        "repoCommit": TEXT,
+        "checksum": TEXT,
+        "packageName": TEXT,
+        "version": TEXT,
+        "architecture": TEXT,
+        "size": Scalar.INT64,
+        "installedSize": Scalar.INT64,
+        "description": TEXT,
+        "url": TEXT,
+        "license": TEXT,
+        "maintainer": TEXT,
+        "origin": TEXT,
+        "buildTime": Scalar.TIMESTAMP,
+        "depend": _TEXTS,
+        "provides": _TEXTS,
+        "installIf": _TEXTS,
+        "providerPriority": Scalar.INT64,
+    }
+)
+SUMMARY = Message(
+    {
+        "packageName": TEXT,
+        "latestVersion": TEXT,
+        "architectures": TEXT,
+        "description": TEXT,
+        "license": TEXT,
+        "origin": TEXT,
+        "buildTime": Scalar.TIMESTAMP,
+    }
+)
+_CONFIG_USER = Message(
+    {
+        "userName": TEXT,
+        "uid": Scalar.UINT32,
+        "gid": Optional(Scalar.UINT32),
+        "shell": TEXT,
+        "homeDir": TEXT,
+        "groupName": TEXT,
+    }
+)
+_CONFIG_PATH = Message(
+    {
+        "path": TEXT,
+        "type": TEXT,
+        "uid": Optional(Scalar.UINT32),
+        "gid": Optional(Scalar.UINT32),
+        "permissions": Scalar.UINT32,
+        "source": TEXT,
+        "recursive": Scalar.FLAG,
+    }
+)
+_CONFIG_CONTENTS = Message(
+    {
+        "buildRepositories": _TEXTS,
+        "runtimeRepositories": _TEXTS,
+        "repositories": _TEXTS,
+        "keyring": _TEXTS,
+        "packages": _TEXTS,
+    }
+)
+_CONFIG_GROUP = Message({"groupName": TEXT, "gid": Scalar.UINT32, "members": _TEXTS})
+_CONFIG_CERTIFICATE = Message({"name": TEXT, "content": TEXT})
+CONFIG = Message(
+    {
+        "contents": _CONFIG_CONTENTS,
+        "entrypoint": Message({"type": TEXT, "command": TEXT, "shellFragment": TEXT, "services": Scalar.TEXT_MAP}),
+        "cmd": TEXT,
+        "stopSignal": TEXT,
+        "workDir": TEXT,
+        "accounts": Message({"runAs": TEXT, "users": Several(_CONFIG_USER), "groups": Several(_CONFIG_GROUP)}),
+        "archs": _TEXTS,
+        "environment": Scalar.TEXT_MAP,
+        "paths": Several(_CONFIG_PATH),
+        "vcsUrl": TEXT,
+        "annotations": Scalar.TEXT_MAP,
+        "include": TEXT,
+        "volumes": _TEXTS,
+        "layering": Message({"strategy": TEXT, "budget": Scalar.INT64}),
+        "certificates": Message({"additional": Several(_CONFIG_CERTIFICATE), "providers": _TEXTS}),
+    }
+)
+RESOLVE = Message({"config": CONFIG})

@@ -1,8 +1,8 @@
-"""The JSON form of protobuf messages, both ways, driven by a description of the message.
+"""The JSON form of protobuf messages, driven by a description of the message.
 
 `accept` takes what a client sent and returns the *stored form*: only what is set, so that absent stays absent.
 `emit` takes the stored form and returns what the gateway prints: every field, unset ones with their zero value.
-Which messages there are is said in `messages.py`; nothing here knows a repository.
+Field masks say which fields an update changes: proto names joined by dots, or the leaves of the body without a mask.
 """
 
 import json
@@ -13,8 +13,10 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, NoReturn, assert_never
 
-from reconciler.emulator import instants
-from reconciler.emulator.errors import invalid
+from reconciler.emulator import timestamps
+from reconciler.emulator.errors import ApiError, invalid
+
+Json = dict[str, Any]
 
 _UINT32_LIMIT = 2**32
 _INT64_LIMIT = 2**63
@@ -238,7 +240,7 @@ def _accept_large_number(value: Any, field: str) -> str:
 
 def _accept_timestamp(value: Any, field: str) -> str:
     try:
-        return instants.to_text(instants.from_text(value))
+        return timestamps.to_text(timestamps.from_text(value))
     except (TypeError, ValueError, OverflowError):
         _refuse("timestamp", value, field)
 
@@ -274,3 +276,92 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"invalid value {name}")
+
+
+Path = tuple[str, ...]
+"""The JSON names from the message down to the field."""
+
+
+def mask_paths(kind: Message, text: str) -> tuple[Path, ...]:
+    """Return the paths of an `updateMask` parameter; one that the message does not have is refused."""
+    return tuple(_path(kind, each) for each in text.split(","))
+
+
+def body_paths(kind: Message, body: Json) -> tuple[Path, ...]:
+    """Return the paths of the leaves of a JSON body; here a key that the message does not have is refused."""
+    return tuple(_leaves(kind, body, ())) if body else ()
+
+
+def apply_path(kind: Message, target: Json, patch: Json, path: Path) -> Json:
+    """Return a stored message in which one field is as in the patch: set, replaced whole, or unset."""
+    name, *rest = path
+    if name in kind.read_only:
+        return target
+    key, field = kind.key(name), kind.fields[name]
+    old, new = target.get(key), patch.get(key)
+    if rest:
+        assert isinstance(field, Message), "paths are checked before they are applied"
+        new = apply_path(field, old or {}, new or {}, tuple(rest)) if old is not None or new is not None else None
+    elif isinstance(field, Message) and new is not None:
+        new = {**_kept(field, old or {}), **{each: new[each] for each in new if each in _writable(field)}}
+    others = {each: value for each, value in target.items() if each != key}
+    return others if new is None else {**others, key: new}
+
+
+def _kept(kind: Message, old: Json) -> Json:
+    """Return what the replacement of a message leaves alone: what is read only, and what v2 does not show."""
+    return {key: value for key, value in old.items() if key not in _writable(kind)}
+
+
+def _writable(kind: Message) -> set[str]:
+    return {kind.key(name) for name in kind.fields if name not in kind.read_only}
+
+
+def _path(kind: Message, text: str) -> Path:
+    here: Kind = kind
+    names: list[str] = []
+    for part in text.split("."):
+        name = _named(here, part)
+        if name is None:
+            raise invalid(f'update_mask: invalid path "{text}"')
+        assert isinstance(here, Message), "only messages have fields"
+        names.append(name)
+        here = here.fields[name]
+    return tuple(names)
+
+
+def _named(kind: Kind, part: str) -> str | None:
+    """Return the JSON name of a field in proto spelling; the JSON spelling itself is no path."""
+    if not isinstance(kind, Message):
+        return None
+    return next((name for name in kind.fields if snake_case(name) == part), None)
+
+
+def _leaves(kind: Message, value: Json, above: Path) -> list[Path]:
+    found: list[Path] = []
+    for key, item in value.items():
+        name = kind.find(key)
+        if name is None:
+            raise _unknown(key, above)
+        field = kind.fields[name]
+        below: Any = item if isinstance(field, Message) and isinstance(item, dict) else None
+        found += _leaves(field, below, (*above, name)) if below and isinstance(field, Message) else [(*above, name)]
+    return found
+
+
+def _unknown(key: str, above: Path) -> ApiError:
+    place = ".".join(map(snake_case, above)) or "the message"
+    return invalid(f'could not find field "{key}" in {place}')
+
+
+def merge_patch(target: Any, patch: Any) -> Any:
+    """Return the target with a patch laid over it; neither is changed."""
+    if not isinstance(patch, dict):
+        return patch
+    result = dict(target) if isinstance(target, dict) else {}
+    for key, value in patch.items():
+        if value is None:
+            result.pop(key, None)
+        else:
+            result[key] = merge_patch(result.get(key), value)
+    return result

@@ -1,15 +1,23 @@
-"""Query parameters as the gateway reads them, and the filters that list calls share.
+"""Query parameters as the gateway reads them, and the filters and pages that lists share.
 
-Here belong reading and refusing parameters and matching ids; which parameters a call has belongs to the call.
+A page token names the last record of a page, not a number of records, so that a list that changes meanwhile neither
+repeats nor omits what stays in it.
 """
 
+import base64
+import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from urllib.parse import parse_qsl
+from typing import Any
 
-from reconciler.emulator import instants, uidp
-from reconciler.emulator.errors import invalid
+from reconciler.emulator import timestamps, uidp
+from reconciler.emulator.auth import Caller
+from reconciler.emulator.errors import ApiError, invalid
+from reconciler.emulator.faults import Effect, Lag
+from reconciler.emulator.protojson import snake_case
+from reconciler.emulator.settings import Settings
+from reconciler.emulator.store import Json, State
 
 _INT32_LIMIT = 2**31
 _BOOLEANS = {
@@ -21,10 +29,19 @@ _BOOLEANS = {
 class Query:
     """The parameters of one request; names that a call does not ask for are ignored, as the gateway does."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, pairs: Iterable[tuple[str, str]]) -> None:
         self._values: dict[str, list[str]] = {}
-        for name, value in parse_qsl(text, keep_blank_values=True):
+        for name, value in pairs:
             self._values.setdefault(_json_name(name), []).append(value)
+        self._check_messages()
+
+    def _check_messages(self) -> None:
+        """Refuse a message that is given a value of its own, and a field of what is not a message."""
+        if "uidp" in self._values:
+            raise invalid('parsing field "uidp": unsupported message type: "chainguard.platform.common.UIDPFilter"')
+        below = next((name for name in self._values if name.count(".") > 1 and name.startswith("uidp.")), None)
+        if below:
+            raise invalid(f'invalid path: "{below.split(".")[1]}" is not a message')
 
     def texts(self, name: str) -> tuple[str, ...]:
         """Return a repeatable parameter; empty values say nothing."""
@@ -38,21 +55,21 @@ class Query:
         """Return a parameter given at most once; "" when it is not there."""
         values = self._values.get(name, [])
         if len(values) > 1:
-            raise invalid(f'too many values for field "{name}": {", ".join(values)}')
+            raise invalid(f'too many values for field "{proto_name(name)}": {", ".join(values)}')
         return values[0] if values else ""
 
     def flag(self, name: str) -> bool:
         """Return a boolean parameter, spelt as Go spells booleans."""
         value = self.text(name)
         if value and value not in _BOOLEANS:
-            raise invalid(f'parsing field "{name}": invalid value "{value}" for a boolean')
+            raise invalid(f'parsing field "{proto_name(name)}": invalid value "{value}" for a boolean')
         return _BOOLEANS.get(value, False)
 
     def count(self, name: str) -> int:
         """Return a number of records, 0 when it is not said."""
         value = self.text(name) or "0"
         if re.fullmatch(r"\d{1,10}", value, re.ASCII) is None or int(value) >= _INT32_LIMIT:
-            raise invalid(f'parsing field "{name}": invalid value "{value}" for a count')
+            raise invalid(f'parsing field "{proto_name(name)}": invalid value "{value}" for a count')
         return int(value)
 
     def instant(self, name: str) -> int | None:
@@ -61,9 +78,9 @@ class Query:
         if not value:
             return None
         try:
-            return instants.storable(instants.from_text(value))
+            return timestamps.storable(timestamps.from_text(value))
         except (ValueError, OverflowError) as error:
-            raise invalid(f'parsing field "{name}": {error}') from error
+            raise invalid(f'parsing field "{proto_name(name)}": {error}') from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +114,11 @@ class Selection:
         )
 
 
+def proto_name(name: str) -> str:
+    """Return the proto name of a parameter's last field, as the gateway's refusals name it."""
+    return snake_case(name.rpartition(".")[2])
+
+
 def selection(query: Query, visible: Callable[[str], bool]) -> Selection:
     """Return the id filters of a request, which `visible` narrows further; an id that is no UIDP is refused."""
     return Selection(
@@ -104,7 +126,7 @@ def selection(query: Query, visible: Callable[[str], bool]) -> Selection:
         descendants_of=_uidp(query, "uidp.descendantsOf"),
         children_of=_uidp(query, "uidp.childrenOf"),
         in_root=query.flag("uidp.inRoot"),
-        ids=frozenset(uidp.checked(value, "uidp.ids") for value in query.texts("uidp.ids")),
+        ids=frozenset(uidp.checked(value, "ids") for value in query.texts("uidp.ids")),
         id=_uidp(query, "id"),
         visible=visible,
     )
@@ -112,9 +134,151 @@ def selection(query: Query, visible: Callable[[str], bool]) -> Selection:
 
 def _uidp(query: Query, name: str) -> str:
     value = query.text(name)
-    return uidp.checked(value, name) if value else ""
+    return uidp.checked(value, proto_name(name)) if value else ""
 
 
 def _json_name(name: str) -> str:
     """Return the JSON name of a parameter: the proto spelling (uidp.descendants_of) is accepted as well."""
     return re.sub(r"_([a-z])", lambda match: match.group(1).upper(), name)
+
+
+DEFAULT_SIZE = 50
+LARGEST_SIZE = 200
+TOKEN_LIFE = 3 * timestamps.DAY
+
+Key = int | str
+Orders = Mapping[str, Callable[[Json], Key]]
+"""By proto name of a field: what a record (stored form, with its `id`) is ordered by."""
+
+_POSITIONS = frozenset({"pageSize", "pageToken", "skip"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Cursor:
+    """The place after a page: the last record's key and id, and how many were skipped so far."""
+
+    key: Key
+    id: str
+    skipped: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """One page of records, and what the answer says beside them."""
+
+    items: Sequence[Json]
+    extra: Json
+
+
+def paginate(query: Query, found: Sequence[Json], orders: Orders, now: int, *, optional: bool = False) -> Page:
+    """Return the page that the parameters ask for of the records that the filters found.
+
+    The first order is the one that is meant when none is named. Where pages are `optional`, a request that says neither
+    size nor token gets everything.
+    """
+    name, descending = _order(query.text("orderBy"), orders)
+    key_of = orders[name]
+    size = min(query.count("pageSize") or DEFAULT_SIZE, LARGEST_SIZE)
+    if optional and not query.count("pageSize") and not query.text("pageToken"):
+        size = len(found) + 1
+    skip = query.count("skip")
+    cursor = _decoded(query, now)
+    ordered = sorted(found, key=lambda each: str(each["id"]))
+    ordered.sort(key=key_of, reverse=descending)
+    rest = [each for each in ordered if cursor is None or _is_after(key_of(each), each["id"], cursor, descending)]
+    items = rest[skip : skip + size]
+    skipped = (cursor.skipped if cursor else 0) + min(skip, len(rest))
+    token = ""
+    if len(rest) > skip + size:
+        last = _Cursor(key=key_of(items[-1]), id=items[-1]["id"], skipped=skipped)
+        token = _encoded(query, last, now)
+    return Page(items=items, extra={"nextPageToken": token, "totalCount": str(len(found)), "skipped": skipped})
+
+
+def _order(text: str, orders: Orders) -> tuple[str, bool]:
+    name, _, direction = (text.strip() or next(iter(orders))).partition(" ")
+    if name not in orders or direction.strip().lower() not in ("", "asc", "desc"):
+        raise invalid(f'order_by: "{text}" is not one of {", ".join(orders)} with asc or desc')
+    return name, direction.strip().lower() == "desc"
+
+
+def _is_after(key: Key, identifier: str, cursor: _Cursor, descending: bool) -> bool:  # noqa: FBT001 - a property of the order
+    if key == cursor.key:
+        return identifier > cursor.id
+    # Both keys come from one order, so that they are of one type.
+    later = str(key) > str(cursor.key) if isinstance(key, str) else key > int(cursor.key)
+    return later is not descending
+
+
+def _encoded(query: Query, cursor: _Cursor, now: int) -> str:
+    value = [_asked(query), now, cursor.key, cursor.id, cursor.skipped]
+    return base64.urlsafe_b64encode(json.dumps(value, separators=(",", ":")).encode()).decode()
+
+
+def _decoded(query: Query, now: int) -> _Cursor | None:
+    text = query.text("pageToken")
+    if not text:
+        return None
+    try:
+        value = json.loads(base64.b64decode(text.encode(), altchars=b"-_", validate=True))
+    except (ValueError, RecursionError) as error:
+        raise _bad("is malformed") from error
+    if not _is_cursor(value):
+        raise _bad("is malformed")
+    asked, issued, key, identifier, skipped = value
+    if asked != _asked(query):
+        raise _bad("belongs to a request with another filter or order")
+    if now - issued > TOKEN_LIFE:
+        raise _bad("has expired")
+    return _Cursor(key=key, id=identifier, skipped=skipped)
+
+
+def _is_cursor(value: Any) -> bool:
+    """Say whether a decoded token has the parts of one; only somebody who made it up could have mistyped them."""
+    kinds = [str, int, None, str, int]
+    return (
+        isinstance(value, list)
+        and len(value) == len(kinds)
+        and all(kind is None or type(each) is kind for kind, each in zip(kinds, value, strict=True))
+        and type(value[2]) in (int, str)
+    )
+
+
+def _asked(query: Query) -> str:
+    """Return a digest of what was asked, less the position: the pages of one list share it."""
+    return uidp.digest(json.dumps(query.others(_POSITIONS)))[:16]
+
+
+def _bad(problem: str) -> ApiError:
+    return invalid(f"page_token: the token {problem}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiRequest:
+    """One authenticated request: `identifier` is the id of the path as it came, "" when the path has none."""
+
+    state: State
+    settings: Settings
+    caller: Caller
+    now: int
+    identifier: str
+    query: Query
+    body: bytes
+    effects: tuple[Effect, ...] = ()
+
+    @property
+    def seen(self) -> int:
+        """The instant whose repositories a read shows: now, or earlier where reads lag."""
+        lag = max((effect.seconds for effect in self.effects if isinstance(effect, Lag)), default=0.0)
+        return self.now - round(lag * timestamps.SECOND)
+
+    def uidp(self) -> str:
+        """Return the id of the path, or refuse it when it is no UIDP."""
+        return uidp.checked(self.identifier, "id")
+
+    def selection(self, capability: str) -> Selection:
+        """Return what the filters of a list ask for; what the caller lacks the capability for is refused or unseen."""
+        chosen = selection(self.query, lambda record: self.caller.may(capability, record))
+        for scope in chosen.scopes:
+            self.caller.demand(capability, scope)
+        return chosen

@@ -1,61 +1,110 @@
-"""Filling an empty state file with the seeded world.
+"""Filling an empty state file with the seeded world (`data/world.yaml`).
 
-Here belongs the way from the facts of `seed_world.py` to rows. Ids and creation times are the same in every world;
-builds lie before the instant of the seeding.
+Ids and creation times are the same in every world; builds lie before the instant of the seeding.
 """
 
+import functools
 import sqlite3
+from dataclasses import dataclass, field
+from importlib import resources
 from typing import Any
 
-from reconciler.emulator import catalogue, instants, records, schedule, uidp
-from reconciler.emulator.images import IMAGES, Image
-from reconciler.emulator.records import Repo
-from reconciler.emulator.schedule import Planned
-from reconciler.emulator.seed_world import PLACES, REPOSITORIES, Place, Planted
+import yaml
+from pydantic import TypeAdapter
+
+from reconciler.emulator import apko, builds, packages, store, timestamps, uidp
+from reconciler.emulator.apko import Image
+from reconciler.emulator.builds import Planned
+from reconciler.emulator.store import Repo
 
 Json = dict[str, Any]
 
-HOUR = 3600 * instants.SECOND
-_CREATED = instants.from_text("2022-09-05T09:12:44.193847Z")
+HOUR = 3600 * timestamps.SECOND
+_CREATED = timestamps.from_text("2022-09-05T09:12:44.193847Z")
 _RECENT = 3  # builds of the last day, and of the days before it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeedBuild:
+    """Builds of all active tags some hours before the seeding, with the overlay of that time."""
+
+    hours_ago: float
+    overlay: Json
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeedRepo:
+    """A repository: its path, what it syncs from, its overlay in stored form (None as good as untouched)."""
+
+    path: str
+    image: str
+    tags: int
+    overlay: Json | None = None
+    description: str = ""
+    readme_kilobytes: int = 1
+    past: tuple[SeedBuild, ...] = ()
+    more: Json = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeedGroup:
+    """A group: its path from the top, and what its message says besides."""
+
+    path: str
+    message: Json = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeedWorld:
+    """Groups and repositories, and the PEM texts that overlays use by name."""
+
+    groups: tuple[SeedGroup, ...]
+    repositories: tuple[SeedRepo, ...]
+    pem: dict[str, str]
+
+
+@functools.cache
+def seed_world() -> SeedWorld:
+    """Return the seeded world."""
+    text = (resources.files("reconciler.emulator") / "data" / "world.yaml").read_text(encoding="utf-8")
+    return TypeAdapter(SeedWorld).validate_python(yaml.safe_load(text))
 
 
 def fill(db: sqlite3.Connection, now: int) -> None:
     """Insert the seeded world; called inside a transaction on empty tables."""
-    places = {place.path: uidp.of_path(place.path) for place in PLACES}
-    for place in PLACES:
-        records.add_group(db, _group(place, places))
-    for planted in REPOSITORIES:
-        repo = _repo(planted, places)
-        records.save(db, repo)
-        _add_tags(db, repo, IMAGES[planted.image], now)
-        _add_history(db, repo, planted, now)
-    schedule.set_planned_until(db, now // schedule.SLOT)
+    world = seed_world()
+    for group in world.groups:
+        store.add_group(db, _group(group))
+    for item in world.repositories:
+        repo = _repo(item)
+        store.save(db, repo)
+        _add_tags(db, repo, apko.images_by_name()[item.image], now)
+        _add_history(db, repo, item, now)
+    builds.set_planned_until(db, now // builds.SLOT)
 
 
-def _group(place: Place, places: dict[str, str]) -> Json:
-    return {"id": places[place.path], "name": place.path.rpartition("/")[2], **place.message}
+def _group(group: SeedGroup) -> Json:
+    return {"id": uidp.of_path(group.path), "name": group.path.rpartition("/")[2], **group.message}
 
 
-def _repo(planted: Planted, places: dict[str, str]) -> Repo:
-    above, _, name = planted.path.rpartition("/")
-    parent = places[above]
+def _repo(item: SeedRepo) -> Repo:
+    above, _, name = item.path.rpartition("/")
+    parent = uidp.of_path(above)
     identifier = uidp.of_child(parent, "repo", name)
-    image = IMAGES[planted.image]
-    more = planted.more or {}
+    image = apko.images_by_name()[item.image]
     message = {
         "id": identifier,
         "name": name,
-        "description": planted.description,
-        "readme": _readme(image, planted.readme_kilobytes),
+        "description": item.description,
+        "readme": _readme(image, item.readme_kilobytes),
         "catalogTier": image.tier,
-        "activeTags": list(image.tags[: planted.tags]),
-        "createTime": instants.to_text(_CREATED + int(uidp.draw(identifier) * 300 * instants.DAY)),
-        **more,
-        "sync_config": {"source": image.source, **more.get("sync_config", {})},
+        "activeTags": list(image.tags[: item.tags]),
+        "createTime": timestamps.to_text(_CREATED + int(uidp.draw(identifier) * 300 * timestamps.DAY)),
+        **item.more,
+        "sync_config": {"source": image.source, **item.more.get("sync_config", {})},
     }
-    if planted.overlay is not None:
-        message["customOverlay"] = planted.overlay
+    if item.overlay is not None:
+        message["customOverlay"] = item.overlay
     return Repo(id=identifier, parent=parent, name=name, sequence=0, message=message)
 
 
@@ -67,8 +116,8 @@ def _readme(image: Image, kilobytes: int) -> str:
 
 def _add_tags(db: sqlite3.Connection, repo: Repo, image: Image, now: int) -> None:
     """Insert the active tags as they were three days ago, and those that only lie beside them."""
-    updated = now - 3 * instants.DAY
-    digests = {tag: f"sha256:{uidp.digest(repo.id, 'tag', tag)}" for tag in repo.active_tags}
+    updated = now - 3 * timestamps.DAY
+    digests = {tag: f"sha256:{uidp.digest(repo.id, 'tag', tag)}" for tag in apko.active_tags(repo)}
     beside = {
         f"{digests['latest'].replace(':', '-')}.{kind}": f"sha256:{uidp.digest(repo.id, kind)}"
         for kind in ("att", "sbom", "sig")
@@ -83,22 +132,22 @@ def _add_tags(db: sqlite3.Connection, repo: Repo, image: Image, now: int) -> Non
 
 def _versions(image: Image, digests: dict[str, str]) -> dict[str, str]:
     """Return the dated tag and the full version, with and without its epoch, of what `latest` was."""
-    version = catalogue.packages()[image.streams[0][1]].versions[0]
+    version = packages.all_packages()[image.streams[0][1]].versions[0]
     names = ("latest-20251101", version, version.rpartition("-r")[0])
     return {name: digests["latest"] for name in names if name not in digests}
 
 
-def _add_history(db: sqlite3.Connection, repo: Repo, planted: Planted, now: int) -> None:
+def _add_history(db: sqlite3.Connection, repo: Repo, item: SeedRepo, now: int) -> None:
     for number in range(2 * _RECENT):
         hours = 1.5 + 21 * uidp.draw(repo.id, "hours", number) + 24 * (number // _RECENT)
-        tag = repo.active_tags[int(uidp.draw(repo.id, "which", number) * len(repo.active_tags))]
-        schedule.add_build(db, repo, _past(repo, tag, number, hours, now), planted.overlay)
-    for number, past in enumerate(planted.past, start=2 * _RECENT):
-        for tag in repo.active_tags:
-            schedule.add_build(db, repo, _past(repo, tag, number, past.hours_ago, now), past.overlay)
+        tag = apko.active_tags(repo)[int(uidp.draw(repo.id, "which", number) * len(apko.active_tags(repo)))]
+        builds.add_build(db, repo, _past(repo, tag, number, hours, now), item.overlay)
+    for number, past in enumerate(item.past, start=2 * _RECENT):
+        for tag in apko.active_tags(repo):
+            builds.add_build(db, repo, _past(repo, tag, number, past.hours_ago, now), past.overlay)
 
 
 def _past(repo: Repo, tag: str, number: int, hours_ago: float, now: int) -> Planned:
     started = now - int(hours_ago * HOUR)
-    ended = started + int((90 + 240 * uidp.draw(repo.id, tag, number)) * instants.SECOND)
+    ended = started + int((90 + 240 * uidp.draw(repo.id, tag, number)) * timestamps.SECOND)
     return Planned(tag=tag, kind="past", number=number, started=started, ended=ended)

@@ -1,61 +1,47 @@
-"""The emulator on a loopback port.
-
-Here belongs what only a socket needs: where to listen, how to stop, how to break a connection. The only importer of
-waitress.
-"""
+"""The emulator on a loopback port: where to listen, who may ask, how to stop, how to break a connection."""
 
 import contextlib
+import io
 import ipaddress
-import logging
 import signal
 import socket
 import threading
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any, NoReturn
-from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+from collections.abc import Callable, Iterator
+from http import HTTPStatus
+from typing import NoReturn
+from urllib.parse import urlsplit
+from wsgiref.types import WSGIApplication, WSGIEnvironment
 
-from waitress import wasyncore
-from waitress.server import create_server
+from werkzeug import Response
+from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
+from werkzeug.test import run_wsgi_app
 
-from reconciler.emulator.errors import ConnectionDropped
+from reconciler.emulator.app import LARGEST_BODY
+from reconciler.emulator.errors import Code, ConnectionDropped, status_response
 
-_THREADS = 16  # more than the ten writers that clients run by default, so that a scripted delay holds up nobody else
+_TIMEOUT = 60.0  # seconds that a connection may wait for the next bytes of a request
+_POLL = 0.05  # seconds between two looks at whether to stop
+_BROKEN = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 1024\r\n\r\n{"
 
 
 class Server:
     """A listening server: `run` blocks until `stop` is called from another thread, or a KeyboardInterrupt."""
 
     def __init__(self, application: WSGIApplication, host: str, port: int) -> None:
-        # waitress warns about every broken connection, and breaking them is what faults are for.
-        logging.getLogger("waitress").setLevel(logging.ERROR)
         self.host = loopback(host)
-        # Opened here, because waitress leaves its own socket behind when the port is taken.
+        # Opened here, because Werkzeug ends the process when the port is taken.
         family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
-        listening = socket.create_server((self.host, port), family=family)
-        self._sockets: dict[int, Any] = {}
-        self._server = create_server(
-            breaking(application),
-            map=self._sockets,
-            sockets=[listening],
-            threads=_THREADS,
-            ident=None,
-            log_socket_errors=False,
-        )
-        self.port = int(self._server.effective_port)
+        with socket.create_server((self.host, port), family=family, backlog=socket.SOMAXCONN) as listening:
+            self._server = ThreadedWSGIServer(self.host, port, application, _Handler, fd=listening.fileno())
+        self.port = int(self._server.server_address[1])
 
     def run(self) -> None:
         """Serve requests until told to stop, then free the port."""
-        try:
-            self._server.run()
-        finally:
-            self._server.task_dispatcher.shutdown()
-            wasyncore.close_all(self._sockets, ignore_all=True)
+        self._server.serve_forever(poll_interval=_POLL)
 
     def stop(self) -> None:
         """Let `run` return; callable from any thread."""
-        # The loop may wake for another reason between the order and the waking, and have freed all by then.
-        with contextlib.suppress(OSError):
-            self._server.trigger.pull_trigger(lambda: wasyncore.close_all(self._sockets, ignore_all=True))
+        self._server.shutdown()
 
 
 def serve(application: WSGIApplication, host: str, port: int, on_ready: Callable[[int], None]) -> None:
@@ -82,17 +68,72 @@ def loopback(host: str) -> str:
     return host
 
 
-def breaking(application: WSGIApplication) -> WSGIApplication:
-    """Return the application with dropped connections made real: the body ends before its announced length."""
+class _Handler(WSGIRequestHandler):
+    """One connection. It is kept between requests, which the application lets: it reads every body to its end."""
 
-    def wrapped(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    protocol_version = "HTTP/1.1"
+    timeout = _TIMEOUT
+
+    def run_wsgi(self) -> None:
+        """Answer one request."""
+        environ = self.make_environ()
+        if not _is_loopback(self.headers.get("Host", "")):
+            self._send(_foreign_host(), environ)
+            self.close_connection = True  # with the body unread
+            return
+        if self.headers.get("Expect", "").lower() == "100-continue":
+            self.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         try:
-            return application(environ, start_response)
+            self._buffer_body(environ)
+            body, status, headers = run_wsgi_app(self.server.app, environ, buffered=True)
         except ConnectionDropped:
-            start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", "1024")])
-            return [b"{"]
+            self.wfile.write(_BROKEN)
+            self.close_connection = True
+        except (ConnectionAbortedError, TimeoutError):
+            self.close_connection = True
+        else:
+            self._send(Response(body, status, headers), environ)
 
-    return wrapped
+    def _buffer_body(self, environ: WSGIEnvironment) -> None:
+        """Read the body, so that the connection is at the next request whatever the application does."""
+        length = self.headers.get("Content-Length", "")
+        if length.isdecimal() and int(length) <= LARGEST_BODY:
+            body = self.rfile.read(int(length))
+            if len(body) < int(length):
+                raise ConnectionAbortedError("the request was not sent to its end")
+            environ["wsgi.input"] = io.BytesIO(body)
+
+    def _send(self, response: Response, environ: WSGIEnvironment) -> None:
+        body, status, headers = response.get_wsgi_response(environ)
+        code, _, reason = status.partition(" ")
+        self.send_response_only(int(code), reason)
+        for name, value in headers:
+            self.send_header(name, value)
+        self.end_headers()
+        sent = b"".join(body)
+        self.wfile.write(sent)
+        if int(code) == HTTPStatus.REQUEST_ENTITY_TOO_LARGE or dict(headers).get("Content-Length") != str(len(sent)):
+            self.close_connection = True  # the request's body is unread, or the client waits for more than comes
+
+    def connection_dropped(self, *_: object) -> None:
+        """Forget a client that has gone."""
+        self.close_connection = True
+
+    def log(self, type: str, message: str, *args: object) -> None:  # noqa: A002 - Werkzeug's name
+        """Log nothing: requests are the client's business, and broken connections are what faults are for."""
+
+
+def _is_loopback(host: str) -> bool:
+    """Say whether a Host header names this machine: a page on the web may lead a browser here under its own name."""
+    try:
+        loopback(urlsplit(f"//{host}").hostname or "")
+    except ValueError:
+        return False
+    return True
+
+
+def _foreign_host() -> Response:
+    return status_response(403, Code.PERMISSION_DENIED, "the emulator answers on loopback host names only")
 
 
 @contextlib.contextmanager

@@ -1,14 +1,10 @@
-"""How the emulated world behaves: timing, what is listed, who may do what.
-
-Here belong choices that a test or the user of `serve` may want to turn; facts of the API do not.
-"""
+"""How the emulated world behaves: timing, what is listed, who may do what."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
-if TYPE_CHECKING:
-    from reconciler.emulator.faults import Effect
+from reconciler.emulator.faults import Effect
 
 OWNER = (
     "apk.list",
@@ -48,4 +44,4 @@ class Settings:
     grants: Mapping[str, tuple[str, ...]] | None = None
     v2: Literal["on", 403, 404, 501] = "on"
     clock_skew: float = 0.0
-    storm: "Callable[[str, str], tuple[Effect, ...]] | None" = None
+    storm: Callable[[str, str], tuple[Effect, ...]] | None = None

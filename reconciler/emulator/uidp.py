@@ -1,7 +1,4 @@
-"""Identifiers: the shape of a UIDP, where records lie, and how ids are made.
-
-Here belong functions of the text of an id alone; whether a record exists is a question to the state.
-"""
+"""Identifiers: the shape of a UIDP, where records lie, and how ids are made."""
 
 import hashlib
 import re

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from reconciler.api.errors import AnswerLost, ApiError, Rejected, SourceDropped, TokenRejected
-from reconciler.api.values import Reading
+from reconciler.api.overlay_update import RepositoryVersion
 from reconciler.core.diff import diff
 from reconciler.core.events import ApplyStarted, Event, Listener, StepFinished, StepStarted
 from reconciler.core.overlay import Overlay
@@ -190,7 +190,7 @@ class _Writer:
                 return without_write
 
     def _write(
-        self, step: Step, reading: Reading, *, since: float, pauses: Sequence[float] = _PAUSES
+        self, step: Step, reading: RepositoryVersion, *, since: float, pauses: Sequence[float] = _PAUSES
     ) -> Applied | Settlement:
         self._about_to_write(step, since)
         try:
@@ -221,7 +221,7 @@ class _Writer:
             return recheck_created(step, there)
         return _outcome(settlement, step, since=source.server_time)
 
-    def _create_once(self, step: Step, source: Reading) -> Applied | Settlement:
+    def _create_once(self, step: Step, source: RepositoryVersion) -> Applied | Settlement:
         address = Address.parse(step.repository)
         self._about_to_write(step, source.server_time)
         try:
@@ -248,7 +248,7 @@ class _Writer:
             return _applied(step, found.repository_id, since)
         return Failed(step=step, kind=FailureKind.NOT_CONFIRMED, problem=problem)
 
-    def _read(self, step: Step) -> Reading | None:
+    def _read(self, step: Step) -> RepositoryVersion | None:
         assert step.id is not None
         return self._api.read_repository(step.id, self._organization)
 
@@ -293,7 +293,7 @@ def _source_gone(step: Step) -> Failed:
     return Failed(step=step, kind=FailureKind.OTHER, problem=problem)
 
 
-def recheck(step: Step, reading: Reading | None) -> Unchanged | Drifted | Failed | None:
+def recheck(step: Step, reading: RepositoryVersion | None) -> Unchanged | Drifted | Failed | None:
     """What the step's outcome is without a write, or None when what was approved may be written.
 
     The repository must be the approved one: of that id, in that folder, with that name. Of the rest only the overlay

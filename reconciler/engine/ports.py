@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Protocol, TypeVar
 
-from reconciler.api.values import Reading
+from reconciler.api.overlay_update import RepositoryVersion
 from reconciler.core.builds import Build, Progress, Sync
 from reconciler.core.overlay import Overlay
 from reconciler.core.packages import PackageVersion
@@ -82,11 +82,11 @@ class ReadApi(Protocol):
 class WriteApi(ReadApi, Protocol):
     """What applying needs beside the reads."""
 
-    def read_repository(self, repository_id: str, organization: Organization) -> Reading | None:
+    def read_repository(self, repository_id: str, organization: Organization) -> RepositoryVersion | None:
         """One repository as it is now; None when it does not exist any more."""
         ...
 
-    def write_overlay(self, reading: Reading, wanted: Overlay) -> LiveRepository:
+    def write_overlay(self, reading: RepositoryVersion, wanted: Overlay) -> LiveRepository:
         """Replace the overlay of a repository that was just read; what the server answered that it holds now.
 
         Raises `AnswerLost` when it is not known whether the write took effect.
@@ -94,7 +94,7 @@ class WriteApi(ReadApi, Protocol):
         ...
 
     def create_repository(
-        self, source: Reading, *, name: str, folder: str, wanted: Overlay, organization: Organization
+        self, source: RepositoryVersion, *, name: str, folder: str, wanted: Overlay, organization: Organization
     ) -> LiveRepository:
         """Create a repository that syncs from the same source as another one; raises as `write_overlay` does."""
         ...

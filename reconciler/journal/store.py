@@ -110,6 +110,8 @@ class Journal:
 
     def close(self) -> None:
         """Let go of the file."""
+        if self._writer is not None:
+            self._writer.close()
         if self._connection is not None:
             self._connection.close()
         if self._afterwards is not None:
@@ -122,7 +124,7 @@ class Journal:
             if not ours:
                 raise JournalBusy(errors.busy(self._path.parent, self._holder()))
             writer = self._writing()
-            with writer.transaction(durable=False) as connection:
+            with writer.transaction() as connection:
                 connection.execute("DELETE FROM holder")
                 values = (os.getpid(), _user(), platform.node(), writer.now())
                 connection.execute("INSERT INTO holder (pid, user, host, since) VALUES (?, ?, ?, ?)", values)
@@ -271,6 +273,7 @@ def _connect_to_write(path: Path) -> sqlite3.Connection:
         try:
             _check_schema(connection, path)
             connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = NORMAL")
             _migrate(connection, path)
             _check_content(connection, path)
             # Only a write tells whether there can be one, and that must be known before anything is planned or asked.

@@ -55,7 +55,8 @@ def _news(event: StepFinished | BuildEnded | RepositoryDone | PollFailed | Queue
         case PollFailed(problem=problem):
             return _warning(f"the builds could not be looked at, trying again: {problem.summary}", style)
         case QueueUnread(problem=problem):
-            return _warning(f"{problem.summary}; the build reports alone tell how far it is", style)
+            why = f"{problem.summary}: {problem.detail}" if problem.detail else problem.summary
+            return _warning(f"{why}; the build reports alone tell how far it is", style)
         case _:
             assert_never(event)
 

@@ -106,12 +106,12 @@ def credentials(url: str = URL) -> Credentials:
 
 def reader(answer: Answerer | Told, *, url: str = URL, retrier: Retrier | None = None) -> tuple[ReadClient, Api]:
     api = Api(answer)
-    return connect(url, credentials(url), wsgi_app=api, retrier=retrier or unhurried()), api
+    return connect(url, credentials(url), wsgi_app=api, retrier=retrier or unhurried(), api_version="v1"), api
 
 
 def writer(answer: Answerer | Told, *, url: str = URL, retrier: Retrier | None = None) -> tuple[WriteClient, Api]:
     api = Api(answer)
-    return connect_writer(url, credentials(url), wsgi_app=api, retrier=retrier or unhurried()), api
+    return connect_writer(url, credentials(url), wsgi_app=api, retrier=retrier or unhurried(), api_version="v1"), api
 
 
 def repository(id_: str = NODE, name: str = "node", **fields: object) -> dict[str, Any]:

@@ -23,8 +23,8 @@ from reconciler.api.errors import (
     TokenRejected,
     Unreachable,
 )
+from reconciler.api.overlay_update import RepositoryVersion
 from reconciler.api.retry import Retrier, Timing
-from reconciler.api.values import Reading
 from reconciler.core.builds import Evidence, Result, Sync
 from reconciler.core.overlay import EMPTY, Overlay
 from reconciler.core.state import Live, LiveRepository, Organization
@@ -48,7 +48,9 @@ def _repeater(world: World) -> Retrier:
 @contextmanager
 def _in_process(world: World, name: str = "owner") -> Iterator[WriteClient]:
     secret = fixed(Token(name, source="TOK"))
-    with connect_writer("http://localhost", secret, wsgi_app=world.emulator, retrier=_repeater(world)) as client:
+    with connect_writer(
+        "http://localhost", secret, wsgi_app=world.emulator, retrier=_repeater(world), api_version="v1"
+    ) as client:
         yield client
 
 
@@ -59,7 +61,10 @@ def _over_a_port(world: World) -> Iterator[WriteClient]:
     thread.start()
     try:
         with connect_writer(
-            f"http://127.0.0.1:{server.port}", fixed(Token("owner", source="TOK")), retrier=_repeater(world)
+            f"http://127.0.0.1:{server.port}",
+            fixed(Token("owner", source="TOK")),
+            retrier=_repeater(world),
+            api_version="v1",
         ) as client:
             yield client
     finally:
@@ -76,7 +81,7 @@ def _named(live: Live, name: str, folder: str = "") -> LiveRepository:
     return found
 
 
-def _reading(client: WriteClient, name: str, folder: str = "") -> Reading:
+def _reading(client: WriteClient, name: str, folder: str = "") -> RepositoryVersion:
     organization = _organization(client)
     found = client.read_repository(_named(client.read_live(organization), name, folder).id, organization)
     assert found is not None

@@ -21,7 +21,7 @@ from reconciler.api.errors import (
     TokenRejected,
     Unreachable,
 )
-from reconciler.api.values import Reading
+from reconciler.api.overlay_update import RepositoryVersion
 from reconciler.core.overlay import EMPTY
 from reconciler.core.state import LiveRepository
 from tests.api.fakes import NODE, ORGANIZATION, SERVER_TIME, Asked, Told, reader, repository, writer
@@ -33,7 +33,7 @@ def rpc(code: int, message: str = "the reason") -> bytes:
     return json.dumps({"code": code, "message": message, "details": []}).encode()
 
 
-READING = Reading(
+READING = RepositoryVersion(
     repository=LiveRepository(id=NODE, name="node", overlay=EMPTY), document=repository(), server_time=0.0
 )
 CALLS: dict[str, Callable[[WriteClient], object]] = {
@@ -146,7 +146,7 @@ WRITES = [
     (200, HTML, AnswerLost, "an HTML page"),
     (200, b"", AnswerLost, "it is empty"),
     (200, b'{"id": "' + NODE.encode(), AnswerLost, "no JSON object"),
-    (200, b"{}", AnswerLost, "id is null"),
+    (200, b"{}", AnswerLost, "the answer does not show the repository"),
     (200, b'{"id": "other", "name": "node"}', AnswerLost, "another repository, other"),
 ]
 

@@ -3,10 +3,10 @@
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from reconciler.api.errors import NotUnderstood, PermissionDenied, ServerFault, TokenRejected
-from reconciler.api.identities import identity_from_wire
-from reconciler.api.wire import Malformed
+from reconciler.api.schema import TokenIdentity
 from reconciler.core.doctor import Grant, Identity
 from tests.api.fakes import ROOT, SERVER_TIME, TEAM, Told, reader
 
@@ -31,8 +31,12 @@ def document(*capabilities: dict[str, Any], **fields: object) -> dict[str, Any]:
     }
 
 
+def read_identity(found: dict[str, Any]) -> Identity:
+    return TokenIdentity.model_validate(found).to_core()
+
+
 def test_all_of_it() -> None:
-    assert identity_from_wire(document(entry(["repo.list", "repo.update"]))) == Identity(
+    assert read_identity(document(entry(["repo.list", "repo.update"]))) == Identity(
         subject=f"{ROOT}/{'f' * 16}",
         email="ada@example.com",
         issuer="https://issuer.test",
@@ -50,7 +54,7 @@ def test_all_of_it() -> None:
 
 def test_capabilities_beside_the_role_and_several_roles_of_a_group() -> None:
     team = {"id": TEAM, "name": "team-a"}
-    found = identity_from_wire(
+    found = read_identity(
         document(
             entry(["tag.list"], name=None),
             entry(["repo.list"], name="viewer"),
@@ -71,7 +75,7 @@ def test_capabilities_beside_the_role_and_several_roles_of_a_group() -> None:
 
 @pytest.mark.parametrize("missing", [None, "", "1970-01-01T00:00:00Z", "0001-01-01T00:00:00Z", "soon"])
 def test_what_is_not_told(missing: str | None) -> None:
-    found = identity_from_wire({"subject": "x", "expiry": missing, "capabilities": None})
+    found = read_identity({"subject": "x", "expiry": missing, "capabilities": None})
     assert found == Identity(subject="x", email="", issuer="", expires=None, grants=())
 
 
@@ -90,8 +94,8 @@ def test_what_is_not_told(missing: str | None) -> None:
     ],
 )
 def test_another_shape(wrong: dict[str, Any]) -> None:
-    with pytest.raises(Malformed):
-        identity_from_wire(wrong)
+    with pytest.raises(ValidationError):
+        read_identity(wrong)
     client, _ = reader(Told(wrong))
     with client, pytest.raises(NotUnderstood):
         client.identity()

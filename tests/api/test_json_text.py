@@ -1,8 +1,6 @@
 """JSON in and out without loss."""
 
 import json
-import tracemalloc
-from typing import Any, cast
 
 import pytest
 from hypothesis import given
@@ -70,63 +68,3 @@ def test_canonical_text_depends_on_meaning_alone() -> None:
     one, other = b'{"b": 1.0, "a": ["\\u00e9"]}', '{"a":["é"],"b":1.00}'.encode()
     assert json_text.canonical(json_text.decode(one)) == json_text.canonical(json_text.decode(other))
     assert json_text.canonical({"b": [1, None], "a": "é"}) == '{"a":"é","b":[1,null]}'
-
-
-LISTS = st.fixed_dictionaries({}, optional={"items": st.lists(VALUES, max_size=3) | VALUES, "nextPageToken": VALUES})
-
-
-@given(LISTS | VALUES, st.booleans())
-def test_a_list_is_taken_and_the_rest_is_left(document: object, ascii_only: bool) -> None:  # noqa: FBT001 - a case
-    body = json.dumps(document, ensure_ascii=ascii_only).encode()
-    whole = json.loads(body)
-    taken, rest = json_text.decode_list(body, "items", lambda item: [item])
-    if isinstance(whole, dict) and isinstance(whole.get("items"), list):
-        assert (taken, rest) == ([[item] for item in whole["items"]], {**whole, "items": []})
-    else:
-        assert (taken, rest) == ([], whole)
-
-
-_TEXTS = st.sampled_from(["", "a", "},{", '"},{"', "\\\\", "]}", '{"items":[', "é", "🚀"])
-_NESTED = st.recursive(
-    _TEXTS | st.integers(), lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_TEXTS, inner, max_size=3)
-)
-_MANY = st.lists(st.dictionaries(_TEXTS, _NESTED, max_size=3) | _NESTED, max_size=12)
-
-
-@given(_MANY, st.dictionaries(_TEXTS.filter("items".__ne__), _NESTED | _MANY, max_size=2), st.integers(1, 40))
-def test_the_parts_of_a_list_are_the_whole_list(items: list[object], more: dict[str, object], size: int) -> None:
-    for separators in ((",", ":"), (", ", ": ")):
-        body = json.dumps({"items": items, **more}, ensure_ascii=False, separators=separators).encode()
-        parts: list[Any] = [*json_text.parts(body, "items", size)]
-        assert [item for part in parts for item in part["items"]] == items
-        assert parts[-1] | {"items": []} == more | {"items": []}
-        for end in (len(body) - 1, len(body) // 2):
-            with pytest.raises(ValueError, match=r"."):
-                list(json_text.parts(body[:end], "items", size))
-
-
-def test_a_long_list_comes_in_parts() -> None:
-    body = json.dumps({"items": [{"id": number} for number in range(100)]}).encode()
-    assert len([*json_text.parts(body, "items", 100)]) > 5
-
-
-@pytest.mark.parametrize(
-    "body",
-    [b"", b"{", b'{"items": [', b'{"items": [{}]} x', b"\xff", b"NaN", b'"\\ud800"', b'{"items": [{"id": "\\udc00"}]}'],
-)
-def test_a_long_list_that_is_no_json(body: bytes) -> None:
-    with pytest.raises(ValueError, match=r"."):
-        json_text.decode_list(body, "items", str)
-
-
-def test_readmes_of_a_long_list_take_no_memory() -> None:
-    item = {"id": "x", "name": "y", "readme": "🚀 text\n" * 1000, "customOverlay": {"environment": {"readme": "kept"}}}
-    body = json.dumps({"items": [item] * 500}, ensure_ascii=False).encode()
-    tracemalloc.start()
-    try:
-        taken, _ = json_text.decode_list(body, "items", lambda item: cast("dict[str, Any]", item)["customOverlay"])
-        _, peak = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
-    assert peak < len(body) / 5
-    assert taken == [item["customOverlay"]] * 500

@@ -3,10 +3,10 @@
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from reconciler.api import json_text
-from reconciler.api.mapping import overlay_from_wire, repository_from_wire
-from reconciler.api.wire import Malformed
+from reconciler.api.schema import Repository, overlay_from_wire
 from reconciler.core.overlay import EMPTY, Group, Overlay, PemFile, User
 from reconciler.core.state import LiveRepository, Unreadable
 from tests.api.fakes import NODE, repository
@@ -154,15 +154,15 @@ def test_a_number_to_run_as() -> None:
 
 
 def test_repository() -> None:
-    assert repository_from_wire(repository(activeTags=["latest", "22"]), folder="x") == LiveRepository(
+    assert Repository.model_validate(repository(activeTags=["latest", "22"])).to_core(folder="x") == LiveRepository(
         id=NODE, name="node", folder="x", overlay=EMPTY, active_tags=("latest", "22")
     )
-    assert repository_from_wire({"id": NODE, "name": "node"}).active_tags == ()
-    assert repository_from_wire(repository(activeTags="x")).active_tags == ()
-    assert isinstance(repository_from_wire(repository(customOverlay=[])).overlay, Unreadable)
+    assert Repository.model_validate({"id": NODE, "name": "node"}).to_core().active_tags == ()
+    assert Repository.model_validate(repository(activeTags="x")).to_core().active_tags == ()
+    assert isinstance(Repository.model_validate(repository(customOverlay=[])).to_core().overlay, Unreadable)
 
 
 @pytest.mark.parametrize("item", [{}, {"id": NODE}, {"name": "x"}, {"id": "", "name": "x"}, {"id": 5, "name": "x"}])
 def test_no_repository(item: dict[str, object]) -> None:
-    with pytest.raises(Malformed):
-        repository_from_wire(item)
+    with pytest.raises(ValidationError):
+        Repository.model_validate(item).to_core()

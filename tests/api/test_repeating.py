@@ -7,14 +7,14 @@ import pytest
 
 from reconciler.api.client import WriteClient
 from reconciler.api.errors import AnswerLost, ApiError, NotUnderstood, RateLimited, ServerFault, Unreachable
+from reconciler.api.overlay_update import RepositoryVersion
 from reconciler.api.retry import Retrier, RetryNotice, Timing
-from reconciler.api.values import Reading
 from reconciler.core.overlay import EMPTY
 from reconciler.core.state import LiveRepository
 from tests.api.fakes import NODE, ORGANIZATION, Answerer, Asked, Told, repository, writer
 from tests.support.clock import FakeClock
 
-READING = Reading(
+READING = RepositoryVersion(
     repository=LiveRepository(id=NODE, name="node", overlay=EMPTY), document=repository(), server_time=0.0
 )
 LISTED = Told({"items": [repository()]})

@@ -101,7 +101,7 @@ def server() -> Iterator[_Server]:
 
 
 def test_over_a_socket(server: _Server) -> None:
-    with connect_writer(server.url, credentials(), retrier=unhurried()) as client:
+    with connect_writer(server.url, credentials(), retrier=unhurried(), api_version="v1") as client:
         reading = client.read_repository(NODE, ORGANIZATION)
         assert reading is not None
         for _ in range(3):
@@ -114,7 +114,7 @@ def test_over_a_socket(server: _Server) -> None:
 
 @pytest.mark.parametrize("way", ["drop", "cut", "chunked and cut"])
 def test_connections_dropped_over_a_socket(server: _Server, way: str) -> None:
-    with connect_writer(server.url, credentials(), retrier=unhurried()) as client:
+    with connect_writer(server.url, credentials(), retrier=unhurried(), api_version="v1") as client:
         reading = client.read_repository(NODE, ORGANIZATION)
         assert reading is not None
         server.way = way
@@ -138,7 +138,7 @@ def test_nobody_listens() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{taken.getsockname()[1]}"
-        with connect_writer(url, fixed(Token("sesame", source="TOK")), retrier=unhurried()) as client:
+        with connect_writer(url, fixed(Token("sesame", source="TOK")), retrier=unhurried(), api_version="v1") as client:
             for call in (READ, WRITE):
                 with pytest.raises(Unreachable) as caught:
                     client._connection.answer(call)

@@ -1,4 +1,4 @@
-"""Reading one repository for writing, replacing its overlay, creating one."""
+"""RepositoryVersion one repository for writing, replacing its overlay, creating one."""
 
 import json
 from dataclasses import replace
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from reconciler.api.errors import AnswerLost, ApiError, NotFound, NotUnderstood, Rejected
-from reconciler.api.values import Reading
+from reconciler.api.overlay_update import RepositoryVersion
 from reconciler.core.overlay import EMPTY
 from reconciler.core.state import LiveRepository, Organization, Unreadable
 from tests.api.fakes import (
@@ -54,7 +54,7 @@ def test_reading_one() -> None:
     live = repository(customOverlay={"contents": {"packages": ["git"]}}, newField={"a": [1]})
     client, api, reading = read(live)
     client.close()
-    assert reading == Reading(
+    assert reading == RepositoryVersion(
         repository=LiveRepository(
             id=NODE, name="node", overlay=overlay({"packages": ["git"]}), active_tags=("latest",)
         ),
@@ -197,7 +197,7 @@ def test_creating_from_what_syncs_from_nothing(sync: object) -> None:
     assert len(api.asked) == 1
 
 
-@pytest.mark.parametrize("id_", [NODE + "/" + "1" * 16, "f" * 40 + "/" + "1" * 16, ""])
+@pytest.mark.parametrize("id_", [NODE + "/" + "1" * 16, "f" * 40 + "/" + "1" * 16])
 def test_an_answer_about_something_else_is_no_answer(id_: str) -> None:
     client, _ = writer(world(repository(), id=id_))
     organization = Organization(id=ROOT, name="example.com")
@@ -208,3 +208,34 @@ def test_an_answer_about_something_else_is_no_answer(id_: str) -> None:
             client.write_overlay(reading, EMPTY)
         with pytest.raises(AnswerLost):
             client.create_repository(reading, name="x", folder="", wanted=EMPTY, organization=organization)
+
+
+@pytest.mark.parametrize("lost", [{"customOverlay"}, {"id"}, {"name"}, {"customOverlay", "id"}])
+def test_an_answer_that_does_not_show_the_overlay_is_followed_by_a_read(lost: set[str]) -> None:
+    """Entry A12: nothing was lost, and nothing is proved."""
+    held = repository()
+
+    def answer(asked: Asked) -> Told:
+        if asked.method == "PUT":
+            held.update(asked.json)
+            return Told({key: value for key, value in held.items() if key not in lost})
+        return Told({"items": [held]})
+
+    client, api = writer(answer)
+    wanted = overlay({"packages": ["git"]})
+    with client:
+        reading = client.read_repository(NODE, ORGANIZATION)
+        assert reading is not None
+        assert client.write_overlay(reading, wanted).overlay == wanted
+    assert [asked.method for asked in api.asked] == ["GET", "PUT", "GET"]
+
+
+def test_an_answer_without_the_overlay_and_no_read_after_it_is_lost() -> None:
+    """Entry A12."""
+    client, api = writer(world(repository()))
+    with client:
+        reading = client.read_repository(NODE, ORGANIZATION)
+        assert reading is not None
+        api.answer = lambda asked: Told({}) if asked.method == "PUT" else Told(status=503)
+        with pytest.raises(AnswerLost, match="does not show the repository"):
+            client.write_overlay(reading, overlay({"packages": ["git"]}))

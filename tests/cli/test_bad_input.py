@@ -89,7 +89,7 @@ def test_a_token_that_is_refused(program: Program) -> None:
 
 def test_a_token_that_is_refused_in_the_middle_of_an_apply(program: Program) -> None:
     write_manifest(ONE + "  orders-api: {packages: [curl]}\n")
-    program.play(Fault(effect=Status(status=401), method="PUT"))
+    program.play(Fault(effect=Status(status=401), method="PATCH"))
     result = program.run("apply", "--yes", "--parallelism", "1")
     assert result.code == 8
     assert "not attempted because the token was rejected" in result.out

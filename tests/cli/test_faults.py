@@ -206,7 +206,12 @@ def test_a_lost_answer_after_which_somebody_else_has_written(program: Program, v
     program.play(
         Fault(effect=Drop(when=when), method=WRITES[version]),
         Fault(effect=Edit(edit="custom-nginx", overlay=other, when="after"), method=WRITES[version]),
-        Fault(effect=Edit(edit="custom-nginx", overlay=other), method="GET", path="/repos", nth=3),
+        Fault(
+            effect=Edit(edit="custom-nginx", overlay=other),
+            method="GET",
+            path="/repos",
+            nth={"v1": 3, "v2": 4}[version],
+        ),
     )
     result = program.run("apply", "--yes", "--no-wait", "--debug", "--api-version", version)
     assert result.code == 3
@@ -260,7 +265,7 @@ def test_several_writers_slow_down_together(program: Program) -> None:
     names = ["custom-nginx", "orders-api", "custom-go", "custom-python"]
     entries = "".join(f"  {name}: {{environment: {{A: b}}}}\n" for name in names)
     write_manifest(f"organization: example.com\nrepositories:\n{entries}")
-    program.play(Fault(effect=Status(status=429, retry_after="5"), method="PUT", times=4))
+    program.play(Fault(effect=Status(status=429, retry_after="5"), method="PATCH", times=4))
     result = program.run("apply", "--yes", "--no-wait", "--debug")
     assert result.code == 0, result.out + result.err
     assert sent(result) == 8

@@ -111,7 +111,7 @@ def refuses(name: str, program: Program) -> None:
         id_ = emulator.repository(name)["id"]
 
     def storm(method: str, path: str) -> tuple[Status, ...]:
-        return (Status(status=400, message="no"),) if method == "PUT" and path.endswith(id_) else ()
+        return (Status(status=400, message="no"),) if method == "PATCH" and path.endswith(id_) else ()
 
     program.settings = Settings(automatic_rebuilds=False, stagger=0.0, storm=storm)
 

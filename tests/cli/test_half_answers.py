@@ -41,7 +41,7 @@ def forgetting(section: str) -> Callable[[WSGIApplication], WSGIApplication]:
 
     def between(app: WSGIApplication) -> WSGIApplication:
         def wrapped(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-            if environ["REQUEST_METHOD"] == "PUT":
+            if environ["REQUEST_METHOD"] in ("PUT", "PATCH"):
                 sent = json.loads(environ["wsgi.input"].read())
                 del sent["customOverlay"][section]
                 body = json.dumps(sent).encode()

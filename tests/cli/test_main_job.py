@@ -180,7 +180,8 @@ def test_a_repository_that_somebody_changed_meanwhile_is_left_alone(program: Pro
 
 def test_one_failure_does_not_touch_the_others(program: Program) -> None:
     write_manifest(ONE + "  orders-api: {packages: [curl]}\n")
-    program.play(Fault(effect=Status(status=403, message="no"), method="PUT", repository="custom-nginx"))
+    for method in ("PATCH", "PUT"):
+        program.play(Fault(effect=Status(status=403, message="no"), method=method, repository="custom-nginx"))
     result = program.run("apply", "--yes", "--no-wait")
     assert result.code == 3
     assert "repo.update" in result.out
@@ -191,7 +192,7 @@ def test_one_failure_does_not_touch_the_others(program: Program) -> None:
 
 def test_an_answer_that_is_lost_after_the_write_took_effect(program: Program) -> None:
     write_manifest(ONE)
-    program.play(Fault(effect=Drop(when="after"), method="PUT"))
+    program.play(Fault(effect=Drop(when="after"), method="PATCH"))
     result = program.run("apply", "--yes", "--no-wait")
     assert result.code == 0
     with program.emulator() as emulator:
@@ -200,7 +201,7 @@ def test_an_answer_that_is_lost_after_the_write_took_effect(program: Program) ->
 
 def test_an_answer_that_is_lost_before_the_write_took_effect(program: Program) -> None:
     write_manifest(ONE)
-    program.play(Fault(effect=Drop(when="before"), method="PUT"))
+    program.play(Fault(effect=Drop(when="before"), method="PATCH"))
     result = program.run("apply", "--yes", "--no-wait")
     assert result.code == 0
     with program.emulator() as emulator:

@@ -114,5 +114,5 @@ def test_an_apply_that_resets_and_prunes_sends_no_delete(program: Program, monke
     write_manifest(ONE)
     result = program.run("apply", "--yes", "--no-wait", "--prune", "--max-removal", "100%")
     assert result.code == 0
-    assert set(seen) == {"GET", "PUT"}
-    assert seen.count("PUT") > 1
+    assert set(seen) == {"GET", "PATCH"}
+    assert seen.count("PATCH") > 1

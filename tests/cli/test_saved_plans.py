@@ -287,7 +287,8 @@ def test_a_plan_that_the_guard_refuses_is_saved_and_not_applied(program: Program
 
 
 def test_a_failure_while_applying_it(saved: Program) -> None:
-    saved.play(Fault(effect=Status(status=403, message="no"), method="PUT", repository="custom-nginx"))
+    refusal = Status(status=403, message="no")
+    saved.play(*(Fault(effect=refusal, method=one, repository="custom-nginx") for one in ("PATCH", "PUT")))
     assert saved.run("apply", FILE, "--no-wait").code == 3
     assert packages(saved, "orders-api") == ["curl"]
 

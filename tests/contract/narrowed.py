@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from reconciler.emulator import Emulator
-from reconciler.emulator.seed_pem import APK_KEY, CORP_ROOT
+from tests.support.pem import APK_KEY, CORP_ROOT
 
 Json = dict[str, Any]
 
@@ -95,16 +95,22 @@ def _hint(operation: Json, name: str, values: list[str]) -> None:
 
 
 def _hint_at_bodies(document: Json) -> None:
+    # A masked update refuses what is not known, so that little else would be tried.
+    strict = any("patch" in methods for methods in document["paths"].values())
     for operation in _operations(document):
         if "requestBody" in operation:
             (content,) = operation["requestBody"]["content"].values()
             # The gateway reads JSON whatever the body is said to be; the tool needs to be told what to write.
             operation["requestBody"]["content"] = {"application/json": content}
             content["schema"] = (
-                {**content["schema"], "maxProperties": 6} if "properties" in content["schema"] else content["schema"]
+                {**content["schema"], "maxProperties": 6, **({"additionalProperties": False} if strict else {})}
+                if "properties" in content["schema"]
+                else content["schema"]
             )
     for name, schema in document["components"]["schemas"].items():
         properties = schema.get("properties", {})
+        if properties and strict:
+            schema["additionalProperties"] = False
         if name.endswith("ImageContents"):
             properties["runtimeRepositories"]["items"] = _URLS
             properties["runtimeKeyring"]["items"] = copy.deepcopy(_KEY)

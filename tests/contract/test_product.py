@@ -13,10 +13,9 @@ from typing import Any
 
 import pytest
 
-from reconciler.api import calls
+from reconciler.api import ApiVersion, endpoints
 from reconciler.api.auth.sources import find
 from reconciler.api.client import ReadClient, WriteClient
-from reconciler.api.defaults import ApiVersion
 from reconciler.api.errors import NotFound, PermissionDenied, Rejected
 from reconciler.api.http import Call
 from reconciler.core.overlay import EMPTY, Overlay
@@ -150,8 +149,13 @@ def test_being_refused(target: Target, version: ApiVersion, traffic: list[Exchan
 def test_falling_back(target: Target, status: Any, traffic: list[Exchange], monkeypatch: pytest.MonkeyPatch) -> None:
     assert target.world is not None
     monkeypatch.setattr(target.world.emulator, "_settings", Settings(automatic_rebuilds=False, v2=status))
-    with target.reader("auto") as client:
+    with target.writer("auto") as client:
         read_everything(client, target.organization)
+        organization = client.find_organization(target.organization)
+        for packages in (("jq",), ("git", "jq")):
+            reading = read(client, "custom-node", organization)
+            wanted = Overlay(packages=packages)
+            assert client.write_overlay(reading, wanted).overlay == wanted
     check(traffic)
     assert [exchange.status for exchange in traffic if "/v2/" in exchange.path] == [status]
 
@@ -219,11 +223,11 @@ def test_every_call_of_the_product_is_held_to_the_documents(
 
     functions = {
         name: one
-        for name, one in inspect.getmembers(calls, inspect.isfunction)
-        if one.__module__ == calls.__name__ and not name.startswith("_")
+        for name, one in inspect.getmembers(endpoints, inspect.isfunction)
+        if one.__module__ == endpoints.__name__ and not name.startswith(("_", "read"))
     }
     for name, one in functions.items():
-        monkeypatch.setattr(calls, name, counted(name, one))
+        monkeypatch.setattr(endpoints, name, counted(name, one))
     for version in ("v1", "v2"):
         with targets.opened(EMULATED[0], world) as target:
             with target.reader(version) as client:

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from reconciler.emulator import Settings
-from reconciler.emulator.seed_pem import CORP_ROOT
 from tests.support.emulated import REPORTS, REPOS, STATUSES, TAGS, World, packages
+from tests.support.pem import CORP_ROOT
 from tests.support.wsgi import call
 
 QUIET = Settings(automatic_rebuilds=False)
@@ -216,7 +216,7 @@ def test_the_configuration_is_the_base_with_the_overlay_on_it(world: World) -> N
                 "runAs": "web",
                 "users": [
                     {"userName": "web", "uid": 2000, "gid": 0, "homeDir": "/home/web"},
-                    {"userName": "nobody"},
+                    {"userName": "nobody", "uid": 65534},
                 ],
                 "groups": [{"groupName": "web", "gid": 2000, "members": ["web"]}],
             },
@@ -234,7 +234,7 @@ def test_the_configuration_is_the_base_with_the_overlay_on_it(world: World) -> N
     assert config["accounts"]["run-as"] == "web"
     assert config["accounts"]["users"][1:] == [
         {"username": "web", "uid": 2000, "gid": 0, "homedir": "/home/web"},
-        {"username": "nobody"},
+        {"username": "nobody", "uid": 65534},
     ]
     assert config["accounts"]["groups"][1:] == [{"groupname": "web", "gid": 2000, "members": ["web"]}]
     assert "certificates" not in config

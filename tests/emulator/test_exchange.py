@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from reconciler.emulator import Settings
+from reconciler.emulator.auth import authenticate
 from tests.support.emulated import GROUPS, REPORTS, REPOS, STATUSES, TAGS, World, packages
 from tests.support.wsgi import Reply, call
 
@@ -43,20 +44,21 @@ def test_parameters_may_stand_in_the_query_as_well() -> None:
         reply = call(world.emulator, method, EXCHANGE, params=parameters, token=OIDC)
         answer = call(world.emulator, "GET", OK, token=reply.json["token"]).json
         assert answer["audience"] == ["a", "b"]
-    assert exchange(world, content_type="text/plain").status == 401
+    assert exchange(world, content_type="text/plain").status == 400
 
 
 @pytest.mark.parametrize(
     ("body", "token", "status"),
     [
-        (f"identity={IDENTITY}", "", 401),
-        (f"identity={IDENTITY}", "stolen", 401),
+        (f"aud=x&identity={IDENTITY}", "", 401),
+        (f"aud=x&identity={IDENTITY}", "stolen", 401),
         ("aud=x", OIDC, 401),
-        ("", OIDC, 401),
-        ("identity=me", OIDC, 400),
-        (f"identity={IDENTITY}&identity={IDENTITY}", OIDC, 400),
-        (f"identity={IDENTITY}0", OIDC, 400),
-        ("identity=0123456789abcdef0123456789abcdef01234567", OIDC, 403),
+        ("", OIDC, 400),
+        (f"identity={IDENTITY}", OIDC, 400),
+        ("aud=x&identity=me", OIDC, 400),
+        (f"aud=x&identity={IDENTITY}&identity={IDENTITY}", OIDC, 400),
+        (f"aud=x&identity={IDENTITY}0", OIDC, 400),
+        ("aud=x&identity=0123456789abcdef0123456789abcdef01234567", OIDC, 403),
     ],
 )
 def test_what_is_not_exchanged(body: str, token: str, status: int) -> None:
@@ -64,6 +66,13 @@ def test_what_is_not_exchanged(body: str, token: str, status: int) -> None:
     reply = exchange(world, body, token=token)
     assert reply.status == status
     assert "token" not in reply.json
+
+
+def test_a_json_body_is_not_read() -> None:
+    """Section E: an exchange reads form or query only."""
+    body = json.dumps({"identity": IDENTITY, "aud": ["https://api.example"]})
+    reply = exchange(World(), body, content_type="application/json")
+    assert (reply.status, reply.json["message"]) == (400, "Audience must be specified")
 
 
 def test_an_oidc_token_is_no_api_token() -> None:
@@ -160,6 +169,4 @@ class TestGrants:
 
 
 def test_a_caller_shows_no_token() -> None:
-    from reconciler.emulator.access import authenticate
-
     assert "opaque" not in repr(authenticate("Bearer opaque", Settings(), 0))

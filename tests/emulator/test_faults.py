@@ -228,7 +228,10 @@ WRONG = {
     "number": ("[1]", "entry 1: expected an object"),
     "no effect": (
         "[{}]",
-        '"do" must be one of status, delay, drop, garble, edit, omit, respond, header, lag, result, no_reports, not n',
+        (
+            '"do" must be one of status, delay, drop, garble, edit, omit, respond, header, lag, result, '
+            "no_reports, parsed_configs, not null"
+        ),
     ),
     "other effect": ('[{"do": "explode"}]', 'not "explode"'),
     "list as effect": ('[{"do": []}]', r"not \[\]"),

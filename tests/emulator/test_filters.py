@@ -2,6 +2,7 @@
 
 import pytest
 
+from reconciler.emulator.query import proto_name
 from tests.support.emulated import GROUPS, REPOS, World
 
 
@@ -97,9 +98,24 @@ def test_times_beyond_all_builds(world: World, since: str, some: bool) -> None: 
 def test_a_value_that_cannot_be_read_is_refused(world: World, path: str, name: str, value: str) -> None:
     reply = world.get(path, (name, value))
     assert (reply.status, reply.json["code"]) == (400, 3)
-    assert name in reply.json["message"]
+    assert proto_name(name) in reply.json["message"]  # section E: error texts use proto names
+    assert not any(letter.isupper() for letter in reply.json["message"].partition(":")[0])
 
 
 def test_a_single_parameter_given_twice_is_refused(world: World) -> None:
     reply = world.get(REPOS, ("name", "custom-go"), ("name", "custom-node"))
     assert (reply.status, reply.json["code"]) == (400, 3)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("uidp", 'parsing field "uidp": unsupported message type: "chainguard.platform.common.UIDPFilter"'),
+        ("uidp.inRoot.x", 'invalid path: "inRoot" is not a message'),
+    ],
+)
+@pytest.mark.parametrize("path", [REPOS, "/registry/v2/repos", "/iam/v1/groups"])
+def test_a_message_takes_no_value_and_a_value_has_no_fields(world: World, path: str, name: str, message: str) -> None:
+    """Section E: `?uidp=x` is refused."""
+    reply = world.get(path, (name, "x"))
+    assert (reply.status, reply.json["message"]) == (400, message)

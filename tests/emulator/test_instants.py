@@ -2,7 +2,7 @@
 
 import pytest
 
-from reconciler.emulator import instants
+from reconciler.emulator import timestamps
 
 
 @pytest.mark.parametrize(
@@ -18,8 +18,8 @@ from reconciler.emulator import instants
     ],
 )
 def test_text_has_as_many_digits_as_it_needs_in_threes(instant: int, text: str) -> None:
-    assert instants.to_text(instant) == text
-    assert instants.from_text(text) == instant
+    assert timestamps.to_text(instant) == text
+    assert timestamps.from_text(text) == instant
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ def test_text_has_as_many_digits_as_it_needs_in_threes(instant: int, text: str) 
     ],
 )
 def test_offsets_and_small_letters_are_read(text: str, instant: int) -> None:
-    assert instants.from_text(text) == instant
+    assert timestamps.from_text(text) == instant
 
 
 @pytest.mark.parametrize(
@@ -39,8 +39,8 @@ def test_offsets_and_small_letters_are_read(text: str, instant: int) -> None:
 )
 def test_other_texts_are_no_instants(text: str) -> None:
     with pytest.raises(ValueError, match=r".+"):
-        instants.from_text(text)
+        timestamps.from_text(text)
 
 
 def test_a_clock_reading_keeps_its_fraction() -> None:
-    assert instants.from_seconds(1_700_000_000.25) == 1_700_000_000_250_000_000
+    assert timestamps.from_seconds(1_700_000_000.25) == 1_700_000_000_250_000_000

@@ -2,8 +2,9 @@
 
 import pytest
 
-from reconciler.emulator import Settings, catalogue
+from reconciler.emulator import Settings
 from reconciler.emulator.faults import Fault, Status
+from reconciler.emulator.packages import all_packages, index
 from tests.support.emulated import PACKAGES, SUMMARIES, World
 from tests.support.wsgi import Reply
 
@@ -58,8 +59,7 @@ def test_the_newest_version_was_built_last(world: World) -> None:
     assert [item["buildTime"] for item in items] == sorted((item["buildTime"] for item in items), reverse=True)
     for name in ("bash", "curl", "jq"):
         assert (
-            next(item["version"] for item in items if item["packageName"] == name)
-            == (catalogue.packages()[name].versions[0])
+            next(item["version"] for item in items if item["packageName"] == name) == (all_packages()[name].versions[0])
         )
 
 
@@ -74,9 +74,10 @@ def test_packages_come_whole_unless_a_page_is_asked_for(world: World) -> None:
 
 def test_what_nobody_may_use_is_in_neither_list(world: World) -> None:
     offered = {item["packageName"] for item in ask(world, PACKAGES).json["items"]}
-    assert offered == catalogue.packages().keys() - catalogue.WITHHELD
+    withheld = {package.name for package in all_packages().values() if not package.entitled}
+    assert offered == all_packages().keys() - withheld
     assert ask(world, SUMMARIES, query="openssl-provider-fips").json["items"] == []
-    assert catalogue.WITHHELD
+    assert withheld
 
 
 def test_packages_made_together_share_an_origin(world: World) -> None:
@@ -101,7 +102,7 @@ def test_summaries_come_by_name_in_pages(world: World) -> None:
         page = ask(world, SUMMARIES, pageSize="1000", **({"pageToken": token} if token else {})).json
         names += [item["packageName"] for item in page["items"]]
         token, pages = page["nextPageToken"], pages + 1
-    assert names == sorted(catalogue.index().packages)
+    assert names == sorted(index().packages)
     assert pages == 2  # of 200 at most
     assert len(ask(world, SUMMARIES).json["items"]) == 50
 

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler.emulator import Settings, apko, catalogue, solver
+from reconciler.emulator import Settings, apko, solver
+from reconciler.emulator import packages as offered
 from reconciler.emulator.faults import Fault, Status
-from reconciler.emulator.index import Index, Package
+from reconciler.emulator.packages import Index, Package
 from tests.support.emulated import World, packages
 from tests.support.wsgi import Reply, call
 
@@ -187,7 +188,7 @@ def _catalogue() -> Iterator[None]:
 def test_a_build_fails_exactly_where_a_resolution_is_refused(shared: World, index: Index, wanted: list[str]) -> None:
     apko.build.cache_clear()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(catalogue, "index", lambda: index)
+        patch.setattr(offered, "index", lambda: index)
         built = apko.build("base", "latest", json.dumps({"contents": {"packages": wanted}}))
         config = json.loads(built.config)
         answer = resolve(shared, {"contents": {"packages": config["contents"]["packages"]}, "archs": config["archs"]})

@@ -1,12 +1,13 @@
 """What the API refuses in an overlay."""
 
 import base64
+import time
 from typing import Any
 
 import pytest
 
-from reconciler.emulator.seed_pem import APK_KEY, CORP_PROXY, CORP_ROOT
 from tests.support.emulated import World
+from tests.support.pem import APK_KEY, CORP_PROXY, CORP_ROOT
 
 ELLIPTIC_KEY = """-----BEGIN PUBLIC KEY-----
 MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAENSMfadKELv1V7jpZYc6M+y/zAuj/
@@ -67,6 +68,24 @@ REFUSED = {
     "other content": certificate("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"),
     "impossible date": certificate(NEVER_VALID),
     "large certificates": certificate(CORP_ROOT + "#" * (50 * 1024)),
+    # Entry 32: what Go or apko would not take.
+    "folded certificate": certificate(CORP_ROOT.replace("\n", " ")),
+    "indented certificate": certificate("".join(f"  {line}\n" for line in CORP_ROOT.splitlines())),
+    "certificate after a word": certificate(f"root {CORP_ROOT}"),
+    "folded key": key(APK_KEY.replace("\n", " ")),
+    "text before a key": key(f"our key\n{APK_KEY}"),
+    "private key before a certificate": certificate(
+        "-----BEGIN RSA PRIVATE KEY-----\nAAAA\n-----END RSA PRIVATE KEY-----\n" + CORP_ROOT
+    ),
+    "half a private key": certificate(f"-----BEGIN PRIVATE KEY-----\n{CORP_ROOT}"),
+    "certificate name with a space": certificate(CORP_ROOT, "corp root"),
+    "certificate name with a dot first": certificate(CORP_ROOT, ".root"),
+    "certificate name with a slash": certificate(CORP_ROOT, "a/b"),
+    "certificate without a name": certificate(CORP_ROOT, ""),
+    "key name with an umlaut": key(name="schl\u00fcssel.pub"),
+    "user with uid 0": {"accounts": {"users": [{"userName": "admin", "uid": 0, "gid": 1}]}},
+    "user without uid": {"accounts": {"users": [{"userName": "admin"}]}},
+    "guarded variable": {"environment": {"GUARDED_DISABLE": "1"}},
     "certificate twice": {
         "certificates": {"additional": [{"name": "a", "content": CORP_ROOT}, {"name": "a", "content": CORP_PROXY}]}
     },
@@ -109,3 +128,29 @@ def test_a_certificate_expires_by_the_servers_clock() -> None:
     reply = world.put("orders-api", body)
     assert reply.status == 400
     assert "expired" in reply.json["message"]
+
+
+def test_many_openings_of_a_block_are_read_in_one_pass() -> None:
+    """Entry B19: doubling the text does not do more than double the time."""
+    world = World()
+
+    opening = "-----BEGIN CERTIFICATE-----\n"
+
+    def seconds(times: int) -> float:
+        body = {
+            **world.emulator.repository("orders-api"),
+            "customOverlay": certificate(opening * times),
+        }
+        started = time.perf_counter()
+        assert world.put("orders-api", body).status == 400
+        return time.perf_counter() - started
+
+    seconds(1_000)
+    assert seconds(64_000) < 1
+
+
+def test_a_package_of_any_length_is_an_answer() -> None:
+    """Entry B19: versions are numbers of any length."""
+    world = World()
+    for package in ("a" + " " * 50_000 + "!", "bash>" + "9" * 50_000, "bash=" + "1." * 50_000 + "0", "a" * 50_000):
+        world.put_overlay("orders-api", {"contents": {"packages": [package]}})

@@ -1,8 +1,10 @@
 """Faults that change what a request is answered with: lost fields, old reads, odd results, foreign bodies."""
 
+import json
+
 import pytest
 
-from reconciler.emulator import Fault, Header, Lag, NoReports, Omit, Respond, Result, Settings, Status
+from reconciler.emulator import Fault, Header, Lag, NoReports, Omit, ParsedConfigs, Respond, Result, Settings, Status
 from tests.support.emulated import GROUPS, PACKAGES, REPORTS, REPOS, World, packages
 from tests.support.wsgi import call
 
@@ -65,6 +67,20 @@ def test_no_report_ever_comes(world: World) -> None:
     assert world.status("custom-go") == "UNKNOWN"
     assert world.reports("custom-go") == []
     assert world.reports("custom-node")
+
+
+def test_configurations_may_come_as_apko_parses_them(world: World) -> None:
+    """Entry A11: run-as by number, and repositories without a trailing slash."""
+    accounts = {"runAs": "app", "users": [{"userName": "app", "uid": 1234}]}
+    overlay = {"accounts": accounts, "contents": {"runtimeRepositories": ["https://apk.example.com/os/"]}}
+    world.put_overlay("custom-go", overlay)
+    world.clock.advance(60)
+    as_written = json.loads(world.reports("custom-go")[0]["config"])
+    world.emulator.faults.add(Fault(effect=ParsedConfigs(), path="buildreports", times=None))
+    as_parsed = json.loads(world.reports("custom-go")[0]["lockedConfig"])
+    assert (as_written["accounts"]["run-as"], as_parsed["accounts"]["run-as"]) == ("app", "1234")
+    assert as_written["contents"]["runtime_repositories"] == ["https://apk.example.com/os/"]
+    assert as_parsed["contents"]["runtime_repositories"] == ["https://apk.example.com/os"]
 
 
 def test_a_server_drops_a_field_of_a_creation(world: World) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.emulator import Delay, Drop, Emulator, Fault, Garble, When, serve
+from reconciler.emulator import Delay, Drop, Emulator, Fault, Garble, When, serve, server
 from reconciler.emulator.server import Server, loopback
 from tests.support.emulated import GROUPS, REPOS, packages
 
@@ -22,13 +22,13 @@ TOKEN = {"Authorization": "Bearer secret"}
 
 @contextlib.contextmanager
 def running(emulator: Emulator, host: str = "127.0.0.1") -> Iterator[int]:
-    server = Server(emulator, host, 0)
-    thread = threading.Thread(target=server.run)
+    made = Server(emulator, host, 0)
+    thread = threading.Thread(target=made.run)
     thread.start()
     try:
-        yield server.port
+        yield made.port
     finally:
-        server.stop()
+        made.stop()
         thread.join(10)
         assert not thread.is_alive()
 
@@ -58,14 +58,14 @@ def test_a_request_over_a_socket(emulator: Emulator) -> None:
     assert emulator.requests == [("GET", GROUPS, "name=example.com&uidp.inRoot=true")]
 
 
-def test_ids_keep_their_slashes_and_escaped_ones_are_none(emulator: Emulator) -> None:
+def test_ids_may_have_their_slashes_escaped(emulator: Emulator) -> None:
     repo = emulator.repository("team-a/custom-node")
     body = {**repo, "customOverlay": packages("jq")}
     with running(emulator) as port:
         plain, _, _ = ask(port, "PUT", f"{REPOS}/{repo['id']}", body)
         escaped, _, _ = ask(port, "PUT", f"{REPOS}/{repo['id'].replace('/', '%2F')}", body)
-    assert (plain, escaped) == (200, 404)
-    assert emulator.writes == 1
+    assert (plain, escaped) == (200, 200)
+    assert emulator.writes == 2
 
 
 def test_a_kept_connection_serves_several_requests(emulator: Emulator) -> None:
@@ -103,7 +103,7 @@ def test_a_truncated_body_arrives_whole_as_far_as_http_goes(emulator: Emulator) 
 
 def test_a_delayed_request_holds_up_nobody_else() -> None:
     released = threading.Event()
-    with Emulator(sleep=lambda _: bool(released.wait(10))) as emulator:  # type: ignore[arg-type]  # waits, and says nothing
+    with Emulator(sleep=lambda _: bool(released.wait(10))) as emulator:
         emulator.faults.add(Fault(effect=Delay(seconds=60), path=REPOS))
         with running(emulator) as port:
             slow = threading.Thread(target=ask, args=(port, "GET", REPOS))
@@ -139,6 +139,61 @@ def test_only_loopback_addresses_are_served(emulator: Emulator, host: str) -> No
 )
 def test_loopback_addresses(host: str, address: str) -> None:
     assert loopback(host) == address
+
+
+def send(port: int, text: str) -> bytes:
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+        connection.sendall(text.encode())
+        connection.shutdown(socket.SHUT_WR)
+        return b"".join(iter(lambda: connection.recv(4096), b""))
+
+
+def test_an_absolute_request_target_is_understood(emulator: Emulator) -> None:
+    with running(emulator) as port:
+        target = f"http://localhost:{port}{GROUPS}"
+        answer = send(port, f"GET {target} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer x\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 200 ")
+
+
+@pytest.mark.parametrize("host", ["localhost", "LOCALHOST:80", "127.0.0.1:8080", "127.3.2.1", "[::1]:8080"])
+def test_a_loopback_host_is_answered(emulator: Emulator, host: str) -> None:
+    with running(emulator) as port:
+        answer = send(port, f"GET {GROUPS} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer x\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 200 ")
+
+
+@pytest.mark.parametrize("host", ["attacker.example", "attacker.example:80", "10.0.0.1", "localhost.example", "[", ""])
+def test_a_foreign_host_is_refused(emulator: Emulator, host: str) -> None:
+    """Entry 31: a web page that leads a browser here under its own name gets nothing."""
+    repo = emulator.repository("orders-api")
+    with running(emulator) as port:
+        request = f"PUT {REPOS}/{repo['id']} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer x\r\n"
+        answer = send(port, f"{request}Content-Length: 2\r\n\r\n{{}}")
+    assert answer.startswith(b"HTTP/1.1 403 ")
+    assert b"loopback" in answer
+    assert emulator.writes == 0
+    assert emulator.requests == []
+
+
+def test_half_open_connections_block_nobody(emulator: Emulator) -> None:
+    """Entry 31: 200 clients that send half a request."""
+    with running(emulator) as port, contextlib.ExitStack() as open_ones:
+        for _ in range(200):
+            half = open_ones.enter_context(socket.create_connection(("127.0.0.1", port), timeout=10))
+            half.sendall(b"GET /iam/v1/groups HTTP/1.1\r\nHost: local")
+        assert ask(port, "GET", GROUPS)[0] == 200
+
+
+def test_a_connection_that_says_nothing_is_closed(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Entry 31: timeouts, before a request and in the middle of its body."""
+    monkeypatch.setattr(server._Handler, "timeout", 0.2)
+    head = f"PUT {REPOS}/{emulator.repository('orders-api')['id']} HTTP/1.1\r\nHost: localhost\r\n"
+    with running(emulator) as port:
+        for text in ("", "GET /", f"{head}Authorization: Bearer x\r\nContent-Length: 9\r\n\r\n{{"):
+            with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+                connection.sendall(text.encode())
+                assert connection.recv(4096) == b""
+    assert emulator.writes == 0
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

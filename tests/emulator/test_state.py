@@ -1,6 +1,8 @@
 """The state file: shared, versioned, never somebody else's."""
 
+import os
 import sqlite3
+import stat
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -166,6 +168,34 @@ def test_a_place_that_cannot_hold_a_file(tmp_path: Path) -> None:
         Emulator(tmp_path / "file" / "s.db")
     with pytest.raises(StateError, match="cannot use the state file"):
         Emulator(tmp_path)
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_nobody_else_reads_the_state(tmp_path: Path) -> None:
+    """Entry 27: whatever was there before, also beside the file itself."""
+    path = tmp_path / ".reconciler" / "s.db"
+    path.parent.mkdir(mode=0o777)
+    path.touch(0o666)
+    with Emulator(path) as emulator:
+        put_packages(emulator, "orders-api", "jq")
+        assert mode(path.parent) == 0o700
+        assert {mode(each) for each in path.parent.iterdir()} == {0o600}
+        assert len(list(path.parent.iterdir())) > 1
+
+
+def test_links_and_what_is_no_file_are_not_followed(tmp_path: Path) -> None:
+    """Entries 27 and B25."""
+    (tmp_path / "real.db").touch()
+    (tmp_path / "link.db").symlink_to(tmp_path / "real.db")
+    os.mkfifo(tmp_path / "pipe.db")
+    for name, problem in (("link.db", "symbolic link"), ("pipe.db", "not a regular file")):
+        for attempt in (Emulator, reset):
+            with pytest.raises(StateError, match=problem):
+                attempt(tmp_path / name)
+    assert (tmp_path / "real.db").read_bytes() == b""
 
 
 def test_a_failed_write_leaves_no_trace() -> None:

@@ -130,10 +130,13 @@ def test_without_a_mask_an_unknown_key_is_refused(world: World, body: object) ->
     assert world.emulator.writes == 0
 
 
-def test_with_a_mask_an_unknown_key_is_ignored(world: World) -> None:
-    body = {"custmOverlay": {}, "customOverlay": {"environment": {"A": "b"}, "colour": 1}}
-    assert patch(world, "custom-go", body, "custom_overlay").status == 200
-    assert world.emulator.repository("custom-go")["customOverlay"]["environment"] == {"A": "b"}
+def test_with_a_mask_an_unknown_key_is_refused_as_well(world: World) -> None:
+    """Section E: the gateway makes a mask of the body before it looks for one."""
+    body = {"custmOverlay": {}, "customOverlay": {"environment": {"A": "b"}}}
+    reply = patch(world, "custom-go", body, "custom_overlay")
+    assert (reply.status, reply.json["code"]) == (400, 3)
+    assert "could not find field" in reply.json["message"]
+    assert world.emulator.writes == 0
 
 
 @pytest.mark.parametrize(

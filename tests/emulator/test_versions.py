@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 
-from reconciler.emulator.versions import constraint, version_key
+from reconciler.emulator.solver import constraint, version_key
 
 ASCENDING = (
     "x", "0.9", "1.2_alpha", "1.2_alpha2", "1.2_beta", "1.2_pre1", "1.2_rc1", "1.2_rc1-r3", "1.2_rc2", "1.2", "1.2-r0",

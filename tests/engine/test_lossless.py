@@ -22,10 +22,10 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reconciler.api import ApiVersion
 from reconciler.api.auth.provider import fixed
 from reconciler.api.auth.token import Token
 from reconciler.api.client import WriteClient, connect_writer
-from reconciler.api.defaults import ApiVersion
 from reconciler.core import planner
 from reconciler.core.overlay import Overlay, Section
 from reconciler.core.runs import Applied

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from reconciler.api.errors import AnswerLost, PermissionDenied, Unreachable
-from reconciler.api.values import Reading
+from reconciler.api.overlay_update import RepositoryVersion
 from reconciler.core.overlay import EMPTY, Overlay
 from reconciler.core.runs import Applied, Drifted, Failed, FailureKind
 from reconciler.core.state import LiveRepository
@@ -207,7 +207,7 @@ def test_a_creation_whose_answer_is_lost(took_effect: bool, writes: int) -> None
     world = creating()
     create = world.api.create_repository
 
-    def lose_the_first(source: Reading, **what: Any) -> LiveRepository:
+    def lose_the_first(source: RepositoryVersion, **what: Any) -> LiveRepository:
         first = not world.api.writes
         if not first or took_effect:
             created = create(source, **what)
@@ -228,7 +228,7 @@ def test_a_creation_whose_answer_is_lost(took_effect: bool, writes: int) -> None
 def test_a_creation_that_is_lost_twice() -> None:
     world = creating()
 
-    def lose(source: Reading, **what: Any) -> LiveRepository:
+    def lose(source: RepositoryVersion, **what: Any) -> LiveRepository:
         world.api.writes.append(what["name"])
         raise AnswerLost(PROBLEM)
 

@@ -316,3 +316,10 @@ def test_builds_are_told_with_their_tags() -> None:
     told = [event.build.tags for event in following.events if isinstance(event, BuildEnded)]
     done = [event.progress.builds[0].tags for event in following.events if isinstance(event, RepositoryDone)]
     assert told == done == [("latest",), ("latest",)]
+
+
+def test_no_call_takes_longer_than_the_time_that_is_left() -> None:
+    """Entry B20."""
+    one = Following()
+    one.follow(timeout=300)
+    assert one.api.limits == [300.0, None]

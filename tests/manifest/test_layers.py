@@ -10,9 +10,9 @@ from reconciler.core.layers import merge
 from reconciler.core.overlay import Section
 from reconciler.core.state import Address, Desired, DesiredRepository
 from reconciler.diagnostics import Place, has_errors
-from reconciler.emulator.seed_pem import APK_KEY, CORP_ROOT
 from reconciler.manifest import load
 from reconciler.manifest.codes import Code
+from tests.support.pem import APK_KEY, CORP_ROOT
 
 Write = Callable[..., Desired]
 

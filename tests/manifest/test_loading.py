@@ -16,9 +16,9 @@ from reconciler.core.overlay import (
 )
 from reconciler.core.state import Address, Desired, DesiredRepository
 from reconciler.diagnostics import Diagnostic, Place
-from reconciler.emulator.seed_pem import APK_KEY, CORP_ROOT
 from reconciler.manifest import load
 from reconciler.manifest.codes import Code
+from tests.support.pem import APK_KEY, CORP_ROOT
 
 CASES = Path(__file__).parent / "cases"
 ROOT = Path(__file__).parents[2]

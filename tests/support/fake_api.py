@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from reconciler.api.errors import ApiError, NotFound, ServerFault
-from reconciler.api.values import Reading
+from reconciler.api.overlay_update import RepositoryVersion
 from reconciler.core.builds import Build, Sync
 from reconciler.core.overlay import Overlay
 from reconciler.core.packages import PackageVersion
@@ -47,14 +47,14 @@ class FakeApi:
         self.lives += 1
         return Live(organization=organization, repositories=tuple(self.repositories.values()))
 
-    def read_repository(self, repository_id: str, organization: Organization) -> Reading | None:
+    def read_repository(self, repository_id: str, organization: Organization) -> RepositoryVersion | None:
         self.before_read(repository_id)
         found = self.repositories.get(repository_id)
         if found is None:
             return None
-        return Reading(repository=found, document={}, server_time=self.clock.now())
+        return RepositoryVersion(repository=found, document={}, server_time=self.clock.now())
 
-    def write_overlay(self, reading: Reading, wanted: Overlay) -> LiveRepository:
+    def write_overlay(self, reading: RepositoryVersion, wanted: Overlay) -> LiveRepository:
         self.writes.append(reading.repository.name)
         answer = self.on_write(reading.repository.id, wanted)
         if answer is not None:
@@ -66,7 +66,7 @@ class FakeApi:
         return self.repositories[repository_id]
 
     def create_repository(
-        self, source: Reading, *, name: str, folder: str, wanted: Overlay, organization: Organization
+        self, source: RepositoryVersion, *, name: str, folder: str, wanted: Overlay, organization: Organization
     ) -> LiveRepository:
         self.writes.append(name)
         id_ = f"{organization.id}/{name}"

@@ -8,8 +8,8 @@ from typing import Protocol
 
 import httpx
 
+from reconciler.api import API_URL
 from reconciler.api.auth.token import Secrets, Token
-from reconciler.api.defaults import API_URL
 from reconciler.api.errors import UNAUTHENTICATED, ErrorContext, NoToken, TokenRejected, rpc_status
 from reconciler.diagnostics import Diagnostic
 

@@ -5,7 +5,7 @@ A source answers with a token or with why it has none, and never raises. Nothing
 
 import json
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from random import random
@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl, urlencode
 
 import httpx
 
-from reconciler.api import instants
+from reconciler.api import ISSUER_URL
 from reconciler.api.auth.provider import (
     Credentials,
     TokenAbsent,
@@ -26,10 +26,10 @@ from reconciler.api.auth.provider import (
     login_advice,
 )
 from reconciler.api.auth.token import Secrets, Token, read_token_file, sendable
-from reconciler.api.defaults import ISSUER_URL
 from reconciler.api.errors import ApiError, BadAddress, clean
 from reconciler.api.http import Call, Connection
 from reconciler.api.retry import Retrier, Timing
+from reconciler.api.schema import timestamp_from_wire
 from reconciler.api.url import ApiAddress, parse_address
 
 VARIABLES = ("CHAINGUARD_TOKEN", "TOK")
@@ -63,12 +63,9 @@ class ProgramResult(Protocol):
     def cut(self) -> bool: ...  # noqa: D102
 
 
-class RunProgram(Protocol):
-    """Runs a program to its end without a standard input."""
-
-    def __call__(self, argv: Sequence[str], *, seconds: float) -> ProgramResult:
-        """Raises `OSError` when it cannot be started, `TimeoutError` when it takes longer than `seconds`."""
-        ...
+# Runs a program (a list of arguments, and `seconds` by keyword) to its end without a standard input. Raises `OSError`
+# when it cannot be started, `TimeoutError` when it takes longer.
+RunProgram = Callable[..., ProgramResult]
 
 
 def find(
@@ -269,7 +266,7 @@ class TokenClient:
         value = self._secret(document, "token", issuer)
         if isinstance(value, TokenRefused):
             return value
-        return Token(value, source=source, expires=instants.from_text(document.get("expiry")))
+        return Token(value, source=source, expires=timestamp_from_wire(document.get("expiry")))
 
     def from_github(self, url: str, bearer: str, issuer: ApiAddress) -> str | TokenRefused:
         """The OIDC token that GitHub Actions gives a job for an issuer."""

@@ -165,7 +165,7 @@ class _Examination:
         if organization is None:
             return
         reads: dict[str, Callable[[], object]] = {
-            "build reports": lambda: self._client.list_builds(organization, since=self._client.server_now()),
+            "build reports": lambda: self._client.sample_builds(organization, since=self._client.server_now()),
             "the queue": lambda: self._client.sync_states(organization),
         }
         for what, read in reads.items():

@@ -40,7 +40,7 @@ def chainctl(*ends: str | Finished) -> tuple[Credentials, Processes]:
 @contextmanager
 def client(answer: Callable[[Asked], Told], credentials: Credentials) -> Iterator[tuple[WriteClient, Api]]:
     api = Api(answer)
-    with connect_writer(URL, credentials, wsgi_app=api, retrier=unhurried()) as made:
+    with connect_writer(URL, credentials, wsgi_app=api, retrier=unhurried(), api_version="v1") as made:
         yield made, api
 
 

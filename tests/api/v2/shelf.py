@@ -45,7 +45,6 @@ class Shelf:
     repositories: list[dict[str, Any]]
     most: int = 200
     count: Callable[[int], object] = str
-    skips: str = "taken"
     before: Callable[[Asked], Told | None] = lambda _: None
 
     def __call__(self, asked: Asked) -> Told:
@@ -58,12 +57,9 @@ class Shelf:
 
     def _page(self, asked: Asked) -> Told:
         query = dict(asked.query)
-        skip = int(query.get("skip", "0"))
-        if skip and self.skips == "refused":
-            return Told({"code": 3, "message": "skip?", "details": []}, status=400)
         # The list is in the order of uids, and a token stands for the one that it goes on behind.
         behind = query.get("pageToken", "after ").removeprefix("after ")
-        begin = bisect_right([one["uid"] for one in self.repositories], behind) + (skip if self.skips == "taken" else 0)
+        begin = bisect_right([one["uid"] for one in self.repositories], behind)
         end = begin + min(int(query.get("pageSize", "50")), self.most)
         more = end < len(self.repositories)
         return Told(
@@ -71,7 +67,7 @@ class Shelf:
                 "repos": self.repositories[begin:end],
                 "nextPageToken": f"after {self.repositories[end - 1]['uid']}" if more else "",
                 "totalCount": self.count(len(self.repositories)),
-                "skipped": skip,
+                "skipped": 0,
             }
         )
 

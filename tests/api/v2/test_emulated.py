@@ -8,14 +8,13 @@ from typing import Any
 
 import pytest
 
+from reconciler.api import endpoints
 from reconciler.api.auth.provider import fixed
 from reconciler.api.auth.token import Token
 from reconciler.api.client import WriteClient, connect_writer
 from reconciler.api.errors import AnswerLost, ApiError, PermissionDenied, RateLimited, Rejected
-from reconciler.api.generations import paging
-from reconciler.api.generations.paging import Place
+from reconciler.api.overlay_update import RepositoryVersion
 from reconciler.api.retry import Retrier, Timing
-from reconciler.api.values import Reading
 from reconciler.core.overlay import EMPTY, Overlay
 from reconciler.emulator import Drop, Fault, Garble, Settings, Status
 from reconciler.emulator.server import Server
@@ -41,7 +40,7 @@ def _client(world: World, version: Any = "v2", name: str = "owner") -> Iterator[
 
 
 def test_pages_over_a_port(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(paging, "BEGINNING", Place(size=4))
+    monkeypatch.setattr(endpoints, "_PAGE", (("pageSize", str(4)),))
     server = Server(world.emulator, "127.0.0.1", 0)
     thread = threading.Thread(target=server.run)
     thread.start()
@@ -57,7 +56,7 @@ def test_pages_over_a_port(world: World, monkeypatch: pytest.MonkeyPatch) -> Non
     assert {one.id for one in listed} == {one.id for one in whole}
 
 
-def _reading(client: WriteClient, world: World, name: str) -> Reading:
+def _reading(client: WriteClient, world: World, name: str) -> RepositoryVersion:
     found = client.read_repository(world.id(name), client.find_organization("example.com"))
     assert found is not None
     return found
@@ -78,7 +77,7 @@ def test_pages(world: World, size: int, monkeypatch: pytest.MonkeyPatch) -> None
     with _client(world, "v1") as client:
         organization = client.find_organization("example.com")
         whole = {one.id for one in client.read_live(organization).repositories}
-    monkeypatch.setattr(paging, "BEGINNING", Place(size=size))
+    monkeypatch.setattr(endpoints, "_PAGE", (("pageSize", str(size)),))
     with _client(world) as client:
         client.find_organization("example.com")
         before = client.sent.reads
@@ -164,9 +163,9 @@ def test_a_server_without_v2(status: Any) -> None:
     world = World(Settings(automatic_rebuilds=False, v2=status))
     with _client(world, "auto") as client:
         assert client.read_live(client.find_organization("example.com")).repositories
-        assert client.generation == f"v1, because v2 answered HTTP {status}"
         wanted = overlay({"packages": ["git"]})
         assert client.write_overlay(_reading(client, world, "custom-node"), wanted).overlay == wanted
+        assert client.api_version == f"v1, because v2 answered HTTP {status}"
     with _client(world, "v2") as client, pytest.raises(ApiError):
         client.read_live(client.find_organization("example.com"))
     world.emulator.close()

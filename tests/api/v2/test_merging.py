@@ -6,9 +6,8 @@ from typing import Any
 from hypothesis import given
 
 from reconciler.api import json_text
-from reconciler.api.mapping import overlay_from_wire
-from reconciler.api.merging import merge_overlay
-from reconciler.api.spelling import V2
+from reconciler.api.overlay_update import merge_overlay
+from reconciler.api.schema import V2_SPELLING, overlay_from_wire
 from reconciler.core.overlay import EMPTY, Overlay
 from tests.api.test_merging import RAW, _merges
 
@@ -30,7 +29,7 @@ def respelt(raw: Any) -> Any:
 
 @given(RAW)
 def test_reading(raw: Any) -> None:
-    assert overlay_from_wire(respelt(raw), V2) == overlay_from_wire(raw)
+    assert overlay_from_wire(respelt(raw)) == overlay_from_wire(raw)
 
 
 @given(_merges())
@@ -38,16 +37,16 @@ def test_merging(case: tuple[Any, Overlay, Overlay]) -> None:
     raw, _, wanted = case
     live = respelt(raw)
     before = copy.deepcopy(live)
-    sent = merge_overlay(live, wanted, V2)
+    sent = merge_overlay(live, wanted, V2_SPELLING)
     assert json_text.encode(sent) == json_text.encode(respelt(merge_overlay(raw, wanted)))
-    assert overlay_from_wire(sent, V2) == wanted
+    assert overlay_from_wire(sent) == wanted
     assert json_text.encode(live) == json_text.encode(before), "what was read is not touched"
 
 
 @given(RAW)
 def test_what_is_live_already_is_sent_as_it_came(raw: Any) -> None:
     raw = respelt(raw)
-    live = overlay_from_wire(raw, V2)
+    live = overlay_from_wire(raw)
     assert isinstance(live, Overlay)
     if live != EMPTY:
-        assert json_text.encode(merge_overlay(raw, live, V2)) == json_text.encode(raw)
+        assert json_text.encode(merge_overlay(raw, live, V2_SPELLING)) == json_text.encode(raw)

@@ -8,12 +8,10 @@ from typing import Any
 
 import pytest
 
-from reconciler.api import calls
-from reconciler.api.generations.paging import Place
+from reconciler.api import endpoints
 from reconciler.api.http import Call
-from reconciler.api.mapping import overlay_from_wire, repository_from_wire
-from reconciler.api.merging import merge_overlay
-from reconciler.api.spelling import V1, V2, Spelling
+from reconciler.api.overlay_update import merge_overlay
+from reconciler.api.schema import V1_SPELLING, V2_SPELLING, Repository, RepositoryV2, Spelling, overlay_from_wire
 from reconciler.core.overlay import EMPTY, Overlay
 from reconciler.core.state import LiveRepository
 from tests.api.fakes import NODE, ORGANIZATION
@@ -22,8 +20,8 @@ FOLDER = Path(__file__).parents[4] / "shared" / "openapi"
 pytestmark = pytest.mark.skipif(not FOLDER.is_dir(), reason="the published documents are not at hand")
 
 GENERATIONS = [
-    pytest.param("chainguard-v1.json", "chainguard.platform.registry.", V1, id="v1"),
-    pytest.param("chainguard-v2.json", "chainguard.platform.registry.v2.", V2, id="v2"),
+    pytest.param("chainguard-v1.json", "chainguard.platform.registry.", V1_SPELLING, id="v1"),
+    pytest.param("chainguard-v2.json", "chainguard.platform.registry.v2.", V2_SPELLING, id="v2"),
 ]
 Step = str | int
 
@@ -78,7 +76,7 @@ def without(value: Any, path: tuple[Step, ...]) -> Any:
 def test_every_field_of_an_overlay_is_read_and_written(document: str, package: str, spelling: Spelling) -> None:
     published = Document(document)
     sample = published.sample(published.schema(f"{package}CustomOverlay"))
-    found = overlay_from_wire(sample, spelling)
+    found = overlay_from_wire(sample)
     assert isinstance(found, Overlay)
     assert found.unrecognised == ()
     written = json.loads(json.dumps(merge_overlay(None, found, spelling)))
@@ -86,7 +84,7 @@ def test_every_field_of_an_overlay_is_read_and_written(document: str, package: s
     assert len(paths) == 19
     assert sorted(map(str, leaves(written))) == sorted(map(str, paths)), "every field goes out by its name"
     for path in paths:
-        assert overlay_from_wire(without(sample, path), spelling) != found, f"{path} is read"
+        assert overlay_from_wire(without(sample, path)) != found, f"{path} is read"
 
 
 @pytest.mark.parametrize(("document", "package", "spelling"), GENERATIONS)
@@ -104,9 +102,10 @@ def test_a_reset_names_only_fields_that_there_are(document: str, package: str, s
 def test_the_fields_of_a_repository(document: str, package: str, spelling: Spelling) -> None:
     published = Document(document)
     sample = published.sample(published.schema(f"{package}Repo"))
-    found = repository_from_wire(sample, spelling=spelling)
-    assert (found.id, found.name, found.active_tags) == (spelling.repository_id, "name", ("activeTags",))
-    assert found.overlay == overlay_from_wire(sample["customOverlay"], spelling)
+    model, id_ = (Repository, "id") if spelling is V1_SPELLING else (RepositoryV2, "uid")
+    found = model.model_validate(sample).to_core()
+    assert (found.id, found.name, found.active_tags) == (id_, "name", ("activeTags",))
+    assert found.overlay == overlay_from_wire(sample["customOverlay"])
     assert sample["sync_config"]["source"]
 
 
@@ -118,9 +117,9 @@ UNLISTED = {"updateMask"}
 @pytest.mark.parametrize(
     ("call", "path"),
     [
-        (calls.repositories_page(ORGANIZATION, Place(token="t", skip=5).parameters), "/registry/v2/repos"),
-        (calls.repository_v2(NODE), "/registry/v2/repos/{uid}"),
-        (calls.update_v2(TARGET, b""), "/registry/v2/repos/{uid}"),
+        (endpoints.repositories_page(ORGANIZATION, "t"), "/registry/v2/repos"),
+        (endpoints.repository_v2(NODE), "/registry/v2/repos/{uid}"),
+        (endpoints.update_v2(TARGET, b""), "/registry/v2/repos/{uid}"),
     ],
 )
 def test_the_calls_of_v2(call: Call, path: str) -> None:

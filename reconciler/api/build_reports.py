@@ -1,0 +1,220 @@
+"""Build reports: the values of one, and listing them completely although their list has no second page.
+
+The API takes a page size, may return fewer, and gives no token to go on with. So an answer that may have been cut is
+asked for again in two halves of its time, and what cannot be halved, because everything in it started at the same
+moment, by repository. The limit of a server is never below what it has returned once, so that only an answer as long as
+the longest so far is doubted.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from reconciler.api import json_text
+from reconciler.api.schema import OVERLAY_FIELDS, Json, OverlayField, Report, overlay_from_wire
+from reconciler.core.builds import Build, BuildConfig, PackageConfig, Recipe, Result, make_recipe
+from reconciler.core.diff import Field, Item, items_of
+from reconciler.core.state import Unreadable
+
+_RESULTS = {"Success": Result.SUCCESS, "Failure": Result.FAILURE}
+
+MOST_CALLS = 200
+MOST_REPOSITORIES = 1000
+# Halves of a span of time overlap: whether its ends are inside it is not known.
+_OVERLAP = 0.000_002
+# Reports within so short a time are not told apart by asking for parts of it.
+_MOMENT = 0.001
+# No server limits a list to fewer, and so few may well have started together.
+_SMALLEST_LIMIT = 10
+# A repository has 10 to 20 tags, and one build for each: so many that start together are more than those of one change.
+_MANY_TOGETHER = 50
+
+
+class TooManyError(Exception):
+    """There are more reports than a bounded number of calls can list."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """The reports to ask for: of one repository ("" for all) that started at or after `since`, and before `before`."""
+
+    since: float
+    before: float | None = None
+    repository: str = ""
+
+
+Fetch = Callable[[Window], Sequence[Build]]
+
+
+def build_from_wire(report: Report) -> Build:
+    """Return a build report as the core's value."""
+    config, locked, recipe = configs_from_texts(report.config, report.locked)
+    return Build(
+        id=report.id,
+        repository_id=report.id.rpartition("/")[0],
+        started=report.started,
+        ended=report.ended,
+        result=_result(report.result, report.ended),
+        config=config,
+        locked=locked,
+        recipe=recipe,
+        digest=report.digest,
+        warnings=report.warnings,
+        log=report.log,
+    )
+
+
+def _result(value: object, ended: float | None) -> Result:
+    # A result that this version does not know is neither success nor failure, and final once the build has ended.
+    return _RESULTS.get(str(value), Result.RUNNING if ended is None else Result.UNKNOWN)
+
+
+# A poll brings the same reports with the same configurations again and again.
+@lru_cache(maxsize=2048)
+def configs_from_texts(config: str, locked: str) -> tuple[BuildConfig | None, BuildConfig | None, Recipe | None]:
+    """Return what a report says was asked for and what was locked, and the recipe; each None where it does not tell.
+
+    Where the locked configuration does not speak of a field, what was asked for it stands, and the other way round.
+    """
+    asked_json, locked_json = _decoded(config), _decoded(locked)
+    asked, found = _build_config(asked_json), _build_config(locked_json)
+    recipe = _recipe(asked_json, locked_json)
+    if asked is None or found is None:
+        return asked or found, found, recipe
+    rest = frozenset(item for item in asked.entries if item.field not in found.parts)
+    return asked, BuildConfig(entries=found.entries | rest, parts=found.parts | asked.parts), recipe
+
+
+def _decoded(text: str) -> Json:
+    """Return the JSON object of a text; an empty one for anything else."""
+    try:
+        config = json_text.decode(text.encode()) if text else None
+    except ValueError:
+        return {}
+    return config if isinstance(config, dict) else {}
+
+
+def _build_config(config: Json) -> BuildConfig | None:
+    found: list[Item] = []
+    fields: list[Field] = []
+    for field in OVERLAY_FIELDS:
+        items = _items(config, field)
+        if items is not None:
+            found.extend(items)
+            fields.append(field.field)
+    return BuildConfig(entries=frozenset(found), parts=frozenset(fields)) if fields else None
+
+
+def _items(config: Json, field: OverlayField) -> Iterable[Item] | None:
+    """Return what a configuration says of one field; None where it says nothing, or nothing that can be understood."""
+    section = config.get(field.holder) if field.holder else config
+    name = field.name_in(section) if isinstance(section, dict) else None
+    if name is None or not isinstance(section, dict):
+        return None
+    value = {name: section[name]}
+    overlay = overlay_from_wire({field.holder: value} if field.holder else value)
+    return None if isinstance(overlay, Unreadable) else items_of(overlay)
+
+
+def _recipe(asked: Json, locked: Json) -> Recipe | None:
+    """Return the recipe of a build; None where neither configuration tells; a lock that is not there is empty."""
+    exact = _package_config(locked)
+    config = _package_config(asked) or exact
+    return make_recipe(config, exact.packages if exact else ()) if config else None
+
+
+def _package_config(found: Json) -> PackageConfig | None:
+    contents = found.get("contents")
+    if not isinstance(contents, Mapping):
+        return None
+    return PackageConfig(
+        packages=_texts(contents, "packages"),
+        repositories=_texts(contents, "repositories"),
+        build_repositories=_texts(contents, "build_repositories", "buildRepositories"),
+        runtime_repositories=_texts(contents, "runtime_repositories", "runtimeRepositories"),
+        keyring=_texts(contents, "keyring"),
+        archs=_texts(found, "archs"),
+    )
+
+
+def _texts(holder: Mapping[str, object], *names: str) -> tuple[str, ...]:
+    found = next((holder[name] for name in names if isinstance(holder.get(name), list)), None)
+    return tuple(one for one in found if isinstance(one, str)) if isinstance(found, list) else ()
+
+
+class ReportLister:
+    """Lists reports completely; it remembers the longest answer, and the last list that was found to be whole.
+
+    `fetch` asks for those of a window. `repositories` gives the ids of all that there may be reports of.
+    """
+
+    def __init__(self, fetch: Fetch, repositories: Callable[[], Sequence[str]]) -> None:
+        self._fetch = fetch
+        self._repositories = repositories
+        self._longest = 1
+        self._whole: Mapping[str, Build] = {}
+        self._calls = 0
+
+    def list_builds(self, since: float) -> tuple[Build, ...]:
+        """Return every report since a time, each once; raises `TooManyError`, and what `fetch` raises."""
+        self._calls = 0
+        found: dict[str, Build] = {}
+        todo: list[tuple[Window, Sequence[Build]]] = [(Window(since=since), ())]
+        while todo:
+            window, parent = todo.pop()
+            known_limit = self._longest
+            builds = self._ask(window)
+            found.update((build.id, build) for build in builds)
+            if len(builds) >= known_limit and len(builds) > 1 and not self._seen_whole(builds):
+                todo += [(part, builds) for part in self._parts(window, builds, parent)]
+        self._whole = found
+        return tuple(found.values())
+
+    def _ask(self, window: Window) -> Sequence[Build]:
+        self._calls += 1
+        if self._calls > MOST_CALLS + (MOST_REPOSITORIES if window.repository else 0):
+            raise TooManyError
+        builds = self._fetch(window)
+        self._longest = max(self._longest, len(builds))
+        return builds
+
+    def _seen_whole(self, builds: Sequence[Build]) -> bool:
+        """Whether the same reports came before, and were all that there were."""
+        return self._whole == {build.id: build for build in builds}
+
+    def _parts(self, window: Window, builds: Sequence[Build], parent: Sequence[Build]) -> Iterable[Window]:
+        # Where half of the time holds all that the whole did, asking for less of it does not help.
+        halves = () if _same(builds, parent) else _halves(window, builds)
+        if halves or len(builds) < _SMALLEST_LIMIT:
+            return halves
+        if window.repository:
+            if len(builds) < _MANY_TOGETHER:
+                return ()
+            raise TooManyError
+        if len(self._ask(Window(since=0.0))) > len(builds):
+            return ()
+        return self._by_repository(window)
+
+    def _by_repository(self, window: Window) -> Iterator[Window]:
+        ids = self._repositories()
+        if len(ids) > MOST_REPOSITORIES:
+            raise TooManyError
+        return (Window(since=window.since, before=window.before, repository=one) for one in ids)
+
+
+def _same(some: Collection[Build], others: Collection[Build]) -> bool:
+    return len(some) == len(others) and {one.id for one in some} == {one.id for one in others}
+
+
+def _halves(window: Window, builds: Sequence[Build]) -> tuple[Window, ...]:
+    """Cut a window at the median of its reports; none where they all started at the same moment."""
+    starts = sorted(build.started for build in builds if build.started is not None)
+    if not starts or starts[-1] - starts[0] < _MOMENT:
+        return ()
+    middle = starts[len(starts) // 2]
+    if min(middle - starts[0], starts[-1] - middle) < _MOMENT / 3:
+        middle = (starts[0] + starts[-1]) / 2
+    return (
+        Window(since=window.since, before=middle + _OVERLAP, repository=window.repository),
+        Window(since=middle - _OVERLAP, before=window.before, repository=window.repository),
+    )

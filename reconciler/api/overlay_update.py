@@ -1,0 +1,249 @@
+"""The `customOverlay` to send: what is live, changed only where something else is wanted.
+
+An update replaces the whole overlay, and v1's the whole repository, so everything that this version does not know, or
+that nobody asked to change, goes back as it came. Nothing here changes the object that was read; the result shares its
+untouched parts with it.
+"""
+
+import dataclasses
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from operator import itemgetter
+from typing import Any
+
+from reconciler.api import json_text
+from reconciler.api.errors import NotUnderstood, clean
+from reconciler.api.schema import (
+    ITEM_MODELS,
+    OVERLAY_FIELDS,
+    V1_SPELLING,
+    Json,
+    Kind,
+    OverlayField,
+    Spelling,
+    item_to_wire,
+    overlay_from_wire,
+)
+from reconciler.core.overlay import EMPTY, Group, Overlay, PemFile, User, package_spec, without_absent
+from reconciler.core.state import LiveRepository, Unreadable
+from reconciler.diagnostics import Diagnostic
+
+Named = User | Group | PemFile
+
+# How a field says that nothing is in it.
+_NOTHING: dict[Kind, object] = {Kind.TEXT: "", Kind.TEXT_MAP: {}}
+# Sections that go out as null where nothing is in them.
+_OPTIONAL_SECTIONS = ("accounts", "certificates")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RepositoryVersion:
+    """One repository read for writing.
+
+    `document` is the whole object as the API sent it, only to be given back; `server_time` is the server's clock at the
+    time of reading, in seconds since the epoch.
+    """
+
+    repository: LiveRepository
+    document: Mapping[str, object] = dataclasses.field(repr=False)
+    server_time: float
+
+
+def update_body(
+    document: Mapping[str, object], target: LiveRepository, wanted: Overlay, spelling: Spelling = V1_SPELLING
+) -> bytes:
+    """Return the document with the wanted overlay as JSON; raises `NotUnderstood` where its overlay has no meaning."""
+    try:
+        return json_text.encode(merge_document(document, wanted, spelling))
+    except ValueError as error:
+        problem = str(error)
+    raise NotUnderstood(
+        Diagnostic(
+            code="unreadable-overlay",
+            summary=f'the live overlay of "{clean(target.name)}" was not understood, so nothing was sent',
+            detail=clean(problem),
+            hint="report this with the output of `reconciler --version`",
+        )
+    )
+
+
+def merge_document(document: Mapping[str, object], wanted: Overlay, spelling: Spelling = V1_SPELLING) -> Json:
+    """Return the object to send, which differs from the one that was read in `customOverlay` alone."""
+    raw = document.get("customOverlay")
+    if wanted == EMPTY and not isinstance(raw, Mapping):
+        raw = None
+    return {**document, "customOverlay": merge_overlay(raw, wanted, spelling)}
+
+
+def merge_overlay(raw: object, wanted: Overlay, spelling: Spelling = V1_SPELLING) -> Json:
+    """Return the overlay to send in the place of the one that was read.
+
+    A field that has the wanted meaning already stays exactly as it came. `EMPTY` goes out as every field empty and
+    without what is not known, save for what is not known and zero as well: an update that leaves nothing looks the same
+    as a reset, and must not lose it. Raises `ValueError` where the one that was read has no meaning.
+    """
+    if wanted == EMPTY:
+        return _reset(raw if isinstance(raw, Mapping) else {})
+    old = overlay_from_wire(raw)
+    if isinstance(old, Unreadable):
+        raise ValueError(old.problem)  # noqa: TRY004 - the value is at fault, not its type
+    merged: Json = dict(raw) if isinstance(raw, Mapping) else {}
+    for field in OVERLAY_FIELDS:
+        if field.of(old) != field.of(wanted):
+            _set_field(merged, field, field.of(wanted), spelling)
+    for name in _OPTIONAL_SECTIONS:
+        section = merged.get(name)
+        if (
+            isinstance(section, Mapping)
+            and getattr(old, name) != getattr(wanted, name)
+            and _says_nothing(name, section)
+        ):
+            merged[name] = None
+    _restore_unknown(merged, set(wanted.unrecognised).difference(old.unrecognised))
+    return merged
+
+
+def _restore_unknown(merged: Json, unknown: Iterable[tuple[str, str]]) -> None:
+    """Put back what this version does not know and a reset has removed: `contents.x` into `contents`, others beside."""
+    sections = {field.holder for field in OVERLAY_FIELDS}
+    for path, text in sorted(unknown):
+        holder, dot, key = path.partition(".")
+        if dot and holder in sections:
+            merged[holder] = {**_section(merged, holder), key: json.loads(text)}
+        else:
+            merged[path] = json.loads(text)
+
+
+def _set_field(merged: Json, field: OverlayField, wanted: Any, spelling: Spelling) -> None:
+    section = dict(_section(merged, field.holder))
+    name = field.name_in(section) or field.names[0]
+    section[name] = _MERGES[field.kind](section.get(name), wanted, field.kind, spelling)
+    if field.holder:
+        merged[field.holder] = section
+    else:
+        merged[name] = section[name]
+
+
+def _section(raw: Mapping[str, object], holder: str) -> Mapping[str, object]:
+    section = raw.get(holder) if holder else raw
+    return section if isinstance(section, Mapping) else {}
+
+
+def _reset(raw: Mapping[str, object]) -> Json:
+    body: Json = {}
+    for field in OVERLAY_FIELDS:
+        if field.holder in _OPTIONAL_SECTIONS:
+            body[field.holder] = _unknown_zeros(raw, field.holder) or None
+        elif field.holder:
+            section = body.setdefault(field.holder, _unknown_zeros(raw, field.holder))
+            assert isinstance(section, dict)
+            section[field.names[0]] = _NOTHING.get(field.kind, [])
+        else:
+            body[field.names[0]] = _NOTHING.get(field.kind, [])
+    return {**body, **_unknown_zeros(raw, "")}
+
+
+def _unknown_zeros(raw: Mapping[str, object], holder: str) -> Json:
+    """Return the fields of a section that are not known and zero; null is not among them, being the same as absent."""
+    known = {name for field in OVERLAY_FIELDS if field.holder == holder for name in field.names}
+    known |= set() if holder else {field.holder for field in OVERLAY_FIELDS}
+    return {key: value for key, value in _section(raw, holder).items() if key not in known and _is_zero(value)}
+
+
+def _is_zero(value: object) -> bool:
+    # A message full of unset fields is no content either, but leaving it out loses nothing.
+    return value is not None and without_absent(value) is None and not (isinstance(value, dict | list) and value)
+
+
+def _says_nothing(holder: str, section: Mapping[str, object]) -> bool:
+    """Whether a message may count as unset; what is not known may say something by being false."""
+    return not any(section.values()) and not _unknown_zeros({holder: section}, holder)
+
+
+def _merge_whole(_raw: object, wanted: Any, _kind: Kind, _spelling: Spelling) -> object:
+    return wanted if isinstance(wanted, str) else list(wanted)
+
+
+def _merge_texts(raw: object, wanted: Sequence[str], kind: Kind, _spelling: Spelling) -> list[str]:
+    """Return the texts that stay, as and where they were, then the new ones."""
+    missing = dict.fromkeys(wanted)
+    result: list[str] = []
+    for item in raw if isinstance(raw, list) else ():
+        meaning = package_spec(item) if kind is Kind.PACKAGES else item
+        if meaning in missing:
+            del missing[meaning]
+            result.append(item)
+    return [*result, *missing]
+
+
+def _merge_map(raw: object, wanted: Sequence[tuple[str, str]], _kind: Kind, _spelling: Spelling) -> Json:
+    values = dict(wanted)
+    kept = [name for name in raw if name in values] if isinstance(raw, Mapping) else []
+    return {name: values[name] for name in dict.fromkeys([*kept, *values])}
+
+
+def _merge_items(raw: object, wanted: Sequence[Any], kind: Kind, spelling: Spelling) -> list[Json]:
+    """Return the objects that stay or change, where they were and with what is not known, then the new ones."""
+    items: list[Json] = raw if isinstance(raw, list) else []
+    values = [ITEM_MODELS[kind].model_validate(item).to_core() for item in items]
+    fates = _fates(values, wanted)
+    kept = [
+        {**items[number], **_changes(values[number], fate, spelling)}
+        for number, fate in sorted(fates.items(), key=itemgetter(0))
+    ]
+    used = list(fates.values())
+    return [*kept, *(_new(value, spelling) for value in wanted if value not in used)]
+
+
+_MERGES: dict[Kind, Callable[[object, Any, Kind, Spelling], object]] = {
+    Kind.TEXT: _merge_whole,
+    Kind.ORDERED_TEXTS: _merge_whole,
+    Kind.TEXTS: _merge_texts,
+    Kind.PACKAGES: _merge_texts,
+    Kind.TEXT_MAP: _merge_map,
+    Kind.USERS: _merge_items,
+    Kind.GROUPS: _merge_items,
+    Kind.PEM_FILES: _merge_items,
+}
+
+
+def _fates(values: Sequence[Named], wanted: Sequence[Named]) -> dict[int, Named]:
+    """Return what becomes of each item, by its number: it stays as it is, or turns into a value of the same name.
+
+    A name can stand several times, so exact matches are made before items are turned into something else.
+    """
+    missing = list(wanted)
+    fates: dict[int, Named] = {}
+    for number, value in enumerate(values):
+        if value in missing:
+            missing.remove(value)
+            fates[number] = value
+    for number, value in enumerate(values):
+        heir = next((one for one in missing if _name(one) == _name(value)), None)
+        if number not in fates and heir is not None:
+            missing.remove(heir)
+            fates[number] = heir
+    return fates
+
+
+def _changes(old: Named, new: Named, spelling: Spelling) -> Json:
+    if old == new:
+        return {}
+    before = item_to_wire(old, spelling)
+    return {key: value for key, value in item_to_wire(new, spelling).items() if value != before[key]}
+
+
+def _new(value: Named, spelling: Spelling) -> Json:
+    # An id of 0 is an id; an absent gid, and text that is not given, are left out.
+    return {key: item for key, item in item_to_wire(value, spelling).items() if item not in (None, "", [])}
+
+
+def _name(value: Named) -> str:
+    match value:
+        case User():
+            return value.username
+        case Group():
+            return value.groupname
+        case PemFile():
+            return value.name

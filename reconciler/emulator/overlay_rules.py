@@ -1,0 +1,166 @@
+"""What the API refuses in an overlay beyond its types: reserved names, unsafe addresses, unusable PEM.
+
+Each check takes an overlay in stored form and raises the gateway's refusal (code 3). Whether packages exist is not
+checked: that shows in the build.
+"""
+
+import base64
+import binascii
+import ipaddress
+import re
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+from urllib.parse import urlsplit
+
+from reconciler.emulator import timestamps
+from reconciler.emulator.errors import invalid
+
+Json = dict[str, Any]
+
+RESERVED_ENVIRONMENT = ("CHAINGUARD_", "GUARDED_")
+RESERVED_ANNOTATIONS = ("dev.chainguard.", "org.opencontainers.")
+RESERVED_KEYS = ("chainguard", "wolfi")
+KEYRING_LIMIT = 512 * 1024
+CERTIFICATES_LIMIT = 50 * 1024
+
+_LOCAL_HOST = re.compile(r"(?:.*\.)?(?:localhost|internal|local|svc\.cluster\.local)\.?", re.IGNORECASE)
+_PEM_LINE = re.compile(r"-----(BEGIN|END) ([^\n]*)-----")
+_FILE_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*")  # what apko makes files of
+_RSA_ALGORITHM = bytes.fromhex("06092a864886f70d010101")
+_VALIDITY = re.compile(rb"\x17\x0d\d{12}Z(?:\x17\x0d(?P<short>\d{12})Z|\x18\x0f(?P<long>\d{14})Z)", re.DOTALL)
+
+
+def check_overlay(overlay: Json, now: int) -> None:
+    """Refuse an overlay that the API does not take; `now` decides which certificates have expired."""
+    _check_environment(overlay.get("environment", {}))
+    _check_annotations(overlay.get("annotations", {}))
+    _check_users(overlay.get("accounts", {}).get("users", []))
+    contents = overlay.get("contents", {})
+    _check_repositories(contents.get("runtimeRepositories", []))
+    _check_keyring(contents.get("runtimeKeyring", []))
+    _check_certificates(overlay.get("certificates", {}).get("additional", []), now)
+
+
+def _check_environment(environment: Iterable[str]) -> None:
+    for key in environment:
+        prefix = next((each for each in RESERVED_ENVIRONMENT if key.startswith(each)), None)
+        if prefix:
+            raise invalid(f"custom_overlay.environment: environment variable \"{key}\" uses reserved prefix '{prefix}'")
+
+
+def _check_annotations(annotations: Iterable[str]) -> None:
+    for key in annotations:
+        prefix = next((each for each in RESERVED_ANNOTATIONS if key.startswith(each)), None)
+        if prefix:
+            raise invalid(f'custom_overlay.annotations: "{key}" uses the reserved prefix {prefix}')
+
+
+def _check_users(users: list[Json]) -> None:
+    for user in users:
+        if not user.get("uid"):
+            name = user.get("userName", "")
+            raise invalid(f'custom_overlay.accounts.users: user "{name}" has uid 0; to run as root, use run_as: 0')
+
+
+def _check_repositories(repositories: list[str]) -> None:
+    field = "custom_overlay.contents.runtime_repositories"
+    for url in repositories:
+        try:
+            parts = urlsplit(url)
+            host = parts.hostname or ""
+        except ValueError as error:
+            raise invalid(f'{field}: "{url}" is not a URL') from error
+        if parts.scheme != "https" or not host:
+            raise invalid(f'{field}: "{url}" must be an https URL')
+        if _is_local(host):
+            raise invalid(f'{field}: "{url}" is not a public host')
+    _check_unique(field, repositories)
+
+
+def _is_local(host: str) -> bool:
+    try:
+        return not ipaddress.ip_address(host).is_global
+    except ValueError:
+        return _LOCAL_HOST.fullmatch(host) is not None
+
+
+def _check_keyring(keys: list[Json]) -> None:
+    field = "custom_overlay.contents.runtime_keyring"
+    for key in keys:
+        name = key.get("name", "")
+        if _FILE_NAME.fullmatch(name) is None or name.startswith(RESERVED_KEYS):
+            raise invalid(f'{field}: "{name}" is not a usable key file name')
+        if not key.get("content", "").lstrip().startswith("-----BEGIN "):
+            raise invalid(f"{field}: {name}: text before the PEM block is not allowed")
+        if _RSA_ALGORITHM not in _der(f"{field}: {name}", key.get("content", ""), "PUBLIC KEY"):
+            raise invalid(f"{field}: {name}: only RSA public keys are supported")
+    _check_unique(field, [key["name"] for key in keys])
+    _check_size(field, keys, KEYRING_LIMIT)
+
+
+def _check_certificates(certificates: list[Json], now: int) -> None:
+    field = "custom_overlay.certificates.additional"
+    for item in certificates:
+        name = item.get("name", "")
+        if _FILE_NAME.fullmatch(name) is None:
+            raise invalid(f'{field}: "{name}" is not a usable certificate name')
+        end = _VALIDITY.search(_der(f"{field}: {name}", item.get("content", ""), "CERTIFICATE"))
+        if end is None:
+            raise invalid(f"{field}: {name}: not an X.509 certificate")
+        if _end_of_validity(end) < now:
+            raise invalid(f"{field}: {name}: the certificate has expired")
+    _check_unique(field, [item.get("name", "") for item in certificates])
+    _check_size(field, certificates, CERTIFICATES_LIMIT)
+
+
+def _end_of_validity(match: re.Match[bytes]) -> int:
+    # X.509 writes years up to 2049 with two digits; 50 and above are of the last century.
+    century = b"19" if match["short"] and match["short"] >= b"50" else b"20"
+    digits = (match["long"] or century + match["short"]).decode()
+    date = f"{digits[:4]}-{digits[4:6]}-{digits[6:8]}"
+    try:
+        return timestamps.from_text(f"{date}T{digits[8:10]}:{digits[10:12]}:{digits[12:14]}Z")
+    except ValueError as error:
+        raise invalid("custom_overlay.certificates.additional: not an X.509 certificate") from error
+
+
+def _der(place: str, content: str, label: str) -> bytes:
+    """Return the bytes of the one PEM block that the text must hold, as Go reads it; text before it is allowed."""
+    if "PRIVATE KEY-----" in content:
+        raise invalid(f"{place}: private keys are not allowed")
+    blocks = _pem_blocks(content)
+    if len(blocks) != 1 or blocks[0][0] != label:
+        raise invalid(f"{place}: expected exactly one PEM block of type {label}")
+    try:
+        return base64.b64decode("".join(blocks[0][1].split()), validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise invalid(f"{place}: the PEM block is not valid base64") from error
+
+
+def _pem_blocks(content: str) -> list[tuple[str, str]]:
+    """Return label and text of each block; a BEGIN or END that does not stand alone on its line is text."""
+    blocks: list[tuple[str, str]] = []
+    label = ""
+    lines: list[str] = []
+    for line in content.split("\n"):
+        mark = _PEM_LINE.fullmatch(line.rstrip(" \t\r"))
+        if mark and mark[1] == "BEGIN" and not label:
+            label, lines = mark[2], []
+        elif mark and mark[1] == "END" and mark[2] == label:
+            blocks.append((label, "".join(lines)))
+            label = ""
+        else:
+            lines.append(line)
+    return blocks
+
+
+def _check_unique(field: str, values: list[str]) -> None:
+    twice = next((value for value, count in Counter(values).items() if count > 1), None)
+    if twice is not None:
+        raise invalid(f'{field}: "{twice}" is listed more than once')
+
+
+def _check_size(field: str, items: list[Json], limit: int) -> None:
+    if sum(len(item.get("content", "").encode()) for item in items) > limit:
+        raise invalid(f"{field}: more than {limit // 1024} KB together")
