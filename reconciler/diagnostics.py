@@ -74,9 +74,9 @@ def did_you_mean(names: Iterable[str]) -> str:
     return f"did you mean {choice}?" if choice else ""
 
 
-def plural(count: int, noun: str) -> str:
-    """A number with its noun, regular nouns only: `1 package`, `2,000 packages`."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+def plural(count: int, noun: str, several: str = "") -> str:
+    """A number with its noun: `1 package`, `2,000 packages`; `several` is the plural where it is not an added s."""
+    return f"{count:,} {noun if count == 1 else several or noun + 's'}"
 
 
 # How much less alike than the best match another name may be and still be worth telling.

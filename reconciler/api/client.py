@@ -277,6 +277,11 @@ class ReadClient:
             self._folders[organization.id] = names
         return names
 
+    def forget_folders(self) -> None:
+        """Read the names of folders again when one is needed: they may have changed since a plan was made."""
+        with self._lock:
+            self._folders.clear()
+
     def _folder_names(self, organization: Organization) -> Mapping[str, str]:
         """Return the names of folders as they were last read, so that reading one repository costs one call."""
         with self._lock:

@@ -98,6 +98,7 @@ def execute_plan(request: ApplyRequest, how: Rollout, apply: ApplyContext) -> Ex
         return code
     if request.ask:
         confirm(plan, options, ctx)
+        apply.client.forget_folders()
     with interruptible(ctx):
         record = apply.journal.begin(header, plan)
         try:

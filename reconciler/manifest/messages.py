@@ -232,10 +232,10 @@ def _meaning(found: YamlProblem, text: str) -> tuple[str, str]:
         return _character(text[found.at : found.at + 1])
     if found.text.endswith(ODD_INDENTATION):
         return found.text, "indent with spaces; an editor can show which characters are there"
-    if "could not find expected ':'" in found.text and found.other_at is not None:
-        key = text[found.other_at : found.other_at + 4 * _LONGEST_KEY].partition("\n")[0].partition(": ")[0]
-        if len(key) > _LONGEST_KEY:
-            return f"this key is longer than {_LONGEST_KEY} characters", "write a shorter key"
+    at = found.at if found.other_at is None or "mapping values" in found.text else found.other_at
+    line = text[text.rfind("\n", 0, at) + 1 :].partition("\n")[0]
+    if len(line.strip().partition(": ")[0]) > _LONGEST_KEY:
+        return f"this key is longer than {_LONGEST_KEY} characters", "write a shorter key"
     known = (meaning for part, *meaning in _MEANINGS if part in found.text)
     summary, hint = next(known, (f"this is not valid YAML: {found.text}", ""))
     return summary, hint

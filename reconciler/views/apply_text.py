@@ -11,11 +11,12 @@ from rich.text import Text
 
 from reconciler.core.builds import FINISHED, Stage
 from reconciler.core.runs import Skip
+from reconciler.diagnostics import plural
 from reconciler.views.changes import LABELS, listing, value_words
 from reconciler.views.console import Hanging, draw_blocks, names_block, words_text
 from reconciler.views.diagnostics import problem_lines
 from reconciler.views.run_document import short_digest
-from reconciler.views.text import Role, Style, Word, clean_line, duration, plural, repositories, token
+from reconciler.views.text import Role, Style, Word, clean_line, duration, repositories, token
 
 Block = list[RenderableType]
 

@@ -6,9 +6,9 @@ from typing import Any
 
 from rich.text import Text
 
-from reconciler.diagnostics import Diagnostic
+from reconciler.diagnostics import Diagnostic, plural
 from reconciler.views.console import draw
-from reconciler.views.text import Role, Style, plural
+from reconciler.views.text import Role, Style
 
 
 def diagnostic_document(diagnostic: Diagnostic) -> dict[str, Any]:
@@ -35,7 +35,8 @@ def render(diagnostics: Sequence[Diagnostic], *, style: Style) -> str:
 
     Lines are not wrapped, so that a terminal can make `file:line:column` something to click on.
     """
-    shown = diagnostics[:MOST_SHOWN]
+    # One beyond the limit takes no more room than to say that there is one more; of a manifest it counts the rest.
+    shown = diagnostics if len(diagnostics) <= MOST_SHOWN + 1 else diagnostics[:MOST_SHOWN]
     lines = [line for one in shown for line in problem_lines(diagnostic_document(one), style)]
     if len(diagnostics) > len(shown):
         lines.append(Text(f"and {len(diagnostics) - len(shown):,} more"))

@@ -9,11 +9,12 @@ from reconciler.core.builds import Build, Result
 from reconciler.core.diff import items_of
 from reconciler.core.overlay import Overlay
 from reconciler.core.state import LiveRepository, Unreadable
+from reconciler.diagnostics import plural
 from reconciler.views.changes import LABELS
 from reconciler.views.console import Column, draw_table
 from reconciler.views.document import FORMAT_VERSION
 from reconciler.views.run_document import build_document, build_seconds
-from reconciler.views.text import Style, clean_line, duration, indented_json, json_line, log_lines, plural, utc
+from reconciler.views.text import Style, clean_line, duration, indented_json, json_line, log_lines, utc
 
 _BUILD_COLUMNS = (
     Column("REPOSITORY", keep="both", least=24),

@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from reconciler.diagnostics import listed, plural
 from reconciler.views.changes import LABELS
-from reconciler.views.text import Role, Style, duration, plural, repositories, some_of
+from reconciler.views.text import Role, Style, duration, repositories
 
 PROBLEMS = ("unknown", "blocked")
 WRITES = ("create", "reset", "update")
@@ -123,7 +124,7 @@ def closing_sentences(document: dict[str, Any], show: Callable[[str], str]) -> I
     if unlisted:
         yield _untouched(unlisted, show(document["organization"]["name"])), Role.DIM
     if left_out:
-        names = some_of([show(name) for name in document["left_out"]["names"]], _MOST_NAMES)
+        names = listed([show(name) for name in document["left_out"]["names"]], _MOST_NAMES)
         yield f"{repositories(left_out)} {_are(left_out)} left out by the selection: {names}.", Role.DIM
     for refusal in document["guard"]["refusals"]:
         yield f"Refused: {show(refusal['summary'])}. {show(_hint(refusal))}", Role.ERROR

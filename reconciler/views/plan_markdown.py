@@ -16,6 +16,7 @@ from typing import Any
 from rich.cells import cell_len
 
 from reconciler.core.plan import ReasonCode
+from reconciler.diagnostics import plural
 from reconciler.views.changes import Fragment, Item, brief, fragments
 from reconciler.views.plan import (
     ResolvedLine,
@@ -30,7 +31,7 @@ from reconciler.views.plan import (
     resolved_lines,
     unchanged_names,
 )
-from reconciler.views.text import Role, Style, plain, plural, quoted, token
+from reconciler.views.text import Role, Style, plain, quoted, token
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,6 @@ direction of the text, and characters that nobody can see. Every such string goe
 
 import json
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -15,6 +14,7 @@ from typing import Any, Literal, NamedTuple
 from rich.cells import cell_len, chop_cells
 
 from reconciler.core.secrets import redact
+from reconciler.diagnostics import plural
 
 ELLIPSIS = "…"
 
@@ -201,20 +201,9 @@ _MINUTE = 60
 _HOUR = 3600
 
 
-def plural(count: int, noun: str, several: str = "") -> str:
-    """A number with its noun: `1 build`, `2,000 repositories`; `several` is the plural where it is not an added s."""
-    return f"{count:,} {noun if count == 1 else several or noun + 's'}"
-
-
 def repositories(count: int) -> str:
     """A number of repositories in words."""
     return plural(count, "repository", "repositories")
-
-
-def some_of(names: Sequence[str], most: int) -> str:
-    """The names with commas between them, as many as a reader can take in, and the number of the others."""
-    rest = len(names) - most
-    return ", ".join(names) if rest <= 0 else f"{', '.join(names[:most])} and {rest:,} more"
 
 
 def utc(seconds: float) -> str:

@@ -87,6 +87,22 @@ def test_a_repository_that_was_renamed_before_the_confirmation_is_left_alone(pro
     refused_untouched(program, Result(code, world.stdout.getvalue(), world.stderr.getvalue()), before)  # type: ignore[attr-defined]
 
 
+def test_a_folder_that_was_renamed_before_the_confirmation(program: Program) -> None:
+    """Entry A2: the folder is part of what was approved."""
+    write_manifest("organization: example.com\nrepositories:\n  team-a/custom-node: {packages: [curl]}\n")
+    assert program.run("plan").code == 0
+    world = program.world("yes\n")
+    ask, before = world.stdin.readline, overlays(program)
+
+    def renamed_first() -> str:
+        rename("team-a", "team-z", table="groups")
+        return ask()
+
+    world.stdin.readline = renamed_first  # type: ignore[method-assign,assignment]
+    code = main(["apply"], world)
+    refused_untouched(program, Result(code, world.stdout.getvalue(), world.stderr.getvalue()), before)  # type: ignore[attr-defined]
+
+
 def test_a_source_that_was_renamed_makes_nothing(program: Program) -> None:
     """Entry A2, of a creation."""
     plan(program, NEW)

@@ -1,5 +1,6 @@
 """YAML to a tree: text as typed, with positions, and nothing that expands."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -7,7 +8,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.manifest import yaml_tree
+from reconciler.manifest import load, yaml_tree
 from reconciler.manifest.codes import Code
 from reconciler.manifest.nodes import BROKEN, ListNode, MapNode, locate
 from reconciler.manifest.yaml_tree import LOADER, MAX_DEPTH, Tree, parse
@@ -243,3 +244,10 @@ def test_an_alias_without_anchor_is_reported_once_for_each_use(text: str) -> Non
 
 def test_a_tagged_merge_key_is_refused() -> None:
     assert codes(parse("a: &a {}\nb: {!!merge <<: *a}\n")) == [Code.YAML_TAG]
+
+
+@pytest.mark.parametrize("comment", ["", "# é\n"])
+def test_a_key_that_is_too_long_is_told_whatever_stands_beside_it(comment: str, tmp_path: Path) -> None:
+    (tmp_path / "m.yaml").write_text(f"{comment}repositories:\n  x: {{}}\n  {'a' * 1100}: {{}}\n", encoding="utf-8")
+    _, (problem,) = load(tmp_path / "m.yaml")
+    assert problem.summary == "this key is longer than 1024 characters"

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.manifest.writing.edit import Edit, edited
+from reconciler.manifest.writing.edit import EntryEdit, edited
 from reconciler.manifest.writing.emit import pair
 from reconciler.manifest.writing.syntax import Shape, as_text
 from reconciler.manifest.yaml_tree import parse
@@ -40,13 +40,13 @@ repositories:
 
 def after(path: str, wanted: dict[str, Shape], *removed: str, text: str = TEXT) -> str:
     keys = ("repositories", path) if path else ("repositories",)
-    result = edited(text, [Edit(path=keys, wanted=wanted, removed=frozenset(removed))])
+    result = edited(text, [EntryEdit(path=keys, wanted=wanted, removed=frozenset(removed))])
     assert result.refused == {}
     return result.text
 
 
 def refused(path: str, wanted: dict[str, Shape], text: str) -> str:
-    result = edited(text, [Edit(path=("repositories", path), wanted=wanted)])
+    result = edited(text, [EntryEdit(path=("repositories", path), wanted=wanted)])
     assert result.text == text
     return result.refused["repositories", path]
 
@@ -208,7 +208,7 @@ def test_any_edit(before: dict[str, Shape], wanted: dict[str, Shape], brackets: 
     around = "repositories:\n  # one\n  w: {packages: [a]}\n", "  # two\n  y: {reset: true}\n"
     text = around[0] + entry + around[1]
     removed = frozenset({"packages", "environment", "accounts"} - wanted.keys())
-    result = edited(text, [Edit(path=("repositories", "x"), wanted=wanted, removed=removed)])
+    result = edited(text, [EntryEdit(path=("repositories", "x"), wanted=wanted, removed=removed)])
     assert result.refused == {}
     tree = parse(result.text)
     assert tree.problems == ()

@@ -15,7 +15,7 @@ from reconciler.manifest.writing.syntax import (
     MERGE,
     Anchors,
     Node,
-    Scalar,
+    ScalarNode,
     Sequence,
     Shape,
     Syntax,
@@ -32,7 +32,7 @@ _MOST_ROUNDS: Final = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Edit:
+class EntryEdit:
     """What a mapping should hold; keys of it that are neither wanted nor removed stay as they are.
 
     `path` leads to the mapping, which has to be there below the top level.
@@ -51,7 +51,7 @@ class Edited:
     refused: Mapping[tuple[str, ...], str]
 
 
-def edited(text: str, edits: Iterable[Edit]) -> Edited:
+def edited(text: str, edits: Iterable[EntryEdit]) -> Edited:
     """The text after several edits of different mappings."""
     refused: dict[tuple[str, ...], str] = {}
     before = text
@@ -115,7 +115,7 @@ class _Editor:
         self._syntax = syntax
         self._anchors = Anchors(syntax.root)
 
-    def go(self, edit: Edit) -> None:
+    def go(self, edit: EntryEdit) -> None:
         """Walk down to the mapping that is edited, and edit it; nothing is kept of an edit that fails."""
         before = len(self.patches)
         try:
@@ -124,7 +124,7 @@ class _Editor:
             del self.patches[before:]
             raise
 
-    def _walk(self, edit: Edit) -> None:
+    def _walk(self, edit: EntryEdit) -> None:
         node: Node | None = self._syntax.root
         slot: _Slot | None = None
         for key in edit.path:
@@ -142,7 +142,7 @@ class _Editor:
         match node:
             case Branch():
                 self._mapping(slot, node, edit.wanted, edit.removed)
-            case Scalar(value=""):
+            case ScalarNode(value=""):
                 self.patches.append(_rewritten(self._syntax, slot, node, dict(edit.wanted)))
             case _:
                 raise _EditRefused("it is shared with another place through an alias")
@@ -161,7 +161,7 @@ class _Editor:
 
     def _mapping(self, slot: _Slot, node: Branch, wanted: Mapping[str, Shape], removed: frozenset[str]) -> None:
         """Make a mapping hold what it should."""
-        there = {key.value: (key, value) for key, value in node.pairs if isinstance(key, Scalar)}
+        there = {key.value: (key, value) for key, value in node.pairs if isinstance(key, ScalarNode)}
         gone = [name for name in there if name in removed]
         new = {name: value for name, value in wanted.items() if name not in there}
         changed = [name for name in there if name in wanted and not self._means(there[name][1], wanted[name], name)]
@@ -196,7 +196,9 @@ class _Editor:
                 self._mapping(slot, node, wanted, _keys(node) - frozenset(wanted))
             case Sequence(items=items), list() if items and wanted and not node.anchor and key not in _ORDERED:
                 self._sequence(slot, node, wanted, key)
-            case Scalar(style="" | "'" | '"', value=str(value)), (str() | int()) if value and "\n" not in str(wanted):
+            case ScalarNode(style="" | "'" | '"', value=str(value)), (str() | int()) if value and "\n" not in str(
+                wanted
+            ):
                 style = node.style if isinstance(wanted, str) else ""
                 self.patches.append(_Patch(node.start, node.end, flow(wanted, style=style)))
             case _:
@@ -230,7 +232,7 @@ class _Editor:
     def _flow_mapping(self, slot: _Slot, node: Branch, wanted: Mapping[str, Shape], removed: frozenset[str]) -> None:
         parts = []
         for key, value in node.pairs:
-            name = key.value if isinstance(key, Scalar) else ""
+            name = key.value if isinstance(key, ScalarNode) else ""
             if name not in removed:
                 keep = name not in wanted or self._means(value, wanted[name], name)
                 parts.append(f"{self._syntax.slice(key)}: {self._flow(value, None if keep else wanted[name])}")
@@ -247,7 +249,7 @@ class _Editor:
         """A value in brackets: as it was written where it stays."""
         if wanted is None:
             return self._syntax.slice(node)
-        return flow(wanted, style=node.style if isinstance(node, Scalar) and isinstance(wanted, str) else "")
+        return flow(wanted, style=node.style if isinstance(node, ScalarNode) and isinstance(wanted, str) else "")
 
     def _brackets(self, slot: _Slot, node: Branch | Sequence, parts: list[str], values: Iterable[Shape]) -> None:
         """Write a collection in brackets anew, or open it where it does not fit or holds comments or collections."""
@@ -271,7 +273,7 @@ class _Editor:
 
 
 def _keys(node: Branch) -> frozenset[str]:
-    return frozenset(key.value for key, _ in node.pairs if isinstance(key, Scalar))
+    return frozenset(key.value for key, _ in node.pairs if isinstance(key, ScalarNode))
 
 
 def _identity(value: Shape, key: str) -> str:

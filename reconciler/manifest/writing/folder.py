@@ -24,7 +24,7 @@ from reconciler.manifest import files as manifest_files
 from reconciler.manifest import messages
 from reconciler.manifest.codes import Code
 from reconciler.manifest.patterns import is_glob
-from reconciler.manifest.writing.syntax import Anchors, Node, Scalar, Sequence, Shape, Syntax, syntax_of
+from reconciler.manifest.writing.syntax import Anchors, Node, ScalarNode, Sequence, Shape, Syntax, syntax_of
 from reconciler.manifest.writing.syntax import Mapping as Branch
 
 Load: TypeAlias = Callable[[Path], tuple[Desired, tuple[Diagnostic, ...]]]
@@ -38,7 +38,7 @@ _NAMES_A_FILE: Final = frozenset({"file", "overlay"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Written:
+class WrittenFiles:
     """Which files were put in place, and what kept the rest from it."""
 
     files: tuple[str, ...]
@@ -100,18 +100,20 @@ def in_folder(folder: Path, trial: Path, problems: tuple[Diagnostic, ...]) -> tu
     )
 
 
-def write_files(folder: Path, texts: Mapping[str, str], *, before: Mapping[str, str]) -> Written:
+def write_files(folder: Path, texts: Mapping[str, str], *, before: Mapping[str, str]) -> WrittenFiles:
     """Put files in place; one that is not any more as it was read `before` is left alone, and so is what follows."""
     done: list[str] = []
     for path, text in texts.items():
         try:
             if path in before and manifest_files.read(folder / path) != before[path]:
-                return Written(files=tuple(done), problem=f"{folder / path} was changed by somebody else meanwhile")
+                return WrittenFiles(
+                    files=tuple(done), problem=f"{folder / path} was changed by somebody else meanwhile"
+                )
             _write(Path(os.path.realpath(folder / path)), text)
         except OSError as error:
-            return Written(files=tuple(done), problem=f"{folder / path} cannot be written: {error.strerror}")
+            return WrittenFiles(files=tuple(done), problem=f"{folder / path} cannot be written: {error.strerror}")
         done.append(path)
-    return Written(files=tuple(done))
+    return WrittenFiles(files=tuple(done))
 
 
 def _write(path: Path, text: str) -> None:
@@ -169,7 +171,12 @@ def _named(node: Node | None) -> Iterator[str]:
     match node:
         case Branch(pairs=pairs):
             for key, value in pairs:
-                if isinstance(key, Scalar) and key.value in _NAMES_A_FILE and isinstance(value, Scalar) and value.value:
+                if (
+                    isinstance(key, ScalarNode)
+                    and key.value in _NAMES_A_FILE
+                    and isinstance(value, ScalarNode)
+                    and value.value
+                ):
                     yield value.value
                 yield from _named(value)
         case Sequence(items=items):
@@ -226,7 +233,7 @@ def _entries(file: str, syntax: Syntax) -> Iterator[LocatedEntry]:
     for key, value in block.pairs:
         shape = anchors.shape(value)
         end = max(key.end, value.end)
-        if isinstance(key, Scalar):
+        if isinstance(key, ScalarNode):
             yield LocatedEntry(
                 file=file,
                 key=key.value,

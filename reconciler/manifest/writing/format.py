@@ -23,7 +23,7 @@ from reconciler.manifest.writing.syntax import (
     Comment,
     Mapping,
     Node,
-    Scalar,
+    ScalarNode,
     Sequence,
     Syntax,
     normalised,
@@ -120,7 +120,7 @@ def _reordered(text: str) -> str:
     root = syntax.root
     if not isinstance(root, Mapping) or root.flow or syntax.column(root.start):
         return syntax.text
-    names = [key.value if isinstance(key, Scalar) else "" for key, _ in root.pairs]
+    names = [key.value if isinstance(key, ScalarNode) else "" for key, _ in root.pairs]
     wanted = sorted(range(len(names)), key=lambda number: (_rank(names[number]), number))
     if wanted == sorted(wanted):
         return syntax.text
@@ -254,16 +254,16 @@ class _Printer:
 
     def _key(self, key: Node) -> str:
         text = self._syntax.slice(key)
-        if "\n" in text or not isinstance(key, (Scalar, Alias)):
+        if "\n" in text or not isinstance(key, (ScalarNode, Alias)):
             raise _LayoutRefused
         return f"{text} " if isinstance(key, Alias) else text
 
     def _value(self, head: str, node: Node, indent: int) -> None:
         match node:
-            case Scalar(style="|" | ">"):
+            case ScalarNode(style="|" | ">"):
                 self._before(head, node.start)
                 self._block_text(head, node, indent)
-            case Scalar() | Alias():
+            case ScalarNode() | Alias():
                 self._before(head, node.start)
                 self._text(head, node, indent)
             case Sequence() | Mapping():
@@ -276,7 +276,7 @@ class _Printer:
         while self._comments and self._comments[0].start < end:
             self._lines.append(" " * _indentation(head) + self._comments.popleft().text)
 
-    def _text(self, head: str, node: Scalar | Alias, indent: int) -> None:
+    def _text(self, head: str, node: ScalarNode | Alias, indent: int) -> None:
         first, *more = self._syntax.slice(node).split("\n")
         self._lines.append(f"{head} {first}".rstrip() if not more else f"{head} {first}")
         for line in more:
@@ -284,7 +284,7 @@ class _Printer:
             self._lines.append(" " * (indent + _STEP) + stripped if stripped else "")
         self._line_end(node.end)
 
-    def _block_text(self, head: str, node: Scalar, indent: int) -> None:
+    def _block_text(self, head: str, node: ScalarNode, indent: int) -> None:
         header, *body = self._syntax.slice(node).split("\n")
         self._lines.append(f"{head} {header.rstrip()}")
         digit = _DIGIT.search(header)
@@ -325,7 +325,7 @@ class _Printer:
     def _flat(self, node: Node) -> str | None:
         """A value on one line as it stands in brackets, or None where it cannot be."""
         match node:
-            case Scalar() | Alias():
+            case ScalarNode() | Alias():
                 text = self._syntax.slice(node)
                 return None if "\n" in text else text
             case Sequence(flow=False) | Mapping(flow=False):

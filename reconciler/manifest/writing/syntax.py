@@ -33,7 +33,7 @@ Shape: TypeAlias = "dict[str, Shape] | list[Shape] | str | int | bool"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Scalar:
+class ScalarNode:
     """A text; `value` is what it stands for, `style` is the quote or the sign of a block, "" for none."""
 
     start: int
@@ -75,7 +75,7 @@ class Mapping:
 
     def pair(self, key: str) -> tuple["Node", "Node"] | None:
         """The pair under a key, not looking into merges."""
-        return next((pair for pair in self.pairs if isinstance(pair[0], Scalar) and pair[0].value == key), None)
+        return next((pair for pair in self.pairs if isinstance(pair[0], ScalarNode) and pair[0].value == key), None)
 
     def get(self, key: str) -> "Node | None":
         """The value under a key, not looking into merges."""
@@ -83,7 +83,7 @@ class Mapping:
         return found[1] if found else None
 
 
-Node: TypeAlias = Scalar | Alias | Sequence | Mapping
+Node: TypeAlias = ScalarNode | Alias | Sequence | Mapping
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,7 +189,7 @@ def with_line_ends(text: str, before: str) -> str:
 def _spans(node: Node | None) -> Iterator[tuple[int, int]]:
     """The spans of all scalars and aliases in a tree, in order."""
     match node:
-        case Scalar() | Alias():
+        case ScalarNode() | Alias():
             yield node.start, node.end
         case Sequence(items=items):
             for item in items:
@@ -229,7 +229,7 @@ class _Composer:
             style = event.style or ""
             if style in ("|", ">"):
                 end = self._block_end(start, end)
-            return Scalar(start=start, end=end, value=event.value, style=style, anchor=event.anchor)
+            return ScalarNode(start=start, end=end, value=event.value, style=style, anchor=event.anchor)
         return self._mapping(event) if isinstance(event, MappingStartEvent) else self._sequence(event)
 
     def _block_end(self, start: int, end: int) -> int:
@@ -283,14 +283,14 @@ class Anchors:
     def shape(self, node: Node) -> Shape:
         """What a value stands for; every scalar is text."""
         match node:
-            case Scalar(value=value):
+            case ScalarNode(value=value):
                 return value
             case Alias(anchor=anchor):
                 return self.shape(self._nodes[anchor]) if anchor in self._nodes else ""
             case Sequence(items=items):
                 return [self.shape(one) for one in items]
             case Mapping(pairs=pairs):
-                own = {key.value: self.shape(value) for key, value in pairs if isinstance(key, Scalar)}
+                own = {key.value: self.shape(value) for key, value in pairs if isinstance(key, ScalarNode)}
                 merged = own.pop(MERGE, {})
                 for weaker in merged if isinstance(merged, list) else [merged]:
                     own = {**weaker, **own} if isinstance(weaker, dict) else own
@@ -347,9 +347,9 @@ def redacted_lines(text: str) -> list[RedactedLine]:
     return [RedactedLine(line, tuple(hidden.get(number, ()))) for number, line in enumerate(split)]
 
 
-def _secrets(node: Node | None, *, key: str, holder: str = "") -> Iterator[Scalar]:
+def _secrets(node: Node | None, *, key: str, holder: str = "") -> Iterator[ScalarNode]:
     match node:
-        case Scalar(value=value):
+        case ScalarNode(value=value):
             if _PEM in value or looks_secret(key if holder == _KEYED else "", value):
                 yield node
         case Sequence(items=items):
@@ -357,6 +357,6 @@ def _secrets(node: Node | None, *, key: str, holder: str = "") -> Iterator[Scala
                 yield from _secrets(one, key="", holder=key)
         case Mapping(pairs=pairs):
             for name, inner in pairs:
-                yield from _secrets(inner, key=name.value if isinstance(name, Scalar) else "", holder=key)
+                yield from _secrets(inner, key=name.value if isinstance(name, ScalarNode) else "", holder=key)
         case _:
             return

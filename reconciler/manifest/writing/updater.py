@@ -15,7 +15,7 @@ from reconciler.core.overlay import EMPTY, Overlay, PemFile, Section, package_na
 from reconciler.core.state import Directory, Live, LiveRepository
 from reconciler.diagnostics import Diagnostic, Severity
 from reconciler.manifest import files as manifest_files
-from reconciler.manifest.writing.edit import Edit, edited
+from reconciler.manifest.writing.edit import EntryEdit, edited
 from reconciler.manifest.writing.emit import (
     SECTION_PATHS,
     PemFiles,
@@ -100,7 +100,7 @@ class ManifestUpdater:
         pem_files = PemFiles(self._request.folder)
         refused: dict[str, str] = {}
         said: list[Diagnostic] = []
-        edits: dict[str, list[Edit]] = {}
+        edits: dict[str, list[EntryEdit]] = {}
         new: dict[str, dict[str, Shape]] = {}
         for label, repository in repositories.items():
             around = layers.get(label, ())
@@ -132,15 +132,17 @@ class ManifestUpdater:
     def _own(self, label: str) -> Mapping[str, Shape]:
         return self._located[label].shape if label in self._located else {}
 
-    def _opening(self, repositories: Mapping[str, LiveRepository]) -> dict[str, list[Edit]]:
+    def _opening(self, repositories: Mapping[str, LiveRepository]) -> dict[str, list[EntryEdit]]:
         """Edits after which every repository has an entry that layers reach: to find out what these give it."""
-        edits: dict[str, list[Edit]] = {}
+        edits: dict[str, list[EntryEdit]] = {}
         for label, repository in repositories.items():
             there = self._located.get(label)
             if there is None:
-                edits.setdefault(self._file(repository), []).append(Edit(path=(REPOSITORIES,), wanted={label: {}}))
+                edits.setdefault(self._file(repository), []).append(EntryEdit(path=(REPOSITORIES,), wanted={label: {}}))
             elif "reset" in there.shape:
-                edits.setdefault(there.file, []).append(Edit(path=there.path, wanted={}, removed=frozenset({"reset"})))
+                edits.setdefault(there.file, []).append(
+                    EntryEdit(path=there.path, wanted={}, removed=frozenset({"reset"}))
+                )
         return {file: _joined(found) for file, found in edits.items()}
 
     def _taken(
@@ -157,15 +159,15 @@ class ManifestUpdater:
             taken = _entry_change(live, kept, managed)
         return kept, taken
 
-    def _edit(self, label: str, taken: EntryChange, pem_files: PemFiles, built_on: Mapping[str, Shape]) -> Edit:
+    def _edit(self, label: str, taken: EntryChange, pem_files: PemFiles, built_on: Mapping[str, Shape]) -> EntryEdit:
         there = self._located.get(label)
         own = self._own(label)
         path = there.path if there else (REPOSITORIES, label)
         if own.get("reset") == "true" and taken.overlay == EMPTY:
-            return Edit(path=path, wanted={})
+            return EntryEdit(path=path, wanted={})
         found = _edit_of(path, own, taken, lambda file, item: self._pem(file, item, pem_files))
         gone = {"reset", *_BUILT_ON} & own.keys() - built_on.keys()
-        return Edit(path=path, wanted={**built_on, **found.wanted}, removed=found.removed | gone)
+        return EntryEdit(path=path, wanted={**built_on, **found.wanted}, removed=found.removed | gone)
 
     def _pem(self, file: PemFile, item: Mapping[str, Shape], pem_files: PemFiles) -> dict[str, Shape]:
         """The item for a certificate or key: the one that is there where it says the same."""
@@ -185,13 +187,13 @@ class ManifestUpdater:
         return file_name(repository, self._directory, self._request.live.organization, self._request.split)
 
     def _apply(
-        self, edits: Mapping[str, list[Edit]], new: Mapping[str, Mapping[str, Shape]]
+        self, edits: Mapping[str, list[EntryEdit]], new: Mapping[str, Mapping[str, Shape]]
     ) -> tuple[dict[str, str], dict[str, str]]:
         """The texts of all files after the edits, and why some repositories could not be written."""
         texts, refused = dict(self._before), dict[str, str]()
         labels = {(one.file, one.path): label for label, one in self._located.items()}
         for file in dict.fromkeys([*edits, *new]):
-            added = [Edit(path=(REPOSITORIES,), wanted=new[file])] if file in new else []
+            added = [EntryEdit(path=(REPOSITORIES,), wanted=new[file])] if file in new else []
             if file not in texts:
                 shapes = [one.wanted for one in (*edits.get(file, ()), *added)]
                 entries = [pair for shape in shapes for pair in shape.items()]
@@ -218,12 +220,12 @@ def _built_on(own: Mapping[str, Shape], kept: Sequence[Layer]) -> dict[str, Shap
     return found
 
 
-def _joined(edits: list[Edit]) -> list[Edit]:
+def _joined(edits: list[EntryEdit]) -> list[EntryEdit]:
     """One edit for each mapping."""
-    by_path: dict[tuple[str, ...], Edit] = {}
+    by_path: dict[tuple[str, ...], EntryEdit] = {}
     for one in edits:
         before = by_path.get(one.path, one)
-        by_path[one.path] = Edit(path=one.path, wanted={**before.wanted, **one.wanted}, removed=one.removed)
+        by_path[one.path] = EntryEdit(path=one.path, wanted={**before.wanted, **one.wanted}, removed=one.removed)
     return list(by_path.values())
 
 
@@ -283,7 +285,7 @@ def _is_said(section: Section, below: Merged, own: Merged) -> bool:
 
 def _edit_of(
     path: tuple[str, ...], own: Mapping[str, Shape], taken: EntryChange, place: Callable[..., dict[str, Shape]]
-) -> Edit:
+) -> EntryEdit:
     """The edit that makes an entry, which reads `own` now, say what it takes.
 
     `place` gives the item for a certificate or key, from the item of that name that is there.
@@ -295,7 +297,7 @@ def _edit_of(
     shape = entry_of(taken.overlay, taken.mentioned, place_pem)
     _spread_packages(shape, own)
     removed = {key for key in own if key in _TOP and key not in shape}
-    return Edit(path=path, wanted=shape, removed=frozenset(removed))
+    return EntryEdit(path=path, wanted=shape, removed=frozenset(removed))
 
 
 def _item(own: Mapping[str, Shape], section: Section, name: str) -> Mapping[str, Shape]:

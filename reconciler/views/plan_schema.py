@@ -1,0 +1,269 @@
+"""The public plan document as types: what `--format json` prints, and `docs/plan.schema.json` describes."""
+
+from typing import Annotated, Any, Literal, NotRequired
+
+from pydantic import ConfigDict, Field, with_config
+from typing_extensions import TypedDict
+
+from reconciler.core.diff import Field as OverlayField
+from reconciler.core.overlay import Section
+
+Count = Annotated[int, Field(ge=0)]
+Position = Annotated[int, Field(ge=1)] | None
+Action = Literal["create", "update", "reset", "none", "blocked", "unknown"]
+SectionName = Annotated[str, Field(json_schema_extra={"enum": [str(section) for section in Section]})]
+FieldName = Annotated[str, Field(json_schema_extra={"enum": [str(field) for field in OverlayField]})]
+Time = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
+
+
+class OrganizationDocument(TypedDict):
+    """An organization or folder."""
+
+    id: str
+    name: str
+
+
+class CountsDocument(TypedDict):
+    """The number of steps by action; `unchanged` are those whose action is `none`."""
+
+    create: Count
+    update: Count
+    reset: Count
+    unchanged: Count
+    blocked: Count
+    unknown: Count
+
+
+class NamesDocument(TypedDict):
+    """Repositories by name, and how many there are."""
+
+    count: Count
+    names: list[str]
+
+
+class DiagnosticDocument(TypedDict):
+    """One problem; file, line and column are null where it has no place."""
+
+    severity: Literal["error", "warning", "note"]
+    code: str
+    summary: str
+    detail: str
+    hint: str
+    file: str | None
+    line: int | None
+    column: int | None
+
+
+class UserDocument(TypedDict):
+    """A user, spelled as apko spells it."""
+
+    username: str
+    uid: NotRequired[int]
+    gid: NotRequired[int]
+    groupname: NotRequired[str]
+    shell: NotRequired[str]
+    homedir: NotRequired[str]
+
+
+class GroupDocument(TypedDict):
+    """A group of users, spelled as apko spells it."""
+
+    groupname: str
+    gid: int
+    members: list[str]
+
+
+class PemDocument(TypedDict):
+    """A certificate or key, by what it is known by and never as PEM."""
+
+    name: str
+    subject: NotRequired[str]
+    issuer: NotRequired[str]
+    not_after: NotRequired[Annotated[str, Field(pattern="^[0-9]{4}-[0-9]{2}-[0-9]{2}$")]]
+    key: NotRequired[str]
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+
+
+Value = str | list[str] | UserDocument | GroupDocument | PemDocument | None
+_NULL = {"type": "null"}
+
+
+def _null_exactly_for(kind: str, side: str) -> dict[str, Any]:
+    """A schema by which one side of a change is null for one kind of change and for no other."""
+    return {
+        "if": {"properties": {"kind": {"const": kind}}},
+        "then": {"properties": {side: _NULL}},
+        "else": {"properties": {side: {"not": _NULL}}},
+    }
+
+
+@with_config(
+    ConfigDict(json_schema_extra={"allOf": [_null_exactly_for("add", "before"), _null_exactly_for("remove", "after")]})
+)
+class ChangeDocument(TypedDict):
+    """One change of an overlay, with both sides."""
+
+    path: Annotated[str, Field(description="The part, and the key where entries of the part have names of their own.")]
+    section: SectionName | Literal["unrecognised"]
+    part: FieldName
+    key: Annotated[
+        str, Field(description="The name of what changes within its part; empty where it is a single thing.")
+    ]
+    kind: Literal["add", "remove", "change"]
+    before: Value
+    after: Value
+    masked: Annotated[bool, Field(description="Whether something is hidden because it looks like a secret.")]
+
+
+class SourceDocument(TypedDict):
+    """What a new repository is created from."""
+
+    repository: str | None
+    id: str | None
+
+
+class PackageDocument(TypedDict):
+    """A package with its version."""
+
+    name: str
+    version: str
+
+
+class PackageChangeDocument(TypedDict):
+    """A package whose version changes."""
+
+    name: str
+    before: str
+    after: str
+
+
+class ResolvedDocument(TypedDict):
+    """What a step does to the packages that are installed in the end."""
+
+    packages: Annotated[list[str], Field(description="Every package that would be installed, as `name=version`.")]
+    compared: Annotated[bool, Field(description="Whether it is known what is installed now.")]
+    added: list[PackageDocument]
+    removed: list[PackageDocument]
+    changed: list[PackageChangeDocument]
+
+
+class StepDocument(TypedDict):
+    """What a plan does with one repository."""
+
+    repository: str
+    id: Annotated[str | None, Field(description="Null where the repository does not exist yet or was not found.")]
+    action: Action
+    reason: Annotated[str, Field(description="Why, in words that may change.")]
+    reason_code: Annotated[str, Field(pattern="^[a-z]+(-[a-z]+)*$", description="Why, for programs.")]
+    source: Annotated[SourceDocument | None, Field(description="Null for every action but `create`.")]
+    file: Annotated[str | None, Field(description="Where the manifest asks for it; null where no line of it does.")]
+    line: Position
+    column: Position
+    changes: list[ChangeDocument]
+    unmanaged: Annotated[list[SectionName], Field(description="Sections that hold something and are left alone.")]
+    resolved: NotRequired[Annotated[ResolvedDocument, Field(description="There with `--resolve` where it is known.")]]
+
+
+class UnmanagedDocument(TypedDict):
+    """A section that is left alone, and in how many repositories of a group."""
+
+    section: SectionName
+    repositories: Annotated[int, Field(ge=1)]
+
+
+class GroupedDocument(TypedDict):
+    """A change that three or more repositories share to the last value."""
+
+    repositories: Annotated[list[str], Field(min_length=3)]
+    action: Action
+    source: SourceDocument | None
+    reason_code: NotRequired[str]
+    changes: list[ChangeDocument]
+    unmanaged: list[UnmanagedDocument]
+
+
+class PartGroupsDocument(TypedDict):
+    """With `--base`: what `groups` is, for each of the three parts."""
+
+    caused: list[GroupedDocument]
+    already_different: list[GroupedDocument]
+    no_longer: list[GroupedDocument]
+
+
+class GuardDocument(TypedDict):
+    """The guard against taking something away from too many repositories."""
+
+    refused: Annotated[bool, Field(description="Whether the guard forbids to apply the plan.")]
+    covered: Annotated[int, Field(ge=0, description="How many live repositories the manifest covers.")]
+    losing: NamesDocument
+    share: Annotated[float, Field(ge=0, description="The share that loses something, from 0 to 1.")]
+    limit: Annotated[float, Field(ge=0, description="The largest share that is allowed.")]
+    limit_from: Literal["command-line", "manifest", "default"]
+    prune: Annotated[bool, Field(description="Whether customized repositories that no entry names are reset.")]
+    refusals: list[DiagnosticDocument]
+
+
+class SecondsDocument(TypedDict):
+    """How long recent successful builds took."""
+
+    median: Annotated[float, Field(ge=0)]
+    longest: Annotated[float, Field(ge=0)]
+    of: Count
+
+
+class ForecastDocument(TypedDict):
+    """What an apply would start; null where it is not known."""
+
+    repositories: Annotated[int, Field(ge=1)] | None
+    builds: Annotated[Annotated[int, Field(ge=1)] | None, Field(description="About how many, without `unknown`.")]
+    unknown: NamesDocument | None
+    seconds: SecondsDocument | None
+    problem: Annotated[str | None, Field(description="Why nothing is known; null where something is.")]
+
+
+class CheckedDocument(TypedDict):
+    """What was looked up to find out whether the images will build; what that cost is said by `--debug`."""
+
+    packages: Annotated[int, Field(ge=0, description="How many distinct packages the changed steps name.")]
+    repositories: Annotated[int, Field(ge=0, description="How many repositories were asked about.")]
+
+
+class OriginDocument(TypedDict):
+    """The file that a plan was made from."""
+
+    kind: Literal["plan", "snapshot"]
+    created: Time
+    tool_version: str
+    manifest_digest: str | None
+
+
+@with_config(ConfigDict(title="Plan of reconciler"))
+class PlanDocument(TypedDict):
+    """What `reconciler plan --format json` prints. Keys may be added; a changed meaning raises `format_version`."""
+
+    format_version: Annotated[str, Field(pattern=r"^1\.[0-9]+$", description="Major and minor number of this format.")]
+    tool_version: str
+    api: Annotated[str, Field(description="The address of the API, or `emulator`.")]
+    organization: OrganizationDocument
+    complete: Annotated[bool, Field(description="Whether every repository of the manifest could be read and planned.")]
+    applyable: Annotated[bool, Field(description="Whether an apply of this plan would write something.")]
+    counts: CountsDocument
+    steps: Annotated[list[StepDocument], Field(description="One for every repository, ordered by its name.")]
+    groups: list[GroupedDocument]
+    unlisted: Annotated[NamesDocument, Field(description="Live repositories that no entry names; not touched.")]
+    left_out: Annotated[NamesDocument, Field(description="Repositories that the selection left out.")]
+    guard: NotRequired[GuardDocument]
+    diagnostics: list[DiagnosticDocument]
+    origin: NotRequired[OriginDocument]
+    caused: NotRequired[Annotated[list[StepDocument], Field(description="With `--base`: what the change causes.")]]
+    already_different: NotRequired[
+        Annotated[
+            list[StepDocument], Field(description="With `--base`: what would be done without the change as well.")
+        ]
+    ]
+    no_longer: NotRequired[
+        Annotated[list[StepDocument], Field(description="With `--base`: what is not done any more.")]
+    ]
+    part_groups: NotRequired[PartGroupsDocument]
+    checked: NotRequired[CheckedDocument]
+    forecast: NotRequired[ForecastDocument]
