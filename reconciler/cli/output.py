@@ -33,8 +33,20 @@ def show(renderers: Renderers, options: Options, ctx: Context) -> None:
                 output.write(text)
 
 
-def show_plan(document: dict[str, Any], problems: Iterable[Diagnostic], options: Options, ctx: Context) -> None:
-    """Write a plan to where `--format` says, and its problems to standard error."""
+def shows_overlays(options: Options) -> bool:
+    """Return whether a format was asked for that shows whole overlays and active tags, which take time to draw."""
+    return any(name in ("json", "html") for name, _ in targets(options))
+
+
+def show_plan(
+    document: dict[str, Any],
+    problems: Iterable[Diagnostic],
+    options: Options,
+    ctx: Context,
+    *,
+    provenance: plan_html.Provenance = plan_html.UNKNOWN,
+) -> None:
+    """Write a plan to where `--format` says, and its problems to standard error; `provenance` is for the page."""
     show(
         {
             "text": lambda style, width: (
@@ -43,7 +55,7 @@ def show_plan(document: dict[str, Any], problems: Iterable[Diagnostic], options:
             ),
             "json": lambda *_: indented_json(document),
             "markdown": lambda style, _: plan_markdown.render(document, unicode=style.unicode),
-            "html": lambda style, _: plan_html.render(document, unicode=style.unicode),
+            "html": lambda style, _: plan_html.render(document, provenance, unicode=style.unicode),
         },
         options,
         ctx,
