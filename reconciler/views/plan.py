@@ -34,6 +34,24 @@ class Section:
     checked_out: bool = True
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provenance:
+    """When and from which commit a page was made; what is not known is empty.
+
+    `made` is in seconds since the epoch, None where nothing is to be said; `job_url` is the page of the CI job.
+    `file_url` returns the page of a line of a manifest in that commit.
+    """
+
+    made: float | None = None
+    commit: str = ""
+    commit_url: str = ""
+    job_url: str = ""
+    file_url: Callable[[str, int], str] = lambda _file, _line: ""
+
+
+NO_PROVENANCE = Provenance()
+
+
 def problem_steps(document: dict[str, Any]) -> list[dict[str, Any]]:
     """The steps that could not be planned, those that are unknown first."""
     return [step for action in PROBLEMS for step in document["steps"] if step["action"] == action]

@@ -8,8 +8,7 @@ outside nor an extension's markup runs as either of them.
 import base64
 import hashlib
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote
@@ -23,6 +22,8 @@ from reconciler.core.plan import ReasonCode
 from reconciler.diagnostics import plural
 from reconciler.views.changes import LABELS, Fragment, brief, fragments, value_words
 from reconciler.views.plan import (
+    NO_PROVENANCE,
+    Provenance,
     closing_sentences,
     keeps,
     origin_sentences,
@@ -56,25 +57,7 @@ _NAMES = frozenset({Field.PACKAGES, Field.PROVIDERS, Field.RUN_AS})
 _MARKS = {"create": "+", "update": "~", "reset": "\N{MINUS SIGN}", "blocked": "!", "unknown": "?", "unchanged": "="}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Provenance:
-    """When and from which commit a page was made; what is not known is empty.
-
-    `made` is in seconds since the epoch, None where nothing is to be said; `job_url` is the page of the CI job.
-    `file_url` returns the page of a line of a manifest in that commit.
-    """
-
-    made: float | None = None
-    commit: str = ""
-    commit_url: str = ""
-    job_url: str = ""
-    file_url: Callable[[str, int], str] = lambda _file, _line: ""
-
-
-UNKNOWN = Provenance()
-
-
-def render(document: dict[str, Any], provenance: Provenance = UNKNOWN, *, unicode: bool = True) -> str:
+def render(document: dict[str, Any], provenance: Provenance = NO_PROVENANCE, *, unicode: bool = True) -> str:
     """The whole plan as an HTML document; without `unicode` in ASCII, for a stream that takes nothing else."""
     style, script = ((_FOLDER / name).read_text(encoding="utf-8") for name in ("plan.css", "plan.js"))
     page = (

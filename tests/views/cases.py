@@ -9,7 +9,7 @@ from reconciler.core.plan import Action, GuardRules, Plan, ReasonCode, compare, 
 from reconciler.core.resolution import package_difference
 from reconciler.diagnostics import Diagnostic, Place, Severity
 from reconciler.views.document import Origin, plan_document
-from reconciler.views.plan_html import Provenance
+from reconciler.views.plan import Provenance
 from tests.views import samples
 
 

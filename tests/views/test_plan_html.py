@@ -15,6 +15,7 @@ from reconciler.core.overlay import make_overlay
 from reconciler.core.plan import Plan
 from reconciler.views import plan_html
 from reconciler.views.document import plan_document
+from reconciler.views.plan import NO_PROVENANCE
 from tests.support import golden
 from tests.views import samples
 from tests.views.cases import DOCUMENTS, FILES, PROVENANCE
@@ -59,7 +60,7 @@ def in_full(plan: Plan) -> dict[str, Any]:
 
 @pytest.mark.parametrize("name", [name for name in DOCUMENTS if name != "three-hundred"])
 def test_a_plan_is_drawn_as_in_its_golden_file(name: str) -> None:
-    provenance = PROVENANCE if name == "review" else plan_html.UNKNOWN
+    provenance = PROVENANCE if name == "review" else NO_PROVENANCE
     golden.check(samples.GOLDEN / f"{name}.body.html", body(plan_html.render(DOCUMENTS[name](), provenance)))
 
 
