@@ -22,7 +22,7 @@ T = TypeVar("T")
 class AnswerItem(BaseModel):
     """Something in a list; what is not known of it is not kept."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(extra="ignore", frozen=True, defer_build=True)
 
 
 class RepositoryAnswer(AnswerItem):
@@ -226,7 +226,7 @@ class Listing(BaseModel, Generic[T]):
     An empty object is how proto3 may write an empty list; any other object without the list is some other answer.
     """
 
-    model_config = ConfigDict(extra="allow")
+    model_config = ConfigDict(extra="allow", defer_build=True)
 
     items: list[T] | None = None
     next_page_token: Text = WireName("", validation_alias="nextPageToken")

@@ -166,7 +166,7 @@ def _path(location: tuple[int | str, ...]) -> str:
 class _Message(BaseModel):
     """A message in which null is the same as absent, and which keeps what is not known of it."""
 
-    model_config = ConfigDict(extra="allow")
+    model_config = ConfigDict(extra="allow", defer_build=True)
 
     @model_validator(mode="before")
     @classmethod

@@ -18,10 +18,10 @@ from reconciler.api import ApiVersion, answers, endpoints, schema
 from reconciler.api.answers import RepositoryAnswer, RepositoryAnswerV2, RepositoryPage, WriteAnswer
 from reconciler.api.errors import AnswerLost, ApiError, NotFound, NotUnderstood, Rejected
 from reconciler.api.http import Call, Connection
-from reconciler.api.overlay_update import RepositoryVersion, update_body
+from reconciler.api.overlay_update import update_body
 from reconciler.api.schema import V1_SPELLING, V2_SPELLING, Json
 from reconciler.core.overlay import EMPTY, Overlay
-from reconciler.core.state import LiveRepository, Organization, Unreadable
+from reconciler.core.state import LiveRepository, Organization, RepositoryVersion, Unreadable
 
 # 200 repositories a page: more pages than this are no organization's, but a server that never comes to an end.
 MOST_PAGES = 2000
@@ -79,9 +79,8 @@ class V1:
     def list_repositories(self, organization: Organization) -> Sequence[LiveRepository]:
         """Every repository below the organization, in one call."""
         call = endpoints.repositories(organization)
-        return [
-            one.to_core() for one in endpoints.read_items(self._connection, call, answers.Listing[RepositoryAnswer])
-        ]
+        found = endpoints.read_items(self._connection, call, answers.Listing[RepositoryAnswer])
+        return [one.to_core() for one in found]
 
     def read_repository(self, repository_id: str) -> RepositoryVersion | None:
         """One repository for writing; None when it does not exist any more."""
