@@ -44,7 +44,7 @@ _POLICY = (
 _SENTENCES = {Role.ERROR: "error", Role.WARNING: "warning", Role.BOLD: "lead", Role.DIM: "dim"}
 _WORDS = {Role.ADD: "add", Role.REMOVE: "remove", Role.CHANGE: "change", Role.DIM: "dim"}
 _KINDS = {"add": "+ adds", "change": "~ changes", "remove": "\N{MINUS SIGN} removes"}
-_MARKS = {"create": "+", "update": "~", "reset": "\N{MINUS SIGN}", "blocked": "!", "unknown": "?", "unchanged": "="}
+_MARKS = {"create": "+", "update": "~", "reset": "!", "blocked": "\N{BALLOT X}", "unknown": "?", "unchanged": "="}
 
 
 def render(document: dict[str, Any], *, unicode: bool = True) -> str:
