@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from reconciler.api.client import WriteClient
 from reconciler.cli import planning, runs
 from reconciler.cli.client import api_name
-from reconciler.cli.context import Context, announce, interruptible
+from reconciler.cli.context import Context, interruptible
 from reconciler.cli.errors import bad_usage
 from reconciler.cli.exit_codes import ExitCode, first
-from reconciler.cli.output import print_problems
+from reconciler.cli.output import activity, print_problems
 from reconciler.cli.parser import Options
 from reconciler.cli.planning import RecentBuilds, foresee
 from reconciler.cli.report import Report
@@ -87,7 +87,8 @@ class ApplyContext:
 def execute_plan(request: ApplyRequest, how: Rollout, apply: ApplyContext) -> ExitCode:
     """Show a plan, ask, and do it where it may be done; the exit code says how far it came."""
     options, ctx, plan = apply.options, apply.ctx, request.plan
-    forecast = foresee(plan, request.recent) if request.recent else None
+    with activity("reading recent builds", options, ctx):
+        forecast = foresee(plan, request.recent) if request.recent else None
     api = api_name(options)
     document = planning.document(plan, api=api, origin=request.origin, forecast=forecast, checked=request.checked)
     apply.report.plan(plan, document)
@@ -109,8 +110,7 @@ def execute_plan(request: ApplyRequest, how: Rollout, apply: ApplyContext) -> Ex
             return _recorded(plan, record, how, apply)
         except KeyboardInterrupt:
             record.end(exit_code=ExitCode.INTERRUPTED, interrupted=True)
-            unknown = "it is not known whether the writes in progress took effect"
-            announce(ctx, f"\nAborted: {unknown}. To check: `reconciler wait {record.id}`.\n")
+            ctx.announce(f"Aborted: some writes may or may not have arrived. To find out: reconciler wait {record.id}")
             raise
 
 

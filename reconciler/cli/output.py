@@ -1,12 +1,13 @@
 """Where results go: the formats that were asked for, to standard output or into files; problems to standard error."""
 
 import errno
+import importlib
 import io
 import os
 import secrets
 import shutil
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self, TextIO
 
@@ -15,7 +16,8 @@ from reconciler.cli.errors import CommandFailed, bad_usage
 from reconciler.cli.options import formats
 from reconciler.cli.parser import Options
 from reconciler.diagnostics import Diagnostic
-from reconciler.views import diagnostics, plan_html, plan_markdown, plan_text
+from reconciler.views import diagnostics, plan_text
+from reconciler.views.plan import NO_PROVENANCE, Provenance
 from reconciler.views.plan_text import render_resolved
 from reconciler.views.text import Style, indented_json
 
@@ -37,8 +39,20 @@ def show(renderers: Renderers, options: Options, ctx: Context) -> None:
                 output.write(text)
 
 
-def show_plan(document: dict[str, Any], problems: Iterable[Diagnostic], options: Options, ctx: Context) -> None:
-    """Write a plan to where `--format` says, and its problems to standard error."""
+def shows_overlays(options: Options) -> bool:
+    """Return whether a format was asked for that shows whole overlays and active tags, which take time to draw."""
+    return any(name in ("json", "html") for name, _ in targets(options))
+
+
+def show_plan(
+    document: dict[str, Any],
+    problems: Iterable[Diagnostic],
+    options: Options,
+    ctx: Context,
+    *,
+    provenance: Provenance = NO_PROVENANCE,
+) -> None:
+    """Write a plan to where `--format` says, and its problems to standard error; `provenance` is for the page."""
     show(
         {
             "text": lambda style, width: (
@@ -46,13 +60,20 @@ def show_plan(document: dict[str, Any], problems: Iterable[Diagnostic], options:
                 + (render_resolved(document, style=style) if options.verbose else "")
             ),
             "json": lambda *_: indented_json(document),
-            "markdown": lambda style, _: plan_markdown.render(document, unicode=style.unicode),
-            "html": lambda style, _: plan_html.render(document, unicode=style.unicode),
+            "markdown": lambda style, _: _page("plan_markdown", document, style),
+            "html": lambda style, _: _page("plan_html", document, style, provenance=provenance),
         },
         options,
         ctx,
     )
     print_problems(problems, options, ctx)
+
+
+def _page(view: str, document: dict[str, Any], style: Style, **more: Provenance) -> str:
+    # By name, as the commands are: most runs draw no page, and do without the templates.
+    module: Any = importlib.import_module(f"reconciler.views.{view}")
+    page: str = module.render(document, unicode=style.unicode, **more)
+    return page
 
 
 def print_problems(problems: Iterable[Diagnostic], options: Options, ctx: Context) -> None:
@@ -78,6 +99,27 @@ def print_no_requests(options: Options, ctx: Context) -> None:
     """With `--debug`, write the count of requests for a command that has no client to send any."""
     if options.debug:
         ctx.stderr.write("requests: 0 reads, 0 writes\n")
+
+
+@contextmanager
+def activity(text: str, options: Options, ctx: Context) -> Iterator[None]:
+    """Within, tell a person at a terminal what takes longer than a second, such as `reading the repositories`."""
+    if not ctx.stderr.isatty():
+        yield
+        return
+    style, in_place = style_of(ctx.stderr, options, ctx), draws_in_place(ctx.stderr, ctx)
+    live: Any = importlib.import_module("reconciler.views.live")  # by name: most runs have no terminal
+    with live.Activity(ctx.stderr, text, style=style, now=ctx.clock.monotonic, in_place=in_place) as line:
+        before, ctx.notify = ctx.notify, line.note
+        try:
+            yield
+        finally:
+            ctx.notify = before
+
+
+def draws_in_place(stream: TextIO, ctx: Context) -> bool:
+    """Whether a stream is a terminal that can draw over what is there."""
+    return stream.isatty() and ctx.environ.get("TERM", "").lower() not in ("dumb", "unknown")
 
 
 def style_of(stream: TextIO, options: Options, ctx: Context) -> Style:

@@ -13,7 +13,16 @@ from reconciler import __version__
 from reconciler.cli.context import Context, has_left
 from reconciler.cli.errors import CommandFailed
 from reconciler.cli.exit_codes import ExitCode
-from reconciler.cli.output import NO_ROOM, OutputFile, conclude, print_problems, style_of, targets, width_of
+from reconciler.cli.output import (
+    NO_ROOM,
+    OutputFile,
+    conclude,
+    draws_in_place,
+    print_problems,
+    style_of,
+    targets,
+    width_of,
+)
 from reconciler.cli.parser import Options
 from reconciler.core.events import Event, Listener
 from reconciler.core.plan import Plan
@@ -117,10 +126,11 @@ class Report:
         style = style_of(stderr, self._options, ctx)
         with ExitStack() as stack:
             drawn: Listener
-            if stderr.isatty():
+            if draws_in_place(stderr, ctx):
                 drawn = stack.enter_context(LiveProgress(stderr, style=style, now=ctx.clock.now))
                 stack.callback(setattr, ctx, "notify", ctx.notify)
-                ctx.notify = drawn.note
+                stack.callback(setattr, ctx, "announce", ctx.announce)
+                ctx.notify, ctx.announce = drawn.note, drawn.announce
             else:
                 drawn = PlainProgress(stderr, style=style, every_build=self._options.verbose)
             yield _Unbreakable([drawn, *self._json_sinks], ctx)

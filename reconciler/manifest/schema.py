@@ -40,10 +40,14 @@ def _always(default: T) -> Callable[[], T]:
     return lambda: default
 
 
+# One empty list for all entries without packages or profiles; nobody changes what a manifest holds.
+_NONE: Final[list[str]] = []
+
+
 class _Form(BaseModel):
     """What all parts of a manifest have in common. A field counts as mentioned when it is in `model_fields_set`."""
 
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, defer_build=True)
 
 
 class NamedText(_Form):
@@ -132,7 +136,7 @@ class OverlayFile(_Form):
     """An overlay as apko spells it."""
 
     contents: Contents = Field(
-        default_factory=_always(Contents()),
+        default_factory=_always(Contents.model_construct()),
         description="Packages, runtime repositories and their keys.",
         examples=[{"packages": ["git", "curl~8.1"]}],
     )
@@ -143,12 +147,12 @@ class OverlayFile(_Form):
         default_factory=dict, description="Image annotations.", examples=[{"com.example.team": "platform"}]
     )
     accounts: AccountsSection = Field(
-        default_factory=_always(AccountsSection()),
+        default_factory=_always(AccountsSection.model_construct()),
         description="Users and groups, and who the image runs as.",
         examples=[{"run-as": "app", "users": [{"username": "app", "uid": 65532}]}],
     )
     certificates: CertificatesSection = Field(
-        default_factory=_always(CertificatesSection()),
+        default_factory=_always(CertificatesSection.model_construct()),
         description="Certificates that the image trusts, and packages that bring more.",
         examples=[{"providers": ["ca-certificates-bundle"]}],
     )
@@ -158,7 +162,7 @@ class Sections(OverlayFile):
     """What a layer says. A section that is not mentioned is left as it is; one that is given empty is emptied."""
 
     packages: Annotated[list[PackageText], OverlayField.PACKAGES] = Field(
-        default_factory=list, description="Short for `contents.packages`.", examples=[["git", "curl~8.1"]]
+        default_factory=_always(_NONE), description="Short for `contents.packages`.", examples=[["git", "curl~8.1"]]
     )
 
 
@@ -166,7 +170,9 @@ class Repository(Sections):
     """One repository, or with wildcards in its key all that match. A section that is not mentioned is not managed."""
 
     profiles: list[ProfileText] = Field(
-        default_factory=list, description="Profiles that this builds on, the weakest first.", examples=[["debug"]]
+        default_factory=_always(_NONE),
+        description="Profiles that this builds on, the weakest first.",
+        examples=[["debug"]],
     )
     overlay: NonEmpty = Field(
         default="",
@@ -214,10 +220,12 @@ class ManifestFile(_Form):
         examples=["example.com"],
     )
     settings: SettingsSection = Field(
-        default_factory=_always(SettingsSection()), description="How it is applied.", examples=[{"max_removal": "30%"}]
+        default_factory=_always(SettingsSection.model_construct()),
+        description="How it is applied.",
+        examples=[{"max_removal": "30%"}],
     )
     defaults: Sections = Field(
-        default_factory=_always(Sections()),
+        default_factory=_always(Sections.model_construct()),
         description="What every repository of this file builds on.",
         examples=[{"annotations": {"com.example.team": "platform"}}],
     )

@@ -8,6 +8,7 @@ from pathlib import Path
 from reconciler.api.client import ReadClient
 from reconciler.cli import inputs, output, planning
 from reconciler.cli import options as shared
+from reconciler.cli.ci import provenance
 from reconciler.cli.client import api_identity, api_name, open_reader
 from reconciler.cli.context import Context
 from reconciler.cli.exit_codes import ExitCode
@@ -46,7 +47,8 @@ def execute(options: Options, ctx: Context) -> int:
             recent = RecentBuilds(client, source.live)
             checks = CheckContext(client=client, api=source.api_identity, recent=recent, options=options, ctx=ctx)
             checked = check(plan, desired, checks)
-            forecast = foresee(checked.plan, recent)
+            with output.activity("reading recent builds", options, ctx):
+                forecast = foresee(checked.plan, recent)
         elif plan.writes:
             checked = _unchecked(plan, desired, options)
     plan = checked.plan
@@ -54,10 +56,18 @@ def execute(options: Options, ctx: Context) -> int:
     if options.output is not None:
         asked = options.against is None or not options.check_packages
         planning.save_plan(options.output, plan, source, desired, ctx, packages_checked=asked)
+    in_full = output.shows_overlays(options)
     document = planning.document(
-        plan, api=source.api, origin=source.origin, comparison=comparison, forecast=forecast, checked=checked
+        plan,
+        api=source.api,
+        origin=source.origin,
+        comparison=comparison,
+        forecast=forecast,
+        checked=checked,
+        live=source.live if in_full else None,
+        overlays=in_full,
     )
-    output.show_plan(document, plan.diagnostics, options, ctx)
+    output.show_plan(document, plan.diagnostics, options, ctx, provenance=provenance(ctx.environ, ctx.clock.now()))
     if options.output is not None:
         ctx.stderr.write(_saved_notice(options.output, plan))
     if not plan.complete or checked.wrong:
@@ -73,7 +83,7 @@ def _open_source(desired: Desired, options: Options, ctx: Context) -> Iterator[t
         yield planning.snapshot_source(options.against, inputs.organization(desired)), None
         return
     with open_reader(options, ctx) as client:
-        live = inputs.read_live(inputs.organization(desired), client)
+        live = inputs.read_live(inputs.organization(desired), client, options, ctx)
         yield LiveSource(live=live, api=api_name(options), api_identity=api_identity(options)), client
 
 
