@@ -134,6 +134,8 @@ def closing_sentences(document: dict[str, Any], show: Callable[[str], str]) -> I
     """Each sentence with its weight; `show` makes text from outside safe for the format that they are for."""
     counts = document["counts"]
     yield _summary(counts), Role.BOLD
+    if counts["reset"]:
+        yield "A reset removes the customization; the repository itself is kept.", Role.DIM
     if counts["blocked"]:
         yield (
             f"Nothing of this can be applied: {plural(counts['blocked'], 'entry', 'entries')} cannot be carried out.",

@@ -54,7 +54,7 @@ _KINDS = {"add": "+ adds", "change": "~ changes", "remove": "\N{MINUS SIGN} remo
 _CODE = re.compile(r"`([^`\n]+)`")
 _SHORT_SHA = 12
 _NAMES = frozenset({Field.PACKAGES, Field.PROVIDERS, Field.RUN_AS})
-_MARKS = {"create": "+", "update": "~", "reset": "\N{MINUS SIGN}", "blocked": "!", "unknown": "?", "unchanged": "="}
+_MARKS = {"create": "+", "update": "~", "reset": "!", "blocked": "\N{BALLOT X}", "unknown": "?", "unchanged": "="}
 
 
 def render(document: dict[str, Any], provenance: Provenance = NO_PROVENANCE, *, unicode: bool = True) -> str:
