@@ -52,7 +52,8 @@ def show_plan(
     *,
     provenance: Provenance = NO_PROVENANCE,
 ) -> None:
-    """Write a plan to where `--format` says, and its problems to standard error; `provenance` is for the page."""
+    """Write problems to standard error, and then the plan to where `--format` says; `provenance` is for the page."""
+    print_problems(problems, options, ctx)
     show(
         {
             "text": lambda style, width: (
@@ -66,7 +67,6 @@ def show_plan(
         options,
         ctx,
     )
-    print_problems(problems, options, ctx)
 
 
 def _page(view: str, document: dict[str, Any], style: Style, **more: Provenance) -> str:
