@@ -9,7 +9,7 @@ from reconciler.cli.client import api_name
 from reconciler.cli.context import Context, interruptible
 from reconciler.cli.errors import CommandFailed, bad_usage
 from reconciler.cli.exit_codes import ExitCode, first
-from reconciler.cli.output import print_problems
+from reconciler.cli.output import activity, print_problems
 from reconciler.cli.parser import Options
 from reconciler.cli.planning import RecentBuilds, foresee
 from reconciler.cli.report import Report
@@ -85,7 +85,8 @@ class ApplyContext:
 def execute_plan(request: ApplyRequest, how: Rollout, apply: ApplyContext) -> ExitCode:
     """Show a plan, ask, and do it where it may be done; the exit code says how far it came."""
     options, ctx, plan = apply.options, apply.ctx, request.plan
-    forecast = foresee(plan, request.recent) if request.recent else None
+    with activity("reading recent builds", options, ctx):
+        forecast = foresee(plan, request.recent) if request.recent else None
     api = api_name(options)
     document = planning.document(plan, api=api, origin=request.origin, forecast=forecast, checked=request.checked)
     apply.report.plan(plan, document)

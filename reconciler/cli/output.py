@@ -5,8 +5,8 @@ import io
 import os
 import secrets
 import shutil
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self, TextIO
 
@@ -83,6 +83,27 @@ def print_no_requests(options: Options, ctx: Context) -> None:
     """With `--debug`, write the count of requests for a command that has no client to send any."""
     if options.debug:
         ctx.stderr.write("requests: 0 reads, 0 writes\n")
+
+
+@contextmanager
+def activity(text: str, options: Options, ctx: Context) -> Iterator[None]:
+    """Within, tell a person at a terminal what takes longer than a second, such as `reading the repositories`."""
+    if not ctx.stderr.isatty():
+        yield
+        return
+    style, in_place = style_of(ctx.stderr, options, ctx), draws_in_place(ctx.stderr, ctx)
+    live: Any = importlib.import_module("reconciler.views.live")  # by name: most runs have no terminal
+    with live.Activity(ctx.stderr, text, style=style, now=ctx.clock.monotonic, in_place=in_place) as line:
+        before, ctx.notify = ctx.notify, line.note
+        try:
+            yield
+        finally:
+            ctx.notify = before
+
+
+def draws_in_place(stream: TextIO, ctx: Context) -> bool:
+    """Whether a stream is a terminal that can draw over what is there."""
+    return stream.isatty() and ctx.environ.get("TERM", "").lower() not in ("dumb", "unknown")
 
 
 def style_of(stream: TextIO, options: Options, ctx: Context) -> Style:

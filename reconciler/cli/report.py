@@ -12,7 +12,7 @@ from typing import Any, Self, TextIO
 from reconciler import __version__
 from reconciler.cli.context import Context, has_left
 from reconciler.cli.errors import CommandFailed
-from reconciler.cli.output import OutputFile, print_problems, style_of, targets, width_of
+from reconciler.cli.output import OutputFile, draws_in_place, print_problems, style_of, targets, width_of
 from reconciler.cli.parser import Options
 from reconciler.core.events import Event, Listener
 from reconciler.core.plan import Plan
@@ -98,7 +98,7 @@ class Report:
         style = style_of(stderr, self._options, ctx)
         with ExitStack() as stack:
             drawn: Listener
-            if stderr.isatty():
+            if draws_in_place(stderr, ctx):
                 drawn = stack.enter_context(LiveProgress(stderr, style=style, now=ctx.clock.now))
                 stack.callback(setattr, ctx, "notify", ctx.notify)
                 stack.callback(setattr, ctx, "announce", ctx.announce)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 from pydantic import BaseModel
@@ -96,7 +97,15 @@ def _mentioned(block: OverlayFile) -> tuple[frozenset[Section], frozenset[Overla
             managed.add(SECTION_OF[key.field])
             if not value:
                 emptied.add(key.field)
-    return frozenset(managed), frozenset(emptied)
+    return _shared(frozenset(managed), frozenset(emptied))
+
+
+# Thousands of entries mention the same few sections: the sets need to be there only once.
+@lru_cache(maxsize=1 << 12)
+def _shared(
+    managed: frozenset[Section], emptied: frozenset[OverlayField]
+) -> tuple[frozenset[Section], frozenset[OverlayField]]:
+    return managed, emptied
 
 
 def _overlay(block: OverlayFile, read: Reader) -> Overlay:
