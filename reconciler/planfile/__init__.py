@@ -6,11 +6,11 @@ another thing and a view. Files hold the values of overlays in clear and are mad
 """
 
 from reconciler.planfile.errors import PlanFileError
-from reconciler.planfile.format import Kind, recognise
+from reconciler.planfile.format import FileKind, recognise
 from reconciler.planfile.plans import SavedPlan, Snapshot, load_plan, load_snapshot, save_plan, save_snapshot
 
 __all__ = [
-    "Kind",
+    "FileKind",
     "PlanFileError",
     "SavedPlan",
     "Snapshot",

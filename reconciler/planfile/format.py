@@ -27,14 +27,14 @@ _ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True, allow_nan=
 Json = dict[str, Any]
 
 
-class Kind(StrEnum):
+class FileKind(StrEnum):
     """What a file of this package is."""
 
     PLAN = "plan"
     SNAPSHOT = "snapshot"
 
 
-def recognise(path: Path) -> Kind | None:
+def recognise(path: Path) -> FileKind | None:
     """The kind of a file by how it begins, whatever its name; None when it is none of ours or cannot be read."""
     try:
         if not path.is_file():
@@ -43,10 +43,10 @@ def recognise(path: Path) -> Kind | None:
             found = _START.match(stream.read(_ENOUGH))
     except (OSError, ValueError):
         return None
-    return next((kind for kind in Kind if found is not None and found[1] == kind.encode()), None)
+    return next((kind for kind in FileKind if found is not None and found[1] == kind.encode()), None)
 
 
-def write_file(path: Path, kind: Kind, header: Json, items: Iterable[Json]) -> None:
+def write_file(path: Path, kind: FileKind, header: Json, items: Iterable[Json]) -> None:
     """Write a file, private and whole or not at all; raises `PlanFileError`."""
     write_private(path, _sealed({"reconciler": kind.value, "version": FORMAT_VERSION, **header}, items))
 
@@ -64,7 +64,7 @@ def _line(item: Json) -> bytes:
     return _ENCODER.encode(item).encode("ascii") + b"\n"
 
 
-def read_file(path: Path, kind: Kind) -> tuple[Json, Iterator[Json]]:
+def read_file(path: Path, kind: FileKind) -> tuple[Json, Iterator[Json]]:
     """The header and the items of a file whose seal fits; raises `PlanFileError` with what is wrong otherwise.
 
     So do the items, which are decoded as they are asked for, when one of them is none.
@@ -82,15 +82,15 @@ def read_file(path: Path, kind: Kind) -> tuple[Json, Iterator[Json]]:
     return header, _objects(path, kind, lines[1:-1])
 
 
-def _check_kind(path: Path, kind: Kind, lines: list[bytes]) -> None:
+def _check_kind(path: Path, kind: FileKind, lines: list[bytes]) -> None:
     found = _START.match(b"".join(lines[:3])[:_ENOUGH])
     told = found[1].decode("ascii") if found is not None else ""
     if told != kind.value:
-        ours = told in [one.value for one in Kind]
+        ours = told in [one.value for one in FileKind]
         raise errors.foreign(path, kind, f"a {told} of this program" if ours else "")
 
 
-def _header(path: Path, kind: Kind, line: bytes) -> Json:
+def _header(path: Path, kind: FileKind, line: bytes) -> Json:
     """The first line. Its version is looked at before the seal, as a later version may seal in another way."""
     try:
         header = json.loads(line)
@@ -104,7 +104,7 @@ def _header(path: Path, kind: Kind, line: bytes) -> Json:
     return dict(header)
 
 
-def _check_seal(path: Path, kind: Kind, lines: list[bytes]) -> None:
+def _check_seal(path: Path, kind: FileKind, lines: list[bytes]) -> None:
     *content, last = lines
     if not last.endswith(b"\n") or not last.startswith(_SEAL):
         more = any(line.startswith(_SEAL) for line in content)
@@ -116,7 +116,7 @@ def _check_seal(path: Path, kind: Kind, lines: list[bytes]) -> None:
         raise errors.damaged(path, kind)
 
 
-def _objects(path: Path, kind: Kind, lines: list[bytes]) -> Iterator[Json]:
+def _objects(path: Path, kind: FileKind, lines: list[bytes]) -> Iterator[Json]:
     for start in range(0, len(lines), _BLOCK):
         block = lines[start : start + _BLOCK]
         try:

@@ -40,7 +40,7 @@ from reconciler.core.state import Address, Live, LiveRepository, Organization, U
 from reconciler.diagnostics import Diagnostic, Place, Severity
 from reconciler.planfile import errors
 from reconciler.planfile.errors import Malformed
-from reconciler.planfile.format import Kind, read_file, write_file
+from reconciler.planfile.format import FileKind, read_file, write_file
 
 Json = dict[str, Any]
 T = TypeVar("T")
@@ -87,17 +87,17 @@ _SNAPSHOTS = TypeAdapter(list[Snapshot], config=STRICT)
 
 def save_plan(path: Path, saved: SavedPlan) -> None:
     """Write a plan; raises `PlanFileError`."""
-    write_file(path, Kind.PLAN, _plan_header(saved), _plan_items(saved.plan))
+    write_file(path, FileKind.PLAN, _plan_header(saved), _plan_items(saved.plan))
 
 
 def load_plan(path: Path) -> SavedPlan:
     """Read a plan; raises `PlanFileError` unless it is what was saved and all of it is understood."""
-    header, items = read_file(path, Kind.PLAN)
+    header, items = read_file(path, FileKind.PLAN)
     try:
         with understood():
             return _decode_plan(header, items)
     except Malformed as problem:
-        raise errors.malformed(path, Kind.PLAN, str(problem)) from None
+        raise errors.malformed(path, FileKind.PLAN, str(problem)) from None
 
 
 def save_snapshot(path: Path, snapshot: Snapshot) -> None:
@@ -109,17 +109,17 @@ def save_snapshot(path: Path, snapshot: Snapshot) -> None:
         "organization": _as_fields(snapshot.live.organization),
     }
     ordered = sorted(snapshot.live.repositories, key=lambda one: one.id)
-    write_file(path, Kind.SNAPSHOT, header, ({"repository": _encode_repository(one)} for one in ordered))
+    write_file(path, FileKind.SNAPSHOT, header, ({"repository": _encode_repository(one)} for one in ordered))
 
 
 def load_snapshot(path: Path) -> Snapshot:
     """Read a snapshot; raises `PlanFileError` unless it is exactly what was saved."""
-    header, items = read_file(path, Kind.SNAPSHOT)
+    header, items = read_file(path, FileKind.SNAPSHOT)
     try:
         with understood():
             return _decode_snapshot(header, items)
     except Malformed as problem:
-        raise errors.malformed(path, Kind.SNAPSHOT, str(problem)) from None
+        raise errors.malformed(path, FileKind.SNAPSHOT, str(problem)) from None
 
 
 @contextmanager
