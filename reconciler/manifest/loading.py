@@ -10,7 +10,7 @@ from typing import Any
 
 from reconciler.core.state import Desired, Settings
 from reconciler.diagnostics import Diagnostic, Place, Severity
-from reconciler.manifest import checks, files, messages, pem, rules
+from reconciler.manifest import checks, files, guarded_rules, messages, pem, rules
 from reconciler.manifest.assembly import Assembled, OverlayFiles, Parsed, assemble
 from reconciler.manifest.codes import Code
 from reconciler.manifest.document import Document, Finding, Problems, Source
@@ -101,6 +101,7 @@ def _check(document: Document, context: RuleContext) -> Iterator[Finding]:
     for block in document.blocks():
         yield from checks.check_block(block)
         yield from rules.check_block(block, context)
+        yield from guarded_rules.check_block(block)
         if "contents" in block.node:
             yield from pem.check_keys(block, context.included)
         if "certificates" in block.node:
