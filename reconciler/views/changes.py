@@ -94,7 +94,8 @@ def _short(value: Any, style: Style) -> str:
         case {"tcp": str()} | {"path": str()}:
             return token(",".join(f"{name}={one}" for name, one in value.items()), style)
         case _:
-            return json_text(json.dumps(value, ensure_ascii=False), style)
+            given = {name: one for name, one in value.items() if one}
+            return json_text(json.dumps(given, ensure_ascii=False), style)
 
 
 def _assignment(change: dict[str, Any], style: Style) -> Item:
