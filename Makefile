@@ -23,6 +23,7 @@ test: $(VENV)/.dev ## run the tests
 test-browser: $(VENV)/.dev ## drive the HTML page in Chromium (Debian installs it with apt-get)
 	command -v chromium chromedriver >/dev/null || { apt-get update && apt-get install -y --no-install-recommends chromium chromium-driver; }
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test,browser]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --no-deps axe-playwright-python
 	RECONCILER_BROWSER=1 $(BIN)/python -m pytest tests/browser
 
 lint: $(VENV)/.dev ## check layout, lint rules, types and the direction of imports

@@ -135,6 +135,7 @@ Count = Annotated[int | None, PlainValidator(_count_of)]
 _EXPECTED = {
     "string_type": "text",
     "list_type": "a list",
+    "tuple_type": "a list",
     "dict_type": "an object",
     "model_type": "an object",
     "missing": "a name",
@@ -216,30 +217,30 @@ class _User(_Message):
 class _Group(_Message):
     groupname: Name = WireName(validation_alias=AliasChoices("groupName", "groupname"))
     gid: Id = 0
-    members: list[str] = []
+    members: tuple[str, ...] = ()
 
     def to_core(self) -> Group:
         return make_group(groupname=self.groupname, gid=self.gid, members=self.members)
 
 
 class _Contents(_Message):
-    packages: list[str] = []
-    runtime_repositories: list[str] = WireName(
-        [], validation_alias=AliasChoices("runtimeRepositories", "runtime_repositories")
+    packages: tuple[str, ...] = ()
+    runtime_repositories: tuple[str, ...] = WireName(
+        (), validation_alias=AliasChoices("runtimeRepositories", "runtime_repositories")
     )
-    runtime_keyring: list[_Pem] = WireName([], validation_alias=AliasChoices("runtimeKeyring", "runtime_keyring"))
+    runtime_keyring: tuple[_Pem, ...] = WireName((), validation_alias=AliasChoices("runtimeKeyring", "runtime_keyring"))
 
 
 class _Accounts(_Message):
     # A UID may stand here as well, and somebody may write it as a number.
     run_as: RunAs = WireName("", validation_alias=AliasChoices("runAs", "run-as", "run_as"))
-    users: list[_User] = []
-    groups: list[_Group] = []
+    users: tuple[_User, ...] = ()
+    groups: tuple[_Group, ...] = ()
 
 
 class _Certificates(_Message):
-    additional: list[_Pem] = []
-    providers: list[str] = []
+    additional: tuple[_Pem, ...] = ()
+    providers: tuple[str, ...] = ()
 
 
 class _Preflight(_Message):
@@ -265,8 +266,8 @@ class _CommandOverride(_Message):
 
 class _Overlay(_Message):
     contents: _Contents | None = None
-    environment: dict[str, str] = {}
-    annotations: dict[str, str] = {}
+    environment: dict[str, str] = WireName(default_factory=dict)
+    annotations: dict[str, str] = WireName(default_factory=dict)
     accounts: _Accounts | None = None
     certificates: _Certificates | None = None
     guarded_entrypoint: StrictBool = WireName(

@@ -58,6 +58,10 @@ def plan(desired: Desired, live: Live, *, diagnostics: Iterable[Diagnostic] = ()
     )
 
 
+# Most of thousands of steps have a reason that names nothing.
+_PLAIN_REASONS = {code: Reason(code=code) for code in ReasonCode}
+
+
 def _order(step: Step) -> tuple[str, Place]:
     return step.repository, step.place or _NOWHERE
 
@@ -126,7 +130,7 @@ def _present(match: _Match, repository: LiveRepository) -> Step:
         repository=match.label,
         id=repository.id,
         action=action,
-        reason=Reason(code=code),
+        reason=_PLAIN_REASONS[code],
         place=match.entry.place,
         changes=changes,
         unmanaged=_unmanaged(match.entry, before),

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 from pydantic import BaseModel
@@ -106,7 +107,15 @@ def _mentioned(block: OverlayFile) -> tuple[frozenset[Section], frozenset[Overla
                 emptied.add(key.field)
     if OverlayField.GUARDED_ENTRYPOINT in emptied:
         emptied.update(WRAPPED)
-    return frozenset(managed), frozenset(emptied)
+    return _shared(frozenset(managed), frozenset(emptied))
+
+
+# Thousands of entries mention the same few sections: the sets need to be there only once.
+@lru_cache(maxsize=1 << 12)
+def _shared(
+    managed: frozenset[Section], emptied: frozenset[OverlayField]
+) -> tuple[frozenset[Section], frozenset[OverlayField]]:
+    return managed, emptied
 
 
 def _overlay(block: OverlayFile, read: Reader) -> Overlay:

@@ -42,6 +42,10 @@ def _always(default: T) -> Callable[[], T]:
     return lambda: default
 
 
+# One empty list for all entries without packages or profiles; nobody changes what a manifest holds.
+_NONE: Final[list[str]] = []
+
+
 class _Form(BaseModel):
     """What all parts of a manifest have in common. A field counts as mentioned when it is in `model_fields_set`."""
 
@@ -211,7 +215,7 @@ class Sections(OverlayFile):
     """What a layer says. A section that is not mentioned is left as it is; one that is given empty is emptied."""
 
     packages: Annotated[list[PackageText], OverlayField.PACKAGES] = Field(
-        default_factory=list, description="Short for `contents.packages`.", examples=[["git", "curl~8.1"]]
+        default_factory=_always(_NONE), description="Short for `contents.packages`.", examples=[["git", "curl~8.1"]]
     )
 
 
@@ -219,7 +223,9 @@ class Repository(Sections):
     """One repository, or with wildcards in its key all that match. A section that is not mentioned is not managed."""
 
     profiles: list[ProfileText] = Field(
-        default_factory=list, description="Profiles that this builds on, the weakest first.", examples=[["debug"]]
+        default_factory=_always(_NONE),
+        description="Profiles that this builds on, the weakest first.",
+        examples=[["debug"]],
     )
     overlay: NonEmpty = Field(
         default="",

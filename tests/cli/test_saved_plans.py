@@ -132,7 +132,7 @@ def test_what_is_as_wanted_already_is_not_written(saved: Program) -> None:
         emulator.edit("custom-nginx", {"contents": {"packages": ["curl"]}})
     result = saved.run("apply", FILE, "--no-wait", "--debug")
     assert result.code == 0
-    assert "already as wanted" in result.out
+    assert "already up to date" in result.out
     assert result.err.rstrip().endswith("1 writes")
 
 
