@@ -1,5 +1,6 @@
 """Where results go: the formats that were asked for, to standard output or into files; problems to standard error."""
 
+import errno
 import importlib
 import io
 import os
@@ -19,6 +20,9 @@ from reconciler.views import diagnostics, plan_text
 from reconciler.views.plan import NO_PROVENANCE, Provenance
 from reconciler.views.plan_text import render_resolved
 from reconciler.views.text import Style, indented_json
+
+# Output that was closed from the start, or a disk that takes no more; a reader that has left is a broken pipe.
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EBADF)
 
 Renderers = Mapping[str, Callable[[Style, int | None], str]]
 
@@ -77,6 +81,18 @@ def print_problems(problems: Iterable[Diagnostic], options: Options, ctx: Contex
     found = tuple(problems)
     if found:
         ctx.stderr.write(diagnostics.render(found, style=style_of(ctx.stderr, options, ctx)))
+
+
+def conclude(verdict: str, ctx: Context) -> None:
+    """Write the last line of a run, once: below its result as text, else to standard error."""
+    if ctx.concluded:
+        return
+    ctx.concluded = True
+    for stream in (ctx.stdout, ctx.stderr) if ctx.has_result else (ctx.stderr,):
+        with suppress(OSError):
+            stream.write(f"\n{verdict}\n" if ctx.has_result else f"{verdict}\n")
+            stream.flush()
+            return
 
 
 def print_no_requests(options: Options, ctx: Context) -> None:
