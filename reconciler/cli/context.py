@@ -59,6 +59,7 @@ class Context:
         self.run = run
         self.user = user
         self.settings: Mapping[str, Setting] = {}
+        self._stdin_data: bytes | None = None
         self.run_id: str | None = None
         self.has_result = False
         self.concluded = False
@@ -78,6 +79,14 @@ class Context:
         """
         with suppress(OSError, RuntimeError, ValueError):
             self._write_notice(f"\n{text}\n")
+
+    def read_stdin(self) -> bytes:
+        """Return all that standard input holds; it is read once."""
+        if self._stdin_data is None:
+            binary = getattr(self.stdin, "buffer", None)
+            text = "" if binary is not None else self.stdin.read()
+            self._stdin_data = binary.read() if binary is not None else text.encode("utf-8", "surrogateescape")
+        return self._stdin_data
 
     @property
     def can_ask(self) -> bool:

@@ -34,26 +34,31 @@ class FileKind(StrEnum):
     SNAPSHOT = "snapshot"
 
 
-def recognise(path: Path) -> FileKind | None:
-    """The kind of a file by how it begins, whatever its name; None when it is none of ours or cannot be read."""
+def recognise(path: Path, data: bytes | None = None) -> FileKind | None:
+    """The kind of a file by how it begins, whatever its name; None when it is none of ours or cannot be read.
+
+    `data` is its content where that was read already, such as from standard input.
+    """
+    if data is not None:
+        return _kind_of(data)
     try:
         if not path.is_file():
             return None
         with path.open("rb") as stream:
-            found = _START.match(stream.read(_ENOUGH))
+            return _kind_of(stream.read(_ENOUGH))
     except (OSError, ValueError):
         return None
+
+
+def _kind_of(start: bytes) -> FileKind | None:
+    found = _START.match(start[:_ENOUGH])
     return next((kind for kind in FileKind if found is not None and found[1] == kind.encode()), None)
 
 
-def write_file(path: Path, kind: FileKind, header: Json, items: Iterable[Json]) -> None:
-    """Write a file, private and whole or not at all; raises `PlanFileError`."""
-    write_private(path, _sealed({"reconciler": kind.value, "version": FORMAT_VERSION, **header}, items))
-
-
-def _sealed(header: Json, items: Iterable[Json]) -> Iterator[bytes]:
+def sealed(kind: FileKind, header: Json, items: Iterable[Json]) -> Iterator[bytes]:
+    """Yield the lines of a file, in ASCII, with the seal at its end."""
     digest = hashlib.sha256()
-    for item in chain((header,), items):
+    for item in chain(({"reconciler": kind.value, "version": FORMAT_VERSION, **header},), items):
         line = _line(item)
         digest.update(line)
         yield line
@@ -64,22 +69,26 @@ def _line(item: Json) -> bytes:
     return _ENCODER.encode(item).encode("ascii") + b"\n"
 
 
-def read_file(path: Path, kind: FileKind) -> tuple[Json, Iterator[Json]]:
+def read_file(path: Path, kind: FileKind, data: bytes | None = None) -> tuple[Json, Iterator[Json]]:
     """The header and the items of a file whose seal fits; raises `PlanFileError` with what is wrong otherwise.
 
-    So do the items, which are decoded as they are asked for, when one of them is none.
+    So do the items, which are decoded as they are asked for, when one of them is none. `data` is as in `recognise`.
     """
-    try:
-        # A pipe or a device may never end.
-        if not stat.S_ISREG(path.stat().st_mode) and not path.is_dir():
-            raise errors.not_regular(path)
-        lines = path.read_bytes().splitlines(keepends=True)
-    except OSError as error:
-        raise errors.unreadable(path, error) from None
+    lines = (_content(path) if data is None else data).splitlines(keepends=True)
     _check_kind(path, kind, lines)
     header = _header(path, kind, lines[0])
     _check_seal(path, kind, lines)
     return header, _objects(path, kind, lines[1:-1])
+
+
+def _content(path: Path) -> bytes:
+    try:
+        # A pipe or a device may never end.
+        if not stat.S_ISREG(path.stat().st_mode) and not path.is_dir():
+            raise errors.not_regular(path)
+        return path.read_bytes()
+    except OSError as error:
+        raise errors.unreadable(path, error) from None
 
 
 def _check_kind(path: Path, kind: FileKind, lines: list[bytes]) -> None:
