@@ -39,7 +39,7 @@ class Assembled:
 
 
 @dataclass(frozen=True, slots=True)
-class _Overlay:
+class _OverlaySource:
     """An overlay file of the right form."""
 
     overlay: OverlayFile
@@ -56,15 +56,15 @@ class OverlayFiles:
 
     check: Callable[[Document], Iterator[Finding]]
     problems: Problems
-    _known: dict[str, _Overlay | None] = field(default_factory=dict)
+    _known: dict[str, _OverlaySource | None] = field(default_factory=dict)
 
-    def understand(self, file: IncludedFile) -> _Overlay | None:
+    def understand(self, file: IncludedFile) -> _OverlaySource | None:
         """Return what a file says; None where it has a mistake, which then is among the problems."""
         if file.name not in self._known:
             self._known[file.name] = self._understand(file)
         return self._known[file.name]
 
-    def _understand(self, file: IncludedFile) -> _Overlay | None:
+    def _understand(self, file: IncludedFile) -> _OverlaySource | None:
         source, tree = Source(file.name, file.text), parse(file.text)
         problems = (*tree.problems, *messages.no_content(tree, file.text))
         self.problems.find(source, (messages.yaml_problem(one, source) for one in problems))
@@ -73,7 +73,7 @@ class OverlayFiles:
         validated = validate_overlay(tree.root)
         self.problems.find(source, validated.findings)
         self.problems.find(source, self.check(Document(source, tree, is_overlay=True)))
-        return None if validated.model is None else _Overlay(validated.model, ParsedText(source), source.place(0))
+        return None if validated.model is None else _OverlaySource(validated.model, ParsedText(source), source.place(0))
 
 
 def assemble(parsed: Sequence[Parsed], included: IncludedFiles, overlays: OverlayFiles) -> Assembled:
@@ -101,7 +101,7 @@ def _problems(repositories: Iterable[DesiredRepository], *, warn: bool) -> Itera
     for one in repositories:
         for problem in one.problems:
             yield str(one.address), problem
-        if warn and one.overlay.accounts.run_as:
+        if warn:
             for problem in overlay_warnings(one.overlay, one.layers):
                 yield str(one.address), problem
 
@@ -148,9 +148,8 @@ class _FileLayers:
         )
         if self._defaults or entry.profiles or entry.overlay:
             return self._layered(desired, (*self._defaults, *self._named(entry), own))
-        if own.overlay.runtime_keyring or own.overlay.certificates.additional:
-            return replace(desired, problems=tuple(overlay_errors(own.overlay, (), own.place)))
-        return desired
+        errors = overlay_errors(own.overlay, (), own.place, desired.layers)
+        return replace(desired, problems=tuple(errors)) if errors else desired
 
     def glob(self, pattern: str, at: int, entry: Repository) -> DesiredGlob:
         """Return an entry for all repositories that match."""
@@ -192,7 +191,7 @@ class _FileLayers:
             managed=merged.managed,
             protect=protected(layers),
             layers=layers,
-            problems=tuple(overlay_errors(merged.overlay, merged.conflicts, desired.place)),
+            problems=tuple(overlay_errors(merged.overlay, merged.conflicts, desired.place, layers)),
         )
 
     def _layer(self, block: OverlayFile, kind: Precedence, path: tuple[str, ...], at: int, name: str = "") -> Layer:

@@ -282,6 +282,7 @@ _SENTENCES = {
     ReasonCode.UNREADABLE: "cannot read the live overlay: {first}",
     ReasonCode.PRUNED: "not in the manifest, and prune is enabled",
     ReasonCode.PROTECTED: "protected, and the manifest would remove {all}",
+    ReasonCode.INVALID: "the API would reject it",
     ReasonCode.REVERTED: "restored to its state before run {first}",
     ReasonCode.UNBUILDABLE: "would not build: {all}",
     ReasonCode.UNRESOLVED: "not confirmed to resolve, which the manifest requires (require_resolve)",

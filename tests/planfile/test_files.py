@@ -13,7 +13,7 @@ from reconciler.core.diff import diff
 from reconciler.core.overlay import Overlay
 from reconciler.core.plan import Plan
 from reconciler.planfile import (
-    Kind,
+    FileKind,
     PlanFileError,
     load_plan,
     load_snapshot,
@@ -68,18 +68,18 @@ def test_changes_are_computed_again(tmp_path: Path, before: Overlay, after: Over
     assert found.changes == diff(before, after)
 
 
-@pytest.mark.parametrize("version", [1, 2])
+@pytest.mark.parametrize("version", [1, 2, 3])
 def test_every_version_is_readable_for_ever(version: int) -> None:
     """These files were written by that version. Nothing writes them again; a change that breaks this is wrong."""
-    assert load_plan(GOLDEN / f"plan-{version}.jsonl") == samples.saved()
-    assert load_snapshot(GOLDEN / f"snapshot-{version}.jsonl") == samples.snapshot()
+    assert load_plan(GOLDEN / f"plan-{version}.jsonl") == samples.saved(version=version)
+    assert load_snapshot(GOLDEN / f"snapshot-{version}.jsonl") == samples.snapshot(version=version)
 
 
-def test_version_2_is_still_what_is_written(tmp_path: Path) -> None:
+def test_version_3_is_still_what_is_written(tmp_path: Path) -> None:
     save_plan(tmp_path / "p", samples.saved())
-    assert (tmp_path / "p").read_bytes() == (GOLDEN / "plan-2.jsonl").read_bytes()
+    assert (tmp_path / "p").read_bytes() == (GOLDEN / "plan-3.jsonl").read_bytes()
     save_snapshot(tmp_path / "s", samples.snapshot())
-    assert (tmp_path / "s").read_bytes() == (GOLDEN / "snapshot-2.jsonl").read_bytes()
+    assert (tmp_path / "s").read_bytes() == (GOLDEN / "snapshot-3.jsonl").read_bytes()
 
 
 def test_the_guard_is_computed_again(tmp_path: Path) -> None:
@@ -135,9 +135,9 @@ def test_what_is_no_plain_file_is_not_replaced(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "kind"),
     [
-        (b'{"reconciler":"plan","version":1}\n', Kind.PLAN),
-        (b'{"reconciler":"snapshot"', Kind.SNAPSHOT),
-        (b'\n{\n  "reconciler" : "plan",\n', Kind.PLAN),
+        (b'{"reconciler":"plan","version":1}\n', FileKind.PLAN),
+        (b'{"reconciler":"snapshot"', FileKind.SNAPSHOT),
+        (b'\n{\n  "reconciler" : "plan",\n', FileKind.PLAN),
         (b'{"reconciler":"poem"}\n', None),
         (b"organization: example.com\n", None),
         (b'{"organization": "example.com", "reconciler": "plan"}', None),
@@ -145,7 +145,7 @@ def test_what_is_no_plain_file_is_not_replaced(tmp_path: Path) -> None:
         (b"", None),
     ],
 )
-def test_a_file_is_recognised_by_its_content(tmp_path: Path, content: bytes, kind: Kind | None) -> None:
+def test_a_file_is_recognised_by_its_content(tmp_path: Path, content: bytes, kind: FileKind | None) -> None:
     path = tmp_path / "manifest.yaml"
     path.write_bytes(content)
     assert recognise(path) is kind

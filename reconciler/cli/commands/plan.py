@@ -27,10 +27,16 @@ def configure(parser: Parser) -> None:
     shared.add_output(parser)
     shared.add_planning(parser)
     parser.add_argument(
-        "--base", type=Path, metavar="PATH", help="compare with this base manifest: show what the change causes"
+        "--base",
+        type=shared.input_path,
+        metavar="PATH",
+        help="compare with this base manifest: show what the change causes",
     )
     parser.add_argument(
-        "--against", type=Path, metavar="FILE", help="plan against a snapshot instead of the API (no token, no network)"
+        "--against",
+        type=shared.input_path,
+        metavar="FILE",
+        help="plan against a snapshot instead of the API (no token, no network)",
     )
     shared.add_file(parser, "save the plan to FILE, for `apply FILE` and `show FILE`")
     parser.add_argument(
@@ -42,6 +48,7 @@ def configure(parser: Parser) -> None:
 def execute(options: Options, ctx: Context) -> int:
     """Print the plan and save it; return 1 for a plan with errors, 2 for changes with `--detailed-exitcode`."""
     output.targets(options)
+    inputs.check_stdin(options.path, options.base, options.against)
     desired, warnings = inputs.read_manifest(options, ctx)
     base = inputs.read_base(options, desired, ctx)
     with _open_source(desired, options, ctx) as (source, client):
@@ -72,7 +79,7 @@ def execute(options: Options, ctx: Context) -> int:
         overlays=in_full,
     )
     output.show_plan(document, plan.diagnostics, options, ctx, provenance=provenance(ctx.environ, ctx.clock.now()))
-    if options.output is not None:
+    if options.output is not None and options.output is not shared.STDOUT:
         ctx.stderr.write(_saved_notice(options.output, plan))
     not_applyable = options.detailed_exitcode and (plan.failed or plan.refused)
     if not plan.complete or checked.wrong or not_applyable:
@@ -85,7 +92,7 @@ def _open_source(desired: Desired, options: Options, ctx: Context) -> Iterator[t
     """Yield the live state and, while the connection is open, the client; None where a snapshot is planned against."""
     if options.against is not None:
         output.print_no_requests(options, ctx)
-        yield planning.snapshot_source(options.against, inputs.organization(desired)), None
+        yield planning.snapshot_source(options.against, inputs.organization(desired), ctx), None
         return
     with open_reader(options, ctx) as client:
         live = inputs.read_live(inputs.organization(desired), client, options, ctx)
