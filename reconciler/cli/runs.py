@@ -48,8 +48,8 @@ def find_run(journal: Journal, wanted: str | None, options: Options) -> Run:
     if run.header.api != identity:
         raise CommandFailed(
             "run-of-other-api",
-            f"run {run.id} was made with the API {run.header.api}, and this command is for {identity}",
-            f"if that is the API that you mean, pass --api {run.header.api}",
+            f"run {run.id} was made with the API {run.header.api}, but this command is for {identity}",
+            f"to use that API, add --api {run.header.api}",
         )
     return run
 

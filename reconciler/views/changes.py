@@ -230,7 +230,7 @@ LABELS: Mapping[str, str] = {
     Field.PREFLIGHT: "preflight",
     Field.COMMAND_OVERRIDE: "command override",
     Field.TRUSTSTORE: "truststore",
-    Field.UNRECOGNISED: "unrecognised content",
+    Field.UNRECOGNISED: "unrecognized content",
     Section.ACCOUNTS: "accounts",
     Section.CERTIFICATES: "certificates",
 }

@@ -40,7 +40,7 @@ def test_all_is_well(program: Program) -> None:
     assert "example.com (a379a6f6eeafb9a55e378c118034e2751e682fab)" in result.out
     assert "owner of example.com" in result.out
     assert "good until 2023-11-14 22:43:20Z (in 30m00s)" in result.out
-    assert result.out.endswith("\nNothing was found that would stop an apply.\n")
+    assert result.out.endswith("\nNo problems found. An apply can run.\n")
     assert result.err == ""
 
 

@@ -194,13 +194,12 @@ def test_very_long_values_that_differ_inside_show_where() -> None:
         ),
         (
             [samples.trouble("a", Action.UNKNOWN, ReasonCode.UNREADABLE, "x")],
-            "Plan: no changes; 1 unknown.\n"
             "This plan is incomplete: 1 repository could not be read and is left unchanged.",
         ),
     ],
 )
 def test_the_last_lines_count(steps: list[Step], last: str) -> None:
-    assert text(samples.plan(*steps)).endswith(f"\n\n{last}\n")
+    assert text(samples.plan(*steps)).endswith(f"\n{last}\n")
 
 
 def test_problems_come_first_then_creations_resets_and_updates() -> None:

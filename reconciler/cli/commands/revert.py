@@ -23,12 +23,12 @@ from reconciler.engine.ports import ReadApi
 
 def configure(parser: Parser) -> None:
     """Declare the options."""
-    shared.add_run(parser, "the run's id or the beginning of it, as `reconciler history` shows it")
+    shared.add_run(parser, "run ID or its beginning, as shown by `reconciler history`")
     parser.add_argument(
         "--max-removal",
         type=shared.share,
         metavar="SHARE",
-        help="share of the reverted repositories that may lose something (default: 30%%)",
+        help="maximum share of the reverted repositories that may lose something (default: 30%%)",
     )
     parser.set_defaults(show_unchanged=False)
     shared.add_execution(parser)
