@@ -45,7 +45,7 @@ class Field(StrEnum):
     GROUPS = "accounts.groups"
     CERTIFICATES = "certificates.additional"
     PROVIDERS = "certificates.providers"
-    UNRECOGNISED = "unrecognised"
+    UNRECOGNIZED = "unrecognised"
 
 
 SECTION_OF: dict[Field, Section] = {
@@ -70,7 +70,7 @@ KEYED = frozenset(
         Field.USERS,
         Field.GROUPS,
         Field.CERTIFICATES,
-        Field.UNRECOGNISED,
+        Field.UNRECOGNIZED,
     }
 )
 
@@ -96,7 +96,7 @@ _PATHS = (
     "accounts.groups",
     "certificates.additional",
     "certificates.providers",
-    "unrecognised",
+    "unrecognized",
 )
 _PARTS = tuple(Field)
 _CONTENTS = attrgetter(*_PATHS)
@@ -104,7 +104,7 @@ _HELD = {part: attrgetter(path) for part, path in zip(Field, _PATHS, strict=True
 # These hold one item, which is the whole of them.
 _WHOLE = frozenset({Field.RUNTIME_REPOSITORIES, Field.RUN_AS})
 # The items of these are a key and a value, and those of the others the value alone.
-_PAIRS = frozenset({Field.ENVIRONMENT, Field.ANNOTATIONS, Field.UNRECOGNISED})
+_PAIRS = frozenset({Field.ENVIRONMENT, Field.ANNOTATIONS, Field.UNRECOGNIZED})
 # The key that an item is known by within its part; the only one of a part needs none.
 _KEYS: dict[Field, Callable[[Any], str]] = {
     Field.PACKAGES: package_name,
@@ -117,7 +117,7 @@ _KEYS: dict[Field, Callable[[Any], str]] = {
     Field.GROUPS: attrgetter("groupname"),
     Field.CERTIFICATES: attrgetter("name"),
     Field.PROVIDERS: str,
-    Field.UNRECOGNISED: itemgetter(0),
+    Field.UNRECOGNIZED: itemgetter(0),
 }
 
 
@@ -172,7 +172,7 @@ def assemble(parts: Iterable[Item]) -> Overlay:
         certificates=make_certificates(
             additional=_values(found[Field.CERTIFICATES], PemFile), providers=_values(found[Field.PROVIDERS], str)
         ),
-        unrecognised=_pairs(found[Field.UNRECOGNISED]),
+        unrecognized=_pairs(found[Field.UNRECOGNIZED]),
     )
 
 

@@ -81,7 +81,7 @@ class Certificates:
 class Overlay:
     """A whole overlay in canonical form; an empty field means that nothing is there.
 
-    `unrecognised` holds what the API sent inside the overlay that this version does not know, as (path, JSON text):
+    `unrecognized` holds what the API sent inside the overlay that this version does not know, as (path, JSON text):
     it takes part in comparison, so that a change to it is noticed, and only a reset removes it.
     """
 
@@ -92,7 +92,7 @@ class Overlay:
     annotations: tuple[tuple[str, str], ...] = ()
     accounts: Accounts = Accounts()
     certificates: Certificates = Certificates()
-    unrecognised: tuple[tuple[str, str], ...] = ()
+    unrecognized: tuple[tuple[str, str], ...] = ()
 
 
 EMPTY = Overlay()
@@ -200,7 +200,7 @@ def make_overlay(
     annotations: Mapping[str, str] | None = None,
     accounts: Accounts = Accounts(),
     certificates: Certificates = Certificates(),
-    unrecognised: Iterable[tuple[str, str]] = (),
+    unrecognized: Iterable[tuple[str, str]] = (),
 ) -> Overlay:
     """An overlay in canonical form; only the order of runtime repositories is kept, because it has a meaning."""
     return Overlay(
@@ -211,7 +211,7 @@ def make_overlay(
         annotations=sorted_pairs(annotations) if annotations else (),
         accounts=accounts,
         certificates=certificates,
-        unrecognised=tuple(sorted(unrecognised)) if unrecognised else (),
+        unrecognized=tuple(sorted(unrecognized)) if unrecognized else (),
     )
 
 
@@ -229,6 +229,8 @@ def _group_key(group: Group) -> tuple[object, ...]:
 
 
 _NOT_MEANING = frozenset({"text"})
+# Fingerprints in journals and in saved plans were made with this key.
+_JSON_NAMES = {"unrecognized": "unrecognised"}
 
 
 def without_absent(value: object) -> object:
@@ -256,7 +258,7 @@ def fingerprint(overlay: Overlay) -> str:
 
 
 def _plain(value: Any) -> dict[str, Any]:
-    return {name: getattr(value, name) for name in value.__slots__ if name not in _NOT_MEANING}
+    return {_JSON_NAMES.get(name, name): getattr(value, name) for name in value.__slots__ if name not in _NOT_MEANING}
 
 
 _ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True, default=_plain)

@@ -38,7 +38,7 @@ APKO: dict[str, Any] = {
     "archs": ["x86_64"],
     "cmd": "x",
 }
-ALL = frozenset(Field) - {Field.UNRECOGNISED}
+ALL = frozenset(Field) - {Field.UNRECOGNIZED}
 
 
 def build_from_wire(item: dict[str, object]) -> Build:

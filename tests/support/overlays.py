@@ -41,7 +41,7 @@ def overlay(short: Mapping[str, Any]) -> Overlay:
             additional=[make_pem_file(**item) for item in certificates.get("additional", ())],
             providers=certificates.get("providers", ()),
         ),
-        unrecognised=[tuple(pair) for pair in short.get("unrecognised", ())],
+        unrecognized=[tuple(pair) for pair in short.get("unrecognised", ())],
     )
 
 
@@ -109,5 +109,5 @@ def overlays() -> st.SearchStrategy[Overlay]:
         annotations=texts,
         accounts=accounts(),
         certificates=certificates(),
-        unrecognised=texts.map(lambda found: sorted(found.items())),
+        unrecognized=texts.map(lambda found: sorted(found.items())),
     )

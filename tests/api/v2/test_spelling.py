@@ -78,7 +78,7 @@ def test_every_field_of_an_overlay_is_read_and_written(document: str, package: s
     sample = published.sample(published.schema(f"{package}CustomOverlay"))
     found = overlay_from_wire(sample)
     assert isinstance(found, Overlay)
-    assert found.unrecognised == ()
+    assert found.unrecognized == ()
     written = json.loads(json.dumps(merge_overlay(None, found, spelling)))
     paths = list(leaves(sample))
     assert len(paths) == 19
