@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum, auto
 from operator import attrgetter
-from typing import Annotated, Any, Generic, Self, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from pydantic import (
     AliasChoices,
@@ -27,9 +27,7 @@ from pydantic_core import PydanticCustomError
 
 from reconciler.api import json_text
 from reconciler.api.errors import clean
-from reconciler.core.builds import Sync
 from reconciler.core.diff import Field
-from reconciler.core.doctor import Grant, Identity
 from reconciler.core.overlay import (
     EMPTY,
     Group,
@@ -43,8 +41,7 @@ from reconciler.core.overlay import (
     make_pem_file,
     without_absent,
 )
-from reconciler.core.packages import PackageVersion
-from reconciler.core.state import LiveRepository, Unreadable
+from reconciler.core.state import Unreadable
 
 Json = dict[str, object]
 T = TypeVar("T")
@@ -169,7 +166,7 @@ def _path(location: tuple[int | str, ...]) -> str:
 class _Message(BaseModel):
     """A message in which null is the same as absent, and which keeps what is not known of it."""
 
-    model_config = ConfigDict(extra="allow")
+    model_config = ConfigDict(extra="allow", defer_build=True)
 
     @model_validator(mode="before")
     @classmethod
@@ -381,238 +378,3 @@ def item_to_wire(value: User | Group | PemFile, spelling: Spelling) -> Json:
             return {spelling.groupname: value.groupname, "gid": value.gid, "members": list(value.members)}
         case PemFile():
             return {"name": value.name, "content": value.text or value.pem}
-
-
-# --- answers ----------------------------------------------------------------------------------------------------------
-class Item(BaseModel):
-    """Something in a list; what is not known of it is not kept."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-
-class Repository(Item):
-    """A repository, without what only a write needs."""
-
-    id: Name
-    name: Name
-    overlay: Annotated[Overlay | Unreadable, PlainValidator(overlay_from_wire)] = WireName(
-        EMPTY, validation_alias="customOverlay"
-    )
-    active_tags: LenientTexts = WireName((), validation_alias="activeTags")
-
-    def to_core(self, folder: str = "") -> LiveRepository:
-        """Return it as the core's value."""
-        return LiveRepository(
-            id=self.id, name=self.name, folder=folder, overlay=self.overlay, active_tags=self.active_tags
-        )
-
-
-class RepositoryV2(Repository):
-    """A repository as v2 names its id."""
-
-    id: Name = WireName(validation_alias="uid")
-
-
-class _SyncConfig(Item):
-    source: LenientText = ""
-
-
-class Written(Item):
-    """What a write is answered with: any field may be absent, which proves nothing; `overlay` is None then."""
-
-    id: Text = WireName("", validation_alias=AliasChoices("id", "uid"))
-    name: Text = ""
-    overlay: Annotated[Overlay | Unreadable | None, PlainValidator(overlay_from_wire)] = WireName(
-        None, validation_alias="customOverlay"
-    )
-    active_tags: LenientTexts = WireName((), validation_alias="activeTags")
-    sync_config: _SyncConfig | None = None
-
-
-class NamedGroup(Item):
-    """An organization or folder; `name` "" where the API did not tell."""
-
-    id: Name
-    name: Text = ""
-
-
-class Report(Item):
-    """A build report; its configurations are texts that hold JSON."""
-
-    id: Name
-    started: Timestamp = WireName(None, validation_alias="startedAt")
-    ended: Timestamp = WireName(None, validation_alias="completedAt")
-    result: Any = None
-    config: LenientText = ""
-    locked: LenientText = WireName("", validation_alias="lockedConfig")
-    digest: LenientText = ""
-    warnings: LenientTexts = ()
-    log: LenientText = ""
-
-
-_SYNC = {"QUEUED": Sync.QUEUED, "IN_PROGRESS": Sync.IN_PROGRESS, "FAILED": Sync.FAILED}
-
-
-class _RepositoryStatus(Item):
-    status: Any = None
-
-
-class QueueItem(Item):
-    """A repository and its place in the work queue; one that the API names without a state is not in it."""
-
-    repository_id: Name = WireName(validation_alias="repoId")
-    repository_status: _RepositoryStatus | None = WireName(None, validation_alias="repoStatus")
-
-    @property
-    def state(self) -> Sync:
-        """The state; one that this version does not know is work in progress: what may not be over is not over."""
-        status = self.repository_status and self.repository_status.status
-        if not isinstance(status, str | int | None) or status in (None, "", 0, "UNKNOWN"):
-            return Sync.IDLE
-        return _SYNC.get(str(status), Sync.IN_PROGRESS)
-
-
-class Tag(Item):
-    """A digest and the name of a tag that points to it."""
-
-    digest: Text = ""
-    name: Text = ""
-
-
-class Package(Item):
-    """One version of a package on one architecture."""
-
-    name: Name = WireName(validation_alias="packageName")
-    version: Text = ""
-    architecture: Text = ""
-    provides: list[str] | None = None
-
-    def to_core(self) -> PackageVersion:
-        """Return it as the core's value."""
-        return PackageVersion(
-            name=self.name,
-            version=self.version,
-            architectures=(self.architecture,) if self.architecture else (),
-            provides=tuple(self.provides or ()),
-        )
-
-
-class PackageSummary(Item):
-    """A package with its latest version; `architectures` are names with commas between."""
-
-    name: Name = WireName(validation_alias="packageName")
-    version: Text = WireName("", validation_alias="latestVersion")
-    architectures: Text = ""
-
-    def to_core(self) -> PackageVersion:
-        """Return it as the core's value."""
-        names = sorted(one.strip() for one in self.architectures.split(",") if one.strip())
-        return PackageVersion(name=self.name, version=self.version, architectures=tuple(names))
-
-
-class _ResolvedContents(Item):
-    packages: list[str] | None = None
-
-
-class Resolved(Item):
-    """The answer to a question of resolution; one without packages is none."""
-
-    contents: _ResolvedContents | None = None
-
-    @model_validator(mode="after")
-    def _has_packages(self) -> Self:
-        if not self.packages:
-            raise PydanticCustomError("packages", "one with contents.packages")
-        return self
-
-    @property
-    def packages(self) -> tuple[str, ...]:
-        """The exact packages."""
-        return tuple(self.contents.packages or ()) if self.contents else ()
-
-
-class _Role(Item):
-    name: Text = ""
-    capabilities: list[str] | None = None
-
-
-class _Capability(Item):
-    group: NamedGroup
-    role: _Role | None = None
-    # They stand in the role, or beside it where they match no known role.
-    capabilities: list[str] | None = None
-
-    def to_core(self) -> Grant:
-        role = self.role or _Role()
-        return Grant(
-            group_id=self.group.id,
-            group_name=self.group.name,
-            roles=(role.name,) if role.name else (),
-            capabilities=frozenset([*(role.capabilities or ()), *(self.capabilities or ())]),
-        )
-
-
-class TokenIdentity(Item):
-    """The answer to "whose token is it"."""
-
-    subject: Name
-    email: Text = ""
-    issuer: Text = ""
-    expiry: Timestamp = None
-    capabilities: list[_Capability] | None = None
-
-    def to_core(self) -> Identity:
-        """Return it as the core's value: a group that comes several times, once for each role, is one grant."""
-        found: dict[str, Grant] = {}
-        for grant in (one.to_core() for one in self.capabilities or ()):
-            known = found.get(grant.group_id)
-            found[grant.group_id] = grant if known is None else _joined(known, grant)
-        return Identity(
-            subject=self.subject,
-            email=self.email,
-            issuer=self.issuer,
-            expires=self.expiry,
-            grants=tuple(found[id_] for id_ in sorted(found)),
-        )
-
-
-def _joined(one: Grant, other: Grant) -> Grant:
-    return Grant(
-        group_id=one.group_id,
-        group_name=one.group_name or other.group_name,
-        roles=(*one.roles, *(role for role in other.roles if role not in one.roles)),
-        capabilities=one.capabilities | other.capabilities,
-    )
-
-
-# --- lists ------------------------------------------------------------------------------------------------------------
-class Listing(BaseModel, Generic[T]):
-    """A list, or a page of one; `total` None where the server did not count.
-
-    An empty object is how proto3 may write an empty list; any other object without the list is some other answer.
-    """
-
-    model_config = ConfigDict(extra="allow")
-
-    items: list[T] | None = None
-    next_page_token: Text = WireName("", validation_alias="nextPageToken")
-    total: Count = WireName(None, validation_alias="totalCount")
-
-    @model_validator(mode="after")
-    def _has_its_list(self) -> Self:
-        if self.model_fields_set and "items" not in self.model_fields_set:
-            name = type(self).model_fields["items"].validation_alias or "items"
-            raise PydanticCustomError("listing", 'one with "{name}"', {"name": name})
-        return self
-
-
-class RepositoryPage(Listing[RepositoryV2]):
-    """A page of v2's list."""
-
-    items: list[RepositoryV2] | None = WireName(None, validation_alias="repos")
-
-
-class ReportListing(Listing[Report]):
-    """The list of build reports, which has no pages."""
-
-    items: list[Report] | None = WireName(None, validation_alias="reports")

@@ -13,7 +13,20 @@ from werkzeug import Request, Response
 from werkzeug.exceptions import ClientDisconnected, HTTPException, MethodNotAllowed, NotFound
 from werkzeug.routing import BaseConverter, Map, Rule
 
-from reconciler.emulator import apko, auth, builds, faults, iam, packages, protojson, repos, seed, store, timestamps
+from reconciler.emulator import (
+    apko,
+    auth,
+    builds,
+    faults,
+    iam,
+    packages,
+    protojson,
+    repos,
+    schedule,
+    seed,
+    store,
+    timestamps,
+)
 from reconciler.emulator.auth import Caller
 from reconciler.emulator.errors import (
     CODE_OF_STATUS,
@@ -129,14 +142,14 @@ class Emulator:
     def repository(self, name: str) -> Json:
         """Return a repository as the API shows it; by id, path (`team-a/custom-node`) or name. LookupError if none."""
         with self._state.reading() as db:
-            answer: Json = protojson.emit(REPO, _located(db, name).message)
+            answer: Json = protojson.emit(REPO, repos.shown(_located(db, name).message, self._now()))
         return answer
 
     def edit(self, name: str, overlay: Json, *, replace: bool = False) -> None:
         """Change an overlay as somebody else would: merged as RFC 7396 says, or replaced; builds follow."""
         with self._state.writing() as db:
             repo = _located(db, name)
-            builds.advance(db, self._now(), self._settings)
+            schedule.advance(db, self._now(), self._settings)
             wanted = overlay if replace else merge_patch(repo.overlay or {}, overlay)
             message = {**repo.message, "customOverlay": protojson.accept(OVERLAY, wanted, "overlay")}
             repos.put(db, repo, message, self._now(), self._settings)
@@ -146,7 +159,7 @@ class Emulator:
         with self._state.writing() as db:
             repo = _located(db, name)
             message = protojson.accept(REPO, merge_patch(repo.message, fields), "repo")
-            message |= {key: repo.message[key] for key in (repos.UPDATED,) if key in repo.message}
+            message |= {key: repo.message[key] for key in repos.UNSENT if key in repo.message}
             db.execute("UPDATE repos SET message = ? WHERE id = ?", (store.dump(message), repo.id))
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:

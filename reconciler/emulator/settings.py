@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from reconciler.emulator.faults import Effect
+from reconciler.emulator.faults import Effect, Feature
 
 OWNER = (
     "apk.list",
@@ -27,6 +27,7 @@ class Settings:
     capabilities by path of the group (`example.com/team-a`) in the place of the usual roles. `v2` other than "on" is
     the status that every call of the second generation is answered with. `storm` is asked for the effects that meet a
     request (its method and raw path) that no scripted fault meets. `clock_skew` is how far the server's clock is ahead.
+    `not_enrolled` are the features that organizations are not enrolled in.
     """
 
     queue_delay: float = 1.0
@@ -44,4 +45,5 @@ class Settings:
     grants: Mapping[str, tuple[str, ...]] | None = None
     v2: Literal["on", 403, 404, 501] = "on"
     clock_skew: float = 0.0
+    not_enrolled: frozenset[Feature] = frozenset()
     storm: Callable[[str, str], tuple[Effect, ...]] | None = None

@@ -46,7 +46,8 @@ Json = dict[str, Any]
 T = TypeVar("T")
 
 # Values made by the core's constructors hold what the file said: only this tells whether it is of the right types.
-STRICT = ConfigDict(strict=True, revalidate_instances="always", allow_inf_nan=False)
+# Each is built when it is used: most commands read or write none of these files.
+STRICT = ConfigDict(strict=True, revalidate_instances="always", allow_inf_nan=False, defer_build=True)
 _STEPS = TypeAdapter(list[Step], config=STRICT)
 _OVERLAYS = TypeAdapter(list[Overlay], config=STRICT)
 _DIAGNOSTICS = TypeAdapter(list[Diagnostic], config=STRICT)

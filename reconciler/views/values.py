@@ -5,13 +5,13 @@ fingerprint.
 """
 
 import hashlib
+import importlib
 import re
-import warnings
 from collections.abc import Iterable, Mapping
 from typing import Any, assert_never
 
-from reconciler.core.diff import SECTION_OF, Change, ChangeKind, Field, Value
-from reconciler.core.overlay import Group, PemFile, User
+from reconciler.core.diff import SECTION_OF, Change, ChangeKind, Field, Value, items_of
+from reconciler.core.overlay import Group, Overlay, PemFile, User
 from reconciler.core.secrets import HIDDEN, looks_secret, redact
 
 _USERINFO = re.compile(r"(?<=://)[^/\s@]+(?=@)")
@@ -53,6 +53,21 @@ def change_document(change: Change) -> dict[str, Any]:
         "after": after,
         "masked": before_masked or after_masked,
     }
+
+
+def overlay_document(before: Overlay, after: Overlay) -> list[dict[str, Any]]:
+    """Return both overlays in full, key by key; `kind` is `same` where nothing changes."""
+    found: dict[tuple[Field, str], tuple[list[Value], list[Value]]] = {}
+    for side, overlay in enumerate((before, after)):
+        for item in items_of(overlay):
+            found.setdefault((item.field, item.key), ([], []))[side].append(item.value)
+    ordered_keys = sorted(found, key=lambda place: (_PARTS[place[0]], place[1]))
+    return [_overlay_item(part, key, *found[part, key]) for part, key in ordered_keys]
+
+
+def _overlay_item(part: Field, key: str, before: list[Value], after: list[Value]) -> dict[str, Any]:
+    kind = "same" if before == after else "add" if not before else "remove" if not after else "change"
+    return {**sides_document(part, key, {"before": tuple(before), "after": tuple(after)}), "kind": kind}
 
 
 def sides_document(part: Field, key: str, sides: Mapping[str, tuple[Value, ...]]) -> dict[str, Any]:
@@ -117,33 +132,10 @@ def _pem(file: PemFile, *, certificate: bool) -> dict[str, Any]:
 
 
 def _certificate(pem: str) -> dict[str, str] | None:
-    """What a person knows a certificate by; None when it is not one."""
-    # Imported only when there is a certificate to show: the library takes longer to load than most plans to print.
-    from cryptography import x509
-    from cryptography.exceptions import UnsupportedAlgorithm
-    from cryptography.hazmat.primitives import hashes
-
-    try:
-        with warnings.catch_warnings():
-            # It warns of a serial number that is not positive, which some authorities have given their roots.
-            warnings.simplefilter("ignore")
-            found = x509.load_pem_x509_certificate(_bytes(pem))
-        return {
-            "subject": found.subject.rfc4514_string(),
-            "issuer": found.issuer.rfc4514_string(),
-            "not_after": f"{found.not_valid_after_utc:%Y-%m-%d}",
-            "key": _key(found.public_key()),
-            "sha256": found.fingerprint(hashes.SHA256()).hex(),
-        }
-    except (ValueError, UnsupportedAlgorithm):
-        return None
-
-
-def _key(key: object) -> str:
-    """Kind and size of a public key, such as `RSA 2048`."""
-    kind = type(key).__name__.lstrip("_").removesuffix("PublicKey")
-    curve, size = getattr(key, "curve", None), getattr(key, "key_size", None)
-    return f"EC {curve.name}" if curve is not None else f"{kind} {size}" if size else kind
+    # By name: the library takes longer to load than most plans to print, and most show no certificate.
+    module: Any = importlib.import_module("reconciler.views.certificates")
+    document: dict[str, str] | None = module.certificate_document(_bytes(pem))
+    return document
 
 
 def _bytes(text: str) -> bytes:

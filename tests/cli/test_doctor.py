@@ -102,7 +102,12 @@ def without(*names: str) -> tuple[str, ...]:
         ({"example.com": without("repo.create")}, 0, "warning", "lacks repo.create"),
         ({"example.com": without("apk.list")}, 0, "warning", "lacks apk.list"),
         ({"example.com": without("tag.list")}, 0, "warning", "lacks tag.list"),
-        ({"example.com": VIEWER, "example.com/team-a": OWNER}, 0, "warning", "repo.update only in folders of example.com"),
+        (
+            {"example.com": VIEWER, "example.com/team-a": OWNER},
+            0,
+            "warning",
+            "repo.update only in folders",
+        ),
         ({"example.com": ("groups.list",)}, 1, "error", "lacks repo.list, repo.update, build_report.list"),
     ],
 )

@@ -4,11 +4,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from reconciler.api.errors import ApiError, NotFound, ServerFault
-from reconciler.api.overlay_update import RepositoryVersion
 from reconciler.core.builds import Build, Sync
 from reconciler.core.overlay import Overlay
 from reconciler.core.packages import PackageVersion
-from reconciler.core.state import Live, LiveRepository, Organization
+from reconciler.core.state import Live, LiveRepository, Organization, RepositoryVersion
 from reconciler.diagnostics import Diagnostic
 from tests.support.clock import FakeClock
 
