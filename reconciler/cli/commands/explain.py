@@ -63,7 +63,7 @@ def _offline(name: str, desired: Desired) -> DesiredRepository | None:
 def _online(name: str, desired: Desired, options: Options, ctx: Context) -> DesiredRepository:
     """The entry for a live repository, or for one that is going to be created."""
     with open_reader(options, ctx) as client:
-        live = inputs.read_live(inputs.organization(desired), client)
+        live = inputs.read_live(inputs.organization(desired), client, options, ctx)
     directory = Directory(live)
     entries = resolve_globs(desired, live, directory).entries
     address = Address.parse(name)

@@ -26,7 +26,7 @@ def execute(options: Options, ctx: Context) -> int:
     output.targets(options)
     organization, desired, wrong = inputs.read_entries(options, ctx)
     with open_reader(options, ctx) as client:
-        live = inputs.read_live(organization, client)
+        live = inputs.read_live(organization, client, options, ctx)
     named = None if desired is None else _named(desired, live)
     directory = Directory(live)
     rows = [
