@@ -27,6 +27,7 @@ from pydantic_core import PydanticCustomError
 
 from reconciler.api import json_text
 from reconciler.api.errors import clean
+from reconciler.core.bindings import Binding, SelectorKind, TagSelector
 from reconciler.core.builds import Sync
 from reconciler.core.diff import Field
 from reconciler.core.doctor import Grant, Identity
@@ -510,6 +511,48 @@ class PackageSummary(Item):
         return PackageVersion(name=self.name, version=self.version, architectures=tuple(names))
 
 
+_SELECTOR_KINDS = {
+    "KIND_ALL": SelectorKind.ALL,
+    "KIND_VARIANT": SelectorKind.VARIANT,
+    "KIND_EXACT": SelectorKind.EXACT,
+}
+
+
+class _TagSelector(Item):
+    kind: Text = ""
+    tags: LenientTexts = ()
+    variant_type: Text = WireName("", validation_alias="variantType")
+
+    def to_core(self) -> TagSelector:
+        kind = _SELECTOR_KINDS.get(self.kind, SelectorKind.UNKNOWN)
+        variant = self.variant_type.removeprefix("VARIANT_TYPE_").lower() if kind is SelectorKind.VARIANT else ""
+        return TagSelector(kind=kind, tags=self.tags, variant=variant)
+
+
+class _BoundOverlay(Item):
+    id: Name = WireName(validation_alias="uid")
+    name: Text = ""
+
+
+class OverlayBinding(Item):
+    """A binding with its overlay inline; its configuration is not kept."""
+
+    id: Name = WireName(validation_alias="uid")
+    repository: Text = WireName("", validation_alias="repo")
+    overlay: _BoundOverlay
+    selector: _TagSelector = WireName(_TagSelector(), validation_alias="tagSelector")
+
+    def to_core(self) -> Binding:
+        """Return it as the core's value; an overlay without a name goes by its id."""
+        return Binding(
+            id=self.id,
+            overlay_id=self.overlay.id,
+            overlay=clean(self.overlay.name or self.overlay.id),
+            selector=self.selector.to_core(),
+            repository=self.repository,
+        )
+
+
 class _ResolvedContents(Item):
     packages: list[str] | None = None
 
@@ -610,6 +653,18 @@ class RepositoryPage(Listing[RepositoryV2]):
     """A page of v2's list."""
 
     items: list[RepositoryV2] | None = WireName(None, validation_alias="repos")
+
+
+class BindingPage(Listing[OverlayBinding]):
+    """A page of bindings."""
+
+    items: list[OverlayBinding] | None = WireName(None, validation_alias="overlayBindings")
+
+
+class OverlayPage(Listing[_BoundOverlay]):
+    """A page of overlays, of which only ids and names are read."""
+
+    items: list[_BoundOverlay] | None = WireName(None, validation_alias="overlays")
 
 
 class ReportListing(Listing[Report]):

@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from reconciler import __version__, manifest, planfile
@@ -97,6 +98,12 @@ def organization(desired: Desired) -> str:
 def read_live(organization: str, api: ReadApi) -> Live:
     """Return the live state of an organization or folder; raises `ApiError` rather than answer with a part of it."""
     return api.read_live(api.find_organization(organization))
+
+
+def read_live_and_bindings(organization: str, api: ReadApi) -> Live:
+    """Return the live state with the bindings that hold for it; bindings that cannot be read are unknown."""
+    live = read_live(organization, api)
+    return replace(live, bindings=api.read_bindings(live.organization))
 
 
 def _no_organization(options: Options) -> CommandFailed:

@@ -7,7 +7,7 @@ import re
 import sqlite3
 from dataclasses import replace
 
-from reconciler.emulator import apko, builds, overlay_rules, protojson, store, timestamps, uidp
+from reconciler.emulator import apko, builds, overlay_rules, overlays, protojson, store, timestamps, uidp
 from reconciler.emulator.errors import ApiError, Code, invalid, not_found
 from reconciler.emulator.messages import REPO, REPO_V2
 from reconciler.emulator.protojson import emit, snake_case
@@ -132,6 +132,7 @@ def create_repo_v2(request: ApiRequest) -> Json:
 
 def put(db: sqlite3.Connection, repo: Repo, message: Json, now: int, settings: Settings) -> Repo:
     """Replace a repository's message (stored form) and plan builds when its overlay means something else now."""
+    overlays.check_repository(db, repo.id, message.get("customOverlay"))
     kept = {key: repo.message[key] for key in KEPT_BY_SERVER if key in repo.message}
     given = {key: value for key, value in message.items() if key not in KEPT_BY_SERVER}
     after = replace(repo, message={**kept, **given, UPDATED: timestamps.to_text(now)})

@@ -235,6 +235,7 @@ _SENTENCES = {
     ReasonCode.REVERTED: "goes back to what stood before run {first}",
     ReasonCode.UNBUILDABLE: "it would not build: {all}",
     ReasonCode.UNRESOLVED: "the manifest wants proof that it resolves, and there is none",
+    ReasonCode.HAS_BINDINGS: "it uses Overlays and cannot have a standard customization: {all}",
     ReasonCode.CONFLICTING: "what the manifest says of it in several places does not go together",
 }
 

@@ -1,5 +1,7 @@
 """`reconciler revert`: the plan back to what stood before a run, through the same review and writing as an apply."""
 
+from dataclasses import replace
+
 from reconciler.cli import execution, runs
 from reconciler.cli import options as shared
 from reconciler.cli.client import open_writer
@@ -38,7 +40,8 @@ def execute(options: Options, ctx: Context) -> int:
     ):
         run = runs.find_run(journal, options.run, options)
         _check_organization(run, options, client)
-        live = client.read_live(run.header.organization)
+        organization = run.header.organization
+        live = replace(client.read_live(organization), bindings=client.read_bindings(organization))
         plan = plan_revert(run, live, later=runs.later_runs(journal, run), max_removal=options.max_removal)
         request = ApplyRequest(plan=plan, kind=RunKind.REVERT, source=run.id, recent=RecentBuilds(client, live))
         apply = ApplyContext(journal=journal, client=client, report=report, options=options, ctx=ctx)

@@ -187,7 +187,7 @@ def test_tokens_that_go_round(tokens: dict[str, str]) -> None:
 
 
 def test_a_list_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(versions, "MOST_PAGES", 20)
+    monkeypatch.setattr(endpoints, "MOST_PAGES", 20)
 
     def answer(asked: Asked) -> Told:
         number = int(dict(asked.query).get("pageToken", "0"))
