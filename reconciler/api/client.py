@@ -19,7 +19,7 @@ from reconciler.api.auth.provider import Credentials
 from reconciler.api.build_reports import ReportLister, TooManyError, Window, build_from_wire
 from reconciler.api.errors import ApiError, NotFound, Rejected, SourceDropped, clean
 from reconciler.api.http import Call, Connection, Parameters
-from reconciler.api.overlay_update import RepositoryVersion, merge_overlay
+from reconciler.api.overlay_update import merge_overlay
 from reconciler.api.retry import Retrier
 from reconciler.api.schema import Listing, NamedGroup, Written
 from reconciler.api.transport import Sent
@@ -30,7 +30,7 @@ from reconciler.core.builds import Build, Sync
 from reconciler.core.doctor import Identity
 from reconciler.core.overlay import Overlay
 from reconciler.core.packages import PackagePage, PackageVersion
-from reconciler.core.state import Live, LiveRepository, Organization, Unreadable
+from reconciler.core.state import Live, LiveRepository, Organization, RepositoryVersion, Unreadable
 from reconciler.diagnostics import Diagnostic
 
 

@@ -5,10 +5,8 @@ that nobody asked to change, goes back as it came. Nothing here changes the obje
 untouched parts with it.
 """
 
-import dataclasses
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any
 
@@ -35,19 +33,6 @@ Named = User | Group | PemFile
 _NOTHING: dict[Kind, object] = {Kind.TEXT: "", Kind.TEXT_MAP: {}}
 # Sections that go out as null where nothing is in them.
 _OPTIONAL_SECTIONS = ("accounts", "certificates")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RepositoryVersion:
-    """One repository read for writing.
-
-    `document` is the whole object as the API sent it, only to be given back; `server_time` is the server's clock at the
-    time of reading, in seconds since the epoch.
-    """
-
-    repository: LiveRepository
-    document: Mapping[str, object] = dataclasses.field(repr=False)
-    server_time: float
 
 
 def update_body(

@@ -170,7 +170,7 @@ def _path(location: tuple[int | str, ...]) -> str:
 class _Message(BaseModel):
     """A message in which null is the same as absent, and which keeps what is not known of it."""
 
-    model_config = ConfigDict(extra="allow")
+    model_config = ConfigDict(extra="allow", defer_build=True)
 
     @model_validator(mode="before")
     @classmethod
@@ -388,7 +388,7 @@ def item_to_wire(value: User | Group | PemFile, spelling: Spelling) -> Json:
 class Item(BaseModel):
     """Something in a list; what is not known of it is not kept."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(extra="ignore", frozen=True, defer_build=True)
 
 
 class Repository(Item):
@@ -635,7 +635,7 @@ class Listing(BaseModel, Generic[T]):
     An empty object is how proto3 may write an empty list; any other object without the list is some other answer.
     """
 
-    model_config = ConfigDict(extra="allow")
+    model_config = ConfigDict(extra="allow", defer_build=True)
 
     items: list[T] | None = None
     next_page_token: Text = WireName("", validation_alias="nextPageToken")

@@ -17,10 +17,10 @@ from pydantic import ValidationError
 from reconciler.api import ApiVersion, endpoints, schema
 from reconciler.api.errors import AnswerLost, ApiError, NotFound, NotUnderstood, Rejected
 from reconciler.api.http import Call, Connection
-from reconciler.api.overlay_update import RepositoryVersion, update_body
+from reconciler.api.overlay_update import update_body
 from reconciler.api.schema import V1_SPELLING, V2_SPELLING, Json, Repository, RepositoryPage, RepositoryV2, Written
 from reconciler.core.overlay import EMPTY, Overlay
-from reconciler.core.state import LiveRepository, Organization, Unreadable
+from reconciler.core.state import LiveRepository, Organization, RepositoryVersion, Unreadable
 
 _INT32 = 2**31
 # Not for this token, not there, not in this way, not built yet. Anything else says nothing about what there is.

@@ -1,5 +1,6 @@
 """Where results go: the formats that were asked for, to standard output or into files; problems to standard error."""
 
+import importlib
 import io
 import os
 import secrets
@@ -14,7 +15,7 @@ from reconciler.cli.errors import CommandFailed, bad_usage
 from reconciler.cli.options import formats
 from reconciler.cli.parser import Options
 from reconciler.diagnostics import Diagnostic
-from reconciler.views import diagnostics, plan_html, plan_markdown, plan_text
+from reconciler.views import diagnostics, plan_text
 from reconciler.views.plan_text import render_resolved
 from reconciler.views.text import Style, indented_json
 
@@ -42,13 +43,20 @@ def show_plan(document: dict[str, Any], problems: Iterable[Diagnostic], options:
                 + (render_resolved(document, style=style) if options.verbose else "")
             ),
             "json": lambda *_: indented_json(document),
-            "markdown": lambda style, _: plan_markdown.render(document, unicode=style.unicode),
-            "html": lambda style, _: plan_html.render(document, unicode=style.unicode),
+            "markdown": lambda style, _: _page("plan_markdown", document, style),
+            "html": lambda style, _: _page("plan_html", document, style),
         },
         options,
         ctx,
     )
     print_problems(problems, options, ctx)
+
+
+def _page(view: str, document: dict[str, Any], style: Style) -> str:
+    # By name, as the commands are: most runs draw no page, and do without the templates.
+    module: Any = importlib.import_module(f"reconciler.views.{view}")
+    page: str = module.render(document, unicode=style.unicode)
+    return page
 
 
 def print_problems(problems: Iterable[Diagnostic], options: Options, ctx: Context) -> None:

@@ -1,6 +1,7 @@
 """The two inputs of the planner: what the manifest asks for, and what is there."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from reconciler.core.bindings import NOT_READ, Bindings
 from reconciler.core.layers import Layer
@@ -131,6 +132,19 @@ class LiveRepository:
     def location(self) -> Address:
         """Where the repository is: its folder and its name."""
         return Address(folder=self.folder, name=self.name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RepositoryVersion:
+    """One repository read for writing.
+
+    `document` is the whole object as the API sent it, only to be given back; `server_time` is the server's clock at the
+    time of reading, in seconds since the epoch.
+    """
+
+    repository: LiveRepository
+    document: Mapping[str, object] = field(repr=False)
+    server_time: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

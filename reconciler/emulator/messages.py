@@ -186,7 +186,7 @@ _USER_V2 = Message(
     {
         "username": TEXT,
         "uid": Scalar.INT32,
-        "gid": Optional(Scalar.INT32),
+        "gid": Scalar.INT32,
         "shell": TEXT,
         "homeDir": TEXT,
         "groupName": TEXT,

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from reconciler.api.errors import AnswerLost, ApiError, Rejected, SourceDropped, TokenRejected
-from reconciler.api.overlay_update import RepositoryVersion
 from reconciler.core.diff import diff
 from reconciler.core.events import ApplyStarted, Event, Listener, StepFinished, StepStarted
 from reconciler.core.overlay import Overlay
@@ -22,7 +21,7 @@ from reconciler.core.runs import (
     Skip,
     Unchanged,
 )
-from reconciler.core.state import Address, LiveRepository, Organization, Unreadable
+from reconciler.core.state import Address, LiveRepository, Organization, RepositoryVersion, Unreadable
 from reconciler.diagnostics import Diagnostic
 from reconciler.engine.ports import Clock, OnError, Record, Stop, WriteApi, stream
 

@@ -6,14 +6,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Protocol, TypeVar
 
-from reconciler.api.overlay_update import RepositoryVersion
 from reconciler.core.bindings import Bindings
 from reconciler.core.builds import Build, Progress, Sync
 from reconciler.core.overlay import Overlay
 from reconciler.core.packages import PackageVersion
 from reconciler.core.plan import Step
 from reconciler.core.runs import Outcome
-from reconciler.core.state import Live, LiveRepository, Organization
+from reconciler.core.state import Live, LiveRepository, Organization, RepositoryVersion
 
 
 class Stop(Protocol):

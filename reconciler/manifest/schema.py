@@ -43,7 +43,7 @@ def _always(default: T) -> Callable[[], T]:
 class _Form(BaseModel):
     """What all parts of a manifest have in common. A field counts as mentioned when it is in `model_fields_set`."""
 
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, defer_build=True)
 
 
 class NamedText(_Form):
@@ -132,7 +132,7 @@ class OverlayFile(_Form):
     """An overlay as apko spells it."""
 
     contents: Contents = Field(
-        default_factory=_always(Contents()),
+        default_factory=_always(Contents.model_construct()),
         description="Packages, runtime repositories and their keys.",
         examples=[{"packages": ["git", "curl~8.1"]}],
     )
@@ -143,12 +143,12 @@ class OverlayFile(_Form):
         default_factory=dict, description="Image annotations.", examples=[{"com.example.team": "platform"}]
     )
     accounts: AccountsSection = Field(
-        default_factory=_always(AccountsSection()),
+        default_factory=_always(AccountsSection.model_construct()),
         description="Users and groups, and who the image runs as.",
         examples=[{"run-as": "app", "users": [{"username": "app", "uid": 65532}]}],
     )
     certificates: CertificatesSection = Field(
-        default_factory=_always(CertificatesSection()),
+        default_factory=_always(CertificatesSection.model_construct()),
         description="Certificates that the image trusts, and packages that bring more.",
         examples=[{"providers": ["ca-certificates-bundle"]}],
     )
@@ -214,10 +214,12 @@ class ManifestFile(_Form):
         examples=["example.com"],
     )
     settings: SettingsSection = Field(
-        default_factory=_always(SettingsSection()), description="How it is applied.", examples=[{"max_removal": "30%"}]
+        default_factory=_always(SettingsSection.model_construct()),
+        description="How it is applied.",
+        examples=[{"max_removal": "30%"}],
     )
     defaults: Sections = Field(
-        default_factory=_always(Sections()),
+        default_factory=_always(Sections.model_construct()),
         description="What every repository of this file builds on.",
         examples=[{"annotations": {"com.example.team": "platform"}}],
     )

@@ -5,8 +5,8 @@ fingerprint.
 """
 
 import hashlib
+import importlib
 import re
-import warnings
 from collections.abc import Iterable, Mapping
 from typing import Any, assert_never
 
@@ -117,33 +117,10 @@ def _pem(file: PemFile, *, certificate: bool) -> dict[str, Any]:
 
 
 def _certificate(pem: str) -> dict[str, str] | None:
-    """What a person knows a certificate by; None when it is not one."""
-    # Imported only when there is a certificate to show: the library takes longer to load than most plans to print.
-    from cryptography import x509
-    from cryptography.exceptions import UnsupportedAlgorithm
-    from cryptography.hazmat.primitives import hashes
-
-    try:
-        with warnings.catch_warnings():
-            # It warns of a serial number that is not positive, which some authorities have given their roots.
-            warnings.simplefilter("ignore")
-            found = x509.load_pem_x509_certificate(_bytes(pem))
-        return {
-            "subject": found.subject.rfc4514_string(),
-            "issuer": found.issuer.rfc4514_string(),
-            "not_after": f"{found.not_valid_after_utc:%Y-%m-%d}",
-            "key": _key(found.public_key()),
-            "sha256": found.fingerprint(hashes.SHA256()).hex(),
-        }
-    except (ValueError, UnsupportedAlgorithm):
-        return None
-
-
-def _key(key: object) -> str:
-    """Kind and size of a public key, such as `RSA 2048`."""
-    kind = type(key).__name__.lstrip("_").removesuffix("PublicKey")
-    curve, size = getattr(key, "curve", None), getattr(key, "key_size", None)
-    return f"EC {curve.name}" if curve is not None else f"{kind} {size}" if size else kind
+    # By name: the library takes longer to load than most plans to print, and most show no certificate.
+    module: Any = importlib.import_module("reconciler.views.certificates")
+    document: dict[str, str] | None = module.certificate_document(_bytes(pem))
+    return document
 
 
 def _bytes(text: str) -> bytes:

@@ -23,11 +23,10 @@ from reconciler.api.errors import (
     TokenRejected,
     Unreachable,
 )
-from reconciler.api.overlay_update import RepositoryVersion
 from reconciler.api.retry import Retrier, Timing
 from reconciler.core.builds import Evidence, Result, Sync
 from reconciler.core.overlay import EMPTY, Overlay
-from reconciler.core.state import Live, LiveRepository, Organization
+from reconciler.core.state import Live, LiveRepository, Organization, RepositoryVersion
 from reconciler.emulator import Drop, Fault, Garble, Settings, Status
 from reconciler.emulator.server import Server
 from tests.support.emulated import START, World

@@ -21,9 +21,8 @@ from reconciler.api.errors import (
     TokenRejected,
     Unreachable,
 )
-from reconciler.api.overlay_update import RepositoryVersion
 from reconciler.core.overlay import EMPTY
-from reconciler.core.state import LiveRepository
+from reconciler.core.state import LiveRepository, RepositoryVersion
 from tests.api.fakes import NODE, ORGANIZATION, SERVER_TIME, Asked, Told, reader, repository, writer
 
 HTML = b"<html><head><title>502 Bad\n Gateway</title></head><body>nginx</body></html>"

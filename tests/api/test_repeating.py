@@ -7,10 +7,9 @@ import pytest
 
 from reconciler.api.client import WriteClient
 from reconciler.api.errors import AnswerLost, ApiError, NotUnderstood, RateLimited, ServerFault, Unreachable
-from reconciler.api.overlay_update import RepositoryVersion
 from reconciler.api.retry import Retrier, RetryNotice, Timing
 from reconciler.core.overlay import EMPTY
-from reconciler.core.state import LiveRepository
+from reconciler.core.state import LiveRepository, RepositoryVersion
 from tests.api.fakes import NODE, ORGANIZATION, Answerer, Asked, Told, repository, writer
 from tests.support.clock import FakeClock
 

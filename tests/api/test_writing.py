@@ -7,9 +7,8 @@ from typing import Any
 import pytest
 
 from reconciler.api.errors import AnswerLost, ApiError, NotFound, NotUnderstood, Rejected
-from reconciler.api.overlay_update import RepositoryVersion
 from reconciler.core.overlay import EMPTY
-from reconciler.core.state import LiveRepository, Organization, Unreadable
+from reconciler.core.state import LiveRepository, Organization, RepositoryVersion, Unreadable
 from tests.api.fakes import (
     CATALOGUE,
     INNER,

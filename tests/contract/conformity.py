@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from tests.contract.traffic import Exchange
-from tests.support.openapi import DOCUMENT, DOCUMENT_V2, FUTURE_FIELDS, Published
+from tests.support.openapi import DOCUMENT, DOCUMENT_OVERLAYS, DOCUMENT_V2, FUTURE_FIELDS, Published
 
 Json = dict[str, Any]
 
@@ -42,11 +42,11 @@ class Operation:
 
 
 class Documents:
-    """Both documents; `strict` holds answers to having exactly the fields that are published."""
+    """The documents; `strict` holds answers to having exactly the fields that are published."""
 
     def __init__(self, *, strict: bool = True) -> None:
         self._strict = strict
-        self._published = (Published(DOCUMENT), Published(DOCUMENT_V2))
+        self._published = tuple(map(Published, (DOCUMENT, DOCUMENT_V2, DOCUMENT_OVERLAYS)))
         self._received: set[str] = set()
 
     def objections(self, exchange: Exchange) -> list[str]:

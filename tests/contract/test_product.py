@@ -61,6 +61,7 @@ def read_everything(client: ReadClient, name: str) -> None:
         client.build_log(build.id)
     client.find_package(organization, "bash", all_versions=True)
     client.list_packages(organization)
+    client.is_in_catalog("openssl-provider-fips")
     page = client.package_summaries(organization)
     client.package_summaries(organization, page.after)
     for repository in live.repositories[:1]:

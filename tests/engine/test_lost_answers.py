@@ -5,10 +5,9 @@ from typing import Any
 import pytest
 
 from reconciler.api.errors import AnswerLost, PermissionDenied, Unreachable
-from reconciler.api.overlay_update import RepositoryVersion
 from reconciler.core.overlay import EMPTY, Overlay
 from reconciler.core.runs import Applied, Drifted, Failed, FailureKind
-from reconciler.core.state import LiveRepository
+from reconciler.core.state import LiveRepository, RepositoryVersion
 from tests.engine.world import GIT, PROBLEM, VIM, World, creating
 from tests.support.fake_api import ORGANIZATION
 

@@ -9,6 +9,7 @@ from openapi_schema_validator import OAS30Validator
 FOLDER = Path(__file__).parents[3] / "shared" / "openapi" / "2026-10"
 DOCUMENT = FOLDER / "chainguard-v1.json"
 DOCUMENT_V2 = FOLDER / "chainguard-v2.json"
+DOCUMENT_OVERLAYS = FOLDER / "chainguard-v2beta1-overlays.json"
 
 # Fields and names that the seeded world has and the published document has not (yet).
 FUTURE_FIELDS = frozenset(

@@ -13,9 +13,9 @@ from reconciler.api.auth.provider import fixed
 from reconciler.api.auth.token import Token
 from reconciler.api.client import WriteClient, connect_writer
 from reconciler.api.errors import AnswerLost, ApiError, PermissionDenied, RateLimited, Rejected
-from reconciler.api.overlay_update import RepositoryVersion
 from reconciler.api.retry import Retrier, Timing
 from reconciler.core.overlay import EMPTY, Overlay
+from reconciler.core.state import RepositoryVersion
 from reconciler.emulator import Drop, Fault, Garble, Settings, Status
 from reconciler.emulator.server import Server
 from tests.support.emulated import World

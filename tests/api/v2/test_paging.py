@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.api import versions
+from reconciler.api import endpoints
 from reconciler.api.errors import ApiError, NotFound, NotUnderstood, PermissionDenied, Rejected, ServerFault
 from reconciler.core.state import Unreadable
 from tests.api.fakes import ORGANIZATION, ROOT, Asked, Told
