@@ -27,7 +27,7 @@ from urllib.parse import unquote
 from reconciler import cli
 from reconciler.cli.client import STATE
 from reconciler.cli.context import Context
-from reconciler.emulator import Emulator, Settings, apko, builds, store, timestamps, uidp
+from reconciler.emulator import Emulator, Settings, apko, schedule, store, timestamps, uidp
 from reconciler.emulator.faults import AFTER, BEFORE, Delay, Drop, Edit, Effect, Garble, Status, When
 from reconciler.engine.ports import Stop
 
@@ -133,7 +133,7 @@ def _fill(db: sqlite3.Connection, chosen: tuple[SoakRepository, ...], now: int) 
             store.save(
                 db, store.Repo(id=item.id, parent=parent, name=item.name, sequence=0, message=_message(item, now))
             )
-    builds.set_planned_until(db, now // builds.SLOT)
+    schedule.set_planned_until(db, now // schedule.SLOT)
 
 
 def _message(item: SoakRepository, now: int) -> Json:

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from reconciler.api import json_text
-from reconciler.api.schema import OVERLAY_FIELDS, Json, OverlayField, Report, overlay_from_wire
+from reconciler.api.answers import ReportAnswer
+from reconciler.api.schema import OVERLAY_FIELDS, Json, OverlayField, overlay_from_wire
 from reconciler.core.builds import Build, BuildConfig, PackageConfig, Recipe, Result, make_recipe
 from reconciler.core.diff import Field, Item, items_of
 from reconciler.core.state import Unreadable
@@ -46,7 +47,7 @@ class Window:
 Fetch = Callable[[Window], Sequence[Build]]
 
 
-def build_from_wire(report: Report) -> Build:
+def build_from_wire(report: ReportAnswer) -> Build:
     """Return a build report as the core's value."""
     config, locked, recipe = configs_from_texts(report.config, report.locked)
     return Build(

@@ -14,14 +14,14 @@ from wsgiref.types import WSGIApplication
 
 import httpx
 
-from reconciler.api import API_VERSION, ApiVersion, endpoints, json_text, organizations, overlays, schema
+from reconciler.api import API_VERSION, ApiVersion, answers, endpoints, json_text, organizations, overlays
+from reconciler.api.answers import Listing, NamedGroup, WriteAnswer
 from reconciler.api.auth.provider import Credentials
 from reconciler.api.build_reports import ReportLister, TooManyError, Window, build_from_wire
 from reconciler.api.errors import ApiError, NotFound, Rejected, SourceDropped, clean
 from reconciler.api.http import Call, Connection, Parameters
 from reconciler.api.overlay_update import merge_overlay
 from reconciler.api.retry import Retrier
-from reconciler.api.schema import Listing, NamedGroup, Written
 from reconciler.api.transport import Sent
 from reconciler.api.url import demand_privacy, parse_address
 from reconciler.api.versions import Repositories, choose, written
@@ -136,7 +136,7 @@ class ReadClient:
 
     def identity(self) -> Identity:
         """Return whose token it is, until when, and what it may do."""
-        return endpoints.read(self._connection, endpoints.identity(), schema.TokenIdentity).to_core()
+        return endpoints.read(self._connection, endpoints.identity(), answers.TokenIdentity).to_core()
 
     def find_organization(self, written: str) -> Organization:
         """Return the organisation or folder that a name, a path of names or a UIDP means."""
@@ -181,12 +181,12 @@ class ReadClient:
     def sample_builds(self, organization: Organization, *, since: float) -> tuple[Build, ...]:
         """Return build reports started at or after `since`, as many as one answer holds: to estimate from."""
         call = endpoints.reports(organization, Window(since=since))
-        found = endpoints.read_items(self._connection, call, schema.ReportListing)
+        found = endpoints.read_items(self._connection, call, answers.ReportListing)
         return tuple(build_from_wire(one) for one in found)
 
     def sync_states(self, organization: Organization) -> Mapping[str, Sync]:
         """Return the work queue: state by repository UIDP; a repository that is not in it is absent."""
-        found = endpoints.read_items(self._connection, endpoints.queue(organization), Listing[schema.QueueItem])
+        found = endpoints.read_items(self._connection, endpoints.queue(organization), Listing[answers.QueueItem])
         return {one.repository_id: one.state for one in found if one.state is not Sync.IDLE}
 
     def build_log(self, build_id: str) -> str:
@@ -195,7 +195,7 @@ class ReadClient:
 
     def read_build(self, build_id: str) -> Build:
         """Return one build report with its log as far as there is one."""
-        for report in endpoints.read_items(self._connection, endpoints.report(build_id), schema.ReportListing):
+        for report in endpoints.read_items(self._connection, endpoints.report(build_id), answers.ReportListing):
             if report.id == build_id:
                 return build_from_wire(report)
         raise NotFound(
@@ -209,7 +209,7 @@ class ReadClient:
     def list_tags(self, scope: Organization | str) -> Mapping[str, tuple[str, ...]]:
         """Return the names of the tags by digest, sorted, of one repository (its UIDP) or of a whole organisation."""
         found: dict[str, set[str]] = {}
-        for tag in endpoints.read_items(self._connection, endpoints.tags(scope), Listing[schema.Tag]):
+        for tag in endpoints.read_items(self._connection, endpoints.tags(scope), Listing[answers.TagAnswer]):
             if tag.digest and tag.name:
                 found.setdefault(tag.digest, set()).add(tag.name)
         return {digest: tuple(sorted(names)) for digest, names in found.items()}
@@ -233,17 +233,17 @@ class ReadClient:
     def package_summaries(self, organization: Organization, token: str = "", *, prefix: str = "") -> PackagePage:
         """Return one page of the packages' summaries, ordered by name: that of a token, else the first."""
         call = endpoints.package_summaries(organization, token, prefix)
-        page = endpoints.read(self._connection, call, Listing[schema.PackageSummary])
+        page = endpoints.read(self._connection, call, Listing[answers.PackageSummary])
         found = tuple(one.to_core() for one in page.items or ())
         return PackagePage(packages=found, after=page.next_page_token, total=page.total)
 
     def resolve(self, repository_id: str, config: Mapping[str, object]) -> tuple[str, ...]:
         """Return the exact packages that a configuration comes to; raises `Rejected` where they do not go together."""
         call = endpoints.resolve(repository_id, json_text.encode({"config": config}))
-        return endpoints.read(self._connection, call, schema.Resolved).packages
+        return endpoints.read(self._connection, call, answers.ResolvedAnswer).packages
 
     def _packages(self, call: Call) -> Iterator[PackageVersion]:
-        for page in endpoints.read_pages(self._connection, call, Listing[schema.Package]):
+        for page in endpoints.read_pages(self._connection, call, Listing[answers.PackageAnswer]):
             yield from (one.to_core() for one in page.items or ())
 
     def _report_lister(self, organization: Organization) -> ReportLister:
@@ -251,7 +251,7 @@ class ReadClient:
 
         def fetch(window: Window) -> Sequence[Build]:
             call = endpoints.reports(organization, window)
-            return [build_from_wire(one) for one in endpoints.read_items(self._connection, call, schema.ReportListing)]
+            return [build_from_wire(one) for one in endpoints.read_items(self._connection, call, answers.ReportListing)]
 
         def repositories() -> Sequence[str]:
             return [one.id for one in self._repositories.list_repositories(organization)]
@@ -327,7 +327,7 @@ class WriteClient(ReadClient):
         }
         where = f"{organization.name}/{folder}" if folder else organization.name
         call = endpoints.create(name, parent, where, json_text.encode(body))
-        answer = endpoints.read(self._connection, call, Written)
+        answer = endpoints.read(self._connection, call, WriteAnswer)
         created = written(
             self._connection,
             call,

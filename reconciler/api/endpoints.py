@@ -9,10 +9,10 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 
 from reconciler.api import schema
+from reconciler.api.answers import Listing
 from reconciler.api.build_reports import Window
 from reconciler.api.errors import Rejected
 from reconciler.api.http import RESOLVE, Call, Connection, Parameters
-from reconciler.api.schema import Listing
 from reconciler.core.state import LiveRepository, Organization
 
 M = TypeVar("M", bound=BaseModel)

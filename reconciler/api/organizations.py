@@ -8,9 +8,9 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
+from reconciler.api.answers import NamedGroup
 from reconciler.api.errors import Ambiguous, ApiError, NotFound, clean
 from reconciler.api.http import Parameters
-from reconciler.api.schema import NamedGroup
 from reconciler.core.state import LiveRepository, Organization
 from reconciler.diagnostics import Diagnostic, nearest
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from reconciler.api import endpoints
+from reconciler.api.answers import BindingPage, Listing, OverlayPage, RepositoryPage
 from reconciler.api.errors import (
     BINDING_CONFLICT,
     FAILED_PRECONDITION,
@@ -14,7 +15,6 @@ from reconciler.api.errors import (
     uses_overlays,
 )
 from reconciler.api.http import Call, Connection
-from reconciler.api.schema import BindingPage, Listing, OverlayPage, RepositoryPage
 from reconciler.core.bindings import Binding, Bindings, UnknownBindings
 from reconciler.core.state import LiveRepository, Organization
 from reconciler.diagnostics import listed

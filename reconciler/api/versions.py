@@ -14,11 +14,12 @@ from typing import Protocol, assert_never
 
 from pydantic import ValidationError
 
-from reconciler.api import ApiVersion, endpoints, schema
+from reconciler.api import ApiVersion, answers, endpoints, schema
+from reconciler.api.answers import RepositoryAnswer, RepositoryAnswerV2, RepositoryPage, WriteAnswer
 from reconciler.api.errors import AnswerLost, ApiError, NotFound, NotUnderstood, Rejected
 from reconciler.api.http import Call, Connection
 from reconciler.api.overlay_update import update_body
-from reconciler.api.schema import V1_SPELLING, V2_SPELLING, Json, Repository, RepositoryPage, RepositoryV2, Written
+from reconciler.api.schema import V1_SPELLING, V2_SPELLING, Json
 from reconciler.core.overlay import EMPTY, Overlay
 from reconciler.core.state import LiveRepository, Organization, RepositoryVersion, Unreadable
 
@@ -75,7 +76,8 @@ class V1:
     def list_repositories(self, organization: Organization) -> Sequence[LiveRepository]:
         """Every repository below the organization, in one call."""
         call = endpoints.repositories(organization)
-        return [one.to_core() for one in endpoints.read_items(self._connection, call, schema.Listing[Repository])]
+        found = endpoints.read_items(self._connection, call, answers.Listing[RepositoryAnswer])
+        return [one.to_core() for one in found]
 
     def read_repository(self, repository_id: str) -> RepositoryVersion | None:
         """One repository for writing; None when it does not exist any more."""
@@ -86,7 +88,7 @@ class V1:
             return None
         for document in _documents(self._connection, call, answer.document):
             if document.get("id") == repository_id:
-                return _version(self._connection, call, document, answer.server_time, Repository)
+                return _version(self._connection, call, document, answer.server_time, RepositoryAnswer)
         return None
 
     def write_overlay(self, read: RepositoryVersion, wanted: Overlay) -> LiveRepository:
@@ -96,7 +98,7 @@ class V1:
         return written(
             self._connection,
             call,
-            endpoints.read(self._connection, call, Written),
+            endpoints.read(self._connection, call, WriteAnswer),
             folder=target.folder,
             is_meant=lambda id_: id_ == target.id,
             read_back=lambda _: self._seen(target.id),
@@ -146,7 +148,7 @@ class V2:
             answer = self._connection.answer(call)
         except NotFound:
             return None
-        read = _version(self._connection, call, answer.document, answer.server_time, RepositoryV2)
+        read = _version(self._connection, call, answer.document, answer.server_time, RepositoryAnswerV2)
         if read.repository.id != repository_id:
             raise self._connection.incomplete(call, f"it speaks of another repository, {read.repository.id}")
         return read
@@ -171,7 +173,7 @@ class V2:
         return written(
             self._connection,
             call,
-            endpoints.read(self._connection, call, Written),
+            endpoints.read(self._connection, call, WriteAnswer),
             folder=target.folder,
             is_meant=lambda id_: id_ == target.id,
             read_back=lambda _: self._seen(target.id),
@@ -246,7 +248,7 @@ def can_say(overlay: Overlay) -> bool:
 def written(
     connection: Connection,
     call: Call,
-    answer: Written,
+    answer: WriteAnswer,
     *,
     folder: str,
     is_meant: Callable[[str], bool],
@@ -274,7 +276,7 @@ def written(
 def _documents(connection: Connection, call: Call, document: Json) -> Sequence[Json]:
     """The items of a list that is read to be given back: as they came, and each of them a repository."""
     try:
-        listing = schema.Listing[Repository].model_validate(document)
+        listing = answers.Listing[RepositoryAnswer].model_validate(document)
     except ValidationError as error:
         problem = schema.problem(error)
     else:
@@ -286,7 +288,7 @@ def _documents(connection: Connection, call: Call, document: Json) -> Sequence[J
 
 
 def _version(
-    connection: Connection, call: Call, document: Json, server_time: float, model: type[Repository]
+    connection: Connection, call: Call, document: Json, server_time: float, model: type[RepositoryAnswer]
 ) -> RepositoryVersion:
     try:
         repository = model.model_validate(document).to_core()

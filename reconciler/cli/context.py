@@ -30,8 +30,9 @@ class Context:
     """The process as one run of the program sees it; without `run` it has no other programs, without `home` no user.
 
     `user` asks the system for the name of who runs the program, empty where it knows none. `notify` writes a line from
-    any thread at any time; a live display replaces it while it is drawn. `stop` is set by the first interruption.
-    `settings` holds the options that can be set elsewhere, with their sources.
+    any thread at any time, and `announce` one about an interruption, from a signal handler; a live display replaces
+    both while it is drawn. `stop` is set by the first interruption. `settings` holds the options that can be set
+    elsewhere, with their sources.
     """
 
     def __init__(
@@ -59,10 +60,20 @@ class Context:
         self.settings: Mapping[str, Setting] = {}
         self.stop = threading.Event()
         self.notify: Callable[[str], None] = self._write_notice
+        self.announce: Callable[[str], None] = self._write_announcement
 
     def _write_notice(self, text: str) -> None:
         self.stderr.write(text)
         self.stderr.flush()
+
+    def _write_announcement(self, text: str) -> None:
+        """Write a line about an interruption, for whoever is still there to read it.
+
+        After the terminal was closed a write fails, and the handler may run in the middle of another write: neither is
+        a reason to leave work half done.
+        """
+        with suppress(OSError, RuntimeError, ValueError):
+            self._write_notice(f"\n{text}\n")
 
     @property
     def can_ask(self) -> bool:
@@ -152,8 +163,11 @@ def end_as_interrupted(ctx: Context) -> None:
 
 
 @contextmanager
-def interruptible(ctx: Context) -> Iterator[None]:
-    """Within, the first interruption sets `ctx.stop` and the second one raises `KeyboardInterrupt`."""
+def interruptible(ctx: Context, action: str = "finishing the writes in progress") -> Iterator[None]:
+    """Within, the first interruption sets `ctx.stop` and the second one raises `KeyboardInterrupt`.
+
+    `action` says what the first one leads to.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield  # signals reach the main thread only; a test may run commands in another one
         return
@@ -162,7 +176,7 @@ def interruptible(ctx: Context) -> Iterator[None]:
         if ctx.stop.is_set():
             raise KeyboardInterrupt
         ctx.stop.set()
-        announce(ctx, "\nstopping: what is under way is finished; interrupt again to abort\n")
+        ctx.announce(f"Interrupted: {action}. Press Ctrl-C again to abort.")
 
     before = {number: signal.signal(number, on_signal) for number in _SIGNALS if not _ignored_by_parent(number)}
     try:
@@ -175,14 +189,3 @@ def interruptible(ctx: Context) -> Iterator[None]:
 def _ignored_by_parent(number: int) -> bool:
     """Whether the program is to outlive its terminal, as under `nohup`."""
     return number not in (signal.SIGINT, signal.SIGTERM) and signal.getsignal(number) is signal.SIG_IGN
-
-
-def announce(ctx: Context, text: str) -> None:
-    """Write a line about an interruption, for whoever is still there to read it.
-
-    After the terminal was closed a write fails, and the handler may run in the middle of another write: neither is a
-    reason to leave work half done.
-    """
-    with suppress(OSError, RuntimeError, ValueError):
-        ctx.stderr.write(text)
-        ctx.stderr.flush()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from reconciler.api.client import WriteClient
 from reconciler.cli import planning, runs
 from reconciler.cli.client import api_name
-from reconciler.cli.context import Context, announce, interruptible
+from reconciler.cli.context import Context, interruptible
 from reconciler.cli.errors import CommandFailed, bad_usage
 from reconciler.cli.exit_codes import ExitCode, first
 from reconciler.cli.output import print_problems
@@ -105,7 +105,7 @@ def execute_plan(request: ApplyRequest, how: Rollout, apply: ApplyContext) -> Ex
             return _recorded(plan, record, how, apply)
         except KeyboardInterrupt:
             record.end(exit_code=ExitCode.INTERRUPTED, interrupted=True)
-            announce(ctx, f"\naborted: what was in flight is unknown; settle it with: reconciler wait {record.id}\n")
+            ctx.announce(f"Aborted: some writes may or may not have arrived. To find out: reconciler wait {record.id}")
             raise
 
 

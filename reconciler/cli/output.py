@@ -16,6 +16,7 @@ from reconciler.cli.options import formats
 from reconciler.cli.parser import Options
 from reconciler.diagnostics import Diagnostic
 from reconciler.views import diagnostics, plan_text
+from reconciler.views.plan import NO_PROVENANCE, Provenance
 from reconciler.views.plan_text import render_resolved
 from reconciler.views.text import Style, indented_json
 
@@ -34,8 +35,20 @@ def show(renderers: Renderers, options: Options, ctx: Context) -> None:
                 output.write(text)
 
 
-def show_plan(document: dict[str, Any], problems: Iterable[Diagnostic], options: Options, ctx: Context) -> None:
-    """Write a plan to where `--format` says, and its problems to standard error."""
+def shows_overlays(options: Options) -> bool:
+    """Return whether a format was asked for that shows whole overlays and active tags, which take time to draw."""
+    return any(name in ("json", "html") for name, _ in targets(options))
+
+
+def show_plan(
+    document: dict[str, Any],
+    problems: Iterable[Diagnostic],
+    options: Options,
+    ctx: Context,
+    *,
+    provenance: Provenance = NO_PROVENANCE,
+) -> None:
+    """Write a plan to where `--format` says, and its problems to standard error; `provenance` is for the page."""
     show(
         {
             "text": lambda style, width: (
@@ -44,7 +57,7 @@ def show_plan(document: dict[str, Any], problems: Iterable[Diagnostic], options:
             ),
             "json": lambda *_: indented_json(document),
             "markdown": lambda style, _: _page("plan_markdown", document, style),
-            "html": lambda style, _: _page("plan_html", document, style),
+            "html": lambda style, _: _page("plan_html", document, style, provenance=provenance),
         },
         options,
         ctx,
@@ -52,10 +65,10 @@ def show_plan(document: dict[str, Any], problems: Iterable[Diagnostic], options:
     print_problems(problems, options, ctx)
 
 
-def _page(view: str, document: dict[str, Any], style: Style) -> str:
+def _page(view: str, document: dict[str, Any], style: Style, **more: Provenance) -> str:
     # By name, as the commands are: most runs draw no page, and do without the templates.
     module: Any = importlib.import_module(f"reconciler.views.{view}")
-    page: str = module.render(document, unicode=style.unicode)
+    page: str = module.render(document, unicode=style.unicode, **more)
     return page
 
 

@@ -28,8 +28,8 @@ COMMANDS = {
     "show": "print a saved plan again; no network",
     "snapshot": "write the live state that planning needs, for `plan --against FILE`",
     "repos": "list the organisation's repositories",
-    "builds": "list recent builds, the newest failure first",
-    "logs": "print the log of one build, by default of the newest failure",
+    "builds": "list recent builds, the newest first",
+    "logs": "print the log of one build, by default of the newest one",
     "doctor": "check the API, the token and what it may do, before an apply finds out",
     "import": "write the live state as manifests, or take it into those that are there",
     "fmt": "lay manifest files out in the canonical way; prints the files that change",
@@ -138,7 +138,8 @@ class Parser(argparse.ArgumentParser):
             near = nearest(str(value), action.choices)
             hint = f"did you mean {' or '.join(near)}?" if near else f"see {self.prog} --help"
             raise argparse.ArgumentError(None, f'unknown command "{value}"; {hint}')
-        super()._check_value(action, value)
+        for one in value.split(",") if isinstance(action, shared.CommaList) else (value,):
+            super()._check_value(action, one)
 
 
 class _Commands(argparse._SubParsersAction):  # type: ignore[type-arg]  # noqa: SLF001 - it has no public name

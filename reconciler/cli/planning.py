@@ -88,8 +88,13 @@ def document(
     comparison: Comparison | None = None,
     forecast: Forecast | None = None,
     checked: Checked | None = None,
+    live: Live | None = None,
+    overlays: bool = False,
 ) -> dict[str, Any]:
-    """The public document of a plan: what every format draws from; `checked` None where it was not looked into."""
+    """The public document of a plan: what every format draws from; `checked` None where it was not looked into.
+
+    With `live` it has the active tags, with `overlays` the whole overlays.
+    """
     return plan_document(
         plan,
         api=api,
@@ -99,6 +104,8 @@ def document(
         forecast=forecast,
         resolved=checked.resolved if checked else None,
         checked=checked.asked if checked else None,
+        active_tags={one.id: one.active_tags for one in live.repositories} if live else None,
+        overlays=overlays,
     )
 
 

@@ -101,7 +101,8 @@ class Report:
             if stderr.isatty():
                 drawn = stack.enter_context(LiveProgress(stderr, style=style, now=ctx.clock.now))
                 stack.callback(setattr, ctx, "notify", ctx.notify)
-                ctx.notify = drawn.note
+                stack.callback(setattr, ctx, "announce", ctx.announce)
+                ctx.notify, ctx.announce = drawn.note, drawn.announce
             else:
                 drawn = PlainProgress(stderr, style=style, every_build=self._options.verbose)
             yield _Unbreakable([drawn, *self._json_sinks], ctx)

@@ -2,6 +2,7 @@
 
 import functools
 import json
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib import resources
@@ -9,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from reconciler.emulator import packages, protojson, solver, store, uidp
+from reconciler.emulator import guarded_entrypoint, packages, protojson, solver, store, uidp
 from reconciler.emulator.errors import ApiError, Code, invalid, not_found
 from reconciler.emulator.messages import CONFIG, RESOLVE
 from reconciler.emulator.packages import APK_NAMES
@@ -22,6 +23,7 @@ CATALOGUE_ROOT = uidp.of_root("catalogue")
 _COMMON = ("ca-certificates-bundle", "glibc-locale-posix", "tzdata", "wolfi-baselayout")
 _DEV = ("apk-tools", "bash", "busybox", "git", "openssl", "wolfi-keys")
 _ALL_ARCHITECTURES = ("amd64", "arm64")
+_TEMPLATE = re.compile(r"\{\{(?:major|minor)\}\}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,10 +50,13 @@ class Image:
         streams = ("latest", *(stream for stream, _ in self.streams if stream != "latest"))
         return tuple(name for stream in streams for name in (stream, f"{stream}-dev"))
 
+    def main(self, tag: str) -> str:
+        """Return the main package of one tag, "" where it has none."""
+        return dict(self.streams).get(tag.removesuffix("-dev"), self.streams[0][1])
+
     def packages(self, tag: str) -> tuple[str, ...]:
         """Return the packages of the base configuration of one tag; `-dev` tags have tools besides."""
-        stream = tag.removesuffix("-dev")
-        main = dict(self.streams).get(stream, self.streams[0][1])
+        main = self.main(tag)
         mains = (main,) if main else ()
         return tuple(sorted({*_COMMON, *mains, *self.extras, *(_DEV if tag.endswith("-dev") else ())}))
 
@@ -119,7 +124,13 @@ def image_of(repo: Repo) -> Image | None:
 
 
 def active_tags(repo: Repo) -> tuple[str, ...]:
-    """Return the tags that are rebuilt: none where nothing is synced."""
+    """Return the tags that are rebuilt: none where nothing is synced, or where the wrapper is refused."""
+    refused, _ = guarded_entrypoint.refusal(repo.overlay or {})
+    return () if refused else all_tags(repo)
+
+
+def all_tags(repo: Repo) -> tuple[str, ...]:
+    """Return the tags that a repository would rebuild with another overlay: none where nothing is synced."""
     return tuple(repo.message.get("activeTags", ())) if image_of(repo) else ()
 
 
@@ -127,15 +138,19 @@ def active_tags(repo: Repo) -> tuple[str, ...]:
 def build(image: str, tag: str, overlay: str) -> BuildOutcome:
     """Return the outcome of building one tag of an image with an overlay (stored form, as JSON text)."""
     settings: Json = json.loads(overlay) or {}
+    versions = _versions(images_by_name()[image].main(tag))
+    settings, unknown = _expanded(settings, versions)
     config = apply(images_by_name()[image].configuration(tag), settings)
     wanted = tuple(config["contents"]["packages"])
     warnings = _warnings(settings, images_by_name()[image], tag)
     start = _opening(image, tag, wanted)
     try:
-        chosen = solved(wanted, tuple(config["archs"]))
+        chosen = {} if unknown else solved(wanted, tuple(config["archs"]))
+        reason = f'package "{unknown}": the main package of the image has no such version'
     except Unlockable as problem:
-        failure = f'ERROR failed to build image components: building "{problem.architecture}" layer: {problem}'
-        log = "\n".join((*start, failure))
+        chosen, reason = {}, f'building "{problem.architecture}" layer: {problem}'
+    if not chosen:
+        log = "\n".join((*start, f"ERROR failed to build image components: {reason}"))
         return BuildOutcome(result="Failure", config=_text(config), locked="", log=log, warnings=warnings)
     locked = {**config, "contents": {**config["contents"], "packages": lock(chosen)}}
     log = "\n".join((*start, *_installing(chosen), "INFO built image index for amd64, arm64"))
@@ -216,8 +231,12 @@ def apply(base: Json, overlay: Json) -> Json:
     accounts = overlay.get("accounts", {})
     result = {
         **base,
-        "contents": _contents(base["contents"], contents),
-        "environment": {**base["environment"], **overlay.get("environment", {})},
+        "contents": _contents(base["contents"], contents, guarded_entrypoint.listed(overlay)),
+        "environment": {
+            **base["environment"],
+            **overlay.get("environment", {}),
+            **guarded_entrypoint.variables(overlay),
+        },
         "annotations": {**base["annotations"], **overlay.get("annotations", {})},
         "accounts": {
             "run-as": accounts.get("runAs") or base["accounts"]["run-as"],
@@ -225,12 +244,32 @@ def apply(base: Json, overlay: Json) -> Json:
             "groups": _named(base["accounts"]["groups"], map(_group, accounts.get("groups", ())), "groupname"),
         },
     }
+    if overlay.get("guardedEntrypoint"):
+        result["entrypoint"] = {"command": f"{guarded_entrypoint.PROGRAM} {base['entrypoint']['command']}"}
     certificates = _certificates(overlay.get("certificates", {}))
     return {**result, "certificates": certificates} if certificates else result
 
 
-def _contents(base: Json, overlay: Json) -> Json:
-    packages = [*base["packages"], *(each for each in overlay.get("packages", ()))]
+def _versions(main: str) -> dict[str, str]:
+    """Return what the templates of package names stand for, as far as a main package has it."""
+    package = packages.all_packages().get(main)
+    match = re.match(r"(\d+)(?:\.(\d+))?", package.versions[0]) if package else None
+    found = {"{{major}}": match[1], "{{minor}}": match[2]} if match else {}
+    return {template: number for template, number in found.items() if number}
+
+
+def _expanded(overlay: Json, versions: dict[str, str]) -> tuple[Json, str]:
+    """Return an overlay with versions in the place of templates, and the first package that needs one more."""
+    contents = overlay.get("contents", {})
+    if "packages" not in contents:
+        return overlay, ""
+    names = [_TEMPLATE.sub(lambda match: versions.get(match[0], match[0]), text) for text in contents["packages"]]
+    unknown = next((name for name in names if _TEMPLATE.search(name)), "")
+    return {**overlay, "contents": {**contents, "packages": names}}, unknown
+
+
+def _contents(base: Json, overlay: Json, more: tuple[str, ...]) -> Json:
+    packages = [*base["packages"], *overlay.get("packages", ()), *more]
     result = {**base, "packages": list(dict.fromkeys(packages))}
     if overlay.get("runtimeRepositories"):
         result["runtime_repositories"] = list(overlay["runtimeRepositories"])

@@ -23,6 +23,7 @@ from reconciler.emulator import (
     packages,
     protojson,
     repos,
+    schedule,
     seed,
     store,
     timestamps,
@@ -153,14 +154,14 @@ class Emulator:
     def repository(self, name: str) -> Json:
         """Return a repository as the API shows it; by id, path (`team-a/custom-node`) or name. LookupError if none."""
         with self._state.reading() as db:
-            answer: Json = protojson.emit(REPO, _located(db, name).message)
+            answer: Json = protojson.emit(REPO, repos.shown(_located(db, name).message, self._now()))
         return answer
 
     def edit(self, name: str, overlay: Json, *, replace: bool = False) -> None:
         """Change an overlay as somebody else would: merged as RFC 7396 says, or replaced; builds follow."""
         with self._state.writing() as db:
             repo = _located(db, name)
-            builds.advance(db, self._now(), self._settings)
+            schedule.advance(db, self._now(), self._settings)
             wanted = overlay if replace else merge_patch(repo.overlay or {}, overlay)
             message = {**repo.message, "customOverlay": protojson.accept(OVERLAY, wanted, "overlay")}
             repos.put(db, repo, message, self._now(), self._settings)
@@ -170,7 +171,7 @@ class Emulator:
         with self._state.writing() as db:
             repo = _located(db, name)
             message = protojson.accept(REPO, merge_patch(repo.message, fields), "repo")
-            message |= {key: repo.message[key] for key in (repos.UPDATED,) if key in repo.message}
+            message |= {key: repo.message[key] for key in repos.UNSENT if key in repo.message}
             db.execute("UPDATE repos SET message = ? WHERE id = ?", (store.dump(message), repo.id))
 
     def bind(self, overlay: str, to: str, tags: str | list[str] = "all", config: Json | None = None) -> None:

@@ -9,7 +9,7 @@ import re
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 from urllib.parse import unquote
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -32,6 +32,7 @@ from reconciler.emulator.store import State
 BEFORE: Literal["before"] = "before"
 AFTER: Literal["after"] = "after"
 When = Literal["before", "after"]
+Feature = Literal["guarded_entrypoint", "overlays"]
 
 _EXPECTED = {
     "bool_type": "true or false",
@@ -39,7 +40,6 @@ _EXPECTED = {
     "float_type": "a number",
     "int_type": "a whole number",
     "list_type": "a list",
-    "literal_error": '"before" or "after"',
     "string_type": "a text",
     "tuple_type": "a list",
 }
@@ -183,11 +183,29 @@ class ParsedConfigs(_Effect):
     do: Literal["parsed_configs"] = "parsed_configs"
 
 
-Effect = Status | Delay | Lag | Drop | Garble | Edit | Omit | Respond | Header | Result | NoReports | ParsedConfigs
-EFFECTS: dict[str, type[Effect]] = {
-    kind.model_fields["do"].default: kind
-    for kind in (Status, Delay, Drop, Garble, Edit, Omit, Respond, Header, Lag, Result, NoReports, ParsedConfigs)
-}
+class NotEnrolled(_Effect):
+    """Treat the organization as one that is not enrolled in a feature."""
+
+    do: Literal["not_enrolled"] = "not_enrolled"
+    feature: Feature
+
+
+Effect = (
+    Status
+    | Delay
+    | Drop
+    | Garble
+    | Edit
+    | Omit
+    | Respond
+    | Header
+    | Lag
+    | Result
+    | NoReports
+    | ParsedConfigs
+    | NotEnrolled
+)
+EFFECTS: dict[str, type[Effect]] = {kind.model_fields["do"].default: kind for kind in get_args(Effect)}
 
 
 class Fault(BaseModel):
@@ -443,4 +461,7 @@ def _problem(error: ValidationError, value: dict[str, Any], own: list[str]) -> s
         return f"unknown key {json.dumps(key)}; known are {', '.join(known)}"
     if kind == "value_error":
         return str(first["ctx"]["error"])
+    if kind == "literal_error":
+        expected = first["ctx"]["expected"].replace("'", '"')
+        return f'"{key}" must be {expected}, not {json.dumps(first["input"])}'
     return f'"{key}" must be {_EXPECTED.get(kind, "another value")}, not {json.dumps(first["input"])}'

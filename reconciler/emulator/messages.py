@@ -52,7 +52,7 @@ PREFLIGHT = Message(
 )
 COMMAND_OVERRIDE = Message(
     {
-        "mode": Choice(("UNSPECIFIED", "DEFAULT", "PREPEND", "OVERRIDE"), prefix="MODE_", strict=True),
+        "mode": Choice(("UNSPECIFIED", "DEFAULT", "PREPEND", "OVERRIDE"), prefix="MODE_", strict=True, open=True),
         "command": Several(TEXT),
     }
 )
@@ -66,7 +66,8 @@ OVERLAY = Message(
         "guardedEntrypoint": Scalar.FLAG,
         "preflight": Several(PREFLIGHT),
         "commandOverride": COMMAND_OVERRIDE,
-        "failMode": Choice(("UNSPECIFIED", "CLOSED", "OPEN"), prefix="FAIL_MODE_", strict=True),
+        "failMode": Choice(("UNSPECIFIED", "CLOSED", "OPEN"), prefix="FAIL_MODE_", strict=True, open=True),
+        "truststore": FUTURE,
         "hardeningProfile": FUTURE,
     }
 )

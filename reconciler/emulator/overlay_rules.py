@@ -1,7 +1,7 @@
 """What the API refuses in an overlay beyond its types: reserved names, unsafe addresses, unusable PEM.
 
-Each check takes an overlay in stored form and raises the gateway's refusal (code 3). Whether packages exist is not
-checked: that shows in the build.
+Each check takes an overlay in stored form and raises the gateway's refusal (code 3, or 7 for what the organization is
+not enrolled in). Whether packages exist is not checked: that shows in the build.
 """
 
 import base64
@@ -13,16 +13,21 @@ from collections.abc import Iterable
 from typing import Any
 from urllib.parse import urlsplit
 
-from reconciler.emulator import timestamps
-from reconciler.emulator.errors import invalid
+import yaml
+
+from reconciler.emulator import guarded_entrypoint, timestamps
+from reconciler.emulator.errors import ApiError, Code, invalid
 
 Json = dict[str, Any]
 
-RESERVED_ENVIRONMENT = ("CHAINGUARD_", "GUARDED_")
+GUARDED_PREFIX = "GUARDED_"
+RESERVED_ENVIRONMENT = ("CHAINGUARD_", GUARDED_PREFIX)
 RESERVED_ANNOTATIONS = ("dev.chainguard.", "org.opencontainers.")
 RESERVED_KEYS = ("chainguard", "wolfi")
 KEYRING_LIMIT = 512 * 1024
 CERTIFICATES_LIMIT = 50 * 1024
+TEMPLATE = re.compile(r"\{\{[^{}]*\}\}")
+TEMPLATES = ("{{major}}", "{{minor}}")
 
 _LOCAL_HOST = re.compile(r"(?:.*\.)?(?:localhost|internal|local|svc\.cluster\.local)\.?", re.IGNORECASE)
 _PEM_LINE = re.compile(r"-----(BEGIN|END) ([^\n]*)-----")
@@ -31,40 +36,67 @@ _RSA_ALGORITHM = bytes.fromhex("06092a864886f70d010101")
 _VALIDITY = re.compile(rb"\x17\x0d\d{12}Z(?:\x17\x0d(?P<short>\d{12})Z|\x18\x0f(?P<long>\d{14})Z)", re.DOTALL)
 
 
-def check_overlay(overlay: Json, now: int) -> None:
-    """Refuse an overlay that the API does not take; `now` decides which certificates have expired."""
+def check_overlay(overlay: Json, now: int, *, guarded: bool, prefix: str = "custom_overlay") -> None:
+    """Refuse an overlay that the API does not take; `now` decides which certificates have expired.
+
+    `guarded` says whether the organization is enrolled in Guarded Entrypoint, `prefix` what messages call the overlay.
+    """
+    if overlay.get("guardedEntrypoint") and not guarded:
+        raise ApiError(Code.PERMISSION_DENIED, f"using {prefix}.guarded_entrypoint is not allowed")
+    guarded_entrypoint.check(overlay, prefix)
     _check_environment(overlay.get("environment", {}))
-    _check_annotations(overlay.get("annotations", {}))
-    _check_users(overlay.get("accounts", {}).get("users", []))
+    _check_annotations(overlay.get("annotations", {}), prefix)
+    _check_users(overlay.get("accounts", {}).get("users", []), prefix)
     contents = overlay.get("contents", {})
-    _check_repositories(contents.get("runtimeRepositories", []))
-    _check_keyring(contents.get("runtimeKeyring", []))
-    _check_certificates(overlay.get("certificates", {}).get("additional", []), now)
+    _check_packages(contents.get("packages", []), prefix)
+    _check_repositories(contents.get("runtimeRepositories", []), prefix)
+    _check_keyring(contents.get("runtimeKeyring", []), prefix)
+    _check_certificates(overlay.get("certificates", {}).get("additional", []), now, prefix)
+
+
+def check_apko_overlay(text: str) -> None:
+    """Refuse reserved variables in the apko configuration that version 1 takes beside the overlay."""
+    try:
+        configuration = yaml.safe_load(text)
+    except yaml.YAMLError:
+        return  # what it holds is the business of the build
+    environment = configuration.get("environment") if isinstance(configuration, dict) else None
+    for key in environment if isinstance(environment, dict) else ():
+        if str(key).startswith(GUARDED_PREFIX):
+            place = "sync_config.apko_overlay.environment"
+            raise invalid(f"{place}: variable \"{key}\" uses reserved prefix '{GUARDED_PREFIX}'")
 
 
 def _check_environment(environment: Iterable[str]) -> None:
     for key in environment:
         prefix = next((each for each in RESERVED_ENVIRONMENT if key.startswith(each)), None)
         if prefix:
-            raise invalid(f"custom_overlay.environment: environment variable \"{key}\" uses reserved prefix '{prefix}'")
+            raise invalid(f"environment variable \"{key}\" uses reserved prefix '{prefix}'")
 
 
-def _check_annotations(annotations: Iterable[str]) -> None:
+def _check_annotations(annotations: Iterable[str], prefix: str) -> None:
     for key in annotations:
-        prefix = next((each for each in RESERVED_ANNOTATIONS if key.startswith(each)), None)
-        if prefix:
-            raise invalid(f'custom_overlay.annotations: "{key}" uses the reserved prefix {prefix}')
+        reserved = next((each for each in RESERVED_ANNOTATIONS if key.startswith(each)), None)
+        if reserved:
+            raise invalid(f'{prefix}.annotations: "{key}" uses the reserved prefix {reserved}')
 
 
-def _check_users(users: list[Json]) -> None:
+def _check_packages(packages: Iterable[str], prefix: str) -> None:
+    for text in packages:
+        template = next((each for each in TEMPLATE.findall(text) if each not in TEMPLATES), None)
+        if template:
+            raise invalid(f'{prefix}.contents.packages: package "{text}" uses the unsupported template {template}')
+
+
+def _check_users(users: list[Json], prefix: str) -> None:
     for user in users:
         if not user.get("uid"):
             name = user.get("userName", "")
-            raise invalid(f'custom_overlay.accounts.users: user "{name}" has uid 0; to run as root, use run_as: 0')
+            raise invalid(f'{prefix}.accounts.users: user "{name}" has uid 0; to run as root, use run_as: 0')
 
 
-def _check_repositories(repositories: list[str]) -> None:
-    field = "custom_overlay.contents.runtime_repositories"
+def _check_repositories(repositories: list[str], prefix: str) -> None:
+    field = f"{prefix}.contents.runtime_repositories"
     for url in repositories:
         try:
             parts = urlsplit(url)
@@ -85,8 +117,8 @@ def _is_local(host: str) -> bool:
         return _LOCAL_HOST.fullmatch(host) is not None
 
 
-def _check_keyring(keys: list[Json]) -> None:
-    field = "custom_overlay.contents.runtime_keyring"
+def _check_keyring(keys: list[Json], prefix: str) -> None:
+    field = f"{prefix}.contents.runtime_keyring"
     for key in keys:
         name = key.get("name", "")
         if _FILE_NAME.fullmatch(name) is None or name.startswith(RESERVED_KEYS):
@@ -99,8 +131,8 @@ def _check_keyring(keys: list[Json]) -> None:
     _check_size(field, keys, KEYRING_LIMIT)
 
 
-def _check_certificates(certificates: list[Json], now: int) -> None:
-    field = "custom_overlay.certificates.additional"
+def _check_certificates(certificates: list[Json], now: int, prefix: str) -> None:
+    field = f"{prefix}.certificates.additional"
     for item in certificates:
         name = item.get("name", "")
         if _FILE_NAME.fullmatch(name) is None:
@@ -108,13 +140,13 @@ def _check_certificates(certificates: list[Json], now: int) -> None:
         end = _VALIDITY.search(_der(f"{field}: {name}", item.get("content", ""), "CERTIFICATE"))
         if end is None:
             raise invalid(f"{field}: {name}: not an X.509 certificate")
-        if _end_of_validity(end) < now:
+        if _end_of_validity(end, field) < now:
             raise invalid(f"{field}: {name}: the certificate has expired")
     _check_unique(field, [item.get("name", "") for item in certificates])
     _check_size(field, certificates, CERTIFICATES_LIMIT)
 
 
-def _end_of_validity(match: re.Match[bytes]) -> int:
+def _end_of_validity(match: re.Match[bytes], field: str) -> int:
     # X.509 writes years up to 2049 with two digits; 50 and above are of the last century.
     century = b"19" if match["short"] and match["short"] >= b"50" else b"20"
     digits = (match["long"] or century + match["short"]).decode()
@@ -122,7 +154,7 @@ def _end_of_validity(match: re.Match[bytes]) -> int:
     try:
         return timestamps.from_text(f"{date}T{digits[8:10]}:{digits[10:12]}:{digits[12:14]}Z")
     except ValueError as error:
-        raise invalid("custom_overlay.certificates.additional: not an X.509 certificate") from error
+        raise invalid(f"{field}: not an X.509 certificate") from error
 
 
 def _der(place: str, content: str, label: str) -> bytes:

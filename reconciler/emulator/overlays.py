@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from reconciler.emulator import overlay_rules, protojson, store, uidp
-from reconciler.emulator.errors import ApiError, Code, invalid, not_found
+from reconciler.emulator.errors import HTTP_STATUS, ApiError, Code, invalid, not_found
 from reconciler.emulator.messages import BINDING, CREATE_BINDING, NAMED_OVERLAY
 from reconciler.emulator.protojson import Message, emit
 from reconciler.emulator.query import ApiRequest, Orders, paginate
@@ -22,7 +22,6 @@ NOT_ENROLLED = (
     "this organization is not enrolled in Custom Assembly Overlays. Contact your Chainguard account team to enroll."
 )
 _NAME = re.compile(r"[a-z0-9 ._-]+", re.ASCII)
-_TEMPLATE = re.compile(r"\{\{(.*?)\}\}")
 _ORDERS: Orders = {"uid": lambda message: str(message["id"])}
 
 
@@ -53,14 +52,14 @@ def create_overlay(request: ApiRequest) -> Json:
     with request.state.writing() as db:
         if store.group(db, parent) is None:
             raise not_found(f"group {parent} not found")
-        return _shown(NAMED_OVERLAY, add_overlay(db, parent, given, request.now))
+        return _shown(NAMED_OVERLAY, add_overlay(db, parent, given, request.now, guarded=_guarded(request)))
 
 
-def add_overlay(db: sqlite3.Connection, parent: str, message: Json, now: int) -> Json:
+def add_overlay(db: sqlite3.Connection, parent: str, message: Json, now: int, *, guarded: bool = True) -> Json:
     """Insert an overlay with the name and the configuration of a message, or refuse it."""
     name = message.get("name", "")
     _check_name(db, parent, name)
-    _check_config(message.get("config"), now)
+    _check_config(message.get("config"), now, guarded=guarded)
     identifier = uidp.of_child(parent, "overlay", name)
     made = {"id": identifier, "name": name, "config": message["config"]}
     store.put_record(db, "overlays", made)
@@ -76,7 +75,8 @@ def update_overlay(request: ApiRequest) -> Json:
         changed = {**message, **{path: patch[path] for path in paths if path in patch}}
         if changed["name"] != message["name"]:
             _check_name(db, uidp.parent(identifier), changed["name"])
-        _check_config(changed.get("config") if "config" not in paths else patch.get("config"), request.now)
+        config = patch.get("config") if "config" in paths else message["config"]
+        _check_config(config, request.now, guarded=_guarded(request))
         store.put_record(db, "overlays", changed)
         for binding in _bindings(db):
             if binding["overlay"] == identifier:
@@ -190,8 +190,12 @@ def _check_enrolled(request: ApiRequest, *, writes: bool) -> None:
     if isinstance(state, int):
         refusals = {403: (Code.PERMISSION_DENIED, "the caller may not use this version of the API")}
         raise ApiError(*refusals.get(state, (Code.NOT_FOUND if state == 404 else Code.UNIMPLEMENTED, "Not Found")))  # noqa: PLR2004
-    if writes and state == "not-enrolled":
+    if writes and not request.enrolled("overlays"):
         raise _precondition(NOT_ENROLLED)
+
+
+def _guarded(request: ApiRequest) -> bool:
+    return request.enrolled("guarded_entrypoint")
 
 
 def _found(db: sqlite3.Connection, table: str, identifier: str) -> Json:
@@ -232,24 +236,22 @@ def _check_name(db: sqlite3.Connection, parent: str, name: str) -> None:
         raise ApiError(Code.ALREADY_EXISTS, f'overlay "{name}" already exists')
 
 
-def _check_config(config: Json | None, now: int) -> None:
+def _check_config(config: Json | None, now: int, *, guarded: bool) -> None:
     """Refuse a configuration that is empty, or that the API does not take in an overlay."""
     if not store.meaning(config):
         raise invalid("Invalid argument: config: config must set at least one customization field")
     assert config is not None
     if config.get("certificates", {}).get("providers"):
         raise invalid("Invalid argument: config: config may not set certificates.providers")
-    for package in config.get("contents", {}).get("packages", []):
-        unknown = [name for name in _TEMPLATE.findall(package) if name.strip() not in ("major", "minor")]
-        if unknown:
-            raise invalid(f'Invalid argument: config: contents.packages: unknown template "{unknown[0]}"')
     for field, items in _named(config):
         names = [name for name, _ in items]
         if len(names) != len(set(names)):
             raise invalid(f"Invalid argument: config: {field}: names must be unique")
     try:
-        overlay_rules.check_overlay(config, now)
+        overlay_rules.check_overlay(config, now, guarded=guarded, prefix="config")
     except ApiError as error:
+        if error.code == HTTP_STATUS[Code.PERMISSION_DENIED]:
+            raise
         raise invalid(f"Invalid argument: config: {error.message}") from error
 
 

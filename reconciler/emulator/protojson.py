@@ -40,13 +40,14 @@ class Choice:
     """An enum: the first name is the zero value; `future` names are newer than the published document.
 
     `prefix` stands before every name on the wire and is not stored. A name that is not known is the zero value, and
-    refused where the enum is `strict`.
+    refused where the enum is `strict`; an unknown number is kept, as its digits, where the enum is `open`.
     """
 
     names: tuple[str, ...]
     future: tuple[str, ...] = ()
     prefix: str = ""
     strict: bool = False
+    open: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,7 +256,9 @@ def _accept_choice(kind: Choice, value: Any, field: str) -> str:
         return value.removeprefix(kind.prefix) if known else kind.names[0]
     if not isinstance(value, int) or isinstance(value, bool):
         _refuse("enum", value, field)
-    return names[value] if 0 <= value < len(names) else kind.names[0]
+    if 0 <= value < len(names):
+        return names[value]
+    return str(value) if kind.open else kind.names[0]
 
 
 def _refuse(kind: str, value: Any, field: str) -> NoReturn:

@@ -14,7 +14,7 @@ from typing import Any
 from reconciler.emulator import timestamps, uidp
 from reconciler.emulator.auth import Caller
 from reconciler.emulator.errors import ApiError, invalid
-from reconciler.emulator.faults import Effect, Lag
+from reconciler.emulator.faults import Effect, Feature, Lag, NotEnrolled
 from reconciler.emulator.protojson import snake_case
 from reconciler.emulator.settings import Settings
 from reconciler.emulator.store import Json, State
@@ -271,6 +271,11 @@ class ApiRequest:
         """The instant whose repositories a read shows: now, or earlier where reads lag."""
         lag = max((effect.seconds for effect in self.effects if isinstance(effect, Lag)), default=0.0)
         return self.now - round(lag * timestamps.SECOND)
+
+    def enrolled(self, feature: Feature) -> bool:
+        """Say whether the organization may use a feature."""
+        refused = {effect.feature for effect in self.effects if isinstance(effect, NotEnrolled)}
+        return feature not in refused | self.settings.not_enrolled
 
     def uidp(self) -> str:
         """Return the id of the path, or refuse it when it is no UIDP."""

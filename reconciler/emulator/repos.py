@@ -7,7 +7,7 @@ import re
 import sqlite3
 from dataclasses import replace
 
-from reconciler.emulator import apko, builds, overlay_rules, overlays, protojson, store, timestamps, uidp
+from reconciler.emulator import apko, overlay_rules, overlays, protojson, schedule, store, timestamps, uidp
 from reconciler.emulator.errors import ApiError, Code, invalid, not_found
 from reconciler.emulator.messages import REPO, REPO_V2
 from reconciler.emulator.protojson import emit, snake_case
@@ -17,12 +17,13 @@ from reconciler.emulator.store import Json, Repo
 
 KEPT_BY_SERVER = ("id", "name", "createTime")
 UPDATED = "updateTime"  # which only v2 shows
+UNSENT = (UPDATED, schedule.REFUSED)  # parts of a stored message that no client of v1 sends back
 _NAME = re.compile(r"[a-z0-9 ._-]+", re.ASCII)
 _ORDERS: Orders = {
     "uid": lambda message: str(message["id"]),
     "name": lambda message: str(message["name"]),
     "create_time": lambda message: timestamps.from_text(message["createTime"]),
-    "update_time": lambda message: timestamps.from_text(_shown(message)["updateTime"]),
+    "update_time": lambda message: timestamps.from_text(message.get(UPDATED) or message["createTime"]),
 }
 # What a repository that is synced has from the one that it is synced from.
 _FROM_SOURCE = ("activeTags", "aliases", "bundles", "catalogTier")
@@ -31,14 +32,14 @@ _TRIAL = 14 * timestamps.DAY
 
 def list_repos(request: ApiRequest) -> Json:
     """Answer the repositories that the filters ask for, whole and in one piece: v1 has no pages."""
-    return {"items": [emit(REPO, repo.message) for repo in _found(request)]}
+    return {"items": [_emitted(repo, request.seen) for repo in _found(request)]}
 
 
 def page_repos(request: ApiRequest) -> Json:
     """Answer a page of the repositories that the filters ask for."""
     found = _found(request)
     page = paginate(request.query, [repo.message for repo in found], _ORDERS, request.now)
-    return {"repos": [emit(REPO_V2, _shown(message)) for message in page.items], **page.extra}
+    return {"repos": [emit(REPO_V2, shown(message, request.seen)) for message in page.items], **page.extra}
 
 
 def get_repo(request: ApiRequest) -> Json:
@@ -49,7 +50,7 @@ def get_repo(request: ApiRequest) -> Json:
         repo = next((each for each in store.repos_as_of(db, request.seen) if each.id == identifier), None)
     if repo is None:
         raise not_found(f"repository {identifier} not found")
-    return _emitted_v2(repo)
+    return _emitted_v2(repo, request.seen)
 
 
 def update_repo(request: ApiRequest) -> Json:
@@ -57,13 +58,13 @@ def update_repo(request: ApiRequest) -> Json:
     identifier = request.uidp()
     request.caller.demand("repo.update", identifier)
     message: Json = protojson.accept(REPO, protojson.parse(request.body), "repo")
-    overlay_rules.check_overlay(message.get("customOverlay", {}), request.now)
+    _check_rules(message, request)
     with request.state.writing() as db:
         repo = store.repo(db, identifier)
         if repo is None:
             raise not_found(f"repository {identifier} not found")
-        builds.advance(db, request.now, request.settings)
-        return _emitted(put(db, repo, message, request.now, request.settings))
+        schedule.advance(db, request.now, request.settings)
+        return _emitted(put(db, repo, message, request.now, request.settings), request.now)
 
 
 def patch_repo(request: ApiRequest) -> Json:
@@ -80,14 +81,14 @@ def patch_repo(request: ApiRequest) -> Json:
         repo = store.repo(db, identifier)
         if repo is None:
             raise not_found(f"repository {identifier} not found")
-        message = repo.message
+        before = message = shown(repo.message, request.now)
         for path in paths:
             message = protojson.apply_path(REPO_V2, message, patch, path)
         message = _resolved(message)
-        _check(repo.message, message)
-        overlay_rules.check_overlay(message.get("customOverlay", {}), request.now)
-        builds.advance(db, request.now, request.settings)
-        return _emitted_v2(put(db, repo, message, request.now, request.settings))
+        _check(before, message)
+        _check_rules(message, request)
+        schedule.advance(db, request.now, request.settings)
+        return _emitted_v2(put(db, repo, message, request.now, request.settings), request.now)
 
 
 def create_repo(request: ApiRequest) -> Json:
@@ -97,17 +98,17 @@ def create_repo(request: ApiRequest) -> Json:
     message: Json = protojson.accept(REPO, protojson.parse(request.body), "repo")
     name = message.get("name", "")
     _check_name(name)
-    overlay_rules.check_overlay(message.get("customOverlay", {}), request.now)
+    _check_rules(message, request)
     with request.state.writing() as db:
         if store.group(db, parent) is None:
             raise not_found(f"group {parent} not found")
-        builds.advance(db, request.now, request.settings)
+        schedule.advance(db, request.now, request.settings)
         existing = store.repo_in(db, parent, name)
         if existing is None:
-            return _emitted(_add(db, parent, message, request))
+            return _emitted(_add(db, parent, message, request), request.now)
         if request.query.flag("preventExisting"):
             raise ApiError(Code.ALREADY_EXISTS, f'repository "{name}" already exists')
-        return _emitted(put(db, existing, message, request.now, request.settings))
+        return _emitted(put(db, existing, message, request.now, request.settings), request.now)
 
 
 def create_repo_v2(request: ApiRequest) -> Json:
@@ -120,27 +121,40 @@ def create_repo_v2(request: ApiRequest) -> Json:
         written = protojson.apply_path(REPO_V2, written, given, (name,))
     message = _resolved(written)
     _check_name(message.get("name", ""))
-    overlay_rules.check_overlay(message.get("customOverlay", {}), request.now)
+    _check_rules(message, request)
     with request.state.writing() as db:
         if store.group(db, parent) is None:
             raise not_found(f"group {parent} not found")
-        builds.advance(db, request.now, request.settings)
+        schedule.advance(db, request.now, request.settings)
         if store.repo_in(db, parent, message["name"]) is not None:
             raise ApiError(Code.ALREADY_EXISTS, f'repository "{message["name"]}" already exists')
-        return _emitted_v2(_add(db, parent, _from_source(message, request.now), request))
+        return _emitted_v2(_add(db, parent, _from_source(message, request.now), request), request.now)
 
 
 def put(db: sqlite3.Connection, repo: Repo, message: Json, now: int, settings: Settings) -> Repo:
     """Replace a repository's message (stored form) and plan builds when its overlay means something else now."""
     overlays.check_repository(db, repo.id, message.get("customOverlay"))
     kept = {key: repo.message[key] for key in KEPT_BY_SERVER if key in repo.message}
-    given = {key: value for key, value in message.items() if key not in KEPT_BY_SERVER}
-    after = replace(repo, message={**kept, **given, UPDATED: timestamps.to_text(now)})
+    given = {key: value for key, value in message.items() if key not in (*KEPT_BY_SERVER, *UNSENT)}
+    refused = {schedule.REFUSED: repo.message[schedule.REFUSED]} if schedule.REFUSED in repo.message else {}
+    if refused and not given.get("activeTags"):
+        given["activeTags"] = repo.message["activeTags"]  # which were not shown, and are rebuilt when that is solved
+    same = store.meaning(given.get("customOverlay")) == store.meaning(repo.overlay)
+    updated = {UPDATED: timestamps.to_text(now)}
+    after = replace(repo, message={**kept, **given, **updated, **(refused if same else {})})
     store.remember(db, repo.id, repo.message, now)
     store.save(db, after)
-    if store.meaning(after.overlay) != store.meaning(repo.overlay):
-        builds.enqueue(db, after, repo.overlay, now, settings)
-    return after
+    return after if same else schedule.enqueue(db, after, repo.overlay, now, settings)
+
+
+def shown(message: Json, now: int) -> Json:
+    """Return a stored message as it is seen: with the time of its last update, without tags that are not rebuilt.
+
+    Where nothing has changed since, that time is the one of its creation.
+    """
+    refused = message.get(schedule.REFUSED)
+    hidden = ("activeTags",) if refused is not None and refused <= now else ()
+    return {UPDATED: message["createTime"], **{key: value for key, value in message.items() if key not in hidden}}
 
 
 def _found(request: ApiRequest) -> list[Repo]:
@@ -171,13 +185,19 @@ def _add(db: sqlite3.Connection, parent: str, message: Json, request: ApiRequest
     kept = {"id": identifier, "name": name, "createTime": timestamps.to_text(request.now)}
     repo = Repo(id=identifier, parent=parent, name=name, sequence=0, message={**filled, **message, **kept})
     store.remember(db, identifier, None, request.now)
-    builds.enqueue(db, repo, repo.overlay, request.now, replace(request.settings, automatic_rebuilds=False))
-    return repo
+    return schedule.enqueue(db, repo, repo.overlay, request.now, replace(request.settings, automatic_rebuilds=False))
 
 
-def _emitted(repo: Repo) -> Json:
-    answer: Json = emit(REPO, repo.message)
+def _emitted(repo: Repo, now: int) -> Json:
+    answer: Json = emit(REPO, shown(repo.message, now))
     return answer
+
+
+def _check_rules(message: Json, request: ApiRequest) -> None:
+    """Refuse an overlay, of either kind, that the API does not take."""
+    overlay = message.get("customOverlay", {})
+    overlay_rules.check_overlay(overlay, request.now, guarded=request.enrolled("guarded_entrypoint"))
+    overlay_rules.check_apko_overlay(message.get("sync_config", {}).get("apkoOverlay", ""))
 
 
 def _from_source(message: Json, now: int) -> Json:
@@ -215,11 +235,6 @@ def _check_inherited(after: Json, before: Json) -> None:
         raise invalid(f"{snake_case(changed)}: the repository has it from the one that it syncs from")
 
 
-def _shown(message: Json) -> Json:
-    """Return a stored message with the time of its last update: of its creation where nothing has changed since."""
-    return {"updateTime": message["createTime"], **message}
-
-
-def _emitted_v2(repo: Repo) -> Json:
-    answer: Json = emit(REPO_V2, _shown(repo.message))
+def _emitted_v2(repo: Repo, now: int) -> Json:
+    answer: Json = emit(REPO_V2, shown(repo.message, now))
     return answer

@@ -12,9 +12,9 @@ from typing import Any
 import yaml
 from pydantic import TypeAdapter
 
-from reconciler.emulator import apko, builds, packages, store, timestamps, uidp
+from reconciler.emulator import apko, packages, schedule, store, timestamps, uidp
 from reconciler.emulator.apko import Image
-from reconciler.emulator.builds import Planned
+from reconciler.emulator.schedule import Planned
 from reconciler.emulator.store import Repo
 
 Json = dict[str, Any]
@@ -80,7 +80,7 @@ def fill(db: sqlite3.Connection, now: int) -> None:
         store.save(db, repo)
         _add_tags(db, repo, apko.images_by_name()[item.image], now)
         _add_history(db, repo, item, now)
-    builds.set_planned_until(db, now // builds.SLOT)
+    schedule.set_planned_until(db, now // schedule.SLOT)
 
 
 def _group(group: SeedGroup) -> Json:
@@ -141,10 +141,10 @@ def _add_history(db: sqlite3.Connection, repo: Repo, item: SeedRepo, now: int) -
     for number in range(2 * _RECENT):
         hours = 1.5 + 21 * uidp.draw(repo.id, "hours", number) + 24 * (number // _RECENT)
         tag = apko.active_tags(repo)[int(uidp.draw(repo.id, "which", number) * len(apko.active_tags(repo)))]
-        builds.add_build(db, repo, _past(repo, tag, number, hours, now), item.overlay)
+        schedule.add_build(db, repo, _past(repo, tag, number, hours, now), item.overlay)
     for number, past in enumerate(item.past, start=2 * _RECENT):
         for tag in apko.active_tags(repo):
-            builds.add_build(db, repo, _past(repo, tag, number, past.hours_ago, now), past.overlay)
+            schedule.add_build(db, repo, _past(repo, tag, number, past.hours_ago, now), past.overlay)
 
 
 def _past(repo: Repo, tag: str, number: int, hours_ago: float, now: int) -> Planned:

@@ -233,11 +233,11 @@ def dump(value: object) -> str:
 
 
 def meaning(value: Any) -> Any:
-    """Return a stored value without its empty parts: null, absent and empty mean the same to a build."""
+    """Return a stored value without its empty parts: null, absent and empty mean the same to a build, save for one."""
     if not isinstance(value, dict):
         return value
-    kept = {key: meaning(item) for key, item in value.items()}
-    return {key: item for key, item in kept.items() if item not in (None, "", [], {})} or None
+    kept = {key: {} if key == "commandOverride" and item == {} else meaning(item) for key, item in value.items()}
+    return {key: item for key, item in kept.items() if item not in (None, "", [])} or None
 
 
 def repo(db: sqlite3.Connection, identifier: str) -> Repo | None:

@@ -29,32 +29,38 @@ class MapNode(dict[str, Any]):
     alias is.
     """
 
-    __slots__ = ("_numbers", "_uses", "at", "marks")
+    __slots__ = ("_first", "_marks", "_numbers", "_uses", "at")
 
     def __init__(self, at: int) -> None:
         super().__init__()
         self.at = at
-        self.marks = array("i")
-        self._numbers: dict[str, int] | None = None
         self._uses: dict[str, int] | None = None
+        self._numbers: dict[str, int] | None = None
 
-    def put(self, key: str, found: Found, key_at: int) -> None:
-        """Add a key that is not there yet."""
-        value, value_at, use = found
-        self._numbers = None
-        self[key] = value
-        self.marks.append(key_at)
-        self.marks.append(value_at)
-        if use is not None:
-            self._uses = self._uses or {}
-            self._uses[key] = use
+    @property
+    def marks(self) -> "array[int]":
+        """The offsets of each key and its value."""
+        return self._marks[self._first : self._first + 2 * len(self)]
+
+    def close(self, marks: "array[int]", offsets: list[int]) -> None:
+        """Take the offsets of all keys and values, which go to the end of what the nodes of a tree have in common.
+
+        An array for each node would be as many objects again for the garbage collector to look at.
+        """
+        self._marks, self._first = marks, len(marks)
+        marks.extend(offsets)
+
+    def put_use(self, key: str, use: int) -> None:
+        """Tell where the alias or merge stands that brought a key's value in."""
+        self._uses = self._uses or {}
+        self._uses[key] = use
 
     def marks_of(self, key: str) -> tuple[int, int]:
         """Return the offsets of a key and its value."""
         if self._numbers is None:
             self._numbers = {name: 2 * number for number, name in enumerate(self)}
-        number = self._numbers[key]
-        return self.marks[number], self.marks[number + 1]
+        at = self._first + self._numbers[key]
+        return self._marks[at], self._marks[at + 1]
 
     def use_of(self, key: str) -> int | None:
         """Return the offset of the alias or merge that brought a key's value in."""
@@ -66,27 +72,33 @@ class MapNode(dict[str, Any]):
 
 
 class ListNode(list[Any]):
-    """A list with the offsets of its items in `marks`; see `MapNode` for aliases."""
+    """A list with the offsets of its items in `marks`; see `MapNode` for aliases and for `close`."""
 
-    __slots__ = ("_uses", "at", "marks")
+    __slots__ = ("_first", "_marks", "_uses", "at")
 
     def __init__(self, at: int) -> None:
         super().__init__()
         self.at = at
-        self.marks = array("i")
         self._uses: dict[int, int] | None = None
 
-    def put(self, value: object, at: int, use: int | None) -> None:
-        """Add an item at the end, with its offset and that of its alias."""
-        if use is not None:
-            self._uses = self._uses or {}
-            self._uses[len(self)] = use
-        self.append(value)
-        self.marks.append(at)
+    @property
+    def marks(self) -> "array[int]":
+        """The offset of each item."""
+        return self._marks[self._first : self._first + len(self)]
+
+    def close(self, marks: "array[int]", offsets: list[int]) -> None:
+        """Take the offsets of all items."""
+        self._marks, self._first = marks, len(marks)
+        marks.extend(offsets)
+
+    def put_use(self, index: int, use: int) -> None:
+        """Tell where the alias stands that brought an item in."""
+        self._uses = self._uses or {}
+        self._uses[index] = use
 
     def mark_of(self, index: int) -> int:
         """Return the offset of an item."""
-        return self.marks[index]
+        return self._marks[self._first + index]
 
     def use_of(self, index: int) -> int | None:
         """Return the offset of the alias that brought an item in."""

@@ -74,7 +74,7 @@ def make_layer(
         name=name,
         emptied=emptied,
         protect=protect,
-        locate=source_map.place,
+        locate=source_map,
     )
 
 
@@ -150,7 +150,7 @@ class SourceMap:
     text: ParsedText
     path: tuple[str, ...]
 
-    def place(self, field: OverlayField, key: str) -> Place:
+    def __call__(self, field: OverlayField, key: str) -> Place:
         """Return the place of an item of a field; of the field where there is no such item."""
         root = self.text.root
         if not isinstance(root, MapNode):

@@ -6,6 +6,7 @@ weighed before it is expanded.
 
 import re
 import unicodedata
+from array import array
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -168,6 +169,7 @@ class _TreeReader:
         self.problems: list[YamlProblem] = []
         self._next = get_event
         self.texts: dict[str, str] = {}
+        self._marks = array("i")
         self._anchors = _Anchors(self.problems)
         self._depth = 0
         self._end = 0
@@ -217,6 +219,7 @@ class _TreeReader:
     def _mapping(self, start: Any) -> MapNode:
         self._enter(start)
         node = MapNode(start.start_mark.index)
+        offsets: list[int] = []
         merges: list[_Merge] = []
         twice: list[tuple[str, int]] = []
         while type(event := self._next()) is not MappingEndEvent:
@@ -230,20 +233,28 @@ class _TreeReader:
             elif key in node:
                 twice.append((key, key_at))
             else:
-                node.put(key, found, key_at)
+                _put(node, offsets, key, found, key_at)
         self._leave(event, len(node))
+        own = dict(zip(node, offsets[::2], strict=True)) if twice else {}
         for key, key_at in twice:
-            self._twice(key, key_at, first=node.marks_of(key)[0])
+            self._twice(key, key_at, first=own[key])
         if merges:
-            self._merge(node, merges)
+            self._merge(node, offsets, merges)
+        node.close(self._marks, offsets)
         return node
 
     def _sequence(self, start: Any) -> ListNode:
         self._enter(start)
         node = ListNode(start.start_mark.index)
+        offsets: list[int] = []
         while type(event := self._next()) is not SequenceEndEvent:
-            node.put(*self._value(event))
+            value, at, use = self._value(event)
+            if use is not None:
+                node.put_use(len(node), use)
+            node.append(value)
+            offsets.append(at)
         self._leave(event, len(node))
+        node.close(self._marks, offsets)
         return node
 
     def _enter(self, start: Any) -> None:
@@ -267,25 +278,36 @@ class _TreeReader:
             self._problem(Code.KEY_NOT_TEXT, event)
         return None
 
-    def _merge(self, node: MapNode, merges: "list[_Merge]") -> None:
+    def _merge(self, node: MapNode, offsets: list[int], merges: "list[_Merge]") -> None:
         for number, merge in enumerate(merges):
             if number:
                 self._twice("<<", merge.key_at, first=merges[0].key_at)
             elif isinstance(merge.value, ListNode):
                 for index, item in enumerate(merge.value):
                     use = merge.value.use_of(index) if merge.use is None else merge.use
-                    self._merge_one(node, item, merge, use)
+                    self._merge_one(node, offsets, item, merge, use)
             else:
-                self._merge_one(node, merge.value, merge, merge.use)
+                self._merge_one(node, offsets, merge.value, merge, merge.use)
 
-    def _merge_one(self, node: MapNode, source: object, merge: "_Merge", use: int | None) -> None:
+    def _merge_one(self, node: MapNode, offsets: list[int], source: object, merge: "_Merge", use: int | None) -> None:
         if isinstance(source, MapNode):
             for key, value in source.items():
                 if key not in node:
                     key_at, value_at = source.marks_of(key)
-                    node.put(key, (value, value_at, source.use_of(key) if use is None else use), key_at)
+                    found = value, value_at, source.use_of(key) if use is None else use
+                    _put(node, offsets, key, found, key_at)
         elif source is not BROKEN:
             self.problems.append(YamlProblem(code=Code.BAD_MERGE, at=merge.at))
+
+
+def _put(node: MapNode, offsets: list[int], key: str, found: Found, key_at: int) -> None:
+    """Add a key that is not there yet."""
+    value, value_at, use = found
+    node[key] = value
+    offsets.append(key_at)
+    offsets.append(value_at)
+    if use is not None:
+        node.put_use(key, use)
 
 
 @dataclass(frozen=True, slots=True)

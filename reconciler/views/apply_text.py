@@ -278,9 +278,7 @@ def _notes(document: dict[str, Any]) -> Block:
     notes = []
     command = f"`reconciler wait{' ' + document['run'] if document['run'] else ''}`"
     if document["interrupted"]:
-        notes.append("Interrupted: nothing more was started, and what was under way was finished.")
-    if document["interrupted"] and builds["waited"]:
-        notes.append(f"Builds that have started go on; {command} follows them.")
+        notes.append(_interrupted(document, command))
     if builds["timed_out"]:
         notes.append(f"Some builds did not finish in time; they go on, and {command} follows them.")
     if any(one["stage"] == Stage.SUPERSEDED for one in builds["repositories"]):
@@ -290,6 +288,18 @@ def _notes(document: dict[str, Any]) -> Block:
     if document["applied"] and not builds["waited"]:
         notes.append(f"The builds were not waited for; {command} follows them.")
     return [Text(note, Role.WARNING) for note in notes]
+
+
+def _interrupted(document: dict[str, Any], command: str) -> str:
+    """What an interruption stopped and what goes on without the program."""
+    written = "Interrupted: the writes in progress were finished, and no more were started."
+    if not document["builds"]["waited"]:
+        return written
+    count = document["builds"]["running"]
+    if not count:
+        return f"Interrupted. To follow the builds: {command}."
+    is_, it = ("is", "it") if count == 1 else ("are", "them")
+    return f"Interrupted. {plural(count, 'build')} {is_} still running; to follow {it}: {command}."
 
 
 def _run(document: dict[str, Any]) -> Block:

@@ -136,12 +136,15 @@ class Column(NamedTuple):
     optional: bool = False
 
 
-def draw_table(columns: Sequence[Column], rows: Sequence[Sequence[str]], *, style: Style, width: int | None) -> str:
-    """The table with its headings; cells are untrusted text. Empty text where there are no rows."""
+def draw_table(
+    columns: Sequence[Column], rows: Sequence[Sequence[str | Word]], *, style: Style, width: int | None
+) -> str:
+    """The table with its headings; cells are untrusted text, also those with a role. Empty text without rows."""
     if not rows:
         return ""
-    cells = [[style.plain(cell) for cell in row] for row in rows]
-    sizes = [max(cell_len(row[number]) for row in cells) for number in range(len(columns))]
+    words = [[cell if isinstance(cell, Word) else Word(cell) for cell in row] for row in rows]
+    cells = [[Word(style.plain(cell.text), cell.role) for cell in row] for row in words]
+    sizes = [max(cell_len(row[number].text) for row in cells) for number in range(len(columns))]
     widths = _widths(columns, sizes, _UNLIMITED if width is None else max(width, _LEAST_WIDTH))
     table = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style=Role.BOLD)
     for number, size in widths.items():
@@ -149,7 +152,10 @@ def draw_table(columns: Sequence[Column], rows: Sequence[Sequence[str]], *, styl
     for row in cells:
         table.add_row(
             *(
-                Text(shorten(row[number], size, keep=columns[number].keep, ellipsis=style.ellipsis))
+                Text(
+                    shorten(row[number].text, size, keep=columns[number].keep, ellipsis=style.ellipsis),
+                    row[number].role if row[number].role is not Role.PLAIN else "",
+                )
                 for number, size in widths.items()
             )
         )

@@ -16,7 +16,7 @@ from reconciler.core.plan import Action, Comparison, Guard, Plan, Reason, Reason
 from reconciler.core.resolution import ResolvedChange
 from reconciler.views.diagnostics import diagnostic_document
 from reconciler.views.text import rfc3339
-from reconciler.views.values import change_document, ordered
+from reconciler.views.values import change_document, ordered, overlay_document
 
 FORMAT_VERSION = "1.0"
 GROUP_FROM = 3
@@ -55,12 +55,15 @@ def plan_document(
     forecast: Forecast | None = None,
     resolved: Mapping[str, ResolvedChange] | None = None,
     checked: Mapping[str, int] | None = None,
+    overlays: bool = False,
+    active_tags: Mapping[str, Sequence[str]] | None = None,
 ) -> dict[str, Any]:
     """The plan as plain data: dictionaries, lists, strings, numbers; not yet made safe for any format.
 
     `origin` is that of a saved plan or of a snapshot; `comparison` tells what a change of the manifest causes;
     `forecast` what an apply would set going; `resolved` what repositories would get in the end, by their names;
-    `checked` what was asked to find out, None where nothing was.
+    `checked` what was asked to find out, None where nothing was. With `overlays` every step that writes has its whole
+    overlay on both sides; `active_tags` are the tags that Chainguard builds, by the id of their repository.
     """
     counts = plan.counts()
     return {
@@ -71,7 +74,15 @@ def plan_document(
         "complete": plan.complete,
         "applyable": plan.applyable,
         "counts": {name: counts[action] for name, action in _COUNTED.items()},
-        "steps": [{**_step(step), **_resolved(step, resolved or {})} for step in plan.steps],
+        "steps": [
+            {
+                **_step(step),
+                **_resolved(step, resolved or {}),
+                **_overlay(step, wanted=overlays),
+                **_active_tags(step, active_tags or {}),
+            }
+            for step in plan.steps
+        ],
         "groups": _groups(plan.writes),
         "unlisted": _names(plan.unlisted),
         "left_out": _names(plan.left_out),
@@ -166,6 +177,20 @@ def _forecast(forecast: Forecast | None) -> dict[str, Any]:
 def _resolved(step: Step, resolved: Mapping[str, ResolvedChange]) -> dict[str, Any]:
     change = resolved.get(step.repository)
     return {} if change is None else {"resolved": resolved_document(change)}
+
+
+def _overlay(step: Step, *, wanted: bool) -> dict[str, Any]:
+    """Both sides of a step that writes, where both are known."""
+    if not wanted or not step.writes or step.before is None or step.after is None:
+        return {}
+    return {"overlay": overlay_document(step.before, step.after)}
+
+
+def _active_tags(step: Step, tags: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+    # The id of a creation is that of another repository.
+    if step.id is None or step.action is Action.CREATE or step.id not in tags:
+        return {}
+    return {"active_tags": list(tags[step.id])}
 
 
 def resolved_document(change: ResolvedChange) -> dict[str, Any]:

@@ -9,19 +9,19 @@ from reconciler.core.runs import Failed, NotAttempted, Run, RunStep, RunSummary
 from reconciler.views.console import Column, draw_table
 from reconciler.views.document import FORMAT_VERSION
 from reconciler.views.run_document import built_document, counts, named_results, outcome_document, outcome_name
-from reconciler.views.text import Style, duration, indented_json, rfc3339, utc
+from reconciler.views.text import Style, duration, indented_json, minute, rfc3339, utc
 
 _OUTCOMES = ("applied", "already_done", "stale", "failed", "not_attempted", "unknown")
 _RUNS = (
     Column("RUN", least=20),
+    Column("STARTED", least=17),
     Column("KIND", least=4),
-    Column("STATE", least=5),
+    Column("STATE", least=11),
     Column("EXIT", least=4),
     Column("OUTCOMES", least=9),
-    Column("BUILDS", least=9),
-    Column("BY", least=8, yields=True),
-    Column("STARTED", least=20, optional=True),
+    Column("BUILDS", least=9, optional=True),
     Column("TOOK", optional=True),
+    Column("BY", least=8, optional=True, yields=True),
     Column("ORGANISATION", keep="both", optional=True, yields=True),
 )
 _STEPS = (
@@ -135,14 +135,14 @@ def _line(run: Run | RunSummary) -> Sequence[str]:
         outcomes, builds = _ordered(run.outcomes) if run.outcomes else {}, _by_result(named_results(run.builds))
     return (
         run.id,
+        minute(run.started),
         str(run.header.kind),
         str(run.state),
         "-" if run.exit_code is None else str(run.exit_code),
         _told(outcomes) if outcomes else "no changes",
         _told(builds),
-        "@".join(part for part in (run.header.user, run.header.host) if part) or "-",
-        utc(run.started),
         "-" if run.ended is None else duration(run.ended - run.started),
+        "@".join(part for part in (run.header.user, run.header.host) if part) or "-",
         run.header.organization.name,
     )
 

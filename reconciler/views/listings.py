@@ -15,13 +15,13 @@ from reconciler.views.changes import LABELS
 from reconciler.views.console import Column, draw_table
 from reconciler.views.document import FORMAT_VERSION
 from reconciler.views.run_document import build_document, build_seconds
-from reconciler.views.text import Style, clean_line, duration, indented_json, json_line, log_lines, utc
+from reconciler.views.text import Role, Style, Word, clean_line, duration, indented_json, json_line, log_lines, utc
 
 _BUILD_COLUMNS = (
     Column("REPOSITORY", keep="both", least=24),
     Column("STARTED", least=20),
     Column("TOOK"),
-    Column("RESULT"),
+    Column("RESULT", least=9),
     Column("WARNINGS", optional=True),
     Column("TAGS", least=10, optional=True),
     Column("DIGEST", least=12, optional=True),
@@ -43,8 +43,8 @@ Line: TypeAlias = Callable[[BuildRow], str]
 
 
 def arranged(rows: Iterable[BuildRow]) -> list[BuildRow]:
-    """Failures first, then the others; in both the newest first."""
-    return sorted(rows, key=lambda row: (row.build.result is not Result.FAILURE, *_newest(row)))
+    """The newest first."""
+    return sorted(rows, key=lambda row: (-(row.build.started or 0.0), row.repository, row.build.id))
 
 
 def in_time(rows: Iterable[BuildRow]) -> list[BuildRow]:
@@ -53,15 +53,17 @@ def in_time(rows: Iterable[BuildRow]) -> list[BuildRow]:
 
 
 def builds_document(rows: Iterable[BuildRow]) -> dict[str, Any]:
-    """The builds as plain data, failures first, and the newest first."""
+    """The builds as plain data, the newest first."""
     return {"format_version": FORMAT_VERSION, "builds": [_build(row) for row in arranged(rows)]}
 
 
-def render_builds(rows: Iterable[BuildRow], *, style: Style, width: int | None) -> str:
-    """The builds as a table, failures first, and the newest first."""
-    return (
-        draw_table(_BUILD_COLUMNS, [_cells(row) for row in arranged(rows)], style=style, width=width) or "No builds.\n"
-    )
+def render_builds(rows: Iterable[BuildRow], *, style: Style, width: int | None, warnings: bool = False) -> str:
+    """The builds as a table, the newest first; `warnings` adds what the builds warn of."""
+    found = arranged(rows)
+    told = [f"{row.repository}: {row.build.id}: {one}" for row in found for one in row.build.warnings if warnings]
+    table = draw_table(_BUILD_COLUMNS, [_cells(row, style) for row in found], style=style, width=width)
+    lines = "".join(f"{style.plain(line)}\n" for line in told)
+    return (table or "No builds.\n") + (f"\nWarnings:\n{lines}" if lines else "")
 
 
 def builds_json(rows: Iterable[BuildRow]) -> str:
@@ -95,20 +97,17 @@ def version_line(tool_version: str) -> str:
     return json_line({"type": "version", "format_version": FORMAT_VERSION, "tool_version": tool_version})
 
 
-def _newest(row: BuildRow) -> tuple[float, str, str]:
-    return -(row.build.started or 0.0), row.repository, row.build.id
-
-
 def _build(row: BuildRow) -> dict[str, Any]:
     return {"repository": row.repository, **build_document(row.build), "tags": list(row.tags)}
 
 
-def _cells(row: BuildRow) -> Sequence[str]:
+def _cells(row: BuildRow, style: Style) -> Sequence[str | Word]:
     build = row.build
+    failed = Word(f"{style.cross} {build.result}", Role.ERROR)
     return (
         row.repository,
         *_times(build),
-        str(build.result),
+        failed if build.result is Result.FAILURE else str(build.result),
         f"{len(build.warnings):,}" if build.warnings else "-",
         ", ".join(row.tags) or "-",
         build.digest.removeprefix("sha256:")[:_SHORT_DIGEST] or "-",

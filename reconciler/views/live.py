@@ -154,11 +154,14 @@ class Board:
                 built=build_names(progress.ended, self._tags),
             )
 
-    def draw(self, *, style: Style, width: int, height: int, now: float | None = None) -> Group:
-        """The table in at most `height` lines: a heading, the rows that matter most, and how many more there are."""
+    def draw(self, *, style: Style, width: int, height: int, now: float | None = None, notice: str = "") -> Group:
+        """The table in at most `height` lines: a heading, the rows that matter most, and how many more there are.
+
+        A `notice` stands above it, in a line of its own.
+        """
         now = self._now if now is None else now
         rows = sorted(self._rows.values(), key=lambda row: row.rank)
-        room = max(height - 1, _LEAST_ROWS)
+        room = max(height - 1 - bool(notice), _LEAST_ROWS)
         shown = rows if len(rows) <= room else rows[: room - 1]
         names = max((cell_len(token(row.repository, style)) for row in shown), default=0)
         table = Table.grid(padding=(0, 2, 0, 0))
@@ -168,7 +171,11 @@ class Board:
         table.add_column(no_wrap=True)
         for row in shown:
             table.add_row(*_cells(row, now, style))
-        lines: list[RenderableType] = [Text(self._heading(now), Role.BOLD, no_wrap=True, overflow="ellipsis")]
+        heads = [Text(notice, Role.WARNING)] if notice else []
+        heads.append(Text(self._heading(now), Role.BOLD))
+        for head in heads:
+            head.no_wrap, head.overflow = True, "ellipsis"
+        lines: list[RenderableType] = [*heads]
         lines += [Padding(table, (0, 0, 0, 2))] if shown else []
         if len(shown) < len(rows):
             lines.append(Text(f"  {style.ellipsis} and {len(rows) - len(shown):,} more", Role.DIM))
@@ -223,6 +230,7 @@ class LiveProgress:
         self._board = Board()
         self._lock = Lock()
         self._live: Live | None = None
+        self._notice = ""
 
     def __enter__(self) -> Self:
         self._live = Live(
@@ -265,12 +273,16 @@ class LiveProgress:
         else:
             live.console.print(Text.from_ansi(text.rstrip("\n")), soft_wrap=True)
 
+    def announce(self, text: str) -> None:
+        """Keep a line above the table until the end; takes no lock, so that a signal handler may call it."""
+        self._notice = text.strip()
+
     def _table(self) -> Group:
         console = self._live.console if self._live is not None else None
         columns, rows = (console.width, console.height) if console is not None else (80, 24)
         with self._lock:
             now = None if self._now is None else self._now()
-            return self._board.draw(style=self._style, width=columns - 1, height=rows - 2, now=now)
+            return self._board.draw(style=self._style, width=columns - 1, height=rows - 2, now=now, notice=self._notice)
 
     def _console(self) -> Console:
         columns, rows = self._size or (None, None)

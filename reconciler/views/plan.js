@@ -14,8 +14,12 @@
     kinds: element.dataset.kinds.split(" "),
     count: element.querySelector(".count"),
     said: element.querySelector(".count")?.textContent,
-    about: all(".changes, .why, .source", element).map((part) => part.textContent.toLowerCase()).join("\n"),
-    names: all(".name", element).map((name) => ({ element: name, text: name.textContent.toLowerCase() })),
+    about: all(".changes, .why, .source, .body > .resolved", element).map((part) => part.textContent.toLowerCase()).join("\n"),
+    names: all(".name", element).map((name) => {
+      const item = name.closest("li");
+      const also = item ? all(".resolved", item).map((part) => part.textContent.toLowerCase()).join("\n") : "";
+      return { item, text: name.textContent.toLowerCase(), also };
+    }),
   }));
   // A repository can stand in several entries and counts once.
   const total = new Set(entries.flatMap((entry) => entry.names.map((name) => name.text))).size;
@@ -29,8 +33,8 @@
   function matching(entry, words) {
     const left = words.filter((word) => !entry.about.includes(word));
     return entry.names.filter((name) => {
-      const found = left.every((word) => name.text.includes(word));
-      if (name.element.tagName === "LI") name.element.hidden = !found;
+      const found = left.every((word) => name.text.includes(word) || name.also.includes(word));
+      if (name.item) name.item.hidden = !found;
       return found;
     });
   }
@@ -61,6 +65,31 @@
   function soon() {
     cancelAnimationFrame(waiting);
     waiting = requestAnimationFrame(apply);
+  }
+
+  // Unfold and show what the address points to, and drop a filter that hides it.
+  function reveal() {
+    const target = document.getElementById(location.hash.slice(1));
+    if (!target) return;
+    if (target.closest("[hidden]")) {
+      input.value = "";
+      for (const button of all("[aria-pressed=true]")) button.setAttribute("aria-pressed", "false");
+      actions.clear();
+      kinds.clear();
+      apply();
+    }
+    for (let fold = target.closest("details"); fold; fold = fold.parentElement.closest("details")) fold.open = true;
+    target.closest("summary")?.focus({ preventScroll: true });
+    target.scrollIntoView({ block: "center" });
+  }
+
+  for (const name of all(".name[id]")) {
+    const link = document.createElement("a");
+    link.className = "link";
+    link.href = `#${name.id}`;
+    link.textContent = "#";
+    link.setAttribute("aria-label", `Link to ${name.textContent}`);
+    name.after(link);
   }
 
   function toggle(button, chosen, value) {
@@ -100,7 +129,7 @@
   // Browsers that do not know ::details-content print what is folded only when it is open.
   let opened = [];
   addEventListener("beforeprint", () => {
-    opened = all("details:not([open])");
+    opened = all("details:not([open], .overlay)");
     for (const element of opened) element.open = true;
   });
   addEventListener("afterprint", () => {
@@ -109,4 +138,6 @@
 
   document.getElementById("filter").hidden = false;
   apply();
+  addEventListener("hashchange", reveal);
+  reveal();
 })();

@@ -22,7 +22,8 @@ _COMPARED = {
 class Section:
     """A part of the plan with a title: changes that several repositories share, and the steps that stand alone.
 
-    One that is `expected` is shown when it is empty too: that a change causes nothing is news.
+    One that is `expected` is shown when it is empty too: that a change causes nothing is news. The places of one that
+    is `checked_out` are in the manifest, and those of another in the one that it is compared with.
     """
 
     title: str
@@ -30,6 +31,25 @@ class Section:
     expected: bool
     groups: Sequence[dict[str, Any]]
     steps: Sequence[dict[str, Any]]
+    checked_out: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provenance:
+    """When and from which commit a page was made; what is not known is empty.
+
+    `made` is in seconds since the epoch, None where nothing is to be said; `job_url` is the page of the CI job.
+    `file_url` returns the page of a line of a manifest in that commit.
+    """
+
+    made: float | None = None
+    commit: str = ""
+    commit_url: str = ""
+    job_url: str = ""
+    file_url: Callable[[str, int], str] = lambda _file, _line: ""
+
+
+NO_PROVENANCE = Provenance()
 
 
 def problem_steps(document: dict[str, Any]) -> list[dict[str, Any]]:
@@ -71,6 +91,7 @@ def plan_sections(document: dict[str, Any]) -> Iterator[Section]:
                 expected=True,
                 groups=part["groups"],
                 steps=alone,
+                checked_out=heading != _COMPARED["no_longer"],
             )
             continue
         for action in WRITES:
@@ -113,6 +134,8 @@ def closing_sentences(document: dict[str, Any], show: Callable[[str], str]) -> I
     """Each sentence with its weight; `show` makes text from outside safe for the format that they are for."""
     counts = document["counts"]
     yield _summary(counts), Role.BOLD
+    if counts["reset"]:
+        yield "A reset removes the customization; the repository itself is kept.", Role.DIM
     if counts["blocked"]:
         yield (
             f"Nothing of this can be applied: {plural(counts['blocked'], 'entry', 'entries')} cannot be carried out.",
@@ -160,12 +183,14 @@ def _are(count: int) -> str:
     return "is" if count == 1 else "are"
 
 
+_SEVERITIES = ("error", "warning", "note")
 _ORIGINS = {"plan": "Saved plan", "snapshot": "Planned against a snapshot"}
 
 
 def plan_problems(document: dict[str, Any]) -> list[dict[str, Any]]:
-    """The refusals of the guard that have more to say than the sentence about them, and then what planning found."""
-    return [*(one for one in document["guard"]["refusals"] if one["detail"]), *document["diagnostics"]]
+    """The refusals of the guard that have more to say than their sentence, and what planning found; errors first."""
+    found = [*(one for one in document["guard"]["refusals"] if one["detail"]), *document["diagnostics"]]
+    return sorted(found, key=lambda one: _SEVERITIES.index(one["severity"]))
 
 
 def problem_place(found: dict[str, Any]) -> str:
@@ -228,7 +253,13 @@ def resolved_lines(document: dict[str, Any], style: Style) -> Iterator[tuple[str
     """Each repository of which it is known, by its name, with what it gets and loses."""
     for step in document["steps"]:
         if step.get("resolved"):
-            yield style.plain(step["repository"]), [*_told(step["resolved"], style)] or [_same(step["resolved"])]
+            yield style.plain(step["repository"]), step_resolved_lines(step, style)
+
+
+def step_resolved_lines(step: dict[str, Any], style: Style) -> list[ResolvedLine]:
+    """What a repository gets and loses; nothing where it is not known."""
+    found = step.get("resolved")
+    return ([*_told(found, style)] or [_same(found)]) if found else []
 
 
 def _same(change: dict[str, Any]) -> ResolvedLine:

@@ -7,17 +7,23 @@ outside nor an extension's markup runs as either of them.
 
 import base64
 import hashlib
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from rich.cells import cell_len
 
+from reconciler.core.diff import Field
 from reconciler.core.plan import ReasonCode
-from reconciler.views.changes import Fragment, brief, fragments
+from reconciler.diagnostics import plural
+from reconciler.views.changes import LABELS, Fragment, brief, fragments, value_words
 from reconciler.views.plan import (
+    NO_PROVENANCE,
+    Provenance,
     closing_sentences,
     keeps,
     origin_sentences,
@@ -26,10 +32,10 @@ from reconciler.views.plan import (
     problem_details,
     problem_place,
     problem_steps,
-    resolved_lines,
+    step_resolved_lines,
     unchanged_names,
 )
-from reconciler.views.text import Role, Style, Word, plain, token
+from reconciler.views.text import Role, Style, Word, json_text, plain, repositories, rfc3339, token, utc
 
 # Values are shown whole: a page folds what is long, and has room for it.
 _STYLE = Style(color=False, unicode=True, value_limit=1_000_000)
@@ -44,17 +50,22 @@ _POLICY = (
 _SENTENCES = {Role.ERROR: "error", Role.WARNING: "warning", Role.BOLD: "lead", Role.DIM: "dim"}
 _WORDS = {Role.ADD: "add", Role.REMOVE: "remove", Role.CHANGE: "change", Role.DIM: "dim"}
 _KINDS = {"add": "+ adds", "change": "~ changes", "remove": "\N{MINUS SIGN} removes"}
-_MARKS = {"create": "+", "update": "~", "reset": "\N{MINUS SIGN}", "blocked": "!", "unknown": "?", "unchanged": "="}
+# What a name of `backticks` is written in.
+_CODE = re.compile(r"`([^`\n]+)`")
+_SHORT_SHA = 12
+_NAMES = frozenset({Field.PACKAGES, Field.PROVIDERS, Field.RUN_AS})
+_MARKS = {"create": "+", "update": "~", "reset": "!", "blocked": "\N{BALLOT X}", "unknown": "?", "unchanged": "="}
 
 
-def render(document: dict[str, Any], *, unicode: bool = True) -> str:
+def render(document: dict[str, Any], provenance: Provenance = NO_PROVENANCE, *, unicode: bool = True) -> str:
     """The whole plan as an HTML document; without `unicode` in ASCII, for a stream that takes nothing else."""
     style, script = ((_FOLDER / name).read_text(encoding="utf-8") for name in ("plan.css", "plan.js"))
     page = (
         _environment()
         .get_template("plan.html.j2")
         .render(
-            **_content(document),
+            **_Page(document, provenance).content(),
+            **_made(provenance),
             policy=_POLICY.format(style=_digest(style), script=_digest(script)),
             style=Markup(style),  # noqa: S704 - our own file
             script=Markup(script),  # noqa: S704 - our own file
@@ -65,7 +76,7 @@ def render(document: dict[str, Any], *, unicode: bool = True) -> str:
 
 
 def _environment() -> Environment:
-    return Environment(
+    environment = Environment(
         loader=FileSystemLoader(_FOLDER),
         autoescape=True,
         finalize=_safe,
@@ -74,6 +85,8 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    environment.filters["prose"] = _prose
+    return environment
 
 
 def _safe(value: object) -> object:
@@ -81,40 +94,26 @@ def _safe(value: object) -> object:
     return plain(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
+def _prose(text: str) -> Markup:
+    """A sentence with its code spans as code; everything is escaped."""
+    pieces = _CODE.split(plain(text))
+    return Markup("").join(
+        Markup("<code>{}</code>").format(piece) if number % 2 else escape(piece) for number, piece in enumerate(pieces)
+    )
+
+
 def _digest(source: str) -> str:
     return base64.b64encode(hashlib.sha256(source.encode()).digest()).decode("ascii")
 
 
-def _content(document: dict[str, Any]) -> dict[str, Any]:
-    """What the template shows of the plan."""
-    sections = [*plan_sections(document)]
-    unfolded = sum(len(section.groups) + len(section.steps) for section in sections) <= _UNFOLDED_UP_TO
-    others = [*_untouched(document)]
+def _made(provenance: Provenance) -> dict[str, str]:
+    made = provenance.made
     return {
-        **{key: document[key] for key in ("organization", "api", "counts", "tool_version", "format_version")},
-        "sentences": [
-            (sentence, _SENTENCES[role])
-            for sentence, role in (*origin_sentences(document, plain), *closing_sentences(document, plain))
-        ],
-        "problems": [_problem(step) for step in problem_steps(document)],
-        "diagnostics": [_diagnostic(one) for one in plan_problems(document)],
-        "sections": [
-            {
-                "title": section.title,
-                "count": f"{section.count:,}",
-                "entries": [_changed(one, unfolded=unfolded) for one in (*section.groups, *section.steps)],
-            }
-            for section in sections
-            if section.expected or section.groups or section.steps
-        ],
-        "resolved": [
-            _Entry(
-                action="resolved", name=name, resolved=[_HtmlWord(text, _WORDS.get(role, "")) for text, role in told]
-            )
-            for name, told in resolved_lines(document, _STYLE)
-        ],
-        "others": others,
-        "untouched": f"{sum(len(one.names) for one in others):,}",
+        "made": "" if made is None else utc(made),
+        "made_at": "" if made is None else rfc3339(made),
+        "commit": provenance.commit[:_SHORT_SHA],
+        "commit_url": provenance.commit_url,
+        "job_url": provenance.job_url,
     }
 
 
@@ -126,54 +125,247 @@ class _HtmlWord(NamedTuple):
     long: str = ""
 
 
+class _Row(NamedTuple):
+    """One key of an overlay on both sides."""
+
+    kind: str
+    label: str
+    key: str
+    before: str
+    after: str
+
+
+class _Repository(NamedTuple):
+    """A repository with its anchor and what is known of it besides its change.
+
+    `anchor` is empty where the page has that of an earlier entry for the same repository.
+    """
+
+    name: str
+    anchor: str = ""
+    tags: str = ""
+    resolved: Sequence[_HtmlWord] = ()
+    overlay: Sequence[_Row] = ()
+
+    @property
+    def details(self) -> bool:
+        return bool(self.tags or self.resolved or self.overlay)
+
+
 class _Entry(NamedTuple):
     """A fold with a name, a line that says what changes, and every value inside.
 
-    The attributes that the page's script filters by are made of `action` and `kinds`.
+    The attributes that the page's script filters by are made of `action` and `kinds`. `one` is None where several
+    repositories share the change, which are then its `members`.
     """
 
     action: str
-    name: str = ""
+    one: _Repository | None = None
     title: str = ""
     kinds: str = ""
     unfolded: bool = False
     source: str = ""
     pruned: bool = False
     place: str = ""
+    place_url: str = ""
     brief: str = ""
     why: str = ""
     parts: Sequence[dict[str, Any]] = ()
-    resolved: Sequence[_HtmlWord] = ()
     kept: str = ""
-    names: Sequence[str] = ()
+    members: Sequence[_Repository] = ()
 
     @property
     def mark(self) -> str:
         return _MARKS.get(self.action, "\N{MIDDLE DOT}")
 
 
-def _problem(step: dict[str, Any]) -> _Entry:
-    """A repository that could not be planned, and why."""
-    return _changed(step, unfolded=True)._replace(why=step["reason"], kept="", source="", pruned=False)
+class _Risk(NamedTuple):
+    """Something that is taken away, and the repositories that lose it with their anchors."""
+
+    what: str
+    told: str
+    where: Sequence[tuple[str, str]]
 
 
-def _changed(entry: dict[str, Any], *, unfolded: bool) -> _Entry:
-    """A repository with its changes, or a change that several repositories share."""
-    names, changes, source = entry.get("repositories", ()), entry["changes"], entry["source"]
-    return _Entry(
-        action=entry["action"],
-        name="" if names else token(entry["repository"], _STYLE),
-        title=f"{len(names):,} repositories" if names else "",
-        kinds=" ".join(sorted({change["kind"] for change in changes})),
-        unfolded=unfolded,
-        source=token(source["repository"] or "?", _STYLE) if source else "",
-        pruned=source is None and entry["reason_code"] == ReasonCode.PRUNED,
-        place="" if names else problem_place(entry),
-        brief=brief(changes, _STYLE, _BRIEF_COLUMNS),
-        parts=[*map(_part, fragments(changes, _STYLE), fragments(changes, _SHORT))],
-        kept=keeps(entry),
-        names=[token(name, _STYLE) for name in names],
+class _Page:
+    """What the template shows of one plan; every repository gets one anchor, with its first entry."""
+
+    def __init__(self, document: dict[str, Any], provenance: Provenance) -> None:
+        self._document = document
+        self._provenance = provenance
+        self._anchors: dict[str, str] = {}
+        # Of two steps with one name, one is a problem that is all there is to say about it.
+        self._steps = {step["repository"]: step for step in sorted(document["steps"], key=_writes)}
+
+    def content(self) -> dict[str, Any]:
+        """The values of the template."""
+        document = self._document
+        problems = [self._problem(step) for step in problem_steps(document)]
+        sections = self._sections()
+        others = [*self._untouched()]
+        return {
+            **{key: document[key] for key in ("organization", "api", "counts", "tool_version", "format_version")},
+            "sentences": [
+                (sentence, _SENTENCES[role])
+                for sentence, role in (*origin_sentences(document, plain), *closing_sentences(document, plain))
+            ],
+            "risks": self._risks(),
+            "losing": _losing(document),
+            "writes": any(map(_writes, document["steps"])),
+            "problems": problems,
+            "diagnostics": [self._diagnostic(one) for one in plan_problems(document)],
+            "sections": sections,
+            "others": others,
+            "untouched": f"{sum(len(one.members) for one in others):,}",
+        }
+
+    def _sections(self) -> list[dict[str, Any]]:
+        sections = [*plan_sections(self._document)]
+        unfolded = sum(len(section.groups) + len(section.steps) for section in sections) <= _UNFOLDED_UP_TO
+        return [
+            {
+                "title": section.title,
+                "count": f"{section.count:,}",
+                "entries": [
+                    self._changed(one, unfolded=unfolded, checked_out=section.checked_out)
+                    for one in (*section.groups, *section.steps)
+                ],
+            }
+            for section in sections
+            if section.expected or section.groups or section.steps
+        ]
+
+    def _problem(self, step: dict[str, Any]) -> _Entry:
+        """A repository that could not be planned, and why."""
+        return self._changed(step, unfolded=True)._replace(why=step["reason"], kept="", source="", pruned=False)
+
+    def _changed(self, entry: dict[str, Any], *, unfolded: bool, checked_out: bool = True) -> _Entry:
+        """A repository with its changes, or a change that several repositories share."""
+        names, changes, source = entry.get("repositories", ()), entry["changes"], entry["source"]
+        return _Entry(
+            action=entry["action"],
+            one=None if names else self._repository(entry["repository"]),
+            title=f"{len(names):,} repositories" if names else "",
+            kinds=" ".join(sorted({change["kind"] for change in changes})),
+            unfolded=unfolded,
+            source=token(source["repository"] or "?", _STYLE) if source else "",
+            pruned=source is None and entry["reason_code"] == ReasonCode.PRUNED,
+            place="" if names else problem_place(entry),
+            place_url="" if names or not checked_out else self._place_url(entry),
+            brief=brief(changes, _STYLE, _BRIEF_COLUMNS),
+            parts=[*map(_part, fragments(changes, _STYLE), fragments(changes, _SHORT))],
+            kept=keeps(entry),
+            members=[self._repository(name) for name in names],
+        )
+
+    def _repository(self, name: str) -> _Repository:
+        step = self._steps.get(name, {})
+        first = name not in self._anchors
+        anchor = self._anchors.setdefault(name, "r-" + quote(name, errors="surrogatepass"))
+        return _Repository(
+            name=token(name, _STYLE),
+            anchor=anchor if first else "",
+            tags=", ".join(token(tag, _STYLE) for tag in step.get("active_tags", ())),
+            resolved=[_HtmlWord(text, _WORDS.get(role, "")) for text, role in step_resolved_lines(step, _STYLE)],
+            overlay=[*map(_row, step.get("overlay", ()))],
+        )
+
+    def _place_url(self, found: dict[str, Any]) -> str:
+        return "" if found["file"] is None else self._provenance.file_url(found["file"], found["line"])
+
+    def _diagnostic(self, one: dict[str, Any]) -> dict[str, Any]:
+        return {
+            **one,
+            "summary": one["summary"].strip(),
+            "place": problem_place(one),
+            "place_url": self._place_url(one),
+            "details": problem_details(one),
+        }
+
+    def _untouched(self) -> Iterator[_Entry]:
+        """Repositories about which there is nothing to say but their names."""
+        document = self._document
+        lists = [
+            *(("unchanged", f"unchanged: {why}", names) for why, names in unchanged_names(document).items()),
+            ("other", "left out by the selection", document["left_out"]["names"]),
+            ("other", "not in the manifest, untouched", document["unlisted"]["names"]),
+        ]
+        for action, title, names in lists:
+            if names:
+                members = [self._repository(name)._replace(tags="") for name in names]
+                yield _Entry(action, title=f"{len(names):,} {title}", members=members)
+
+    def _risks(self) -> list[_Risk]:
+        """What is taken away and where, that of most repositories first; a reset takes everything at once."""
+        found: dict[str, list[str]] = {}
+        for step in self._document["steps"]:
+            for what in _taken(step):
+                found.setdefault(what, []).append(step["repository"])
+        risks = [self._risk(what, names) for what, names in found.items()]
+        return sorted(risks, key=lambda risk: -len(risk.where))
+
+    def _risk(self, what: str, names: Iterable[str]) -> _Risk:
+        distinct = [*dict.fromkeys(names)]
+        return _Risk(
+            what,
+            repositories(len(distinct)),
+            [(token(name, _STYLE), self._anchors.get(name, "")) for name in distinct],
+        )
+
+
+def _writes(step: dict[str, Any]) -> bool:
+    return step["action"] in ("create", "update", "reset")
+
+
+def _taken(step: dict[str, Any]) -> list[str]:
+    """What a step that writes takes away, each once."""
+    if step["action"] == "reset":
+        return ["everything (reset)"]
+    if not _writes(step):
+        return []
+    return [*dict.fromkeys(what for change in step["changes"] for what in _taken_by(change))]
+
+
+def _taken_by(change: dict[str, Any]) -> Iterator[str]:
+    label, before, after = LABELS[change["part"]], change["before"], change["after"]
+    if isinstance(before, list):  # of the runtime repositories, each is something by itself
+        yield from (f"{label} {token(one, _SHORT)}" for one in before if one not in (after or ()))
+    elif change["kind"] == "remove":
+        yield f"{label} {token(change['key'] or before, _SHORT)}"
+    elif isinstance(before, dict) and "members" in before:
+        yield from (
+            f"member {token(one, _SHORT)} of group {token(change['key'], _SHORT)}"
+            for one in before["members"]
+            if one not in after["members"]
+        )
+
+
+def _losing(document: dict[str, Any]) -> str:
+    """How many repositories lose something, beside the limit of the guard."""
+    guard, count = document["guard"], document["guard"]["losing"]["count"]
+    if not count or not guard["covered"]:
+        return ""
+    return (
+        f"{plural(count, 'repository loses', 'repositories lose')} something: {_percent(guard['share'])} of the "
+        f"{guard['covered']:,} that the plan covers. An apply allows {_percent(guard['limit'])}."
     )
+
+
+def _percent(share: float) -> str:
+    return f"{share * 100:.1f}".removesuffix(".0") + "%"
+
+
+def _row(item: dict[str, Any]) -> _Row:
+    before, after = (", ".join(_held(value, item) for value in item[side]) for side in ("before", "after"))
+    return _Row(item["kind"], LABELS[item["part"]], token(item["key"], _STYLE) if item["key"] else "", before, after)
+
+
+def _held(value: Any, item: dict[str, Any]) -> str:
+    if isinstance(value, str) and item["part"] in _NAMES:
+        return token(value, _STYLE)
+    if item["part"] == Field.UNRECOGNISED:
+        return json_text(value, _STYLE)
+    return " ".join(word.text for word in value_words(value, item, _STYLE))
 
 
 def _part(part: Fragment, short: Fragment) -> dict[str, Any]:
@@ -187,19 +379,3 @@ def _words(item: Sequence[Word], short: Sequence[Word]) -> Iterator[_HtmlWord]:
     for number, (text, role) in enumerate(item):
         long = short[number].text if foldable and cell_len(text) > _LONG else ""
         yield _HtmlWord(text, _WORDS.get(role, ""), long)
-
-
-def _diagnostic(one: dict[str, Any]) -> dict[str, Any]:
-    return {**one, "summary": one["summary"].strip(), "place": problem_place(one), "details": problem_details(one)}
-
-
-def _untouched(document: dict[str, Any]) -> Iterator[_Entry]:
-    """Repositories about which there is nothing to say but their names."""
-    lists = [
-        *(("unchanged", f"unchanged: {why}", names) for why, names in unchanged_names(document).items()),
-        ("other", "left out by the selection", document["left_out"]["names"]),
-        ("other", "not in the manifest, untouched", document["unlisted"]["names"]),
-    ]
-    for action, title, names in lists:
-        if names:
-            yield _Entry(action, title=f"{len(names):,} {title}", names=[token(name, _STYLE) for name in names])

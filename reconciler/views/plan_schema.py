@@ -147,6 +147,17 @@ class ResolvedDocument(TypedDict):
     changed: list[PackageChangeDocument]
 
 
+class OverlayItemDocument(TypedDict):
+    """What an overlay holds under one key, on both sides; a side holds nothing where its list is empty."""
+
+    part: FieldName
+    key: str
+    kind: Literal["add", "remove", "change", "same"]
+    before: list[Value]
+    after: list[Value]
+    masked: Annotated[bool, Field(description="Whether something is hidden because it looks like a secret.")]
+
+
 class StepDocument(TypedDict):
     """What a plan does with one repository."""
 
@@ -162,6 +173,10 @@ class StepDocument(TypedDict):
     changes: list[ChangeDocument]
     unmanaged: Annotated[list[SectionName], Field(description="Sections that hold something and are left alone.")]
     resolved: NotRequired[Annotated[ResolvedDocument, Field(description="There with `--resolve` where it is known.")]]
+    overlay: NotRequired[
+        Annotated[list[OverlayItemDocument], Field(description="The whole overlay on both sides of a write.")]
+    ]
+    active_tags: NotRequired[Annotated[list[str], Field(description="The tags that Chainguard builds at present.")]]
 
 
 class UnmanagedDocument(TypedDict):

@@ -36,8 +36,7 @@ _Part = tuple[Fragment, Text]
 _MARKS = {
     "create": ("+", Role.ADD),
     "update": ("~", Role.CHANGE),
-    "reset": ("-", Role.REMOVE),
-    "blocked": ("!", Role.ERROR),
+    "reset": ("!", Role.REMOVE),  # a minus reads as "destroy" to those who know Terraform
     "unknown": ("?", Role.ERROR),
 }
 _GAP = "   "
@@ -137,7 +136,7 @@ class _Entries:
 
     def group(self, group: dict[str, Any]) -> Block:
         """A change that several repositories share, and the names of all of them."""
-        mark, lead, kept = Text(*_MARKS[group["action"]]), _lead(group, self.style), Text(keeps(group), Role.DIM)
+        mark, lead, kept = self._mark(group), _lead(group, self.style), Text(keeps(group), Role.DIM)
         parts = _parts(group, self.style)
         whole = Text.assemble(mark, " ", self._spread([lead, *map(_labelled, parts), kept]))
         if whole.cell_len <= (self.width or _ONE_LINE):
@@ -151,7 +150,10 @@ class _Entries:
         return [*drawn, count, *names_block(names, indent=4, width=self.width)]
 
     def _named(self, step: dict[str, Any]) -> Text:
-        return Text.assemble(_MARKS[step["action"]], " ", (token(step["repository"], self.style), Role.BOLD))
+        return Text.assemble(self._mark(step), " ", (token(step["repository"], self.style), Role.BOLD))
+
+    def _mark(self, entry: dict[str, Any]) -> Text:
+        return Text(*_MARKS.get(entry["action"], (self.style.cross, Role.ERROR)))
 
     def _spread(self, several: Iterable[Text]) -> Text:
         return Text(_GAP).join([text for text in several if text])

@@ -121,6 +121,11 @@ class Style:
         return ELLIPSIS if self.unicode else "..."
 
     @property
+    def cross(self) -> str:
+        """In front of what failed or is blocked."""
+        return "\N{BALLOT X}" if self.unicode else "x"
+
+    @property
     def bar(self) -> str:
         """In front of a quoted line of a log."""
         return "│" if self.unicode else "|"
@@ -199,6 +204,7 @@ def _fitting(units: list[str], columns: int) -> list[str]:
 _LAST = 253402300799.0  # the end of the year 9999, beyond which there is no date to show
 _MINUTE = 60
 _HOUR = 3600
+_DAY = 86400
 
 
 def repositories(count: int) -> str:
@@ -211,19 +217,26 @@ def utc(seconds: float) -> str:
     return f"{_moment(seconds):%Y-%m-%d %H:%M:%S}Z"
 
 
+def minute(seconds: float) -> str:
+    """Seconds since the epoch as `2026-11-23 09:12Z`, for tables that have little room."""
+    return f"{_moment(seconds):%Y-%m-%d %H:%M}Z"
+
+
 def rfc3339(seconds: float) -> str:
     """Seconds since the epoch as `2026-11-23T09:12:04.250Z`, for programs."""
     return _moment(seconds).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def duration(seconds: float) -> str:
-    """A length of time as `42s`, `1m40s` or `2h05m`."""
+    """A length of time as `42s`, `1m40s`, `2h05m` or `3d04h`."""
     whole = max(int(seconds), 0)
     if whole < _MINUTE:
         return f"{whole}s"
     if whole < _HOUR:
         return f"{whole // _MINUTE}m{whole % _MINUTE:02}s"
-    return f"{whole // _HOUR}h{whole % _HOUR // _MINUTE:02}m"
+    if whole < _DAY:
+        return f"{whole // _HOUR}h{whole % _HOUR // _MINUTE:02}m"
+    return f"{whole // _DAY}d{whole % _DAY // _HOUR:02}h"
 
 
 def _moment(seconds: float) -> datetime:

@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, assert_never
 
-from reconciler.core.diff import SECTION_OF, Change, ChangeKind, Field, Value
-from reconciler.core.overlay import Group, PemFile, User
+from reconciler.core.diff import SECTION_OF, Change, ChangeKind, Field, Value, items_of
+from reconciler.core.overlay import Group, Overlay, PemFile, User
 from reconciler.core.secrets import HIDDEN, looks_secret, redact
 
 _USERINFO = re.compile(r"(?<=://)[^/\s@]+(?=@)")
@@ -53,6 +53,21 @@ def change_document(change: Change) -> dict[str, Any]:
         "after": after,
         "masked": before_masked or after_masked,
     }
+
+
+def overlay_document(before: Overlay, after: Overlay) -> list[dict[str, Any]]:
+    """Return both overlays in full, key by key; `kind` is `same` where nothing changes."""
+    found: dict[tuple[Field, str], tuple[list[Value], list[Value]]] = {}
+    for side, overlay in enumerate((before, after)):
+        for item in items_of(overlay):
+            found.setdefault((item.field, item.key), ([], []))[side].append(item.value)
+    ordered_keys = sorted(found, key=lambda place: (_PARTS[place[0]], place[1]))
+    return [_overlay_item(part, key, *found[part, key]) for part, key in ordered_keys]
+
+
+def _overlay_item(part: Field, key: str, before: list[Value], after: list[Value]) -> dict[str, Any]:
+    kind = "same" if before == after else "add" if not before else "remove" if not after else "change"
+    return {**sides_document(part, key, {"before": tuple(before), "after": tuple(after)}), "kind": kind}
 
 
 def sides_document(part: Field, key: str, sides: Mapping[str, tuple[Value, ...]]) -> dict[str, Any]:

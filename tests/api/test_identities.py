@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from reconciler.api.answers import TokenIdentity
 from reconciler.api.errors import NotUnderstood, PermissionDenied, ServerFault, TokenRejected
-from reconciler.api.schema import TokenIdentity
 from reconciler.core.doctor import Grant, Identity
 from tests.api.fakes import ROOT, SERVER_TIME, TEAM, Told, reader
 

@@ -6,7 +6,8 @@ import pytest
 from pydantic import ValidationError
 
 from reconciler.api import json_text
-from reconciler.api.schema import Repository, overlay_from_wire
+from reconciler.api.answers import RepositoryAnswer
+from reconciler.api.schema import overlay_from_wire
 from reconciler.core.overlay import EMPTY, Group, Overlay, PemFile, User
 from reconciler.core.state import LiveRepository, Unreadable
 from tests.api.fakes import NODE, repository
@@ -154,15 +155,15 @@ def test_a_number_to_run_as() -> None:
 
 
 def test_repository() -> None:
-    assert Repository.model_validate(repository(activeTags=["latest", "22"])).to_core(folder="x") == LiveRepository(
-        id=NODE, name="node", folder="x", overlay=EMPTY, active_tags=("latest", "22")
-    )
-    assert Repository.model_validate({"id": NODE, "name": "node"}).to_core().active_tags == ()
-    assert Repository.model_validate(repository(activeTags="x")).to_core().active_tags == ()
-    assert isinstance(Repository.model_validate(repository(customOverlay=[])).to_core().overlay, Unreadable)
+    assert RepositoryAnswer.model_validate(repository(activeTags=["latest", "22"])).to_core(
+        folder="x"
+    ) == LiveRepository(id=NODE, name="node", folder="x", overlay=EMPTY, active_tags=("latest", "22"))
+    assert RepositoryAnswer.model_validate({"id": NODE, "name": "node"}).to_core().active_tags == ()
+    assert RepositoryAnswer.model_validate(repository(activeTags="x")).to_core().active_tags == ()
+    assert isinstance(RepositoryAnswer.model_validate(repository(customOverlay=[])).to_core().overlay, Unreadable)
 
 
 @pytest.mark.parametrize("item", [{}, {"id": NODE}, {"name": "x"}, {"id": "", "name": "x"}, {"id": 5, "name": "x"}])
 def test_no_repository(item: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
-        Repository.model_validate(item).to_core()
+        RepositoryAnswer.model_validate(item).to_core()

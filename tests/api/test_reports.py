@@ -7,9 +7,10 @@ import pytest
 from pydantic import ValidationError
 
 from reconciler.api import build_reports, endpoints
+from reconciler.api.answers import ReportAnswer
 from reconciler.api.build_reports import Window, configs_from_texts
 from reconciler.api.overlay_update import merge_overlay
-from reconciler.api.schema import Report, overlay_from_wire, timestamp_from_wire
+from reconciler.api.schema import overlay_from_wire, timestamp_from_wire
 from reconciler.core.builds import Build, BuildConfig, Result
 from reconciler.core.diff import Field, Item, items_of
 from reconciler.core.overlay import Overlay, PemFile, User
@@ -42,7 +43,7 @@ ALL = frozenset(Field) - {Field.UNRECOGNISED}
 
 
 def build_from_wire(item: dict[str, object]) -> Build:
-    return build_reports.build_from_wire(Report.model_validate(item))
+    return build_reports.build_from_wire(ReportAnswer.model_validate(item))
 
 
 def config_from_text(text: str) -> BuildConfig | None:

@@ -34,14 +34,22 @@ def started(program: Program, package: str = "curl") -> None:
     program.clock.time += 10.0
 
 
-def test_failures_come_first_and_in_both_parts_the_newest(program: Program) -> None:
+def test_the_newest_builds_come_first_and_failures_are_marked(program: Program) -> None:
     found = listed(program, "custom-python", "custom-nginx")
+    starts = [build["started"] for build in found]
+    assert starts == sorted(starts, reverse=True)
+    table = program.run("builds", "custom-python", "custom-nginx", *ORG).out.splitlines()[1:]
     failed = [build["result"] == "failure" for build in found]
     assert {True, False} == set(failed)
-    assert failed == sorted(failed, reverse=True)
-    for part in (True, False):
-        starts = [build["started"] for build, one in zip(found, failed, strict=True) if one is part]
-        assert starts == sorted(starts, reverse=True)
+    assert ["✗ failure" in line for line in table] == failed
+
+
+def test_warnings_of_builds_are_told_with_v(program: Program) -> None:
+    found = [(build["repository"], build["id"], one) for build in listed(program) for one in build["warnings"]]
+    assert found
+    assert "Warnings:" not in program.run("builds", *ORG).out
+    told = program.run("builds", *ORG, "-v").out.partition("\nWarnings:\n")[2].splitlines()
+    assert told == [": ".join(one) for one in found]
 
 
 def test_only_some_results(program: Program) -> None:
@@ -49,7 +57,9 @@ def test_only_some_results(program: Program) -> None:
     only = listed(program, "--result", "failure")
     assert {build["result"] for build in both} == {"failure", "success"}
     assert {build["result"] for build in only} == {"failure"}
-    assert both[: len(only)] == only
+    assert [build for build in both if build in only] == only
+    assert listed(program, "--result", "failure,success") == both
+    assert program.run("builds", *ORG, "--result", "failure,nonsense").code == 64
 
 
 def test_a_limit_takes_the_first_of_the_list(program: Program) -> None:
@@ -174,6 +184,19 @@ def test_following_a_build_that_fails_exits_6(program: Program) -> None:
     assert program.run("logs", "custom-nginx").code == 0
 
 
+def test_the_log_of_the_newest_build_or_of_the_newest_failure(program: Program) -> None:
+    for package in ("no-such-package", "curl"):
+        started(program, package)
+        program.clock.time += 600.0
+    builds = listed(program, "custom-nginx")
+    newest, failed = builds[0]["id"], next(one["id"] for one in builds if one["result"] == "failure")
+    assert newest != failed
+    assert program.run("logs", "custom-nginx").err == f"build {newest} (success)\n"
+    assert program.run("logs", "custom-nginx", "--failed").err == f"build {failed} (failure)\n"
+    none = program.run("logs", "custom-nginx", "--failed", "--since", "5m")
+    assert (none.code, "no build of this repository failed in that time" in none.err) == (1, True)
+
+
 def test_the_last_lines(program: Program) -> None:
     whole = program.run("logs", "custom-python", *ORG).out.splitlines(keepends=True)
     assert len(whole) > 1
@@ -207,4 +230,4 @@ def test_how_far_to_look_back_is_meant_on_the_clock_that_stamps_the_reports(
     assert listed(program, "--since", "5m") == []
     assert {build["result"] for build in listed(program, "--since", "62m")} == {"running"}
     log = program.run("logs", "custom-nginx", *ORG, "--since", "5m")
-    assert (log.code, "no build of this repository" in log.err) == (1, True)
+    assert (log.code, "this repository had no build" in log.err) == (1, True)

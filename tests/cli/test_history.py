@@ -1,12 +1,16 @@
 """`history`: what was recorded, as a table, in detail and as JSON, without network and token."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from reconciler.core.overlay import EMPTY
-from reconciler.journal import open_journal
+from reconciler.core.runs import RunState
+from reconciler.journal import open_journal, read_journal
+from reconciler.views import history
+from reconciler.views.text import Style
 from tests.journal.test_journal import HEADER, followed, now, outcomes, plan, step
 from tests.support.program import Program
 
@@ -72,3 +76,17 @@ def test_the_tables_fit(program: Program, width: int, monkeypatch: pytest.Monkey
     for text in (history.render([run], style=style, width=width), history.render_run(run, style=style, width=width)):
         assert max(map(len, text.splitlines())) <= width
     assert id_ in history.render([run], style=style, width=width)
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+@pytest.mark.usefixtures("program")
+def test_when_a_run_started_is_never_left_out(columns: int) -> None:
+    record(Path())
+    with read_journal(Path(".reconciler")) as journal:
+        (found,) = journal.summaries()
+    crowded = replace(found, state=RunState.INTERRUPTED, header=replace(found.header, user="u" * 40, host="h" * 40))
+    heading, line = history.render([crowded], style=Style(color=False, unicode=True), width=columns).splitlines()
+    assert len(line) <= columns
+    for title, cell in {"STARTED": "2", "STATE": "interrupted", "EXIT": "-", "OUTCOMES": "1 applied"}.items():
+        assert title in heading
+        assert line[heading.index(title) :].startswith(cell)

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from reconciler.emulator import Settings, builds, timestamps
+from reconciler.emulator import Settings, schedule, timestamps
 from tests.support.emulated import REPORTS, TAGS, World, packages
 
 SINCE = ("startedSince", "2023-11-14T22:13:20.250Z")
@@ -86,10 +86,10 @@ def test_a_rebuild_that_was_planned_but_not_begun_takes_the_new_overlay() -> Non
     ahead.clock.advance(3600)
     planned = everything(ahead)[-1]
     repository = planned["id"].rpartition("/")[0]
-    slot = timestamps.from_text(planned["startedAt"]) // builds.SLOT
+    slot = timestamps.from_text(planned["startedAt"]) // schedule.SLOT
 
     world = World()
-    world.clock.now = slot * builds.SLOT / timestamps.SECOND
+    world.clock.now = slot * schedule.SLOT / timestamps.SECOND
     everything(world)  # plans the slot
     world.emulator.edit(repository, packages("tree"))
     world.clock.advance(3600)

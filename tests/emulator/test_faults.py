@@ -230,7 +230,7 @@ WRONG = {
         "[{}]",
         (
             '"do" must be one of status, delay, drop, garble, edit, omit, respond, header, lag, result, '
-            "no_reports, parsed_configs, not null"
+            "no_reports, parsed_configs, not_enrolled, not null"
         ),
     ),
     "other effect": ('[{"do": "explode"}]', 'not "explode"'),

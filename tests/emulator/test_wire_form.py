@@ -59,10 +59,10 @@ def test_guarded_entrypoint_survives_and_is_shown_by_both_versions(world: World)
     for overlay in (v1, v2):
         assert {key: overlay[key] for key in GUARDED} == GUARDED
     assert world.status("orders-api") == "QUEUED"
-    world.put_overlay("orders-api", {"commandOverride": {}})
+    world.put_overlay("orders-api", {"guardedEntrypoint": True, "commandOverride": {}})
     overlay = world.emulator.repository("orders-api")["customOverlay"]
     assert overlay["commandOverride"] == {"mode": "MODE_UNSPECIFIED", "command": []}
-    assert (overlay["guardedEntrypoint"], overlay["preflight"]) == (False, [])
+    assert (overlay["failMode"], overlay["preflight"]) == ("FAIL_MODE_UNSPECIFIED", [])
 
 
 @pytest.mark.parametrize(

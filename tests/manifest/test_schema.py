@@ -1,5 +1,6 @@
 """The form of a manifest as JSON Schema, and what messages take from it."""
 
+from array import array
 from collections.abc import Iterator
 from typing import Any
 
@@ -80,7 +81,8 @@ def test_organisations(text: str, expected: bool) -> None:  # noqa: FBT001 - a t
 
 def test_a_kind_of_error_that_nobody_thought_of_is_still_reported() -> None:
     root = MapNode(0)
-    root.put("organization", ("x", 14, None), 0)
+    root["organization"] = "x"
+    root.close(array("i"), [0, 14])
     (finding,) = explain([{"type": "brand_new", "loc": ("organization",), "input": "x"}], root)
     assert (finding.code, finding.at) == (Code.BAD_VALUE, 14)
     assert finding.summary == "`organization` cannot be understood"

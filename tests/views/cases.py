@@ -6,8 +6,10 @@ from typing import Any
 
 from reconciler.core.overlay import make_overlay
 from reconciler.core.plan import Action, GuardRules, Plan, ReasonCode, compare, judge_guard
+from reconciler.core.resolution import package_difference
 from reconciler.diagnostics import Diagnostic, Place, Severity
 from reconciler.views.document import Origin, plan_document
+from reconciler.views.plan import Provenance
 from tests.views import samples
 
 
@@ -72,6 +74,41 @@ def compared() -> dict[str, Any]:
     return plan_document(head, api=samples.API, tool_version="1.2.3", origin=origin, comparison=compare(base, head))
 
 
+FILES = "https://git.example.com/team/images/-/blob/0123456789abcdef"
+PROVENANCE = Provenance(
+    made=samples.T0,
+    commit="0123456789abcdef0123456789abcdef01234567",
+    commit_url="https://git.example.com/team/images/-/commit/0123456789abcdef0123456789abcdef01234567",
+    job_url="https://git.example.com/team/images/-/jobs/7",
+    file_url=lambda file, line: f"{FILES}/{file}#L{line}",
+)
+
+
+def reviewed() -> dict[str, Any]:
+    """A plan with everything that a page can show: whole overlays, tags, resolved packages, problems of each kind."""
+    guard, every = guarded(), samples.every_action()
+    plan = replace(
+        guard,
+        steps=tuple(sorted((*guard.steps, *every.steps), key=lambda step: step.repository)),
+        unlisted=every.unlisted,
+        left_out=every.left_out,
+        diagnostics=(
+            *guard.diagnostics,
+            Diagnostic(code="package-not-found", summary='package "curll" is not in `images`', hint="write `curl`"),
+        ),
+    )
+    tags = {step.id: ("latest", "22", "22-dev") for step in plan.steps if step.id is not None}
+    resolved = package_difference(("git=1-r0", "old=1-r0"), ("git=2-r0", "new=1-r0"))
+    return plan_document(
+        plan,
+        api=samples.API,
+        tool_version="1.2.3",
+        resolved=dict.fromkeys(("custom-node", "team-01", "team-02"), resolved),
+        overlays=True,
+        active_tags=tags,
+    )
+
+
 DOCUMENTS: dict[str, Callable[[], dict[str, Any]]] = {
     "every-action": lambda: samples.document(samples.every_action()),
     "three-hundred": lambda: samples.document(samples.three_hundred()),
@@ -80,4 +117,5 @@ DOCUMENTS: dict[str, Callable[[], dict[str, Any]]] = {
     "nothing": lambda: samples.document(nothing()),
     "guard": lambda: samples.document(guarded()),
     "compared": compared,
+    "review": reviewed,
 }

@@ -22,25 +22,32 @@ _MARKDOWN = MarkdownIt("commonmark").enable("table")
 
 
 class _Text(HTMLParser):
-    def __init__(self) -> None:
+    def __init__(self, tick: str) -> None:
         super().__init__(convert_charrefs=True)
+        self._tick = tick
         self.found: list[str] = []
         self._skipped = False
 
     def handle_starttag(self, tag: str, attrs: object) -> None:
         self._skipped = tag in ("style", "script")
+        self._code(tag)
 
     def handle_endtag(self, tag: str) -> None:
         self._skipped = False
+        self._code(tag)
+
+    def _code(self, tag: str) -> None:
+        if tag == "code":
+            self.found.append(self._tick)
 
     def handle_data(self, data: str) -> None:
         if not self._skipped:
             self.found.append(data)
 
 
-def text_of(html: str) -> str:
-    """What stands between the tags, styles and scripts left out."""
-    parser = _Text()
+def text_of(html: str, *, tick: str = "") -> str:
+    """What stands between the tags, styles and scripts left out; `tick` stands around what is marked as code."""
+    parser = _Text(tick)
     parser.feed(html)
     parser.close()
     return "".join(parser.found)
@@ -58,7 +65,7 @@ def seen(format_: str, document: dict[str, Any]) -> str:
             # The limit is for another test: here nothing may have to give way.
             return dense(text_of(_MARKDOWN.render(plan_markdown.render(document, limit=10_000_000))))
         case "html":
-            return dense(text_of(plan_html.render(document)))
+            return dense(text_of(plan_html.render(document), tick="`"))
         case _:
             return dense(plan_text.render(document, style=PLAIN, width=120, show_unchanged=True))
 

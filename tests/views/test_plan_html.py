@@ -6,6 +6,7 @@ import subprocess
 import sys
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -13,9 +14,11 @@ from hypothesis import given, settings
 from reconciler.core.overlay import make_overlay
 from reconciler.core.plan import Plan
 from reconciler.views import plan_html
+from reconciler.views.document import plan_document
+from reconciler.views.plan import NO_PROVENANCE
 from tests.support import golden
 from tests.views import samples
-from tests.views.cases import DOCUMENTS
+from tests.views.cases import DOCUMENTS, FILES, PROVENANCE
 from tests.views.hostile_text import unsafe
 from tests.views.random_plans import plans
 
@@ -39,7 +42,7 @@ class Read(HTMLParser):
 
 ROOT = Path(__file__).parents[2]
 # Elements that fetch, run or embed something; and what may stand in the page of them.
-ACTIVE = {"script", "style", "link", "img", "iframe", "object", "embed", "base", "form", "audio", "video", "svg", "a"}
+ACTIVE = {"script", "style", "link", "img", "iframe", "object", "embed", "base", "form", "audio", "video", "svg"}
 
 
 def body(drawn: str) -> str:
@@ -48,9 +51,17 @@ def body(drawn: str) -> str:
     return re.sub(r"\n*(?=<(?:details|div|dl|ul|li|p|section|header|main|footer|summary)\b)", "\n", inside)
 
 
+def in_full(plan: Plan) -> dict[str, Any]:
+    """The document with whole overlays, and as tags what names repositories."""
+    names = tuple(step.repository for step in plan.steps)
+    tags = {step.id: names for step in plan.steps if step.id is not None}
+    return plan_document(plan, api=samples.API, tool_version="1.2.3", overlays=True, active_tags=tags)
+
+
 @pytest.mark.parametrize("name", [name for name in DOCUMENTS if name != "three-hundred"])
 def test_a_plan_is_drawn_as_in_its_golden_file(name: str) -> None:
-    golden.check(samples.GOLDEN / f"{name}.body.html", body(plan_html.render(DOCUMENTS[name]())))
+    provenance = PROVENANCE if name == "review" else NO_PROVENANCE
+    golden.check(samples.GOLDEN / f"{name}.body.html", body(plan_html.render(DOCUMENTS[name](), provenance)))
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
@@ -63,14 +74,31 @@ def test_ascii_output_is_ascii_and_reads_the_same(name: str) -> None:
 @settings(max_examples=40)
 @given(plans())
 def test_no_text_becomes_an_element_or_an_attribute(plan: Plan) -> None:
-    drawn = plan_html.render(samples.document(plan))
+    drawn = plan_html.render(in_full(plan), PROVENANCE)
     assert not unsafe(drawn)
     elements = Read(drawn).elements
     assert [name for name, _ in elements if name in ACTIVE] == ["style", "script"]
+    ids = [attributes["id"] for _, attributes in elements if attributes.get("id")]
+    assert len(ids) == len(set(ids))
+    own = (PROVENANCE.commit_url, PROVENANCE.job_url)
+    for href in (attributes["href"] or "" for name, attributes in elements if name == "a"):
+        assert href in own or re.fullmatch(rf"{FILES}/[A-Za-z0-9%._/~-]+#L\d+", href) or href.removeprefix("#") in ids
     known = (
         {"class", "lang", "charset", "http-equiv", "content", "name", "id", "role", "hidden", "type", "for"}
         | {"autocomplete", "spellcheck", "placeholder", "aria-keyshortcuts", "aria-pressed", "aria-live", "aria-hidden"}
-        | {"data-action", "data-kinds", "data-kind", "data-fold", "disabled", "open"}
+        | {
+            "href",
+            "datetime",
+            "scope",
+            "colspan",
+            "aria-labelledby",
+            "data-action",
+            "data-kinds",
+            "data-kind",
+            "data-fold",
+            "disabled",
+            "open",
+        }
     )
     assert {attribute for _, attributes in elements for attribute in attributes} <= known
 
@@ -78,8 +106,23 @@ def test_no_text_becomes_an_element_or_an_attribute(plan: Plan) -> None:
 @settings(max_examples=40)
 @given(plans())
 def test_what_is_opened_is_closed(plan: Plan) -> None:
-    drawn = plan_html.render(samples.document(plan))
-    for name in ("details", "summary", "div", "ul", "li", "dl", "p", "span", "main", "button"):
+    drawn = plan_html.render(in_full(plan), PROVENANCE)
+    for name in (
+        "details",
+        "summary",
+        "div",
+        "ul",
+        "li",
+        "dl",
+        "p",
+        "span",
+        "main",
+        "button",
+        "a",
+        "table",
+        "tr",
+        "td",
+    ):
         assert len(re.findall(rf"<{name}[ >]", drawn)) == drawn.count(f"</{name}>")
 
 
@@ -122,7 +165,7 @@ def test_every_change_of_a_large_plan_stays_small() -> None:
 
 _PRINT = """
 from reconciler.views import plan_html, plan_markdown
-from tests.views.cases import DOCUMENTS
+from tests.views.cases import DOCUMENTS, FILES, PROVENANCE
 for document in DOCUMENTS.values():
     print(plan_html.render(document()), plan_markdown.render(document()))
 """

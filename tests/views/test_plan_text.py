@@ -204,6 +204,6 @@ def test_the_last_lines_count(steps: list[Step], last: str) -> None:
 
 def test_problems_come_first_then_creations_resets_and_updates() -> None:
     marks = [
-        line[0] for line in text(samples.every_action()).splitlines() if line[:2] in {"? ", "! ", "+ ", "- ", "~ "}
+        line[0] for line in text(samples.every_action()).splitlines() if line[:2] in {"? ", "✗ ", "! ", "+ ", "~ "}
     ]
-    assert marks == ["?", "!", "!", "!", "!", "+", "-", "~", "~", "~"]
+    assert marks == ["?", "✗", "✗", "✗", "✗", "+", "!", "~", "~", "~"]

@@ -191,3 +191,28 @@ def test_every_stage_and_every_outcome_has_its_row() -> None:
         board.take(RepositoryDone(at=T0, progress=replace(watched, stage=stage)))
         (line,) = _lines(board, width=79, height=20)[1:]
         assert watched.target.repository in line
+
+
+def test_an_announcement_stands_above_the_table_until_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm-256color")
+    out = io.StringIO()
+    notice = "Interrupted: finishing the writes in progress. Press Ctrl-C again to abort."
+    with _live(out) as sink:
+        sink(runs.events()[0])
+        sink.announce(f"{notice}\n")
+        for event in runs.events()[1:]:
+            before = out.tell()
+            sink(event)
+            drawn = out.getvalue()[before:]
+            assert notice in drawn
+            assert drawn.index(notice) < drawn.rindex("done, "), "above the heading"
+
+
+@pytest.mark.parametrize("height", [5, 24])
+def test_a_table_with_a_notice_stays_within_the_terminal(height: int) -> None:
+    board = _board()
+    drawn = draw([board.draw(style=PLAIN, width=60, height=height, notice="n" * 200)], style=PLAIN, width=60)
+    lines = drawn.splitlines()
+    assert len(lines) <= height
+    assert all(width(line) <= 60 for line in lines)
+    assert lines[0].startswith("nnn")

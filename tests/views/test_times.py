@@ -15,7 +15,17 @@ def test_impossible_times_are_shown_as_the_nearest_possible(seconds: float) -> N
 
 @pytest.mark.parametrize(
     ("seconds", "shown"),
-    [(-3, "0s"), (0.9, "0s"), (59, "59s"), (60, "1m00s"), (100, "1m40s"), (3599, "59m59s"), (7500, "2h05m")],
+    [
+        (-3, "0s"),
+        (0.9, "0s"),
+        (59, "59s"),
+        (60, "1m00s"),
+        (100, "1m40s"),
+        (3599, "59m59s"),
+        (7500, "2h05m"),
+        (86399, "23h59m"),
+        (273600, "3d04h"),
+    ],
 )
 def test_durations(seconds: float, shown: str) -> None:
     assert duration(seconds) == shown

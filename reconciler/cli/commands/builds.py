@@ -1,4 +1,4 @@
-"""`reconciler builds`: recent builds, the newest failure first; or one line for each as it starts and ends."""
+"""`reconciler builds`: recent builds, the newest first; or one line for each as it starts and ends."""
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -35,7 +35,11 @@ def configure(parser: Parser) -> None:
     """Declare the options."""
     parser.add_argument("repositories", nargs="*", metavar="REPO", help="only builds of these (names or globs)")
     parser.add_argument(
-        "--result", action="append", choices=_RESULTS, default=[], help="only builds with this result; repeatable"
+        "--result",
+        action=shared.CommaList,
+        choices=_RESULTS,
+        default=[],
+        help="only builds with this result; repeatable, also with commas",
     )
     parser.add_argument("--limit", type=shared.positive, metavar="N", help="at most so many, the first of the list")
     parser.add_argument("--follow", action="store_true", help="go on until no build is running")
@@ -64,7 +68,7 @@ def execute(options: Options, ctx: Context) -> int:
     shown = arranged(rows)[: options.limit]
     output.show(
         {
-            "text": lambda style, width: render_builds(shown, style=style, width=width),
+            "text": lambda style, width: render_builds(shown, style=style, width=width, warnings=options.verbose),
             "json": lambda *_: builds_json(shown),
         },
         options,

@@ -1,4 +1,4 @@
-"""`reconciler logs`: the log of one build, by default of the newest failure; of a running one as it grows."""
+"""`reconciler logs`: the log of one build, by default of the newest one; of a running one as it grows."""
 
 from collections.abc import Mapping, Sequence
 
@@ -20,6 +20,7 @@ def configure(parser: Parser) -> None:
     """Declare the options."""
     parser.add_argument("repositories", nargs=1, metavar="REPO", help="the repository")
     which = parser.add_mutually_exclusive_group()
+    which.add_argument("--failed", action="store_true", help="the newest build that failed")
     which.add_argument("--build", metavar="ID", help="the build report's id, as `reconciler builds` shows it")
     which.add_argument("--tag", metavar="TAG", help="the build that a tag points to; a failed one has no tag")
     parser.add_argument("--tail", type=shared.positive, metavar="N", help="only the last lines of what there is")
@@ -81,8 +82,8 @@ def _one(patterns: Sequence[str], live: Live) -> LiveRepository:
 
 
 def _chosen(builds: Sequence[Build], tags: Mapping[str, tuple[str, ...]], options: Options) -> Build:
-    """The build that was asked for; else with `--follow` the newest that runs; else the newest failure or ended one."""
-    newest = sorted(builds, key=lambda build: (build.started or 0.0, build.id), reverse=True)
+    """The build that was asked for; else with `--follow` the newest that runs; else the newest one."""
+    newest = sorted(builds, key=lambda build: (-(build.started or 0.0), build.id))  # in the order of `builds`
     if options.build:
         wanted = [build for build in newest if options.build in (build.id, build.id.rpartition("/")[2])]
         hint = "list the builds with `reconciler builds`; --since looks further back"
@@ -91,11 +92,12 @@ def _chosen(builds: Sequence[Build], tags: Mapping[str, tuple[str, ...]], option
         tagged = [build for build in newest if options.tag in tags.get(build.digest, ())]
         hint = "--since looks further back; a failed build has no tag: find it with `reconciler builds`"
         return _first(tagged, f'the tag "{options.tag}" points to no build of this repository in that time', hint)
+    further = "look further back with --since"
+    if options.failed:
+        failed = [build for build in newest if build.result is Result.FAILURE]
+        return _first(failed, "no build of this repository failed in that time", further)
     running = [build for build in newest if build.result is Result.RUNNING and options.follow]
-    ended = [build for build in newest if build.result is not Result.RUNNING]
-    failed = [build for build in ended if build.result is Result.FAILURE]
-    none = f"no build of this repository {'runs or has ended' if options.follow else 'has ended'} in that time"
-    return _first(running or failed or ended, none, "--since looks further back")
+    return _first(running or newest, "this repository had no build in that time", further)
 
 
 def _first(builds: Sequence[Build], otherwise: str, hint: str) -> Build:

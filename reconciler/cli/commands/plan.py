@@ -8,6 +8,7 @@ from pathlib import Path
 from reconciler.api.client import ReadClient
 from reconciler.cli import inputs, output, planning
 from reconciler.cli import options as shared
+from reconciler.cli.ci import provenance
 from reconciler.cli.client import api_identity, api_name, open_reader
 from reconciler.cli.context import Context
 from reconciler.cli.exit_codes import ExitCode
@@ -54,10 +55,18 @@ def execute(options: Options, ctx: Context) -> int:
     if options.output is not None:
         asked = options.against is None or not options.check_packages
         planning.save_plan(options.output, plan, source, desired, ctx, packages_checked=asked)
+    in_full = output.shows_overlays(options)
     document = planning.document(
-        plan, api=source.api, origin=source.origin, comparison=comparison, forecast=forecast, checked=checked
+        plan,
+        api=source.api,
+        origin=source.origin,
+        comparison=comparison,
+        forecast=forecast,
+        checked=checked,
+        live=source.live if in_full else None,
+        overlays=in_full,
     )
-    output.show_plan(document, plan.diagnostics, options, ctx)
+    output.show_plan(document, plan.diagnostics, options, ctx, provenance=provenance(ctx.environ, ctx.clock.now()))
     if options.output is not None:
         ctx.stderr.write(_saved_notice(options.output, plan))
     if not plan.complete or checked.wrong:

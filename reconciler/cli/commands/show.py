@@ -20,7 +20,9 @@ def execute(options: Options, ctx: Context) -> int:
     """Print the plan that a file holds."""
     output.targets(options)
     saved = inputs.load_plan(options.path)
-    document = planning.document(saved.plan, api=saved.api, origin=inputs.origin(saved))
+    document = planning.document(
+        saved.plan, api=saved.api, origin=inputs.origin(saved), overlays=output.shows_overlays(options)
+    )
     output.show_plan(document, saved.plan.diagnostics, options, ctx)
     output.print_no_requests(options, ctx)
     return ExitCode.DONE

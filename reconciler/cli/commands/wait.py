@@ -39,7 +39,7 @@ def execute(options: Options, ctx: Context) -> int:
         _check_idle(run)
         if is_settled(run):
             return _again(run, report)
-        with open_reader(options, ctx) as client, interruptible(ctx), ExitStack() as stack:
+        with open_reader(options, ctx) as client, interruptible(ctx, "ending the wait"), ExitStack() as stack:
             record = _record(run, stack, options, ctx)
             later = runs.later_runs(journal, run)
             return _go_on(_WaitContext(run=run, later=later, client=client, report=report, record=record), options, ctx)

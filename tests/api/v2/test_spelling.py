@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from reconciler.api import endpoints
+from reconciler.api.answers import RepositoryAnswer, RepositoryAnswerV2
 from reconciler.api.http import Call
 from reconciler.api.overlay_update import merge_overlay
-from reconciler.api.schema import V1_SPELLING, V2_SPELLING, Repository, RepositoryV2, Spelling, overlay_from_wire
+from reconciler.api.schema import V1_SPELLING, V2_SPELLING, Spelling, overlay_from_wire
 from reconciler.core.overlay import EMPTY, Overlay
 from reconciler.core.state import LiveRepository
 from tests.api.fakes import NODE, ORGANIZATION
@@ -102,7 +103,7 @@ def test_a_reset_names_only_fields_that_there_are(document: str, package: str, s
 def test_the_fields_of_a_repository(document: str, package: str, spelling: Spelling) -> None:
     published = Document(document)
     sample = published.sample(published.schema(f"{package}Repo"))
-    model, id_ = (Repository, "id") if spelling is V1_SPELLING else (RepositoryV2, "uid")
+    model, id_ = (RepositoryAnswer, "id") if spelling is V1_SPELLING else (RepositoryAnswerV2, "uid")
     found = model.model_validate(sample).to_core()
     assert (found.id, found.name, found.active_tags) == (id_, "name", ("activeTags",))
     assert found.overlay == overlay_from_wire(sample["customOverlay"])

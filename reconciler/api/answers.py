@@ -1,0 +1,310 @@
+"""The API's answers as models: repositories, build reports, the queue, tags, packages, identities, and their lists.
+
+Null is the same as absent, what is not known of an answer is not kept, and a wrong shape is an error.
+"""
+
+from typing import Annotated, Any, Generic, Self, TypeVar
+
+from pydantic import AliasChoices, BaseModel, ConfigDict, PlainValidator, model_validator
+from pydantic import Field as WireName
+from pydantic_core import PydanticCustomError
+
+from reconciler.api.errors import clean
+from reconciler.api.schema import Count, LenientText, LenientTexts, Name, Text, Timestamp, overlay_from_wire
+from reconciler.core.bindings import Binding, SelectorKind, TagSelector
+from reconciler.core.builds import Sync
+from reconciler.core.doctor import Grant, Identity
+from reconciler.core.overlay import EMPTY, Overlay
+from reconciler.core.packages import PackageVersion
+from reconciler.core.state import LiveRepository, Unreadable
+
+T = TypeVar("T")
+
+
+class AnswerItem(BaseModel):
+    """Something in a list; what is not known of it is not kept."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True, defer_build=True)
+
+
+class RepositoryAnswer(AnswerItem):
+    """A repository, without what only a write needs."""
+
+    id: Name
+    name: Name
+    overlay: Annotated[Overlay | Unreadable, PlainValidator(overlay_from_wire)] = WireName(
+        EMPTY, validation_alias="customOverlay"
+    )
+    active_tags: LenientTexts = WireName((), validation_alias="activeTags")
+
+    def to_core(self, folder: str = "") -> LiveRepository:
+        """Return it as the core's value."""
+        return LiveRepository(
+            id=self.id, name=self.name, folder=folder, overlay=self.overlay, active_tags=self.active_tags
+        )
+
+
+class RepositoryAnswerV2(RepositoryAnswer):
+    """A repository as v2 names its id."""
+
+    id: Name = WireName(validation_alias="uid")
+
+
+class _SyncConfig(AnswerItem):
+    source: LenientText = ""
+
+
+class WriteAnswer(AnswerItem):
+    """What a write is answered with: any field may be absent, which proves nothing; `overlay` is None then."""
+
+    id: Text = WireName("", validation_alias=AliasChoices("id", "uid"))
+    name: Text = ""
+    overlay: Annotated[Overlay | Unreadable | None, PlainValidator(overlay_from_wire)] = WireName(
+        None, validation_alias="customOverlay"
+    )
+    active_tags: LenientTexts = WireName((), validation_alias="activeTags")
+    sync_config: _SyncConfig | None = None
+
+
+class NamedGroup(AnswerItem):
+    """An organization or folder; `name` "" where the API did not tell."""
+
+    id: Name
+    name: Text = ""
+
+
+class ReportAnswer(AnswerItem):
+    """A build report; its configurations are texts that hold JSON."""
+
+    id: Name
+    started: Timestamp = WireName(None, validation_alias="startedAt")
+    ended: Timestamp = WireName(None, validation_alias="completedAt")
+    result: Any = None
+    config: LenientText = ""
+    locked: LenientText = WireName("", validation_alias="lockedConfig")
+    digest: LenientText = ""
+    warnings: LenientTexts = ()
+    log: LenientText = ""
+
+
+_SYNC = {"QUEUED": Sync.QUEUED, "IN_PROGRESS": Sync.IN_PROGRESS, "FAILED": Sync.FAILED}
+
+
+class _RepositoryStatus(AnswerItem):
+    status: Any = None
+
+
+class QueueItem(AnswerItem):
+    """A repository and its place in the work queue; one that the API names without a state is not in it."""
+
+    repository_id: Name = WireName(validation_alias="repoId")
+    repository_status: _RepositoryStatus | None = WireName(None, validation_alias="repoStatus")
+
+    @property
+    def state(self) -> Sync:
+        """The state; one that this version does not know is work in progress: what may not be over is not over."""
+        status = self.repository_status and self.repository_status.status
+        if not isinstance(status, str | int | None) or status in (None, "", 0, "UNKNOWN"):
+            return Sync.IDLE
+        return _SYNC.get(str(status), Sync.IN_PROGRESS)
+
+
+class TagAnswer(AnswerItem):
+    """A digest and the name of a tag that points to it."""
+
+    digest: Text = ""
+    name: Text = ""
+
+
+class PackageAnswer(AnswerItem):
+    """One version of a package on one architecture."""
+
+    name: Name = WireName(validation_alias="packageName")
+    version: Text = ""
+    architecture: Text = ""
+    provides: list[str] | None = None
+
+    def to_core(self) -> PackageVersion:
+        """Return it as the core's value."""
+        return PackageVersion(
+            name=self.name,
+            version=self.version,
+            architectures=(self.architecture,) if self.architecture else (),
+            provides=tuple(self.provides or ()),
+        )
+
+
+class PackageSummary(AnswerItem):
+    """A package with its latest version; `architectures` are names with commas between."""
+
+    name: Name = WireName(validation_alias="packageName")
+    version: Text = WireName("", validation_alias="latestVersion")
+    architectures: Text = ""
+
+    def to_core(self) -> PackageVersion:
+        """Return it as the core's value."""
+        names = sorted(one.strip() for one in self.architectures.split(",") if one.strip())
+        return PackageVersion(name=self.name, version=self.version, architectures=tuple(names))
+
+
+_SELECTOR_KINDS = {
+    "KIND_ALL": SelectorKind.ALL,
+    "KIND_VARIANT": SelectorKind.VARIANT,
+    "KIND_EXACT": SelectorKind.EXACT,
+}
+
+
+class _TagSelectorAnswer(AnswerItem):
+    kind: Text = ""
+    tags: LenientTexts = ()
+    variant_type: Text = WireName("", validation_alias="variantType")
+
+    def to_core(self) -> TagSelector:
+        kind = _SELECTOR_KINDS.get(self.kind, SelectorKind.UNKNOWN)
+        variant = self.variant_type.removeprefix("VARIANT_TYPE_").lower() if kind is SelectorKind.VARIANT else ""
+        return TagSelector(kind=kind, tags=self.tags, variant=variant)
+
+
+class OverlayAnswer(AnswerItem):
+    """An overlay by id and name; its configuration is not kept."""
+
+    id: Name = WireName(validation_alias="uid")
+    name: Text = ""
+
+
+class BindingAnswer(AnswerItem):
+    """A binding with its overlay inline."""
+
+    id: Name = WireName(validation_alias="uid")
+    repository: Text = WireName("", validation_alias="repo")
+    overlay: OverlayAnswer
+    selector: _TagSelectorAnswer | None = WireName(None, validation_alias="tagSelector")
+
+    def to_core(self) -> Binding:
+        """Return it as the core's value; an overlay without a name goes by its id."""
+        return Binding(
+            id=self.id,
+            overlay_id=self.overlay.id,
+            overlay=clean(self.overlay.name or self.overlay.id),
+            selector=(self.selector or _TagSelectorAnswer()).to_core(),
+            repository=self.repository,
+        )
+
+
+class _ResolvedContents(AnswerItem):
+    packages: list[str] | None = None
+
+
+class ResolvedAnswer(AnswerItem):
+    """The answer to a question of resolution; one without packages is none."""
+
+    contents: _ResolvedContents | None = None
+
+    @model_validator(mode="after")
+    def _has_packages(self) -> Self:
+        if not self.packages:
+            raise PydanticCustomError("packages", "one with contents.packages")
+        return self
+
+    @property
+    def packages(self) -> tuple[str, ...]:
+        """The exact packages."""
+        return tuple(self.contents.packages or ()) if self.contents else ()
+
+
+class _Role(AnswerItem):
+    name: Text = ""
+    capabilities: list[str] | None = None
+
+
+class _Capability(AnswerItem):
+    group: NamedGroup
+    role: _Role | None = None
+    # They stand in the role, or beside it where they match no known role.
+    capabilities: list[str] | None = None
+
+    def to_core(self) -> Grant:
+        role = self.role or _Role()
+        return Grant(
+            group_id=self.group.id,
+            group_name=self.group.name,
+            roles=(role.name,) if role.name else (),
+            capabilities=frozenset([*(role.capabilities or ()), *(self.capabilities or ())]),
+        )
+
+
+class TokenIdentity(AnswerItem):
+    """The answer to "whose token is it"."""
+
+    subject: Name
+    email: Text = ""
+    issuer: Text = ""
+    expiry: Timestamp = None
+    capabilities: list[_Capability] | None = None
+
+    def to_core(self) -> Identity:
+        """Return it as the core's value: a group that comes several times, once for each role, is one grant."""
+        found: dict[str, Grant] = {}
+        for grant in (one.to_core() for one in self.capabilities or ()):
+            known = found.get(grant.group_id)
+            found[grant.group_id] = grant if known is None else _joined(known, grant)
+        return Identity(
+            subject=self.subject,
+            email=self.email,
+            issuer=self.issuer,
+            expires=self.expiry,
+            grants=tuple(found[id_] for id_ in sorted(found)),
+        )
+
+
+def _joined(one: Grant, other: Grant) -> Grant:
+    return Grant(
+        group_id=one.group_id,
+        group_name=one.group_name or other.group_name,
+        roles=(*one.roles, *(role for role in other.roles if role not in one.roles)),
+        capabilities=one.capabilities | other.capabilities,
+    )
+
+
+class Listing(BaseModel, Generic[T]):
+    """A list, or a page of one; `total` None where the server did not count.
+
+    An empty object is how proto3 may write an empty list; any other object without the list is some other answer.
+    """
+
+    model_config = ConfigDict(extra="allow", defer_build=True)
+
+    items: list[T] | None = None
+    next_page_token: Text = WireName("", validation_alias="nextPageToken")
+    total: Count = WireName(None, validation_alias="totalCount")
+
+    @model_validator(mode="after")
+    def _has_its_list(self) -> Self:
+        if self.model_fields_set and "items" not in self.model_fields_set:
+            name = type(self).model_fields["items"].validation_alias or "items"
+            raise PydanticCustomError("listing", 'one with "{name}"', {"name": name})
+        return self
+
+
+class RepositoryPage(Listing[RepositoryAnswerV2]):
+    """A page of v2's list."""
+
+    items: list[RepositoryAnswerV2] | None = WireName(None, validation_alias="repos")
+
+
+class BindingPage(Listing[BindingAnswer]):
+    """A page of bindings."""
+
+    items: list[BindingAnswer] | None = WireName(None, validation_alias="overlayBindings")
+
+
+class OverlayPage(Listing[OverlayAnswer]):
+    """A page of overlays."""
+
+    items: list[OverlayAnswer] | None = WireName(None, validation_alias="overlays")
+
+
+class ReportListing(Listing[ReportAnswer]):
+    """The list of build reports, which has no pages."""
+
+    items: list[ReportAnswer] | None = WireName(None, validation_alias="reports")
