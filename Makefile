@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 JOBS ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-browser lint check fuzz soak diagnostics schemas format bench bench-hostile bench-venv clean
+.PHONY: help demo test test-browser lint check fuzz soak diagnostics schemas format bench bench-hostile bench-venv clean facts
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,6 +23,7 @@ test: $(VENV)/.dev ## run the tests
 test-browser: $(VENV)/.dev ## drive the HTML page in Chromium (Debian installs it with apt-get)
 	command -v chromium chromedriver >/dev/null || { apt-get update && apt-get install -y --no-install-recommends chromium chromium-driver; }
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test,browser]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --no-deps axe-playwright-python
 	RECONCILER_BROWSER=1 $(BIN)/python -m pytest tests/browser
 
 lint: $(VENV)/.dev ## check layout, lint rules, types and the direction of imports
@@ -57,6 +58,9 @@ diagnostics: $(VENV)/.run ## write docs/diagnostics.md anew from the codes
 
 schemas: $(VENV)/.run ## write the schemas of the plan and of the event lines in docs/ anew from their types
 	$(BIN)/python -m reconciler.views.schema docs
+
+facts: $(VENV)/.dev ## write the facts of the API anew from its published documents (DOCUMENTS=FOLDER)
+	$(BIN)/python -m tests.contract.facts $(or $(DOCUMENTS),../shared/openapi/2026-10)
 
 format: $(VENV)/.dev ## lay out the code
 	$(BIN)/ruff format .

@@ -15,8 +15,11 @@ from reconciler.api.answers import ReportAnswer
 from reconciler.api.schema import OVERLAY_FIELDS, Json, OverlayField, overlay_from_wire
 from reconciler.core.builds import Build, BuildConfig, PackageConfig, Recipe, Result, make_recipe
 from reconciler.core.diff import Field, Item, items_of
+from reconciler.core.guarded import GUARDED
 from reconciler.core.state import Unreadable
 
+# The settings of the Guarded Entrypoint are not keys of a configuration.
+_CONFIG_FIELDS = tuple(field for field in OVERLAY_FIELDS if field.field not in GUARDED)
 _RESULTS = {"Success": Result.SUCCESS, "Failure": Result.FAILURE}
 
 MOST_CALLS = 200
@@ -98,7 +101,7 @@ def _decoded(text: str) -> Json:
 def _build_config(config: Json) -> BuildConfig | None:
     found: list[Item] = []
     fields: list[Field] = []
-    for field in OVERLAY_FIELDS:
+    for field in _CONFIG_FIELDS:
         items = _items(config, field)
         if items is not None:
             found.extend(items)

@@ -15,7 +15,7 @@ from wsgiref.types import WSGIApplication
 import httpx
 
 from reconciler.api import API_VERSION, ApiVersion, answers, endpoints, json_text, organizations, overlays
-from reconciler.api.answers import Listing, NamedGroup, WriteAnswer
+from reconciler.api.answers import NamedGroup, WriteAnswer
 from reconciler.api.auth.provider import Credentials
 from reconciler.api.build_reports import ReportLister, TooManyError, Window, build_from_wire
 from reconciler.api.errors import ApiError, NotFound, Rejected, SourceDropped, clean
@@ -143,7 +143,7 @@ class ReadClient:
 
         def groups(parameters: Parameters) -> Sequence[NamedGroup]:
             call = endpoints.groups(f'look up the organisation "{written}"', parameters)
-            return endpoints.read_items(self._connection, call, Listing[NamedGroup])
+            return endpoints.read_items(self._connection, call, answers.GroupListing)
 
         return organizations.find(written, groups)
 
@@ -186,7 +186,7 @@ class ReadClient:
 
     def sync_states(self, organization: Organization) -> Mapping[str, Sync]:
         """Return the work queue: state by repository UIDP; a repository that is not in it is absent."""
-        found = endpoints.read_items(self._connection, endpoints.queue(organization), Listing[answers.QueueItem])
+        found = endpoints.read_items(self._connection, endpoints.queue(organization), answers.QueueListing)
         return {one.repository_id: one.state for one in found if one.state is not Sync.IDLE}
 
     def build_log(self, build_id: str) -> str:
@@ -209,7 +209,7 @@ class ReadClient:
     def list_tags(self, scope: Organization | str) -> Mapping[str, tuple[str, ...]]:
         """Return the names of the tags by digest, sorted, of one repository (its UIDP) or of a whole organisation."""
         found: dict[str, set[str]] = {}
-        for tag in endpoints.read_items(self._connection, endpoints.tags(scope), Listing[answers.TagAnswer]):
+        for tag in endpoints.read_items(self._connection, endpoints.tags(scope), answers.TagListing):
             if tag.digest and tag.name:
                 found.setdefault(tag.digest, set()).add(tag.name)
         return {digest: tuple(sorted(names)) for digest, names in found.items()}
@@ -233,7 +233,7 @@ class ReadClient:
     def package_summaries(self, organization: Organization, token: str = "", *, prefix: str = "") -> PackagePage:
         """Return one page of the packages' summaries, ordered by name: that of a token, else the first."""
         call = endpoints.package_summaries(organization, token, prefix)
-        page = endpoints.read(self._connection, call, Listing[answers.PackageSummary])
+        page = endpoints.read(self._connection, call, answers.PackageSummaryListing)
         found = tuple(one.to_core() for one in page.items or ())
         return PackagePage(packages=found, after=page.next_page_token, total=page.total)
 
@@ -243,7 +243,7 @@ class ReadClient:
         return endpoints.read(self._connection, call, answers.ResolvedAnswer).packages
 
     def _packages(self, call: Call) -> Iterator[PackageVersion]:
-        for page in endpoints.read_pages(self._connection, call, Listing[answers.PackageAnswer]):
+        for page in endpoints.read_pages(self._connection, call, answers.PackageListing):
             yield from (one.to_core() for one in page.items or ())
 
     def _report_lister(self, organization: Organization) -> ReportLister:
@@ -270,7 +270,7 @@ class ReadClient:
         return capability not in self._capabilities
 
     def _read_folders(self, organization: Organization) -> Mapping[str, str]:
-        groups = endpoints.read_items(self._connection, endpoints.folders(organization), Listing[NamedGroup])
+        groups = endpoints.read_items(self._connection, endpoints.folders(organization), answers.GroupListing)
         names = {group.id: group.name for group in groups}
         with self._lock:
             self._folders[organization.id] = names

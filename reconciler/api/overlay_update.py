@@ -20,17 +20,33 @@ from reconciler.api.schema import (
     Kind,
     OverlayField,
     Spelling,
+    command_to_wire,
+    enum_to_wire,
     item_to_wire,
     overlay_from_wire,
 )
-from reconciler.core.overlay import EMPTY, Group, Overlay, PemFile, User, package_spec, without_absent
+from reconciler.core.overlay import (
+    EMPTY,
+    FAIL_MODE,
+    CommandOverride,
+    Group,
+    Overlay,
+    PemFile,
+    Preflight,
+    User,
+    package_spec,
+    passed_through,
+    without_absent,
+)
 from reconciler.core.state import LiveRepository, Unreadable
 from reconciler.diagnostics import Diagnostic
 
-Named = User | Group | PemFile
+Named = User | Group | PemFile | Preflight
 
 # How a field says that nothing is in it.
 _NOTHING: dict[Kind, object] = {Kind.TEXT: "", Kind.TEXT_MAP: {}}
+# Fields that are left out where nothing is in them: an enum has no empty name, and an empty command is one.
+_LEFT_OUT = frozenset({Kind.FLAG, Kind.ENUM, Kind.PREFLIGHT, Kind.COMMAND, Kind.PASSED_THROUGH})
 # Sections that go out as null where nothing is in them.
 _OPTIONAL_SECTIONS = ("accounts", "certificates")
 
@@ -101,6 +117,10 @@ def _restore_unknown(merged: Json, unknown: Iterable[tuple[str, str]]) -> None:
 
 
 def _set_field(merged: Json, field: OverlayField, wanted: Any, spelling: Spelling) -> None:
+    if field.kind in _LEFT_OUT and wanted == field.of(EMPTY):
+        for name in field.names:
+            merged.pop(name, None)
+        return
     section = dict(_section(merged, field.holder))
     name = field.name_in(section) or field.names[0]
     section[name] = _MERGES[field.kind](section.get(name), wanted, field.kind, spelling)
@@ -124,7 +144,7 @@ def _reset(raw: Mapping[str, object]) -> Json:
             section = body.setdefault(field.holder, _unknown_zeros(raw, field.holder))
             assert isinstance(section, dict)
             section[field.names[0]] = _NOTHING.get(field.kind, [])
-        else:
+        elif field.kind not in _LEFT_OUT:
             body[field.names[0]] = _NOTHING.get(field.kind, [])
     return {**body, **_unknown_zeros(raw, "")}
 
@@ -147,7 +167,11 @@ def _says_nothing(holder: str, section: Mapping[str, object]) -> bool:
 
 
 def _merge_whole(_raw: object, wanted: Any, _kind: Kind, _spelling: Spelling) -> object:
-    return wanted if isinstance(wanted, str) else list(wanted)
+    return wanted if isinstance(wanted, str | bool) else list(wanted)
+
+
+def _merge_enum(_raw: object, wanted: str, _kind: Kind, _spelling: Spelling) -> object:
+    return enum_to_wire(FAIL_MODE, wanted)
 
 
 def _merge_texts(raw: object, wanted: Sequence[str], kind: Kind, _spelling: Spelling) -> list[str]:
@@ -181,6 +205,42 @@ def _merge_items(raw: object, wanted: Sequence[Any], kind: Kind, spelling: Spell
     return [*kept, *(_new(value, spelling) for value in wanted if value not in used)]
 
 
+def _merge_checks(raw: object, wanted: Sequence[Preflight], kind: Kind, spelling: Spelling) -> list[Json]:
+    """Return the checks in the wanted order; one that is there stays as it came, or keeps what is not known of it."""
+    items: list[Json] = raw if isinstance(raw, list) else []
+    values = [ITEM_MODELS[kind].model_validate(item).to_core() for item in items]
+    fates = _fates(values, wanted)
+    known = item_to_wire(Preflight(), spelling)
+    merged: list[Json] = []
+    for check in wanted:
+        number = next((one for one, fate in fates.items() if fate == check), None)
+        if number is None:
+            merged.append(_new(check, spelling))
+            continue
+        del fates[number]
+        kept = {key: value for key, value in items[number].items() if key not in known}
+        merged.append(items[number] if values[number] == check else {**kept, **_new(check, spelling)})
+    return merged
+
+
+def _merge_command(raw: object, wanted: CommandOverride, _kind: Kind, _spelling: Spelling) -> Json:
+    kept = {key: value for key, value in raw.items() if key not in ("mode", "command")} if isinstance(raw, dict) else {}
+    return {**kept, **command_to_wire(wanted)}
+
+
+def _merge_passed_through(raw: object, wanted: str, _kind: Kind, _spelling: Spelling) -> object:
+    """Return a value of which nothing is known; what says the same already keeps its type."""
+    return _passed_through(raw, json.loads(wanted))
+
+
+def _passed_through(raw: object, wanted: object) -> object:
+    if passed_through(raw) == passed_through(wanted):
+        return raw
+    if isinstance(raw, dict) and isinstance(wanted, dict):
+        return {key: _passed_through(raw.get(key), value) for key, value in wanted.items()}
+    return wanted
+
+
 _MERGES: dict[Kind, Callable[[object, Any, Kind, Spelling], object]] = {
     Kind.TEXT: _merge_whole,
     Kind.ORDERED_TEXTS: _merge_whole,
@@ -190,6 +250,11 @@ _MERGES: dict[Kind, Callable[[object, Any, Kind, Spelling], object]] = {
     Kind.USERS: _merge_items,
     Kind.GROUPS: _merge_items,
     Kind.PEM_FILES: _merge_items,
+    Kind.FLAG: _merge_whole,
+    Kind.ENUM: _merge_enum,
+    Kind.PREFLIGHT: _merge_checks,
+    Kind.COMMAND: _merge_command,
+    Kind.PASSED_THROUGH: _merge_passed_through,
 }
 
 
@@ -232,3 +297,5 @@ def _name(value: Named) -> str:
             return value.groupname
         case PemFile():
             return value.name
+        case Preflight():
+            return value.tcp or value.path

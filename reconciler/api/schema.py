@@ -6,6 +6,7 @@ that of apko, which the configurations in build reports have. What is sent back 
 object that was read (`overlay_update`).
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,6 +20,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     PlainValidator,
+    StrictBool,
     ValidationError,
     model_validator,
 )
@@ -30,15 +32,22 @@ from reconciler.api.errors import clean
 from reconciler.core.diff import Field
 from reconciler.core.overlay import (
     EMPTY,
+    MODE,
+    ON_FAILURE,
+    CommandOverride,
     Group,
     Overlay,
     PemFile,
+    Preflight,
     User,
     make_accounts,
     make_certificates,
+    make_command_override,
     make_group,
     make_overlay,
     make_pem_file,
+    make_preflight,
+    passed_through,
     without_absent,
 )
 from reconciler.core.state import Unreadable
@@ -48,6 +57,7 @@ T = TypeVar("T")
 
 _MAX_UINT32 = 2**32 - 1
 _UINT32_DIGITS = 10
+_ENUM_NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
 # --- values -----------------------------------------------------------------------------------------------------------
@@ -112,6 +122,8 @@ Name = Annotated[str, PlainValidator(_name)]
 Text = Annotated[str, BeforeValidator(_blank_for_null)]
 Id = Annotated[int, PlainValidator(_uint32)]
 RunAs = Annotated[str, BeforeValidator(lambda value: str(value) if type(value) is int else value)]
+# The name of an enum; one that the server has no name for comes as its number.
+EnumText = Annotated[str, BeforeValidator(lambda value: str(value or "") if type(value) is int else value)]
 Timestamp = Annotated[float | None, PlainValidator(timestamp_from_wire)]
 # What only people read: of another shape, it is as good as absent.
 LenientText = Annotated[str, PlainValidator(_text_of)]
@@ -123,6 +135,7 @@ Count = Annotated[int | None, PlainValidator(_count_of)]
 _EXPECTED = {
     "string_type": "text",
     "list_type": "a list",
+    "tuple_type": "a list",
     "dict_type": "an object",
     "model_type": "an object",
     "missing": "a name",
@@ -204,38 +217,68 @@ class _User(_Message):
 class _Group(_Message):
     groupname: Name = WireName(validation_alias=AliasChoices("groupName", "groupname"))
     gid: Id = 0
-    members: list[str] = []
+    members: tuple[str, ...] = ()
 
     def to_core(self) -> Group:
         return make_group(groupname=self.groupname, gid=self.gid, members=self.members)
 
 
 class _Contents(_Message):
-    packages: list[str] = []
-    runtime_repositories: list[str] = WireName(
-        [], validation_alias=AliasChoices("runtimeRepositories", "runtime_repositories")
+    packages: tuple[str, ...] = ()
+    runtime_repositories: tuple[str, ...] = WireName(
+        (), validation_alias=AliasChoices("runtimeRepositories", "runtime_repositories")
     )
-    runtime_keyring: list[_Pem] = WireName([], validation_alias=AliasChoices("runtimeKeyring", "runtime_keyring"))
+    runtime_keyring: tuple[_Pem, ...] = WireName((), validation_alias=AliasChoices("runtimeKeyring", "runtime_keyring"))
 
 
 class _Accounts(_Message):
     # A UID may stand here as well, and somebody may write it as a number.
     run_as: RunAs = WireName("", validation_alias=AliasChoices("runAs", "run-as", "run_as"))
-    users: list[_User] = []
-    groups: list[_Group] = []
+    users: tuple[_User, ...] = ()
+    groups: tuple[_Group, ...] = ()
 
 
 class _Certificates(_Message):
-    additional: list[_Pem] = []
-    providers: list[str] = []
+    additional: tuple[_Pem, ...] = ()
+    providers: tuple[str, ...] = ()
+
+
+class _Preflight(_Message):
+    tcp: str = ""
+    path: str = ""
+    timeout: str = ""
+    interval: str = ""
+    on_failure: EnumText = WireName("", validation_alias=AliasChoices("onFailure", "on_failure"))
+
+    def to_core(self) -> Preflight:
+        return make_preflight(
+            tcp=self.tcp, path=self.path, timeout=self.timeout, interval=self.interval, on_failure=self.on_failure
+        )
+
+
+class _CommandOverride(_Message):
+    mode: EnumText = ""
+    command: list[str] = []
+
+    def to_core(self) -> CommandOverride:
+        return make_command_override(mode=self.mode, command=self.command)
 
 
 class _Overlay(_Message):
     contents: _Contents | None = None
-    environment: dict[str, str] = {}
-    annotations: dict[str, str] = {}
+    environment: dict[str, str] = WireName(default_factory=dict)
+    annotations: dict[str, str] = WireName(default_factory=dict)
     accounts: _Accounts | None = None
     certificates: _Certificates | None = None
+    guarded_entrypoint: StrictBool = WireName(
+        default=False, validation_alias=AliasChoices("guardedEntrypoint", "guarded_entrypoint")
+    )
+    fail_mode: EnumText = WireName("", validation_alias=AliasChoices("failMode", "fail_mode"))
+    preflight: list[_Preflight] = []
+    command_override: _CommandOverride | None = WireName(
+        None, validation_alias=AliasChoices("commandOverride", "command_override")
+    )
+    truststore: Any = None
 
     def to_core(self) -> Overlay:
         contents, accounts, certificates = self.contents, self.accounts, self.certificates
@@ -257,6 +300,11 @@ class _Overlay(_Message):
             )
             if certificates
             else EMPTY.certificates,
+            guarded_entrypoint=self.guarded_entrypoint,
+            fail_mode=self.fail_mode,
+            preflight=[one.to_core() for one in self.preflight],
+            command_override=self.command_override.to_core() if self.command_override else None,
+            truststore=passed_through(self.truststore),
             unrecognised=tuple(self._unknown()),
         )
 
@@ -300,6 +348,11 @@ class Kind(Enum):
     USERS = auto()
     GROUPS = auto()
     PEM_FILES = auto()
+    FLAG = auto()
+    ENUM = auto()
+    PREFLIGHT = auto()
+    COMMAND = auto()
+    PASSED_THROUGH = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -342,6 +395,11 @@ OVERLAY_FIELDS = (
     _overlay_field(Field.GROUPS, "accounts", _Accounts, "groups", Kind.GROUPS),
     _overlay_field(Field.CERTIFICATES, "certificates", _Certificates, "additional", Kind.PEM_FILES),
     _overlay_field(Field.PROVIDERS, "certificates", _Certificates, "providers", Kind.TEXTS),
+    _overlay_field(Field.GUARDED_ENTRYPOINT, "", _Overlay, "guarded_entrypoint", Kind.FLAG),
+    _overlay_field(Field.FAIL_MODE, "", _Overlay, "fail_mode", Kind.ENUM),
+    _overlay_field(Field.PREFLIGHT, "", _Overlay, "preflight", Kind.PREFLIGHT),
+    _overlay_field(Field.COMMAND_OVERRIDE, "", _Overlay, "command_override", Kind.COMMAND),
+    _overlay_field(Field.TRUSTSTORE, "", _Overlay, "truststore", Kind.PASSED_THROUGH),
 )
 
 
@@ -359,11 +417,29 @@ class Spelling:
 V1_SPELLING = Spelling(username="userName", groupname="groupName")
 V2_SPELLING = Spelling(username="username", groupname="groupname")
 
-ITEM_MODELS: dict[Kind, type[_User | _Group | _Pem]] = {Kind.USERS: _User, Kind.GROUPS: _Group, Kind.PEM_FILES: _Pem}
+ITEM_MODELS: dict[Kind, type[_User | _Group | _Pem | _Preflight]] = {
+    Kind.USERS: _User,
+    Kind.GROUPS: _Group,
+    Kind.PEM_FILES: _Pem,
+    Kind.PREFLIGHT: _Preflight,
+}
 
 
-def item_to_wire(value: User | Group | PemFile, spelling: Spelling) -> Json:
-    """Return an account or a named file as it is written, with every field."""
+def enum_to_wire(prefix: str, name: str) -> str | int:
+    """Return the API's name of an enum: `open` is `FAIL_MODE_OPEN`, and one of another form goes as it came."""
+    if name.isascii() and name.isdigit():
+        return int(name)
+    return prefix + name.upper() if _ENUM_NAME.fullmatch(name) else name
+
+
+def command_to_wire(value: CommandOverride) -> Json:
+    """Return a command as it is written, without what is not given."""
+    mode: Json = {"mode": enum_to_wire(MODE, value.mode)} if value.mode else {}
+    return {**mode, **({"command": list(value.command)} if value.command else {})}
+
+
+def item_to_wire(value: User | Group | PemFile | Preflight, spelling: Spelling) -> Json:
+    """Return an account, a named file or a check as it is written, with every field."""
     match value:
         case User():
             return {
@@ -378,3 +454,11 @@ def item_to_wire(value: User | Group | PemFile, spelling: Spelling) -> Json:
             return {spelling.groupname: value.groupname, "gid": value.gid, "members": list(value.members)}
         case PemFile():
             return {"name": value.name, "content": value.text or value.pem}
+        case Preflight():
+            return {
+                "tcp": value.tcp,
+                "path": value.path,
+                "timeout": value.timeout,
+                "interval": value.interval,
+                "onFailure": enum_to_wire(ON_FAILURE, value.on_failure),
+            }

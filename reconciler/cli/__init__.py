@@ -41,7 +41,7 @@ def main(argv: Sequence[str] | None = None, ctx: Context | None = None) -> int:
         _print(str(error), ctx.stderr)
         return ExitCode.USAGE
     except KeyboardInterrupt:
-        _print("interrupted\n", ctx.stderr)
+        _print("Interrupted.\n", ctx.stderr)
         return ExitCode.INTERRUPTED
     return code
 

@@ -32,7 +32,8 @@ class Context:
     `user` asks the system for the name of who runs the program, empty where it knows none. `notify` writes a line from
     any thread at any time, and `announce` one about an interruption, from a signal handler; a live display replaces
     both while it is drawn. `stop` is set by the first interruption. `settings` holds the options that can be set
-    elsewhere, with their sources.
+    elsewhere, with their sources. `run_id` is the run that this process records; `has_result` tells that standard
+    output holds a result as text, `concluded` that the verdict was printed.
     """
 
     def __init__(
@@ -58,6 +59,9 @@ class Context:
         self.run = run
         self.user = user
         self.settings: Mapping[str, Setting] = {}
+        self.run_id: str | None = None
+        self.has_result = False
+        self.concluded = False
         self.stop = threading.Event()
         self.notify: Callable[[str], None] = self._write_notice
         self.announce: Callable[[str], None] = self._write_announcement

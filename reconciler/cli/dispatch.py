@@ -1,22 +1,21 @@
 """Run one command, and turn whatever goes wrong into a message and an exit code."""
 
-import errno
 import os
 import traceback
+from collections.abc import Sequence
 from contextlib import suppress
 
 from reconciler.api.errors import ApiError, TokenRejected
-from reconciler.cli import settings
+from reconciler.cli import output, settings
 from reconciler.cli.context import Context
 from reconciler.cli.errors import CommandFailed
 from reconciler.cli.exit_codes import ExitCode
 from reconciler.cli.output import print_problems
 from reconciler.cli.parser import HelpShown, Options, UsageError, command_module
-from reconciler.diagnostics import Diagnostic
+from reconciler.diagnostics import Diagnostic, Severity
+from reconciler.views import verdict
 
-# Output that was closed from the start, or a disk that takes no more; a reader that has left is a broken pipe.
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EBADF)
-# A reader that leaves before these have written anything stops them as Ctrl-C does.
+# A reader that leaves before these have written anything stops them as Ctrl-C does; each ends with a verdict.
 _WRITING = ("apply", "revert", "wait")
 
 
@@ -27,9 +26,7 @@ def run_command(options: Options, ctx: Context) -> int:
         code = command_module(options.command).execute(options, ctx)
         _flush(ctx)
     except KeyboardInterrupt:
-        with suppress(OSError):
-            ctx.stderr.write("interrupted\n")
-        return ExitCode.INTERRUPTED
+        return _interrupted(options, ctx)
     except (HelpShown, UsageError):
         raise  # of the command `help`
     except BrokenPipeError:
@@ -40,32 +37,49 @@ def run_command(options: Options, ctx: Context) -> int:
     return code
 
 
+def _interrupted(options: Options, ctx: Context) -> ExitCode:
+    if options.command in _WRITING:
+        ending = verdict.early_end(options.command, interrupted=True, errors=0, run=ctx.run_id)
+        output.conclude(ending, ctx)
+    else:
+        with suppress(OSError):
+            ctx.stderr.write("Interrupted.\n")
+    return ExitCode.INTERRUPTED
+
+
 def _failed(error: Exception, options: Options, ctx: Context) -> int:
+    """Print what went wrong, and for a command that writes the verdict; return the exit code."""
+    problems, code = _problems(error, options, ctx)
+    print_problems(problems, options, ctx)
+    if options.command in _WRITING:
+        errors = sum(one.severity is Severity.ERROR for one in problems)
+        ending = verdict.early_end(options.command, interrupted=False, errors=errors, run=ctx.run_id)
+        output.conclude(ending, ctx)
+    return code
+
+
+def _problems(error: Exception, options: Options, ctx: Context) -> tuple[Sequence[Diagnostic], ExitCode]:
     match error:
         case CommandFailed():
-            print_problems(error.problems, options, ctx)
-            return error.exit_code
+            return error.problems, error.exit_code
         case ApiError():
-            print_problems((error.diagnostic,), options, ctx)
-            return ExitCode.TOKEN if isinstance(error, TokenRejected) else ExitCode.ERROR
-        case OSError() if error.errno in _NO_ROOM:
+            return (error.diagnostic,), ExitCode.TOKEN if isinstance(error, TokenRejected) else ExitCode.ERROR
+        case OSError() if error.errno in output.NO_ROOM:
             problem = Diagnostic(
                 code="output-not-written",
-                summary=f"the output could not be written whole: {error.strerror}",
-                hint="make room there, or send it elsewhere",
+                summary=f"could not write all of the output: {error.strerror}",
+                hint="free some space, or redirect the output to another file",
             )
-            print_problems((problem,), options, ctx)
-            return ExitCode.ERROR
+            return (problem,), ExitCode.ERROR
         case _:
             if options.debug:
                 ctx.stderr.write("".join(traceback.format_exception(error)))
             problem = Diagnostic(
                 code="internal-error",
-                summary=f"this is a defect in reconciler: {type(error).__name__}: {error}",
-                hint="run again with --debug and report what it prints",
+                summary=f"internal error in reconciler: {type(error).__name__}: {error}",
+                hint="run again with --debug and report the traceback",
             )
-            print_problems((problem,), options, ctx)
-            return ExitCode.ERROR
+            return (problem,), ExitCode.ERROR
 
 
 def _flush(ctx: Context) -> None:
@@ -74,7 +88,7 @@ def _flush(ctx: Context) -> None:
         ctx.stdout.flush()
     except OSError as error:
         _silence(ctx)
-        if error.errno in _NO_ROOM:
+        if error.errno in output.NO_ROOM:
             raise
 
 

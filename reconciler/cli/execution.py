@@ -7,9 +7,9 @@ from reconciler.api.client import WriteClient
 from reconciler.cli import planning, runs
 from reconciler.cli.client import api_name
 from reconciler.cli.context import Context, interruptible
-from reconciler.cli.errors import CommandFailed, bad_usage
+from reconciler.cli.errors import bad_usage
 from reconciler.cli.exit_codes import ExitCode, first
-from reconciler.cli.output import print_problems
+from reconciler.cli.output import activity, print_problems
 from reconciler.cli.parser import Options
 from reconciler.cli.planning import RecentBuilds, foresee
 from reconciler.cli.report import Report
@@ -21,7 +21,9 @@ from reconciler.engine.follow import Followed, Limits, failure_logs
 from reconciler.engine.ports import OnError
 from reconciler.engine.rollout import Batches, Rollout, parse_sizes, rollout
 from reconciler.journal import Journal, RunRecord
+from reconciler.views import verdict
 from reconciler.views.document import Origin
+from reconciler.views.text import repositories
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,22 +87,25 @@ class ApplyContext:
 def execute_plan(request: ApplyRequest, how: Rollout, apply: ApplyContext) -> ExitCode:
     """Show a plan, ask, and do it where it may be done; the exit code says how far it came."""
     options, ctx, plan = apply.options, apply.ctx, request.plan
-    forecast = foresee(plan, request.recent) if request.recent else None
+    with activity("reading recent builds", options, ctx):
+        forecast = foresee(plan, request.recent) if request.recent else None
     api = api_name(options)
     document = planning.document(plan, api=api, origin=request.origin, forecast=forecast, checked=request.checked)
     apply.report.plan(plan, document)
     header = runs.run_header(request.kind, request.source, plan.organization, options, ctx)
     if not plan.applyable:
-        apply.report.nothing_to_do()
         code = _not_applyable(plan, options, ctx)
         if code is ExitCode.DONE:
             _settle_for_nothing(header, plan, apply)
-        return code
+        return apply.report.close(code, verdict.not_applyable(plan, options.command))
     if request.ask:
-        confirm(plan, options, ctx)
+        declined = confirm(plan, options, ctx)
+        if declined is not None:
+            return apply.report.close(ExitCode.REFUSED, declined)
         apply.client.forget_folders()
     with interruptible(ctx):
         record = apply.journal.begin(header, plan)
+        ctx.run_id = record.id
         try:
             return _recorded(plan, record, how, apply)
         except KeyboardInterrupt:
@@ -109,24 +114,22 @@ def execute_plan(request: ApplyRequest, how: Rollout, apply: ApplyContext) -> Ex
             raise
 
 
-def confirm(plan: Plan, options: Options, ctx: Context) -> None:
-    """Return when the plan may be carried out; raises `CommandFailed` when it is declined or nobody can be asked."""
+def confirm(plan: Plan, options: Options, ctx: Context) -> str | None:
+    """Return None where the plan may be applied, else the verdict: it was declined, or nobody can be asked."""
     if options.yes:
-        return
+        return None
     if not ctx.can_ask:
-        raise CommandFailed(
-            "no-terminal",
-            "there is no terminal to ask on, so nothing was written",
-            "review the plan and pass --yes to apply without asking",
-            exit_code=ExitCode.REFUSED,
+        problem = Diagnostic(
+            code="no-terminal",
+            summary="cannot ask for confirmation: standard input is not a terminal",
+            hint="review the plan, then pass --yes to apply it without a prompt",
         )
-    count = len(plan.writes)
-    repositories = "1 repository" if count == 1 else f"{count} repositories"
-    ctx.stderr.write(f"\nApply these changes to {repositories} of {plan.organization.name}?\n")
+        print_problems((problem,), options, ctx)
+        return verdict.refusal(options.command, "cannot ask for confirmation (use --yes)")
+    ctx.stderr.write(f"\nApply these changes to {repositories(len(plan.writes))} in {plan.organization.name}?\n")
     ctx.stderr.write("Only `yes` is accepted: ")
     ctx.stderr.flush()
-    if ctx.stdin.readline().strip() != "yes":
-        raise CommandFailed("declined", "declined: nothing was written", exit_code=ExitCode.REFUSED)
+    return None if ctx.stdin.readline().strip() == "yes" else verdict.cancellation(options.command)
 
 
 def _not_applyable(plan: Plan, options: Options, ctx: Context) -> ExitCode:
@@ -165,9 +168,7 @@ def _recorded(plan: Plan, record: RunRecord, how: Rollout, apply: ApplyContext) 
     # What is known is on record before anything else can go wrong, such as a terminal that is gone.
     record.end(exit_code=code, interrupted=interrupted)
     logs = failure_logs(followed, apply.client) if followed else {}
-    apply.report.end(outcomes, followed, logs, interrupted=interrupted, run=record.id)
-    apply.report.problem(record.problem)
-    return code
+    return apply.report.end(outcomes, followed, logs, code=code, run=record.id, problems=[record.problem])
 
 
 def exit_codes(outcomes: Sequence[Outcome], followed: Followed | None, *, interrupted: bool) -> Iterator[ExitCode]:

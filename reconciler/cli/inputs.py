@@ -9,10 +9,10 @@ from reconciler import __version__, manifest, planfile
 from reconciler.api.errors import NotFound
 from reconciler.cli.context import Context
 from reconciler.cli.errors import CommandFailed, bad_usage
-from reconciler.cli.output import print_problems
+from reconciler.cli.output import activity, print_problems
 from reconciler.cli.parser import Options
 from reconciler.core.selection import matches
-from reconciler.core.state import Address, Desired, Directory, Live, LiveRepository
+from reconciler.core.state import Address, Desired, Directory, Live, LiveRepository, Organization
 from reconciler.diagnostics import Diagnostic, Severity, has_errors, nearest
 from reconciler.engine.ports import ReadApi
 from reconciler.planfile import PlanFileError, SavedPlan, Snapshot
@@ -95,14 +95,20 @@ def organization(desired: Desired) -> str:
     return desired.organization
 
 
-def read_live(organization: str, api: ReadApi) -> Live:
+def read_live(organization: str, api: ReadApi, options: Options, ctx: Context) -> Live:
     """Return the live state of an organization or folder; raises `ApiError` rather than answer with a part of it."""
-    return api.read_live(api.find_organization(organization))
+    with activity(f"reading the repositories of {organization}", options, ctx):
+        return api.read_live(api.find_organization(organization))
 
 
-def read_live_and_bindings(organization: str, api: ReadApi) -> Live:
+def read_repositories(organization: Organization, api: ReadApi, options: Options, ctx: Context) -> Live:
+    """As `read_live`, of an organization that is known already."""
+    with activity(f"reading the repositories of {organization.name}", options, ctx):
+        return api.read_live(organization)
+
+
+def with_bindings(live: Live, api: ReadApi) -> Live:
     """Return the live state with the bindings that hold for it; bindings that cannot be read are unknown."""
-    live = read_live(organization, api)
     return replace(live, bindings=api.read_bindings(live.organization))
 
 

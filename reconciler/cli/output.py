@@ -1,12 +1,13 @@
 """Where results go: the formats that were asked for, to standard output or into files; problems to standard error."""
 
+import errno
 import importlib
 import io
 import os
 import secrets
 import shutil
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self, TextIO
 
@@ -19,6 +20,9 @@ from reconciler.views import diagnostics, plan_text
 from reconciler.views.plan import NO_PROVENANCE, Provenance
 from reconciler.views.plan_text import render_resolved
 from reconciler.views.text import Style, indented_json
+
+# Output that was closed from the start, or a disk that takes no more; a reader that has left is a broken pipe.
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EBADF)
 
 Renderers = Mapping[str, Callable[[Style, int | None], str]]
 
@@ -79,10 +83,43 @@ def print_problems(problems: Iterable[Diagnostic], options: Options, ctx: Contex
         ctx.stderr.write(diagnostics.render(found, style=style_of(ctx.stderr, options, ctx)))
 
 
+def conclude(verdict: str, ctx: Context) -> None:
+    """Write the last line of a run, once: below its result as text, else to standard error."""
+    if ctx.concluded:
+        return
+    ctx.concluded = True
+    for stream in (ctx.stdout, ctx.stderr) if ctx.has_result else (ctx.stderr,):
+        with suppress(OSError):
+            stream.write(f"\n{verdict}\n" if ctx.has_result else f"{verdict}\n")
+            stream.flush()
+            return
+
+
 def print_no_requests(options: Options, ctx: Context) -> None:
     """With `--debug`, write the count of requests for a command that has no client to send any."""
     if options.debug:
         ctx.stderr.write("requests: 0 reads, 0 writes\n")
+
+
+@contextmanager
+def activity(text: str, options: Options, ctx: Context) -> Iterator[None]:
+    """Within, tell a person at a terminal what takes longer than a second, such as `reading the repositories`."""
+    if not ctx.stderr.isatty():
+        yield
+        return
+    style, in_place = style_of(ctx.stderr, options, ctx), draws_in_place(ctx.stderr, ctx)
+    live: Any = importlib.import_module("reconciler.views.live")  # by name: most runs have no terminal
+    with live.Activity(ctx.stderr, text, style=style, now=ctx.clock.monotonic, in_place=in_place) as line:
+        before, ctx.notify = ctx.notify, line.note
+        try:
+            yield
+        finally:
+            ctx.notify = before
+
+
+def draws_in_place(stream: TextIO, ctx: Context) -> bool:
+    """Whether a stream is a terminal that can draw over what is there."""
+    return stream.isatty() and ctx.environ.get("TERM", "").lower() not in ("dumb", "unknown")
 
 
 def style_of(stream: TextIO, options: Options, ctx: Context) -> Style:

@@ -17,6 +17,7 @@ from typing import Any
 from reconciler.api.client import ReadClient
 from reconciler.api.errors import ApiError
 from reconciler.cli.context import Context
+from reconciler.cli.output import activity
 from reconciler.cli.parser import Options
 from reconciler.cli.planning import LONGEST_DAYS, Checked, RecentBuilds
 from reconciler.core.builds import Build, PackageConfig
@@ -52,11 +53,12 @@ from reconciler.core.resolution import (
     with_resolution,
 )
 from reconciler.core.state import Desired
-from reconciler.diagnostics import Diagnostic, Place, has_errors
+from reconciler.diagnostics import Diagnostic, Place, has_errors, plural
 from reconciler.engine.packages import look_up
 from reconciler.engine.ports import stream
 from reconciler.engine.resolve import WORKERS, Answer, Conflicts, NotAnswered, Resolves, ask
 from reconciler.planfile.format import make_private_folder, private_file
+from reconciler.views.text import repositories
 
 _FOLDER = Path(".reconciler")
 
@@ -156,7 +158,8 @@ def _told(plan: Plan, problems: Sequence[Diagnostic]) -> Plan:
 
 def _evidence(plan: Plan, checks: CheckContext) -> BuildEvidence:
     try:
-        builds = checks.recent.builds(plan)
+        with activity("reading recent builds", checks.options, checks.ctx):
+            builds = checks.recent.builds(plan)
         return BuildEvidence(bases=find_bases(plan.writes, builds, checks.recent.live), builds=builds)
     except ApiError as error:
         return BuildEvidence(problem=error.diagnostic)
@@ -168,7 +171,9 @@ def _packages(
     wanted = requested_constraints(asks)
     cache = PackageCache(_FOLDER, api=checks.api, organization=plan.organization.id, now=checks.ctx.clock.now())
     cached = cache.read(wanted)
-    found = look_up(checks.client, plan.organization, {name: wanted[name] for name in wanted if name not in cached})
+    missing = {name: wanted[name] for name in wanted if name not in cached}
+    with activity(f"looking up {plural(len(missing), 'package')}", checks.options, checks.ctx):
+        found = look_up(checks.client, plan.organization, missing)
     if found.versions:
         cache.write(found.versions)
     costs.packages, costs.requests, costs.cached = len(wanted), found.requests, len(cached)
@@ -207,9 +212,10 @@ class _Resolution:
 
 def _resolve(plan: Plan, evidence: BuildEvidence, checks: CheckContext, *, required: bool) -> _Resolution:
     """Ask about every repository that the plan writes; never raises."""
-    known, silent = _completed(plan, evidence, checks)
-    asked = make_questions(plan.writes, known)
-    answers = ask(checks.client, distinct_configs(asked, before=checks.options.verbose))
+    with activity(f"resolving the packages of {repositories(len(plan.writes))}", checks.options, checks.ctx):
+        known, silent = _completed(plan, evidence, checks)
+        asked = make_questions(plan.writes, known)
+        answers = ask(checks.client, distinct_configs(asked, before=checks.options.verbose))
     wrong: list[ResolutionFailure] = []
     sets: dict[str, list[ResolvedChange]] = {}
     for question in asked:

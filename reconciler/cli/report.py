@@ -12,7 +12,17 @@ from typing import Any, Self, TextIO
 from reconciler import __version__
 from reconciler.cli.context import Context, has_left
 from reconciler.cli.errors import CommandFailed
-from reconciler.cli.output import OutputFile, print_problems, style_of, targets, width_of
+from reconciler.cli.exit_codes import ExitCode
+from reconciler.cli.output import (
+    NO_ROOM,
+    OutputFile,
+    conclude,
+    draws_in_place,
+    print_problems,
+    style_of,
+    targets,
+    width_of,
+)
 from reconciler.cli.parser import Options
 from reconciler.core.events import Event, Listener
 from reconciler.core.plan import Plan
@@ -20,7 +30,7 @@ from reconciler.core.progress import REPORT_GRACE_SECONDS
 from reconciler.core.runs import Outcome
 from reconciler.diagnostics import Diagnostic, Severity, listed
 from reconciler.engine.follow import Followed
-from reconciler.views import apply_text, plan_text
+from reconciler.views import apply_text, plan_text, verdict
 from reconciler.views.live import LiveProgress
 from reconciler.views.plan_text import render_resolved
 from reconciler.views.progress import JsonProgress, PlainProgress
@@ -40,8 +50,8 @@ class Report:
         self._ctx = ctx
         self._shown = False
         self._files: list[OutputFile] = []
-        self._texts: list[TextIO] = []
-        self._jsons: list[TextIO] = []
+        self._texts: list[Any] = []
+        self._jsons: list[Any] = []
         try:
             for name, file in targets(options):
                 stream: Any = ctx.stdout
@@ -61,18 +71,17 @@ class Report:
         if kind is not None and not self._shown:
             self._drop()
             return
-        files, self._files = self._files, []
-        problems = [failed for file in files if (failed := _kept(file)) is not None]
-        if problems and kind is None:
-            raise problems[0]
+        self._keep()
 
     def _drop(self) -> None:
         for file in self._files:
             file.drop()
 
     def plan(self, plan: Plan, document: dict[str, Any]) -> None:
-        """Show what is going to happen, and the problems that planning found."""
+        """Print the problems that planning found, and the plan."""
         self._shown = True
+        print_problems(plan.diagnostics, self._options, self._ctx)
+        self._ctx.has_result |= self._ctx.stdout in self._texts
         for stream in self._texts or [self._ctx.stderr]:
             style = style_of(stream, self._options, self._ctx)
             text = plan_text.render(
@@ -83,13 +92,32 @@ class Report:
         for stream in self._jsons:
             stream.write(json.dumps({"type": "plan", "plan": document}) + "\n")
             stream.flush()
-        print_problems(plan.diagnostics, self._options, self._ctx)
 
-    def nothing_to_do(self) -> None:
-        """Close the stream of a run that wrote nothing; as text the plan has said so."""
-        for stream in self._jsons:
-            document = report_document((), (), {}, interrupted=False, waited=False, timed_out=False)
-            stream.write(summary_line(document))
+    def close(self, code: ExitCode, closing: str, document: dict[str, Any] | None = None) -> ExitCode:
+        """Write the last line of every output and give the files their names; return the exit code to end with."""
+        document = document or report_document((), (), {}, interrupted=False, waited=False, timed_out=False)
+        for stream in self._files:
+            _write_verdict(stream, closing, document, as_json=stream in self._jsons)
+        if self._keep() and code is ExitCode.DONE:
+            code = ExitCode.ERROR
+            closing = self._ending(document, complete=False, problems=["output file not written"])
+        if self._ctx.stdout in self._jsons:
+            _write_verdict(self._ctx.stdout, closing, document, as_json=True)
+        conclude(closing, self._ctx)
+        return code
+
+    def _keep(self) -> bool:
+        """Give the files their names; print why it failed, and tell whether it did."""
+        files, self._files = self._files, []
+        failures = [failed for file in files if (failed := _kept(file)) is not None]
+        for failed in failures:
+            print_problems(failed.problems, self._options, self._ctx)
+        return bool(failures)
+
+    def _ending(self, document: dict[str, Any], *, complete: bool, problems: Sequence[str] = ()) -> str:
+        style = style_of(self._ctx.stdout, self._options, self._ctx)
+        command = self._options.command
+        return verdict.ending(document, command=command, complete=complete, style=style, problems=problems)
 
     @contextmanager
     def progress(self) -> Iterator[Listener]:
@@ -98,7 +126,7 @@ class Report:
         style = style_of(stderr, self._options, ctx)
         with ExitStack() as stack:
             drawn: Listener
-            if stderr.isatty():
+            if draws_in_place(stderr, ctx):
                 drawn = stack.enter_context(LiveProgress(stderr, style=style, now=ctx.clock.now))
                 stack.callback(setattr, ctx, "notify", ctx.notify)
                 stack.callback(setattr, ctx, "announce", ctx.announce)
@@ -113,50 +141,73 @@ class Report:
         followed: Followed | None,
         logs: Mapping[str, str],
         *,
-        interrupted: bool,
+        code: ExitCode,
         run: str | None = None,
-    ) -> None:
-        """Write the end report, and why following the builds ended early; `run` is what it is recorded under."""
+        problems: Sequence[Diagnostic | None] = (),
+    ) -> ExitCode:
+        """Write the end report, what else went wrong, and the verdict; return the exit code to end with.
+
+        `code` is what the run came to, `run` what it is recorded under.
+        """
         self._shown = True
         document = report_document(
             outcomes,
             followed.progress if followed else (),
             logs,
-            interrupted=interrupted,
+            interrupted=code is ExitCode.INTERRUPTED,
             waited=followed is not None,
             timed_out=followed is not None and (followed.timed_out or bool(followed.late)),
             run=run,
             tags=followed.tags if followed else {},
         )
-        try:
-            self._write_end(document)
-        except OSError:
-            # Whoever read the output is gone. What was written must be known all the same.
-            with suppress(OSError):
-                self._write_text(self._ctx.stderr, document)
-        if followed is not None:
-            ended_by = followed.token_problem or followed.problem
-            self.problem(ended_by and _unfollowed(ended_by))
-            self.problem(_unreported(followed.unreported))
+        rejected = ["token rejected"] if followed is not None and followed.token_problem else []
+        closing = self._ending(document, complete=code is ExitCode.DONE, problems=rejected)
+        self._ctx.has_result |= self._ctx.stdout in self._texts
+        full = self._write_reports(document)
+        for problem in (*_of_following(followed), *problems):
+            self.problem(problem)
+        if full is not None:
+            self._keep()
+            raise full  # what the outputs lack is an error of its own, whatever the run came to
+        return self.close(code, closing, document)
 
     def problem(self, found: Diagnostic | None) -> None:
-        """Tell of something that did not stop the run, if there is anything; a terminal that is gone stops nothing."""
+        """Print something that did not stop the run, if there is anything; a terminal that is gone stops nothing."""
         if found is not None:
             with suppress(OSError):
                 print_problems((found,), self._options, self._ctx)
 
-    def _write_end(self, document: dict[str, Any]) -> None:
-        for stream in self._texts:
-            self._write_text(stream, document)
-        for stream in self._jsons:
-            stream.write(summary_line(document))
-            stream.flush()
+    def _write_reports(self, document: dict[str, Any]) -> OSError | None:
+        """Write the report as text; return why an output took no more of it, None also where its reader has left."""
+        try:
+            for stream in self._texts:
+                self._write_text(stream, document)
+        except OSError as error:
+            # Whoever read the output is gone. What was written must be known all the same.
+            with suppress(OSError):
+                self._write_text(self._ctx.stderr, document)
+            return error if error.errno in NO_ROOM else None
+        return None
 
     def _write_text(self, stream: TextIO, document: dict[str, Any]) -> None:
         style = style_of(stream, self._options, self._ctx)
-        told = apply_text.render(document, style=style, width=width_of(stream), verbose=self._options.verbose)
-        stream.write("\n" + told)
+        report = apply_text.render(document, style=style, width=width_of(stream), verbose=self._options.verbose)
+        stream.write(f"\n{report}" if report else "")
         stream.flush()
+
+
+def _write_verdict(stream: Any, closing: str, document: dict[str, Any], *, as_json: bool) -> None:
+    with suppress(OSError):
+        stream.write(summary_line(document, verdict=closing) if as_json else f"\n{closing}\n")
+        stream.flush()
+
+
+def _of_following(followed: Followed | None) -> Iterator[Diagnostic | None]:
+    """Why following the builds ended early."""
+    if followed is not None:
+        ended_by = followed.token_problem or followed.problem
+        yield ended_by and _unfollowed(ended_by)
+        yield _unreported(followed.unreported)
 
 
 def _unreported(repositories: Sequence[str]) -> Diagnostic | None:

@@ -296,7 +296,7 @@ def serves(found: Value, wanted: Item) -> bool:
         case str(), str():
             return found == wanted.value or (wanted.field is Field.PACKAGES and _allowed(found, wanted.value))
         case tuple(), tuple():
-            return set(map(_repository, wanted.value)) <= set(map(_repository, found))
+            return {_repository(str(one)) for one in wanted.value} <= {_repository(str(one)) for one in found}
         case PemFile(), PemFile():
             return "".join(found.pem.split()) == "".join(wanted.value.pem.split())
         case User(), User():

@@ -13,9 +13,11 @@ from operator import attrgetter, itemgetter, ne
 from typing import Any, TypeVar
 
 from reconciler.core.overlay import (
+    CommandOverride,
     Group,
     Overlay,
     PemFile,
+    Preflight,
     Section,
     User,
     make_accounts,
@@ -26,7 +28,7 @@ from reconciler.core.overlay import (
 
 T = TypeVar("T")
 
-Value = str | tuple[str, ...] | PemFile | User | Group
+Value = str | bool | tuple[str, ...] | tuple[Preflight, ...] | PemFile | User | Group | CommandOverride
 
 
 class Field(StrEnum):
@@ -45,6 +47,11 @@ class Field(StrEnum):
     GROUPS = "accounts.groups"
     CERTIFICATES = "certificates.additional"
     PROVIDERS = "certificates.providers"
+    GUARDED_ENTRYPOINT = "guarded_entrypoint"
+    FAIL_MODE = "fail_mode"
+    PREFLIGHT = "preflight"
+    COMMAND_OVERRIDE = "command_override"
+    TRUSTSTORE = "truststore"
     UNRECOGNISED = "unrecognised"
 
 
@@ -59,6 +66,11 @@ SECTION_OF: dict[Field, Section] = {
     Field.GROUPS: Section.ACCOUNTS,
     Field.CERTIFICATES: Section.CERTIFICATES,
     Field.PROVIDERS: Section.CERTIFICATES,
+    Field.GUARDED_ENTRYPOINT: Section.GUARDED_ENTRYPOINT,
+    Field.FAIL_MODE: Section.FAIL_MODE,
+    Field.PREFLIGHT: Section.PREFLIGHT,
+    Field.COMMAND_OVERRIDE: Section.COMMAND_OVERRIDE,
+    Field.TRUSTSTORE: Section.TRUSTSTORE,
 }
 
 # Parts whose entries are found by a name of their own, which then belongs to the path of a change.
@@ -96,23 +108,37 @@ _PATHS = (
     "accounts.groups",
     "certificates.additional",
     "certificates.providers",
+    "guarded_entrypoint",
+    "fail_mode",
+    "preflight",
+    "command_override",
+    "truststore",
     "unrecognised",
 )
 _PARTS = tuple(Field)
 _CONTENTS = attrgetter(*_PATHS)
 _HELD = {part: attrgetter(path) for part, path in zip(Field, _PATHS, strict=True)}
 # These hold one item, which is the whole of them.
-_WHOLE = frozenset({Field.RUNTIME_REPOSITORIES, Field.RUN_AS})
+WHOLE = frozenset(
+    {
+        Field.RUNTIME_REPOSITORIES,
+        Field.RUN_AS,
+        Field.GUARDED_ENTRYPOINT,
+        Field.FAIL_MODE,
+        Field.PREFLIGHT,
+        Field.COMMAND_OVERRIDE,
+        Field.TRUSTSTORE,
+    }
+)
 # The items of these are a key and a value, and those of the others the value alone.
 _PAIRS = frozenset({Field.ENVIRONMENT, Field.ANNOTATIONS, Field.UNRECOGNISED})
 # The key that an item is known by within its part; the only one of a part needs none.
 _KEYS: dict[Field, Callable[[Any], str]] = {
+    **dict.fromkeys(WHOLE, lambda _: ""),
     Field.PACKAGES: package_name,
-    Field.RUNTIME_REPOSITORIES: lambda _: "",
     Field.RUNTIME_KEYRING: attrgetter("name"),
     Field.ENVIRONMENT: itemgetter(0),
     Field.ANNOTATIONS: itemgetter(0),
-    Field.RUN_AS: lambda _: "",
     Field.USERS: attrgetter("username"),
     Field.GROUPS: attrgetter("groupname"),
     Field.CERTIFICATES: attrgetter("name"),
@@ -148,7 +174,7 @@ def items_of(overlay: Overlay) -> Iterator[Item]:
 
 
 def _items(part: Field, held: Any) -> tuple[Any, ...]:
-    if part in _WHOLE:
+    if part in WHOLE:
         return (held,) if held else ()
     return held  # type: ignore[no-any-return]
 
@@ -172,6 +198,11 @@ def assemble(parts: Iterable[Item]) -> Overlay:
         certificates=make_certificates(
             additional=_values(found[Field.CERTIFICATES], PemFile), providers=_values(found[Field.PROVIDERS], str)
         ),
+        guarded_entrypoint=_first(found[Field.GUARDED_ENTRYPOINT], bool, default=False),
+        fail_mode=_first(found[Field.FAIL_MODE], str, ""),
+        preflight=_first(found[Field.PREFLIGHT], tuple, ()),
+        command_override=next(iter(_values(found[Field.COMMAND_OVERRIDE], CommandOverride)), None),
+        truststore=_first(found[Field.TRUSTSTORE], str, ""),
         unrecognised=_pairs(found[Field.UNRECOGNISED]),
     )
 

@@ -7,8 +7,10 @@ that a glob means to `globs`.
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
+from functools import partial
 
 from reconciler.core.diff import KEYED, Field, Item, assemble, items_of
+from reconciler.core.guarded import guarded_errors, guarded_warnings, unmanaged_warnings
 from reconciler.core.overlay import Overlay, PemFile, Section
 from reconciler.diagnostics import Diagnostic, Place, Severity, listed
 
@@ -106,6 +108,15 @@ def winning_items(layers: Sequence[Layer], part: Field) -> Mapping[str, LayerIte
     return {claim.entry.key: claim for claim in stack.winners() if claim.entry}
 
 
+def item_place(layers: Sequence[Layer], part: Field, key: str) -> Place | None:
+    """Where the winning claim of an entry was written; of what is not there, where the part was given empty."""
+    claim = winning_items(layers, part).get(key)
+    if claim is not None:
+        return claim.place(part, key)
+    empty = next((layer for layer in reversed(layers) if part in layer.emptied), None)
+    return empty.place_of(part, key) if empty is not None else None
+
+
 def protected(layers: Sequence[Layer]) -> bool:
     """Whether the strongest layer that speaks of it protects the repository; of equal ones, whether any does."""
     told = [layer for layer in layers if layer.protect is not None]
@@ -188,7 +199,9 @@ CERTIFICATES_LIMIT = 50 * 1024
 _LONGEST = 60
 
 
-def overlay_errors(overlay: Overlay, conflicts: Iterable[Conflict], place: Place) -> list[Diagnostic]:
+def overlay_errors(
+    overlay: Overlay, conflicts: Iterable[Conflict], place: Place, layers: Sequence[Layer]
+) -> list[Diagnostic]:
     """What keeps a repository from being customized; `place` is that of its strongest layer."""
     keys, certificates = overlay.runtime_keyring, overlay.certificates.additional
     found = [_conflict(one) for one in conflicts]
@@ -196,16 +209,26 @@ def overlay_errors(overlay: Overlay, conflicts: Iterable[Conflict], place: Place
         found += _too_large("keyring-too-large", "keys", keys, KEYS_LIMIT, place)
     if certificates:
         found += _too_large("certificates-too-large", "certificates", certificates, CERTIFICATES_LIMIT, place)
+    if _manages_wrapper(layers):
+        found += guarded_errors(overlay, partial(item_place, layers), place)
     return found
+
+
+def _manages_wrapper(layers: Sequence[Layer]) -> bool:
+    return any(Section.GUARDED_ENTRYPOINT in layer.managed for layer in layers)
 
 
 def overlay_warnings(overlay: Overlay, layers: Sequence[Layer]) -> list[Diagnostic]:
     """What is allowed and looks like a mistake."""
+    place_of = partial(item_place, layers)
+    found = [*guarded_warnings(overlay, place_of), *_run_as_warnings(overlay, layers)]
+    return found if _manages_wrapper(layers) else [*unmanaged_warnings(overlay, place_of), *found]
+
+
+def _run_as_warnings(overlay: Overlay, layers: Sequence[Layer]) -> list[Diagnostic]:
     run_as = overlay.accounts.run_as
     if not run_as or run_as.isdigit() or run_as in {user.username for user in overlay.accounts.users}:
         return []
-    claims = (claim for claim in merge(layers).winners if claim.entry and claim.entry.field is Field.RUN_AS)
-    claim = next(claims, None)
     return [
         Diagnostic(
             code="unknown-run-as",
@@ -213,14 +236,15 @@ def overlay_warnings(overlay: Overlay, layers: Sequence[Layer]) -> list[Diagnost
             hint="add the user below `accounts.users`, or write its UID; "
             "nothing is wrong if the image itself has the user",
             severity=Severity.WARNING,
-            place=claim.place(Field.RUN_AS, "") if claim else None,
+            place=item_place(layers, Field.RUN_AS, ""),
         )
     ]
 
 
 def overlay_problems(merged: Merged, layers: Sequence[Layer], place: Place) -> list[Diagnostic]:
     """Errors and warnings of one repository."""
-    return [*overlay_errors(merged.overlay, merged.conflicts, place), *overlay_warnings(merged.overlay, layers)]
+    errors = overlay_errors(merged.overlay, merged.conflicts, place, layers)
+    return [*errors, *overlay_warnings(merged.overlay, layers)]
 
 
 def group_problems(found: Iterable[tuple[str, Diagnostic]]) -> Iterator[Diagnostic]:

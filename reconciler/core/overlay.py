@@ -24,6 +24,11 @@ class Section(StrEnum):
     ANNOTATIONS = "annotations"
     ACCOUNTS = "accounts"
     CERTIFICATES = "certificates"
+    GUARDED_ENTRYPOINT = "guarded_entrypoint"
+    FAIL_MODE = "fail_mode"
+    PREFLIGHT = "preflight"
+    COMMAND_OVERRIDE = "command_override"
+    TRUSTSTORE = "truststore"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,8 +83,29 @@ class Certificates:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Preflight:
+    """A check before the program starts: `tcp` or `path`, Go durations, and what a failure does; "" is "not given"."""
+
+    tcp: str = ""
+    path: str = ""
+    timeout: str = ""
+    interval: str = ""
+    on_failure: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandOverride:
+    """The command of the Guarded Entrypoint; one without mode and command is set all the same."""
+
+    mode: str = ""
+    command: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Overlay:
     """A whole overlay in canonical form; an empty field means that nothing is there.
+
+    `truststore` is JSON text in the form of `passed_through`, as its fields are not published.
 
     `unrecognised` holds what the API sent inside the overlay that this version does not know, as (path, JSON text):
     it takes part in comparison, so that a change to it is noticed, and only a reset removes it.
@@ -92,6 +118,11 @@ class Overlay:
     annotations: tuple[tuple[str, str], ...] = ()
     accounts: Accounts = Accounts()
     certificates: Certificates = Certificates()
+    guarded_entrypoint: bool = False
+    fail_mode: str = ""
+    preflight: tuple[Preflight, ...] = ()
+    command_override: CommandOverride | None = None
+    truststore: str = ""
     unrecognised: tuple[tuple[str, str], ...] = ()
 
 
@@ -105,6 +136,11 @@ SECTION_FIELDS: dict[Section, str] = {
     Section.ANNOTATIONS: "annotations",
     Section.ACCOUNTS: "accounts",
     Section.CERTIFICATES: "certificates",
+    Section.GUARDED_ENTRYPOINT: "guarded_entrypoint",
+    Section.FAIL_MODE: "fail_mode",
+    Section.PREFLIGHT: "preflight",
+    Section.COMMAND_OVERRIDE: "command_override",
+    Section.TRUSTSTORE: "truststore",
 }
 
 
@@ -116,6 +152,9 @@ def sections_held(overlay: Overlay) -> tuple[Section, ...]:
     return tuple([section for section, name, nothing in _NOTHING if getattr(overlay, name) != nothing])
 
 
+# The prefixes of the names of the API's enums.
+FAIL_MODE, ON_FAILURE, MODE = "FAIL_MODE_", "ON_FAILURE_", "MODE_"
+_ENUM_NAME = re.compile(r"[A-Z][A-Z0-9_]*")
 _PACKAGE_NAME = re.compile(r"[^=<>~@\s]+")
 _PEM_START = "-----BEGIN "
 
@@ -191,6 +230,50 @@ def make_pem_files(files: Iterable[PemFile]) -> tuple[PemFile, ...]:
     return tuple(unique[key] for key in sorted(unique))
 
 
+def enum_name(prefix: str, text: str) -> str:
+    """Return a name of an enum as a manifest has it: `FAIL_MODE_OPEN` is `open`; one of another form stays as it is."""
+    name = text.removeprefix(prefix)
+    if name != text and _ENUM_NAME.fullmatch(name):
+        return "" if name == "UNSPECIFIED" else name.lower()
+    return text
+
+
+def make_preflight(
+    *, tcp: str = "", path: str = "", timeout: str = "", interval: str = "", on_failure: str = ""
+) -> Preflight:
+    """A check with its enum in a manifest's spelling."""
+    on_failure = enum_name(ON_FAILURE, on_failure)
+    return Preflight(tcp=tcp, path=path, timeout=timeout, interval=interval, on_failure=on_failure)
+
+
+def make_command_override(*, mode: str = "", command: Iterable[str] = ()) -> CommandOverride:
+    """A command with its enum in a manifest's spelling."""
+    return CommandOverride(mode=enum_name(MODE, mode), command=tuple(command))
+
+
+def passed_through(value: object) -> str:
+    """Return canonical JSON text of a value whose fields are not known, "" where it says nothing.
+
+    Numbers and flags become texts, because a manifest holds only texts; zero values are left out at every level.
+    """
+    kept = without_absent(_as_texts(value))
+    return "" if kept is None else json.dumps(kept, sort_keys=True, separators=(",", ":"))
+
+
+def _as_texts(value: object) -> object:
+    match value:
+        case dict():
+            return {str(key): _as_texts(one) for key, one in value.items()}
+        case list() | tuple():
+            return [_as_texts(one) for one in value]
+        case None | False | "false" | 0 | "0":
+            return None
+        case True:
+            return "true"
+        case _:
+            return str(value)
+
+
 def make_overlay(
     *,
     packages: Iterable[str] = (),
@@ -200,9 +283,14 @@ def make_overlay(
     annotations: Mapping[str, str] | None = None,
     accounts: Accounts = Accounts(),
     certificates: Certificates = Certificates(),
+    guarded_entrypoint: bool = False,
+    fail_mode: str = "",
+    preflight: Iterable[Preflight] = (),
+    command_override: CommandOverride | None = None,
+    truststore: str = "",
     unrecognised: Iterable[tuple[str, str]] = (),
 ) -> Overlay:
-    """An overlay in canonical form; only the order of runtime repositories is kept, because it has a meaning."""
+    """An overlay in canonical form; runtime repositories and checks keep their order, because it has a meaning."""
     return Overlay(
         packages=package_set(packages),
         runtime_repositories=tuple(runtime_repositories),
@@ -211,6 +299,11 @@ def make_overlay(
         annotations=sorted_pairs(annotations) if annotations else (),
         accounts=accounts,
         certificates=certificates,
+        guarded_entrypoint=guarded_entrypoint,
+        fail_mode=enum_name(FAIL_MODE, fail_mode),
+        preflight=tuple(preflight),
+        command_override=command_override,
+        truststore=truststore,
         unrecognised=tuple(sorted(unrecognised)) if unrecognised else (),
     )
 
@@ -229,6 +322,8 @@ def _group_key(group: Group) -> tuple[object, ...]:
 
 
 _NOT_MEANING = frozenset({"text"})
+# Left out where nothing is in them, so that the fingerprints of earlier versions stay.
+_LATER = frozenset({"guarded_entrypoint", "fail_mode", "preflight", "command_override", "truststore"})
 
 
 def without_absent(value: object) -> object:
@@ -256,7 +351,8 @@ def fingerprint(overlay: Overlay) -> str:
 
 
 def _plain(value: Any) -> dict[str, Any]:
-    return {name: getattr(value, name) for name in value.__slots__ if name not in _NOT_MEANING}
+    told = {name: getattr(value, name) for name in value.__slots__ if name not in _NOT_MEANING}
+    return {name: one for name, one in told.items() if name not in _LATER or one != getattr(EMPTY, name)}
 
 
 _ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True, default=_plain)

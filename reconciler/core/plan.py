@@ -48,6 +48,7 @@ class ReasonCode(StrEnum):
     CONFLICTING = "conflicting"
     PRUNED = "pruned"
     PROTECTED = "protected"
+    INVALID = "invalid"
     REVERTED = "reverted"
     UNBUILDABLE = "unbuildable"
     UNRESOLVED = "unresolved"
@@ -75,6 +76,7 @@ class Step:
     something live and that the manifest leaves alone. `place` is None where no line of the manifest asks for the step.
     `entry` is the entry of the manifest that the step comes from, with the layers of its globs; None where there is
     none, and in a plan that was saved.
+    `problems` are why a step of reason `INVALID` is blocked; a saved plan has them among its own.
     `location` is the folder and the name of the repository that `id` is, None in plans of versions that did not tell.
     """
 
@@ -88,6 +90,7 @@ class Step:
     before: Overlay | None = None
     after: Overlay | None = None
     entry: DesiredRepository | None = field(default=None, compare=False, repr=False)
+    problems: tuple[Diagnostic, ...] = field(default=(), compare=False, repr=False)
     location: Address | None = None
 
     @property
@@ -228,7 +231,7 @@ def _items(value: Value | None) -> frozenset[str]:
     """What a value holds that can be lost by itself: the repositories of a list, the members of a group."""
     match value:
         case tuple():
-            return frozenset(value)
+            return frozenset(map(str, value))
         case Group(members=members):
             return frozenset(members)
         case _:

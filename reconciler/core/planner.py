@@ -2,11 +2,14 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
 from reconciler.core.bindings import NOT_READ, Binding, BindingIndex, UnknownBindings
 from reconciler.core.diff import diff
 from reconciler.core.globs import resolve_globs
+from reconciler.core.guarded import guarded_errors, guarded_warnings
+from reconciler.core.layers import group_problems, item_place
 from reconciler.core.overlay import EMPTY, Overlay, Section, sections_held
 from reconciler.core.plan import (
     NO_FLAGS,
@@ -60,11 +63,15 @@ def plan(desired: Desired, live: Live, *, diagnostics: Iterable[Diagnostic] = ()
     return Plan(
         organization=live.organization,
         steps=tuple(steps),
-        diagnostics=(*diagnostics, *resolved.problems, *step_problems(steps)),
+        diagnostics=(*diagnostics, *resolved.problems, *step_problems(steps), *_live_warnings(steps)),
         unlisted=tuple(sorted(directory.label(one) for one in unnamed if one.id not in touched)),
         guard=judge_guard(steps, guard_rules(desired.settings, flags, steps)),
         bindings=live.bindings,
     )
+
+
+# Most of thousands of steps have a reason that names nothing.
+_PLAIN_REASONS = {code: Reason(code=code) for code in ReasonCode}
 
 
 def _order(step: Step) -> tuple[str, Place]:
@@ -128,12 +135,14 @@ def _present(match: _Match, repository: LiveRepository) -> Step:
     changes = diff(before, after)
     if match.entry.protect and (gone := losses(changes, after)):
         return replace(_blocked(match, ReasonCode.PROTECTED, *gone), id=repository.id)
+    if invalid := _guarded_errors(match.entry, after):
+        return replace(_blocked(match, ReasonCode.INVALID), id=repository.id, problems=invalid)
     action, code = _decision(match.entry, changed=bool(changes))
     return Step(
         repository=match.label,
         id=repository.id,
         action=action,
-        reason=Reason(code=code),
+        reason=_PLAIN_REASONS[code],
         place=match.entry.place,
         changes=changes,
         unmanaged=_unmanaged(match.entry, before),
@@ -142,6 +151,22 @@ def _present(match: _Match, repository: LiveRepository) -> Step:
         entry=match.entry,
         location=repository.location,
     )
+
+
+def _guarded_errors(entry: DesiredRepository, after: Overlay) -> tuple[Diagnostic, ...]:
+    """What the API would refuse although the manifest alone is right: sections that it leaves alone count, too."""
+    return tuple(guarded_errors(after, partial(item_place, entry.layers), entry.place))
+
+
+def _live_warnings(steps: Iterable[Step]) -> Iterator[Diagnostic]:
+    """What looks like a mistake only together with the sections that the manifest leaves alone."""
+    found: list[tuple[str, Diagnostic]] = []
+    for step in steps:
+        if step.entry is not None and step.after is not None:
+            place_of = partial(item_place, step.entry.layers)
+            known = tuple(guarded_warnings(step.entry.overlay, place_of))
+            found += [(step.repository, one) for one in guarded_warnings(step.after, place_of) if one not in known]
+    return group_problems(found)
 
 
 def _decision(entry: DesiredRepository, *, changed: bool) -> tuple[Action, ReasonCode]:
@@ -167,6 +192,8 @@ def _absent(match: _Match, directory: Directory, known: KnownNames) -> Step:
         others = sorted(directory.label(one) for one in found) or known.nearest(str(source))
         return _blocked(match, ReasonCode.SOURCE_NOT_FOUND, str(source), *others)
     after = wanted(match.entry, EMPTY)
+    if invalid := _guarded_errors(match.entry, after):
+        return replace(_blocked(match, ReasonCode.INVALID), problems=invalid)
     return Step(
         repository=match.label,
         id=found[0].id,
@@ -334,6 +361,7 @@ PLAN_CODES: Final[Mapping[str, tuple[str, str]]] = {
 def step_problems(steps: Iterable[Step]) -> Iterator[Diagnostic]:
     """A diagnostic for each step that could not be planned."""
     for step in steps:
+        yield from step.problems
         found = _problem(step)
         if found is not None:
             yield found

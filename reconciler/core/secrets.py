@@ -52,6 +52,10 @@ _REFERENCE: Final = re.compile(
     r"|<[^<>]{1,80}>$"
 )
 
+_SECRET_REFERENCE: Final = re.compile(r"cg\+[a-z0-9-]{1,40}://")
+
+_EXPANSION: Final = re.compile(r"\$\{?[A-Za-z_]")
+
 # What may stand behind a sign of equality without being the secret itself.
 _NOT_EMBEDDED: Final = (
     r"(?!(?:true|false|yes|no|on|off|none|null|required|optional|disabled|enabled)(?![\w.-]))"
@@ -136,11 +140,30 @@ def key_looks_secret(name: str) -> bool:
     return _SECRET_NAME.search(name) is not None and _SETTING_NAME.search(name) is None
 
 
+def is_secret_reference(value: str) -> bool:
+    """Return whether a value names a secret that the Guarded Entrypoint fetches at run time, such as `cg+vault://…`."""
+    return _SECRET_REFERENCE.match(value) is not None
+
+
 def value_looks_secret(value: str) -> bool:
     """Return whether a value by itself is secret: it has the form of one, or holds one."""
     folded = value.lower()
     possible = [pattern for _, needed, pattern in FORMS if needed in folded]
     return any(pattern.search(value) for pattern in possible)
+
+
+def argument_looks_secret(argument: str, before: str = "") -> bool:
+    """Return whether an argument of a command holds a secret, by its form, as `--name=value`, or behind an option.
+
+    `before` is the argument before it. What expands a variable holds none.
+    """
+    if value_looks_secret(argument):
+        return True
+    name, equals, value = argument.partition("=")
+    if equals:
+        return bool(value) and not _EXPANSION.search(value) and looks_secret(name.lstrip("-"), value)
+    option = before.startswith("-") and "=" not in before and not argument.startswith("-")
+    return option and not _EXPANSION.search(argument) and looks_secret(before.lstrip("-"), argument)
 
 
 def redact(text: str) -> str:

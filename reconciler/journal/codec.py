@@ -10,13 +10,13 @@ Values are put together field by field and then validated, strictly, against the
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields
-from typing import Any, assert_never
+from typing import Any, assert_never, cast
 
 from pydantic import TypeAdapter
 
 from reconciler.core.builds import Build, BuildConfig, Progress, Result, Stage, Sync, Target, count_results
-from reconciler.core.diff import Field, Item, Value, items_of
-from reconciler.core.overlay import EMPTY, Group, PemFile, User
+from reconciler.core.diff import SECTION_OF, Field, Item, Value, items_of
+from reconciler.core.overlay import EMPTY, SECTION_FIELDS, Group, PemFile, Section, User
 from reconciler.core.plan import Step
 from reconciler.core.runs import (
     Applied,
@@ -37,12 +37,15 @@ from reconciler.core.runs import (
 from reconciler.core.state import Organization
 from reconciler.planfile.errors import Malformed
 from reconciler.planfile.plans import (
+    SECTION_TYPES,
     STRICT,
     decode_diagnostic,
     decode_overlay,
+    decode_section,
     decode_step,
     encode_diagnostic,
     encode_overlay,
+    encode_section,
     list_of,
     understood,
     whole,
@@ -254,7 +257,7 @@ def _encode_config(config: BuildConfig | None, about: set[tuple[Field, str]]) ->
     kept = sorted((entry for entry in config.entries if (entry.field, entry.key) in about), key=repr)
     return {
         "parts": sorted(part.value for part in config.parts),
-        "entries": [{"part": one.field.value, "key": one.key, **_encode_value(one.value)} for one in kept],
+        "entries": [{"part": one.field.value, "key": one.key, **_encode_value(one)} for one in kept],
     }
 
 
@@ -267,7 +270,10 @@ def _decode_config(item: Mapping[str, Any] | None) -> BuildConfig | None:
     )
 
 
-def _encode_value(value: Value) -> Json:
+def _encode_value(item: Item) -> Json:
+    value = item.value
+    if SECTION_FIELDS.get(SECTION_OF.get(item.field, Section.PACKAGES)) in SECTION_TYPES:
+        return {"section": encode_section(value)}
     match value:
         case str():
             return {"text": value}
@@ -280,11 +286,13 @@ def _encode_value(value: Value) -> Json:
         case Group(groupname=name, gid=gid, members=members):
             return {"group": {"name": name, "gid": gid, "members": members}}
         case _:
-            assert_never(value)
+            raise TypeError(type(value))
 
 
 def _decode_value(item: Mapping[str, Any]) -> Value:
     match item:
+        case {"section": value, "part": part}:
+            return cast("Value", decode_section(SECTION_FIELDS[SECTION_OF[Field(part)]], value))
         case {"text": str(text)}:
             return text
         case {"texts": list(texts)}:

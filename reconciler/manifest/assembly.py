@@ -101,7 +101,7 @@ def _problems(repositories: Iterable[DesiredRepository], *, warn: bool) -> Itera
     for one in repositories:
         for problem in one.problems:
             yield str(one.address), problem
-        if warn and one.overlay.accounts.run_as:
+        if warn:
             for problem in overlay_warnings(one.overlay, one.layers):
                 yield str(one.address), problem
 
@@ -148,9 +148,8 @@ class _FileLayers:
         )
         if self._defaults or entry.profiles or entry.overlay:
             return self._layered(desired, (*self._defaults, *self._named(entry), own))
-        if own.overlay.runtime_keyring or own.overlay.certificates.additional:
-            return replace(desired, problems=tuple(overlay_errors(own.overlay, (), own.place)))
-        return desired
+        errors = overlay_errors(own.overlay, (), own.place, desired.layers)
+        return replace(desired, problems=tuple(errors)) if errors else desired
 
     def glob(self, pattern: str, at: int, entry: Repository) -> DesiredGlob:
         """Return an entry for all repositories that match."""
@@ -192,7 +191,7 @@ class _FileLayers:
             managed=merged.managed,
             protect=protected(layers),
             layers=layers,
-            problems=tuple(overlay_errors(merged.overlay, merged.conflicts, desired.place)),
+            problems=tuple(overlay_errors(merged.overlay, merged.conflicts, desired.place, layers)),
         )
 
     def _layer(self, block: OverlayFile, kind: Precedence, path: tuple[str, ...], at: int, name: str = "") -> Layer:

@@ -120,6 +120,30 @@ class Code(StrEnum):
     DUPLICATE_GROUP = "duplicate-group", "Two groups of one list have the same name."
     DUPLICATE_ID = "duplicate-id", "Two users or two groups have the same id."
     ROOT_USER = "root-user", "A user has uid 0; an image runs as root with `run-as: 0`."
+    BAD_PREFLIGHT = "bad-preflight", "A check of `preflight` is not one that the API takes."
+    TOO_MANY_CHECKS = "too-many-checks", "`preflight` may have 32 checks."
+    BAD_COMMAND = "bad-command", "`command_override` is not one that the API takes."
+    GUARDED_DISABLE = "guarded-disable", "`GUARDED_DISABLE` bypasses the Guarded Entrypoint."
+    BAD_SECRET_REFERENCE = "bad-secret-reference", "A value that begins with `cg+` is not a known secret reference."
+    WRAPPER_REQUIRED = (
+        "guarded-entrypoint-required",
+        "A setting of the Guarded Entrypoint is given, and `guarded_entrypoint` is not on.",
+    )
+    WRAPPER_UNMANAGED = (
+        "guarded-entrypoint-unmanaged",
+        "A setting of the Guarded Entrypoint is managed, and `guarded_entrypoint` is not.",
+    )
+    REFERENCE_WITHOUT_WRAPPER = (
+        "reference-without-wrapper",
+        "Without the Guarded Entrypoint, a secret reference is text in the image.",
+    )
+    FAIL_OPEN_WITH_SECRET = (
+        "fail-open-with-secret",
+        "With `fail_mode: open`, a container starts even where a secret cannot be resolved.",
+    )
+    PINNED_WRAPPER = "pinned-wrapper", "The package `guarded-entrypoint` has a fixed version; builds can be refused."
+    UNKNOWN_ENUM_NAME = "unknown-enum-name", "A value that this version does not know; it is sent as it is."
+    PASSED_THROUGH = "passed-through", "The fields of `truststore` are not published; it is compared and sent as it is."
     UNKNOWN_RUN_AS = "unknown-run-as", "`run-as` names no user of the overlay."
     UNUSUAL_NAME = "unusual-name", "The console would not give a new repository this name."
 
@@ -134,11 +158,19 @@ WARNINGS = frozenset(
         Code.CERTIFICATE_EXPIRES_SOON,
         Code.SECRET_IN_MANIFEST,
         Code.DUPLICATE_ID,
+        Code.BAD_SECRET_REFERENCE,
+        Code.GUARDED_DISABLE,
+        Code.WRAPPER_UNMANAGED,
+        Code.REFERENCE_WITHOUT_WRAPPER,
+        Code.FAIL_OPEN_WITH_SECRET,
+        Code.PINNED_WRAPPER,
+        Code.UNKNOWN_ENUM_NAME,
         Code.UNKNOWN_RUN_AS,
         Code.UNUSUAL_NAME,
     }
 )
 
+_NOTES: Final = frozenset({Code.MORE_PROBLEMS, Code.PASSED_THROUGH})
 _HEAD: Final = """\
 # Diagnostics of the manifest
 
@@ -164,7 +196,7 @@ def _codes() -> Iterator[str]:
     for code in Code:
         if code in _SECTIONS:
             yield from ("", f"## {_SECTIONS[code]}", *_TABLE)
-        severity = "note" if code is Code.MORE_PROBLEMS else "warning" if code in WARNINGS else "error"
+        severity = "note" if code in _NOTES else "warning" if code in WARNINGS else "error"
         yield f"| `{code}` | {severity} | {code.meaning} |"
 
 

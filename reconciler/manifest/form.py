@@ -98,7 +98,7 @@ class Form:
         """What may stand one step further; itself where the schema does not go along."""
         field = _fields(self.kind).get(str(part))
         if field is not None:
-            return Form(field.annotation, next(iter(field.examples or ()), None), field.is_required())
+            return Form(_without_none(field.annotation), next(iter(field.examples or ()), None), field.is_required())
         if _model(self.kind) or self.is_plain:
             return self
         examples = self.example.values() if isinstance(self.example, dict) else self.example
@@ -134,6 +134,11 @@ def _inner(kind: Any) -> Any:
     """What the items of a list or the values of a mapping may be."""
     inner = get_args(kind)[-1]
     return get_args(inner)[0] if hasattr(inner, "__metadata__") else inner
+
+
+def _without_none(kind: Any) -> Any:
+    """What a key that may be null holds otherwise."""
+    return next((one for one in get_args(kind) if _model(one)), kind) if type(None) in get_args(kind) else kind
 
 
 def _model(kind: Any) -> type[BaseModel] | None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from reconciler.core.state import Desired, Settings
 from reconciler.diagnostics import Diagnostic, Place, Severity
-from reconciler.manifest import checks, files, messages, rules
+from reconciler.manifest import checks, files, guarded_rules, messages, rules
 from reconciler.manifest.assembly import Assembled, OverlayFiles, Parsed, assemble
 from reconciler.manifest.codes import Code
 from reconciler.manifest.document import Document, Finding, Problems, Source
@@ -102,6 +102,7 @@ def _check(document: Document, context: RuleContext) -> Iterator[Finding]:
     for block in document.blocks():
         yield from checks.check_block(block)
         yield from rules.check_block(block, context)
+        yield from guarded_rules.check_block(block)
         if "contents" in block.node or "certificates" in block.node:
             # By name: it loads a library for certificates and keys, and most manifests have neither.
             pem: Any = importlib.import_module("reconciler.manifest.pem")

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 from pydantic import BaseModel
 
 from reconciler.core.diff import SECTION_OF
 from reconciler.core.diff import Field as OverlayField
+from reconciler.core.guarded import WRAPPED
 from reconciler.core.layers import Layer, Precedence
 from reconciler.core.overlay import (
     Overlay,
@@ -15,9 +17,11 @@ from reconciler.core.overlay import (
     User,
     make_accounts,
     make_certificates,
+    make_command_override,
     make_group,
     make_overlay,
     make_pem_file,
+    make_preflight,
     package_name,
 )
 from reconciler.diagnostics import Place
@@ -28,10 +32,12 @@ from reconciler.manifest.schema import (
     PATHS_OF,
     AccountsSection,
     CertificatesSection,
+    CommandOverrideSection,
     GroupEntry,
     NamedText,
     OverlayFile,
     OverlayKey,
+    PreflightEntry,
     Sections,
     UserEntry,
 )
@@ -45,6 +51,8 @@ _MAKERS: Final[Mapping[type[BaseModel], Callable[..., Any]]] = {
     GroupEntry: make_group,
     AccountsSection: make_accounts,
     CertificatesSection: make_certificates,
+    PreflightEntry: make_preflight,
+    CommandOverrideSection: make_command_override,
 }
 # The keys of a block by the attribute that they stand below.
 _KEYS: Final[Mapping[str, tuple[OverlayKey, ...]]] = {
@@ -82,6 +90,7 @@ def _mentioned(block: OverlayFile) -> tuple[frozenset[Section], frozenset[Overla
     """Return the sections that a block mentions, and the fields that it gives empty.
 
     `accounts: {users: []}` mentions the accounts and empties the users alone; `accounts: {}` empties all of them.
+    `guarded_entrypoint: false` takes away the settings of the wrapper that weaker layers gave: they need it.
     """
     managed: set[Section] = set()
     emptied: set[OverlayField] = set()
@@ -96,7 +105,17 @@ def _mentioned(block: OverlayFile) -> tuple[frozenset[Section], frozenset[Overla
             managed.add(SECTION_OF[key.field])
             if not value:
                 emptied.add(key.field)
-    return frozenset(managed), frozenset(emptied)
+    if OverlayField.GUARDED_ENTRYPOINT in emptied:
+        emptied.update(WRAPPED)
+    return _shared(frozenset(managed), frozenset(emptied))
+
+
+# Thousands of entries mention the same few sections: the sets need to be there only once.
+@lru_cache(maxsize=1 << 12)
+def _shared(
+    managed: frozenset[Section], emptied: frozenset[OverlayField]
+) -> tuple[frozenset[Section], frozenset[OverlayField]]:
+    return managed, emptied
 
 
 def _overlay(block: OverlayFile, read: Reader) -> Overlay:

@@ -13,6 +13,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from reconciler.core.diff import Field as OverlayField
+from reconciler.core.guarded import reference_problem
 from reconciler.core.overlay import package_name, package_spec
 from reconciler.core.secrets import holds_private_key, looks_secret, value_looks_secret
 from reconciler.diagnostics import Severity
@@ -25,7 +26,7 @@ from reconciler.manifest.schema import PATHS_OF
 
 Path = tuple[str, ...]
 
-_RESERVED_ENVIRONMENT: Final = "CHAINGUARD_"
+_RESERVED_ENVIRONMENT: Final = ("CHAINGUARD_", "GUARDED_")
 _RESERVED_ANNOTATIONS: Final = ("dev.chainguard.", "org.opencontainers.")
 _NO_NAME: Final = re.compile(r"[=\s\x00]|^$")
 _PACKAGE: Final = re.compile(PACKAGE)
@@ -115,8 +116,9 @@ def _check_texts(
 
 def _variable(node: MapNode, name: str, value: object) -> list[Finding]:
     found = []
-    if name.startswith(_RESERVED_ENVIRONMENT):
-        found.append(_reserved(Code.RESERVED_ENVIRONMENT, node, "environment", name, _RESERVED_ENVIRONMENT))
+    reserved = next((one for one in _RESERVED_ENVIRONMENT if name.startswith(one)), None)
+    if reserved:
+        found.append(_reserved(Code.RESERVED_ENVIRONMENT, node, "environment", name, reserved))
     elif _NO_NAME.search(name):
         spot = locate(node, ("environment", name))
         found.append(
@@ -128,9 +130,28 @@ def _variable(node: MapNode, name: str, value: object) -> list[Finding]:
                 use_at=spot.use_at,
             )
         )
-    if isinstance(value, str) and looks_secret(name, value) and not _names_a_file(value):
+    if isinstance(value, str) and value.startswith("cg+"):
+        found += _secret_reference(node, name, value)
+    elif isinstance(value, str) and looks_secret(name, value) and not _names_a_file(value):
         found += _secret(node, "environment", name, value)
     return found
+
+
+def _secret_reference(node: MapNode, name: str, value: str) -> list[Finding]:
+    problem = reference_problem(value)
+    if not problem:
+        return []
+    spot = locate(node, ("environment", name))
+    return [
+        Finding(
+            code=Code.BAD_SECRET_REFERENCE,
+            summary=f"`{shown(name)}` is not a secret reference that can be resolved: {problem}",
+            hint="correct it: a reference that cannot be read stops the container, with `fail_mode: open` too",
+            severity=Severity.WARNING,
+            at=spot.value_at,
+            use_at=spot.use_at,
+        )
+    ]
 
 
 def _annotation(node: MapNode, name: str, value: object) -> list[Finding]:

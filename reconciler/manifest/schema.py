@@ -18,6 +18,7 @@ from pydantic.fields import FieldInfo
 
 from reconciler.core.diff import SECTION_OF
 from reconciler.core.diff import Field as OverlayField
+from reconciler.core.overlay import Section
 from reconciler.manifest.texts import (
     AddressText,
     EntryText,
@@ -27,6 +28,7 @@ from reconciler.manifest.texts import (
     OptionalNumber,
     OrganizationText,
     PackageText,
+    PassedThrough,
     ProfileText,
     Share,
     Text,
@@ -38,6 +40,10 @@ T = TypeVar("T")
 def _always(default: T) -> Callable[[], T]:
     """One frozen default for every entry: a copy for each would cost more than the rest of the entry."""
     return lambda: default
+
+
+# One empty list for all entries without packages or profiles; nobody changes what a manifest holds.
+_NONE: Final[list[str]] = []
 
 
 class _Form(BaseModel):
@@ -128,6 +134,31 @@ class CertificatesSection(_Form):
     )
 
 
+class PreflightEntry(_Form):
+    """A check before the program starts: `tcp` or `path`."""
+
+    tcp: Text = Field(
+        default="", description="Host and port that must accept connections; `${VAR}` expands.", examples=["db:5432"]
+    )
+    path: Text = Field(default="", description="File that must exist; `${VAR}` expands.", examples=["/run/ready"])
+    timeout: Text = Field(default="", description="How long to try, as a Go duration; default 30s.", examples=["30s"])
+    interval: Text = Field(default="", description="Time between attempts; default 500ms.", examples=["500ms"])
+    on_failure: Text = Field(default="", description="`fail` (the default) or `continue`.", examples=["fail"])
+
+
+class CommandOverrideSection(_Form):
+    """What the wrapper starts; an empty one is set all the same."""
+
+    mode: Text = Field(
+        default="", description="`default`, `prepend` or `override`; default `default`.", examples=["prepend"]
+    )
+    command: list[Text] = Field(
+        default_factory=list,
+        description="Arguments; `${VAR}` expands, `$$` is `$`. Anyone who can pull the image can read them.",
+        examples=[["/bin/sh", "-c"]],
+    )
+
+
 class OverlayFile(_Form):
     """An overlay as apko spells it."""
 
@@ -152,13 +183,39 @@ class OverlayFile(_Form):
         description="Certificates that the image trusts, and packages that bring more.",
         examples=[{"providers": ["ca-certificates-bundle"]}],
     )
+    guarded_entrypoint: Annotated[Flag, OverlayField.GUARDED_ENTRYPOINT] = Field(
+        default=False,
+        description="True: the Guarded Entrypoint wraps the program; it resolves secret references and runs checks.",
+        examples=[True],
+    )
+    fail_mode: Annotated[Text, OverlayField.FAIL_MODE] = Field(
+        default="",
+        description="What the wrapper does where a secret cannot be resolved: `closed` (the default) or `open`; "
+        '`""` for none.',
+        examples=["closed"],
+    )
+    preflight: Annotated[list[PreflightEntry], OverlayField.PREFLIGHT] = Field(
+        default_factory=list,
+        description="Checks that the wrapper runs before the program starts, in this order.",
+        examples=[[{"tcp": "db:5432", "timeout": "30s"}]],
+    )
+    command_override: Annotated[CommandOverrideSection | None, OverlayField.COMMAND_OVERRIDE] = Field(
+        default=None,
+        description="The command that the wrapper starts; null for none, as an empty one is set.",
+        examples=[{"mode": "prepend", "command": ["/bin/sh", "-c"]}],
+    )
+    truststore: Annotated[PassedThrough, OverlayField.TRUSTSTORE] = Field(
+        default="",
+        description="The truststore that the wrapper writes; compared and sent as it is.",
+        examples=[{"output": "/etc/ssl/store.p12"}],
+    )
 
 
 class Sections(OverlayFile):
     """What a layer says. A section that is not mentioned is left as it is; one that is given empty is emptied."""
 
     packages: Annotated[list[PackageText], OverlayField.PACKAGES] = Field(
-        default_factory=list, description="Short for `contents.packages`.", examples=[["git", "curl~8.1"]]
+        default_factory=_always(_NONE), description="Short for `contents.packages`.", examples=[["git", "curl~8.1"]]
     )
 
 
@@ -166,7 +223,9 @@ class Repository(Sections):
     """One repository, or with wildcards in its key all that match. A section that is not mentioned is not managed."""
 
     profiles: list[ProfileText] = Field(
-        default_factory=list, description="Profiles that this builds on, the weakest first.", examples=[["debug"]]
+        default_factory=_always(_NONE),
+        description="Profiles that this builds on, the weakest first.",
+        examples=[["debug"]],
     )
     overlay: NonEmpty = Field(
         default="",
@@ -279,6 +338,16 @@ PATHS_OF: Final[Mapping[OverlayField, tuple[tuple[str, ...], ...]]] = {
 
 NAMED_TEXT_PATHS: Final = tuple(key.path for key in OVERLAY_KEYS if key.item_model is NamedText)
 """The lists of certificates and keys."""
+
+
+def _section_path(section: Section) -> tuple[str, ...]:
+    fields = [field for field, of in SECTION_OF.items() if of is section]
+    path = PATHS_OF[fields[0]][0]
+    return path if len(fields) == 1 else path[:-1]
+
+
+SECTION_PATHS: Final[Mapping[Section, tuple[str, ...]]] = {section: _section_path(section) for section in Section}
+"""Where each section stands in an entry, as a path of keys, in the order in which entries are written."""
 
 _WHOLE: Final = frozenset(section for section in SECTION_OF.values() if [*SECTION_OF.values()].count(section) > 1)
 SECTION_KEYS: Final = frozenset(

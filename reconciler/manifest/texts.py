@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from reconciler.core.overlay import passed_through
 from reconciler.manifest import patterns
 from reconciler.manifest.patterns import (
     ADDRESS,
@@ -78,5 +79,12 @@ ProfileText = Annotated[str, StringConstraints(pattern=PROFILE)]
 AddressText = Annotated[str, StringConstraints(pattern=ADDRESS)]
 OrganizationText = Annotated[
     str, AfterValidator(_organization), WithJsonSchema({"type": "string", "pattern": ORGANIZATION})
+]
+# Content whose fields are not known, as canonical JSON text.
+PassedThrough = Annotated[
+    Any,
+    BeforeValidator(_given),
+    AfterValidator(passed_through),
+    WithJsonSchema({"type": ["object", "array", "string", "number", "boolean"]}),
 ]
 PackageText = Annotated[str, StringConstraints(pattern=PACKAGE)]

@@ -37,10 +37,11 @@ MAX_COPIED_TEXT: Final = 64 * 1024 * 1024
 MERGE_CONFLICT: Final = "a merge conflict"
 ODD_INDENTATION: Final = "stands in the indentation"
 
+# These are compiled when they are needed, which is where something is wrong.
 # What YAML lets nobody write except as an escape; a byte order mark is one only at the very start of a file.
-_NOT_ALLOWED: Final = re.compile("[^\t\n\r -~\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
+_NOT_ALLOWED: Final = "[^\t\n\r -~\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
 # Spaces that no eye tells from the one that YAML indents with.
-_ODD_SPACE: Final = re.compile("^[ \t-]*([\xa0\u1680\u2000-\u200b\u202f\u205f\u3000])", re.MULTILINE)
+_ODD_SPACE: Final = "(?m)^[ \t-]*([\xa0\u1680\u2000-\u200b\u202f\u205f\u3000])"
 _CONFLICT_MARKS: Final = ("<<<<<<< ", ">>>>>>> ")
 _NULLS: Final = frozenset({"", "~", "null", "Null", "NULL"})
 
@@ -109,7 +110,7 @@ def _merge_conflict(text: str) -> YamlProblem | None:
 
 def _odd_indentation(text: str, loader: Any, *, end: int | None) -> YamlProblem | None:
     """Return the first odd space that indents a line, up to where the parser stopped; in no quoted or block text."""
-    starts = [match.start(1) for match in _ODD_SPACE.finditer(text) if end is None or match.start() <= end]
+    starts = [match.start(1) for match in re.finditer(_ODD_SPACE, text) if end is None or match.start() <= end]
     if not starts:
         return None
     spans = _quoted_spans(text, loader)
@@ -136,7 +137,7 @@ def _quoted_spans(text: str, loader: Any) -> Iterator[tuple[int, int]]:
 
 
 def _control_character(text: str) -> YamlProblem:
-    found = _NOT_ALLOWED.search(text)
+    found = re.search(_NOT_ALLOWED, text)
     at = found.start() if found else 0
     return YamlProblem(code=Code.CONTROL_CHARACTER, at=at, text=f"U+{ord(text[at]):04X}")
 

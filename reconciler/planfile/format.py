@@ -16,7 +16,7 @@ from typing import Any
 
 from reconciler.planfile import errors
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 _START = re.compile(rb'\s*\{\s*"reconciler"\s*:\s*"([a-z]+)"')
 _ENOUGH = 512
 _SEAL = b'{"seal":'

@@ -1,9 +1,10 @@
 """Saved plans and snapshots, and the JSON of steps, overlays and diagnostics that the journal shares with them.
 
-Format version 2, line by line. A plan: the header (see `_plan_header`), then `{"diagnostic": …}` and `{"step": …}` in
+Format version 3, line by line. A plan: the header (see `_plan_header`), then `{"diagnostic": …}` and `{"step": …}` in
 the order of the plan. A snapshot: the header, then `{"repository": …}` for each repository. A change of meaning raises
 the version; a reader ignores keys that it does not know. Version 1 had the fingerprint of each overlay as well, which
-must fit where it is there, as in the journal. What was known of overlay bindings stands in the header since 2026-11.
+must fit where it is there, as in the journal. Version 3 has the sections of the Guarded Entrypoint, and in the header
+what was known of overlay bindings.
 
 What can be computed is computed again on reading and never trusted: the changes of a step are the difference between
 its two overlays, and the guard is judged again. Values are put together by the core's own constructors and then
@@ -13,10 +14,10 @@ validated, strictly, against the core's own types. Nothing is masked here: what 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields, is_dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_type_hints
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
@@ -53,6 +54,14 @@ _STEPS = TypeAdapter(list[Step], config=STRICT)
 _OVERLAYS = TypeAdapter(list[Overlay], config=STRICT)
 _DIAGNOSTICS = TypeAdapter(list[Diagnostic], config=STRICT)
 _WHOLE_LIMIT = 2**63
+_WRITTEN_OUT = frozenset(
+    {"packages", "runtime_repositories", "runtime_keyring", "environment", "annotations", "accounts", "certificates"}
+    | {"unrecognised"}
+)
+# The attributes of an overlay that are encoded by their types alone.
+SECTION_TYPES: Mapping[str, TypeAdapter[Any]] = {
+    name: TypeAdapter(kind) for name, kind in get_type_hints(Overlay).items() if name not in _WRITTEN_OUT
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,9 +186,23 @@ def encode_overlay(overlay: Overlay, *, sealed: bool = False) -> Json:
             groups=[{"name": one.groupname, "gid": one.gid, "members": one.members} for one in accounts.groups],
         ),
         certificates=_filled(additional=_files(certificates.additional), providers=certificates.providers),
+        **{name: encode_section(getattr(overlay, name)) for name in SECTION_TYPES},
         unrecognised=[{"path": path, "json": text} for path, text in overlay.unrecognised],
     )
     return {"overlay": encoded} if sealed else {"fingerprint": fingerprint(overlay), "overlay": encoded}
+
+
+def encode_section(value: Any) -> Any:
+    """A section without a form of its own here: an object is its fields."""
+    if isinstance(value, tuple):
+        return [encode_section(one) for one in value]
+    return asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
+
+
+def decode_section(name: str, value: object) -> Any:
+    """What `encode_section` wrote of the attribute of an overlay; raises `Malformed`."""
+    with understood():
+        return SECTION_TYPES[name].validate_python(value)
 
 
 def decode_overlay(item: Mapping[str, Any]) -> Overlay:
@@ -409,6 +432,7 @@ def _overlay(item: Mapping[str, Any]) -> Overlay:
             additional=[_file(one) for one in list_of(certificates, "additional")],
             providers=list_of(certificates, "providers", str),
         ),
+        **{name: decode_section(name, told[name]) for name in SECTION_TYPES if name in told},
         unrecognised=[(one["path"], one["json"]) for one in list_of(told, "unrecognised")],
     )
     if "fingerprint" in item and item["fingerprint"] != fingerprint(overlay):

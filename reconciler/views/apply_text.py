@@ -1,4 +1,4 @@
-"""The end report of an apply for people: the counts, the names for each outcome, what went wrong, and the builds."""
+"""The end report of an apply for people: the names for each outcome, the failures, the builds, and what they prove."""
 
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
@@ -9,28 +9,23 @@ from rich.cells import cell_len
 from rich.console import RenderableType
 from rich.text import Text
 
-from reconciler.core.builds import FINISHED, Stage
+from reconciler.core.builds import FINISHED, Result, Stage
 from reconciler.core.runs import Skip
-from reconciler.diagnostics import plural
+from reconciler.diagnostics import listed, plural
 from reconciler.views.changes import LABELS, listing, value_words
 from reconciler.views.console import Hanging, draw_blocks, names_block, words_text
 from reconciler.views.diagnostics import problem_lines
 from reconciler.views.run_document import short_digest
-from reconciler.views.text import Role, Style, Word, clean_line, duration, repositories, token
+from reconciler.views.text import Role, Style, Word, clean_line, duration, json_line, repositories, token
 
 Block = list[RenderableType]
 
-_COUNTS = {
-    "applied": "applied",
-    "already_done": "already as wanted",
-    "stale": "changed meanwhile",
-    "failed": "failed",
-    "not_attempted": "not attempted",
-}
 _SIDES = {"planned_from": "planned from", "now": "now", "wanted": "wanted"}
 _SIDE_COLUMNS = max(map(len, _SIDES.values())) + 2
-_QUEUE = {"queued": "queued", "in-progress": "in the queue, being worked on", "failed": "its last sync failed"}
+_QUEUE = {"queued": "queued", "in-progress": "sync in progress", "failed": "last sync failed"}
 _ALIKE_FROM = 3
+_MOST_NAMES = 20
+_LEAST_COUNTED = 3
 _NAME_COLUMNS = 40
 _SKIPS = {
     Skip.INTERRUPTED: "the run was interrupted",
@@ -38,7 +33,7 @@ _SKIPS = {
     Skip.UNREADABLE: "the repository could not be read",
     Skip.NOT_RECORDED: "the journal could not be written",
     Skip.AFTER_FAILURE: "an earlier write failed",
-    Skip.HELD_BACK: "an earlier wave went wrong or did not finish",
+    Skip.HELD_BACK: "an earlier wave failed or did not finish",
 }
 
 
@@ -48,6 +43,7 @@ class _Page:
 
     style: Style
     width: int | None
+    verbose: bool = False
 
     def names(self, names: Sequence[str]) -> Block:
         """Names below a title."""
@@ -59,48 +55,50 @@ class _Page:
 
 
 def render(document: dict[str, Any], *, style: Style, width: int | None, verbose: bool = False) -> str:
-    """The report as text that ends in a line end; the worst comes last, where a person looks first."""
-    page = _Page(style, width)
+    """The report as text that ends in a line end, empty where there is nothing to report; the verdict follows it."""
+    page = _Page(style, width, verbose)
     blocks: list[Block] = [
-        [_head(document)],
         *_outcomes(document, page),
         *_builds(document["builds"], page),
-        _run(document),
-        _proof(document["builds"], page, verbose=verbose),
-        _notes(document),
+        [*_run(document), *_notes(document)],
+        _proof(document["builds"], page),
     ]
+    if not any(blocks):
+        return ""
     return draw_blocks(blocks, style=style, width=width)
-
-
-def _head(document: dict[str, Any]) -> Text:
-    counts = [f"{words} {len(document[kind]):,}" for kind, words in _COUNTS.items() if document[kind]]
-    text = ", ".join(counts) or "nothing to do"
-    return Text(f"{text[0].upper()}{text[1:]}.", Role.BOLD)
 
 
 def _outcomes(document: dict[str, Any], page: _Page) -> Iterator[Block]:
     yield _names("applied", document["applied"], page)
     confirmed = [one for one in document["applied"] if one["read_back"]]
-    yield _names("answer lost, but confirmed by reading again", confirmed, page)
-    yield _names("already as wanted", document["already_done"], page)
+    yield _names("no answer to the write, confirmed by reading again", confirmed, page)
+    yield _names("already up to date", document["already_done"], page)
     for reason in Skip:
         skipped = [one for one in document["not_attempted"] if one["reason"] == reason]
         yield _names(not_attempted(reason), skipped, page)
     for stale in document["stale"]:
-        yield [_titled(stale["repository"], "changed since the plan and left alone", page), *_sides(stale, page)]
+        yield [_titled([stale["repository"]], "changed since the plan, left unchanged", page), *_sides(stale, page)]
+    alike: dict[str, list[dict[str, Any]]] = {}
     for failed in document["failed"]:
-        problem = [Text("  ").append_text(line) for line in problem_lines(failed["problem"], page.style)]
-        yield [_titled(failed["repository"], "failed", page), *problem]
+        alike.setdefault(json_line(failed["problem"]), []).append(failed)
+    for same in alike.values():
+        problem = [Text("  ").append_text(line) for line in problem_lines(same[0]["problem"], page.style)]
+        yield [_titled([one["repository"] for one in same], "failed", page), *problem]
 
 
 def _names(title: str, found: Sequence[dict[str, Any]], page: _Page) -> Block:
+    """The names under their title; a long list is only counted."""
     if not found:
         return []
+    if len(found) > _MOST_NAMES and not page.verbose:
+        return [Text(f"{title}: {repositories(len(found))}")]
     return [Text(f"{title}:"), *page.names([token(one["repository"], page.style) for one in found])]
 
 
-def _titled(repository: str, what: str, page: _Page) -> Text:
-    return Text.assemble((token(repository, page.style) + ":", Role.ERROR), f" {what}")
+def _titled(found: Sequence[str], what: str, page: _Page) -> Text:
+    names = listed([token(one, page.style) for one in found])
+    count = f" ({repositories(len(found))})" if len(found) > _LEAST_COUNTED else ""
+    return Text.assemble((f"{names}{count}:", Role.ERROR), f" {what}")
 
 
 def _sides(stale: dict[str, Any], page: _Page) -> Iterator[RenderableType]:
@@ -129,17 +127,20 @@ def _builds(builds: dict[str, Any], page: _Page) -> Iterator[Block]:
     followed = builds["repositories"]
     if not followed:
         return
-    total = _results(builds) or "none seen"
-    title = Text(f"Builds: {total} in {repositories(len(followed))}.", Role.BOLD)
+    title = Text(f"Builds of {repositories(len(followed))}: {_results(builds) or 'none'}.", Role.BOLD)
     yield [title, *_by_state(followed, page)]
+    alike: dict[tuple[str, ...], list[tuple[str, dict[str, Any]]]] = {}
     for one in followed:
-        told = [failure for failure in one["failures"] if failure["log_lines"] is not None]
-        yield from (_failure(one["repository"], failure, page) for failure in told)
+        for failure in one["failures"]:
+            if failure["log_lines"] is not None:
+                alike.setdefault(tuple(failure["log_tail"]), []).append((one["repository"], failure))
+    yield from (_failure(same, page) for same in alike.values())
+    for one in followed:
         yield _further(one["repository"], [one for one in one["failures"] if one["log_lines"] is None], page)
 
 
 def _by_state(followed: Iterable[dict[str, Any]], page: _Page) -> Iterator[RenderableType]:
-    """The repositories with their builds and the tags of these, those of which the same is to be told together."""
+    """The repositories with their builds and tags, those with the same builds together."""
     alike: dict[str, list[str]] = {}
     built: dict[str, str] = {}
     for one in followed:
@@ -150,8 +151,9 @@ def _by_state(followed: Iterable[dict[str, Any]], page: _Page) -> Iterator[Rende
     column = max((min(cell_len(name), _NAME_COLUMNS) for name in single), default=0) + 5
     for state, names in alike.items():
         if len(names) >= _ALIKE_FROM:
-            yield Hanging(Text("  "), Text(f"{state}; in {len(names):,} repositories:"), 4)
-            yield from page.names(names)
+            counted = len(names) > _MOST_NAMES and not page.verbose
+            yield Hanging(Text("  "), Text(f"{state}; in {len(names):,} repositories{'' if counted else ':'}"), 4)
+            yield from () if counted else page.names(names)
     for name, state in sorted(single.items()):
         yield Hanging(Text(f"  {name}"), Text(state), column)
 
@@ -175,23 +177,49 @@ def _made(one: dict[str, Any]) -> list[dict[str, Any]]:
     return [build for build in one["built"] if build["result"] == "success" and build["digest"]]
 
 
-_UNPROVEN = {"missing": "succeeded without", "untold": "not verified; the report does not tell of"}
+_UNPROVEN = {"missing": "succeeded without", "untold": "not verified; the build report does not list"}
 
 
-def _proof(builds: dict[str, Any], page: _Page, *, verbose: bool) -> Block:
-    """What was proven of the builds, with what they lack or do not tell; `verbose` adds the resolved versions."""
+def _proof(builds: dict[str, Any], page: _Page) -> Block:
+    """What is proven of the builds, below what they lack or do not report; with `verbose` the resolved versions."""
     lines = [line for kind in _UNPROVEN for line in _unproven(kind, builds["repositories"], page)]
-    if verbose:
+    if page.verbose:
         lines.extend(line for one in builds["repositories"] for line in _versions(one, page))
-    proven, of = builds["verified"]["proven"], builds["verified"]["of"]
-    if of:
-        # Scripts look for this line, so that it is the same for every number and width.
-        lines.append(Text(f"verified: {proven} of {of} digests contain what was asked"))
-    return lines
+    return [*lines, *_verified(builds)]
+
+
+def _verified(builds: dict[str, Any]) -> Iterator[Text]:
+    """The line that scripts look for: the same for every width, and of all builds only where all succeeded."""
+    proven, built = builds["verified"]["proven"], builds["verified"]["of"]
+    failed = sum(failure["result"] == Result.FAILURE for one in builds["repositories"] for failure in one["failures"])
+    rest = {
+        "failed": failed,
+        "running": builds["running"],
+        "ended with an unknown result": builds.get("unknown", 0),
+    }
+    open_ones = sum(one["stage"] not in FINISHED for one in builds["repositories"])
+    left = [f"{plural(count, 'build')} {words}" for words, count in rest.items() if count]
+    if open_ones and not builds["running"]:
+        left.append(f"{repositories(open_ones)} not finished")
+    if not built and not left:
+        return
+    if proven == built and not left:
+        one = "the new image contains" if built == 1 else f"all {built:,} new images contain"
+        yield _unbroken(f"Verified: {one} the requested configuration.")
+        return
+    of = f"{proven:,} of {plural(built + sum(rest.values()), 'new image')}"
+    because = f" ({', '.join(left)})" if left else ""
+    verb = "contains" if proven == 1 else "contain"
+    yield _unbroken(f"Verified: only {of} {verb} the requested configuration{because}.")
+
+
+def _unbroken(line: str) -> Text:
+    """A line that is copied or searched for, and therefore not wrapped."""
+    return Text(line, no_wrap=True, overflow="ignore")
 
 
 def _unproven(kind: str, followed: Iterable[dict[str, Any]], page: _Page) -> Iterator[RenderableType]:
-    """The repositories whose builds lack something or do not tell of it; those of which the same is said together."""
+    """The repositories whose builds lack something or do not report it, those with the same entries together."""
     alike: dict[tuple[str, ...], list[str]] = {}
     for one in followed:
         found = tuple(dict.fromkeys(entry for build in one["built"] for entry in build[kind]))
@@ -222,42 +250,44 @@ def _state(one: dict[str, Any]) -> str:
     if one["stage"] == "done":
         return told
     if one["stage"] == "superseded":
-        return f"changed by somebody else since it was written: {told}"
+        return f"changed by somebody else after the write: {told}"
     if one["stage"] == "unreported":
-        return "no build report came"
-    queue = f"; {_QUEUE[one['queue']]}" if one["queue"] in _QUEUE else ""
-    return f"not finished: {told}{queue}"
+        return "no build report"
+    queue = f" ({_QUEUE[one['queue']]})" if one["queue"] in _QUEUE else ""
+    waiting = "" if one["running"] else "waiting for builds: "
+    return f"{waiting}{told}{queue}"
 
 
 def _unseen(others: int) -> str:
     if not others:
-        return "no build seen"
-    builds = "1 other build" if others == 1 else f"{others:,} other builds"
-    return f"{builds} seen, none that shows what was written"
+        return "no builds yet"
+    return f"{plural(others, 'other build')}, none with the new configuration"
 
 
 def _results(counts: dict[str, Any]) -> str:
-    kinds = {"succeeded": "succeeded", "failed": "failed", "running": "running", "unknown": "ended, result unknown"}
+    kinds = {"succeeded": "succeeded", "failed": "failed", "running": "running", "unknown": "with an unknown result"}
     return ", ".join(f"{counts[kind]:,} {words}" for kind, words in kinds.items() if counts.get(kind))
 
 
-def _failure(repository: str, failure: dict[str, Any], page: _Page) -> Block:
-    after = "" if failure["seconds"] is None else f" after {duration(failure['seconds'])}"
-    style = page.style
-    # The command stands on a line of its own and unbroken, so that it can be copied.
+def _failure(found: Sequence[tuple[str, dict[str, Any]]], page: _Page) -> Block:
+    """Failed builds with the same log: the log once, and the command for the whole of it."""
+    (repository, failure), style = found[0], page.style
+    after = "" if len(found) > 1 or failure["seconds"] is None else f" after {duration(failure['seconds'])}"
     command = f"  reconciler logs {shlex.quote(style.plain(repository))} --build {_number(failure, style)}"
     tail = [page.quote(clean_line(text, style)) for text in failure["log_tail"]]
-    title = _titled(repository, f"a build failed{after}; {_about_log(failure)}", page)
-    return [title, *tail, Text(command, no_wrap=True, overflow="ignore")]
+    count = "a build" if len(found) == 1 else plural(len(found), "build")
+    names = list(dict.fromkeys(name for name, _ in found))
+    title = _titled(names, f"{count} failed{after}; {_about_log(failure)}", page)
+    return [title, *tail, _unbroken(command)]
 
 
 def _further(repository: str, failures: Sequence[dict[str, Any]], page: _Page) -> Block:
-    """The failed builds of a repository whose logs were not read."""
+    """The failed builds of a repository that have no log here."""
     if not failures:
         return []
     number = "a build" if len(failures) == 1 else plural(len(failures), "build")
     numbers = [_number(failure, page.style) for failure in failures]
-    title = _titled(repository, f"{number} failed; for a log, `reconciler logs` with --build and one of:", page)
+    title = _titled([repository], f"{number} failed; read the log with `reconciler logs --build` and one of:", page)
     return [title, *page.names(numbers)]
 
 
@@ -269,48 +299,24 @@ def _number(failure: dict[str, Any], style: Style) -> str:
 def _about_log(failure: dict[str, Any]) -> str:
     lines, tail = failure["log_lines"], failure["log_tail"]
     if not tail:
-        return "it left no log"
-    return f"the last {len(tail)} of {lines:,} lines of its log:" if lines > len(tail) else "its log:"
+        return "no log"
+    return f"last {len(tail)} of {lines:,} log lines:" if lines > len(tail) else "log:"
 
 
 def _notes(document: dict[str, Any]) -> Block:
-    builds = document["builds"]
-    notes = []
-    command = f"`reconciler wait{' ' + document['run'] if document['run'] else ''}`"
-    if document["interrupted"]:
-        notes.append(_interrupted(document, command))
-    if builds["timed_out"]:
-        notes.append(f"Some builds did not finish in time; they go on, and {command} follows them.")
-    if any(one["stage"] == Stage.SUPERSEDED for one in builds["repositories"]):
-        notes.append(
-            "What somebody else has changed meanwhile was left as it is; `reconciler plan` shows the difference."
-        )
-    if document["applied"] and not builds["waited"]:
-        notes.append(f"The builds were not waited for; {command} follows them.")
-    return [Text(note, Role.WARNING) for note in notes]
-
-
-def _interrupted(document: dict[str, Any], command: str) -> str:
-    """What an interruption stopped and what goes on without the program."""
-    written = "Interrupted: the writes in progress were finished, and no more were started."
-    if not document["builds"]["waited"]:
-        return written
-    count = document["builds"]["running"]
-    if not count:
-        return f"Interrupted. To follow the builds: {command}."
-    is_, it = ("is", "it") if count == 1 else ("are", "them")
-    return f"Interrupted. {plural(count, 'build')} {is_} still running; to follow {it}: {command}."
+    if any(one["stage"] == Stage.SUPERSEDED for one in document["builds"]["repositories"]):
+        note = "Changes made by somebody else were left unchanged. To see the difference: `reconciler plan`."
+        return [Text(note, Role.WARNING)]
+    return []
 
 
 def _run(document: dict[str, Any]) -> Block:
-    """What the run is recorded under, and what to do with that."""
+    """How to resume following the builds, or where the run's details are."""
     run, builds = document["run"], document["builds"]
-    if run is None:
-        return []
     unfinished = any(one["stage"] not in FINISHED for one in builds["repositories"])
-    go_on = bool(document["applied"]) and (unfinished or not builds["waited"])
-    does = f"`reconciler wait {run}` goes on" if go_on else f"`reconciler history {run}` shows it"
-    return [Text(f"Run {run}: {does}.", Role.DIM)]
+    if document["applied"] and (unfinished or not builds["waited"]):
+        return [Text(f"To resume: `reconciler wait{f' {run}' if run else ''}`.", Role.WARNING)]
+    return [Text(f"Details: `reconciler history {run}`.", Role.DIM)] if run else []
 
 
 def not_attempted(reason: Skip) -> str:

@@ -3,6 +3,7 @@
 Works on the public document's changes, whose secrets are masked already.
 """
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
@@ -20,15 +21,18 @@ Item = tuple[Word, ...]
 MARKS = {"add": "+", "remove": "-", "change": "~"}
 _ROLES = {"add": Role.ADD, "remove": Role.REMOVE, "change": Role.CHANGE}
 _NOTHING = "(none)"
+_STRUCTURED = frozenset({Field.GUARDED_ENTRYPOINT, Field.COMMAND_OVERRIDE, Field.TRUSTSTORE})
+# Parts whose changes are one value for another.
+_NAMED = frozenset({Field.PACKAGES, Field.PROVIDERS, Field.RUN_AS, Field.FAIL_MODE}) | _STRUCTURED
 _SHORT_DIGEST = 12
 
 
 def items(change: dict[str, Any], style: Style) -> list[Item]:
     """A change as one item, or as several where it is about a list."""
     match change["part"]:
-        case Field.PACKAGES | Field.PROVIDERS | Field.RUN_AS:
+        case part if part in _NAMED:
             return [_named(change, style)]
-        case Field.RUNTIME_REPOSITORIES:
+        case Field.RUNTIME_REPOSITORIES | Field.PREFLIGHT:
             return _list(change, style)
         case Field.USERS:
             return [_account(change, "username", style)]
@@ -42,11 +46,13 @@ def items(change: dict[str, Any], style: Style) -> list[Item]:
 
 def value_words(value: Any, change: dict[str, Any], style: Style) -> list[Word]:
     """A value by itself, as it stands in one part of an overlay."""
+    if change["part"] in _STRUCTURED:
+        return [Word(_told(value, change, style))]
     match value:
         case str():
             return [_value(style.plain(value) if change["masked"] else quoted(value, style), Role.PLAIN)]
         case list():
-            return list(listing([[Word(token(one, style))] for one in value]))
+            return list(listing([[Word(_short(one, style))] for one in value]))
         case {"sha256": _}:
             return [Word(_pem_told(value, style))]
         case _:
@@ -64,11 +70,32 @@ def _arrow(style: Style) -> Word:
 def _named(change: dict[str, Any], style: Style) -> Item:
     """Something that is a name and nothing else, with both names where it changes."""
     role = _ROLES[change["kind"]]
-    first, *rest = [token(value, style) for value in (change["before"], change["after"]) if value is not None]
+    first, *rest = [_told(value, change, style) for value in (change["before"], change["after"]) if value is not None]
     words = [Word(MARKS[change["kind"]] + first, role=role)]
     for name in rest:
         words += [_arrow(style), Word(name, role=role)]
+    if change["part"] == Field.TRUSTSTORE:
+        words.append(Word("(passed through)", role=Role.DIM))
     return tuple(words)
+
+
+def _told(value: Any, change: dict[str, Any], style: Style) -> str:
+    is_json = change["part"] == Field.TRUSTSTORE
+    return json_text(value, style) if is_json else _short(value, style)
+
+
+def _short(value: Any, style: Style) -> str:
+    """A name as it is, a flag as `on`, a check as `tcp=db:5432,timeout=30s`, other content as JSON."""
+    match value:
+        case True:
+            return "on"
+        case str():
+            return token(value, style)
+        case {"tcp": str()} | {"path": str()}:
+            return token(",".join(f"{name}={one}" for name, one in value.items()), style)
+        case _:
+            given = {name: one for name, one in value.items() if one}
+            return json_text(json.dumps(given, ensure_ascii=False), style)
 
 
 def _assignment(change: dict[str, Any], style: Style) -> Item:
@@ -96,20 +123,21 @@ def _list(change: dict[str, Any], style: Style) -> list[Item]:
     if change["masked"] and isinstance(before, str):  # nothing but what is hidden differs
         first, last = (Word(style.plain(one), role=Role.CHANGE) for one in (f"~{before}", after))
         return [(first, _arrow(style), last)]
-    old, new = Counter(before or ()), Counter(after or ())
-    found = [_listed("+", value, Role.ADD, style) for value in (new - old).elements()]
-    found += [_listed("-", value, Role.REMOVE, style) for value in (old - new).elements()]
+    before, after = ([_short(one, style) for one in side or ()] for side in (before, after))
+    old, new = Counter(before), Counter(after)
+    found = [_listed("+", value, Role.ADD) for value in (new - old).elements()]
+    found += [_listed("-", value, Role.REMOVE) for value in (old - new).elements()]
     if before and after and after != [value for value in before if value in new]:
-        found.append(tuple(_order(after, style)))
+        found.append(tuple(_order(after)))
     return found
 
 
-def _listed(mark: str, value: str, role: Role, style: Style) -> Item:
-    return (Word(mark + token(value, style), role=role),)
+def _listed(mark: str, value: str, role: Role) -> Item:
+    return (Word(mark + value, role=role),)
 
 
-def _order(values: list[str], style: Style) -> Iterator[Word]:
-    *first, last = [token(value, style) for value in values]
+def _order(values: list[str]) -> Iterator[Word]:
+    *first, last = values
     yield Word("in this order:")
     yield from (Word(value + ",") for value in first)
     yield Word(last)
@@ -197,13 +225,21 @@ LABELS: Mapping[str, str] = {
     Field.GROUPS: "group",
     Field.CERTIFICATES: "certificates",
     Field.PROVIDERS: "certificate providers",
+    Field.GUARDED_ENTRYPOINT: "guarded entrypoint",
+    Field.FAIL_MODE: "fail mode",
+    Field.PREFLIGHT: "preflight",
+    Field.COMMAND_OVERRIDE: "command override",
+    Field.TRUSTSTORE: "truststore",
     Field.UNRECOGNISED: "unrecognised content",
     Section.ACCOUNTS: "accounts",
     Section.CERTIFICATES: "certificates",
 }
 
 # Parts whose items are names and nothing else.
-_NAMES = frozenset({Field.PACKAGES, Field.PROVIDERS, Field.RUN_AS, Field.RUNTIME_REPOSITORIES})
+_NAMES = frozenset(
+    {Field.PACKAGES, Field.PROVIDERS, Field.RUN_AS, Field.RUNTIME_REPOSITORIES}
+    | {Field.GUARDED_ENTRYPOINT, Field.FAIL_MODE}
+)
 _FEW_WORDS = 3
 
 

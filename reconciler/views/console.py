@@ -75,7 +75,7 @@ def draw(lines: Iterable[RenderableType], *, style: Style, width: int | None) ->
     """What the console makes of the lines; no line ends in a space."""
     file = StringIO()
     size = _UNLIMITED if width is None else max(width, _LEAST_WIDTH)
-    new_console(style, file=file, width=size).print(Group(*lines), soft_wrap=width is None)
+    new_console(style, file=file, width=size).print(Group(*lines), soft_wrap=width is None, crop=False)
     return _TRAILING_SPACES.sub(r"\1", file.getvalue())
 
 

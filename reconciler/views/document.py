@@ -266,6 +266,7 @@ _SENTENCES = {
     ReasonCode.UNREADABLE: "the live overlay was not understood: {first}",
     ReasonCode.PRUNED: "the manifest does not name it, and prune is on",
     ReasonCode.PROTECTED: "it is protected, and the manifest would take away {all}",
+    ReasonCode.INVALID: "the API would refuse it",
     ReasonCode.REVERTED: "goes back to what stood before run {first}",
     ReasonCode.UNBUILDABLE: "it would not build: {all}",
     ReasonCode.UNRESOLVED: "the manifest wants proof that it resolves, and there is none",

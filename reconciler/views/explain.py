@@ -134,8 +134,8 @@ def _empty(entry: DesiredRepository, merged: Merged) -> Iterator[dict[str, Any]]
     held = {SECTION_OF.get(claim.entry.field) for claim in merged.winners if claim.entry}
     for section in Section:
         if section in entry.managed and section not in held:
-            layer = next(one for one in reversed(entry.layers) if section in one.managed)
             part = next(part for part, of in SECTION_OF.items() if of is section)
+            layer = next(one for one in reversed(entry.layers) if section in one.managed or part in one.emptied)
             yield {"section": str(section), "layer": _layer(layer), **_place(layer.place_of(part, ""))}
 
 

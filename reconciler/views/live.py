@@ -1,9 +1,10 @@
-"""Progress as a table that is drawn in place on a terminal, with what went wrong in lines above it."""
+"""Progress drawn in place on a terminal: a table with what went wrong in lines above it, or a line while reading."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
-from threading import Lock
+from threading import Event as ThreadEvent
+from threading import Lock, Thread
 from types import TracebackType
 from typing import Any, Self, TextIO, cast
 
@@ -287,6 +288,100 @@ class LiveProgress:
     def _console(self) -> Console:
         columns, rows = self._size or (None, None)
         return new_console(self._style, width=columns, height=rows, file=cast("TextIO", self._stream))
+
+
+_SLOW_SECONDS = 1.0
+_TICK_SECONDS = 0.1
+_FRAMES = {True: "\u280b\u2819\u2839\u2838\u283c\u2834\u2826\u2827\u2807\u280f", False: "|/-\\"}
+
+
+class Activity:
+    """A line that says what is under way, shown while the context is open, once that has taken a second.
+
+    With `in_place` it turns, counts the seconds and is gone afterwards; otherwise it is written once. `now` counts
+    seconds; `size` is as in `LiveProgress`.
+    """
+
+    def __init__(
+        self,
+        stream: TextIO,
+        text: str,
+        *,
+        style: Style,
+        now: Callable[[], float],
+        in_place: bool = True,
+        size: tuple[int, int] | None = None,
+    ) -> None:
+        self._stream = _Steady(stream)
+        self._text = f"{style.plain(text)} {style.ellipsis}"
+        self._style = style
+        self._now = now
+        self._in_place = in_place
+        self._size = size
+        self._began = 0.0
+        self._shown = False
+        self._live: Live | None = None
+        self._lock = Lock()
+        self._ended = ThreadEvent()
+        self._thread = Thread(target=self._turn, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._began = self._now()
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._ended.set()
+        with self._lock:
+            if self._live is not None:
+                self._live.stop()
+                self._live = None
+
+    def note(self, text: str) -> None:
+        """Write lines, safe already, above the line; from any thread."""
+        with self._lock:
+            if self._live is None:
+                self._stream.write(text)
+                self._stream.flush()
+            else:
+                self._live.console.print(Text.from_ansi(text.rstrip("\n")), soft_wrap=True)
+
+    def tick(self) -> None:
+        """Draw the line as it is now, if it is time for it."""
+        seconds = self._now() - self._began
+        with self._lock:
+            if seconds < _SLOW_SECONDS or self._ended.is_set():
+                return
+            if self._in_place:
+                self._draw(seconds)
+            elif not self._shown:
+                self._shown = True
+                self._stream.write(f"{self._text}\n")
+                self._stream.flush()
+
+    def _draw(self, seconds: float) -> None:
+        frames = _FRAMES[self._style.unicode]
+        frame = frames[int(seconds / _TICK_SECONDS) % len(frames)]
+        line = Text(f"{frame} {self._text} {duration(seconds)}", Role.DIM, no_wrap=True, overflow="ellipsis")
+        if self._live is None:
+            columns, rows = self._size or (None, None)
+            console = new_console(self._style, width=columns, height=rows, file=cast("TextIO", self._stream))
+            self._live = Live(
+                line,
+                console=console,
+                auto_refresh=False,
+                transient=True,
+                redirect_stdout=False,
+                redirect_stderr=False,
+            )
+            self._live.start()
+        self._live.update(line, refresh=True)
+
+    def _turn(self) -> None:
+        while not self._ended.wait(_TICK_SECONDS):
+            self.tick()
 
 
 class _Steady:

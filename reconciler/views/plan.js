@@ -80,16 +80,30 @@
     }
     for (let fold = target.closest("details"); fold; fold = fold.parentElement.closest("details")) fold.open = true;
     target.closest("summary")?.focus({ preventScroll: true });
-    target.scrollIntoView({ block: "center" });
+    // Once what was unfolded has its size.
+    requestAnimationFrame(() => target.scrollIntoView({ block: "center" }));
+  }
+
+  // A summary is a control by itself and may hold no other: its links are inside.
+  function linksOf(fold) {
+    const inside = fold.querySelector(":scope > .body") ?? fold;
+    const found = inside.querySelector(":scope > .links");
+    if (found) return found;
+    const made = document.createElement("p");
+    made.className = "links";
+    inside.append(made);
+    return made;
   }
 
   for (const name of all(".name[id]")) {
     const link = document.createElement("a");
     link.className = "link";
     link.href = `#${name.id}`;
-    link.textContent = "#";
-    link.setAttribute("aria-label", `Link to ${name.textContent}`);
-    name.after(link);
+    const fold = name.parentElement.tagName === "SUMMARY" ? name.parentElement.parentElement : null;
+    link.textContent = fold ? "Permalink" : "#";
+    link.setAttribute("aria-label", `Permalink to ${name.textContent}`);
+    if (fold) linksOf(fold).append(link);
+    else name.after(link);
   }
 
   function toggle(button, chosen, value) {
@@ -139,5 +153,5 @@
   document.getElementById("filter").hidden = false;
   apply();
   addEventListener("hashchange", reveal);
-  reveal();
+  addEventListener("load", reveal);
 })();

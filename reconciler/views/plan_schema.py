@@ -84,7 +84,34 @@ class PemDocument(TypedDict):
     sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 
-Value = str | list[str] | UserDocument | GroupDocument | PemDocument | None
+class PreflightDocument(TypedDict):
+    """A check of the Guarded Entrypoint: `tcp` or `path`."""
+
+    tcp: NotRequired[str]
+    path: NotRequired[str]
+    timeout: NotRequired[str]
+    interval: NotRequired[str]
+    on_failure: NotRequired[str]
+
+
+class CommandDocument(TypedDict):
+    """The command of the Guarded Entrypoint; an empty one is set all the same."""
+
+    mode: str
+    command: list[str]
+
+
+Value = (
+    str
+    | bool
+    | list[str]
+    | list[PreflightDocument]
+    | UserDocument
+    | GroupDocument
+    | PemDocument
+    | CommandDocument
+    | None
+)
 _NULL = {"type": "null"}
 
 

@@ -227,8 +227,8 @@ def report_document(
     }
 
 
-def summary_line(document: dict[str, Any]) -> str:
-    """The report as one line of JSON: the names for each outcome, and the builds by result."""
+def summary_line(document: dict[str, Any], *, verdict: str) -> str:
+    """The report as one line of JSON: the names for each outcome, the builds by result, and how the run ended."""
     builds = document["builds"]
     unfinished = [one["repository"] for one in builds["repositories"] if one["stage"] not in FINISHED]
     failures = [
@@ -242,6 +242,7 @@ def summary_line(document: dict[str, Any]) -> str:
         **{kind: [one["repository"] for one in document[kind]] for kind in _KINDS},
         "run": document["run"],
         "interrupted": document["interrupted"],
+        "verdict": verdict,
         "builds": {
             **builds,
             "repositories": [],

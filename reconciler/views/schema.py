@@ -222,6 +222,7 @@ class SummaryLine(TypedDict):
     not_attempted: list[str]
     run: str | None
     interrupted: bool
+    verdict: str
     builds: SummaryBuildsDocument
 
 

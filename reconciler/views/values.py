@@ -6,13 +6,15 @@ fingerprint.
 
 import hashlib
 import importlib
+import json
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any, assert_never
+from dataclasses import fields, is_dataclass
+from typing import Any
 
 from reconciler.core.diff import SECTION_OF, Change, ChangeKind, Field, Value, items_of
-from reconciler.core.overlay import Group, Overlay, PemFile, User
-from reconciler.core.secrets import HIDDEN, looks_secret, redact
+from reconciler.core.overlay import CommandOverride, Group, Overlay, PemFile, User
+from reconciler.core.secrets import HIDDEN, argument_looks_secret, looks_secret, redact
 
 _USERINFO = re.compile(r"(?<=://)[^/\s@]+(?=@)")
 
@@ -85,27 +87,75 @@ def sides_document(part: Field, key: str, sides: Mapping[str, tuple[Value, ...]]
 
 def _side(part: Field, value: Value | None, side: str, *, hidden: bool) -> tuple[Any, bool]:
     """The public form of a value, and whether something of it is hidden; `hidden` hides it whole."""
+    if hidden and isinstance(value, str):
+        return mask(side), True
+    document = _document(part, value)
+    shown = document if document is None else _without_secrets(part, document)
+    return shown, shown != document
+
+
+def _document(part: Field, value: Value | None) -> Any:
     match value:
-        case None:
-            return None, False
-        case str():
-            return (mask(side), True) if hidden else (value, False)
         case tuple():
-            shown = [redact(without_userinfo(address)) for address in value]
-            return shown, shown != list(value)
+            return [_fields(one) for one in value]
         case PemFile():
-            return _pem(value, certificate=part is Field.CERTIFICATES), False
+            return _pem(value, certificate=part is Field.CERTIFICATES)
         case User():
-            return _user(value), False
+            return _user(value)
         case Group():
-            return _group(value), False
+            return _group(value)
         case _:
-            assert_never(value)
+            return _fields(value)
+
+
+def _fields(value: Any) -> Any:
+    """An object by the names of its fields, without what is not given; anything else as it is."""
+    if not is_dataclass(value):
+        return value
+    given = {field.name: getattr(value, field.name) for field in fields(value)}
+    if isinstance(value, CommandOverride):  # an empty one is set all the same
+        return {"mode": value.mode, "command": list(value.command)}
+    return {name: list(one) if isinstance(one, tuple) else one for name, one in given.items() if one not in ("", ())}
+
+
+def _without_secrets(part: Field, document: Any) -> Any:
+    match part:
+        case Field.TRUSTSTORE:
+            return json.dumps(_passed_through(json.loads(document)), ensure_ascii=False, separators=(",", ":"))
+        case Field.COMMAND_OVERRIDE:
+            return _command(document)
+        case Field.RUNTIME_REPOSITORIES:
+            return [redact(without_userinfo(address)) for address in document]
+        case Field.PREFLIGHT:
+            return [{name: redact(one) for name, one in check.items()} for check in document]
+        case _:
+            return document
+
+
+def _command(document: dict[str, Any]) -> dict[str, Any]:
+    """A command without the secrets in its arguments."""
+    arguments = document.get("command", [])
+    pairs = zip(("", *arguments), arguments, strict=False)
+    shown = [HIDDEN if argument_looks_secret(one, before) else one for before, one in pairs]
+    return {**document, "command": shown} if arguments else document
+
+
+def _passed_through(value: Any, name: str = "") -> Any:
+    """Content whose fields are not known, without what looks like a secret."""
+    match value:
+        case dict():
+            return {key: _passed_through(one, key) for key, one in value.items()}
+        case list():
+            return [_passed_through(one, name) for one in value]
+        case str():
+            return HIDDEN if looks_secret(name, value) else value
+        case _:
+            return value
 
 
 def _is_secret(part: Field, key: str, values: Iterable[Value | None]) -> bool:
     """Whether a key or one of its values looks like a secret: then all values are hidden, a harmless one too."""
-    texts = [value for value in values if isinstance(value, str)]
+    texts = [] if part is Field.TRUSTSTORE else [value for value in values if isinstance(value, str)]
     name = key if part is Field.ENVIRONMENT else ""
     return any(looks_secret(name, text) for text in texts)
 

@@ -19,9 +19,12 @@ from reconciler.core.overlay import (
     User,
     make_accounts,
     make_certificates,
+    make_command_override,
     make_group,
     make_overlay,
     make_pem_file,
+    make_preflight,
+    passed_through,
     without_absent,
 )
 from tests.api.fakes import repository
@@ -44,6 +47,11 @@ PLACES = {
     Section.ANNOTATIONS: ("annotations",),
     Section.ACCOUNTS: ("accounts",),
     Section.CERTIFICATES: ("certificates",),
+    Section.GUARDED_ENTRYPOINT: ("guardedEntrypoint",),
+    Section.FAIL_MODE: ("failMode",),
+    Section.PREFLIGHT: ("preflight",),
+    Section.COMMAND_OVERRIDE: ("commandOverride",),
+    Section.TRUSTSTORE: ("truststore",),
 }
 
 NAMES = st.sampled_from(["a", "b", "curl", "git", "x.y"])
@@ -80,6 +88,13 @@ USERS = _objects(
     homeDir=WORDS,
 )
 GROUPS = _objects({"groupName": NAMES}, gid=st.none() | NUMBERS, members=_lists(NAMES))
+OUTCOMES = st.sampled_from([None, "ON_FAILURE_UNSPECIFIED", "ON_FAILURE_FAIL", "ON_FAILURE_RETRY", 7, 0])
+PREFLIGHT = _lists(_objects({}, tcp=NAMES, path=WORDS, timeout=st.none() | WORDS, onFailure=OUTCOMES))
+MODES = st.sampled_from([None, "MODE_UNSPECIFIED", "MODE_PREPEND", "MODE_WRAP", 3, 0])
+COMMAND = st.none() | _objects({}, mode=MODES, command=_lists(WORDS))
+TRUSTSTORE = st.none() | st.dictionaries(
+    NAMES, st.sampled_from([True, False, 0, 2, "", "x", ["a", True], {"b": 1.5}]), max_size=2
+)
 RAW = st.none() | _objects(
     {},
     contents=st.none()
@@ -93,6 +108,11 @@ RAW = st.none() | _objects(
     annotations=_maps(),
     accounts=st.none() | _objects({}, runAs=st.none() | WORDS, users=_lists(USERS), groups=_lists(GROUPS)),
     certificates=st.none() | _objects({}, additional=PEM_FILES, providers=_lists(NAMES)),
+    guardedEntrypoint=st.none() | st.booleans(),
+    failMode=st.sampled_from([None, "FAIL_MODE_UNSPECIFIED", "FAIL_MODE_OPEN", "FAIL_MODE_HALF", "half", 0, 9]),
+    preflight=PREFLIGHT,
+    commandOverride=COMMAND,
+    truststore=TRUSTSTORE,
 )
 
 
@@ -301,3 +321,55 @@ def test_an_emptied_message_becomes_null_unless_something_else_is_in_it() -> Non
 def test_what_was_not_understood_is_not_merged(raw: Any) -> None:
     with pytest.raises(ValueError, match="not a"):
         merge_document(repository(customOverlay=raw), overlay({"packages": ["git"]}))
+
+
+def test_the_guarded_entrypoint_is_switched_off_by_leaving_it_out() -> None:
+    raw = {
+        "environment": {"A": "1"},
+        "guardedEntrypoint": True,
+        "failMode": "FAIL_MODE_OPEN",
+        "preflight": [{"tcp": "db:5432"}],
+        "commandOverride": {},
+        "truststore": {"output": "/x"},
+    }
+    assert merge_overlay(raw, overlay({"environment": {"A": "1"}})) == {"environment": {"A": "1"}}
+    assert merge_overlay(raw, EMPTY) == RESET
+
+
+def test_what_is_not_known_of_a_check_and_a_command_stays() -> None:
+    raw = {
+        "guardedEntrypoint": True,
+        "preflight": [
+            {"tcp": "a:1", "timeout": "30s", "jitter": "1s"},
+            {"tcp": "b:2", "onFailure": "ON_FAILURE_RETRY", "new": 1},
+        ],
+        "commandOverride": {"mode": "MODE_WRAP", "shell": "/bin/sh"},
+        "truststore": {"flag": True, "output": "/x", "zero": 0},
+    }
+    live = _live(raw)
+    wanted = replace(
+        live,
+        preflight=(live.preflight[1], make_preflight(tcp="a:1", on_failure="continue"), make_preflight(path="/p")),
+        command_override=make_command_override(mode="prepend", command=["sh"]),
+        truststore=passed_through({"flag": "true", "output": "/y"}),
+    )
+    assert merge_overlay(raw, wanted) == {
+        "guardedEntrypoint": True,
+        "preflight": [
+            {"tcp": "b:2", "onFailure": "ON_FAILURE_RETRY", "new": 1},
+            {"jitter": "1s", "tcp": "a:1", "onFailure": "ON_FAILURE_CONTINUE"},
+            {"path": "/p"},
+        ],
+        "commandOverride": {"shell": "/bin/sh", "mode": "MODE_PREPEND", "command": ["sh"]},
+        "truststore": {"flag": True, "output": "/y"},
+    }
+
+
+def test_an_empty_command_is_set_and_an_absent_one_is_not() -> None:
+    empty = overlay({"guarded_entrypoint": True, "command_override": {}})
+    assert merge_overlay(None, empty) == {"guardedEntrypoint": True, "commandOverride": {}}
+    assert _live({"guardedEntrypoint": True, "commandOverride": {"mode": "MODE_UNSPECIFIED", "command": []}}) == empty
+    assert merge_overlay({"commandOverride": None}, overlay({"guarded_entrypoint": True})) == {
+        "commandOverride": None,
+        "guardedEntrypoint": True,
+    }

@@ -11,7 +11,7 @@ import pytest
 
 from reconciler.views import plan_html
 from tests.browser.page import Page
-from tests.views.cases import DOCUMENTS
+from tests.views.cases import DOCUMENTS, PROVENANCE
 
 WANTED = os.environ.get("RECONCILER_BROWSER") == "1"
 if not WANTED:
@@ -94,15 +94,15 @@ def page(driver: Any, server: Server) -> Page:
     return open_page(driver, server, "three-hundred")
 
 
-def open_page(driver: Any, server: Server, name: str, *, markup: str | None = None) -> Page:
+def open_page(driver: Any, server: Server, name: str, *, markup: str | None = None, fragment: str = "") -> Page:
     """The page of one of the plans whose drawings are kept in files, or `markup` itself."""
-    server.page = plan_html.render(DOCUMENTS[name]()) if markup is None else markup
+    server.page = plan_html.render(DOCUMENTS[name](), PROVENANCE) if markup is None else markup
     page = Page(driver, shots=Path(os.environ["RECONCILER_SHOTS"]) if "RECONCILER_SHOTS" in os.environ else None)
     page.media()
     page.size(1200, 900)
     # Away from whatever was shown before, so that only this page's requests are seen.
     driver.get("about:blank")
     page.logs()
-    driver.get(server.address)
-    page.loaded(server.address)
+    driver.get(server.address + fragment)
+    page.loaded(server.address + fragment)
     return page

@@ -1,5 +1,6 @@
 """A plan's page as a person at a browser sees and uses it."""
 
+import importlib.util
 import json
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,12 @@ class Page:
         WebDriverWait(self.driver, 30, 0.05).until(
             lambda driver: driver.execute_script("return location.href + ' ' + document.readyState") == state
         )
+
+    def until(self, script: str) -> None:
+        """Wait until a script returns true: some things happen after the next frame."""
+        from selenium.webdriver.support.wait import WebDriverWait
+
+        WebDriverWait(self.driver, 10, 0.05).until(lambda driver: driver.execute_script(script))
 
     def media(self, *, dark: bool = False, media: str = "") -> None:
         features = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
@@ -89,6 +96,22 @@ class Page:
             message["params"]["request"]["url"]
             for message in messages
             if message["method"] == "Network.requestWillBeSent"
+        ]
+
+    def serious_findings(self) -> list[str]:
+        """What axe-core calls serious or critical on the page as it is shown now, by rule and first place."""
+        spec = importlib.util.find_spec("axe_playwright_python")
+        assert spec is not None
+        assert spec.origin is not None
+        self.run(Path(spec.origin).with_name("axe.min.js").read_text(encoding="utf-8"))
+        found = self.driver.execute_async_script(
+            "const done = arguments[0]; axe.run(document).then(result => done(result.violations));"
+        )
+        assert isinstance(found, list)
+        return [
+            f"{one['id']}: {one['help']}: {one['nodes'][0]['html']} ({len(one['nodes'])})"
+            for one in found
+            if one["impact"] in ("serious", "critical")
         ]
 
     def shoot(self, name: str) -> None:

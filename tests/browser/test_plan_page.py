@@ -11,7 +11,7 @@ from reconciler.views import plan_html
 from tests.browser.conftest import Server, open_page
 from tests.browser.page import Page
 from tests.views import samples
-from tests.views.cases import DOCUMENTS
+from tests.views.cases import DOCUMENTS, FILES, PROVENANCE
 
 ALL = 317  # 300 of the manifest and 17 others
 
@@ -85,6 +85,8 @@ def test_a_slash_goes_to_the_filter_and_escape_leaves_it(page: Page) -> None:
 
 
 def test_everything_can_be_reached_and_folded_with_the_keyboard(page: Page) -> None:
+    page.keys(Keys.TAB, Keys.TAB)
+    assert page.run("return document.activeElement.href") == PROVENANCE.job_url
     page.keys(Keys.TAB)
     assert page.run("return document.activeElement.className").startswith("tile")
     assert page.style(":focus-visible", "outline-style") == "solid"
@@ -130,7 +132,9 @@ def test_the_policy_stops_what_markup_would_ask_for(driver: Any, server: Server)
 def test_text_from_outside_stays_text(driver: Any, server: Server) -> None:
     page = open_page(driver, server, "markup")
     page.shoot("markup")
-    assert page.run("return document.querySelectorAll('main img, main script, main a, main i').length") == 0
+    assert page.run("return document.querySelectorAll('main img, main script, main i').length") == 0
+    links = page.run("return [...document.querySelectorAll('main a')].map(one => one.getAttribute('href'))")
+    assert [link for link in links if not link.startswith(("#r-", f"{FILES}/manifests/web.yaml#L"))] == []
     assert '"<img src=x onerror=alert(1)>"' in page.names()
 
 
@@ -201,6 +205,66 @@ def test_five_thousand_repositories_are_filtered_at_once(driver: Any, server: Se
     assert took < 3_000
 
 
+@pytest.mark.parametrize("name", ["review", "guard", "markup", "nothing", "compared", "three-hundred"])
+@pytest.mark.parametrize("looks", ["light", "dark", "phone", "print"])
+def test_axe_finds_nothing_serious(driver: Any, server: Server, name: str, looks: str) -> None:
+    page = open_page(driver, server, name)
+    page.media(dark=looks == "dark", media="print" if looks == "print" else "")
+    if looks == "phone":
+        page.size(390, 844)
+    page.run("document.querySelectorAll('details').forEach(one => { one.open = true })")
+    page.shoot(f"axe-{name}-{looks}")
+    assert page.serious_findings() == []
+
+
+def test_a_permalink_unfolds_and_shows_its_repository(page: Page) -> None:
+    page.click("[data-fold=close]")
+    page.keys("/", "nothing has this name")
+    name = page.run("return document.querySelector('.names .name[id]').id")
+    page.run("location.hash = arguments[0]", name)
+    page.keys()
+    assert page.run("return document.getElementById('words').value") == ""
+    assert page.run("return document.querySelector(':target').closest('.entry').open")
+    page.until(_IN_VIEW)
+    page.shoot("permalink")
+
+
+def test_a_permalink_works_from_the_start(driver: Any, server: Server) -> None:
+    page = open_page(driver, server, "review", fragment="#r-team-03")
+    assert page.run("return document.querySelector(':target').textContent") == "team-03"
+    page.until(_IN_VIEW)
+
+
+def test_every_repository_has_a_link_that_the_keyboard_reaches(driver: Any, server: Server) -> None:
+    page = open_page(driver, server, "review")
+    assert page.run(
+        "return [...document.querySelectorAll('.name[id]')]"
+        ".every(one => document.querySelectorAll(`.link[href='#${one.id}']`).length === 1)"
+    )
+    page.run("document.querySelector('.entry.create .links > .place').focus()")
+    page.keys(Keys.TAB)
+    assert page.run("return document.activeElement.getAttribute('aria-label')") == "Permalink to custom-python"
+    page.keys(Keys.ENTER)
+    assert page.run("return location.hash").startswith("#r-")
+
+
+def test_the_whole_overlay_is_shown_on_demand(driver: Any, server: Server) -> None:
+    page = open_page(driver, server, "review")
+    assert page.visible(".overlay table") == 0
+    page.click(".entry.update > .body > .overlay > summary")
+    assert page.visible(".overlay table") == 1
+    page.shoot("overlay")
+    page.media(media="print")
+    assert page.visible(".overlay table") == 1
+
+
+def test_what_is_taken_away_leads_to_where(driver: Any, server: Server) -> None:
+    page = open_page(driver, server, "review")
+    page.click(".risk li:nth-child(2) a")
+    assert page.run("return location.hash") == "#r-custom-node"
+    page.until(_IN_VIEW)
+
+
 def brightness(colour: str) -> float:
     return sum(rgb(colour)) / 3
 
@@ -220,6 +284,10 @@ def luminance(colour: list[int]) -> float:
     return sum(share * value for share, value in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
 
 
+_IN_VIEW = """
+const box = document.querySelector(':target').getBoundingClientRect();
+return box.height > 0 && box.top >= 0 && box.bottom <= innerHeight;
+"""
 # Every piece of text with its colour and the first background behind it that is not transparent.
 _CONTRAST = """
 const found = [];

@@ -136,7 +136,7 @@ def test_ctrl_c_ends_following(program: Program, argv: tuple[str, ...]) -> None:
 
     program.clock.on_wait = interrupt
     result = program.run(*argv, "--follow")
-    assert (result.code, result.err.splitlines()[-1]) == (130, "interrupted")
+    assert (result.code, result.err.splitlines()[-1]) == (130, "Interrupted.")
 
 
 def test_a_failed_look_is_made_up_for(program: Program) -> None:

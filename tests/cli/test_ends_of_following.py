@@ -74,7 +74,7 @@ def test_a_report_that_ended_without_a_known_result_has_ended(program: Program, 
     began = program.clock.now()
     result = program.run("apply", "--yes")
     assert program.clock.now() - began < HOUR / 2
-    assert (result.code, "result unknown" in result.out) == (7, True), result.out + result.err
+    assert (result.code, "unknown result" in result.out) == (7, True), result.out + result.err
     assert "failed" not in result.out
 
 

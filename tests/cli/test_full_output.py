@@ -32,9 +32,7 @@ def test_a_full_disk_is_told_of(program: Program, command: str, at_once: bool) -
     world: Any = program.world()
     world.stdout = Full(at_once=at_once)
     assert main([command], world) == 1
-    assert (
-        "the output could not be written whole: No space left on device [output-not-written]" in world.stderr.getvalue()
-    )
+    assert "could not write all of the output: No space left on device [output-not-written]" in world.stderr.getvalue()
     assert "Traceback" not in world.stderr.getvalue()
 
 

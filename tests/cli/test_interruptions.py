@@ -128,8 +128,9 @@ def test_an_interruption_while_following_leaves_the_builds_running(program: Prog
     program.clock.on_wait = lambda _: world.stop.set()
     code = main(["apply", "--yes"], world)
     assert code == 130
-    assert "Applied 2." in text_of(world.stdout)
-    assert "Interrupted. To follow the builds: `reconciler wait" in text_of(world.stdout)
+    said = text_of(world.stdout)
+    assert said.splitlines()[-1].startswith("Apply interrupted: 2 updated, ")
+    assert "To resume: `reconciler wait " in said
 
 
 def test_an_interruption_before_anything_is_written(program: Program) -> None:
@@ -137,7 +138,8 @@ def test_an_interruption_before_anything_is_written(program: Program) -> None:
     world = program.world()
     world.stop.set()
     assert main(["apply", "--yes"], world) == 130
-    assert "Not attempted 2." in text_of(world.stdout)
+    said = text_of(world.stdout).splitlines()[-1]
+    assert said == "Apply interrupted: 2 not attempted (custom-nginx, orders-api)."
     with program.emulator() as emulator:
         assert emulator.repository("custom-nginx")["customOverlay"] is None
 
@@ -151,7 +153,8 @@ def test_an_interruption_at_the_question(program: Program, monkeypatch: pytest.M
     monkeypatch.setattr("reconciler.cli.execution.confirm", interrupted)
     assert confirm is not interrupted
     result = program.run("apply", answer="")
-    assert (result.code, result.err) == (130, "interrupted\n")
+    assert (result.code, result.err) == (130, "")
+    assert result.out.splitlines()[-1] == "Apply interrupted. Nothing was changed."
 
 
 def test_a_reader_of_progress_that_leaves_stops_the_run_gently(program: Program) -> None:
@@ -160,8 +163,8 @@ def test_a_reader_of_progress_that_leaves_stops_the_run_gently(program: Program)
     world.stderr = Gone(1)
     code = main(["apply", "--yes"], world)
     assert code == 130
-    report = text_of(world.stdout).partition("\nApplied ")[2]
-    assert "Interrupted" in report
+    report = text_of(world.stdout).partition("\napplied:")[2]
+    assert "Apply interrupted: " in report
     assert all(name in report for name in ("custom-nginx", "orders-api"))
 
 
@@ -171,7 +174,7 @@ def test_a_reader_of_the_result_that_leaves_gets_the_report_on_standard_error(pr
     world.stdout = Gone(1)
     code = main(["apply", "--yes", "--no-wait"], world)
     assert code == 0
-    assert "Applied 2." in text_of(world.stderr)
+    assert text_of(world.stderr).splitlines()[-1].startswith("Apply complete: 2 repositories updated")
 
 
 def test_a_reader_of_a_plan_that_leaves(program: Program) -> None:
@@ -204,7 +207,7 @@ def test_a_reader_of_the_result_that_leaves_while_builds_are_followed_stops_the_
 
         program.clock.on_wait = leave
         assert main(["apply", "--yes"], world) == 130
-    assert "8 builds are still running; to follow them: `reconciler wait" in text_of(world.stderr)
+    assert text_of(world.stderr).splitlines()[-1] == "Apply interrupted: 2 updated, 8 builds running."
 
 
 def test_whether_a_reader_is_there(tmp_path: Path) -> None:
@@ -225,7 +228,7 @@ def test_a_signal_before_anything_is_written_ends_the_program_as_interrupted(num
         f" schema.execute = lambda *_: os.kill(os.getpid(), {int(number)}); sys.argv = ['reconciler', 'schema']; run()"
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (130, "interrupted\n")
+    assert (done.returncode, done.stderr) == (130, "Interrupted.\n")
 
 
 def test_an_interruption_on_a_terminal_stands_in_the_live_table_and_nowhere_else(
@@ -249,4 +252,4 @@ def test_an_interruption_on_a_terminal_stands_in_the_live_table_and_nowhere_else
     notice = "Interrupted: finishing the writes in progress. Press Ctrl-C again to abort."
     assert notice in err
     assert f"\n{notice}\n" not in err.replace("\r", ""), "only within the table"
-    assert "in progress were finished" not in text_of(world.stdout), "builds go on"
+    assert text_of(world.stdout).splitlines()[-1].startswith("Apply interrupted: 2 updated, ")

@@ -132,7 +132,7 @@ def test_what_is_as_wanted_already_is_not_written(saved: Program) -> None:
         emulator.edit("custom-nginx", {"contents": {"packages": ["curl"]}})
     result = saved.run("apply", FILE, "--no-wait", "--debug")
     assert result.code == 0
-    assert "already as wanted" in result.out
+    assert "already up to date" in result.out
     assert result.err.rstrip().endswith("1 writes")
 
 
@@ -203,7 +203,7 @@ def damaged(data: bytes) -> bytes:
 
 
 def newer(data: bytes) -> bytes:
-    return data.replace(b'"version":2', b'"version":3', 1)
+    return data.replace(b'"version":3', b'"version":4', 1)
 
 
 def forged(data: bytes) -> bytes:

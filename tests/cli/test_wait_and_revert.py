@@ -38,7 +38,7 @@ def test_wait_follows_what_was_not_waited_for(program: Program) -> None:
     assert run in applied.out
     waited = program.run("wait")
     assert waited.code == 0, waited.err
-    assert "Applied 2." in waited.out
+    assert "Wait complete: 2 repositories updated" in waited.out
     assert newest(program)["builds"]["success"] >= 2
 
 
@@ -119,7 +119,7 @@ def test_revert_leaves_what_has_changed_since(program: Program) -> None:
     back = program.run("revert", run, "--yes", "--no-wait")
     assert back.code == 0
     assert "orders-api is left as it is: it has changed since the run" in back.err
-    assert "Applied 1." in back.out
+    assert "Revert complete: 1 repository reverted" in back.out
     program.clock.time += 60
     again = program.run("revert", run, "--yes")
     assert again.code == 0
@@ -149,7 +149,7 @@ def test_a_run_that_finds_nothing_to_do_is_recorded_and_points_to_builds_that_no
     assert (nothing["state"], nothing["exit_code"], nothing["steps"]) == ("ended", 0, [])
     assert "no changes" in program.run("history").out
     waited = program.run("wait")
-    assert "Applied 2." in waited.out, "without a run, that which wrote is meant"
+    assert "Wait complete: 2 repositories updated" in waited.out, "without a run, that which wrote is meant"
     assert "reconciler wait" not in program.run("apply", "--yes").err
 
 
@@ -188,7 +188,7 @@ def test_waves(program: Program) -> None:
     write_manifest(TWO)
     result = program.run("apply", "--yes", "--batch", "1,rest")
     assert result.code == 0, result.err
-    assert "Applied 2." in result.out
+    assert "Apply complete: 2 repositories updated" in result.out
 
 
 def test_the_summary_names_the_run(program: Program) -> None:

@@ -9,12 +9,8 @@ from reconciler.emulator import Settings
 from reconciler.emulator.protojson import snake_case
 from reconciler.emulator.query import proto_name
 from tests.support.emulated import GROUPS, PACKAGES, REPORTS, REPOS, STATUSES, SUMMARIES, TAGS, World, packages
-from tests.support.openapi import DOCUMENT, FUTURE_FIELDS, Published
+from tests.support.openapi import FUTURE_FIELDS, Published
 from tests.support.wsgi import Reply, call
-
-pytestmark = pytest.mark.skipif(
-    not DOCUMENT.parent.is_dir(), reason="the published OpenAPI documents are not beside this checkout"
-)
 
 REPO = "/registry/v1/repos/{id}"
 RESOLVE = "/apko/v1/resolve/{repoUidp}"

@@ -26,15 +26,9 @@ from tests.contract.conformity import Documents
 from tests.contract.targets import EMULATED, ON_A_PORT, REACHABLE, REAL, Target, needs_real
 from tests.contract.traffic import Exchange
 from tests.support.emulated import World
-from tests.support.openapi import DOCUMENT
 from tests.support.program import Program, write_manifest
 
-pytestmark = [
-    pytest.mark.skipif(
-        not DOCUMENT.parent.is_dir(), reason="the published OpenAPI documents are not beside this checkout"
-    ),
-    pytest.mark.allow_hosts(REACHABLE),
-]
+pytestmark = pytest.mark.allow_hosts(REACHABLE)
 EVERY = (*EMULATED, pytest.param(REAL, marks=[needs_real, pytest.mark.enable_socket]))
 VERSIONS: tuple[ApiVersion, ...] = ("v1", "v2", "auto")
 

@@ -10,9 +10,11 @@ from reconciler.core.overlay import (
     User,
     make_accounts,
     make_certificates,
+    make_command_override,
     make_group,
     make_overlay,
     make_pem_file,
+    make_preflight,
 )
 from reconciler.core.state import Address, Desired, DesiredRepository
 from reconciler.diagnostics import Diagnostic, Place
@@ -45,7 +47,7 @@ def codes(problems: tuple[Diagnostic, ...]) -> list[str]:
 
 def test_a_whole_manifest() -> None:
     desired, problems = load(CASES / "valid.yaml")
-    assert problems == ()
+    assert [problem.code for problem in problems] == [Code.PASSED_THROUGH]
     assert desired.organization == "example.com/team-a"
     node = desired.repositories[0]
     assert node.address == Address(name="custom-node")
@@ -70,6 +72,11 @@ def test_a_whole_manifest() -> None:
             ],
             providers=["ca-certificates-bundle"],
         ),
+        guarded_entrypoint=True,
+        fail_mode="closed",
+        preflight=[make_preflight(tcp="db:5432", timeout="30s")],
+        command_override=make_command_override(),
+        truststore='{"output":"/etc/store"}',
     )
 
 

@@ -10,9 +10,12 @@ from reconciler.core.overlay import (
     User,
     make_accounts,
     make_certificates,
+    make_command_override,
     make_group,
     make_overlay,
     make_pem_file,
+    make_preflight,
+    passed_through,
 )
 from reconciler.core.plan import Action, GuardRules, LimitSource, Plan, Reason, ReasonCode, Step, judge_guard
 from reconciler.core.state import Live, LiveRepository, Organization, Unreadable
@@ -41,6 +44,17 @@ FULL = make_overlay(
     ),
     unrecognised=[("contents.layers", '{"strategy":"origin"}')],
 )
+
+
+GUARDED = replace(
+    FULL,
+    guarded_entrypoint=True,
+    fail_mode="open",
+    preflight=(make_preflight(tcp="db:5432", timeout="30s", on_failure="retry"), make_preflight(path="/run/ready")),
+    command_override=make_command_override(mode="prepend", command=["/bin/sh", "-c"]),
+    truststore=passed_through({"sources": ["/etc/a.pem"], "output": "/etc/store"}),
+)
+EMPTY_COMMAND = make_overlay(guarded_entrypoint=True, command_override=make_command_override())
 
 
 def uidp(number: int) -> str:
@@ -74,10 +88,13 @@ def why(code: ReasonCode, *names: str) -> Reason:
     return Reason(code=code, names=names)
 
 
-def plan() -> Plan:
-    """Steps of every action; a plan like this is not applyable, and is saved and shown all the same."""
+def plan(*, version: int = 3) -> Plan:
+    """Steps of every action; a plan like this is not applyable, and is saved and shown all the same.
+
+    What a version of the format did not have is not in it.
+    """
     updated = replace(FULL, packages=("curl=8.2", "jq"))
-    steps = (
+    steps: tuple[Step, ...] = (
         step("created", 90, Action.CREATE, why(ReasonCode.MISSING, "python"), EMPTY, updated),
         step("fine", 1, Action.NONE, why(ReasonCode.AS_WANTED), FULL, FULL, unmanaged=(Section.ANNOTATIONS,)),
         step("nowhere", 0, Action.BLOCKED, why(ReasonCode.NOT_FOUND, "now-here")),
@@ -85,6 +102,9 @@ def plan() -> Plan:
         step("pruned", 3, Action.RESET, why(ReasonCode.PRUNED), FULL, EMPTY, place=None),
         step("updated", 4, Action.UPDATE, why(ReasonCode.DIFFERS), FULL, updated, unmanaged=(Section.ACCOUNTS,)),
     )
+    if version > 2:
+        guarded = step("guarded", 5, Action.UPDATE, why(ReasonCode.DIFFERS), GUARDED, EMPTY_COMMAND)
+        steps = (*steps[:2], guarded, *steps[2:])
     rules = GuardRules(limit=0.125, limit_from=LimitSource.COMMAND_LINE, prune=True, covered=4, named=5)
     problems = (
         Diagnostic(code="a", summary="s", detail="d", hint="h", place=PLACE),
@@ -100,15 +120,18 @@ def plan() -> Plan:
     )
 
 
-def saved() -> SavedPlan:
-    return SavedPlan(plan=plan(), api=API, tool_version="1.2.3", created=CREATED, manifest_digest=f"sha256:{'ab' * 32}")
+def saved(*, version: int = 3) -> SavedPlan:
+    digest = f"sha256:{'ab' * 32}"
+    return SavedPlan(plan=plan(version=version), api=API, tool_version="1.2.3", created=CREATED, manifest_digest=digest)
 
 
-def snapshot() -> Snapshot:
-    repositories = (
+def snapshot(*, version: int = 3) -> Snapshot:
+    repositories: tuple[LiveRepository, ...] = (
         LiveRepository(id=uidp(1), name="full", overlay=FULL, active_tags=("latest", "latest-dev")),
         LiveRepository(id=uidp(2), name="odd", folder="team-a/web", overlay=Unreadable(problem="`contents` is text")),
         LiveRepository(id=uidp(3), name="plain", overlay=EMPTY),
     )
+    if version > 2:
+        repositories += (LiveRepository(id=uidp(5), name="wrapped", overlay=GUARDED),)
     live = Live(organization=ORGANIZATION, repositories=repositories)
     return Snapshot(live=live, api=API, tool_version="1.2.3", created=CREATED)

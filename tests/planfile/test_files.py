@@ -68,18 +68,18 @@ def test_changes_are_computed_again(tmp_path: Path, before: Overlay, after: Over
     assert found.changes == diff(before, after)
 
 
-@pytest.mark.parametrize("version", [1, 2])
+@pytest.mark.parametrize("version", [1, 2, 3])
 def test_every_version_is_readable_for_ever(version: int) -> None:
     """These files were written by that version. Nothing writes them again; a change that breaks this is wrong."""
-    assert load_plan(GOLDEN / f"plan-{version}.jsonl") == samples.saved()
-    assert load_snapshot(GOLDEN / f"snapshot-{version}.jsonl") == samples.snapshot()
+    assert load_plan(GOLDEN / f"plan-{version}.jsonl") == samples.saved(version=version)
+    assert load_snapshot(GOLDEN / f"snapshot-{version}.jsonl") == samples.snapshot(version=version)
 
 
-def test_version_2_is_still_what_is_written(tmp_path: Path) -> None:
+def test_version_3_is_still_what_is_written(tmp_path: Path) -> None:
     save_plan(tmp_path / "p", samples.saved())
-    assert (tmp_path / "p").read_bytes() == (GOLDEN / "plan-2.jsonl").read_bytes()
+    assert (tmp_path / "p").read_bytes() == (GOLDEN / "plan-3.jsonl").read_bytes()
     save_snapshot(tmp_path / "s", samples.snapshot())
-    assert (tmp_path / "s").read_bytes() == (GOLDEN / "snapshot-2.jsonl").read_bytes()
+    assert (tmp_path / "s").read_bytes() == (GOLDEN / "snapshot-3.jsonl").read_bytes()
 
 
 def test_the_guard_is_computed_again(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The published description of the API, and questions to it."""
+"""The published description of the API (the tables of its facts in tests/contract/published), and questions to it."""
 
 import json
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import Any
 
 from openapi_schema_validator import OAS30Validator
 
-FOLDER = Path(__file__).parents[3] / "shared" / "openapi" / "2026-10"
+FOLDER = Path(__file__).parents[1] / "contract" / "published"
 DOCUMENT = FOLDER / "chainguard-v1.json"
 DOCUMENT_V2 = FOLDER / "chainguard-v2.json"
 DOCUMENT_OVERLAYS = FOLDER / "chainguard-v2beta1-overlays.json"

@@ -10,15 +10,20 @@ from reconciler.core.diff import Change, Item, assemble, diff, items_of
 from reconciler.core.overlay import (
     Accounts,
     Certificates,
+    CommandOverride,
     Overlay,
     PemFile,
+    Preflight,
     Section,
     User,
     make_accounts,
     make_certificates,
+    make_command_override,
     make_group,
     make_overlay,
     make_pem_file,
+    make_preflight,
+    passed_through,
 )
 
 
@@ -26,6 +31,7 @@ def overlay(short: Mapping[str, Any]) -> Overlay:
     """An overlay from apko's spelling with the sections at the top: `{packages: [git], environment: {A: b}}`."""
     accounts = short.get("accounts", {})
     certificates = short.get("certificates", {})
+    command = short.get("command_override")
     return make_overlay(
         packages=short.get("packages", ()),
         runtime_repositories=short.get("runtime_repositories", ()),
@@ -41,6 +47,11 @@ def overlay(short: Mapping[str, Any]) -> Overlay:
             additional=[make_pem_file(**item) for item in certificates.get("additional", ())],
             providers=certificates.get("providers", ()),
         ),
+        guarded_entrypoint=short.get("guarded_entrypoint", False),
+        fail_mode=short.get("fail_mode", ""),
+        preflight=[make_preflight(**item) for item in short.get("preflight", ())],
+        command_override=None if command is None else make_command_override(**command),
+        truststore=passed_through(short.get("truststore")),
         unrecognised=[tuple(pair) for pair in short.get("unrecognised", ())],
     )
 
@@ -97,6 +108,26 @@ def certificates() -> st.SearchStrategy[Certificates]:
     )
 
 
+def preflights() -> st.SearchStrategy[Preflight]:
+    """Checks with names of enums that are known and that are not."""
+    outcomes = st.sampled_from(["", "fail", "continue", "ON_FAILURE_CONTINUE", "retry", "7"])
+    return st.builds(make_preflight, tcp=_NAMES, timeout=st.sampled_from(["", "0", "30s"]), on_failure=outcomes)
+
+
+def commands() -> st.SearchStrategy[CommandOverride]:
+    """Commands, the empty one that is set all the same among them."""
+    modes = st.sampled_from(["", "default", "prepend", "MODE_OVERRIDE", "wrap"])
+    return st.builds(make_command_override, mode=modes, command=st.lists(_WORDS, max_size=2))
+
+
+def truststores() -> st.SearchStrategy[str]:
+    """Content whose fields are not known: objects, lists, texts, numbers, flags."""
+    leaves = st.sampled_from(["", "a", "/etc/x.pem", True, False, 0, 3, None])
+    return st.recursive(
+        leaves, lambda inner: st.lists(inner, max_size=2) | st.dictionaries(_NAMES, inner, max_size=2), max_leaves=4
+    ).map(passed_through)
+
+
 def overlays() -> st.SearchStrategy[Overlay]:
     """Overlays of every shape, small and close to each other, so that two of them often share something."""
     texts = st.dictionaries(_NAMES, _WORDS, max_size=3)
@@ -109,5 +140,10 @@ def overlays() -> st.SearchStrategy[Overlay]:
         annotations=texts,
         accounts=accounts(),
         certificates=certificates(),
+        guarded_entrypoint=st.booleans(),
+        fail_mode=st.sampled_from(["", "closed", "open", "FAIL_MODE_OPEN", "half", "FAIL_MODE_half"]),
+        preflight=st.lists(preflights(), max_size=3),
+        command_override=st.none() | commands(),
+        truststore=truststores(),
         unrecognised=texts.map(lambda found: sorted(found.items())),
     )

@@ -14,6 +14,7 @@ from reconciler.diagnostics import Diagnostic
 from reconciler.views.apply_text import render
 from reconciler.views.run_document import report_document, summary_line
 from reconciler.views.text import Style
+from reconciler.views.verdict import ending
 from tests.support import golden
 from tests.views import runs, samples
 from tests.views.hostile_text import names, texts, unsafe
@@ -36,30 +37,74 @@ def test_the_report_in_colour_and_in_ascii() -> None:
         golden.check(samples.GOLDEN / f"report-80-{name}.txt", render(report(), style=style, width=80))
 
 
-def test_the_report_of_hundreds_names_them_all_and_stays_short() -> None:
+def test_the_report_of_hundreds_counts_what_went_well() -> None:
     steps = [samples.step(f"app-{number:03}", after=make_overlay(packages=["git"])) for number in range(300)]
     outcomes = [Applied(step=step, repository_id="x", since=0.0) for step in steps]
     built = [
-        samples.progress(step.repository, Stage.DONE, samples.build(1, Result.SUCCESS, took=60.0)) for step in steps
+        samples.progress(step.repository, Stage.DONE, samples.build(number, Result.SUCCESS, took=60.0))
+        for number, step in enumerate(steps)
     ]
     document = report_document(outcomes, built, {}, interrupted=False, waited=True, timed_out=False)
     drawn = render(document, style=PLAIN, width=80)
-    assert "Applied 300." in drawn
-    assert "1 succeeded; in 300 repositories:" in drawn
-    # Among those applied, among those built, and among those whose reports tell no configuration to prove it by.
-    assert all(drawn.count(f"app-{number:03}") == 3 for number in range(300))
-    assert len(drawn.splitlines()) < 150
+    assert "applied: 300 repositories\n" in drawn
+    assert "1 succeeded; in 300 repositories\n" in drawn
+    # Their reports list no configuration to prove it by.
+    assert all(drawn.count(f"app-{number:03}") == 1 for number in range(300))
+    assert len(drawn.splitlines()) < 60
+    assert drawn.endswith("Verified: only 0 of 300 new images contain the requested configuration.\n")
+    verbose = render(document, style=PLAIN, width=80, verbose=True)
+    assert all(verbose.count(f"app-{number:03}") == 3 for number in range(300))
 
 
-def test_a_run_that_did_nothing_says_so() -> None:
+def test_a_run_that_did_nothing_has_nothing_to_report_but_its_verdict() -> None:
     document = report_document([], [], {}, interrupted=False, waited=True, timed_out=False)
-    assert render(document, style=PLAIN, width=80) == "Nothing to do.\n"
+    assert render(document, style=PLAIN, width=80) == ""
+    assert ending(document, command="apply", complete=True, style=PLAIN) == "Apply complete: no changes."
 
 
 def test_builds_that_were_not_waited_for_are_mentioned() -> None:
     applied = runs.outcomes()[:1]
     document = report_document(applied, [], {}, interrupted=False, waited=False, timed_out=False)
-    assert "The builds were not waited for" in render(document, style=PLAIN, width=80)
+    assert "To resume: `reconciler wait`." in render(document, style=PLAIN, width=80)
+    said = ending(document, command="apply", complete=True, style=PLAIN)
+    assert said == "Apply complete: 1 repository updated, builds not waited for."
+
+
+def test_failures_with_one_cause_are_one_entry() -> None:
+    problem = Diagnostic(code="x", summary="permission denied", hint="ask for the role")
+    found = [
+        Failed(
+            step=samples.step(f"app-{number}", after=make_overlay(packages=["git"])),
+            kind=FailureKind.OTHER,
+            problem=problem,
+        )
+        for number in range(5)
+    ]
+    document = report_document(found, [], {}, interrupted=False, waited=False, timed_out=False)
+    assert render(document, style=PLAIN, width=80) == (
+        "app-0, app-1, app-2 and 2 more (5 repositories): failed\n"
+        "  error: permission denied [x]\n"
+        "    hint: ask for the role\n"
+    )
+    said = ending(document, command="apply", complete=False, style=PLAIN)
+    assert said == "Apply finished with errors: 5 failed (app-0, app-1, app-2 and 2 more)."
+
+
+def test_failed_builds_with_one_log_are_one_entry() -> None:
+    progress = [
+        samples.progress(f"app-{number}", Stage.DONE, samples.build(number, Result.FAILURE)) for number in range(4)
+    ]
+    drawn = drawn_with(progress, {one.failures[0].id: "no such package\n" for one in progress})
+    assert "app-0, app-1, app-2 and 1 more (4 repositories): 4 builds failed; log:" in drawn
+    assert drawn.count("no such package") == 1
+    assert drawn.endswith("Verified: only 0 of 4 new images contain the requested configuration (4 builds failed).\n")
+
+
+def test_builds_that_failed_or_did_not_end_are_never_called_verified() -> None:
+    good = samples.progress("good", Stage.DONE, samples.build(1, Result.FAILURE), samples.build(2, Result.RUNNING))
+    drawn = drawn_with([good], {})
+    assert "Verified: only 0 of 2 new images contain" in drawn
+    assert "(1 build failed, 1 build running)" in drawn
 
 
 def test_a_log_that_was_fetched_is_taken_before_the_one_in_the_report() -> None:
@@ -97,14 +142,14 @@ def test_a_name_with_spaces_is_quoted_for_the_shell() -> None:
 def test_failed_builds_whose_logs_were_not_read_are_named() -> None:
     builds = [samples.build(number, Result.FAILURE) for number in (1, 2, 3)]
     drawn = drawn_with([samples.progress("image", Stage.DONE, *builds)], {builds[0].id: "no"})
-    assert "image: 2 builds failed; for a log, `reconciler logs` with --build and one of:\n" in drawn
+    assert "image: 2 builds failed; read the log with `reconciler logs --build` and one of:\n" in drawn
     for build in builds[1:]:
         assert f"\n    {build.id.rpartition('/')[2]}" in drawn or f"  {build.id.rpartition('/')[2]}" in drawn
 
 
 def test_a_log_that_was_read_and_is_empty() -> None:
     failed = samples.progress("image", Stage.DONE, samples.build(1, Result.FAILURE))
-    assert "a build failed; it left no log" in drawn_with([failed], {failed.failures[0].id: "\n"})
+    assert "a build failed; no log" in drawn_with([failed], {failed.failures[0].id: "\n"})
 
 
 def drawn_with(progress: list[Progress], logs: dict[str, str]) -> str:
@@ -113,7 +158,7 @@ def drawn_with(progress: list[Progress], logs: dict[str, str]) -> str:
 
 
 def test_the_summary_is_one_line_with_names_and_sums() -> None:
-    line = summary_line(report())
+    line = summary_line(report(), verdict="Apply complete: no changes.")
     assert line.endswith("\n")
     assert line.count("\n") == 1
     summary = json.loads(line)
@@ -168,9 +213,13 @@ def test_whatever_a_run_says_is_made_safe(found: list[Outcome], name: str, log: 
     drawn = render(document, style=PLAIN, width=columns)
     assert not unsafe(drawn)
     assert not [line for line in drawn.splitlines() if line.endswith(" ")]
-    wrapped = [line for line in drawn.splitlines() if not line.startswith(("  reconciler logs", "  error:", "    "))]
+    wrapped = [
+        line
+        for line in drawn.splitlines()
+        if not line.startswith(("  reconciler logs", "  error:", "    ", "Verified:"))
+    ]
     assert all(width(line) <= columns for line in wrapped)
-    assert json.loads(summary_line(document))["builds"]["failed"] == 1
+    assert json.loads(summary_line(document, verdict=""))["builds"]["failed"] == 1
 
 
 def test_every_kind_of_value_can_be_shown_from_three_sides() -> None:
@@ -185,4 +234,4 @@ def test_builds_that_do_not_count_are_told_where_none_does() -> None:
     waiting = replace(samples.progress("app", Stage.WAITING), reports=(other,))
     document = report_document([], [waiting], {}, interrupted=False, waited=True, timed_out=True)
     drawn = render(document, style=PLAIN, width=80)
-    assert "app   not finished: 1 other build seen, none that shows what was written" in drawn
+    assert "app   waiting for builds: 1 other build, none with the new configuration" in drawn

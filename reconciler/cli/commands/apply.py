@@ -58,7 +58,7 @@ def _planned(
     desired: Desired, warnings: tuple[Diagnostic, ...], client: WriteClient, options: Options, ctx: Context
 ) -> ApplyRequest:
     """The plan of a manifest, which is still to be confirmed."""
-    live = inputs.read_live_and_bindings(inputs.organization(desired), client)
+    live = inputs.with_bindings(inputs.read_live(inputs.organization(desired), client, options, ctx), client)
     plan = planning.make_plan(desired, warnings, live, options)
     recent = RecentBuilds(client, live)
     checks = CheckContext(client=client, api=api_identity(options), recent=recent, options=options, ctx=ctx)
@@ -71,7 +71,7 @@ def _approved(saved: SavedPlan, client: WriteClient, options: Options, ctx: Cont
     inputs.check_organization(saved, options, client)
     plan, checked = saved.plan, None
     if plan.writes and options.check_packages and not saved.packages_checked:
-        recent = RecentBuilds(client, client.read_live(plan.organization))
+        recent = RecentBuilds(client, inputs.read_repositories(plan.organization, client, options, ctx))
         checks = CheckContext(client=client, api=saved.api, recent=recent, options=options, ctx=ctx)
         checked = check_saved(plan, checks)
         plan = checked.plan

@@ -58,13 +58,15 @@ def execute(options: Options, ctx: Context) -> int:
         )
     organization = inputs.read_organization(options, ctx)
     with open_reader(options, ctx) as client:
-        live = inputs.read_live(organization, client)
+        live = inputs.read_live(organization, client, options, ctx)
         history = _BuildHistory(
             client=client, live=live, picked={one.id: one for one in inputs.pick(options.repositories, live)}
         )
         if options.follow:
             return _follow(history, options, ctx)
-        rows = history.rows(_wanted(history.read(earliest(options, client)), options), named=bool(options.repositories))
+        with output.activity("reading builds", options, ctx):
+            found = _wanted(history.read(earliest(options, client)), options)
+            rows = history.rows(found, named=bool(options.repositories))
     shown = arranged(rows)[: options.limit]
     output.show(
         {

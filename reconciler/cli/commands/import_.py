@@ -56,7 +56,7 @@ def execute(options: Options, ctx: Context) -> int:
         )
     organization = _organization(folder, options, ctx)
     with open_reader(options, ctx) as client:
-        live = inputs.read_live(organization, client)
+        live = inputs.read_live(organization, client, options, ctx)
     request = _request(folder, live, organization, options, ctx)
     try:
         found = prepare(request)

@@ -66,7 +66,7 @@ def execute(options: Options, ctx: Context) -> int:
         )
     organization = _organization(options, ctx)
     with open_reader(options, ctx) as client:
-        live = inputs.read_live(organization, client)
+        live = inputs.read_live(organization, client, options, ctx)
     try:
         target.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -37,7 +37,7 @@ def execute(options: Options, ctx: Context) -> int:
     """Print one log to standard output, and to standard error which build it is of."""
     organization = inputs.read_organization(options, ctx)
     with open_reader(options, ctx) as client:
-        live = inputs.read_live(organization, client)
+        live = inputs.read_live(organization, client, options, ctx)
         repository = _one(options.repositories, live)
         # Asked for below the repository instead of the whole organisation: the answer is as much smaller.
         scope = Organization(id=repository.id, name=Directory(live).label(repository))

@@ -47,7 +47,8 @@ def execute(options: Options, ctx: Context) -> int:
             recent = RecentBuilds(client, source.live)
             checks = CheckContext(client=client, api=source.api_identity, recent=recent, options=options, ctx=ctx)
             checked = check(plan, desired, checks)
-            forecast = foresee(checked.plan, recent)
+            with output.activity("reading recent builds", options, ctx):
+                forecast = foresee(checked.plan, recent)
         elif plan.writes:
             checked = _unchecked(plan, desired, options)
     plan = checked.plan
@@ -82,7 +83,7 @@ def _open_source(desired: Desired, options: Options, ctx: Context) -> Iterator[t
         yield planning.snapshot_source(options.against, inputs.organization(desired)), None
         return
     with open_reader(options, ctx) as client:
-        live = inputs.read_live_and_bindings(inputs.organization(desired), client)
+        live = inputs.with_bindings(inputs.read_live(inputs.organization(desired), client, options, ctx), client)
         yield LiveSource(live=live, api=api_name(options), api_identity=api_identity(options)), client
 
 

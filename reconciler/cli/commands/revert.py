@@ -1,8 +1,6 @@
 """`reconciler revert`: the plan back to what stood before a run, through the same review and writing as an apply."""
 
-from dataclasses import replace
-
-from reconciler.cli import execution, runs
+from reconciler.cli import execution, inputs, runs
 from reconciler.cli import options as shared
 from reconciler.cli.client import open_writer
 from reconciler.cli.context import Context
@@ -40,8 +38,7 @@ def execute(options: Options, ctx: Context) -> int:
     ):
         run = runs.find_run(journal, options.run, options)
         _check_organization(run, options, client)
-        organization = run.header.organization
-        live = replace(client.read_live(organization), bindings=client.read_bindings(organization))
+        live = inputs.with_bindings(inputs.read_repositories(run.header.organization, client, options, ctx), client)
         plan = plan_revert(run, live, later=runs.later_runs(journal, run), max_removal=options.max_removal)
         request = ApplyRequest(plan=plan, kind=RunKind.REVERT, source=run.id, recent=RecentBuilds(client, live))
         apply = ApplyContext(journal=journal, client=client, report=report, options=options, ctx=ctx)

@@ -71,8 +71,8 @@ def _again(run: Run, report: Report) -> ExitCode:
     """The report of a run that was followed to its end, from the record alone."""
     outcomes, progress = recorded_outcomes(run), _known(run)
     followed = Followed(progress=progress, tags=recorded(progress)) if progress else None
-    report.end(outcomes, followed, {}, interrupted=False, run=run.id)
-    return first(exit_codes(outcomes, followed, interrupted=False))
+    code = first(exit_codes(outcomes, followed, interrupted=False))
+    return report.end(outcomes, followed, {}, code=code, run=run.id)
 
 
 def _known(run: Run) -> tuple[Progress, ...]:
@@ -111,9 +111,8 @@ def _go_on(wait: _WaitContext, options: Options, ctx: Context) -> ExitCode:
     if wait.record is not None:
         wait.record.end(exit_code=code, interrupted=interrupted)
     logs = failure_logs(followed, wait.client) if followed else {}
-    wait.report.end(outcomes, followed, logs, interrupted=interrupted, run=wait.run.id)
-    wait.report.problem(wait.record.problem if wait.record else None)
-    return code
+    problem = wait.record.problem if wait.record else None
+    return wait.report.end(outcomes, followed, logs, code=code, run=wait.run.id, problems=[problem])
 
 
 def _outcomes(wait: _WaitContext) -> tuple[Outcome, ...]:

@@ -8,7 +8,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from reconciler.core.diff import WHOLE
 from reconciler.core.overlay import package_name, package_spec
+from reconciler.manifest.schema import OVERLAY_KEYS
 from reconciler.manifest.writing.emit import flow, item, pair
 from reconciler.manifest.writing.format import WIDTH, as_block, formatted
 from reconciler.manifest.writing.syntax import (
@@ -27,7 +29,8 @@ from reconciler.manifest.writing.syntax import Mapping as Branch
 
 _PACKAGES: Final = "packages"
 _NAMES: Final = ("name", "username", "groupname")
-_ORDERED: Final = frozenset({"runtime_repositories"})
+# Their order, or what is in them, has a meaning as a whole.
+_WHOLE: Final = frozenset(key.path[-1] for key in OVERLAY_KEYS if key.field in WHOLE)
 _MOST_ROUNDS: Final = 50
 
 
@@ -192,9 +195,9 @@ class _Editor:
         """Make a value what it should be; `key` is its own, or that of the list whose item it is."""
         self._unshared(node)
         match node, wanted:
-            case Branch(pairs=pairs), dict() if pairs and wanted and MERGE not in _keys(node):
+            case Branch(pairs=pairs), dict() if pairs and wanted and MERGE not in _keys(node) and key not in _WHOLE:
                 self._mapping(slot, node, wanted, _keys(node) - frozenset(wanted))
-            case Sequence(items=items), list() if items and wanted and not node.anchor and key not in _ORDERED:
+            case Sequence(items=items), list() if items and wanted and not node.anchor and key not in _WHOLE:
                 self._sequence(slot, node, wanted, key)
             case ScalarNode(style="" | "'" | '"', value=str(value)), (str() | int()) if value and "\n" not in str(
                 wanted
@@ -208,7 +211,7 @@ class _Editor:
         left = {_identity(value, key): value for value in wanted}
         matched = [(one, left.pop(_identity(self._anchors.shape(one), key), None)) for one in node.items]
         if node.flow:
-            stay = [(one, value) for one, value in matched if value is not None]
+            stay: list[tuple[Node, Shape]] = [(one, value) for one, value in matched if value is not None]
             self._flow_sequence(slot, node, stay, list(left.values()), key)
             return
         for one, value in matched:
@@ -235,19 +238,19 @@ class _Editor:
             name = key.value if isinstance(key, ScalarNode) else ""
             if name not in removed:
                 keep = name not in wanted or self._means(value, wanted[name], name)
-                parts.append(f"{self._syntax.slice(key)}: {self._flow(value, None if keep else wanted[name])}")
+                parts.append(f"{self._syntax.slice(key)}: {self._flow(value, wanted.get(name), keep=keep)}")
         new = {name: value for name, value in wanted.items() if name not in _keys(node)}
         self._brackets(slot, node, [*parts, *([flow(new)[1:-1]] if new else [])], wanted.values())
 
     def _flow_sequence(
         self, slot: _Slot, node: Sequence, kept: list[tuple[Node, Shape]], new: list[Shape], key: str
     ) -> None:
-        parts = [self._flow(one, None if self._means(one, value, key) else value) for one, value in kept]
+        parts = [self._flow(one, value, keep=self._means(one, value, key)) for one, value in kept]
         self._brackets(slot, node, [*parts, *map(flow, new)], [*(value for _, value in kept), *new])
 
-    def _flow(self, node: Node, wanted: "Shape | None") -> str:
+    def _flow(self, node: Node, wanted: Shape, *, keep: bool) -> str:
         """A value in brackets: as it was written where it stays."""
-        if wanted is None:
+        if keep:
             return self._syntax.slice(node)
         return flow(wanted, style=node.style if isinstance(node, ScalarNode) and isinstance(wanted, str) else "")
 
@@ -265,7 +268,7 @@ class _Editor:
     def _means(self, node: Node, wanted: Shape, key: str) -> bool:
         """Whether a value already is what it should be; lists are sets unless their order has a meaning."""
         there, wanted = self._anchors.shape(node), as_text(wanted)
-        if isinstance(there, list) and isinstance(wanted, list) and key not in _ORDERED:
+        if isinstance(there, list) and isinstance(wanted, list) and key not in _WHOLE:
             both = ([_normal_form(one, key) for one in several] for several in (there, wanted))
             old, new = (sorted(several, key=repr) for several in both)
             return old == new

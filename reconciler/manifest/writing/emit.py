@@ -4,15 +4,18 @@ A text is plain where every reader of YAML takes it for text, and quoted or a bl
 takes nearly everything for text, but editors and other tools guess numbers, dates and flags.
 """
 
+import json
 import re
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import fields, is_dataclass
 from itertools import count
 from pathlib import Path, PurePosixPath
-from typing import Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 from reconciler.core.overlay import SECTION_FIELDS, Overlay, PemFile, Section, User, pem_text, sections_held
 from reconciler.core.state import Directory, LiveRepository, Organization
 from reconciler.diagnostics import Diagnostic
+from reconciler.manifest.schema import SECTION_PATHS
 from reconciler.manifest.writing.folder import FilesRefused
 from reconciler.manifest.writing.format import WIDTH
 from reconciler.manifest.writing.syntax import Shape
@@ -21,17 +24,6 @@ Split: TypeAlias = Literal["repository", "folder"]
 PlacePem: TypeAlias = Callable[[Section, PemFile], dict[str, Shape]]
 
 PROFILES_FILE: Final = "profiles.yaml"
-
-# Where each section stands in an entry, in the order in which entries are written.
-SECTION_PATHS: Final[Mapping[Section, tuple[str, ...]]] = {
-    Section.PACKAGES: ("packages",),
-    Section.RUNTIME_REPOSITORIES: ("contents", "runtime_repositories"),
-    Section.RUNTIME_KEYRING: ("contents", "runtime_keyring"),
-    Section.ENVIRONMENT: ("environment",),
-    Section.ANNOTATIONS: ("annotations",),
-    Section.ACCOUNTS: ("accounts",),
-    Section.CERTIFICATES: ("certificates",),
-}
 
 _STEP: Final = 2
 _MANIFEST_SUFFIX: Final = ".yaml"
@@ -112,8 +104,6 @@ def filled_sections(overlay: Overlay) -> frozenset[Section]:
 def _section(overlay: Overlay, section: Section, place_pem: PlacePem) -> Shape:
     """What an entry says for one section."""
     match section:
-        case Section.PACKAGES | Section.RUNTIME_REPOSITORIES:
-            return list(getattr(overlay, SECTION_FIELDS[section]))
         case Section.ENVIRONMENT | Section.ANNOTATIONS:
             return dict(getattr(overlay, SECTION_FIELDS[section]))
         case Section.RUNTIME_KEYRING:
@@ -124,6 +114,31 @@ def _section(overlay: Overlay, section: Section, place_pem: PlacePem) -> Shape:
             certificates = overlay.certificates
             additional: list[Shape] = [place_pem(section, file) for file in certificates.additional]
             return _without_empty({"additional": additional, "providers": list(certificates.providers)})
+        case Section.TRUSTSTORE:
+            return _passed_through(json.loads(overlay.truststore or "{}"))
+        case _:
+            return _shape(getattr(overlay, SECTION_FIELDS[section]))
+
+
+def _passed_through(value: Any) -> Shape:
+    """Content whose fields are not known: a zero value keeps its place in a list, as an empty text."""
+    match value:
+        case dict():
+            return {key: _passed_through(one) for key, one in value.items()}
+        case list():
+            return [_passed_through(one) for one in value]
+        case _:
+            return str(value or "")
+
+
+def _shape(value: Any) -> Shape:
+    """What an entry says for a value of the core whose attributes are named as its keys."""
+    if isinstance(value, tuple):
+        return [_shape(one) for one in value]
+    if is_dataclass(value):
+        return _without_empty({one.name: _shape(getattr(value, one.name)) for one in fields(value)})
+    scalar: Shape = value
+    return scalar
 
 
 def _accounts(overlay: Overlay) -> dict[str, Shape]:
@@ -179,6 +194,8 @@ def flow(value: Shape, *, style: str = "") -> str:
             return "{" + ", ".join(f"{_scalar(key)}: {flow(inner)}" for key, inner in value.items()) + "}"
         case list():
             return "[" + ", ".join(map(flow, value)) + "]"
+        case None:
+            return "null"
         case bool() | int():
             return str(value).lower()
         case str():

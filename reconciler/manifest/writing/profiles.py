@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Final
 
-from reconciler.core.diff import Field, Item, assemble, items_of
+from reconciler.core.diff import WHOLE, Field, Item, assemble, items_of
 from reconciler.core.overlay import Overlay
 
 FEWEST: Final = 3
 
 # Not a set that a profile could give a share of: the strongest layer that has one gives the whole.
-_WHOLE: Final = frozenset({Field.RUN_AS, Field.RUNTIME_REPOSITORIES, Field.UNRECOGNISED})
+_WHOLE: Final = WHOLE | {Field.UNRECOGNISED}
 _MOST_PROFILES: Final = 50
 _MOST_CANDIDATES: Final = 100
 _MOST_CROSSED: Final = 12

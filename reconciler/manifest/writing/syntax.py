@@ -29,7 +29,7 @@ _KEYED: Final = "environment"
 MERGE: Final = "<<"
 
 # A value in the form in which a manifest holds it.
-Shape: TypeAlias = "dict[str, Shape] | list[Shape] | str | int | bool"
+Shape: TypeAlias = "dict[str, Shape] | list[Shape] | str | int | bool | None"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -320,6 +320,8 @@ def as_text(shape: Shape) -> Shape:
             return {key: as_text(value) for key, value in shape.items()}
         case list():
             return [as_text(value) for value in shape]
+        case None:
+            return "null"
         case bool():
             return str(shape).lower()
         case _:

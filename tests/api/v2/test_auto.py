@@ -186,13 +186,13 @@ def test_what_somebody_else_changes_meanwhile_outside_the_overlay_stays() -> Non
 
 
 def test_what_is_not_known_goes_back_as_v2_tells_it() -> None:
-    new = {"failMode": "FAIL_MODE_OPEN", "ratio": 1.5}
+    new = {"sealMode": "SEAL_MODE_OPEN", "ratio": 1.5}
     server = Server(customOverlay={"contents": {"packages": ["jq"]}, **new})
     found, api = client(server, "auto")
     with found:
         reading = found.read_repository(NODE, ORGANIZATION)
         assert reading is not None
-        wanted = overlay({"packages": ["git"], "unrecognised": [["failMode", '"FAIL_MODE_OPEN"'], ["ratio", "1.5"]]})
+        wanted = overlay({"packages": ["git"], "unrecognised": [["ratio", "1.5"], ["sealMode", '"SEAL_MODE_OPEN"']]})
         assert found.write_overlay(reading, wanted).overlay == wanted
     assert json.loads(api.asked[-1].body)["customOverlay"] == {"contents": {"packages": ["git"]}, **new}
 
