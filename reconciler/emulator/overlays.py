@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from reconciler.emulator import overlay_rules, protojson, store, uidp
-from reconciler.emulator.errors import HTTP_STATUS, ApiError, Code, invalid, not_found
+from reconciler.emulator.errors import CODE_OF_STATUS, HTTP_STATUS, RpcCode, RpcError, invalid, not_found
 from reconciler.emulator.messages import BINDING, CREATE_BINDING, NAMED_OVERLAY
 from reconciler.emulator.protojson import Message, emit
 from reconciler.emulator.query import ApiRequest, Orders, paginate
@@ -22,6 +22,7 @@ NOT_ENROLLED = (
     "this organization is not enrolled in Custom Assembly Overlays. Contact your Chainguard account team to enroll."
 )
 _NAME = re.compile(r"[a-z0-9 ._-]+", re.ASCII)
+_DENIED = 403
 _ORDERS: Orders = {"uid": lambda message: str(message["id"])}
 
 
@@ -115,7 +116,7 @@ def add_binding(db: sqlite3.Connection, parent: str, given: Json) -> Json:
     if repo is not None and store.meaning(repo.overlay):
         raise _precondition(EXCLUSIVE)
     if any(each["overlay"] == overlay["id"] and uidp.parent(each["id"]) == parent for each in _bindings(db)):
-        raise ApiError(Code.ALREADY_EXISTS, f"overlay {overlay['id']} is already bound to {parent}")
+        raise RpcError(RpcCode.ALREADY_EXISTS, f"overlay {overlay['id']} is already bound to {parent}")
     made = {
         "id": uidp.of_child(parent, "binding", overlay["id"]),
         "repo": "" if for_all else parent,
@@ -187,9 +188,8 @@ def _editable(request: ApiRequest) -> str:
 
 def _check_enrolled(request: ApiRequest, *, writes: bool) -> None:
     state = request.settings.overlays
-    if isinstance(state, int):
-        refusals = {403: (Code.PERMISSION_DENIED, "the caller may not use this version of the API")}
-        raise ApiError(*refusals.get(state, (Code.NOT_FOUND if state == 404 else Code.UNIMPLEMENTED, "Not Found")))  # noqa: PLR2004
+    if state != "on":
+        raise RpcError(CODE_OF_STATUS[state], "the caller may not use overlays" if state == _DENIED else "Not Found")
     if writes and not request.enrolled("overlays"):
         raise _precondition(NOT_ENROLLED)
 
@@ -233,7 +233,7 @@ def _check_name(db: sqlite3.Connection, parent: str, name: str) -> None:
     if _NAME.fullmatch(name) is None:
         raise invalid(f'name: "{name}" is not a valid overlay name')
     if any(each["name"] == name and uidp.parent(each["id"]) == parent for each in store.records(db, "overlays")):
-        raise ApiError(Code.ALREADY_EXISTS, f'overlay "{name}" already exists')
+        raise RpcError(RpcCode.ALREADY_EXISTS, f'overlay "{name}" already exists')
 
 
 def _check_config(config: Json | None, now: int, *, guarded: bool) -> None:
@@ -249,8 +249,8 @@ def _check_config(config: Json | None, now: int, *, guarded: bool) -> None:
             raise invalid(f"Invalid argument: config: {field}: names must be unique")
     try:
         overlay_rules.check_overlay(config, now, guarded=guarded, prefix="config")
-    except ApiError as error:
-        if error.code == HTTP_STATUS[Code.PERMISSION_DENIED]:
+    except RpcError as error:
+        if error.code == HTTP_STATUS[RpcCode.PERMISSION_DENIED]:
             raise
         raise invalid(f"Invalid argument: config: {error.message}") from error
 
@@ -314,8 +314,8 @@ def _named(config: Json) -> Iterator[tuple[str, list[tuple[str, Json]]]]:
         yield f"{section}.{protojson.snake_case(field)}", [(each.get(key, ""), each) for each in items]
 
 
-def _precondition(message: str, violation: str = "") -> ApiError:
-    return ApiError(Code.FAILED_PRECONDITION, f"Precondition failed: {message}", violation)
+def _precondition(message: str, violation: str = "") -> RpcError:
+    return RpcError(RpcCode.FAILED_PRECONDITION, f"Precondition failed: {message}", violation)
 
 
 def _shown(kind: Message, message: Json) -> Json:

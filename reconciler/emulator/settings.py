@@ -21,7 +21,7 @@ VIEWER = ("apk.list", "build_report.list", "groups.list", "registry.overlays.lis
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class EmulatorSettings:
     """Timing in seconds; `None` accepts any token, OIDC token or identity that has the form of one.
 
     `viewers` are tokens, or identities of issued tokens, that may read only. `expiring_tokens` refuses a JWT that has

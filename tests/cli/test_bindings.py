@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from reconciler.emulator import Fault, Settings, Status
+from reconciler.emulator import EmulatorSettings, Fault, Status
 from tests.support.program import Program, write_manifest
 
 ONE = """\
@@ -82,7 +82,7 @@ def test_a_reset_says_which_bindings_begin_to_apply(program: Program) -> None:
 @pytest.mark.parametrize("status", [404, 501])
 def test_an_api_without_overlays_is_planned_as_ever(status: int, program: Program) -> None:
     write_manifest(ONE)
-    program.settings = Settings(overlays=status)  # type: ignore[arg-type]
+    program.settings = EmulatorSettings(overlays=status)  # type: ignore[arg-type]
     result = program.run("plan", "--json")
     assert (result.code, result.err) == (0, "")
     assert json.loads(result.out)["bindings"]["known"] is False
@@ -90,7 +90,7 @@ def test_an_api_without_overlays_is_planned_as_ever(status: int, program: Progra
 
 def test_a_refused_read_is_not_called_empty(program: Program) -> None:
     write_manifest(ONE)
-    program.settings = Settings(overlays=403)
+    program.settings = EmulatorSettings(overlays=403)
     result = program.run("plan")
     assert result.code == 0
     assert "[bindings-unknown]" in result.err
@@ -203,7 +203,7 @@ def test_doctor_tells_the_model(standard: bool, bound: bool, model: str, program
 
 
 def test_doctor_tells_what_does_not_answer(program: Program) -> None:
-    program.settings = Settings(overlays=404)
+    program.settings = EmulatorSettings(overlays=404)
     result = program.run("doctor", "--org", "example.com")
     assert result.code == 0
     assert "no answer: overlays, overlay bindings" in result.out
