@@ -48,12 +48,10 @@ class Document:
                 return {key: self.sample(value, key) for key, value in schema["properties"].items()}
             case "array":
                 return [self.sample(schema["items"], name)]
-            case "integer":
-                return 7
-            case "boolean":
-                return True
-            case _:
-                return schema["enum"][-1] if "enum" in schema else name
+            case "string":
+                return schema.get("enum", [name])[-1]
+            case scalar:
+                return {"integer": 7, "boolean": True}[scalar]
 
 
 def leaves(value: Any, path: tuple[Step, ...] = ()) -> Iterator[tuple[Step, ...]]:
