@@ -46,7 +46,7 @@ def execute(options: Options, ctx: Context) -> int:
 
 def _request_maker(options: Options, ctx: Context) -> Callable[[WriteClient], ApplyRequest]:
     """Read what is to be applied, and return what makes the request of it once there is a client."""
-    saved = inputs.saved_plan(options)
+    saved = inputs.saved_plan(options, ctx)
     if saved is None:
         desired, warnings = inputs.read_manifest(options, ctx)
         return lambda client: _planned(desired, warnings, client, options, ctx)
@@ -58,7 +58,7 @@ def _planned(
     desired: Desired, warnings: tuple[Diagnostic, ...], client: WriteClient, options: Options, ctx: Context
 ) -> ApplyRequest:
     """The plan of a manifest, which is still to be confirmed."""
-    live = inputs.read_live(inputs.organization(desired), client, options, ctx)
+    live = inputs.with_bindings(inputs.read_live(inputs.organization(desired), client, options, ctx), client)
     plan = planning.make_plan(desired, warnings, live, options)
     recent = RecentBuilds(client, live)
     checks = CheckContext(client=client, api=api_identity(options), recent=recent, options=options, ctx=ctx)

@@ -26,12 +26,13 @@ def execute(options: Options, ctx: Context) -> int:
     assert options.output is not None
     organization = inputs.read_organization(options, ctx)
     with open_reader(options, ctx) as client:
-        live = inputs.read_live(organization, client, options, ctx)
+        live = inputs.with_bindings(inputs.read_live(organization, client, options, ctx), client)
     inputs.save_snapshot(options.output, live, api_identity(options), ctx)
     with suppress(OSError):  # completion alone goes without them
         remember_names(Directory(live).labels())
     count = len(live.repositories)
     noun = "repository" if count == 1 else "repositories"
-    command = f"reconciler plan --against {shlex.quote(str(options.output))}"
+    file = "-" if options.output is shared.STDOUT else shlex.quote(str(options.output))
+    command = f"reconciler plan --against {file}"
     ctx.stderr.write(f"saved {count:,} {noun} of {live.organization.name}: plan with `{command}`\n")
     return ExitCode.DONE
