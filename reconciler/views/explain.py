@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from reconciler.core.bindings import Binding
 from reconciler.core.diff import KEYED, SECTION_OF, Field
 from reconciler.core.layers import Layer, LayerItem, Merged, Precedence, merge
 from reconciler.core.overlay import Section
@@ -12,6 +13,7 @@ from reconciler.views.changes import value_words
 from reconciler.views.console import Column, draw_table
 from reconciler.views.diagnostics import diagnostic_document
 from reconciler.views.document import FORMAT_VERSION
+from reconciler.views.listings import binding_document, binding_words
 from reconciler.views.text import Style, indented_json, token
 from reconciler.views.values import sides_document
 
@@ -33,8 +35,16 @@ _NAMES = frozenset({Field.PACKAGES, Field.PROVIDERS, Field.RUN_AS})
 _PARTS = {part: number for number, part in enumerate(Field)}
 
 
-def document(name: str, entry: DesiredRepository, problems: Iterable[Diagnostic] = ()) -> dict[str, Any]:
-    """The effective overlay as plain data; `empty` are the sections that are managed and hold nothing."""
+def document(
+    name: str,
+    entry: DesiredRepository,
+    problems: Iterable[Diagnostic] = (),
+    bindings: tuple[Binding, ...] | None = None,
+) -> dict[str, Any]:
+    """The effective overlay as plain data; `empty` are the sections that are managed and hold nothing.
+
+    `bindings` are those that hold for the live repository, None where they are not known.
+    """
     merged = merge(entry.layers)
     return {
         "format_version": FORMAT_VERSION,
@@ -46,23 +56,36 @@ def document(name: str, entry: DesiredRepository, problems: Iterable[Diagnostic]
         "values": [_value(claim) for claim in sorted(merged.winners, key=_order)],
         "empty": list(_empty(entry, merged)),
         "unmanaged": [str(one) for one in Section if one not in entry.managed and not entry.reset],
+        "bindings": None if bindings is None else [binding_document(one) for one in bindings],
         "layers": [{**_layer(layer), **_place(layer.place)} for layer in entry.layers],
         "diagnostics": [diagnostic_document(problem) for problem in problems],
     }
 
 
-def render(name: str, entry: DesiredRepository, *, style: Style, width: int | None) -> str:
-    """The effective overlay as a table, and below it what is not managed."""
-    found = document(name, entry)
+def render(
+    name: str,
+    entry: DesiredRepository,
+    *,
+    style: Style,
+    width: int | None,
+    bindings: tuple[Binding, ...] | None = None,
+) -> str:
+    """The effective overlay as a table, and below it what is not managed and which overlays are bound."""
+    found = document(name, entry, bindings=bindings)
     rows = [(one["path"], _shown(one, style), _line(one), _told(one)) for one in found["values"]]
     rows += [(one["section"], "(emptied)", _line(one), _told(one)) for one in found["empty"]]
     table = draw_table(_COLUMNS, rows, style=style, width=width)
     return table + "".join(line + "\n" for line in _closing(found, style))
 
 
-def render_json(name: str, entry: DesiredRepository, problems: Iterable[Diagnostic]) -> str:
+def render_json(
+    name: str,
+    entry: DesiredRepository,
+    problems: Iterable[Diagnostic],
+    bindings: tuple[Binding, ...] | None = None,
+) -> str:
     """The document as JSON text."""
-    return indented_json(document(name, entry, problems))
+    return indented_json(document(name, entry, problems, bindings))
 
 
 def _shown(one: dict[str, Any], style: Style) -> str:
@@ -73,6 +96,8 @@ def _shown(one: dict[str, Any], style: Style) -> str:
 
 def _closing(found: dict[str, Any], style: Style) -> Iterator[str]:
     name = style.plain(found["repository"])
+    if found["bindings"]:
+        yield f"Bound overlays: {style.plain(binding_words(found['bindings']))}"
     if found["reset"]:
         yield f"{name} is reset, as {_line(found)} says: its whole overlay is emptied."
         return

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from reconciler.emulator import EmulatorSettings, Fault, Status
+from reconciler.emulator.overlays import EDIT, LIST
 from reconciler.emulator.settings import OWNER, VIEWER
 from tests.api.auth.pieces import Processes, finished, jwt
 from tests.support.program import Program, Result, write_manifest
@@ -36,7 +37,8 @@ def test_all_is_well(program: Program) -> None:
     result = program.run("doctor", *ORG)
     assert result.code == 0
     assert set(levels(result).values()) == {"ok"}
-    assert list(levels(result)) == ["api", "clock", "token", "identity", "expiry", "organization", "capabilities"]
+    subjects = ["api", "clock", "token", "identity", "expiry", "organization", "capabilities", "model", "features"]
+    assert list(levels(result)) == subjects
     assert "example.com (a379a6f6eeafb9a55e378c118034e2751e682fab)" in result.out
     assert "owner of example.com" in result.out
     assert "good until 2023-11-14 22:43:20Z (in 30m00s)" in result.out
@@ -114,7 +116,7 @@ def test_capabilities(program: Program, grants: dict[str, Any], code: int, level
     assert says in result.out
     _, found = document(program, *ORG)
     held = set(grants["example.com"])
-    assert set(found["missing_capabilities"]) == set(OWNER) - held
+    assert set(found["missing_capabilities"]) == set(OWNER) - held - {LIST, EDIT}
 
 
 def test_what_a_folder_needs_is_looked_for_in_it_and_above(program: Program) -> None:

@@ -251,7 +251,7 @@ def test_builds_that_cannot_be_looked_at(program: Program, case: str) -> None:
 def test_a_cap_on_the_rate(program: Program) -> None:
     began = program.clock.now()
     assert program.run("plan", "--max-rps", "0.5").code == 0
-    assert program.clock.now() - began == pytest.approx(8.0)
+    assert program.clock.now() - began == pytest.approx(10.0)
 
 
 @pytest.mark.parametrize("written", ["0", "-1", "fast", "inf", "nan", ""])
