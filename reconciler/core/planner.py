@@ -79,7 +79,9 @@ def _order(step: Step) -> tuple[str, Place]:
 
 
 def _match(entry: DesiredRepository, directory: Directory) -> _Match:
-    return _Match(entry, directory.find(entry.address), directory.label_at(entry.address))
+    found = directory.find(entry.address)
+    label = directory.label(found[0]) if len(found) == 1 else str(entry.address)
+    return _Match(entry, found, label)
 
 
 def _named_twice(matches: Iterable[_Match]) -> dict[str, Place]:

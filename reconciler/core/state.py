@@ -172,7 +172,7 @@ class Directory:
     def find(self, address: Address) -> tuple[LiveRepository, ...]:
         """Every repository that the address may mean: none, one, or several when it is not clear."""
         found = self._by_name.get(address.name, [])
-        return tuple(one for one in found if address.folder is None or one.folder == address.folder)
+        return tuple([one for one in found if address.folder is None or one.folder == address.folder])
 
     def label(self, repository: LiveRepository) -> str:
         """The shortest address that means this repository and no other."""

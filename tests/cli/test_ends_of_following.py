@@ -5,9 +5,8 @@ from typing import Any
 
 import pytest
 
-from reconciler.emulator import EmulatorSettings, Fault, Status
-from reconciler.emulator.faults import Edit, Lag, NoReports, Omit
-from reconciler.emulator.faults import ReportedResult as ResultFault
+from reconciler.emulator import Edit, EmulatorSettings, Fault, Lag, NoReports, Omit, Status
+from reconciler.emulator import ReportedResult as ResultFault
 from tests.support.program import Program, write_manifest
 
 ONE = "organization: example.com\nrepositories:\n  custom-nginx: {packages: [curl]}\n"

@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from reconciler.emulator import Fault
-from reconciler.emulator.faults import Respond
+from reconciler.emulator import Fault, Respond
 from tests.support.program import Program, write_manifest
 
 HEAD = "organization: example.com\nrepositories:\n"
