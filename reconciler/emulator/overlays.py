@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from reconciler.emulator import overlay_rules, protojson, store, uidp
-from reconciler.emulator.errors import CODE_OF_STATUS, HTTP_STATUS, RpcCode, RpcError, invalid, not_found
+from reconciler.emulator.errors import CODE_OF_STATUS, RpcCode, RpcError, invalid, not_found
 from reconciler.emulator.messages import BINDING, CREATE_BINDING, NAMED_OVERLAY
 from reconciler.emulator.protojson import Message, emit
 from reconciler.emulator.query import ApiRequest, Orders, paginate
@@ -255,7 +255,7 @@ def _check_config(config: Json | None, now: int, *, guarded: bool) -> None:
     try:
         overlay_rules.check_overlay(config, now, guarded=guarded, prefix="config")
     except RpcError as error:
-        if error.code == HTTP_STATUS[RpcCode.PERMISSION_DENIED]:
+        if error.rpc_code is RpcCode.PERMISSION_DENIED:
             raise
         raise invalid(f"Invalid argument: config: {error.message}") from error
 
