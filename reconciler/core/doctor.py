@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from reconciler.core.state import Organization
 from reconciler.diagnostics import Diagnostic, listed
@@ -101,6 +102,14 @@ class CheckResult:
     until: float | None = None
 
 
+class UsedSetting(NamedTuple):
+    """The value of an option that is in effect, and where it comes from in words."""
+
+    name: str
+    value: str | int | bool | None
+    source: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checkup:
     """Everything that was found; the values are None where they could not be had."""
@@ -114,6 +123,7 @@ class Checkup:
     identity: Identity | None = None
     organization: Organization | None = None
     missing: tuple[str, ...] = ()
+    settings: tuple[UsedSetting, ...] = ()
 
     @property
     def stopping(self) -> tuple[CheckResult, ...]:

@@ -1,6 +1,7 @@
 """`reconciler doctor`: what stands between the user and an apply. Every check is made that can be."""
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 from reconciler.api.auth.provider import Credentials
 from reconciler.api.auth.token import Token
@@ -19,6 +20,7 @@ from reconciler.core.doctor import (
     Identity,
     Level,
     Subject,
+    UsedSetting,
     check_capabilities,
     check_clock,
     check_expiry,
@@ -90,6 +92,10 @@ class _Examination:
             identity=self._identity,
             organization=self._organization,
             missing=self._missing,
+            settings=tuple(
+                UsedSetting(name, str(one.value) if isinstance(one.value, Path) else one.value, one.source)
+                for name, one in inputs.used_settings(self._options, self._ctx).items()
+            ),
         )
 
     def _findings(self) -> Iterator[CheckResult]:

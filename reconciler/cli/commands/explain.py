@@ -8,14 +8,19 @@ from reconciler.cli.errors import CommandFailed
 from reconciler.cli.exit_codes import ExitCode
 from reconciler.cli.parser import Options, Parser
 from reconciler.core.globs import resolve_globs
-from reconciler.core.state import Address, Desired, DesiredRepository, Directory, Live
-from reconciler.diagnostics import has_errors, nearest
+from reconciler.core.overlay import EMPTY, Overlay
+from reconciler.core.state import Address, Desired, DesiredRepository, Directory, Live, LiveRepository, Unreadable
+from reconciler.diagnostics import Diagnostic, has_errors, nearest
 from reconciler.views import explain
+from reconciler.views.text import Style
 
 
 def configure(parser: Parser) -> None:
     """Declare the options."""
     parser.add_argument("repositories", nargs=1, metavar="REPO", help="the repository")
+    parser.add_argument(
+        "--diff", action="store_true", help="show the whole effective overlay beside the live one; reads the API"
+    )
     shared.add_path(parser)
     shared.add_connection(parser)
     shared.add_output(parser)
@@ -26,19 +31,38 @@ def execute(options: Options, ctx: Context) -> int:
     output.targets(options)
     desired, warnings = inputs.read_manifest(options, ctx)
     (name,) = options.repositories
-    entry = _offline(name, desired) or _online(name, desired, options, ctx)
+    entry, live = None if options.diff else _offline(name, desired), None
+    if entry is None:
+        entry, found = _online(name, desired, options, ctx)
+        live = _live_overlay(name, found) if options.diff else None
     if has_errors(entry.problems):
         raise CommandFailed.from_problems(*entry.problems)
-    output.show(
-        {
-            "text": lambda style, width: explain.render(name, entry, style=style, width=width),
-            "json": lambda *_: explain.render_json(name, entry, (*warnings, *entry.problems)),
-        },
-        options,
-        ctx,
-    )
+    output.show(_renderers(name, entry, live, (*warnings, *entry.problems)), options, ctx)
     output.print_problems((*warnings, *entry.problems), options, ctx)
     return ExitCode.DONE
+
+
+def _renderers(
+    name: str, entry: DesiredRepository, live: Overlay | None, problems: tuple[Diagnostic, ...]
+) -> output.Renderers:
+    def text(style: Style, width: int | None) -> str:
+        if live is None:
+            return explain.render(name, entry, style=style, width=width)
+        return explain.render_diff(name, entry, live, style=style, width=width)
+
+    return {"text": text, "json": lambda *_: explain.render_json(name, entry, problems, live=live)}
+
+
+def _live_overlay(name: str, found: LiveRepository | None) -> Overlay:
+    """What is live, empty for a repository that does not exist yet; raises `CommandFailed` where it is not known."""
+    overlay = EMPTY if found is None else found.overlay
+    if isinstance(overlay, Unreadable):
+        raise CommandFailed(
+            "unreadable-overlay",
+            f'the live overlay of "{name}" was not understood: {overlay.problem}',
+            "report this with the output of `reconciler --version`",
+        )
+    return overlay
 
 
 def _offline(name: str, desired: Desired) -> DesiredRepository | None:
@@ -60,8 +84,10 @@ def _offline(name: str, desired: Desired) -> DesiredRepository | None:
     return None
 
 
-def _online(name: str, desired: Desired, options: Options, ctx: Context) -> DesiredRepository:
-    """The entry for a live repository, or for one that is going to be created."""
+def _online(
+    name: str, desired: Desired, options: Options, ctx: Context
+) -> tuple[DesiredRepository, LiveRepository | None]:
+    """The entry for a live repository, with that, or for one that is going to be created."""
     with open_reader(options, ctx) as client:
         live = inputs.read_live(inputs.organization(desired), client, options, ctx)
     directory = Directory(live)
@@ -69,14 +95,14 @@ def _online(name: str, desired: Desired, options: Options, ctx: Context) -> Desi
     address = Address.parse(name)
     same = [one for one in entries if one.address == address and not directory.find(address)]
     if same:
-        return same[0]
+        return same[0], None
     found = directory.find(address)
     if len(found) > 1:
         raise _unclear(name, live, [directory.label(one) for one in found])
     meant = [one for one in entries if found and directory.find(one.address) == found]
     if not meant:
         raise _not_named(name, desired)
-    return meant[0]
+    return meant[0], found[0]
 
 
 def _unclear(name: str, live: Live, labels: list[str]) -> CommandFailed:
