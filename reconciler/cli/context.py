@@ -19,7 +19,7 @@ from reconciler.cli.processes import home, run, user
 if TYPE_CHECKING:  # help loads this module, and none of these
     from reconciler.api.auth.sources import RunProgram
     from reconciler.cli.settings import Setting
-    from reconciler.emulator import Settings
+    from reconciler.emulator import EmulatorSettings
     from reconciler.engine.ports import Clock, Stop
 
 # A platform without terminals that hang up has no SIGHUP.
@@ -44,7 +44,7 @@ class Context:
         stderr: TextIO,
         environ: Mapping[str, str],
         clock: "Clock",
-        emulator_settings: "Settings | None" = None,
+        emulator_settings: "EmulatorSettings | None" = None,
         home: Callable[[], Path | None] = lambda: None,
         run: "RunProgram | None" = None,
         user: Callable[[], str] = str,

@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -135,6 +136,11 @@ def read_repositories(organization: Organization, api: ReadApi, options: Options
     """As `read_live`, of an organization that is known already."""
     with activity(f"reading the repositories of {organization.name}", options, ctx):
         return api.read_live(organization)
+
+
+def with_bindings(live: Live, api: ReadApi) -> Live:
+    """Return the live state with the bindings that hold for it; bindings that cannot be read are unknown."""
+    return replace(live, bindings=api.read_bindings(live.organization))
 
 
 def _no_organization(options: Options) -> CommandFailed:

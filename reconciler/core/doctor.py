@@ -4,13 +4,15 @@ Asking the API belongs to the command; colors and columns to its view.
 """
 
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
-from reconciler.core.state import Organization
-from reconciler.diagnostics import Diagnostic, listed
+from reconciler.core.bindings import UnknownBindings
+from reconciler.core.overlay import EMPTY
+from reconciler.core.state import Live, Organization
+from reconciler.diagnostics import Diagnostic, listed, plural
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +90,17 @@ class Subject(StrEnum):
     ORGANIZATION = "organization"
     CAPABILITIES = "capabilities"
     BUILDS = "builds"
+    MODEL = "model"
+    FEATURES = "features"
+
+
+class CustomizationModel(StrEnum):
+    """Which of the two models of Custom Assembly an organization uses."""
+
+    STANDARD = "standard"
+    OVERLAYS = "overlays"
+    BOTH = "both"
+    NONE = "none"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +125,10 @@ class UsedSetting(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checkup:
-    """Everything that was found; the values are None where they could not be had."""
+    """Everything that was found; the values are None where they could not be had.
+
+    `features` tells of each part of the API that not every server or organization has whether it answered.
+    """
 
     api: str
     now: float
@@ -123,6 +139,8 @@ class Checkup:
     identity: Identity | None = None
     organization: Organization | None = None
     missing: tuple[str, ...] = ()
+    model: CustomizationModel | None = None
+    features: Mapping[str, bool] = field(default_factory=dict)
     settings: tuple[UsedSetting, ...] = ()
 
     @property
@@ -199,6 +217,45 @@ def check_expiry(expires: float | None, now: float, *, renewable: bool, advice: 
             hint=advice,
         )
     return CheckResult(subject=Subject.EXPIRY, level=Level.OK, summary="good until", until=expires)
+
+
+def customization_model(live: Live) -> CustomizationModel | None:
+    """Which model the repositories use; None where the bindings are not known."""
+    if isinstance(live.bindings, UnknownBindings):
+        return None
+    standard = any(one.overlay != EMPTY for one in live.repositories)
+    if standard:
+        return CustomizationModel.BOTH if live.bindings else CustomizationModel.STANDARD
+    return CustomizationModel.OVERLAYS if live.bindings else CustomizationModel.NONE
+
+
+def check_model(live: Live) -> CheckResult:
+    """Which model the organization uses, and in how many places."""
+    count = sum(one.overlay != EMPTY for one in live.repositories)
+    customized = f"standard customization in {plural(count, 'repository', 'repositories')}"
+    if isinstance(live.bindings, UnknownBindings):
+        summary = f"{customized}; could not read overlays and bindings: {live.bindings.problem}"
+        level = Level.OK if live.bindings.absent else Level.UNKNOWN
+        return CheckResult(subject=Subject.MODEL, level=level, summary=summary)
+    bound = f"overlays and bindings ({plural(len(live.bindings), 'binding')})"
+    summaries = {
+        CustomizationModel.STANDARD: f"{customized}; no bindings",
+        CustomizationModel.OVERLAYS: f"{bound}; no standard customization",
+        CustomizationModel.BOTH: f"both: {customized}, and {bound}",
+        CustomizationModel.NONE: "none: no standard customization and no bindings",
+        None: "",
+    }
+    return CheckResult(subject=Subject.MODEL, level=Level.OK, summary=summaries[customization_model(live)])
+
+
+def check_features(features: Mapping[str, bool]) -> CheckResult:
+    """Which parts of the API answered that not every server or organization has."""
+    answered = [name for name, there in features.items() if there]
+    missing = [name for name, there in features.items() if not there]
+    silent = f"; no answer: {', '.join(missing)}" if missing else ""
+    return CheckResult(
+        subject=Subject.FEATURES, level=Level.OK, summary=f"answered: {', '.join(answered) or 'none'}{silent}"
+    )
 
 
 def missing_capabilities(identity: Identity, organization: Organization) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+from reconciler.core.bindings import NOT_READ, Bindings
 from reconciler.core.diff import Change, ChangeKind, Value, has_key
 from reconciler.core.overlay import Group, Overlay, Section
 from reconciler.core.state import Address, DesiredRepository, Organization, Settings
@@ -51,6 +52,7 @@ class ReasonCode(StrEnum):
     REVERTED = "reverted"
     UNBUILDABLE = "unbuildable"
     UNRESOLVED = "unresolved"
+    HAS_BINDINGS = "has-bindings"
 
 
 # The step is planned, and its own rules forbid to carry it out.
@@ -152,7 +154,8 @@ class Plan:
     """Every step, ordered by repository, with the problems found on the way.
 
     `unlisted` are live repositories that the manifest does not name and that are not touched. `left_out` are
-    repositories that the plan would be about, had the selection not left them out.
+    repositories that the plan would be about, had the selection not left them out. `bindings` are those that were
+    known when it was planned.
     """
 
     organization: Organization
@@ -161,6 +164,7 @@ class Plan:
     unlisted: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
     guard: Guard = NO_GUARD
+    bindings: Bindings = NOT_READ
 
     @property
     def writes(self) -> tuple[Step, ...]:

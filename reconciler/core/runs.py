@@ -4,13 +4,14 @@ Plain values and pure functions of a run and the live state. Recording and resto
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from reconciler.core.builds import FINISHED, Progress, Result, Stage
 from reconciler.core.diff import diff
 from reconciler.core.overlay import EMPTY, Overlay
 from reconciler.core.plan import Action, GuardFlags, Plan, Reason, ReasonCode, Step, guard_rules, judge_guard
+from reconciler.core.planner import binding_problems, block_bound, step_problems
 from reconciler.core.state import Address, Directory, Live, LiveRepository, Organization, Settings, Unreadable
 from reconciler.diagnostics import Diagnostic, Severity
 
@@ -286,17 +287,20 @@ def plan_revert(run: Run, live: Live, *, later: Sequence[Run] = (), max_removal:
         for step in run.steps
         if _wrote(step, recovered_outcome(step, live, later), live)
     ]
-    steps = tuple(sorted((one for one in judged if isinstance(one, Step)), key=lambda step: step.repository))
-    return Plan(
+    found = sorted((one for one in judged if isinstance(one, Step)), key=lambda step: step.repository)
+    steps = tuple(block_bound(found, live))
+    plan = Plan(
         organization=run.header.organization,
         steps=steps,
-        diagnostics=tuple(one for one in judged if isinstance(one, Diagnostic)),
+        diagnostics=(*(one for one in judged if isinstance(one, Diagnostic)), *step_problems(steps)),
         guard=judge_guard(
             steps,
             guard_rules(Settings(), GuardFlags(max_removal=max_removal), steps),
             covered="that the revert writes",
         ),
+        bindings=live.bindings,
     )
+    return replace(plan, diagnostics=(*plan.diagnostics, *binding_problems(plan, live)))
 
 
 def _wrote(step: RunStep, came_to: Outcome, live: Live) -> bool:

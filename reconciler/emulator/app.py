@@ -19,6 +19,7 @@ from reconciler.emulator import (
     builds,
     faults,
     iam,
+    overlays,
     packages,
     protojson,
     repos,
@@ -26,12 +27,13 @@ from reconciler.emulator import (
     seed,
     store,
     timestamps,
+    uidp,
 )
 from reconciler.emulator.auth import Caller
 from reconciler.emulator.errors import (
     CODE_OF_STATUS,
-    ApiError,
-    Code,
+    RpcCode,
+    RpcError,
     invalid,
     json_response,
     not_found,
@@ -41,8 +43,8 @@ from reconciler.emulator.faults import BEFORE, Effect, Omit
 from reconciler.emulator.messages import OVERLAY, REPO
 from reconciler.emulator.protojson import merge_patch
 from reconciler.emulator.query import ApiRequest, Query
-from reconciler.emulator.settings import Settings
-from reconciler.emulator.store import Json, State
+from reconciler.emulator.settings import EmulatorSettings
+from reconciler.emulator.store import Json, StateFile
 
 Handler = Callable[[ApiRequest], Json]
 
@@ -67,6 +69,16 @@ _ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("POST", "/registry/v1/repos", repos.create_repo),
     ("POST", "/registry/v1/repos/<segments:id>", repos.create_repo),
     ("PUT", "/registry/v1/repos/<segments:id>", repos.update_repo),
+    ("GET", "/registry/v2beta1/overlays", overlays.page_overlays),
+    ("GET", "/registry/v2beta1/overlays/<segments:id>", overlays.get_overlay),
+    ("POST", "/registry/v2beta1/overlays/<segments:id>", overlays.create_overlay),
+    ("PATCH", "/registry/v2beta1/overlays/<segments:id>", overlays.update_overlay),
+    ("DELETE", "/registry/v2beta1/overlays/<segments:id>", overlays.delete_overlay),
+    ("GET", "/registry/v2beta1/overlayBindings", overlays.page_bindings),
+    ("GET", "/registry/v2beta1/overlayBindings/<segments:id>", overlays.get_binding),
+    ("POST", "/registry/v2beta1/overlayBindings/<segments:id>", overlays.create_binding),
+    ("PATCH", "/registry/v2beta1/overlayBindings/<segments:id>", overlays.update_binding),
+    ("DELETE", "/registry/v2beta1/overlayBindings/<segments:id>", overlays.delete_binding),
     ("GET", "/iam/v2/groups", iam.page_groups),
     ("GET", "/registry/v2/repos", repos.page_repos),
     ("GET", "/registry/v2/tags", builds.page_tags),
@@ -104,13 +116,13 @@ class Emulator:
         database: Path | None = None,
         *,
         clock: Callable[[], float] = time.time,
-        settings: Settings | None = None,
+        settings: EmulatorSettings | None = None,
         sleep: Callable[[float], object] | None = None,
     ) -> None:
         self._clock = clock
         self._sleep = sleep or threading.Event().wait
-        self._settings = settings or Settings()
-        self._state = State(database)
+        self._settings = settings or EmulatorSettings()
+        self._state = StateFile(database)
         self._state.prepare(lambda db: seed.fill(db, self._now()))
         self._counting = threading.Lock()
         self._requests: deque[tuple[str, str, str]] = deque(maxlen=_REMEMBERED_REQUESTS)
@@ -162,6 +174,24 @@ class Emulator:
             message |= {key: repo.message[key] for key in repos.UNSENT if key in repo.message}
             db.execute("UPDATE repos SET message = ? WHERE id = ?", (store.dump(message), repo.id))
 
+    def bind(self, overlay: str, to: str, tags: str | list[str] = "all", config: Json | None = None) -> None:
+        """Bind an overlay as somebody else would, and make it first with `config` where it is not there yet.
+
+        `to` names a repository, or ends in a slash and is the path of a group, whose repositories all get it; `tags`
+        are `all`, `dev` or a list of exact ones.
+        """
+        with self._state.writing() as db:
+            parent = uidp.of_path(to.rstrip("/")) if to.endswith("/") else _located(db, to).id
+            root = uidp.root(parent)
+            names = {each["name"] for each in store.records(db, "overlays") if uidp.root(each["id"]) == root}
+            if overlay not in names:
+                stored = protojson.accept(OVERLAY, config or {"contents": {"packages": ["curl"]}}, "config")
+                overlays.add_overlay(db, root, {"name": overlay, "config": stored}, self._now())
+            kinds: dict[str, Json] = {"all": {"kind": "ALL"}, "dev": {"kind": "VARIANT", "variantType": "DEV"}}
+            selector = {"kind": "EXACT", "tags": tags} if isinstance(tags, list) else kinds[tags]
+            given = {"overlay": overlay, "tagSelector": selector, "allRepos": to.endswith("/")}
+            overlays.add_binding(db, parent, given)
+
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
         request = Request(environ)
@@ -178,7 +208,7 @@ class Emulator:
                 self._sleep,
             )
         except sqlite3.OperationalError as error:  # locked for too long, a full disk, a file taken away
-            response = status_response(500, Code.INTERNAL, f"state file: {error}")
+            response = status_response(500, RpcCode.INTERNAL, f"state file: {error}")
         response.headers.setdefault("Date", timestamps.to_http_date(self._now()))
         return response(environ, start_response)
 
@@ -190,13 +220,13 @@ class Emulator:
     def _handle(self, request: Request, effects: tuple[Effect, ...]) -> Response:
         try:
             response = json_response(self._call(request, effects))
-        except ApiError as error:
+        except RpcError as error:
             return error.get_response()
         except ClientDisconnected as error:  # or one that has stopped in the middle of the body
             raise ConnectionAbortedError("the request was not sent to its end") from error
         except HTTPException as error:
             status = error.code or 500
-            return status_response(status, CODE_OF_STATUS.get(status, Code.UNKNOWN), error.name)
+            return status_response(status, CODE_OF_STATUS.get(status, RpcCode.UNKNOWN), error.name)
         if _writes(request):
             with self._counting:
                 self._writes += 1
@@ -232,11 +262,11 @@ class Emulator:
             return auth.present(authorization, self._settings)
         return auth.authenticate(authorization, self._settings, self._now())
 
-    def _refusal(self, path: str) -> ApiError | None:
+    def _refusal(self, path: str) -> RpcError | None:
         """Return what answers a call of version 2 where that is switched off."""
         if self._settings.v2 == "on" or path.split("/")[2:3] != ["v2"]:
             return None
-        return ApiError(CODE_OF_STATUS[self._settings.v2], _V2_REFUSALS[self._settings.v2])
+        return RpcError(CODE_OF_STATUS[self._settings.v2], _V2_REFUSALS[self._settings.v2])
 
     def _now(self) -> int:
         return timestamps.from_seconds(self._clock() + self._settings.clock_skew)
@@ -244,7 +274,7 @@ class Emulator:
 
 def reset(database: Path, *, clock: Callable[[], float] = time.time) -> None:
     """Empty a state file to the seed, whatever version of the emulator wrote it; StateError when it is foreign."""
-    state = State(database)
+    state = StateFile(database)
     try:
         state.restart(lambda db: seed.fill(db, timestamps.from_seconds(clock())))
     finally:
@@ -256,11 +286,11 @@ def _route(request: Request) -> tuple[Handler, str]:
     try:
         rule, values = _MAP.match(request.path, request.method, return_rule=True)
     except MethodNotAllowed as error:
-        raise ApiError(Code.UNIMPLEMENTED, "Method Not Allowed") from error
+        raise RpcError(RpcCode.UNIMPLEMENTED, "Method Not Allowed") from error
     except NotFound as error:
         raise not_found("Not Found") from error
     if request.method == "HEAD":  # which Werkzeug lets stand for GET
-        raise ApiError(Code.UNIMPLEMENTED, "Method Not Allowed")
+        raise RpcError(RpcCode.UNIMPLEMENTED, "Method Not Allowed")
     return rule.endpoint, values.get("id", "")
 
 
@@ -274,7 +304,7 @@ def _body(request: Request) -> bytes:
 def _writes(request: Request) -> bool:
     """Say whether a request changes something: two of those that are sent by POST do not."""
     read_only = request.path == _EXCHANGE or request.path.startswith("/apko/")
-    return request.method in ("PATCH", "POST", "PUT") and not read_only
+    return request.method in ("DELETE", "PATCH", "POST", "PUT") and not read_only
 
 
 def _located(db: sqlite3.Connection, name: str) -> store.Repo:

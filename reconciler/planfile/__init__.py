@@ -6,7 +6,7 @@ another thing and a view. Files hold the values of overlays in clear and are mad
 """
 
 from reconciler.planfile.errors import PlanFileError
-from reconciler.planfile.format import Kind, recognise
+from reconciler.planfile.format import FileKind, recognise
 from reconciler.planfile.plans import (
     SavedPlan,
     Snapshot,
@@ -19,7 +19,7 @@ from reconciler.planfile.plans import (
 )
 
 __all__ = [
-    "Kind",
+    "FileKind",
     "PlanFileError",
     "SavedPlan",
     "Snapshot",

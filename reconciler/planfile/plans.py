@@ -3,7 +3,8 @@
 Format version 3, line by line. A plan: the header (see `_plan_header`), then `{"diagnostic": …}` and `{"step": …}` in
 the order of the plan. A snapshot: the header, then `{"repository": …}` for each repository. A change of meaning raises
 the version; a reader ignores keys that it does not know. Version 1 had the fingerprint of each overlay as well, which
-must fit where it is there, as in the journal. Version 3 has the sections of the Guarded Entrypoint.
+must fit where it is there, as in the journal. Version 3 has the sections of the Guarded Entrypoint, and in the header
+what was known of overlay bindings.
 
 What can be computed is computed again on reading and never trusted: the changes of a step are the difference between
 its two overlays, and the guard is judged again. Values are put together by the core's own constructors and then
@@ -20,6 +21,7 @@ from typing import Any, TypeVar, get_type_hints
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
+from reconciler.core.bindings import NOT_READ, Binding, Bindings, SelectorKind, TagSelector, UnknownBindings
 from reconciler.core.diff import diff
 from reconciler.core.overlay import (
     EMPTY,
@@ -40,7 +42,7 @@ from reconciler.core.state import Address, Live, LiveRepository, Organization, U
 from reconciler.diagnostics import Diagnostic, Place, Severity
 from reconciler.planfile import errors
 from reconciler.planfile.errors import Malformed
-from reconciler.planfile.format import Kind, read_file, sealed, write_private
+from reconciler.planfile.format import FileKind, read_file, sealed, write_private
 
 Json = dict[str, Any]
 T = TypeVar("T")
@@ -100,7 +102,7 @@ def save_plan(path: Path, saved: SavedPlan) -> None:
 
 def plan_lines(saved: SavedPlan) -> Iterator[bytes]:
     """Return the lines of the file of a plan."""
-    return sealed(Kind.PLAN, _plan_header(saved), _plan_items(saved.plan))
+    return sealed(FileKind.PLAN, _plan_header(saved), _plan_items(saved.plan))
 
 
 def load_plan(path: Path, data: bytes | None = None) -> SavedPlan:
@@ -108,12 +110,12 @@ def load_plan(path: Path, data: bytes | None = None) -> SavedPlan:
 
     `data` is the content where that was read already, such as from standard input.
     """
-    header, items = read_file(path, Kind.PLAN, data)
+    header, items = read_file(path, FileKind.PLAN, data)
     try:
         with understood():
             return _decode_plan(header, items)
     except Malformed as problem:
-        raise errors.malformed(path, Kind.PLAN, str(problem)) from None
+        raise errors.malformed(path, FileKind.PLAN, str(problem)) from None
 
 
 def save_snapshot(path: Path, snapshot: Snapshot) -> None:
@@ -128,19 +130,20 @@ def snapshot_lines(snapshot: Snapshot) -> Iterator[bytes]:
         "created": _time_text(snapshot.created),
         "api": snapshot.api,
         "organization": _as_fields(snapshot.live.organization),
+        **_encode_bindings(snapshot.live.bindings),
     }
     ordered = sorted(snapshot.live.repositories, key=lambda one: one.id)
-    return sealed(Kind.SNAPSHOT, header, ({"repository": _encode_repository(one)} for one in ordered))
+    return sealed(FileKind.SNAPSHOT, header, ({"repository": _encode_repository(one)} for one in ordered))
 
 
 def load_snapshot(path: Path, data: bytes | None = None) -> Snapshot:
     """Read a snapshot; raises `PlanFileError` unless it is exactly what was saved. `data` is as in `load_plan`."""
-    header, items = read_file(path, Kind.SNAPSHOT, data)
+    header, items = read_file(path, FileKind.SNAPSHOT, data)
     try:
         with understood():
             return _decode_snapshot(header, items)
     except Malformed as problem:
-        raise errors.malformed(path, Kind.SNAPSHOT, str(problem)) from None
+        raise errors.malformed(path, FileKind.SNAPSHOT, str(problem)) from None
 
 
 @contextmanager
@@ -265,6 +268,7 @@ def _plan_header(saved: SavedPlan) -> Json:
         "guard": _as_fields(plan.guard.rules),
         "unlisted": plan.unlisted,
         "left_out": plan.left_out,
+        **_encode_bindings(plan.bindings),
         **({} if saved.packages_checked else {"packages_checked": False}),
     }
 
@@ -293,6 +297,7 @@ def _decode_plan(header: Json, items: Iterable[Json]) -> SavedPlan:
         unlisted=tuple(list_of(header, "unlisted", str)),
         left_out=tuple(list_of(header, "left_out", str)),
         guard=judge_guard(tuple(steps), _guard_rules(header["guard"])),
+        bindings=_bindings(header.get("bindings")),
     )
     saved = SavedPlan(
         plan=plan,
@@ -331,12 +336,37 @@ def _decode_snapshot(header: Json, items: Iterable[Json]) -> Snapshot:
     organization = Organization(**_known(Organization, header["organization"]))
     repositories = tuple(_repository(item["repository"]) for item in items)
     snapshot = Snapshot(
-        live=Live(organization=organization, repositories=repositories),
+        live=Live(organization=organization, repositories=repositories, bindings=_bindings(header.get("bindings"))),
         api=header["api"],
         tool_version=header["tool_version"],
         created=_time(header["created"]),
     )
     return _SNAPSHOTS.validate_python([snapshot])[0]
+
+
+def _encode_bindings(bindings: Bindings) -> Json:
+    """The bindings that were read as a list, else an object that says why they are not known; nothing if not asked."""
+    if bindings == NOT_READ:
+        return {}
+    if isinstance(bindings, UnknownBindings):
+        return {"bindings": _as_fields(bindings)}
+    return {"bindings": [{**_as_fields(one), "selector": _as_fields(one.selector)} for one in bindings]}
+
+
+def _bindings(item: Any) -> Bindings:
+    """What a file says of bindings; one of an earlier version says nothing."""
+    if item is None:
+        return NOT_READ
+    if isinstance(item, dict):
+        return UnknownBindings(**_known(UnknownBindings, item))
+    return tuple(_binding(one) for one in list_of({"bindings": item}, "bindings"))
+
+
+def _binding(item: Mapping[str, Any]) -> Binding:
+    selector = item["selector"]
+    known = {"kind": SelectorKind(selector["kind"]), "tags": tuple(list_of(selector, "tags", str))}
+    chosen = TagSelector(**_known(TagSelector, selector) | known)
+    return Binding(**_known(Binding, item) | {"selector": chosen})
 
 
 def _encode_repository(repository: LiveRepository) -> Json:

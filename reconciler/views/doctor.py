@@ -43,6 +43,8 @@ def document(checkup: Checkup) -> dict[str, Any]:
         "identity": None if checkup.identity is None else _identity(checkup.identity),
         "organization": None if organization is None else {"id": organization.id, "name": organization.name},
         "missing_capabilities": list(checkup.missing),
+        "model": None if checkup.model is None else checkup.model.value,
+        "features": dict(checkup.features),
         "findings": [_finding(one, checkup.now) for one in checkup.findings],
         "settings": [{"name": one.name, "value": one.value, "source": one.source} for one in checkup.settings],
     }

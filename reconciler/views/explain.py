@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from reconciler.core.bindings import Binding
 from reconciler.core.diff import KEYED, SECTION_OF, Field
 from reconciler.core.layers import Layer, LayerItem, Merged, Precedence, merge
 from reconciler.core.overlay import Overlay, Section
@@ -12,6 +13,7 @@ from reconciler.views.changes import value_words
 from reconciler.views.console import Column, draw_table
 from reconciler.views.diagnostics import diagnostic_document
 from reconciler.views.document import FORMAT_VERSION
+from reconciler.views.listings import binding_document, binding_words
 from reconciler.views.text import Role, Style, Word, indented_json, json_text, token
 from reconciler.views.values import overlay_document, sides_document
 
@@ -41,8 +43,16 @@ _NAMES = frozenset({Field.PACKAGES, Field.PROVIDERS, Field.RUN_AS})
 _PARTS = {part: number for number, part in enumerate(Field)}
 
 
-def document(name: str, entry: DesiredRepository, problems: Iterable[Diagnostic] = ()) -> dict[str, Any]:
-    """The effective overlay as plain data; `empty` are the sections that are managed and hold nothing."""
+def document(
+    name: str,
+    entry: DesiredRepository,
+    problems: Iterable[Diagnostic] = (),
+    bindings: tuple[Binding, ...] | None = None,
+) -> dict[str, Any]:
+    """The effective overlay as plain data; `empty` are the sections that are managed and hold nothing.
+
+    `bindings` are those that hold for the live repository, None where they are not known.
+    """
     merged = merge(entry.layers)
     return {
         "format_version": FORMAT_VERSION,
@@ -54,14 +64,22 @@ def document(name: str, entry: DesiredRepository, problems: Iterable[Diagnostic]
         "values": [_value(claim) for claim in sorted(merged.winners, key=_order)],
         "empty": list(_empty(entry, merged)),
         "unmanaged": [str(one) for one in Section if one not in entry.managed and not entry.reset],
+        "bindings": None if bindings is None else [binding_document(one) for one in bindings],
         "layers": [{**_layer(layer), **_place(layer.place)} for layer in entry.layers],
         "diagnostics": [diagnostic_document(problem) for problem in problems],
     }
 
 
-def render(name: str, entry: DesiredRepository, *, style: Style, width: int | None) -> str:
-    """The effective overlay as a table, and below it what is not managed."""
-    found = document(name, entry)
+def render(
+    name: str,
+    entry: DesiredRepository,
+    *,
+    style: Style,
+    width: int | None,
+    bindings: tuple[Binding, ...] | None = None,
+) -> str:
+    """The effective overlay as a table, and below it what is not managed and which overlays are bound."""
+    found = document(name, entry, bindings=bindings)
     rows = [(one["path"], _shown(one, style), _line(one), _told(one)) for one in found["values"]]
     rows += [(one["section"], "(emptied)", _line(one), _told(one)) for one in found["empty"]]
     table = draw_table(_COLUMNS, rows, style=style, width=width)
@@ -69,11 +87,16 @@ def render(name: str, entry: DesiredRepository, *, style: Style, width: int | No
 
 
 def render_json(
-    name: str, entry: DesiredRepository, problems: Iterable[Diagnostic], *, live: Overlay | None = None
+    name: str,
+    entry: DesiredRepository,
+    problems: Iterable[Diagnostic],
+    bindings: tuple[Binding, ...] | None = None,
+    *,
+    live: Overlay | None = None,
 ) -> str:
     """The document as JSON text; with `live` it has both overlays in full, `before` being the live one."""
     beside = {} if live is None else {"overlay": [*_beside(entry, live)]}
-    return indented_json({**document(name, entry, problems), **beside})
+    return indented_json({**document(name, entry, problems, bindings), **beside})
 
 
 def render_diff(name: str, entry: DesiredRepository, live: Overlay, *, style: Style, width: int | None) -> str:
@@ -127,6 +150,8 @@ def _value_text(value: Any, one: dict[str, Any], style: Style) -> str:
 
 def _closing(found: dict[str, Any], style: Style) -> Iterator[str]:
     name = style.plain(found["repository"])
+    if found["bindings"]:
+        yield f"Bound overlays: {style.plain(binding_words(found['bindings']))}"
     if found["reset"]:
         yield f"{name} is reset, as {_line(found)} says: its whole overlay is emptied."
         return

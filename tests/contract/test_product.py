@@ -20,7 +20,7 @@ from reconciler.api.errors import NotFound, PermissionDenied, Rejected
 from reconciler.api.http import Call
 from reconciler.core.overlay import EMPTY, Overlay
 from reconciler.core.state import LiveRepository, Organization
-from reconciler.emulator import Settings
+from reconciler.emulator import EmulatorSettings
 from tests.contract import targets
 from tests.contract.conformity import Documents
 from tests.contract.targets import EMULATED, ON_A_PORT, REACHABLE, REAL, Target, needs_real
@@ -46,6 +46,8 @@ def read_everything(client: ReadClient, name: str) -> None:
     organization = client.find_organization(name)
     assert client.find_organization(organization.id) == organization
     live = client.read_live(organization)
+    client.read_bindings(organization)
+    client.features(organization)
     for repository in live.repositories[:2]:
         client.list_tags(repository.id)
     client.list_tags(organization)
@@ -143,7 +145,7 @@ def test_being_refused(target: Target, version: ApiVersion, traffic: list[Exchan
 @pytest.mark.parametrize("target", EMULATED, indirect=True)
 def test_falling_back(target: Target, status: Any, traffic: list[Exchange], monkeypatch: pytest.MonkeyPatch) -> None:
     assert target.world is not None
-    monkeypatch.setattr(target.world.emulator, "_settings", Settings(automatic_rebuilds=False, v2=status))
+    monkeypatch.setattr(target.world.emulator, "_settings", EmulatorSettings(automatic_rebuilds=False, v2=status))
     with target.writer("auto") as client:
         read_everything(client, target.organization)
         organization = client.find_organization(target.organization)
@@ -152,7 +154,7 @@ def test_falling_back(target: Target, status: Any, traffic: list[Exchange], monk
             wanted = Overlay(packages=packages)
             assert client.write_overlay(reading, wanted).overlay == wanted
     check(traffic)
-    assert [exchange.status for exchange in traffic if "/v2/" in exchange.path] == [status]
+    assert [exchange.status for exchange in traffic if "/v2/repos/" in exchange.path] == [status]
 
 
 @pytest.mark.parametrize("target", [ON_A_PORT], indirect=True)

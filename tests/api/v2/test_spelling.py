@@ -118,7 +118,7 @@ UNLISTED = {"updateMask"}
 @pytest.mark.parametrize(
     ("call", "path"),
     [
-        (endpoints.repositories_page(ORGANIZATION, "t"), "/registry/v2/repos"),
+        (endpoints.repositories_page(ORGANIZATION), "/registry/v2/repos"),
         (endpoints.repository_v2(NODE), "/registry/v2/repos/{uid}"),
         (endpoints.update_v2(TARGET, b""), "/registry/v2/repos/{uid}"),
     ],
