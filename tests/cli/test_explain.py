@@ -75,7 +75,7 @@ def test_the_document(program: Program) -> None:
     ("repository", "code", "hint"),
     [
         ("custom-ngnix", "not-in-manifest", "did you mean custom-nginx?"),
-        ("custom-node", "ambiguous-repository", "write it with its folder: /custom-node or team-a/custom-node"),
+        ("custom-node", "ambiguous-repository", "add the folder to its name: /custom-node or team-a/custom-node"),
         ("custom-redis", "not-in-manifest", ""),
     ],
 )

@@ -135,8 +135,8 @@ def _online(name: str, desired: Desired, live: Live) -> DesiredRepository:
 def _unclear(name: str, live: Live, labels: list[str]) -> CommandFailed:
     return CommandFailed(
         "ambiguous-repository",
-        f'several folders of {live.organization.name} hold a repository "{name}"',
-        f"write it with its folder: {' or '.join(sorted(labels))}",
+        f'several folders of {live.organization.name} contain a repository "{name}"',
+        f"add the folder to its name: {' or '.join(sorted(labels))}",
     )
 
 
