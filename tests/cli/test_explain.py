@@ -67,7 +67,16 @@ def test_the_document(program: Program) -> None:
         ("annotations.com.example.team", "web", 2, {"kind": "defaults", "name": None}),
     ]
     assert [(one["section"], one["line"]) for one in document["empty"]] == [("certificates", 10)]
-    assert document["unmanaged"] == ["contents.runtime_repositories", "contents.runtime_keyring", "accounts"]
+    assert document["unmanaged"] == [
+        "contents.runtime_repositories",
+        "contents.runtime_keyring",
+        "accounts",
+        "guarded_entrypoint",
+        "fail_mode",
+        "preflight",
+        "command_override",
+        "truststore",
+    ]
     assert [one["code"] for one in document["diagnostics"]] == ["secret-in-manifest"]
 
 
