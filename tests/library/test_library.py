@@ -9,7 +9,7 @@ from typing import assert_type
 import pytest
 
 import reconciler
-from reconciler.emulator import Settings
+from reconciler.emulator import EmulatorSettings
 from tests.support.clock import FakeClock
 from tests.support.served import served
 
@@ -33,7 +33,7 @@ def test_a_manifest_is_planned_against_a_server(manifests: Path) -> None:
     manifest = reconciler.load_manifest(manifests)
     assert_type(manifest, reconciler.Manifest)
     assert manifest.organization == "example.com"
-    with served(FakeClock(), Settings()) as (url, _), reconciler.Client(url, token="anything") as client:
+    with served(FakeClock(), EmulatorSettings()) as (url, _), reconciler.Client(url, token="anything") as client:
         live = client.read_live(manifest.organization)
         assert_type(live, reconciler.Live)
     found = reconciler.plan(manifest, live)
@@ -63,7 +63,7 @@ def test_a_manifest_without_organization_needs_one_from_the_caller(manifests: Pa
 
 def test_a_failed_read_raises_and_gives_no_part() -> None:
     with (
-        served(FakeClock(), Settings()) as (url, _),
+        served(FakeClock(), EmulatorSettings()) as (url, _),
         reconciler.Client(url, token="anything") as client,
         pytest.raises(reconciler.ApiError, match=r"other\.example"),
     ):
@@ -77,7 +77,7 @@ def test_an_address_that_cannot_be_used_raises(url: str) -> None:
 
 
 def test_a_token_is_taken_from_the_environment_and_shown_nowhere() -> None:
-    with served(FakeClock(), Settings()) as (url, _):
+    with served(FakeClock(), EmulatorSettings()) as (url, _):
         client = reconciler.Client(url, environ={"CHAINGUARD_TOKEN": "not.a.token"})
         with client, pytest.raises(reconciler.ApiError) as raised:
             client.read_live("other.example")
@@ -106,7 +106,7 @@ def test_the_page_about_the_library_names_everything_and_its_example_runs(tmp_pa
     page = (ROOT / "docs" / "library.md").read_text(encoding="utf-8")
     assert [name for name in reconciler.__all__ if f"`{name}" not in page] == []
     example = page.split("```python\n")[1].split("```")[0]
-    with served(FakeClock(), Settings()) as (url, _):
+    with served(FakeClock(), EmulatorSettings()) as (url, _):
         program = example.replace('Path("manifests")', f"Path({str(manifests)!r})").replace(
             "Client()", f"Client({url!r}, token='anything')"
         )
