@@ -27,7 +27,7 @@ from urllib.parse import unquote
 from reconciler import cli
 from reconciler.cli.client import STATE
 from reconciler.cli.context import Context
-from reconciler.emulator import Emulator, Settings, apko, schedule, store, timestamps, uidp
+from reconciler.emulator import Emulator, EmulatorSettings, apko, schedule, store, timestamps, uidp
 from reconciler.emulator.faults import AFTER, BEFORE, Delay, Drop, Edit, Effect, Garble, Status, When
 from reconciler.engine.ports import Stop
 
@@ -118,7 +118,7 @@ def _item(number: int, kind: Treatment, dice: random.Random) -> SoakRepository:
 
 def plant(path: Path, chosen: tuple[SoakRepository, ...], now: float) -> None:
     """Write the state file of an emulator that holds these repositories and nothing else."""
-    state = store.State(path)
+    state = store.StateFile(path)
     try:
         state.prepare(lambda db: _fill(db, chosen, timestamps.from_seconds(now)))
     finally:
@@ -524,7 +524,7 @@ def _until_written(clock: SharedClock, storm: Storm) -> tuple[int, dict[str, Any
     """Apply as a user would: once more where not even the live state could be read."""
     code = -1
     for attempt in range(1, _TRIES + 1):
-        code = _apply(clock, Settings(storm=storm), "--wait-timeout", _LIMIT)
+        code = _apply(clock, EmulatorSettings(storm=storm), "--wait-timeout", _LIMIT)
         summary = _summary()
         if summary is not None:
             return code, summary, attempt
@@ -536,7 +536,7 @@ def _until_written(clock: SharedClock, storm: Storm) -> tuple[int, dict[str, Any
 
 def _afterwards(chosen: tuple[SoakRepository, ...], clock: SharedClock) -> tuple[str, ...]:
     """Apply again when all is calm; the repositories that are still not as wanted."""
-    _apply(clock, Settings(), "--no-wait")
+    _apply(clock, EmulatorSettings(), "--no-wait")
     after = _repositories(chosen, clock)
     return tuple(
         item.name
@@ -552,7 +552,7 @@ def _as_wanted(item: SoakRepository, overlay: Any) -> bool:
     return all(now.get(section) == wanted.get(section) for section in named)
 
 
-def _apply(clock: SharedClock, settings: Settings, *more: str) -> int:
+def _apply(clock: SharedClock, settings: EmulatorSettings, *more: str) -> int:
     _SUMMARY.unlink(missing_ok=True)
     with open("stdout.txt", "w", encoding="utf-8") as out, open("stderr.txt", "w", encoding="utf-8") as err:  # noqa: PTH123 - read as what they are
         return cli.main(
@@ -561,7 +561,7 @@ def _apply(clock: SharedClock, settings: Settings, *more: str) -> int:
         )
 
 
-def _context(clock: SharedClock, settings: Settings, out: TextIO, err: TextIO) -> Context:
+def _context(clock: SharedClock, settings: EmulatorSettings, out: TextIO, err: TextIO) -> Context:
     with open("/dev/null", encoding="utf-8") as nobody:  # noqa: PTH123 - it is never read
         return Context(
             stdin=nobody,

@@ -250,3 +250,12 @@ class ReportListing(Listing[ReportAnswer]):
     """The list of build reports, which has no pages."""
 
     items: list[ReportAnswer] | None = WireName(None, validation_alias="reports")
+
+
+# pydantic makes a model for each of these, and would make it again where nothing keeps it.
+RepositoryListing = Listing[RepositoryAnswer]
+GroupListing = Listing[NamedGroup]
+QueueListing = Listing[QueueItem]
+TagListing = Listing[TagAnswer]
+PackageListing = Listing[PackageAnswer]
+PackageSummaryListing = Listing[PackageSummary]

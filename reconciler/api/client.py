@@ -15,7 +15,7 @@ from wsgiref.types import WSGIApplication
 import httpx
 
 from reconciler.api import API_VERSION, ApiVersion, answers, endpoints, json_text, organizations
-from reconciler.api.answers import Listing, NamedGroup, WriteAnswer
+from reconciler.api.answers import NamedGroup, WriteAnswer
 from reconciler.api.auth.provider import Credentials
 from reconciler.api.build_reports import ReportLister, TooManyError, Window, build_from_wire
 from reconciler.api.errors import ApiError, NotFound, Rejected, SourceDropped, clean
@@ -142,7 +142,7 @@ class ReadClient:
 
         def groups(parameters: Parameters) -> Sequence[NamedGroup]:
             call = endpoints.groups(f'look up the organisation "{written}"', parameters)
-            return endpoints.read_items(self._connection, call, Listing[NamedGroup])
+            return endpoints.read_items(self._connection, call, answers.GroupListing)
 
         return organizations.find(written, groups)
 
@@ -177,7 +177,7 @@ class ReadClient:
 
     def sync_states(self, organization: Organization) -> Mapping[str, Sync]:
         """Return the work queue: state by repository UIDP; a repository that is not in it is absent."""
-        found = endpoints.read_items(self._connection, endpoints.queue(organization), Listing[answers.QueueItem])
+        found = endpoints.read_items(self._connection, endpoints.queue(organization), answers.QueueListing)
         return {one.repository_id: one.state for one in found if one.state is not Sync.IDLE}
 
     def build_log(self, build_id: str) -> str:
@@ -200,7 +200,7 @@ class ReadClient:
     def list_tags(self, scope: Organization | str) -> Mapping[str, tuple[str, ...]]:
         """Return the names of the tags by digest, sorted, of one repository (its UIDP) or of a whole organisation."""
         found: dict[str, set[str]] = {}
-        for tag in endpoints.read_items(self._connection, endpoints.tags(scope), Listing[answers.TagAnswer]):
+        for tag in endpoints.read_items(self._connection, endpoints.tags(scope), answers.TagListing):
             if tag.digest and tag.name:
                 found.setdefault(tag.digest, set()).add(tag.name)
         return {digest: tuple(sorted(names)) for digest, names in found.items()}
@@ -224,7 +224,7 @@ class ReadClient:
     def package_summaries(self, organization: Organization, token: str = "", *, prefix: str = "") -> PackagePage:
         """Return one page of the packages' summaries, ordered by name: that of a token, else the first."""
         call = endpoints.package_summaries(organization, token, prefix)
-        page = endpoints.read(self._connection, call, Listing[answers.PackageSummary])
+        page = endpoints.read(self._connection, call, answers.PackageSummaryListing)
         found = tuple(one.to_core() for one in page.items or ())
         return PackagePage(packages=found, after=page.next_page_token, total=page.total)
 
@@ -236,7 +236,7 @@ class ReadClient:
     def _packages(self, call: Call) -> Iterator[PackageVersion]:
         seen: set[str] = set()
         while True:
-            page = endpoints.read(self._connection, call, Listing[answers.PackageAnswer])
+            page = endpoints.read(self._connection, call, answers.PackageListing)
             yield from (one.to_core() for one in page.items or ())
             token = page.next_page_token
             if not token:
@@ -271,7 +271,7 @@ class ReadClient:
         return capability not in self._capabilities
 
     def _read_folders(self, organization: Organization) -> Mapping[str, str]:
-        groups = endpoints.read_items(self._connection, endpoints.folders(organization), Listing[NamedGroup])
+        groups = endpoints.read_items(self._connection, endpoints.folders(organization), answers.GroupListing)
         names = {group.id: group.name for group in groups}
         with self._lock:
             self._folders[organization.id] = names

@@ -79,7 +79,7 @@ class V1:
     def list_repositories(self, organization: Organization) -> Sequence[LiveRepository]:
         """Every repository below the organization, in one call."""
         call = endpoints.repositories(organization)
-        found = endpoints.read_items(self._connection, call, answers.Listing[RepositoryAnswer])
+        found = endpoints.read_items(self._connection, call, answers.RepositoryListing)
         return [one.to_core() for one in found]
 
     def read_repository(self, repository_id: str) -> RepositoryVersion | None:
@@ -308,7 +308,7 @@ def written(
 def _documents(connection: Connection, call: Call, document: Json) -> Sequence[Json]:
     """The items of a list that is read to be given back: as they came, and each of them a repository."""
     try:
-        listing = answers.Listing[RepositoryAnswer].model_validate(document)
+        listing = answers.RepositoryListing.model_validate(document)
     except ValidationError as error:
         problem = schema.problem(error)
     else:

@@ -19,7 +19,7 @@ from reconciler.cli.processes import home, run, user
 if TYPE_CHECKING:  # help loads this module, and none of these
     from reconciler.api.auth.sources import RunProgram
     from reconciler.cli.settings import Setting
-    from reconciler.emulator import Settings
+    from reconciler.emulator import EmulatorSettings
     from reconciler.engine.ports import Clock, Stop
 
 # A platform without terminals that hang up has no SIGHUP.
@@ -44,7 +44,7 @@ class Context:
         stderr: TextIO,
         environ: Mapping[str, str],
         clock: "Clock",
-        emulator_settings: "Settings | None" = None,
+        emulator_settings: "EmulatorSettings | None" = None,
         home: Callable[[], Path | None] = lambda: None,
         run: "RunProgram | None" = None,
         user: Callable[[], str] = str,
@@ -59,6 +59,7 @@ class Context:
         self.run = run
         self.user = user
         self.settings: Mapping[str, Setting] = {}
+        self._stdin_data: bytes | None = None
         self.run_id: str | None = None
         self.has_result = False
         self.concluded = False
@@ -78,6 +79,14 @@ class Context:
         """
         with suppress(OSError, RuntimeError, ValueError):
             self._write_notice(f"\n{text}\n")
+
+    def read_stdin(self) -> bytes:
+        """Return all that standard input holds; it is read once."""
+        if self._stdin_data is None:
+            binary = getattr(self.stdin, "buffer", None)
+            text = "" if binary is not None else self.stdin.read()
+            self._stdin_data = binary.read() if binary is not None else text.encode("utf-8", "surrogateescape")
+        return self._stdin_data
 
     @property
     def can_ask(self) -> bool:

@@ -2,13 +2,15 @@
 
 import shlex
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from reconciler import __version__, manifest, planfile
 from reconciler.api.errors import NotFound
 from reconciler.cli.context import Context
 from reconciler.cli.errors import CommandFailed, bad_usage
-from reconciler.cli.output import activity, print_problems
+from reconciler.cli.options import STDIN, STDOUT
+from reconciler.cli.output import activity, print_problems, write_stdout
 from reconciler.cli.parser import Options
 from reconciler.core.selection import matches
 from reconciler.core.state import Address, Desired, Directory, Live, LiveRepository, Organization
@@ -28,12 +30,30 @@ def read_manifest(options: Options, ctx: Context) -> tuple[Desired, tuple[Diagno
 
 def load_manifest(path: Path, options: Options, ctx: Context) -> tuple[Desired, tuple[Diagnostic, ...]]:
     """Return a manifest with its problems; its organization is that of `--org`, the manifest or the settings."""
-    now, prune = ctx.clock.now(), getattr(options, "prune", False)
-    desired, problems = manifest.load(path, organization=options.org, now=now, prune=prune)
+    load = partial(
+        manifest.load, path, now=ctx.clock.now(), prune=getattr(options, "prune", False), data=read_input(path, ctx)
+    )
+    desired, problems = load(organization=options.org)
     fallback = ctx.settings["org"].value
     if desired.organization is None and fallback is not None and options.org is None:
-        return manifest.load(path, organization=fallback, now=now, prune=prune)
+        return load(organization=fallback)
     return desired, problems
+
+
+def read_input(path: Path, ctx: Context) -> bytes | None:
+    """Return what standard input holds where `path` stands for it, else None."""
+    return ctx.read_stdin() if path is STDIN else None
+
+
+def check_stdin(*paths: Path | None) -> None:
+    """Raise `CommandFailed` where standard input stands for more than one file."""
+    if sum(path is STDIN for path in paths) > 1:
+        raise bad_usage("standard input can be read only once", "give all but one of them as files instead of -")
+
+
+def has_manifest(options: Options) -> bool:
+    """Whether there is a manifest where the options name one."""
+    return options.manifest is STDIN or options.manifest.exists()
 
 
 def read_base(options: Options, desired: Desired, ctx: Context) -> Desired | None:
@@ -59,7 +79,7 @@ def read_organization(options: Options, ctx: Context) -> str:
     """
     if options.org:
         return options.org
-    if not options.manifest.exists():
+    if not has_manifest(options):
         fallback: str | None = ctx.settings["org"].value
         if fallback is None:
             raise _no_organization(options)
@@ -78,7 +98,7 @@ def read_entries(options: Options, ctx: Context) -> tuple[str, Desired | None, b
 
     Raises `CommandFailed` when nothing names the organization.
     """
-    if not options.manifest.exists():
+    if not has_manifest(options):
         return read_organization(options, ctx), None, False
     desired, problems = load_manifest(options.manifest, options, ctx)
     if desired.organization is None:
@@ -110,7 +130,7 @@ def _no_organization(options: Options) -> CommandFailed:
     return CommandFailed(
         "no-organization",
         f'nothing names the organisation: there is no --org, and no manifest "{options.manifest}"',
-        "name it with --org example.com, or a manifest with --manifest PATH",
+        "name it with --org example.com, give a manifest with --manifest PATH, or write one with `reconciler init`",
     )
 
 
@@ -125,22 +145,22 @@ def _errors_ignored(options: Options, count: int) -> Diagnostic:
     )
 
 
-def load_plan(path: Path) -> SavedPlan:
+def load_plan(path: Path, ctx: Context) -> SavedPlan:
     """A saved plan; raises `CommandFailed` for any file that is not one in full."""
     try:
-        return planfile.load_plan(path)
+        return planfile.load_plan(path, read_input(path, ctx))
     except PlanFileError as error:
         raise CommandFailed.from_problems(error.diagnostic) from None
 
 
-def saved_plan(options: Options) -> SavedPlan | None:
+def saved_plan(options: Options, ctx: Context) -> SavedPlan | None:
     """The saved plan that an apply names in the place of a manifest, by its content; None where it names a manifest.
 
     Raises `CommandFailed`, also where options ask for another plan than the saved one.
     """
-    if planfile.recognise(options.path) is None:
+    if planfile.recognise(options.path, read_input(options.path, ctx)) is None:
         return None
-    saved = load_plan(options.path)
+    saved = load_plan(options.path, ctx)
     unheard = _plan_options(options)
     if unheard:
         raise bad_usage(
@@ -196,16 +216,19 @@ def origin(saved: SavedPlan) -> Origin:
 def save_snapshot(path: Path, live: Live, identity: str, ctx: Context) -> None:
     """Save live state; raises `CommandFailed`."""
     snapshot = Snapshot(live=live, api=identity, tool_version=__version__, created=ctx.clock.now())
+    if path is STDOUT:
+        write_stdout(planfile.snapshot_lines(snapshot), ctx)
+        return
     try:
         planfile.save_snapshot(path, snapshot)
     except PlanFileError as error:
         raise CommandFailed.from_problems(error.diagnostic) from None
 
 
-def load_snapshot(path: Path, wanted: str) -> Snapshot:
+def load_snapshot(path: Path, wanted: str, ctx: Context) -> Snapshot:
     """Return a snapshot, if it is of the organization that a manifest names; raises `CommandFailed`."""
     try:
-        snapshot = planfile.load_snapshot(path)
+        snapshot = planfile.load_snapshot(path, read_input(path, ctx))
     except PlanFileError as error:
         raise CommandFailed.from_problems(error.diagnostic) from None
     found = snapshot.live.organization

@@ -52,6 +52,20 @@ def point_in_time(text: str) -> float | datetime:
     return moment
 
 
+# What `-` stands for: known by identity, so that a file of such a name is still a file.
+STDIN, STDOUT, STDERR = Path("<stdin>"), Path("<stdout>"), Path("<stderr>")
+
+
+def input_path(text: str) -> Path:
+    """Return the path of a file or folder to read; `-` is standard input."""
+    return STDIN if text == "-" else Path(text)
+
+
+def output_path(text: str) -> Path:
+    """Return the path of a file to write; `-` is standard output."""
+    return STDOUT if text == "-" else file_path(text)
+
+
 def file_path(text: str) -> Path:
     """Return the path of a file or folder to write; standard output cannot be one."""
     if text in ("", "-"):
@@ -127,15 +141,15 @@ def formats(command: str) -> tuple[str, ...]:
 
 def add_path(parser: argparse._ActionsContainer, means: str = "a manifest file or a folder of them") -> None:
     """Where the manifest is."""
-    means = f"{means} (environment: RECONCILER_MANIFEST; default: manifests/)"
-    parser.add_argument("path", nargs="?", type=Path, metavar="PATH", help=means)
+    means = f"{means}, or - for standard input (environment: RECONCILER_MANIFEST; default: manifests/)"
+    parser.add_argument("path", nargs="?", type=input_path, metavar="PATH", help=means)
 
 
 def add_manifest(parser: argparse._ActionsContainer) -> None:
     """Where the manifest is that names the organization."""
     parser.add_argument(
         "--manifest",
-        type=Path,
+        type=input_path,
         metavar="PATH",
         help="the manifest that names the organization (environment: RECONCILER_MANIFEST; default: manifests/)",
     )
@@ -235,7 +249,7 @@ def add_planning(parser: argparse._ActionsContainer) -> None:
 def add_file(parser: argparse._ActionsContainer, does: str, *, required: bool = False) -> None:
     """The file that a command writes."""
     names = ("-o", "--output", "--out", "-out")  # the last two are what users of Terraform type
-    parser.add_argument(*names, dest="output", type=file_path, metavar="FILE", required=required, help=does)
+    parser.add_argument(*names, dest="output", type=output_path, metavar="FILE", required=required, help=does)
 
 
 def add_run(parser: argparse._ActionsContainer, means: str, *, optional: bool = False) -> None:

@@ -13,7 +13,7 @@ from typing import Any, Self, TextIO
 
 from reconciler.cli.context import Context
 from reconciler.cli.errors import CommandFailed, bad_usage
-from reconciler.cli.options import formats
+from reconciler.cli.options import STDERR, STDOUT, formats
 from reconciler.cli.parser import Options
 from reconciler.diagnostics import Diagnostic
 from reconciler.views import diagnostics, plan_text
@@ -31,8 +31,9 @@ def show(renderers: Renderers, options: Options, ctx: Context) -> None:
     """Write one result in every format that was asked for; a renderer takes the style and the width to draw in."""
     for name, file in targets(options):
         render = renderers[name]
-        if file is None:
-            ctx.stdout.write(render(style_of(ctx.stdout, options, ctx), width_of(ctx.stdout)))
+        if file is None or file is STDERR:
+            stream = ctx.stdout if file is None else ctx.stderr
+            stream.write(render(style_of(stream, options, ctx), width_of(stream)))
         else:
             text = render(Style(color=False, unicode=True), None)
             with OutputFile(file) as output:
@@ -81,6 +82,12 @@ def print_problems(problems: Iterable[Diagnostic], options: Options, ctx: Contex
     found = tuple(problems)
     if found:
         ctx.stderr.write(diagnostics.render(found, style=style_of(ctx.stderr, options, ctx)))
+
+
+def write_stdout(lines: Iterable[bytes], ctx: Context) -> None:
+    """Write the ASCII lines of a saved plan or a snapshot to standard output; raises `OSError`."""
+    for line in lines:
+        ctx.stdout.write(line.decode("ascii"))
 
 
 def conclude(verdict: str, ctx: Context) -> None:
@@ -147,11 +154,15 @@ def width_of(stream: TextIO) -> int | None:
 def targets(options: Options) -> list[tuple[str, Path | None]]:
     """Return what `--format` asks for, as (format, file or None for standard output); by default text to the latter.
 
-    Raises `CommandFailed` with the exit code for bad usage.
+    Where `-o -` takes standard output, text goes to `STDERR`. Raises `CommandFailed` with the exit code for bad usage.
     """
     found = [_target(written, options.command) for written in options.format]
-    if sum(file is None for _, file in found) > 1:
-        raise bad_usage("only one format can go to standard output", "give the others a file: --format json=plan.json")
+    taken = getattr(options, "output", None) is STDOUT
+    if sum(file is None for _, file in found) + taken > 1:
+        what = "the saved plan or a format" if taken else "one format"
+        raise bad_usage(f"only {what} can go to standard output", "give the others a file: --format json=plan.json")
+    if taken:
+        return [*found, ("text", STDERR)]
     if all(file is not None for _, file in found):
         found.append(("text", None))
     return found

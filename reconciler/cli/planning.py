@@ -10,6 +10,8 @@ from reconciler.api.errors import ApiError
 from reconciler.cli.context import Context
 from reconciler.cli.errors import CommandFailed
 from reconciler.cli.inputs import load_snapshot
+from reconciler.cli.options import STDOUT
+from reconciler.cli.output import write_stdout
 from reconciler.cli.parser import Options
 from reconciler.core import planner
 from reconciler.core.builds import Build, Result
@@ -172,9 +174,9 @@ def _scope(plan: Plan) -> Organization:
     return plan.organization if id_ is None else Organization(id=id_, name=name)
 
 
-def snapshot_source(path: Path, wanted: str) -> LiveSource:
+def snapshot_source(path: Path, wanted: str, ctx: Context) -> LiveSource:
     """Return the live state of a snapshot; raises `CommandFailed`."""
-    snapshot = load_snapshot(path, wanted)
+    snapshot = load_snapshot(path, wanted, ctx)
     origin = Origin(kind="snapshot", created=snapshot.created, tool_version=snapshot.tool_version)
     return LiveSource(live=snapshot.live, api=snapshot.api, api_identity=snapshot.api, origin=origin)
 
@@ -191,6 +193,9 @@ def save_plan(
         manifest_digest=desired.digest,
         packages_checked=packages_checked,
     )
+    if path is STDOUT:
+        write_stdout(planfile.plan_lines(saved), ctx)
+        return
     try:
         planfile.save_plan(path, saved)
     except PlanFileError as error:

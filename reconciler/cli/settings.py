@@ -70,9 +70,9 @@ def resolve(options: Options, ctx: Context) -> dict[str, Setting]:
     found = {name: _setting(name, given[name], ctx, table, file) for name in _KEYS} | {"manifest": manifest}
     for name in ("api", "parallelism", "color", "wait"):
         setattr(options, name, found[name].value)
-    options.manifest = Path(manifest.value)
+    options.manifest = manifest.value if isinstance(manifest.value, Path) else Path(manifest.value)
     if options.command not in ("show", "emulator"):
-        options.path = Path(manifest.value)
+        options.path = options.manifest
     return found
 
 

@@ -19,14 +19,14 @@ from reconciler.emulator.faults import (
     NotEnrolled,
     Omit,
     ParsedConfigs,
+    ReportedResult,
     Respond,
-    Result,
     Status,
     When,
     load_faults,
 )
 from reconciler.emulator.server import serve
-from reconciler.emulator.settings import Settings
+from reconciler.emulator.settings import EmulatorSettings
 
 __all__ = [
     "ConnectionDropped",
@@ -35,6 +35,7 @@ __all__ = [
     "Edit",
     "Effect",
     "Emulator",
+    "EmulatorSettings",
     "Fault",
     "FaultsError",
     "Garble",
@@ -44,9 +45,8 @@ __all__ = [
     "NotEnrolled",
     "Omit",
     "ParsedConfigs",
+    "ReportedResult",
     "Respond",
-    "Result",
-    "Settings",
     "StateError",
     "Status",
     "When",

@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from reconciler.emulator import guarded_entrypoint, packages, protojson, solver, store, uidp
-from reconciler.emulator.errors import ApiError, Code, invalid, not_found
+from reconciler.emulator.errors import RpcCode, RpcError, invalid, not_found
 from reconciler.emulator.messages import CONFIG, RESOLVE
 from reconciler.emulator.packages import APK_NAMES
 from reconciler.emulator.protojson import emit
@@ -189,8 +189,8 @@ def resolve(request: ApiRequest) -> Json:
     try:
         chosen = solved(tuple(contents.get("packages", ())), tuple(config.get("archs", _ALL_ARCHITECTURES)))
     except Unlockable as problem:
-        raise ApiError(
-            Code.FAILED_PRECONDITION, f'locking config for arch "{problem.architecture}": {problem}'
+        raise RpcError(
+            RpcCode.FAILED_PRECONDITION, f'locking config for arch "{problem.architecture}": {problem}'
         ) from problem
     answer: Json = emit(CONFIG, {**config, "contents": {**contents, "packages": lock(chosen)}})
     return answer

@@ -30,8 +30,8 @@ from reconciler.emulator import (
 from reconciler.emulator.auth import Caller
 from reconciler.emulator.errors import (
     CODE_OF_STATUS,
-    ApiError,
-    Code,
+    RpcCode,
+    RpcError,
     invalid,
     json_response,
     not_found,
@@ -41,8 +41,8 @@ from reconciler.emulator.faults import BEFORE, Effect, Omit
 from reconciler.emulator.messages import OVERLAY, REPO
 from reconciler.emulator.protojson import merge_patch
 from reconciler.emulator.query import ApiRequest, Query
-from reconciler.emulator.settings import Settings
-from reconciler.emulator.store import Json, State
+from reconciler.emulator.settings import EmulatorSettings
+from reconciler.emulator.store import Json, StateFile
 
 Handler = Callable[[ApiRequest], Json]
 
@@ -104,13 +104,13 @@ class Emulator:
         database: Path | None = None,
         *,
         clock: Callable[[], float] = time.time,
-        settings: Settings | None = None,
+        settings: EmulatorSettings | None = None,
         sleep: Callable[[float], object] | None = None,
     ) -> None:
         self._clock = clock
         self._sleep = sleep or threading.Event().wait
-        self._settings = settings or Settings()
-        self._state = State(database)
+        self._settings = settings or EmulatorSettings()
+        self._state = StateFile(database)
         self._state.prepare(lambda db: seed.fill(db, self._now()))
         self._counting = threading.Lock()
         self._requests: deque[tuple[str, str, str]] = deque(maxlen=_REMEMBERED_REQUESTS)
@@ -178,7 +178,7 @@ class Emulator:
                 self._sleep,
             )
         except sqlite3.OperationalError as error:  # locked for too long, a full disk, a file taken away
-            response = status_response(500, Code.INTERNAL, f"state file: {error}")
+            response = status_response(500, RpcCode.INTERNAL, f"state file: {error}")
         response.headers.setdefault("Date", timestamps.to_http_date(self._now()))
         return response(environ, start_response)
 
@@ -190,13 +190,13 @@ class Emulator:
     def _handle(self, request: Request, effects: tuple[Effect, ...]) -> Response:
         try:
             response = json_response(self._call(request, effects))
-        except ApiError as error:
+        except RpcError as error:
             return error.get_response()
         except ClientDisconnected as error:  # or one that has stopped in the middle of the body
             raise ConnectionAbortedError("the request was not sent to its end") from error
         except HTTPException as error:
             status = error.code or 500
-            return status_response(status, CODE_OF_STATUS.get(status, Code.UNKNOWN), error.name)
+            return status_response(status, CODE_OF_STATUS.get(status, RpcCode.UNKNOWN), error.name)
         if _writes(request):
             with self._counting:
                 self._writes += 1
@@ -232,11 +232,11 @@ class Emulator:
             return auth.present(authorization, self._settings)
         return auth.authenticate(authorization, self._settings, self._now())
 
-    def _refusal(self, path: str) -> ApiError | None:
+    def _refusal(self, path: str) -> RpcError | None:
         """Return what answers a call of version 2 where that is switched off."""
         if self._settings.v2 == "on" or path.split("/")[2:3] != ["v2"]:
             return None
-        return ApiError(CODE_OF_STATUS[self._settings.v2], _V2_REFUSALS[self._settings.v2])
+        return RpcError(CODE_OF_STATUS[self._settings.v2], _V2_REFUSALS[self._settings.v2])
 
     def _now(self) -> int:
         return timestamps.from_seconds(self._clock() + self._settings.clock_skew)
@@ -244,7 +244,7 @@ class Emulator:
 
 def reset(database: Path, *, clock: Callable[[], float] = time.time) -> None:
     """Empty a state file to the seed, whatever version of the emulator wrote it; StateError when it is foreign."""
-    state = State(database)
+    state = StateFile(database)
     try:
         state.restart(lambda db: seed.fill(db, timestamps.from_seconds(clock())))
     finally:
@@ -256,11 +256,11 @@ def _route(request: Request) -> tuple[Handler, str]:
     try:
         rule, values = _MAP.match(request.path, request.method, return_rule=True)
     except MethodNotAllowed as error:
-        raise ApiError(Code.UNIMPLEMENTED, "Method Not Allowed") from error
+        raise RpcError(RpcCode.UNIMPLEMENTED, "Method Not Allowed") from error
     except NotFound as error:
         raise not_found("Not Found") from error
     if request.method == "HEAD":  # which Werkzeug lets stand for GET
-        raise ApiError(Code.UNIMPLEMENTED, "Method Not Allowed")
+        raise RpcError(RpcCode.UNIMPLEMENTED, "Method Not Allowed")
     return rule.endpoint, values.get("id", "")
 
 

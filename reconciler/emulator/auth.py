@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from reconciler.emulator import timestamps, uidp
-from reconciler.emulator.errors import ApiError, Code
-from reconciler.emulator.settings import OWNER, VIEWER, Settings
+from reconciler.emulator.errors import RpcCode, RpcError
+from reconciler.emulator.settings import OWNER, VIEWER, EmulatorSettings
 from reconciler.emulator.store import HOME
 
 ISSUER = "https://issuer.enforce.dev"
@@ -121,39 +121,39 @@ class Caller:
     def demand(self, capability: str, record: str) -> None:
         """Refuse a call for which the caller lacks the capability."""
         if not self.may(capability, record):
-            raise ApiError(Code.PERMISSION_DENIED, f"caller does not have capability {capability} on {record}")
+            raise RpcError(RpcCode.PERMISSION_DENIED, f"caller does not have capability {capability} on {record}")
 
 
-def authenticate(authorization: str, settings: Settings, now: int) -> Caller:
+def authenticate(authorization: str, settings: EmulatorSettings, now: int) -> Caller:
     """Return the caller that an `Authorization` header names, or refuse it (code 16)."""
     token = _bearer(authorization)
     claims = read_token(token)
     if settings.tokens is not None and token not in settings.tokens and not is_issued(token):
-        raise ApiError(Code.UNAUTHENTICATED, "invalid token")
+        raise RpcError(RpcCode.UNAUTHENTICATED, "invalid token")
     if settings.expiring_tokens and claims is not None and claims.expires <= now:
-        raise ApiError(Code.UNAUTHENTICATED, "token is expired")
+        raise RpcError(RpcCode.UNAUTHENTICATED, "token is expired")
     names = {token, claims.subject} if claims else {token}
     return Caller(
         token=token, read_only=not names.isdisjoint(settings.viewers), claims=claims, grants=_grants(settings)
     )
 
 
-def present(authorization: str, settings: Settings) -> Caller:
+def present(authorization: str, settings: EmulatorSettings) -> Caller:
     """Return the holder of another issuer's token, who may do nothing but exchange it, or refuse it (code 16)."""
     token = _bearer(authorization)
     if settings.oidc_tokens is not None and token not in settings.oidc_tokens:
-        raise ApiError(Code.UNAUTHENTICATED, "the token was not issued by a trusted issuer")
+        raise RpcError(RpcCode.UNAUTHENTICATED, "the token was not issued by a trusted issuer")
     return Caller(token=token, read_only=True, grants={})
 
 
 def _bearer(authorization: str) -> str:
     scheme, _, token = authorization.partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
-        raise ApiError(Code.UNAUTHENTICATED, "missing bearer token")
+        raise RpcError(RpcCode.UNAUTHENTICATED, "missing bearer token")
     return token.strip()
 
 
-def _grants(settings: Settings) -> Mapping[str, tuple[str, ...]] | None:
+def _grants(settings: EmulatorSettings) -> Mapping[str, tuple[str, ...]] | None:
     if settings.grants is None:
         return None
     return {uidp.of_path(path): held for path, held in settings.grants.items()}

@@ -9,14 +9,14 @@ from typing import TypeVar
 
 from reconciler.emulator import apko, schedule, store, timestamps, uidp
 from reconciler.emulator.errors import not_found
-from reconciler.emulator.faults import NoReports, ParsedConfigs, Result
+from reconciler.emulator.faults import NoReports, ParsedConfigs, ReportedResult
 from reconciler.emulator.messages import BUILD_REPORT, REPO_SYNC_STATUS, SYNC_STATUS, TAG, TAG_V2
 from reconciler.emulator.protojson import emit
 from reconciler.emulator.query import ApiRequest, Orders, paginate
-from reconciler.emulator.settings import Settings
+from reconciler.emulator.settings import EmulatorSettings
 from reconciler.emulator.store import Json
 
-Scripted = TypeVar("Scripted", Result, NoReports)
+Scripted = TypeVar("Scripted", ReportedResult, NoReports)
 _INDEX_TYPE = "application/vnd.oci.image.index.v1+json"
 # The forms that the published documents name for what v1 leaves out when asked to, and v2 unless asked not to.
 _FORMS = {
@@ -58,7 +58,7 @@ def list_build_reports(request: ApiRequest) -> Json:
             and (request.settings.running_reports or row["ended"] <= request.now)
             and not any(repo_id in ("", row["repo_id"]) for repo_id, _ in hidden)
         )
-        results = _named(db, request, Result)
+        results = _named(db, request, ReportedResult)
         spell = apko.parsed if any(isinstance(effect, ParsedConfigs) for effect in request.effects) else str
         return {"reports": [_report(row, request.now, results, spell) for row in islice(found, limit)]}
 
@@ -113,7 +113,7 @@ def _named(db: sqlite3.Connection, request: ApiRequest, kind: type[Scripted]) ->
     return [(repo.id if repo else "", effect) for repo, effect in located]
 
 
-def _report(row: sqlite3.Row, now: int, results: list[tuple[str, Result]], spell: Callable[[str], str]) -> Json:
+def _report(row: sqlite3.Row, now: int, results: list[tuple[str, ReportedResult]], spell: Callable[[str], str]) -> Json:
     stored: Json = {
         "id": row["id"],
         "startedAt": timestamps.to_text(row["started"]),
@@ -169,7 +169,7 @@ def _timed_tag(tag: Json) -> Json:
     return {**tag, "lastUpdated": timestamps.to_text(tag["lastUpdated"])}
 
 
-def _queue_status(db: sqlite3.Connection, repo_id: str, now: int, settings: Settings) -> Json:
+def _queue_status(db: sqlite3.Connection, repo_id: str, now: int, settings: EmulatorSettings) -> Json:
     """Return the stored form of a repository's sync status: {} when it is not in the queue."""
     row = db.execute(
         "SELECT * FROM work WHERE repo_id = ? AND ends > ? ORDER BY starts LIMIT 1", (repo_id, now)
@@ -182,7 +182,7 @@ def _queue_status(db: sqlite3.Connection, repo_id: str, now: int, settings: Sett
     return {}
 
 
-def _queued(db: sqlite3.Connection, now: int, settings: Settings) -> list[str]:
+def _queued(db: sqlite3.Connection, now: int, settings: EmulatorSettings) -> list[str]:
     """Return the ids of the repositories that may be in the queue."""
     since = now - schedule.span(settings.failed_seconds)
     rows = db.execute("SELECT DISTINCT repo_id FROM work WHERE ends > ? ORDER BY repo_id", (since,))

@@ -10,7 +10,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.http import HTTP_STATUS_CODES
 
 
-class Code(IntEnum):
+class RpcCode(IntEnum):
     """The google.rpc codes that the API answers with."""
 
     CANCELLED = 1
@@ -30,47 +30,47 @@ class Code(IntEnum):
     UNAUTHENTICATED = 16
 
 
-HTTP_STATUS: dict[Code, int] = {
-    Code.CANCELLED: 499,
-    Code.UNKNOWN: 500,
-    Code.INVALID_ARGUMENT: 400,
-    Code.DEADLINE_EXCEEDED: 504,
-    Code.NOT_FOUND: 404,
-    Code.ALREADY_EXISTS: 409,
-    Code.PERMISSION_DENIED: 403,
-    Code.RESOURCE_EXHAUSTED: 429,
-    Code.FAILED_PRECONDITION: 400,
-    Code.ABORTED: 409,
-    Code.OUT_OF_RANGE: 400,
-    Code.UNIMPLEMENTED: 501,
-    Code.INTERNAL: 500,
-    Code.UNAVAILABLE: 503,
-    Code.UNAUTHENTICATED: 401,
+HTTP_STATUS: dict[RpcCode, int] = {
+    RpcCode.CANCELLED: 499,
+    RpcCode.UNKNOWN: 500,
+    RpcCode.INVALID_ARGUMENT: 400,
+    RpcCode.DEADLINE_EXCEEDED: 504,
+    RpcCode.NOT_FOUND: 404,
+    RpcCode.ALREADY_EXISTS: 409,
+    RpcCode.PERMISSION_DENIED: 403,
+    RpcCode.RESOURCE_EXHAUSTED: 429,
+    RpcCode.FAILED_PRECONDITION: 400,
+    RpcCode.ABORTED: 409,
+    RpcCode.OUT_OF_RANGE: 400,
+    RpcCode.UNIMPLEMENTED: 501,
+    RpcCode.INTERNAL: 500,
+    RpcCode.UNAVAILABLE: 503,
+    RpcCode.UNAUTHENTICATED: 401,
 }
 
 # The reverse is not a function (400 and 409 have several codes each): the commonest one stands for a bare status.
-CODE_OF_STATUS: dict[int, Code] = {
-    400: Code.INVALID_ARGUMENT,
-    401: Code.UNAUTHENTICATED,
-    403: Code.PERMISSION_DENIED,
-    404: Code.NOT_FOUND,
-    405: Code.UNIMPLEMENTED,
-    409: Code.ABORTED,
-    413: Code.INVALID_ARGUMENT,
-    429: Code.RESOURCE_EXHAUSTED,
-    499: Code.CANCELLED,
-    500: Code.INTERNAL,
-    501: Code.UNIMPLEMENTED,
-    502: Code.UNAVAILABLE,
-    503: Code.UNAVAILABLE,
-    504: Code.UNAVAILABLE,
+CODE_OF_STATUS: dict[int, RpcCode] = {
+    400: RpcCode.INVALID_ARGUMENT,
+    401: RpcCode.UNAUTHENTICATED,
+    403: RpcCode.PERMISSION_DENIED,
+    404: RpcCode.NOT_FOUND,
+    405: RpcCode.UNIMPLEMENTED,
+    409: RpcCode.ABORTED,
+    413: RpcCode.INVALID_ARGUMENT,
+    429: RpcCode.RESOURCE_EXHAUSTED,
+    499: RpcCode.CANCELLED,
+    500: RpcCode.INTERNAL,
+    501: RpcCode.UNIMPLEMENTED,
+    502: RpcCode.UNAVAILABLE,
+    503: RpcCode.UNAVAILABLE,
+    504: RpcCode.UNAVAILABLE,
 }
 
 
-class ApiError(HTTPException):
+class RpcError(HTTPException):
     """A refusal that the client sees as a google.rpc.Status body."""
 
-    def __init__(self, code: Code, message: str) -> None:
+    def __init__(self, code: RpcCode, message: str) -> None:
         super().__init__(message, status_response(HTTP_STATUS[code], code, message))
         self.message = message
 
@@ -87,14 +87,14 @@ class FaultsError(ValueError):
     """A fault script cannot be read; the message is one line for the user."""
 
 
-def invalid(message: str) -> ApiError:
+def invalid(message: str) -> RpcError:
     """Return the refusal of a malformed request."""
-    return ApiError(Code.INVALID_ARGUMENT, message)
+    return RpcError(RpcCode.INVALID_ARGUMENT, message)
 
 
-def not_found(message: str) -> ApiError:
+def not_found(message: str) -> RpcError:
     """Return the answer for a record that is not there."""
-    return ApiError(Code.NOT_FOUND, message)
+    return RpcError(RpcCode.NOT_FOUND, message)
 
 
 def json_response(value: object, status: int = 200) -> Response:

@@ -18,16 +18,16 @@ from werkzeug import Response
 from reconciler.emulator import messages, protojson, store
 from reconciler.emulator.errors import (
     CODE_OF_STATUS,
-    ApiError,
-    Code,
     ConnectionDropped,
     FaultsError,
+    RpcCode,
+    RpcError,
     balancer_response,
     json_response,
     status_response,
 )
 from reconciler.emulator.protojson import merge_patch
-from reconciler.emulator.store import State
+from reconciler.emulator.store import StateFile
 
 BEFORE: Literal["before"] = "before"
 AFTER: Literal["after"] = "after"
@@ -130,7 +130,7 @@ class Edit(_Effect):
             raise ValueError(f'"overlay": unknown key {json.dumps(unknown[0])}; known are {", ".join(sorted(known))}')
         try:
             protojson.accept(messages.OVERLAY, merge_patch({}, value), "overlay")  # null stands for removal
-        except ApiError as error:
+        except RpcError as error:
             raise ValueError(f'"overlay": {error.message}') from error
         return value
 
@@ -162,7 +162,7 @@ class Header(_Effect):
     value: str
 
 
-class Result(_Effect):
+class ReportedResult(_Effect):
     """Report builds that have ended with this result and without a digest; of one repository, or of all."""
 
     do: Literal["result"] = "result"
@@ -200,7 +200,7 @@ Effect = (
     | Respond
     | Header
     | Lag
-    | Result
+    | ReportedResult
     | NoReports
     | ParsedConfigs
     | NotEnrolled
@@ -281,7 +281,7 @@ def load_faults(path: Path) -> tuple[Fault, ...]:
 class Faults:
     """The faults that are still to fire, shared by every emulator on the same state file."""
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: StateFile) -> None:
         self._state = state
 
     def add(self, *faults: Fault) -> None:
@@ -403,7 +403,7 @@ def _changed(response: Response, effect: Effect) -> Response:
 
 
 def _error_response(status: Status) -> Response:
-    code = CODE_OF_STATUS.get(status.status, Code.INTERNAL) if status.code is None else status.code
+    code = CODE_OF_STATUS.get(status.status, RpcCode.INTERNAL) if status.code is None else status.code
     if status.html:
         response = balancer_response(status.status)
     else:

@@ -133,6 +133,6 @@ def listed(overlay: Json) -> tuple[str, ...]:
     return (WRAPPER,) if overlay.get("guardedEntrypoint") and not _wrappers(overlay) else ()
 
 
-def _wrappers(overlay: Json) -> list[solver.Constraint]:
+def _wrappers(overlay: Json) -> list[solver.PackageConstraint]:
     asked = map(solver.constraint, overlay.get("contents", {}).get("packages", []))
     return [each for each in asked if each and each.name in (WRAPPER, f"{WRAPPER}-fips")]

@@ -4,7 +4,7 @@ from typing import Any
 
 from reconciler.emulator import auth, store, timestamps, uidp
 from reconciler.emulator.auth import Claims
-from reconciler.emulator.errors import ApiError, Code, invalid
+from reconciler.emulator.errors import RpcCode, RpcError, invalid
 from reconciler.emulator.messages import GROUP, GROUP_V2, RAW_TOKEN, WHO_AM_I
 from reconciler.emulator.protojson import emit
 from reconciler.emulator.query import ApiRequest, Orders, paginate
@@ -19,11 +19,11 @@ def exchange(request: ApiRequest) -> Json:
         raise invalid("Audience must be specified")
     identity = request.query.text("identity")
     if not identity:
-        raise ApiError(Code.UNAUTHENTICATED, "the token belongs to no identity; name one to assume")
+        raise RpcError(RpcCode.UNAUTHENTICATED, "the token belongs to no identity; name one to assume")
     uidp.checked(identity, "identity")
     allowed = request.settings.identities
     if allowed is not None and identity not in allowed:
-        raise ApiError(Code.PERMISSION_DENIED, f"the token may not assume identity {identity}")
+        raise RpcError(RpcCode.PERMISSION_DENIED, f"the token may not assume identity {identity}")
     expires = request.now + round(request.settings.token_seconds * timestamps.SECOND)
     expires -= expires % timestamps.SECOND  # a JWT counts whole seconds
     token = auth.issue(identity, audience, request.now, expires)

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import yaml
 
 from reconciler.emulator import guarded_entrypoint, timestamps
-from reconciler.emulator.errors import ApiError, Code, invalid
+from reconciler.emulator.errors import RpcCode, RpcError, invalid
 
 Json = dict[str, Any]
 
@@ -42,7 +42,7 @@ def check_overlay(overlay: Json, now: int, *, guarded: bool, prefix: str = "cust
     `guarded` says whether the organization is enrolled in Guarded Entrypoint, `prefix` what messages call the overlay.
     """
     if overlay.get("guardedEntrypoint") and not guarded:
-        raise ApiError(Code.PERMISSION_DENIED, f"using {prefix}.guarded_entrypoint is not allowed")
+        raise RpcError(RpcCode.PERMISSION_DENIED, f"using {prefix}.guarded_entrypoint is not allowed")
     guarded_entrypoint.check(overlay, prefix)
     _check_environment(overlay.get("environment", {}))
     _check_annotations(overlay.get("annotations", {}), prefix)

@@ -14,7 +14,7 @@ from enum import Enum
 from typing import Any, NoReturn, assert_never
 
 from reconciler.emulator import timestamps
-from reconciler.emulator.errors import ApiError, invalid
+from reconciler.emulator.errors import RpcError, invalid
 
 Json = dict[str, Any]
 
@@ -352,7 +352,7 @@ def _leaves(kind: Message, value: Json, above: Path) -> list[Path]:
     return found
 
 
-def _unknown(key: str, above: Path) -> ApiError:
+def _unknown(key: str, above: Path) -> RpcError:
     place = ".".join(map(snake_case, above)) or "the message"
     return invalid(f'could not find field "{key}" in {place}')
 

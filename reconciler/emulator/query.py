@@ -13,11 +13,11 @@ from typing import Any
 
 from reconciler.emulator import timestamps, uidp
 from reconciler.emulator.auth import Caller
-from reconciler.emulator.errors import ApiError, invalid
+from reconciler.emulator.errors import RpcError, invalid
 from reconciler.emulator.faults import Effect, Feature, Lag, NotEnrolled
 from reconciler.emulator.protojson import snake_case
-from reconciler.emulator.settings import Settings
-from reconciler.emulator.store import Json, State
+from reconciler.emulator.settings import EmulatorSettings
+from reconciler.emulator.store import Json, StateFile
 
 _INT32_LIMIT = 2**31
 _BOOLEANS = {
@@ -84,7 +84,7 @@ class Query:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Selection:
+class IdFilter:
     """The filters by id of a list call; all that are given must hold."""
 
     ancestors_of: str
@@ -119,9 +119,9 @@ def proto_name(name: str) -> str:
     return snake_case(name.rpartition(".")[2])
 
 
-def selection(query: Query, visible: Callable[[str], bool]) -> Selection:
+def selection(query: Query, visible: Callable[[str], bool]) -> IdFilter:
     """Return the id filters of a request, which `visible` narrows further; an id that is no UIDP is refused."""
-    return Selection(
+    return IdFilter(
         ancestors_of=_uidp(query, "uidp.ancestorsOf"),
         descendants_of=_uidp(query, "uidp.descendantsOf"),
         children_of=_uidp(query, "uidp.childrenOf"),
@@ -249,7 +249,7 @@ def _asked(query: Query) -> str:
     return uidp.digest(json.dumps(query.others(_POSITIONS)))[:16]
 
 
-def _bad(problem: str) -> ApiError:
+def _bad(problem: str) -> RpcError:
     return invalid(f"page_token: the token {problem}")
 
 
@@ -257,8 +257,8 @@ def _bad(problem: str) -> ApiError:
 class ApiRequest:
     """One authenticated request: `identifier` is the id of the path as it came, "" when the path has none."""
 
-    state: State
-    settings: Settings
+    state: StateFile
+    settings: EmulatorSettings
     caller: Caller
     now: int
     identifier: str
@@ -281,7 +281,7 @@ class ApiRequest:
         """Return the id of the path, or refuse it when it is no UIDP."""
         return uidp.checked(self.identifier, "id")
 
-    def selection(self, capability: str) -> Selection:
+    def selection(self, capability: str) -> IdFilter:
         """Return what the filters of a list ask for; what the caller lacks the capability for is refused or unseen."""
         chosen = selection(self.query, lambda record: self.caller.may(capability, record))
         for scope in chosen.scopes:

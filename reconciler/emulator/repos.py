@@ -8,11 +8,11 @@ import sqlite3
 from dataclasses import replace
 
 from reconciler.emulator import apko, overlay_rules, protojson, schedule, store, timestamps, uidp
-from reconciler.emulator.errors import ApiError, Code, invalid, not_found
+from reconciler.emulator.errors import RpcCode, RpcError, invalid, not_found
 from reconciler.emulator.messages import REPO, REPO_V2
 from reconciler.emulator.protojson import emit, snake_case
 from reconciler.emulator.query import ApiRequest, Orders, paginate
-from reconciler.emulator.settings import Settings
+from reconciler.emulator.settings import EmulatorSettings
 from reconciler.emulator.store import Json, Repo
 
 KEPT_BY_SERVER = ("id", "name", "createTime")
@@ -107,7 +107,7 @@ def create_repo(request: ApiRequest) -> Json:
         if existing is None:
             return _emitted(_add(db, parent, message, request), request.now)
         if request.query.flag("preventExisting"):
-            raise ApiError(Code.ALREADY_EXISTS, f'repository "{name}" already exists')
+            raise RpcError(RpcCode.ALREADY_EXISTS, f'repository "{name}" already exists')
         return _emitted(put(db, existing, message, request.now, request.settings), request.now)
 
 
@@ -127,11 +127,11 @@ def create_repo_v2(request: ApiRequest) -> Json:
             raise not_found(f"group {parent} not found")
         schedule.advance(db, request.now, request.settings)
         if store.repo_in(db, parent, message["name"]) is not None:
-            raise ApiError(Code.ALREADY_EXISTS, f'repository "{message["name"]}" already exists')
+            raise RpcError(RpcCode.ALREADY_EXISTS, f'repository "{message["name"]}" already exists')
         return _emitted_v2(_add(db, parent, _from_source(message, request.now), request), request.now)
 
 
-def put(db: sqlite3.Connection, repo: Repo, message: Json, now: int, settings: Settings) -> Repo:
+def put(db: sqlite3.Connection, repo: Repo, message: Json, now: int, settings: EmulatorSettings) -> Repo:
     """Replace a repository's message (stored form) and plan builds when its overlay means something else now."""
     kept = {key: repo.message[key] for key in KEPT_BY_SERVER if key in repo.message}
     given = {key: value for key, value in message.items() if key not in (*KEPT_BY_SERVER, *UNSENT)}

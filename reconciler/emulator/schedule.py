@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 
 from reconciler.emulator import apko, guarded_entrypoint, store, timestamps, uidp
 from reconciler.emulator.apko import BuildOutcome
-from reconciler.emulator.settings import Settings
-from reconciler.emulator.store import Json, Repo, State
+from reconciler.emulator.settings import EmulatorSettings
+from reconciler.emulator.store import Json, Repo, StateFile
 
 SLOT = 300 * timestamps.SECOND  # automatic rebuilds are planned for five minutes at a time
 REFUSED = "refusedAt"  # in a repository's stored message: when its tags ceased to be rebuilt
@@ -31,7 +31,7 @@ class Planned:
     work: int | None = None
 
 
-def enqueue(db: sqlite3.Connection, repo: Repo, before: Json | None, now: int, settings: Settings) -> Repo:
+def enqueue(db: sqlite3.Connection, repo: Repo, before: Json | None, now: int, settings: EmulatorSettings) -> Repo:
     """Plan the builds that an update causes; `before` is the overlay that it replaced.
 
     Returns the repository with what it keeps of them.
@@ -57,7 +57,7 @@ def enqueue(db: sqlite3.Connection, repo: Repo, before: Json | None, now: int, s
     return repo
 
 
-def advance(db: sqlite3.Connection, now: int, settings: Settings) -> None:
+def advance(db: sqlite3.Connection, now: int, settings: EmulatorSettings) -> None:
     """Plan the automatic rebuilds of every slot that has begun; slots older than a day would not be seen."""
     current = now // SLOT
     first = max(_planned_until(db) + 1, current - timestamps.DAY // SLOT)
@@ -71,7 +71,7 @@ def advance(db: sqlite3.Connection, now: int, settings: Settings) -> None:
     set_planned_until(db, current)
 
 
-def catch_up(state: State, now: int, settings: Settings) -> None:
+def catch_up(state: StateFile, now: int, settings: EmulatorSettings) -> None:
     """Plan the automatic rebuilds up to now; reads that show builds call it first."""
     with state.reading() as db:
         if _planned_until(db) >= now // SLOT:
@@ -145,13 +145,13 @@ def _insert(db: sqlite3.Connection, repo: Repo, plan: Planned, outcome: BuildOut
     )
 
 
-def _start(db: sqlite3.Connection, repo: Repo, now: int, settings: Settings) -> int:
+def _start(db: sqlite3.Connection, repo: Repo, now: int, settings: EmulatorSettings) -> int:
     """Return when new work begins: after the queue's delay, and not while the repository's last work runs."""
     row = db.execute("SELECT max(ends) AS ends FROM work WHERE repo_id = ?", (repo.id,)).fetchone()
     return max(now + span(settings.queue_delay), row["ends"] or 0)
 
 
-def _plan_work(db: sqlite3.Connection, repo: Repo, created: int, starts: int, settings: Settings) -> None:
+def _plan_work(db: sqlite3.Connection, repo: Repo, created: int, starts: int, settings: EmulatorSettings) -> None:
     work = db.execute(
         "INSERT INTO work (repo_id, created, starts, ends, failed) VALUES (?, ?, ?, ?, 0)",
         (repo.id, created, starts, starts),
@@ -166,7 +166,7 @@ def _plan_work(db: sqlite3.Connection, repo: Repo, created: int, starts: int, se
     db.execute("UPDATE work SET ends = ?, failed = ? WHERE id = ?", (ends, results == {"Failure"}, work))
 
 
-def _plan_refusal(db: sqlite3.Connection, repo: Repo, created: int, starts: int, settings: Settings) -> int:
+def _plan_refusal(db: sqlite3.Connection, repo: Repo, created: int, starts: int, settings: EmulatorSettings) -> int:
     """Plan the one report of images that the wrapper is refused for; returns when it is there."""
     ended = starts + span(settings.stagger)
     work = db.execute(
@@ -189,7 +189,9 @@ def _plan_refusal(db: sqlite3.Connection, repo: Repo, created: int, starts: int,
     return ended
 
 
-def _finish_interrupted(db: sqlite3.Connection, repo: Repo, before: Json | None, now: int, settings: Settings) -> None:
+def _finish_interrupted(
+    db: sqlite3.Connection, repo: Repo, before: Json | None, now: int, settings: EmulatorSettings
+) -> None:
     """Let an automatic rebuild that an update found under way run with the overlay that it began with."""
     if not apko.active_tags(repo) or uidp.draw(repo.id, "interrupted") >= INTERRUPTED_SHARE:
         return
@@ -201,7 +203,7 @@ def _finish_interrupted(db: sqlite3.Connection, repo: Repo, before: Json | None,
     add_build(db, repo, plan, before)
 
 
-def _plan_automatic(db: sqlite3.Connection, repo: Repo, slot: int, settings: Settings) -> None:
+def _plan_automatic(db: sqlite3.Connection, repo: Repo, slot: int, settings: EmulatorSettings) -> None:
     if uidp.draw(repo.id, "automatic", slot) >= AUTOMATIC_SHARE:
         return
     tag = apko.active_tags(repo)[int(uidp.draw(repo.id, "tag", slot) * len(apko.active_tags(repo)))]
@@ -234,6 +236,6 @@ def _planned_until(db: sqlite3.Connection) -> int:
     return int(db.execute("SELECT value FROM meta WHERE key = 'slot'").fetchone()["value"])
 
 
-def _duration(settings: Settings, *parts: object) -> int:
+def _duration(settings: EmulatorSettings, *parts: object) -> int:
     shortest, longest = settings.build_seconds
     return span(shortest + uidp.draw("duration", *parts) * (longest - shortest))

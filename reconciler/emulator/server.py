@@ -17,7 +17,7 @@ from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 from werkzeug.test import run_wsgi_app
 
 from reconciler.emulator.app import LARGEST_BODY
-from reconciler.emulator.errors import Code, ConnectionDropped, status_response
+from reconciler.emulator.errors import ConnectionDropped, RpcCode, status_response
 
 _TIMEOUT = 60.0  # seconds that a connection may wait for the next bytes of a request
 _POLL = 0.05  # seconds between two looks at whether to stop
@@ -133,7 +133,7 @@ def _is_loopback(host: str) -> bool:
 
 
 def _foreign_host() -> Response:
-    return status_response(403, Code.PERMISSION_DENIED, "the emulator answers on loopback host names only")
+    return status_response(403, RpcCode.PERMISSION_DENIED, "the emulator answers on loopback host names only")
 
 
 @contextlib.contextmanager

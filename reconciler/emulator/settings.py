@@ -19,7 +19,7 @@ VIEWER = ("apk.list", "build_report.list", "groups.list", "repo.list", "tag.list
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class EmulatorSettings:
     """Timing in seconds; `None` accepts any token, OIDC token or identity that has the form of one.
 
     `viewers` are tokens, or identities of issued tokens, that may read only. `expiring_tokens` refuses a JWT that has

@@ -35,7 +35,7 @@ _NO_VERSION: tuple[Rank, ...] = ((-1, 0, "", 0),)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Constraint:
+class PackageConstraint:
     """A name, and what the version of a package of that name must be; `version` is "" where any will do."""
 
     text: str
@@ -55,12 +55,14 @@ class Constraint:
 
 
 @functools.lru_cache(maxsize=4096)
-def constraint(text: str) -> Constraint | None:
+def constraint(text: str) -> PackageConstraint | None:
     """Return what a text asks for; None when it is no constraint: with a pin (`a@local`) it cannot be met anyway."""
     match = _CONSTRAINT.fullmatch(text)
     if match is None:
         return None
-    return Constraint(text=text, name=match["name"], operator=match["operator"] or "", version=match["version"] or "")
+    return PackageConstraint(
+        text=text, name=match["name"], operator=match["operator"] or "", version=match["version"] or ""
+    )
 
 
 @functools.lru_cache(maxsize=4096)
@@ -102,7 +104,7 @@ class Unsolvable(Exception):  # noqa: N818 - a build's outcome, not an error of 
 class _Rule:
     """What a package that goes by a name must be like, or must not be like; `by` is the file that says so."""
 
-    asked: Constraint
+    asked: PackageConstraint
     excludes: bool = False
     by: str = ""
 
@@ -146,7 +148,7 @@ def solve(wanted: Iterable[str], index: Index | None = None, architecture: str =
 class _Choice:
     """One round of choosing, under the rules that are known when it begins."""
 
-    def __init__(self, index: Index, architecture: str, asked: list[Constraint], rules: list[_Rule]) -> None:
+    def __init__(self, index: Index, architecture: str, asked: list[PackageConstraint], rules: list[_Rule]) -> None:
         self._index = index
         self._architecture = architecture
         self._asked = asked
@@ -166,10 +168,10 @@ class _Choice:
                     queue.extend(self._add(current))
         return self._chosen
 
-    def _is_met(self, item: Constraint) -> bool:
+    def _is_met(self, item: PackageConstraint) -> bool:
         return any(item.allows(version) for version in self._names.get(item.name, ()))
 
-    def _add(self, item: Constraint) -> Iterator[Constraint]:
+    def _add(self, item: PackageConstraint) -> Iterator[PackageConstraint]:
         """Choose a package for a constraint; returns what that one needs."""
         package, version = self._pick(item)
         file = _file(package.name, version)
@@ -185,7 +187,7 @@ class _Choice:
         self._learn(_Rule(each, excludes=True, by=file) for each in conflicts)
         return iter(needs)
 
-    def _pick(self, item: Constraint) -> tuple[Package, str]:
+    def _pick(self, item: PackageConstraint) -> tuple[Package, str]:
         """Return the newest version that no rule refuses, of the likeliest package that goes by the name."""
         candidates = self._index.candidates(item.name, self._architecture)
         rules = (*self._rules, _Rule(item))
@@ -207,12 +209,12 @@ class _Choice:
             if any(rule.refuses(package, version) for package, version in self._packages()):
                 raise _Again(rule)
 
-    def _check_provided(self, item: Constraint, package: Package, version: str) -> None:
+    def _check_provided(self, item: PackageConstraint, package: Package, version: str) -> None:
         """Refuse a second package that provides a name which only one may provide."""
         for other, chosen in self._packages() if package.provides else ():
             shared = next((each for each in package.provides if each in other.provides), None)
             if shared and other.name in self._interchangeable and package.name == item.name:
-                rival = Constraint(text=other.name, name=other.name)
+                rival = PackageConstraint(text=other.name, name=other.name)
                 raise _Again(_Rule(rival, excludes=True, by=_file(package.name, version)))
             if shared:
                 raise Unsolvable(
@@ -224,7 +226,7 @@ class _Choice:
         return ((self._index.packages[name], version) for name, version in self._chosen.items())
 
 
-def _read(text: str) -> Constraint:
+def _read(text: str) -> PackageConstraint:
     asked = constraint(text)
     if asked is None:
         raise Unsolvable(_missing(text))

@@ -45,7 +45,7 @@ _SCHEMA = (
 )
 
 
-class State:
+class StateFile:
     """An open state file (or a private in-memory one); transactions of one process take turns."""
 
     def __init__(self, database: Path | None) -> None:
@@ -137,7 +137,7 @@ def _connect(database: Path | None) -> sqlite3.Connection:
             ":memory:" if database is None else database,
             timeout=BUSY_SECONDS,
             isolation_level=None,  # transactions are begun and ended by hand
-            check_same_thread=False,  # the lock of State serialises its use
+            check_same_thread=False,  # the lock of StateFile serializes its use
         )
         try:
             _configure(connection)

@@ -39,7 +39,7 @@ class Assembled:
 
 
 @dataclass(frozen=True, slots=True)
-class _Overlay:
+class _OverlaySource:
     """An overlay file of the right form."""
 
     overlay: OverlayFile
@@ -56,15 +56,15 @@ class OverlayFiles:
 
     check: Callable[[Document], Iterator[Finding]]
     problems: Problems
-    _known: dict[str, _Overlay | None] = field(default_factory=dict)
+    _known: dict[str, _OverlaySource | None] = field(default_factory=dict)
 
-    def understand(self, file: IncludedFile) -> _Overlay | None:
+    def understand(self, file: IncludedFile) -> _OverlaySource | None:
         """Return what a file says; None where it has a mistake, which then is among the problems."""
         if file.name not in self._known:
             self._known[file.name] = self._understand(file)
         return self._known[file.name]
 
-    def _understand(self, file: IncludedFile) -> _Overlay | None:
+    def _understand(self, file: IncludedFile) -> _OverlaySource | None:
         source, tree = Source(file.name, file.text), parse(file.text)
         problems = (*tree.problems, *messages.no_content(tree, file.text))
         self.problems.find(source, (messages.yaml_problem(one, source) for one in problems))
@@ -73,7 +73,7 @@ class OverlayFiles:
         validated = validate_overlay(tree.root)
         self.problems.find(source, validated.findings)
         self.problems.find(source, self.check(Document(source, tree, is_overlay=True)))
-        return None if validated.model is None else _Overlay(validated.model, ParsedText(source), source.place(0))
+        return None if validated.model is None else _OverlaySource(validated.model, ParsedText(source), source.place(0))
 
 
 def assemble(parsed: Sequence[Parsed], included: IncludedFiles, overlays: OverlayFiles) -> Assembled:

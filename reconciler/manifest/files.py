@@ -83,6 +83,13 @@ def read(path: Path, *, found_in_folder: bool = False, largest: int | None = Non
     return data if isinstance(data, Unread) else _text(shown, data)
 
 
+def decode(name: str, data: bytes) -> str | Unread:
+    """Return the text of what was read elsewhere, such as from standard input, under the rules of a file."""
+    if len(data) > LARGEST_FILE:
+        return Unread(name=name, code=Code.FILE_TOO_LARGE, reason=f"{LARGEST_FILE // 2**20} MiB")
+    return _text(name, data)
+
+
 def _bytes(path: Path, shown: str, *, found_in_folder: bool, largest: int) -> bytes | Unread:
     reason = "" if found_in_folder else "named"
     if not stat.S_ISREG(path.stat().st_mode):  # a pipe would wait for ever, a device never end

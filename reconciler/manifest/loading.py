@@ -23,17 +23,17 @@ from reconciler.manifest.yaml_tree import YamlProblem, parse
 
 
 def load(
-    path: Path, *, organization: str | None, now: float | None, prune: bool = False
+    path: Path, *, organization: str | None, now: float | None, prune: bool = False, data: bytes | None = None
 ) -> tuple[Desired, tuple[Diagnostic, ...]]:
     """See `reconciler.manifest.load`."""
-    found = files.find(path)
+    found = files.find(path) if data is None else (path,)
     in_folder = found != (path,)
     loaded = _Loaded(RuleContext(files.IncludedFiles(path if in_folder else path.parent), now))
     is_there = not isinstance(found, files.Unread) or found.code is Code.NO_MANIFESTS
     if isinstance(found, files.Unread):
         loaded.give_up(found)
         found = ()
-    read = [file for one in found if (file := _read(one, loaded, in_folder=in_folder)) is not None]
+    read = [file for one in found if (file := _read(one, loaded, in_folder=in_folder, data=data)) is not None]
     overlay_paths = {path for file in read for path in checks.overlay_paths(file.document)}
     for file in read:
         if not in_folder or file.path not in overlay_paths:  # an overlay that lies among the manifests is none of them
@@ -73,8 +73,8 @@ class _ReadFile:
     problems: tuple[YamlProblem, ...]
 
 
-def _read(path: Path, loaded: _Loaded, *, in_folder: bool) -> _ReadFile | None:
-    text = files.read(path, found_in_folder=in_folder)
+def _read(path: Path, loaded: _Loaded, *, in_folder: bool, data: bytes | None) -> _ReadFile | None:
+    text = files.read(path, found_in_folder=in_folder) if data is None else files.decode(str(path), data)
     if isinstance(text, files.Unread):
         loaded.give_up(text)
         return None

@@ -32,11 +32,11 @@ _ON_NO_FILE: Final = frozenset({Code.MANIFEST_NOT_FOUND, Code.NO_MANIFESTS})
 _FILES: Final[Mapping[Code, tuple[str, str]]] = {
     Code.MANIFEST_NOT_FOUND: (
         'there is no file or folder "{name}"',
-        "give the path of a manifest file, or of a folder that holds manifest files",
+        "write a first manifest with `reconciler init`, or give the path of a manifest file or folder",
     ),
     Code.NO_MANIFESTS: (
         'the folder "{name}" holds no *.yaml or *.yml file',
-        "put a manifest into it, or give the path of another folder; folders inside it are not searched",
+        "put a manifest into it, or write a first one with `reconciler init`; folders inside it are not searched",
     ),
     Code.NOT_A_FILE: ("this is not a file, although it is named like a manifest", "rename it, or move it elsewhere"),
     Code.UNREADABLE_FILE: ("the file cannot be read: {reason}", "check its permissions"),

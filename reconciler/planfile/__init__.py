@@ -6,17 +6,28 @@ another thing and a view. Files hold the values of overlays in clear and are mad
 """
 
 from reconciler.planfile.errors import PlanFileError
-from reconciler.planfile.format import Kind, recognise
-from reconciler.planfile.plans import SavedPlan, Snapshot, load_plan, load_snapshot, save_plan, save_snapshot
+from reconciler.planfile.format import FileKind, recognise
+from reconciler.planfile.plans import (
+    SavedPlan,
+    Snapshot,
+    load_plan,
+    load_snapshot,
+    plan_lines,
+    save_plan,
+    save_snapshot,
+    snapshot_lines,
+)
 
 __all__ = [
-    "Kind",
+    "FileKind",
     "PlanFileError",
     "SavedPlan",
     "Snapshot",
     "load_plan",
     "load_snapshot",
+    "plan_lines",
     "recognise",
     "save_plan",
     "save_snapshot",
+    "snapshot_lines",
 ]

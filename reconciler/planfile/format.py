@@ -27,33 +27,38 @@ _ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True, allow_nan=
 Json = dict[str, Any]
 
 
-class Kind(StrEnum):
+class FileKind(StrEnum):
     """What a file of this package is."""
 
     PLAN = "plan"
     SNAPSHOT = "snapshot"
 
 
-def recognise(path: Path) -> Kind | None:
-    """The kind of a file by how it begins, whatever its name; None when it is none of ours or cannot be read."""
+def recognise(path: Path, data: bytes | None = None) -> FileKind | None:
+    """The kind of a file by how it begins, whatever its name; None when it is none of ours or cannot be read.
+
+    `data` is its content where that was read already, such as from standard input.
+    """
+    if data is not None:
+        return _kind_of(data)
     try:
         if not path.is_file():
             return None
         with path.open("rb") as stream:
-            found = _START.match(stream.read(_ENOUGH))
+            return _kind_of(stream.read(_ENOUGH))
     except (OSError, ValueError):
         return None
-    return next((kind for kind in Kind if found is not None and found[1] == kind.encode()), None)
 
 
-def write_file(path: Path, kind: Kind, header: Json, items: Iterable[Json]) -> None:
-    """Write a file, private and whole or not at all; raises `PlanFileError`."""
-    write_private(path, _sealed({"reconciler": kind.value, "version": FORMAT_VERSION, **header}, items))
+def _kind_of(start: bytes) -> FileKind | None:
+    found = _START.match(start[:_ENOUGH])
+    return next((kind for kind in FileKind if found is not None and found[1] == kind.encode()), None)
 
 
-def _sealed(header: Json, items: Iterable[Json]) -> Iterator[bytes]:
+def sealed(kind: FileKind, header: Json, items: Iterable[Json]) -> Iterator[bytes]:
+    """Yield the lines of a file, in ASCII, with the seal at its end."""
     digest = hashlib.sha256()
-    for item in chain((header,), items):
+    for item in chain(({"reconciler": kind.value, "version": FORMAT_VERSION, **header},), items):
         line = _line(item)
         digest.update(line)
         yield line
@@ -64,33 +69,37 @@ def _line(item: Json) -> bytes:
     return _ENCODER.encode(item).encode("ascii") + b"\n"
 
 
-def read_file(path: Path, kind: Kind) -> tuple[Json, Iterator[Json]]:
+def read_file(path: Path, kind: FileKind, data: bytes | None = None) -> tuple[Json, Iterator[Json]]:
     """The header and the items of a file whose seal fits; raises `PlanFileError` with what is wrong otherwise.
 
-    So do the items, which are decoded as they are asked for, when one of them is none.
+    So do the items, which are decoded as they are asked for, when one of them is none. `data` is as in `recognise`.
     """
-    try:
-        # A pipe or a device may never end.
-        if not stat.S_ISREG(path.stat().st_mode) and not path.is_dir():
-            raise errors.not_regular(path)
-        lines = path.read_bytes().splitlines(keepends=True)
-    except OSError as error:
-        raise errors.unreadable(path, error) from None
+    lines = (_content(path) if data is None else data).splitlines(keepends=True)
     _check_kind(path, kind, lines)
     header = _header(path, kind, lines[0])
     _check_seal(path, kind, lines)
     return header, _objects(path, kind, lines[1:-1])
 
 
-def _check_kind(path: Path, kind: Kind, lines: list[bytes]) -> None:
+def _content(path: Path) -> bytes:
+    try:
+        # A pipe or a device may never end.
+        if not stat.S_ISREG(path.stat().st_mode) and not path.is_dir():
+            raise errors.not_regular(path)
+        return path.read_bytes()
+    except OSError as error:
+        raise errors.unreadable(path, error) from None
+
+
+def _check_kind(path: Path, kind: FileKind, lines: list[bytes]) -> None:
     found = _START.match(b"".join(lines[:3])[:_ENOUGH])
     told = found[1].decode("ascii") if found is not None else ""
     if told != kind.value:
-        ours = told in [one.value for one in Kind]
+        ours = told in [one.value for one in FileKind]
         raise errors.foreign(path, kind, f"a {told} of this program" if ours else "")
 
 
-def _header(path: Path, kind: Kind, line: bytes) -> Json:
+def _header(path: Path, kind: FileKind, line: bytes) -> Json:
     """The first line. Its version is looked at before the seal, as a later version may seal in another way."""
     try:
         header = json.loads(line)
@@ -104,7 +113,7 @@ def _header(path: Path, kind: Kind, line: bytes) -> Json:
     return dict(header)
 
 
-def _check_seal(path: Path, kind: Kind, lines: list[bytes]) -> None:
+def _check_seal(path: Path, kind: FileKind, lines: list[bytes]) -> None:
     *content, last = lines
     if not last.endswith(b"\n") or not last.startswith(_SEAL):
         more = any(line.startswith(_SEAL) for line in content)
@@ -116,7 +125,7 @@ def _check_seal(path: Path, kind: Kind, lines: list[bytes]) -> None:
         raise errors.damaged(path, kind)
 
 
-def _objects(path: Path, kind: Kind, lines: list[bytes]) -> Iterator[Json]:
+def _objects(path: Path, kind: FileKind, lines: list[bytes]) -> Iterator[Json]:
     for start in range(0, len(lines), _BLOCK):
         block = lines[start : start + _BLOCK]
         try:

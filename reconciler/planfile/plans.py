@@ -40,7 +40,7 @@ from reconciler.core.state import Address, Live, LiveRepository, Organization, U
 from reconciler.diagnostics import Diagnostic, Place, Severity
 from reconciler.planfile import errors
 from reconciler.planfile.errors import Malformed
-from reconciler.planfile.format import Kind, read_file, write_file
+from reconciler.planfile.format import FileKind, read_file, sealed, write_private
 
 Json = dict[str, Any]
 T = TypeVar("T")
@@ -95,21 +95,34 @@ _SNAPSHOTS = TypeAdapter(list[Snapshot], config=STRICT)
 
 def save_plan(path: Path, saved: SavedPlan) -> None:
     """Write a plan; raises `PlanFileError`."""
-    write_file(path, Kind.PLAN, _plan_header(saved), _plan_items(saved.plan))
+    write_private(path, plan_lines(saved))
 
 
-def load_plan(path: Path) -> SavedPlan:
-    """Read a plan; raises `PlanFileError` unless it is what was saved and all of it is understood."""
-    header, items = read_file(path, Kind.PLAN)
+def plan_lines(saved: SavedPlan) -> Iterator[bytes]:
+    """Return the lines of the file of a plan."""
+    return sealed(FileKind.PLAN, _plan_header(saved), _plan_items(saved.plan))
+
+
+def load_plan(path: Path, data: bytes | None = None) -> SavedPlan:
+    """Read a plan; raises `PlanFileError` unless it is what was saved and all of it is understood.
+
+    `data` is the content where that was read already, such as from standard input.
+    """
+    header, items = read_file(path, FileKind.PLAN, data)
     try:
         with understood():
             return _decode_plan(header, items)
     except Malformed as problem:
-        raise errors.malformed(path, Kind.PLAN, str(problem)) from None
+        raise errors.malformed(path, FileKind.PLAN, str(problem)) from None
 
 
 def save_snapshot(path: Path, snapshot: Snapshot) -> None:
     """Write a snapshot; raises `PlanFileError`."""
+    write_private(path, snapshot_lines(snapshot))
+
+
+def snapshot_lines(snapshot: Snapshot) -> Iterator[bytes]:
+    """Return the lines of the file of a snapshot."""
     header = {
         "tool_version": snapshot.tool_version,
         "created": _time_text(snapshot.created),
@@ -117,17 +130,17 @@ def save_snapshot(path: Path, snapshot: Snapshot) -> None:
         "organization": _as_fields(snapshot.live.organization),
     }
     ordered = sorted(snapshot.live.repositories, key=lambda one: one.id)
-    write_file(path, Kind.SNAPSHOT, header, ({"repository": _encode_repository(one)} for one in ordered))
+    return sealed(FileKind.SNAPSHOT, header, ({"repository": _encode_repository(one)} for one in ordered))
 
 
-def load_snapshot(path: Path) -> Snapshot:
-    """Read a snapshot; raises `PlanFileError` unless it is exactly what was saved."""
-    header, items = read_file(path, Kind.SNAPSHOT)
+def load_snapshot(path: Path, data: bytes | None = None) -> Snapshot:
+    """Read a snapshot; raises `PlanFileError` unless it is exactly what was saved. `data` is as in `load_plan`."""
+    header, items = read_file(path, FileKind.SNAPSHOT, data)
     try:
         with understood():
             return _decode_snapshot(header, items)
     except Malformed as problem:
-        raise errors.malformed(path, Kind.SNAPSHOT, str(problem)) from None
+        raise errors.malformed(path, FileKind.SNAPSHOT, str(problem)) from None
 
 
 @contextmanager

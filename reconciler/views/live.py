@@ -33,7 +33,7 @@ from reconciler.views.run_document import counts as counted
 from reconciler.views.text import Role, Style, duration, repositories, token
 
 
-class State(Enum):
+class RepositoryState(Enum):
     """How far a repository is; in the order in which a person wants to see them."""
 
     FAILED = "failed"
@@ -51,31 +51,31 @@ class State(Enum):
 
 
 _STAGES = {
-    Stage.WAITING: State.WAITING,
-    Stage.BUILDING: State.BUILDING,
-    Stage.SETTLING: State.SETTLING,
-    Stage.DONE: State.DONE,
-    Stage.SUPERSEDED: State.SUPERSEDED,
-    Stage.UNREPORTED: State.UNREPORTED,
+    Stage.WAITING: RepositoryState.WAITING,
+    Stage.BUILDING: RepositoryState.BUILDING,
+    Stage.SETTLING: RepositoryState.SETTLING,
+    Stage.DONE: RepositoryState.DONE,
+    Stage.SUPERSEDED: RepositoryState.SUPERSEDED,
+    Stage.UNREPORTED: RepositoryState.UNREPORTED,
 }
-_OUTCOMES: dict[type[Outcome], State] = {
-    Applied: State.WRITTEN,
-    Unchanged: State.AS_WANTED,
-    Drifted: State.STALE,
-    Failed: State.FAILED,
-    NotAttempted: State.SKIPPED,
+_OUTCOMES: dict[type[Outcome], RepositoryState] = {
+    Applied: RepositoryState.WRITTEN,
+    Unchanged: RepositoryState.AS_WANTED,
+    Drifted: RepositoryState.STALE,
+    Failed: RepositoryState.FAILED,
+    NotAttempted: RepositoryState.SKIPPED,
 }
-_OVER = (State.DONE, State.SUPERSEDED, State.UNREPORTED)
-_RANKS = {state: number for number, state in enumerate(State)}
+_OVER = (RepositoryState.DONE, RepositoryState.SUPERSEDED, RepositoryState.UNREPORTED)
+_RANKS = {state: number for number, state in enumerate(RepositoryState)}
 _ROLES = {
-    State.FAILED: Role.ERROR,
-    State.STALE: Role.CHANGE,
-    State.SUPERSEDED: Role.CHANGE,
-    State.UNREPORTED: Role.CHANGE,
-    State.DONE: Role.ADD,
-    State.WRITTEN: Role.ADD,
+    RepositoryState.FAILED: Role.ERROR,
+    RepositoryState.STALE: Role.CHANGE,
+    RepositoryState.SUPERSEDED: Role.CHANGE,
+    RepositoryState.UNREPORTED: Role.CHANGE,
+    RepositoryState.DONE: Role.ADD,
+    RepositoryState.WRITTEN: Role.ADD,
 }
-_STATE_COLUMNS = max(len(state.value) for state in State)
+_STATE_COLUMNS = max(len(state.value) for state in RepositoryState)
 _LEAST_ROWS = 3
 # For the time, the number of builds, and the first of the tags.
 _BUILD_COLUMNS = 36
@@ -87,7 +87,7 @@ class Row:
     """One repository: its state, its builds, and since and until when something happened to it."""
 
     repository: str
-    state: State
+    state: RepositoryState
     began: float
     until: float | None = None
     ended: int = 0
@@ -119,12 +119,12 @@ class Board:
                 self._steps, self._began, self._followed = steps, at, None
                 self._rows = {}
             case StepStarted(at=at, repository=repository):
-                self._rows[repository] = Row(repository=repository, state=State.WRITING, began=at)
+                self._rows[repository] = Row(repository=repository, state=RepositoryState.WRITING, began=at)
             case StepFinished(at=at, outcome=outcome):
                 self._finish(outcome, at)
             case WaitStarted(at=at, repositories=names):
                 self._followed, self._began = frozenset(names), at
-                self._rows |= {name: Row(repository=name, state=State.WAITING, began=at) for name in names}
+                self._rows |= {name: Row(repository=name, state=RepositoryState.WAITING, began=at) for name in names}
             case BuildsSeen(progress=several, tags=tags):
                 self._tags = tags
                 self._follow(several)
@@ -135,19 +135,19 @@ class Board:
 
     def _finish(self, outcome: Outcome, at: float) -> None:
         name = outcome.step.repository
-        known = self._rows.get(name) or Row(repository=name, state=State.WRITING, began=at)
+        known = self._rows.get(name) or Row(repository=name, state=RepositoryState.WRITING, began=at)
         state = _OUTCOMES[type(outcome)]
-        self._rows[name] = replace(known, state=state, until=at, failed=int(state is State.FAILED))
+        self._rows[name] = replace(known, state=state, until=at, failed=int(state is RepositoryState.FAILED))
 
     def _follow(self, several: Iterable[Progress]) -> None:
         for progress in several:
             name = progress.target.repository
-            known = self._rows.get(name) or Row(repository=name, state=State.WAITING, began=self._now)
+            known = self._rows.get(name) or Row(repository=name, state=RepositoryState.WAITING, began=self._now)
             state = _STAGES[progress.stage]
             counts = counted(progress)
             self._rows[name] = replace(
                 known,
-                state=State.FAILED if state is State.DONE and counts["failed"] else state,
+                state=RepositoryState.FAILED if state is RepositoryState.DONE and counts["failed"] else state,
                 until=(known.until or self._now) if state in _OVER else None,
                 ended=len(progress.ended),
                 known=len(progress.builds),
@@ -186,11 +186,11 @@ class Board:
         rows = self._rows.values()
         elapsed = duration(now - self._began)
         if self._followed is None:
-            done = sum(row.state is not State.WRITING for row in rows)
+            done = sum(row.state is not RepositoryState.WRITING for row in rows)
             return f"writing: {done:,} of {repositories(self._steps)} done, {elapsed}"
         followed = [row for row in rows if row.repository in self._followed]
         ended, known = sum(row.ended for row in followed), sum(row.known for row in followed)
-        done = sum(row.state in (*_OVER, State.FAILED) for row in followed)
+        done = sum(row.state in (*_OVER, RepositoryState.FAILED) for row in followed)
         return f"builds: {ended:,} of {known:,} ended; {done:,} of {repositories(len(followed))} done, {elapsed}"
 
 

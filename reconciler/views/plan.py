@@ -19,7 +19,7 @@ _COMPARED = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Section:
+class PlanSection:
     """A part of the plan with a title: changes that several repositories share, and the steps that stand alone.
 
     One that is `expected` is shown when it is empty too: that a change causes nothing is news. The places of one that
@@ -80,12 +80,12 @@ def shared_changes(part: dict[str, Any], action: str) -> list[dict[str, Any]]:
     return [group for group in part["groups"] if group["action"] == action]
 
 
-def plan_sections(document: dict[str, Any]) -> Iterator[Section]:
+def plan_sections(document: dict[str, Any]) -> Iterator[PlanSection]:
     """The parts of a comparison; where there is none, the changes by action."""
     for heading, part in plan_parts(document):
         alone = single_steps(part)
         if heading:
-            yield Section(
+            yield PlanSection(
                 title=heading,
                 count=len(part["steps"]),
                 expected=True,
@@ -95,7 +95,7 @@ def plan_sections(document: dict[str, Any]) -> Iterator[Section]:
             )
             continue
         for action in WRITES:
-            yield Section(
+            yield PlanSection(
                 title=_TITLES[action],
                 count=document["counts"][action],
                 expected=False,

@@ -64,7 +64,7 @@ def render(document: dict[str, Any], provenance: Provenance = NO_PROVENANCE, *, 
         _environment()
         .get_template("plan.html.j2")
         .render(
-            **_Page(document, provenance).content(),
+            **_PlanPage(document, provenance).content(),
             **_made(provenance),
             policy=_POLICY.format(style=_digest(style), script=_digest(script)),
             style=Markup(style),  # noqa: S704 - our own file
@@ -187,7 +187,7 @@ class _Risk(NamedTuple):
     where: Sequence[tuple[str, str]]
 
 
-class _Page:
+class _PlanPage:
     """What the template shows of one plan; every repository gets one anchor, with its first entry."""
 
     def __init__(self, document: dict[str, Any], provenance: Provenance) -> None:

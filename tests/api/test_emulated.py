@@ -27,7 +27,7 @@ from reconciler.api.retry import Retrier, Timing
 from reconciler.core.builds import Evidence, Result, Sync
 from reconciler.core.overlay import EMPTY, Overlay
 from reconciler.core.state import Live, LiveRepository, Organization, RepositoryVersion
-from reconciler.emulator import Drop, Fault, Garble, Settings, Status
+from reconciler.emulator import Drop, EmulatorSettings, Fault, Garble, Status
 from reconciler.emulator.server import Server
 from tests.support.emulated import START, World
 from tests.support.overlays import evidence_of
@@ -35,7 +35,7 @@ from tests.support.overlays import evidence_of
 
 @pytest.fixture
 def world() -> Iterator[World]:
-    made = World(Settings(automatic_rebuilds=False, tokens=frozenset({"owner", "viewer"})))
+    made = World(EmulatorSettings(automatic_rebuilds=False, tokens=frozenset({"owner", "viewer"})))
     yield made
     made.emulator.close()
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.emulator import Edit, Fault, Settings, Status
+from reconciler.emulator import Edit, EmulatorSettings, Fault, Status
 from tests.support.golden import check
 from tests.support.program import Program, without_run, write_manifest
 
@@ -50,7 +50,7 @@ def test_v2_costs_one_call_more_for_the_truth_about_accounts(program: Program) -
 @pytest.mark.parametrize("status", [403, 404, 501])
 def test_auto_falls_back_to_v1(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: int) -> None:
     monkeypatch.chdir(tmp_path)
-    program = Program(settings=Settings(automatic_rebuilds=False, stagger=0.0, v2=status))  # type: ignore[arg-type]  # one of the three
+    program = Program(settings=EmulatorSettings(automatic_rebuilds=False, stagger=0.0, v2=status))  # type: ignore[arg-type]  # one of the three
     write_manifest(ONE)
     applied = program.run("apply", "--yes", "--api-version", "auto", "-v")
     assert applied.code == 0

@@ -12,14 +12,14 @@ import pytest
 
 from reconciler.cli import main
 from reconciler.cli.client import STATE
-from reconciler.emulator import Settings
+from reconciler.emulator import EmulatorSettings
 from tests.support.program import Program, Result, write_manifest
 
 ONE = "organization: example.com\nrepositories:\n  custom-nginx: {packages: [curl]}\n"
 TWO = ONE + "  orders-api: {packages: [curl]}\n"
 NEW = "organization: example.com\nrepositories:\n  fresh: {source: custom-nginx, packages: [curl]}\n"
 FILE = Path("reviewed.plan")
-QUIET = Settings(automatic_rebuilds=False, stagger=0.0)
+QUIET = EmulatorSettings(automatic_rebuilds=False, stagger=0.0)
 
 
 @pytest.fixture(autouse=True)

@@ -6,14 +6,14 @@ from typing import Any
 import pytest
 
 from reconciler.cli import options
-from reconciler.emulator import Fault, Settings, Status
+from reconciler.emulator import EmulatorSettings, Fault, Status
 from tests.support.clock import FakeClock
 from tests.support.emulated import REPOS, packages
 from tests.support.program import Program, write_manifest
 from tests.support.wsgi import call
 
 ORG = ("--org", "example.com")
-QUIET = Settings(automatic_rebuilds=False, stagger=0.0, build_seconds=(100.0, 120.0))
+QUIET = EmulatorSettings(automatic_rebuilds=False, stagger=0.0, build_seconds=(100.0, 120.0))
 
 
 def listed(program: Program, *argv: str) -> list[dict[str, Any]]:

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from reconciler.emulator import Settings
+from reconciler.emulator import EmulatorSettings
 from tests.support.program import Program, write_manifest
 
 ONE = "organization: example.com\nrepositories:\n  custom-nginx: {packages: [curl]}\n"
@@ -105,7 +105,7 @@ def test_logs_of_a_name_that_means_several(program: Program) -> None:
 
 
 def test_a_creation_from_another_repository(program: Program) -> None:
-    program.settings = Settings(automatic_rebuilds=False)
+    program.settings = EmulatorSettings(automatic_rebuilds=False)
     write_manifest("organization: example.com\nrepositories: {team-b/py: {source: custom-python, packages: [git]}}\n")
     planned = program.run("plan", "--format", "json")
     assert json.loads(planned.out)["counts"]["create"] == 1

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.emulator import Settings
+from reconciler.emulator import EmulatorSettings
 from tests.api.auth.pieces import Processes, finished, jwt
 from tests.support.program import Program, write_manifest
 from tests.support.served import served
@@ -12,7 +12,9 @@ from tests.support.served import served
 IDENTITY = f"{'4' * 40}/{'a' * 16}"
 START = 1_700_000_000.0
 # Tokens of two minutes, and builds that take longer.
-SLOW = Settings(expiring_tokens=True, token_seconds=120.0, build_seconds=(280.0, 300.0), automatic_rebuilds=False)
+SLOW = EmulatorSettings(
+    expiring_tokens=True, token_seconds=120.0, build_seconds=(280.0, 300.0), automatic_rebuilds=False
+)
 
 
 @pytest.fixture(autouse=True)
@@ -37,11 +39,11 @@ def test_a_token_that_the_api_takes_back_is_renewed_once(program: Program) -> No
     program.environ = {}
     program.processes = Processes([finished("first-opaque-token"), finished("second-opaque-token")])
     accepted = {"first-opaque-token"}
-    settings = Settings(tokens=frozenset(accepted), automatic_rebuilds=False)
+    settings = EmulatorSettings(tokens=frozenset(accepted), automatic_rebuilds=False)
     with served(program.clock, settings) as (url, emulator):
 
         def swap(now: float) -> None:
-            emulator._settings = Settings(tokens=frozenset({"second-opaque-token"}), automatic_rebuilds=False)
+            emulator._settings = EmulatorSettings(tokens=frozenset({"second-opaque-token"}), automatic_rebuilds=False)
 
         program.clock.on_wait = swap
         result = program.run("apply", "--yes", "--api", url)
@@ -64,7 +66,7 @@ def test_one_from_a_variable_that_ends_is_told(program: Program) -> None:
 def test_no_exchange_no_run(program: Program, tmp_path: Path) -> None:
     program.environ = {"CHAINGUARD_IDENTITY": IDENTITY, "CHAINGUARD_OIDC_TOKEN_FILE": str(tmp_path / "none")}
     program.processes = Processes([finished(jwt("somebody-else"))])
-    with served(program.clock, Settings()) as (url, emulator):
+    with served(program.clock, EmulatorSettings()) as (url, emulator):
         result = program.run("apply", "--yes", "--api", url)
         assert emulator.writes == 0
     assert result.code == 8

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.emulator import Fault, Settings, Status
+from reconciler.emulator import EmulatorSettings, Fault, Status
 from reconciler.emulator.settings import OWNER, VIEWER
 from tests.api.auth.pieces import Processes, finished, jwt
 from tests.support.program import Program, Result, write_manifest
@@ -107,7 +107,7 @@ def without(*names: str) -> tuple[str, ...]:
     ],
 )
 def test_capabilities(program: Program, grants: dict[str, Any], code: int, level: str, says: str) -> None:
-    program.settings = Settings(grants=grants)
+    program.settings = EmulatorSettings(grants=grants)
     result = program.run("doctor", *ORG)
     assert result.code == code
     assert levels(result)["capabilities"] == level
@@ -118,7 +118,7 @@ def test_capabilities(program: Program, grants: dict[str, Any], code: int, level
 
 
 def test_what_a_folder_needs_is_looked_for_in_it_and_above(program: Program) -> None:
-    program.settings = Settings(grants={"example.com": VIEWER, "example.com/team-a": OWNER})
+    program.settings = EmulatorSettings(grants={"example.com": VIEWER, "example.com/team-a": OWNER})
     result = program.run("doctor", "--org", "example.com/team-a")
     assert (result.code, levels(result)["capabilities"]) == (0, "ok")
 
@@ -154,7 +154,7 @@ def test_no_token(program: Program) -> None:
 
 def test_a_token_that_is_refused(program: Program) -> None:
     program.environ = {"CHAINGUARD_TOKEN": "wrong"}
-    with served(program.clock, Settings(tokens=frozenset({"right"}))) as (url, _):
+    with served(program.clock, EmulatorSettings(tokens=frozenset({"right"}))) as (url, _):
         result = program.run("doctor", "--api", url, *ORG)
         code, found = document(program, "--api", url, *ORG)
     assert result.code == code == 8
@@ -166,7 +166,7 @@ def test_a_token_that_is_refused(program: Program) -> None:
 
 def test_a_token_that_has_ended(program: Program) -> None:
     program.environ = {"CHAINGUARD_TOKEN": jwt("old", ends=NOW - 7200)}
-    with served(program.clock, Settings(expiring_tokens=True)) as (url, _):
+    with served(program.clock, EmulatorSettings(expiring_tokens=True)) as (url, _):
         result = program.run("doctor", "--api", url, *ORG)
     assert result.code == 8
     assert "the token ended at 2023-11-14 20:13:20Z (2h00m ago)" in result.out
@@ -175,7 +175,7 @@ def test_a_token_that_has_ended(program: Program) -> None:
 @pytest.mark.parametrize(("left", "level"), [(599, "warning"), (601, "ok")])
 def test_a_token_that_ends_soon(program: Program, left: int, level: str) -> None:
     program.environ = {"CHAINGUARD_TOKEN": jwt("soon", ends=NOW + left)}
-    with served(program.clock, Settings(expiring_tokens=True)) as (url, _):
+    with served(program.clock, EmulatorSettings(expiring_tokens=True)) as (url, _):
         result = program.run("doctor", "--api", url, *ORG)
     assert (result.code, levels(result)["expiry"]) == (0, level)
 
@@ -202,7 +202,7 @@ def test_the_clocks(program: Program, ahead: int, level: str) -> None:
 
 def test_the_apis_clock_decides_whether_a_token_has_ended(program: Program) -> None:
     program.environ = {"TOK": jwt("x", ends=NOW - 100)}
-    with served(program.clock, Settings(expiring_tokens=True)) as (url, emulator):
+    with served(program.clock, EmulatorSettings(expiring_tokens=True)) as (url, emulator):
         emulator._clock = lambda: program.clock.now() - 900
         result = program.run("doctor", "--api", url, *ORG)
     assert (result.code, levels(result)["expiry"]) == (0, "ok")
@@ -221,7 +221,9 @@ def test_a_ci_job(program: Program, tmp_path: Path) -> None:
     file = tmp_path / "oidc"
     file.write_text(jwt("job"), encoding="utf-8")
     program.environ = {"CHAINGUARD_IDENTITY": identity, "CHAINGUARD_OIDC_TOKEN_FILE": str(file)}
-    settings = Settings(tokens=frozenset(), oidc_tokens=frozenset({jwt("job")}), identities=frozenset({identity}))
+    settings = EmulatorSettings(
+        tokens=frozenset(), oidc_tokens=frozenset({jwt("job")}), identities=frozenset({identity})
+    )
     with served(program.clock, settings) as (url, _):
         result = program.run("doctor", "--api", url, *ORG)
         assert result.code == 0

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from reconciler.emulator import Fault, Settings, Status
+from reconciler.emulator import EmulatorSettings, Fault, Status
 from reconciler.emulator.faults import Edit, Lag, NoReports, Omit
-from reconciler.emulator.faults import Result as ResultFault
+from reconciler.emulator.faults import ReportedResult as ResultFault
 from tests.support.program import Program, write_manifest
 
 ONE = "organization: example.com\nrepositories:\n  custom-nginx: {packages: [curl]}\n"
@@ -18,7 +18,7 @@ HOUR = 3600.0
 
 @pytest.fixture(autouse=True)
 def _quiet(program: Program) -> None:
-    program.settings = Settings(automatic_rebuilds=False, stagger=0.0)
+    program.settings = EmulatorSettings(automatic_rebuilds=False, stagger=0.0)
 
 
 def summary(text: str) -> dict[str, Any]:
@@ -56,7 +56,7 @@ def test_an_answer_without_the_overlay_is_read_again_and_not_called_lost(program
 @pytest.mark.parametrize("build_seconds", [1.0, 120.0])
 def test_reads_that_lag_are_not_changes_by_somebody_else(program: Program, build_seconds: float) -> None:
     """Entry A13: the state before the write, for 15 s after it, also when builds are done by then."""
-    program.settings = Settings(
+    program.settings = EmulatorSettings(
         automatic_rebuilds=False, stagger=0.0, build_seconds=(build_seconds, build_seconds), queue_delay=0.5
     )
     write_manifest(ONE)

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 
 import pytest
 
-from reconciler.emulator import Delay, Drop, Edit, Fault, Garble, Settings, Status, When
+from reconciler.emulator import Delay, Drop, Edit, EmulatorSettings, Fault, Garble, Status, When
 from tests.support.program import Program, Result, write_manifest
 
 ONE = "organization: example.com\nrepositories:\n  custom-nginx: {packages: [curl]}\n"
 RESET = "organization: example.com\nrepositories: {legacy-php: {reset: true}}\n"
-QUIET = Settings(automatic_rebuilds=False, stagger=0.0)
+QUIET = EmulatorSettings(automatic_rebuilds=False, stagger=0.0)
 LISTS = "^/registry/v[12]/repos$"
 WRITES = {"v1": "PUT", "v2": "PATCH"}
 Effect = Status | Drop | Garble

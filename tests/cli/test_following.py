@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from reconciler.cli.client import STATE
-from reconciler.emulator import Settings, Status
+from reconciler.emulator import EmulatorSettings, Status
 from tests.support.program import Program, write_manifest
 
 TWO = """\
@@ -17,7 +17,7 @@ repositories:
   orders-api: {packages: [curl]}
 """
 COUNTS = {"applied": 0, "already_done": 0, "stale": 0, "failed": 0, "not_attempted": 0, "unknown": 0}
-CALM = Settings(automatic_rebuilds=False, stagger=0.0)
+CALM = EmulatorSettings(automatic_rebuilds=False, stagger=0.0)
 
 
 @pytest.fixture(autouse=True)
@@ -61,7 +61,7 @@ def test_an_api_that_is_down_for_two_minutes(program: Program) -> None:
         away = 3 <= program.clock.now() - began <= 123
         return (Status(status=503, message="down"),) if away and method == "GET" else ()
 
-    program.settings = Settings(automatic_rebuilds=False, storm=down)
+    program.settings = EmulatorSettings(automatic_rebuilds=False, storm=down)
     write_manifest(TWO)
     applied = program.run("apply", "--yes")
     assert applied.code == 0, applied.err
@@ -72,7 +72,7 @@ def test_an_api_that_is_down_for_two_minutes(program: Program) -> None:
 
 @pytest.mark.parametrize("left", [["git"], []])
 def test_what_somebody_else_changes_meanwhile_is_named_and_not_waited_for(program: Program, left: list[str]) -> None:
-    program.settings = Settings(automatic_rebuilds=False, queue_delay=100)
+    program.settings = EmulatorSettings(automatic_rebuilds=False, queue_delay=100)
     write_manifest(TWO)
 
     def changed(now: float) -> None:
@@ -113,7 +113,7 @@ def refuses(name: str, program: Program) -> None:
     def storm(method: str, path: str) -> tuple[Status, ...]:
         return (Status(status=400, message="no"),) if method == "PATCH" and path.endswith(id_) else ()
 
-    program.settings = Settings(automatic_rebuilds=False, stagger=0.0, storm=storm)
+    program.settings = EmulatorSettings(automatic_rebuilds=False, stagger=0.0, storm=storm)
 
 
 def test_a_failed_write_stops_the_rest_where_that_is_asked_for(program: Program) -> None:
@@ -168,7 +168,7 @@ def test_as_many_may_fail_as_were_allowed(program: Program) -> None:
 
 
 def test_the_time_limit_is_that_of_all_waves_together(program: Program) -> None:
-    program.settings = Settings(automatic_rebuilds=False, queue_delay=40)
+    program.settings = EmulatorSettings(automatic_rebuilds=False, queue_delay=40)
     write_manifest(THREE.replace("PACKAGE", "git"))
     began = program.clock.now()
     result = program.run("apply", "--yes", "--batch", "1,1,rest", "--wait-timeout", "100s")

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from reconciler.emulator import Fault, Settings, Status
+from reconciler.emulator import EmulatorSettings, Fault, Status
 from tests.support.program import Program, write_manifest
 
 TWO = "organization: example.com\nrepositories:\n  custom-nginx: {packages: [curl]}\n  orders-api: {packages: [jq]}\n"
@@ -20,7 +20,7 @@ def test_a_plan_ends_with_what_it_sets_going(program: Program) -> None:
 
 
 def test_as_many_builds_start_as_were_forecast(program: Program) -> None:
-    program.settings = Settings(automatic_rebuilds=False, stagger=0.0)
+    program.settings = EmulatorSettings(automatic_rebuilds=False, stagger=0.0)
     write_manifest(TWO)
     foreseen = json.loads(program.run("plan", "--format", "json").out)["forecast"]
     lines = program.run("apply", "--yes", "--format", "json").out.splitlines()

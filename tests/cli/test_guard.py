@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.emulator import Settings
+from reconciler.emulator import EmulatorSettings
 from tests.support.golden import check
 from tests.support.program import Program, write_manifest
 
@@ -15,7 +15,7 @@ GOLDEN = Path(__file__).parent / "golden" / "refusals"
 @pytest.fixture
 def customised(program: Program) -> list[str]:
     """The customised repositories of the organisation."""
-    program.settings = Settings(automatic_rebuilds=False, stagger=0.0)
+    program.settings = EmulatorSettings(automatic_rebuilds=False, stagger=0.0)
     rows = json.loads(program.run("repos", "--org", "example.com", "--format", "json").out)["repositories"]
     return [row["repository"] for row in rows if row["customised"]]
 
@@ -23,7 +23,7 @@ def customised(program: Program) -> list[str]:
 @pytest.fixture
 def names(program: Program) -> list[str]:
     """Twelve repositories, each with a package, and a manifest that takes it away from five of them."""
-    program.settings = Settings(automatic_rebuilds=False, stagger=0.0)
+    program.settings = EmulatorSettings(automatic_rebuilds=False, stagger=0.0)
     rows = json.loads(program.run("repos", "--org", "example.com", "--format", "json").out)["repositories"]
     found = [row["repository"] for row in rows][:12]
     with program.emulator() as emulator:

@@ -13,7 +13,7 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 import pytest
 
-from reconciler.emulator import Settings
+from reconciler.emulator import EmulatorSettings
 from reconciler.emulator.server import Server
 from tests.support.program import Program, write_manifest
 
@@ -89,7 +89,7 @@ HALVES: dict[str, tuple[Change, list[str]]] = {
 @pytest.fixture(autouse=True)
 def _with_a_token(program: Program) -> None:
     program.environ = {"CHAINGUARD_TOKEN": "t0ken-that-nobody-may-see"}
-    program.settings = Settings(automatic_rebuilds=False, stagger=0.0)
+    program.settings = EmulatorSettings(automatic_rebuilds=False, stagger=0.0)
 
 
 @pytest.mark.parametrize("command", [["plan"], ["apply", "--yes"]])

@@ -15,7 +15,7 @@ import pytest
 from reconciler.cli import main
 from reconciler.cli.context import has_left, interruptible
 from reconciler.cli.execution import confirm
-from reconciler.emulator import Settings
+from reconciler.emulator import EmulatorSettings
 from tests.support.program import Program, Stream, write_manifest
 
 TWO = """\
@@ -122,7 +122,7 @@ def test_the_handlers_of_before_come_back(program: Program) -> None:
 
 
 def test_an_interruption_while_following_leaves_the_builds_running(program: Program) -> None:
-    program.settings = Settings(queue_delay=1000)
+    program.settings = EmulatorSettings(queue_delay=1000)
     write_manifest(TWO)
     world = program.world()
     program.clock.on_wait = lambda _: world.stop.set()
@@ -236,7 +236,7 @@ def test_an_interruption_on_a_terminal_stands_in_the_live_table_and_nowhere_else
 ) -> None:
     """Written beside the table, it would be painted over, and would leave a frame of the table behind."""
     monkeypatch.setenv("TERM", "xterm-256color")
-    program.settings = Settings(queue_delay=1000)
+    program.settings = EmulatorSettings(queue_delay=1000)
     write_manifest(TWO)
     world = program.world("yes\n")
 

@@ -5,13 +5,13 @@ import shutil
 from pathlib import Path
 
 from reconciler.cli.client import STATE
-from reconciler.emulator import Drop, Edit, Fault, Settings, Status
+from reconciler.emulator import Drop, Edit, EmulatorSettings, Fault, Status
 from tests.support.golden import check
 from tests.support.program import Program, without_run, write_manifest
 
 GOLDEN = Path(__file__).parent / "golden"
 ROOT = Path(__file__).parents[2]
-QUIET = Settings(automatic_rebuilds=False, stagger=0.0)
+QUIET = EmulatorSettings(automatic_rebuilds=False, stagger=0.0)
 
 ONE = """\
 organization: example.com
@@ -153,7 +153,7 @@ def test_a_build_that_fails(program: Program) -> None:
 
 
 def test_builds_that_do_not_end_in_time(program: Program) -> None:
-    program.settings = Settings(queue_delay=10_000)
+    program.settings = EmulatorSettings(queue_delay=10_000)
     write_manifest(ONE)
     result = program.run("apply", "--yes", "--wait-timeout", "2m")
     assert result.code == 7
@@ -209,7 +209,7 @@ def test_an_answer_that_is_lost_before_the_write_took_effect(program: Program) -
 
 
 def test_a_rebuild_with_the_old_configuration_is_not_taken_for_ours(program: Program) -> None:
-    program.settings = Settings(automatic_rebuilds=True, queue_delay=120.0)
+    program.settings = EmulatorSettings(automatic_rebuilds=True, queue_delay=120.0)
     shutil.copytree(ROOT / "manifests", "manifests")
     start = program.clock.now()
     result = program.run("apply", "--yes")

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.emulator import Settings
+from reconciler.emulator import EmulatorSettings
 from tests.api.auth.pieces import jwt
 from tests.api.test_bounds import BODY, HEADERS, Script, drop_by_drop
 from tests.support.clock import FakeClock
@@ -79,7 +79,7 @@ def test_seventy_repositories_in_waves_need_the_sockets_of_one(program: Program)
     """Entry B23: a limit of 64 open files is enough, however many waves there are."""
     entries = "".join(f"  repo-{number:02}: {{source: custom-go, packages: [git]}}\n" for number in range(70))
     write_manifest(f"organization: example.com\nrepositories:\n{entries}")
-    settings = Settings(build_seconds=(1.0, 1.0), queue_delay=0.0, automatic_rebuilds=False)
+    settings = EmulatorSettings(build_seconds=(1.0, 1.0), queue_delay=0.0, automatic_rebuilds=False)
     program.environ = {"CHAINGUARD_TOKEN": "sesame-3f9a"}
     seen: list[int] = []
     program.clock.on_wait = lambda _: seen.append(open_files())
@@ -120,7 +120,7 @@ def test_a_socks_proxy_says_what_is_missing(kind: str) -> None:
 
 
 def test_a_proxy_is_not_asked_for_this_machine(closed: str, program: Program) -> None:
-    with served(FakeClock(time.time()), Settings()) as (url, _):
+    with served(FakeClock(time.time()), EmulatorSettings()) as (url, _):
         done = ran(
             "repos", "--org", "example.com", "--api", url, HTTP_PROXY=f"http://{closed}", ALL_PROXY=f"http://{closed}"
         )
@@ -189,7 +189,7 @@ def test_a_chainctl_that_never_stops_printing(tmp_path: Path, stream: str) -> No
 def test_a_chainctl_that_leaves_a_child_behind(tmp_path: Path) -> None:
     token = jwt("mine", ends=time.time() + 3600)
     script = f"sleep 20 &\necho {token}"
-    with served(FakeClock(time.time()), Settings()) as (url, _):
+    with served(FakeClock(time.time()), EmulatorSettings()) as (url, _):
         began = time.monotonic()
         done = ran("repos", "--org", "example.com", "--api", url, **chainctl(tmp_path, script))
     assert done.returncode == 0, done.stderr

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.emulator import Fault, Settings, Status
+from reconciler.emulator import EmulatorSettings, Fault, Status
 from tests.api.auth.pieces import Processes, finished, jwt
 from tests.support.program import Program, write_manifest
 from tests.support.served import served
@@ -28,7 +28,7 @@ COMMANDS = (
     ("doctor", "--format", "json"),
 )
 ECHO = " ".join([*SECRETS.values(), OPAQUE, REQUEST])
-REFUSES_ALL = Settings(tokens=frozenset(), oidc_tokens=frozenset(), identities=frozenset())
+REFUSES_ALL = EmulatorSettings(tokens=frozenset(), oidc_tokens=frozenset(), identities=frozenset())
 
 
 def variable(program: Program, tmp_path: Path, url: str) -> None:
@@ -110,7 +110,7 @@ def test_no_secret_is_printed(
     program: Program, tmp_path: Path, source: Callable[..., None], status: int | None
 ) -> None:
     write_manifest("organization: example.com\nrepositories: {custom-node: {packages: [git]}}\n")
-    settings = REFUSES_ALL if status is None else Settings()
+    settings = REFUSES_ALL if status is None else EmulatorSettings()
     with served(program.clock, settings) as (url, emulator):
         if status is not None:
             emulator.faults.add(Fault(effect=Status(status=status, message=f"you sent {ECHO}"), times=None))

@@ -87,7 +87,7 @@ def test_a_folder_is_refused(program: Program) -> None:
     assert "output-not-written" in result.err
 
 
-@pytest.mark.parametrize("command", [["plan", "-o", "-"], ["snapshot", "-o", "-"], ["import", "-o", "-"]])
+@pytest.mark.parametrize("command", [["plan", "-o", "-", "--json"], ["init", "-o", "-"], ["import", "-o", "-"]])
 def test_a_dash_is_not_a_file(program: Program, command: list[str]) -> None:
     write_manifest(ONE)
     assert program.run(*command).code == 64

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.emulator import Fault, Settings, Status
+from reconciler.emulator import EmulatorSettings, Fault, Status
 from tests.support.program import Program, write_manifest
 
 HEAD = "organization: example.com\nrepositories:\n"
@@ -153,7 +153,7 @@ def test_a_package_is_told_where_it_is_written(program: Program) -> None:
 
 
 def test_an_image_that_was_not_built_lately_is_known_by_older_builds(program: Program) -> None:
-    program.settings = Settings(automatic_rebuilds=False)
+    program.settings = EmulatorSettings(automatic_rebuilds=False)
     write_manifest(f"{HEAD}  custom-nginx: {{packages: [helm]}}\n")
     program.run("plan")
     program.clock.time += 10 * 86400

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.emulator import Settings
+from reconciler.emulator import EmulatorSettings
 from tests.support.program import Program, write_manifest
 
 ONE = "organization: example.com\nrepositories:\n  custom-nginx: {packages: [curl]}\n"
@@ -20,7 +20,7 @@ JOURNAL = FOLDER / "journal.db"
 @pytest.fixture
 def applied(program: Program) -> Program:
     """The program after an apply."""
-    program.settings = Settings(automatic_rebuilds=False, stagger=0.0)
+    program.settings = EmulatorSettings(automatic_rebuilds=False, stagger=0.0)
     write_manifest(ONE)
     assert program.run("apply", "--yes").code == 0
     return program

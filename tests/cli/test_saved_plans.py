@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.emulator import Fault, Settings, Status
+from reconciler.emulator import EmulatorSettings, Fault, Status
 from tests.planfile import samples
 from tests.support.golden import check
 from tests.support.program import Program, Result, write_manifest
 
 GOLDEN = Path(__file__).parent / "golden" / "refusals"
-QUIET = Settings(automatic_rebuilds=False, stagger=0.0)
+QUIET = EmulatorSettings(automatic_rebuilds=False, stagger=0.0)
 TWO = """\
 organization: example.com
 repositories:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from reconciler.cli import main
-from reconciler.emulator import Settings
+from reconciler.emulator import EmulatorSettings
 from tests.support.program import Program, write_manifest
 
 TWO = """\
@@ -53,7 +53,7 @@ def test_wait_again_tells_the_same_without_network(program: Program) -> None:
 
 
 def test_an_interrupted_wait_says_how_to_go_on(program: Program) -> None:
-    program.settings = Settings(queue_delay=1000)
+    program.settings = EmulatorSettings(queue_delay=1000)
     write_manifest(TWO)
     world = program.world()
     program.clock.on_wait = lambda _: world.stop.set()
@@ -66,7 +66,7 @@ def test_an_interrupted_wait_says_how_to_go_on(program: Program) -> None:
 
 
 def test_what_takes_too_long_is_named(program: Program) -> None:
-    program.settings = Settings(queue_delay=1000)
+    program.settings = EmulatorSettings(queue_delay=1000)
     write_manifest(TWO)
     assert program.run("apply", "--yes", "--no-wait").code == 0
     late = program.run("wait", "--repo-timeout", "60s")

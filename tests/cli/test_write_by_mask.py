@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.emulator import Settings
+from reconciler.emulator import EmulatorSettings
 from tests.support.program import Program, write_manifest
 
 VERSIONS = ["v1", "v2", "auto"]
@@ -32,7 +32,7 @@ def test_a_first_customization_and_a_reset_converge(program: Program, version: s
 def test_without_v2_the_write_goes_through_v1(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: Any) -> None:
     """Entry A4."""
     monkeypatch.chdir(tmp_path)
-    program = Program(settings=Settings(automatic_rebuilds=False, v2=status))
+    program = Program(settings=EmulatorSettings(automatic_rebuilds=False, v2=status))
     write_manifest(MANIFEST + "    packages: [curl]\n")
     assert program.run("apply", "--yes", "--no-wait").code == 0
     assert held(program)["contents"]["packages"] == ["curl"]

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from reconciler.emulator import Settings
+from reconciler.emulator import EmulatorSettings
 from tests.contract.traffic import Exchange, recording
 from tests.support.emulated import World, packages
 from tests.support.wsgi import ANY_TOKEN
@@ -18,7 +18,7 @@ def traffic(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Exchange]]:
 
 @pytest.fixture
 def world() -> Iterator[World]:
-    made = World(Settings(automatic_rebuilds=False, tokens=frozenset({"owner", "viewer", ANY_TOKEN})))
+    made = World(EmulatorSettings(automatic_rebuilds=False, tokens=frozenset({"owner", "viewer", ANY_TOKEN})))
     made.put_overlay("custom-node", packages("crul"))
     made.clock.advance(60)
     made.put_overlay("custom-go", packages("jq"))

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.emulator import Settings
+from reconciler.emulator import EmulatorSettings
 from reconciler.emulator.protojson import snake_case
 from reconciler.emulator.query import proto_name
 from tests.support.emulated import GROUPS, PACKAGES, REPORTS, REPOS, STATUSES, SUMMARIES, TAGS, World, packages
@@ -163,7 +163,7 @@ READ += [(PACKAGES, "items"), (SUMMARIES, "items")]
 
 @pytest.mark.parametrize(("path", "key"), READ)
 def test_every_published_parameter_is_read(published: Published, path: str, key: str) -> None:
-    world = World(Settings(automatic_rebuilds=False))
+    world = World(EmulatorSettings(automatic_rebuilds=False))
     parameters = published.parameters("GET", path)
     assert parameters
     for parameter in parameters:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from reconciler.emulator import Settings
+from reconciler.emulator import EmulatorSettings
 from reconciler.emulator.query import proto_name
 from tests.support.emulated import World, packages
 from tests.support.openapi import DOCUMENT_V2, FUTURE_FIELDS, Published
@@ -62,7 +62,7 @@ def test_an_answer_is_as_published(published: Published, name: str) -> None:
 
 @pytest.mark.parametrize(("path", "key"), LISTS)
 def test_every_published_parameter_is_read(published: Published, path: str, key: str) -> None:
-    world = World(Settings(automatic_rebuilds=False))
+    world = World(EmulatorSettings(automatic_rebuilds=False))
     parameters = [each["name"] for each in published.parameters("GET", path)]
     assert len(parameters) >= 10
     for name in parameters:

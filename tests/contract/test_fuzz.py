@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from schemathesis import Case, GenerationMode
 
-from reconciler.emulator import Settings
+from reconciler.emulator import EmulatorSettings
 from tests.contract.conformity import Documents
 from tests.contract.narrowed import SERVED, narrowed
 from tests.contract.traffic import Exchange
@@ -41,7 +41,7 @@ INTERNAL, UNIMPLEMENTED = 500, 501
 
 @pytest.fixture
 def world() -> Iterator[World]:
-    made = World(Settings(automatic_rebuilds=False))
+    made = World(EmulatorSettings(automatic_rebuilds=False))
     yield made
     made.emulator.close()
 

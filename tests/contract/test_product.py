@@ -20,7 +20,7 @@ from reconciler.api.errors import NotFound, PermissionDenied, Rejected
 from reconciler.api.http import Call
 from reconciler.core.overlay import EMPTY, Overlay
 from reconciler.core.state import LiveRepository, Organization
-from reconciler.emulator import Settings
+from reconciler.emulator import EmulatorSettings
 from tests.contract import targets
 from tests.contract.conformity import Documents
 from tests.contract.targets import EMULATED, ON_A_PORT, REACHABLE, REAL, Target, needs_real
@@ -143,7 +143,7 @@ def test_being_refused(target: Target, version: ApiVersion, traffic: list[Exchan
 @pytest.mark.parametrize("target", EMULATED, indirect=True)
 def test_falling_back(target: Target, status: Any, traffic: list[Exchange], monkeypatch: pytest.MonkeyPatch) -> None:
     assert target.world is not None
-    monkeypatch.setattr(target.world.emulator, "_settings", Settings(automatic_rebuilds=False, v2=status))
+    monkeypatch.setattr(target.world.emulator, "_settings", EmulatorSettings(automatic_rebuilds=False, v2=status))
     with target.writer("auto") as client:
         read_everything(client, target.organization)
         organization = client.find_organization(target.organization)

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from reconciler.emulator import Settings, schedule, timestamps
+from reconciler.emulator import EmulatorSettings, schedule, timestamps
 from tests.support.emulated import REPORTS, TAGS, World, packages
 
 SINCE = ("startedSince", "2023-11-14T22:13:20.250Z")
@@ -30,7 +30,7 @@ def test_some_repositories_are_rebuilt_now_and_then() -> None:
 
 
 def test_rebuilds_can_be_turned_off() -> None:
-    world = World(Settings(automatic_rebuilds=False))
+    world = World(EmulatorSettings(automatic_rebuilds=False))
     world.clock.advance(3600)
     assert everything(world) == []
 

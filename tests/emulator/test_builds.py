@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from reconciler.emulator import Settings
+from reconciler.emulator import EmulatorSettings
 from tests.support.emulated import REPORTS, REPOS, STATUSES, TAGS, World, packages
 from tests.support.pem import CORP_ROOT
 from tests.support.wsgi import call
 
-QUIET = Settings(automatic_rebuilds=False)
+QUIET = EmulatorSettings(automatic_rebuilds=False)
 NOW = "2023-11-14T22:13:20.250Z"
 SINCE = ("startedSince", NOW)
 
@@ -83,7 +83,7 @@ def test_a_running_build_is_listed_without_an_end(world: World) -> None:
 
 
 def test_running_builds_can_stay_unlisted() -> None:
-    world = World(Settings(automatic_rebuilds=False, running_reports=False))
+    world = World(EmulatorSettings(automatic_rebuilds=False, running_reports=False))
     world.put_overlay("custom-node", packages("jq"))
     seen = set()
     for _ in range(60):

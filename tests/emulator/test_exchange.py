@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.emulator import Settings
+from reconciler.emulator import EmulatorSettings
 from reconciler.emulator.auth import authenticate
 from tests.support.emulated import GROUPS, REPORTS, REPOS, STATUSES, TAGS, World, packages
 from tests.support.wsgi import Reply, call
@@ -24,7 +24,7 @@ def exchange(world: World, body: str = f"aud=https://api.example&identity={IDENT
 
 
 def test_a_token_is_exchanged_for_one_that_is_accepted() -> None:
-    world = World(Settings(tokens=frozenset({"owner"}), oidc_tokens=frozenset({OIDC})))
+    world = World(EmulatorSettings(tokens=frozenset({"owner"}), oidc_tokens=frozenset({OIDC})))
     reply = exchange(world)
     assert reply.status == 200
     assert set(reply.json) == {"token", "refreshToken", "expiry"}
@@ -62,7 +62,7 @@ def test_parameters_may_stand_in_the_query_as_well() -> None:
     ],
 )
 def test_what_is_not_exchanged(body: str, token: str, status: int) -> None:
-    world = World(Settings(oidc_tokens=frozenset({OIDC}), identities=frozenset({IDENTITY})))
+    world = World(EmulatorSettings(oidc_tokens=frozenset({OIDC}), identities=frozenset({IDENTITY})))
     reply = exchange(world, body, token=token)
     assert reply.status == status
     assert "token" not in reply.json
@@ -76,12 +76,12 @@ def test_a_json_body_is_not_read() -> None:
 
 
 def test_an_oidc_token_is_no_api_token() -> None:
-    world = World(Settings(tokens=frozenset({"owner"})))
+    world = World(EmulatorSettings(tokens=frozenset({"owner"})))
     assert call(world.emulator, "GET", GROUPS, token=OIDC).status == 401
 
 
 def test_an_issued_token_expires_by_the_emulators_clock() -> None:
-    world = World(Settings(expiring_tokens=True, token_seconds=90))
+    world = World(EmulatorSettings(expiring_tokens=True, token_seconds=90))
     token = exchange(world).json["token"]
     world.clock.now = 1_700_000_089.9
     assert call(world.emulator, "GET", GROUPS, token=token).status == 200
@@ -94,7 +94,7 @@ def test_an_issued_token_expires_by_the_emulators_clock() -> None:
 
 
 def test_time_is_told_and_not_enforced_unless_asked_for() -> None:
-    world = World(Settings(token_seconds=90))
+    world = World(EmulatorSettings(token_seconds=90))
     token = exchange(world).json["token"]
     world.clock.advance(3600)
     answer = call(world.emulator, "GET", OK, token=token)
@@ -116,13 +116,13 @@ def test_who_am_i_reads_the_token() -> None:
     [b"{", b"[]", b"{}", b'{"exp": "soon"}', b'{"exp": 1e30}', b'{"exp": -1}', b'{"exp": true}', b"\xff", b"[" * 9999],
 )
 def test_a_jwt_without_a_usable_expiry_is_as_good_as_opaque(payload: bytes) -> None:
-    world = World(Settings(expiring_tokens=True))
+    world = World(EmulatorSettings(expiring_tokens=True))
     token = f"x.{base64.urlsafe_b64encode(payload).decode().rstrip('=')}.y"
     assert call(world.emulator, "GET", OK, token=token).status == 200
 
 
 def test_an_identity_can_be_one_that_only_reads() -> None:
-    world = World(Settings(viewers=frozenset({IDENTITY})))
+    world = World(EmulatorSettings(viewers=frozenset({IDENTITY})))
     token = exchange(world).json["token"]
     answer = call(world.emulator, "GET", OK, token=token).json
     assert {entry["role"]["name"] for entry in answer["capabilities"]} == {"viewer"}
@@ -132,7 +132,7 @@ def test_an_identity_can_be_one_that_only_reads() -> None:
 class TestGrants:
     def test_capabilities_of_no_role_are_told_verbatim(self) -> None:
         held = {"example.com": ("repo.list", "groups.list"), "example.com/team-a": ("repo.update",)}
-        world = World(Settings(grants=held))
+        world = World(EmulatorSettings(grants=held))
         answer = world.get(OK).json
         told = {entry["group"]["name"]: entry for entry in answer["capabilities"]}
         assert set(told) == {"example.com", "team-a"}
@@ -142,19 +142,19 @@ class TestGrants:
 
     def test_exactly_those_of_a_role_are_told_as_the_role(self) -> None:
         viewer = ("tag.list", "repo.list", "groups.list", "build_report.list", "apk.list")
-        (entry,) = World(Settings(grants={"partner.example": viewer})).get(OK).json["capabilities"]
+        (entry,) = World(EmulatorSettings(grants={"partner.example": viewer})).get(OK).json["capabilities"]
         assert entry["role"]["name"] == "viewer"
         assert entry["capabilities"] == []
 
     def test_a_grant_reaches_downwards_alone(self) -> None:
-        world = World(Settings(grants={"example.com/team-a": ("repo.list", "repo.update")}))
+        world = World(EmulatorSettings(grants={"example.com/team-a": ("repo.list", "repo.update")}))
         body = packages("jq")
         assert world.put("team-a/custom-node", {"customOverlay": body}).status == 200
         reply = world.put("custom-node", {"customOverlay": body})
         assert (reply.status, reply.json["code"]) == (403, 7)
 
     def test_a_list_without_its_capability_is_refused_or_empty(self) -> None:
-        world = World(Settings(grants={"example.com": ("groups.list",)}))
+        world = World(EmulatorSettings(grants={"example.com": ("groups.list",)}))
         root = world.id("orders-api").partition("/")[0]
         scope = ("uidp.descendantsOf", root)
         assert world.get(GROUPS, scope).status == 200
@@ -169,4 +169,4 @@ class TestGrants:
 
 
 def test_a_caller_shows_no_token() -> None:
-    assert "opaque" not in repr(authenticate("Bearer opaque", Settings(), 0))
+    assert "opaque" not in repr(authenticate("Bearer opaque", EmulatorSettings(), 0))

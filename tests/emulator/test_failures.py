@@ -2,7 +2,7 @@
 
 import pytest
 
-from reconciler.emulator import Settings, solver
+from reconciler.emulator import EmulatorSettings, solver
 from tests.support.emulated import World, packages
 
 SINCE = ("startedSince", "2023-11-14T22:13:20.250Z")
@@ -10,7 +10,7 @@ SINCE = ("startedSince", "2023-11-14T22:13:20.250Z")
 
 def built(overlay: object, name: str = "custom-node") -> tuple[World, dict[str, str]]:
     """Return the world after an update, and the last lines of the logs by result."""
-    world = World(Settings(automatic_rebuilds=False))
+    world = World(EmulatorSettings(automatic_rebuilds=False))
     world.put_overlay(name, overlay)
     world.clock.advance(30)
     return world, {each["result"]: each["log"] for each in world.reports(name, SINCE)}
@@ -26,7 +26,7 @@ def test_a_missing_package_fails_every_build() -> None:
 
 
 def test_failed_work_is_shown_for_a_little_while() -> None:
-    world = World(Settings(automatic_rebuilds=False))
+    world = World(EmulatorSettings(automatic_rebuilds=False))
     world.put_overlay("custom-node", packages("crul"))
     world.clock.advance(12)
     assert world.status("custom-node") == "FAILED"

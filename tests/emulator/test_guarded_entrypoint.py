@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.emulator import Fault, NotEnrolled, Settings
+from reconciler.emulator import EmulatorSettings, Fault, NotEnrolled
 from tests.support.emulated import REPOS, World
 from tests.support.wsgi import Params, Reply, call
 
@@ -25,7 +25,7 @@ COMMAND = f"custom_overlay.command_override: {DESCRIPTION}"
 
 @pytest.fixture
 def world() -> World:
-    return World(Settings(automatic_rebuilds=False))
+    return World(EmulatorSettings(automatic_rebuilds=False))
 
 
 def guarded(**more: Any) -> dict[str, Any]:
@@ -141,7 +141,7 @@ def test_the_environment_of_the_apko_overlay_has_reserved_names_too(world: World
 
 
 def test_an_organization_that_is_not_enrolled(world: World) -> None:
-    outside = World(Settings(automatic_rebuilds=False, not_enrolled=frozenset({"guarded_entrypoint"})))
+    outside = World(EmulatorSettings(automatic_rebuilds=False, not_enrolled=frozenset({"guarded_entrypoint"})))
     world.emulator.faults.add(Fault(effect=NotEnrolled(feature="guarded_entrypoint"), times=None))
     for each in (outside, world):
         for reply in (put(each, FULL), patch(each, FULL)):

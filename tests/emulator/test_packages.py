@@ -2,7 +2,7 @@
 
 import pytest
 
-from reconciler.emulator import Settings
+from reconciler.emulator import EmulatorSettings
 from reconciler.emulator.faults import Fault, Status
 from reconciler.emulator.packages import all_packages, index
 from tests.support.emulated import PACKAGES, SUMMARIES, World
@@ -11,7 +11,7 @@ from tests.support.wsgi import Reply
 
 @pytest.fixture(scope="module")
 def world() -> World:
-    return World(Settings(automatic_rebuilds=False))  # never written to
+    return World(EmulatorSettings(automatic_rebuilds=False))  # never written to
 
 
 def organisation(world: World) -> str:
@@ -120,7 +120,7 @@ def test_a_folder_has_no_packages_of_its_own(world: World) -> None:
 
 @pytest.mark.parametrize("path", [PACKAGES, SUMMARIES])
 def test_lists_need_a_capability(path: str) -> None:
-    world = World(Settings(grants={"example.com": ("groups.list", "repo.list")}))
+    world = World(EmulatorSettings(grants={"example.com": ("groups.list", "repo.list")}))
     refused = ask(world, path)
     assert refused.status == 403
     assert "apk.list" in refused.json["message"]

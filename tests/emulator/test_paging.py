@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.emulator import Settings
+from reconciler.emulator import EmulatorSettings
 from tests.support.emulated import GROUPS, REPOS, TAGS, World
 from tests.support.wsgi import call
 
@@ -18,7 +18,7 @@ KEYS = {REPOS_V2: "repos", GROUPS_V2: "groups", TAGS_V2: "tags"}
 
 @pytest.fixture
 def world() -> World:
-    return World(Settings(automatic_rebuilds=False))
+    return World(EmulatorSettings(automatic_rebuilds=False))
 
 
 def pages(world: World, path: str, *params: tuple[str, str]) -> list[dict[str, Any]]:

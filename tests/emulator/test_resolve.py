@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler.emulator import Settings, apko, solver
+from reconciler.emulator import EmulatorSettings, apko, solver
 from reconciler.emulator import packages as offered
 from reconciler.emulator.faults import Fault, Status
 from reconciler.emulator.packages import Index, Package
@@ -21,7 +21,7 @@ PRECONDITION = 9
 
 @pytest.fixture
 def world() -> World:
-    return World(Settings(automatic_rebuilds=False))
+    return World(EmulatorSettings(automatic_rebuilds=False))
 
 
 def resolve(world: World, config: object, name: str = "custom-base", **options: Any) -> Reply:
@@ -124,7 +124,7 @@ def test_who_may_ask_and_about_what(world: World) -> None:
     missing = call(world.emulator, "POST", f"/apko/v1/resolve/{organisation}/0000000000000000", body={"config": {}})
     assert missing.status == 404
     assert call(world.emulator, "GET", f"/apko/v1/resolve/{world.id('custom-base')}").status == 501
-    poor = World(Settings(grants={"example.com": ("repo.list",)}))
+    poor = World(EmulatorSettings(grants={"example.com": ("repo.list",)}))
     refused = resolve(poor, packages("jq"))
     assert refused.status == 403
     assert "apk.list" in refused.json["message"]
@@ -174,7 +174,7 @@ def indexes(draw: st.DrawFn) -> Index:
 
 @pytest.fixture(scope="module")
 def shared() -> World:
-    return World(Settings(automatic_rebuilds=False))
+    return World(EmulatorSettings(automatic_rebuilds=False))
 
 
 @pytest.fixture(autouse=True)

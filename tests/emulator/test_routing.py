@@ -2,7 +2,7 @@
 
 import pytest
 
-from reconciler.emulator import Emulator, Settings
+from reconciler.emulator import Emulator, EmulatorSettings
 from tests.support.emulated import GROUPS, REPOS, TAGS, World, packages
 from tests.support.wsgi import call
 
@@ -96,7 +96,7 @@ def test_other_authorizations_are_unauthenticated(world: World, header: str) -> 
 
 
 def test_only_listed_tokens_are_accepted() -> None:
-    emulator = Emulator(settings=Settings(tokens=frozenset({"right"})))
+    emulator = Emulator(settings=EmulatorSettings(tokens=frozenset({"right"})))
     assert call(emulator, "GET", GROUPS, token="right").status == 200
     assert call(emulator, "GET", GROUPS, token="wrong").status == 401
 

@@ -4,7 +4,18 @@ import json
 
 import pytest
 
-from reconciler.emulator import Fault, Header, Lag, NoReports, Omit, ParsedConfigs, Respond, Result, Settings, Status
+from reconciler.emulator import (
+    EmulatorSettings,
+    Fault,
+    Header,
+    Lag,
+    NoReports,
+    Omit,
+    ParsedConfigs,
+    ReportedResult,
+    Respond,
+    Status,
+)
 from tests.support.emulated import GROUPS, PACKAGES, REPORTS, REPOS, World, packages
 from tests.support.wsgi import call
 
@@ -13,7 +24,7 @@ LASTING = {"times": None}
 
 @pytest.fixture
 def world() -> World:
-    return World(Settings(automatic_rebuilds=False))
+    return World(EmulatorSettings(automatic_rebuilds=False))
 
 
 def shown(world: World, name: str) -> list[str] | None:
@@ -51,7 +62,9 @@ def test_a_new_repository_is_not_shown_while_reads_lag(world: World) -> None:
 @pytest.mark.parametrize("result", ["Unknown", "Skipped"])
 def test_builds_end_with_a_result_that_says_nothing(world: World, result: str) -> None:
     """Entry A14: completedAt is set, and the result is Unknown or a name that nobody knows."""
-    world.emulator.faults.add(Fault(effect=Result(result=result, of="custom-go"), path="buildreports", times=None))
+    world.emulator.faults.add(
+        Fault(effect=ReportedResult(result=result, of="custom-go"), path="buildreports", times=None)
+    )
     ended = [report for report in world.reports("custom-go") if report["completedAt"]]
     assert ended
     assert {(report["result"], report["digest"]) for report in ended} == {(result, "")}
@@ -143,7 +156,7 @@ def test_a_header_can_be_set(world: World) -> None:
 
 def test_the_servers_clock_may_be_ahead() -> None:
     """Entry A17: an hour between the clocks."""
-    world = World(Settings(clock_skew=3600))
+    world = World(EmulatorSettings(clock_skew=3600))
     assert world.get(GROUPS).headers["Date"] == "Tue, 14 Nov 2023 23:13:20 GMT"
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.emulator import Emulator, Settings, StateError, reset
+from reconciler.emulator import Emulator, EmulatorSettings, StateError, reset
 from tests.support.emulated import GROUPS, REPORTS, REPOS, Ticks, World, packages
 from tests.support.wsgi import call
 
@@ -61,7 +61,7 @@ def test_two_emulators_on_one_file_see_the_same_world(tmp_path: Path) -> None:
 @pytest.mark.parametrize("shared", [True, False])
 def test_writes_at_the_same_time_lose_nothing(tmp_path: Path, *, shared: bool) -> None:
     database = tmp_path / "s.db"
-    settings = Settings(automatic_rebuilds=False)
+    settings = EmulatorSettings(automatic_rebuilds=False)
     emulators = [Emulator(database, settings=settings) for _ in range(1 if shared else 4)]
     organisation = emulators[0].repository("orders-api")["id"].partition("/")[0]
     listed = call(emulators[0], "GET", REPOS, params=[("uidp.descendantsOf", organisation)]).json["items"]

@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 import pytest
 
-from reconciler.emulator import Fault, Settings, Status
+from reconciler.emulator import EmulatorSettings, Fault, Status
 from tests.support.emulated import REPOS, World, packages, sections
 from tests.support.wsgi import Params, Reply, call
 
@@ -13,7 +13,7 @@ REPOS_V2 = "/registry/v2/repos"
 
 @pytest.fixture
 def world() -> World:
-    return World(Settings(automatic_rebuilds=False))
+    return World(EmulatorSettings(automatic_rebuilds=False))
 
 
 def read(world: World, name: str) -> dict[str, Any]:
@@ -265,7 +265,7 @@ SWITCHED_OFF: tuple[tuple[Literal[403, 404, 501], int], ...] = ((403, 7), (404, 
 
 @pytest.mark.parametrize(("status", "code"), SWITCHED_OFF)
 def test_the_second_generation_can_be_switched_off(status: Literal[403, 404, 501], code: int) -> None:
-    world = World(Settings(v2=status))
+    world = World(EmulatorSettings(v2=status))
     for path in ("/iam/v2/groups", REPOS_V2, "/registry/v2/tags", f"{REPOS_V2}/{world.id('custom-go')}"):
         reply = world.get(path)
         assert (reply.status, reply.json["code"]) == (status, code)

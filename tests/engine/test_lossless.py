@@ -31,7 +31,7 @@ from reconciler.core.overlay import Overlay, Section
 from reconciler.core.runs import Applied
 from reconciler.core.state import Address, Desired, DesiredRepository
 from reconciler.diagnostics import Place
-from reconciler.emulator import Emulator, Settings
+from reconciler.emulator import Emulator, EmulatorSettings
 from reconciler.engine.apply import apply
 from reconciler.engine.ports import refresh
 from tests.support.authority import Authority
@@ -166,7 +166,7 @@ class World:
 
     def __init__(self, version: ApiVersion) -> None:
         self.clock = FakeClock()
-        self.emulator = Emulator(clock=self.clock.now, settings=Settings(automatic_rebuilds=False))
+        self.emulator = Emulator(clock=self.clock.now, settings=EmulatorSettings(automatic_rebuilds=False))
         self.client: WriteClient = connect_writer(
             "http://localhost", fixed(Token("x", source="TOK")), wsgi_app=Numbers(self.emulator), api_version=version
         )

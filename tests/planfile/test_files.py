@@ -13,7 +13,7 @@ from reconciler.core.diff import diff
 from reconciler.core.overlay import Overlay
 from reconciler.core.plan import Plan
 from reconciler.planfile import (
-    Kind,
+    FileKind,
     PlanFileError,
     load_plan,
     load_snapshot,
@@ -135,9 +135,9 @@ def test_what_is_no_plain_file_is_not_replaced(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "kind"),
     [
-        (b'{"reconciler":"plan","version":1}\n', Kind.PLAN),
-        (b'{"reconciler":"snapshot"', Kind.SNAPSHOT),
-        (b'\n{\n  "reconciler" : "plan",\n', Kind.PLAN),
+        (b'{"reconciler":"plan","version":1}\n', FileKind.PLAN),
+        (b'{"reconciler":"snapshot"', FileKind.SNAPSHOT),
+        (b'\n{\n  "reconciler" : "plan",\n', FileKind.PLAN),
         (b'{"reconciler":"poem"}\n', None),
         (b"organization: example.com\n", None),
         (b'{"organization": "example.com", "reconciler": "plan"}', None),
@@ -145,7 +145,7 @@ def test_what_is_no_plain_file_is_not_replaced(tmp_path: Path) -> None:
         (b"", None),
     ],
 )
-def test_a_file_is_recognised_by_its_content(tmp_path: Path, content: bytes, kind: Kind | None) -> None:
+def test_a_file_is_recognised_by_its_content(tmp_path: Path, content: bytes, kind: FileKind | None) -> None:
     path = tmp_path / "manifest.yaml"
     path.write_bytes(content)
     assert recognise(path) is kind

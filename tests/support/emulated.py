@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from reconciler.emulator import Emulator, Settings
+from reconciler.emulator import Emulator, EmulatorSettings
 from tests.support.wsgi import Params, Reply, call
 
 START = 1_700_000_000.25
@@ -31,7 +31,7 @@ class Ticks:
 class World:
     """An emulator in memory and what a test asks of it."""
 
-    def __init__(self, settings: Settings | None = None) -> None:
+    def __init__(self, settings: EmulatorSettings | None = None) -> None:
         self.clock = Ticks()
         self.waits: list[float] = []
         self.emulator = Emulator(clock=self.clock, settings=settings, sleep=self._sleep)

@@ -9,7 +9,7 @@ from reconciler.api.auth.sources import RunProgram
 from reconciler.cli import main
 from reconciler.cli.client import STATE
 from reconciler.cli.context import Context
-from reconciler.emulator import Emulator, Fault, Settings
+from reconciler.emulator import Emulator, EmulatorSettings, Fault
 from tests.support.clock import FakeClock
 
 
@@ -40,7 +40,7 @@ class Program:
     """Runs one command line after another in the current folder, against the built-in emulator by default."""
 
     clock: FakeClock = field(default_factory=FakeClock)
-    settings: Settings = field(default_factory=Settings)
+    settings: EmulatorSettings = field(default_factory=EmulatorSettings)
     environ: dict[str, str] = field(default_factory=lambda: {"RECONCILER_API": "emulator"})
     home: Path | None = None
     processes: RunProgram | None = None

@@ -4,13 +4,13 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from reconciler.emulator import Emulator, Settings
+from reconciler.emulator import Emulator, EmulatorSettings
 from reconciler.emulator.server import Server
 from tests.support.clock import FakeClock
 
 
 @contextmanager
-def served(clock: FakeClock, settings: Settings) -> Iterator[tuple[str, Emulator]]:
+def served(clock: FakeClock, settings: EmulatorSettings) -> Iterator[tuple[str, Emulator]]:
     """Its URL, and the emulator to look at or to change."""
     with Emulator(clock=clock.now, settings=settings) as emulator:
         server = Server(emulator, "127.0.0.1", 0)

@@ -46,7 +46,7 @@ def execute(options: Options, ctx: Context) -> int:
 
 def _request_maker(options: Options, ctx: Context) -> Callable[[WriteClient], ApplyRequest]:
     """Read what is to be applied, and return what makes the request of it once there is a client."""
-    saved = inputs.saved_plan(options)
+    saved = inputs.saved_plan(options, ctx)
     if saved is None:
         desired, warnings = inputs.read_manifest(options, ctx)
         return lambda client: _planned(desired, warnings, client, options, ctx)

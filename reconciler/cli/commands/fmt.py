@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from reconciler.cli import inputs
 from reconciler.cli import options as shared
 from reconciler.cli.context import Context
 from reconciler.cli.exit_codes import ExitCode
@@ -23,9 +24,13 @@ def configure(parser: Parser) -> None:
 
 def execute(options: Options, ctx: Context) -> int:
     """Lay the files out and name those that changed; 1 where one cannot be, or would change under `--check`."""
-    found = format_files(options.path)
+    found = format_files(options.path, inputs.read_input(options.path, ctx))
     problems = [problem for one in found for problem in one.problems]
     changed = [one for one in found if one.changed]
+    if options.path is shared.STDIN and not options.check:
+        ctx.stdout.write("".join(one.after for one in found))
+        print_problems(problems, options, ctx)
+        return ExitCode.ERROR if problems else ExitCode.DONE
     if not options.check:
         problems += [problem for one in changed if (problem := _written(one)) is not None]
     style = style_of(ctx.stdout, options, ctx)

@@ -26,9 +26,11 @@ def configure(parser: Parser) -> None:
     shared.add_connection(parser)
     shared.add_output(parser)
     shared.add_planning(parser)
-    parser.add_argument("--base", type=Path, metavar="PATH", help="the manifest before a change: tells what it causes")
     parser.add_argument(
-        "--against", type=Path, metavar="FILE", help="plan against a snapshot, without token or network"
+        "--base", type=shared.input_path, metavar="PATH", help="the manifest before a change: tells what it causes"
+    )
+    parser.add_argument(
+        "--against", type=shared.input_path, metavar="FILE", help="plan against a snapshot, without token or network"
     )
     shared.add_file(parser, "save the plan for `apply FILE` and `show FILE`")
     parser.add_argument("--detailed-exitcode", action="store_true", help="exit 2 when there are changes")
@@ -38,6 +40,7 @@ def configure(parser: Parser) -> None:
 def execute(options: Options, ctx: Context) -> int:
     """Print the plan, and save it; 1 when a repository could not be planned, 2 for changes where that was asked for."""
     output.targets(options)
+    inputs.check_stdin(options.path, options.base, options.against)
     desired, warnings = inputs.read_manifest(options, ctx)
     base = inputs.read_base(options, desired, ctx)
     with _open_source(desired, options, ctx) as (source, client):
@@ -68,7 +71,7 @@ def execute(options: Options, ctx: Context) -> int:
         overlays=in_full,
     )
     output.show_plan(document, plan.diagnostics, options, ctx, provenance=provenance(ctx.environ, ctx.clock.now()))
-    if options.output is not None:
+    if options.output is not None and options.output is not shared.STDOUT:
         ctx.stderr.write(_saved_notice(options.output, plan))
     if not plan.complete or checked.wrong:
         return ExitCode.ERROR
@@ -80,7 +83,7 @@ def _open_source(desired: Desired, options: Options, ctx: Context) -> Iterator[t
     """Yield the live state and, while the connection is open, the client; None where a snapshot is planned against."""
     if options.against is not None:
         output.print_no_requests(options, ctx)
-        yield planning.snapshot_source(options.against, inputs.organization(desired)), None
+        yield planning.snapshot_source(options.against, inputs.organization(desired), ctx), None
         return
     with open_reader(options, ctx) as client:
         live = inputs.read_live(inputs.organization(desired), client, options, ctx)

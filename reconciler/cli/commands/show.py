@@ -1,7 +1,5 @@
 """`reconciler show`: a saved plan again, in any format, without network and without token."""
 
-from pathlib import Path
-
 from reconciler.cli import inputs, output, planning
 from reconciler.cli import options as shared
 from reconciler.cli.context import Context
@@ -11,7 +9,7 @@ from reconciler.cli.parser import Options, Parser
 
 def configure(parser: Parser) -> None:
     """Declare the options."""
-    parser.add_argument("path", type=Path, metavar="FILE", help="the saved plan")
+    parser.add_argument("path", type=shared.input_path, metavar="FILE", help="the saved plan, or - for standard input")
     shared.add_output(parser)
     shared.add_show_unchanged(parser)
 
@@ -19,7 +17,7 @@ def configure(parser: Parser) -> None:
 def execute(options: Options, ctx: Context) -> int:
     """Print the plan that a file holds."""
     output.targets(options)
-    saved = inputs.load_plan(options.path)
+    saved = inputs.load_plan(options.path, ctx)
     document = planning.document(
         saved.plan, api=saved.api, origin=inputs.origin(saved), overlays=output.shows_overlays(options)
     )

@@ -32,6 +32,7 @@ def execute(options: Options, ctx: Context) -> int:
         remember_names(Directory(live).labels())
     count = len(live.repositories)
     noun = "repository" if count == 1 else "repositories"
-    command = f"reconciler plan --against {shlex.quote(str(options.output))}"
+    file = "-" if options.output is shared.STDOUT else shlex.quote(str(options.output))
+    command = f"reconciler plan --against {file}"
     ctx.stderr.write(f"saved {count:,} {noun} of {live.organization.name}: plan with `{command}`\n")
     return ExitCode.DONE

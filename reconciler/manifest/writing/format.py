@@ -55,8 +55,13 @@ class FormattedFile:
         return self.before != self.after
 
 
-def format_files(path: Path) -> list[FormattedFile]:
-    """Format a manifest file, or all in a folder but the overlay files that they name."""
+def format_files(path: Path, data: bytes | None = None) -> list[FormattedFile]:
+    """Format a manifest file, or all in a folder but the overlay files that they name.
+
+    `data` is the content of a manifest that is no file, and `path` then what messages call it.
+    """
+    if data is not None:
+        return [_format_text(path, manifest_files.decode(str(path), data))]
     found = manifest_files.find(path)
     if isinstance(found, manifest_files.Unread):
         return [FormattedFile(path=path, problems=(messages.unread_file(found),))]
@@ -69,7 +74,10 @@ def format_files(path: Path) -> list[FormattedFile]:
 
 
 def _format_file(path: Path, *, in_folder: bool = False) -> FormattedFile:
-    text = manifest_files.read(path, found_in_folder=in_folder)
+    return _format_text(path, manifest_files.read(path, found_in_folder=in_folder))
+
+
+def _format_text(path: Path, text: str | manifest_files.Unread) -> FormattedFile:
     if isinstance(text, manifest_files.Unread):
         return FormattedFile(path=path, problems=(messages.unread_file(text),))
     source, tree = Source(str(path), text), parse(text)

@@ -16,7 +16,7 @@ from reconciler.api.errors import AnswerLost, ApiError, PermissionDenied, RateLi
 from reconciler.api.retry import Retrier, Timing
 from reconciler.core.overlay import EMPTY, Overlay
 from reconciler.core.state import RepositoryVersion
-from reconciler.emulator import Drop, Fault, Garble, Settings, Status
+from reconciler.emulator import Drop, EmulatorSettings, Fault, Garble, Status
 from reconciler.emulator.server import Server
 from tests.support.emulated import World
 from tests.support.overlays import overlay
@@ -24,7 +24,7 @@ from tests.support.overlays import overlay
 
 @pytest.fixture
 def world() -> Iterator[World]:
-    made = World(Settings(automatic_rebuilds=False, tokens=frozenset({"owner", "viewer"})))
+    made = World(EmulatorSettings(automatic_rebuilds=False, tokens=frozenset({"owner", "viewer"})))
     yield made
     made.emulator.close()
 
@@ -160,7 +160,7 @@ def test_writes_that_go_wrong(world: World, effect: Any, kind: type[ApiError], t
 
 @pytest.mark.parametrize("status", [403, 404, 501])
 def test_a_server_without_v2(status: Any) -> None:
-    world = World(Settings(automatic_rebuilds=False, v2=status))
+    world = World(EmulatorSettings(automatic_rebuilds=False, v2=status))
     with _client(world, "auto") as client:
         assert client.read_live(client.find_organization("example.com")).repositories
         wanted = overlay({"packages": ["git"]})
