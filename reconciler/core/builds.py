@@ -16,6 +16,7 @@ from reconciler.core.diff import Change, Field, Item, Value, items_of
 from reconciler.core.guarded import GUARDED, wrapper_serves
 from reconciler.core.overlay import Group, Overlay, PemFile, User, package_name
 from reconciler.core.packages import Constraint, parse_constraint
+from reconciler.core.version_templates import names_package
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,7 +179,7 @@ def config_holds(config: BuildConfig, wanted: Item, *, users: Iterable[Item] = (
     """
     if wanted in config.entries:
         return True
-    alike = (one for one in config.entries if (one.field, one.key) == (wanted.field, wanted.key))
+    alike = (one for one in config.entries if one.field is wanted.field and names_package(wanted.key, one.key))
     if wanted.field is Field.RUN_AS:
         uids = _uids(config.entries) | _uids(users)
         return any(_uid(one.value, uids) == _uid(wanted.value, uids) for one in alike)

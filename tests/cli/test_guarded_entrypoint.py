@@ -38,7 +38,7 @@ def live(program: Program, name: str) -> dict[str, Any]:
 
 def guarded(overlay: dict[str, Any]) -> dict[str, Any]:
     names = ("guardedEntrypoint", "failMode", "preflight", "commandOverride")
-    zeros = (None, False, [], "FAIL_MODE_UNSPECIFIED")
+    zeros: tuple[Any, ...] = (None, False, [], "FAIL_MODE_UNSPECIFIED")
     return {name: overlay.get(name) for name in names if overlay.get(name) not in zeros}
 
 
