@@ -14,7 +14,7 @@ from wsgiref.types import WSGIApplication
 
 import httpx
 
-from reconciler.api import API_VERSION, ApiVersion, answers, endpoints, json_text, organizations
+from reconciler.api import API_VERSION, ApiVersion, answers, endpoints, json_text, organizations, overlays
 from reconciler.api.answers import NamedGroup, WriteAnswer
 from reconciler.api.auth.provider import Credentials
 from reconciler.api.build_reports import ReportLister, TooManyError, Window, build_from_wire
@@ -25,6 +25,7 @@ from reconciler.api.retry import Retrier
 from reconciler.api.transport import Sent
 from reconciler.api.url import demand_privacy, parse_address
 from reconciler.api.versions import Repositories, choose, written
+from reconciler.core.bindings import Bindings
 from reconciler.core.builds import Build, Sync
 from reconciler.core.doctor import Identity
 from reconciler.core.overlay import Overlay
@@ -156,6 +157,14 @@ class ReadClient:
             found = [organizations.placed(one, organization, names) for one in found]
         return Live(organization=organization, repositories=tuple(_told_apart(found)))
 
+    def read_bindings(self, organization: Organization) -> Bindings:
+        """Return the bindings of the whole organization that a folder or itself is; raises `TokenRejected` alone."""
+        return overlays.read_bindings(self._connection, organization)
+
+    def features(self, organization: Organization) -> Mapping[str, bool]:
+        """Return which parts of the API answer that not every server or organization has; raises `TokenRejected`."""
+        return overlays.features(self._connection, organization)
+
     def list_builds(self, organization: Organization, *, since: float) -> tuple[Build, ...]:
         """Return the build reports started at or after `since` in the whole organisation, without logs."""
         # A second early, so that a report of that very second comes whatever "since" means to the server.
@@ -234,18 +243,8 @@ class ReadClient:
         return endpoints.read(self._connection, call, answers.ResolvedAnswer).packages
 
     def _packages(self, call: Call) -> Iterator[PackageVersion]:
-        seen: set[str] = set()
-        while True:
-            page = endpoints.read(self._connection, call, answers.PackageListing)
+        for page in endpoints.read_pages(self._connection, call, answers.PackageListing):
             yield from (one.to_core() for one in page.items or ())
-            token = page.next_page_token
-            if not token:
-                return
-            if token in seen:
-                raise self._connection.incomplete(call, "its pages lead back to one that was read already")
-            seen.add(token)
-            kept = tuple(one for one in call.parameters if one[0] != "pageToken")
-            call = replace(call, parameters=(*kept, ("pageToken", token)))
 
     def _report_lister(self, organization: Organization) -> ReportLister:
         """Return the lister of an organisation, which remembers what was listed before."""
@@ -307,7 +306,10 @@ class WriteClient(ReadClient):
 
         Raises `AnswerLost` when it is not known whether the write took effect.
         """
-        return self._repositories.write_overlay(reading, wanted)
+        try:
+            return self._repositories.write_overlay(reading, wanted)
+        except Rejected as error:
+            raise overlays.refused_for_bindings(self._connection, error, reading.repository) from None
 
     def create_repository(
         self, source: RepositoryVersion, *, name: str, folder: str, wanted: Overlay, organization: Organization

@@ -397,7 +397,7 @@ def prove(build: Build, target: Target) -> Proof:
 
 def _provable(entry: Item) -> bool:
     """Fields that this version does not know were not asked for but kept, and no report can be read for them."""
-    return entry.field is not Field.UNRECOGNISED
+    return entry.field is not Field.UNRECOGNIZED
 
 
 def _told(entry: Item, config: BuildConfig) -> bool:

@@ -211,25 +211,25 @@ def constraints_met(constraints: Iterable[Constraint], versions: Iterable[Packag
 
 # The code of every problem here with how bad it is and what it means, for the documentation.
 PACKAGE_CODES: Final[Mapping[str, tuple[Severity, str]]] = {
-    "unknown-package": (Severity.ERROR, "The organisation may install no package of this name, and none provides it."),
-    "no-such-version": (Severity.ERROR, "No version that there is meets the constraint."),
+    "unknown-package": (Severity.ERROR, "No package that the organization may install has or provides this name."),
+    "no-such-version": (Severity.ERROR, "No available version satisfies the constraint."),
     "package-not-available": (
         Severity.ERROR,
-        "The catalog has the package, and the organization may not install it.",
+        "The package is in the catalog, but not available to the organization.",
     ),
     "package-not-listed": (
         Severity.WARNING,
-        "The list of packages lacks it, but also packages that images have: whether it exists is not known.",
+        "The package is not in the organization's package list, which is incomplete: it may exist.",
     ),
     "package-lacks-architecture": (
         Severity.WARNING,
-        "The package is missing on an architecture that images are built for.",
+        "The package is not available for an architecture that images are built for.",
     ),
     "package-template-not-checked": (
         Severity.NOTE,
         "A package is named by `{{major}}` or `{{minor}}`, and no tag of the repository tells the version.",
     ),
-    "packages-not-checked": (Severity.WARNING, "The API did not tell whether some packages exist."),
+    "packages-not-checked": (Severity.WARNING, "The API could not be asked whether some packages exist."),
 }
 # How apko spells what apk calls otherwise, and what stands for every architecture.
 _SPELT = {"amd64": "x86_64", "arm64": "aarch64", "386": "x86", "arm/v7": "armv7", "arm/v6": "armhf"}
@@ -299,7 +299,7 @@ def check_packages(asks: Collection[PackageRequest], available: Available) -> tu
 
 
 def _at(diagnostic: Diagnostic, place: Place | None, repositories: tuple[str, ...]) -> PackageProblem:
-    told = replace(diagnostic, detail=f"wanted in {listed(repositories)}", place=place)
+    told = replace(diagnostic, detail=f"requested in {listed(repositories)}", place=place)
     return PackageProblem(diagnostic=told, repositories=repositories)
 
 
@@ -332,15 +332,15 @@ def _missing(name: str, available: Available, known: KnownNames) -> Diagnostic:
         return Diagnostic(
             code="package-not-available",
             summary=f'package "{name}" is not available to the organization',
-            hint="the catalog has it; ask Chainguard for access, or take it out",
+            hint="ask Chainguard for access (the package is in the catalog), or remove it",
         )
     if available.listed is not None and ((unlisted := available.unlisted) or not available.listed):
-        lacks = f"also lacks {listed(unlisted)}, which images have" if available.listed else "is empty"
+        lacks = f"is incomplete: images contain {listed(unlisted)}, also not listed" if available.listed else "is empty"
         return Diagnostic(
             code="package-not-listed",
             severity=Severity.WARNING,
-            summary=f'package "{name}" is not in the organization\'s list of packages, but the list {lacks}',
-            hint="whether it exists is not known; check it with `reconciler plan --resolve`",
+            summary=f'package "{name}" is not in the organization\'s package list, which {lacks}',
+            hint="check that it exists with `reconciler plan --resolve`",
         )
     # A FIPS package replaced by a legacy one would no longer be what it was chosen for.
     near = [one for one in known.nearest(name) if not ("fips" in name and "legacy" in one)]
@@ -348,17 +348,17 @@ def _missing(name: str, available: Available, known: KnownNames) -> Diagnostic:
     return Diagnostic(
         code="unknown-package",
         summary=f'package "{name}" does not exist{meant}',
-        hint="" if near else "the organisation may install nothing of this name; check its spelling",
+        hint="" if near else "check the spelling, and that the package is available to the organization",
     )
 
 
 def _no_version(constraint: Constraint, found: Iterable[PackageVersion]) -> Diagnostic:
     versions = sorted({one.version for one in found if one.version}, key=version_key, reverse=True)
-    there = listed(versions) if versions else "a name that others provide without a version"
+    there = listed(versions) if versions else "a virtual package without a version"
     return Diagnostic(
         code="no-such-version",
-        summary=f'no version of package "{constraint.name}" meets "{constraint.text}"; there is {there}',
-        hint="ask for a version that there is, or for `name~version` to take any of its revisions",
+        summary=f'no version of package "{constraint.name}" satisfies "{constraint.text}"; available: {there}',
+        hint="request an available version, or use `name~version` to accept any revision",
     )
 
 
@@ -366,8 +366,8 @@ def _lacking(spec: str, lacking: Sequence[str]) -> Diagnostic:
     return Diagnostic(
         code="package-lacks-architecture",
         severity=Severity.WARNING,
-        summary=f'package "{spec}" is not there for {", ".join(lacking)}',
-        hint="an image for that architecture will not build",
+        summary=f'package "{spec}" is not available for {", ".join(lacking)}',
+        hint="remove it, or expect the builds for that architecture to fail",
     )
 
 
@@ -376,8 +376,8 @@ def packages_not_checked(problem: Diagnostic, names: Sequence[str]) -> Diagnosti
     return Diagnostic(
         code="packages-not-checked",
         severity=Severity.WARNING,
-        summary=f"{plural(len(names), 'package')} could not be checked: {problem.summary}",
-        detail=f"not known to exist: {listed(names)}",
+        summary=f"could not check {plural(len(names), 'package')}: {problem.summary}",
+        detail=f"not checked: {listed(names)}",
         hint=problem.hint,
     )
 

@@ -162,14 +162,14 @@ def _filled_in(spec: str, recipe: Recipe) -> Iterable[str]:
 
 # The code of every problem here with how bad it is and what it means, for the documentation.
 RESOLUTION_CODES: Final[Mapping[str, tuple[Severity, str]]] = {
-    "does-not-resolve": (Severity.ERROR, "The API says that an image with these packages cannot be built."),
+    "does-not-resolve": (Severity.ERROR, "The API reports that an image with these packages cannot be built."),
     "resolution-not-checked": (
         Severity.WARNING,
-        "It is not known whether the packages go together; an error where `require_resolve` is set.",
+        "The packages could not be checked for installing together; an error with `require_resolve`.",
     ),
-    "already-in-image": (Severity.NOTE, "Every build of the image has the added package without being asked for it."),
+    "already-in-image": (Severity.NOTE, "The image already contains the added package."),
 }
-_NO_BUILD = "it has no successful build in the last {days} days, to take the image's own packages from"
+_NO_BUILD = "the repository has no successful build in the last {days} days to take the image's packages from"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,7 +217,7 @@ def resolution_errors(found: Iterable[ResolutionFailure]) -> tuple[PackageProble
             code="does-not-resolve",
             summary=f"{_cannot(one.packages)} in {listed(names)}",
             detail=one.message,
-            hint="change the packages there until they go together; nothing was written",
+            hint="change the package list so that it resolves",
         ),
     )
 
@@ -241,7 +241,7 @@ def resolution_warnings(found: Iterable[ResolutionFailure]) -> tuple[PackageProb
         lambda one, names: Diagnostic(
             code="resolution-not-checked",
             severity=Severity.WARNING,
-            summary=f"whether the packages of {listed(names)} go together could not be checked",
+            summary=f"could not check that the packages of {listed(names)} can be installed together",
             detail=one.message,
             hint=one.hint,
         ),
@@ -289,7 +289,7 @@ def without_resolution(plan: Plan, why: str, *, required: bool) -> Plan:
 
 
 def _required(problem: Diagnostic) -> Diagnostic:
-    more = "`require_resolve` refuses what is not known to resolve: try again, or plan the others with `--exclude`"
+    more = "try again, or skip the repositories with `--exclude` (`require_resolve` is set)"
     hint = f"{problem.hint}; {more}" if problem.hint else more
     return replace(problem, severity=Severity.ERROR, hint=hint)
 
@@ -308,7 +308,7 @@ def already_in_image(steps: Iterable[Step], bases: Mapping[str, Sequence[Base]])
             severity=Severity.NOTE,
             summary=f'package "{name}" is already in the image',
             detail=f"added in {listed(repositories)}",
-            hint="leave it out, unless it has to stay when the image stops bringing it",
+            hint="remove it, unless it must stay when the base image drops it",
             place=place,
         )
         for (name, place), repositories in found.items()

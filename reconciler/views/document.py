@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, assert_never
 
+from reconciler.core.bindings import Bindings, UnknownBindings
 from reconciler.core.events import Durations, Forecast, Foreseen, Unforeseen
 from reconciler.core.overlay import Section
 from reconciler.core.plan import Action, Comparison, Guard, Plan, Reason, ReasonCode, Step
@@ -86,6 +87,7 @@ def plan_document(
         "unlisted": _names(plan.unlisted),
         "left_out": _names(plan.left_out),
         "guard": _guard(plan.guard),
+        "bindings": _bindings(plan.bindings),
         "diagnostics": [diagnostic_document(diagnostic) for diagnostic in plan.diagnostics],
         **_origin(origin),
         **_comparison(comparison),
@@ -110,6 +112,13 @@ def _guard(guard: Guard) -> dict[str, Any]:
         "prune": rules.prune,
         "refusals": [diagnostic_document(refusal) for refusal in guard.refusals],
     }
+
+
+def _bindings(bindings: Bindings) -> dict[str, Any]:
+    """What was known of the overlays that are bound to repositories."""
+    if isinstance(bindings, UnknownBindings):
+        return {"known": False, "count": None, "problem": bindings.problem}
+    return {"known": True, "count": len(bindings), "problem": None}
 
 
 def _origin(origin: Origin | None) -> dict[str, Any]:
@@ -261,6 +270,7 @@ _SENTENCES = {
     ReasonCode.REVERTED: "goes back to what stood before run {first}",
     ReasonCode.UNBUILDABLE: "it would not build: {all}",
     ReasonCode.UNRESOLVED: "the manifest wants proof that it resolves, and there is none",
+    ReasonCode.HAS_BINDINGS: "it uses Overlays and cannot have a standard customization: {all}",
     ReasonCode.CONFLICTING: "what the manifest says of it in several places does not go together",
 }
 

@@ -96,7 +96,7 @@ def test_plan_costs_the_same_calls_for_one_repository_and_for_all(program: Progr
     program.run("repos")
     shutil.rmtree("manifests")
     shutil.copytree(ROOT / "manifests", "manifests")
-    assert program.run("plan", "--no-check", "--debug").err == one == "requests: 4 reads, 0 writes\n"
+    assert program.run("plan", "--no-check", "--debug").err == one == "requests: 5 reads, 0 writes\n"
 
 
 def test_only_yes_is_accepted(program: Program) -> None:

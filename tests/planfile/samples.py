@@ -42,7 +42,7 @@ FULL = make_overlay(
         additional=[make_pem_file("root", "# of ours\n-----BEGIN CERTIFICATE-----\nQQ==\n-----END CERTIFICATE-----")],
         providers=["corp-bundle"],
     ),
-    unrecognised=[("contents.layers", '{"strategy":"origin"}')],
+    unrecognized=[("contents.layers", '{"strategy":"origin"}')],
 )
 
 

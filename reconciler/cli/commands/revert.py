@@ -38,7 +38,7 @@ def execute(options: Options, ctx: Context) -> int:
     ):
         run = runs.find_run(journal, options.run, options)
         _check_organization(run, options, client)
-        live = inputs.read_repositories(run.header.organization, client, options, ctx)
+        live = inputs.with_bindings(inputs.read_repositories(run.header.organization, client, options, ctx), client)
         plan = plan_revert(run, live, later=runs.later_runs(journal, run), max_removal=options.max_removal)
         request = ApplyRequest(plan=plan, kind=RunKind.REVERT, source=run.id, recent=RecentBuilds(client, live))
         apply = ApplyContext(journal=journal, client=client, report=report, options=options, ctx=ctx)
