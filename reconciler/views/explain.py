@@ -143,7 +143,7 @@ def _shown(one: dict[str, Any], style: Style) -> str:
 def _value_text(value: Any, one: dict[str, Any], style: Style) -> str:
     if one["part"] in _NAMES:
         return token(value, style)
-    if one["part"] == Field.UNRECOGNISED:  # JSON text, which has quotes of its own
+    if one["part"] == Field.UNRECOGNIZED:  # JSON text, which has quotes of its own
         return json_text(value, style)
     return " ".join(word.text for word in value_words(value, one, style))
 
