@@ -216,9 +216,9 @@ class Auto:
                 masked = self._v2.read_document(read.repository.id)
                 if masked is not None and not isinstance(masked.repository.overlay, Unreadable):
                     # v2 may spell what is not known in another way, and goes on as it does.
-                    unknown = masked.repository.overlay.unrecognised if wanted != EMPTY else ()
+                    unknown = masked.repository.overlay.unrecognized if wanted != EMPTY else ()
                     masked = replace(masked, repository=read.repository)
-                    return self._v2.write_masked(masked, replace(wanted, unrecognised=unknown))
+                    return self._v2.write_masked(masked, replace(wanted, unrecognized=unknown))
                 why = "answered HTTP 404" if masked is None else ""
             except AnswerLost as error:
                 why = _why_without(error)
@@ -301,14 +301,14 @@ def _version(
 
 def _keeps_unknown(overlay: Overlay | Unreadable, wanted: Overlay) -> bool:
     """Whether what is not known stays as it is, or goes; what v1 has told can be put back through v1 alone."""
-    return not wanted.unrecognised or (isinstance(overlay, Overlay) and wanted.unrecognised == overlay.unrecognised)
+    return not wanted.unrecognized or (isinstance(overlay, Overlay) and wanted.unrecognized == overlay.unrecognized)
 
 
 def _same_known(one: Overlay | Unreadable, other: Overlay | Unreadable) -> bool:
     """Whether both versions tell the same of what is known; they may spell the rest differently."""
     if isinstance(one, Unreadable) or isinstance(other, Unreadable):
         return False
-    return replace(one, unrecognised=()) == replace(other, unrecognised=())
+    return replace(one, unrecognized=()) == replace(other, unrecognized=())
 
 
 def _is_uncertain(repository: LiveRepository) -> bool:

@@ -337,13 +337,13 @@ def _all_repositories(bound: tuple[Binding, ...]) -> str:
 PLAN_CODES: Final[Mapping[str, tuple[str, str]]] = {
     "unknown-repository": (
         "error",
-        "The organisation has no repository of this name, and no `source` says how to create it.",
+        "The organization has no repository of this name, and the entry has no `source`.",
     ),
-    "ambiguous-repository": ("error", "Several folders hold a repository of this name."),
+    "ambiguous-repository": ("error", "Several folders contain a repository of this name."),
     "repository-named-twice": ("error", "Two entries mean the same repository, such as `x` and `/x`."),
-    "unknown-source": ("error", "`source` names no repository, or several."),
-    "unreadable-overlay": ("error", "What the API holds was not understood; the repository is left alone."),
-    "protected-repository": ("error", "Something would be taken away from a repository with `protect: true`."),
+    "unknown-source": ("error", "`source` matches no repository, or more than one."),
+    "unreadable-overlay": ("error", "The live overlay cannot be parsed; the repository is left unchanged."),
+    "protected-repository": ("error", "The manifest would remove something from a repository with `protect: true`."),
     "repository-has-bindings": (
         "error",
         "Overlays are bound to the repository, which cannot have a standard customization then.",
@@ -376,29 +376,29 @@ def _problem(step: Step) -> Diagnostic | None:
             return _diagnostic(
                 step,
                 "unknown-repository",
-                f'there is no repository "{step.repository}" in the organisation',
+                f'repository "{step.repository}" does not exist in the organization',
                 hint=did_you_mean(names)
-                or "list the repositories with `reconciler repos`; to create it, say from which one with `source:`",
+                or "list the repositories with `reconciler repos`, or add `source:` to create this one",
             )
         case ReasonCode.AMBIGUOUS:
             return _diagnostic(
                 step,
                 "ambiguous-repository",
-                f'several folders hold a repository "{step.repository}"',
-                hint=f"write it with its folder: {quoted(names)}",
+                f'several folders contain a repository "{step.repository}"',
+                hint=f"add the folder to its name: {quoted(names)}",
             )
         case ReasonCode.NAMED_TWICE:
             return _diagnostic(
                 step,
                 "repository-named-twice",
-                f'"{step.repository}" is the repository that {names[0]} names already',
+                f'"{step.repository}" is the same repository as the entry at {names[0]}',
                 hint="keep one of the two entries",
             )
         case ReasonCode.SOURCE_NOT_FOUND:
             return _diagnostic(
                 step,
                 "unknown-source",
-                f'"{step.repository}" cannot be created: `source: {names[0]}` names no single repository',
+                f'cannot create "{step.repository}": `source: {names[0]}` does not match exactly one repository',
                 hint=did_you_mean(names[1:]) or "list the repositories with `reconciler repos`",
             )
         case _:
@@ -412,15 +412,15 @@ def _about_the_overlay(step: Step) -> Diagnostic | None:
             return _diagnostic(
                 step,
                 "unreadable-overlay",
-                f'the live overlay of "{step.repository}" was not understood: {names[0]}',
-                hint="it is left alone; report this with the output of `reconciler --version`",
+                f'cannot parse the live overlay of "{step.repository}": {names[0]}',
+                hint="report this with the output of `reconciler --version`; the repository is left unchanged",
             )
         case ReasonCode.PROTECTED:
             return _diagnostic(
                 step,
                 "protected-repository",
-                f'"{step.repository}" is protected, and the manifest would take away from it: {", ".join(names)}',
-                hint="name what is to stay, remove `protect: true` from the entry, or plan the others with `--exclude`",
+                f'"{step.repository}" is protected, and the manifest would remove: {", ".join(names)}',
+                hint="add what must stay, remove `protect: true` from the entry, or skip it with `--exclude`",
             )
         case ReasonCode.HAS_BINDINGS:
             return _diagnostic(

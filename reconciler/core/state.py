@@ -117,6 +117,11 @@ class Unreadable:
 
     problem: str
 
+    @property
+    def summary(self) -> str:
+        """Return the problem as a sentence."""
+        return f"cannot parse the live overlay: {self.problem}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LiveRepository:

@@ -30,6 +30,7 @@ from reconciler.emulator import (
     uidp,
 )
 from reconciler.emulator.auth import Caller
+from reconciler.emulator.effects import BEFORE, Effect, Omit, inject, without_fields
 from reconciler.emulator.errors import (
     CODE_OF_STATUS,
     RpcCode,
@@ -39,7 +40,6 @@ from reconciler.emulator.errors import (
     not_found,
     status_response,
 )
-from reconciler.emulator.faults import BEFORE, Effect, Omit
 from reconciler.emulator.messages import OVERLAY, REPO
 from reconciler.emulator.protojson import merge_patch
 from reconciler.emulator.query import ApiRequest, Query
@@ -201,7 +201,7 @@ class Emulator:
             self._requests.append((request.method, path, request.query_string.decode("latin-1")))
         try:
             effects = self._effects(request.method, path)
-            response = faults.inject(
+            response = inject(
                 effects,
                 lambda: self._handle(request, effects),
                 lambda edit: self.edit(edit.edit, edit.overlay, replace=edit.replace),
@@ -240,7 +240,7 @@ class Emulator:
             raise refusal
         for effect in effects:
             if isinstance(effect, Omit) and effect.when == BEFORE:
-                body = faults.without_fields(body, effect)
+                body = without_fields(body, effect)
         parameters = request.values if request.path == _EXCHANGE else request.args
         api_request = ApiRequest(
             state=self._state,

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from reconciler.emulator.faults import Effect, Feature
+from reconciler.emulator.effects import Effect, Feature
 
 OWNER = (
     "apk.list",

@@ -98,7 +98,7 @@ def test_a_write_that_came_out_as_something_else_is_a_failure_that_names_it(prog
     program.play(Fault(effect=other, method="PATCH"), Fault(effect=Status(status=503, when="after"), method="PATCH"))
     result = program.run("apply", "--yes", "--no-wait", "--api-version", "v2")
     assert result.code == 3
-    assert "the repository holds something else by now: contents.packages" in result.out + result.err
+    assert "the repository differs from what was sent: contents.packages" in result.out + result.err
 
 
 def test_no_other_generation(program: Program) -> None:

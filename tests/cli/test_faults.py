@@ -154,7 +154,7 @@ class Written:
 def _doubtful(name: str, before: Effect, after: Effect) -> dict[str, Written]:
     """One fault that leaves a write in doubt: it took effect or not, and the fault passes or lasts."""
     settled = ("confirmed by reading again",)
-    still = ("still as it was before",)
+    still = ("the write did not take effect",)
     return {
         f"{name}, took effect": Written(effect=after, code=0, live=True, sent=1, words=settled),
         f"{name}, took effect, lasts": Written(effect=after, code=0, live=True, sent=1, times=None, words=settled),
