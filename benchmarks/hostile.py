@@ -13,7 +13,7 @@ from pathlib import Path
 from rich.text import Text
 
 from reconciler import manifest
-from reconciler.api.errors import body_text
+from reconciler.api.status import body_text
 from reconciler.core.overlay import EMPTY
 from reconciler.core.packages import parse_constraint, version_key
 from reconciler.core.planner import plan

@@ -28,7 +28,7 @@ from reconciler import cli
 from reconciler.cli.client import STATE
 from reconciler.cli.context import Context
 from reconciler.emulator import Emulator, EmulatorSettings, apko, schedule, store, timestamps, uidp
-from reconciler.emulator.faults import AFTER, BEFORE, Delay, Drop, Edit, Effect, Garble, Status, When
+from reconciler.emulator.effects import AFTER, BEFORE, Delay, Drop, Edit, Effect, Garble, Status, When
 from reconciler.engine.ports import Stop
 
 # The repositories

@@ -9,7 +9,9 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, PlainValidator, model_
 from pydantic import Field as WireName
 from pydantic_core import PydanticCustomError
 
+from reconciler.api.errors import clean
 from reconciler.api.schema import Count, LenientText, LenientTexts, Name, Text, Timestamp, overlay_from_wire
+from reconciler.core.bindings import Binding, SelectorKind, TagSelector
 from reconciler.core.builds import Sync
 from reconciler.core.doctor import Grant, Identity
 from reconciler.core.overlay import EMPTY, Overlay
@@ -145,6 +147,50 @@ class PackageSummary(AnswerItem):
         return PackageVersion(name=self.name, version=self.version, architectures=tuple(names))
 
 
+_SELECTOR_KINDS = {
+    "KIND_ALL": SelectorKind.ALL,
+    "KIND_VARIANT": SelectorKind.VARIANT,
+    "KIND_EXACT": SelectorKind.EXACT,
+}
+
+
+class _TagSelectorAnswer(AnswerItem):
+    kind: Text = ""
+    tags: LenientTexts = ()
+    variant_type: Text = WireName("", validation_alias="variantType")
+
+    def to_core(self) -> TagSelector:
+        kind = _SELECTOR_KINDS.get(self.kind, SelectorKind.UNKNOWN)
+        variant = self.variant_type.removeprefix("VARIANT_TYPE_").lower() if kind is SelectorKind.VARIANT else ""
+        return TagSelector(kind=kind, tags=self.tags, variant=variant)
+
+
+class OverlayAnswer(AnswerItem):
+    """An overlay by id and name; its configuration is not kept."""
+
+    id: Name = WireName(validation_alias="uid")
+    name: Text = ""
+
+
+class BindingAnswer(AnswerItem):
+    """A binding with its overlay inline."""
+
+    id: Name = WireName(validation_alias="uid")
+    repository: Text = WireName("", validation_alias="repo")
+    overlay: OverlayAnswer
+    selector: _TagSelectorAnswer | None = WireName(None, validation_alias="tagSelector")
+
+    def to_core(self) -> Binding:
+        """Return it as the core's value; an overlay without a name goes by its id."""
+        return Binding(
+            id=self.id,
+            overlay_id=self.overlay.id,
+            overlay=clean(self.overlay.name or self.overlay.id),
+            selector=(self.selector or _TagSelectorAnswer()).to_core(),
+            repository=self.repository,
+        )
+
+
 class _ResolvedContents(AnswerItem):
     packages: list[str] | None = None
 
@@ -234,7 +280,8 @@ class Listing(BaseModel, Generic[T]):
 
     @model_validator(mode="after")
     def _has_its_list(self) -> Self:
-        if self.model_fields_set and "items" not in self.model_fields_set:
+        # Another answer's `items` is counted among the fields as well, where the list goes by another name.
+        if self.model_fields_set and "items" not in self.model_fields_set - (self.model_extra or {}).keys():
             name = type(self).model_fields["items"].validation_alias or "items"
             raise PydanticCustomError("listing", 'one with "{name}"', {"name": name})
         return self
@@ -244,6 +291,18 @@ class RepositoryPage(Listing[RepositoryAnswerV2]):
     """A page of v2's list."""
 
     items: list[RepositoryAnswerV2] | None = WireName(None, validation_alias="repos")
+
+
+class BindingPage(Listing[BindingAnswer]):
+    """A page of bindings."""
+
+    items: list[BindingAnswer] | None = WireName(None, validation_alias="overlayBindings")
+
+
+class OverlayPage(Listing[OverlayAnswer]):
+    """A page of overlays."""
+
+    items: list[OverlayAnswer] | None = WireName(None, validation_alias="overlays")
 
 
 class ReportListing(Listing[ReportAnswer]):

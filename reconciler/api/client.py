@@ -8,13 +8,12 @@ import math
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from types import TracebackType
 from typing import Self
 from wsgiref.types import WSGIApplication
 
 import httpx
 
-from reconciler.api import API_VERSION, ApiVersion, answers, endpoints, json_text, organizations
+from reconciler.api import API_VERSION, ApiVersion, answers, endpoints, json_text, organizations, overlays
 from reconciler.api.answers import NamedGroup, WriteAnswer
 from reconciler.api.auth.provider import Credentials
 from reconciler.api.build_reports import ReportLister, TooManyError, Window, build_from_wire
@@ -25,6 +24,7 @@ from reconciler.api.retry import Retrier
 from reconciler.api.transport import Sent
 from reconciler.api.url import demand_privacy, parse_address
 from reconciler.api.versions import Repositories, choose, written
+from reconciler.core.bindings import Bindings
 from reconciler.core.builds import Build, Sync
 from reconciler.core.doctor import Identity
 from reconciler.core.overlay import Overlay
@@ -97,9 +97,7 @@ class ReadClient:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -155,6 +153,14 @@ class ReadClient:
             names = self._read_folders(organization)
             found = [organizations.placed(one, organization, names) for one in found]
         return Live(organization=organization, repositories=tuple(_told_apart(found)))
+
+    def read_bindings(self, organization: Organization) -> Bindings:
+        """Return the bindings of the whole organization that a folder or itself is; raises `TokenRejected` alone."""
+        return overlays.read_bindings(self._connection, organization)
+
+    def features(self, organization: Organization) -> Mapping[str, bool]:
+        """Return which parts of the API answer that not every server or organization has; raises `TokenRejected`."""
+        return overlays.features(self._connection, organization)
 
     def list_builds(self, organization: Organization, *, since: float) -> tuple[Build, ...]:
         """Return the build reports started at or after `since` in the whole organisation, without logs."""
@@ -234,18 +240,8 @@ class ReadClient:
         return endpoints.read(self._connection, call, answers.ResolvedAnswer).packages
 
     def _packages(self, call: Call) -> Iterator[PackageVersion]:
-        seen: set[str] = set()
-        while True:
-            page = endpoints.read(self._connection, call, answers.PackageListing)
+        for page in endpoints.read_pages(self._connection, call, answers.PackageListing):
             yield from (one.to_core() for one in page.items or ())
-            token = page.next_page_token
-            if not token:
-                return
-            if token in seen:
-                raise self._connection.incomplete(call, "its pages lead back to one that was read already")
-            seen.add(token)
-            kept = tuple(one for one in call.parameters if one[0] != "pageToken")
-            call = replace(call, parameters=(*kept, ("pageToken", token)))
 
     def _report_lister(self, organization: Organization) -> ReportLister:
         """Return the lister of an organisation, which remembers what was listed before."""
@@ -307,7 +303,10 @@ class WriteClient(ReadClient):
 
         Raises `AnswerLost` when it is not known whether the write took effect.
         """
-        return self._repositories.write_overlay(reading, wanted)
+        try:
+            return self._repositories.write_overlay(reading, wanted)
+        except Rejected as error:
+            raise overlays.refused_for_bindings(self._connection, error, reading.repository) from None
 
     def create_repository(
         self, source: RepositoryVersion, *, name: str, folder: str, wanted: Overlay, organization: Organization

@@ -1,6 +1,7 @@
 """Every call that this program makes: its path, its parameters, what the token needs for it, and how to speak of it."""
 
 import math
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
@@ -19,11 +20,16 @@ T = TypeVar("T")
 
 _REPOSITORIES = "/registry/v1/repos"
 _REPOSITORIES_V2 = "/registry/v2/repos"
+_OVERLAYS = "/registry/v2beta1/overlays"
+_BINDINGS = "/registry/v2beta1/overlayBindings"
 _REPORTS = "/registry/v1/buildreports"
 _PAGE_SIZE = "pageSize"
 # As many build reports as one answer is asked to hold, and repositories or packages a page: more are not given.
 _REPORTS_PAGE = ((_PAGE_SIZE, "5000"),)
 _PAGE = ((_PAGE_SIZE, "200"),)
+# 200 items a page: more pages than this are no organization's, but a server that never comes to an end.
+MOST_PAGES = 2000
+_ATTEMPTS = 2
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # Tags for people: not those of single days, of package epochs or of signatures.
 _PLAIN_TAGS: Parameters = (("excludeReferrers", "true"), ("excludeDates", "true"), ("excludeEpochs", "true"))
@@ -50,6 +56,39 @@ def read_items(connection: Connection, call: Call, model: type[Listing[T]]) -> l
         problem = "the answer is not whole: it names a next page, which this call does not have"
         raise connection.incomplete(call, problem)
     return listing.items or []
+
+
+def read_pages(connection: Connection, call: Call, model: type[Listing[T]]) -> Iterator[Listing[T]]:
+    """Send a call for each page of a list; raises `ApiError`, also for pages that come to no end."""
+    seen: set[str] = set()
+    page_call = call
+    for _ in range(MOST_PAGES):
+        page = read(connection, page_call, model)
+        yield page
+        token = page.next_page_token
+        if not token:
+            return
+        if token in seen:
+            raise connection.incomplete(call, "its pages lead back to one that was read already")
+        seen.add(token)
+        page_call = replace(call, parameters=(*call.parameters, ("pageToken", token)))
+    raise connection.incomplete(call, f"it has no end after {MOST_PAGES} pages")
+
+
+def read_all(connection: Connection, call: Call, model: type[Listing[T]], identify: Callable[[T], str]) -> list[T]:
+    """Read every page. A list that is shorter than the server counts may have changed meanwhile: it is read again."""
+    problem = ""
+    for _ in range(_ATTEMPTS):
+        found: list[T] = []
+        total = None
+        for page in read_pages(connection, call, model):
+            total = page.total
+            found += page.items or ()
+        listed = len({identify(one) for one in found})
+        if total is None or listed >= total:
+            return found
+        problem = f"the server counts {total} and listed {listed}"
+    raise connection.incomplete(call, problem)
 
 
 def _read_once(connection: Connection, call: Call, model: type[M]) -> M:
@@ -94,19 +133,50 @@ def repository(id_: str) -> Call:
     )
 
 
-def repositories_page(organization: Organization, token: str = "") -> Call:
-    """One page of the repositories below an organisation, without their readmes: that of a token, else the first."""
+def repositories_page(organization: Organization) -> Call:
+    """The first page of the repositories below an organisation, without their readmes."""
     return Call(
         action=f'list the repositories of "{organization.name}"',
         capability="repo.list",
         path=_REPOSITORIES_V2,
-        parameters=(("uidp.descendantsOf", organization.id), *_PAGE, *_given(("pageToken", token))),
+        parameters=(("uidp.descendantsOf", organization.id), *_PAGE),
     )
 
 
 def repository_v2(id_: str) -> Call:
     """One repository."""
     return Call(action=f"read the repository {id_}", capability="repo.list", path=f"{_REPOSITORIES_V2}/{id_}")
+
+
+def bindings(scope: Organization | str) -> Call:
+    """The first page of the bindings of a repository (its UIDP), or of the whole organization that a scope is in.
+
+    Bindings for all repositories lie below the organization or folder that they are for.
+    """
+    call = Call(
+        action=f"list the overlay bindings of {scope}",
+        capability="registry.overlays.list",
+        path=_BINDINGS,
+        parameters=(("uidp.childrenOf", str(scope)), *_PAGE),
+        large=True,
+        optional=True,
+    )
+    if isinstance(scope, str):
+        return call
+    below = (("uidp.descendantsOf", scope.id.partition("/")[0]), *_PAGE)
+    return replace(call, action=f'list the overlay bindings of "{scope.name}"', parameters=below)
+
+
+def overlays(organization: Organization) -> Call:
+    """The first page of the overlays that an organization and its folders own."""
+    return Call(
+        action=f'list the overlays of "{organization.name}"',
+        capability="registry.overlays.list",
+        path=_OVERLAYS,
+        parameters=(("uidp.descendantsOf", organization.id.partition("/")[0]), *_PAGE),
+        large=True,
+        optional=True,
+    )
 
 
 def update_v2(target: LiveRepository, body: bytes) -> Call:

@@ -20,22 +20,19 @@ Callers act on the class and the attributes; the `Diagnostic` is for the user. N
 chained or kept, because those hold the request and with it the token.
 """
 
-import json
+import re
 import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC
-from email.utils import parsedate_to_datetime
 
+from reconciler.api.status import body_text, retry_after, rpc_status
 from reconciler.diagnostics import Diagnostic
 
 LONGEST = 256
 LONG = 2000
-# A server may ask for any wait; what is longer than a day is as good as this.
-_LONGEST_WAIT = 86_400.0
 
 # Codes of google.rpc.Status.
-UNKNOWN, DEADLINE_EXCEEDED, NOT_FOUND, DENIED = 2, 4, 5, 7
+UNKNOWN, DEADLINE_EXCEEDED, NOT_FOUND, DENIED, FAILED_PRECONDITION = 2, 4, 5, 7, 9
 EXHAUSTED, INTERNAL, UNAVAILABLE, UNAUTHENTICATED = 8, 13, 14, 16
 # Those by which the API itself says that it did nothing: invalid argument, not found, already exists, permission
 # denied, resource exhausted, failed precondition, aborted, out of range, unimplemented, unauthenticated. Whatever else
@@ -45,20 +42,35 @@ _NOT_DONE = frozenset({3, 5, 6, 7, 8, 9, 10, 11, 12, 16})
 _NOT_DONE_BY_SERVER_ERROR = frozenset({5, 7, 8, 12, 16})
 # gRPC's limit on the size of a message comes as "resource exhausted" as well; waiting does not help there.
 _TOO_LARGE = "received message larger than max"
+# The violation of a precondition by bindings that set one thing to different values. Whatever else fails as a
+# precondition has no type of its own, so that its message tells which it is.
+BINDING_CONFLICT = "OVERLAY_BINDING_CONFLICT"
+_NOT_ENROLLED = re.compile(r"not enrolled in (?P<feature>[^.]{1,80})")
+_USES_OVERLAYS = re.compile(r"overlay bindings?\b|has bindings\b")
+# How a 403 refuses a field of the overlay, and what people call the feature that it belongs to.
+_NOT_ALLOWED = re.compile(r"using (?:\w+\.)*(?P<field>\w+) is not allowed")
+_FEATURES = {
+    "guarded_entrypoint": "Guarded Entrypoint",
+    "runtime_repositories": "custom repositories",
+    "runtime_keyring": "custom repositories",
+}
+_ENROLL = "ask your Chainguard account team to enroll the organization"
 
 
 class ApiError(Exception):
     """A call to the API that gave no usable answer.
 
     `status` is the HTTP status, None where no response came; `code` and `message` are those of the response's
-    google.rpc.Status, None and "" where it had none; `own_status` tells whether the body was such a status, which is
-    how the API itself speaks; `sent` whether any part of the request may have reached the server; `retry_after` the
-    wait that the server asked for in seconds. `text` is what the response said, or why none came, fit for a message.
+    google.rpc.Status, None and "" where it had none, `violations` the types of violated preconditions in its details;
+    `own_status` tells whether the body was such a status, which is how the API itself speaks; `sent` whether any part
+    of the request may have reached the server; `retry_after` the wait that the server asked for in seconds. `text` is
+    what the response said, or why none came, fit for a message.
     """
 
     status: int | None = None
     code: int | None = None
     message: str = ""
+    violations: tuple[str, ...] = ()
     own_status: bool = False
     sent: bool = True
     retry_after: float | None = None
@@ -179,6 +191,7 @@ class _Response:
     message: str
     code: int | None
     text: str
+    violations: tuple[str, ...]
 
     def message_or_status(self, context: ErrorContext, most: int = LONGEST) -> str:
         return context.clean(self.text, most) or f"HTTP {self.status} without a message"
@@ -195,11 +208,12 @@ def error_from_response(status: int, headers: Mapping[str, str], body: bytes, co
     """Map an HTTP response to the error that it stands for; None for a success. Names of `headers` are lower-case."""
     if 200 <= status < 300:  # noqa: PLR2004 - the class of successful statuses
         return None
-    message, code = rpc_status(body)
-    response = _Response(status=status, headers=headers, message=message, code=code, text=_text_of(message, code, body))
+    rpc = rpc_status(body)
+    response = _Response(status=status, headers=headers, text=body_text(body, rpc), **rpc._asdict())
     error = _error(response, context)
-    error.status, error.code, error.message = status, code, message
-    error.own_status = code is not None
+    error.status = status
+    error.message, error.code, error.violations = rpc
+    error.own_status = rpc.code is not None
     error.retry_after = retry_after(headers)
     error.text = context.clean(response.text)
     return error
@@ -261,8 +275,15 @@ def unreachable(context: ErrorContext, reason: str, *, hint: str = "", sent: boo
 
 
 def permission_denied(context: ErrorContext, message: str, *, missing: bool | None) -> PermissionDenied:
-    """A 403; `missing` tells whether the identity call says that the capability is missing, None where nobody knows."""
+    """A 403; `missing` tells whether the identity call says that the capability is missing, None where nobody knows.
+
+    Unless it is, the refusal may be of a field whose feature the organization does not have.
+    """
     capability = context.capability
+    found = _NOT_ALLOWED.search(message)
+    if found and not missing:
+        feature = _FEATURES.get(found["field"], found["field"])
+        return PermissionDenied(_not_enrolled(context, feature, message), capability=capability)
     lacks = f": it lacks the capability {capability}" if missing else ""
     if missing is False:
         hint = f"the token has the capability {capability}: the message tells what else the API wants"
@@ -331,8 +352,39 @@ def _server_fault(response: _Response, context: ErrorContext) -> ServerFault:
 
 def _rejected(response: _Response, context: ErrorContext) -> Rejected:
     # Why packages do not go together takes more room than other refusals, and the names stand at its end.
-    detail = response.message_or_status(context, LONG if context.only_asks else LONGEST)
+    long = context.only_asks or response.violations
+    detail = response.message_or_status(context, LONG if long else LONGEST)
+    if response.code == FAILED_PRECONDITION:
+        return Rejected(_failed_precondition(response, context, detail))
     return Rejected(context.diagnostic("rejected", "the API refuses it", detail=detail, hint=""))
+
+
+def _failed_precondition(response: _Response, context: ErrorContext, detail: str) -> Diagnostic:
+    """Why the state of the organization forbids a request: by the type of the violation, else by the message."""
+    if BINDING_CONFLICT in response.violations:
+        hint = "give the overlays the same value, or bind them to different tags"
+        return context.diagnostic("binding-conflict", "it conflicts with another binding", detail=detail, hint=hint)
+    enrollment = _NOT_ENROLLED.search(response.message)
+    if enrollment:
+        return _not_enrolled(context, clean(enrollment["feature"]), detail)
+    if _USES_OVERLAYS.search(response.message):
+        return uses_overlays(context.action, "the repository has the other model of customization", detail)
+    return context.diagnostic("rejected", "the API refuses it", detail=detail, hint="")
+
+
+def _not_enrolled(context: ErrorContext, feature: str, detail: str) -> Diagnostic:
+    problem = f"this organization is not enrolled in {feature}"
+    return context.diagnostic("not-enrolled", problem, detail=detail, hint=_ENROLL)
+
+
+def uses_overlays(action: str, problem: str, detail: str) -> Diagnostic:
+    """A repository has one model of customization already, and the request is for the other."""
+    return Diagnostic(
+        code="uses-overlays",
+        summary=f"could not {clean(action)}: {problem}",
+        detail=detail,
+        hint="a repository has a standard customization or bound overlays, never both: remove one of them first",
+    )
 
 
 # HTTP status, gRPC code where the status is another one, and the error that both stand for.
@@ -355,58 +407,3 @@ def clean(text: str, most: int = LONGEST) -> str:
 
 # Format characters change the direction or hide parts of a line; separators and controls break it.
 _UNFIT = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
-
-
-def body_text(body: bytes) -> str:
-    """What the body of a failed answer says: the API's message, the title of an HTML page, or its beginning.
-
-    Not fit for a message yet, and not cut: a token that is cut in the middle would no longer be found and hidden.
-    """
-    return _text_of(*rpc_status(body), body)
-
-
-def rpc_status(body: bytes) -> tuple[str, int | None]:
-    """Message and code of a google.rpc.Status body; `("", None)` where it is none."""
-    try:
-        status = json.loads(body)
-    except (ValueError, RecursionError):
-        return "", None
-    if not isinstance(status, dict):
-        return "", None
-    message, code = status.get("message"), status.get("code")
-    return message if isinstance(message, str) else "", code if type(code) is int else None
-
-
-def _text_of(message: str, code: int | None, body: bytes) -> str:
-    if message or code is not None:
-        return message or f"code {code} without a message"
-    if body.lstrip().startswith(b"<"):
-        title = _html_title(body)
-        return f'an HTML page, "{title}"' if title else "an HTML page"
-    return body.decode("utf-8", "replace")
-
-
-def _html_title(body: bytes) -> str:
-    """The title of a page. Each search begins where the one before ended: linear in the size of the page."""
-    lower = body.lower()
-    begin = lower.find(b">", lower.find(b"<title")) + 1 if b"<title" in lower else 0
-    end = lower.find(b"</title", begin) if begin else -1
-    return " ".join(body[begin:end].decode("utf-8", "replace").split()) if end >= 0 else ""
-
-
-def retry_after(headers: Mapping[str, str]) -> float | None:
-    """The wait that the server asks for in seconds, a day at most, also where it names a time on its own clock."""
-    text = headers.get("retry-after", "")
-    if text.isascii() and text.isdigit():
-        return min(float(text[:9]), _LONGEST_WAIT)
-    wanted, now = http_time(text), http_time(headers.get("date", ""))
-    return min(max(0.0, wanted - now), _LONGEST_WAIT) if wanted is not None and now is not None else None
-
-
-def http_time(text: str) -> float | None:
-    """A time as HTTP headers write it, in seconds since the epoch; None when it is none."""
-    try:
-        found = parsedate_to_datetime(text)
-        return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
-    except (ValueError, TypeError, OverflowError, IndexError):
-        return None

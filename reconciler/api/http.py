@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 import httpx
 
-from reconciler.api import errors, json_text
+from reconciler.api import errors, json_text, status
 from reconciler.api.auth.provider import BearerAuth, Credentials
 from reconciler.api.errors import ApiError, ErrorContext, PermissionDenied, TokenRejected
 from reconciler.api.retry import Attempt, Retrier, RetryKind, RetryReason, retry_reason
@@ -177,7 +177,7 @@ class Connection:
             self._document(call, response)
         elif not isinstance(error, TokenRejected):
             raise error
-        return errors.http_time(response.headers.get("date", ""))
+        return status.http_time(response.headers.get("date", ""))
 
     def server_now(self) -> float:
         """The time on the server's clock, by the last answer that told it; else that of this machine."""
@@ -191,7 +191,7 @@ class Connection:
 
     def no_object(self, call: Call, response: httpx.Response) -> ApiError:
         """The error for an answer that is not JSON, or another value than an object."""
-        text = errors.body_text(response.content)
+        text = status.body_text(response.content)
         return self.incomplete(call, f"the body is no JSON object: {text or 'it is empty'}")
 
     def _succeed(self, call: Call) -> tuple[httpx.Response, float]:
@@ -268,7 +268,7 @@ class Connection:
         context = self._context(call)
         found = errors.permission_denied(context, error.diagnostic.detail, missing=self.lacks(call.capability))
         found.status, found.code, found.message = error.status, error.code, error.message
-        found.own_status = error.own_status
+        found.own_status, found.violations = error.own_status, error.violations
         return found
 
     def _context(self, call: Call) -> ErrorContext:
@@ -293,7 +293,7 @@ class Connection:
 
     def _server_time(self, response: httpx.Response) -> float:
         """The server's clock by a response; a time that is far off is ignored, and said so once."""
-        found, now = errors.http_time(response.headers.get("date", "")), self._retrier.timing.now()
+        found, now = status.http_time(response.headers.get("date", "")), self._retrier.timing.now()
         if found is None:
             return now - _CLOCK_MARGIN
         if abs(found - now) <= _LARGEST_SKEW:

@@ -101,7 +101,7 @@ def merge_overlay(raw: object, wanted: Overlay, spelling: Spelling = V1_SPELLING
             and _says_nothing(name, section)
         ):
             merged[name] = None
-    _restore_unknown(merged, set(wanted.unrecognised).difference(old.unrecognised))
+    _restore_unknown(merged, set(wanted.unrecognized).difference(old.unrecognized))
     return merged
 
 

@@ -305,7 +305,7 @@ class _Overlay(_Message):
             preflight=[one.to_core() for one in self.preflight],
             command_override=self.command_override.to_core() if self.command_override else None,
             truststore=passed_through(self.truststore),
-            unrecognised=tuple(self._unknown()),
+            unrecognized=tuple(self._unknown()),
         )
 
     def _unknown(self) -> Iterator[tuple[str, str]]:
@@ -325,7 +325,7 @@ class _Overlay(_Message):
 def overlay_from_wire(value: object) -> Overlay | Unreadable:
     """Read the overlay that a `customOverlay` stands for; never raises, and never empty for what was not understood.
 
-    What this version does not know goes to `unrecognised`, unless it is a zero value, which says nothing on this wire.
+    What this version does not know goes to `unrecognized`, unless it is a zero value, which says nothing on this wire.
     """
     if value is None or value == {}:
         return EMPTY

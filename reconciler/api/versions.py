@@ -8,7 +8,7 @@ What is certain of each version: v1's update replaces the whole repository, v2's
 without gid from one with gid 0 and knows ids from 2^31, v2 does neither.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Protocol, assert_never
 
@@ -23,9 +23,6 @@ from reconciler.api.schema import V1_SPELLING, V2_SPELLING, Json
 from reconciler.core.overlay import EMPTY, Overlay
 from reconciler.core.state import LiveRepository, Organization, RepositoryVersion, Unreadable
 
-# 200 repositories a page: more pages than this are no organization's, but a server that never comes to an end.
-MOST_PAGES = 2000
-_ATTEMPTS = 2
 _INT32 = 2**31
 # Not for this token, not there, not in this way, not built yet. Anything else says nothing about what there is.
 _WITHOUT = frozenset({403, 404, 405, 501})
@@ -127,7 +124,9 @@ class V2:
 
     def list_repositories(self, organization: Organization) -> Sequence[LiveRepository]:
         """Every repository below the organization, page by page; one call of v1 more where there are accounts."""
-        listed = self._list_pages(organization)
+        call = endpoints.repositories_page(organization)
+        found = endpoints.read_all(self._connection, call, RepositoryPage, lambda one: one.id)
+        listed = [one.to_core() for one in found]
         if not any(map(_is_uncertain, listed)):
             return listed
         certain = {one.id: one for one in self._v1.list_repositories(organization)}
@@ -184,37 +183,6 @@ class V2:
         read = self.read_repository(repository_id)
         return None if read is None else read.repository
 
-    def _list_pages(self, organization: Organization) -> Sequence[LiveRepository]:
-        """The list by its tokens. One that is shorter than the server counts may have changed meanwhile: read again."""
-        problem = ""
-        for _ in range(_ATTEMPTS):
-            found: list[LiveRepository] = []
-            total = None
-            for page in self._pages(organization):
-                total = page.total
-                found += [one.to_core() for one in page.items or ()]
-            listed = len({one.id for one in found})
-            if total is None or listed >= total:
-                return found
-            problem = f"the server counts {total} and listed {listed}"
-        raise self._connection.incomplete(endpoints.repositories_page(organization), problem)
-
-    def _pages(self, organization: Organization) -> Iterator[RepositoryPage]:
-        seen: set[str] = {""}
-        token = ""
-        for _ in range(MOST_PAGES):
-            call = endpoints.repositories_page(organization, token)
-            page = endpoints.read(self._connection, call, RepositoryPage)
-            yield page
-            token = page.next_page_token
-            if not token:
-                return
-            if token in seen:
-                raise self._connection.incomplete(call, "its pages lead back to one that was read already")
-            seen.add(token)
-        call = endpoints.repositories_page(organization)
-        raise self._connection.incomplete(call, f"it has no end after {MOST_PAGES} pages")
-
 
 class Auto:
     """Reads by v1, which tells all; writes by v2's mask, which can lose only the overlay, where the server has it.
@@ -248,9 +216,9 @@ class Auto:
                 masked = self._v2.read_document(read.repository.id)
                 if masked is not None and not isinstance(masked.repository.overlay, Unreadable):
                     # v2 may spell what is not known in another way, and goes on as it does.
-                    unknown = masked.repository.overlay.unrecognised if wanted != EMPTY else ()
+                    unknown = masked.repository.overlay.unrecognized if wanted != EMPTY else ()
                     masked = replace(masked, repository=read.repository)
-                    return self._v2.write_masked(masked, replace(wanted, unrecognised=unknown))
+                    return self._v2.write_masked(masked, replace(wanted, unrecognized=unknown))
                 why = "answered HTTP 404" if masked is None else ""
             except AnswerLost as error:
                 why = _why_without(error)
@@ -333,14 +301,14 @@ def _version(
 
 def _keeps_unknown(overlay: Overlay | Unreadable, wanted: Overlay) -> bool:
     """Whether what is not known stays as it is, or goes; what v1 has told can be put back through v1 alone."""
-    return not wanted.unrecognised or (isinstance(overlay, Overlay) and wanted.unrecognised == overlay.unrecognised)
+    return not wanted.unrecognized or (isinstance(overlay, Overlay) and wanted.unrecognized == overlay.unrecognized)
 
 
 def _same_known(one: Overlay | Unreadable, other: Overlay | Unreadable) -> bool:
     """Whether both versions tell the same of what is known; they may spell the rest differently."""
     if isinstance(one, Unreadable) or isinstance(other, Unreadable):
         return False
-    return replace(one, unrecognised=()) == replace(other, unrecognised=())
+    return replace(one, unrecognized=()) == replace(other, unrecognized=())
 
 
 def _is_uncertain(repository: LiveRepository) -> bool:

@@ -37,6 +37,8 @@ _GROWTH = 1.3
 _LONGEST = 15.0
 # Every call is retried by itself; when so many in a row fail all the same, the API is not coming back.
 _MOST_MISSED = 5
+# How long all calls of a quick reader may take together.
+_QUICK = 5.0
 
 
 def api_name(options: Options) -> str:
@@ -53,21 +55,31 @@ def api_identity(options: Options) -> str:
 @contextmanager
 def open_reader(options: Options, ctx: Context) -> Iterator[ReadClient]:
     """A client that cannot send a write, closed at the end."""
-    with _opened(connect, options, ctx) as client:
+    with _opened(connect, options, ctx, _retrier(options, ctx)) as client:
+        yield client
+
+
+@contextmanager
+def open_quick_reader(options: Options, ctx: Context) -> Iterator[ReadClient]:
+    """A client as above for what can be done without: it gives up within seconds and does not announce retries."""
+    with _opened(connect, options, ctx, Retrier(timing=_timing(ctx), max_rps=options.max_rps)) as client:
+        client.limit(_QUICK)
         yield client
 
 
 @contextmanager
 def open_writer(options: Options, ctx: Context) -> Iterator[WriteClient]:
     """A client for `apply`, closed at the end."""
-    with _opened(connect_writer, options, ctx) as client:
+    with _opened(connect_writer, options, ctx, _retrier(options, ctx)) as client:
         yield client
 
 
 @contextmanager
-def _opened(make: Callable[..., Client], options: Options, ctx: Context) -> Iterator[Client]:
+def _opened(make: Callable[..., Client], options: Options, ctx: Context, retrier: Retrier) -> Iterator[Client]:
     with ExitStack() as stack:
-        client = make(*address(options, ctx), api_version=options.api_version, **_connection(options, ctx, stack))
+        emulated = api_name(options) == EMULATOR
+        app = stack.enter_context(emulator_in_process(ctx)) if emulated else None
+        client = make(*address(options, ctx), api_version=options.api_version, retrier=retrier, wsgi_app=app)
         stack.enter_context(client)
         try:
             yield client
@@ -81,13 +93,6 @@ def address(options: Options, ctx: Context) -> tuple[str, Credentials]:
     if name == EMULATOR:
         return _EMULATOR_URL, fixed(Token(EMULATOR, source="the built-in emulator"))
     return name, find(ctx.environ, api_url=name, home=ctx.home(), run=ctx.run, timing=_timing(ctx))
-
-
-def _connection(options: Options, ctx: Context, stack: ExitStack) -> dict[str, Any]:
-    """What waits and repeats, and the emulator where it is asked for, as arguments of `connect`."""
-    if api_name(options) != EMULATOR:
-        return {"retrier": _retrier(options, ctx)}
-    return {"retrier": _retrier(options, ctx), "wsgi_app": stack.enter_context(emulator_in_process(ctx))}
 
 
 def _print_requests(client: ReadClient, options: Options, ctx: Context) -> None:

@@ -64,7 +64,7 @@ def make_plan(desired: Desired, warnings: tuple[Diagnostic, ...], live: Live, op
     plan, problems = select(_unselected_plan(desired, warnings, live, options), _selection(options), live)
     if has_errors(problems):
         raise CommandFailed.from_problems(*problems)
-    return replace(plan, diagnostics=(*plan.diagnostics, *problems))
+    return replace(plan, diagnostics=(*plan.diagnostics, *problems, *planner.binding_problems(plan, live)))
 
 
 def make_base_plan(desired: Desired, live: Live, options: Options) -> Plan:

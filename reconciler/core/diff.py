@@ -52,7 +52,7 @@ class Field(StrEnum):
     PREFLIGHT = "preflight"
     COMMAND_OVERRIDE = "command_override"
     TRUSTSTORE = "truststore"
-    UNRECOGNISED = "unrecognised"
+    UNRECOGNIZED = "unrecognised"
 
 
 SECTION_OF: dict[Field, Section] = {
@@ -82,7 +82,7 @@ KEYED = frozenset(
         Field.USERS,
         Field.GROUPS,
         Field.CERTIFICATES,
-        Field.UNRECOGNISED,
+        Field.UNRECOGNIZED,
     }
 )
 
@@ -113,7 +113,7 @@ _PATHS = (
     "preflight",
     "command_override",
     "truststore",
-    "unrecognised",
+    "unrecognized",
 )
 _PARTS = tuple(Field)
 _CONTENTS = attrgetter(*_PATHS)
@@ -131,7 +131,7 @@ WHOLE = frozenset(
     }
 )
 # The items of these are a key and a value, and those of the others the value alone.
-_PAIRS = frozenset({Field.ENVIRONMENT, Field.ANNOTATIONS, Field.UNRECOGNISED})
+_PAIRS = frozenset({Field.ENVIRONMENT, Field.ANNOTATIONS, Field.UNRECOGNIZED})
 # The key that an item is known by within its part; the only one of a part needs none.
 _KEYS: dict[Field, Callable[[Any], str]] = {
     **dict.fromkeys(WHOLE, lambda _: ""),
@@ -143,7 +143,7 @@ _KEYS: dict[Field, Callable[[Any], str]] = {
     Field.GROUPS: attrgetter("groupname"),
     Field.CERTIFICATES: attrgetter("name"),
     Field.PROVIDERS: str,
-    Field.UNRECOGNISED: itemgetter(0),
+    Field.UNRECOGNIZED: itemgetter(0),
 }
 
 
@@ -203,7 +203,7 @@ def assemble(parts: Iterable[Item]) -> Overlay:
         preflight=_first(found[Field.PREFLIGHT], tuple, ()),
         command_override=next(iter(_values(found[Field.COMMAND_OVERRIDE], CommandOverride)), None),
         truststore=_first(found[Field.TRUSTSTORE], str, ""),
-        unrecognised=_pairs(found[Field.UNRECOGNISED]),
+        unrecognized=_pairs(found[Field.UNRECOGNIZED]),
     )
 
 

@@ -4,12 +4,15 @@ Asking the API belongs to the command; colors and columns to its view.
 """
 
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
-from reconciler.core.state import Organization
-from reconciler.diagnostics import Diagnostic, listed
+from reconciler.core.bindings import UnknownBindings
+from reconciler.core.overlay import EMPTY
+from reconciler.core.state import Live, Organization
+from reconciler.diagnostics import Diagnostic, listed, plural
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,9 +59,9 @@ TO_PLAN = ("groups.list", "repo.list")
 TO_APPLY = ("repo.update", "build_report.list")
 # Each of these is needed for a part of the work alone, so that lacking one stops no apply by itself.
 FOR_A_PART = {
-    "repo.create": "entries with `source` cannot create their repository",
-    "tag.list": "`builds` cannot name the tags of an image",
-    "apk.list": "packages cannot be checked before they are applied",
+    "repo.create": "repositories with `source` cannot be created",
+    "tag.list": "`builds` cannot show the tags of an image",
+    "apk.list": "packages cannot be checked before an apply",
 }
 MOST_SKEW = 60.0
 # Following the builds takes up to an hour; shorter than this, and not even the writing may be done in time.
@@ -87,6 +90,17 @@ class Subject(StrEnum):
     ORGANIZATION = "organization"
     CAPABILITIES = "capabilities"
     BUILDS = "builds"
+    MODEL = "model"
+    FEATURES = "features"
+
+
+class CustomizationModel(StrEnum):
+    """Which of the two models of Custom Assembly an organization uses."""
+
+    STANDARD = "standard"
+    OVERLAYS = "overlays"
+    BOTH = "both"
+    NONE = "none"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,9 +115,20 @@ class CheckResult:
     until: float | None = None
 
 
+class UsedSetting(NamedTuple):
+    """The value of an option that is in effect, and where it comes from in words."""
+
+    name: str
+    value: str | int | bool | None
+    source: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checkup:
-    """Everything that was found; the values are None where they could not be had."""
+    """Everything that was found; the values are None where they could not be had.
+
+    `features` tells of each part of the API that not every server or organization has whether it answered.
+    """
 
     api: str
     now: float
@@ -114,6 +139,9 @@ class Checkup:
     identity: Identity | None = None
     organization: Organization | None = None
     missing: tuple[str, ...] = ()
+    model: CustomizationModel | None = None
+    features: Mapping[str, bool] = field(default_factory=dict)
+    settings: tuple[UsedSetting, ...] = ()
 
     @property
     def stopping(self) -> tuple[CheckResult, ...]:
@@ -131,7 +159,7 @@ def unread_check(what: str, found: Diagnostic) -> CheckResult:
     return CheckResult(
         subject=Subject.BUILDS,
         level=Level.WARNING,
-        summary=f"an apply could not read {what}: {found.summary}",
+        summary=f"apply cannot read {what}: {found.summary}",
         detail=found.detail,
         hint=found.hint,
     )
@@ -157,38 +185,77 @@ def check_identity(identity: Identity) -> CheckResult:
 def check_clock(skew: float | None) -> CheckResult:
     """How far the server's clock is ahead of ours, in seconds; None where it told no time."""
     if skew is None:
-        return skipped_check(Subject.CLOCK, "the API told no time")
+        return skipped_check(Subject.CLOCK, "the API did not report its time")
     if abs(skew) <= MOST_SKEW:
-        return CheckResult(subject=Subject.CLOCK, level=Level.OK, summary=f"within {_apart(skew)} of the API's")
+        return CheckResult(subject=Subject.CLOCK, level=Level.OK, summary=f"within {_apart(skew)} of the API clock")
     return CheckResult(
         subject=Subject.CLOCK,
         level=Level.WARNING,
-        summary=f"this machine's clock is {_apart(skew)} {'behind' if skew > 0 else 'ahead of'} the API's",
-        hint="set the clock: tokens would be renewed at the wrong time",
+        summary=f"the local clock is {_apart(skew)} {'behind' if skew > 0 else 'ahead of'} the API clock",
+        hint="synchronize the local clock, so that tokens are renewed in time",
     )
 
 
 def check_expiry(expires: float | None, now: float, *, renewable: bool, advice: str) -> CheckResult:
     """How long the token still holds."""
     if expires is None:
-        return skipped_check(Subject.EXPIRY, "nothing tells when the token ends")
+        return skipped_check(Subject.EXPIRY, "the expiry of the token is unknown")
     if expires <= now:
         return CheckResult(
-            subject=Subject.EXPIRY, level=Level.ERROR, summary="the token ended at", until=expires, hint=advice
+            subject=Subject.EXPIRY, level=Level.ERROR, summary="the token expired at", until=expires, hint=advice
         )
     if renewable:
         return CheckResult(
-            subject=Subject.EXPIRY, level=Level.OK, summary="renewed by itself, good until", until=expires
+            subject=Subject.EXPIRY, level=Level.OK, summary="renewed automatically, valid until", until=expires
         )
     if expires - now < _SHORT:
         return CheckResult(
             subject=Subject.EXPIRY,
             level=Level.WARNING,
-            summary="the token may end before an apply does, it is good until",
+            summary="the token may expire during an apply, valid until",
             until=expires,
             hint=advice,
         )
-    return CheckResult(subject=Subject.EXPIRY, level=Level.OK, summary="good until", until=expires)
+    return CheckResult(subject=Subject.EXPIRY, level=Level.OK, summary="valid until", until=expires)
+
+
+def customization_model(live: Live) -> CustomizationModel | None:
+    """Which model the repositories use; None where the bindings are not known."""
+    if isinstance(live.bindings, UnknownBindings):
+        return None
+    standard = any(one.overlay != EMPTY for one in live.repositories)
+    if standard:
+        return CustomizationModel.BOTH if live.bindings else CustomizationModel.STANDARD
+    return CustomizationModel.OVERLAYS if live.bindings else CustomizationModel.NONE
+
+
+def check_model(live: Live) -> CheckResult:
+    """Which model the organization uses, and in how many places."""
+    count = sum(one.overlay != EMPTY for one in live.repositories)
+    customized = f"standard customization in {plural(count, 'repository', 'repositories')}"
+    if isinstance(live.bindings, UnknownBindings):
+        summary = f"{customized}; could not read overlays and bindings: {live.bindings.problem}"
+        level = Level.OK if live.bindings.absent else Level.UNKNOWN
+        return CheckResult(subject=Subject.MODEL, level=level, summary=summary)
+    bound = f"overlays and bindings ({plural(len(live.bindings), 'binding')})"
+    summaries = {
+        CustomizationModel.STANDARD: f"{customized}; no bindings",
+        CustomizationModel.OVERLAYS: f"{bound}; no standard customization",
+        CustomizationModel.BOTH: f"both: {customized}, and {bound}",
+        CustomizationModel.NONE: "none: no standard customization and no bindings",
+        None: "",
+    }
+    return CheckResult(subject=Subject.MODEL, level=Level.OK, summary=summaries[customization_model(live)])
+
+
+def check_features(features: Mapping[str, bool]) -> CheckResult:
+    """Which parts of the API answered that not every server or organization has."""
+    answered = [name for name, there in features.items() if there]
+    missing = [name for name, there in features.items() if not there]
+    silent = f"; no answer: {', '.join(missing)}" if missing else ""
+    return CheckResult(
+        subject=Subject.FEATURES, level=Level.OK, summary=f"answered: {', '.join(answered) or 'none'}{silent}"
+    )
 
 
 def missing_capabilities(identity: Identity, organization: Organization) -> tuple[str, ...]:
@@ -200,7 +267,7 @@ def missing_capabilities(identity: Identity, organization: Organization) -> tupl
 def check_capabilities(identity: Identity, organization: Organization) -> tuple[CheckResult, ...]:
     """What the token may do with an organization, and what it lacks."""
     if not identity.grants:
-        return (skipped_check(Subject.CAPABILITIES, "the API told of none"),)
+        return (skipped_check(Subject.CAPABILITIES, "the API reported none"),)
     lacking = missing_capabilities(identity, organization)
     in_part = identity.may_below(organization.id)
     stopping = [one for one in lacking if one not in FOR_A_PART and one not in in_part]
@@ -214,7 +281,7 @@ def check_capabilities(identity: Identity, organization: Organization) -> tuple[
     held = CheckResult(
         subject=Subject.CAPABILITIES,
         level=Level.OK,
-        summary=f"everything that plan and apply need in {organization.name}",
+        summary=f"all capabilities that plan and apply need in {organization.name}",
     )
     return tuple(found) or (held,)
 
@@ -225,8 +292,8 @@ def _stopping(names: Sequence[str], organization: Organization) -> Iterable[Chec
             subject=Subject.CAPABILITIES,
             level=Level.ERROR,
             summary=f"the token lacks {', '.join(names)} in {organization.name}",
-            detail="nothing can be planned" if set(names) & set(TO_PLAN) else "a plan can be made, an apply would fail",
-            hint=f"ask an owner of the organisation for a role with {' and '.join(names)}",
+            detail="plan and apply would fail" if set(names) & set(TO_PLAN) else "plan works, apply would fail",
+            hint=f"ask an owner of the organization for a role with {' and '.join(names)}",
         )
 
 
@@ -235,8 +302,8 @@ def _partly(names: Sequence[str], organization: Organization) -> Iterable[CheckR
         yield CheckResult(
             subject=Subject.CAPABILITIES,
             level=Level.WARNING,
-            summary=f"the token has {', '.join(names)} in folders of {organization.name} alone",
-            hint="name the folder with --org, or keep the manifest to repositories in it",
+            summary=f"the token has {', '.join(names)} only in folders of {organization.name}",
+            hint="select the folder with --org, or limit the manifest to repositories in it",
         )
 
 
@@ -245,7 +312,7 @@ def _optional(name: str, organization: Organization) -> CheckResult:
         subject=Subject.CAPABILITIES,
         level=Level.WARNING,
         summary=f"the token lacks {name} in {organization.name}: {FOR_A_PART[name]}",
-        hint=f"if that is needed, ask an owner of the organisation for a role with {name}",
+        hint=f"ask an owner of the organization for a role with {name}, if you need it",
     )
 
 

@@ -11,7 +11,7 @@ from fnmatch import translate
 from reconciler.core.layers import (
     Layer,
     Merged,
-    both_reset_and_customised,
+    both_reset_and_customized,
     group_problems,
     merge,
     overlay_problems,
@@ -88,7 +88,7 @@ class _Resolver:
                 yield Diagnostic(
                     code="unmatched-glob",
                     summary=f'no repository matches "{glob.pattern}"',
-                    hint=f"list what there is with `reconciler repos`, and what matches with `reconciler repos "
+                    hint=f"list all repositories with `reconciler repos`, and test a pattern with `reconciler repos "
                     f"'{glob.pattern}'`",
                     severity=Severity.WARNING,
                     place=glob.place,
@@ -101,7 +101,7 @@ class _Resolver:
             return entry
         reset = next((glob for glob in globs if glob.reset), None)
         if reset is not None:
-            return replace(entry, problems=(both_reset_and_customised(reset.place, entry.place),))
+            return replace(entry, problems=(both_reset_and_customized(reset.place, entry.place),))
         if not globs:  # nearly all of a large manifest
             problems = overlay_warnings(entry.overlay, entry.layers)
             return replace(entry, problems=tuple(problems)) if problems else entry
@@ -114,7 +114,7 @@ class _Resolver:
         resets = [glob for glob in globs if glob.reset]
         if resets:
             others = [glob for glob in globs if not glob.reset]
-            clash = [both_reset_and_customised(resets[0].place, others[0].place)] if others else []
+            clash = [both_reset_and_customized(resets[0].place, others[0].place)] if others else []
             return DesiredRepository(address=address, place=resets[-1].place, reset=True, problems=tuple(clash))
         entry = DesiredRepository(address=address, place=strongest.place)
         return self._with(entry, _ordered(_layers(globs)))

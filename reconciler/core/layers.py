@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from functools import partial
 
-from reconciler.core.diff import KEYED, Field, Item, assemble, items_of
+from reconciler.core.diff import KEYED, SECTION_OF, Field, Item, assemble, items_of
 from reconciler.core.guarded import guarded_errors, guarded_warnings, unmanaged_warnings
 from reconciler.core.overlay import Overlay, PemFile, Section
 from reconciler.diagnostics import Diagnostic, Place, Severity, listed
@@ -113,7 +113,8 @@ def item_place(layers: Sequence[Layer], part: Field, key: str) -> Place | None:
     claim = winning_items(layers, part).get(key)
     if claim is not None:
         return claim.place(part, key)
-    empty = next((layer for layer in reversed(layers) if part in layer.emptied), None)
+    emptying = (layer for layer in reversed(layers) if part in layer.emptied and SECTION_OF[part] in layer.managed)
+    empty = next(emptying, None)
     return empty.place_of(part, key) if empty is not None else None
 
 
@@ -232,9 +233,9 @@ def _run_as_warnings(overlay: Overlay, layers: Sequence[Layer]) -> list[Diagnost
     return [
         Diagnostic(
             code="unknown-run-as",
-            summary=f'`run-as` names "{_short(run_as)}", which is no user of this overlay',
-            hint="add the user below `accounts.users`, or write its UID; "
-            "nothing is wrong if the image itself has the user",
+            summary=f'`run-as` names "{_short(run_as)}", which is not a user of this overlay',
+            hint="add the user to `accounts.users`, or write its UID; "
+            "ignore this warning if the base image has the user",
             severity=Severity.WARNING,
             place=item_place(layers, Field.RUN_AS, ""),
         )
@@ -262,7 +263,7 @@ def _conflict(conflict: Conflict) -> Diagnostic:
     if part is Field.PACKAGES and conflict.first.entry and conflict.second.entry:
         return Diagnostic(
             code="conflicting-packages",
-            summary=f'the package "{_short(key)}" is asked for twice and differently: '
+            summary=f'package "{_short(key)}" has conflicting constraints: '
             f"`{_short(str(conflict.first.entry.value))}` and `{_short(str(conflict.second.entry.value))}`",
             detail=f"first at {first}",
             hint="keep one of the two",
@@ -270,20 +271,20 @@ def _conflict(conflict: Conflict) -> Diagnostic:
         )
     return Diagnostic(
         code="conflicting-layers",
-        summary=f"two places of the same strength disagree about `{_short(_path(part, key))}`",
+        summary=f"`{_short(_path(part, key))}` has different values in two layers of the same precedence",
         detail=f"first at {first}",
-        hint="make the two agree, or say it in the repository's own entry, which is stronger than both",
+        hint="use one value in both, or set it in the repository's own entry, which takes precedence",
         place=second,
     )
 
 
-def both_reset_and_customised(first: Place, second: Place) -> Diagnostic:
+def both_reset_and_customized(first: Place, second: Place) -> Diagnostic:
     """A glob asks for a reset, and something else for content."""
     return Diagnostic(
         code="conflicting-reset",
-        summary="a glob resets this repository, and another entry customises it",
+        summary="a glob resets this repository, and another entry customizes it",
         detail=f"reset at {first}",
-        hint="write `reset: true` into the repository's own entry, or make the glob match less",
+        hint="set `reset: true` in the repository's own entry, or narrow the glob",
         place=second,
     )
 
@@ -297,8 +298,8 @@ def _too_large(code: str, noun: str, files: Sequence[PemFile], limit: int, place
     if size > limit:
         yield Diagnostic(
             code=code,
-            summary=f"the {noun} of one repository come to {size:,} bytes; {limit // 1024} KB is the most",
-            hint=f"take {noun} away that it does not need; text before a PEM block counts, too",
+            summary=f"the {noun} of this repository total {size:,} bytes; the limit is {limit // 1024} KB",
+            hint=f"remove {noun} that it does not need, and text before the PEM blocks, which counts too",
             place=place,
         )
 

@@ -107,7 +107,7 @@ class Overlay:
 
     `truststore` is JSON text in the form of `passed_through`, as its fields are not published.
 
-    `unrecognised` holds what the API sent inside the overlay that this version does not know, as (path, JSON text):
+    `unrecognized` holds what the API sent inside the overlay that this version does not know, as (path, JSON text):
     it takes part in comparison, so that a change to it is noticed, and only a reset removes it.
     """
 
@@ -123,7 +123,7 @@ class Overlay:
     preflight: tuple[Preflight, ...] = ()
     command_override: CommandOverride | None = None
     truststore: str = ""
-    unrecognised: tuple[tuple[str, str], ...] = ()
+    unrecognized: tuple[tuple[str, str], ...] = ()
 
 
 EMPTY = Overlay()
@@ -288,7 +288,7 @@ def make_overlay(
     preflight: Iterable[Preflight] = (),
     command_override: CommandOverride | None = None,
     truststore: str = "",
-    unrecognised: Iterable[tuple[str, str]] = (),
+    unrecognized: Iterable[tuple[str, str]] = (),
 ) -> Overlay:
     """An overlay in canonical form; runtime repositories and checks keep their order, because it has a meaning."""
     return Overlay(
@@ -304,7 +304,7 @@ def make_overlay(
         preflight=tuple(preflight),
         command_override=command_override,
         truststore=truststore,
-        unrecognised=tuple(sorted(unrecognised)) if unrecognised else (),
+        unrecognized=tuple(sorted(unrecognized)) if unrecognized else (),
     )
 
 
@@ -322,6 +322,8 @@ def _group_key(group: Group) -> tuple[object, ...]:
 
 
 _NOT_MEANING = frozenset({"text"})
+# Names of attributes that have another spelling in fingerprints.
+_JSON_NAMES = {"unrecognized": "unrecognised"}
 # Left out where nothing is in them, so that the fingerprints of earlier versions stay.
 _LATER = frozenset({"guarded_entrypoint", "fail_mode", "preflight", "command_override", "truststore"})
 
@@ -351,8 +353,9 @@ def fingerprint(overlay: Overlay) -> str:
 
 
 def _plain(value: Any) -> dict[str, Any]:
-    told = {name: getattr(value, name) for name in value.__slots__ if name not in _NOT_MEANING}
-    return {name: one for name, one in told.items() if name not in _LATER or one != getattr(EMPTY, name)}
+    values = {name: getattr(value, name) for name in value.__slots__ if name not in _NOT_MEANING}
+    kept = {name: one for name, one in values.items() if name not in _LATER or one != getattr(EMPTY, name)}
+    return {_JSON_NAMES.get(name, name): one for name, one in kept.items()}
 
 
 _ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True, default=_plain)

@@ -6,15 +6,16 @@ belongs to the engine.
 """
 
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from typing import Final
 
 from reconciler.core.diff import Field
-from reconciler.core.layers import LayerItem, winning_items
+from reconciler.core.layers import LayerItem, group_problems, winning_items
 from reconciler.core.overlay import package_name, package_spec
 from reconciler.core.plan import Action, Plan, Reason, ReasonCode, Step
+from reconciler.core.version_templates import expanded, is_templated
 from reconciler.diagnostics import Diagnostic, KnownNames, Place, Severity, did_you_mean, listed, plural
 
 _SPEC = re.compile(
@@ -210,25 +211,33 @@ def constraints_met(constraints: Iterable[Constraint], versions: Iterable[Packag
 
 # The code of every problem here with how bad it is and what it means, for the documentation.
 PACKAGE_CODES: Final[Mapping[str, tuple[Severity, str]]] = {
-    "unknown-package": (Severity.ERROR, "The organisation may install no package of this name, and none provides it."),
-    "no-such-version": (Severity.ERROR, "No version that there is meets the constraint."),
+    "unknown-package": (Severity.ERROR, "No package that the organization may install has or provides this name."),
+    "no-such-version": (Severity.ERROR, "No available version satisfies the constraint."),
     "package-not-available": (
         Severity.ERROR,
-        "The catalog has the package, and the organization may not install it.",
+        "The package is in the catalog, but not available to the organization.",
     ),
     "package-not-listed": (
         Severity.WARNING,
-        "The list of packages lacks it, but also packages that images have: whether it exists is not known.",
+        "The package is not in the organization's package list, which is incomplete: it may exist.",
     ),
     "package-lacks-architecture": (
         Severity.WARNING,
-        "The package is missing on an architecture that images are built for.",
+        "The package is not available for an architecture that images are built for.",
     ),
-    "packages-not-checked": (Severity.WARNING, "The API did not tell whether some packages exist."),
+    "package-template-not-checked": (
+        Severity.NOTE,
+        "A package is named by `{{major}}` or `{{minor}}`, and no tag of the repository tells the version.",
+    ),
+    "packages-not-checked": (Severity.WARNING, "The API could not be asked whether some packages exist."),
 }
 # How apko spells what apk calls otherwise, and what stands for every architecture.
 _SPELT = {"amd64": "x86_64", "arm64": "aarch64", "386": "x86", "arm/v7": "armv7", "arm/v6": "armhf"}
 _EVERY = frozenset({"noarch", "all"})
+
+
+# The active tags of repositories by id.
+Tags = Mapping[str, Sequence[str]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -290,7 +299,7 @@ def check_packages(asks: Collection[PackageRequest], available: Available) -> tu
 
 
 def _at(diagnostic: Diagnostic, place: Place | None, repositories: tuple[str, ...]) -> PackageProblem:
-    told = replace(diagnostic, detail=f"wanted in {listed(repositories)}", place=place)
+    told = replace(diagnostic, detail=f"requested in {listed(repositories)}", place=place)
     return PackageProblem(diagnostic=told, repositories=repositories)
 
 
@@ -323,15 +332,15 @@ def _missing(name: str, available: Available, known: KnownNames) -> Diagnostic:
         return Diagnostic(
             code="package-not-available",
             summary=f'package "{name}" is not available to the organization',
-            hint="the catalog has it; ask Chainguard for access, or take it out",
+            hint="ask Chainguard for access (the package is in the catalog), or remove it",
         )
     if available.listed is not None and ((unlisted := available.unlisted) or not available.listed):
-        lacks = f"also lacks {listed(unlisted)}, which images have" if available.listed else "is empty"
+        lacks = f"is incomplete: images contain {listed(unlisted)}, also not listed" if available.listed else "is empty"
         return Diagnostic(
             code="package-not-listed",
             severity=Severity.WARNING,
-            summary=f'package "{name}" is not in the organization\'s list of packages, but the list {lacks}',
-            hint="whether it exists is not known; check it with `reconciler plan --resolve`",
+            summary=f'package "{name}" is not in the organization\'s package list, which {lacks}',
+            hint="check that it exists with `reconciler plan --resolve`",
         )
     # A FIPS package replaced by a legacy one would no longer be what it was chosen for.
     near = [one for one in known.nearest(name) if not ("fips" in name and "legacy" in one)]
@@ -339,17 +348,17 @@ def _missing(name: str, available: Available, known: KnownNames) -> Diagnostic:
     return Diagnostic(
         code="unknown-package",
         summary=f'package "{name}" does not exist{meant}',
-        hint="" if near else "the organisation may install nothing of this name; check its spelling",
+        hint="" if near else "check the spelling, and that the package is available to the organization",
     )
 
 
 def _no_version(constraint: Constraint, found: Iterable[PackageVersion]) -> Diagnostic:
     versions = sorted({one.version for one in found if one.version}, key=version_key, reverse=True)
-    there = listed(versions) if versions else "a name that others provide without a version"
+    there = listed(versions) if versions else "a virtual package without a version"
     return Diagnostic(
         code="no-such-version",
-        summary=f'no version of package "{constraint.name}" meets "{constraint.text}"; there is {there}',
-        hint="ask for a version that there is, or for `name~version` to take any of its revisions",
+        summary=f'no version of package "{constraint.name}" satisfies "{constraint.text}"; available: {there}',
+        hint="request an available version, or use `name~version` to accept any revision",
     )
 
 
@@ -357,8 +366,8 @@ def _lacking(spec: str, lacking: Sequence[str]) -> Diagnostic:
     return Diagnostic(
         code="package-lacks-architecture",
         severity=Severity.WARNING,
-        summary=f'package "{spec}" is not there for {", ".join(lacking)}',
-        hint="an image for that architecture will not build",
+        summary=f'package "{spec}" is not available for {", ".join(lacking)}',
+        hint="remove it, or expect the builds for that architecture to fail",
     )
 
 
@@ -367,8 +376,8 @@ def packages_not_checked(problem: Diagnostic, names: Sequence[str]) -> Diagnosti
     return Diagnostic(
         code="packages-not-checked",
         severity=Severity.WARNING,
-        summary=f"{plural(len(names), 'package')} could not be checked: {problem.summary}",
-        detail=f"not known to exist: {listed(names)}",
+        summary=f"could not check {plural(len(names), 'package')}: {problem.summary}",
+        detail=f"not checked: {listed(names)}",
         hint=problem.hint,
     )
 
@@ -383,12 +392,38 @@ def requested_constraints(asks: Iterable[PackageRequest]) -> Mapping[str, tuple[
     return {name: tuple(constraints) for name, constraints in found.items()}
 
 
-def package_requests(plan: Plan) -> tuple[PackageRequest, ...]:
-    """Every package of a repository that the plan writes, those that it keeps included; nothing of the others."""
+def package_requests(plan: Plan, tags: Tags) -> tuple[PackageRequest, ...]:
+    """Every package of a repository that the plan writes, those that it keeps included; nothing of the others.
+
+    A template is what it means in the streams of the repository; none where these are not known.
+    """
     return tuple(
-        PackageRequest(repository=step.repository, spec=spec, where=partial(package_place, step, package_name(spec)))
-        for step in plan.writes
-        for spec in (step.after.packages if step.after is not None else ())
+        PackageRequest(repository=step.repository, spec=one, where=partial(package_place, step, package_name(spec)))
+        for step, spec in _wanted(plan)
+        for one in _meant(step, spec, tags)
+    )
+
+
+def _wanted(plan: Plan) -> Iterator[tuple[Step, str]]:
+    return ((step, spec) for step in plan.writes if step.after is not None for spec in step.after.packages)
+
+
+def _meant(step: Step, spec: str, tags: Tags) -> tuple[str, ...]:
+    return expanded(spec, tags.get(step.id or "", ())) if is_templated(spec) else (spec,)
+
+
+def templates_not_checked(plan: Plan, tags: Tags) -> Iterator[Diagnostic]:
+    """A note for each package that is named by a template, and of which it is not known what it means."""
+    unknown = ((step, spec) for step, spec in _wanted(plan) if not _meant(step, spec, tags))
+    return group_problems((step.repository, _template_not_checked(step, spec)) for step, spec in unknown)
+
+
+def _template_not_checked(step: Step, spec: str) -> Diagnostic:
+    return Diagnostic(
+        code="package-template-not-checked",
+        severity=Severity.NOTE,
+        summary=f'package "{spec}" was not checked: the versions of the streams are not known',
+        place=package_place(step, package_name(spec)),
     )
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+from reconciler.core.bindings import NOT_READ, Bindings
 from reconciler.core.diff import Change, ChangeKind, Value, has_key
 from reconciler.core.overlay import Group, Overlay, Section
 from reconciler.core.state import Address, DesiredRepository, Organization, Settings
@@ -51,6 +52,7 @@ class ReasonCode(StrEnum):
     REVERTED = "reverted"
     UNBUILDABLE = "unbuildable"
     UNRESOLVED = "unresolved"
+    HAS_BINDINGS = "has-bindings"
 
 
 # The step is planned, and its own rules forbid to carry it out.
@@ -152,7 +154,8 @@ class Plan:
     """Every step, ordered by repository, with the problems found on the way.
 
     `unlisted` are live repositories that the manifest does not name and that are not touched. `left_out` are
-    repositories that the plan would be about, had the selection not left them out.
+    repositories that the plan would be about, had the selection not left them out. `bindings` are those that were
+    known when it was planned.
     """
 
     organization: Organization
@@ -161,6 +164,7 @@ class Plan:
     unlisted: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
     guard: Guard = NO_GUARD
+    bindings: Bindings = NOT_READ
 
     @property
     def writes(self) -> tuple[Step, ...]:
@@ -255,7 +259,7 @@ def _limit(settings: Settings, flags: GuardFlags) -> tuple[float, LimitSource]:
     return DEFAULT_LIMIT, LimitSource.DEFAULT
 
 
-def judge_guard(steps: Iterable[Step], by: GuardRules, *, covered: str = "that the manifest covers") -> Guard:
+def judge_guard(steps: Iterable[Step], by: GuardRules, *, covered: str = "covered by the manifest") -> Guard:
     """The figures of a plan with these steps, and why it may not be applied where it may not.
 
     `covered` says in the refusal what makes the repositories those that are counted.
@@ -283,8 +287,8 @@ def _refusals(losing: Sequence[str], by: GuardRules, covered: str) -> Iterator[D
 def _empty_manifest() -> Diagnostic:
     return Diagnostic(
         code="prune-with-empty-manifest",
-        summary="the manifest names no repository, and with prune that would reset all of them",
-        hint="no flag allows this: name at least one repository, or write `reset: true` for each that is meant",
+        summary="prune with an empty manifest would reset every repository",
+        hint="add repositories to the manifest, or set `reset: true` on each one to reset; no flag overrides this",
     )
 
 
@@ -295,24 +299,24 @@ def _too_many(losing: Sequence[str], by: GuardRules, covered: str) -> Diagnostic
     return Diagnostic(
         code="removal-guard",
         summary=(
-            f"{count:,} of the {by.covered:,} repositories {covered} would lose something "
-            f"({share} %); the limit is {percent(by.limit)} ({_SOURCES[by.limit_from]})"
+            f"{count:,} of the {by.covered:,} repositories {covered} would lose content "
+            f"({share}%); the limit is {percent(by.limit)} ({_SOURCES[by.limit_from]})"
         ),
-        detail=f"they are {listed(losing)}",
-        hint=f"if that is meant, allow it with `--max-removal {needed}%`",
+        detail=f"affected: {listed(losing)}",
+        hint=f"check the affected repositories, then allow it with `--max-removal {needed}%`",
     )
 
 
 _SOURCES = {
     LimitSource.COMMAND_LINE: "from --max-removal",
-    LimitSource.MANIFEST: "from the manifest's settings",
-    LimitSource.DEFAULT: "the default",
+    LimitSource.MANIFEST: "from the manifest settings",
+    LimitSource.DEFAULT: "default",
 }
 
 
 def percent(share: float) -> str:
-    """A share as people write it, such as `30 %` or `12.5 %`."""
-    return f"{share * 100:.4g} %"
+    """A share as people write it, such as `30%` or `12.5%`."""
+    return f"{share * 100:.4g}%"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
+from reconciler.core.bindings import NOT_READ, Binding, BindingIndex, UnknownBindings
 from reconciler.core.diff import diff
 from reconciler.core.globs import resolve_globs
 from reconciler.core.guarded import guarded_errors, guarded_warnings
@@ -23,7 +24,16 @@ from reconciler.core.plan import (
     losses,
 )
 from reconciler.core.state import Desired, DesiredRepository, Directory, Live, LiveRepository, Unreadable, wanted
-from reconciler.diagnostics import Diagnostic, KnownNames, Place, did_you_mean, has_errors, quoted
+from reconciler.diagnostics import (
+    Diagnostic,
+    KnownNames,
+    Place,
+    Severity,
+    did_you_mean,
+    has_errors,
+    listed,
+    quoted,
+)
 
 _NOWHERE = Place(file="")
 
@@ -47,7 +57,8 @@ def plan(desired: Desired, live: Live, *, diagnostics: Iterable[Diagnostic] = ()
     unnamed = [one for one in live.repositories if one.id not in named]
     reset = tuple(prune_steps(unnamed, directory)) if desired.settings.prune or flags.prune else ()
     known = KnownNames(directory.labels())
-    steps = sorted((*(_step(match, directory, known, twice) for match in matches), *reset), key=_order)
+    found = sorted((*(_step(match, directory, known, twice) for match in matches), *reset), key=_order)
+    steps = block_bound(found, live)
     touched = {step.id for step in reset}
     return Plan(
         organization=live.organization,
@@ -55,6 +66,7 @@ def plan(desired: Desired, live: Live, *, diagnostics: Iterable[Diagnostic] = ()
         diagnostics=(*diagnostics, *resolved.problems, *step_problems(steps), *_live_warnings(steps)),
         unlisted=tuple(sorted(directory.label(one) for one in unnamed if one.id not in touched)),
         guard=judge_guard(steps, guard_rules(desired.settings, flags, steps)),
+        bindings=live.bindings,
     )
 
 
@@ -67,7 +79,9 @@ def _order(step: Step) -> tuple[str, Place]:
 
 
 def _match(entry: DesiredRepository, directory: Directory) -> _Match:
-    return _Match(entry, directory.find(entry.address), directory.label_at(entry.address))
+    found = directory.find(entry.address)
+    label = directory.label(found[0]) if len(found) == 1 else str(entry.address)
+    return _Match(entry, found, label)
 
 
 def _named_twice(matches: Iterable[_Match]) -> dict[str, Place]:
@@ -233,14 +247,116 @@ def prune_steps(unnamed: Iterable[LiveRepository], directory: Directory) -> Iter
             )
 
 
+def block_bound(steps: Iterable[Step], live: Live) -> list[Step]:
+    """Block each step that would give a standard customization to a repository with bindings of its own."""
+    index = BindingIndex(live.bindings)
+    return [_unless_bound(step, index) for step in steps]
+
+
+def _unless_bound(step: Step, index: BindingIndex) -> Step:
+    if step.id is None or step.action is Action.CREATE or not step.writes or step.after == EMPTY:
+        return step
+    bound = index.of_repository(step.id)
+    if not bound:
+        return step
+    reason = Reason(code=ReasonCode.HAS_BINDINGS, names=tuple(map(str, bound)))
+    return replace(step, action=Action.BLOCKED, reason=reason)
+
+
+def binding_problems(plan: Plan, live: Live) -> Iterator[Diagnostic]:
+    """Warn of bindings that a write switches off or on, the same ones once; note that they are not known."""
+    bindings = plan.bindings
+    if isinstance(bindings, UnknownBindings):
+        if plan.writes and not bindings.absent and bindings != NOT_READ:
+            yield _bindings_unknown(bindings)
+        return
+    index = BindingIndex(bindings)
+    groups = {one.folder: one.id.rpartition("/")[0] for one in live.repositories}
+    off: dict[tuple[Binding, ...], list[Step]] = {}
+    on: dict[tuple[Binding, ...], list[Step]] = {}
+    for step in plan.writes:
+        bound = _bound(step, index, groups)
+        if bound:
+            (on if step.after == EMPTY else off).setdefault(bound, []).append(step)
+    yield from (_switched_off(bound, steps) for bound, steps in off.items())
+    yield from (_switched_on(bound, steps) for bound, steps in on.items())
+
+
+def _bound(step: Step, index: BindingIndex, groups: Mapping[str, str]) -> tuple[Binding, ...]:
+    """The bindings that hold for the repository of a step, or will hold for the one that it creates."""
+    if step.id is None:
+        return ()
+    if step.action is not Action.CREATE:
+        return index.effective(step.id)
+    folder = step.entry.address.folder if step.entry is not None else None
+    root = step.id.partition("/")[0]
+    return () if step.after == EMPTY else index.for_all(groups.get(folder or "", root))
+
+
+def _switched_off(bound: tuple[Binding, ...], steps: list[Step]) -> Diagnostic:
+    return Diagnostic(
+        code="bindings-switched-off",
+        severity=Severity.WARNING,
+        summary=f"{_repositories(steps)}: a standard customization switches off {_all_repositories(bound)}",
+        detail="the API may refuse the write",
+        hint="add the content to an overlay and bind it there, or apply if the repository is meant to differ",
+        place=steps[0].place,
+    )
+
+
+def _switched_on(bound: tuple[Binding, ...], steps: list[Step]) -> Diagnostic:
+    return Diagnostic(
+        code="bindings-switched-on",
+        severity=Severity.WARNING,
+        summary=f"{_repositories(steps)}: without the standard customization, {_all_repositories(bound)} will apply",
+        hint="review the overlays first: they change the images as well",
+        place=steps[0].place,
+    )
+
+
+def _bindings_unknown(bindings: UnknownBindings) -> Diagnostic:
+    return Diagnostic(
+        code="bindings-unknown",
+        severity=Severity.NOTE,
+        summary="could not check whether repositories have overlays bound to them",
+        detail=bindings.problem,
+        hint="the API refuses a standard customization of a repository that has",
+    )
+
+
+def _repositories(steps: list[Step]) -> str:
+    return listed([step.repository for step in steps])
+
+
+def _all_repositories(bound: tuple[Binding, ...]) -> str:
+    noun = "the binding" if len(bound) == 1 else "the bindings"
+    return f"{noun} {listed([str(one) for one in bound])}"
+
+
 # The code of every problem here with what it means, for the documentation.
-PLAN_CODES: Final[Mapping[str, str]] = {
-    "unknown-repository": "The organisation has no repository of this name, and no `source` says how to create it.",
-    "ambiguous-repository": "Several folders hold a repository of this name.",
-    "repository-named-twice": "Two entries mean the same repository, such as `x` and `/x`.",
-    "unknown-source": "`source` names no repository, or several.",
-    "unreadable-overlay": "What the API holds was not understood; the repository is left alone.",
-    "protected-repository": "Something would be taken away from a repository with `protect: true`.",
+PLAN_CODES: Final[Mapping[str, tuple[str, str]]] = {
+    "unknown-repository": (
+        "error",
+        "The organization has no repository of this name, and the entry has no `source`.",
+    ),
+    "ambiguous-repository": ("error", "Several folders contain a repository of this name."),
+    "repository-named-twice": ("error", "Two entries mean the same repository, such as `x` and `/x`."),
+    "unknown-source": ("error", "`source` matches no repository, or more than one."),
+    "unreadable-overlay": ("error", "The live overlay cannot be parsed; the repository is left unchanged."),
+    "protected-repository": ("error", "The manifest would remove something from a repository with `protect: true`."),
+    "repository-has-bindings": (
+        "error",
+        "Overlays are bound to the repository, which cannot have a standard customization then.",
+    ),
+    "bindings-switched-off": (
+        "warning",
+        "A repository with a standard customization ignores the bindings for all repositories.",
+    ),
+    "bindings-switched-on": (
+        "warning",
+        "Without the standard customization, the bindings for all repositories begin to apply.",
+    ),
+    "bindings-unknown": ("note", "The bindings of the organization could not be read."),
 }
 
 
@@ -260,29 +376,29 @@ def _problem(step: Step) -> Diagnostic | None:
             return _diagnostic(
                 step,
                 "unknown-repository",
-                f'there is no repository "{step.repository}" in the organisation',
+                f'repository "{step.repository}" does not exist in the organization',
                 hint=did_you_mean(names)
-                or "list the repositories with `reconciler repos`; to create it, say from which one with `source:`",
+                or "list the repositories with `reconciler repos`, or add `source:` to create this one",
             )
         case ReasonCode.AMBIGUOUS:
             return _diagnostic(
                 step,
                 "ambiguous-repository",
-                f'several folders hold a repository "{step.repository}"',
-                hint=f"write it with its folder: {quoted(names)}",
+                f'several folders contain a repository "{step.repository}"',
+                hint=f"add the folder to its name: {quoted(names)}",
             )
         case ReasonCode.NAMED_TWICE:
             return _diagnostic(
                 step,
                 "repository-named-twice",
-                f'"{step.repository}" is the repository that {names[0]} names already',
+                f'"{step.repository}" is the same repository as the entry at {names[0]}',
                 hint="keep one of the two entries",
             )
         case ReasonCode.SOURCE_NOT_FOUND:
             return _diagnostic(
                 step,
                 "unknown-source",
-                f'"{step.repository}" cannot be created: `source: {names[0]}` names no single repository',
+                f'cannot create "{step.repository}": `source: {names[0]}` does not match exactly one repository',
                 hint=did_you_mean(names[1:]) or "list the repositories with `reconciler repos`",
             )
         case _:
@@ -296,15 +412,23 @@ def _about_the_overlay(step: Step) -> Diagnostic | None:
             return _diagnostic(
                 step,
                 "unreadable-overlay",
-                f'the live overlay of "{step.repository}" was not understood: {names[0]}',
-                hint="it is left alone; report this with the output of `reconciler --version`",
+                f'cannot parse the live overlay of "{step.repository}": {names[0]}',
+                hint="report this with the output of `reconciler --version`; the repository is left unchanged",
             )
         case ReasonCode.PROTECTED:
             return _diagnostic(
                 step,
                 "protected-repository",
-                f'"{step.repository}" is protected, and the manifest would take away from it: {", ".join(names)}',
-                hint="name what is to stay, remove `protect: true` from the entry, or plan the others with `--exclude`",
+                f'"{step.repository}" is protected, and the manifest would remove: {", ".join(names)}',
+                hint="add what must stay, remove `protect: true` from the entry, or skip it with `--exclude`",
+            )
+        case ReasonCode.HAS_BINDINGS:
+            return _diagnostic(
+                step,
+                "repository-has-bindings",
+                f'"{step.repository}" uses Overlays and cannot have a standard customization: {listed(names)}',
+                hint="change the bound overlays, or detach them first with `chainctl images overlays detach`; "
+                "plan the others with `--exclude`",
             )
         case _:
             return None

@@ -14,6 +14,7 @@ from reconciler.core.overlay import EMPTY, Overlay, package_name
 from reconciler.core.packages import PackageProblem, block_steps, manifest_packages, package_place, parse_constraint
 from reconciler.core.plan import Plan, ReasonCode, Step
 from reconciler.core.state import Live, Unreadable
+from reconciler.core.version_templates import is_templated, names_package
 from reconciler.diagnostics import Diagnostic, Place, Severity, listed
 
 
@@ -90,7 +91,7 @@ def _package_items(build: Build) -> Iterator[Item]:
 def make_questions(steps: Iterable[Step], known: Mapping[str, Sequence[Base]]) -> tuple[Question, ...]:
     """The questions about each step: one for each distinct base; none where no base is known."""
     return tuple(
-        Question(step=step, config=_with(base.config, step.after or EMPTY), before=base.recipe)
+        Question(step=step, config=_with(base, step.after or EMPTY), before=base.recipe)
         for step in steps
         for base in known.get(step.repository, ())
     )
@@ -121,34 +122,54 @@ def _bases(recipes: Sequence[Recipe], overlay: Overlay) -> tuple[Base, ...]:
 def _current(recipes: Sequence[Recipe], overlay: Overlay) -> Sequence[Recipe]:
     """The builds that hold what the overlay adds; all of them where none does."""
     wanted = frozenset(map(package_name, overlay.packages))
-    return [one for one in recipes if wanted <= frozenset(map(package_name, one.config.packages))] or recipes
+    return [one for one in recipes if _holds_all(one, wanted)] or recipes
+
+
+def _holds_all(recipe: Recipe, wanted: frozenset[str]) -> bool:
+    there = frozenset(map(package_name, recipe.config.packages))
+    return all(any(names_package(name, one) for one in there) for name in wanted - there)
 
 
 def _without(config: PackageConfig, overlay: Overlay) -> PackageConfig:
     """The configuration without what the overlay brought."""
     brought = {package_name(spec) for spec in overlay.packages}
-    kept = {spec for spec in config.packages if package_name(spec) not in brought}
+    templates = tuple(filter(is_templated, brought))
+    kept = {
+        spec
+        for spec in config.packages
+        if package_name(spec) not in brought and not any(names_package(one, package_name(spec)) for one in templates)
+    }
     own = () if overlay.runtime_repositories else config.runtime_repositories
     return replace(config, packages=tuple(sorted(kept)), runtime_repositories=own)
 
 
-def _with(base: PackageConfig, overlay: Overlay) -> PackageConfig:
-    packages = tuple(dict.fromkeys((*base.packages, *overlay.packages)))
+def _with(base: Base, overlay: Overlay) -> PackageConfig:
+    config = base.config
+    added = (one for spec in overlay.packages for one in _filled_in(spec, base.recipe))
+    packages = tuple(dict.fromkeys((*config.packages, *added)))
     return replace(
-        base, packages=packages, runtime_repositories=overlay.runtime_repositories or base.runtime_repositories
+        config, packages=packages, runtime_repositories=overlay.runtime_repositories or config.runtime_repositories
     )
+
+
+def _filled_in(spec: str, recipe: Recipe) -> Iterable[str]:
+    """A package as the build had it that is named by a template: one that no build had yet is not asked about."""
+    if not is_templated(spec):
+        return (spec,)
+    name = package_name(spec)
+    return (one for one in recipe.config.packages if names_package(name, package_name(one)))
 
 
 # The code of every problem here with how bad it is and what it means, for the documentation.
 RESOLUTION_CODES: Final[Mapping[str, tuple[Severity, str]]] = {
-    "does-not-resolve": (Severity.ERROR, "The API says that an image with these packages cannot be built."),
+    "does-not-resolve": (Severity.ERROR, "The API reports that an image with these packages cannot be built."),
     "resolution-not-checked": (
         Severity.WARNING,
-        "It is not known whether the packages go together; an error where `require_resolve` is set.",
+        "The packages could not be checked for installing together; an error with `require_resolve`.",
     ),
-    "already-in-image": (Severity.NOTE, "Every build of the image has the added package without being asked for it."),
+    "already-in-image": (Severity.NOTE, "The image already contains the added package."),
 }
-_NO_BUILD = "it has no successful build in the last {days} days, to take the image's own packages from"
+_NO_BUILD = "the repository has no successful build in the last {days} days to take the image's packages from"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,7 +217,7 @@ def resolution_errors(found: Iterable[ResolutionFailure]) -> tuple[PackageProble
             code="does-not-resolve",
             summary=f"{_cannot(one.packages)} in {listed(names)}",
             detail=one.message,
-            hint="change the packages there until they go together; nothing was written",
+            hint="change the package list so that it resolves",
         ),
     )
 
@@ -220,7 +241,7 @@ def resolution_warnings(found: Iterable[ResolutionFailure]) -> tuple[PackageProb
         lambda one, names: Diagnostic(
             code="resolution-not-checked",
             severity=Severity.WARNING,
-            summary=f"whether the packages of {listed(names)} go together could not be checked",
+            summary=f"could not check that the packages of {listed(names)} can be installed together",
             detail=one.message,
             hint=one.hint,
         ),
@@ -268,7 +289,7 @@ def without_resolution(plan: Plan, why: str, *, required: bool) -> Plan:
 
 
 def _required(problem: Diagnostic) -> Diagnostic:
-    more = "`require_resolve` refuses what is not known to resolve: try again, or plan the others with `--exclude`"
+    more = "try again, or skip the repositories with `--exclude` (`require_resolve` is set)"
     hint = f"{problem.hint}; {more}" if problem.hint else more
     return replace(problem, severity=Severity.ERROR, hint=hint)
 
@@ -287,7 +308,7 @@ def already_in_image(steps: Iterable[Step], bases: Mapping[str, Sequence[Base]])
             severity=Severity.NOTE,
             summary=f'package "{name}" is already in the image',
             detail=f"added in {listed(repositories)}",
-            hint="leave it out, unless it has to stay when the image stops bringing it",
+            hint="remove it, unless it must stay when the base image drops it",
             place=place,
         )
         for (name, place), repositories in found.items()

@@ -4,15 +4,19 @@ Plain values and pure functions of a run and the live state. Recording and resto
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Final
 
 from reconciler.core.builds import FINISHED, Progress, Result, Stage
 from reconciler.core.diff import diff
 from reconciler.core.overlay import EMPTY, Overlay
 from reconciler.core.plan import Action, GuardFlags, Plan, Reason, ReasonCode, Step, guard_rules, judge_guard
+from reconciler.core.planner import binding_problems, block_bound, step_problems
 from reconciler.core.state import Address, Directory, Live, LiveRepository, Organization, Settings, Unreadable
 from reconciler.diagnostics import Diagnostic, Severity
+
+PLAN_AGAIN: Final = "plan again to see the current state"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -256,12 +260,14 @@ def _found_by(later: RunStep) -> Overlay | None:
 
 
 def _judged(step: RunStep, id_: str | None, overlay: Overlay | Unreadable | None) -> Outcome:
-    not_arrived = _failed(step, "not-arrived", "it was being written when the run died, and it did not arrive")
+    not_arrived = failed_step(
+        step.step, "not-arrived", "the run crashed during this write, and the write did not take effect"
+    )
     if overlay is None or id_ is None:
-        gone = _failed(step, "repository-gone", "the repository does not exist")
+        gone = failed_step(step.step, "repository-gone", "the repository no longer exists")
         return not_arrived if step.step.action is Action.CREATE else gone
     if isinstance(overlay, Unreadable):
-        return _failed(step, "unreadable-overlay", f"its live overlay was not understood: {overlay.problem}")
+        return failed_step(step.step, "unreadable-overlay", overlay.summary)
     if overlay == step.step.after:
         since = step.since if step.since is not None else (step.intended_at or 0.0)
         return Applied(step=step.step, repository_id=id_, since=since, read_back=True)
@@ -270,9 +276,10 @@ def _judged(step: RunStep, id_: str | None, overlay: Overlay | Unreadable | None
     return Drifted(step=step.step, now=overlay)
 
 
-def _failed(step: RunStep, code: str, summary: str) -> Failed:
-    problem = Diagnostic(code=code, summary=summary, hint="apply again to see how things stand")
-    return Failed(step=step.step, kind=FailureKind.OTHER, problem=problem)
+def failed_step(step: Step, code: str, summary: str) -> Failed:
+    """Return a failure that a new plan can explain."""
+    problem = Diagnostic(code=code, summary=summary, hint=PLAN_AGAIN)
+    return Failed(step=step, kind=FailureKind.OTHER, problem=problem)
 
 
 def plan_revert(run: Run, live: Live, *, later: Sequence[Run] = (), max_removal: float | None = None) -> Plan:
@@ -286,17 +293,20 @@ def plan_revert(run: Run, live: Live, *, later: Sequence[Run] = (), max_removal:
         for step in run.steps
         if _wrote(step, recovered_outcome(step, live, later), live)
     ]
-    steps = tuple(sorted((one for one in judged if isinstance(one, Step)), key=lambda step: step.repository))
-    return Plan(
+    found = sorted((one for one in judged if isinstance(one, Step)), key=lambda step: step.repository)
+    steps = tuple(block_bound(found, live))
+    plan = Plan(
         organization=run.header.organization,
         steps=steps,
-        diagnostics=tuple(one for one in judged if isinstance(one, Diagnostic)),
+        diagnostics=(*(one for one in judged if isinstance(one, Diagnostic)), *step_problems(steps)),
         guard=judge_guard(
             steps,
             guard_rules(Settings(), GuardFlags(max_removal=max_removal), steps),
-            covered="that the revert writes",
+            covered="changed by the revert",
         ),
+        bindings=live.bindings,
     )
+    return replace(plan, diagnostics=(*plan.diagnostics, *binding_problems(plan, live)))
 
 
 def rewritten(plan: Plan, left: Mapping[str, Overlay]) -> tuple[Step, ...]:
@@ -327,9 +337,9 @@ def _wrote(step: RunStep, came_to: Outcome, live: Live) -> bool:
 def _judge(step: RunStep, run: str, live: Live, directory: Directory) -> Step | Diagnostic:
     there = find_written(step, live)
     if step.step.action is Action.CREATE:
-        return _left(step, "revert-created", "the run created it, and nothing here deletes a repository")
+        return _left(step, "revert-created", "the run created it, and reconciler does not delete repositories")
     if there is None:
-        return _left(step, "revert-gone", "it does not exist any more")
+        return _left(step, "revert-gone", "it no longer exists")
     if there.overlay != step.step.after:
         return _left(step, "revert-changed", "it has changed since the run")
     assert step.step.before is not None
@@ -355,5 +365,5 @@ def _left(step: RunStep, code: str, why: str) -> Diagnostic:
     return Diagnostic(
         code=code,
         severity=Severity.WARNING,
-        summary=f"{step.step.repository} is left as it is: {why}",
+        summary=f"{step.step.repository} is left unchanged: {why}",
     )

@@ -13,7 +13,7 @@ from reconciler.core.planner import step_problems
 from reconciler.core.state import Address, Live
 from reconciler.diagnostics import Diagnostic, Severity, nearest
 
-_HINT = "patterns are names, `folder/name` and globs over either; a plan without them shows all names"
+_HINT = "use a name, `folder/name` or a glob; list the names with `reconciler repos`"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +90,7 @@ def _problems(selection: Selection, known: Sequence[tuple[Address, str | None]],
                 yield Diagnostic(
                     code="selects-nothing",
                     severity=Severity.ERROR if option == "--repo" else Severity.WARNING,
-                    summary=f'{option} "{pattern}" means no repository of the plan',
+                    summary=f'{option} "{pattern}" matches no repository in the plan',
                     hint=f"did you mean {' or '.join(close)}?" if close else _HINT,
                 )
 
@@ -99,8 +99,8 @@ def _nothing(plan: Plan) -> Diagnostic:
     count = len(plan.steps)
     return Diagnostic(
         code="selects-nothing",
-        summary=f"the selection leaves out all {count:,} repositories of the plan"
+        summary=f"the selection excludes all {count:,} repositories in the plan"
         if count
-        else "there is nothing to select from",
+        else "the plan has no repositories to select",
         hint=_HINT,
     )

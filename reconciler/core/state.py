@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from reconciler.core.bindings import NOT_READ, Bindings
 from reconciler.core.layers import Layer
 from reconciler.core.overlay import EMPTY, SECTION_FIELDS, Overlay, Section
 from reconciler.diagnostics import Diagnostic, Place
@@ -116,6 +117,11 @@ class Unreadable:
 
     problem: str
 
+    @property
+    def summary(self) -> str:
+        """Return the problem as a sentence."""
+        return f"cannot parse the live overlay: {self.problem}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LiveRepository:
@@ -148,10 +154,11 @@ class RepositoryVersion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Live:
-    """The organization's repositories at the time of reading."""
+    """The organization's repositories at the time of reading, and the bindings that hold for them."""
 
     organization: Organization
     repositories: tuple[LiveRepository, ...]
+    bindings: Bindings = NOT_READ
 
 
 class Directory:
@@ -165,7 +172,7 @@ class Directory:
     def find(self, address: Address) -> tuple[LiveRepository, ...]:
         """Every repository that the address may mean: none, one, or several when it is not clear."""
         found = self._by_name.get(address.name, [])
-        return tuple(one for one in found if address.folder is None or one.folder == address.folder)
+        return tuple([one for one in found if address.folder is None or one.folder == address.folder])
 
     def label(self, repository: LiveRepository) -> str:
         """The shortest address that means this repository and no other."""

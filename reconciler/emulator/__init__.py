@@ -5,13 +5,11 @@ that a misreading of the API has to be made twice to go unnoticed.
 """
 
 from reconciler.emulator.app import Emulator, reset
-from reconciler.emulator.errors import ConnectionDropped, FaultsError, StateError
-from reconciler.emulator.faults import (
+from reconciler.emulator.effects import (
     Delay,
     Drop,
     Edit,
     Effect,
-    Fault,
     Garble,
     Header,
     Lag,
@@ -23,8 +21,9 @@ from reconciler.emulator.faults import (
     Respond,
     Status,
     When,
-    load_faults,
 )
+from reconciler.emulator.errors import ConnectionDropped, FaultsError, StateError
+from reconciler.emulator.faults import Fault, load_faults
 from reconciler.emulator.server import serve
 from reconciler.emulator.settings import EmulatorSettings
 

@@ -19,6 +19,7 @@ from reconciler.emulator import (
     builds,
     faults,
     iam,
+    overlays,
     packages,
     protojson,
     repos,
@@ -26,8 +27,10 @@ from reconciler.emulator import (
     seed,
     store,
     timestamps,
+    uidp,
 )
 from reconciler.emulator.auth import Caller
+from reconciler.emulator.effects import BEFORE, Effect, Omit, inject, without_fields
 from reconciler.emulator.errors import (
     CODE_OF_STATUS,
     RpcCode,
@@ -37,7 +40,6 @@ from reconciler.emulator.errors import (
     not_found,
     status_response,
 )
-from reconciler.emulator.faults import BEFORE, Effect, Omit
 from reconciler.emulator.messages import OVERLAY, REPO
 from reconciler.emulator.protojson import merge_patch
 from reconciler.emulator.query import ApiRequest, Query
@@ -67,6 +69,16 @@ _ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("POST", "/registry/v1/repos", repos.create_repo),
     ("POST", "/registry/v1/repos/<segments:id>", repos.create_repo),
     ("PUT", "/registry/v1/repos/<segments:id>", repos.update_repo),
+    ("GET", "/registry/v2beta1/overlays", overlays.page_overlays),
+    ("GET", "/registry/v2beta1/overlays/<segments:id>", overlays.get_overlay),
+    ("POST", "/registry/v2beta1/overlays/<segments:id>", overlays.create_overlay),
+    ("PATCH", "/registry/v2beta1/overlays/<segments:id>", overlays.update_overlay),
+    ("DELETE", "/registry/v2beta1/overlays/<segments:id>", overlays.delete_overlay),
+    ("GET", "/registry/v2beta1/overlayBindings", overlays.page_bindings),
+    ("GET", "/registry/v2beta1/overlayBindings/<segments:id>", overlays.get_binding),
+    ("POST", "/registry/v2beta1/overlayBindings/<segments:id>", overlays.create_binding),
+    ("PATCH", "/registry/v2beta1/overlayBindings/<segments:id>", overlays.update_binding),
+    ("DELETE", "/registry/v2beta1/overlayBindings/<segments:id>", overlays.delete_binding),
     ("GET", "/iam/v2/groups", iam.page_groups),
     ("GET", "/registry/v2/repos", repos.page_repos),
     ("GET", "/registry/v2/tags", builds.page_tags),
@@ -162,6 +174,24 @@ class Emulator:
             message |= {key: repo.message[key] for key in repos.UNSENT if key in repo.message}
             db.execute("UPDATE repos SET message = ? WHERE id = ?", (store.dump(message), repo.id))
 
+    def bind(self, overlay: str, to: str, tags: str | list[str] = "all", config: Json | None = None) -> None:
+        """Bind an overlay as somebody else would, and make it first with `config` where it is not there yet.
+
+        `to` names a repository, or ends in a slash and is the path of a group, whose repositories all get it; `tags`
+        are `all`, `dev` or a list of exact ones.
+        """
+        with self._state.writing() as db:
+            parent = uidp.of_path(to.rstrip("/")) if to.endswith("/") else _located(db, to).id
+            root = uidp.root(parent)
+            names = {each["name"] for each in store.records(db, "overlays") if uidp.root(each["id"]) == root}
+            if overlay not in names:
+                stored = protojson.accept(OVERLAY, config or {"contents": {"packages": ["curl"]}}, "config")
+                overlays.add_overlay(db, root, {"name": overlay, "config": stored}, self._now())
+            kinds: dict[str, Json] = {"all": {"kind": "ALL"}, "dev": {"kind": "VARIANT", "variantType": "DEV"}}
+            selector = {"kind": "EXACT", "tags": tags} if isinstance(tags, list) else kinds[tags]
+            given = {"overlay": overlay, "tagSelector": selector, "allRepos": to.endswith("/")}
+            overlays.add_binding(db, parent, given)
+
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
         request = Request(environ)
@@ -171,7 +201,7 @@ class Emulator:
             self._requests.append((request.method, path, request.query_string.decode("latin-1")))
         try:
             effects = self._effects(request.method, path)
-            response = faults.inject(
+            response = inject(
                 effects,
                 lambda: self._handle(request, effects),
                 lambda edit: self.edit(edit.edit, edit.overlay, replace=edit.replace),
@@ -210,7 +240,7 @@ class Emulator:
             raise refusal
         for effect in effects:
             if isinstance(effect, Omit) and effect.when == BEFORE:
-                body = faults.without_fields(body, effect)
+                body = without_fields(body, effect)
         parameters = request.values if request.path == _EXCHANGE else request.args
         api_request = ApiRequest(
             state=self._state,
@@ -274,7 +304,7 @@ def _body(request: Request) -> bytes:
 def _writes(request: Request) -> bool:
     """Say whether a request changes something: two of those that are sent by POST do not."""
     read_only = request.path == _EXCHANGE or request.path.startswith("/apko/")
-    return request.method in ("PATCH", "POST", "PUT") and not read_only
+    return request.method in ("DELETE", "PATCH", "POST", "PUT") and not read_only
 
 
 def _located(db: sqlite3.Connection, name: str) -> store.Repo:

@@ -8,8 +8,8 @@ from itertools import islice
 from typing import TypeVar
 
 from reconciler.emulator import apko, schedule, store, timestamps, uidp
+from reconciler.emulator.effects import NoReports, ParsedConfigs, ReportedResult
 from reconciler.emulator.errors import not_found
-from reconciler.emulator.faults import NoReports, ParsedConfigs, ReportedResult
 from reconciler.emulator.messages import BUILD_REPORT, REPO_SYNC_STATUS, SYNC_STATUS, TAG, TAG_V2
 from reconciler.emulator.protojson import emit
 from reconciler.emulator.query import ApiRequest, Orders, paginate

@@ -68,11 +68,19 @@ CODE_OF_STATUS: dict[int, RpcCode] = {
 
 
 class RpcError(HTTPException):
-    """A refusal that the client sees as a google.rpc.Status body."""
+    """A refusal that the client sees as a google.rpc.Status body, with the type of a violated precondition if any."""
 
-    def __init__(self, code: RpcCode, message: str) -> None:
-        super().__init__(message, status_response(HTTP_STATUS[code], code, message))
+    def __init__(self, code: RpcCode, message: str, violation: str = "") -> None:
+        super().__init__(message, status_response(HTTP_STATUS[code], code, message, _details(violation, message)))
+        self.rpc_code = code
         self.message = message
+
+
+def _details(violation: str, message: str) -> list[Any]:
+    if not violation:
+        return []
+    failure = {"type": violation, "subject": "", "description": message}
+    return [{"@type": "type.googleapis.com/google.rpc.PreconditionFailure", "violations": [failure]}]
 
 
 class ConnectionDropped(ConnectionError):  # noqa: N818 - named for what the client sees, as ConnectionError's kin are

@@ -257,6 +257,21 @@ TAG_V2 = Message(
     stored={"uid": "id", "updateTime": "lastUpdated"},
 )
 
+# Version 2 beta 1: overlays with a name, and what binds them to tags.
+NAMED_OVERLAY = Message({"uid": TEXT, "name": TEXT, "config": OVERLAY_V2}, stored={"uid": "id"})
+TAG_SELECTOR = Message(
+    {
+        "kind": Choice(("UNSPECIFIED", "EXACT", "ALL", "VARIANT"), prefix="KIND_", strict=True),
+        "tags": Several(TEXT),
+        "variantType": Choice(("UNSPECIFIED", "DEV"), prefix="VARIANT_TYPE_", strict=True),
+    }
+)
+BINDING = Message(
+    {"uid": TEXT, "repo": TEXT, "overlay": NAMED_OVERLAY, "tagSelector": TAG_SELECTOR, "allRepos": Scalar.FLAG},
+    stored={"uid": "id"},
+)
+CREATE_BINDING = Message({"overlay": TEXT, "tagSelector": TAG_SELECTOR, "allRepos": Scalar.FLAG})
+
 
 # Packages and apko configurations.
 _TEXTS = Several(TEXT)

@@ -13,8 +13,8 @@ from typing import Any
 
 from reconciler.emulator import timestamps, uidp
 from reconciler.emulator.auth import Caller
+from reconciler.emulator.effects import Effect, Feature, Lag, NotEnrolled
 from reconciler.emulator.errors import RpcError, invalid
-from reconciler.emulator.faults import Effect, Feature, Lag, NotEnrolled
 from reconciler.emulator.protojson import snake_case
 from reconciler.emulator.settings import EmulatorSettings
 from reconciler.emulator.store import Json, StateFile

@@ -7,7 +7,7 @@ import re
 import sqlite3
 from dataclasses import replace
 
-from reconciler.emulator import apko, overlay_rules, protojson, schedule, store, timestamps, uidp
+from reconciler.emulator import apko, overlay_rules, overlays, protojson, schedule, store, timestamps, uidp
 from reconciler.emulator.errors import RpcCode, RpcError, invalid, not_found
 from reconciler.emulator.messages import REPO, REPO_V2
 from reconciler.emulator.protojson import emit, snake_case
@@ -133,6 +133,7 @@ def create_repo_v2(request: ApiRequest) -> Json:
 
 def put(db: sqlite3.Connection, repo: Repo, message: Json, now: int, settings: EmulatorSettings) -> Repo:
     """Replace a repository's message (stored form) and plan builds when its overlay means something else now."""
+    overlays.check_repository(db, repo.id, message.get("customOverlay"))
     kept = {key: repo.message[key] for key in KEPT_BY_SERVER if key in repo.message}
     given = {key: value for key, value in message.items() if key not in (*KEPT_BY_SERVER, *UNSENT)}
     refused = {schedule.REFUSED: repo.message[schedule.REFUSED]} if schedule.REFUSED in repo.message else {}

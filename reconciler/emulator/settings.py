@@ -4,18 +4,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from reconciler.emulator.faults import Effect, Feature
+from reconciler.emulator.effects import Effect, Feature
 
 OWNER = (
     "apk.list",
     "build_report.list",
     "groups.list",
+    "registry.overlays.edit",
+    "registry.overlays.list",
     "repo.create",
     "repo.list",
     "repo.update",
     "tag.list",
 )
-VIEWER = ("apk.list", "build_report.list", "groups.list", "repo.list", "tag.list")
+VIEWER = ("apk.list", "build_report.list", "groups.list", "registry.overlays.list", "repo.list", "tag.list")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +27,8 @@ class EmulatorSettings:
     `viewers` are tokens, or identities of issued tokens, that may read only. `expiring_tokens` refuses a JWT that has
     expired by the emulator's clock; `token_seconds` is how long an issued one lives. `grants` are the caller's
     capabilities by path of the group (`example.com/team-a`) in the place of the usual roles. `v2` other than "on" is
-    the status that every call of the second generation is answered with. `storm` is asked for the effects that meet a
+    the status that every call of the second generation is answered with, `overlays` the same for overlays and bindings.
+    `storm` is asked for the effects that meet a
     request (its method and raw path) that no scripted fault meets. `clock_skew` is how far the server's clock is ahead.
     `not_enrolled` are the features that organizations are not enrolled in.
     """
@@ -44,6 +47,7 @@ class EmulatorSettings:
     identities: frozenset[str] | None = None
     grants: Mapping[str, tuple[str, ...]] | None = None
     v2: Literal["on", 403, 404, 501] = "on"
+    overlays: Literal["on", 403, 404, 501] = "on"
     clock_skew: float = 0.0
     not_enrolled: frozenset[Feature] = frozenset()
     storm: Callable[[str, str], tuple[Effect, ...]] | None = None

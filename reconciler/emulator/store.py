@@ -17,7 +17,7 @@ from reconciler.emulator import timestamps
 from reconciler.emulator.errors import StateError
 
 APPLICATION_ID = 0x63676D75
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 BUSY_SECONDS = 10.0
 _FOLDER = ".reconciler"  # the working folder's own, which holds nothing for others
 _PRIVATE_FOLDER = 0o700
@@ -41,6 +41,8 @@ _SCHEMA = (
     updated INTEGER NOT NULL, deprecated INTEGER NOT NULL)""",
     """CREATE TABLE faults (position INTEGER PRIMARY KEY AUTOINCREMENT, script TEXT NOT NULL,
     seen INTEGER NOT NULL DEFAULT 0, fired INTEGER NOT NULL DEFAULT 0)""",
+    "CREATE TABLE overlays (id TEXT PRIMARY KEY, message TEXT NOT NULL)",
+    "CREATE TABLE bindings (id TEXT PRIMARY KEY, message TEXT NOT NULL)",
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL)",
 )
 
@@ -314,6 +316,27 @@ def add_group(db: sqlite3.Connection, message: Json) -> None:
         "INSERT INTO groups (id, name, message) VALUES (?, ?, ?)",
         (message["id"], message["name"], dump(message)),
     )
+
+
+def records(db: sqlite3.Connection, table: str) -> list[Json]:
+    """Return the messages of `overlays` or of `bindings`, in the order of ids."""
+    return [json.loads(row["message"]) for row in db.execute(f"SELECT message FROM {table} ORDER BY id")]  # noqa: S608
+
+
+def record(db: sqlite3.Connection, table: str, identifier: str) -> Json | None:
+    """Return the overlay or the binding with this id."""
+    row = db.execute(f"SELECT message FROM {table} WHERE id = ?", (identifier,)).fetchone()  # noqa: S608
+    return json.loads(row["message"]) if row else None
+
+
+def put_record(db: sqlite3.Connection, table: str, message: Json) -> None:
+    """Insert or replace an overlay or a binding."""
+    db.execute(f"INSERT OR REPLACE INTO {table} (id, message) VALUES (?, ?)", (message["id"], dump(message)))  # noqa: S608
+
+
+def delete_record(db: sqlite3.Connection, table: str, identifier: str) -> None:
+    """Remove an overlay or a binding."""
+    db.execute(f"DELETE FROM {table} WHERE id = ?", (identifier,))  # noqa: S608
 
 
 def _path(item: Repo, names: dict[str, str]) -> str:

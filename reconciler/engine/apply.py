@@ -11,6 +11,7 @@ from reconciler.core.events import ApplyStarted, Event, Listener, StepFinished, 
 from reconciler.core.overlay import Overlay
 from reconciler.core.plan import Action, Plan, Step
 from reconciler.core.runs import (
+    PLAN_AGAIN,
     Applied,
     Drifted,
     Failed,
@@ -20,6 +21,7 @@ from reconciler.core.runs import (
     RecordFailed,
     Skip,
     Unchanged,
+    failed_step,
 )
 from reconciler.core.state import Address, LiveRepository, Organization, RepositoryVersion, Unreadable
 from reconciler.diagnostics import Diagnostic
@@ -284,12 +286,7 @@ def _applied(step: Step, id_: str, since: float, *, read_back: bool = False) -> 
 
 
 def _source_gone(step: Step) -> Failed:
-    problem = Diagnostic(
-        code="source-gone",
-        summary="the repository to create it from does not exist any more",
-        hint="plan again to see how things stand",
-    )
-    return Failed(step=step, kind=FailureKind.OTHER, problem=problem)
+    return failed_step(step, "source-gone", "the source repository no longer exists")
 
 
 def recheck(step: Step, reading: RepositoryVersion | None) -> Unchanged | Drifted | Failed | None:
@@ -299,12 +296,12 @@ def recheck(step: Step, reading: RepositoryVersion | None) -> Unchanged | Drifte
     counts: a change to any other field is no conflict, and is kept by the write.
     """
     if reading is None:
-        return _failed(step, "repository-gone", "the repository does not exist any more")
+        return failed_step(step, "repository-gone", "the repository no longer exists")
     if not _is_approved(step, reading.repository):
         return _renamed(step, reading.repository)
     now = reading.repository.overlay
     if isinstance(now, Unreadable):
-        return _failed(step, "unreadable-overlay", f"its live overlay was not understood: {now.problem}")
+        return failed_step(step, "unreadable-overlay", now.summary)
     if now == step.after:
         return Unchanged(step=step)
     return None if now == step.before else Drifted(step=step, now=now)
@@ -319,24 +316,17 @@ def _is_approved(step: Step, repository: LiveRepository) -> bool:
 
 def _renamed(step: Step, repository: LiveRepository) -> Failed:
     now = f"{repository.folder}/{repository.name}"
-    what = "the repository to create it from" if step.action is Action.CREATE else "the approved repository"
-    summary = f'{what} has another name by now: "{now.removeprefix("/")}"'
-    return _failed(step, "repository-renamed", summary)
+    what = "the source repository" if step.action is Action.CREATE else "the approved repository"
+    summary = f'{what} was renamed to "{now.removeprefix("/")}"'
+    return failed_step(step, "repository-renamed", summary)
 
 
 def recheck_created(step: Step, there: LiveRepository) -> Unchanged | Drifted | Failed:
     """The outcome of a creation where somebody else has created the repository since the plan."""
     now = there.overlay
     if isinstance(now, Unreadable):
-        return _failed(
-            step, "unreadable-overlay", f"it exists by now, and its overlay was not understood: {now.problem}"
-        )
+        return failed_step(step, "unreadable-overlay", f"the repository was created meanwhile; {now.summary}")
     return Unchanged(step=step) if now == step.after else Drifted(step=step, now=now)
-
-
-def _failed(step: Step, code: str, summary: str) -> Failed:
-    problem = Diagnostic(code=code, summary=summary, hint="plan again to see how things stand")
-    return Failed(step=step, kind=FailureKind.OTHER, problem=problem)
 
 
 def settle(
@@ -370,7 +360,7 @@ def _judge(look: Look, step: Step, lost: Diagnostic) -> Settlement:
 def _unwritten(step: Step, lost: Diagnostic) -> Unwritten:
     problem = Diagnostic(
         code="not-written",
-        summary="the answer of the API was lost, and everything is still as it was before",
+        summary="the API response was lost, and the write did not take effect",
         detail=lost.detail,
         hint="apply again",
     )
@@ -381,9 +371,9 @@ def _unknown(step: Step, now: LiveRepository, lost: Diagnostic) -> Diagnostic:
     """Somebody else may have written before or after, and nothing tells whether this write arrived in between."""
     return Diagnostic(
         code="write-not-confirmed",
-        summary=f"no answer to the write arrived, and the repository holds something else by now: {_what(step, now)}",
+        summary=f"the API response was lost, and the repository differs from what was sent: {_what(step, now)}",
         detail=lost.detail,
-        hint="it is not known whether the write took effect; plan again to see how things stand",
+        hint="plan again: the write may have taken effect",
     )
 
 
@@ -391,8 +381,8 @@ def _not_confirmed(step: Step, now: LiveRepository) -> Diagnostic:
     """The server holds something else than what was sent: name what it dropped or changed."""
     return Diagnostic(
         code="write-not-confirmed",
-        summary=f"the server accepted the write and then held something else than what was sent: {_what(step, now)}",
-        hint="plan again to see how things stand",
+        summary=f"the API accepted the write, but the repository differs from what was sent: {_what(step, now)}",
+        hint=PLAN_AGAIN,
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Protocol, TypeVar
 
+from reconciler.core.bindings import Bindings
 from reconciler.core.builds import Build, Progress, Sync
 from reconciler.core.overlay import Overlay
 from reconciler.core.packages import PackageVersion
@@ -55,6 +56,10 @@ class ReadApi(Protocol):
 
     def read_live(self, organization: Organization) -> Live:
         """Every repository below the organisation, in a number of calls that does not depend on how many there are."""
+        ...
+
+    def read_bindings(self, organization: Organization) -> Bindings:
+        """The overlay bindings of the whole organization; raises `TokenRejected` alone, else they are unknown."""
         ...
 
     def list_builds(self, organization: Organization, *, since: float) -> tuple[Build, ...]:

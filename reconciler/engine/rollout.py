@@ -211,7 +211,7 @@ def parse_sizes(text: str) -> tuple[Size, ...]:
     """The sizes that a text such as `1,10%,rest` means; raises `ValueError` with the reason."""
     sizes = tuple(_size(word.strip()) for word in text.split(","))
     if REST in sizes[:-1]:
-        message = "rest must come last"
+        message = "`rest` must come last"
         raise ValueError(message)
     return sizes
 
@@ -236,6 +236,6 @@ def _size(word: str) -> Size:
     number = int(digits) if digits.isascii() and digits.isdecimal() and len(digits) <= 9 else 0  # noqa: PLR2004 - no need for more
     share = digits != word
     if number < 1 or (share and number > _WHOLE):
-        message = f'"{word}" is neither a count, a share such as 10%, nor rest'
+        message = f'"{word}" must be a count, a percentage such as 10%, or `rest`'
         raise ValueError(message)
     return Size(percent=number) if share else Size(count=number)

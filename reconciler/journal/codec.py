@@ -184,7 +184,7 @@ def _moment(value: float) -> float:
 def _loaded(text: str) -> Json:
     found = json.loads(text)
     if not isinstance(found, dict):
-        raise Malformed("a row is no object")
+        raise Malformed("a row is not an object")
     return found
 
 
@@ -307,4 +307,4 @@ def _decode_value(item: Mapping[str, Any]) -> Value:
             members = tuple(list_of(group, "members", str))
             return Group(groupname=group["name"], gid=whole(group["gid"]), members=members)
         case _:
-            raise Malformed("an entry of a build has no value")
+            raise Malformed("an item of a build has no value")

@@ -58,8 +58,8 @@ def full(path: Path) -> Diagnostic:
     """There is no room to record anything."""
     return Diagnostic(
         code="journal-full",
-        summary=f"the journal {path} cannot be written: the disk is full",
-        hint="make room and run again; nothing is written that cannot be recorded first",
+        summary=f"cannot write the journal {path}: the disk is full",
+        hint="free disk space and run again; a change is written only after it is recorded",
     )
 
 
@@ -67,8 +67,8 @@ def unusable(path: Path, problem: str) -> Diagnostic:
     """The journal can be neither made nor written."""
     return Diagnostic(
         code="journal-unusable",
-        summary=f"the journal {path} cannot be used: {problem}",
-        hint="run in a folder that can be written to; nothing is written that cannot be recorded first",
+        summary=f"cannot use the journal {path}: {problem}",
+        hint="run in a writable folder; a change is written only after it is recorded",
     )
 
 
@@ -77,7 +77,7 @@ def damaged(path: Path, problem: str) -> Diagnostic:
     return Diagnostic(
         code="journal-damaged",
         summary=f"the journal {path} is damaged: {problem}",
-        hint="move the file away to begin a new journal; the runs in it can then not be waited for or reverted",
+        hint="move the file away to start a new journal; its runs can no longer be resumed or reverted",
     )
 
 
@@ -85,8 +85,8 @@ def foreign(path: Path) -> Diagnostic:
     """The file is the database of another program."""
     return Diagnostic(
         code="journal-foreign",
-        summary=f"{path} is a database, and not a journal of this program",
-        hint="move the file away to begin a new journal",
+        summary=f"{path} is a database of another program, not a journal",
+        hint="move the file away to start a new journal",
     )
 
 
@@ -94,8 +94,8 @@ def newer(path: Path, version: int, known: int) -> Diagnostic:
     """The file was made by a later version of the program."""
     return Diagnostic(
         code="journal-newer",
-        summary=f"the journal {path} has schema version {version}, and this program knows those up to {known}",
-        hint="use the version of the program that made it, or a later one",
+        summary=f"the journal {path} has schema version {version}; this version of reconciler supports up to {known}",
+        hint="use the version of reconciler that created it, or a later one",
     )
 
 
@@ -103,8 +103,8 @@ def busy(folder: Path, who: str) -> Diagnostic:
     """Another apply holds the folder."""
     return Diagnostic(
         code="journal-busy",
-        summary=f"another run is under way in {folder}: {who}",
-        hint="wait until it has ended; `reconciler history` shows how far it is",
+        summary=f"another run is in progress in {folder}: {who}",
+        hint="wait for it to finish; `reconciler history` shows its progress",
     )
 
 
@@ -121,6 +121,6 @@ def ambiguous(wanted: str, found: list[str]) -> Diagnostic:
     """Several runs begin like that."""
     return Diagnostic(
         code="run-ambiguous",
-        summary=f'several runs begin with "{wanted}": {", ".join(found)}',
-        hint="give more of the id",
+        summary=f'several run ids begin with "{wanted}": {", ".join(found)}',
+        hint="give more characters of the id",
     )

@@ -19,7 +19,6 @@ from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 from reconciler.core.builds import Result
@@ -103,9 +102,7 @@ class Journal:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -236,14 +233,14 @@ class Journal:
         with self._understood():
             row = self._connection and self._connection.execute("SELECT pid, user, host, since FROM holder").fetchone()
             if not row:
-                return "it has just begun"
+                return "started just now"
             pid, user, host, since = row
             moment = datetime.fromtimestamp(int(since), UTC)
             return f"process {pid} of {user or '?'} on {host or '?'}, since {moment:%Y-%m-%d %H:%M:%S}Z"
         raise AssertionError
 
     def _writing(self) -> Writer:
-        assert self._writer is not None, "this journal was opened to be read"
+        assert self._writer is not None, "the journal is open for reading only"
         return self._writer
 
     @contextmanager
@@ -385,7 +382,7 @@ def _check_content(connection: sqlite3.Connection, path: Path) -> None:
         raise JournalError(errors.damaged(path, problem))
     (lost,) = connection.execute(_RUNS_OF_STEPS).fetchone()
     if lost:
-        raise JournalError(errors.damaged(path, "it has steps of a run that is not there"))
+        raise JournalError(errors.damaged(path, "it has steps of a missing run"))
 
 
 @contextmanager

@@ -202,8 +202,7 @@ def _codes() -> Iterator[str]:
 
 def _planning() -> Iterator[str]:
     yield from ("", "## Found when planning", *_TABLE)
-    for code, meaning in PLAN_CODES.items():
-        yield f"| `{code}` | error | {meaning} |"
+    yield from (f"| `{code}` | {severity} | {meaning} |" for code, (severity, meaning) in PLAN_CODES.items())
     yield from ("", "## Found when packages are looked into", *_TABLE)
     for code, (severity, meaning) in {**PACKAGE_CODES, **RESOLUTION_CODES}.items():
         yield f"| `{code}` | {severity} | {meaning} |"

@@ -5,8 +5,8 @@ from pathlib import Path
 from reconciler.diagnostics import Diagnostic
 
 _AGAIN = {
-    "plan": "make it again with `reconciler plan -o FILE`",
-    "snapshot": "make it again with `reconciler snapshot -o FILE`",
+    "plan": "create it again with `reconciler plan -o FILE`",
+    "snapshot": "create it again with `reconciler snapshot -o FILE`",
 }
 
 
@@ -26,7 +26,7 @@ def foreign(path: Path, wanted: str, found: str) -> PlanFileError:
     """The file is of another kind."""
     return _refused(
         f"not-a-{wanted}",
-        f"{path} is no {_NAMES[wanted]}",
+        f"{path} is not a {_NAMES[wanted]}",
         detail=f"it is {found}" if found else "",
         hint=_AGAIN[wanted],
     )
@@ -36,24 +36,22 @@ def newer(path: Path, kind: str, version: int, known: int) -> PlanFileError:
     """The file was written by a later version of this program."""
     return _refused(
         f"{kind}-of-newer-format",
-        f"{path} has version {version} of the format, and this program reads up to version {known}",
+        f"{path} has format version {version}; this version of reconciler supports up to {known}",
         hint="use the version of reconciler that wrote it, or a later one",
     )
 
 
 def cut(path: Path, kind: str) -> PlanFileError:
     """The end of the file is missing."""
-    return _refused(
-        f"{kind}-cut", f"{path} is not whole: its end is missing", detail="nothing of it was used", hint=_AGAIN[kind]
-    )
+    return _refused(f"{kind}-cut", f"{path} is truncated", detail="nothing was read from it", hint=_AGAIN[kind])
 
 
 def damaged(path: Path, kind: str) -> PlanFileError:
     """The content is not what was saved."""
     return _refused(
         f"{kind}-changed",
-        f"{path} is not as it was saved: it was damaged or edited",
-        detail="its seal does not fit its content; nothing of it was used",
+        f"{path} was damaged or edited after it was saved",
+        detail="its checksum does not match its content; nothing was read from it",
         hint=_AGAIN[kind],
     )
 
@@ -62,25 +60,25 @@ def malformed(path: Path, kind: str, problem: str) -> PlanFileError:
     """The seal fits, and the content makes no sense all the same."""
     return _refused(
         f"{kind}-not-understood",
-        f"{path} is sealed and was not understood: {problem}",
-        detail="it was not written by this program, or not by a version that works as it should",
+        f"cannot parse {path}: {problem}",
+        detail="its checksum matches, so it was not written by reconciler, or by a faulty version",
         hint=_AGAIN[kind],
     )
 
 
 def unreadable(path: Path, error: OSError) -> PlanFileError:
     """The file system did not give the file."""
-    return _refused("file-not-read", f"{path} cannot be read: {error.strerror or error}", hint="")
+    return _refused("file-not-read", f"cannot read {path}: {error.strerror or error}", hint="")
 
 
 def not_regular(path: Path) -> PlanFileError:
     """The name is that of a pipe or a device."""
-    return _refused("file-not-read", f"{path} cannot be read: it is not a regular file", hint="")
+    return _refused("file-not-read", f"cannot read {path}: not a regular file", hint="")
 
 
 def unwritable(path: Path, reason: str) -> PlanFileError:
     """The file system did not take the file."""
-    return _refused("output-not-written", f"{path} cannot be written: {reason}", hint="give -o another file")
+    return _refused("output-not-written", f"cannot write {path}: {reason}", hint="choose another file with -o")
 
 
 _NAMES = {"plan": "saved plan", "snapshot": "snapshot"}

@@ -96,7 +96,7 @@ def _check_kind(path: Path, kind: FileKind, lines: list[bytes]) -> None:
     told = found[1].decode("ascii") if found is not None else ""
     if told != kind.value:
         ours = told in [one.value for one in FileKind]
-        raise errors.foreign(path, kind, f"a {told} of this program" if ours else "")
+        raise errors.foreign(path, kind, f"a {told}" if ours else "")
 
 
 def _header(path: Path, kind: FileKind, line: bytes) -> Json:
@@ -133,7 +133,7 @@ def _objects(path: Path, kind: FileKind, lines: list[bytes]) -> Iterator[Json]:
         except (ValueError, RecursionError):
             items = []
         if len(items) != len(block) or not all(isinstance(item, dict) for item in items):
-            raise errors.malformed(path, kind, "a line of it is no JSON object")
+            raise errors.malformed(path, kind, "a line is not a JSON object")
         yield from items
 
 
@@ -148,7 +148,7 @@ def write_private(path: Path, pieces: Iterable[bytes]) -> None:
     """
     try:
         if path.exists() and not path.is_file():
-            raise errors.unwritable(path, "it is there already, and it is no plain file")
+            raise errors.unwritable(path, "it exists and is not a regular file")
         _write(path, pieces)
     except (OSError, ValueError) as error:
         raise errors.unwritable(path, getattr(error, "strerror", None) or str(error)) from None

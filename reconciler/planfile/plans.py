@@ -3,7 +3,8 @@
 Format version 3, line by line. A plan: the header (see `_plan_header`), then `{"diagnostic": …}` and `{"step": …}` in
 the order of the plan. A snapshot: the header, then `{"repository": …}` for each repository. A change of meaning raises
 the version; a reader ignores keys that it does not know. Version 1 had the fingerprint of each overlay as well, which
-must fit where it is there, as in the journal. Version 3 has the sections of the Guarded Entrypoint.
+must fit where it is there, as in the journal. Version 3 has the sections of the Guarded Entrypoint, and in the header
+what was known of overlay bindings.
 
 What can be computed is computed again on reading and never trusted: the changes of a step are the difference between
 its two overlays, and the guard is judged again. Values are put together by the core's own constructors and then
@@ -20,6 +21,7 @@ from typing import Any, TypeVar, get_type_hints
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
+from reconciler.core.bindings import NOT_READ, Binding, Bindings, SelectorKind, TagSelector, UnknownBindings
 from reconciler.core.diff import diff
 from reconciler.core.overlay import (
     EMPTY,
@@ -54,7 +56,7 @@ _DIAGNOSTICS = TypeAdapter(list[Diagnostic], config=STRICT)
 _WHOLE_LIMIT = 2**63
 _WRITTEN_OUT = frozenset(
     {"packages", "runtime_repositories", "runtime_keyring", "environment", "annotations", "accounts", "certificates"}
-    | {"unrecognised"}
+    | {"unrecognized"}
 )
 # The attributes of an overlay that are encoded by their types alone.
 SECTION_TYPES: Mapping[str, TypeAdapter[Any]] = {
@@ -128,6 +130,7 @@ def snapshot_lines(snapshot: Snapshot) -> Iterator[bytes]:
         "created": _time_text(snapshot.created),
         "api": snapshot.api,
         "organization": _as_fields(snapshot.live.organization),
+        **_encode_bindings(snapshot.live.bindings),
     }
     ordered = sorted(snapshot.live.repositories, key=lambda one: one.id)
     return sealed(FileKind.SNAPSHOT, header, ({"repository": _encode_repository(one)} for one in ordered))
@@ -155,7 +158,7 @@ def understood() -> Iterator[None]:
     except KeyError as error:
         raise Malformed(f"{error.args[0]} is missing") from None
     except (TypeError, AttributeError, ArithmeticError, RecursionError):
-        raise Malformed("a value is of another type than the format says") from None
+        raise Malformed("a value has the wrong type") from None
     except ValueError as error:
         raise Malformed(str(error)) from None
 
@@ -197,7 +200,7 @@ def encode_overlay(overlay: Overlay, *, sealed: bool = False) -> Json:
         ),
         certificates=_filled(additional=_files(certificates.additional), providers=certificates.providers),
         **{name: encode_section(getattr(overlay, name)) for name in SECTION_TYPES},
-        unrecognised=[{"path": path, "json": text} for path, text in overlay.unrecognised],
+        unrecognised=[{"path": path, "json": text} for path, text in overlay.unrecognized],
     )
     return {"overlay": encoded} if sealed else {"fingerprint": fingerprint(overlay), "overlay": encoded}
 
@@ -242,7 +245,7 @@ def decode_diagnostic(item: Mapping[str, Any]) -> Diagnostic:
 def whole(value: object) -> int:
     """A whole number from 0 to 2⁶³; raises `Malformed`."""
     if type(value) is not int or not 0 <= value < _WHOLE_LIMIT:
-        raise Malformed("a number is not a whole number in range")
+        raise Malformed("a number is not an integer in range")
     return value
 
 
@@ -250,7 +253,7 @@ def list_of(item: Mapping[str, Any], name: str, kind: type = dict) -> list[Any]:
     """A list of objects, or of another kind, empty where it is left out; raises `Malformed`."""
     values = item.get(name, [])
     if not isinstance(values, list) or not all(type(value) is kind for value in values):
-        raise Malformed(f"{name} is missing or of another type")
+        raise Malformed(f"{name} is missing or has the wrong type")
     return values
 
 
@@ -265,6 +268,7 @@ def _plan_header(saved: SavedPlan) -> Json:
         "guard": _as_fields(plan.guard.rules),
         "unlisted": plan.unlisted,
         "left_out": plan.left_out,
+        **_encode_bindings(plan.bindings),
         **({} if saved.packages_checked else {"packages_checked": False}),
     }
 
@@ -284,7 +288,7 @@ def _decode_plan(header: Json, items: Iterable[Json]) -> SavedPlan:
         elif "diagnostic" in item:
             diagnostics.append(_diagnostic(item["diagnostic"]))
         else:
-            raise Malformed("a line of it is neither a step nor a problem")
+            raise Malformed("a line is neither a step nor a diagnostic")
     _check_steps(steps, organization)
     plan = Plan(
         organization=organization,
@@ -293,6 +297,7 @@ def _decode_plan(header: Json, items: Iterable[Json]) -> SavedPlan:
         unlisted=tuple(list_of(header, "unlisted", str)),
         left_out=tuple(list_of(header, "left_out", str)),
         guard=judge_guard(tuple(steps), _guard_rules(header["guard"])),
+        bindings=_bindings(header.get("bindings")),
     )
     saved = SavedPlan(
         plan=plan,
@@ -308,7 +313,7 @@ def _decode_plan(header: Json, items: Iterable[Json]) -> SavedPlan:
 def _guard_rules(item: Json) -> GuardRules:
     known, limit = _known(GuardRules, item), item["limit"]
     if isinstance(limit, bool) or not isinstance(limit, int | float) or not 0 <= limit <= 1:
-        raise Malformed("limit is not a number from 0 to 1")
+        raise Malformed("`limit` is not a number from 0 to 1")
     known |= {"limit_from": LimitSource(item["limit_from"]), "covered": whole(item["covered"])}
     return GuardRules(**known | {"named": whole(item["named"])})
 
@@ -318,25 +323,50 @@ def _check_steps(steps: Iterable[Step], organization: Organization) -> None:
     writes = [step for step in steps if step.writes]
     for step in writes:
         if step.id is None or not step.id.startswith(f"{organization.id}/"):
-            raise Malformed(f"{step.repository!r} is no repository of the organisation {organization.id}")
+            raise Malformed(f"{step.repository!r} is not a repository of the organization {organization.id}")
     labels = Counter(step.repository for step in writes)
     # `new` and `/new` create one repository; what exists has its id.
     made = Counter(step.repository.removeprefix("/") for step in writes if step.action is Action.CREATE)
     written = Counter(step.id for step in writes if step.action is not Action.CREATE)
     if any(count > 1 for count in (*labels.values(), *made.values(), *written.values())):
-        raise Malformed("it has several steps for one repository")
+        raise Malformed("several steps write to the same repository")
 
 
 def _decode_snapshot(header: Json, items: Iterable[Json]) -> Snapshot:
     organization = Organization(**_known(Organization, header["organization"]))
     repositories = tuple(_repository(item["repository"]) for item in items)
     snapshot = Snapshot(
-        live=Live(organization=organization, repositories=repositories),
+        live=Live(organization=organization, repositories=repositories, bindings=_bindings(header.get("bindings"))),
         api=header["api"],
         tool_version=header["tool_version"],
         created=_time(header["created"]),
     )
     return _SNAPSHOTS.validate_python([snapshot])[0]
+
+
+def _encode_bindings(bindings: Bindings) -> Json:
+    """The bindings that were read as a list, else an object that says why they are not known; nothing if not asked."""
+    if bindings == NOT_READ:
+        return {}
+    if isinstance(bindings, UnknownBindings):
+        return {"bindings": _as_fields(bindings)}
+    return {"bindings": [{**_as_fields(one), "selector": _as_fields(one.selector)} for one in bindings]}
+
+
+def _bindings(item: Any) -> Bindings:
+    """What a file says of bindings; one of an earlier version says nothing."""
+    if item is None:
+        return NOT_READ
+    if isinstance(item, dict):
+        return UnknownBindings(**_known(UnknownBindings, item))
+    return tuple(_binding(one) for one in list_of({"bindings": item}, "bindings"))
+
+
+def _binding(item: Mapping[str, Any]) -> Binding:
+    selector = item["selector"]
+    known = {"kind": SelectorKind(selector["kind"]), "tags": tuple(list_of(selector, "tags", str))}
+    chosen = TagSelector(**_known(TagSelector, selector) | known)
+    return Binding(**_known(Binding, item) | {"selector": chosen})
 
 
 def _encode_repository(repository: LiveRepository) -> Json:
@@ -385,16 +415,16 @@ def _step(item: Mapping[str, Any]) -> Step:
 
 def _check_write(step: Step) -> None:
     if step.id is None or step.before is None or step.after is None:
-        raise Malformed(f"the step for {step.repository!r} is not told in full")
+        raise Malformed(f"the step for {step.repository!r} is incomplete")
     if step.action is Action.RESET and step.after != EMPTY:
-        raise Malformed(f"the reset of {step.repository!r} leaves something")
+        raise Malformed(f"the reset of {step.repository!r} does not empty its overlay")
     if step.action is Action.CREATE and step.before != EMPTY:
-        raise Malformed(f"the creation of {step.repository!r} finds something")
+        raise Malformed(f"the creation of {step.repository!r} starts from a non-empty overlay")
     if step.location is not None:
         label = step.reason.names[0] if step.action is Action.CREATE and step.reason.names else step.repository
         told = Address.parse(label)
         if told.name != step.location.name or told.folder not in (None, step.location.folder):
-            raise Malformed(f"the step for {step.repository!r} is for a repository of another name")
+            raise Malformed(f"the step for {step.repository!r} refers to a repository with another name")
 
 
 def _overlay(item: Mapping[str, Any]) -> Overlay:
@@ -416,10 +446,10 @@ def _overlay(item: Mapping[str, Any]) -> Overlay:
             providers=list_of(certificates, "providers", str),
         ),
         **{name: decode_section(name, told[name]) for name in SECTION_TYPES if name in told},
-        unrecognised=[(one["path"], one["json"]) for one in list_of(told, "unrecognised")],
+        unrecognized=[(one["path"], one["json"]) for one in list_of(told, "unrecognised")],
     )
     if "fingerprint" in item and item["fingerprint"] != fingerprint(overlay):
-        raise Malformed("the fingerprint of an overlay does not fit its value")
+        raise Malformed("the fingerprint of an overlay does not match its content")
     return overlay
 
 

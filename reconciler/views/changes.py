@@ -106,7 +106,7 @@ def _assignment(change: dict[str, Any], style: Style) -> Item:
         old, new = map(style.plain, (before, after)) if masked else quoted_pair(before, after, style)
         return (_key(change, style), _value(old, Role.REMOVE), _arrow(style), _value(new, Role.ADD))
     only, role = (after, Role.PLAIN) if before is None else (before, Role.DIM)
-    if change["part"] == Field.UNRECOGNISED:  # JSON text, which has quotes of its own
+    if change["part"] == Field.UNRECOGNIZED:  # JSON text, which has quotes of its own
         shown = json_text(only, style)
     else:
         shown = style.plain(only) if masked else quoted(only, style)
@@ -230,7 +230,7 @@ LABELS: Mapping[str, str] = {
     Field.PREFLIGHT: "preflight",
     Field.COMMAND_OVERRIDE: "command override",
     Field.TRUSTSTORE: "truststore",
-    Field.UNRECOGNISED: "unrecognized content",
+    Field.UNRECOGNIZED: "unrecognized content",
     Section.ACCOUNTS: "accounts",
     Section.CERTIFICATES: "certificates",
 }

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, assert_never
 
+from reconciler.core.bindings import Bindings, UnknownBindings
 from reconciler.core.events import Durations, Forecast, Foreseen, Unforeseen
 from reconciler.core.overlay import Section
 from reconciler.core.plan import Action, Comparison, Guard, Plan, Reason, ReasonCode, Step
@@ -65,7 +66,7 @@ def plan_document(
     `checked` what was asked to find out, None where nothing was. With `overlays` every step that writes has its whole
     overlay on both sides; `active_tags` are the tags that Chainguard builds, by the id of their repository.
     """
-    counts = plan.counts()
+    counts, tags = plan.counts(), active_tags or {}
     return {
         "format_version": FORMAT_VERSION,
         "tool_version": tool_version,
@@ -75,12 +76,7 @@ def plan_document(
         "applyable": plan.applyable,
         "counts": {name: counts[action] for name, action in _COUNTED.items()},
         "steps": [
-            {
-                **_step(step),
-                **_resolved(step, resolved or {}),
-                **_overlay(step, wanted=overlays),
-                **_active_tags(step, active_tags or {}),
-            }
+            _step(step) | _resolved(step, resolved or {}) | _overlay(step, wanted=overlays) | _active_tags(step, tags)
             for step in plan.steps
         ],
         "groups": _groups(plan.writes),
@@ -88,6 +84,7 @@ def plan_document(
         "unlisted": _names(plan.unlisted),
         "left_out": _names(plan.left_out),
         "guard": _guard(plan.guard),
+        "bindings": _bindings(plan.bindings),
         "diagnostics": [diagnostic_document(diagnostic) for diagnostic in plan.diagnostics],
         **_origin(origin),
         **_comparison(comparison),
@@ -112,6 +109,13 @@ def _guard(guard: Guard) -> dict[str, Any]:
         "prune": rules.prune,
         "refusals": [diagnostic_document(refusal) for refusal in guard.refusals],
     }
+
+
+def _bindings(bindings: Bindings) -> dict[str, Any]:
+    """What was known of the overlays that are bound to repositories."""
+    if isinstance(bindings, UnknownBindings):
+        return {"known": False, "count": None, "problem": bindings.problem}
+    return {"known": True, "count": len(bindings), "problem": None}
 
 
 def _origin(origin: Origin | None) -> dict[str, Any]:
@@ -286,6 +290,7 @@ _SENTENCES = {
     ReasonCode.REVERTED: "restored to its state before run {first}",
     ReasonCode.UNBUILDABLE: "would not build: {all}",
     ReasonCode.UNRESOLVED: "not confirmed to resolve, which the manifest requires (require_resolve)",
+    ReasonCode.HAS_BINDINGS: "uses Overlays and cannot have a standard customization: {all}",
     ReasonCode.CONFLICTING: "conflicting values in the manifest",
 }
 

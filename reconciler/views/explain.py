@@ -3,17 +3,19 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from reconciler.core.bindings import Binding
 from reconciler.core.diff import KEYED, SECTION_OF, Field
 from reconciler.core.layers import Layer, LayerItem, Merged, Precedence, merge
-from reconciler.core.overlay import Section
-from reconciler.core.state import DesiredRepository
-from reconciler.diagnostics import Diagnostic, Place
+from reconciler.core.overlay import Overlay, Section
+from reconciler.core.state import DesiredRepository, wanted
+from reconciler.diagnostics import Diagnostic, Place, plural
 from reconciler.views.changes import value_words
 from reconciler.views.console import Column, draw_table
 from reconciler.views.diagnostics import diagnostic_document
 from reconciler.views.document import FORMAT_VERSION
-from reconciler.views.text import Style, indented_json, token
-from reconciler.views.values import sides_document
+from reconciler.views.listings import binding_document, binding_words
+from reconciler.views.text import Role, Style, Word, indented_json, json_text, token
+from reconciler.views.values import overlay_document, sides_document
 
 _COLUMNS = (
     Column("PATH", keep="start", least=16),
@@ -21,6 +23,14 @@ _COLUMNS = (
     Column("FROM", keep="end", least=24),
     Column("LAYER", keep="start", least=10, optional=True),
 )
+_DIFF_COLUMNS = (
+    Column("", least=1),
+    Column("PATH", keep="start", least=16),
+    Column("LIVE", keep="both", least=12, yields=True),
+    Column("WANTED", keep="both", least=12, yields=True),
+    Column("FROM", keep="end", least=13),
+)
+_KINDS = {"same": ("", Role.PLAIN), "add": ("+", Role.ADD), "remove": ("-", Role.REMOVE), "change": ("~", Role.CHANGE)}
 _LAYERS = {
     Precedence.DEFAULTS: "defaults",
     Precedence.GLOB: "glob",
@@ -33,8 +43,16 @@ _NAMES = frozenset({Field.PACKAGES, Field.PROVIDERS, Field.RUN_AS})
 _PARTS = {part: number for number, part in enumerate(Field)}
 
 
-def document(name: str, entry: DesiredRepository, problems: Iterable[Diagnostic] = ()) -> dict[str, Any]:
-    """The effective overlay as plain data; `empty` are the sections that are managed and hold nothing."""
+def document(
+    name: str,
+    entry: DesiredRepository,
+    problems: Iterable[Diagnostic] = (),
+    bindings: tuple[Binding, ...] | None = None,
+) -> dict[str, Any]:
+    """The effective overlay as plain data; `empty` are the sections that are managed and hold nothing.
+
+    `bindings` are those that hold for the live repository, None where they are not known.
+    """
     merged = merge(entry.layers)
     return {
         "format_version": FORMAT_VERSION,
@@ -46,33 +64,94 @@ def document(name: str, entry: DesiredRepository, problems: Iterable[Diagnostic]
         "values": [_value(claim) for claim in sorted(merged.winners, key=_order)],
         "empty": list(_empty(entry, merged)),
         "unmanaged": [str(one) for one in Section if one not in entry.managed and not entry.reset],
+        "bindings": None if bindings is None else [binding_document(one) for one in bindings],
         "layers": [{**_layer(layer), **_place(layer.place)} for layer in entry.layers],
         "diagnostics": [diagnostic_document(problem) for problem in problems],
     }
 
 
-def render(name: str, entry: DesiredRepository, *, style: Style, width: int | None) -> str:
-    """The effective overlay as a table, and below it what is not managed."""
-    found = document(name, entry)
+def render(
+    name: str,
+    entry: DesiredRepository,
+    *,
+    style: Style,
+    width: int | None,
+    bindings: tuple[Binding, ...] | None = None,
+) -> str:
+    """The effective overlay as a table, and below it what is not managed and which overlays are bound."""
+    found = document(name, entry, bindings=bindings)
     rows = [(one["path"], _shown(one, style), _line(one), _told(one)) for one in found["values"]]
     rows += [(one["section"], "(emptied)", _line(one), _told(one)) for one in found["empty"]]
     table = draw_table(_COLUMNS, rows, style=style, width=width)
     return table + "".join(line + "\n" for line in _closing(found, style))
 
 
-def render_json(name: str, entry: DesiredRepository, problems: Iterable[Diagnostic]) -> str:
-    """The document as JSON text."""
-    return indented_json(document(name, entry, problems))
+def render_json(
+    name: str,
+    entry: DesiredRepository,
+    problems: Iterable[Diagnostic],
+    bindings: tuple[Binding, ...] | None = None,
+    *,
+    live: Overlay | None = None,
+) -> str:
+    """The document as JSON text; with `live` it has both overlays in full, `before` being the live one."""
+    beside = {} if live is None else {"overlay": [*_beside(entry, live)]}
+    return indented_json({**document(name, entry, problems, bindings), **beside})
+
+
+def render_diff(name: str, entry: DesiredRepository, live: Overlay, *, style: Style, width: int | None) -> str:
+    """Every value of the live and of the wanted overlay as a table, and below it how many differ."""
+    found = [*_beside(entry, live)]
+    rows = []
+    for one in found:
+        mark, role = _KINDS[one["kind"]]
+        sides = (", ".join(_value_text(value, one, style) for value in one[side]) for side in ("before", "after"))
+        place = _line(one) if one["managed"] else "(not managed)"
+        rows.append([Word(mark, role), one["path"], *(Word(side or "-", role) for side in sides), place])
+    table = draw_table(_DIFF_COLUMNS, rows, style=style, width=width)
+    differing = sum(one["kind"] != "same" for one in found)
+    if differing:
+        closing = f"{differing:,} of {plural(len(found), 'value')} of {style.plain(name)} would change."
+    else:
+        closing = f"{style.plain(name)} matches the manifest."
+    return f"{table}\n{closing}\n" if table else f"{closing}\n"
+
+
+def _beside(entry: DesiredRepository, live: Overlay) -> Iterator[dict[str, Any]]:
+    """Each value of both overlays; one that goes has the place of the entry, one that is not managed has none."""
+    places = {(one["part"], one["key"]): one for one in map(_value, merge(entry.layers).winners)}
+    for one in overlay_document(live, wanted(entry, live)):
+        part = Field(one["part"])
+        section = SECTION_OF.get(part)
+        managed = entry.reset or section in entry.managed
+        source = places.get((one["part"], one["key"])) if managed else None
+        nowhere = {"file": None, "line": None, "column": None}
+        place = source or (_place(entry.place) if managed else nowhere)
+        yield {
+            "path": f"{part}.{one['key']}" if part in KEYED else str(part),
+            **one,
+            "managed": managed,
+            "layer": source["layer"] if source else None,
+            **{name: place[name] for name in nowhere},
+        }
 
 
 def _shown(one: dict[str, Any], style: Style) -> str:
+    return _value_text(one["value"], one, style)
+
+
+def _value_text(value: Any, one: dict[str, Any], style: Style) -> str:
     if one["part"] in _NAMES:
-        return token(one["value"], style)
-    return " ".join(word.text for word in value_words(one["value"], one, style))
+        return token(value, style)
+    if one["part"] == Field.UNRECOGNIZED:  # JSON text, which has quotes of its own
+        return json_text(value, style)
+    return " ".join(word.text for word in value_words(value, one, style))
 
 
 def _closing(found: dict[str, Any], style: Style) -> Iterator[str]:
     name = style.plain(found["repository"])
+    if found["bindings"]:
+        yield f"Bound overlays: {style.plain(binding_words(found['bindings']))}"
     if found["reset"]:
         yield f"{name} is reset ({_line(found)}): its whole overlay is emptied."
         return

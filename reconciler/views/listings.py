@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from reconciler.core.bindings import Binding
 from reconciler.core.builds import Build, Result
 from reconciler.core.diff import Field, items_of
 from reconciler.core.overlay import Overlay
@@ -123,6 +124,7 @@ def _times(build: Build) -> tuple[str, str]:
 _REPO_COLUMNS = (
     Column("REPOSITORY", keep="both", least=16),
     Column("CUSTOMIZED", least=12),
+    Column("BINDINGS", least=12),
     Column("MANIFEST"),
     Column("ID", keep="end", least=17, yields=True),
 )
@@ -137,17 +139,21 @@ _NOUNS: Mapping[str, tuple[str, ...]] = {
     Field.CERTIFICATES: ("certificate",),
     Field.PROVIDERS: ("certificate provider",),
 }
-_MANIFEST = 2
+_BINDINGS, _MANIFEST = 2, 3
 _IN_MANIFEST = {None: "", True: "named", False: "-"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RepoRow:
-    """One repository under its clear name; `named` tells whether the manifest names it, None where there is none."""
+    """One repository under its clear name; `named` tells whether the manifest names it, None where there is none.
+
+    `bindings` are its own and those for all repositories; None where they are not known.
+    """
 
     repository: LiveRepository
     label: str
     named: bool | None
+    bindings: tuple[Binding, ...] | None = None
 
 
 def repos_document(rows: Iterable[RepoRow]) -> dict[str, Any]:
@@ -157,11 +163,17 @@ def repos_document(rows: Iterable[RepoRow]) -> dict[str, Any]:
 
 
 def render_repos(rows: Sequence[RepoRow], *, style: Style, width: int | None) -> str:
-    """The repositories as a table; without a manifest there is no column about it."""
+    """The repositories as a table; without a manifest or bindings there is no column about them."""
     found = repos_document(rows)["repositories"]
-    lines = [(one["repository"], _told(one), _IN_MANIFEST[one["named"]], one["id"]) for one in found]
-    known = any(one["named"] is not None for one in found)
-    shown = [number for number in range(len(_REPO_COLUMNS)) if known or number != _MANIFEST]
+    lines = [
+        (one["repository"], _told(one), binding_words(one["bindings"]), _IN_MANIFEST[one["named"]], one["id"])
+        for one in found
+    ]
+    empty = {
+        _BINDINGS: not any(one["bindings"] for one in found),
+        _MANIFEST: all(one["named"] is None for one in found),
+    }
+    shown = [number for number in range(len(_REPO_COLUMNS)) if not empty.get(number)]
     columns, cells = [_REPO_COLUMNS[one] for one in shown], [[line[one] for one in shown] for line in lines]
     return draw_table(columns, cells, style=style, width=width) or "No repositories.\n"
 
@@ -178,8 +190,29 @@ def _row(row: RepoRow) -> dict[str, Any]:
         "folder": row.repository.folder,
         **_content(row.repository.overlay),
         "named": row.named,
+        "bindings": None if row.bindings is None else [binding_document(one) for one in row.bindings],
         "active_tags": list(row.repository.active_tags),
     }
+
+
+def binding_document(binding: Binding) -> dict[str, Any]:
+    """One binding as plain data; `all_repositories` where it holds for every repository of `scope`."""
+    return {
+        "id": binding.id,
+        "overlay": binding.overlay,
+        "selector": str(binding.selector),
+        "scope": binding.scope,
+        "all_repositories": not binding.repository,
+    }
+
+
+def binding_words(bindings: Iterable[dict[str, Any]] | None) -> str:
+    """Bindings in a few words; those for all repositories are inherited. "-" where there are none."""
+    words = (
+        f"{'inherited ' if one['all_repositories'] else ''}{one['overlay']} ({one['selector']})"
+        for one in bindings or ()
+    )
+    return ", ".join(words) or "-"
 
 
 def _content(overlay: Overlay | Unreadable) -> dict[str, Any]:

@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from threading import Event as ThreadEvent
 from threading import Lock, Thread
-from types import TracebackType
 from typing import Any, Self, TextIO, cast
 
 from rich.cells import cell_len
@@ -247,9 +246,7 @@ class LiveProgress:
         self._live.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._live is not None:
             self._live.stop()
             self._live = None
@@ -283,7 +280,11 @@ class LiveProgress:
         columns, rows = (console.width, console.height) if console is not None else (80, 24)
         with self._lock:
             now = None if self._now is None else self._now()
-            return self._board.draw(style=self._style, width=columns - 1, height=rows - 2, now=now, notice=self._notice)
+            board = self._board.draw(
+                style=self._style, width=columns - 1, height=rows - 3, now=now, notice=self._notice
+            )
+        # The cursor rests on an empty line: what the terminal echoes there, such as ^C, moves no line of the table.
+        return Group(board, Text())
 
     def _console(self) -> Console:
         columns, rows = self._size or (None, None)
@@ -330,9 +331,7 @@ class Activity:
         self._thread.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._ended.set()
         with self._lock:
             if self._live is not None:

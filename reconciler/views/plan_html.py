@@ -370,7 +370,7 @@ def _row(item: dict[str, Any]) -> _Row:
 def _held(value: Any, item: dict[str, Any]) -> str:
     if isinstance(value, str) and item["part"] in _NAMES:
         return token(value, _STYLE)
-    if item["part"] == Field.UNRECOGNISED:
+    if item["part"] == Field.UNRECOGNIZED:
         return json_text(value, _STYLE)
     return " ".join(word.text for word in value_words(value, item, _STYLE))
 

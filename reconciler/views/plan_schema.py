@@ -272,6 +272,14 @@ class GuardDocument(TypedDict):
     refusals: list[DiagnosticDocument]
 
 
+class BindingsDocument(TypedDict):
+    """What was known of the overlays that are bound to repositories."""
+
+    known: Annotated[bool, Field(description="Whether the bindings of the organization were read.")]
+    count: Annotated[Count | None, Field(description="How many there are; null where that is not known.")]
+    problem: Annotated[str | None, Field(description="Why they are not known.")]
+
+
 class SecondsDocument(TypedDict):
     """How long recent successful builds took."""
 
@@ -323,6 +331,7 @@ class PlanDocument(TypedDict):
     unlisted: Annotated[NamesDocument, Field(description="Live repositories that no entry names; not touched.")]
     left_out: Annotated[NamesDocument, Field(description="Repositories that the selection left out.")]
     guard: NotRequired[GuardDocument]
+    bindings: NotRequired[BindingsDocument]
     diagnostics: list[DiagnosticDocument]
     origin: NotRequired[OriginDocument]
     caused: NotRequired[Annotated[list[StepDocument], Field(description="With `--base`: what the change causes.")]]

@@ -142,7 +142,7 @@ def test_organisations_and_folders(world: World) -> None:
 def test_what_this_version_does_not_know_survives_an_update(world: World) -> None:
     with _in_process(world) as client:
         live = client.read_live(_organization(client))
-        (repository,) = [one for one in live.repositories if getattr(one.overlay, "unrecognised", ())]
+        (repository,) = [one for one in live.repositories if getattr(one.overlay, "unrecognized", ())]
         reading = _reading(client, repository.name, repository.folder)
         before = world.emulator.repository(repository.id)
         users = tuple(replace(user, shell="/bin/ash") for user in _overlay(repository).accounts.users)

@@ -50,7 +50,7 @@ def test_every_section() -> None:
     assert found.accounts.groups == (Group(groupname="g", gid=0, members=("a", "u")),)
     assert found.certificates.additional == (PemFile(name="c", pem="x\n"),)
     assert found.certificates.providers == ("p",)
-    assert found.unrecognised == ()
+    assert found.unrecognized == ()
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_what_is_not_known_is_kept_as_text() -> None:
     found = overlay_from_wire(json_text.decode(raw))
     assert isinstance(found, Overlay)
     assert found.packages == ("git",)
-    assert found.unrecognised == (
+    assert found.unrecognized == (
         ("accounts.defaults", '{"umask":18}'),
         ("certificates.policy", "true"),
         ("contents.locales", '[1.0,{"a":"é","b":1}]'),

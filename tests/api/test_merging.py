@@ -208,7 +208,7 @@ def test_a_reset_says_everything_and_keeps_nothing(raw: Any) -> None:
 
 def test_packages_keep_their_order_and_new_ones_follow_sorted() -> None:
     raw = {"contents": {"packages": ["zsh", "curl > 8", "git", "zsh", "bash"]}, "new": 5}
-    wanted = make_overlay(packages=["bash", "curl>8", "zsh", "vim", "awk"], unrecognised=[("new", "5")])
+    wanted = make_overlay(packages=["bash", "curl>8", "zsh", "vim", "awk"], unrecognized=[("new", "5")])
     assert merge_overlay(raw, wanted) == {
         "contents": {"packages": ["zsh", "curl > 8", "bash", "awk", "vim"]},
         "new": 5,

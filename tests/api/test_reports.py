@@ -41,7 +41,7 @@ APKO: dict[str, Any] = {
     "cmd": "x",
 }
 # What the Guarded Entrypoint does stands among the variables.
-ALL = frozenset(Field) - {Field.UNRECOGNISED, *GUARDED}
+ALL = frozenset(Field) - {Field.UNRECOGNIZED, *GUARDED}
 
 
 def build_from_wire(item: dict[str, object]) -> Build:

@@ -55,7 +55,7 @@ def plan(program: Program, manifest: str) -> None:
 
 def refused_untouched(program: Program, result: Result, before: dict[str, Any]) -> None:
     assert result.code == 3, result.err
-    assert "has another name by now" in result.out + result.err
+    assert "was renamed to" in result.out + result.err
     assert overlays(program) == before
 
 
@@ -151,7 +151,7 @@ def test_two_steps_with_one_id(program: Program) -> None:
     before = overlays(program)
     reseal(lambda items: steps(items)[1].update(id=steps(items)[0]["id"]))
     result = program.run("apply", str(FILE))
-    assert (result.code, "several steps for one repository" in result.err) == (1, True)
+    assert (result.code, "several steps write to the same repository" in result.err) == (1, True)
     assert overlays(program) == before
 
 

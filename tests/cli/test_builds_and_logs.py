@@ -160,7 +160,7 @@ def test_a_first_look_that_fails_ends_it_at_once(program: Program) -> None:
     program.play(Fault(effect=Status(status=403), path="buildreports"))
     result = program.run("builds", *ORG, "--follow")
     assert result.code == 1
-    assert "could not be looked at" not in result.err
+    assert "could not read the build status" not in result.err
 
 
 def test_the_log_of_a_running_build_until_it_ends(program: Program) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from reconciler.emulator import EmulatorSettings, Fault, Status
+from reconciler.emulator.overlays import EDIT, LIST
 from reconciler.emulator.settings import OWNER, VIEWER
 from tests.api.auth.pieces import Processes, finished, jwt
 from tests.support.program import Program, Result, write_manifest
@@ -36,10 +37,11 @@ def test_all_is_well(program: Program) -> None:
     result = program.run("doctor", *ORG)
     assert result.code == 0
     assert set(levels(result).values()) == {"ok"}
-    assert list(levels(result)) == ["api", "clock", "token", "identity", "expiry", "organization", "capabilities"]
+    subjects = ["api", "clock", "token", "identity", "expiry", "organization", "capabilities", "model", "features"]
+    assert list(levels(result)) == subjects
     assert "example.com (a379a6f6eeafb9a55e378c118034e2751e682fab)" in result.out
     assert "owner of example.com" in result.out
-    assert "good until 2023-11-14 22:43:20Z (in 30m00s)" in result.out
+    assert "valid until 2023-11-14 22:43:20Z (in 30m00s)" in result.out
     assert result.out.endswith("\nNo problems found. An apply can run.\n")
     assert result.err == ""
 
@@ -54,6 +56,28 @@ def test_as_json(program: Program) -> None:
     assert ours["roles"] == ["owner"]
     assert "repo.update" in ours["capabilities"]
     assert {one["level"] for one in found["findings"]} == {"ok"}
+
+
+def test_each_setting_has_its_source(program: Program) -> None:
+    Path("reconciler.toml").write_text('org = "nonsense.example"\nparallelism = 4\nwait = false\n', encoding="utf-8")
+    write_manifest("organization: example.com\n")
+    _, found = document(program, "--no-color")
+    assert {one["name"]: (one["value"], one["source"]) for one in found["settings"]} == {
+        "api": ("emulator", "RECONCILER_API"),
+        "org": ("example.com", "manifests"),
+        "parallelism": (4, "reconciler.toml"),
+        "color": ("never", "--color"),
+        "wait": (False, "reconciler.toml"),
+        "manifest": ("manifests", "default"),
+    }
+    text = [line.split() for line in program.run("doctor").out.splitlines()]
+    assert ["SETTING", "VALUE", "FROM"] in text
+    assert ["wait", "false", "reconciler.toml"] in text
+    assert program.run("doctor").out.endswith("\n\nNo problems found. An apply can run.\n")
+    program.environ["RECONCILER_ORG"] = "example.com"
+    Path("manifests/web.yaml").unlink()
+    _, found = document(program, "--manifest", "elsewhere")
+    assert ("example.com", "RECONCILER_ORG") in [(one["value"], one["source"]) for one in found["settings"]]
 
 
 def test_the_manifest_names_the_organisation(program: Program) -> None:
@@ -97,12 +121,17 @@ def without(*names: str) -> tuple[str, ...]:
     ("grants", "code", "level", "says"),
     [
         ({"example.com": VIEWER}, 1, "error", "the token lacks repo.update in example.com"),
-        ({"example.com": without("repo.list")}, 1, "error", "nothing can be planned"),
+        ({"example.com": without("repo.list")}, 1, "error", "plan and apply would fail"),
         ({"example.com": without("build_report.list")}, 1, "error", "lacks build_report.list"),
         ({"example.com": without("repo.create")}, 0, "warning", "lacks repo.create"),
         ({"example.com": without("apk.list")}, 0, "warning", "lacks apk.list"),
         ({"example.com": without("tag.list")}, 0, "warning", "lacks tag.list"),
-        ({"example.com": VIEWER, "example.com/team-a": OWNER}, 0, "warning", "repo.update in folders of example.com"),
+        (
+            {"example.com": VIEWER, "example.com/team-a": OWNER},
+            0,
+            "warning",
+            "repo.update only in folders",
+        ),
         ({"example.com": ("groups.list",)}, 1, "error", "lacks repo.list, repo.update, build_report.list"),
     ],
 )
@@ -114,7 +143,7 @@ def test_capabilities(program: Program, grants: dict[str, Any], code: int, level
     assert says in result.out
     _, found = document(program, *ORG)
     held = set(grants["example.com"])
-    assert set(found["missing_capabilities"]) == set(OWNER) - held
+    assert set(found["missing_capabilities"]) == set(OWNER) - held - {LIST, EDIT}
 
 
 def test_what_a_folder_needs_is_looked_for_in_it_and_above(program: Program) -> None:
@@ -169,7 +198,7 @@ def test_a_token_that_has_ended(program: Program) -> None:
     with served(program.clock, EmulatorSettings(expiring_tokens=True)) as (url, _):
         result = program.run("doctor", "--api", url, *ORG)
     assert result.code == 8
-    assert "the token ended at 2023-11-14 20:13:20Z (2h00m ago)" in result.out
+    assert "the token expired at 2023-11-14 20:13:20Z (2h00m ago)" in result.out
 
 
 @pytest.mark.parametrize(("left", "level"), [(599, "warning"), (601, "ok")])
@@ -187,7 +216,7 @@ def test_a_token_that_renews_itself(program: Program) -> None:
         result = program.run("doctor", "--api", url, *ORG)
     assert (result.code, levels(result)["expiry"]) == (0, "ok")
     assert "from chainctl" in result.out
-    assert "renewed by itself, good until 2023-11-14 22:20:00Z (in 6m40s)" in result.out
+    assert "renewed automatically, valid until 2023-11-14 22:20:00Z (in 6m40s)" in result.out
 
 
 @pytest.mark.parametrize(("ahead", "level"), [(60, "ok"), (-60, "ok"), (62, "warning"), (-62, "warning")])
@@ -197,7 +226,7 @@ def test_the_clocks(program: Program, ahead: int, level: str) -> None:
         emulator._clock = lambda: program.clock.now() + ahead
         result = program.run("doctor", "--api", url, *ORG)
     assert (result.code, levels(result)["clock"]) == (0, level)
-    assert level == "ok" or f"62 s {'behind' if ahead > 0 else 'ahead of'} the API's" in result.out
+    assert level == "ok" or f"62 s {'behind' if ahead > 0 else 'ahead of'} the API clock" in result.out
 
 
 def test_the_apis_clock_decides_whether_a_token_has_ended(program: Program) -> None:

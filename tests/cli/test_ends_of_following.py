@@ -5,9 +5,8 @@ from typing import Any
 
 import pytest
 
-from reconciler.emulator import EmulatorSettings, Fault, Status
-from reconciler.emulator.faults import Edit, Lag, NoReports, Omit
-from reconciler.emulator.faults import ReportedResult as ResultFault
+from reconciler.emulator import Edit, EmulatorSettings, Fault, Lag, NoReports, Omit, Status
+from reconciler.emulator import ReportedResult as ResultFault
 from tests.support.program import Program, write_manifest
 
 ONE = "organization: example.com\nrepositories:\n  custom-nginx: {packages: [curl]}\n"
@@ -40,7 +39,7 @@ def test_a_lost_answer_while_somebody_else_wrote_is_not_known_to_have_arrived(pr
     told = result.out + result.err
     assert result.code == 3
     assert "accepted the write" not in told
-    assert "no answer to the write arrived" in told
+    assert "the API response was lost, and the repository differs from what was sent" in told
 
 
 def test_an_answer_without_the_overlay_is_read_again_and_not_called_lost(program: Program) -> None:
@@ -121,7 +120,7 @@ def test_doctor_tries_reports_and_queue(program: Program) -> None:
     for path, what in ((REPORTS, "build reports"), (QUEUE, "the queue")):
         program.play(Fault(effect=Status(status=501, message="switched off"), method="GET", path=path))
         result = program.run("doctor")
-        assert f"an apply could not read {what}" in result.out
+        assert f"apply cannot read {what}" in result.out
         assert "switched off" in result.out
 
 

@@ -52,7 +52,7 @@ def test_plan_shows_the_refusal_and_exits_as_usual(program: Program, names: list
     assert (result.code, result.err) == (0, "")
     told = " ".join(result.out.split())
     assert (
-        "This plan cannot be applied: 5 of the 12 repositories that the manifest covers would lose something (41.7 %)"
+        "This plan cannot be applied: 5 of the 12 repositories covered by the manifest would lose content (41.7%)"
         in told
     )
     assert "--max-removal 42%" in told

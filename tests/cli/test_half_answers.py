@@ -120,4 +120,4 @@ def test_a_section_that_the_server_drops_is_named(program: Program) -> None:
     with served(program, forgetting("environment")) as url:
         result = program.run("apply", "--yes", "--no-wait", "--api", url)
     assert result.code == 3
-    assert "held something else than what was sent: environment" in result.out
+    assert "differs from what was sent: environment" in result.out

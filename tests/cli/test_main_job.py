@@ -96,7 +96,7 @@ def test_plan_costs_the_same_calls_for_one_repository_and_for_all(program: Progr
     program.run("repos")
     shutil.rmtree("manifests")
     shutil.copytree(ROOT / "manifests", "manifests")
-    assert program.run("plan", "--no-check", "--debug").err == one == "requests: 4 reads, 0 writes\n"
+    assert program.run("plan", "--no-check", "--debug").err == one == "requests: 5 reads, 0 writes\n"
 
 
 def test_only_yes_is_accepted(program: Program) -> None:
@@ -223,7 +223,7 @@ def test_a_failed_look_at_the_builds_does_not_end_the_wait(program: Program) -> 
     program.play(Fault(effect=Status(status=503, html=True), path="buildreports", nth=2, times=18))
     result = program.run("apply", "--yes")
     assert result.code == 0
-    assert result.err.count("could not be looked at") == 3
+    assert result.err.count("could not read the build status") == 3
 
 
 def test_unknown_content_survives_an_update(program: Program) -> None:

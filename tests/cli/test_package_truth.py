@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from reconciler.emulator import Fault
-from reconciler.emulator.faults import Respond
+from reconciler.emulator import Fault, Respond
 from tests.support.program import Program, write_manifest
 
 HEAD = "organization: example.com\nrepositories:\n"
@@ -29,7 +28,7 @@ def test_entry_a9_an_empty_list_blocks_nothing(program: Program) -> None:
     answers(program)
     result = program.run("plan")
     assert result.code == 0
-    assert 'package "crul" is not in the organization\'s list of packages, but the list is empty' in result.err
+    assert 'package "crul" is not in the organization\'s package list, which is empty' in result.err
     assert "--resolve" in result.err
 
 
@@ -39,7 +38,7 @@ def test_entry_a9_a_list_that_lacks_what_images_have_blocks_nothing(program: Pro
     result = program.run("plan")
     assert result.code == 0
     assert 'warning: manifests/web.yaml:3:29: package "crul"' in result.err
-    assert "also lacks" in result.err
+    assert "is incomplete" in result.err
     assert "--resolve" in result.err
 
 

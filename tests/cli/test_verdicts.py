@@ -6,9 +6,8 @@ from pathlib import Path
 import pytest
 
 from reconciler.cli import main
-from reconciler.emulator import EmulatorSettings, Fault, Status
-from reconciler.emulator.faults import Edit
-from reconciler.emulator.faults import Result as ResultFault
+from reconciler.emulator import Edit, EmulatorSettings, Fault, Status
+from reconciler.emulator import ReportedResult as ResultFault
 from tests.support.program import Program, Result, write_manifest
 
 HEAD = "organization: example.com\nrepositories:\n"

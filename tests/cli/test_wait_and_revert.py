@@ -118,7 +118,7 @@ def test_revert_leaves_what_has_changed_since(program: Program) -> None:
     program.clock.time += 60
     back = program.run("revert", run, "--yes", "--no-wait")
     assert back.code == 0
-    assert "orders-api is left as it is: it has changed since the run" in back.err
+    assert "orders-api is left unchanged: it has changed since the run" in back.err
     assert "Revert complete: 1 repository reverted" in back.out
     program.clock.time += 60
     again = program.run("revert", run, "--yes")

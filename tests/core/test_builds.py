@@ -12,7 +12,7 @@ from reconciler.core.progress import advance, begin
 from tests.support.overlays import evidence_of, overlay
 
 BASE = {"packages": ["busybox", "nodejs-22"], "environment": {"PATH": "/usr/bin"}}
-ALL = frozenset(Field) - {Field.UNRECOGNISED}
+ALL = frozenset(Field) - {Field.UNRECOGNIZED}
 
 
 def config(short: dict[str, Any], parts: frozenset[Field] = ALL) -> BuildConfig:

@@ -52,7 +52,7 @@ def test_everything_and_nothing() -> None:
 @pytest.mark.parametrize(
     ("skew", "level", "says"),
     [
-        (None, Level.UNKNOWN, "told no time"),
+        (None, Level.UNKNOWN, "did not report its time"),
         (0.0, Level.OK, "0 s"),
         (-59.2, Level.OK, "60 s"),
         (60.0, Level.OK, "60 s"),

@@ -123,11 +123,10 @@ def test_above_the_limit_everything_is_refused_with_the_figures_and_the_flag() -
     (refusal,) = plan.guard.refusals
     assert refusal.code == "removal-guard"
     assert refusal.summary == (
-        "4 of the 12 repositories that the manifest covers would lose something (33.3 %); "
-        "the limit is 30 % (the default)"
+        "4 of the 12 repositories covered by the manifest would lose content (33.3%); the limit is 30% (default)"
     )
-    assert refusal.detail == "they are r00, r01, r02 and 1 more"
-    assert refusal.hint == "if that is meant, allow it with `--max-removal 34%`"
+    assert refusal.detail == "affected: r00, r01, r02 and 1 more"
+    assert refusal.hint == "check the affected repositories, then allow it with `--max-removal 34%`"
     assert (plan.applyable, plan.refused, plan.complete, plan.failed) == (False, True, True, False)
 
 
@@ -174,7 +173,7 @@ def test_creations_and_what_cannot_be_planned_do_not_count() -> None:
 
 
 def test_percent() -> None:
-    assert [percent(share) for share in (0.3, 1.0, 0.125, 0.0)] == ["30 %", "100 %", "12.5 %", "0 %"]
+    assert [percent(share) for share in (0.3, 1.0, 0.125, 0.0)] == ["30%", "100%", "12.5%", "0%"]
 
 
 STATE = live(("named", GIT), ("stray", {"environment": {"A": "1"}}), ("plain", {}))

@@ -76,7 +76,7 @@ def test_what_is_not_mentioned_is_not_touched(live: Overlay, asked: Overlay, man
     for section, name in SECTION_FIELDS.items():
         expected = asked if section in managed else live
         assert getattr(result, name) == getattr(expected, name)
-    assert result.unrecognised == live.unrecognised
+    assert result.unrecognized == live.unrecognized
 
 
 @given(overlays())

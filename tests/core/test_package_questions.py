@@ -68,7 +68,7 @@ def test_judging(spec: str, code: str | None) -> None:
 def test_what_an_image_is_built_for_counts(built: list[str], there: str, told: bool) -> None:  # noqa: FBT001 - a case
     available = Available(versions={"a": (version("a", "1-r0", there),)}, architectures=frozenset(built))
     found = check_packages([PackageRequest(repository="web", spec="a")], available)
-    assert [one.diagnostic.summary for one in found] == (['package "a" is not there for aarch64'] if told else [])
+    assert [one.diagnostic.summary for one in found] == (['package "a" is not available for aarch64'] if told else [])
 
 
 def test_one_place_is_told_once_for_all_repositories() -> None:
@@ -76,7 +76,7 @@ def test_one_place_is_told_once_for_all_repositories() -> None:
         [PackageRequest(repository=name, spec="crul", where=lambda: PLACE) for name in "abcde"], AVAILABLE
     )
     assert one.diagnostic.severity is Severity.ERROR
-    assert one.diagnostic.detail == "wanted in a, b, c and 2 more"
+    assert one.diagnostic.detail == "requested in a, b, c and 2 more"
 
 
 def step(name: str, before: tuple[str, ...], after: tuple[str, ...]) -> Step:

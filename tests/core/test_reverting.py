@@ -75,4 +75,4 @@ def test_entry_37_the_guard_of_a_revert_counts_what_the_revert_writes() -> None:
     names = [f"r{number:02}" for number in range(12)]
     plan = plan_revert(run(*(applied(step(name, NOTHING, GIT)) for name in names)), live(**dict.fromkeys(names, GIT)))
     (refusal,) = plan.guard.refusals
-    assert refusal.summary.startswith("12 of the 12 repositories that the revert writes would lose something")
+    assert refusal.summary.startswith("12 of the 12 repositories changed by the revert would lose content")

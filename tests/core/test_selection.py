@@ -83,21 +83,21 @@ def test_conflicts_of_what_is_left_out_stop_nobody() -> None:
 
 def test_a_pattern_that_selects_nothing_is_an_error_with_the_nearest_names() -> None:
     _, problems = chosen(repo=("api", "job"))
-    assert problems == ['error: --repo "job" means no repository of the plan (did you mean jobs?)']
+    assert problems == ['error: --repo "job" matches no repository in the plan (did you mean jobs?)']
 
 
 def test_a_pattern_that_leaves_out_nothing_is_a_warning() -> None:
     plan, problems = chosen(exclude=("legacy-*",))
     assert [step.repository for step in plan.steps] == ALL
     assert [problem.partition(" (")[0] for problem in problems] == [
-        'warning: --exclude "legacy-*" means no repository of the plan'
+        'warning: --exclude "legacy-*" matches no repository in the plan'
     ]
 
 
 def test_leaving_out_everything_is_an_error() -> None:
     _, problems = chosen(exclude=("*",))
     assert [problem.partition(" (")[0] for problem in problems] == [
-        "error: the selection leaves out all 6 repositories of the plan"
+        "error: the selection excludes all 6 repositories in the plan"
     ]
 
 

@@ -2,8 +2,7 @@
 
 import pytest
 
-from reconciler.emulator import EmulatorSettings
-from reconciler.emulator.faults import Fault, Status
+from reconciler.emulator import EmulatorSettings, Fault, Status
 from reconciler.emulator.packages import all_packages, index
 from tests.support.emulated import PACKAGES, SUMMARIES, World
 from tests.support.wsgi import Reply

@@ -8,9 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler.emulator import EmulatorSettings, apko, solver
+from reconciler.emulator import EmulatorSettings, Fault, Status, apko, solver
 from reconciler.emulator import packages as offered
-from reconciler.emulator.faults import Fault, Status
 from reconciler.emulator.packages import Index, Package
 from tests.support.emulated import World, packages
 from tests.support.wsgi import Reply, call

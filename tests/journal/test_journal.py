@@ -243,13 +243,13 @@ def test_an_intent_that_cannot_be_recorded_is_told(tmp_path: Path) -> None:
     journal = open_journal(tmp_path, now=now)
     record = journal.begin(HEADER, plan(step()))
     journal.close()
-    with pytest.raises(RecordFailed, match="cannot be used"):
+    with pytest.raises(RecordFailed, match="cannot use the journal"):
         record.about_to_write(step(), repository_id=None, since=1.0)
 
 
 def test_a_folder_that_cannot_be_made_or_written_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(JournalError, match="cannot be used"):
+    with pytest.raises(JournalError, match="cannot use the journal"):
         open_journal(tmp_path / "file", now=now)
     open_journal(tmp_path / "there", now=now).close()
     connect = sqlite3.connect
@@ -260,7 +260,7 @@ def test_a_folder_that_cannot_be_made_or_written_is_refused(tmp_path: Path, monk
     monkeypatch.setattr(store.sqlite3, "connect", readonly)  # type: ignore[attr-defined]
     with pytest.raises(JournalError, match="readonly") as caught:
         open_journal(tmp_path / "there", now=now)
-    assert "can be written to" in caught.value.diagnostic.hint
+    assert "writable folder" in caught.value.diagnostic.hint
 
 
 @pytest.mark.parametrize("opened", [read_journal, lambda folder: open_journal(folder, now=now)])
@@ -309,7 +309,7 @@ def test_a_run_is_found_by_the_beginning_of_its_id(tmp_path: Path) -> None:
         assert [run.id for run in journal.runs()] == [newer, older]
         assert journal.run(None).id == newer
         assert journal.run(older).id == older
-        with pytest.raises(JournalError, match="several runs"):
+        with pytest.raises(JournalError, match="several run ids"):
             journal.run("2023")
         with pytest.raises(JournalError, match="no run"):
             journal.run("%")

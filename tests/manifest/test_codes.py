@@ -42,8 +42,9 @@ def test_the_page_is_current() -> None:
 
 
 def test_every_code_of_planning_has_a_meaning() -> None:
-    written = re.findall(r'^ {16}"([a-z-]+)",$', Path(planner.__file__).read_text(encoding="utf-8"), re.MULTILINE)
-    assert sorted(written) == sorted(PLAN_CODES)
+    text = Path(planner.__file__).read_text(encoding="utf-8")
+    written = re.findall(r'^ {16}"([a-z-]+)",$|code="([a-z-]+)"', text, re.MULTILINE)
+    assert sorted(map("".join, written)) == sorted(PLAN_CODES)
 
 
 @pytest.mark.parametrize(("module", "found"), [(packages, PACKAGE_CODES), (resolution, RESOLUTION_CODES)])

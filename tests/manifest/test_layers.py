@@ -153,4 +153,4 @@ def test_what_is_too_large_together(manifest: Write) -> None:
         (Code.CERTIFICATES_TOO_LARGE, 3),
         (Code.KEYRING_TOO_LARGE, 4),
     ]
-    assert problems[0].summary == "the certificates of one repository come to 61,302 bytes; 50 KB is the most"
+    assert problems[0].summary == "the certificates of this repository total 61,302 bytes; the limit is 50 KB"

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from reconciler.api.errors import ApiError, NotFound, ServerFault
+from reconciler.core.bindings import Bindings
 from reconciler.core.builds import Build, Sync
 from reconciler.core.overlay import Overlay
 from reconciler.core.packages import PackageVersion
@@ -45,6 +46,9 @@ class FakeApi:
     def read_live(self, organization: Organization) -> Live:
         self.lives += 1
         return Live(organization=organization, repositories=tuple(self.repositories.values()))
+
+    def read_bindings(self, organization: Organization) -> Bindings:
+        return ()
 
     def read_repository(self, repository_id: str, organization: Organization) -> RepositoryVersion | None:
         self.before_read(repository_id)

@@ -52,7 +52,7 @@ def overlay(short: Mapping[str, Any]) -> Overlay:
         preflight=[make_preflight(**item) for item in short.get("preflight", ())],
         command_override=None if command is None else make_command_override(**command),
         truststore=passed_through(short.get("truststore")),
-        unrecognised=[tuple(pair) for pair in short.get("unrecognised", ())],
+        unrecognized=[tuple(pair) for pair in short.get("unrecognised", ())],
     )
 
 
@@ -145,5 +145,5 @@ def overlays() -> st.SearchStrategy[Overlay]:
         preflight=st.lists(preflights(), max_size=3),
         command_override=st.none() | commands(),
         truststore=truststores(),
-        unrecognised=texts.map(lambda found: sorted(found.items())),
+        unrecognized=texts.map(lambda found: sorted(found.items())),
     )

@@ -121,7 +121,7 @@ def _values(change: dict[str, Any], only: Any, style: Style) -> Iterator[str]:
         case str() if change["kind"] == "change":
             yield from quoted_pair(before, after, style)
         case str():
-            yield json_text(only, style) if change["part"] == Field.UNRECOGNISED else quoted(only, style)
+            yield json_text(only, style) if change["part"] == Field.UNRECOGNIZED else quoted(only, style)
         case list():
             yield from (token(value, style) for value in {*(before or [])} ^ {*(after or [])})
         case _ if change["kind"] == "add" and "sha256" not in only:

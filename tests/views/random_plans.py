@@ -43,7 +43,7 @@ def overlays(draw: st.DrawFn) -> Overlay:
             groups=draw(st.lists(groups, max_size=2)),
         ),
         certificates=make_certificates(additional=draw(pems), providers=draw(st.lists(names(), max_size=2))),
-        unrecognised=draw(maps).items(),
+        unrecognized=draw(maps).items(),
     )
 
 

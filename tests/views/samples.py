@@ -147,7 +147,7 @@ def everything_before() -> Overlay:
             additional=[pem("corp-root", "corp-root.pem"), make_pem_file("broken", "not a certificate")],
             providers=["corp-bundle"],
         ),
-        unrecognised=[("contents.layers", '{"strategy": "origin"}')],
+        unrecognized=[("contents.layers", '{"strategy": "origin"}')],
     )
 
 
@@ -164,7 +164,7 @@ def everything_after() -> Overlay:
             groups=[make_group(groupname="dev", gid=10, members=["app", "new"])],
         ),
         certificates=make_certificates(additional=[pem("corp-root", "corp-root-next.pem")], providers=["other"]),
-        unrecognised=[("contents.layers", '{"strategy": "origin"}')],
+        unrecognized=[("contents.layers", '{"strategy": "origin"}')],
     )
 
 

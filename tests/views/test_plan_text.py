@@ -130,7 +130,7 @@ def test_equal_creations_from_different_sources_are_not_the_same_change() -> Non
             {"runtime_repositories": ["https://me:two@a"]},
             "runtime repositories ~*** (before) → *** (after)",
         ),
-        ({"unrecognised": [("x", '{"a": 1}')]}, {}, 'unrecognised content -x {"a": 1}'),
+        ({"unrecognized": [("x", '{"a": 1}')]}, {}, 'unrecognized content -x {"a": 1}'),
     ],
 )
 def test_a_change_reads_well(before: dict[str, object], after: dict[str, object], shown: str) -> None:

@@ -10,7 +10,8 @@ import httpx
 
 from reconciler.api import API_URL
 from reconciler.api.auth.token import Secrets, Token
-from reconciler.api.errors import UNAUTHENTICATED, ErrorContext, NoToken, TokenRejected, rpc_status
+from reconciler.api.errors import UNAUTHENTICATED, ErrorContext, NoToken, TokenRejected
+from reconciler.api.status import rpc_status
 from reconciler.diagnostics import Diagnostic
 
 # A token is renewed so many seconds before it ends, so that none ends on its way.
@@ -241,7 +242,7 @@ def _rejects(request: httpx.Request, response: httpx.Response) -> bool:
     """Whether a response rejects the token, so that nothing was done; of a write only the API itself can say so."""
     if response.is_success:
         return False
-    _, code = rpc_status(response.content)
+    code = rpc_status(response.content).code
     return code == UNAUTHENTICATED or (response.status_code == 401 and request.method == "GET")  # noqa: PLR2004
 
 

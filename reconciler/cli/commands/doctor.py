@@ -1,6 +1,8 @@
 """`reconciler doctor`: what stands between the user and an apply. Every check is made that can be."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
 
 from reconciler.api.auth.provider import Credentials
 from reconciler.api.auth.token import Token
@@ -16,13 +18,18 @@ from reconciler.cli.parser import Options, Parser
 from reconciler.core.doctor import (
     CheckResult,
     Checkup,
+    CustomizationModel,
     Identity,
     Level,
     Subject,
+    UsedSetting,
     check_capabilities,
     check_clock,
     check_expiry,
+    check_features,
     check_identity,
+    check_model,
+    customization_model,
     failed_check,
     missing_capabilities,
     skipped_check,
@@ -76,6 +83,8 @@ class _Examination:
         self._identity: Identity | None = None
         self._organization: Organization | None = None
         self._missing: tuple[str, ...] = ()
+        self._model: CustomizationModel | None = None
+        self._features: Mapping[str, bool] = {}
 
     def run(self) -> Checkup:
         """Make every check."""
@@ -90,6 +99,12 @@ class _Examination:
             identity=self._identity,
             organization=self._organization,
             missing=self._missing,
+            model=self._model,
+            features=self._features,
+            settings=tuple(
+                UsedSetting(name, str(one.value) if isinstance(one.value, Path) else one.value, one.source)
+                for name, one in inputs.used_settings(self._options, self._ctx).items()
+            ),
         )
 
     def _findings(self) -> Iterator[CheckResult]:
@@ -105,6 +120,7 @@ class _Examination:
         yield self._check_organization()
         yield from self._check_capabilities()
         yield from self._check_builds()
+        yield from self._check_models()
 
     def _check_api(self) -> CheckResult:
         try:
@@ -173,6 +189,21 @@ class _Examination:
                 read()
             except ApiError as error:
                 yield unread_check(what, error.diagnostic)
+
+    def _check_models(self) -> Iterator[CheckResult]:
+        """Which model of Custom Assembly is used, and which features answer; nothing where that cannot be read."""
+        organization = self._organization
+        if organization is None:
+            return
+        try:
+            live = replace(self._client.read_live(organization), bindings=self._client.read_bindings(organization))
+            self._features = self._client.features(organization)
+        except ApiError as error:
+            yield skipped_check(Subject.MODEL, error.diagnostic.summary)
+            return
+        self._model = customization_model(live)
+        yield check_model(live)
+        yield check_features(self._features)
 
     @property
     def _obstacle(self) -> str:

@@ -1,44 +1,78 @@
 """`reconciler explain`: what the manifest asks of one repository, each value with the place that it comes from."""
 
+from reconciler.api.errors import ApiError
 from reconciler.cli import inputs, output
 from reconciler.cli import options as shared
-from reconciler.cli.client import open_reader
+from reconciler.cli.client import open_quick_reader, open_reader
 from reconciler.cli.context import Context
 from reconciler.cli.errors import CommandFailed
 from reconciler.cli.exit_codes import ExitCode
 from reconciler.cli.parser import Options, Parser
+from reconciler.core.bindings import Binding, BindingIndex, UnknownBindings
 from reconciler.core.globs import resolve_globs
-from reconciler.core.state import Address, Desired, DesiredRepository, Directory, Live
-from reconciler.diagnostics import has_errors, nearest
+from reconciler.core.overlay import EMPTY, Overlay
+from reconciler.core.state import Address, Desired, DesiredRepository, Directory, Live, Unreadable
+from reconciler.diagnostics import Diagnostic, has_errors, nearest
 from reconciler.views import explain
+from reconciler.views.text import Style
 
 
 def configure(parser: Parser) -> None:
     """Declare the options."""
     parser.add_argument("repositories", nargs=1, metavar="REPO", help="the repository")
+    parser.add_argument(
+        "--diff", action="store_true", help="show the whole effective overlay beside the live one; reads the API"
+    )
     shared.add_path(parser)
     shared.add_connection(parser)
     shared.add_output(parser)
 
 
 def execute(options: Options, ctx: Context) -> int:
-    """Print the effective overlay; live names are read only where the manifest alone cannot tell."""
+    """Print the effective overlay, and the bound overlays where the API answers.
+
+    It must answer only where the manifest alone cannot tell which repository is meant.
+    """
     output.targets(options)
     desired, warnings = inputs.read_manifest(options, ctx)
     (name,) = options.repositories
-    entry = _offline(name, desired) or _online(name, desired, options, ctx)
+    entry = None if options.diff else _offline(name, desired)
+    live = _live_if_it_answers(desired, options, ctx) if entry else _read_live(desired, options, ctx)
+    if entry is None:
+        assert live is not None
+        entry = _online(name, desired, live)
     if has_errors(entry.problems):
         raise CommandFailed.from_problems(*entry.problems)
-    output.show(
-        {
-            "text": lambda style, width: explain.render(name, entry, style=style, width=width),
-            "json": lambda *_: explain.render_json(name, entry, (*warnings, *entry.problems)),
-        },
-        options,
-        ctx,
-    )
+    output.show(_renderers(name, entry, live, (*warnings, *entry.problems), options), options, ctx)
     output.print_problems((*warnings, *entry.problems), options, ctx)
     return ExitCode.DONE
+
+
+def _renderers(
+    name: str, entry: DesiredRepository, live: Live | None, problems: tuple[Diagnostic, ...], options: Options
+) -> output.Renderers:
+    bindings = None if live is None else _bindings(entry, live)
+    beside = _live_overlay(name, entry, live) if options.diff and live is not None else None
+
+    def text(style: Style, width: int | None) -> str:
+        if beside is None:
+            return explain.render(name, entry, style=style, width=width, bindings=bindings)
+        return explain.render_diff(name, entry, beside, style=style, width=width)
+
+    return {"text": text, "json": lambda *_: explain.render_json(name, entry, problems, bindings, live=beside)}
+
+
+def _live_overlay(name: str, entry: DesiredRepository, live: Live) -> Overlay:
+    """What is live, empty for a repository that does not exist yet; raises `CommandFailed` where it is not known."""
+    found = Directory(live).find(entry.address)
+    overlay = found[0].overlay if found else EMPTY
+    if isinstance(overlay, Unreadable):
+        raise CommandFailed(
+            "unreadable-overlay",
+            f'the live overlay of "{name}" was not understood: {overlay.problem}',
+            "report this with the output of `reconciler --version`",
+        )
+    return overlay
 
 
 def _offline(name: str, desired: Desired) -> DesiredRepository | None:
@@ -60,10 +94,29 @@ def _offline(name: str, desired: Desired) -> DesiredRepository | None:
     return None
 
 
-def _online(name: str, desired: Desired, options: Options, ctx: Context) -> DesiredRepository:
-    """The entry for a live repository, or for one that is going to be created."""
+def _read_live(desired: Desired, options: Options, ctx: Context) -> Live:
     with open_reader(options, ctx) as client:
-        live = inputs.read_live(inputs.organization(desired), client, options, ctx)
+        return inputs.with_bindings(inputs.read_live(inputs.organization(desired), client, options, ctx), client)
+
+
+def _live_if_it_answers(desired: Desired, options: Options, ctx: Context) -> Live | None:
+    """The live state for the bindings, within seconds and without a word about failures; None where it is not had."""
+    try:
+        with open_quick_reader(options, ctx) as client:
+            return inputs.with_bindings(inputs.read_live(inputs.organization(desired), client, options, ctx), client)
+    except (ApiError, CommandFailed):
+        return None
+
+
+def _bindings(entry: DesiredRepository, live: Live) -> tuple[Binding, ...] | None:
+    found = Directory(live).find(entry.address)
+    if len(found) != 1 or isinstance(live.bindings, UnknownBindings):
+        return None
+    return BindingIndex(live.bindings).effective(found[0].id)
+
+
+def _online(name: str, desired: Desired, live: Live) -> DesiredRepository:
+    """The entry for a live repository, or for one that is going to be created."""
     directory = Directory(live)
     entries = resolve_globs(desired, live, directory).entries
     address = Address.parse(name)

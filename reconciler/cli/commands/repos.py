@@ -8,6 +8,7 @@ from reconciler.cli.client import open_reader
 from reconciler.cli.context import Context
 from reconciler.cli.exit_codes import ExitCode
 from reconciler.cli.parser import Options, Parser
+from reconciler.core.bindings import BindingIndex, UnknownBindings
 from reconciler.core.globs import resolve_globs
 from reconciler.core.state import Desired, Directory, Live
 from reconciler.views.listings import RepoRow, render_repos, repos_json
@@ -26,12 +27,16 @@ def execute(options: Options, ctx: Context) -> int:
     output.targets(options)
     organization, desired, wrong = inputs.read_entries(options, ctx)
     with open_reader(options, ctx) as client:
-        live = inputs.read_live(organization, client, options, ctx)
+        live = inputs.with_bindings(inputs.read_live(organization, client, options, ctx), client)
     named = None if desired is None else _named(desired, live)
     directory = Directory(live)
+    index = None if isinstance(live.bindings, UnknownBindings) else BindingIndex(live.bindings)
     rows = [
         RepoRow(
-            repository=one, label=directory.label(one), named=named.get(one.id, False) if named is not None else None
+            repository=one,
+            label=directory.label(one),
+            named=named.get(one.id, False) if named is not None else None,
+            bindings=None if index is None else index.effective(one.id),
         )
         for one in inputs.pick(options.repositories, live)
     ]

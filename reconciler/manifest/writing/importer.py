@@ -163,8 +163,8 @@ def _choose(request: ImportRequest, before: Mapping[str, str]) -> _Chosen:
                 chosen.leave_out(label, f"{len(others) + 1} repositories have this name")
             case Unreadable(problem=problem):
                 chosen.leave_out(label, f"its overlay cannot be read: {problem}")
-            case overlay if overlay.unrecognised:
-                named = ", ".join(path for path, _ in overlay.unrecognised)
+            case overlay if overlay.unrecognized:
+                named = ", ".join(path for path, _ in overlay.unrecognized)
                 chosen.leave_out(label, f"its overlay holds what this version does not know: {named}")
             case overlay if request.picked is not None or (overlay != EMPTY and label not in there):
                 problem = _name_problem(label)

@@ -16,7 +16,7 @@ from reconciler.core.overlay import Overlay
 FEWEST: Final = 3
 
 # Not a set that a profile could give a share of: the strongest layer that has one gives the whole.
-_WHOLE: Final = WHOLE | {Field.UNRECOGNISED}
+_WHOLE: Final = WHOLE | {Field.UNRECOGNIZED}
 _MOST_PROFILES: Final = 50
 _MOST_CANDIDATES: Final = 100
 _MOST_CROSSED: Final = 12

@@ -90,7 +90,7 @@ def test_pages(world: World, size: int, monkeypatch: pytest.MonkeyPatch) -> None
 def test_an_update_changes_the_overlay_alone(world: World) -> None:
     with _client(world) as client:
         live = client.read_live(client.find_organization("example.com"))
-        (repository,) = [one for one in live.repositories if getattr(one.overlay, "unrecognised", ())]
+        (repository,) = [one for one in live.repositories if getattr(one.overlay, "unrecognized", ())]
         reading = _reading(client, world, repository.name)
         before = world.emulator.repository(repository.id)
         assert isinstance(reading.repository.overlay, Overlay)

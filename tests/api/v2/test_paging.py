@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.api import versions
+from reconciler.api import endpoints
 from reconciler.api.errors import ApiError, NotFound, NotUnderstood, PermissionDenied, Rejected, ServerFault
 from reconciler.core.state import Unreadable
 from tests.api.fakes import ORGANIZATION, ROOT, Asked, Told
@@ -187,7 +187,7 @@ def test_tokens_that_go_round(tokens: dict[str, str]) -> None:
 
 
 def test_a_list_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(versions, "MOST_PAGES", 20)
+    monkeypatch.setattr(endpoints, "MOST_PAGES", 20)
 
     def answer(asked: Asked) -> Told:
         number = int(dict(asked.query).get("pageToken", "0"))

@@ -1,0 +1,97 @@
+"""Overlays that are bound to tags: the second model of Custom Assembly, beside the standard customization.
+
+A binding puts one named overlay on one repository, or on every repository below an organization or a folder, for the
+tags that its selector picks. A repository with bindings of its own cannot have a standard customization; one that has a
+standard customization ignores the bindings for all repositories.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class SelectorKind(StrEnum):
+    """How a selector picks tags; `UNKNOWN` is a way that this version does not know."""
+
+    ALL = "all"
+    VARIANT = "variant"
+    EXACT = "exact"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TagSelector:
+    """The tags of a binding: all, those of a `variant` (`dev`: tags that end in `-dev`), or exactly `tags`."""
+
+    kind: SelectorKind
+    tags: tuple[str, ...] = ()
+    variant: str = ""
+
+    def __str__(self) -> str:
+        match self.kind:
+            case SelectorKind.EXACT:
+                return ", ".join(self.tags)
+            case SelectorKind.VARIANT:
+                return self.variant
+            case _:
+                return self.kind.value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Binding:
+    """An overlay, by UIDP and name, and the tags that get it.
+
+    `repository` is the UIDP of the repository, "" where the binding holds for every repository of its scope.
+    """
+
+    id: str
+    overlay_id: str
+    overlay: str
+    selector: TagSelector
+    repository: str = ""
+
+    @property
+    def scope(self) -> str:
+        """The UIDP of what the overlay is bound to: a repository, a folder or an organization."""
+        return self.repository or self.id.rpartition("/")[0]
+
+    def __str__(self) -> str:
+        return f"{self.overlay} ({self.selector})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnknownBindings:
+    """Bindings that were not read, which is never the same as none; `absent` where the API does not offer them."""
+
+    problem: str
+    absent: bool = False
+
+
+Bindings = tuple[Binding, ...] | UnknownBindings
+NOT_READ = UnknownBindings(problem="they were not read")
+
+
+class BindingIndex:
+    """Bindings by what they are bound to; none where they are not known."""
+
+    def __init__(self, bindings: Bindings) -> None:
+        self._by_scope: dict[tuple[str, bool], list[Binding]] = {}
+        for one in () if isinstance(bindings, UnknownBindings) else bindings:
+            self._by_scope.setdefault((one.scope, bool(one.repository)), []).append(one)
+
+    def of_repository(self, id_: str) -> tuple[Binding, ...]:
+        """Return the bindings that a repository has by itself."""
+        return tuple(self._by_scope.get((id_, True), ()))
+
+    def effective(self, id_: str) -> tuple[Binding, ...]:
+        """Return every binding that holds for a repository, the outermost scope first, its own last."""
+        return (*self.for_all(id_), *self.of_repository(id_))
+
+    def for_all(self, id_: str) -> tuple[Binding, ...]:
+        """Return the bindings for all repositories that hold for a repository or in a group, the outermost first."""
+        return tuple(one for scope in _scopes(id_) for one in self._by_scope.get((scope, False), ()))
+
+
+def _scopes(id_: str) -> Iterator[str]:
+    parts = id_.split("/")
+    return ("/".join(parts[: depth + 1]) for depth in range(len(parts)))
