@@ -58,7 +58,7 @@ def test_as_json(program: Program) -> None:
     assert {one["level"] for one in found["findings"]} == {"ok"}
 
 
-def test_the_manifest_names_the_organisation(program: Program) -> None:
+def test_the_manifest_names_the_organization(program: Program) -> None:
     write_manifest("organization: example.com/team-a\nrepositories: {x: {packages: [git]}}\n")
     result = program.run("doctor")
     assert result.code == 0
@@ -66,7 +66,7 @@ def test_the_manifest_names_the_organisation(program: Program) -> None:
     assert program.run("doctor", "--manifest", "manifests/web.yaml").code == 0
 
 
-def test_nothing_names_the_organisation(program: Program) -> None:
+def test_nothing_names_the_organization(program: Program) -> None:
     result = program.run("doctor")
     assert result.code == 0
     assert levels(result)["organization"] == "warning"
@@ -83,7 +83,7 @@ def test_a_manifest_that_cannot_be_read(program: Program) -> None:
     assert levels(result)["identity"] == "ok"
 
 
-def test_an_organisation_that_is_not_there(program: Program) -> None:
+def test_an_organization_that_is_not_there(program: Program) -> None:
     result = program.run("doctor", "--org", "exmaple.com")
     assert result.code == 1
     assert levels(result)["organization"] == "error"
