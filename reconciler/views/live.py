@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from threading import Event as ThreadEvent
 from threading import Lock, Thread
-from types import TracebackType
 from typing import Any, Self, TextIO, cast
 
 from rich.cells import cell_len
@@ -247,9 +246,7 @@ class LiveProgress:
         self._live.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._live is not None:
             self._live.stop()
             self._live = None
@@ -330,9 +327,7 @@ class Activity:
         self._thread.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._ended.set()
         with self._lock:
             if self._live is not None:
