@@ -280,7 +280,11 @@ class LiveProgress:
         columns, rows = (console.width, console.height) if console is not None else (80, 24)
         with self._lock:
             now = None if self._now is None else self._now()
-            return self._board.draw(style=self._style, width=columns - 1, height=rows - 2, now=now, notice=self._notice)
+            board = self._board.draw(
+                style=self._style, width=columns - 1, height=rows - 3, now=now, notice=self._notice
+            )
+        # The cursor rests on an empty line: what the terminal echoes there, such as ^C, moves no line of the table.
+        return Group(board, Text())
 
     def _console(self) -> Console:
         columns, rows = self._size or (None, None)

@@ -216,3 +216,14 @@ def test_a_table_with_a_notice_stays_within_the_terminal(height: int) -> None:
     assert len(lines) <= height
     assert all(width(line) <= 60 for line in lines)
     assert lines[0].startswith("nnn")
+
+
+def test_the_cursor_rests_on_an_empty_line_below_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A terminal echoes ^C where the cursor is: at the end of a full line it would push the table down."""
+    monkeypatch.setenv("TERM", "xterm-256color")
+    out = io.StringIO()
+    with _live(out) as sink:
+        for event in runs.events():
+            sink(event)
+            assert out.getvalue().endswith("\n")
+            assert len(out.getvalue().rpartition("\x1b[2K")[2].splitlines()) <= 9, "one line stays free of ten"
