@@ -19,6 +19,7 @@ from reconciler.api.auth.token import Token
 from reconciler.api.client import connect
 from reconciler.api.errors import ApiError
 from reconciler.core import planner
+from reconciler.core.binding_rules import binding_problems
 from reconciler.core.diff import Change
 from reconciler.core.plan import Plan, Step
 from reconciler.core.state import Desired, Live
@@ -71,7 +72,7 @@ def load_manifest(path: str | os.PathLike[str], *, organization: str | None = No
 def plan(manifest: Manifest, live: Live) -> Plan:
     """Compare a manifest with the live state, as `reconciler plan` does before it asks about packages and builds."""
     found = planner.plan(manifest.desired, live, diagnostics=manifest.warnings)
-    return replace(found, diagnostics=(*found.diagnostics, *planner.binding_problems(found, live)))
+    return replace(found, diagnostics=(*found.diagnostics, *binding_problems(found, live)))
 
 
 class Client:
