@@ -4,9 +4,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 JOBS ?= auto
+PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-browser lint check fuzz soak diagnostics schemas format bench bench-hostile bench-venv clean facts
+.PHONY: help demo test test-browser dist image man docs lint check fuzz soak diagnostics schemas format bench bench-hostile bench-venv clean facts
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,9 +23,39 @@ test: $(VENV)/.dev ## run the tests
 
 test-browser: $(VENV)/.dev ## drive the HTML page in Chromium (Debian installs it with apt-get)
 	command -v chromium chromedriver >/dev/null || { apt-get update && apt-get install -y --no-install-recommends chromium chromium-driver; }
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test,browser]'
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --no-deps axe-playwright-python
+	$(PIP) '.[test,browser]'
+	$(subst --editable,,$(PIP)) --no-deps axe-playwright-python
 	RECONCILER_BROWSER=1 $(BIN)/python -m pytest tests/browser
+
+dist: $(VENV)/.dev ## build wheel and sdist, check both, and run the program from the wheel in a clean environment
+	$(PIP) '.[dist]'
+	rm -rf dist build/wheel-venv
+	$(BIN)/python -m build --outdir dist .
+	$(BIN)/python -m twine check --strict dist/*
+	$(BIN)/check-wheel-contents dist/*.whl
+	$(PYTHON) -m venv build/wheel-venv
+	build/wheel-venv/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt dist/*.whl
+	build/wheel-venv/bin/python -I tools/try_installed.py
+
+image: $(VENV)/.dev ## build the container image where docker or podman runs, else only lint the Containerfile
+	$(PIP) '.[dist]'
+	$(BIN)/hadolint --failure-threshold warning Containerfile
+	@if podman info >/dev/null 2>&1; then engine=podman; elif docker info >/dev/null 2>&1; then engine=docker; \
+	else echo 'neither podman nor docker runs here: the Containerfile was linted, not built'; exit 0; fi; set -ex; \
+	$$engine build --file Containerfile --tag reconciler .; $$engine run --rm reconciler --version
+
+man: $(VENV)/.dev ## write the manual page from the parser to build/man/reconciler.1
+	$(PIP) '.[docs]'
+	mkdir -p build/man
+	$(BIN)/python -m tools.manpage > build/man/sections
+	PYTHONPATH=. $(BIN)/argparse-manpage --module tools.manpage --function parser --project-name reconciler \
+		--version "$$($(BIN)/python -c 'import reconciler; print(reconciler.__version__)')" \
+		--description 'plan and apply Chainguard Custom Assembly' --manual-title 'reconciler manual' \
+		--include build/man/sections --output build/man/reconciler.1
+
+docs: $(VENV)/.dev ## build the documentation as a site in build/site; a broken link fails
+	$(PIP) '.[docs]'
+	$(BIN)/zensical build --strict
 
 lint: $(VENV)/.dev ## check layout, lint rules, types and the direction of imports
 	$(BIN)/ruff format --check .

@@ -1,7 +1,7 @@
 """What a command reads before it starts: the manifest, the organization, saved plans and snapshots, and selections."""
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -13,6 +13,7 @@ from reconciler.cli.errors import CommandFailed, bad_usage
 from reconciler.cli.options import STDIN, STDOUT
 from reconciler.cli.output import activity, print_problems, write_stdout
 from reconciler.cli.parser import Options
+from reconciler.cli.settings import Setting
 from reconciler.core.selection import matches
 from reconciler.core.state import Address, Desired, Directory, Live, LiveRepository, Organization
 from reconciler.diagnostics import Diagnostic, Severity, has_errors, nearest
@@ -92,6 +93,16 @@ def read_organization(options: Options, ctx: Context) -> str:
     if errors:
         print_problems((_errors_ignored(options, len(errors)),), options, ctx)
     return desired.organization
+
+
+def used_settings(options: Options, ctx: Context) -> Mapping[str, Setting]:
+    """Return the settings with their sources; the organization of a manifest goes before that of the settings."""
+    found = dict(ctx.settings)
+    if options.org is None and has_manifest(options):
+        desired, _ = manifest.load(options.manifest, data=read_input(options.manifest, ctx))
+        if desired.organization is not None:
+            found["org"] = Setting(desired.organization, str(options.manifest))
+    return found
 
 
 def read_entries(options: Options, ctx: Context) -> tuple[str, Desired | None, bool]:

@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 from reconciler.core.bindings import UnknownBindings
 from reconciler.core.overlay import EMPTY
@@ -114,6 +115,14 @@ class CheckResult:
     until: float | None = None
 
 
+class UsedSetting(NamedTuple):
+    """The value of an option that is in effect, and where it comes from in words."""
+
+    name: str
+    value: str | int | bool | None
+    source: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checkup:
     """Everything that was found; the values are None where they could not be had.
@@ -132,6 +141,7 @@ class Checkup:
     missing: tuple[str, ...] = ()
     model: CustomizationModel | None = None
     features: Mapping[str, bool] = field(default_factory=dict)
+    settings: tuple[UsedSetting, ...] = ()
 
     @property
     def stopping(self) -> tuple[CheckResult, ...]:

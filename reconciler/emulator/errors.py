@@ -72,6 +72,7 @@ class RpcError(HTTPException):
 
     def __init__(self, code: RpcCode, message: str, violation: str = "") -> None:
         super().__init__(message, status_response(HTTP_STATUS[code], code, message, _details(violation, message)))
+        self.rpc_code = code
         self.message = message
 
 

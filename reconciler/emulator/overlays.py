@@ -3,13 +3,14 @@
 What a binding does to the tags of its repository is not built: the rules are those of the calls alone.
 """
 
+import itertools
 import re
 import sqlite3
 from collections.abc import Iterator
 from typing import Any
 
 from reconciler.emulator import overlay_rules, protojson, store, uidp
-from reconciler.emulator.errors import CODE_OF_STATUS, HTTP_STATUS, RpcCode, RpcError, invalid, not_found
+from reconciler.emulator.errors import CODE_OF_STATUS, RpcCode, RpcError, invalid, not_found
 from reconciler.emulator.messages import BINDING, CREATE_BINDING, NAMED_OVERLAY
 from reconciler.emulator.protojson import Message, emit
 from reconciler.emulator.query import ApiRequest, Orders, paginate
@@ -22,6 +23,11 @@ NOT_ENROLLED = (
     "this organization is not enrolled in Custom Assembly Overlays. Contact your Chainguard account team to enroll."
 )
 _NAME = re.compile(r"[a-z0-9 ._-]+", re.ASCII)
+_SETTABLE = (
+    *(f"contents.{name}" for name in ("packages", "runtime_repositories", "runtime_keyring")),
+    *("environment", "annotations", "accounts", "certificates.additional"),
+    *("guarded_entrypoint", "command_override", "preflight", "fail_mode"),
+)
 _DENIED = 403
 _ORDERS: Orders = {"uid": lambda message: str(message["id"])}
 
@@ -61,7 +67,9 @@ def add_overlay(db: sqlite3.Connection, parent: str, message: Json, now: int, *,
     name = message.get("name", "")
     _check_name(db, parent, name)
     _check_config(message.get("config"), now, guarded=guarded)
-    identifier = uidp.of_child(parent, "overlay", name)
+    # One that had the name and was renamed keeps its id.
+    candidates = (uidp.of_child(parent, "overlay", name, number) for number in itertools.count())
+    identifier = next(each for each in candidates if store.record(db, "overlays", each) is None)
     made = {"id": identifier, "name": name, "config": message["config"]}
     store.put_record(db, "overlays", made)
     return made
@@ -114,7 +122,7 @@ def add_binding(db: sqlite3.Connection, parent: str, given: Json) -> Json:
     overlay = _resolved(db, parent, given.get("overlay", ""))
     repo = None if for_all else store.repo(db, parent)
     if repo is not None and store.meaning(repo.overlay):
-        raise _precondition(EXCLUSIVE)
+        raise RpcError(RpcCode.FAILED_PRECONDITION, EXCLUSIVE)
     if any(each["overlay"] == overlay["id"] and uidp.parent(each["id"]) == parent for each in _bindings(db)):
         raise RpcError(RpcCode.ALREADY_EXISTS, f"overlay {overlay['id']} is already bound to {parent}")
     made = {
@@ -153,7 +161,7 @@ def delete_binding(request: ApiRequest) -> Json:
 def check_repository(db: sqlite3.Connection, identifier: str, overlay: Json | None) -> None:
     """Refuse a standard overlay of a repository that has bindings of its own."""
     if store.meaning(overlay) and any(each["repo"] == identifier for each in _bindings(db)):
-        raise _precondition(EXCLUSIVE)
+        raise RpcError(RpcCode.FAILED_PRECONDITION, EXCLUSIVE)
 
 
 def _page(request: ApiRequest, key: str, kind: Message, wanted: str) -> Json:
@@ -242,7 +250,7 @@ def _check_config(config: Json | None, now: int, *, guarded: bool) -> None:
         raise invalid("Invalid argument: config: config must set at least one customization field")
     assert config is not None
     if config.get("certificates", {}).get("providers"):
-        raise invalid("Invalid argument: config: config may not set certificates.providers")
+        raise invalid(f"Invalid argument: config: config may set only {', '.join(_SETTABLE[:-1])}, and {_SETTABLE[-1]}")
     for field, items in _named(config):
         names = [name for name, _ in items]
         if len(names) != len(set(names)):
@@ -250,7 +258,7 @@ def _check_config(config: Json | None, now: int, *, guarded: bool) -> None:
     try:
         overlay_rules.check_overlay(config, now, guarded=guarded, prefix="config")
     except RpcError as error:
-        if error.code == HTTP_STATUS[RpcCode.PERMISSION_DENIED]:
+        if error.rpc_code is RpcCode.PERMISSION_DENIED:
             raise
         raise invalid(f"Invalid argument: config: {error.message}") from error
 
@@ -297,7 +305,11 @@ def _values(config: Json) -> dict[str, Any]:
     for field, items in _named(config):
         found |= {f'{field}["{name}"]': item for name, item in items}
     run_as = config.get("accounts", {}).get("runAs")
-    single = {"accounts.run_as": run_as, **{key: config.get(key) for key in ("commandOverride", "failMode")}}
+    single = {
+        "accounts.run_as": run_as,
+        "command_override": config.get("commandOverride"),
+        "fail_mode": config.get("failMode"),
+    }
     return found | {key: value for key, value in single.items() if value is not None}
 
 

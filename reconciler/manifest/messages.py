@@ -267,6 +267,9 @@ def _bad_package(_key: str, text: str) -> tuple[str, str]:
     """A package specification that is none."""
     if not text.strip():
         return "missing package name", "add a package name, or remove the item"
+    if "{{" in text:
+        hint = "use `{{major}}` and `{{minor}}` in the name only; other templates are not supported"
+        return f"{quoted(text)} is not a package with a supported template", hint
     if "," in text or len(_OPERATOR.sub(r"\1", " ".join(text.split())).split()) > 1:
         return f"{quoted(text)} is not one package", "use one list item for each package"
     hint = "use a name, or a name with a constraint: `curl=8.9.1-r0`, `curl~8.9`, `curl>8`, `curl@tag`"

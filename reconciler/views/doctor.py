@@ -1,24 +1,29 @@
 """The findings of `reconciler doctor` as text and as JSON. What they mean is decided in `core.checkup`."""
 
+import json
 from typing import Any
 
 from rich.text import Text
 
 from reconciler.core.doctor import CheckResult, Checkup, Identity, Level
-from reconciler.views.console import draw
+from reconciler.views.console import Column, draw, draw_table
 from reconciler.views.document import FORMAT_VERSION
 from reconciler.views.text import Role, Style, duration, indented_json, rfc3339, utc
 
 _ROLES = {Level.OK: Role.ADD, Level.WARNING: Role.WARNING, Level.ERROR: Role.ERROR, Level.UNKNOWN: Role.DIM}
 _LEVELS = max(len(level) for level in Level)
 _SUBJECTS = 12
+_SETTINGS = (Column("SETTING"), Column("VALUE"), Column("FROM"))
 _INDENT = " " * (_LEVELS + _SUBJECTS + 4)
 
 
 def render(checkup: Checkup, *, style: Style) -> str:
-    """A line for each finding, what to do below it, and a conclusion."""
+    """A line for each finding, what to do below it, the settings with their sources, and a conclusion."""
     lines = [line for one in checkup.findings for line in _lines(one, checkup.now, style)]
-    return draw([*lines, Text(), _conclusion(checkup)], style=style, width=None)
+    settings = [(one.name, _written(one.value), one.source) for one in checkup.settings]
+    table = draw_table(_SETTINGS, settings, style=style, width=None)
+    told = [Text(), *map(Text, table.splitlines())] if table else []
+    return draw([*lines, *told, Text(), _conclusion(checkup)], style=style, width=None)
 
 
 def render_json(checkup: Checkup) -> str:
@@ -41,7 +46,13 @@ def document(checkup: Checkup) -> dict[str, Any]:
         "model": None if checkup.model is None else checkup.model.value,
         "features": dict(checkup.features),
         "findings": [_finding(one, checkup.now) for one in checkup.findings],
+        "settings": [{"name": one.name, "value": one.value, "source": one.source} for one in checkup.settings],
     }
+
+
+def _written(value: object) -> str:
+    """A value as it is written on the command line and in a settings file."""
+    return "-" if value is None else json.dumps(value) if isinstance(value, bool) else str(value)
 
 
 def _lines(finding: CheckResult, now: float, style: Style) -> list[Text]:

@@ -65,7 +65,7 @@ def plan_document(
     `checked` what was asked to find out, None where nothing was. With `overlays` every step that writes has its whole
     overlay on both sides; `active_tags` are the tags that Chainguard builds, by the id of their repository.
     """
-    counts = plan.counts()
+    counts, tags = plan.counts(), active_tags or {}
     return {
         "format_version": FORMAT_VERSION,
         "tool_version": tool_version,
@@ -75,12 +75,7 @@ def plan_document(
         "applyable": plan.applyable,
         "counts": {name: counts[action] for name, action in _COUNTED.items()},
         "steps": [
-            {
-                **_step(step),
-                **_resolved(step, resolved or {}),
-                **_overlay(step, wanted=overlays),
-                **_active_tags(step, active_tags or {}),
-            }
+            _step(step) | _resolved(step, resolved or {}) | _overlay(step, wanted=overlays) | _active_tags(step, tags)
             for step in plan.steps
         ],
         "groups": _groups(plan.writes),

@@ -6,16 +6,16 @@ from typing import Any
 from reconciler.core.bindings import Binding
 from reconciler.core.diff import KEYED, SECTION_OF, Field
 from reconciler.core.layers import Layer, LayerItem, Merged, Precedence, merge
-from reconciler.core.overlay import Section
-from reconciler.core.state import DesiredRepository
-from reconciler.diagnostics import Diagnostic, Place
+from reconciler.core.overlay import Overlay, Section
+from reconciler.core.state import DesiredRepository, wanted
+from reconciler.diagnostics import Diagnostic, Place, plural
 from reconciler.views.changes import value_words
 from reconciler.views.console import Column, draw_table
 from reconciler.views.diagnostics import diagnostic_document
 from reconciler.views.document import FORMAT_VERSION
 from reconciler.views.listings import binding_document, binding_words
-from reconciler.views.text import Style, indented_json, token
-from reconciler.views.values import sides_document
+from reconciler.views.text import Role, Style, Word, indented_json, json_text, token
+from reconciler.views.values import overlay_document, sides_document
 
 _COLUMNS = (
     Column("PATH", keep="start", least=16),
@@ -23,6 +23,14 @@ _COLUMNS = (
     Column("FROM", keep="end", least=24),
     Column("LAYER", keep="start", least=10, optional=True),
 )
+_DIFF_COLUMNS = (
+    Column("", least=1),
+    Column("PATH", keep="start", least=16),
+    Column("LIVE", keep="both", least=12, yields=True),
+    Column("WANTED", keep="both", least=12, yields=True),
+    Column("FROM", keep="end", least=13),
+)
+_KINDS = {"same": ("", Role.PLAIN), "add": ("+", Role.ADD), "remove": ("-", Role.REMOVE), "change": ("~", Role.CHANGE)}
 _LAYERS = {
     Precedence.DEFAULTS: "defaults",
     Precedence.GLOB: "glob",
@@ -83,15 +91,61 @@ def render_json(
     entry: DesiredRepository,
     problems: Iterable[Diagnostic],
     bindings: tuple[Binding, ...] | None = None,
+    *,
+    live: Overlay | None = None,
 ) -> str:
-    """The document as JSON text."""
-    return indented_json(document(name, entry, problems, bindings))
+    """The document as JSON text; with `live` it has both overlays in full, `before` being the live one."""
+    beside = {} if live is None else {"overlay": [*_beside(entry, live)]}
+    return indented_json({**document(name, entry, problems, bindings), **beside})
+
+
+def render_diff(name: str, entry: DesiredRepository, live: Overlay, *, style: Style, width: int | None) -> str:
+    """Every value of the live and of the wanted overlay as a table, and below it how many differ."""
+    found = [*_beside(entry, live)]
+    rows = []
+    for one in found:
+        mark, role = _KINDS[one["kind"]]
+        sides = (", ".join(_value_text(value, one, style) for value in one[side]) for side in ("before", "after"))
+        place = _line(one) if one["managed"] else "(not managed)"
+        rows.append([Word(mark, role), one["path"], *(Word(side or "-", role) for side in sides), place])
+    table = draw_table(_DIFF_COLUMNS, rows, style=style, width=width)
+    differing = sum(one["kind"] != "same" for one in found)
+    if differing:
+        closing = f"{differing:,} of {plural(len(found), 'value')} of {style.plain(name)} would change."
+    else:
+        closing = f"{style.plain(name)} matches the manifest."
+    return f"{table}\n{closing}\n" if table else f"{closing}\n"
+
+
+def _beside(entry: DesiredRepository, live: Overlay) -> Iterator[dict[str, Any]]:
+    """Each value of both overlays; one that goes has the place of the entry, one that is not managed has none."""
+    places = {(one["part"], one["key"]): one for one in map(_value, merge(entry.layers).winners)}
+    for one in overlay_document(live, wanted(entry, live)):
+        part = Field(one["part"])
+        section = SECTION_OF.get(part)
+        managed = entry.reset or section in entry.managed
+        source = places.get((one["part"], one["key"])) if managed else None
+        nowhere = {"file": None, "line": None, "column": None}
+        place = source or (_place(entry.place) if managed else nowhere)
+        yield {
+            "path": f"{part}.{one['key']}" if part in KEYED else str(part),
+            **one,
+            "managed": managed,
+            "layer": source["layer"] if source else None,
+            **{name: place[name] for name in nowhere},
+        }
 
 
 def _shown(one: dict[str, Any], style: Style) -> str:
+    return _value_text(one["value"], one, style)
+
+
+def _value_text(value: Any, one: dict[str, Any], style: Style) -> str:
     if one["part"] in _NAMES:
-        return token(one["value"], style)
-    return " ".join(word.text for word in value_words(one["value"], one, style))
+        return token(value, style)
+    if one["part"] == Field.UNRECOGNIZED:  # JSON text, which has quotes of its own
+        return json_text(value, style)
+    return " ".join(word.text for word in value_words(value, one, style))
 
 
 def _closing(found: dict[str, Any], style: Style) -> Iterator[str]:

@@ -58,6 +58,28 @@ def test_as_json(program: Program) -> None:
     assert {one["level"] for one in found["findings"]} == {"ok"}
 
 
+def test_each_setting_has_its_source(program: Program) -> None:
+    Path("reconciler.toml").write_text('org = "nonsense.example"\nparallelism = 4\nwait = false\n', encoding="utf-8")
+    write_manifest("organization: example.com\n")
+    _, found = document(program, "--no-color")
+    assert {one["name"]: (one["value"], one["source"]) for one in found["settings"]} == {
+        "api": ("emulator", "RECONCILER_API"),
+        "org": ("example.com", "manifests"),
+        "parallelism": (4, "reconciler.toml"),
+        "color": ("never", "--color"),
+        "wait": (False, "reconciler.toml"),
+        "manifest": ("manifests", "default"),
+    }
+    text = [line.split() for line in program.run("doctor").out.splitlines()]
+    assert ["SETTING", "VALUE", "FROM"] in text
+    assert ["wait", "false", "reconciler.toml"] in text
+    assert program.run("doctor").out.endswith("\n\nNothing was found that would stop an apply.\n")
+    program.environ["RECONCILER_ORG"] = "example.com"
+    Path("manifests/web.yaml").unlink()
+    _, found = document(program, "--manifest", "elsewhere")
+    assert ("example.com", "RECONCILER_ORG") in [(one["value"], one["source"]) for one in found["settings"]]
+
+
 def test_the_manifest_names_the_organization(program: Program) -> None:
     write_manifest("organization: example.com/team-a\nrepositories: {x: {packages: [git]}}\n")
     result = program.run("doctor")

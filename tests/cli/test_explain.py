@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from reconciler.cli import main
 from tests.cli.test_examples import example
 from tests.support import golden
-from tests.support.program import Program, write_manifest
+from tests.support.program import Program, Stream, write_manifest
 
 GOLDEN = Path(__file__).parent / "golden"
 NO_API = {"RECONCILER_API": "http://127.0.0.1:1"}
@@ -66,7 +67,16 @@ def test_the_document(program: Program) -> None:
         ("annotations.com.example.team", "web", 2, {"kind": "defaults", "name": None}),
     ]
     assert [(one["section"], one["line"]) for one in document["empty"]] == [("certificates", 10)]
-    assert document["unmanaged"] == ["contents.runtime_repositories", "contents.runtime_keyring", "accounts"]
+    assert document["unmanaged"] == [
+        "contents.runtime_repositories",
+        "contents.runtime_keyring",
+        "accounts",
+        "guarded_entrypoint",
+        "fail_mode",
+        "preflight",
+        "command_override",
+        "truststore",
+    ]
     assert [one["code"] for one in document["diagnostics"]] == ["secret-in-manifest"]
 
 
@@ -93,3 +103,77 @@ def test_layers_that_disagree_are_no_explanation(program: Program) -> None:
     assert (result.code, result.out) == (1, "")
     assert "manifests/b.yaml:1:36: " in result.err
     assert "first at manifests/a.yaml:2:38" in result.err
+
+
+LIVE = """\
+organization: example.com
+defaults: {annotations: {com.example.team: web}}
+repositories:
+  custom-ruby: {packages: [nodejs-22, git]}
+  legacy-php: {reset: true}
+  new-go: {source: custom-go, packages: [curl]}
+"""
+
+
+def diff_rows(out: str) -> list[tuple[str, ...]]:
+    """The rows of the table: mark, path, live, wanted, source."""
+    table = out.partition("\n\n")[0].splitlines()[1:]
+    return [(line[:1].strip(), *line[1:].split(maxsplit=3)) for line in table]
+
+
+def test_the_effective_overlay_beside_the_live_one(program: Program) -> None:
+    write_manifest(LIVE)
+    result = program.run("explain", "custom-ruby", "--diff")
+    assert (result.code, result.err) == (0, "")
+    entry = "manifests/web.yaml:4"
+    assert diff_rows(result.out) == [
+        ("-", "contents.packages", "bash", "-", entry),
+        ("", "contents.packages", "git", "git", entry),
+        ("+", "contents.packages", "-", "nodejs-22", entry),
+        ("-", "contents.packages", "tmux", "-", entry),
+        ("-", "contents.packages", "yaml", "-", entry),
+        ("", "environment.RAILS_ENV", '"production"', '"production"', "(not managed)"),
+        ("+", "annotations.com.example.team", "-", '"web"', "manifests/web.yaml:2"),
+    ]
+    assert result.out.endswith("\n\n5 of 7 values of custom-ruby would change.\n")
+    assert program.run("apply", "--yes", "--no-wait").code == 0
+    applied = program.run("explain", "custom-ruby", "--diff").out
+    assert applied.endswith("\n\ncustom-ruby matches the manifest.\n")
+    assert {row[0] for row in diff_rows(applied)} == {""}
+
+
+def test_a_reset_and_a_new_repository_beside_what_is_live(program: Program) -> None:
+    write_manifest(LIVE)
+    reset = diff_rows(program.run("explain", "legacy-php", "--diff").out)
+    assert reset
+    assert {(row[0], row[3], row[4]) for row in reset} == {("-", "-", "manifests/web.yaml:5")}
+    new = diff_rows(program.run("explain", "new-go", "--diff").out)
+    assert {row[0] for row in new} == {"+"}
+
+
+def test_the_document_of_a_difference_holds_what_the_plan_would_change(program: Program) -> None:
+    write_manifest(LIVE)
+    found = json.loads(program.run("explain", "custom-ruby", "--diff", "--json").out)["overlay"]
+    (step,) = [
+        one for one in json.loads(program.run("plan", "--json").out)["steps"] if one["repository"] == "custom-ruby"
+    ]
+    changed = {(one["path"], one["kind"]) for one in found if one["kind"] != "same"}
+    assert {path for path, _ in changed} == {one["path"] for one in step["changes"]}
+    kept = [one for one in found if not one["managed"]]
+    assert [(one["path"], one["kind"], one["file"]) for one in kept] == [("environment.RAILS_ENV", "same", None)]
+    assert "overlay" not in json.loads(program.run("explain", "custom-ruby", "--json").out)
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+def test_a_difference_keeps_marks_paths_and_lines_in_a_narrow_terminal(columns: int, program: Program) -> None:
+    write_manifest(f"organization: example.com\nrepositories:\n  custom-ruby: {{environment: {{A: {'x' * 300}}}}}\n")
+    world = program.world()
+    world.stdout = Stream(terminal=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COLUMNS", str(columns))
+        assert main(["explain", "custom-ruby", "--diff", "--no-color"], world) == 0
+    lines = world.stdout.getvalue().splitlines()
+    (line,) = [one for one in lines if "environment.A" in one]
+    assert line.startswith("+")
+    assert "manifests/web.yaml:3" in line
+    assert len(line) <= columns

@@ -11,6 +11,7 @@ from typing import Any
 
 from reconciler.emulator import Emulator
 from tests.support.pem import APK_KEY, CORP_ROOT
+from tests.support.wsgi import call
 
 Json = dict[str, Any]
 
@@ -35,6 +36,12 @@ SERVED = {
         "/registry/v2/repos/{uid}",
         "/registry/v2/tags",
     ),
+    "chainguard-v2beta1-overlays.json": (
+        "/registry/v2beta1/overlayBindings",
+        "/registry/v2beta1/overlayBindings/{uid}",
+        "/registry/v2beta1/overlays",
+        "/registry/v2beta1/overlays/{uid}",
+    ),
 }
 _KEY = {"type": "object", "enum": [{"name": "a.rsa.pub", "content": APK_KEY}]}
 _CERTIFICATE = {"type": "object", "enum": [{"name": "root", "content": CORP_ROOT}]}
@@ -43,6 +50,8 @@ _ORDERS = ["", "uid", "name desc", "create_time", "update_time asc", "update_tim
 _PACKAGE_ORDERS = ["", "package_name", "package_name desc", "build_time desc", "colour"]
 _PACKAGES = ["bash", "curl", "git", "jq~1.8", "cmd:sh", "libssl3<3.6"]
 _ARCHITECTURES = ["amd64", "arm64", "x86_64"]
+_SELECTORS = [{"kind": "KIND_ALL"}, {"kind": "KIND_EXACT", "tags": ["24"]}]
+_RECORD_MASKS = {"overlays": ["config", "name"], "overlayBindings": ["tag_selector"]}
 _MASKS = [
     "custom_overlay",
     "custom_overlay.environment",
@@ -61,18 +70,34 @@ def narrowed(path: Path, emulator: Emulator) -> Json:
     for template, methods in document["paths"].items():
         for method, operation in methods.items():
             makes = method == "post" and template.startswith("/registry/")
-            _hint_at_parameters(operation, groups if makes else [*repositories, *groups], repositories)
+            records = record_ids(template, emulator)
+            path_ids = groups if makes else records or [*repositories, *groups]
+            _hint_at_parameters(operation, path_ids, [*repositories, *records])
             if template.startswith("/apk/"):
                 _hint(operation, "orderBy", _PACKAGE_ORDERS)
             if method == "patch":
                 operation["parameters"].append(
-                    {"in": "query", "name": "updateMask", "schema": {"type": "string", "enum": _MASKS}}
+                    {"in": "query", "name": "updateMask", "schema": {"type": "string", "enum": _masks(template)}}
                 )
             if template == "/sts/exchange":
                 _hint(operation, "identity", repositories)
     _hint_at_bodies(document)
     _hint_at_configurations(document["components"]["schemas"])
     return document
+
+
+def record_ids(path: str, emulator: Emulator) -> list[str]:
+    """The ids of the overlays, or of the bindings, that a path is about."""
+    collection = next((each for each in _RECORD_MASKS if path.startswith(f"/registry/v2beta1/{each}/")), "")
+    if not collection:
+        return []
+    reply = call(emulator, "GET", f"/registry/v2beta1/{collection}")
+    return [each["uid"] for each in reply.json[collection]]
+
+
+def _masks(path: str) -> list[str]:
+    known = next((masks for name, masks in _RECORD_MASKS.items() if f"/{name}/" in path), None)
+    return [*known, "x", "config.contents"] if known else _MASKS
 
 
 def _hint_at_parameters(operation: Json, path_ids: list[str], repositories: list[str]) -> None:
@@ -116,7 +141,9 @@ def _hint_at_bodies(document: Json) -> None:
             properties["runtimeKeyring"]["items"] = copy.deepcopy(_KEY)
         if name.endswith("Certificates"):
             properties["additional"]["items"] = copy.deepcopy(_CERTIFICATE)
-        if name.endswith(".Repo"):
+        if "tagSelector" in properties:
+            properties["tagSelector"] = {"type": "object", "enum": _SELECTORS}
+        if name.endswith((".Repo", ".Overlay")):
             properties["name"] = {"type": "string", "pattern": "^[a-z0-9._-]{1,20}$"}
 
 

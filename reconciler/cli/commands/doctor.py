@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from pathlib import Path
 
 from reconciler.api.auth.provider import Credentials
 from reconciler.api.auth.token import Token
@@ -21,6 +22,7 @@ from reconciler.core.doctor import (
     Identity,
     Level,
     Subject,
+    UsedSetting,
     check_capabilities,
     check_clock,
     check_expiry,
@@ -99,6 +101,10 @@ class _Examination:
             missing=self._missing,
             model=self._model,
             features=self._features,
+            settings=tuple(
+                UsedSetting(name, str(one.value) if isinstance(one.value, Path) else one.value, one.source)
+                for name, one in inputs.used_settings(self._options, self._ctx).items()
+            ),
         )
 
     def _findings(self) -> Iterator[CheckResult]:

@@ -10,14 +10,19 @@ from reconciler.cli.exit_codes import ExitCode
 from reconciler.cli.parser import Options, Parser
 from reconciler.core.bindings import Binding, BindingIndex, UnknownBindings
 from reconciler.core.globs import resolve_globs
-from reconciler.core.state import Address, Desired, DesiredRepository, Directory, Live
-from reconciler.diagnostics import has_errors, nearest
+from reconciler.core.overlay import EMPTY, Overlay
+from reconciler.core.state import Address, Desired, DesiredRepository, Directory, Live, Unreadable
+from reconciler.diagnostics import Diagnostic, has_errors, nearest
 from reconciler.views import explain
+from reconciler.views.text import Style
 
 
 def configure(parser: Parser) -> None:
     """Declare the options."""
     parser.add_argument("repositories", nargs=1, metavar="REPO", help="the repository")
+    parser.add_argument(
+        "--diff", action="store_true", help="show the whole effective overlay beside the live one; reads the API"
+    )
     shared.add_path(parser)
     shared.add_connection(parser)
     shared.add_output(parser)
@@ -31,24 +36,43 @@ def execute(options: Options, ctx: Context) -> int:
     output.targets(options)
     desired, warnings = inputs.read_manifest(options, ctx)
     (name,) = options.repositories
-    entry = _offline(name, desired)
+    entry = None if options.diff else _offline(name, desired)
     live = _live_if_it_answers(desired, options, ctx) if entry else _read_live(desired, options, ctx)
     if entry is None:
         assert live is not None
         entry = _online(name, desired, live)
-    bindings = None if live is None else _bindings(entry, live)
     if has_errors(entry.problems):
         raise CommandFailed.from_problems(*entry.problems)
-    output.show(
-        {
-            "text": lambda style, width: explain.render(name, entry, style=style, width=width, bindings=bindings),
-            "json": lambda *_: explain.render_json(name, entry, (*warnings, *entry.problems), bindings),
-        },
-        options,
-        ctx,
-    )
+    output.show(_renderers(name, entry, live, (*warnings, *entry.problems), options), options, ctx)
     output.print_problems((*warnings, *entry.problems), options, ctx)
     return ExitCode.DONE
+
+
+def _renderers(
+    name: str, entry: DesiredRepository, live: Live | None, problems: tuple[Diagnostic, ...], options: Options
+) -> output.Renderers:
+    bindings = None if live is None else _bindings(entry, live)
+    beside = _live_overlay(name, entry, live) if options.diff and live is not None else None
+
+    def text(style: Style, width: int | None) -> str:
+        if beside is None:
+            return explain.render(name, entry, style=style, width=width, bindings=bindings)
+        return explain.render_diff(name, entry, beside, style=style, width=width)
+
+    return {"text": text, "json": lambda *_: explain.render_json(name, entry, problems, bindings, live=beside)}
+
+
+def _live_overlay(name: str, entry: DesiredRepository, live: Live) -> Overlay:
+    """What is live, empty for a repository that does not exist yet; raises `CommandFailed` where it is not known."""
+    found = Directory(live).find(entry.address)
+    overlay = found[0].overlay if found else EMPTY
+    if isinstance(overlay, Unreadable):
+        raise CommandFailed(
+            "unreadable-overlay",
+            f'the live overlay of "{name}" was not understood: {overlay.problem}',
+            "report this with the output of `reconciler --version`",
+        )
+    return overlay
 
 
 def _offline(name: str, desired: Desired) -> DesiredRepository | None:
