@@ -15,7 +15,7 @@ from reconciler.api.answers import ReportAnswer
 from reconciler.api.schema import OVERLAY_FIELDS, Json, OverlayField, overlay_from_wire
 from reconciler.core.builds import Build, BuildConfig, PackageConfig, Recipe, Result, make_recipe
 from reconciler.core.diff import Field, Item, items_of
-from reconciler.core.guarded import GUARDED
+from reconciler.core.guarded import GUARDED, wrapper_items
 from reconciler.core.state import Unreadable
 
 # The settings of the Guarded Entrypoint are not keys of a configuration.
@@ -106,7 +106,19 @@ def _build_config(config: Json) -> BuildConfig | None:
         if items is not None:
             found.extend(items)
             fields.append(field.field)
+    wrapper = _wrapper_items(config)
+    found.extend(wrapper)
+    fields.extend(item.field for item in wrapper)
     return BuildConfig(entries=frozenset(found), parts=frozenset(fields)) if fields else None
+
+
+def _wrapper_items(config: Json) -> tuple[Item, ...]:
+    """Return what a configuration shows of the Guarded Entrypoint, as items of an overlay."""
+    environment, entrypoint = config.get("environment"), config.get("entrypoint")
+    variables = environment if isinstance(environment, Mapping) else {}
+    command = entrypoint.get("command") if isinstance(entrypoint, Mapping) else entrypoint
+    program = command[0] if isinstance(command, list) and command else command
+    return wrapper_items({name: str(value) for name, value in variables.items()}, str(program or ""))
 
 
 def _items(config: Json, field: OverlayField) -> Iterable[Item] | None:

@@ -368,7 +368,7 @@ def _failed_precondition(response: _Response, context: ErrorContext, detail: str
     if enrollment:
         return _not_enrolled(context, clean(enrollment["feature"]), detail)
     if _USES_OVERLAYS.search(response.message):
-        return uses_overlays(context.action, "the other model", detail)
+        return uses_overlays(context.action, "the repository has the other model of customization", detail)
     return context.diagnostic("rejected", "the API refuses it", detail=detail, hint="")
 
 
@@ -377,11 +377,11 @@ def _not_enrolled(context: ErrorContext, feature: str, detail: str) -> Diagnosti
     return context.diagnostic("not-enrolled", problem, detail=detail, hint=_ENROLL)
 
 
-def uses_overlays(action: str, bindings: str, detail: str) -> Diagnostic:
+def uses_overlays(action: str, problem: str, detail: str) -> Diagnostic:
     """A repository has one model of customization already, and the request is for the other."""
     return Diagnostic(
         code="uses-overlays",
-        summary=f"could not {clean(action)}: it uses Overlays: {bindings}",
+        summary=f"could not {clean(action)}: {problem}",
         detail=detail,
         hint="a repository has a standard customization or bound overlays, never both: remove one of them first",
     )

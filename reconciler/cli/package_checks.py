@@ -10,7 +10,6 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +33,7 @@ from reconciler.core.packages import (
     package_requests,
     packages_not_checked,
     requested_constraints,
+    templates_not_checked,
 )
 from reconciler.core.plan import Plan, ReasonCode, Step
 from reconciler.core.resolution import (
@@ -116,10 +116,12 @@ def check(plan: Plan, desired: Desired, checks: CheckContext) -> Checked:
     if not plan.writes or not (options.check_packages or resolving):
         return Checked(plan=plan)
     costs, wrong = _Costs(), False
-    asks = package_requests(plan)
+    tags = {one.id: one.active_tags for one in checks.recent.live.repositories}
+    asks = package_requests(plan, tags)
     evidence = _evidence(plan, checks) if asks or resolving else BuildEvidence()
     if options.check_packages:
         findings, problems = _packages(plan, asks, evidence, checks, costs)
+        problems = (*problems, *templates_not_checked(plan, tags))
         plan = block_steps(_told(plan, problems), findings, ReasonCode.UNBUILDABLE)
         wrong = has_errors(problems)
     plan = _told(plan, already_in_image(plan.writes, evidence.bases))
@@ -136,12 +138,9 @@ def check(plan: Plan, desired: Desired, checks: CheckContext) -> Checked:
 
 def check_saved(plan: Plan, checks: CheckContext) -> Checked:
     """Look up what a saved plan writes, where there was no API to ask when it was made; never raises."""
-    requests = tuple(
-        PackageRequest(repository=step.repository, spec=spec, where=partial(_place_of, step))
-        for step in plan.writes
-        if step.after is not None and Section.PACKAGES not in step.unmanaged
-        for spec in step.after.packages
-    )
+    tags = {one.id: one.active_tags for one in checks.recent.live.repositories}
+    managed = replace(plan, steps=tuple(step for step in plan.steps if Section.PACKAGES not in step.unmanaged))
+    requests = package_requests(managed, tags)
     costs = _Costs()
     findings, problems = _packages(plan, requests, _evidence(plan, checks), checks, costs)
     plan = block_steps(_told(plan, problems), findings, ReasonCode.UNBUILDABLE)

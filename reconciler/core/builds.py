@@ -13,8 +13,10 @@ from enum import StrEnum
 from functools import lru_cache
 
 from reconciler.core.diff import Change, Field, Item, Value, items_of
+from reconciler.core.guarded import GUARDED, wrapper_serves
 from reconciler.core.overlay import Group, Overlay, PemFile, User, package_name
 from reconciler.core.packages import Constraint, parse_constraint
+from reconciler.core.version_templates import names_package
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,7 +162,7 @@ def evidence(
 
 def _telling(entry: Item) -> bool:
     """Whether finding an added entry proves the overlay: a base image has packages and accounts of its own."""
-    return entry.field in (Field.ENVIRONMENT, Field.ANNOTATIONS)
+    return entry.field in (Field.ENVIRONMENT, Field.ANNOTATIONS, *GUARDED)
 
 
 def missing_items(config: BuildConfig, wanted: Iterable[Item]) -> tuple[Item, ...]:
@@ -177,10 +179,12 @@ def config_holds(config: BuildConfig, wanted: Item, *, users: Iterable[Item] = (
     """
     if wanted in config.entries:
         return True
-    alike = (one for one in config.entries if (one.field, one.key) == (wanted.field, wanted.key))
+    alike = (one for one in config.entries if one.field is wanted.field and names_package(wanted.key, one.key))
     if wanted.field is Field.RUN_AS:
         uids = _uids(config.entries) | _uids(users)
         return any(_uid(one.value, uids) == _uid(wanted.value, uids) for one in alike)
+    if wanted.field in GUARDED:
+        return any(wrapper_serves(one.value, wanted.value) for one in alike)
     return any(serves(one.value, wanted) for one in alike)
 
 

@@ -4,12 +4,13 @@ The wrapper resolves secret references, runs checks and then starts the program.
 `guarded_entrypoint` in the same overlay.
 """
 
+import json
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
-from reconciler.core.diff import Field, Item, items_of
-from reconciler.core.overlay import Overlay, package_name, package_spec
+from reconciler.core.diff import Field, Item, Value, items_of
+from reconciler.core.overlay import CommandOverride, Overlay, Preflight, package_name, package_spec
 from reconciler.core.secrets import is_secret_reference, looks_secret
 from reconciler.diagnostics import Diagnostic, Place, Severity
 
@@ -35,6 +36,95 @@ _REFERENCE_FORMS: Final = {
         "cg+gsm://projects/PROJECT/secrets/SECRET/versions/VERSION",
     ),
 }
+
+
+_NANOSECONDS: Final = {
+    "ns": 1,
+    "us": 10**3,
+    "µs": 10**3,
+    "μs": 10**3,
+    "ms": 10**6,
+    "s": 10**9,
+    "m": 60 * 10**9,
+    "h": 3600 * 10**9,
+}
+_UNITS: Final = "|".join(_NANOSECONDS)
+_DURATION: Final = re.compile(rf"[+-]?(?:0|(?:(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:{_UNITS}))+)")
+_DURATION_PART: Final = re.compile(rf"([0-9]*\.?[0-9]*)({_UNITS})")
+_TIMEOUT: Final = 30 * 10**9
+_INTERVAL: Final = 500 * 10**6
+
+
+def nanoseconds(duration: str) -> float | None:
+    """Return the length of a Go duration such as `1m30s`; None for what is not one."""
+    if not _DURATION.fullmatch(duration):
+        return None
+    total = sum(float(number) * _NANOSECONDS[unit] for number, unit in _DURATION_PART.findall(duration))
+    return -total if duration.startswith("-") else total
+
+
+def wrapper_items(environment: Mapping[str, str], entrypoint: str) -> tuple[Item, ...]:
+    """Return what the configuration of an image shows of the wrapper; nothing where it shows no wrapper at all."""
+    shown = {name: value for name, value in environment.items() if name.startswith("GUARDED_") and name != _DISABLE}
+    if not shown and "guarded-entrypoint" not in entrypoint.partition(" ")[0]:
+        return ()
+    mode = shown.get("GUARDED_COMMAND_MODE", "default")
+    checks = tuple(_check(shown[name]) for name in sorted(shown, key=_number) if name.startswith(_PREFLIGHT))
+    return (
+        Item(Field.GUARDED_ENTRYPOINT, "", value=True),
+        Item(Field.FAIL_MODE, "", shown.get("GUARDED_FAIL_MODE", "closed")),
+        Item(Field.PREFLIGHT, "", checks),
+        Item(Field.COMMAND_OVERRIDE, "", CommandOverride(mode=mode, command=_command(shown.get("GUARDED_COMMAND")))),
+    )
+
+
+_PREFLIGHT: Final = "GUARDED_PREFLIGHT_"
+
+
+def _number(variable: str) -> int:
+    digits = variable.removeprefix(_PREFLIGHT)
+    return int(digits) if digits.isascii() and digits.isdigit() else 0
+
+
+def _check(text: str) -> Preflight:
+    """Read `tcp=db:5432,timeout=30s`."""
+    given = dict(part.partition("=")[::2] for part in text.split(","))
+    known = {name: given[name] for name in Preflight.__slots__ if name in given}
+    return Preflight(**known)
+
+
+def _command(text: str | None) -> tuple[str, ...]:
+    try:
+        found = json.loads(text or "[]")
+    except ValueError:
+        return ()
+    return tuple(map(str, found)) if isinstance(found, list) else ()
+
+
+def wrapper_serves(found: Value, wanted: Value) -> bool:
+    """Return whether a setting of the wrapper in an image does what is wanted; an image may run more checks."""
+    match wanted, found:
+        case CommandOverride(), CommandOverride():
+            return (found.mode or "default", found.command) == (wanted.mode or "default", wanted.command)
+        case tuple(), tuple():
+            rest = iter([_effective(check) for check in found])
+            return all(_effective(check) in rest for check in wanted)
+        case _:
+            return found == wanted
+
+
+def _effective(check: object) -> tuple[object, ...]:
+    """Return what a check does; what is not given has its default."""
+    if not isinstance(check, Preflight):
+        return (check,)
+    timeout, interval = nanoseconds(check.timeout), nanoseconds(check.interval)
+    return (
+        check.tcp,
+        check.path,
+        timeout or _TIMEOUT,
+        _INTERVAL if interval is None else interval,
+        check.on_failure or "fail",
+    )
 
 
 def has_guarded_settings(overlay: Overlay) -> bool:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from functools import partial
 
-from reconciler.core.diff import KEYED, Field, Item, assemble, items_of
+from reconciler.core.diff import KEYED, SECTION_OF, Field, Item, assemble, items_of
 from reconciler.core.guarded import guarded_errors, guarded_warnings, unmanaged_warnings
 from reconciler.core.overlay import Overlay, PemFile, Section
 from reconciler.diagnostics import Diagnostic, Place, Severity, listed
@@ -113,7 +113,8 @@ def item_place(layers: Sequence[Layer], part: Field, key: str) -> Place | None:
     claim = winning_items(layers, part).get(key)
     if claim is not None:
         return claim.place(part, key)
-    empty = next((layer for layer in reversed(layers) if part in layer.emptied), None)
+    emptying = (layer for layer in reversed(layers) if part in layer.emptied and SECTION_OF[part] in layer.managed)
+    empty = next(emptying, None)
     return empty.place_of(part, key) if empty is not None else None
 
 

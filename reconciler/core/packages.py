@@ -6,15 +6,16 @@ belongs to the engine.
 """
 
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from typing import Final
 
 from reconciler.core.diff import Field
-from reconciler.core.layers import LayerItem, winning_items
+from reconciler.core.layers import LayerItem, group_problems, winning_items
 from reconciler.core.overlay import package_name, package_spec
 from reconciler.core.plan import Action, Plan, Reason, ReasonCode, Step
+from reconciler.core.version_templates import expanded, is_templated
 from reconciler.diagnostics import Diagnostic, KnownNames, Place, Severity, did_you_mean, listed, plural
 
 _SPEC = re.compile(
@@ -224,11 +225,19 @@ PACKAGE_CODES: Final[Mapping[str, tuple[Severity, str]]] = {
         Severity.WARNING,
         "The package is not available for an architecture that images are built for.",
     ),
+    "package-template-not-checked": (
+        Severity.NOTE,
+        "A package is named by `{{major}}` or `{{minor}}`, and no tag of the repository tells the version.",
+    ),
     "packages-not-checked": (Severity.WARNING, "The API could not be asked whether some packages exist."),
 }
 # How apko spells what apk calls otherwise, and what stands for every architecture.
 _SPELT = {"amd64": "x86_64", "arm64": "aarch64", "386": "x86", "arm/v7": "armv7", "arm/v6": "armhf"}
 _EVERY = frozenset({"noarch", "all"})
+
+
+# The active tags of repositories by id.
+Tags = Mapping[str, Sequence[str]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -383,12 +392,38 @@ def requested_constraints(asks: Iterable[PackageRequest]) -> Mapping[str, tuple[
     return {name: tuple(constraints) for name, constraints in found.items()}
 
 
-def package_requests(plan: Plan) -> tuple[PackageRequest, ...]:
-    """Every package of a repository that the plan writes, those that it keeps included; nothing of the others."""
+def package_requests(plan: Plan, tags: Tags) -> tuple[PackageRequest, ...]:
+    """Every package of a repository that the plan writes, those that it keeps included; nothing of the others.
+
+    A template is what it means in the streams of the repository; none where these are not known.
+    """
     return tuple(
-        PackageRequest(repository=step.repository, spec=spec, where=partial(package_place, step, package_name(spec)))
-        for step in plan.writes
-        for spec in (step.after.packages if step.after is not None else ())
+        PackageRequest(repository=step.repository, spec=one, where=partial(package_place, step, package_name(spec)))
+        for step, spec in _wanted(plan)
+        for one in _meant(step, spec, tags)
+    )
+
+
+def _wanted(plan: Plan) -> Iterator[tuple[Step, str]]:
+    return ((step, spec) for step in plan.writes if step.after is not None for spec in step.after.packages)
+
+
+def _meant(step: Step, spec: str, tags: Tags) -> tuple[str, ...]:
+    return expanded(spec, tags.get(step.id or "", ())) if is_templated(spec) else (spec,)
+
+
+def templates_not_checked(plan: Plan, tags: Tags) -> Iterator[Diagnostic]:
+    """A note for each package that is named by a template, and of which it is not known what it means."""
+    unknown = ((step, spec) for step, spec in _wanted(plan) if not _meant(step, spec, tags))
+    return group_problems((step.repository, _template_not_checked(step, spec)) for step, spec in unknown)
+
+
+def _template_not_checked(step: Step, spec: str) -> Diagnostic:
+    return Diagnostic(
+        code="package-template-not-checked",
+        severity=Severity.NOTE,
+        summary=f'package "{spec}" was not checked: the versions of the streams are not known',
+        place=package_place(step, package_name(spec)),
     )
 
 

@@ -14,6 +14,7 @@ from reconciler.core.overlay import EMPTY, Overlay, package_name
 from reconciler.core.packages import PackageProblem, block_steps, manifest_packages, package_place, parse_constraint
 from reconciler.core.plan import Plan, ReasonCode, Step
 from reconciler.core.state import Live, Unreadable
+from reconciler.core.version_templates import is_templated, names_package
 from reconciler.diagnostics import Diagnostic, Place, Severity, listed
 
 
@@ -90,7 +91,7 @@ def _package_items(build: Build) -> Iterator[Item]:
 def make_questions(steps: Iterable[Step], known: Mapping[str, Sequence[Base]]) -> tuple[Question, ...]:
     """The questions about each step: one for each distinct base; none where no base is known."""
     return tuple(
-        Question(step=step, config=_with(base.config, step.after or EMPTY), before=base.recipe)
+        Question(step=step, config=_with(base, step.after or EMPTY), before=base.recipe)
         for step in steps
         for base in known.get(step.repository, ())
     )
@@ -121,22 +122,42 @@ def _bases(recipes: Sequence[Recipe], overlay: Overlay) -> tuple[Base, ...]:
 def _current(recipes: Sequence[Recipe], overlay: Overlay) -> Sequence[Recipe]:
     """The builds that hold what the overlay adds; all of them where none does."""
     wanted = frozenset(map(package_name, overlay.packages))
-    return [one for one in recipes if wanted <= frozenset(map(package_name, one.config.packages))] or recipes
+    return [one for one in recipes if _holds_all(one, wanted)] or recipes
+
+
+def _holds_all(recipe: Recipe, wanted: frozenset[str]) -> bool:
+    there = frozenset(map(package_name, recipe.config.packages))
+    return all(any(names_package(name, one) for one in there) for name in wanted - there)
 
 
 def _without(config: PackageConfig, overlay: Overlay) -> PackageConfig:
     """The configuration without what the overlay brought."""
     brought = {package_name(spec) for spec in overlay.packages}
-    kept = {spec for spec in config.packages if package_name(spec) not in brought}
+    templates = tuple(filter(is_templated, brought))
+    kept = {
+        spec
+        for spec in config.packages
+        if package_name(spec) not in brought and not any(names_package(one, package_name(spec)) for one in templates)
+    }
     own = () if overlay.runtime_repositories else config.runtime_repositories
     return replace(config, packages=tuple(sorted(kept)), runtime_repositories=own)
 
 
-def _with(base: PackageConfig, overlay: Overlay) -> PackageConfig:
-    packages = tuple(dict.fromkeys((*base.packages, *overlay.packages)))
+def _with(base: Base, overlay: Overlay) -> PackageConfig:
+    config = base.config
+    added = (one for spec in overlay.packages for one in _filled_in(spec, base.recipe))
+    packages = tuple(dict.fromkeys((*config.packages, *added)))
     return replace(
-        base, packages=packages, runtime_repositories=overlay.runtime_repositories or base.runtime_repositories
+        config, packages=packages, runtime_repositories=overlay.runtime_repositories or config.runtime_repositories
     )
+
+
+def _filled_in(spec: str, recipe: Recipe) -> Iterable[str]:
+    """A package as the build had it that is named by a template: one that no build had yet is not asked about."""
+    if not is_templated(spec):
+        return (spec,)
+    name = package_name(spec)
+    return (one for one in recipe.config.packages if names_package(name, package_name(one)))
 
 
 # The code of every problem here with how bad it is and what it means, for the documentation.

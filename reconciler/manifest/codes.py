@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from enum import StrEnum
 from typing import Final, Self
 
+from reconciler.core.binding_rules import BINDING_CODES
 from reconciler.core.packages import PACKAGE_CODES
 from reconciler.core.planner import PLAN_CODES
 from reconciler.core.resolution import RESOLUTION_CODES
@@ -202,7 +203,10 @@ def _codes() -> Iterator[str]:
 
 def _planning() -> Iterator[str]:
     yield from ("", "## Found when planning", *_TABLE)
-    yield from (f"| `{code}` | {severity} | {meaning} |" for code, (severity, meaning) in PLAN_CODES.items())
+    yield from (
+        f"| `{code}` | {severity} | {meaning} |"
+        for code, (severity, meaning) in {**PLAN_CODES, **BINDING_CODES}.items()
+    )
     yield from ("", "## Found when packages are looked into", *_TABLE)
     for code, (severity, meaning) in {**PACKAGE_CODES, **RESOLUTION_CODES}.items():
         yield f"| `{code}` | {severity} | {meaning} |"

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from reconciler.core.guarded import nanoseconds
 from reconciler.core.secrets import argument_looks_secret, holds_private_key
 from reconciler.diagnostics import Severity
 from reconciler.manifest.codes import Code
@@ -18,19 +19,7 @@ MOST_CHECKS: Final = 32
 
 _PREFLIGHT: Final = "preflight"
 _COMMAND: Final = ("command_override", "command")
-_NANOSECONDS: Final = {
-    "ns": 1,
-    "us": 10**3,
-    "µs": 10**3,
-    "μs": 10**3,
-    "ms": 10**6,
-    "s": 10**9,
-    "m": 60 * 10**9,
-    "h": 3600 * 10**9,
-}
 _LONGEST_DURATION: Final = 2**63
-_DURATION: Final = re.compile(r"[+-]?(?:0|(?:(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:ns|us|µs|μs|ms|s|m|h))+)")
-_DURATION_PART: Final = re.compile(r"([0-9]*\.?[0-9]*)(ns|us|µs|μs|ms|s|m|h)")
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _WITH_COMMAND: Final = frozenset({"prepend", "override", "MODE_PREPEND", "MODE_OVERRIDE"})
 
@@ -95,13 +84,12 @@ def _duration(block: Block, check: MapNode, index: int, key: str) -> Iterator[Fi
 
 def _duration_problem(text: str) -> str:
     """Return what is wrong with a Go duration, "" for nothing."""
-    if not _DURATION.fullmatch(text):
+    length = nanoseconds(text)
+    if length is None:
         return "is not a duration"
-    parts = _DURATION_PART.findall(text)
-    total = sum(float(number) * _NANOSECONDS[unit] for number, unit in parts)
-    if total >= _LONGEST_DURATION:
+    if abs(length) >= _LONGEST_DURATION:
         return "is too long"
-    return "must not be negative" if text.startswith("-") and total else ""
+    return "must not be negative" if length < 0 else ""
 
 
 def _command_override(block: Block) -> Iterator[Finding]:

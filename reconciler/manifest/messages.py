@@ -257,6 +257,9 @@ def _bad_package(_key: str, text: str) -> tuple[str, str]:
     """A package specification that is none."""
     if not text.strip():
         return "a package has no name", "remove the item, or write a package name"
+    if "{{" in text:
+        hint = "write `{{major}}` and `{{minor}}` in the name; no other template is known, and none in a version"
+        return f"{quoted(text)} is not a package with a known template", hint
     if "," in text or len(_OPERATOR.sub(r"\1", " ".join(text.split())).split()) > 1:
         return f"{quoted(text)} is not one package", "write one package in each list item"
     hint = "write a name, or a name with a constraint: `curl=8.9.1-r0`, `curl~8.9`, `curl>8`, `curl@tag`"

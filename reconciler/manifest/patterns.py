@@ -23,7 +23,7 @@ PROFILE: Final = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 SHARE: Final = r"^(?:100(?:\.0+)?|[0-9]{1,2}(?:\.[0-9]+)?) ?%$"
 ORGANIZATION: Final = rf"^{NAME}(?:/{NAME})*$"
 PACKAGE: Final = (
-    r"^\s*[A-Za-z0-9_/.][A-Za-z0-9_./:+-]*"
+    r"^\s*(?:[A-Za-z0-9_/.]|\{\{(?:major|minor)\}\})(?:[A-Za-z0-9_./:+-]|\{\{(?:major|minor)\}\})*"
     r"(?:\s*(?:[<>~]?=|=~|[<>~])\s*[A-Za-z0-9][A-Za-z0-9_.:+-]*(?:~[0-9a-f]+(?:-r[0-9]+)?)?)?"
     r"(?:\s*@\s*[A-Za-z0-9_.:+-]+)?\s*$"
 )
