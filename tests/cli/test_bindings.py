@@ -154,7 +154,7 @@ def test_a_precondition_of_another_kind_keeps_its_message(program: Program) -> N
     fault = Status(status=400, code=9, message="Precondition failed: the moon is full")
     program.play(*(Fault(effect=fault, method=method, times=None) for method in ("PUT", "PATCH")))
     result = program.run("apply", "--yes")
-    assert "the API refuses it" in result.out
+    assert "rejected by the API" in result.out
     assert "the moon is full" in result.out
 
 
