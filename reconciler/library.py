@@ -7,7 +7,7 @@ needs the lock, the journal and the confirmation of the command line.
 import os
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
@@ -19,6 +19,7 @@ from reconciler.api.auth.token import Token
 from reconciler.api.client import connect
 from reconciler.api.errors import ApiError
 from reconciler.core import planner
+from reconciler.core.binding_rules import binding_problems
 from reconciler.core.diff import Change
 from reconciler.core.plan import Plan, Step
 from reconciler.core.state import Desired, Live
@@ -70,7 +71,8 @@ def load_manifest(path: str | os.PathLike[str], *, organization: str | None = No
 
 def plan(manifest: Manifest, live: Live) -> Plan:
     """Compare a manifest with the live state, as `reconciler plan` does before it asks about packages and builds."""
-    return planner.plan(manifest.desired, live, diagnostics=manifest.warnings)
+    found = planner.plan(manifest.desired, live, diagnostics=manifest.warnings)
+    return replace(found, diagnostics=(*found.diagnostics, *binding_problems(found, live)))
 
 
 class Client:
@@ -102,8 +104,12 @@ class Client:
         self._client.close()
 
     def read_live(self, organization: str) -> Live:
-        """Read all repositories of an organization or folder, by name, path or UIDP; raises `ApiError`."""
-        return self._client.read_live(self._client.find_organization(organization))
+        """Read all repositories of an organization or folder, by name, path or UIDP; raises `ApiError`.
+
+        Overlay bindings that cannot be read are unknown.
+        """
+        live = self._client.read_live(self._client.find_organization(organization))
+        return replace(live, bindings=self._client.read_bindings(live.organization))
 
 
 def _line(problem: Diagnostic) -> str:

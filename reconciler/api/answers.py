@@ -280,7 +280,8 @@ class Listing(BaseModel, Generic[T]):
 
     @model_validator(mode="after")
     def _has_its_list(self) -> Self:
-        if self.model_fields_set and "items" not in self.model_fields_set:
+        # Another answer's `items` is counted among the fields as well, where the list goes by another name.
+        if self.model_fields_set and "items" not in self.model_fields_set - (self.model_extra or {}).keys():
             name = type(self).model_fields["items"].validation_alias or "items"
             raise PydanticCustomError("listing", 'one with "{name}"', {"name": name})
         return self

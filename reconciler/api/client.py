@@ -136,16 +136,16 @@ class ReadClient:
         return endpoints.read(self._connection, endpoints.identity(), answers.TokenIdentity).to_core()
 
     def find_organization(self, written: str) -> Organization:
-        """Return the organisation or folder that a name, a path of names or a UIDP means."""
+        """Return the organization or folder that a name, a path of names or a UIDP means."""
 
         def groups(parameters: Parameters) -> Sequence[NamedGroup]:
-            call = endpoints.groups(f'look up the organisation "{written}"', parameters)
+            call = endpoints.groups(f'look up the organization "{written}"', parameters)
             return endpoints.read_items(self._connection, call, answers.GroupListing)
 
         return organizations.find(written, groups)
 
     def read_live(self, organization: Organization) -> Live:
-        """Return every repository below the organisation; one more call for the names of folders if there are any."""
+        """Return every repository below the organization; one more call for the names of folders if there are any."""
         below = f"{organization.id}/"
         listed = self._repositories.list_repositories(organization)
         found = _once_each(one for one in listed if one.id.startswith(below))
@@ -163,14 +163,14 @@ class ReadClient:
         return overlays.features(self._connection, organization)
 
     def list_builds(self, organization: Organization, *, since: float) -> tuple[Build, ...]:
-        """Return the build reports started at or after `since` in the whole organisation, without logs."""
+        """Return the build reports started at or after `since` in the whole organization, without logs."""
         # A second early, so that a report of that very second comes whatever "since" means to the server.
         earliest = max(0.0, math.floor(since) - 1.0)
         try:
             builds = self._report_lister(organization).list_builds(earliest)
         except TooManyError:
             call = endpoints.reports(organization, Window(since=earliest))
-            raise self._connection.incomplete(call, "there are more reports than can be listed") from None
+            raise self._connection.incomplete(call, "more reports than can be listed") from None
         below = f"{organization.id}/"
         ours = (one for one in builds if one.id.startswith(below))
         return tuple(one for one in ours if one.started is None or one.started >= since)
@@ -198,13 +198,13 @@ class ReadClient:
         raise NotFound(
             Diagnostic(
                 code="unknown-build",
-                summary=f"there is no build {build_id}, or the token cannot see it",
+                summary=f"build {build_id} not found, or not visible to the token",
                 hint="list the builds with `reconciler builds`",
             )
         )
 
     def list_tags(self, scope: Organization | str) -> Mapping[str, tuple[str, ...]]:
-        """Return the names of the tags by digest, sorted, of one repository (its UIDP) or of a whole organisation."""
+        """Return the names of the tags by digest, sorted, of one repository (its UIDP) or of a whole organization."""
         found: dict[str, set[str]] = {}
         for tag in endpoints.read_items(self._connection, endpoints.tags(scope), answers.TagListing):
             if tag.digest and tag.name:
@@ -214,7 +214,7 @@ class ReadClient:
     def find_package(
         self, organization: Organization, name: str, *, all_versions: bool = False
     ) -> tuple[PackageVersion, ...]:
-        """Return what the organisation may install under a name: the latest version or all, none if there is none."""
+        """Return what the organization may install under a name: the latest version or all, none if there is none."""
         latest: Parameters = () if all_versions else (("mostRecentlyUpdated", "true"),)
         call = endpoints.packages(organization, (("packageName", name), *latest))
         return tuple(one for one in self._packages(call) if one.name == name)
@@ -244,7 +244,7 @@ class ReadClient:
             yield from (one.to_core() for one in page.items or ())
 
     def _report_lister(self, organization: Organization) -> ReportLister:
-        """Return the lister of an organisation, which remembers what was listed before."""
+        """Return the lister of an organization, which remembers what was listed before."""
 
         def fetch(window: Window) -> Sequence[Build]:
             call = endpoints.reports(organization, window)
@@ -343,12 +343,12 @@ class WriteClient(ReadClient):
         found = "" if read is None else _synced_from(read)
         if found == catalogue:
             return
-        detail = f'syncs from "{clean(found)}" instead' if found else "syncs from nothing"
+        detail = f'syncs from "{clean(found)}" instead' if found else "does not sync"
         raise SourceDropped(
             Diagnostic(
                 code="source-dropped",
-                summary=f'"{clean(created.name)}" was created, and the server dropped its source: it {detail}',
-                hint="delete it in the console, and tell the operators of the API; it will not be built like this",
+                summary=f'"{clean(created.name)}" was created, but the API dropped its source: it {detail}',
+                hint="delete it in the console and report this to Chainguard; it will not be built",
             )
         )
 
@@ -364,9 +364,7 @@ def _once_each(listed: Iterable[LiveRepository]) -> list[LiveRepository]:
         known = found.get(one.id, one)
         found[one.id] = one
         if known.overlay != one.overlay:
-            problem = (
-                "the API lists it several times with different contents: read again, and report it to the API's owner"
-            )
+            problem = "the API lists it several times with different content: plan again, and report this to Chainguard"
             found[one.id] = replace(one, overlay=Unreadable(problem=problem))
     return list(found.values())
 
@@ -381,7 +379,7 @@ def _told_apart(found: Sequence[LiveRepository]) -> Iterator[LiveRepository]:
         if len(same) == 1:
             yield one
         else:
-            problem = f"its folder holds several repositories of this name ({', '.join(same)}): rename or remove one"
+            problem = f"its folder contains several repositories of this name ({', '.join(same)}): rename or remove one"
             yield replace(one, overlay=Unreadable(problem=clean(problem)))
 
 
@@ -393,8 +391,8 @@ def _catalogue_source(source: RepositoryVersion) -> str:
     raise Rejected(
         Diagnostic(
             code="no-catalogue-source",
-            summary=f'nothing can be created from "{clean(source.repository.name)}": it syncs from no repository',
-            hint="name a repository as `source` that comes from the catalogue",
+            summary=f'cannot create a repository from "{clean(source.repository.name)}": it does not sync from one',
+            hint="use a repository that syncs from the catalog as `source`",
         )
     )
 

@@ -53,7 +53,7 @@ def read_items(connection: Connection, call: Call, model: type[Listing[T]]) -> l
     """Send a call that answers with a whole list and return its items; raises `ApiError`, also where there is more."""
     listing = read(connection, call, model)
     if listing.next_page_token:
-        problem = "the answer is not whole: it names a next page, which this call does not have"
+        problem = "the response is incomplete: it names a next page, which this call does not support"
         raise connection.incomplete(call, problem)
     return listing.items or []
 
@@ -69,10 +69,10 @@ def read_pages(connection: Connection, call: Call, model: type[Listing[T]]) -> I
         if not token:
             return
         if token in seen:
-            raise connection.incomplete(call, "its pages lead back to one that was read already")
+            raise connection.incomplete(call, "its pages repeat")
         seen.add(token)
         page_call = replace(call, parameters=(*call.parameters, ("pageToken", token)))
-    raise connection.incomplete(call, f"it has no end after {MOST_PAGES} pages")
+    raise connection.incomplete(call, f"it does not end after {MOST_PAGES} pages")
 
 
 def read_all(connection: Connection, call: Call, model: type[Listing[T]], identify: Callable[[T], str]) -> list[T]:
@@ -102,21 +102,21 @@ def _read_once(connection: Connection, call: Call, model: type[M]) -> M:
 
 def identity() -> Call:
     """Who the token belongs to; every token may ask that of itself."""
-    return Call(action="ask whose token it is", capability="any", path="/auth/v1/ok")
+    return Call(action="look up the identity of the token", capability="any", path="/auth/v1/ok")
 
 
 def groups(action: str, parameters: Parameters) -> Call:
-    """Organisations and folders."""
+    """Organizations and folders."""
     return Call(action=action, capability="groups.list", path="/iam/v1/groups", parameters=parameters)
 
 
 def folders(organization: Organization) -> Call:
-    """The folders below an organisation."""
+    """The folders below an organization."""
     return groups(f'list the folders of "{organization.name}"', (("uidp.descendantsOf", organization.id),))
 
 
 def repositories(organization: Organization) -> Call:
-    """Every repository below an organisation, in one answer."""
+    """Every repository below an organization, in one answer."""
     return Call(
         action=f'list the repositories of "{organization.name}"',
         capability="repo.list",
@@ -134,7 +134,7 @@ def repository(id_: str) -> Call:
 
 
 def repositories_page(organization: Organization) -> Call:
-    """The first page of the repositories below an organisation, without their readmes."""
+    """The first page of the repositories below an organization, without their readmes."""
     return Call(
         action=f'list the repositories of "{organization.name}"',
         capability="repo.list",
@@ -215,7 +215,7 @@ def create(name: str, parent: str, where: str, body: bytes) -> Call:
 
 
 def reports(organization: Organization, window: Window) -> Call:
-    """The build reports of an organisation or of one repository in a span of time, without logs, which are large."""
+    """The build reports of an organization or of one repository in a span of time, without logs, which are large."""
     span = (("startedSince", _timestamp(window.since)),)
     before = () if window.before is None else (("startedBefore", _timestamp(window.before)),)
     return Call(
@@ -245,7 +245,7 @@ def report(id_: str) -> Call:
 
 
 def queue(organization: Organization) -> Call:
-    """The work queue. It is kept by organisation, so that the id of a folder in it means nothing."""
+    """The work queue. It is kept by organization, so that the id of a folder in it means nothing."""
     return Call(
         action=f'read the work queue of "{organization.name}"',
         capability="repo.list",
@@ -256,7 +256,7 @@ def queue(organization: Organization) -> Call:
 
 
 def tags(scope: Organization | str) -> Call:
-    """The tags of a repository (its UIDP) or of everything below an organisation."""
+    """The tags of a repository (its UIDP) or of everything below an organization."""
     call = Call(
         action=f"list the tags of {scope}",
         capability="tag.list",
@@ -271,7 +271,7 @@ def tags(scope: Organization | str) -> Call:
 
 
 def packages(organization: Organization, parameters: Parameters) -> Call:
-    """The packages that an organisation may install, each version and architecture by itself."""
+    """The packages that an organization may install, each version and architecture by itself."""
     return Call(
         action=f'look up packages of "{organization.name}"',
         capability="apk.list",
@@ -294,7 +294,7 @@ def catalog_packages(name: str) -> Call:
 
 
 def package_summaries(organization: Organization, token: str, prefix: str) -> Call:
-    """One page of the packages that an organisation may install and that begin so, the latest version of each."""
+    """One page of the packages that an organization may install and that begin so, the latest version of each."""
     return Call(
         action=f'list the packages of "{organization.name}"',
         capability="apk.list",
@@ -314,7 +314,7 @@ def resolve(repository_id: str, body: bytes) -> Call:
     return Call(
         method="POST",
         only_asks=True,
-        action="ask whether packages resolve",
+        action="check that packages resolve",
         capability="apk.list",
         path=f"{RESOLVE}{repository_id}",
         body=body,

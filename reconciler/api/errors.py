@@ -169,7 +169,7 @@ class ErrorContext:
     only_asks: bool = False
     optional: bool = False
     token_source: str = "nowhere"  # noqa: S105 - a word for messages
-    token_advice: str = "give a token"  # noqa: S105 - a word for messages
+    token_advice: str = "provide a token"  # noqa: S105 - a word for messages
     renewal_problem: str = ""
     redact: Callable[[str], str] = str
 
@@ -194,14 +194,14 @@ class _Response:
     violations: tuple[str, ...]
 
     def message_or_status(self, context: ErrorContext, most: int = LONGEST) -> str:
-        return context.clean(self.text, most) or f"HTTP {self.status} without a message"
+        return context.clean(self.text, most) or f"HTTP {self.status} with no message"
 
     @property
     def with_status(self) -> str:
         if 300 <= self.status < 400:  # noqa: PLR2004 - the class of redirects
-            target = self.headers.get("location", "") or "an unnamed place"
-            return f"HTTP {self.status}, a redirect to {target}: it is not followed, so that the token stays here"
-        return f"HTTP {self.status}, {self.text or 'without a body'}"
+            target = self.headers.get("location", "") or "an unknown location"
+            return f"HTTP {self.status}, a redirect to {target} (not followed, to protect the token)"
+        return f"HTTP {self.status}, {self.text or 'empty body'}"
 
 
 def error_from_response(status: int, headers: Mapping[str, str], body: bytes, context: ErrorContext) -> ApiError | None:
@@ -236,9 +236,9 @@ def not_understood(context: ErrorContext, problem: str) -> NotUnderstood:
     return NotUnderstood(
         context.diagnostic(
             "not-understood",
-            "the answer was not understood",
+            "cannot parse the response",
             detail=context.clean(problem),
-            hint=f"is {clean(context.root)} the address of the API, and does no proxy answer in its place?",
+            hint=f"check that {clean(context.root)} is the API address, and that no proxy answers for it",
         )
     )
 
@@ -253,9 +253,9 @@ def answer_lost(context: ErrorContext, reason: str) -> AnswerLost:
     return AnswerLost(
         context.diagnostic(
             "answer-lost",
-            "the answer of the API was lost",
+            "the API response was lost",
             detail=context.clean(reason),
-            hint="it may have taken effect or not: plan again to see",
+            hint="plan again: the write may have taken effect",
         )
     )
 
@@ -286,13 +286,13 @@ def permission_denied(context: ErrorContext, message: str, *, missing: bool | No
         return PermissionDenied(_not_enrolled(context, feature, message), capability=capability)
     lacks = f": it lacks the capability {capability}" if missing else ""
     if missing is False:
-        hint = f"the token has the capability {capability}: the message tells what else the API wants"
+        hint = f"read the message for what else the API requires: the token has the capability {capability}"
     else:
-        hint = f"ask an owner of the organisation for a role with {capability}"
+        hint = f"ask an owner of the organization for a role with {capability}"
     return PermissionDenied(
         Diagnostic(
             code="permission-denied",
-            summary=f"the token may not {clean(context.action)}{lacks}",
+            summary=f"the token is not allowed to {clean(context.action)}{lacks}",
             detail=message,
             hint=hint,
         ),
@@ -301,13 +301,13 @@ def permission_denied(context: ErrorContext, message: str, *, missing: bool | No
 
 
 def _token_rejected(response: _Response, context: ErrorContext) -> TokenRejected:
-    renewal = f"; it was not renewed, {context.renewal_problem}" if context.renewal_problem else ""
+    renewal = f"; token not renewed: {context.renewal_problem}" if context.renewal_problem else ""
     return TokenRejected(
         Diagnostic(
             code="token-rejected",
-            summary=f"the API does not accept the token (from {context.token_source})",
+            summary=f"the API rejected the token (from {context.token_source})",
             detail=f"could not {clean(context.action)}: {response.message_or_status(context)}{renewal}",
-            hint=f"it may have expired or be for another API: {context.token_advice}",
+            hint=f"renew the token (it may be expired or issued for another API): {context.token_advice}",
         )
     )
 
@@ -318,11 +318,11 @@ def _not_found(response: _Response, context: ErrorContext) -> ApiError:
     return NotFound(
         context.diagnostic(
             "not-found",
-            "it does not exist, or the token cannot see it",
+            "not found, or not visible to the token",
             detail=response.message_or_status(context),
-            hint="this API may not offer it"
+            hint="ignore this if the API does not offer it"
             if context.optional
-            else "check its name, and whether it was removed meanwhile",
+            else "check the name, and that it was not removed meanwhile",
         )
     )
 
@@ -330,9 +330,9 @@ def _not_found(response: _Response, context: ErrorContext) -> ApiError:
 def _rate_limited(response: _Response, context: ErrorContext) -> RateLimited:
     seconds = retry_after(response.headers)
     if _TOO_LARGE in response.message:
-        problem, hint = "the answer is too large for the API", "read it in pages: --api-version v2"
+        problem, hint = "the response is too large for the API", "read it in pages: --api-version v2"
     else:
-        problem = "the API asks to slow down"
+        problem = "rate limited by the API"
         hint = f"try again in {seconds:.0f} s" if seconds else "try again later, or with a lower --parallelism"
     return RateLimited(
         context.diagnostic("rate-limited", problem, detail=response.message_or_status(context), hint=hint)
@@ -345,9 +345,7 @@ def _denied(response: _Response, context: ErrorContext) -> PermissionDenied:
 
 def _server_fault(response: _Response, context: ErrorContext) -> ServerFault:
     detail = context.clean(response.with_status)
-    return ServerFault(
-        context.diagnostic("server-fault", "the API failed", detail=detail, hint="try again in a minute")
-    )
+    return ServerFault(context.diagnostic("server-fault", "API error", detail=detail, hint="try again in a minute"))
 
 
 def _rejected(response: _Response, context: ErrorContext) -> Rejected:
@@ -356,7 +354,7 @@ def _rejected(response: _Response, context: ErrorContext) -> Rejected:
     detail = response.message_or_status(context, LONG if long else LONGEST)
     if response.code == FAILED_PRECONDITION:
         return Rejected(_failed_precondition(response, context, detail))
-    return Rejected(context.diagnostic("rejected", "the API refuses it", detail=detail, hint=""))
+    return Rejected(context.diagnostic("rejected", "rejected by the API", detail=detail, hint=""))
 
 
 def _failed_precondition(response: _Response, context: ErrorContext, detail: str) -> Diagnostic:
@@ -368,8 +366,8 @@ def _failed_precondition(response: _Response, context: ErrorContext, detail: str
     if enrollment:
         return _not_enrolled(context, clean(enrollment["feature"]), detail)
     if _USES_OVERLAYS.search(response.message):
-        return uses_overlays(context.action, "the other model", detail)
-    return context.diagnostic("rejected", "the API refuses it", detail=detail, hint="")
+        return uses_overlays(context.action, "the repository has the other model of customization", detail)
+    return context.diagnostic("rejected", "rejected by the API", detail=detail, hint="")
 
 
 def _not_enrolled(context: ErrorContext, feature: str, detail: str) -> Diagnostic:
@@ -377,11 +375,11 @@ def _not_enrolled(context: ErrorContext, feature: str, detail: str) -> Diagnosti
     return context.diagnostic("not-enrolled", problem, detail=detail, hint=_ENROLL)
 
 
-def uses_overlays(action: str, bindings: str, detail: str) -> Diagnostic:
+def uses_overlays(action: str, problem: str, detail: str) -> Diagnostic:
     """A repository has one model of customization already, and the request is for the other."""
     return Diagnostic(
         code="uses-overlays",
-        summary=f"could not {clean(action)}: it uses Overlays: {bindings}",
+        summary=f"could not {clean(action)}: {problem}",
         detail=detail,
         hint="a repository has a standard customization or bound overlays, never both: remove one of them first",
     )

@@ -64,14 +64,14 @@ _NOT_SENT = (
 _HOPELESS = (httpx.UnsupportedProtocol, httpx.LocalProtocolError, httpx.InvalidURL)
 
 _REASONS: dict[type[BaseException], str] = {
-    InterruptedReadError: "the run was interrupted before the whole answer came",
-    TooSlowError: "the answer was not whole in time",
-    TooLargeError: "the answer is too large",
-    ssl.SSLError: "no encrypted connection could be made",
-    socket.gaierror: "the host name is not known",
-    ConnectionRefusedError: "the connection was refused",
+    InterruptedReadError: "interrupted before the response was complete",
+    TooSlowError: "the response took too long",
+    TooLargeError: "the response is too large",
+    ssl.SSLError: "TLS handshake failed",
+    socket.gaierror: "cannot resolve the host name",
+    ConnectionRefusedError: "connection refused",
     httpx.ProxyError: "the proxy refused to connect",
-    httpx.DecodingError: "the answer could not be decompressed",
+    httpx.DecodingError: "cannot decompress the response",
 }
 
 
@@ -192,7 +192,7 @@ class Connection:
     def no_object(self, call: Call, response: httpx.Response) -> ApiError:
         """The error for an answer that is not JSON, or another value than an object."""
         text = status.body_text(response.content)
-        return self.incomplete(call, f"the body is no JSON object: {text or 'it is empty'}")
+        return self.incomplete(call, f"the body is not a JSON object: {text or 'empty'}")
 
     def _succeed(self, call: Call) -> tuple[httpx.Response, float]:
         """The response where it is a success, and the server's clock; raises `ApiError`."""
@@ -327,7 +327,7 @@ class Connection:
 def _not_sent(context: ErrorContext, error: Exception, text: str, proxy: ProxySetting | None) -> ApiError:
     cause = _innermost(error)
     if isinstance(cause, ssl.SSLError):
-        hint = "if a proxy ends TLS here, name its certificates in SSL_CERT_FILE"
+        hint = "set SSL_CERT_FILE to the CA certificates, if a proxy terminates TLS"
         return errors.unreachable(context, text, hint=hint, sent=False)
     if proxy is None or isinstance(error, _HOPELESS):
         return errors.unreachable(context, text, sent=False)
@@ -337,9 +337,9 @@ def _not_sent(context: ErrorContext, error: Exception, text: str, proxy: ProxySe
     found = errors.Unreachable(
         Diagnostic(
             code="proxy-unreachable",
-            summary=f"{named} does not connect to the API" if refused else f"cannot reach {named}: {text}",
+            summary=f"{named} cannot connect to the API" if refused else f"cannot reach {named}: {text}",
             detail=f"{text}; {action}" if refused else action,
-            hint=f"check {proxy.variable}; name the host of the API in NO_PROXY to reach it without a proxy",
+            hint=f"check {proxy.variable}, or add the API host to NO_PROXY to bypass the proxy",
         )
     )
     found.sent, found.text = False, found.diagnostic.summary
@@ -362,14 +362,14 @@ def reason_of(error: BaseException, timeout: float = ONE_SECONDS) -> str:
     """Return why a request failed, in words of ours: the exceptions' own text may repeat a header."""
     if isinstance(error, httpx.TimeoutException):
         opening = isinstance(error, httpx.ConnectTimeout | httpx.PoolTimeout)
-        return f"no connection within {_CONNECT_SECONDS:.0f} s" if opening else f"no answer within {timeout:.0f} s"
+        return f"no connection within {_CONNECT_SECONDS:.0f} s" if opening else f"no response within {timeout:.0f} s"
     cause = _innermost(error)
     if isinstance(cause, ssl.SSLCertVerificationError):
-        return f"its certificate is not accepted: {cause.verify_message}"
+        return f"certificate not trusted: {cause.verify_message}"
     if isinstance(error, httpx.ProxyError) and str(error)[:3].isdigit():
         return f"the proxy refused to connect (HTTP {str(error)[:3]})"
     found = (words for kind, words in _REASONS.items() if isinstance(error, kind) or isinstance(cause, kind))
-    return next(found, "the connection ended before a whole answer came")
+    return next(found, "the connection closed before the response was complete")
 
 
 def _innermost(error: BaseException) -> BaseException:
@@ -383,6 +383,6 @@ def _clock_notice(days: float) -> Diagnostic:
     return Diagnostic(
         code="clock-ignored",
         severity=Severity.WARNING,
-        summary=f"ignoring the API's clock: it is {abs(days):,.0f} days {direction} the clock of this machine",
-        hint="check the clock of this machine",
+        summary=f"ignoring the API clock: it is {abs(days):,.0f} days {direction} the local clock",
+        hint="check the local clock",
     )

@@ -1,7 +1,7 @@
-"""Finding an organisation or folder by what people write, and the names of folders.
+"""Finding an organization or folder by what people write, and the names of folders.
 
-A group of the API is an organisation when its id has one segment, else a folder. Names are unique only in one place:
-anybody may call a folder by the name of somebody else's organisation.
+A group of the API is an organization when its id has one segment, else a folder. Names are unique only in one place:
+anybody may call a folder by the name of somebody else's organization.
 """
 
 import re
@@ -21,7 +21,7 @@ ListGroups = Callable[[Parameters], Iterable[NamedGroup]]
 
 
 def find(written: str, groups: ListGroups) -> Organization:
-    """The organisation or folder that a UIDP, a name or a path of names (`example.com/team-a`) means.
+    """The organization or folder that a UIDP, a name or a path of names (`example.com/team-a`) means.
 
     Raises `NotFound` or `Ambiguous`, or what `groups` raises.
     """
@@ -46,13 +46,13 @@ def placed(repository: LiveRepository, organization: Organization, names: Mappin
 
 
 def folder_id(path: str, above: Organization, names: Mapping[str, str]) -> str:
-    """The UIDP of a folder from its path by names below an organisation ("" for its own level); raises `NotFound`."""
+    """The UIDP of a folder from its path by names below an organization ("" for its own level); raises `NotFound`."""
     by_path = {folder_path(f"{id_}/x", above.id, names): id_ for id_ in names if id_.startswith(f"{above.id}/")}
     if not path:
         return above.id
     if path in by_path:
         return by_path[path]
-    raise _unknown(f'no folder "{clean(path)}" in {clean(above.name)}', path, by_path, code="unknown-folder")
+    raise _unknown(f'folder "{clean(path)}" not found in {clean(above.name)}', path, by_path, code="unknown-folder")
 
 
 def _path_names(above: str, folders: Iterable[str], names: Mapping[str, str]) -> Iterable[str]:
@@ -70,8 +70,8 @@ def _by_id(id_: str, groups: ListGroups) -> Organization:
         raise NotFound(
             Diagnostic(
                 code="unknown-organization",
-                summary=f"there is no organisation or folder {id_}, or the token cannot see it",
-                hint="check the UIDP; `chainctl iam organizations list` shows those of the token",
+                summary=f"organization or folder {id_} not found, or not visible to the token",
+                hint="check the UIDP; list the visible organizations with `chainctl iam organizations list`",
             )
         )
     path = [names.get("/".join(segments[: number + 1])) or segment for number, segment in enumerate(segments)]
@@ -83,12 +83,12 @@ def _by_name(name: str, groups: ListGroups) -> Organization:
     found = {group.id: group for group in listed if group.name == name and "/" not in group.id}
     if not found:
         known = _names_of_roots(groups)
-        raise _unknown(f'there is no organisation "{clean(name)}", or the token cannot see it', name, known)
+        raise _unknown(f'organization "{clean(name)}" not found, or not visible to the token', name, known)
     return _only(found.values(), name)
 
 
 def _names_of_roots(groups: ListGroups) -> list[str]:
-    """The names of all organisations that the token can see; they only improve a message."""
+    """The names of all organizations that the token can see; they only improve a message."""
     try:
         return [group.name for group in groups((("uidp.inRoot", "true"),)) if "/" not in group.id and group.name]
     except ApiError:
@@ -102,7 +102,7 @@ def _walk(root: Organization, below: Iterable[str], groups: ListGroups) -> Organ
         children = [group for group in listed.values() if group.id.rpartition("/")[0] == here.id]
         found = [group for group in children if group.name == name]
         if not found:
-            problem = f'there is no folder "{clean(name)}" in {clean(here.name)}, or the token cannot see it'
+            problem = f'folder "{clean(name)}" not found in {clean(here.name)}, or not visible to the token'
             raise _unknown(problem, name, (group.name for group in children))
         here = Organization(id=_only(found, f"{here.name}/{name}").id, name=f"{here.name}/{name}")
     return here
@@ -115,9 +115,9 @@ def _only(found: Iterable[NamedGroup], name: str) -> Organization:
         raise Ambiguous(
             Diagnostic(
                 code="ambiguous-organization",
-                summary=f'several organisations or folders are called "{clean(name)}"',
-                detail=f"their UIDPs: {clean(ids, 1000)}",
-                hint="write the UIDP of the one that you mean in the place of the name",
+                summary=f'several organizations or folders are named "{clean(name)}"',
+                detail=f"UIDPs: {clean(ids, 1000)}",
+                hint="use the UIDP instead of the name",
             )
         )
     return Organization(id=first.id, name=name)
@@ -125,5 +125,5 @@ def _only(found: Iterable[NamedGroup], name: str) -> Organization:
 
 def _unknown(summary: str, name: str, known: Iterable[str], *, code: str = "unknown-organization") -> NotFound:
     close = " or ".join(f'"{clean(one)}"' for one in nearest(name, known))
-    hint = f"did you mean {close}?" if close else "check the name, and which organisation the token is for"
+    hint = f"did you mean {close}?" if close else "check the name, and the organization that the token is for"
     return NotFound(Diagnostic(code=code, summary=summary, hint=hint))

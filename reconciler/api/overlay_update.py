@@ -62,7 +62,7 @@ def update_body(
     raise NotUnderstood(
         Diagnostic(
             code="unreadable-overlay",
-            summary=f'the live overlay of "{clean(target.name)}" was not understood, so nothing was sent',
+            summary=f'cannot parse the live overlay of "{clean(target.name)}"; nothing was sent',
             detail=clean(problem),
             hint="report this with the output of `reconciler --version`",
         )

@@ -50,7 +50,8 @@ def refused_for_bindings(connection: Connection, error: Rejected, repository: Li
     bound = read_bindings(connection, repository.id)
     if isinstance(bound, tuple) and bound:
         action = f'update the repository "{repository.name}" ({repository.id})'
-        error.diagnostic = uses_overlays(action, listed([str(one) for one in bound]), error.diagnostic.detail)
+        problem = f"it uses Overlays: {listed([str(one) for one in bound])}"
+        error.diagnostic = uses_overlays(action, problem, error.diagnostic.detail)
     return error
 
 

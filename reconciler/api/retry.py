@@ -146,9 +146,9 @@ def retry_reason(error: ApiError) -> RetryReason | None:
         both = status == _TOO_MANY and code == EXHAUSTED
         kind, words = RetryKind.TOO_MANY if both else RetryKind.EXHAUSTED, "too many requests"
     elif status in _GATEWAY or code in (UNAVAILABLE, DEADLINE_EXCEEDED):
-        kind, words = RetryKind.UNAVAILABLE, "not available"
+        kind, words = RetryKind.UNAVAILABLE, "unavailable"
     elif status in _PASSING or code in (UNKNOWN, INTERNAL):
-        kind, words = RetryKind.FAILED, "the API failed"
+        kind, words = RetryKind.FAILED, "API error"
     else:
         return None
     return RetryReason(kind=kind, reason=f"{status}, {words}", asked=error.retry_after)

@@ -143,7 +143,7 @@ _EXPECTED = {
 _SHAPES: dict[type, str] = {bool: "true or false", str: "text", list: "a list", type(None): "null"}
 
 
-def problem(error: ValidationError, root: str = "the answer") -> str:
+def problem(error: ValidationError, root: str = "the response") -> str:
     """Say what is wrong first, as `items[3]: name is a number, not text`; `root` names the whole."""
     first = error.errors(include_url=False, include_context=False)[0]
     absent = first["type"] in ("missing", "missing_name")

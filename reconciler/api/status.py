@@ -51,7 +51,7 @@ def body_text(body: bytes, status: RpcStatus | None = None) -> str:
     """
     message, code, _ = status or rpc_status(body)
     if message or code is not None:
-        return message or f"code {code} without a message"
+        return message or f"code {code} with no message"
     if body.lstrip().startswith(b"<"):
         title = _html_title(body)
         return f'an HTML page, "{title}"' if title else "an HTML page"

@@ -89,7 +89,7 @@ def _add_system(context: ssl.SSLContext) -> None:
             context.load_verify_locations(cafile=file)
         except OSError as error:  # a file without certificates raises a subclass of it
             problem = error.strerror or type(error).__name__
-            raise CertificatesError(file, f"the system's certificates in {file} cannot be read: {problem}") from None
+            raise CertificatesError(file, f"cannot read the system certificates in {file}: {problem}") from None
 
 
 def _is_hashed(folder: Path) -> bool:
@@ -106,18 +106,16 @@ def _add(context: ssl.SSLContext, variable: str, named: str) -> None:
             return  # as for every program that OpenSSL serves: such a list may name folders of other machines
         if not path.is_dir():
             if path.exists() and not path.is_file():
-                raise CertificatesError(variable, f"{variable} names {named}: it is not a regular file")
+                raise CertificatesError(variable, f"{variable} is {named}, which is not a regular file")
             context.load_verify_locations(cafile=named)
         elif _PLATFORM not in _JUDGED_BY_SYSTEM and _is_hashed(path):
             context.load_verify_locations(capath=named)
         else:
             _add_each(context, path)
     except ssl.SSLError:
-        raise CertificatesError(variable, f"{variable} names {named}: there is no certificate in it") from None
+        raise CertificatesError(variable, f"{variable} is {named}, which contains no certificate") from None
     except OSError as error:
-        raise CertificatesError(
-            variable, f"{variable} names {named}: {error.strerror or type(error).__name__}"
-        ) from None
+        raise CertificatesError(variable, f"{variable} is {named}: {error.strerror or type(error).__name__}") from None
 
 
 def _add_each(context: ssl.SSLContext, folder: Path) -> None:

@@ -72,10 +72,8 @@ def open_client(
         # Where no TLS is spoken, an empty context spares loading the certificates.
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if plain else tls.make_context(environ)
     except tls.CertificatesError as error:
-        fix = (
-            f"correct {error.source}, or unset it" if error.source in tls.VARIABLES else f"make {error.source} readable"
-        )
-        raise SettingsError(f"whom to trust is not known: {error}", fix) from None
+        fix = f"correct or unset {error.source}" if error.source in tls.VARIABLES else f"make {error.source} readable"
+        raise SettingsError(f"cannot load the CA certificates: {error}", fix) from None
     try:
         client = httpx.Client(
             transport=transport,
@@ -106,17 +104,15 @@ def _unusable_proxy(environ: Mapping[str, str]) -> SettingsError:
         scheme, separator, _ = environ.get(name, "").partition("://")
         if separator and scheme.startswith("socks"):
             return SettingsError(
-                f"{name} names a SOCKS proxy, and the Python package socksio is not installed",
-                f"install it (pip install 'httpx[socks]'), or name an http:// proxy in {name}",
+                f"{name} is a SOCKS proxy, but the Python package socksio is not installed",
+                f"install it (pip install 'httpx[socks]'), or set {name} to an http:// proxy",
             )
         if separator and scheme not in ("http", "https"):
             return SettingsError(
-                f'{name} names a proxy of the unknown kind "{clean(scheme, 20)}"',
-                f"name an http:// proxy in {name}, or unset it",
+                f'{name} has the unsupported proxy scheme "{clean(scheme, 20)}"',
+                f"set {name} to an http:// proxy, or unset it",
             )
-    return SettingsError(
-        "the proxy named in the environment cannot be used", "look at HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY"
-    )
+    return SettingsError("invalid proxy in the environment", "check HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,7 +132,7 @@ def used_proxy(client: httpx.Client, address: ApiAddress) -> ProxySetting | None
     written = os.environ.get(variable, "")
     host = written.partition("://")[2] or written
     shown = clean(host.rpartition("@")[2].rstrip("/"), 120)
-    return ProxySetting(address=shown or "an address", variable=variable or "the system's settings")
+    return ProxySetting(address=shown or "an address", variable=variable or "the system settings")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,7 +181,7 @@ class WriteGuard(httpx.BaseTransport):
         asks = request.method == "POST" and request.url.raw_path.startswith(self._only_asks)
         writes = request.method != "GET" and not asks
         if writes and not self._writes:
-            raise WriteRefusedError(f"a client that only reads was asked to {request.method}")
+            raise WriteRefusedError(f"a read-only client was asked to {request.method}")
         self._counter.count(writes=writes)
         return self._transport.handle_request(request)
 
@@ -254,14 +250,14 @@ def _read_body(response: httpx.Response, bounds: Bounds, limit: int) -> bytes:
     """The decompressed body. What a failed answer has beyond the limit is cut off."""
     encoding = response.headers.get("content-encoding", "identity").strip().lower()
     if encoding not in ("identity", "gzip"):
-        raise httpx.DecodingError(f"an encoding that was not asked for: {encoding}")
+        raise httpx.DecodingError(f"unrequested content encoding: {encoding}")
     gzip = zlib.decompressobj(wbits=31) if encoding == "gzip" else None
     body = bytearray()
     try:
         for piece in response.iter_raw():
             body += piece if gzip is None else gzip.decompress(piece, limit + 1 - len(body))
             if len(body) > limit and response.is_success:
-                raise TooLargeError(f"the answer is larger than {limit >> 20} MiB")
+                raise TooLargeError(f"the response is larger than {limit >> 20} MiB")
             if len(body) > limit:
                 return bytes(body[:limit])
             bounds.left()

@@ -54,7 +54,7 @@ def parse_address(text: str) -> ApiAddress:
         parts = urlsplit(written)
         _ = parts.port  # reading it checks it
     except ValueError:
-        raise _bad(written, "host or port cannot be read") from None
+        raise _bad(written, "invalid host or port") from None
     problem = _problem(written, parts)
     if problem:
         raise _bad(written, problem)
@@ -69,8 +69,8 @@ def demand_privacy(address: ApiAddress) -> None:
     raise BadAddress(
         Diagnostic(
             code="insecure-api-url",
-            summary=f"no token is sent to {clean(address.root)}: the connection is not encrypted",
-            hint="use an https address; http is accepted for this machine alone (127.0.0.1, ::1, localhost)",
+            summary=f"refusing to send the token to {clean(address.root)}: the connection is not encrypted",
+            hint="use an https URL; http is accepted only for this machine (127.0.0.1, ::1, localhost)",
         )
     )
 
@@ -78,10 +78,10 @@ def demand_privacy(address: ApiAddress) -> None:
 def _problem(written: str, parts: SplitResult) -> str:
     faults = {
         "it is empty": not written,
-        "it holds white space or control characters": _UNFIT.search(written) is not None,
-        "it does not begin with https:// or http://": parts.scheme.lower() not in ("http", "https"),
-        "it holds a user name or a password": "@" in parts.netloc,
-        "it names no host": not _is_host(parts.hostname or ""),
+        "it contains white space or control characters": _UNFIT.search(written) is not None,
+        "it must start with https:// or http://": parts.scheme.lower() not in ("http", "https"),
+        "it contains a user name or a password": "@" in parts.netloc,
+        "it has no valid host": not _is_host(parts.hostname or ""),
         "it has a query or a fragment": bool(parts.query or parts.fragment),
     }
     return next((fault for fault, found in faults.items() if found), "")
@@ -103,7 +103,7 @@ def _bad(written: str, problem: str) -> BadAddress:
     return BadAddress(
         Diagnostic(
             code="bad-api-url",
-            summary=f'"{shown}" is not an address of the API: {problem}',
-            hint=f"write it like {API_URL}",
+            summary=f'invalid API URL "{shown}": {problem}',
+            hint=f"use a URL such as {API_URL}",
         )
     )

@@ -130,7 +130,7 @@ class V2:
         if not any(map(_is_uncertain, listed)):
             return listed
         certain = {one.id: one for one in self._v1.list_repositories(organization)}
-        unknown = Unreadable(problem="v2 does not tell its accounts for certain, and v1 does not list it")
+        unknown = Unreadable(problem="v2 does not return its accounts reliably, and v1 does not list it")
         return [certain.get(one.id, replace(one, overlay=unknown)) if _is_uncertain(one) else one for one in listed]
 
     def read_repository(self, repository_id: str) -> RepositoryVersion | None:
@@ -150,7 +150,7 @@ class V2:
             return None
         read = _version(self._connection, call, answer.document, answer.server_time, RepositoryAnswerV2)
         if read.repository.id != repository_id:
-            raise self._connection.incomplete(call, f"it speaks of another repository, {read.repository.id}")
+            raise self._connection.incomplete(call, f"it describes another repository, {read.repository.id}")
         return read
 
     def write_overlay(self, read: RepositoryVersion, wanted: Overlay) -> LiveRepository:
@@ -160,7 +160,7 @@ class V2:
         whole = self._v1.read_repository(read.repository.id)
         if whole is None or not _same_known(whole.repository.overlay, read.repository.overlay):
             raise self._connection.incomplete(
-                endpoints.repository(read.repository.id), "v1 shows another overlay than v2 a moment ago; plan again"
+                endpoints.repository(read.repository.id), "v1 and v2 return different overlays; plan again"
             )
         return self._v1.write_overlay(whole, wanted)
 
@@ -259,7 +259,7 @@ def written(
     Raises `AnswerLost` where the answer speaks of something else, or where nothing could be read.
     """
     if answer.id and not is_meant(answer.id):
-        raise connection.incomplete(call, f"it speaks of another repository, {answer.id}")
+        raise connection.incomplete(call, f"it describes another repository, {answer.id}")
     if answer.id and answer.name and answer.overlay is not None:
         return LiveRepository(
             id=answer.id, name=answer.name, folder=folder, overlay=answer.overlay, active_tags=answer.active_tags
@@ -267,9 +267,11 @@ def written(
     try:
         found = read_back(answer.id)
     except ApiError as error:
-        raise connection.incomplete(call, f"the answer does not show the repository, and {error}") from None
+        raise connection.incomplete(call, f"the response does not contain the repository, and {error}") from None
     if found is None:
-        raise connection.incomplete(call, "the answer does not show the repository, and it was not found")
+        raise connection.incomplete(
+            call, "the response does not contain the repository, and the repository was not found"
+        )
     return replace(found, folder=folder)
 
 
@@ -283,7 +285,7 @@ def _documents(connection: Connection, call: Call, document: Json) -> Sequence[J
         if not listing.next_page_token:
             items = document.get("items")
             return items if isinstance(items, list) else []
-        problem = "the answer is not whole: it names a next page, which this call does not have"
+        problem = "the response is incomplete: it names a next page, which this call does not support"
     raise connection.incomplete(call, problem)
 
 
@@ -323,4 +325,4 @@ def _why_without(error: ApiError) -> str:
         return f"answered HTTP {error.status}"
     if isinstance(error, Rejected) and _UNKNOWN_FIELD in error.message:
         return "does not know a field of the overlay"
-    return "does not answer as an API" if isinstance(error, NotUnderstood) else ""
+    return "does not respond like an API" if isinstance(error, NotUnderstood) else ""

@@ -14,6 +14,7 @@ from reconciler.cli.options import STDOUT
 from reconciler.cli.output import write_stdout
 from reconciler.cli.parser import Options
 from reconciler.core import planner
+from reconciler.core.binding_rules import binding_problems
 from reconciler.core.builds import Build, Result
 from reconciler.core.events import Forecast, Unforeseen, make_forecast
 from reconciler.core.plan import Comparison, GuardFlags, Plan, Step
@@ -64,7 +65,7 @@ def make_plan(desired: Desired, warnings: tuple[Diagnostic, ...], live: Live, op
     plan, problems = select(_unselected_plan(desired, warnings, live, options), _selection(options), live)
     if has_errors(problems):
         raise CommandFailed.from_problems(*problems)
-    return replace(plan, diagnostics=(*plan.diagnostics, *problems, *planner.binding_problems(plan, live)))
+    return replace(plan, diagnostics=(*plan.diagnostics, *problems, *binding_problems(plan, live)))
 
 
 def make_base_plan(desired: Desired, live: Live, options: Options) -> Plan:

@@ -3,6 +3,7 @@
 What a binding does to the tags of its repository is not built: the rules are those of the calls alone.
 """
 
+import itertools
 import re
 import sqlite3
 from collections.abc import Iterator
@@ -66,7 +67,9 @@ def add_overlay(db: sqlite3.Connection, parent: str, message: Json, now: int, *,
     name = message.get("name", "")
     _check_name(db, parent, name)
     _check_config(message.get("config"), now, guarded=guarded)
-    identifier = uidp.of_child(parent, "overlay", name)
+    # One that had the name and was renamed keeps its id.
+    candidates = (uidp.of_child(parent, "overlay", name, number) for number in itertools.count())
+    identifier = next(each for each in candidates if store.record(db, "overlays", each) is None)
     made = {"id": identifier, "name": name, "config": message["config"]}
     store.put_record(db, "overlays", made)
     return made

@@ -21,7 +21,7 @@ def parent(uidp: str) -> str:
 
 
 def root(uidp: str) -> str:
-    """Return the id of the organisation that a record belongs to."""
+    """Return the id of the organization that a record belongs to."""
     return uidp.partition("/")[0]
 
 
@@ -31,7 +31,7 @@ def is_below(uidp: str, ancestor: str) -> bool:
 
 
 def of_root(name: str) -> str:
-    """Return the id of a seeded organisation."""
+    """Return the id of a seeded organization."""
     return hashlib.sha256(name.encode()).hexdigest()[:40]
 
 

@@ -170,6 +170,8 @@ class _Following:
             except TokenRejected as error:
                 return self._ended(token_problem=error.diagnostic)
             except ApiError as error:
+                if stop.is_set():  # the read was given up, and nothing is tried again
+                    return self._ended(interrupted=True)
                 if is_permanent(error):
                     return self._ended(problem=error.diagnostic)
                 self._reached = False

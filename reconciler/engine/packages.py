@@ -44,7 +44,7 @@ class PackageApi(Protocol):
     def find_package(
         self, organization: Organization, name: str, *, all_versions: bool = False
     ) -> tuple[PackageVersion, ...]:
-        """What the organisation may install under a name."""
+        """What the organization may install under a name."""
         ...
 
     def is_in_catalog(self, name: str) -> bool:

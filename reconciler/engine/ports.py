@@ -51,11 +51,11 @@ class ReadApi(Protocol):
         ...
 
     def find_organization(self, written: str) -> Organization:
-        """The organisation or folder that a name, a path of names or a UIDP means."""
+        """The organization or folder that a name, a path of names or a UIDP means."""
         ...
 
     def read_live(self, organization: Organization) -> Live:
-        """Every repository below the organisation, in a number of calls that does not depend on how many there are."""
+        """Every repository below the organization, in a number of calls that does not depend on how many there are."""
         ...
 
     def read_bindings(self, organization: Organization) -> Bindings:
@@ -63,7 +63,7 @@ class ReadApi(Protocol):
         ...
 
     def list_builds(self, organization: Organization, *, since: float) -> tuple[Build, ...]:
-        """The build reports started at or after `since` in the whole organisation, without logs."""
+        """The build reports started at or after `since` in the whole organization, without logs."""
         ...
 
     def sync_states(self, organization: Organization) -> Mapping[str, Sync]:
@@ -71,11 +71,11 @@ class ReadApi(Protocol):
         ...
 
     def list_tags(self, scope: Organization | str) -> Mapping[str, tuple[str, ...]]:
-        """The tags by digest, of the whole organisation or of one repository by its UIDP."""
+        """The tags by digest, of the whole organization or of one repository by its UIDP."""
         ...
 
     def list_packages(self, organization: Organization) -> tuple[PackageVersion, ...]:
-        """The latest version of every package that the organisation may install, with what it provides."""
+        """The latest version of every package that the organization may install, with what it provides."""
         ...
 
     def build_log(self, build_id: str) -> str:

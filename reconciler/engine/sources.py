@@ -63,7 +63,7 @@ def recorded(progress: Iterable[Progress]) -> Mapping[str, tuple[str, ...]]:
 
 
 class Tags:
-    """Tags as far as they are known, read for the whole organisation at once."""
+    """Tags as far as they are known, read for the whole organization at once."""
 
     def __init__(self, api: ReadApi, organization: Organization, known: Mapping[str, tuple[str, ...]]) -> None:
         self._api = api

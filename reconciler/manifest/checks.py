@@ -69,8 +69,8 @@ def check_block(block: Block) -> Iterator[Finding]:
                 spot = locate(node, (*path, index))
                 yield Finding(
                     code=Code.MISSING_FIELD,
-                    summary=f"`content` is missing in an item of `{path[-1]}`",
-                    hint="write `content: |` and below it the PEM text, or `file:` and the path of a file with it",
+                    summary=f"missing `content` in an item of `{path[-1]}`",
+                    hint="write `content: |` followed by the PEM text, or `file:` with the path of a PEM file",
                     at=spot.value_at,
                     use_at=spot.use_at,
                 )
@@ -87,9 +87,9 @@ def _reset(entry: MapNode) -> Iterator[Finding]:
         spot = locate(entry, ("reset",))
         yield Finding(
             code=Code.RESET_WITH_SECTIONS,
-            summary="`reset: true` empties the whole overlay and cannot stand beside "
+            summary="`reset: true` empties the whole overlay and cannot be combined with "
             + ", ".join(f"`{key}`" for key in beside),
-            hint="remove `reset`, or remove everything beside it",
+            hint="remove `reset`, or remove the other keys",
             at=spot.at,
             use_at=spot.use_at,
         )
@@ -100,16 +100,16 @@ def _source(name: str, at: int, entry: MapNode) -> Iterator[Finding]:
     if is_glob(name):
         yield Finding(
             code=Code.SOURCE_WITH_GLOB,
-            summary="a glob means repositories that are there, so `source` has no meaning for it",
-            hint="remove `source`, or give each repository that is to be created an entry of its own",
+            summary="a glob matches existing repositories, so it cannot have `source`",
+            hint="remove `source`, or add an entry for each repository to create",
             at=spot.at,
             use_at=spot.use_at,
         )
     elif not _NEW_NAME.fullmatch(name):
         yield Finding(
             code=Code.UNUSUAL_NAME,
-            summary=f"{quoted(name)} holds what the console does not allow in the name of a new repository",
-            hint="take lower-case letters, digits, `_` and `-`",
+            summary=f"{quoted(name)} contains characters that the console does not allow in a new repository name",
+            hint="use lower-case letters, digits, `_` and `-`",
             severity=Severity.WARNING,
             at=at,
         )
@@ -127,8 +127,8 @@ def _repeated_profiles(entry: MapNode) -> Iterator[Finding]:
             spot = locate(entry, ("profiles", index))
             yield Finding(
                 code=Code.DUPLICATE_PROFILE,
-                summary=f"the profile {quoted(name)} stands twice in `profiles`",
-                hint="keep one of the two; a later profile is stronger than an earlier one",
+                summary=f"profile {quoted(name)} is listed twice in `profiles`",
+                hint="keep one of the two; later profiles take precedence",
                 at=spot.value_at,
                 use_at=spot.use_at,
             )
@@ -148,9 +148,9 @@ def check_manifest(documents: Sequence[Document], *, organization: str | None, c
         return
     mentioned = _mentioned(tops, ("repositories",) if organization is not None else ("organization", "repositories"))
     if organization is None and "organization" not in mentioned:
-        yield _missing(documents, Code.MISSING_ORGANIZATION, "the manifest names no organisation", _ORGANIZATION_HINT)
+        yield _missing(documents, Code.MISSING_ORGANIZATION, "the manifest has no `organization`", _ORGANIZATION_HINT)
     if "repositories" not in mentioned:
-        hint = "write `repositories:`, and below it each repository with what it should have"
+        hint = "add `repositories:` with an entry for each repository"
         yield _missing(documents, Code.MISSING_REPOSITORIES, "the manifest has no `repositories`", hint)
     yield from _no_repositories(documents)
 
@@ -164,7 +164,7 @@ def _mentioned(tops: Sequence[MapNode], wanted: Sequence[str]) -> set[str]:
 
 
 def organization_of(documents: Sequence[Document]) -> tuple[str, Place] | None:
-    """Return the organisation that the manifest names first, and where."""
+    """Return the organization that the manifest names first, and where."""
     return next(_organizations(documents), None)
 
 
@@ -187,9 +187,9 @@ def _conflicting_organizations(documents: Sequence[Document]) -> Iterator[Diagno
         if first is not None and name != first[0]:
             yield Diagnostic(
                 code=Code.CONFLICTING_ORGANIZATIONS.value,
-                summary=f"the manifest names two organisations: {quoted(first[0])} and {quoted(name)}",
+                summary=f"the manifest names two organizations: {quoted(first[0])} and {quoted(name)}",
                 detail=f"first at {first[1]}",
-                hint="name one organisation; plan another one's files by themselves",
+                hint="use one organization in each folder of manifests",
                 place=place,
             )
 
@@ -206,9 +206,9 @@ def _conflicting_settings(documents: Sequence[Document]) -> Iterator[Diagnostic]
             if isinstance(value, str) and value != first:
                 yield Diagnostic(
                     code=Code.CONFLICTING_SETTINGS.value,
-                    summary=f"`{shown(key)}` has two values in the settings of this manifest",
+                    summary=f"setting `{shown(key)}` has two values",
                     detail=f"first at {first_place}",
-                    hint="settings are for the whole manifest: write each in one file",
+                    hint="set it in one file only: settings apply to the whole manifest",
                     place=place,
                 )
 
@@ -223,9 +223,9 @@ def _same_repository(documents: Sequence[Document]) -> Iterator[Diagnostic]:
             if (source, first) != here:
                 yield Diagnostic(
                     code=Code.DUPLICATE_REPOSITORY.value,
-                    summary=f"the repository {quoted(name)} has two entries",
+                    summary=f"repository {quoted(name)} has two entries",
                     detail=f"first at {source.place(first)}",
-                    hint="write one entry with what both say",
+                    hint="merge them into one entry",
                     place=document.source.place(at),
                 )
 
@@ -238,7 +238,7 @@ def _same_source(documents: Sequence[Document]) -> Iterator[Diagnostic]:
             if not isinstance(entry, MapNode) or "source" not in entry or not _ADDRESS.fullmatch(name):
                 continue
             address, place = Address.parse(name), document.source.place(at)
-            # Without a folder, a new repository is created on the organisation's own level.
+            # Without a folder, a new repository is created on the organization's own level.
             first, first_place = seen.setdefault((address.folder or "", address.name), (name, place))
             if name != first:
                 yield Diagnostic(
@@ -255,8 +255,8 @@ def _no_repositories(documents: Sequence[Document]) -> Iterator[Diagnostic]:
     if given and not any(True for one in documents for _ in one.entries()):
         yield Diagnostic(
             code=Code.NO_REPOSITORIES.value,
-            summary="the manifest names no repository",
-            hint="name a repository below `repositories`",
+            summary="the manifest has no repositories",
+            hint="add a repository to `repositories`",
             severity=Severity.WARNING,
             place=given[0].place_of("repositories"),
         )
@@ -297,7 +297,7 @@ def _unknown_profiles(
                 spot = locate(entry, ("profiles", index))
                 yield Finding(
                     code=Code.UNKNOWN_PROFILE,
-                    summary=f"there is no profile {quoted(name)}",
+                    summary=f"unknown profile {quoted(name)}",
                     hint=_profile_hint(name, known),
                     at=spot.value_at,
                     use_at=spot.use_at,
@@ -310,13 +310,13 @@ def _profile_hint(name: str, known: KnownNames) -> str:
     near = known.nearest(name)
     if near:
         return "did you mean " + " or ".join(f"`{shown(one)}`" for one in near) + "?"
-    return "define it below `profiles:` at the top of a file of this folder"
+    return "define it in the top-level `profiles:` of a file in this folder"
 
 
 def _profile_twice(name: str, first: Place, place: Place) -> Diagnostic:
     return Diagnostic(
         code=Code.DUPLICATE_PROFILE.value,
-        summary=f"the profile {quoted(name)} is defined twice",
+        summary=f"profile {quoted(name)} is defined twice",
         detail=f"first at {first}",
         hint="keep one of the two, or give them different names",
         place=place,
@@ -326,8 +326,8 @@ def _profile_twice(name: str, first: Place, place: Place) -> Diagnostic:
 def _unused_profile(name: str, place: Place) -> Diagnostic:
     return Diagnostic(
         code=Code.UNUSED_PROFILE.value,
-        summary=f"nothing uses the profile {quoted(name)}",
-        hint="name it in `profiles:` of an entry, or remove it",
+        summary=f"unused profile {quoted(name)}",
+        hint="add it to the `profiles:` of an entry, or remove it",
         severity=Severity.WARNING,
         place=place,
     )

@@ -174,7 +174,7 @@ def _more(left_out: Counter[Severity]) -> Diagnostic:
     return Diagnostic(
         code=Code.MORE_PROBLEMS.value,
         summary=f"{total} more {verb} not shown ({errors} of them {'an error' if errors == 1 else 'errors'})",
-        hint="fix the problems that are shown, and run the command again",
+        hint="fix these problems, then run the command again",
         severity=Severity.NOTE,  # so that no count of what is shown counts it
     )
 

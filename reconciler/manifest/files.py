@@ -122,7 +122,7 @@ def _not_utf8(name: str, data: bytes, skipped: int, offset: int) -> Unread:
     return Unread(
         name=name,
         code=Code.NOT_UTF8,
-        reason=f"byte {offset} from its start (0x{data[offset]:02x}) fits no character",
+        reason=f"byte {offset} from its start (0x{data[offset]:02x}) is not valid",
         line=len(lines),
         column=len(lines[-1]) + 1,
     )
@@ -173,9 +173,9 @@ class IncludedFiles:
         except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: links in a circle
             missing = isinstance(error, (FileNotFoundError, NotADirectoryError))
             code = Code.FILE_NOT_FOUND if missing else Code.UNREADABLE_FILE
-            return Unread(name=name, code=code, reason=getattr(error, "strerror", None) or "its path leads nowhere")
+            return Unread(name=name, code=code, reason=getattr(error, "strerror", None) or "its path does not exist")
         if not inside:
-            return Unread(name=written, code=Code.PATH_OUTSIDE, reason=", as a link leads out of it")
+            return Unread(name=written, code=Code.PATH_OUTSIDE, reason=": a symbolic link points outside")
         text = read(real, largest=LARGEST_PART, name=name)
         return text if isinstance(text, Unread) else IncludedFile(name, (folder / written).parent, text)
 

@@ -26,7 +26,7 @@ def json_schema() -> Json:
     """The schema of one manifest file."""
     schema: Json = _walked(ManifestFile.model_json_schema(), _for_editors)
     schema["$defs"]["Repository"].update(_reset_alone())
-    return {"$schema": DIALECT, "title": "Manifest of reconciler", **{k: v for k, v in schema.items() if k != "title"}}
+    return {"$schema": DIALECT, "title": "reconciler manifest", **{k: v for k, v in schema.items() if k != "title"}}
 
 
 def _walked(value: Any, change: Callable[[Json], Json]) -> Any:

@@ -124,11 +124,11 @@ def _passed_over(folder: Path, included: set[Path], *, prune: bool) -> Iterator[
     for path in files.passed_over(folder):
         if path not in included and _looks_like_manifest(path):
             code = Code.UNREAD_WITH_PRUNE if prune else Code.UNREAD_MANIFEST
-            result = ", and `prune` would reset the repositories that it names" if prune else ""
+            result = "; `prune` would reset its repositories" if prune else ""
             yield Diagnostic(
                 code=code.value,
                 summary=f"this file looks like a manifest and is not read{result}",
-                hint="move it directly into the manifest's folder, or out of it; hidden files are not read",
+                hint="move it into the manifest's folder itself, or elsewhere",
                 severity=Severity.ERROR if prune else Severity.WARNING,
                 place=Place(file=str(path)),
             )

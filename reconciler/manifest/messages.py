@@ -31,119 +31,129 @@ _ON_NO_FILE: Final = frozenset({Code.MANIFEST_NOT_FOUND, Code.NO_MANIFESTS})
 # For each code the summary and the hint; the fields are those of `Unread` and `YamlProblem`.
 _FILES: Final[Mapping[Code, tuple[str, str]]] = {
     Code.MANIFEST_NOT_FOUND: (
-        'there is no file or folder "{name}"',
+        'file or folder "{name}" not found',
         "write a first manifest with `reconciler init`, or give the path of a manifest file or folder",
     ),
     Code.NO_MANIFESTS: (
-        'the folder "{name}" holds no *.yaml or *.yml file',
-        "put a manifest into it, or write a first one with `reconciler init`; folders inside it are not searched",
+        'folder "{name}" contains no *.yaml or *.yml file',
+        "add a manifest, or write a first one with `reconciler init`; subfolders are not searched",
     ),
-    Code.NOT_A_FILE: ("this is not a file, although it is named like a manifest", "rename it, or move it elsewhere"),
-    Code.UNREADABLE_FILE: ("the file cannot be read: {reason}", "check its permissions"),
+    Code.NOT_A_FILE: ("not a file, although it is named like a manifest", "rename it, or move it elsewhere"),
+    Code.UNREADABLE_FILE: ("cannot read the file: {reason}", "check its permissions"),
     Code.FILE_TOO_LARGE: ("the file is larger than {reason}", "split it into several files in one folder"),
     Code.NOT_UTF8: ("the file is not UTF-8: {reason}", "save it as UTF-8"),
-    Code.BINARY_FILE: ("the file is binary: {reason}", "give a text file in YAML"),
-    Code.EMPTY_FILE: ("the file is empty", "write a manifest into it, or remove it"),
-    Code.FILE_NOT_FOUND: ('there is no file "{name}"', "a path is relative to the file that it stands in"),
+    Code.BINARY_FILE: ("the file is binary: {reason}", "use a YAML text file"),
+    Code.EMPTY_FILE: ("the file is empty", "add a manifest, or remove the file"),
+    Code.FILE_NOT_FOUND: ('file "{name}" not found', "give a path relative to this file"),
     Code.PATH_OUTSIDE: (
-        '"{name}" is not inside the manifest\'s folder{reason}',
-        "put the file into the manifest's folder, and write its path from here without `..`",
+        '"{name}" is outside the manifest\'s folder{reason}',
+        "move the file into the manifest's folder, and give its path relative to this file",
     ),
 }
 _AT_THE_NAME: Final = frozenset({Code.FILE_NOT_FOUND, Code.PATH_OUTSIDE})
 # What helps with a file that a manifest names, where it is not what helps with a manifest.
 _OTHER_HINTS: Final[Mapping[Code, str]] = {
-    Code.FILE_TOO_LARGE: "name another file, or take away what is not needed",
-    Code.NOT_UTF8: "save it as UTF-8; `openssl x509 -inform der` turns a certificate in DER form into PEM",
-    Code.BINARY_FILE: "name a text file; `openssl x509 -inform der` turns a certificate in DER form into PEM",
-    Code.EMPTY_FILE: "write something into it, or name another file",
+    Code.FILE_TOO_LARGE: "use another file, or remove what is not needed",
+    Code.NOT_UTF8: "save it as UTF-8; `openssl x509 -inform der` converts a DER certificate to PEM",
+    Code.BINARY_FILE: "use a text file; `openssl x509 -inform der` converts a DER certificate to PEM",
+    Code.EMPTY_FILE: "add content, or use another file",
 }
-_NO_FILE: Final = ("this is not a file", "name a file")
+_NO_FILE: Final = ("not a file", "give the path of a file")
 _NAMED_NO_FILE: Final = (
-    "this is not a regular file",
-    "give the path of a file or a folder; save what comes from a pipe or a device in a file first",
+    "not a regular file",
+    "give the path of a file or a folder; save the output of a pipe in a file first",
 )
-_ONE_FILE: Final = "name one file; a wildcard is not accepted here"
+_ONE_FILE: Final = "give one file; wildcards are not accepted here"
 _YAML: Final[Mapping[Code, tuple[str, str]]] = {
-    Code.ONLY_COMMENTS: ("the file holds nothing but comments", "write a manifest into it, or remove it"),
-    Code.EMPTY_FILE: ("the file holds no manifest", "write a manifest into it, or remove it"),
+    Code.ONLY_COMMENTS: ("the file contains only comments", "add a manifest, or remove the file"),
+    Code.EMPTY_FILE: ("the file contains no manifest", "add a manifest, or remove the file"),
     Code.CONTROL_CHARACTER: (
-        "the character {text} must not stand in YAML",
+        "YAML does not allow the character {text}",
         "remove it, or write it as an escape in double quotes",
     ),
     Code.SEVERAL_DOCUMENTS: (
-        "a second YAML document begins here",
-        "put it into a file of its own, or remove the line `---`",
+        "a second YAML document starts here",
+        "move it to its own file, or remove the line `---`",
     ),
-    Code.DUPLICATE_KEY: ('the key "{text}" stands twice in one mapping', "keep one of the two"),
-    Code.KEY_NOT_TEXT: ("a key must be text", 'write a word; `null` and `~` need quotes as keys: `"null"`'),
+    Code.DUPLICATE_KEY: ('duplicate key "{text}"', "keep one of the two"),
+    Code.KEY_NOT_TEXT: ("a key must be text", 'use text as the key; quote `null` and `~`: `"null"`'),
     Code.YAML_TAG: (
         'the YAML tag "{text}" is not accepted',
-        "remove it: every value is the text that is written, and text that begins with `!` goes in quotes",
+        "remove it; quote text that starts with `!`",
     ),
-    Code.DUPLICATE_ANCHOR: ("the anchor `&{text}` is set twice", "give the two different names"),
+    Code.DUPLICATE_ANCHOR: ("anchor `&{text}` is defined twice", "rename one of them"),
     Code.UNKNOWN_ALIAS: (
-        "the alias `*{text}` has no anchor before it",
-        "set `&{text}` further up, or put text that begins with `*` in quotes",
+        "alias `*{text}` has no anchor before it",
+        "define `&{text}` before it, or quote text that starts with `*`",
     ),
-    Code.RECURSIVE_ALIAS: ("the alias `*{text}` stands inside of what it stands for", "write the value out"),
+    Code.RECURSIVE_ALIAS: (
+        "alias `*{text}` refers to a value that contains it",
+        "write the value instead of the alias",
+    ),
     Code.BAD_MERGE: ("`<<` takes a mapping or a list of mappings", "write `<<: *name`, or `<<: [*one, *other]`"),
-    Code.TOO_MANY_ALIASES: (f"the file holds more than {MAX_ALIASES} aliases", "split it into several files"),
-    Code.NESTED_TOO_DEEP: (f"the file is nested deeper than {MAX_DEPTH} levels", "a manifest needs fewer than ten"),
+    Code.TOO_MANY_ALIASES: (f"the file has more than {MAX_ALIASES} aliases", "split it into several files"),
+    Code.NESTED_TOO_DEEP: (
+        f"the file is nested deeper than {MAX_DEPTH} levels",
+        "reduce the nesting; a manifest needs fewer than ten levels",
+    ),
     Code.EXPANSION_TOO_LARGE: (
-        "up to here the aliases stand for {text} values; the file is not read further",
-        f"write out what has aliases of aliases: the limit is {MAX_COPIED_NODES} values, {MAX_COPIED_TEXT} characters",
+        "aliases expand to {text} values up to here",
+        f"avoid aliases of aliases: the limit is {MAX_COPIED_NODES} values, {MAX_COPIED_TEXT} characters",
     ),
 }
-_INDENTATION: Final = "the indentation is off, or a quoted text goes on after its quotes"
-_ALIGN: Final = "align the keys of one mapping, and put the whole of a value in quotes"
+_INDENTATION: Final = "wrong indentation, or text after the closing quote"
+_ALIGN: Final = "align the keys of the mapping, and quote the whole value"
 
 # Part of the parser's message, what it means, and what to do.
 _MEANINGS: Final = (
     (
         MERGE_CONFLICT,
-        "a merge conflict is left in the file",
-        "keep one of the two sides, and remove the lines with `<<<<<<<`, `=======` and `>>>>>>>`",
+        "unresolved merge conflict",
+        "keep one side, and remove the lines with `<<<<<<<`, `=======` and `>>>>>>>`",
     ),
     (
         "mapping values are not allowed",
-        "this colon makes a second key in one line, or in the middle of a text",
-        "put text that holds `: ` in quotes, and check the indentation",
+        "this colon starts a second key on the line",
+        "quote text that contains `: `, and check the indentation",
     ),
-    ("sequence entries are not allowed", "a list item cannot begin here", "begin it on a line of its own"),
-    ("mapping keys are not allowed", "a key cannot begin here", "begin it on a line of its own"),
+    ("sequence entries are not allowed", "a list item cannot start here", "start it on a new line"),
+    ("mapping keys are not allowed", "a key cannot start here", "start it on a new line"),
     (
         "could not find expected ':'",
         "a line before this one is neither `key: value` nor a list item",
-        "put a colon and a space after the key; text of several lines needs `|` and indentation",
+        "add a colon and a space after the key; use `|` and indentation for multi-line text",
     ),
-    ("unexpected end of stream", "the quotes that open here are never closed", "close the quotes"),
-    ("unexpected document", "a text in quotes is not closed before this line", "close the quotes"),
+    ("unexpected end of stream", "unclosed quote", "close the quotes"),
+    ("unexpected document", "unclosed quote before this line", "close the quotes"),
     (
         "unknown escape character",
-        "a backslash in double quotes stands before a character that it cannot escape",
-        "use single quotes, or write two backslashes",
+        "invalid escape sequence in double quotes",
+        "use single quotes, or double the backslash",
     ),
-    ("expected hexdecimal number", "an escape in double quotes lacks digits", "use single quotes, or add the digits"),
-    ("escape sequence of", "an escape in double quotes lacks digits", "use single quotes, or add the digits"),
+    (
+        "expected hexdecimal number",
+        "incomplete escape sequence in double quotes",
+        "use single quotes, or add the digits",
+    ),
+    ("escape sequence of", "incomplete escape sequence in double quotes", "use single quotes, or add the digits"),
     ("tab character", "a tab cannot be used for indentation", "use spaces"),
     ("expected key", _INDENTATION, _ALIGN),
     ("expected <block end>", _INDENTATION, _ALIGN),
-    ("expected '-' indicator", "the indentation is off: the next item of a list was expected", "align the dashes"),
-    ("expected ',' or ']'", "a list in brackets is not closed, or lacks a comma", "close it with `]`"),
-    ("expected ',' or '}'", "a mapping in braces is not closed, or lacks a comma", "close it with `}`"),
-    ("expected node content", "a value was expected here", "write the value, or remove what comes before it"),
-    ("expected the node content", "a value was expected here", "write the value, or remove what comes before it"),
+    ("expected '-' indicator", "wrong indentation: expected the next list item", "align the dashes"),
+    ("expected ',' or ']'", "unclosed list, or missing comma", "close it with `]`"),
+    ("expected ',' or '}'", "unclosed mapping, or missing comma", "close it with `}`"),
+    ("expected node content", "expected a value here", "add the value, or remove the text before it"),
+    ("expected the node content", "expected a value here", "add the value, or remove the text before it"),
     (
         "alphabetic or numeric character",
-        "a value that begins with `&` or `*` is taken for an anchor or an alias",
-        "put the value in quotes",
+        "a value that starts with `&` or `*` is read as an anchor or alias",
+        "quote the value",
     ),
-    ("expected comment or line break", "text follows the `|` or `>`", "begin the text on the next line"),
-    ("expected chomping", "text follows the `|` or `>`", "begin the text on the next line"),
-    ("undefined tag handle", "a YAML tag is not accepted", "remove it, or put text that begins with `!` in quotes"),
-    ("<document start>", "something follows the end of the document", "check the indentation of this line"),
-    ("incompatible YAML document", "this version of YAML is not understood", "remove the line `%YAML`"),
+    ("expected comment or line break", "text follows the `|` or `>`", "start the text on the next line"),
+    ("expected chomping", "text follows the `|` or `>`", "start the text on the next line"),
+    ("undefined tag handle", "YAML tags are not accepted", "remove it, or quote text that starts with `!`"),
+    ("<document start>", "content after the end of the document", "check the indentation of this line"),
+    ("incompatible YAML document", "unsupported YAML version", "remove the line `%YAML`"),
 )
 # libyaml and PyYAML look no further for the colon.
 _LONGEST_KEY: Final = 1024
@@ -231,78 +241,78 @@ def _meaning(found: YamlProblem, text: str) -> tuple[str, str]:
     if "cannot start any token" in found.text:
         return _character(text[found.at : found.at + 1])
     if found.text.endswith(ODD_INDENTATION):
-        return found.text, "indent with spaces; an editor can show which characters are there"
+        return found.text, "indent with spaces; make your editor show invisible characters"
     at = found.at if found.other_at is None or "mapping values" in found.text else found.other_at
     line = text[text.rfind("\n", 0, at) + 1 :].partition("\n")[0]
     if len(line.strip().partition(": ")[0]) > _LONGEST_KEY:
         return f"this key is longer than {_LONGEST_KEY} characters", "write a shorter key"
     known = (meaning for part, *meaning in _MEANINGS if part in found.text)
-    summary, hint = next(known, (f"this is not valid YAML: {found.text}", ""))
+    summary, hint = next(known, (f"invalid YAML: {found.text}", ""))
     return summary, hint
 
 
 def _character(character: str) -> tuple[str, str]:
     if character == "\t":
         return "a tab cannot be used for indentation", "use spaces"
-    return f'a value cannot begin with "{character}"', "put the value in quotes"
+    return f'a value cannot start with "{character}"', "quote the value"
 
 
 def _begins(found: YamlProblem, source: Source) -> Iterator[str]:
     noun = next((noun for part, noun in _CONTEXTS if part in found.context), None)
     if noun and found.other_at not in (None, found.at):
-        yield f"{noun} begins at {source.place(found.other_at or 0)}"
+        yield f"{noun} starts at {source.place(found.other_at or 0)}"
 
 
 def _bad_package(_key: str, text: str) -> tuple[str, str]:
     """A package specification that is none."""
     if not text.strip():
-        return "a package has no name", "remove the item, or write a package name"
+        return "missing package name", "add a package name, or remove the item"
     if "{{" in text:
-        hint = "write `{{major}}` and `{{minor}}` in the name; no other template is known, and none in a version"
-        return f"{quoted(text)} is not a package with a known template", hint
+        hint = "use `{{major}}` and `{{minor}}` in the name only; other templates are not supported"
+        return f"{quoted(text)} is not a package with a supported template", hint
     if "," in text or len(_OPERATOR.sub(r"\1", " ".join(text.split())).split()) > 1:
-        return f"{quoted(text)} is not one package", "write one package in each list item"
-    hint = "write a name, or a name with a constraint: `curl=8.9.1-r0`, `curl~8.9`, `curl>8`, `curl@tag`"
+        return f"{quoted(text)} is not one package", "use one list item for each package"
+    hint = "use a name, or a name with a constraint: `curl=8.9.1-r0`, `curl~8.9`, `curl>8`, `curl@tag`"
     return f"{quoted(text)} is not a package", hint
 
 
 def _bad_repository(_key: str, text: str) -> tuple[str, str]:
     """A repository's address that is none."""
     if is_glob(text):
-        return f"{quoted(text)} holds a wildcard, which is not accepted here", "name one repository"
+        return f"{quoted(text)} contains a wildcard, which is not accepted here", "use the name of one repository"
     return _bad_entry(_key, text)
 
 
 def _bad_entry(_key: str, text: str) -> tuple[str, str]:
     """The key of an entry that is neither an address nor a glob."""
     if is_glob(text) and text == text.lower():
-        return f"{quoted(text)} is not a glob", f"`*`, `?` and `[abc]` stand between what a name holds: {_ALLOWED}"
+        return f"{quoted(text)} is not a glob", f"use `*`, `?`, `[abc]` and the characters of a name: {_ALLOWED}"
     if text != text.lower():
-        return f"{quoted(text)} is not a repository's name", f"names are in lower case: `{shown(text.lower())}`"
-    hint = f"write `name`, `folder/name` or `/name`; a name holds {_ALLOWED}"
-    return f"{quoted(text)} is not a repository's name", hint
+        return f"{quoted(text)} is not a repository name", f"use lower case: `{shown(text.lower())}`"
+    hint = f"use `name`, `folder/name` or `/name`; a name may contain {_ALLOWED}"
+    return f"{quoted(text)} is not a repository name", hint
 
 
 def _bad_profile(_key: str, text: str) -> tuple[str, str]:
     """The name of a profile that is none."""
-    return f"{quoted(text)} is not a profile's name", "a name holds letters, digits, `.`, `_` and `-`"
+    return f"{quoted(text)} is not a profile name", "use letters, digits, `.`, `_` and `-`"
 
 
 def _bad_share(key: str, text: str) -> tuple[str, str]:
     """A share that is none."""
-    return f"`{key}` must be a share from 0% to 100%, not {quoted(text)}", f"write it in per cent: `{key}: 30%`"
+    return f"`{key}` must be a percentage from 0% to 100%, not {quoted(text)}", f"use a percentage: `{key}: 30%`"
 
 
 def bad_organization(_key: str, text: str) -> tuple[str, str]:
-    """An organisation that is neither a name nor a path nor a UIDP."""
-    hint = "write a name such as `example.com`, a path such as `example.com/team-a`, or a UIDP"
-    return f"{quoted(text)} is not an organisation", hint
+    """An organization that is neither a name nor a path nor a UIDP."""
+    hint = "use a name such as `example.com`, a path such as `example.com/team-a`, or a UIDP"
+    return f"{quoted(text)} is not an organization", hint
 
 
 def _bad_number(key: str, text: str) -> tuple[str, str]:
     """A number that is not plain decimal, or out of range."""
     summary = f"`{key}` must be a whole number from 0 to {LARGEST_ID}, not {quoted(text)}"
-    return summary, "write plain decimal digits, without sign, leading zeros or underscores"
+    return summary, "use decimal digits without sign, leading zeros or underscores"
 
 
 def _bad_flag(key: str, text: str) -> tuple[str, str]:

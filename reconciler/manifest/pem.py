@@ -24,7 +24,7 @@ from reconciler.manifest.codes import WARNINGS, Code
 from reconciler.manifest.document import Block, Finding, quoted
 from reconciler.manifest.files import IncludedFile, IncludedFiles
 from reconciler.manifest.nodes import MapNode, Spot, locate
-from reconciler.manifest.rules import items, repeated_names
+from reconciler.manifest.rules import ROTATE_KEY, items, repeated_names
 from reconciler.manifest.schema import PATHS_OF
 
 # apko makes a file of this name.
@@ -75,8 +75,8 @@ def _name(block: Block, item: MapNode, path: tuple[str | int, ...], code: Code) 
         spot = locate(block.node, (*path, "name"))
         yield Finding(
             code=code,
-            summary=f"{quoted(name)} is not usable as the name of a {noun}",
-            hint=f"use letters, digits, `_`, `-` and `.`, and begin with no `.`{reserved}",
+            summary=f"{quoted(name)} is not a valid name for a {noun}",
+            hint=f"use letters, digits, `_`, `-` and `.`; do not start with `.`{reserved}",
             at=spot.value_at,
             use_at=spot.use_at,
         )
@@ -91,7 +91,7 @@ def _text(
         spot = locate(block.node, (*path, "file"))
         yield Finding(
             code=Code.CONTENT_AND_FILE,
-            summary="`content` and `file` cannot stand beside each other",
+            summary="`content` and `file` cannot be combined",
             hint="keep one of the two",
             at=spot.at,
             use_at=spot.use_at,
@@ -126,7 +126,7 @@ def _key(text: str) -> Iterator[PemProblem]:
     blocks = _blocks(text)
     problem = _form(text, blocks, "PUBLIC KEY")
     if not problem and text[: blocks[0].start].strip():
-        problem = "text stands before the PEM block of this key", "remove everything before the line with BEGIN"
+        problem = "text before the PEM block of this key", "remove everything before the line with BEGIN"
     problem = problem or _not_rsa(text, blocks[0])
     if problem:
         yield _wrong(text, Code.BAD_KEY, "key", problem)
@@ -147,8 +147,8 @@ def _wrong(text: str, code: Code, noun: str, problem: tuple[str, str]) -> PemPro
     if holds_private_key(text):
         return PemProblem(
             code=Code.PRIVATE_KEY,
-            summary=f"a private key stands where a {noun} should be",
-            hint="remove it, and take the key for known to others: make a new one",
+            summary=f"private key found instead of a {noun}",
+            hint=ROTATE_KEY,
         )
     summary, hint = problem
     return PemProblem(code=code, summary=summary, hint=hint)
@@ -186,17 +186,20 @@ def _form(text: str, blocks: list[_PemBlock], label: str) -> tuple[str, str] | N
     """Return what is wrong with the blocks of a text that should hold one."""
     noun = "key" if label == "PUBLIC KEY" else "certificate"
     if not blocks and _BEGIN in text and _END in text:
-        hint = "put each on a line of its own that begins with the dashes; in YAML, use `|` instead of `>`"
-        return f"BEGIN and END of this {noun} do not stand alone at the start of a line", hint
+        hint = "put each on its own line, starting with the dashes; in YAML, use `|` instead of `>`"
+        return f"BEGIN and END of this {noun} are not on their own lines", hint
     if not blocks:
-        return f"this {noun} holds no PEM block `{label}`", f"give the lines from `BEGIN {label}` to `END {label}`"
+        return (
+            f"this {noun} contains no PEM block `{label}`",
+            f"include the lines from `BEGIN {label}` to `END {label}`",
+        )
     if len(blocks) > 1:
-        hint = f"give each {noun} an item and a name of its own"
-        return f"this {noun} holds {len(blocks)} PEM blocks, and must hold one", hint
+        hint = f"use a separate, named item for each {noun}"
+        return f"this {noun} contains {len(blocks)} PEM blocks instead of one", hint
     if blocks[0].label != label:
         return f"this {noun} is a PEM block `{_short(blocks[0].label)}`, not `{label}`", _other_form(blocks[0].label)
     if text[blocks[0].end :].strip():
-        return f"text follows the PEM block of this {noun}", "remove it; explanations go before the block"
+        return f"text after the PEM block of this {noun}", "remove it, or move it before the block"
     return None
 
 
@@ -207,17 +210,17 @@ def _short(label: str) -> str:
 
 def _other_form(label: str) -> str:
     if label == "RSA PUBLIC KEY":
-        return "`openssl rsa -RSAPublicKey_in -pubout` turns it into the form that is needed"
-    return "give the PEM text of the right kind"
+        return "convert it with `openssl rsa -RSAPublicKey_in -pubout`"
+    return "use PEM text of the right kind"
 
 
 def _not_rsa(text: str, block: _PemBlock) -> tuple[str, str] | None:
     try:
         found = load_pem_public_key(_bytes(text, block))
     except (ValueError, UnsupportedAlgorithm):
-        return "this key cannot be read", "the text between the BEGIN and END lines is damaged; copy it again"
+        return "cannot parse this key", "copy it again: the text between the BEGIN and END lines is damaged"
     if not isinstance(found, RSAPublicKey):
-        return "this key is not an RSA key", "packages are signed with RSA keys; give the public half of one"
+        return "this key is not an RSA key", "use the public half of an RSA key; packages are signed with RSA"
     return None
 
 
@@ -239,8 +242,8 @@ def _bytes(text: str, block: _PemBlock) -> bytes:
 
 def _not_v3(parsed: x509.Certificate | None) -> tuple[str, str]:
     if parsed is None:
-        return "this certificate cannot be read", "the text between the BEGIN and END lines is damaged; copy it again"
-    return "this certificate is not of X.509 version 3", "let the authority issue one of version 3"
+        return "cannot parse this certificate", "copy it again: the text between the BEGIN and END lines is damaged"
+    return "this certificate is not X.509 version 3", "use a certificate of version 3"
 
 
 def _expiry(parsed: x509.Certificate, now: datetime) -> Iterator[PemProblem]:
@@ -250,11 +253,11 @@ def _expiry(parsed: x509.Certificate, now: datetime) -> Iterator[PemProblem]:
         yield PemProblem(
             code=Code.EXPIRED_CERTIFICATE,
             summary=f"this certificate expired on {day}",
-            hint="give the one that follows it, or remove it",
+            hint="replace it with its successor, or remove it",
         )
     elif end < now + _SOON:
         yield PemProblem(
             code=Code.CERTIFICATE_EXPIRES_SOON,
             summary=f"this certificate expires on {day}",
-            hint="give the one that follows it beside this one before then",
+            hint="add its successor before then",
         )

@@ -24,6 +24,8 @@ from reconciler.manifest.nodes import ListNode, MapNode, Spot, locate
 from reconciler.manifest.patterns import PACKAGE
 from reconciler.manifest.schema import PATHS_OF
 
+ROTATE_KEY: Final = "remove it and rotate the key: treat it as compromised"
+
 Path = tuple[str, ...]
 
 _RESERVED_ENVIRONMENT: Final = ("CHAINGUARD_", "GUARDED_")
@@ -85,8 +87,8 @@ def check_private_keys(document: Document) -> Iterator[Finding]:
         if isinstance(value, str) and value in keys:
             yield Finding(
                 code=Code.PRIVATE_KEY,
-                summary="a private key stands here",
-                hint="remove it, and take it for known to others: make a new one",
+                summary="private key in the manifest",
+                hint=ROTATE_KEY,
                 at=at,
             )
         elif isinstance(value, (MapNode, ListNode)) and id(value) not in walked:
@@ -124,8 +126,8 @@ def _variable(node: MapNode, name: str, value: object) -> list[Finding]:
         found.append(
             Finding(
                 code=Code.BAD_ENVIRONMENT_NAME,
-                summary=f"{quoted(name)} is not the name of a variable",
-                hint="a name holds neither `=` nor white space, and is not empty",
+                summary=f"{quoted(name)} is not a valid variable name",
+                hint="use a name without `=` and white space",
                 at=spot.at,
                 use_at=spot.use_at,
             )
@@ -166,8 +168,8 @@ def _reserved(code: Code, node: MapNode, section: str, name: str, prefix: str) -
     spot = locate(node, (section, name))
     return Finding(
         code=code,
-        summary=f"`{shown(name)}` begins with `{prefix}`, which is reserved for Chainguard",
-        hint="take another name, or remove the line",
+        summary=f"`{shown(name)}` starts with `{prefix}`, which is reserved for Chainguard",
+        hint="use another name, or remove the line",
         at=spot.at,
         use_at=spot.use_at,
     )
@@ -181,7 +183,7 @@ def _secret(node: MapNode, section: str, name: str, value: str) -> list[Finding]
         Finding(
             code=Code.SECRET_IN_MANIFEST,
             summary=f"`{shown(name)}` in `{section}` looks like a secret",
-            hint="whoever can pull the image can read it; give secrets to the container when it is started",
+            hint="remove it and inject secrets at run time: anyone who can pull the image can read this value",
             severity=Severity.WARNING,
             at=spot.at,
             use_at=spot.use_at,
@@ -230,8 +232,7 @@ def _conflict(spec: str, spot: Spot, seen: dict[str, tuple[str, Spot]], source: 
     if spec != first:
         yield Finding(
             code=Code.CONFLICTING_PACKAGES,
-            summary=f"the package {quoted(name)} is asked for twice and differently: "
-            f"`{shown(first)}` and `{shown(spec)}`",
+            summary=f"package {quoted(name)} has conflicting constraints: `{shown(first)}` and `{shown(spec)}`",
             detail=f"first at {source.place(first_spot.value_at)}",
             hint="keep one of the two",
             at=spot.value_at,
@@ -254,7 +255,7 @@ def _runtime_repositories(node: MapNode) -> Iterator[Finding]:
                 yield _address_finding(
                     spot,
                     Code.DUPLICATE_RUNTIME_REPOSITORY,
-                    f"{_address_text(address)} stands twice in `runtime_repositories`",
+                    f"{_address_text(address)} is listed twice in `runtime_repositories`",
                     "keep the first of the two",
                 )
             seen.add(address.rstrip("/"))
@@ -270,22 +271,22 @@ def _address(address: str, spot: Spot) -> Iterator[Finding]:
         yield _address_finding(
             spot,
             Code.BAD_RUNTIME_REPOSITORY,
-            f"{_address_text(address)} is not an https address",
-            "write it in full: `https://packages.example.com/os`",
+            f"{_address_text(address)} is not an https URL",
+            "use a full URL, such as `https://packages.example.com/os`",
         )
     elif "@" in parts.netloc:
         yield _address_finding(
             spot,
             Code.BAD_RUNTIME_REPOSITORY,
-            f"{_address_text(address)} holds a user or a password",
-            "write it without: whoever can pull the image can read it",
+            f"{_address_text(address)} contains a user name or a password",
+            "remove it: anyone who can pull the image can read it",
         )
     elif _is_forbidden(host):
         yield _address_finding(
             spot,
             Code.FORBIDDEN_HOST,
-            f"the host {quoted(host)} is local or private",
-            "name a host that can be reached from everywhere",
+            f"host {quoted(host)} is local or private",
+            "use a public host",
         )
 
 
@@ -319,8 +320,8 @@ def _accounts(block: Block) -> Iterator[Finding]:
             spot = locate(block.node, (*path, index, "uid"))
             yield Finding(
                 code=Code.ROOT_USER,
-                summary="a user cannot have uid 0, which is root",
-                hint="give the user another uid; to run the image as root, remove the user and write `run-as: 0`",
+                summary="uid 0 (root) is not allowed for a user",
+                hint="use another uid; to run the image as root, remove the user and set `run-as: 0`",
                 at=spot.value_at,
                 use_at=spot.use_at,
             )
@@ -331,9 +332,9 @@ def repeated_names(block: Block, path: Path, key: str, *, code: Code, noun: str)
     for spot, first in _repeated(block, path, key):
         yield Finding(
             code=code,
-            summary=f"the {noun} {quoted(str(spot.value))} stands twice in `{path[-1]}`",
+            summary=f"{noun} {quoted(str(spot.value))} is listed twice in `{path[-1]}`",
             detail=f"first at {block.source.place(first.value_at)}",
-            hint="keep one of the two, or give them different names",
+            hint="keep one of the two, or rename one",
             at=spot.value_at,
             use_at=spot.use_at,
         )
@@ -346,7 +347,7 @@ def _same_id(block: Block, path: Path, key: str, *, noun: str) -> Iterator[Findi
             code=Code.DUPLICATE_ID,
             summary=f"two {noun} have the {key} {shown(str(spot.value))}",
             detail=f"first at {block.source.place(first.value_at)}",
-            hint="give them different ids, unless the same files are meant to belong to both",
+            hint="use different ids, unless both should own the same files",
             severity=Severity.WARNING,
             at=spot.value_at,
             use_at=spot.use_at,

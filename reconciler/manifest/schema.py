@@ -90,9 +90,7 @@ class UserEntry(_Form):
     """A user account."""
 
     username: NonEmpty = Field(description="Name of the account.", examples=["app"])
-    uid: Number = Field(
-        description="User id. Required, because an account without one would be root.", examples=[65532]
-    )
+    uid: Number = Field(description="User id. Required: without it the account would be root.", examples=[65532])
     gid: OptionalNumber = Field(default=None, description="Id of the primary group.", examples=[65532])
     groupname: Text = Field(default="", description="Name of the primary group.", examples=["app"])
     shell: Text = Field(default="", description="Login shell.", examples=["/bin/sh"])
@@ -130,7 +128,7 @@ class CertificatesSection(_Form):
         examples=[[{"name": "corp-root", "content": "..."}]],
     )
     providers: Annotated[list[NonEmpty], OverlayField.PROVIDERS] = Field(
-        default_factory=list, description="Packages that bring certificates.", examples=[["ca-certificates-bundle"]]
+        default_factory=list, description="Packages that provide certificates.", examples=[["ca-certificates-bundle"]]
     )
 
 
@@ -180,7 +178,7 @@ class OverlayFile(_Form):
     )
     certificates: CertificatesSection = Field(
         default_factory=_always(CertificatesSection.model_construct()),
-        description="Certificates that the image trusts, and packages that bring more.",
+        description="Certificates that the image trusts, and packages that provide more.",
         examples=[{"providers": ["ca-certificates-bundle"]}],
     )
     guarded_entrypoint: Annotated[Flag, OverlayField.GUARDED_ENTRYPOINT] = Field(
@@ -224,7 +222,7 @@ class Repository(Sections):
 
     profiles: list[ProfileText] = Field(
         default_factory=_always(_NONE),
-        description="Profiles that this builds on, the weakest first.",
+        description="Profiles to apply, lowest precedence first.",
         examples=[["debug"]],
     )
     overlay: NonEmpty = Field(
@@ -234,13 +232,13 @@ class Repository(Sections):
         examples=["ca-images-iac/custom-jre.yaml"],
     )
     source: AddressText = Field(
-        default="", description="Repository to create this one from where it does not exist.", examples=["python"]
+        default="", description="Repository to create this one from, if it does not exist.", examples=["python"]
     )
     reset: Flag = Field(
-        default=False, description="True: back to the image as it is shipped, without any overlay.", examples=[True]
+        default=False, description="True: remove the whole overlay, so that the image is as shipped.", examples=[True]
     )
     protect: Flag = Field(
-        default=False, description="True: refuse to take anything away from this repository.", examples=[True]
+        default=False, description="True: refuse plans that remove anything from this repository.", examples=[True]
     )
 
 
@@ -249,17 +247,17 @@ class SettingsSection(_Form):
 
     prune: Flag = Field(
         default=False,
-        description="True: customised repositories that the manifest does not name are reset.",
+        description="True: reset customized repositories that are not in the manifest.",
         examples=[True],
     )
     max_removal: Share = Field(
         default=1.0,
-        description="Share of the covered repositories from which one apply may take something away.",
+        description="Largest percentage of the covered repositories that one apply may remove something from.",
         examples=["30%"],
     )
     require_resolve: Flag = Field(
         default=False,
-        description="True: only what is known to resolve is applied, as with `plan --resolve`.",
+        description="True: apply only repositories with packages that resolve, as checked by `plan --resolve`.",
         examples=[True],
     )
 
@@ -269,27 +267,27 @@ class ManifestFile(_Form):
 
     organization: OrganizationText = Field(
         default="",
-        description="Organisation or folder: a name, a path of names, or a UIDP.",
+        description="Organization or folder: a name, a path of names, or a UIDP.",
         examples=["example.com"],
     )
     settings: SettingsSection = Field(
         default_factory=_always(SettingsSection.model_construct()),
-        description="How it is applied.",
+        description="Settings of plan and apply.",
         examples=[{"max_removal": "30%"}],
     )
     defaults: Sections = Field(
         default_factory=_always(Sections.model_construct()),
-        description="What every repository of this file builds on.",
+        description="Defaults for every repository in this file.",
         examples=[{"annotations": {"com.example.team": "platform"}}],
     )
     profiles: dict[ProfileText, Sections] = Field(
         default_factory=dict,
-        description="Named sections that repositories of every file in the folder can build on.",
+        description="Named overlays that entries in any file of the folder can use.",
         examples=[{"debug": {"packages": ["bash", "curl"]}}],
     )
     repositories: dict[EntryText, Repository] = Field(
         default_factory=dict,
-        description="Repositories by name, by `folder/name`, or by `/name` for the organisation's own level; "
+        description="Repositories by name, by `folder/name`, or by `/name` for the organization's own level; "
         "with wildcards (`nginx*`), all that match.",
         examples=[{"custom-node": {"packages": ["git"]}}],
     )

@@ -216,16 +216,16 @@ def _other_key(refusal: _Refusal) -> str:
     if similar:
         return "did you mean " + " or ".join(f"`{name}`" for name in similar) + "?"
     if parent == MANIFEST and isinstance(refusal.value, MapNode):
-        return "a repository goes below `repositories:`, indented"
-    return "known here: " + ", ".join(f"`{name}`" for name in parent.known)
+        return "put repositories below `repositories:`, indented"
+    return "use one of: " + ", ".join(f"`{name}`" for name in parent.known)
 
 
 def _foreign_key(parent: Form, key: str) -> str:
     """What to do with a key that is right elsewhere; "" where it is not."""
     if parent.is_apko(key):
-        return "a whole apko configuration can hold it, an overlay cannot; remove it"
+        return "remove it: it belongs in an apko configuration, not in an overlay"
     if parent.is_of_entries(key):
-        return "write it in an entry below `repositories`"
+        return "move it to an entry of `repositories`"
     return ""
 
 
@@ -233,9 +233,9 @@ def _missing(refusal: _Refusal) -> Iterator[Finding]:
     siblings = refusal.spot.value
     if isinstance(siblings, MapNode) and refusal.last in refusal.parent.suspects(siblings):
         return  # the unknown key beside it is the one mistake
-    summary = f"`{refusal.last}` is missing {_inside(refusal)}"
+    summary = f"missing `{refusal.last}` {_inside(refusal)}"
     if refusal.last == "uid":
-        hint = "write the user's id, such as `uid: 65532`; without one the account would get uid 0, which is root"
+        hint = "add a user id, such as `uid: 65532`; without it the account would be root (uid 0)"
     else:
         hint = f"write {_example(refusal)}"
     yield _at_value(refusal, Code.MISSING_FIELD, summary, hint)
@@ -248,11 +248,11 @@ def _null(refusal: _Refusal) -> Finding:
 def _instead_of_null(refusal: _Refusal) -> str:
     path, key = refusal.path, shown(refusal.last)
     if refusal.form.is_entry:
-        return "write `{}` after it to manage nothing of it, or `{reset: true}` for the image as it is shipped"
+        return "write `{}` to manage nothing, or `{reset: true}` to remove the overlay"
     if refusal.parent.is_free:
         return f'write `{key}: ""` for an empty value, or remove the line'
     if isinstance(path[-1], int):
-        return "write the item after the dash, or remove the line"
+        return "add the item after the dash, or remove the line"
     form = refusal.form
     if form.required or form.is_plain or key == "contents":
         return f"write {_example(refusal)}" + ("" if form.required else ", or remove the line")
@@ -279,9 +279,9 @@ def _of_right_type(refusal: _Refusal) -> str:
     if isinstance(words, str) and words.strip() and refusal.last in _WORDS and refusal.form.is_list:
         return f"write `{refusal.last}: [{shown(', '.join(words.replace(',', ' ').split()))}]`"
     if not refusal.path and refusal.top != MANIFEST:
-        return "begin with `contents:`, and below it, indented, `packages: [git]`"
+        return "start with `contents:`, and below it, indented, `packages: [git]`"
     if not refusal.path:
-        return "begin with `organization: example.com`, and `repositories:` on a line of its own"
+        return "start with `organization: example.com`, and `repositories:` on its own line"
     if refusal.parent.is_free:
         return f'write one text, in quotes where YAML needs them: `{shown(refusal.last)}: "..."`'
     return f"write {_example(refusal)}"
@@ -295,7 +295,7 @@ def _bad_value(refusal: _Refusal) -> Finding:
     else:
         empty = refusal.kind == "string_too_short"
         code = Code.EMPTY_TEXT if empty else Code.BAD_VALUE
-        summary = f"{_subject(refusal)} {'is empty' if empty else 'cannot be understood'}"
+        summary = f"{_subject(refusal)} {'is empty' if empty else 'is invalid'}"
         hint = f"write {_example(refusal)}"
     at = _at_key if refusal.of_key else _at_value
     return at(refusal, code, summary, hint)
@@ -330,6 +330,6 @@ def _inside(refusal: _Refusal) -> str:
 
 def _example(refusal: _Refusal) -> str:
     if refusal.last == "content":
-        return "`content: |` and below it the PEM text"
+        return "`content: |` followed by the PEM text"
     example = flow(refusal.form.example)
     return f"`{example}`" if isinstance(refusal.path[-1], int) else f"`{shown(refusal.last)}: {example}`"

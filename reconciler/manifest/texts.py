@@ -37,7 +37,7 @@ def _number(value: Any) -> Any:
 def _organization(value: str) -> str:
     if patterns.is_organization(value):
         return value
-    raise PydanticCustomError(ORGANIZATION_ERROR, "not an organisation")
+    raise PydanticCustomError(ORGANIZATION_ERROR, "not an organization")
 
 
 def _given(value: Any) -> Any:
@@ -49,14 +49,14 @@ def _given(value: Any) -> Any:
 def _flag(value: Any) -> Any:
     found = patterns.flag(value) if isinstance(value, str) else value
     if found is None and value is not None:
-        raise PydanticCustomError(FLAG_ERROR, "neither true nor false")
+        raise PydanticCustomError(FLAG_ERROR, "not true or false")
     return found
 
 
 def _share(value: Any) -> Any:
     found = patterns.share(value) if isinstance(value, str) else value
     if found is None and value is not None:
-        raise PydanticCustomError(SHARE_ERROR, "not a share in per cent")
+        raise PydanticCustomError(SHARE_ERROR, "not a percentage")
     return found
 
 

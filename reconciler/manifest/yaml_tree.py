@@ -35,7 +35,7 @@ MAX_COPIED_TEXT: Final = 64 * 1024 * 1024
 
 # What the problem says of slips that the parser would describe by what they lead to.
 MERGE_CONFLICT: Final = "a merge conflict"
-ODD_INDENTATION: Final = "stands in the indentation"
+ODD_INDENTATION: Final = "in the indentation"
 
 # These are compiled when they are needed, which is where something is wrong.
 # What YAML lets nobody write except as an escape; a byte order mark is one only at the very start of a file.

@@ -19,7 +19,7 @@ _RUNS = (
     Column("STATE", least=11),
     Column("EXIT", least=4),
     Column("OUTCOMES", least=9),
-    Column("BUILDS", least=9, optional=True),
+    Column("BUILDS", least=24, optional=True),
     Column("TOOK", optional=True),
     Column("BY", least=8, optional=True, yields=True),
     Column("ORGANISATION", keep="both", optional=True, yields=True),

@@ -79,6 +79,7 @@ _LEAST_ROWS = 3
 # For the time, the number of builds, and the first of the tags.
 _BUILD_COLUMNS = 36
 _TIME_COLUMNS = 6
+_INDENT = _GAP = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,11 +165,14 @@ class Board:
         room = max(height - 1 - bool(notice), _LEAST_ROWS)
         shown = rows if len(rows) <= room else rows[: room - 1]
         names = max((cell_len(token(row.repository, style)) for row in shown), default=0)
-        table = Table.grid(padding=(0, 2, 0, 0))
-        table.add_column(no_wrap=True, width=min(names, max(width - _STATE_COLUMNS - _BUILD_COLUMNS, 12)))
+        names = min(names, max(width - _STATE_COLUMNS - _BUILD_COLUMNS, 12))
+        used = _INDENT + sum(columns + _GAP for columns in (names, _STATE_COLUMNS, _TIME_COLUMNS))
+        table = Table.grid(padding=(0, _GAP, 0, 0))
+        table.add_column(no_wrap=True, width=names)
         table.add_column(no_wrap=True, width=_STATE_COLUMNS)
-        table.add_column(no_wrap=True, min_width=_TIME_COLUMNS, justify="right")
-        table.add_column(no_wrap=True)
+        table.add_column(no_wrap=True, width=_TIME_COLUMNS, justify="right")
+        # Of the tags as many as there is room for: rich would take it from the names as well.
+        table.add_column(no_wrap=True, max_width=max(width - used - _GAP, 1))
         for row in shown:
             table.add_row(*_cells(row, now, style))
         heads = [Text(notice, Role.WARNING)] if notice else []
@@ -176,7 +180,7 @@ class Board:
         for head in heads:
             head.no_wrap, head.overflow = True, "ellipsis"
         lines: list[RenderableType] = [*heads]
-        lines += [Padding(table, (0, 0, 0, 2))] if shown else []
+        lines += [Padding(table, (0, 0, 0, _INDENT))] if shown else []
         if len(shown) < len(rows):
             lines.append(Text(f"  {style.ellipsis} and {len(rows) - len(shown):,} more", Role.DIM))
         return Group(*lines)
@@ -280,7 +284,11 @@ class LiveProgress:
         columns, rows = (console.width, console.height) if console is not None else (80, 24)
         with self._lock:
             now = None if self._now is None else self._now()
-            return self._board.draw(style=self._style, width=columns - 1, height=rows - 2, now=now, notice=self._notice)
+            board = self._board.draw(
+                style=self._style, width=columns - 1, height=rows - 3, now=now, notice=self._notice
+            )
+        # The cursor rests on an empty line: what the terminal echoes there, such as ^C, moves no line of the table.
+        return Group(board, Text())
 
     def _console(self) -> Console:
         columns, rows = self._size or (None, None)

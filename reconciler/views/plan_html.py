@@ -19,7 +19,6 @@ from rich.cells import cell_len
 
 from reconciler.core.diff import Field
 from reconciler.core.plan import ReasonCode
-from reconciler.diagnostics import plural
 from reconciler.views.changes import LABELS, Fragment, brief, fragments, short_value, value_words
 from reconciler.views.plan import (
     NO_PROVENANCE,
@@ -346,8 +345,8 @@ def _losing(document: dict[str, Any]) -> str:
     if not count or not guard["covered"]:
         return ""
     return (
-        f"{plural(count, 'repository loses', 'repositories lose')} something: {_percent(guard['share'])} of the "
-        f"{guard['covered']:,} that the plan covers. An apply allows {_percent(guard['limit'])}."
+        f"{count:,} of {repositories(guard['covered'])} would lose something "
+        f"({_percent(guard['share'])}, limit {_percent(guard['limit'])})."
     )
 
 

@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import fields, is_dataclass
+from functools import lru_cache
 from typing import Any
 
 from reconciler.core.diff import SECTION_OF, Change, ChangeKind, Field, Value, items_of
@@ -64,12 +65,14 @@ def overlay_document(before: Overlay, after: Overlay) -> list[dict[str, Any]]:
         for item in items_of(overlay):
             found.setdefault((item.field, item.key), ([], []))[side].append(item.value)
     ordered_keys = sorted(found, key=lambda place: (_PARTS[place[0]], place[1]))
-    return [_overlay_item(part, key, *found[part, key]) for part, key in ordered_keys]
+    return [_overlay_item(part, key, *map(tuple, found[part, key])) for part, key in ordered_keys]
 
 
-def _overlay_item(part: Field, key: str, before: list[Value], after: list[Value]) -> dict[str, Any]:
+# Most repositories of an organization share most of what they hold, and looking for secrets is what takes time.
+@lru_cache(maxsize=10_000)
+def _overlay_item(part: Field, key: str, before: tuple[Value, ...], after: tuple[Value, ...]) -> dict[str, Any]:
     kind = "same" if before == after else "add" if not before else "remove" if not after else "change"
-    return {**sides_document(part, key, {"before": tuple(before), "after": tuple(after)}), "kind": kind}
+    return {**sides_document(part, key, {"before": before, "after": after}), "kind": kind}
 
 
 def sides_document(part: Field, key: str, sides: Mapping[str, tuple[Value, ...]]) -> dict[str, Any]:

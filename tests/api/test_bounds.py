@@ -91,7 +91,7 @@ def test_a_large_error_is_cut() -> None:
 
 @pytest.mark.parametrize("encoding", ["br", "gzip, gzip", "zstd", "deflate"])
 def test_an_encoding_that_nobody_asked_for(encoding: str) -> None:
-    with pytest.raises(Unreachable, match="could not be decompressed"):
+    with pytest.raises(Unreachable, match="cannot decompress"):
         over(response(b"{}", content_encoding=encoding)).answer(READ)
 
 
@@ -167,7 +167,7 @@ def test_an_answer_that_comes_byte_by_byte(head: bytes, call: Call, kind: type[A
             retrier=unhurried(),
             monotonic=lambda: float(next(ticks)),
         )
-        with pytest.raises(kind, match="not whole in time"):
+        with pytest.raises(kind, match="took too long"):
             connection.answer(call)
         connection.close()
     assert script.connections == 1

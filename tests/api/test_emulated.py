@@ -125,7 +125,7 @@ def test_the_log_of_a_failed_build(world: World) -> None:
             client.build_log(f"{failed[0].repository_id}/{'0' * 16}")
 
 
-def test_organisations_and_folders(world: World) -> None:
+def test_organizations_and_folders(world: World) -> None:
     with _in_process(world) as client:
         root = _organization(client)
         assert client.find_organization(root.id) == root

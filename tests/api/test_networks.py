@@ -143,7 +143,7 @@ def goes_through_proxy(url: str) -> bool:
 
 def test_a_certificate_that_nobody_vouches_for_is_refused_at_once(api: _Server) -> None:
     found = refusal(f"https://{HERE}:{api.port}").diagnostic
-    assert "certificate is not accepted" in found.detail
+    assert "certificate not trusted" in found.detail
     assert "SSL_CERT_FILE" in found.hint
     assert api.connections == 1, "trying again would change nothing"
 
@@ -159,7 +159,7 @@ def test_a_companys_certificate_is_named_in_the_environment(
 def test_a_certificate_for_another_name_is_refused(authority: Authority, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(authority.file))
     with running(_Server(_Api, authority.server_context("other.test"))) as server:
-        assert "certificate is not accepted" in refusal(f"https://{HERE}:{server.port}").diagnostic.detail
+        assert "certificate not trusted" in refusal(f"https://{HERE}:{server.port}").diagnostic.detail
 
 
 def _system(monkeypatch: pytest.MonkeyPatch, *, file: str = "/none", folder: str = "/none") -> None:
@@ -197,7 +197,7 @@ def test_elsewhere_the_operating_system_judges(
 
     monkeypatch.setattr(tls, "_PLATFORM", platform)
     assert type(tls.make_context({})) is truststore.SSLContext
-    assert "certificate is not accepted" in refusal(f"https://{HERE}:{api.port}").diagnostic.detail
+    assert "certificate not trusted" in refusal(f"https://{HERE}:{api.port}").diagnostic.detail
     monkeypatch.setenv("SSL_CERT_DIR", str(authority.file.parent))
     assert reads(f"https://{HERE}:{api.port}")
 
@@ -207,15 +207,15 @@ def test_elsewhere_the_operating_system_judges(
     [
         ("SSL_CERT_FILE", None, "No such file"),
         ("REQUESTS_CA_BUNDLE", None, "No such file"),
-        ("SSL_CERT_FILE", "no certificate", "no certificate in it"),
-        ("SSL_CERT_FILE", "", "no certificate in it"),
+        ("SSL_CERT_FILE", "no certificate", "contains no certificate"),
+        ("SSL_CERT_FILE", "", "contains no certificate"),
     ],
 )
 def test_a_variable_that_names_nothing_of_use(tmp_path: Path, variable: str, content: str | None, problem: str) -> None:
     file = tmp_path / "named.pem"
     if content is not None:
         file.write_text(content)
-    with pytest.raises(tls.CertificatesError, match=re.escape(f"{variable} names {file}: ")) as caught:
+    with pytest.raises(tls.CertificatesError, match=re.escape(f"{variable} is {file}: ")) as caught:
         tls.make_context({variable: str(file)})
     assert problem in str(caught.value)
 
@@ -294,4 +294,4 @@ def test_a_server_that_stays_silent_is_asked_once_more() -> None:
             connection.answer(Call(action="x", capability="x", path="/x", timeout=0.05))
         assert connection.sent.reads == 2
         connection.close()
-    assert "no answer within" in caught.value.diagnostic.detail
+    assert "no response within" in caught.value.diagnostic.detail

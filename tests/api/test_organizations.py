@@ -1,4 +1,4 @@
-"""Finding the organisation by what people write."""
+"""Finding the organization by what people write."""
 
 import pytest
 
@@ -86,9 +86,9 @@ def test_names_above_that_the_token_cannot_see() -> None:
     [
         ("exmaple.com", '"exmaple.com"', 'did you mean "example.com"'),
         ("team-a", '"team-a"', "check the name"),
-        ("example.com/team-b", 'folder "team-b" in example.com', 'did you mean "team-a"?'),
-        ("example.com/inner", 'folder "inner" in example.com', "check the name"),
-        ("example.com//team-a", 'folder "" in example.com', "check the name"),
+        ("example.com/team-b", 'folder "team-b" not found in example.com', 'did you mean "team-a"?'),
+        ("example.com/inner", 'folder "inner" not found in example.com', "check the name"),
+        ("example.com//team-a", 'folder "" not found in example.com', "check the name"),
         ("0" * 40, "0" * 40, "chainctl"),
         (f"{ROOT}/{'5' * 16}", f"{ROOT}/{'5' * 16}", "chainctl"),
         ("", '""', "check the name"),
@@ -114,7 +114,7 @@ def test_several(written: str, ids: list[str]) -> None:
     found = caught.value.diagnostic
     assert found.code == "ambiguous-organization"
     assert written.rpartition("/")[2] in found.summary
-    assert found.detail == f"their UIDPs: {ids[0]}, {ids[1]}"
+    assert found.detail == f"UIDPs: {ids[0]}, {ids[1]}"
 
 
 def test_near_names_are_a_courtesy() -> None:

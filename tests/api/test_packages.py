@@ -49,7 +49,7 @@ def test_refusals(status: int, kind: type[ApiError]) -> None:
 
 def test_pages_that_lead_back_are_no_list() -> None:
     client, api = reader(Told({"items": [ITEM], "nextPageToken": "t"}))
-    with client, pytest.raises(NotUnderstood, match="lead back"):
+    with client, pytest.raises(NotUnderstood, match="its pages repeat"):
         client.list_packages(ORGANIZATION)
     assert len(api.asked) == 2
 

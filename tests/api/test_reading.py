@@ -22,7 +22,7 @@ def world(*repositories: dict[str, Any]) -> Any:
     return answer
 
 
-def test_one_call_for_a_flat_organisation() -> None:
+def test_one_call_for_a_flat_organization() -> None:
     client, api = reader(world(repository(), repository(f"{ROOT}/{'2' * 16}", "jre", customOverlay=[])))
     with client:
         live = client.read_live(ORGANIZATION)
@@ -54,7 +54,7 @@ def test_one_more_for_the_names_of_folders() -> None:
     assert [asked.path for asked in api.asked] == ["/registry/v1/repos", "/iam/v1/groups"]
 
 
-def test_a_folder_is_read_like_an_organisation() -> None:
+def test_a_folder_is_read_like_an_organization() -> None:
     client, _ = reader(world(repository(f"{TEAM}/{'3' * 16}"), repository(f"{INNER}/{'3' * 16}"), repository()))
     with client:
         live = client.read_live(FOLDER)

@@ -76,7 +76,7 @@ def test_the_listener_is_told_before_each_wait() -> None:
         world.read()
     action = 'list the repositories of "example.com"'
     assert world.told == [
-        RetryNotice(action=action, reason="503, not available", wait=wait, attempt=number, tries=6)
+        RetryNotice(action=action, reason="503, unavailable", wait=wait, attempt=number, tries=6)
         for number, wait in enumerate([1.0, 2.0, 4.0, 8.0, 16.0], start=2)
     ]
     assert len(world.api.asked) == 6

@@ -236,5 +236,5 @@ def test_an_answer_without_the_overlay_and_no_read_after_it_is_lost() -> None:
         reading = client.read_repository(NODE, ORGANIZATION)
         assert reading is not None
         api.answer = lambda asked: Told({}) if asked.method == "PUT" else Told(status=503)
-        with pytest.raises(AnswerLost, match="does not show the repository"):
+        with pytest.raises(AnswerLost, match="does not contain the repository"):
             client.write_overlay(reading, overlay({"packages": ["git"]}))

@@ -98,8 +98,8 @@ class Page:
             if message["method"] == "Network.requestWillBeSent"
         ]
 
-    def serious_findings(self) -> list[str]:
-        """What axe-core calls serious or critical on the page as it is shown now, by rule and first place."""
+    def accessibility_findings(self) -> list[str]:
+        """What axe-core finds on the page as it is shown now, by rule and first place."""
         spec = importlib.util.find_spec("axe_playwright_python")
         assert spec is not None
         assert spec.origin is not None
@@ -109,9 +109,8 @@ class Page:
         )
         assert isinstance(found, list)
         return [
-            f"{one['id']}: {one['help']}: {one['nodes'][0]['html']} ({len(one['nodes'])})"
+            f"{one['impact']}: {one['id']}: {one['help']}: {one['nodes'][0]['html']} ({len(one['nodes'])})"
             for one in found
-            if one["impact"] in ("serious", "critical")
         ]
 
     def shoot(self, name: str) -> None:

@@ -207,14 +207,14 @@ def test_five_thousand_repositories_are_filtered_at_once(driver: Any, server: Se
 
 @pytest.mark.parametrize("name", ["review", "guard", "markup", "nothing", "compared", "three-hundred"])
 @pytest.mark.parametrize("looks", ["light", "dark", "phone", "print"])
-def test_axe_finds_nothing_serious(driver: Any, server: Server, name: str, looks: str) -> None:
+def test_axe_finds_nothing(driver: Any, server: Server, name: str, looks: str) -> None:
     page = open_page(driver, server, name)
     page.media(dark=looks == "dark", media="print" if looks == "print" else "")
     if looks == "phone":
         page.size(390, 844)
     page.run("document.querySelectorAll('details').forEach(one => { one.open = true })")
     page.shoot(f"axe-{name}-{looks}")
-    assert page.serious_findings() == []
+    assert page.accessibility_findings() == []
 
 
 def test_a_permalink_unfolds_and_shows_its_repository(page: Page) -> None:

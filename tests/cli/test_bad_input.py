@@ -70,7 +70,7 @@ def test_a_name_in_two_folders_has_to_be_qualified(program: Program) -> None:
     refused(program.run("plan"), 1, "web.yaml:3:3", "/custom-node", "team-a/custom-node")
 
 
-def test_an_unknown_organisation(program: Program) -> None:
+def test_an_unknown_organization(program: Program) -> None:
     write_manifest(ONE.replace("example.com", "exampel.com"))
     refused(program.run("plan"), 1, "exampel.com", "example.com")
 

@@ -139,12 +139,22 @@ def test_a_feature_that_the_organization_does_not_have(
     assert message[:40] in result.out
 
 
+def test_guarded_entrypoint_of_an_organization_that_is_not_enrolled(program: Program) -> None:
+    write_manifest("organization: example.com\nrepositories: {custom-go: {guarded_entrypoint: true}}\n")
+    program.settings = EmulatorSettings(not_enrolled=frozenset({"guarded_entrypoint"}))
+    result = program.run("apply", "--yes")
+    assert result.code == 3
+    assert "this organization is not enrolled in Guarded Entrypoint" in result.out
+    assert "using custom_overlay.guarded_entrypoint is not allowed" in result.out
+    assert "account team" in result.out
+
+
 def test_a_precondition_of_another_kind_keeps_its_message(program: Program) -> None:
     write_manifest(ONE)
     fault = Status(status=400, code=9, message="Precondition failed: the moon is full")
     program.play(*(Fault(effect=fault, method=method, times=None) for method in ("PUT", "PATCH")))
     result = program.run("apply", "--yes")
-    assert "the API refuses it" in result.out
+    assert "rejected by the API" in result.out
     assert "the moon is full" in result.out
 
 

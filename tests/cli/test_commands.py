@@ -54,7 +54,7 @@ def test_repos_of_a_folder(program: Program) -> None:
     assert names == ["checkout-api", "custom-node", "edge-gateway"]
 
 
-def test_no_organisation_anywhere(program: Program) -> None:
+def test_no_organization_anywhere(program: Program) -> None:
     result = program.run("repos")
     assert result.code == 1
     assert "--org" in result.err

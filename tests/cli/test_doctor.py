@@ -80,7 +80,7 @@ def test_each_setting_has_its_source(program: Program) -> None:
     assert ("example.com", "RECONCILER_ORG") in [(one["value"], one["source"]) for one in found["settings"]]
 
 
-def test_the_manifest_names_the_organisation(program: Program) -> None:
+def test_the_manifest_names_the_organization(program: Program) -> None:
     write_manifest("organization: example.com/team-a\nrepositories: {x: {packages: [git]}}\n")
     result = program.run("doctor")
     assert result.code == 0
@@ -88,7 +88,7 @@ def test_the_manifest_names_the_organisation(program: Program) -> None:
     assert program.run("doctor", "--manifest", "manifests/web.yaml").code == 0
 
 
-def test_nothing_names_the_organisation(program: Program) -> None:
+def test_nothing_names_the_organization(program: Program) -> None:
     result = program.run("doctor")
     assert result.code == 0
     assert levels(result)["organization"] == "warning"
@@ -105,7 +105,7 @@ def test_a_manifest_that_cannot_be_read(program: Program) -> None:
     assert levels(result)["identity"] == "ok"
 
 
-def test_an_organisation_that_is_not_there(program: Program) -> None:
+def test_an_organization_that_is_not_there(program: Program) -> None:
     result = program.run("doctor", "--org", "exmaple.com")
     assert result.code == 1
     assert levels(result)["organization"] == "error"

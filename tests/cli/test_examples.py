@@ -1,4 +1,4 @@
-"""The examples of the documents, planned against the emulator's organisation and applied to it."""
+"""The examples of the documents, planned against the emulator's organization and applied to it."""
 
 from pathlib import Path
 

@@ -127,7 +127,7 @@ def test_retries_are_told_on_standard_error_alone(program: Program, format_: str
     result = program.run("apply", "--yes", "--no-wait", "--format", format_)
     assert result.code == 0
     (line,) = [line for line in result.err.splitlines() if ASKED_AGAIN in line]
-    assert line.startswith('warning: could not list the repositories of "example.com": 503, not available; trying')
+    assert line.startswith('warning: could not list the repositories of "example.com": 503, unavailable; trying')
     assert ASKED_AGAIN not in result.out
 
 
@@ -136,7 +136,7 @@ def test_retries_are_told_above_the_live_table(program: Program) -> None:
     result = program.run("apply", answer="yes\n")
     assert result.code == 0
     (line,) = [line for line in result.err.splitlines() if ASKED_AGAIN in line]
-    assert 'could not list the builds of "example.com": 503, not available' in line
+    assert 'could not list the builds of "example.com": 503, unavailable' in line
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -231,7 +231,7 @@ def test_a_creation_in_doubt(program: Program, when: When) -> None:
 
 
 LASTING_LOOKS: dict[str, tuple[Effect, int, list[str]]] = {
-    "403": (Status(status=403), 7, ["the token may not list the builds"]),
+    "403": (Status(status=403), 7, ["the token is not allowed to list the builds"]),
     "503": (Status(status=503, html=True), 7, ["503"]),
     "garbled": (Garble(), 7, ["was not understood"]),
     "401": (Status(status=401), 8, ["does not accept the token"]),

@@ -14,7 +14,7 @@ GOLDEN = Path(__file__).parent / "golden" / "refusals"
 
 @pytest.fixture
 def customised(program: Program) -> list[str]:
-    """The customised repositories of the organisation."""
+    """The customised repositories of the organization."""
     program.settings = EmulatorSettings(automatic_rebuilds=False, stagger=0.0)
     rows = json.loads(program.run("repos", "--org", "example.com", "--format", "json").out)["repositories"]
     return [row["repository"] for row in rows if row["customised"]]

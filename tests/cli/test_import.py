@@ -22,7 +22,7 @@ def plans_empty(program: Program, folder: str) -> None:
     assert result.code == 0, result.out + result.err
 
 
-def test_the_whole_organisation(program: Program) -> None:
+def test_the_whole_organization(program: Program) -> None:
     result = imported(program, *ORG, "-o", "m")
     assert result.out.endswith("imported 13 repositories into m: planning them gives no change\n")
     assert "data-pipeline is left out" in result.err

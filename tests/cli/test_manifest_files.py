@@ -119,8 +119,8 @@ def test_entry_d33_a_manifest_that_is_not_read_is_named_and_refuses_prune(progra
 
 def test_entry_d37_what_an_editor_or_git_left_in_a_file_is_named(program: Program) -> None:
     for name, message in (
-        ("merge-conflict.yaml", "merge-conflict.yaml:3:1: a merge conflict is left in the file"),
-        ("no-break-space.yaml", "no-break-space.yaml:5:1: U+00A0 (a no-break space) stands in the indentation"),
+        ("merge-conflict.yaml", "merge-conflict.yaml:3:1: unresolved merge conflict"),
+        ("no-break-space.yaml", "no-break-space.yaml:5:1: U+00A0 (a no-break space) in the indentation"),
     ):
         shutil.copy(CASES / name, name)
         for command in ("validate", "plan"):

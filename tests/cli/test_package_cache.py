@@ -26,7 +26,7 @@ def test_what_was_found_is_known_for_a_while(tmp_path: Path) -> None:
     assert (folder / ".gitignore").read_text(encoding="utf-8") == "*\n"
 
 
-def test_it_is_of_one_organisation_and_api(tmp_path: Path) -> None:
+def test_it_is_of_one_organization_and_api(tmp_path: Path) -> None:
     cache(tmp_path).write({"git": (GIT,)})
     assert cache(tmp_path, api="b").read(WANTED) == {}
     assert cache(tmp_path, organization="p").read(WANTED) == {}

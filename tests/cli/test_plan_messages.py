@@ -21,7 +21,7 @@ def test_resets_are_not_called_nothing_to_plan(program: Program) -> None:
     """Entry 37: an empty manifest with `--prune` plans resets."""
     write_manifest("organization: example.com\nrepositories: {}\n")
     result = program.run("plan", "--prune")
-    assert "the manifest names no repository" in result.err
+    assert "the manifest has no repositories" in result.err
     assert "to reset" in result.out
     assert "nothing to plan" not in result.err + result.out
 

@@ -244,7 +244,7 @@ def test_a_file_that_is_not_to_be_trusted_is_refused(saved: Program, spoil: Call
     refused(saved, spoil.__name__.replace("_", "-"), 1)
 
 
-def test_another_organisation_on_the_command_line(saved: Program) -> None:
+def test_another_organization_on_the_command_line(saved: Program) -> None:
     refused(saved, "other-organization", 1, "--org", "example.com/team-a")
     assert saved.run("apply", FILE, "--org", "example.com", "--no-wait").code == 0
 

@@ -84,7 +84,7 @@ def test_one_look_at_the_live_state_serves_both(program: Program) -> None:
     assert program.run("plan", "--base", "before.yaml", "--debug", "--no-check").err == alone
 
 
-def test_a_base_with_errors_or_of_another_organisation(program: Program) -> None:
+def test_a_base_with_errors_or_of_another_organization(program: Program) -> None:
     write_manifest(TWO)
     write_manifest(TWO.replace("packages", "pakages"), "before.yaml")
     result = program.run("plan", "--base", "before.yaml")
@@ -123,7 +123,7 @@ def test_a_plan_made_against_a_snapshot_can_be_applied(program: Program) -> None
     assert program.run("apply", "p", "--no-wait").code == 4
 
 
-def test_a_snapshot_of_another_organisation(program: Program) -> None:
+def test_a_snapshot_of_another_organization(program: Program) -> None:
     write_manifest(TWO)
     program.run("snapshot", "--org", "example.com/team-a", "-o", "live.snapshot")
     result = program.run("plan", "--against", "live.snapshot")

@@ -132,7 +132,11 @@ def _hint_at_bodies(document: Json) -> None:
                 if "properties" in content["schema"]
                 else content["schema"]
             )
-    for name, schema in document["components"]["schemas"].items():
+    _hint_at_schemas(document["components"]["schemas"], strict=strict)
+
+
+def _hint_at_schemas(schemas: Json, *, strict: bool) -> None:
+    for name, schema in schemas.items():
         properties = schema.get("properties", {})
         if properties and strict:
             schema["additionalProperties"] = False

@@ -141,6 +141,18 @@ def test_being_refused(target: Target, version: ApiVersion, traffic: list[Exchan
     assert {exchange.status for exchange in traffic} >= {200, 400, 403}
 
 
+@pytest.mark.parametrize("target", EMULATED, indirect=True)
+def test_bindings(target: Target, traffic: list[Exchange]) -> None:
+    assert target.world is not None
+    target.world.emulator.bind("corp-ca", "example.com/", "dev")
+    target.world.emulator.bind("typer", "orders-api", ["24"])
+    with target.reader("auto") as client:
+        found = client.read_bindings(client.find_organization(target.organization))
+    assert isinstance(found, tuple)
+    assert [(str(one), bool(one.repository)) for one in found] == [("corp-ca (dev)", False), ("typer (24)", True)]
+    check(traffic)
+
+
 @pytest.mark.parametrize("status", [403, 404, 501])
 @pytest.mark.parametrize("target", EMULATED, indirect=True)
 def test_falling_back(target: Target, status: Any, traffic: list[Exchange], monkeypatch: pytest.MonkeyPatch) -> None:

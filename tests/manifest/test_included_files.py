@@ -28,7 +28,7 @@ def test_a_link_out_of_the_folder_is_refused(folder: Path) -> None:
     (folder / "link.yaml").symlink_to("../outside.yaml")
     (problem,) = problems("link.yaml")
     assert problem.code == Code.PATH_OUTSIDE
-    assert problem.summary == '"link.yaml" is not inside the manifest\'s folder, as a link leads out of it'
+    assert problem.summary == '"link.yaml" is outside the manifest\'s folder: a symbolic link points outside'
 
 
 def test_a_folder_that_leads_out_is_refused(folder: Path) -> None:

@@ -173,7 +173,7 @@ def test_the_given_organisation_is_checked(folder: Path) -> None:
     _, problems = load_with("Example", "repositories: {a: {}}\n", folder)
     assert codes(problems) == [Code.BAD_ORGANIZATION]
     assert problems[0].place is None
-    assert problems[0].summary == '--org: "Example" is not an organisation'
+    assert problems[0].summary == '--org: "Example" is not an organization'
     assert codes(load(folder / "gone", organization="Example")[1]) == [Code.BAD_ORGANIZATION, Code.MANIFEST_NOT_FOUND]
 
 

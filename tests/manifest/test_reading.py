@@ -25,7 +25,7 @@ def only_problem(path: Path, data: bytes) -> Diagnostic:
 def test_a_path_that_is_not_there(tmp_path: Path) -> None:
     (problem,) = problems(tmp_path / "nowhere")
     assert (problem.code, problem.place) == (Code.MANIFEST_NOT_FOUND, None)
-    assert problem.summary == f'there is no file or folder "{tmp_path}/nowhere"'
+    assert problem.summary == f'file or folder "{tmp_path}/nowhere" not found'
     (below_a_file,) = problems(Path(__file__) / "x.yaml")
     assert below_a_file.code == Code.MANIFEST_NOT_FOUND
 
@@ -36,7 +36,7 @@ def test_a_folder_without_manifests(tmp_path: Path) -> None:
     (tmp_path / "nested").mkdir()
     problem, hidden = problems(tmp_path)
     assert problem.code == Code.NO_MANIFESTS
-    assert "folders inside it are not searched" in problem.hint
+    assert "subfolders are not searched" in problem.hint
     assert (hidden.code, hidden.place) == (Code.UNREAD_MANIFEST, Place(file=str(tmp_path / ".hidden.yaml")))
 
 
@@ -82,7 +82,7 @@ def test_a_file_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(os, "open", refuse)
     (problem,) = problems(tmp_path)
     assert problem.code == Code.UNREADABLE_FILE
-    assert problem.summary == "the file cannot be read: Permission denied"
+    assert problem.summary == "cannot read the file: Permission denied"
     assert str(problem.place) == f"{tmp_path}/x.yaml:1:1"
 
 
@@ -96,7 +96,7 @@ def test_a_path_that_no_file_can_have() -> None:
 def test_not_utf8_names_the_byte_and_the_place(tmp_path: Path) -> None:
     problem = only_problem(tmp_path / "x.yaml", b"a: b\nc: \xc3\xa9\xe9\n")
     assert problem.code == Code.NOT_UTF8
-    assert problem.summary == "the file is not UTF-8: byte 10 from its start (0xe9) fits no character"
+    assert problem.summary == "the file is not UTF-8: byte 10 from its start (0xe9) is not valid"
     assert problem.place is not None
     assert (problem.place.line, problem.place.column) == (2, 5)
 
@@ -145,6 +145,6 @@ def test_windows_line_ends_count_as_one(tmp_path: Path) -> None:
 def test_a_control_character_is_named(tmp_path: Path) -> None:
     problem = only_problem(tmp_path / "x.yaml", b"organization: example\x1b.com\n")
     assert problem.code == Code.CONTROL_CHARACTER
-    assert problem.summary == "the character U+001B must not stand in YAML"
+    assert problem.summary == "YAML does not allow the character U+001B"
     assert problem.place is not None
     assert (problem.place.line, problem.place.column) == (1, 22)

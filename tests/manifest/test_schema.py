@@ -85,7 +85,7 @@ def test_a_kind_of_error_that_nobody_thought_of_is_still_reported() -> None:
     root.close(array("i"), [0, 14])
     (finding,) = explain([{"type": "brand_new", "loc": ("organization",), "input": "x"}], root)
     assert (finding.code, finding.at) == (Code.BAD_VALUE, 14)
-    assert finding.summary == "`organization` cannot be understood"
+    assert finding.summary == "`organization` is invalid"
 
 
 def test_the_pattern_of_packages_is_anchored() -> None:

@@ -50,13 +50,13 @@ def test_one_bad_name_leaves_that_repository_out_alone(tmp_path: Path, name: str
     assert set(found.labels) == ({"custom-go", "web"} if before == "manifest" else {"first", "custom-go", "web"})
     (left_out,) = found.left_out
     assert left_out.code == "not-imported"
-    assert left_out.summary.startswith(f"{name} is left out: its name holds")
+    assert left_out.summary.startswith(f"{name} is not imported: its name contains")
 
 
 def test_two_repositories_of_one_name_are_left_out(tmp_path: Path) -> None:
     found = imported(repositories("web", "web", "api"), tmp_path / "m")
     assert found.labels == ("api",)
-    assert [one.summary for one in found.left_out] == ["/web is left out: 2 repositories have this name"]
+    assert [one.summary for one in found.left_out] == ["/web is not imported: 2 repositories have this name"]
 
 
 @pytest.mark.parametrize("name", ["con", "nul", "aux.v1", "com1", "lpt9"])

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from reconciler.core.bindings import NOT_READ, Binding, SelectorKind, TagSelector
 from reconciler.core.diff import diff
 from reconciler.core.overlay import (
     EMPTY,
@@ -61,6 +62,23 @@ def uidp(number: int) -> str:
     return f"{ORGANIZATION.id}/{number:016x}"
 
 
+BINDINGS = (
+    Binding(
+        id=f"{uidp(1)}/{7:016x}",
+        overlay_id=uidp(8),
+        overlay="typer",
+        selector=TagSelector(kind=SelectorKind.EXACT, tags=("3.13", "3.13-dev")),
+        repository=uidp(1),
+    ),
+    Binding(
+        id=uidp(9),
+        overlay_id=uidp(10),
+        overlay="debug-tools",
+        selector=TagSelector(kind=SelectorKind.VARIANT, variant="dev"),
+    ),
+)
+
+
 def step(
     name: str,
     number: int,
@@ -117,6 +135,7 @@ def plan(*, version: int = 3) -> Plan:
         unlisted=("plain",),
         left_out=("team-a/left",),
         guard=judge_guard(steps, rules),
+        bindings=BINDINGS if version > 2 else NOT_READ,
     )
 
 
@@ -133,5 +152,5 @@ def snapshot(*, version: int = 3) -> Snapshot:
     )
     if version > 2:
         repositories += (LiveRepository(id=uidp(5), name="wrapped", overlay=GUARDED),)
-    live = Live(organization=ORGANIZATION, repositories=repositories)
+    live = Live(organization=ORGANIZATION, repositories=repositories, bindings=BINDINGS if version > 2 else NOT_READ)
     return Snapshot(live=live, api=API, tool_version="1.2.3", created=CREATED)

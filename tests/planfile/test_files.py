@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 
+from reconciler.core.bindings import UnknownBindings
 from reconciler.core.diff import diff
 from reconciler.core.overlay import Overlay
 from reconciler.core.plan import Plan
@@ -36,6 +37,15 @@ def test_a_plan_is_read_as_it_was_saved(tmp_path: Path) -> None:
 def test_a_snapshot_is_read_as_it_was_saved(tmp_path: Path) -> None:
     save_snapshot(tmp_path / "s", samples.snapshot())
     assert load_snapshot(tmp_path / "s") == samples.snapshot()
+
+
+def test_bindings_that_are_not_known_stay_so(tmp_path: Path) -> None:
+    unknown = UnknownBindings(problem="the token may not list them", absent=True)
+    saved, snapshot = samples.saved(), samples.snapshot()
+    save_plan(tmp_path / "p", replace(saved, plan=replace(saved.plan, bindings=unknown)))
+    save_snapshot(tmp_path / "s", replace(snapshot, live=replace(snapshot.live, bindings=unknown)))
+    assert load_plan(tmp_path / "p").plan.bindings == unknown
+    assert load_snapshot(tmp_path / "s").live.bindings == unknown
 
 
 def test_text_that_is_equal_in_meaning_is_kept_as_it_was_written(tmp_path: Path) -> None:

@@ -178,7 +178,7 @@ _ROLES = ("server", "worker", "proxy", "job", "cache", "ui", "batch-importer", "
 
 
 def names() -> Iterator[str]:
-    """Names like those of a real organisation, in an order that is not the alphabet's."""
+    """Names like those of a real organization, in an order that is not the alphabet's."""
     yield from (f"{area}-{role}" for role in _ROLES for area in _AREAS.split())
 
 

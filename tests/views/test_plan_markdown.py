@@ -106,7 +106,7 @@ def test_a_large_plan_fits_into_a_comment_and_says_what_is_missing(count: int, *
         assert len(drawn) > 59_000 or alike
 
 
-def test_the_first_line_is_the_same_for_every_plan_of_an_organisation_and_only_for_those() -> None:
+def test_the_first_line_is_the_same_for_every_plan_of_an_organization_and_only_for_those() -> None:
     every, other = DOCUMENTS["every-action"](), DOCUMENTS["nothing"]()
     first = plan_markdown.render(every).splitlines()[0]
     assert first == plan_markdown.render(other).splitlines()[0]

@@ -216,3 +216,31 @@ def test_a_table_with_a_notice_stays_within_the_terminal(height: int) -> None:
     assert len(lines) <= height
     assert all(width(line) <= 60 for line in lines)
     assert lines[0].startswith("nnn")
+
+
+def test_the_cursor_rests_on_an_empty_line_below_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A terminal echoes ^C where the cursor is: at the end of a full line it would push the table down."""
+    monkeypatch.setenv("TERM", "xterm-256color")
+    out = io.StringIO()
+    with _live(out) as sink:
+        for event in runs.events():
+            sink(event)
+            assert out.getvalue().endswith("\n")
+            assert len(out.getvalue().rpartition("\x1b[2K")[2].splitlines()) <= 9, "one line stays free of ten"
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+def test_long_lists_of_tags_take_no_room_from_the_names(columns: int) -> None:
+    found = tuple(runs.followed())
+    many = tuple(f"a-long-tag-{number}" for number in range(20))
+    board = _board(T0 + 60)
+    board.take(
+        BuildsSeen(at=T0 + 60, progress=found, tags={build.digest: many for one in found for build in one.ended})
+    )
+    lines = [line for line in _lines(board, width=columns, height=30) if "a-long-tag-0" in line]
+    assert lines
+    names = {one.target.repository for one in found}
+    for line in lines:
+        assert line.split()[0] in names
+        assert line.endswith("…")
+        assert width(line) <= columns

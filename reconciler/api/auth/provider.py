@@ -195,7 +195,7 @@ class Credentials:
                 self._held, self._renewal_problem = (fresh, source), ""
                 return fresh
             case TokenFound():
-                self._renewal_problem = f"{source.name} gives the same token again"
+                self._renewal_problem = f"{source.name} returned the same token"
             case TokenAbsent(why=why) | TokenFailed(why=why):
                 self._renewal_problem = f"{source.name}: {why}"
         return None
@@ -204,7 +204,7 @@ class Credentials:
         return token.expires is not None and token.expires - _AHEAD <= self._now()
 
     def _failed(self, failed: TokenFailed, tried: Sequence[str]) -> TokenRejected:
-        before = f" (before it: {'; '.join(tried)})" if tried else ""
+        before = f" (tried before: {'; '.join(tried)})" if tried else ""
         return TokenRejected(
             Diagnostic(code=failed.code, summary=failed.summary, detail=f"{failed.why}{before}", hint=failed.hint)
         )
@@ -213,8 +213,8 @@ class Credentials:
         return NoToken(
             Diagnostic(
                 code="no-token",
-                summary="there is no token for the API",
-                detail=f"looked at {'; '.join(tried)}" if tried else "there is no place to look for one",
+                summary="no token for the API",
+                detail=f"tried {'; '.join(tried)}" if tried else "no token source is available",
                 hint=either_advice(self._api),
             )
         )
@@ -255,7 +255,7 @@ class _Fixed:
     """One token."""
 
     renews = False
-    advice = "give another token"
+    advice = "provide another token"
 
     def __init__(self, token: Token) -> None:
         self.name = token.source
@@ -278,4 +278,4 @@ def export_advice(api: str) -> str:
 
 def either_advice(api: str) -> str:
     """Both ways, for somebody who has no token at all."""
-    return f"sign in with {login_advice(api)}, or give a token: {export_advice(api)}"
+    return f"sign in with {login_advice(api)}, or set a token: {export_advice(api)}"

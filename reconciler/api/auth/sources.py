@@ -115,7 +115,7 @@ class Environment:
             if value:
                 self._secrets.remember(value)
                 return self._checked(value, variable)
-        return TokenAbsent(why="neither is set")
+        return TokenAbsent(why="not set")
 
     def _checked(self, value: str, variable: str) -> TokenResult:
         if sendable(value):
@@ -125,13 +125,13 @@ class Environment:
             return TokenFailed(
                 code="bad-token",
                 summary=f"the value of {variable} is not a token",
-                why='it begins with "Bearer "; nothing was sent',
-                hint=f"set {variable} to the token alone, without `Bearer `",
+                why='it starts with "Bearer "; nothing was sent',
+                hint=f"set {variable} to the token without `Bearer `",
             )
         return TokenFailed(
             code="bad-token",
             summary=f"the value of {variable} is not a token",
-            why="it holds white space, control characters or letters that no token has; nothing was sent",
+            why="it contains white space or invalid characters; nothing was sent",
             hint=self.advice,
         )
 
@@ -146,9 +146,9 @@ class TokenRefused:
 class Workload:
     """Tokens for a CI job by its workload identity, which it is exchanged for anew at each renewal."""
 
-    name = f"the CI job's identity ({IDENTITY})"
+    name = f"the CI job identity ({IDENTITY})"
     renews = True
-    advice = f"run the job again, and check that {IDENTITY} names an identity which this job may assume"
+    advice = f"run the job again, and check that {IDENTITY} is an identity that this job may assume"
 
     def __init__(self, environ: Mapping[str, str], *, api: ApiAddress, tokens: "TokenClient") -> None:
         self._environ = environ
@@ -159,20 +159,20 @@ class Workload:
         """A token of the identity; absent where none is named or the CI system offers no OIDC token."""
         identity = self._environ.get(IDENTITY, "").strip()
         if not identity:
-            return TokenAbsent(why="it is not set")
+            return TokenAbsent(why="not set")
         found = self._exchanged(identity)
         if found is None:
             return TokenAbsent(
-                why=f"it is set, and nothing offers an OIDC token: neither {OIDC_FILE} nor {GITHUB_URL} "
-                f"with {GITHUB_TOKEN} (in GitHub Actions the job needs `permissions: id-token: write`)"
+                why=f"set, but no OIDC token is available: set {OIDC_FILE}, or {GITHUB_URL} "
+                f"and {GITHUB_TOKEN} (in GitHub Actions, give the job `permissions: id-token: write`)"
             )
         if isinstance(found, Token):
             return TokenFound(token=found)
         return TokenFailed(
             code="no-exchange",
-            summary=f"no token could be had for the CI job as {clean(identity)}",
+            summary=f"cannot get a token for the CI job as {clean(identity)}",
             why=found.why,
-            hint=f"check that {IDENTITY} names an identity which this job may assume, then run the job again",
+            hint=f"check that {IDENTITY} is an identity that this job may assume, then run the job again",
         )
 
     def _exchanged(self, identity: str) -> Token | TokenRefused | None:
@@ -198,7 +198,7 @@ class Workload:
         return None
 
     def _from_file(self, file: Path) -> str | TokenRefused:
-        named = f"{OIDC_FILE} names {clean(str(file))}"
+        named = f"{OIDC_FILE} is {clean(str(file))}"
         try:
             value = read_token_file(file)
         except OSError as error:
@@ -206,7 +206,7 @@ class Workload:
         except ValueError:
             value = ""
         self._tokens.secrets.remember(value)
-        return value if sendable(value) else TokenRefused(why=f"{named}, which holds no token")
+        return value if sendable(value) else TokenRefused(why=f"{named}, which contains no token")
 
 
 def issuer_of(api: ApiAddress, environ: Mapping[str, str]) -> ApiAddress | TokenRefused:
@@ -215,10 +215,8 @@ def issuer_of(api: ApiAddress, environ: Mapping[str, str]) -> ApiAddress | Token
         try:
             issuer = parse_address(written)
         except BadAddress:
-            return TokenRefused(why=f"{ISSUER} is not an address; write it like {ISSUER_URL}")
-        return (
-            issuer if issuer.private else TokenRefused(why=f"{ISSUER} is not an https address: no token is sent there")
-        )
+            return TokenRefused(why=f"{ISSUER} is not a URL; use a URL such as {ISSUER_URL}")
+        return issuer if issuer.private else TokenRefused(why=f"{ISSUER} is not an https URL: refusing to send a token")
     if api.loopback:
         return api
     if api.host.startswith(_OF_API):
@@ -275,15 +273,15 @@ class TokenClient:
         try:
             place = parse_address(base)
         except BadAddress:
-            return TokenRefused(why=f"{GITHUB_URL} is not an address")
+            return TokenRefused(why=f"{GITHUB_URL} is not a URL")
         if not place.private:
-            return TokenRefused(why=f"{GITHUB_URL} is not an https address: no token is sent there")
+            return TokenRefused(why=f"{GITHUB_URL} is not an https URL: refusing to send a token")
         if not sendable(bearer):
             return TokenRefused(why=f"{GITHUB_TOKEN} is not a token")
         parameters = (*parse_qsl(query, keep_blank_values=True), ("audience", issuer.root))
         document = self._ask(place, bearer, parameters=parameters)
         if isinstance(document, TokenRefused):
-            return TokenRefused(why=f"GitHub gave no token for this job: {document.why}")
+            return TokenRefused(why=f"GitHub issued no token for this job: {document.why}")
         return self._secret(document, "value", place)
 
     def _ask(
@@ -327,7 +325,7 @@ class TokenClient:
             document = json.loads(response.content)
         except (ValueError, RecursionError):
             document = None
-        return document if isinstance(document, dict) else TokenRefused(why=f"{clean(place.root)} answered no JSON")
+        return document if isinstance(document, dict) else TokenRefused(why=f"{clean(place.root)} did not return JSON")
 
     def _secret(self, document: dict[str, object], key: str, place: ApiAddress) -> str | TokenRefused:
         """The token in an answer, hidden from now on."""
@@ -336,17 +334,17 @@ class TokenClient:
             self.secrets.remember(value)
             if sendable(value.strip()):
                 return value.strip()
-        return TokenRefused(why=f'{clean(place.root)} answered without a usable "{key}"')
+        return TokenRefused(why=f'the response of {clean(place.root)} has no usable "{key}"')
 
 
 def _why(place: ApiAddress, error: ApiError) -> str:
     if error.status is None:
-        return clean(f"{place.root} cannot be reached: {error.text}")
+        return clean(f"cannot reach {place.root}: {error.text}")
     if 300 <= error.status < 400:  # noqa: PLR2004 - the class of redirects
-        text = ", a redirect: it is not followed, so that the token stays here"
+        text = ", a redirect (not followed, to protect the token)"
     else:
         text = f": {error.text}" if error.text else ""
-    return f"{clean(place.root)} answered HTTP {error.status}{text}"
+    return f"{clean(place.root)} returned HTTP {error.status}{text}"
 
 
 class Chainctl:
@@ -385,27 +383,27 @@ class Chainctl:
         if not sendable(value):
             return None
         self._secrets.remember(value)
-        token = Token(value, source="chainctl's cache")
+        token = Token(value, source="the chainctl cache")
         holds = token.expires is not None and token.expires > self._timing.now() + _COMFORTABLE
         return token if holds else None
 
     def _printed(self) -> TokenResult:
         if self._run is None:
-            return TokenAbsent(why="it is not installed")
+            return TokenAbsent(why="not installed")
         try:
             finished = self._run(("chainctl", "auth", "token", "--audience", self._api), seconds=_CHAINCTL_SECONDS)
         except FileNotFoundError:
-            return TokenAbsent(why="it is not installed")
+            return TokenAbsent(why="not installed")
         except TimeoutError:
-            return TokenAbsent(why=f"`chainctl auth token` did not end within {_CHAINCTL_SECONDS:.0f} s")
+            return TokenAbsent(why=f"`chainctl auth token` did not finish within {_CHAINCTL_SECONDS:.0f} s")
         except OSError as error:
-            return TokenAbsent(why=f"it cannot be started: {error.strerror or type(error).__name__}")
+            return TokenAbsent(why=f"cannot be started: {error.strerror or type(error).__name__}")
         return self._read(finished)
 
     def _read(self, finished: ProgramResult) -> TokenResult:
         value = finished.stdout.strip()
         if finished.cut:
-            return TokenAbsent(why="`chainctl auth token` printed more than a token, and was ended")
+            return TokenAbsent(why="`chainctl auth token` printed more than a token and was stopped")
         # Whatever it printed may be a token, and it may say the same on both streams.
         for word in value.split():
             if len(word) >= _SHORTEST:
@@ -413,7 +411,7 @@ class Chainctl:
         if finished.code != 0:
             text = clean(self._secrets.hide(finished.stderr))
             return TokenAbsent(
-                why=f"`chainctl auth token` ended with exit code {finished.code}{': ' if text else ''}{text}"
+                why=f"`chainctl auth token` failed with exit code {finished.code}{': ' if text else ''}{text}"
             )
         if not sendable(value):
             return TokenAbsent(why="`chainctl auth token` printed no token")

@@ -95,7 +95,7 @@ def read_token_file(file: Path) -> str:
     with file.open(encoding="utf-8") as stream:
         value = stream.read(_MOST + 1)
     if len(value) > _MOST:
-        raise ValueError("longer than any token")
+        raise ValueError("too long for a token")
     return value.strip()
 
 

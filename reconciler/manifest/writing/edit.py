@@ -77,7 +77,7 @@ def edited(text: str, edits: Iterable[EntryEdit]) -> Edited:
             changed = _applied(syntax.text, editor.patches)
             return Edited(text=with_line_ends(changed, before), refused=refused)
         text = _applied(syntax.text, opened)
-    return Edited(text=before, refused={edit.path: "its brackets cannot be taken apart" for edit in edits})
+    return Edited(text=before, refused={edit.path: "its flow style cannot be edited" for edit in edits})
 
 
 class _EditRefused(Exception):  # noqa: N818 - it reads as what happened
@@ -132,7 +132,7 @@ class _Editor:
         slot: _Slot | None = None
         for key in edit.path:
             if not isinstance(node, Branch):
-                raise _EditRefused("it is shared with another place through an alias")
+                raise _EditRefused("it is shared through an alias")
             found = node.pair(key)
             if found is None:
                 self._add(node, slot, key, edit.wanted)
@@ -148,19 +148,19 @@ class _Editor:
             case ScalarNode(value=""):
                 self.patches.append(_rewritten(self._syntax, slot, node, dict(edit.wanted)))
             case _:
-                raise _EditRefused("it is shared with another place through an alias")
+                raise _EditRefused("it is shared through an alias")
 
     def _add(self, node: Branch, slot: _Slot | None, key: str, wanted: Mapping[str, Shape]) -> None:
         """A mapping at the top of the file that is not there yet."""
         if slot is not None:
-            raise _EditRefused("it comes from a block that other places share")
+            raise _EditRefused("it comes from a shared block")
         lines = pair(key, dict(wanted), self._syntax.column(node.pairs[0][0].start))
         self.patches.append(_inserted(self._syntax, node.end, ["", *lines]))
 
     def _unshared(self, node: Node) -> None:
         anchor = self._anchors.shared(node)
         if anchor is not None:
-            raise _EditRefused(f"other places use its lines through the anchor `&{anchor}`")
+            raise _EditRefused(f"its lines are shared through the anchor `&{anchor}`")
 
     def _mapping(self, slot: _Slot, node: Branch, wanted: Mapping[str, Shape], removed: frozenset[str]) -> None:
         """Make a mapping hold what it should."""
@@ -297,7 +297,7 @@ def _applied(text: str, patches: Iterable[_Patch]) -> str:
     at = 0
     for patch in sorted(patches, key=lambda one: (one.start, one.end)):
         if patch.start < at:
-            raise _EditRefused("its lines hold something else that changes as well")
+            raise _EditRefused("its lines contain another change")
         parts += [text[at : patch.start], patch.text]
         at = patch.end
     return "".join([*parts, text[at:]])

@@ -304,7 +304,7 @@ class PemFiles:
         except OSError as error:
             problem = Diagnostic(
                 code="unreadable-file",
-                summary=f"{whole} cannot be read: {error.strerror}",
+                summary=f"cannot read {whole}: {error.strerror}",
                 hint="check the permissions of the folder",
             )
             raise FilesRefused((problem,)) from None

@@ -106,12 +106,10 @@ def write_files(folder: Path, texts: Mapping[str, str], *, before: Mapping[str, 
     for path, text in texts.items():
         try:
             if path in before and manifest_files.read(folder / path) != before[path]:
-                return WrittenFiles(
-                    files=tuple(done), problem=f"{folder / path} was changed by somebody else meanwhile"
-                )
+                return WrittenFiles(files=tuple(done), problem=f"{folder / path} was changed by another process")
             _write(Path(os.path.realpath(folder / path)), text)
         except OSError as error:
-            return WrittenFiles(files=tuple(done), problem=f"{folder / path} cannot be written: {error.strerror}")
+            return WrittenFiles(files=tuple(done), problem=f"cannot write {folder / path}: {error.strerror}")
         done.append(path)
     return WrittenFiles(files=tuple(done))
 
@@ -322,7 +320,7 @@ class Verifier:
 def _difference(step: Step | None) -> str:
     """What a step would do, "" for nothing."""
     if step is None:
-        return "the manifest does not name it"
+        return "not in the manifest"
     if step.action is Action.NONE:
         return ""
     named = ", ".join(dict.fromkeys(change.path for change in step.changes))

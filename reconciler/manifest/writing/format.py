@@ -104,8 +104,8 @@ def _overlays(path: Path, root: object) -> Iterator[Path]:
 def _not_formattable(path: Path) -> Diagnostic:
     return Diagnostic(
         code="no-layout",
-        summary="the file is left as it is: its YAML cannot be laid out without changing what it says",
-        hint="write keys on one line, and a mapping at the top",
+        summary="file not formatted: its YAML cannot be formatted without changing its content",
+        hint="put each key on one line, and use a mapping at the top level",
         place=Place(file=str(path)),
     )
 

@@ -50,8 +50,8 @@ class _Chosen:
     def leave_out(self, label: str, why: str) -> None:
         """Take a repository out again."""
         self.taken.pop(label, None)
-        hint = "nothing of it was written; see what it holds with `reconciler repos`, and write its entry by hand"
-        self.left_out.append(warning("not-imported", f"{label} is left out: {why}", hint))
+        hint = "write its entry by hand; `reconciler repos` shows its customization"
+        self.left_out.append(warning("not-imported", f"{label} is not imported: {why}", hint))
 
 
 class ManifestWriter:
@@ -162,10 +162,10 @@ def _choose(request: ImportRequest, before: Mapping[str, str]) -> _Chosen:
             case _ if others:
                 chosen.leave_out(label, f"{len(others) + 1} repositories have this name")
             case Unreadable(problem=problem):
-                chosen.leave_out(label, f"its overlay cannot be read: {problem}")
+                chosen.leave_out(label, f"cannot parse its overlay: {problem}")
             case overlay if overlay.unrecognized:
                 named = ", ".join(path for path, _ in overlay.unrecognized)
-                chosen.leave_out(label, f"its overlay holds what this version does not know: {named}")
+                chosen.leave_out(label, f"its overlay has fields that this version does not support: {named}")
             case overlay if request.picked is not None or (overlay != EMPTY and label not in there):
                 problem = _name_problem(label)
                 if problem:
@@ -180,9 +180,9 @@ def _choose(request: ImportRequest, before: Mapping[str, str]) -> _Chosen:
 def _name_problem(label: str) -> str:
     """Say why the key of an entry cannot mean a repository of this name; "" where it can."""
     if is_glob(label):
-        return "its name holds `*`, `?`, `[` or `]`, which a manifest takes for a pattern of names"
+        return "its name contains `*`, `?`, `[` or `]`, which make it a glob in a manifest"
     if re.fullmatch(ADDRESS, label) is None:
-        return "its name holds characters that a manifest does not accept in the name of a repository"
+        return "its name contains characters that a manifest does not accept"
     return ""
 
 

@@ -341,14 +341,14 @@ def _layer_notes(
         named = ", ".join(f'the profile "{one.name}"' if one.name else "its overlay file" for one in dropped)
         yield warning(
             "layers-written-out",
-            f"{label}: the entry no longer builds on {named}",
-            "that gives what is not live, and an entry cannot take it away; the entry now holds its values itself",
+            f"{label}: the entry no longer uses {named}",
+            "check the entry: it now lists the values itself, because it contains values that are not live",
         )
     if taken.overridden:
         yield warning(
             "layer-overridden",
-            f"{label}: the entry overrides what a weaker layer gives: {', '.join(map(_named, taken.overridden))}",
-            "where every repository should have the live value, edit the layer instead",
+            f"{label}: the entry overrides values of a lower layer: {', '.join(map(_named, taken.overridden))}",
+            "edit the layer instead if every repository should have the live value",
             detail=_places(taken.overridden, layers),
         )
 
@@ -357,7 +357,7 @@ def _excess_reason(taken: EntryChange, layers: Sequence[Layer]) -> str:
     """Why a repository cannot be written: what layers give it and an entry cannot take away."""
     named = ", ".join(map(_named, taken.excess))
     where = _places(taken.excess, layers)
-    return f"layers give it what is not live, and an entry cannot take that away: {named} ({where})"
+    return f"its layers contain values that are not live and that an entry cannot remove: {named} ({where})"
 
 
 def _named(entry: Item) -> str:
@@ -372,4 +372,4 @@ def _places(given: Sequence[Item], layers: Sequence[Layer]) -> str:
         for layer in weaker
         if one in tuple(items_of(layer.overlay))
     )
-    return "given at " + ", ".join(dict.fromkeys(found))
+    return "set at " + ", ".join(dict.fromkeys(found))

@@ -28,7 +28,7 @@ def test_a_good_cached_token_starts_no_process(tmp_path: Path) -> None:
     found = chainctl(tmp_path, processes).fetch()
     assert found == TokenFound(token=Token(jwt("cached"), source="x"))
     assert isinstance(found, TokenFound)
-    assert found.token.source == "chainctl's cache"
+    assert found.token.source == "the chainctl cache"
     assert processes.started == []
 
 
@@ -64,9 +64,9 @@ def test_a_cached_token_that_was_rejected_is_not_taken_again(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("end", "why"),
     [
-        (FileNotFoundError(), "it is not installed"),
-        (PermissionError(13, "Permission denied"), "it cannot be started: Permission denied"),
-        (TimeoutError(), "did not end within 30 s"),
+        (FileNotFoundError(), "not installed"),
+        (PermissionError(13, "Permission denied"), "cannot be started: Permission denied"),
+        (TimeoutError(), "did not finish within 30 s"),
         (finished(""), "printed no token"),
         (finished("please sign in at https://x"), "printed no token"),
         (finished(code=1, stderr="\x1b[31mnot signed\nin"), "exit code 1: [31mnot signed in"),
@@ -75,7 +75,7 @@ def test_a_cached_token_that_was_rejected_is_not_taken_again(tmp_path: Path) -> 
             "exit code 2: bad [token], [token]",
         ),
         (finished(code=1, stderr="x" * 999), "x…"),
-        (finished(code=1), "ended with exit code 1"),
+        (finished(code=1), "failed with exit code 1"),
     ],
 )
 def test_when_the_program_gives_none(end: Finished | Exception, why: str) -> None:
@@ -87,7 +87,7 @@ def test_when_the_program_gives_none(end: Finished | Exception, why: str) -> Non
 
 
 def test_without_a_way_to_start_processes() -> None:
-    assert chainctl(None, None).fetch() == TokenAbsent(why="it is not installed")
+    assert chainctl(None, None).fetch() == TokenAbsent(why="not installed")
 
 
 @pytest.mark.parametrize(

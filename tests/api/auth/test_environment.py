@@ -35,7 +35,7 @@ def test_none(environ: dict[str, str]) -> None:
             credentials.token()
         found = caught.value.diagnostic
         assert found.code == "no-token"
-        for source in ("CHAINGUARD_TOKEN", "TOK", "CHAINGUARD_IDENTITY", "chainctl: it is not installed"):
+        for source in ("CHAINGUARD_TOKEN", "TOK", "CHAINGUARD_IDENTITY", "chainctl: not installed"):
             assert source in found.detail
         assert "`chainctl auth login --audience https://api.test`" in found.hint
         assert "export CHAINGUARD_TOKEN=$(chainctl auth token --audience https://api.test)" in found.hint

@@ -63,7 +63,7 @@ def test_one_that_fails_ends_the_search() -> None:
         Credentials(places, api=API).token()
     diagnostic = caught.value.diagnostic
     assert (diagnostic.code, diagnostic.summary, diagnostic.hint) == ("x", "it failed", "mend it")
-    assert diagnostic.detail == "because (before it: a place: nothing here)"
+    assert diagnostic.detail == "because (tried before: a place: nothing here)"
     assert places[2].asked == []
 
 
@@ -137,7 +137,7 @@ def test_after_a_rejection() -> None:
     [
         (TokenAbsent(why="gone"), "a place: gone"),
         (TokenFailed(code="x", summary="x", why="broken", hint=""), "a place: broken"),
-        (found("a"), "a place gives the same token again"),
+        (found("a"), "a place returned the same token"),
     ],
 )
 def test_a_rejected_token_is_given_up_once(answer: TokenResult, problem: str) -> None:
@@ -176,4 +176,4 @@ def test_every_token_that_was_ever_used_is_hidden() -> None:
 def test_a_fixed_one() -> None:
     credentials = fixed(Token("emulator", source="the emulator"))
     assert credentials.renew(credentials.token()) is None
-    assert (credentials.source, credentials.advice) == ("the emulator", "give another token")
+    assert (credentials.source, credentials.advice) == ("the emulator", "provide another token")

@@ -71,7 +71,7 @@ def exchange(issuer: str, environ: Mapping[str, str] | None = None) -> Token | T
 
 def test_a_question_and_a_form(server: _Server) -> None:
     assert ask(server.server_port, "/a?b=c%2Fd") == TokenRefused(
-        why=f'http://127.0.0.1:{server.server_port}/a answered without a usable "value"'
+        why=f'the response of http://127.0.0.1:{server.server_port}/a has no usable "value"'
     )
     assert exchange(f"http://127.0.0.1:{server.server_port}") == Token("x", source="x")
     asked, posted = server.seen
@@ -87,14 +87,14 @@ def test_a_question_and_a_form(server: _Server) -> None:
 def test_a_redirect_is_not_followed(server: _Server) -> None:
     found = ask(server.server_port, "/redirect")
     assert isinstance(found, TokenRefused)
-    assert "HTTP 307, a redirect: it is not followed" in found.why
+    assert "HTTP 307, a redirect (not followed" in found.why
     assert len(server.seen) == 1
 
 
 def test_an_answer_cut_short(server: _Server) -> None:
     found = ask(server.server_port, "/cut")
     assert isinstance(found, TokenRefused)
-    assert "cannot be reached: the connection ended before a whole answer came" in found.why
+    assert "/cut: the connection closed before the response was complete" in found.why
 
 
 def test_nobody_listens() -> None:
@@ -102,21 +102,22 @@ def test_nobody_listens() -> None:
         taken.bind(("127.0.0.1", 0))
         found = ask(taken.getsockname()[1])
     assert isinstance(found, TokenRefused)
-    assert "cannot be reached: the connection was refused" in found.why
+    assert "cannot reach http" in found.why
+    assert found.why.endswith(": connection refused")
 
 
 def test_tls_where_none_is_spoken(server: _Server) -> None:
     found = exchange(f"https://127.0.0.1:{server.server_port}")
     assert isinstance(found, TokenRefused)
-    assert "cannot be reached: no encrypted connection could be made" in found.why
+    assert ": TLS handshake failed" in found.why
 
 
 def test_settings_that_cannot_be_used(monkeypatch: pytest.MonkeyPatch) -> None:
     found = exchange("https://api.test", {"SSL_CERT_FILE": "/no/such/file"})
     assert isinstance(found, TokenRefused)
-    assert "SSL_CERT_FILE names /no/such/file" in found.why
+    assert "SSL_CERT_FILE is /no/such/file" in found.why
     monkeypatch.setenv("ALL_PROXY", "gopher://me:hunter2@x")
     found = exchange("https://api.test", {"ALL_PROXY": "gopher://me:hunter2@x"})
     assert isinstance(found, TokenRefused)
-    assert 'ALL_PROXY names a proxy of the unknown kind "gopher"' in found.why
+    assert 'ALL_PROXY has the unsupported proxy scheme "gopher"' in found.why
     assert "hunter2" not in found.why

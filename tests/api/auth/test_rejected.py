@@ -87,8 +87,8 @@ def test_only_once_for_each_call() -> None:
 @pytest.mark.parametrize(
     ("second", "says"),
     [
-        ("a", "it was not renewed, chainctl gives the same token again"),
-        (finished(code=1, stderr="signed out"), "ended with exit code 1: signed out"),
+        ("a", "token not renewed: chainctl returned the same token"),
+        (finished(code=1, stderr="signed out"), "failed with exit code 1: signed out"),
     ],
 )
 def test_when_there_is_no_other(second: str | Finished, says: str) -> None:
@@ -98,7 +98,7 @@ def test_when_there_is_no_other(second: str | Finished, says: str) -> None:
             with pytest.raises(TokenRejected) as caught:
                 api_client.read_live(ORGANIZATION)
             found = caught.value.diagnostic
-            assert found.summary == "the API does not accept the token (from chainctl)"
+            assert found.summary == "the API rejected the token (from chainctl)"
             assert says in found.detail
             assert "expired" in found.detail
             assert "`chainctl auth login --audience http://localhost`" in found.hint

@@ -106,12 +106,12 @@ def test_what_is_not_set_up_passes_on(environ: dict[str, str], why: str) -> None
 @pytest.mark.parametrize(
     ("changed", "why"),
     [
-        ({"ACTIONS_ID_TOKEN_REQUEST_URL": "http://actions.test/token"}, "not an https address"),
-        ({"ACTIONS_ID_TOKEN_REQUEST_URL": "ftp://actions.test"}, "is not an address"),
-        ({"ACTIONS_ID_TOKEN_REQUEST_URL": "https://me:hunter2@actions.test"}, "is not an address"),
+        ({"ACTIONS_ID_TOKEN_REQUEST_URL": "http://actions.test/token"}, "not an https URL"),
+        ({"ACTIONS_ID_TOKEN_REQUEST_URL": "ftp://actions.test"}, "is not a URL"),
+        ({"ACTIONS_ID_TOKEN_REQUEST_URL": "https://me:hunter2@actions.test"}, "is not a URL"),
         ({"ACTIONS_ID_TOKEN_REQUEST_TOKEN": "two words"}, "is not a token"),
-        ({"CHAINGUARD_ISSUER": "http://issuer.test"}, "not an https address"),
-        ({"CHAINGUARD_ISSUER": "issuer.test"}, "is not an address"),
+        ({"CHAINGUARD_ISSUER": "http://issuer.test"}, "not an https URL"),
+        ({"CHAINGUARD_ISSUER": "issuer.test"}, "is not a URL"),
         ({"CHAINGUARD_OIDC_TOKEN_FILE": "/no/such/file"}, "cannot be read: No such file"),
         ({"CHAINGUARD_OIDC_TOKEN_FILE": "/"}, "cannot be read: Is a directory"),
         ({"CHAINGUARD_OIDC_TOKEN_FILE": "/dev/null"}, "cannot be read: it is not a regular file"),
@@ -171,15 +171,15 @@ def test_pauses_differ(in_file: dict[str, str], jitter: float) -> None:
         (told({"code": 7, "message": "may not assume"}, status=403), "HTTP 403: may not assume"),
         (told({"code": 16, "message": f"bad {OIDC}"}, status=401), "HTTP 401: bad [token]"),
         (told(status=400, body=b"<title>No</title>"), 'HTTP 400: an HTML page, "No"'),
-        (told(status=307, location=f"https://evil.test/{OIDC}"), "a redirect: it is not followed"),
-        (told({}), 'without a usable "token"'),
-        (told({"token": ""}), 'without a usable "token"'),
-        (told({"token": 5}), 'without a usable "token"'),
-        (told({"token": "two words"}), 'without a usable "token"'),
-        (told([]), "answered no JSON"),
-        (told(body=b"[" * 99_999), "answered no JSON"),
-        (told(body=jwt("new").encode()), "answered no JSON"),
-        (Broken(), "cannot be reached: the connection was refused"),
+        (told(status=307, location=f"https://evil.test/{OIDC}"), "a redirect (not followed"),
+        (told({}), 'has no usable "token"'),
+        (told({"token": ""}), 'has no usable "token"'),
+        (told({"token": 5}), 'has no usable "token"'),
+        (told({"token": "two words"}), 'has no usable "token"'),
+        (told([]), "did not return JSON"),
+        (told(body=b"[" * 99_999), "did not return JSON"),
+        (told(body=jwt("new").encode()), "did not return JSON"),
+        (Broken(), "cannot reach https://issuer.test.dev: connection refused"),
     ],
 )
 def test_an_exchange_that_fails(in_file: dict[str, str], answer: Any, why: str) -> None:
@@ -192,7 +192,7 @@ def test_an_exchange_that_fails(in_file: dict[str, str], answer: Any, why: str) 
 
 def test_github_refuses() -> None:
     found = failed(GITHUB, Line([told({"message": f"no, {REQUEST_TOKEN}"}, status=403)]))
-    assert "GitHub gave no token for this job: https://actions.test/token answered HTTP 403: no, [token]" in found.why
+    assert "GitHub issued no token for this job: https://actions.test/token returned HTTP 403: no, [token]" in found.why
 
 
 @pytest.mark.parametrize(

@@ -182,7 +182,7 @@ def test_tokens_that_go_round(tokens: dict[str, str]) -> None:
     found, api = client(answer)
     with found, pytest.raises(NotUnderstood) as caught:
         found.read_live(ORGANIZATION)
-    assert "lead back" in caught.value.diagnostic.detail
+    assert "its pages repeat" in caught.value.diagnostic.detail
     assert len(api.asked) == len(tokens)
 
 

@@ -1,0 +1,110 @@
+"""What overlay bindings forbid and change in a plan."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from typing import Final
+
+from reconciler.core.bindings import NOT_READ, Binding, BindingIndex, UnknownBindings
+from reconciler.core.overlay import EMPTY
+from reconciler.core.plan import Action, Plan, Reason, ReasonCode, Step
+from reconciler.core.state import Live
+from reconciler.diagnostics import Diagnostic, Severity, listed
+
+# The code of every problem here with its severity and what it means, for the documentation.
+BINDING_CODES: Final[Mapping[str, tuple[str, str]]] = {
+    "bindings-switched-off": (
+        "warning",
+        "A repository with a standard customization ignores the bindings for all repositories.",
+    ),
+    "bindings-switched-on": (
+        "warning",
+        "Without the standard customization, the bindings for all repositories begin to apply.",
+    ),
+    "bindings-unknown": ("note", "The bindings of the organization could not be read."),
+}
+
+
+def block_bound(steps: Iterable[Step], live: Live) -> list[Step]:
+    """Block each step that would give a standard customization to a repository with bindings of its own."""
+    index = BindingIndex(live.bindings)
+    return [_unless_bound(step, index) for step in steps]
+
+
+def _unless_bound(step: Step, index: BindingIndex) -> Step:
+    if step.id is None or step.action is Action.CREATE or not step.writes or step.after == EMPTY:
+        return step
+    bound = index.of_repository(step.id)
+    if not bound:
+        return step
+    reason = Reason(code=ReasonCode.HAS_BINDINGS, names=tuple(map(str, bound)))
+    return replace(step, action=Action.BLOCKED, reason=reason)
+
+
+def binding_problems(plan: Plan, live: Live) -> Iterator[Diagnostic]:
+    """Warn of bindings that a write switches off or on, the same ones once; note that they are not known."""
+    bindings = plan.bindings
+    if isinstance(bindings, UnknownBindings):
+        if plan.writes and not bindings.absent and bindings != NOT_READ:
+            yield _bindings_unknown(bindings)
+        return
+    index = BindingIndex(bindings)
+    groups = {one.folder: one.id.rpartition("/")[0] for one in live.repositories}
+    off: dict[tuple[Binding, ...], list[Step]] = {}
+    on: dict[tuple[Binding, ...], list[Step]] = {}
+    for step in plan.writes:
+        bound = _bound(step, index, groups)
+        if bound:
+            (on if step.after == EMPTY else off).setdefault(bound, []).append(step)
+    yield from (_switched_off(bound, steps) for bound, steps in off.items())
+    yield from (_switched_on(bound, steps) for bound, steps in on.items())
+
+
+def _bound(step: Step, index: BindingIndex, groups: Mapping[str, str]) -> tuple[Binding, ...]:
+    """The bindings that hold for the repository of a step, or will hold for the one that it creates."""
+    if step.id is None:
+        return ()
+    if step.action is not Action.CREATE:
+        return index.effective(step.id)
+    folder = step.entry.address.folder if step.entry is not None else None
+    root = step.id.partition("/")[0]
+    return () if step.after == EMPTY else index.for_all(groups.get(folder or "", root))
+
+
+def _switched_off(bound: tuple[Binding, ...], steps: list[Step]) -> Diagnostic:
+    return Diagnostic(
+        code="bindings-switched-off",
+        severity=Severity.WARNING,
+        summary=f"{_repositories(steps)}: a standard customization switches off {_all_repositories(bound)}",
+        detail="the API may refuse the write",
+        hint="add the content to an overlay and bind it there, or apply if the repository is meant to differ",
+        place=steps[0].place,
+    )
+
+
+def _switched_on(bound: tuple[Binding, ...], steps: list[Step]) -> Diagnostic:
+    return Diagnostic(
+        code="bindings-switched-on",
+        severity=Severity.WARNING,
+        summary=f"{_repositories(steps)}: without the standard customization, {_all_repositories(bound)} will apply",
+        hint="review the overlays first: they change the images as well",
+        place=steps[0].place,
+    )
+
+
+def _bindings_unknown(bindings: UnknownBindings) -> Diagnostic:
+    return Diagnostic(
+        code="bindings-unknown",
+        severity=Severity.NOTE,
+        summary="could not check whether repositories have overlays bound to them",
+        detail=bindings.problem,
+        hint="the API refuses a standard customization of a repository that has",
+    )
+
+
+def _repositories(steps: list[Step]) -> str:
+    return listed([step.repository for step in steps])
+
+
+def _all_repositories(bound: tuple[Binding, ...]) -> str:
+    noun = "the binding" if len(bound) == 1 else "the bindings"
+    return f"{noun} {listed([str(one) for one in bound])}"
