@@ -19,7 +19,7 @@ from rich.cells import cell_len
 
 from reconciler.core.diff import Field
 from reconciler.core.plan import ReasonCode
-from reconciler.views.changes import LABELS, Fragment, brief, fragments, value_words
+from reconciler.views.changes import LABELS, Fragment, brief, fragments, short_value, value_words
 from reconciler.views.plan import (
     NO_PROVENANCE,
     Provenance,
@@ -334,10 +334,10 @@ def _taken(step: dict[str, Any]) -> list[str]:
 
 def _taken_by(change: dict[str, Any]) -> Iterator[str]:
     label, before, after = LABELS[change["part"]], change["before"], change["after"]
-    if isinstance(before, list):  # of the runtime repositories, each is something by itself
-        yield from (f"{label} {token(one, _SHORT)}" for one in before if one not in (after or ()))
+    if isinstance(before, list):  # of the runtime repositories and checks, each is something by itself
+        yield from (f"{label} {short_value(one, _SHORT)}" for one in before if one not in (after or ()))
     elif change["kind"] == "remove":
-        yield f"{label} {token(change['key'] or before, _SHORT)}"
+        yield f"{label} {short_value(change['key'] or before, _SHORT)}"
     elif isinstance(before, dict) and "members" in before:
         yield from (
             f"member {token(one, _SHORT)} of group {token(change['key'], _SHORT)}"

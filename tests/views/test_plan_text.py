@@ -18,6 +18,7 @@ from reconciler.views import plan_text
 from reconciler.views.text import Style
 from tests.support import golden
 from tests.views import samples
+from tests.views.cases import wrapped
 
 PLAIN = Style(color=False, unicode=True)
 COLOUR = Style(color=True, unicode=True)
@@ -26,6 +27,7 @@ PLANS: dict[str, Callable[[], Plan]] = {
     "every-action": samples.every_action,
     "three-hundred": samples.three_hundred,
     "hostile": samples.hostile,
+    "wrapped": wrapped,
     "nothing": lambda: samples.plan(samples.step("a"), samples.step("b"), unlisted=("c",)),
 }
 
