@@ -29,8 +29,10 @@ from reconciler.views.plan import (
     plan_problems,
     plan_sections,
     problem_details,
+    problem_entries,
     problem_place,
-    problem_steps,
+    problem_places,
+    shown_counts,
     step_resolved_lines,
     unchanged_names,
 )
@@ -199,11 +201,12 @@ class _PlanPage:
     def content(self) -> dict[str, Any]:
         """The values of the template."""
         document = self._document
-        problems = [self._problem(step) for step in problem_steps(document)]
+        problems = [self._problem(one) for one in problem_entries(document)]
         sections = self._sections()
         others = [*self._untouched()]
         return {
-            **{key: document[key] for key in ("organization", "api", "counts", "tool_version", "format_version")},
+            **{key: document[key] for key in ("organization", "api", "tool_version", "format_version")},
+            "counts": shown_counts(document),
             "sentences": [
                 (sentence, _SENTENCES[role])
                 for sentence, role in (*origin_sentences(document, plain), *closing_sentences(document, plain))
@@ -234,9 +237,13 @@ class _PlanPage:
             if section.expected or section.groups or section.steps
         ]
 
-    def _problem(self, step: dict[str, Any]) -> _Entry:
-        """A repository that could not be planned, and why."""
-        return self._changed(step, unfolded=True)._replace(why=step["reason"], kept="", source="", pruned=False)
+    def _problem(self, entry: dict[str, Any]) -> _Entry:
+        """A repository that could not be planned, or several for one reason, and why."""
+        if "repositories" in entry:
+            place = f" ({problem_places(entry)})" if entry["places"] else ""
+            group = self._changed({**entry, "source": None, "unmanaged": ()}, unfolded=False)
+            return group._replace(why=f"{entry['reason']}{place}", pruned=False)
+        return self._changed(entry, unfolded=True)._replace(why=entry["reason"], kept="", source="", pruned=False)
 
     def _changed(self, entry: dict[str, Any], *, unfolded: bool, checked_out: bool = True) -> _Entry:
         """A repository with its changes, or a change that several repositories share."""
@@ -286,8 +293,8 @@ class _PlanPage:
         document = self._document
         lists = [
             *(("unchanged", f"unchanged: {why}", names) for why, names in unchanged_names(document).items()),
-            ("other", "left out by the selection", document["left_out"]["names"]),
-            ("other", "not in the manifest, untouched", document["unlisted"]["names"]),
+            ("other", "excluded by the selection", document["left_out"]["names"]),
+            ("other", "not in the manifest", document["unlisted"]["names"]),
         ]
         for action, title, names in lists:
             if names:
