@@ -176,8 +176,8 @@ def state_unusable(state: Path, problem: str) -> CommandFailed:
     """The failure for a state file that cannot be used."""
     return CommandFailed(
         "emulator-state",
-        f"the emulator's state {state} cannot be used: {problem}",
-        "remove the file to start from the beginning, or run in a folder that can be written to",
+        f"cannot use the emulator state {state}: {problem}",
+        "remove the file to start over, or run in a writable folder",
     )
 
 
@@ -199,7 +199,7 @@ def poll(read: Callable[[], T], ctx: Context) -> Iterator[T]:
             missed += 1
             if missed > _MOST_MISSED:
                 raise
-            ctx.notify(f"the builds could not be looked at: {plain(error.diagnostic.summary)}\n")
+            ctx.notify(f"could not read the build status: {plain(error.diagnostic.summary)}\n")
         else:
             missed = 0
             yield found

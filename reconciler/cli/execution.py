@@ -1,6 +1,6 @@
 """Runs a plan, whoever made it: print, confirm, record, write, follow builds, report; one exit code."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from reconciler.api.client import WriteClient
@@ -31,7 +31,8 @@ class ApplyRequest:
     """A plan with where it comes from; `ask` False where it was approved before. `source` says it for the journal.
 
     `recent` is what it is forecast from, None for a plan that was forecast when it was approved; `checked` what was
-    found out about its packages, None where that was not asked again.
+    found out about its packages, None where that was not asked again. `closing_note` returns what to say of the
+    outcomes before the verdict.
     """
 
     plan: Plan
@@ -41,6 +42,7 @@ class ApplyRequest:
     ask: bool = True
     recent: RecentBuilds | None = None
     checked: planning.Checked | None = None
+    closing_note: Callable[[Sequence[Outcome]], Diagnostic | None] = lambda _: None
 
 
 def rollout_settings(options: Options) -> Rollout:
@@ -62,14 +64,16 @@ def follow_limits(options: Options) -> Limits:
 def _batches(options: Options) -> Batches | None:
     if options.batch is None:
         if options.max_failed is not None:
-            raise bad_usage("--max-failed is for waves, and there are none", "give --batch as well, such as 1,10%,rest")
+            raise bad_usage("--max-failed requires --batch", "add --batch, for example --batch 1,10%,rest")
         return None
     if not options.wait:
-        raise bad_usage("--batch waits for the builds of each wave, and --no-wait does not", "leave one of them out")
+        raise bad_usage(
+            "--batch cannot be combined with --no-wait: each wave waits for its builds", "remove one of them"
+        )
     try:
         sizes = parse_sizes(options.batch)
     except ValueError as error:
-        raise bad_usage(f'--batch "{options.batch}": {error}', "write it like 1,10%,rest") from None
+        raise bad_usage(f'--batch "{options.batch}": {error}', "write it as 1,10%,rest") from None
     return Batches(sizes=sizes, max_failed=options.max_failed or 0)
 
 
@@ -107,7 +111,7 @@ def execute_plan(request: ApplyRequest, how: Rollout, apply: ApplyContext) -> Ex
         record = apply.journal.begin(header, plan)
         ctx.run_id = record.id
         try:
-            return _recorded(plan, record, how, apply)
+            return _recorded(request, record, how, apply)
         except KeyboardInterrupt:
             record.end(exit_code=ExitCode.INTERRUPTED, interrupted=True)
             ctx.announce(f"Aborted: some writes may or may not have arrived. To find out: reconciler wait {record.id}")
@@ -152,23 +156,25 @@ def _unfollowed(run: str) -> Diagnostic:
     return Diagnostic(
         code="builds-not-followed",
         severity=Severity.NOTE,
-        summary=f"what run {run} wrote stands, and its builds were not followed to their end",
-        hint=f"see how they ended with `reconciler wait {run}`",
+        summary=f"the changes of run {run} are applied; its builds were not followed to completion",
+        hint=f"see their results with `reconciler wait {run}`",
     )
 
 
-def _recorded(plan: Plan, record: RunRecord, how: Rollout, apply: ApplyContext) -> ExitCode:
+def _recorded(request: ApplyRequest, record: RunRecord, how: Rollout, apply: ApplyContext) -> ExitCode:
     ctx = apply.ctx
     with apply.report.progress() as listen:
         outcomes, followed = rollout(
-            plan, apply.client, clock=ctx.clock, stop=ctx.stop, settings=how, on_event=listen, record=record
+            request.plan, apply.client, clock=ctx.clock, stop=ctx.stop, settings=how, on_event=listen, record=record
         )
     interrupted = ctx.stop.is_set()
     code = first(exit_codes(outcomes, followed, interrupted=interrupted))
     # What is known is on record before anything else can go wrong, such as a terminal that is gone.
     record.end(exit_code=code, interrupted=interrupted)
     logs = failure_logs(followed, apply.client) if followed else {}
-    return apply.report.end(outcomes, followed, logs, code=code, run=record.id, problems=[record.problem])
+    return apply.report.end(
+        outcomes, followed, logs, code=code, run=record.id, problems=[record.problem, request.closing_note(outcomes)]
+    )
 
 
 def exit_codes(outcomes: Sequence[Outcome], followed: Followed | None, *, interrupted: bool) -> Iterator[ExitCode]:

@@ -25,25 +25,26 @@ class ExitCode(IntEnum):
 
 
 MEANINGS = {
-    ExitCode.DONE: "done; with `plan`, also when there are changes or the guard refuses them",
+    ExitCode.DONE: "success; with `plan`, also when there are changes or the guard refuses them",
     ExitCode.ERROR: (
-        "error: a bad manifest, live state that could not be read, a failure of the API, a saved plan that is damaged, "
-        "edited or for something else, a selection that selects nothing, a journal that cannot be written or read"
+        "error: an invalid manifest, live state that could not be read, an API failure, a saved plan that is damaged, "
+        "edited or made for another target, a selection that matches nothing, an unusable journal; "
+        "`plan --detailed-exitcode`: also changes that cannot be applied"
     ),
-    ExitCode.CHANGES: "`plan --detailed-exitcode` only: there are changes; with `--base`, changes that it causes",
+    ExitCode.CHANGES: "`plan --detailed-exitcode` only: there are changes; with `--base`, it caused changes",
     ExitCode.NOT_APPLIED: "`apply`, `wait`, `revert`: at least one write failed or was not attempted",
     ExitCode.STALE: (
-        "`apply`, `wait`, `revert`: at least one repository changed since the plan and was left alone, or was changed "
-        "by somebody else while its builds were followed"
+        "`apply`, `wait`, `revert`: at least one repository changed since the plan and was left unchanged, or was "
+        "changed by somebody else while its builds were followed"
     ),
     ExitCode.REFUSED: (
-        "refused before anything was written: by the guard or a protected repository, another apply works in this "
-        "folder, the question was declined, or there was no terminal to ask on"
+        "refused before anything was written: by the guard or a protected repository, because another apply runs in "
+        "this folder, declined at the prompt, or no terminal to ask for confirmation"
     ),
-    ExitCode.BUILD_FAILED: "applied, and a build failed; with `logs --follow`, the build that was followed failed",
-    ExitCode.BUILDS_UNFINISHED: "applied, and builds did not finish in time, or it is not known how they ended",
-    ExitCode.TOKEN: "no token, or one that the API rejects",
-    ExitCode.USAGE: "bad usage of the command line",
+    ExitCode.BUILD_FAILED: "applied, and a build failed; with `logs --follow`, the followed build failed",
+    ExitCode.BUILDS_UNFINISHED: "applied, and builds did not finish in time or their result is unknown",
+    ExitCode.TOKEN: "no token, or the API rejected it",
+    ExitCode.USAGE: "invalid command line",
     ExitCode.INTERRUPTED: "interrupted",
 }
 
@@ -70,8 +71,8 @@ def page() -> str:
     return (
         "# Exit codes\n\n"
         "<!-- Made from reconciler/cli/exit_codes.py; a test compares the two. -->\n\n"
-        f"| code | means |\n| --- | --- |\n{rows}\n"
-        f"Where several hold, the first of {order} in that order. An interrupted apply does not wait for builds.\n"
+        f"| code | meaning |\n| --- | --- |\n{rows}\n"
+        f"Where several apply, the first of {order} in that order. An interrupted apply does not wait for builds.\n"
     )
 
 

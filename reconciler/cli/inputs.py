@@ -59,7 +59,7 @@ def has_manifest(options: Options) -> bool:
 
 
 def read_base(options: Options, desired: Desired, ctx: Context) -> Desired | None:
-    """The manifest of `--base`, where it is given; raises `CommandFailed` for its errors, or another organisation."""
+    """The manifest of `--base`, where it is given; raises `CommandFailed` for its errors, or another organization."""
     if options.base is None:
         return None
     found, problems = load_manifest(options.base, options, ctx)
@@ -68,8 +68,8 @@ def read_base(options: Options, desired: Desired, ctx: Context) -> Desired | Non
     if found.organization != desired.organization:
         raise CommandFailed(
             "base-of-other-organization",
-            f"{options.base} is for {found.organization}, and {options.path} for {desired.organization}",
-            "compare manifests of one organisation",
+            f"{options.base} is for {found.organization}, but {options.path} is for {desired.organization}",
+            "compare manifests of the same organization",
         )
     return found
 
@@ -121,7 +121,7 @@ def read_entries(options: Options, ctx: Context) -> tuple[str, Desired | None, b
 
 
 def organization(desired: Desired) -> str:
-    """The organisation that a manifest without errors names."""
+    """The organization that a manifest without errors names."""
     assert desired.organization is not None
     return desired.organization
 
@@ -146,8 +146,8 @@ def with_bindings(live: Live, api: ReadApi) -> Live:
 def _no_organization(options: Options) -> CommandFailed:
     return CommandFailed(
         "no-organization",
-        f'nothing names the organisation: there is no --org, and no manifest "{options.manifest}"',
-        "name it with --org example.com, give a manifest with --manifest PATH, or write one with `reconciler init`",
+        f'no organization given: --org is not set and "{options.manifest}" does not exist',
+        "set it with --org example.com, give a manifest with --manifest PATH, or write one with `reconciler init`",
     )
 
 
@@ -181,8 +181,8 @@ def saved_plan(options: Options, ctx: Context) -> SavedPlan | None:
     unheard = _plan_options(options)
     if unheard:
         raise bad_usage(
-            f"a saved plan is applied as it is: {' and '.join(unheard)} cannot change it",
-            "give these options to `reconciler plan -o FILE`",
+            f"a saved plan is applied as saved: {' and '.join(unheard)} cannot change it",
+            "use these options with `reconciler plan -o FILE`",
         )
     return saved
 
@@ -195,27 +195,27 @@ def check_api(saved: SavedPlan, identity: str) -> None:
     if saved.api != identity:
         raise CommandFailed(
             "plan-of-other-api",
-            f"the plan was made for the API {saved.api}, and this apply is for {identity}",
-            f"if that is the API that you mean, pass --api {saved.api}",
+            f"the plan was made for the API {saved.api}, but this apply is for {identity}",
+            f"to apply it there, use --api {saved.api}",
         )
 
 
 def check_organization(saved: SavedPlan, options: Options, api: ReadApi) -> None:
-    """Raise `CommandFailed` unless the plan's organisation is there, and the one of `--org` where that is given."""
+    """Raise `CommandFailed` unless the plan's organization is there, and the one of `--org` where that is given."""
     meant = saved.plan.organization
     if options.org is not None and api.find_organization(options.org).id != meant.id:
         raise CommandFailed(
             "plan-of-other-organization",
-            f"the plan was made for {meant.name}, and --org names {options.org}",
-            "leave out --org, or give the plan that was made for it",
+            f"the plan was made for {meant.name}, but --org is {options.org}",
+            "remove --org, or use a plan that was made for it",
         )
     try:
         api.find_organization(meant.id)
     except NotFound as error:
         raise CommandFailed(
             "plan-organization-not-found",
-            f"the plan was made for {meant.name} ({meant.id}), and the token cannot see that organisation",
-            "check which organisation the token is for",
+            f"the plan was made for {meant.name} ({meant.id}), which the token cannot see",
+            "check which organization the token belongs to",
             detail=error.diagnostic.summary,
         ) from None
 
@@ -252,8 +252,8 @@ def load_snapshot(path: Path, wanted: str, ctx: Context) -> Snapshot:
     if wanted.strip("/") not in (found.id, found.name):
         raise CommandFailed(
             "snapshot-of-other-organization",
-            f"{path} is a snapshot of {found.name} ({found.id}), and the manifest is for {wanted}",
-            "take a snapshot with the same manifest, or name the organisation with --org",
+            f"{path} is a snapshot of {found.name} ({found.id}), but the manifest is for {wanted}",
+            "take a snapshot with the same manifest, or set the organization with --org",
         )
     return snapshot
 
@@ -285,7 +285,7 @@ def _no_match(pattern: str, live: Live) -> Diagnostic:
     near = nearest(pattern, Directory(live).labels())
     return Diagnostic(
         code="unknown-repository",
-        summary=f'no repository of {live.organization.name} is called "{pattern}" or matches it',
+        summary=f'no repository in {live.organization.name} matches "{pattern}"',
         hint=f"did you mean {' or '.join(near)}?" if near else "list the repositories with `reconciler repos`",
     )
 

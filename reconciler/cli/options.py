@@ -98,7 +98,7 @@ def rate(text: str) -> float:
     except ValueError:
         found = 0.0
     if not 0 < found < float("inf"):
-        raise argparse.ArgumentTypeError(f'"{text}" is not a rate; write a number above 0, such as 5 or 0.5')
+        raise argparse.ArgumentTypeError(f'"{text}" is not a rate (examples: 5, 0.5)')
     if found < _LOWEST_RATE:
         raise argparse.ArgumentTypeError(f'"{text}" is too low a rate: at least {_LOWEST_RATE} requests a second')
     return found
@@ -115,7 +115,7 @@ def share(text: str) -> float:
     """Return a share from 0 to 1, written in percent."""
     match = _SHARE.fullmatch(text.strip())
     if match is None or float(match[1]) > 100:  # noqa: PLR2004 - all of it
-        raise argparse.ArgumentTypeError(f'"{text}" is no share; write it in per cent, such as 30%')
+        raise argparse.ArgumentTypeError(f'"{text}" is not a share (example: 30%)')
     return float(match[1]) / 100
 
 
@@ -162,7 +162,7 @@ def add_since(parser: argparse._ActionsContainer) -> None:
         type=point_in_time,
         default=86400.0,
         metavar="TIME",
-        help="how far to look back, or from when on, such as 2026-11-20 or an RFC 3339 time (default: 24h)",
+        help="how far to look back, or a start time (examples: 24h, 2026-11-20; default: 24h)",
     )
 
 
@@ -178,16 +178,16 @@ def add_connection(parser: argparse._ActionsContainer) -> None:
     parser.add_argument(
         "--api",
         metavar="URL",
-        help=f"the API's address, or `emulator` (environment: RECONCILER_API; default: {API_URL})",
+        help=f"API address, or `emulator` (environment: RECONCILER_API; default: {API_URL})",
     )
     parser.add_argument(
         "--api-version",
         choices=API_VERSIONS,
         default=API_VERSION,
-        help=f"which generation of the API; `auto` is v2 where it answers, else v1 (default: {API_VERSION})",
+        help=f"API version; `auto` uses v2 where the server supports it, else v1 (default: {API_VERSION})",
     )
     parser.add_argument(
-        "--max-rps", type=rate, metavar="N", help="the most requests a second to the API (default: no cap)"
+        "--max-rps", type=rate, metavar="N", help="maximum number of API requests per second (default: unlimited)"
     )
     add_org(parser)
 
@@ -199,22 +199,22 @@ def add_output(parser: argparse._ActionsContainer) -> None:
         action=CommaList,
         default=[],
         metavar="FORMAT[=FILE]",
-        help="text or json, of a plan also markdown or html; with =FILE into a file; repeatable (default: text)",
+        help="text or json, for plans also markdown or html; =FILE writes to a file; repeatable (default: text)",
     )
-    parser.add_argument("--json", dest="format", action="append_const", const="json", help="as --format json")
+    parser.add_argument("--json", dest="format", action="append_const", const="json", help="same as --format json")
     add_common(parser)
 
 
 def add_show_unchanged(parser: argparse._ActionsContainer) -> None:
     """Whether unchanged repositories are listed."""
-    parser.add_argument("--show-unchanged", action="store_true", help="list unchanged repositories as well")
+    parser.add_argument("--show-unchanged", action="store_true", help="also list unchanged repositories")
 
 
 def add_common(parser: argparse._ActionsContainer) -> None:
     """The options of every command."""
-    parser.add_argument("--color", choices=COLORS, help="color (default: auto)")
-    parser.add_argument("--no-color", dest="color", action="store_const", const="never", help="as --color never")
-    parser.add_argument("-v", "--verbose", action="store_true", help="say more")
+    parser.add_argument("--color", choices=COLORS, help="use color (default: auto)")
+    parser.add_argument("--no-color", dest="color", action="store_const", const="never", help="same as --color never")
+    parser.add_argument("-v", "--verbose", action="store_true", help="print more detail")
     parser.add_argument("--debug", action="store_true", help="print request counts, and tracebacks of internal errors")
 
 
@@ -226,24 +226,28 @@ def add_planning(parser: argparse._ActionsContainer) -> None:
         action=CommaList,
         default=[],
         metavar="GLOB",
-        help="only repositories of this name, folder/name or glob; repeatable",
+        help="only repositories that match this name, folder/name or glob; repeatable",
     )
     parser.add_argument(
-        "--exclude", action=CommaList, default=[], metavar="GLOB", help="all repositories but these; repeatable"
+        "--exclude", action=CommaList, default=[], metavar="GLOB", help="exclude repositories that match; repeatable"
     )
     parser.add_argument(
-        "--prune", action="store_true", help="reset customised repositories that the manifest does not name"
+        "--prune", action="store_true", help="reset customized repositories that the manifest does not name"
     )
     parser.add_argument(
         "--max-removal",
         type=share,
         metavar="SHARE",
-        help="share of the repositories that may lose something (default: the manifest's, else 30%%)",
+        help="maximum share of repositories that may lose something (default: from the manifest, else 30%%)",
     )
     parser.add_argument(
-        "--no-check", dest="check_packages", action="store_false", help="do not look up whether the packages exist"
+        "--no-check", dest="check_packages", action="store_false", help="do not check that the packages exist"
     )
-    parser.add_argument("--resolve", action="store_true", help="ask the API whether each change would resolve")
+    parser.add_argument(
+        "--resolve",
+        action="store_true",
+        help="check with the API that the packages of each change can be installed together",
+    )
 
 
 def add_file(parser: argparse._ActionsContainer, does: str, *, required: bool = False) -> None:
@@ -259,26 +263,26 @@ def add_run(parser: argparse._ActionsContainer, means: str, *, optional: bool = 
 
 def add_execution(parser: argparse._ActionsContainer) -> None:
     """How a reviewed plan is carried out."""
-    parser.add_argument("-y", "--yes", "--auto-approve", dest="yes", action="store_true", help="do not ask")
+    parser.add_argument("-y", "--yes", "--auto-approve", dest="yes", action="store_true", help="apply without a prompt")
     parser.add_argument("--wait", action=argparse.BooleanOptionalAction, help="wait for the builds (default: yes)")
     add_limits(parser)
-    parser.add_argument("--parallelism", type=positive, metavar="N", help="how many writes at a time (default: 10)")
+    parser.add_argument("--parallelism", type=positive, metavar="N", help="number of parallel writes (default: 10)")
     parser.add_argument(
         "--on-error",
         choices=("continue", "stop"),
         default="continue",
-        help="after a write that failed, go on with the others or start nothing more (default: continue)",
+        help="after a failed write, continue with the others or start no more (default: continue)",
     )
     parser.add_argument(
         "--batch",
         metavar="SIZES",
-        help="write in waves, each after the builds of the one before have succeeded, such as 1,10%%,rest",
+        help="write in waves, each after the builds of the previous one succeeded (example: 1,10%%,rest)",
     )
     parser.add_argument(
         "--max-failed",
         type=count,
         metavar="N",
-        help="how many repositories may have failed before the next wave is held back (default: 0)",
+        help="number of failed repositories allowed before the next wave is held back (default: 0)",
     )
 
 
@@ -289,11 +293,11 @@ def add_limits(parser: argparse._ActionsContainer) -> None:
         type=duration,
         default=3600.0,
         metavar="TIME",
-        help="how long to follow the builds, such as 90s or 20m (default: 60m)",
+        help="how long to wait for the builds (examples: 90s, 20m; default: 60m)",
     )
     parser.add_argument(
         "--repo-timeout",
         type=duration,
         metavar="TIME",
-        help="how long to follow the builds of one repository (default: as long as all)",
+        help="how long to wait for the builds of one repository (default: the whole wait)",
     )

@@ -53,7 +53,8 @@ def show_plan(
     *,
     provenance: Provenance = NO_PROVENANCE,
 ) -> None:
-    """Write a plan to where `--format` says, and its problems to standard error; `provenance` is for the page."""
+    """Write problems to standard error, and then the plan to where `--format` says; `provenance` is for the page."""
+    print_problems(problems, options, ctx)
     show(
         {
             "text": lambda style, width: (
@@ -67,7 +68,6 @@ def show_plan(
         options,
         ctx,
     )
-    print_problems(problems, options, ctx)
 
 
 def _page(view: str, document: dict[str, Any], style: Style, **more: Provenance) -> str:
@@ -171,9 +171,9 @@ def targets(options: Options) -> list[tuple[str, Path | None]]:
 def _target(written: str, command: str) -> tuple[str, Path | None]:
     name, equals, file = written.partition("=")
     if name not in formats(command):
-        raise bad_usage(f'"{name}" is no format of `{command}`', f"take one of {', '.join(formats(command))}")
+        raise bad_usage(f'unsupported format "{name}" for `{command}`', f"use one of {', '.join(formats(command))}")
     if equals and not file:
-        raise bad_usage(f'"{written}" names no file', f"write it like --format {name}=result.{name}")
+        raise bad_usage(f'"{written}" has no file name', f"write it as --format {name}=result.{name}")
     return name, Path(file) if file and file != "-" else None
 
 
@@ -245,4 +245,4 @@ class OutputFile(io.TextIOBase):
 
 
 def _not_written(file: Path, reason: str) -> CommandFailed:
-    return CommandFailed("output-not-written", f"{file} cannot be written: {reason}", "give --format another file")
+    return CommandFailed("output-not-written", f"cannot write {file}: {reason}", "choose another file for --format")

@@ -282,7 +282,7 @@ def _said(problem: Diagnostic) -> str:
 
 
 class PackageCache:
-    """The packages of one organisation of one API, by name; `problem` is why the cache was of no use."""
+    """The packages of one organization of one API, by name; `problem` is why the cache was of no use."""
 
     def __init__(self, folder: Path, *, api: str, organization: str, now: float) -> None:
         digest = hashlib.sha256(f"{api}\n{organization}".encode()).hexdigest()[:16]

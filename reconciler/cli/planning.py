@@ -134,7 +134,7 @@ class RecentBuilds:
         self._read: tuple[Build, ...] | ApiError | None = None
 
     def builds(self, plan: Plan) -> tuple[Build, ...]:
-        """The builds of the last two days, or less in a large organisation; raises `ApiError`, each time."""
+        """The builds of the last two days, or less in a large organization; raises `ApiError`, each time."""
         if self._read is None:
             try:
                 self._read = self._api.sample_builds(_scope(plan), since=self._api.server_now() - self._span)

@@ -219,8 +219,8 @@ def _unreported(repositories: Sequence[str]) -> Diagnostic | None:
         code="no-build-report",
         severity=Severity.WARNING,
         summary=f"no build report came within {grace} of leaving the queue: {listed(repositories)}",
-        detail="a repository without active tags, or before its first sync, is not built",
-        hint="check the repository with `reconciler builds`, or follow it again with `reconciler wait`",
+        detail="repositories without active tags, or before their first sync, are not built",
+        hint="check the repository with `reconciler builds`, or run `reconciler wait` to wait again",
     )
 
 
@@ -257,7 +257,7 @@ class _Unbreakable:
 def _unfollowed(problem: Diagnostic) -> Diagnostic:
     return Diagnostic(
         code=problem.code,
-        summary=f"the builds were not followed to their end: {problem.summary}",
+        summary=f"the builds were not followed to completion: {problem.summary}",
         detail=problem.detail,
         hint=problem.hint,
     )

@@ -2,8 +2,9 @@
 
 import os
 import platform
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 from reconciler import __version__
@@ -12,8 +13,10 @@ from reconciler.cli.context import Context
 from reconciler.cli.errors import CommandFailed
 from reconciler.cli.exit_codes import ExitCode
 from reconciler.cli.parser import Options
-from reconciler.core.runs import Run, RunHeader, RunKind, is_in_flight
+from reconciler.core.plan import Plan
+from reconciler.core.runs import Run, RunHeader, RunKind, RunSummary, is_in_flight, left_by, rewritten
 from reconciler.core.state import Organization
+from reconciler.diagnostics import Diagnostic, Place, Severity
 from reconciler.journal import Journal, JournalBusy, JournalError, open_journal, read_journal
 
 FOLDER = Path(".reconciler")
@@ -45,8 +48,8 @@ def find_run(journal: Journal, wanted: str | None, options: Options) -> Run:
     if run.header.api != identity:
         raise CommandFailed(
             "run-of-other-api",
-            f"run {run.id} was made with the API {run.header.api}, and this command is for {identity}",
-            f"if that is the API that you mean, pass --api {run.header.api}",
+            f"run {run.id} was made with the API {run.header.api}, but this command is for {identity}",
+            f"to use that API, add --api {run.header.api}",
         )
     return run
 
@@ -62,6 +65,47 @@ def read_only_journal() -> Iterator[Journal]:
     """The journal as it is, also where it cannot be written; raises `CommandFailed`."""
     with journal_failures(), read_journal(FOLDER) as journal:
         yield journal
+
+
+def with_revert_note(plan: Plan, options: Options) -> Plan:
+    """Return the plan with a note about what it writes again after a revert, where the journal can be read."""
+    if not plan.writes:
+        return plan
+    with suppress(JournalError), read_journal(FOLDER) as journal:
+        api = api_identity(options)
+        newest = next((one for one in journal.summaries() if _is_revert(one, api, plan.organization)), None)
+        if newest is not None:
+            run = journal.run(newest.id)
+            left = left_by(step.outcome for step in run.steps if step.outcome is not None)
+            again = [(step.repository, step.place) for step in rewritten(plan, left)]
+            if again:
+                return replace(plan, diagnostics=(*plan.diagnostics, _written_again(run.id, again)))
+    return plan
+
+
+def _is_revert(run: RunSummary, api: str, organization: Organization) -> bool:
+    header = run.header
+    return header.kind is RunKind.REVERT and header.api == api and header.organization.id == organization.id
+
+
+def _written_again(run: str, steps: Sequence[tuple[str, Place | None]]) -> Diagnostic:
+    return Diagnostic(
+        code="reverted-before",
+        severity=Severity.NOTE,
+        summary=f"the manifest still requests what run {run} reverted; an apply writes it again",
+        detail=places_of(steps),
+        hint="to keep the revert, change the manifest there",
+    )
+
+
+_MOST_PLACES = 20
+
+
+def places_of(steps: Sequence[tuple[str, Place | None]]) -> str:
+    """Return a line for each repository with its place in the manifest, the first twenty of many."""
+    lines = [f"{place.file}:{place.line}: {name}" if place else name for name, place in steps]
+    more = [f"and {len(lines) - _MOST_PLACES:,} more"] if len(lines) > _MOST_PLACES else []
+    return "\n".join([*lines[:_MOST_PLACES], *more])
 
 
 def run_header(kind: RunKind, source: str, organization: Organization, options: Options, ctx: Context) -> RunHeader:

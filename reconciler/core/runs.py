@@ -3,7 +3,7 @@
 Plain values and pure functions of a run and the live state. Recording and restoring runs is the journal's business.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
@@ -308,6 +308,19 @@ def plan_revert(run: Run, live: Live, *, later: Sequence[Run] = (), max_removal:
         bindings=live.bindings,
     )
     return replace(plan, diagnostics=(*plan.diagnostics, *binding_problems(plan, live)))
+
+
+def rewritten(plan: Plan, left: Mapping[str, Overlay]) -> tuple[Step, ...]:
+    """The steps of a plan that write repositories which are still as a revert left them; `left` is that by their id."""
+    return tuple(
+        step for step in plan.writes if step.id is not None and step.id in left and step.before == left[step.id]
+    )
+
+
+def left_by(outcomes: Iterable[Outcome]) -> dict[str, Overlay]:
+    """The overlays that a run left behind, by the id of their repository."""
+    written = (one for one in outcomes if isinstance(one, Applied))
+    return {one.repository_id: one.step.after for one in written if one.step.after is not None}
 
 
 def _wrote(step: RunStep, came_to: Outcome, live: Live) -> bool:

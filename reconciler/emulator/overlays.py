@@ -89,7 +89,7 @@ def update_overlay(request: ApiRequest) -> Json:
         store.put_record(db, "overlays", changed)
         for binding in _bindings(db):
             if binding["overlay"] == identifier:
-                _check_conflicts(db, binding)
+                _check_conflicts(db, binding, updated=True)
         return _shown(NAMED_OVERLAY, changed)
 
 
@@ -273,8 +273,11 @@ def _checked_selector(selector: Json) -> Json:
     return selector
 
 
-def _check_conflicts(db: sqlite3.Connection, binding: Json) -> None:
-    """Refuse a binding that sets something to another value than one of its kind in its scope for the same tag."""
+def _check_conflicts(db: sqlite3.Connection, binding: Json, *, updated: bool = False) -> None:
+    """Refuse a binding that sets something to another value than one of its kind in its scope for the same tag.
+
+    `updated` says that the binding was there before, and its overlay is what has changed.
+    """
     ours = _values(_found(db, "overlays", binding["overlay"])["config"])
     for other in _bindings(db):
         same = other["id"] != binding["id"] and uidp.parent(other["id"]) == uidp.parent(binding["id"])
@@ -283,12 +286,14 @@ def _check_conflicts(db: sqlite3.Connection, binding: Json) -> None:
             theirs = _values(overlay["config"])
             fields = sorted(field for field in ours.keys() & theirs.keys() if ours[field] != theirs[field])
             if fields:
-                raise _precondition(
-                    "overlay config does not merge commutatively with co-matching binding(s): binding "
-                    f'"{other["id"]}" (overlay "{overlay["name"]}", selector {other["tagSelector"]["kind"]}) '
-                    f"on fields [{', '.join(fields)}]",
-                    CONFLICT,
-                )
+                named = f'overlay "{overlay["name"]}"'
+                where = f'binding "{other["id"]}" ({named}, selector {other["tagSelector"]["kind"]}) on'
+                problem = "overlay config does not merge commutatively with co-matching binding(s)"
+                if updated:
+                    pair = f'binding "{binding["id"]}" and binding "{other["id"]}" ({named})'
+                    where = f'{pair} on repo "{binding["repo"]}" conflict on'
+                    problem = "overlay config update does not merge commutatively with co-bound overlay(s)"
+                raise _precondition(f"{problem}: {where} fields [{', '.join(fields)}]", CONFLICT)
 
 
 def _co_match(one: Json, other: Json) -> bool:

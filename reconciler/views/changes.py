@@ -52,7 +52,7 @@ def value_words(value: Any, change: dict[str, Any], style: Style) -> list[Word]:
         case str():
             return [_value(style.plain(value) if change["masked"] else quoted(value, style), Role.PLAIN)]
         case list():
-            return list(listing([[Word(_short(one, style))] for one in value]))
+            return list(listing([[Word(short_value(one, style))] for one in value]))
         case {"sha256": _}:
             return [Word(_pem_told(value, style))]
         case _:
@@ -81,10 +81,10 @@ def _named(change: dict[str, Any], style: Style) -> Item:
 
 def _told(value: Any, change: dict[str, Any], style: Style) -> str:
     is_json = change["part"] == Field.TRUSTSTORE
-    return json_text(value, style) if is_json else _short(value, style)
+    return json_text(value, style) if is_json else short_value(value, style)
 
 
-def _short(value: Any, style: Style) -> str:
+def short_value(value: Any, style: Style) -> str:
     """A name as it is, a flag as `on`, a check as `tcp=db:5432,timeout=30s`, other content as JSON."""
     match value:
         case True:
@@ -123,7 +123,7 @@ def _list(change: dict[str, Any], style: Style) -> list[Item]:
     if change["masked"] and isinstance(before, str):  # nothing but what is hidden differs
         first, last = (Word(style.plain(one), role=Role.CHANGE) for one in (f"~{before}", after))
         return [(first, _arrow(style), last)]
-    before, after = ([_short(one, style) for one in side or ()] for side in (before, after))
+    before, after = ([short_value(one, style) for one in side or ()] for side in (before, after))
     old, new = Counter(before), Counter(after)
     found = [_listed("+", value, Role.ADD) for value in (new - old).elements()]
     found += [_listed("-", value, Role.REMOVE) for value in (old - new).elements()]

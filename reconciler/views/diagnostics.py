@@ -2,11 +2,12 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from rich.text import Text
 
-from reconciler.diagnostics import Diagnostic, plural
+from reconciler.diagnostics import Diagnostic, listed, plural
 from reconciler.views.console import draw
 from reconciler.views.text import Role, Style
 
@@ -31,18 +32,33 @@ _ROLES = {"error": Role.ERROR, "warning": Role.WARNING, "note": Role.DIM}
 
 
 def render(diagnostics: Sequence[Diagnostic], *, style: Style) -> str:
-    """The first hundred problems, and the number of all where there are several; empty text where there is none.
+    """The first hundred different problems, and the number of all where there are several; empty text without any.
 
     Lines are not wrapped, so that a terminal can make `file:line:column` something to click on.
     """
+    alike: dict[Diagnostic, list[Diagnostic]] = {}
+    for one in diagnostics:
+        alike.setdefault(replace(one, place=None), []).append(one)
+    folded = list(alike.values())
     # One beyond the limit takes no more room than to say that there is one more; of a manifest it counts the rest.
-    shown = diagnostics if len(diagnostics) <= MOST_SHOWN + 1 else diagnostics[:MOST_SHOWN]
-    lines = [line for one in shown for line in problem_lines(diagnostic_document(one), style)]
-    if len(diagnostics) > len(shown):
-        lines.append(Text(f"and {len(diagnostics) - len(shown):,} more"))
+    shown = folded if len(folded) <= MOST_SHOWN + 1 else folded[:MOST_SHOWN]
+    lines = [line for same in shown for line in _folded(same, style)]
+    rest = sum(map(len, folded)) - sum(map(len, shown))
+    if rest:
+        lines.append(Text(f"and {rest:,} more"))
     if len(diagnostics) > 1:
         lines.append(Text(_count(str(one.severity) for one in diagnostics)))
     return draw(lines, style=style, width=None) if lines else ""
+
+
+def _folded(same: Sequence[Diagnostic], style: Style) -> list[Text]:
+    """Problems that differ in nothing but their place, as one: how many there are, and the first places."""
+    if len(same) == 1:
+        return problem_lines(diagnostic_document(same[0]), style)
+    first, *more = problem_lines(diagnostic_document(replace(same[0], place=None)), style)
+    places = [style.plain(str(one.place)) for one in same if one.place is not None]
+    where = f": {listed(places)}" if places else ""
+    return [first.append(f" ({len(same):,} times{where})"), *more]
 
 
 def problem_lines(problem: dict[str, Any], style: Style) -> list[Text]:

@@ -75,8 +75,8 @@ def _conclusion(checkup: Checkup) -> Text:
     if checkup.stopping:
         return Text("An apply would fail.", Role.ERROR)
     if any(one.level is Level.UNKNOWN for one in checkup.findings):
-        return Text("Nothing was found that would stop an apply; not everything could be checked.")
-    return Text("Nothing was found that would stop an apply.")
+        return Text("No problems found, but not everything could be checked.")
+    return Text("No problems found. An apply can run.")
 
 
 def _finding(finding: CheckResult, now: float) -> dict[str, Any]:

@@ -35,6 +35,7 @@ class Origin:
     manifest_digest: str | None = None
 
 
+_WRITES = (Action.CREATE, Action.UPDATE, Action.RESET)
 _COUNTED = {
     "create": Action.CREATE,
     "update": Action.UPDATE,
@@ -79,6 +80,7 @@ def plan_document(
             for step in plan.steps
         ],
         "groups": _groups(plan.writes),
+        "problem_groups": _problem_groups(plan.steps),
         "unlisted": _names(plan.unlisted),
         "left_out": _names(plan.left_out),
         "guard": _guard(plan.guard),
@@ -140,6 +142,7 @@ def _comparison(comparison: Comparison | None) -> dict[str, Any]:
     }
     return {
         **{name: [_step(step) for step in steps] for name, steps in parts.items()},
+        "caused_counts": {str(action): sum(step.action is action for step in comparison.caused) for action in _WRITES},
         "part_groups": {name: _groups(steps) for name, steps in parts.items()},
     }
 
@@ -211,6 +214,28 @@ def _groups(steps: Iterable[Step]) -> list[dict[str, Any]]:
     return [_group(found) for found in alike.values() if len(found) >= GROUP_FROM]
 
 
+def _problem_groups(steps: Iterable[Step]) -> list[dict[str, Any]]:
+    """Repositories that cannot be planned for the same reason; `changes` are those that all of them share."""
+    alike: dict[tuple[Action, Reason], list[Step]] = {}
+    for step in steps:
+        if step.action in (Action.BLOCKED, Action.UNKNOWN):
+            alike.setdefault((step.action, step.reason), []).append(step)
+    return [_problem_group(found) for found in alike.values() if len(found) >= GROUP_FROM]
+
+
+def _problem_group(steps: Sequence[Step]) -> dict[str, Any]:
+    same = all(step.changes == steps[0].changes for step in steps)
+    places = dict.fromkeys(step.place for step in steps if step.place is not None)
+    return {
+        "repositories": [step.repository for step in steps],
+        "action": str(steps[0].action),
+        "reason": reason_sentence(steps[0].reason),
+        "reason_code": str(steps[0].reason.code),
+        "places": [{"file": one.file, "line": one.line, "column": one.column} for one in places],
+        "changes": [change_document(change) for change in ordered(steps[0].changes)] if same else [],
+    }
+
+
 def _group(steps: Sequence[Step]) -> dict[str, Any]:
     first = _step(steps[0])
     unmanaged = Counter(section for step in steps for section in step.unmanaged)
@@ -248,25 +273,25 @@ def _seconds(durations: Durations | None) -> dict[str, Any] | None:
 
 
 _SENTENCES = {
-    ReasonCode.MISSING: "does not exist yet and is created from {first}",
+    ReasonCode.MISSING: "does not exist and is created from {first}",
     ReasonCode.DIFFERS: "differs from the manifest",
-    ReasonCode.RESET_ASKED: "the manifest asks for a reset",
-    ReasonCode.AS_WANTED: "is as the manifest wants it",
-    ReasonCode.ALREADY_RESET: "has no customisation, as the manifest asks",
-    ReasonCode.NOTHING_MANAGED: "the manifest names it and asks for nothing",
-    ReasonCode.NOT_FOUND: "there is no such repository{all_perhaps}",
-    ReasonCode.AMBIGUOUS: "several repositories have this name: {all}",
-    ReasonCode.NAMED_TWICE: "the manifest names it already at {first}",
-    ReasonCode.SOURCE_NOT_FOUND: "there is no single repository {first} to create it from{other_perhaps}",
-    ReasonCode.UNREADABLE: "the live overlay was not understood: {first}",
-    ReasonCode.PRUNED: "the manifest does not name it, and prune is on",
-    ReasonCode.PROTECTED: "it is protected, and the manifest would take away {all}",
-    ReasonCode.INVALID: "the API would refuse it",
-    ReasonCode.REVERTED: "goes back to what stood before run {first}",
-    ReasonCode.UNBUILDABLE: "it would not build: {all}",
-    ReasonCode.UNRESOLVED: "the manifest wants proof that it resolves, and there is none",
-    ReasonCode.HAS_BINDINGS: "it uses Overlays and cannot have a standard customization: {all}",
-    ReasonCode.CONFLICTING: "what the manifest says of it in several places does not go together",
+    ReasonCode.RESET_ASKED: "the manifest requests a reset",
+    ReasonCode.AS_WANTED: "matches the manifest",
+    ReasonCode.ALREADY_RESET: "already has no customization",
+    ReasonCode.NOTHING_MANAGED: "the manifest manages none of its sections",
+    ReasonCode.NOT_FOUND: "repository not found{all_perhaps}",
+    ReasonCode.AMBIGUOUS: "the name is ambiguous: use one of {all}",
+    ReasonCode.NAMED_TWICE: "already defined at {first}",
+    ReasonCode.SOURCE_NOT_FOUND: "source repository {first} not found or ambiguous{other_perhaps}",
+    ReasonCode.UNREADABLE: "cannot read the live overlay: {first}",
+    ReasonCode.PRUNED: "not in the manifest, and prune is enabled",
+    ReasonCode.PROTECTED: "protected, and the manifest would remove {all}",
+    ReasonCode.INVALID: "the API would reject it",
+    ReasonCode.REVERTED: "restored to its state before run {first}",
+    ReasonCode.UNBUILDABLE: "would not build: {all}",
+    ReasonCode.UNRESOLVED: "not confirmed to resolve, which the manifest requires (require_resolve)",
+    ReasonCode.HAS_BINDINGS: "uses Overlays and cannot have a standard customization: {all}",
+    ReasonCode.CONFLICTING: "conflicting values in the manifest",
 }
 
 

@@ -153,12 +153,12 @@ def _closing(found: dict[str, Any], style: Style) -> Iterator[str]:
     if found["bindings"]:
         yield f"Bound overlays: {style.plain(binding_words(found['bindings']))}"
     if found["reset"]:
-        yield f"{name} is reset, as {_line(found)} says: its whole overlay is emptied."
+        yield f"{name} is reset ({_line(found)}): its whole overlay is emptied."
         return
     if found["source"]:
-        yield f"Created from {style.plain(found['source'])} where it does not exist."
+        yield f"Created from {style.plain(found['source'])} if it does not exist."
     if found["protect"]:
-        yield "Protected: nothing is taken away from it."
+        yield "Protected: nothing may be removed from it."
     if found["unmanaged"]:
         yield "Not managed: " + ", ".join(found["unmanaged"])
 

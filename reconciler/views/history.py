@@ -5,13 +5,20 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from reconciler.core.builds import Build, Progress
-from reconciler.core.runs import Failed, NotAttempted, Run, RunStep, RunSummary
+from reconciler.core.runs import Failed, NotAttempted, Run, RunState, RunStep, RunSummary
 from reconciler.views.console import Column, draw_table
 from reconciler.views.document import FORMAT_VERSION
 from reconciler.views.run_document import built_document, counts, named_results, outcome_document, outcome_name
 from reconciler.views.text import Style, duration, indented_json, minute, rfc3339, utc
 
 _OUTCOMES = ("applied", "already_done", "stale", "failed", "not_attempted", "unknown")
+_WORDS = {
+    "already_done": "already up to date",
+    "stale": "changed since the plan",
+    "not_attempted": "not attempted",
+    "success": "succeeded",
+    "failure": "failed",
+}
 _RUNS = (
     Column("RUN", least=20),
     Column("STARTED", least=17),
@@ -22,7 +29,7 @@ _RUNS = (
     Column("BUILDS", least=24, optional=True),
     Column("TOOK", optional=True),
     Column("BY", least=8, optional=True, yields=True),
-    Column("ORGANISATION", keep="both", optional=True, yields=True),
+    Column("ORGANIZATION", keep="both", optional=True, yields=True),
 )
 _STEPS = (
     Column("REPOSITORY", keep="both", least=20),
@@ -30,7 +37,7 @@ _STEPS = (
     Column("OUTCOME", least=13),
     Column("BUILD", keep="end", least=17, yields=True),
     Column("RESULT"),
-    Column("TELLS", least=16, yields=True),
+    Column("DETAIL", least=16, yields=True),
 )
 
 
@@ -47,7 +54,7 @@ def render_json(runs: Iterable[Run]) -> str:
 def render(runs: Sequence[Run | RunSummary], *, style: Style, width: int | None) -> str:
     """The runs as a table, in their order."""
     return draw_table(_RUNS, [_line(run) for run in runs], style=style, width=width) or (
-        "No runs recorded in .reconciler/.\n"
+        "No runs are recorded in .reconciler/.\n"
     )
 
 
@@ -56,7 +63,7 @@ def render_run(run: Run, *, style: Style, width: int | None, versions: bool = Fa
     facts = "".join(f"{name + ':':<14}{style.plain(value)}\n" for name, value in _facts(run))
     table = draw_table(_STEPS, [row for step in run.steps for row in _rows(step)], style=style, width=width)
     resolved = "".join(_resolved(run, style)) if versions else ""
-    return "\n".join(part for part in (facts, table or "Nothing was to be written.\n", resolved) if part)
+    return "\n".join(part for part in (facts, table or "Nothing to write.\n", resolved) if part)
 
 
 def _run(run: Run) -> dict[str, Any]:
@@ -137,7 +144,7 @@ def _line(run: Run | RunSummary) -> Sequence[str]:
         run.id,
         minute(run.started),
         str(run.header.kind),
-        str(run.state),
+        _state(run),
         "-" if run.exit_code is None else str(run.exit_code),
         _told(outcomes) if outcomes else "no changes",
         _told(builds),
@@ -147,17 +154,24 @@ def _line(run: Run | RunSummary) -> Sequence[str]:
     )
 
 
+def _state(run: Run | RunSummary) -> str:
+    """How far a run is, in words that match its exit code."""
+    if run.state is not RunState.ENDED:
+        return str(run.state)
+    return "failed" if run.exit_code else "complete"
+
+
 def _told(counts: dict[str, int]) -> str:
-    return ", ".join(f"{number} {name.replace('_', ' ')}" for name, number in counts.items() if number) or "-"
+    return ", ".join(f"{number:,} {_WORDS.get(name, name)}" for name, number in counts.items() if number) or "-"
 
 
 def _facts(run: Run) -> Iterator[tuple[str, str]]:
     header = run.header
-    yield "run", f"{run.id} ({header.kind}, {run.state})"
+    yield "run", f"{run.id} ({header.kind}, {_state(run)})"
     yield "started", utc(run.started)
     yield "ended", "-" if run.ended is None else f"{utc(run.ended)}, exit code {run.exit_code}"
-    yield "by", f"{header.user or 'nobody named'} on {header.host or '?'}, version {header.tool_version}"
-    yield "organisation", header.organization.name
+    yield "by", f"{header.user or 'unknown user'} on {header.host or '?'}, version {header.tool_version}"
+    yield "organization", header.organization.name
     yield "api", header.api
     yield "source", header.source or "-"
     yield "outcomes", _told(_counts(run))
@@ -186,7 +200,7 @@ def _why(step: RunStep) -> str:
         case NotAttempted(reason=reason):
             return str(reason)
         case None if step.intended_at is not None:
-            return "it is not known whether the write arrived"
+            return "the write may or may not have taken effect"
         case _:
             return ""
 

@@ -1,13 +1,13 @@
 """Repositories and builds as tables and as JSON documents, followed builds line by line, and build logs."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from reconciler.core.bindings import Binding
 from reconciler.core.builds import Build, Result
-from reconciler.core.diff import items_of
+from reconciler.core.diff import Field, items_of
 from reconciler.core.overlay import Overlay
 from reconciler.core.state import LiveRepository, Unreadable
 from reconciler.diagnostics import plural
@@ -123,11 +123,22 @@ def _times(build: Build) -> tuple[str, str]:
 
 _REPO_COLUMNS = (
     Column("REPOSITORY", keep="both", least=16),
-    Column("CUSTOMISED", least=12),
+    Column("CUSTOMIZED", least=12),
     Column("BINDINGS", least=12),
     Column("MANIFEST"),
     Column("ID", keep="end", least=17, yields=True),
 )
+_NOUNS: Mapping[str, tuple[str, ...]] = {
+    Field.PACKAGES: ("package",),
+    Field.RUNTIME_REPOSITORIES: ("runtime repository", "runtime repositories"),
+    Field.RUNTIME_KEYRING: ("runtime key",),
+    Field.ENVIRONMENT: ("variable",),
+    Field.ANNOTATIONS: ("annotation",),
+    Field.USERS: ("user",),
+    Field.GROUPS: ("group",),
+    Field.CERTIFICATES: ("certificate",),
+    Field.PROVIDERS: ("certificate provider",),
+}
 _BINDINGS, _MANIFEST = 2, 3
 _IN_MANIFEST = {None: "", True: "named", False: "-"}
 
@@ -215,8 +226,12 @@ def _content(overlay: Overlay | Unreadable) -> dict[str, Any]:
 
 def _told(one: dict[str, Any]) -> str:
     if one["customised"] is None:
-        return "not understood"
-    return ", ".join(f"{LABELS[part]} {count:,}" for part, count in one["customised"].items()) or "-"
+        return "unreadable"
+    return ", ".join(_counted(part, count) for part, count in one["customised"].items()) or "-"
+
+
+def _counted(part: str, count: int) -> str:
+    return plural(count, *_NOUNS[part]) if part in _NOUNS else LABELS[part]
 
 
 def render_log(log: str, *, style: Style, tail: int | None = None) -> str:

@@ -36,7 +36,7 @@ class RepositoryState(Enum):
     """How far a repository is; in the order in which a person wants to see them."""
 
     FAILED = "failed"
-    STALE = "left alone"
+    STALE = "changed"
     SUPERSEDED = "superseded"
     UNREPORTED = "no report"
     BUILDING = "building"
@@ -44,7 +44,7 @@ class RepositoryState(Enum):
     SETTLING = "settling"
     WAITING = "waiting"
     WRITTEN = "written"
-    AS_WANTED = "as wanted"
+    AS_WANTED = "up to date"
     SKIPPED = "not attempted"
     DONE = "done"
 

@@ -13,8 +13,8 @@ WRITES = ("create", "reset", "update")
 _TITLES = {"create": "To create", "reset": "To reset", "update": "To update"}
 _COMPARED = {
     "caused": "Caused by this change",
-    "already_different": "Already different before it",
-    "no_longer": "No longer asked for",
+    "already_different": "Already different before this change",
+    "no_longer": "No longer requested",
 }
 
 
@@ -52,9 +52,19 @@ class Provenance:
 NO_PROVENANCE = Provenance()
 
 
-def problem_steps(document: dict[str, Any]) -> list[dict[str, Any]]:
-    """The steps that could not be planned, those that are unknown first."""
-    return [step for action in PROBLEMS for step in document["steps"] if step["action"] == action]
+def problem_entries(document: dict[str, Any]) -> list[dict[str, Any]]:
+    """What could not be planned, unknown first: repositories with one reason together, and the steps that are left."""
+    groups = document["problem_groups"]
+    grouped = {name for group in groups for name in group["repositories"]}
+    alone = [step for step in document["steps"] if step["repository"] not in grouped]
+    return [one for action in PROBLEMS for one in (*groups, *alone) if one["action"] == action]
+
+
+def problem_places(entry: dict[str, Any]) -> str:
+    """Where in the manifest the entry comes from, the first places of several; empty where it is nowhere in it."""
+    if "places" in entry:
+        return listed([problem_place(one) for one in entry["places"]])
+    return problem_place(entry)
 
 
 def plan_parts(document: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
@@ -127,30 +137,34 @@ def keeps(entry: dict[str, Any]) -> str:
         else LABELS[one["section"]] + ("" if one["repositories"] == size else f" in {one['repositories']:,} of them")
         for one in entry["unmanaged"]
     ]
-    return f"keeps {', '.join(labels)} (not in the manifest)" if labels else ""
+    return f"{', '.join(labels)} not managed, left unchanged" if labels else ""
 
 
 def closing_sentences(document: dict[str, Any], show: Callable[[str], str]) -> Iterator[tuple[str, Role]]:
     """Each sentence with its weight; `show` makes text from outside safe for the format that they are for."""
     counts = document["counts"]
-    yield _summary(counts), Role.BOLD
+    yield _compared(document) if "caused" in document else _summary(counts), Role.BOLD
     if counts["reset"]:
         yield "A reset removes the customization; the repository itself is kept.", Role.DIM
-    if counts["blocked"]:
-        yield (
-            f"Nothing of this can be applied: {plural(counts['blocked'], 'entry', 'entries')} cannot be carried out.",
-            Role.ERROR,
-        )
     if counts["unknown"]:
-        yield f"Not complete: {repositories(counts['unknown'])} could not be read and will be left alone.", Role.ERROR
+        unread = f"{repositories(counts['unknown'])} could not be read and {_are(counts['unknown'])} left unchanged"
+        yield f"This plan is incomplete: {unread}.", Role.ERROR
     unlisted, left_out = document["unlisted"]["count"], document["left_out"]["count"]
     if unlisted:
-        yield _untouched(unlisted, show(document["organization"]["name"])), Role.DIM
+        yield (
+            f"{repositories(unlisted)} {_are(unlisted)} not in the manifest and {_are(unlisted)} left unchanged.",
+            Role.DIM,
+        )
     if left_out:
         names = listed([show(name) for name in document["left_out"]["names"]], _MOST_NAMES)
-        yield f"{repositories(left_out)} {_are(left_out)} left out by the selection: {names}.", Role.DIM
+        yield f"{repositories(left_out)} {_are(left_out)} excluded by the selection: {names}.", Role.DIM
+    if counts["blocked"]:
+        yield (
+            f"This plan cannot be applied: {repositories(counts['blocked'])} {_have(counts['blocked'])} errors.",
+            Role.ERROR,
+        )
     for refusal in document["guard"]["refusals"]:
-        yield f"Refused: {show(refusal['summary'])}. {show(_hint(refusal))}", Role.ERROR
+        yield f"This plan cannot be applied: {show(refusal['summary'])}. {show(_hint(refusal))}", Role.ERROR
     yield from ((text, Role.DIM) for text in forecast_sentences(document, show))
 
 
@@ -160,18 +174,29 @@ def _summary(counts: dict[str, int]) -> str:
     if to_do:
         return f"Plan: {to_do}; {other}." if other else f"Plan: {to_do}."
     if counts["blocked"] or counts["unknown"]:
-        return f"Plan: nothing to change; {other}."
+        return f"Plan: no changes; {other}."
     if not counts["unchanged"]:
-        return "No changes: the plan covers no repository."
-    one = counts["unchanged"] == 1
-    told = "the one repository is" if one else f"all {counts['unchanged']:,} repositories are"
-    return f"No changes: {told} as the manifest wants {'it' if one else 'them'}."
+        return "No changes. The plan covers no repositories."
+    if counts["unchanged"] == 1:
+        return "No changes. The repository matches the manifest."
+    return f"No changes. All {counts['unchanged']:,} repositories match the manifest."
 
 
-def _untouched(count: int, organization: str) -> str:
-    other = "other repository" if count == 1 else "other repositories"
-    verbs = ("is", "stays as it is") if count == 1 else ("are", "stay as they are")
-    return f"{count:,} {other} of {organization} {verbs[0]} not in the manifest and {verbs[1]}."
+def _compared(document: dict[str, Any]) -> str:
+    """What the change of the manifest causes, beside what it does not."""
+    caused = ", ".join(f"{count:,} to {kind}" for kind, count in document["caused_counts"].items() if count)
+    before, after = len(document["already_different"]), len(document["no_longer"])
+    rest = [f"{repositories(before)} already different"] if before else []
+    rest += [f"{repositories(after)} no longer changed"] if after else []
+    return f"Plan: this change causes {caused or 'no changes'}{'; ' if rest else ''}{', '.join(rest)}."
+
+
+def shown_counts(document: dict[str, Any]) -> dict[str, int]:
+    """The numbers of a plan by action; of a comparison those that the change causes."""
+    counts: dict[str, int] = document["counts"]
+    if "caused" not in document:
+        return counts
+    return {**document["caused_counts"], "blocked": counts["blocked"], "unknown": counts["unknown"]}
 
 
 def _hint(refusal: dict[str, Any]) -> str:
@@ -181,6 +206,10 @@ def _hint(refusal: dict[str, Any]) -> str:
 
 def _are(count: int) -> str:
     return "is" if count == 1 else "are"
+
+
+def _have(count: int) -> str:
+    return "has" if count == 1 else "have"
 
 
 _SEVERITIES = ("error", "warning", "note")
@@ -209,7 +238,7 @@ def origin_sentences(document: dict[str, Any], show: Callable[[str], str]) -> It
     if "origin" in document:
         found = document["origin"]
         what = _ORIGINS.get(found["kind"], "From a file")
-        yield f"{what}, made {show(found['created'])} by reconciler {show(found['tool_version'])}.", Role.DIM
+        yield f"{what}, created {show(found['created'])} by reconciler {show(found['tool_version'])}.", Role.DIM
 
 
 def forecast_sentences(document: dict[str, Any], show: Callable[[str], str]) -> Iterator[str]:
@@ -218,14 +247,14 @@ def forecast_sentences(document: dict[str, Any], show: Callable[[str], str]) -> 
     if found is None:
         return
     if found["problem"] is not None:
-        yield f"How many builds this will start is not known: {show(found['problem'])}."
+        yield f"Number of builds unknown: {show(found['problem'])}."
         return
     yield _builds(found)
     seconds = found["seconds"]
     if seconds is not None:
         yield (
-            f"Such builds have lately taken {duration(seconds['median'])} (the median of {seconds['of']:,}), "
-            f"at most {duration(seconds['longest'])}."
+            f"Recent builds: median {duration(seconds['median'])}, longest {duration(seconds['longest'])} "
+            f"({plural(seconds['of'], 'build')})."
         )
 
 
@@ -234,12 +263,11 @@ def _builds(found: dict[str, Any]) -> str:
     where = repositories(found["repositories"])
     unknown = found["unknown"]["count"]
     if found["builds"] is None:
-        had = "it had no build" if found["repositories"] == 1 else "none of them had a build"
-        return f"This will start builds in {where}; how many is not known, as {had} lately."
+        return f"This will start builds in {where}; their number is unknown (no recent builds)."
     count = f"about {plural(found['builds'], 'build')} in {where}"
     if not unknown:
         return f"This will start {count}."
-    return f"This will start {count}, not counting {unknown:,} of them that had no build lately."
+    return f"This will start {count}, not counting {repositories(unknown)} without recent builds."
 
 
 class ResolvedLine(NamedTuple):

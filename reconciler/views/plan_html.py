@@ -19,7 +19,7 @@ from rich.cells import cell_len
 
 from reconciler.core.diff import Field
 from reconciler.core.plan import ReasonCode
-from reconciler.views.changes import LABELS, Fragment, brief, fragments, value_words
+from reconciler.views.changes import LABELS, Fragment, brief, fragments, short_value, value_words
 from reconciler.views.plan import (
     NO_PROVENANCE,
     Provenance,
@@ -29,8 +29,10 @@ from reconciler.views.plan import (
     plan_problems,
     plan_sections,
     problem_details,
+    problem_entries,
     problem_place,
-    problem_steps,
+    problem_places,
+    shown_counts,
     step_resolved_lines,
     unchanged_names,
 )
@@ -199,11 +201,12 @@ class _PlanPage:
     def content(self) -> dict[str, Any]:
         """The values of the template."""
         document = self._document
-        problems = [self._problem(step) for step in problem_steps(document)]
+        problems = [self._problem(one) for one in problem_entries(document)]
         sections = self._sections()
         others = [*self._untouched()]
         return {
-            **{key: document[key] for key in ("organization", "api", "counts", "tool_version", "format_version")},
+            **{key: document[key] for key in ("organization", "api", "tool_version", "format_version")},
+            "counts": shown_counts(document),
             "sentences": [
                 (sentence, _SENTENCES[role])
                 for sentence, role in (*origin_sentences(document, plain), *closing_sentences(document, plain))
@@ -234,9 +237,13 @@ class _PlanPage:
             if section.expected or section.groups or section.steps
         ]
 
-    def _problem(self, step: dict[str, Any]) -> _Entry:
-        """A repository that could not be planned, and why."""
-        return self._changed(step, unfolded=True)._replace(why=step["reason"], kept="", source="", pruned=False)
+    def _problem(self, entry: dict[str, Any]) -> _Entry:
+        """A repository that could not be planned, or several for one reason, and why."""
+        if "repositories" in entry:
+            place = f" ({problem_places(entry)})" if entry["places"] else ""
+            group = self._changed({**entry, "source": None, "unmanaged": ()}, unfolded=False)
+            return group._replace(why=f"{entry['reason']}{place}", pruned=False)
+        return self._changed(entry, unfolded=True)._replace(why=entry["reason"], kept="", source="", pruned=False)
 
     def _changed(self, entry: dict[str, Any], *, unfolded: bool, checked_out: bool = True) -> _Entry:
         """A repository with its changes, or a change that several repositories share."""
@@ -286,8 +293,8 @@ class _PlanPage:
         document = self._document
         lists = [
             *(("unchanged", f"unchanged: {why}", names) for why, names in unchanged_names(document).items()),
-            ("other", "left out by the selection", document["left_out"]["names"]),
-            ("other", "not in the manifest, untouched", document["unlisted"]["names"]),
+            ("other", "excluded by the selection", document["left_out"]["names"]),
+            ("other", "not in the manifest", document["unlisted"]["names"]),
         ]
         for action, title, names in lists:
             if names:
@@ -327,10 +334,10 @@ def _taken(step: dict[str, Any]) -> list[str]:
 
 def _taken_by(change: dict[str, Any]) -> Iterator[str]:
     label, before, after = LABELS[change["part"]], change["before"], change["after"]
-    if isinstance(before, list):  # of the runtime repositories, each is something by itself
-        yield from (f"{label} {token(one, _SHORT)}" for one in before if one not in (after or ()))
+    if isinstance(before, list):  # of the runtime repositories and checks, each is something by itself
+        yield from (f"{label} {short_value(one, _SHORT)}" for one in before if one not in (after or ()))
     elif change["kind"] == "remove":
-        yield f"{label} {token(change['key'] or before, _SHORT)}"
+        yield f"{label} {short_value(change['key'] or before, _SHORT)}"
     elif isinstance(before, dict) and "members" in before:
         yield from (
             f"member {token(one, _SHORT)} of group {token(change['key'], _SHORT)}"

@@ -26,9 +26,11 @@ from reconciler.views.plan import (
     plan_problems,
     plan_sections,
     problem_details,
+    problem_entries,
     problem_place,
-    problem_steps,
+    problem_places,
     resolved_lines,
+    shown_counts,
     unchanged_names,
 )
 from reconciler.views.text import Role, Style, plain, quoted, token
@@ -194,7 +196,7 @@ class Entries:
             return Fold(forms=(f"- {code(name)}{self._source(step, code)}",))
         title = f"<code>{html.escape(plain(name))}</code>{self._source(step, _html)}"
         summary = f"{title} {_html(told)}" if told else title
-        short = f"- {code(name)}{self._source(step, code)} {code(told)} (values left out)"
+        short = f"- {code(name)}{self._source(step, code)} {code(told)} (values omitted)"
         return Fold(forms=(_details(summary, details, unfolded=self.unfolded), short))
 
     def group(self, group: dict[str, Any]) -> Fold:
@@ -207,8 +209,8 @@ class Entries:
         listed = " ".join(code(_token(name, self.style)) for name in names)
         forms = [
             _details(summary, [*shared, f"In {count}:", listed], unfolded=self.unfolded),
-            _details(summary, [*shared, f"In {count}; their names are left out."], unfolded=self.unfolded),
-            f"- **{count}**{self._source(group, code)} {code(told)} (values and names left out)",
+            _details(summary, [*shared, f"In {count}; names omitted."], unfolded=self.unfolded),
+            f"- **{count}**{self._source(group, code)} {code(told)} (values and names omitted)",
         ]
         return Fold(forms=tuple(forms), entries=len(names))
 
@@ -216,7 +218,7 @@ class Entries:
         """A repository with the packages that come and go in the end."""
         shown = _token(name, self.style)
         summary = f"<code>{html.escape(plain(shown))}</code>"
-        short = f"- {code(shown)} (packages left out)"
+        short = f"- {code(shown)} (packages omitted)"
         return Fold(
             forms=(_details(summary, [fence((line.text for line in told), "diff")], unfolded=self.unfolded), short)
         )
@@ -235,7 +237,7 @@ def names_fold(title: str, names: Sequence[str], style: Style) -> Fold:
     """Repositories about which there is nothing to say but their names."""
     summary = f"{len(names):,} {title}"
     listed = " ".join(code(_token(name, style)) for name in names)
-    forms = (_details(summary, [listed], unfolded=False), f"- {summary} (names left out)")
+    forms = (_details(summary, [listed], unfolded=False), f"- {summary} (names omitted)")
     return Fold(forms=forms, entries=len(names))
 
 
@@ -267,7 +269,7 @@ def render(document: dict[str, Any], *, unicode: bool = True, limit: int = LIMIT
 
 def _head(document: dict[str, Any], style: Style) -> str:
     """What is never left out; its size does not depend on that of the plan."""
-    organization, counts = document["organization"], document["counts"]
+    organization, counts = document["organization"], shown_counts(document)
 
     def show(text: str) -> str:
         return code(style.shorten(style.plain(text), _HEAD_COLUMNS))
@@ -297,29 +299,31 @@ def _sentence(text: str, role: Role) -> str:
 def _note(missing: Missing) -> str:
     told = []
     if missing.shortened:
-        told.append(f"{plural(missing.shortened, 'entry is', 'entries are')} told in short")
+        told.append(f"{plural(missing.shortened, 'entry', 'entries')} shortened")
     if missing.dropped:
-        told.append(f"the last {missing.dropped:,} {'is' if missing.dropped == 1 else 'are'} left out")
-    where = "`reconciler plan --format html=plan.html` shows everything."
+        told.append(f"the last {missing.dropped:,} omitted")
+    where = "To see everything: `reconciler plan --format html=plan.html`."
     return f"\n\n> **Too long for a comment: {' and '.join(told)}.** {where}"
 
 
 def _problems(document: dict[str, Any], style: Style) -> Iterator[Fold]:
     """A table of what could not be planned; the rows are entries of their own."""
-    found = problem_steps(document)
+    found = problem_entries(document)
     if not found:
         return
-    yield _heading(f"Cannot be carried out ({len(found):,})")
+    entries = Entries(style=style, unfolded=False)
+    yield _heading(f"Blocked ({sum(len(one.get('repositories', '1')) for one in found):,})")
     yield Fold(forms=(f"{row(['', 'repository', 'why', 'where'])}\n{row(['---'] * 4)}",), entries=0)
     for step in found:
-        told = (
-            _name(step["repository"], style),
-            _short(step["reason"], style),
-            _short(problem_place(step) or "-", style),
-        )
-        yield Fold(forms=(row([step["action"], *map(cell, told)]),), tight=True)
-    entries = Entries(style=style, unfolded=False)
-    yield from (entries.step(step) for step in found if step["changes"])
+        names = step.get("repositories", ())
+        name = f"{len(names):,} repositories" if names else cell(_name(step["repository"], style))
+        told = (_short(step["reason"], style), _short(problem_places(step) or "-", style))
+        yield Fold(forms=(row([step["action"], name, *map(cell, told)]),), tight=True, entries=len(names) or 1)
+    for step in found:
+        if "repositories" in step:
+            yield names_fold(f"{step['action']}: {_html(_short(step['reason'], style))}", step["repositories"], style)
+        elif step["changes"]:
+            yield entries.step(step)
 
 
 def _diagnostics(document: dict[str, Any], style: Style) -> Iterator[Fold]:
@@ -360,11 +364,11 @@ def _others(document: dict[str, Any], style: Style) -> Iterator[Fold]:
     """What is not touched, by name."""
     lists: Sequence[tuple[str, list[str]]] = [
         *((f"unchanged: {reason}", names) for reason, names in unchanged_names(document).items()),
-        ("left out by the selection", document["left_out"]["names"]),
-        ("not in the manifest, untouched", document["unlisted"]["names"]),
+        ("excluded by the selection", document["left_out"]["names"]),
+        ("not in the manifest", document["unlisted"]["names"]),
     ]
     if any(names for _, names in lists):
-        yield _heading("Not touched")
+        yield _heading("Unchanged")
     yield from (names_fold(title, names, style) for title, names in lists if names)
 
 

@@ -224,6 +224,33 @@ class GroupedDocument(TypedDict):
     unmanaged: list[UnmanagedDocument]
 
 
+class PlaceDocument(TypedDict):
+    """A position in a manifest."""
+
+    file: str
+    line: int
+    column: int
+
+
+class ProblemGroupDocument(TypedDict):
+    """Repositories that are blocked or unknown for the same reason, with the entries that it comes from."""
+
+    repositories: list[str]
+    action: Literal["blocked", "unknown"]
+    reason: str
+    reason_code: str
+    places: list[PlaceDocument]
+    changes: Annotated[list[ChangeDocument], Field(description="The changes that all of them share.")]
+
+
+class CausedCountsDocument(TypedDict):
+    """With `--base`: how many repositories the change creates, updates and resets."""
+
+    create: int
+    update: int
+    reset: int
+
+
 class PartGroupsDocument(TypedDict):
     """With `--base`: what `groups` is, for each of the three parts."""
 
@@ -300,6 +327,7 @@ class PlanDocument(TypedDict):
     counts: CountsDocument
     steps: Annotated[list[StepDocument], Field(description="One for every repository, ordered by its name.")]
     groups: list[GroupedDocument]
+    problem_groups: NotRequired[list[ProblemGroupDocument]]
     unlisted: Annotated[NamesDocument, Field(description="Live repositories that no entry names; not touched.")]
     left_out: Annotated[NamesDocument, Field(description="Repositories that the selection left out.")]
     guard: NotRequired[GuardDocument]
@@ -315,6 +343,7 @@ class PlanDocument(TypedDict):
     no_longer: NotRequired[
         Annotated[list[StepDocument], Field(description="With `--base`: what is not done any more.")]
     ]
+    caused_counts: NotRequired[CausedCountsDocument]
     part_groups: NotRequired[PartGroupsDocument]
     checked: NotRequired[CheckedDocument]
     forecast: NotRequired[ForecastDocument]

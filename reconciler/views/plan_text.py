@@ -12,6 +12,7 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from reconciler.core.plan import ReasonCode
+from reconciler.diagnostics import listed
 from reconciler.views.changes import Fragment, fragments, joined
 from reconciler.views.console import Hanging, draw_blocks, names_block, words_text
 from reconciler.views.plan import (
@@ -20,14 +21,14 @@ from reconciler.views.plan import (
     closing_sentences,
     keeps,
     plan_parts,
-    problem_place,
-    problem_steps,
+    problem_entries,
+    problem_places,
     resolved_lines,
     shared_changes,
     single_steps,
     unchanged_names,
 )
-from reconciler.views.text import Role, Style, Word, token
+from reconciler.views.text import Role, Style, Word, repositories, token
 
 Block = list[RenderableType]
 # What changes in one part of an overlay, and its items in a row.
@@ -44,6 +45,7 @@ _LABEL_COLUMNS = 13
 _SHARE_OF_NAMES = 0.4
 # Where there is no terminal, an entry that is longer than this has a line for each of its items.
 _ONE_LINE = 120
+_MOST_NAMES = 20
 
 
 def render(document: dict[str, Any], *, style: Style, width: int | None, show_unchanged: bool) -> str:
@@ -52,9 +54,14 @@ def render(document: dict[str, Any], *, style: Style, width: int | None, show_un
         [_header(document, style)],
         *_body(document, style, width),
         _unchanged(document, style, width) if show_unchanged else [],
-        [Text(sentence, role) for sentence, role in closing_sentences(document, style.plain)],
+        [Text(sentence, role) for sentence, role in sorted(closing_sentences(document, style.plain), key=_weight)],
     ]
     return draw_blocks(blocks, style=style, width=width)
+
+
+def _weight(sentence: tuple[str, Role]) -> bool:
+    """Context first; the last line says what the plan comes to, or why it cannot be applied."""
+    return sentence[1] is not Role.DIM
 
 
 def render_resolved(document: dict[str, Any], *, style: Style) -> str:
@@ -73,17 +80,17 @@ def _origin(document: dict[str, Any]) -> str:
     origin = document.get("origin")
     if origin is None:
         return ""
-    made = "saved" if origin["kind"] == "plan" else "from a snapshot of"
-    return f", {made} {origin['created']}"
+    made = "saved" if origin["kind"] == "plan" else "snapshot of"
+    return f" ({made} {origin['created']})"
 
 
 def _body(document: dict[str, Any], style: Style, width: int | None) -> Iterator[Block]:
     """Blocks of lines as they are read: problems, then creations, resets and updates, the single ones first in each."""
-    problems, parts = problem_steps(document), plan_parts(document)
+    problems, parts = problem_entries(document), plan_parts(document)
     singles = [step for _, part in parts for step in single_steps(part)]
     entries = _Entries(style=style, width=width, column=_name_column([*problems, *singles], style, width))
     for action in PROBLEMS:
-        yield [entries.problem(step) for step in problems if step["action"] == action]
+        yield [line for one in problems if one["action"] == action for line in entries.problem(one)]
     for heading, part in parts:
         if heading:
             yield [Text(heading if part["steps"] else f"{heading}: nothing", Role.BOLD)]
@@ -104,7 +111,7 @@ def _unchanged(document: dict[str, Any], style: Style, width: int | None) -> Blo
 
 def _name_column(steps: Iterable[dict[str, Any]], style: Style, width: int | None) -> int:
     """Where the changes begin behind the names: the widest name's end, as far as that leaves room for the changes."""
-    widest = max((Text(token(step["repository"], style)).cell_len for step in steps), default=0)
+    widest = max((Text(_title(step, style)).cell_len for step in steps), default=0)
     return 2 + min(widest, int((width or _ONE_LINE) * _SHARE_OF_NAMES)) + len(_GAP)
 
 
@@ -116,11 +123,13 @@ class _Entries:
     width: int | None
     column: int
 
-    def problem(self, step: dict[str, Any]) -> Hanging:
-        """A repository that could not be planned, and why."""
-        place = f"({problem_place(step)})" if step["file"] else ""
-        why = [Word(self.style.plain(step["reason"])), Word(self.style.plain(place), Role.DIM)]
-        return Hanging(self._named(step), words_text(word for word in why if word.text), self.column)
+    def problem(self, entry: dict[str, Any]) -> Block:
+        """A repository that could not be planned, or several for one reason, and why."""
+        place = f"({problem_places(entry)})" if problem_places(entry) else ""
+        why = [Word(self.style.plain(entry["reason"])), Word(self.style.plain(place), Role.DIM)]
+        line = Hanging(self._named(entry), words_text(word for word in why if word.text), self.column)
+        names = [token(name, self.style) for name in entry.get("repositories", ())]
+        return [line, Hanging(Text("    "), Text(listed(names, _MOST_NAMES)), 4)] if names else [line]
 
     def step(self, step: dict[str, Any]) -> Block:
         """A repository with its changes: one line where it fits, else one for each part of the overlay."""
@@ -150,7 +159,7 @@ class _Entries:
         return [*drawn, count, *names_block(names, indent=4, width=self.width)]
 
     def _named(self, step: dict[str, Any]) -> Text:
-        return Text.assemble(self._mark(step), " ", (token(step["repository"], self.style), Role.BOLD))
+        return Text.assemble(self._mark(step), " ", (_title(step, self.style), Role.BOLD))
 
     def _mark(self, entry: dict[str, Any]) -> Text:
         return Text(*_MARKS.get(entry["action"], (self.style.cross, Role.ERROR)))
@@ -183,6 +192,11 @@ class _Entries:
             start = Text(" " * indent)
         if kept:
             yield Hanging(start, kept, indent)
+
+
+def _title(entry: dict[str, Any], style: Style) -> str:
+    """The name of a repository, or how many the entry is about."""
+    return repositories(len(entry["repositories"])) if "repositories" in entry else token(entry["repository"], style)
 
 
 def _parts(entry: dict[str, Any], style: Style) -> list[_Part]:

@@ -37,7 +37,7 @@ def sentence(event: Event, style: Style) -> Text:
         case WaveStarted(number=number, of=of, steps=steps):
             return Text(f"wave {number:,} of {of:,}: {repositories(steps)}")
         case WaitStarted(repositories=names):
-            return Text(f"following the builds of {repositories(len(names))}" if names else "")
+            return Text(f"waiting for the builds of {repositories(len(names))}" if names else "")
         case StepStarted() | BuildsSeen():
             return Text()
         case _:
@@ -53,10 +53,10 @@ def _news(event: StepFinished | BuildEnded | RepositoryDone | PollFailed | Queue
         case RepositoryDone(progress=progress):
             return Text.assemble(token(progress.target.repository, style), ": ", _done(progress, style))
         case PollFailed(problem=problem):
-            return _warning(f"the builds could not be looked at, trying again: {problem.summary}", style)
+            return _warning(f"could not read the build status, trying again: {problem.summary}", style)
         case QueueUnread(problem=problem):
             why = f"{problem.summary}: {problem.detail}" if problem.detail else problem.summary
-            return _warning(f"{why}; the build reports alone tell how far it is", style)
+            return _warning(f"{why}; progress is taken from the build reports only", style)
         case _:
             assert_never(event)
 
@@ -76,18 +76,18 @@ def is_trouble(event: Event) -> bool:
 
 def told(counts: dict[str, int]) -> str:
     """Builds by result in words, those that there are."""
-    kinds = {"succeeded": "succeeded", "failed": "failed", "running": "running", "unknown": "ended, result unknown"}
+    kinds = {"succeeded": "succeeded", "failed": "failed", "running": "running", "unknown": "with an unknown result"}
     return ", ".join(f"{counts[kind]:,} {words}" for kind, words in kinds.items() if counts.get(kind))
 
 
 def _outcome(outcome: Outcome, style: Style) -> Text:
     match outcome:
         case Applied(read_back=read_back):
-            return Text("written (the answer was lost; reading again confirmed it)" if read_back else "written")
+            return Text("written (no answer; confirmed by reading again)" if read_back else "written")
         case Unchanged():
-            return Text("already as wanted")
+            return Text("already up to date")
         case Drifted():
-            return Text("changed since the plan, left alone", Role.CHANGE)
+            return Text("changed since the plan, left unchanged", Role.CHANGE)
         case Failed(problem=problem):
             return Text.assemble(("failed", Role.ERROR), f": {style.plain(problem.summary)}")
         case NotAttempted(reason=reason):
@@ -103,16 +103,16 @@ def _build(build: Build, style: Style) -> Text:
     if build.result is Result.FAILURE:
         return Text.assemble(f"build {number} ", ("failed", Role.ERROR), after)
     if build.result is Result.UNKNOWN:
-        return Text(f"build {number} ended{after}, and the API does not say how")
+        return Text(f"build {number} ended{after} with an unknown result")
     return Text(f"build {number} succeeded{after}{_named(build_names([build]), style)}")
 
 
 def _done(progress: Progress, style: Style) -> Text:
     if progress.stage is Stage.SUPERSEDED:
-        return Text("changed by somebody else since it was written", Role.CHANGE)
+        return Text("changed by somebody else after the write", Role.CHANGE)
     if progress.stage is Stage.UNREPORTED:
-        return Text("no build report came, not followed any longer")
-    found = told(counts(progress)) or "no build"
+        return Text("no build report, no longer waiting")
+    found = told(counts(progress)) or "no builds"
     built = _named(build_names(progress.builds), style)
     return Text.assemble("builds done, ", (found, Role.ERROR if progress.failures else Role.PLAIN), built)
 

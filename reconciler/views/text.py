@@ -96,7 +96,7 @@ class Word(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Style:
-    """Whether the output may hold colours, and characters beyond ASCII, and from how many columns on a value is cut."""
+    """Whether the output may hold colors, and characters beyond ASCII, and from how many columns on a value is cut."""
 
     color: bool
     unicode: bool

@@ -57,7 +57,7 @@ def test_one_from_a_variable_that_ends_is_told(program: Program) -> None:
         result = program.run("apply", "--yes", "--api", url)
         assert emulator.writes == 1
     assert result.code == 8
-    assert "the builds were not followed to their end: the API rejected the token (from CHAINGUARD_TOKEN)" in (
+    assert "the builds were not followed to completion: the API rejected the token (from CHAINGUARD_TOKEN)" in (
         result.err
     )
     assert jwt("mine") not in result.out + result.err

@@ -42,7 +42,7 @@ def test_all_is_well(program: Program) -> None:
     assert "example.com (a379a6f6eeafb9a55e378c118034e2751e682fab)" in result.out
     assert "owner of example.com" in result.out
     assert "valid until 2023-11-14 22:43:20Z (in 30m00s)" in result.out
-    assert result.out.endswith("\nNothing was found that would stop an apply.\n")
+    assert result.out.endswith("\nNo problems found. An apply can run.\n")
     assert result.err == ""
 
 
@@ -73,7 +73,7 @@ def test_each_setting_has_its_source(program: Program) -> None:
     text = [line.split() for line in program.run("doctor").out.splitlines()]
     assert ["SETTING", "VALUE", "FROM"] in text
     assert ["wait", "false", "reconciler.toml"] in text
-    assert program.run("doctor").out.endswith("\n\nNothing was found that would stop an apply.\n")
+    assert program.run("doctor").out.endswith("\n\nNo problems found. An apply can run.\n")
     program.environ["RECONCILER_ORG"] = "example.com"
     Path("manifests/web.yaml").unlink()
     _, found = document(program, "--manifest", "elsewhere")

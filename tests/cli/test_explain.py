@@ -84,7 +84,7 @@ def test_the_document(program: Program) -> None:
     ("repository", "code", "hint"),
     [
         ("custom-ngnix", "not-in-manifest", "did you mean custom-nginx?"),
-        ("custom-node", "ambiguous-repository", "add the folder to its name: /custom-node or team-a/custom-node"),
+        ("custom-node", "ambiguous-repository", "use one of /custom-node, team-a/custom-node"),
         ("custom-redis", "not-in-manifest", ""),
     ],
 )

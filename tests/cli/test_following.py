@@ -65,7 +65,7 @@ def test_an_api_that_is_down_for_two_minutes(program: Program) -> None:
     write_manifest(TWO)
     applied = program.run("apply", "--yes")
     assert applied.code == 0, applied.err
-    assert "the builds could not be looked at, trying again" in applied.err
+    assert "could not read the build status, trying again" in applied.err
     assert "Verified: all 8 new images contain the requested configuration." in applied.out
     assert program.clock.now() - began > 123
 
@@ -84,7 +84,7 @@ def test_what_somebody_else_changes_meanwhile_is_named_and_not_waited_for(progra
     applied = program.run("apply", "--yes")
     assert applied.code == 4
     assert "orders-api     changed by somebody else after the write" in applied.out
-    assert "`reconciler plan` shows the difference" in applied.out
+    assert "To see the difference: `reconciler plan`." in applied.out
     assert program.run("wait").code == 4
 
 

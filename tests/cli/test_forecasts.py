@@ -15,8 +15,9 @@ NOTHING = "organization: example.com\nrepositories: {custom-nginx: {}}\n"
 def test_a_plan_ends_with_what_it_sets_going(program: Program) -> None:
     write_manifest(TWO)
     lines = program.run("plan").out.splitlines()
-    assert re.fullmatch(r"This will start about \d+ builds in 2 repositories\.", lines[-2])
-    assert re.fullmatch(r"Such builds have lately taken \w+ \(the median of \d+\), at most \w+\.", lines[-1])
+    assert re.fullmatch(r"This will start about \d+ builds in 2 repositories\.", lines[-3])
+    assert re.fullmatch(r"Recent builds: median \w+, longest \w+ \(\d+ builds\)\.", lines[-2])
+    assert lines[-1] == "Plan: 2 to update."
 
 
 def test_as_many_builds_start_as_were_forecast(program: Program) -> None:
@@ -49,7 +50,7 @@ def test_reports_that_cannot_be_read_change_no_exit_code(program: Program, statu
     program.play(Fault(effect=Status(status=status), path="buildreports", times=1000))
     result = program.run("plan", "--detailed-exitcode")
     assert result.code == 2, result.err
-    assert "How many builds this will start is not known: " in result.out
+    assert "Number of builds unknown: " in result.out
 
 
 def test_a_saved_plan_was_forecast_when_it_was_reviewed(program: Program) -> None:

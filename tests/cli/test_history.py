@@ -28,7 +28,7 @@ def record(folder: Path) -> str:
 
 def test_none_is_said_and_nothing_is_created(program: Program) -> None:
     result = program.run("history")
-    assert (result.code, result.out) == (0, "No runs recorded in .reconciler/.\n")
+    assert (result.code, result.out) == (0, "No runs are recorded in .reconciler/.\n")
     assert not Path(".reconciler").exists()
     assert json.loads(program.run("history", "--format", "json").out)["runs"] == []
 
@@ -51,7 +51,7 @@ def test_one_run_is_shown_in_detail(program: Program) -> None:
     id_ = record(Path())
     result = program.run("history", id_[:12])
     assert result.code == 0
-    assert "it is not known whether the write arrived" in result.out
+    assert "the write may or may not have taken effect" in result.out
     assert id_ in result.out
 
 

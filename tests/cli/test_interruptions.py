@@ -190,7 +190,7 @@ def test_a_reader_that_leaves_before_anything_is_written_keeps_it_from_being_wri
     world = program.world()
     world.stdout = Gone(0)
     assert main(["apply", "--yes"], world) == 130
-    assert program.run("history").out.startswith("No runs recorded")
+    assert program.run("history").out.startswith("No runs are recorded")
 
 
 def test_a_reader_of_the_result_that_leaves_while_builds_are_followed_stops_the_run_gently(program: Program) -> None:

@@ -113,4 +113,4 @@ def test_a_plan_that_cannot_be_applied_is_not_told_to_be(program: Program) -> No
     result = program.run("plan", "-o", "p")
     assert result.code == 1
     assert "apply it with" not in result.err
-    assert "it cannot be applied" in result.err
+    assert "It cannot be applied" in result.err

@@ -46,15 +46,15 @@ def test_other_commands_refuse_the_pages(program: Program, command: list[str], n
     result = program.run(*command, "--format", f"{name}=page")
     assert result.code == 64
     assert result.out == ""
-    assert f'"{name}" is no format of `{command[0]}`' in result.err
-    assert "take one of text, json" in result.err
+    assert f'unsupported format "{name}" for `{command[0]}`' in result.err
+    assert "use one of text, json" in result.err
     assert not Path("page").exists()
 
 
 def test_an_unknown_format_of_a_plan_is_refused_with_those_that_there_are(program: Program) -> None:
     result = program.run("plan", "--format", "pdf")
     assert result.code == 64
-    assert "take one of text, json, markdown, html" in result.err
+    assert "use one of text, json, markdown, html" in result.err
 
 
 @pytest.mark.parametrize("name", ["text", "json", "markdown", "html"])
@@ -72,4 +72,4 @@ def test_a_comparison_is_told_apart_on_a_page(program: Program, name: str) -> No
     result = program.run("plan", "--base", "base", "--format", name)
     assert result.code == 0, result.err
     assert "Caused by this change" in result.out
-    assert "No longer asked for" in result.out
+    assert "No longer requested" in result.out

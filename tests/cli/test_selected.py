@@ -22,7 +22,7 @@ def test_only_what_is_selected_is_written(program: Program) -> None:
     write_manifest(TWO + "  nowhere: {packages: [curl]}\n")
     result = program.run("apply", "--yes", "--no-wait", "--repo", "custom-*")
     assert result.code == 0
-    assert "2 repositories are left out by the selection: nowhere, orders-api." in result.out
+    assert "2 repositories are excluded by the selection: nowhere, orders-api." in result.out
     with program.emulator() as emulator:
         assert emulator.repository("orders-api")["customOverlay"] is None
         assert emulator.repository("custom-nginx")["customOverlay"]["contents"]["packages"] == ["curl"]

@@ -21,7 +21,7 @@ def test_other_templates_are_refused(program: Program) -> None:
     checked = program.run("validate")
     assert checked.code == 1
     assert checked.err.count("bad-package") == 2
-    assert "write `{{major}}` and `{{minor}}` in the name" in checked.err
+    assert "use `{{major}}` and `{{minor}}` in the name only" in checked.err
 
 
 def test_a_stream_that_is_not_known_is_told(program: Program) -> None:

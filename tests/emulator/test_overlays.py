@@ -127,6 +127,19 @@ def test_co_matching_bindings_must_agree(world: World) -> None:
     made(bind(world, "closed", {"kind": "KIND_VARIANT", "variantType": "VARIANT_TYPE_DEV"}))
 
 
+def test_an_update_must_not_make_bindings_disagree(world: World) -> None:
+    changed = made(create(world, "one", {"environment": {"X": "1"}}))
+    made(create(world, "two", {"environment": {"X": "1"}}))
+    first, second = made(bind(world, "one")), made(bind(world, "two"))
+    reply = ask(world, "PATCH", f"{OVERLAYS}/{changed}", {"config": {"environment": {"X": "2"}}}, "config")
+    assert reply.json["message"] == (
+        "Precondition failed: overlay config update does not merge commutatively with co-bound overlay(s): "
+        f'binding "{first}" and binding "{second}" (overlay "two") on repo "{world.id(PLAIN)}" '
+        'conflict on fields [environment["X"]]'
+    )
+    assert world.get(f"{OVERLAYS}/{changed}").json["config"]["environment"] == {"X": "1"}
+
+
 def test_only_whole_fields_can_be_updated(world: World) -> None:
     uid = made(create(world, "tools", packages("jq")))
     body = {"config": packages("git")}

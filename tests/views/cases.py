@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from reconciler.core.overlay import make_overlay
+from reconciler.core.overlay import make_command_override, make_overlay, make_preflight, passed_through
 from reconciler.core.plan import Action, GuardRules, Plan, ReasonCode, compare, judge_guard
 from reconciler.core.resolution import package_difference
 from reconciler.diagnostics import Diagnostic, Place, Severity
@@ -39,6 +39,22 @@ def guarded() -> Plan:
     )
     rules = GuardRules(limit=0.3, prune=True, covered=13, named=12)
     return replace(plan, guard=judge_guard(plan.steps, rules), diagnostics=(warning,))
+
+
+def wrapped() -> Plan:
+    """The Guarded Entrypoint turned on, changed, and turned off."""
+    db, ready = make_preflight(tcp="${DB_HOST}:5432", timeout="30s"), make_preflight(path="/run/ready")
+    on = make_overlay(guarded_entrypoint=True, fail_mode="closed", preflight=[db, ready])
+    secret = make_command_override(mode="override", command=["app", "--token", "s3cret", "${ARGS}"])
+    changed = replace(on, fail_mode="open", preflight=(ready, db), command_override=secret)
+    store = passed_through({"sources": ["/etc/a.pem"], "output": "/etc/store", "password": "s3cret"})
+    empty = make_overlay(guarded_entrypoint=True, command_override=make_command_override(), truststore=store)
+    return samples.plan(
+        samples.step("change", on, changed, line=1),
+        samples.step("off", changed, make_overlay(), line=2),
+        samples.step("on", make_overlay(), on, line=3),
+        samples.step("set-and-empty", make_overlay(), empty, line=4),
+    )
 
 
 def markup() -> Plan:
@@ -116,6 +132,7 @@ DOCUMENTS: dict[str, Callable[[], dict[str, Any]]] = {
     "markup": lambda: samples.document(markup()),
     "nothing": lambda: samples.document(nothing()),
     "guard": lambda: samples.document(guarded()),
+    "wrapped": lambda: samples.document(wrapped()),
     "compared": compared,
     "review": reviewed,
 }

@@ -11,6 +11,7 @@ from markdown_it import MarkdownIt
 
 from reconciler.core.diff import Field
 from reconciler.views import plan_html, plan_markdown, plan_text
+from reconciler.views.plan import shown_counts
 from reconciler.views.text import Style, json_text, quoted, quoted_pair, token
 
 PLAIN = Style(color=False, unicode=True)
@@ -81,7 +82,7 @@ def facts(document: dict[str, Any], style: Style) -> Iterator[str]:
             yield from (fact for change in step["changes"] for fact in _change(change, style))
         if step["source"] is not None:
             yield token(step["source"]["repository"], style)
-    for name, count in document["counts"].items():
+    for name, count in shown_counts(document).items():
         if count:
             yield f"{count:,} to {name}" if name in ("create", "reset", "update") else f"{count:,}"
     for refusal in document["guard"]["refusals"]:

@@ -8,9 +8,12 @@ from reconciler.core.overlay import (
     User,
     make_accounts,
     make_certificates,
+    make_command_override,
     make_group,
     make_overlay,
     make_pem_file,
+    make_preflight,
+    passed_through,
 )
 from reconciler.core.plan import Action, Plan, ReasonCode
 from tests.views import samples
@@ -31,6 +34,8 @@ def overlays(draw: st.DrawFn) -> Overlay:
     )
     groups = st.builds(make_group, groupname=names(), gid=st.integers(0, 9), members=st.lists(names(), max_size=3))
     maps = st.dictionaries(names(), texts(300) | texts(5), max_size=3)
+    checks = st.builds(make_preflight, tcp=names(), timeout=texts(3), on_failure=texts(3))
+    commands = st.builds(make_command_override, mode=texts(3), command=st.lists(texts(9), max_size=3))
     return make_overlay(
         packages=draw(st.lists(names(), max_size=6)),
         runtime_repositories=draw(st.lists(names(), max_size=3)),
@@ -43,6 +48,11 @@ def overlays(draw: st.DrawFn) -> Overlay:
             groups=draw(st.lists(groups, max_size=2)),
         ),
         certificates=make_certificates(additional=draw(pems), providers=draw(st.lists(names(), max_size=2))),
+        guarded_entrypoint=draw(st.booleans()),
+        fail_mode=draw(names() | st.just("")),
+        preflight=draw(st.lists(checks, max_size=2)),
+        command_override=draw(st.none() | commands),
+        truststore=passed_through(draw(maps)),
         unrecognized=draw(maps).items(),
     )
 

@@ -26,9 +26,19 @@ def test_several_problems_are_counted() -> None:
     error = Diagnostic(code="a", summary="one")
     warning = Diagnostic(code="b", summary="two", severity=Severity.WARNING)
     assert render([error, error, warning], style=PLAIN) == (
-        "error: one [a]\nerror: one [a]\nwarning: two [b]\n2 errors and 1 warning\n"
+        "error: one [a] (2 times)\nwarning: two [b]\n2 errors and 1 warning\n"
     )
     assert render([warning, warning], style=PLAIN).endswith("\n2 warnings\n")
+
+
+def test_identical_problems_are_one_line_with_the_first_places() -> None:
+    problems = [
+        Diagnostic(code="a", summary="one", hint="do", place=Place(file="m.yaml", line=number))
+        for number in range(1, 306)
+    ]
+    assert render(problems, style=PLAIN) == (
+        "error: one [a] (305 times: m.yaml:1:1, m.yaml:2:1, m.yaml:3:1 and 302 more)\n  hint: do\n305 errors\n"
+    )
 
 
 def test_no_problem_is_no_text() -> None:

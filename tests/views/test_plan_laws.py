@@ -6,9 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len as width
 
-from reconciler.core.diff import Field, Value
+from reconciler.core.diff import WHOLE, Field, Value
 from reconciler.core.plan import Plan
 from reconciler.views import plan_text
+from reconciler.views.changes import LABELS
 from reconciler.views.text import Style, token
 from tests.views import samples
 from tests.views.hostile_text import unsafe
@@ -44,10 +45,10 @@ def test_every_repository_and_every_key_is_there(plan: Plan, columns: int) -> No
 
 def _name(part: Field, key: str, value: Value, style: Style) -> str:
     match value:
-        case str() if part in (Field.PACKAGES, Field.RUN_AS, Field.PROVIDERS):
+        case str() if part in (Field.PACKAGES, Field.RUN_AS, Field.PROVIDERS, Field.FAIL_MODE):
             return token(value, style)
-        case tuple():
-            return "runtime repositories"
+        case _ if part in WHOLE:
+            return LABELS[part]
         case _:
             return token(key, style)
 

@@ -101,8 +101,8 @@ def test_a_large_plan_fits_into_a_comment_and_says_what_is_missing(count: int, *
     if count == 5_000:
         (told,) = re.findall(r"\*\*Too long for a comment: (.*)\.\*\*", drawn)
         shown = len(re.findall(r"`repository-\d+`", drawn))
-        assert told.startswith("1 entry is told in short" if alike else f"{shown:,} entries are told in short")
-        assert alike or told.endswith(f"the last {count - shown:,} are left out")
+        assert told.startswith("1 entry shortened" if alike else f"{shown:,} entries shortened")
+        assert alike or told.endswith(f"the last {count - shown:,} omitted")
         assert len(drawn) > 59_000 or alike
 
 

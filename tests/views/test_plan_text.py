@@ -18,6 +18,7 @@ from reconciler.views import plan_text
 from reconciler.views.text import Style
 from tests.support import golden
 from tests.views import samples
+from tests.views.cases import wrapped
 
 PLAIN = Style(color=False, unicode=True)
 COLOUR = Style(color=True, unicode=True)
@@ -26,6 +27,7 @@ PLANS: dict[str, Callable[[], Plan]] = {
     "every-action": samples.every_action,
     "three-hundred": samples.three_hundred,
     "hostile": samples.hostile,
+    "wrapped": wrapped,
     "nothing": lambda: samples.plan(samples.step("a"), samples.step("b"), unlisted=("c",)),
 }
 
@@ -88,7 +90,7 @@ def test_equal_changes_that_differ_in_a_hidden_value_are_not_the_same_change() -
 def test_a_group_says_how_many_of_its_repositories_keep_something() -> None:
     git = make_overlay(packages=["git"])
     steps = [samples.step(f"r{n}", after=git, unmanaged=(Section.ACCOUNTS,) if n else ()) for n in range(4)]
-    assert "keeps accounts in 3 of them (not in the manifest)" in text(samples.plan(*steps))
+    assert "accounts in 3 of them not managed, left unchanged" in text(samples.plan(*steps))
 
 
 def test_equal_creations_from_different_sources_are_not_the_same_change() -> None:
@@ -184,9 +186,9 @@ def test_very_long_values_that_differ_inside_show_where() -> None:
 @pytest.mark.parametrize(
     ("steps", "last"),
     [
-        ([samples.step("a")], "No changes: the one repository is as the manifest wants it."),
-        ([samples.step("a"), samples.step("b")], "No changes: all 2 repositories are as the manifest wants them."),
-        ([], "No changes: the plan covers no repository."),
+        ([samples.step("a")], "No changes. The repository matches the manifest."),
+        ([samples.step("a"), samples.step("b")], "No changes. All 2 repositories match the manifest."),
+        ([], "No changes. The plan covers no repositories."),
         ([samples.step("a", after=make_overlay(packages=["git"]))], "Plan: 1 to update."),
         (
             [samples.step("a"), samples.step("b", after=make_overlay(packages=["git"]))],
@@ -194,12 +196,12 @@ def test_very_long_values_that_differ_inside_show_where() -> None:
         ),
         (
             [samples.trouble("a", Action.UNKNOWN, ReasonCode.UNREADABLE, "x")],
-            "Plan: nothing to change; 1 unknown.\nNot complete: 1 repository could not be read and will be left alone.",
+            "This plan is incomplete: 1 repository could not be read and is left unchanged.",
         ),
     ],
 )
 def test_the_last_lines_count(steps: list[Step], last: str) -> None:
-    assert text(samples.plan(*steps)).endswith(f"\n\n{last}\n")
+    assert text(samples.plan(*steps)).endswith(f"\n{last}\n")
 
 
 def test_problems_come_first_then_creations_resets_and_updates() -> None:
@@ -207,3 +209,16 @@ def test_problems_come_first_then_creations_resets_and_updates() -> None:
         line[0] for line in text(samples.every_action()).splitlines() if line[:2] in {"? ", "✗ ", "! ", "+ ", "~ "}
     ]
     assert marks == ["?", "✗", "✗", "✗", "✗", "+", "!", "~", "~", "~"]
+
+
+def test_repositories_that_are_blocked_for_one_reason_are_one_entry() -> None:
+    steps = [
+        samples.trouble(f"r{number:03}", Action.BLOCKED, ReasonCode.UNBUILDABLE, 'package "crul" does not exist')
+        for number in range(300)
+    ]
+    drawn = text(samples.plan(*steps))
+    assert '\u2717 300 repositories   would not build: package "crul" does not exist' in drawn
+    assert "r000, r001" in drawn
+    assert "and 280 more" in drawn
+    assert len(drawn.splitlines()) < 15
+    assert drawn.endswith("This plan cannot be applied: 300 repositories have errors.\n")

@@ -63,7 +63,8 @@ def _planned(
     recent = RecentBuilds(client, live)
     checks = CheckContext(client=client, api=api_identity(options), recent=recent, options=options, ctx=ctx)
     checked = check(plan, desired, checks)
-    return ApplyRequest(plan=checked.plan, kind=RunKind.APPLY, source=str(options.path), recent=recent, checked=checked)
+    plan = runs.with_revert_note(checked.plan, options)
+    return ApplyRequest(plan=plan, kind=RunKind.APPLY, source=str(options.path), recent=recent, checked=checked)
 
 
 def _approved(saved: SavedPlan, client: WriteClient, options: Options, ctx: Context) -> ApplyRequest:

@@ -26,14 +26,16 @@ from reconciler.views.listings import (
     version_line,
 )
 
-# From so many repositories on, the tags of the whole organisation cost less than those of each.
+# From so many repositories on, the tags of the whole organization cost less than those of each.
 _MANY = 5
 _RESULTS = ("running", "success", "failure")
 
 
 def configure(parser: Parser) -> None:
     """Declare the options."""
-    parser.add_argument("repositories", nargs="*", metavar="REPO", help="only builds of these (names or globs)")
+    parser.add_argument(
+        "repositories", nargs="*", metavar="REPO", help="only builds of these repositories (names or globs)"
+    )
     parser.add_argument(
         "--result",
         action=shared.CommaList,
@@ -41,8 +43,8 @@ def configure(parser: Parser) -> None:
         default=[],
         help="only builds with this result; repeatable, also with commas",
     )
-    parser.add_argument("--limit", type=shared.positive, metavar="N", help="at most so many, the first of the list")
-    parser.add_argument("--follow", action="store_true", help="go on until no build is running")
+    parser.add_argument("--limit", type=shared.positive, metavar="N", help="maximum number of builds to list")
+    parser.add_argument("--follow", action="store_true", help="keep printing until no build is running")
     shared.add_manifest(parser)
     shared.add_since(parser)
     shared.add_connection(parser)
@@ -50,12 +52,10 @@ def configure(parser: Parser) -> None:
 
 
 def execute(options: Options, ctx: Context) -> int:
-    """List the builds of the organisation, or of the repositories that were named."""
+    """List the builds of the organization, or of the repositories that were named."""
     targets = output.targets(options)
     if options.follow and any(file is not None for _, file in targets):
-        raise bad_usage(
-            "with --follow the builds go to standard output alone", "leave the file out, and redirect the output"
-        )
+        raise bad_usage("--follow writes to standard output only", "remove the file, and redirect the output")
     organization = inputs.read_organization(options, ctx)
     with open_reader(options, ctx) as client:
         live = inputs.read_live(organization, client, options, ctx)
@@ -106,7 +106,7 @@ class _BuildHistory:
         ]
 
     def _tags(self, *, named: bool) -> Mapping[str, tuple[str, ...]]:
-        """The tags by digest: in one call for the organisation, or in one for each of a few repositories."""
+        """The tags by digest: in one call for the organization, or in one for each of a few repositories."""
         if not named or len(self.picked) >= _MANY:
             return self.client.list_tags(self.live.organization)
         return {digest: names for id_ in self.picked for digest, names in self.client.list_tags(id_).items()}

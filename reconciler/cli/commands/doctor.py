@@ -39,8 +39,8 @@ from reconciler.core.state import Organization
 from reconciler.views import doctor
 
 _OF_TOKEN = (Subject.TOKEN, Subject.IDENTITY, Subject.EXPIRY)
-_NO_ANSWER = "the API does not answer"
-_NO_TOKEN = "there is no token that the API accepts"  # noqa: S105 - a sentence about one
+_NO_ANSWER = "the API does not respond"
+_NO_TOKEN = "no token that the API accepts"  # noqa: S105 - a sentence about one
 
 
 def configure(parser: Parser) -> None:
@@ -129,7 +129,7 @@ class _Examination:
             return failed_check(Subject.API, error.diagnostic)
         self._answers = True
         self._skew = None if told is None else told - self._ctx.clock.now()
-        return CheckResult(subject=Subject.API, level=Level.OK, summary=f"{self._name} answers")
+        return CheckResult(subject=Subject.API, level=Level.OK, summary=f"{self._name} responds")
 
     def _check_token(self, credentials: Credentials) -> CheckResult:
         try:
@@ -168,9 +168,9 @@ class _Examination:
 
     def _check_capabilities(self) -> Iterator[CheckResult]:
         if self._organization is None:
-            yield skipped_check(Subject.CAPABILITIES, self._obstacle or "the organisation is not known")
+            yield skipped_check(Subject.CAPABILITIES, self._obstacle or "organization unknown")
         elif self._identity is None:
-            yield skipped_check(Subject.CAPABILITIES, "the identity is not known")
+            yield skipped_check(Subject.CAPABILITIES, "identity unknown")
         else:
             self._missing = missing_capabilities(self._identity, self._organization)
             yield from check_capabilities(self._identity, self._organization)

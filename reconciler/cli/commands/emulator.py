@@ -16,23 +16,23 @@ def configure(parser: Parser) -> None:
     actions = parser.add_subparsers(dest="subcommand", metavar="ACTION", parser_class=Parser, required=True)
     serve_ = actions.add_parser(
         "serve",
-        help="serve it on a loopback port until interrupted",
-        description="Serve it on a loopback port until interrupted.",
+        help="serve on a loopback port until interrupted",
+        description="Serve on a loopback port until interrupted.",
         allow_abbrev=False,
     )
     serve_.add_argument("--host", default="127.0.0.1", help="loopback address to listen on (default: 127.0.0.1)")
-    serve_.add_argument("--port", type=shared.port, default=8080, help="port; 0 takes any free one (default: 8080)")
-    serve_.add_argument("--faults", type=Path, metavar="FILE", help="JSON file of faults to play")
+    serve_.add_argument(
+        "--port", type=shared.port, default=8080, help="port to listen on; 0 picks a free one (default: 8080)"
+    )
+    serve_.add_argument("--faults", type=Path, metavar="FILE", help="JSON file of faults to inject")
     reset_ = actions.add_parser(
         "reset",
-        help="empty its state, so that it starts from the beginning",
-        description="Empty its state, so that it starts from the beginning.",
+        help="empty its state",
+        description="Empty its state.",
         allow_abbrev=False,
     )
     for action in (serve_, reset_):
-        action.add_argument(
-            "--state", type=Path, metavar="FILE", help="where its state is kept (default: .reconciler/emulator.db)"
-        )
+        action.add_argument("--state", type=Path, metavar="FILE", help="state file (default: .reconciler/emulator.db)")
         shared.add_common(action)
 
 
@@ -48,7 +48,7 @@ def execute(options: Options, ctx: Context) -> int:
 def _serve(options: Options, ctx: Context) -> None:
     def on_ready(port: int) -> None:
         host = f"[{options.host}]" if ":" in options.host else options.host
-        ctx.stdout.write(f"serving on http://{host}:{port} (interrupt to stop)\n")
+        ctx.stdout.write(f"Serving on http://{host}:{port} (Ctrl-C to stop)\n")
         ctx.stdout.flush()
 
     with emulator_in_process(ctx, options.state or STATE) as emulator:
@@ -57,12 +57,12 @@ def _serve(options: Options, ctx: Context) -> None:
                 emulator.faults.add(*load_faults(options.faults))
             serve(emulator, options.host, options.port, on_ready)
         except FaultsError as error:
-            raise CommandFailed("bad-faults", str(error), "see docs/emulator.md for what a fault looks like") from None
+            raise CommandFailed("bad-faults", str(error), "see docs/emulator.md for the format") from None
         except ValueError as error:
-            raise CommandFailed("not-loopback", str(error), "take 127.0.0.1 or ::1") from None
+            raise CommandFailed("not-loopback", str(error), "use 127.0.0.1 or ::1") from None
         except OSError as error:
             summary = f"cannot listen on {options.host} port {options.port}: {error.strerror}"
-            raise CommandFailed("cannot-listen", summary, "take another port; --port 0 takes any free one") from None
+            raise CommandFailed("cannot-listen", summary, "use another port, or --port 0 for any free one") from None
 
 
 def _reset(options: Options, ctx: Context) -> None:
@@ -74,4 +74,4 @@ def _reset(options: Options, ctx: Context) -> None:
         raise state_unusable(state, str(error)) from None
     except OSError as error:
         raise state_unusable(state, error.strerror or type(error).__name__) from None
-    ctx.stdout.write("the emulator starts from the beginning\n")
+    ctx.stdout.write("Emulator state emptied.\n")

@@ -135,8 +135,8 @@ def _online(name: str, desired: Desired, live: Live) -> DesiredRepository:
 def _unclear(name: str, live: Live, labels: list[str]) -> CommandFailed:
     return CommandFailed(
         "ambiguous-repository",
-        f'several folders of {live.organization.name} contain a repository "{name}"',
-        f"add the folder to its name: {' or '.join(sorted(labels))}",
+        f'"{name}" is ambiguous: several folders of {live.organization.name} have it',
+        f"use one of {', '.join(sorted(labels))}",
     )
 
 
@@ -144,6 +144,6 @@ def _not_named(name: str, desired: Desired) -> CommandFailed:
     near = nearest(name, [str(one.address) for one in desired.repositories])
     return CommandFailed(
         "not-in-manifest",
-        f'the manifest asks nothing of a repository "{name}"',
+        f'the manifest has no entry for "{name}"',
         f"did you mean {' or '.join(near)}?" if near else "list the repositories with `reconciler repos`",
     )

@@ -16,9 +16,7 @@ from reconciler.manifest.writing.format import FormattedFile, format_files
 def configure(parser: Parser) -> None:
     """Declare the options."""
     shared.add_path(parser)
-    parser.add_argument(
-        "--check", action="store_true", help="write nothing; exit 1 when the layout of a file would change"
-    )
+    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if a file is not formatted")
     shared.add_common(parser)
 
 

@@ -12,7 +12,7 @@ from reconciler.views import history
 
 def configure(parser: Parser) -> None:
     """Declare the options."""
-    shared.add_run(parser, "the run's id or the beginning of it, to show that run in detail", optional=True)
+    shared.add_run(parser, "run ID or its beginning: show that run in detail", optional=True)
     shared.add_output(parser)
 
 

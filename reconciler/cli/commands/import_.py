@@ -29,7 +29,7 @@ def configure(parser: Parser) -> None:
         "repositories",
         nargs="*",
         metavar="GLOB",
-        help="these repositories, customised or not (default: every customised one that has no entry yet)",
+        help="these repositories, customized or not (default: every customized one without an entry)",
     )
     parser.add_argument(
         "-o",
@@ -37,10 +37,12 @@ def configure(parser: Parser) -> None:
         type=shared.file_path,
         metavar="DIR",
         required=True,
-        help="the folder that the manifests go into",
+        help="folder for the manifests",
     )
     parser.add_argument(
-        "--split", choices=("repository", "folder"), help="a file for each repository or folder (default: one file)"
+        "--split",
+        choices=("repository", "folder"),
+        help="one file for each repository or folder (default: a single file)",
     )
     shared.add_connection(parser)
     shared.add_common(parser)
@@ -52,7 +54,7 @@ def execute(options: Options, ctx: Context) -> int:
     assert folder is not None
     if folder.exists() and not folder.is_dir():
         raise CommandFailed(
-            "not-a-folder", f"{folder} is no folder", "give a folder that the manifests go into: -o manifests"
+            "not-a-folder", f"{folder} is not a folder", "choose a folder for the manifests: -o manifests"
         )
     organization = _organization(folder, options, ctx)
     with open_reader(options, ctx) as client:
@@ -69,7 +71,7 @@ def execute(options: Options, ctx: Context) -> int:
 
 
 def _organization(folder: Path, options: Options, ctx: Context) -> str:
-    """The organisation: `--org`, else the one that the manifests in the folder name."""
+    """The organization: `--org`, else the one that the manifests in the folder name."""
     if options.org:
         return options.org
     if folder.exists():
@@ -83,8 +85,8 @@ def _organization(folder: Path, options: Options, ctx: Context) -> str:
         return str(ctx.settings["org"].value)
     raise CommandFailed(
         "no-organization",
-        f"nothing names the organisation: there is no --org, and no manifest in {folder}",
-        "name it with --org example.com",
+        f"no organization given: --org is not set, and {folder} has no manifest",
+        "set it with --org example.com",
     )
 
 
@@ -107,7 +109,7 @@ def _write(found: Import, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise CommandFailed(
-            "not-written", f"{folder} cannot be made: {error.strerror}", "give another folder"
+            "not-written", f"cannot create {folder}: {error.strerror}", "choose another folder"
         ) from None
     written = write_files(folder, found.texts, before=found.before)
     if written.problem:

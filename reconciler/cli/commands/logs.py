@@ -21,11 +21,11 @@ def configure(parser: Parser) -> None:
     parser.add_argument("repositories", nargs=1, metavar="REPO", help="the repository")
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--failed", action="store_true", help="the newest build that failed")
-    which.add_argument("--build", metavar="ID", help="the build report's id, as `reconciler builds` shows it")
-    which.add_argument("--tag", metavar="TAG", help="the build that a tag points to; a failed one has no tag")
-    parser.add_argument("--tail", type=shared.positive, metavar="N", help="only the last lines of what there is")
+    which.add_argument("--build", metavar="ID", help="build report ID, as shown by `reconciler builds`")
+    which.add_argument("--tag", metavar="TAG", help="the build that a tag points to (failed builds have no tag)")
+    parser.add_argument("--tail", type=shared.positive, metavar="N", help="print only the last N lines")
     parser.add_argument(
-        "--follow", action="store_true", help="print a running build's log until it ends; exits 6 when it fails"
+        "--follow", action="store_true", help="print the log of a running build until it ends; exit 6 when it fails"
     )
     shared.add_manifest(parser)
     shared.add_since(parser)
@@ -39,7 +39,7 @@ def execute(options: Options, ctx: Context) -> int:
     with open_reader(options, ctx) as client:
         live = inputs.read_live(organization, client, options, ctx)
         repository = _one(options.repositories, live)
-        # Asked for below the repository instead of the whole organisation: the answer is as much smaller.
+        # Asked for below the repository instead of the whole organization: the answer is as much smaller.
         scope = Organization(id=repository.id, name=Directory(live).label(repository))
         tags = client.list_tags(repository.id) if options.tag else {}
         build = _chosen(client.list_builds(scope, since=earliest(options, client)), tags, options)
@@ -65,7 +65,7 @@ def _follow(build: Build, client: ReadClient, options: Options, ctx: Context) ->
             result = known.result
             break
     if build.result is Result.RUNNING:
-        ctx.stderr.write(f"build {build.id} has ended ({result})\n")
+        ctx.stderr.write(f"build {build.id} ended ({result})\n")
     return ExitCode.BUILD_FAILED if result is Result.FAILURE else ExitCode.DONE
 
 
@@ -76,8 +76,8 @@ def _one(patterns: Sequence[str], live: Live) -> LiveRepository:
     directory = Directory(live)
     raise CommandFailed(
         "ambiguous-repository",
-        f'"{patterns[0]}" means several repositories',
-        f"take one of {', '.join(sorted(directory.label(one) for one in picked))}",
+        f'"{patterns[0]}" is ambiguous',
+        f"use one of {', '.join(sorted(directory.label(one) for one in picked))}",
     )
 
 
@@ -86,11 +86,11 @@ def _chosen(builds: Sequence[Build], tags: Mapping[str, tuple[str, ...]], option
     newest = sorted(builds, key=lambda build: (-(build.started or 0.0), build.id))  # in the order of `builds`
     if options.build:
         wanted = [build for build in newest if options.build in (build.id, build.id.rpartition("/")[2])]
-        hint = "list the builds with `reconciler builds`; --since looks further back"
-        return _first(wanted, f"there is no build {options.build} of this repository in that time", hint)
+        hint = "list the builds with `reconciler builds`, or look further back with --since"
+        return _first(wanted, f"no build {options.build} of this repository in that time", hint)
     if options.tag:
         tagged = [build for build in newest if options.tag in tags.get(build.digest, ())]
-        hint = "--since looks further back; a failed build has no tag: find it with `reconciler builds`"
+        hint = "look further back with --since; find failed builds, which have no tag, with `reconciler builds`"
         return _first(tagged, f'the tag "{options.tag}" points to no build of this repository in that time', hint)
     further = "look further back with --since"
     if options.failed:

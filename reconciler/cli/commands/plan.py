@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from reconciler.api.client import ReadClient
-from reconciler.cli import inputs, output, planning
+from reconciler.cli import inputs, output, planning, runs
 from reconciler.cli import options as shared
 from reconciler.cli.ci import provenance
 from reconciler.cli.client import api_identity, api_name, open_reader
@@ -27,18 +27,26 @@ def configure(parser: Parser) -> None:
     shared.add_output(parser)
     shared.add_planning(parser)
     parser.add_argument(
-        "--base", type=shared.input_path, metavar="PATH", help="the manifest before a change: tells what it causes"
+        "--base",
+        type=shared.input_path,
+        metavar="PATH",
+        help="compare with this base manifest: show what the change causes",
     )
     parser.add_argument(
-        "--against", type=shared.input_path, metavar="FILE", help="plan against a snapshot, without token or network"
+        "--against",
+        type=shared.input_path,
+        metavar="FILE",
+        help="plan against a snapshot instead of the API (no token, no network)",
     )
-    shared.add_file(parser, "save the plan for `apply FILE` and `show FILE`")
-    parser.add_argument("--detailed-exitcode", action="store_true", help="exit 2 when there are changes")
+    shared.add_file(parser, "save the plan to FILE, for `apply FILE` and `show FILE`")
+    parser.add_argument(
+        "--detailed-exitcode", action="store_true", help="exit 2 when there are changes, 1 when they cannot be applied"
+    )
     shared.add_show_unchanged(parser)
 
 
 def execute(options: Options, ctx: Context) -> int:
-    """Print the plan, and save it; 1 when a repository could not be planned, 2 for changes where that was asked for."""
+    """Print the plan and save it; return 1 for a plan with errors, 2 for changes with `--detailed-exitcode`."""
     output.targets(options)
     inputs.check_stdin(options.path, options.base, options.against)
     desired, warnings = inputs.read_manifest(options, ctx)
@@ -54,7 +62,7 @@ def execute(options: Options, ctx: Context) -> int:
                 forecast = foresee(checked.plan, recent)
         elif plan.writes:
             checked = _unchecked(plan, desired, options)
-    plan = checked.plan
+    plan = runs.with_revert_note(checked.plan, options)
     comparison = None if base is None else compare(planning.make_base_plan(base, source.live, options), plan)
     if options.output is not None:
         asked = options.against is None or not options.check_packages
@@ -73,7 +81,8 @@ def execute(options: Options, ctx: Context) -> int:
     output.show_plan(document, plan.diagnostics, options, ctx, provenance=provenance(ctx.environ, ctx.clock.now()))
     if options.output is not None and options.output is not shared.STDOUT:
         ctx.stderr.write(_saved_notice(options.output, plan))
-    if not plan.complete or checked.wrong:
+    not_applyable = options.detailed_exitcode and (plan.failed or plan.refused)
+    if not plan.complete or checked.wrong or not_applyable:
         return ExitCode.ERROR
     return ExitCode.CHANGES if options.detailed_exitcode and _has_changes(plan, comparison) else ExitCode.DONE
 
@@ -95,7 +104,7 @@ def _unchecked(plan: Plan, desired: Desired, options: Options) -> Checked:
     required = desired.settings.require_resolve
     if not options.resolve and not required:
         return Checked(plan=plan)
-    why = "a plan against a snapshot asks the API nothing"
+    why = "a plan against a snapshot sends no requests"
     return Checked(plan=without_resolution(plan, why, required=required))
 
 
@@ -106,5 +115,5 @@ def _has_changes(plan: Plan, comparison: Comparison | None) -> bool:
 
 def _saved_notice(path: Path, plan: Plan) -> str:
     if not plan.applyable:
-        return f"saved: look at it with `reconciler show {shlex.quote(str(path))}`; it cannot be applied\n"
-    return f"saved: apply it with `reconciler apply {shlex.quote(str(path))}`\n"
+        return f"Saved {path}. It cannot be applied. To view it: `reconciler show {shlex.quote(str(path))}`\n"
+    return f"Saved {path}. To apply it: `reconciler apply {shlex.quote(str(path))}`\n"

@@ -1,4 +1,4 @@
-"""`reconciler repos`: the organisation's repositories."""
+"""`reconciler repos`: the organization's repositories."""
 
 from collections.abc import Mapping
 

@@ -1,5 +1,10 @@
-"""`reconciler revert`: the plan back to what stood before a run, through the same review and writing as an apply."""
+"""`reconciler revert`: restore the overlays from before a run, reviewed and written as an apply is."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from reconciler import planfile
 from reconciler.cli import execution, inputs, runs
 from reconciler.cli import options as shared
 from reconciler.cli.client import open_writer
@@ -9,18 +14,21 @@ from reconciler.cli.execution import ApplyContext, ApplyRequest, execute_plan
 from reconciler.cli.parser import Options, Parser
 from reconciler.cli.planning import RecentBuilds
 from reconciler.cli.report import Report
-from reconciler.core.runs import Run, RunKind, plan_revert
+from reconciler.core import planner
+from reconciler.core.runs import Outcome, Run, RunKind, left_by, plan_revert, rewritten
+from reconciler.core.state import Live
+from reconciler.diagnostics import Diagnostic, Place, Severity, has_errors
 from reconciler.engine.ports import ReadApi
 
 
 def configure(parser: Parser) -> None:
     """Declare the options."""
-    shared.add_run(parser, "the run's id or the beginning of it, as `reconciler history` shows it")
+    shared.add_run(parser, "run ID or its beginning, as shown by `reconciler history`")
     parser.add_argument(
         "--max-removal",
         type=shared.share,
         metavar="SHARE",
-        help="share of the reverted repositories that may lose something (default: 30%%)",
+        help="maximum share of the reverted repositories that may lose something (default: 30%%)",
     )
     parser.set_defaults(show_unchanged=False)
     shared.add_execution(parser)
@@ -29,7 +37,7 @@ def configure(parser: Parser) -> None:
 
 
 def execute(options: Options, ctx: Context) -> int:
-    """Take a run back where nothing has changed since; the exit codes are those of `apply`."""
+    """Revert a run where nothing has changed since; the exit codes are those of `apply`."""
     how = execution.rollout_settings(options)
     with (
         runs.locked_journal(ctx) as journal,
@@ -40,17 +48,54 @@ def execute(options: Options, ctx: Context) -> int:
         _check_organization(run, options, client)
         live = inputs.with_bindings(inputs.read_repositories(run.header.organization, client, options, ctx), client)
         plan = plan_revert(run, live, later=runs.later_runs(journal, run), max_removal=options.max_removal)
-        request = ApplyRequest(plan=plan, kind=RunKind.REVERT, source=run.id, recent=RecentBuilds(client, live))
+        request = ApplyRequest(
+            plan=plan,
+            kind=RunKind.REVERT,
+            source=run.id,
+            recent=RecentBuilds(client, live),
+            closing_note=lambda outcomes: _still_requested(run, live, outcomes, options, ctx),
+        )
         apply = ApplyContext(journal=journal, client=client, report=report, options=options, ctx=ctx)
         return execute_plan(request, how, apply)
 
 
+def _still_requested(
+    run: Run, live: Live, outcomes: Sequence[Outcome], options: Options, ctx: Context
+) -> Diagnostic | None:
+    """Return a note on what the manifest of the run requests again, None where it does not or nothing was reverted."""
+    left = left_by(outcomes)
+    path = Path(run.header.source)
+    if not left:
+        return None
+    if path.exists() and planfile.recognise(path) is None:
+        desired, problems = inputs.load_manifest(path, options, ctx)
+        if not has_errors(problems):
+            now = [replace(one, overlay=left.get(one.id, one.overlay)) for one in live.repositories]
+            plan = planner.plan(desired, replace(live, repositories=tuple(now)))
+            return _requested([(step.repository, step.place) for step in rewritten(plan, left)])
+    # Without its manifest, what the run recorded is all that is known.
+    steps = [one for one in run.steps if (one.repository_id or one.step.id) in left]
+    return _requested([(one.step.repository, one.step.place) for one in steps])
+
+
+def _requested(steps: Sequence[tuple[str, Place | None]]) -> Diagnostic | None:
+    if not steps:
+        return None
+    return Diagnostic(
+        code="still-requested",
+        severity=Severity.NOTE,
+        summary="the manifest still requests what was reverted; the next apply will write it again",
+        detail=runs.places_of(steps),
+        hint="to keep the revert, change the manifest there",
+    )
+
+
 def _check_organization(run: Run, options: Options, api: ReadApi) -> None:
-    """Raise `CommandFailed` where `--org` names another organisation than that of the run."""
+    """Raise `CommandFailed` where `--org` names another organization than that of the run."""
     if options.org is not None and api.find_organization(options.org).id != run.header.organization.id:
         meant = run.header.organization.name
         raise CommandFailed(
             "run-of-other-organization",
-            f"run {run.id} was made for {meant}, and --org names {options.org}",
-            "leave out --org",
+            f"run {run.id} belongs to {meant}, but --org is {options.org}",
+            "remove --org",
         )

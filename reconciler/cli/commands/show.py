@@ -9,7 +9,7 @@ from reconciler.cli.parser import Options, Parser
 
 def configure(parser: Parser) -> None:
     """Declare the options."""
-    parser.add_argument("path", type=shared.input_path, metavar="FILE", help="the saved plan, or - for standard input")
+    parser.add_argument("path", type=shared.input_path, metavar="FILE", help="saved plan, or - for standard input")
     shared.add_output(parser)
     shared.add_show_unchanged(parser)
 

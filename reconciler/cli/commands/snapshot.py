@@ -15,14 +15,14 @@ from reconciler.core.state import Directory
 
 def configure(parser: Parser) -> None:
     """Declare the options."""
-    shared.add_file(parser, "the file to write", required=True)
+    shared.add_file(parser, "file to write", required=True)
     shared.add_manifest(parser)
     shared.add_connection(parser)
     shared.add_common(parser)
 
 
 def execute(options: Options, ctx: Context) -> int:
-    """Read the organisation and write the file."""
+    """Read the organization and write the file."""
     assert options.output is not None
     organization = inputs.read_organization(options, ctx)
     with open_reader(options, ctx) as client:
@@ -34,5 +34,5 @@ def execute(options: Options, ctx: Context) -> int:
     noun = "repository" if count == 1 else "repositories"
     file = "-" if options.output is shared.STDOUT else shlex.quote(str(options.output))
     command = f"reconciler plan --against {file}"
-    ctx.stderr.write(f"saved {count:,} {noun} of {live.organization.name}: plan with `{command}`\n")
+    ctx.stderr.write(f"Saved {count:,} {noun} of {live.organization.name}. To plan: `{command}`\n")
     return ExitCode.DONE

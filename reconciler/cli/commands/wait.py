@@ -26,7 +26,7 @@ from reconciler.journal import JournalError, RunRecord, open_journal
 
 def configure(parser: Parser) -> None:
     """Declare the options."""
-    shared.add_run(parser, "the run's id or the beginning of it (default: the newest run)", optional=True)
+    shared.add_run(parser, "run ID or its beginning (default: the newest run)", optional=True)
     shared.add_limits(parser)
     shared.add_connection(parser)
     shared.add_output(parser)
@@ -62,7 +62,7 @@ def _check_idle(run: Run) -> None:
         raise CommandFailed(
             "run-goes-on",
             f"run {run.id} is still writing (process {run.header.pid} on {run.header.host or '?'})",
-            "wait until it follows builds, or interrupt it there",
+            "wait until its writes are done, or interrupt it there",
             exit_code=ExitCode.REFUSED,
         )
 
@@ -137,6 +137,6 @@ def _unrecorded(problem: Diagnostic) -> Diagnostic:
     return Diagnostic(
         code=problem.code,
         severity=Severity.WARNING,
-        summary=f"what is seen of the builds is not recorded: {problem.summary}",
+        summary=f"the build results are not recorded: {problem.summary}",
         detail=problem.detail,
     )
