@@ -19,6 +19,7 @@ ALL: dict[str, Any] = {
         {"path": "/run/ready"},
     ],
     "commandOverride": {"mode": "MODE_PREPEND", "command": ["/bin/sh", "-c", "exec $$0"]},
+    "truststore": {"sources": ["/etc/a.pem"], "output": "/etc/store"},
 }
 EMPTY_COMMAND = {"guardedEntrypoint": True, "commandOverride": {}}
 VERSIONS = pytest.mark.parametrize("version", ["v1", "v2"])
@@ -37,7 +38,7 @@ def live(program: Program, name: str) -> dict[str, Any]:
 
 
 def guarded(overlay: dict[str, Any]) -> dict[str, Any]:
-    names = ("guardedEntrypoint", "failMode", "preflight", "commandOverride")
+    names = ("guardedEntrypoint", "failMode", "preflight", "commandOverride", "truststore")
     zeros: tuple[Any, ...] = (None, False, [], "FAIL_MODE_UNSPECIFIED")
     return {name: overlay.get(name) for name in names if overlay.get(name) not in zeros}
 
@@ -104,7 +105,7 @@ def test_everything_survives_an_update_that_does_not_mention_it(program: Program
     after = live(program, "custom-nginx")
     assert after["contents"]["packages"] == ["git"]
     assert guarded(after) == before
-    assert len(before) == 4
+    assert len(before) == 5
 
 
 @VERSIONS
@@ -129,8 +130,8 @@ def test_off_while_the_live_overlay_holds_more_is_refused_before_anything_is_sen
     assert 'write `fail_mode: ""` to remove it' in plan.err + plan.out
     assert program.run("apply", "--yes").code == 1
     assert guarded(live(program, "custom-nginx"))["failMode"] == "FAIL_MODE_OPEN"
-    off = 'guarded_entrypoint: false\n    preflight: []\n    fail_mode: ""\n    command_override: null\n'
-    write_manifest(HEAD + f"repositories:\n  custom-nginx:\n    {off}")
+    off = 'guarded_entrypoint: false, preflight: [], fail_mode: "", command_override: null, truststore: {}'
+    write_manifest(HEAD + f"repositories:\n  custom-nginx: {{{off}}}\n")
     applied = program.run("apply", "--yes", "--no-wait")
     assert applied.code == 0, applied.err
     assert guarded(live(program, "custom-nginx")) == {}

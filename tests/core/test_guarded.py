@@ -4,12 +4,14 @@ from typing import Any
 
 import pytest
 
+from reconciler.core import planner
 from reconciler.core.builds import Build, BuildConfig, Lacking, Proven, Result, Target, Untold, prove
 from reconciler.core.diff import Field, items_of
 from reconciler.core.guarded import nanoseconds, reference_problem, wrapper_items
 from reconciler.core.layers import Layer, Precedence, merge
-from reconciler.core.overlay import EMPTY, fingerprint, make_overlay, passed_through
+from reconciler.core.overlay import EMPTY, Overlay, Section, fingerprint, make_overlay, passed_through
 from reconciler.core.secrets import argument_looks_secret, is_secret_reference, looks_secret
+from reconciler.core.state import Address, Desired, DesiredRepository, Live, LiveRepository, Organization
 from reconciler.diagnostics import Place
 from tests.support.overlays import managed, overlay
 
@@ -166,3 +168,30 @@ def test_references_of_another_form_are_told(value: str) -> None:
 )  # fmt: skip
 def test_secrets_in_arguments(argument: str, before: str, expected: bool) -> None:  # noqa: FBT001 - a table
     assert argument_looks_secret(argument, before) is expected
+
+
+def test_what_only_the_live_overlay_holds_is_warned_about() -> None:
+    """Names that are not known, and a reference that is left where the wrapper goes."""
+    asked = overlay({**ON, "packages": ["git"]})
+    live = overlay({**ON, "fail_mode": "half", "environment": {"KEY": "cg+consul://x"}})
+    assert codes(asked, frozenset({Section.PACKAGES}), live) == ["unknown-enum-name"]
+    off = overlay({})
+    assert codes(off, frozenset({Section.GUARDED_ENTRYPOINT, Section.FAIL_MODE}), live) == ["reference-without-wrapper"]
+
+
+def test_a_setting_that_stays_without_the_wrapper_blocks_the_step() -> None:
+    live = overlay({**ON, "preflight": CHECKS})
+    assert codes(overlay({}), frozenset({Section.GUARDED_ENTRYPOINT}), live) == ["guarded-entrypoint-required"]
+
+
+def codes(asked: Overlay, sections: frozenset[Section], live: Overlay) -> list[str]:
+    """The codes of what planning one repository finds."""
+    place = Place(file="m.yaml")
+    desired = DesiredRepository(address=Address(name="r"), place=place, overlay=asked, managed=sections)
+    organization = Organization(id="0" * 40, name="example.com")
+    repository = LiveRepository(id="0" * 40 + "/1", name="r", overlay=live)
+    found = planner.plan(
+        Desired(organization="example.com", repositories=(desired,)),
+        Live(organization=organization, repositories=(repository,)),
+    )
+    return [one.code for one in found.diagnostics]
