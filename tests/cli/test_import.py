@@ -24,8 +24,8 @@ def plans_empty(program: Program, folder: str) -> None:
 
 def test_the_whole_organization(program: Program) -> None:
     result = imported(program, *ORG, "-o", "m")
-    assert result.out.endswith("imported 13 repositories into m: planning them gives no change\n")
-    assert "data-pipeline is left out" in result.err
+    assert result.out.endswith("Imported 13 repositories into m. A plan shows no changes.\n")
+    assert "data-pipeline is not imported" in result.err
     assert "hardeningProfile" in result.err
     text = Path("m/example.com.yaml").read_text()
     assert "data-pipeline" not in text
@@ -132,7 +132,7 @@ def test_importing_again_changes_nothing(program: Program) -> None:
     before = path.read_text()
     result = imported(program, "custom-redis", "custom-ruby", "-o", "manifests")
     assert path.read_text() == before
-    assert result.out.endswith("gives no change, and nothing had to be written\n")
+    assert result.out.endswith(" already in manifests. A plan shows no changes.\n")
     assert "@@" not in result.out
 
 
@@ -213,7 +213,7 @@ def test_files_with_mistakes_are_not_touched(program: Program, text: str) -> Non
 
 def test_what_was_named_and_cannot_be_taken_is_a_failure(program: Program) -> None:
     result = imported(program, "data-pipeline", "custom-go", *ORG, "-o", "m", code=1)
-    assert "data-pipeline is left out" in result.err
+    assert "data-pipeline is not imported" in result.err
     assert "custom-go:" in Path("m/example.com.yaml").read_text()
 
 
@@ -224,8 +224,8 @@ def test_what_a_manifest_cannot_say_is_left_out_whole(program: Program) -> None:
         body = {**repository, "customOverlay": overlay}
         assert call(emulator, "PUT", f"/registry/v1/repos/{repository['id']}", body=body).status == 200
     result = imported(program, *ORG, "-o", "m")
-    assert "custom-go is left out" in result.err
-    assert "asked for twice" in result.err
+    assert "custom-go is not imported" in result.err
+    assert "and `curl=2`" in result.err
     assert "custom-go" not in Path("m/example.com.yaml").read_text()
     plans_empty(program, "m")
 

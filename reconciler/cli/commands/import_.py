@@ -114,7 +114,7 @@ def _write(found: Import, folder: Path) -> None:
     written = write_files(folder, found.texts, before=found.before)
     if written.problem:
         done = ", ".join(written.files) or "nothing"
-        raise CommandFailed("not-written", written.problem, f"written before that: {done}; run the import again")
+        raise CommandFailed("not-written", written.problem, f"run the import again (already written: {done})")
 
 
 def _print_files(found: Import, folder: Path, options: Options, ctx: Context) -> None:
@@ -132,14 +132,14 @@ def _prove(found: Import, request: ImportRequest, options: Options, ctx: Context
     count = len(found.labels)
     noun = "1 repository" if count == 1 else f"{count} repositories"
     if not found.labels:
-        ctx.stdout.write("nothing to import\n")
+        ctx.stdout.write("Nothing to import.\n")
         return _code(found, request)
     proof = verify(request, found.labels)
     print_problems((*proof.warnings, *proof.problems, *_differing(proof.wrong.items())), options, ctx)
     if not proof.holds:
         return ExitCode.ERROR
-    changed = "" if found.texts else ", and nothing had to be written"
-    ctx.stdout.write(f"imported {noun} into {request.folder}: planning them gives no change{changed}\n")
+    written = f"Imported {noun} into {request.folder}" if found.texts else f"{noun} already in {request.folder}"
+    ctx.stdout.write(f"{written}. A plan shows no changes.\n")
     return _code(found, request)
 
 
@@ -148,7 +148,7 @@ def _differing(wrong: Iterable[tuple[str, str]]) -> list[Diagnostic]:
         Diagnostic(
             code="import-differs",
             summary=f"{label}: {why}",
-            hint="run the import again; if this stays, it is a defect in reconciler",
+            hint="run the import again; if this persists, report it: it is a defect in reconciler",
         )
         for label, why in wrong
     ]
