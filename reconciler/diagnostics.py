@@ -1,7 +1,6 @@
-"""A problem told to the user: what, how bad, where, and what to do next.
+"""Diagnostics: problems with a severity, a place and a hint.
 
-Every package reports problems as `Diagnostic` values; how one is printed is the business of the views. Wording belongs
-to the package that finds the problem, never here.
+Every package reports problems as `Diagnostic` values and words them itself; the views print them.
 """
 
 from collections import Counter
@@ -13,7 +12,7 @@ from itertools import chain, pairwise
 
 
 class Severity(StrEnum):
-    """How bad a problem is: an error stops the command, a warning does not, and a note is merely good to know."""
+    """Severity of a problem: errors stop the command, warnings and notes do not."""
 
     ERROR = "error"
     WARNING = "warning"
@@ -22,7 +21,7 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class Place:
-    """A position in a file that a person can jump to; line and column count from 1."""
+    """Position in a file; line and column count from 1."""
 
     file: str
     line: int = 1
@@ -49,7 +48,7 @@ class Diagnostic:
 
 
 def has_errors(diagnostics: Iterable[Diagnostic]) -> bool:
-    """Whether at least one of the problems stops the command."""
+    """Return whether any of the problems is an error."""
     return any(diagnostic.severity is Severity.ERROR for diagnostic in diagnostics)
 
 
@@ -57,38 +56,38 @@ _MOST_NAMES = 3
 
 
 def listed(names: Sequence[str], most: int = _MOST_NAMES, *, separator: str = ", ") -> str:
-    """Names in a sentence, the first few of many: `a, b, c and 4 more`."""
+    """Return the first names as a sentence part: `a, b, c and 4 more`."""
     more = len(names) - most
     return separator.join(names[:most]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def quoted(names: Iterable[str]) -> str:
-    """Names as a choice: `"a"`, `"a" or "b"`, `"a", "b" or "c"`."""
+    """Return names as a choice: `"a"`, `"a" or "b"`, `"a", "b" or "c"`."""
     each = [f'"{name}"' for name in names]
     return " or ".join([", ".join(each[:-1]), each[-1]]) if len(each) > 1 else "".join(each)
 
 
 def did_you_mean(names: Iterable[str]) -> str:
-    """The question that offers names in the place of a mistyped one; empty where there are none to offer."""
+    """Return a question that suggests names for a mistyped one; "" without names."""
     choice = quoted(names)
     return f"did you mean {choice}?" if choice else ""
 
 
 def plural(count: int, noun: str, several: str = "") -> str:
-    """A number with its noun: `1 package`, `2,000 packages`; `several` is the plural where it is not an added s."""
+    """Return a count with its noun: `1 package`, `2,000 packages`; `several` is an irregular plural."""
     return f"{count:,} {noun if count == 1 else several or noun + 's'}"
 
 
-# How much less alike than the best match another name may be and still be worth telling.
+# Names that are less similar than the best match by more than this are not suggested.
 _MARGIN = 0.1
-# Comparing two names takes long, and manifests of strangers hold thousands: limits for the whole and for one question.
+# Comparing names is slow, and a manifest may have thousands: limits for all questions and for one.
 _MOST_QUESTIONS = 100
 _MOST_COMPARED = 50
 _LONGEST_NAME = 200
 
 
 class KnownNames:
-    """Names to suggest for mistyped ones. After the first hundred questions the answer is empty."""
+    """Suggests names for mistyped ones; returns none after the first hundred questions."""
 
     def __init__(self, known: Iterable[str]) -> None:
         self._known = known

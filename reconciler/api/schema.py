@@ -317,9 +317,9 @@ class _Overlay(_Message):
         }
         for prefix, section in sections.items():
             for key, value in ((section and section.model_extra) or {}).items():
-                said = without_absent(value)
-                if said is not None:
-                    yield f"{prefix}{key}", json_text.canonical(said)
+                kept = without_absent(value)
+                if kept is not None:
+                    yield f"{prefix}{key}", json_text.canonical(kept)
 
 
 def overlay_from_wire(value: object) -> Overlay | Unreadable:

@@ -48,7 +48,7 @@ class ApiAddress:
 
 
 def parse_address(text: str) -> ApiAddress:
-    """The address that the user wrote; raises `BadAddress` with what is wrong with it."""
+    """Parse the URL that the user wrote; raises `BadAddress`."""
     written = text.strip()
     try:
         parts = urlsplit(written)
@@ -63,7 +63,7 @@ def parse_address(text: str) -> ApiAddress:
 
 
 def demand_privacy(address: ApiAddress) -> None:
-    """Raise `BadAddress` where a token would travel in the open."""
+    """Raise `BadAddress` where a token would be sent unencrypted."""
     if address.private:
         return
     raise BadAddress(

@@ -39,8 +39,8 @@ class PackageConfig:
             "runtimeRepositories": list(self.runtime_repositories),
             "keyring": list(self.keyring),
         }
-        told: dict[str, object] = {"contents": {key: value for key, value in contents.items() if value}}
-        return {**told, "archs": list(self.archs)} if self.archs else told
+        document: dict[str, object] = {"contents": {key: value for key, value in contents.items() if value}}
+        return {**document, "archs": list(self.archs)} if self.archs else document
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,11 +149,11 @@ def evidence(
     """
     if config is None:
         return Evidence.EITHER
-    told = [entry for entry in wanted if entry.field in config.parts]
+    described = [entry for entry in wanted if entry.field in config.parts]
     absent = missing_items(config, wanted)
     if absent:
         gone = set(absent)
-        partly = any(_telling(entry) and entry not in before and entry not in gone for entry in told)
+        partly = any(_telling(entry) and entry not in before and entry not in gone for entry in described)
         return Evidence.LACKING if partly or gone & before else Evidence.OLD
     if any(_proves_new(one, config, wanted, before) for one in changes if one.field in config.parts):
         return Evidence.NEW
@@ -168,8 +168,8 @@ def _telling(entry: Item) -> bool:
 def missing_items(config: BuildConfig, wanted: Iterable[Item]) -> tuple[Item, ...]:
     """The wanted entries that a configuration lacks, of those that it would tell of."""
     asked = tuple(wanted)
-    told = (entry for entry in asked if entry.field in config.parts)
-    return tuple(entry for entry in told if not config_holds(config, entry, users=asked) and not is_virtual(entry))
+    described = (entry for entry in asked if entry.field in config.parts)
+    return tuple(entry for entry in described if not config_holds(config, entry, users=asked) and not is_virtual(entry))
 
 
 def config_holds(config: BuildConfig, wanted: Item, *, users: Iterable[Item] = ()) -> bool:
@@ -338,8 +338,8 @@ def _allowed(found: str, wanted: str) -> bool:
         return True  # that a version without a revision may be any revision was for the resolution to decide
     if version:
         return asked.allows(version)
-    told = parse_constraint(found)
-    return not asked.operator or (told is not None and _spelling(told) == _spelling(asked))
+    constraint = parse_constraint(found)
+    return not asked.operator or (constraint is not None and _spelling(constraint) == _spelling(asked))
 
 
 def _spelling(constraint: Constraint) -> tuple[str, str, str]:
@@ -391,8 +391,8 @@ def prove(build: Build, target: Target) -> Proof:
     absent = missing_items(content, wanted)
     if absent:
         return Lacking(missing=absent)
-    untold = tuple(entry for entry in wanted if not _told(entry, content))
-    return Untold(entries=untold) if untold else Proven(versions=_versions(wanted, content))
+    undescribed = tuple(entry for entry in wanted if not _is_described(entry, content))
+    return Untold(entries=undescribed) if undescribed else Proven(versions=_versions(wanted, content))
 
 
 def _provable(entry: Item) -> bool:
@@ -400,7 +400,7 @@ def _provable(entry: Item) -> bool:
     return entry.field is not Field.UNRECOGNIZED
 
 
-def _told(entry: Item, config: BuildConfig) -> bool:
+def _is_described(entry: Item, config: BuildConfig) -> bool:
     return entry.field in config.parts and (not is_virtual(entry) or config_holds(config, entry))
 
 

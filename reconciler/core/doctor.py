@@ -1,6 +1,6 @@
-"""What stands between a user and an apply, judged from what the API told: the results of `reconciler doctor`.
+"""Checks of `reconciler doctor`: API access, clock, token, permissions.
 
-Asking the API belongs to the command; colors and columns to its view.
+Pure functions of API answers; the command calls the API and the view prints the results.
 """
 
 import math
@@ -17,7 +17,7 @@ from reconciler.diagnostics import Diagnostic, listed, plural
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
-    """What the token may do in one group and in everything below it; `roles` are names, some of them perhaps ""."""
+    """Capabilities of the token in one group and everything below it; `roles` are names, possibly ""."""
 
     group_id: str
     group_name: str
@@ -27,7 +27,7 @@ class Grant:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
-    """The answer to "who am I"; `expires` in seconds since the epoch, None where it was not told."""
+    """The answer to "who am I"; `expires` in seconds since the epoch, None if unknown."""
 
     subject: str
     email: str
@@ -36,12 +36,12 @@ class Identity:
     grants: tuple[Grant, ...]
 
     def may(self, group_id: str) -> frozenset[str]:
-        """The capabilities for a group: those that are granted there and in the groups above it."""
+        """Return the capabilities for a group: those granted there and in the groups above it."""
         above = (grant for grant in self.grants if _holds(grant.group_id, group_id))
         return _together(above)
 
     def may_below(self, group_id: str) -> frozenset[str]:
-        """The capabilities that are granted somewhere below a group, and not for the whole of it."""
+        """Return the capabilities granted somewhere below a group, but not for all of it."""
         below = (grant for grant in self.grants if grant.group_id != group_id and _holds(group_id, grant.group_id))
         return _together(below) - self.may(group_id)
 
@@ -54,24 +54,24 @@ def _holds(group_id: str, other: str) -> bool:
     return other == group_id or other.startswith(f"{group_id}/")
 
 
-# Without these nothing can be planned, written or followed to its end.
+# Required to plan, to write, and to follow builds.
 TO_PLAN = ("groups.list", "repo.list")
 TO_APPLY = ("repo.update", "build_report.list")
-# Each of these is needed for a part of the work alone, so that lacking one stops no apply by itself.
+# Each is required for one feature only, so that an apply works without it.
 FOR_A_PART = {
     "repo.create": "repositories with `source` cannot be created",
     "tag.list": "`builds` cannot show the tags of an image",
     "apk.list": "packages cannot be checked before an apply",
 }
 MOST_SKEW = 60.0
-# Following the builds takes up to an hour; shorter than this, and not even the writing may be done in time.
+# A token that expires sooner may end before all writes are done; following builds takes up to an hour.
 _SHORT = 600.0
 
 _MOST_ROLES = 5
 
 
 class Level(StrEnum):
-    """How a check came out: an error would stop an apply, a warning may; what could not be checked is unknown."""
+    """Result of a check: an error stops an apply, a warning may stop it, unknown was not checked."""
 
     OK = "ok"
     WARNING = "warning"
@@ -80,7 +80,7 @@ class Level(StrEnum):
 
 
 class Subject(StrEnum):
-    """What is checked, in the order in which it is told."""
+    """Subjects of the checks, in the order of the output."""
 
     API = "api"
     CLOCK = "clock"
@@ -105,7 +105,7 @@ class CustomizationModel(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckResult:
-    """One line: what was found, and what to do about it. `until` is the moment that the summary speaks of, if any."""
+    """One line of output; `until` is a time that the summary refers to, in seconds since the epoch."""
 
     subject: Subject
     level: Level
@@ -145,17 +145,17 @@ class Checkup:
 
     @property
     def stopping(self) -> tuple[CheckResult, ...]:
-        """The findings that would stop an apply."""
+        """Return the results that stop an apply."""
         return tuple(one for one in self.findings if one.level is Level.ERROR)
 
 
 def failed_check(subject: Subject, found: Diagnostic) -> CheckResult:
-    """A check that failed, with what its diagnostic says."""
+    """Return a failed check with the text of its diagnostic."""
     return CheckResult(subject=subject, level=Level.ERROR, summary=found.summary, detail=found.detail, hint=found.hint)
 
 
 def unread_check(what: str, found: Diagnostic) -> CheckResult:
-    """Something that only following builds needs, and that cannot be read."""
+    """Return the warning that something needed only to follow builds cannot be read."""
     return CheckResult(
         subject=Subject.BUILDS,
         level=Level.WARNING,
@@ -166,12 +166,12 @@ def unread_check(what: str, found: Diagnostic) -> CheckResult:
 
 
 def skipped_check(subject: Subject, why: str) -> CheckResult:
-    """A check that could not be made."""
+    """Return a check that was not made."""
     return CheckResult(subject=subject, level=Level.UNKNOWN, summary=f"not checked: {why}")
 
 
 def check_identity(identity: Identity) -> CheckResult:
-    """Whose token it is, and its roles."""
+    """Return the identity of the token, with its roles."""
     name = identity.email or identity.subject
     roles = [f"{' and '.join(one.roles)} of {one.group_name or one.group_id}" for one in identity.grants if one.roles]
     return CheckResult(
@@ -183,7 +183,7 @@ def check_identity(identity: Identity) -> CheckResult:
 
 
 def check_clock(skew: float | None) -> CheckResult:
-    """How far the server's clock is ahead of ours, in seconds; None where it told no time."""
+    """Check the clock; `skew` is how many seconds the server clock is ahead, None if unknown."""
     if skew is None:
         return skipped_check(Subject.CLOCK, "the API did not report its time")
     if abs(skew) <= MOST_SKEW:
@@ -197,7 +197,7 @@ def check_clock(skew: float | None) -> CheckResult:
 
 
 def check_expiry(expires: float | None, now: float, *, renewable: bool, advice: str) -> CheckResult:
-    """How long the token still holds."""
+    """Check when the token expires; times are in seconds since the epoch."""
     if expires is None:
         return skipped_check(Subject.EXPIRY, "the expiry of the token is unknown")
     if expires <= now:
@@ -259,13 +259,13 @@ def check_features(features: Mapping[str, bool]) -> CheckResult:
 
 
 def missing_capabilities(identity: Identity, organization: Organization) -> tuple[str, ...]:
-    """The capabilities that the token lacks for the whole of an organization, the important ones first."""
+    """Return the capabilities that the token lacks for an organization as a whole, required ones first."""
     held = identity.may(organization.id)
     return tuple(one for one in (*TO_PLAN, *TO_APPLY, *FOR_A_PART) if one not in held)
 
 
 def check_capabilities(identity: Identity, organization: Organization) -> tuple[CheckResult, ...]:
-    """What the token may do with an organization, and what it lacks."""
+    """Check the capabilities of the token for an organization."""
     if not identity.grants:
         return (skipped_check(Subject.CAPABILITIES, "the API reported none"),)
     lacking = missing_capabilities(identity, organization)

@@ -1,7 +1,7 @@
-"""What the engine tells while it works, and what a plan is expected to set going.
+"""Events of the engine, and the forecast of builds that a plan starts.
 
-Progress on a terminal, JSON lines and the final report are listeners to the events. Times (`at`) are seconds since the
-epoch, on the clock that the engine was given.
+Terminal progress, JSON lines and the final report are listeners. Times (`at`) are seconds since the epoch, on the
+engine's clock.
 """
 
 from bisect import bisect_right
@@ -60,7 +60,7 @@ class WaitStarted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildsSeen:
-    """One look at all builds: the state of every followed repository, and the tags by digest as far as known."""
+    """One poll of all builds: progress of every followed repository, and known tags by digest."""
 
     at: float
     progress: tuple[Progress, ...]
@@ -78,7 +78,7 @@ class BuildEnded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RepositoryDone:
-    """All builds of one repository have ended, or somebody else has changed it, so that none are waited for."""
+    """All builds of a repository have ended, or it was changed by others and is no longer followed."""
 
     at: float
     progress: Progress
@@ -86,7 +86,7 @@ class RepositoryDone:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PollFailed:
-    """A look at the builds failed; the next one follows after the usual pause."""
+    """A poll of the builds failed; the next one follows after the usual pause."""
 
     at: float
     problem: Diagnostic
@@ -94,7 +94,7 @@ class PollFailed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueueUnread:
-    """The work queue cannot be read, so that the build reports alone tell how far things are; told once."""
+    """The work queue cannot be read, so that progress comes from build reports only; sent once."""
 
     at: float
     problem: Diagnostic
@@ -122,7 +122,7 @@ WAVE = 600.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Durations:
-    """How long successful builds took, in seconds: in the middle, at most, and of how many that is said."""
+    """Median and maximum duration of `of` successful builds, in seconds."""
 
     middle: float
     longest: float
@@ -131,7 +131,7 @@ class Durations:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Foreseen:
-    """What is expected of `repositories` writes.
+    """Forecast for `repositories` writes.
 
     `builds` leaves out the repositories in `unknown`, of which neither tags nor recent builds are known. `durations` is
     None where no build succeeded lately.
@@ -145,7 +145,7 @@ class Foreseen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unforeseen:
-    """The reports could not be read, and why."""
+    """Forecast without build reports, with the reason."""
 
     problem: str
 
@@ -154,7 +154,7 @@ Forecast: TypeAlias = Foreseen | Unforeseen
 
 
 def make_forecast(writes: Sequence[Step], tag_counts: Mapping[str, int], builds: Iterable[Build]) -> Foreseen:
-    """What the writes will set going: one build for each tag that is kept up to date.
+    """Return the builds that the writes will start: one for each active tag.
 
     `tag_counts` are their numbers by repository id, as far as the API named the tags; for other repositories the
     largest wave of recent builds stands in. A repository that is going to be created counts as the one that it is made
@@ -183,7 +183,7 @@ def _by_repository(builds: Iterable[Build]) -> Mapping[str, list[Build]]:
 
 
 def _largest_wave(builds: Iterable[Build]) -> int:
-    """The most builds that began within `WAVE` seconds."""
+    """Return the largest number of builds that started within `WAVE` seconds."""
     starts = sorted(build.started for build in builds if build.started is not None)
     return max((bisect_right(starts, start + WAVE) - place for place, start in enumerate(starts)), default=0)
 

@@ -43,8 +43,8 @@ def resolve_globs(desired: Desired, live: Live, directory: Directory) -> Resolve
         globs = resolver.matching(repository.folder, repository.name)
         if globs and repository.id not in named:
             entries.append(resolver.alone(repository, globs))
-    told = ((directory.label_at(entry.address), problem) for entry in entries for problem in entry.problems)
-    return Resolved(tuple(entries), tuple(sorted((*group_problems(told), *resolver.unmatched()), key=_place)))
+    problems = ((directory.label_at(entry.address), problem) for entry in entries for problem in entry.problems)
+    return Resolved(tuple(entries), tuple(sorted((*group_problems(problems), *resolver.unmatched()), key=_place)))
 
 
 def _place(problem: Diagnostic) -> Place:

@@ -16,7 +16,7 @@ from reconciler.diagnostics import Diagnostic, Place, Severity, listed
 
 
 class Precedence(IntEnum):
-    """Which layer wins over which, the weakest first."""
+    """Precedence of layers, lowest first."""
 
     DEFAULTS = 0
     GLOB = 1
@@ -68,7 +68,7 @@ class LayerItem:
 
 @dataclass(frozen=True, slots=True)
 class Conflict:
-    """Two claims of which neither wins."""
+    """Two items of the same precedence with different values."""
 
     field: Field
     key: str
@@ -87,7 +87,7 @@ class Merged:
 
 
 def merge(layers: Sequence[Layer]) -> Merged:
-    """The overlay of layers, weakest first."""
+    """Return the merged overlay of layers, lowest precedence first."""
     stack = _Stack()
     for layer in layers:
         stack.put(layer)
@@ -120,8 +120,8 @@ def item_place(layers: Sequence[Layer], part: Field, key: str) -> Place | None:
 
 def protected(layers: Sequence[Layer]) -> bool:
     """Whether the strongest layer that speaks of it protects the repository; of equal ones, whether any does."""
-    told = [layer for layer in layers if layer.protect is not None]
-    return any(layer.protect for layer in told if layer is told[-1] or _equals(layer, told[-1]))
+    declaring = [layer for layer in layers if layer.protect is not None]
+    return any(layer.protect for layer in declaring if layer is declaring[-1] or _equals(layer, declaring[-1]))
 
 
 class _Stack:
@@ -158,10 +158,10 @@ class _Stack:
         for (part, key), claims in self.claims.items():
             if not claims or (len(claims) == 1 and part not in self._empty):
                 continue
-            told = _constrained(claims) if part is Field.PACKAGES else claims
-            other = next((one for one in told[1:] if _disagree(told[0], one)), None)
+            candidates = _constrained(claims) if part is Field.PACKAGES else claims
+            other = next((one for one in candidates[1:] if _disagree(candidates[0], one)), None)
             if other is not None:
-                yield Conflict(part, key, told[0], other)
+                yield Conflict(part, key, candidates[0], other)
                 continue
             for claim in claims:
                 empty = next((one for one in self._empty.get(part, ()) if _equals(one, claim.layer)), None)
@@ -203,7 +203,7 @@ _LONGEST = 60
 def overlay_errors(
     overlay: Overlay, conflicts: Iterable[Conflict], place: Place, layers: Sequence[Layer]
 ) -> list[Diagnostic]:
-    """What keeps a repository from being customized; `place` is that of its strongest layer."""
+    """Return the errors of a merged overlay; `place` is that of its highest layer."""
     keys, certificates = overlay.runtime_keyring, overlay.certificates.additional
     found = [_conflict(one) for one in conflicts]
     if keys:
@@ -220,7 +220,7 @@ def _manages_wrapper(layers: Sequence[Layer]) -> bool:
 
 
 def overlay_warnings(overlay: Overlay, layers: Sequence[Layer]) -> list[Diagnostic]:
-    """What is allowed and looks like a mistake."""
+    """Return warnings: allowed, but probably a mistake."""
     place_of = partial(item_place, layers)
     found = [*guarded_warnings(overlay, place_of), *_run_as_warnings(overlay, layers)]
     return found if _manages_wrapper(layers) else [*unmanaged_warnings(overlay, place_of), *found]
@@ -243,7 +243,7 @@ def _run_as_warnings(overlay: Overlay, layers: Sequence[Layer]) -> list[Diagnost
 
 
 def overlay_problems(merged: Merged, layers: Sequence[Layer], place: Place) -> list[Diagnostic]:
-    """Errors and warnings of one repository."""
+    """Return errors and warnings of one repository."""
     errors = overlay_errors(merged.overlay, merged.conflicts, place, layers)
     return [*errors, *overlay_warnings(merged.overlay, layers)]
 

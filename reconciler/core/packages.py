@@ -295,8 +295,8 @@ def check_packages(asks: Collection[PackageRequest], available: Available) -> tu
 
 
 def _at(diagnostic: Diagnostic, place: Place | None, repositories: tuple[str, ...]) -> PackageProblem:
-    told = replace(diagnostic, detail=f"requested in {listed(repositories)}", place=place)
-    return PackageProblem(diagnostic=told, repositories=repositories)
+    located = replace(diagnostic, detail=f"requested in {listed(repositories)}", place=place)
+    return PackageProblem(diagnostic=located, repositories=repositories)
 
 
 def _architectures(available: Available) -> frozenset[str]:

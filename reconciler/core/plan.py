@@ -18,7 +18,7 @@ from reconciler.diagnostics import Diagnostic, Place, listed
 
 
 class Action(StrEnum):
-    """What a step does to its repository."""
+    """Action of a step."""
 
     CREATE = "create"
     UPDATE = "update"
@@ -32,7 +32,7 @@ WRITES = frozenset({Action.CREATE, Action.UPDATE, Action.RESET})
 
 
 class ReasonCode(StrEnum):
-    """Why a step does what it does; the views turn it into a sentence."""
+    """Reason of a step; the views turn it into a sentence."""
 
     MISSING = "missing"
     DIFFERS = "differs"
@@ -61,7 +61,7 @@ _REFUSED = frozenset({ReasonCode.PROTECTED, ReasonCode.UNRESOLVED})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reason:
-    """Why, with the names or the text that the sentence needs."""
+    """A reason with the names or the text that its sentence needs."""
 
     code: ReasonCode
     names: tuple[str, ...] = ()
@@ -95,7 +95,7 @@ class Step:
 
     @property
     def writes(self) -> bool:
-        """Whether an apply sends something for this step."""
+        """Return whether an apply writes this step."""
         return self.action in WRITES
 
     @property
@@ -106,7 +106,7 @@ class Step:
 
 
 class LimitSource(StrEnum):
-    """Who set the guard's limit."""
+    """Source of the guard's limit."""
 
     COMMAND_LINE = "command-line"
     MANIFEST = "manifest"
@@ -115,7 +115,7 @@ class LimitSource(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuardRules:
-    """What the guard of a plan goes by.
+    """Rules of the guard.
 
     `covered` is the number of live repositories that the manifest covers, those that `prune` adds among them; `named`
     the number of repositories that it names itself. A plan of a part of the manifest keeps both.
@@ -141,7 +141,7 @@ class Guard:
 
     @property
     def share(self) -> float:
-        """The share of the covered repositories that lose something, from 0 to 1."""
+        """Return the ratio of covered repositories that lose something, from 0 to 1."""
         return len(self.losing) / self.rules.covered if self.rules.covered else 0.0
 
 
@@ -168,12 +168,12 @@ class Plan:
 
     @property
     def writes(self) -> tuple[Step, ...]:
-        """The steps that an apply carries out."""
+        """Return the steps that an apply writes."""
         return tuple(step for step in self.steps if step.writes)
 
     @property
     def complete(self) -> bool:
-        """Whether every repository of the manifest was read and planned."""
+        """Return whether every repository of the manifest was read and planned."""
         return all(step.planned for step in self.steps)
 
     @property
@@ -183,21 +183,21 @@ class Plan:
 
     @property
     def refused(self) -> bool:
-        """Whether the guard or a protection forbids to apply anything of it."""
+        """Return whether the guard or a protection refuses the plan."""
         return bool(self.guard.refusals) or any(step.reason.code in _REFUSED for step in self.steps)
 
     @property
     def applyable(self) -> bool:
-        """Whether an apply of this plan would send something."""
+        """Return whether an apply would write anything."""
         return bool(self.writes) and not self.failed and not self.refused
 
     def counts(self) -> dict[Action, int]:
-        """The number of steps for each action."""
+        """Return the number of steps for each action."""
         found = Counter(step.action for step in self.steps)
         return {action: found[action] for action in Action}
 
 
-# Below so many repositories a share says little: one of three is a third.
+# With fewer repositories a percentage means little: one of three is a third.
 FEWEST_COVERED = 10
 
 
@@ -213,7 +213,7 @@ NO_FLAGS = GuardFlags()
 
 
 def losses(changes: Iterable[Change], after: Overlay) -> tuple[str, ...]:
-    """What the changes take away for good, named as `contents.packages git` or `environment NODE_ENV`."""
+    """Return what the changes remove, named as `contents.packages git` or `environment NODE_ENV`."""
     return tuple(dict.fromkeys(_place(change) for change in changes if _loses(change, after)))
 
 
@@ -315,7 +315,7 @@ _SOURCES = {
 
 
 def percent(share: float) -> str:
-    """A share as people write it, such as `30%` or `12.5%`."""
+    """Return a ratio as a percentage, such as `30%` or `12.5%`."""
     return f"{share * 100:.4g}%"
 
 

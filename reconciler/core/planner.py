@@ -1,4 +1,4 @@
-"""Desired and live state in, a plan out. Why a repository is changed or left alone is decided here and nowhere else."""
+"""Planner: compute the steps, with their reasons, from desired and live state."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -47,7 +47,7 @@ class _Match:
 
 
 def plan(desired: Desired, live: Live, *, diagnostics: Iterable[Diagnostic] = (), flags: GuardFlags = NO_FLAGS) -> Plan:
-    """Plan every entry of the manifest against the live state; `diagnostics` of reading the manifest go along."""
+    """Plan every manifest entry against the live state; `diagnostics` of reading the manifest are included."""
     directory = Directory(live)
     resolved = resolve_globs(desired, live, directory)
     matches = [_match(entry, directory) for entry in resolved.entries]
@@ -221,7 +221,7 @@ def _blocked(match: _Match, code: ReasonCode, *names: str) -> Step:
 
 
 def prune_steps(unnamed: Iterable[LiveRepository], directory: Directory) -> Iterator[Step]:
-    """A step for each repository that the manifest does not name and that has a customization, or may have one."""
+    """Yield a reset for each unnamed repository that has a customization, or whose overlay is unknown."""
     for repository in unnamed:
         overlay = repository.overlay
         if isinstance(overlay, Unreadable):
@@ -246,7 +246,7 @@ def prune_steps(unnamed: Iterable[LiveRepository], directory: Directory) -> Iter
             )
 
 
-# The code of every problem here with what it means, for the documentation.
+# Codes with their meaning, for docs/diagnostics.md.
 PLAN_CODES: Final[Mapping[str, tuple[str, str]]] = {
     "unknown-repository": (
         "error",
@@ -265,7 +265,7 @@ PLAN_CODES: Final[Mapping[str, tuple[str, str]]] = {
 
 
 def step_problems(steps: Iterable[Step]) -> Iterator[Diagnostic]:
-    """A diagnostic for each step that could not be planned."""
+    """Yield a diagnostic for each step that could not be planned."""
     for step in steps:
         yield from step.problems
         found = _problem(step)

@@ -1,4 +1,4 @@
-"""How far a followed repository is: what one more look at its builds and at its place in the queue changes."""
+"""Compute a repository's next build progress from the latest reports and its place in the queue."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
@@ -23,7 +23,7 @@ from reconciler.core.packages import parse_constraint
 
 
 def begin(target: Target, *, now: float) -> Progress:
-    """What is known before the first look."""
+    """Return the progress before the first poll."""
     return Progress(target=target, stage=Stage.WAITING, builds=(), sync=Sync.IDLE, queue_seen=False, changed=now)
 
 
@@ -38,7 +38,7 @@ _LEAST_PATIENCE_SECONDS, _MOST_PATIENCE_SECONDS = 30.0, 600.0
 def advance(
     known: Progress, builds: Iterable[Build], sync: Sync, *, now: float, settle: float, tag_count: int = 0
 ) -> Progress:
-    """What is known after one more look at the repository's builds and its place in the queue.
+    """Return the progress after another poll of the repository's builds and its place in the queue.
 
     A repository is done when at least one build that counts has ended, none is running, the queue does not hold it, and
     nothing has changed for `settle` seconds, or longer where builds seem to be missing (`settle_time`); one without any
@@ -72,7 +72,7 @@ def advance(
 
 
 def settle_time(progress: Progress, *, settle: float, tag_count: int = 0) -> float:
-    """For how many seconds nothing may change before a repository counts as done: `settle`, mostly.
+    """Return the seconds without change after which a repository is done: `settle`, or longer.
 
     Reports may come at the end of a build only. Where the queue never told that it works on the repository and fewer
     builds than `tag_count` have come, the others are given as much time again as those that came have taken.
@@ -87,14 +87,14 @@ def _counted(target: Target, builds: Iterable[Build], *, queue_left: bool) -> tu
     ours = builds_since(target, builds)
     wanted, before = tuple(items_of(target.after)), frozenset(items_of(target.before))
     changes = diff(target.before, target.after)
-    told = {build.id: evidence(build.config, wanted, before, changes) for build in ours}
+    verdicts = {build.id: evidence(build.config, wanted, before, changes) for build in ours}
     # Builds that may be of either overlay count when nothing better came although the queue took the write and is
     # through with it: then the base image itself has what was removed, and no configuration can ever tell.
     accepted = {Evidence.NEW, Evidence.LACKING}
-    if queue_left and Evidence.NEW not in told.values():
+    if queue_left and Evidence.NEW not in verdicts.values():
         accepted.add(Evidence.EITHER)
-    running = (build for build in ours if build.result is Result.RUNNING and told[build.id] is Evidence.EITHER)
-    counted = {build.id: build for build in (*(one for one in ours if told[one.id] in accepted), *running)}
+    running = (build for build in ours if build.result is Result.RUNNING and verdicts[build.id] is Evidence.EITHER)
+    counted = {build.id: build for build in (*(one for one in ours if verdicts[one.id] in accepted), *running)}
     return _in_order(counted.values())
 
 

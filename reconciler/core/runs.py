@@ -182,10 +182,10 @@ def is_in_flight(step: RunStep) -> bool:
 
 def is_settled(run: Run) -> bool:
     """Whether what is recorded tells all there is to tell: every step's outcome, and its builds to their end."""
-    return all(_told(step) for step in run.steps)
+    return all(_is_step_settled(step) for step in run.steps)
 
 
-def _told(step: RunStep) -> bool:
+def _is_step_settled(step: RunStep) -> bool:
     match step.outcome:
         case None:
             return step.intended_at is None

@@ -1,7 +1,7 @@
-"""Selection: which repositories a command is about, by name, by name with folder, and by globs over both.
+"""Selection of repositories by name, folder and glob.
 
-A plan is narrowed after the whole manifest was planned, so that what is left out can be named and what is wrong with it
-stops nobody.
+A plan is narrowed after the whole manifest was planned, so that excluded repositories can be listed and their errors
+do not stop the command.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -60,10 +60,10 @@ def _diagnostics(plan: Plan, kept: Sequence[Step]) -> Iterator[Diagnostic]:
 
     A conflict does not tell which repositories it stops, so that all of them stay as long as one of those does.
     """
-    told = {*step_problems(kept)}
+    unplanned = {*step_problems(kept)}
     conflicts = any(step.reason.code is ReasonCode.CONFLICTING for step in kept)
     for problem in plan.diagnostics:
-        if problem.severity is Severity.WARNING or problem in told or conflicts:
+        if problem.severity is Severity.WARNING or problem in unplanned or conflicts:
             yield problem
 
 
@@ -81,7 +81,7 @@ def _takes(selection: Selection, address: Address, id_: str | None) -> bool:
 
 
 def _problems(selection: Selection, known: Sequence[tuple[Address, str | None]], plan: Plan) -> Iterator[Diagnostic]:
-    """Each pattern that means nothing: an error where it selects, a warning where it leaves out."""
+    """Yield each pattern that matches nothing: an error for `--repo`, a warning for `--exclude`."""
     labels = sorted({step.repository for step in plan.steps})
     for option, patterns in (("--repo", selection.repo), ("--exclude", selection.exclude)):
         for pattern in patterns:

@@ -1,4 +1,4 @@
-"""The two inputs of the planner: what the manifest asks for, and what is there."""
+"""Inputs of the planner: the desired state of the manifest and the live state."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -11,9 +11,9 @@ from reconciler.diagnostics import Diagnostic, Place
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class Address:
-    """A repository as people write it: a name, with its folder where several folders hold that name.
+    """Address of a repository: its name, and its folder where the name is ambiguous.
 
-    `folder` None is "not said"; "" is the organization's own level; otherwise the path from the organization
+    `folder` None is "not given"; "" is the organization's own level; otherwise the path from the organization
     (`team-a/x`).
     """
 
@@ -22,7 +22,7 @@ class Address:
 
     @classmethod
     def parse(cls, text: str) -> "Address":
-        """`name`, `folder/name` or `/name`."""
+        """Parse `name`, `folder/name` or `/name`."""
         folder, slash, name = text.rpartition("/")
         return cls(folder=folder.strip("/") if slash else None, name=name)
 
@@ -95,7 +95,7 @@ class Desired:
 
 
 def wanted(desired: DesiredRepository, live: Overlay) -> Overlay:
-    """The overlay that a repository should have: the managed sections as asked, everything else as it is live."""
+    """Return the overlay that a repository should have: managed sections as desired, the others as live."""
     if desired.reset:
         return EMPTY
     asked = {SECTION_FIELDS[section]: getattr(desired.overlay, SECTION_FIELDS[section]) for section in desired.managed}
@@ -113,7 +113,7 @@ class Organization:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unreadable:
-    """An overlay that was not understood: unknown, which is never the same as empty."""
+    """An overlay that cannot be parsed: unknown, never to be treated as empty."""
 
     problem: str
 
@@ -135,7 +135,7 @@ class LiveRepository:
 
     @property
     def location(self) -> Address:
-        """Where the repository is: its folder and its name."""
+        """Return the folder and the name."""
         return Address(folder=self.folder, name=self.name)
 
 
@@ -162,7 +162,7 @@ class Live:
 
 
 class Directory:
-    """The repositories of `Live`, found by address; also knows the shortest clear name of each."""
+    """Index of live repositories by address; gives each its shortest unambiguous label."""
 
     def __init__(self, live: Live) -> None:
         self._by_name: dict[str, list[LiveRepository]] = {}
@@ -170,20 +170,20 @@ class Directory:
             self._by_name.setdefault(repository.name, []).append(repository)
 
     def find(self, address: Address) -> tuple[LiveRepository, ...]:
-        """Every repository that the address may mean: none, one, or several when it is not clear."""
+        """Return every repository that matches the address."""
         found = self._by_name.get(address.name, [])
         return tuple([one for one in found if address.folder is None or one.folder == address.folder])
 
     def label(self, repository: LiveRepository) -> str:
-        """The shortest address that means this repository and no other."""
+        """Return the shortest unambiguous address of the repository."""
         alone = len(self._by_name[repository.name]) == 1
         return repository.name if alone else f"{repository.folder}/{repository.name}"
 
     def label_at(self, address: Address) -> str:
-        """The label of the one repository that an address means; the address as written where it is not just one."""
+        """Return the label of the repository at an address; the address itself unless exactly one matches."""
         found = self.find(address)
         return self.label(found[0]) if len(found) == 1 else str(address)
 
     def labels(self) -> tuple[str, ...]:
-        """The clear names of all repositories, sorted."""
+        """Return the labels of all repositories, sorted."""
         return tuple(sorted(self.label(one) for found in self._by_name.values() for one in found))

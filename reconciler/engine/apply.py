@@ -38,7 +38,7 @@ _PAUSES = (0.0, 1.0, 3.0)
 _LAST_PAUSES = (*_PAUSES, 6.0, 12.0)
 
 # The repository as it is now, None where it does not exist; raises `ApiError`.
-Look = Callable[[], LiveRepository | None]
+ReadLive = Callable[[], LiveRepository | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -239,12 +239,12 @@ class _Writer:
             return self._confirmed(step, created, source.server_time, lambda: self._created(address))
         return settle(lambda: self._created(address), step, lost, clock=self._clock, stop=self._stop)
 
-    def _confirmed(self, step: Step, answer: LiveRepository, since: float, look: Look) -> Applied | Settlement:
+    def _confirmed(self, step: Step, answer: LiveRepository, since: float, read: ReadLive) -> Applied | Settlement:
         """Compare what the server says that it holds with what was sent, and read again where that differs."""
         if answer.overlay == step.after:
             return _applied(step, answer.id, since)
         problem = _not_confirmed(step, answer)
-        found = settle(look, step, problem, clock=self._clock, stop=self._stop, pauses=_LAST_PAUSES)
+        found = settle(read, step, problem, clock=self._clock, stop=self._stop, pauses=_LAST_PAUSES)
         if isinstance(found, Written):
             return _applied(step, found.repository_id, since)
         return Failed(step=step, kind=FailureKind.NOT_CONFIRMED, problem=problem)
@@ -330,22 +330,22 @@ def recheck_created(step: Step, there: LiveRepository) -> Unchanged | Drifted | 
 
 
 def settle(
-    look: Look, step: Step, lost: Diagnostic, *, clock: Clock, stop: Stop, pauses: Sequence[float] = _PAUSES
+    read: ReadLive, step: Step, lost: Diagnostic, *, clock: Clock, stop: Stop, pauses: Sequence[float] = _PAUSES
 ) -> Settlement:
     """What became of a write whose answer was lost; `lost` is the problem that the client had."""
     settlement: Settlement = Failed(step=step, kind=FailureKind.ANSWER_LOST, problem=lost)
     for pause in pauses:
         clock.wait(pause, stop)
-        settlement = _judge(look, step, lost)
+        settlement = _judge(read, step, lost)
         if isinstance(settlement, Written):
             break
     return settlement
 
 
-def _judge(look: Look, step: Step, lost: Diagnostic) -> Settlement:
+def _judge(read: ReadLive, step: Step, lost: Diagnostic) -> Settlement:
     unknown = Failed(step=step, kind=FailureKind.ANSWER_LOST, problem=lost)
     try:
-        now = look()
+        now = read()
     except ApiError:
         return unknown
     if now is None:

@@ -234,8 +234,8 @@ def _size(word: str) -> Size:
         return REST
     digits = word.removesuffix("%")
     number = int(digits) if digits.isascii() and digits.isdecimal() and len(digits) <= 9 else 0  # noqa: PLR2004 - no need for more
-    share = digits != word
-    if number < 1 or (share and number > _WHOLE):
+    is_percent = digits != word
+    if number < 1 or (is_percent and number > _WHOLE):
         message = f'"{word}" must be a count, a percentage such as 10%, or `rest`'
         raise ValueError(message)
-    return Size(percent=number) if share else Size(count=number)
+    return Size(percent=number) if is_percent else Size(count=number)

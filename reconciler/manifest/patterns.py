@@ -47,7 +47,7 @@ def flag(text: str) -> bool | None:
     return _FLAGS.get(text)
 
 
-def share(text: str) -> float | None:
+def percentage(text: str) -> float | None:
     """A share in per cent, from 0 to 1; None where the text is none."""
     return float(text.rstrip("% ")) / 100 if _SHARE.fullmatch(text) else None
 

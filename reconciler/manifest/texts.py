@@ -54,7 +54,7 @@ def _flag(value: Any) -> Any:
 
 
 def _share(value: Any) -> Any:
-    found = patterns.share(value) if isinstance(value, str) else value
+    found = patterns.percentage(value) if isinstance(value, str) else value
     if found is None and value is not None:
         raise PydanticCustomError(SHARE_ERROR, "not a percentage")
     return found

@@ -19,7 +19,7 @@ class PlanFileError(Exception):
 
 
 class Malformed(Exception):  # noqa: N818 - it reads as what the content is
-    """A sealed item that does not have the form that the format says."""
+    """Content that does not match the format, although its checksum matches."""
 
 
 def foreign(path: Path, wanted: str, found: str) -> PlanFileError:

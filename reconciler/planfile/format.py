@@ -93,10 +93,10 @@ def _content(path: Path) -> bytes:
 
 def _check_kind(path: Path, kind: FileKind, lines: list[bytes]) -> None:
     found = _START.match(b"".join(lines[:3])[:_ENOUGH])
-    told = found[1].decode("ascii") if found is not None else ""
-    if told != kind.value:
-        ours = told in [one.value for one in FileKind]
-        raise errors.foreign(path, kind, f"a {told}" if ours else "")
+    written = found[1].decode("ascii") if found is not None else ""
+    if written != kind.value:
+        ours = written in [one.value for one in FileKind]
+        raise errors.foreign(path, kind, f"a {written}" if ours else "")
 
 
 def _header(path: Path, kind: FileKind, line: bytes) -> Json:

@@ -118,14 +118,14 @@ def list_of(item: Mapping[str, Any], name: str, kind: type = dict) -> list[Any]:
 
 def overlay_from(item: Mapping[str, Any]) -> Overlay:
     """Put an overlay together from its JSON; its types are not checked yet."""
-    told = item["overlay"]
-    accounts, certificates = told.get("accounts", {}), told.get("certificates", {})
+    content = item["overlay"]
+    accounts, certificates = content.get("accounts", {}), content.get("certificates", {})
     overlay = make_overlay(
-        packages=list_of(told, "packages", str),
-        runtime_repositories=list_of(told, "runtime_repositories", str),
-        runtime_keyring=[_file(one) for one in list_of(told, "runtime_keyring")],
-        environment=told.get("environment", {}),
-        annotations=told.get("annotations", {}),
+        packages=list_of(content, "packages", str),
+        runtime_repositories=list_of(content, "runtime_repositories", str),
+        runtime_keyring=[_file(one) for one in list_of(content, "runtime_keyring")],
+        environment=content.get("environment", {}),
+        annotations=content.get("annotations", {}),
         accounts=make_accounts(
             run_as=accounts.get("run_as", ""),
             users=[_user(one) for one in list_of(accounts, "users")],
@@ -135,8 +135,8 @@ def overlay_from(item: Mapping[str, Any]) -> Overlay:
             additional=[_file(one) for one in list_of(certificates, "additional")],
             providers=list_of(certificates, "providers", str),
         ),
-        **{name: decode_section(name, told[name]) for name in SECTION_TYPES if name in told},
-        unrecognized=[(one["path"], one["json"]) for one in list_of(told, "unrecognised")],
+        **{name: decode_section(name, content[name]) for name in SECTION_TYPES if name in content},
+        unrecognized=[(one["path"], one["json"]) for one in list_of(content, "unrecognised")],
     )
     if "fingerprint" in item and item["fingerprint"] != fingerprint(overlay):
         raise Malformed("the fingerprint of an overlay does not match its content")

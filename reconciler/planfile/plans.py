@@ -327,8 +327,8 @@ def _check_write(step: Step) -> None:
         raise Malformed(f"the creation of {step.repository!r} starts from a non-empty overlay")
     if step.location is not None:
         label = step.reason.names[0] if step.action is Action.CREATE and step.reason.names else step.repository
-        told = Address.parse(label)
-        if told.name != step.location.name or told.folder not in (None, step.location.folder):
+        approved = Address.parse(label)
+        if approved.name != step.location.name or approved.folder not in (None, step.location.folder):
             raise Malformed(f"the step for {step.repository!r} refers to a repository with another name")
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from reconciler.cli import main
 from reconciler.cli.context import Context
-from reconciler.cli.parser import COMMANDS
+from reconciler.cli.parser import COMMANDS, parse
 from tests.support.program import Program, Stream
 
 ROOT = Path(__file__).parents[2]
@@ -65,3 +65,17 @@ def test_every_command_has_a_section_with_its_exit_codes() -> None:
     for command in COMMANDS:
         assert f"`reconciler {command}" in sections[command]
         assert "\nExit codes: " in sections[command], command
+
+
+@pytest.mark.parametrize(
+    "page", ["README.md", *sorted(str(one.relative_to(ROOT)) for one in (ROOT / "docs").glob("*.md"))]
+)
+def test_every_command_line_of_a_page_is_understood(page: str) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    blocks = re.findall(r"^```(?:sh|console)\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    lines = [line.removeprefix("$ ") for block in blocks for line in block.splitlines()]
+    for line in lines:
+        command = re.split(r" [&>|] ?", line)[0].removesuffix("&")
+        words = shlex.split(command, comments=True)
+        if words[:1] == ["reconciler"]:
+            parse(words[1:])

@@ -114,7 +114,7 @@ def test_a_socks_proxy_says_what_is_missing(kind: str) -> None:
     """Entry C37."""
     done = ran("plan", "--api", "https://api.test", ALL_PROXY=f"{kind}://me:hunter2@127.0.0.1:1")
     assert done.returncode == 1
-    assert "ALL_PROXY names a SOCKS proxy" in done.stderr
+    assert "ALL_PROXY is a SOCKS proxy" in done.stderr
     assert "socksio" in done.stderr
     assert "hunter2" not in done.stderr
 

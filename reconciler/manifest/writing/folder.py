@@ -313,8 +313,8 @@ class Verifier:
 
     def _differing(self, desired: Desired, wanted: frozenset[str]) -> dict[str, str]:
         steps = {step.repository: step for step in plan(desired, self.live).steps}
-        told = ((label, _difference(steps.get(label))) for label in sorted(wanted))
-        return {label: difference for label, difference in told if difference}
+        differences = ((label, _difference(steps.get(label))) for label in sorted(wanted))
+        return {label: difference for label, difference in differences if difference}
 
 
 def _difference(step: Step | None) -> str:
