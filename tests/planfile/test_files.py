@@ -22,7 +22,7 @@ from reconciler.planfile import (
     save_plan,
     save_snapshot,
 )
-from reconciler.planfile.plans import decode_overlay, encode_overlay
+from reconciler.planfile.overlays import decode_overlay, encode_overlay
 from tests.planfile import samples
 from tests.support.overlays import overlays as any_overlay
 
