@@ -175,7 +175,7 @@ def saved_plan(options: Options, ctx: Context) -> SavedPlan | None:
 
     Raises `CommandFailed`, also where options ask for another plan than the saved one.
     """
-    if planfile.recognise(options.path, read_input(options.path, ctx)) is None:
+    if planfile.recognize(options.path, read_input(options.path, ctx)) is None:
         return None
     saved = load_plan(options.path, ctx)
     unheard = _plan_options(options)

@@ -15,7 +15,7 @@ from reconciler.core.diff import Field
 from reconciler.core.layers import LayerItem, group_problems, winning_items
 from reconciler.core.overlay import package_name, package_spec
 from reconciler.core.plan import Action, Plan, Reason, ReasonCode, Step
-from reconciler.core.version_templates import expanded, is_templated
+from reconciler.core.version_templates import Tags, expanded, is_templated
 from reconciler.diagnostics import Diagnostic, KnownNames, Place, Severity, did_you_mean, listed, plural
 
 _SPEC = re.compile(
@@ -234,10 +234,6 @@ PACKAGE_CODES: Final[Mapping[str, tuple[Severity, str]]] = {
 # How apko spells what apk calls otherwise, and what stands for every architecture.
 _SPELT = {"amd64": "x86_64", "arm64": "aarch64", "386": "x86", "arm/v7": "armv7", "arm/v6": "armhf"}
 _EVERY = frozenset({"noarch", "all"})
-
-
-# The active tags of repositories by id.
-Tags = Mapping[str, Sequence[str]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,9 +5,12 @@ the repository.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Final
+
+# The active tags of repositories by id.
+Tags = Mapping[str, Sequence[str]]
 
 _TEMPLATE: Final = re.compile(r"\{\{(major|minor)\}\}")
 _STREAM: Final = re.compile(r"v?(?P<major>[0-9]{1,9})(?:\.(?P<minor>[0-9]{1,9}))?(?![0-9])")

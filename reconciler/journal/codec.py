@@ -36,20 +36,18 @@ from reconciler.core.runs import (
 )
 from reconciler.core.state import Organization
 from reconciler.planfile.errors import Malformed
-from reconciler.planfile.plans import (
+from reconciler.planfile.overlays import (
     SECTION_TYPES,
     STRICT,
-    decode_diagnostic,
     decode_overlay,
     decode_section,
-    decode_step,
-    encode_diagnostic,
     encode_overlay,
     encode_section,
     list_of,
     understood,
     whole,
 )
+from reconciler.planfile.plans import decode_diagnostic, decode_step, encode_diagnostic
 
 Json = dict[str, Any]
 

@@ -6,7 +6,7 @@ another thing and a view. Files hold the values of overlays in clear and are mad
 """
 
 from reconciler.planfile.errors import PlanFileError
-from reconciler.planfile.format import FileKind, recognise
+from reconciler.planfile.format import FileKind, recognize
 from reconciler.planfile.plans import (
     SavedPlan,
     Snapshot,
@@ -26,7 +26,7 @@ __all__ = [
     "load_plan",
     "load_snapshot",
     "plan_lines",
-    "recognise",
+    "recognize",
     "save_plan",
     "save_snapshot",
     "snapshot_lines",

@@ -34,7 +34,7 @@ class FileKind(StrEnum):
     SNAPSHOT = "snapshot"
 
 
-def recognise(path: Path, data: bytes | None = None) -> FileKind | None:
+def recognize(path: Path, data: bytes | None = None) -> FileKind | None:
     """The kind of a file by how it begins, whatever its name; None when it is none of ours or cannot be read.
 
     `data` is its content where that was read already, such as from standard input.
@@ -72,7 +72,7 @@ def _line(item: Json) -> bytes:
 def read_file(path: Path, kind: FileKind, data: bytes | None = None) -> tuple[Json, Iterator[Json]]:
     """The header and the items of a file whose seal fits; raises `PlanFileError` with what is wrong otherwise.
 
-    So do the items, which are decoded as they are asked for, when one of them is none. `data` is as in `recognise`.
+    So do the items, which are decoded as they are asked for, when one of them is none. `data` is as in `recognize`.
     """
     lines = (_content(path) if data is None else data).splitlines(keepends=True)
     _check_kind(path, kind, lines)

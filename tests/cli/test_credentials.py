@@ -70,5 +70,5 @@ def test_no_exchange_no_run(program: Program, tmp_path: Path) -> None:
         result = program.run("apply", "--yes", "--api", url)
         assert emulator.writes == 0
     assert result.code == 8
-    assert "CHAINGUARD_OIDC_TOKEN_FILE names" in result.err
+    assert "CHAINGUARD_OIDC_TOKEN_FILE is" in result.err
     assert program.processes.started == [], "nobody else's token is taken in its place"

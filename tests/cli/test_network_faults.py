@@ -165,7 +165,7 @@ def test_a_token_file_that_is_none(program: Program, tmp_path: Path, kind: str) 
     program.environ = {"CHAINGUARD_IDENTITY": f"{'4' * 40}/{'a' * 16}", "CHAINGUARD_OIDC_TOKEN_FILE": str(file)}
     result = program.run("plan", "--api", "https://api.test")
     assert result.code == 8
-    assert "CHAINGUARD_OIDC_TOKEN_FILE names" in result.err
+    assert "CHAINGUARD_OIDC_TOKEN_FILE is" in result.err
 
 
 def chainctl(folder: Path, script: str) -> Mapping[str, str]:

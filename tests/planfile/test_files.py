@@ -18,11 +18,11 @@ from reconciler.planfile import (
     PlanFileError,
     load_plan,
     load_snapshot,
-    recognise,
+    recognize,
     save_plan,
     save_snapshot,
 )
-from reconciler.planfile.plans import decode_overlay, encode_overlay
+from reconciler.planfile.overlays import decode_overlay, encode_overlay
 from tests.planfile import samples
 from tests.support.overlays import overlays as any_overlay
 
@@ -158,10 +158,10 @@ def test_what_is_no_plain_file_is_not_replaced(tmp_path: Path) -> None:
 def test_a_file_is_recognised_by_its_content(tmp_path: Path, content: bytes, kind: FileKind | None) -> None:
     path = tmp_path / "manifest.yaml"
     path.write_bytes(content)
-    assert recognise(path) is kind
+    assert recognize(path) is kind
 
 
 def test_what_is_no_file_is_not_recognised(tmp_path: Path) -> None:
-    assert recognise(tmp_path) is None
-    assert recognise(tmp_path / "nothing") is None
-    assert recognise(Path("a\0b")) is None
+    assert recognize(tmp_path) is None
+    assert recognize(tmp_path / "nothing") is None
+    assert recognize(Path("a\0b")) is None

@@ -67,7 +67,7 @@ def _still_requested(
     path = Path(run.header.source)
     if not left:
         return None
-    if path.exists() and planfile.recognise(path) is None:
+    if path.exists() and planfile.recognize(path) is None:
         desired, problems = inputs.load_manifest(path, options, ctx)
         if not has_errors(problems):
             now = [replace(one, overlay=left.get(one.id, one.overlay)) for one in live.repositories]

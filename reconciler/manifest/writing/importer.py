@@ -149,7 +149,7 @@ def verify(request: ImportRequest, labels: Sequence[str]) -> Verification:
 
 
 def _choose(request: ImportRequest, before: Mapping[str, str]) -> _Chosen:
-    """What was named; else whatever is customised and has no entry yet."""
+    """What was named; else whatever is customized and has no entry yet."""
     directory = Directory(request.live)
     found = request.live.repositories if request.picked is None else request.picked
     by_label: dict[str, list[LiveRepository]] = {}
