@@ -31,6 +31,8 @@ from reconciler.diagnostics import Diagnostic
 LONGEST = 256
 LONG = 2000
 
+_NOT_IMPLEMENTED = 501  # the status of HTTP that no repetition changes
+
 # Codes of google.rpc.Status.
 UNKNOWN, DEADLINE_EXCEEDED, NOT_FOUND, DENIED, FAILED_PRECONDITION = 2, 4, 5, 7, 9
 EXHAUSTED, INTERNAL, UNAVAILABLE, UNAUTHENTICATED = 8, 13, 14, 16
@@ -345,7 +347,11 @@ def _denied(response: _Response, context: ErrorContext) -> PermissionDenied:
 
 def _server_fault(response: _Response, context: ErrorContext) -> ServerFault:
     detail = context.clean(response.with_status)
-    return ServerFault(context.diagnostic("server-fault", "API error", detail=detail, hint="try again in a minute"))
+    if response.status == _NOT_IMPLEMENTED:
+        hint = "check the API address: the API there does not offer this call"
+    else:
+        hint = "try again in a minute"
+    return ServerFault(context.diagnostic("server-fault", "API error", detail=detail, hint=hint))
 
 
 def _rejected(response: _Response, context: ErrorContext) -> Rejected:

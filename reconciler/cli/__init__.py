@@ -36,7 +36,7 @@ def main(argv: Sequence[str] | None = None, ctx: Context | None = None) -> int:
         # By name, as the commands are: help and usage errors load nothing but the parser.
         code: int = importlib.import_module("reconciler.cli.dispatch").run_command(options, ctx)
     except HelpShown as shown:
-        return _print(str(shown), ctx.stdout)
+        return _show(str(shown), ctx)
     except UsageError as error:
         _print(str(error), ctx.stderr)
         return ExitCode.USAGE
@@ -46,10 +46,20 @@ def main(argv: Sequence[str] | None = None, ctx: Context | None = None) -> int:
     return code
 
 
-def _print(text: str, stream: TextIO) -> ExitCode:
+def _show(text: str, ctx: Context) -> ExitCode:
+    """Print a result; where there is no room for it, say so. A reader that has left needs no word."""
     try:
+        ctx.stdout.write(text)
+        ctx.stdout.flush()
+    except BrokenPipeError:
+        return ExitCode.ERROR
+    except OSError as error:
+        _print(f"error: could not write all of the output: {error.strerror} [output-not-written]\n", ctx.stderr)
+        return ExitCode.ERROR
+    return ExitCode.DONE
+
+
+def _print(text: str, stream: TextIO) -> None:
+    with suppress(OSError):  # there is no room, or nobody reads it
         stream.write(text)
         stream.flush()
-    except OSError:
-        return ExitCode.ERROR  # there is no room, or nobody reads it
-    return ExitCode.DONE

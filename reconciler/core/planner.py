@@ -117,7 +117,10 @@ def _step(match: _Match, directory: Directory, known: KnownNames, twice: dict[st
         case (repository,):
             return _present(match, repository)
         case several:
-            return _blocked(match, ReasonCode.AMBIGUOUS, *sorted(directory.label(one) for one in several))
+            labels = sorted({directory.label(one) for one in several})
+            if len(labels) == 1 and isinstance(several[0].overlay, Unreadable):
+                return _present(match, several[0])  # one folder has the name twice: no address tells them apart
+            return _blocked(match, ReasonCode.AMBIGUOUS, *labels)
 
 
 def _present(match: _Match, repository: LiveRepository) -> Step:

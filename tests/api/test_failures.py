@@ -110,6 +110,15 @@ def test_reads(status: int, body: bytes, kind: type[ApiError], code: str, says: 
         assert found.hint
 
 
+@pytest.mark.parametrize(("status", "again"), [(501, False), (500, True)])
+def test_only_what_may_pass_is_to_be_tried_again(status: int, *, again: bool) -> None:
+    """Entry A16: what the API does not offer is not a matter of minutes."""
+    client, _ = reader(Told(status=status, body=rpc(12 if status == 501 else 13), headers={}))
+    with client, pytest.raises(ServerFault) as caught:
+        client.read_live(ORGANIZATION)
+    assert ("try again" in caught.value.diagnostic.hint) is again
+
+
 WRITES = [
     (400, rpc(3), Rejected, "the reason"),
     (401, rpc(16), TokenRejected, "the reason"),

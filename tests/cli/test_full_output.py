@@ -36,7 +36,10 @@ def test_a_full_disk_is_told_of(program: Program, command: str, at_once: bool) -
     assert "Traceback" not in world.stderr.getvalue()
 
 
-def test_the_version_that_nobody_can_read(program: Program) -> None:
+@pytest.mark.parametrize("words", [["--version"], ["--help"], ["help", "plan"], ["plan", "--help"]])
+def test_help_that_does_not_fit_is_told_of(program: Program, words: list[str]) -> None:
+    """Entry B22: an exit code of its own is not enough, people must see why."""
     world: Any = program.world()
     world.stdout = Full(at_once=True)
-    assert main(["--version"], world) == 1
+    assert main(words, world) == 1
+    assert "could not write all of the output: No space left on device" in world.stderr.getvalue()
