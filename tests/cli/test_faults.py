@@ -47,23 +47,23 @@ def speaks(result: Result, *words: str) -> None:
 
 
 LASTING_READS: dict[str, tuple[Effect, int, list[str], bool]] = {
-    "400": (Status(status=400, message="bad filter"), 1, ["refuses", "bad filter"], False),
-    "401": (Status(status=401), 8, ["does not accept the token"], False),
+    "400": (Status(status=400, message="bad filter"), 1, ["rejected by the API", "bad filter"], False),
+    "401": (Status(status=401), 8, ["the API rejected the token"], False),
     "403": (Status(status=403, message="no"), 1, ["repo.list"], False),
-    "404": (Status(status=404, message="gone"), 1, ["does not exist", "gone"], False),
-    "409": (Status(status=409, message="aborted"), 1, ["refuses", "aborted"], False),
-    "429": (Status(status=429), 1, ["slow down", "429"], True),
-    "429 with a wait": (Status(status=429, retry_after="7"), 1, ["slow down", "in 7 s"], True),
+    "404": (Status(status=404, message="gone"), 1, ["not found, or not visible to the token", "gone"], False),
+    "409": (Status(status=409, message="aborted"), 1, ["rejected by the API", "aborted"], False),
+    "429": (Status(status=429), 1, ["rate limited by the API", "429"], True),
+    "429 with a wait": (Status(status=429, retry_after="7"), 1, ["rate limited by the API", "in 7 s"], True),
     "429 with a long wait": (Status(status=429, retry_after="3600"), 1, ["try again in 3600 s"], False),
     "500": (Status(status=500, message="oops"), 1, ["500", "oops"], True),
     "502": (Status(status=502, html=True), 1, ["502", "an HTML page"], True),
     "503": (Status(status=503, message="later"), 1, ["503", "later"], True),
     "503, a page": (Status(status=503, html=True), 1, ["503", "an HTML page"], True),
     "504": (Status(status=504, html=True), 1, ["504", "an HTML page"], True),
-    "dropped before": (Drop(), 1, ["ended before a whole answer came"], True),
-    "dropped after": (Drop(when="after"), 1, ["ended before a whole answer came"], True),
-    "no JSON": (Garble(), 1, ["was not understood", "no JSON object"], False),
-    "half of the JSON": (Garble(truncated=True), 1, ["was not understood", "no JSON object"], False),
+    "dropped before": (Drop(), 1, ["the connection closed before the response was complete"], True),
+    "dropped after": (Drop(when="after"), 1, ["the connection closed before the response was complete"], True),
+    "no JSON": (Garble(), 1, ["cannot parse the response", "not a JSON object"], False),
+    "half of the JSON": (Garble(truncated=True), 1, ["cannot parse the response", "not a JSON object"], False),
 }
 
 
@@ -171,16 +171,22 @@ BROKEN_WRITES = {
     **_doubtful("dropped", Drop(), Drop(when="after")),
     "no JSON": Written(effect=Garble(), code=0, live=True, sent=1),
     "half of the JSON": Written(effect=Garble(truncated=True), code=0, live=True, sent=1),
-    "400": Written(effect=Status(status=400, message="bad"), code=3, live=False, sent=1, words=("refuses", "bad")),
-    "401": Written(effect=Status(status=401), code=8, live=False, sent=1, words=("does not accept the token",)),
+    "400": Written(
+        effect=Status(status=400, message="bad"), code=3, live=False, sent=1, words=("rejected by the API", "bad")
+    ),
+    "401": Written(effect=Status(status=401), code=8, live=False, sent=1, words=("the API rejected the token",)),
     "403": Written(effect=Status(status=403), code=3, live=False, sent=1, words=("repo.update", "custom-nginx")),
-    "404": Written(effect=Status(status=404), code=3, live=False, sent=1, words=("does not exist",)),
+    "404": Written(
+        effect=Status(status=404), code=3, live=False, sent=1, words=("not found, or not visible to the token",)
+    ),
     "409": Written(effect=Status(status=409, message="busy"), code=3, live=False, sent=1, words=("busy",)),
     "429": Written(effect=Status(status=429), code=0, live=True, sent=3, times=2, words=(ASKED_AGAIN,)),
     "429 with a wait": Written(
         effect=Status(status=429, retry_after="9"), code=0, live=True, sent=2, words=("trying again in 9 s (2 of 6)",)
     ),
-    "429, lasts": Written(effect=Status(status=429), code=3, live=False, sent=6, times=None, words=("slow down",)),
+    "429, lasts": Written(
+        effect=Status(status=429), code=3, live=False, sent=6, times=None, words=("rate limited by the API",)
+    ),
     "429 with a long wait": Written(
         effect=Status(status=429, retry_after="3600"), code=3, live=False, sent=1, words=("try again in 3600 s",)
     ),
@@ -233,8 +239,8 @@ def test_a_creation_in_doubt(program: Program, when: When) -> None:
 LASTING_LOOKS: dict[str, tuple[Effect, int, list[str]]] = {
     "403": (Status(status=403), 7, ["the token is not allowed to list the builds"]),
     "503": (Status(status=503, html=True), 7, ["503"]),
-    "garbled": (Garble(), 7, ["was not understood"]),
-    "401": (Status(status=401), 8, ["does not accept the token"]),
+    "garbled": (Garble(), 7, ["cannot parse the response"]),
+    "401": (Status(status=401), 8, ["the API rejected the token"]),
 }
 
 

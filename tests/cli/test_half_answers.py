@@ -20,6 +20,8 @@ from tests.support.program import Program, write_manifest
 RESET = "organization: example.com\nrepositories: {legacy-php: {reset: true}}\n"
 Change = Callable[[dict[str, Any]], bytes]
 
+CLOSED = "the connection closed before the response was complete"
+
 
 def listing(change: Change) -> Callable[[WSGIApplication], WSGIApplication]:
     """Change what the list of repositories answers; its announced length stays what it was."""
@@ -76,9 +78,12 @@ def without_ids(document: dict[str, Any]) -> bytes:
 
 
 HALVES: dict[str, tuple[Change, list[str]]] = {
-    "cut on the line": (lambda whole: encoded(whole)[:1000], ["ended before a whole answer came", "trying again"]),
+    "cut on the line": (
+        lambda whole: encoded(whole)[:1000],
+        [CLOSED, "trying again"],
+    ),
     "one item only": (lambda whole: encoded({"items": whole["items"][:1], "nextPageToken": "x"}), ["a next page"]),
-    "no list at all": (lambda _: b'{"error": "no"}', ["was not understood"]),
+    "no list at all": (lambda _: b'{"error": "no"}', ["cannot parse the response"]),
     "a list that is none": (lambda _: b'{"items": "none"}', ["items is text, not a list"]),
     "an item that is none": (lambda _: b'{"items": [null]}', ["items[0] is null, not an object"]),
     "an item without an id": (without_ids, ["id is null"]),

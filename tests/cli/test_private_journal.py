@@ -137,7 +137,7 @@ def test_every_changed_byte_of_the_tables_is_no_defect(applied: Program) -> None
 def test_history_counts_rows_of_earlier_versions_too(applied: Program) -> None:
     """Entry B26: what earlier versions recorded has no counts beside it."""
     now = applied.run("history").out
-    assert "4 success" in now
+    assert "4 succeeded" in now
     with closing(sqlite3.connect(JOURNAL)) as db, db:
         db.execute("UPDATE step SET progress = json_remove(progress, '$.counts')")
     assert applied.run("history").out == now

@@ -3,6 +3,7 @@
 White space is left out on both sides, as every format breaks its lines where it likes.
 """
 
+import re
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from typing import Any
@@ -59,6 +60,11 @@ def dense(text: str) -> str:
     return "".join(text.split())
 
 
+# Their texts stand in what is drawn wherever they need no quotes.
+STRUCTURED = frozenset({Field.PREFLIGHT, Field.COMMAND_OVERRIDE, Field.GUARDED_ENTRYPOINT, Field.FAIL_MODE})
+PLAIN_TEXT = re.compile(r"[A-Za-z0-9./:-]{1,40}")
+
+
 def seen(format_: str, document: dict[str, Any]) -> str:
     """What a reader of the format sees, without white space."""
     match format_:
@@ -108,10 +114,23 @@ def _change(change: dict[str, Any], style: Style) -> Iterator[str]:
         return
     if change["key"]:
         yield token(change["key"], style)
-    if not change["masked"]:
+    if part in STRUCTURED:
+        yield from (text for side in (before, after) for text in _leaves(side) if PLAIN_TEXT.fullmatch(text))
+    elif not change["masked"]:
         yield from _values(change, after if before is None else before, style)
     elif not isinstance(before or after, list):
         yield from filter(None, (before, after))
+
+
+def _leaves(value: Any) -> Iterator[str]:
+    """The texts in a value that has several."""
+    match value:
+        case str():
+            yield value
+        case list():
+            yield from (text for one in value for text in _leaves(one))
+        case dict():
+            yield from (text for one in value.values() for text in _leaves(one))
 
 
 def _values(change: dict[str, Any], only: Any, style: Style) -> Iterator[str]:

@@ -196,7 +196,7 @@ def test_a_list_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
     found, api = client(answer)
     with found, pytest.raises(NotUnderstood) as caught:
         found.read_live(ORGANIZATION)
-    assert "no end" in caught.value.diagnostic.detail
+    assert "does not end after" in caught.value.diagnostic.detail
     assert len(api.asked) == 20
 
 
