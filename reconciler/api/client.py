@@ -263,6 +263,8 @@ class ReadClient:
                 grants = self.identity().grants
             except ApiError:
                 return None
+            if not grants:
+                return None  # an answer that reports no capability at all says nothing about this one
             self._capabilities = frozenset[str]().union(*(grant.capabilities for grant in grants))
         return capability not in self._capabilities
 

@@ -202,7 +202,12 @@ def test_a_missing_capability_is_named(call: str, capability: str, about: str) -
 def test_a_capability_is_called_missing_only_where_the_identity_call_agrees() -> None:
     """Entry A10: the server's message is always shown."""
     has = Told({"subject": "me", "capabilities": [{"group": {"id": "x"}, "capabilities": ["repo.list"]}]})
-    for identity, hint in ((has, "the token has the capability repo.list"), (Told(status=403), "ask an owner")):
+    silent = Told({"subject": "me", "capabilities": None})
+    for identity, hint in (
+        (has, "the token has the capability repo.list"),
+        (Told(status=403), "ask an owner"),
+        (silent, "ask an owner"),
+    ):
         client, _ = reader(
             lambda asked, one=identity: one if asked.path == "/auth/v1/ok" else Told(status=403, body=rpc(7))  # type: ignore[misc]
         )
