@@ -207,10 +207,15 @@ def _verified(builds: dict[str, Any]) -> Iterator[Text]:
         one = "the new image contains" if built == 1 else f"all {built:,} new images contain"
         yield _unbroken(f"Verified: {one} the requested configuration.")
         return
-    of = f"{proven:,} of {plural(built + sum(rest.values()), 'new image')}"
+    images = built + sum(rest.values())
     because = f" ({', '.join(left)})" if left else ""
+    if not images:
+        yield _unbroken(f"Verified: no new image yet{because}.")
+        return
+    only = "only " if proven < images else ""
     verb = "contains" if proven == 1 else "contain"
-    yield _unbroken(f"Verified: only {of} {verb} the requested configuration{because}.")
+    of = f"{only}{proven:,} of {plural(images, 'new image')}"
+    yield _unbroken(f"Verified: {of} {verb} the requested configuration{because}.")
 
 
 def _unbroken(line: str) -> Text:

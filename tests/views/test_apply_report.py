@@ -107,6 +107,11 @@ def test_builds_that_failed_or_did_not_end_are_never_called_verified() -> None:
     assert "(1 build failed, 1 build running)" in drawn
 
 
+def test_the_line_about_what_is_proven_is_true_of_a_run_that_is_not_over() -> None:
+    nothing = samples.progress("none", Stage.WAITING)
+    assert drawn_with([nothing], {}).endswith("Verified: no new image yet (1 repository not finished).\n")
+
+
 def test_a_log_that_was_fetched_is_taken_before_the_one_in_the_report() -> None:
     failed = runs.followed()[4].failures[0]
     document = report_document(
