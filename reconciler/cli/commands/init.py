@@ -37,7 +37,7 @@ organization: {organization}
 #     packages: [bash, curl, jq]
 
 repositories: {{}}
-# Remove the {{}} above, then remove the # from the repositories that this file should manage:
+# To manage a repository, remove the # from its lines (and the {{}} above, where it is still there):
 {entries}
 """
 
