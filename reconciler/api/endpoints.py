@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from reconciler.api import schema
+from reconciler.api import schema_errors
 from reconciler.api.answers import Listing
 from reconciler.api.build_reports import Window
 from reconciler.api.errors import Rejected
@@ -96,7 +96,7 @@ def _read_once(connection: Connection, call: Call, model: type[M]) -> M:
     try:
         return model.model_validate_json(reply.content)
     except ValidationError as error:
-        problem = None if schema.is_no_object(error) else schema.problem(error)
+        problem = None if schema_errors.is_no_object(error) else schema_errors.problem(error)
     raise connection.no_object(call, reply) if problem is None else connection.incomplete(call, problem)
 
 

@@ -29,6 +29,7 @@ from pydantic_core import PydanticCustomError
 
 from reconciler.api import json_text
 from reconciler.api.errors import clean
+from reconciler.api.schema_errors import problem
 from reconciler.core.diff import Field
 from reconciler.core.overlay import (
     EMPTY,
@@ -129,50 +130,6 @@ Timestamp = Annotated[float | None, PlainValidator(timestamp_from_wire)]
 LenientText = Annotated[str, PlainValidator(_text_of)]
 LenientTexts = Annotated[tuple[str, ...], PlainValidator(_texts_of)]
 Count = Annotated[int | None, PlainValidator(_count_of)]
-
-
-# --- errors -----------------------------------------------------------------------------------------------------------
-_EXPECTED = {
-    "string_type": "text",
-    "list_type": "a list",
-    "tuple_type": "a list",
-    "dict_type": "an object",
-    "model_type": "an object",
-    "missing": "a name",
-}
-_SHAPES: dict[type, str] = {bool: "true or false", str: "text", list: "a list", type(None): "null"}
-
-
-def problem(error: ValidationError, root: str = "the response") -> str:
-    """Say what is wrong first, as `items[3]: name is a number, not text`; `root` names the whole."""
-    first = error.errors(include_url=False, include_context=False)[0]
-    absent = first["type"] in ("missing", "missing_name")
-    expected = _EXPECTED.get(first["type"]) or first["msg"]
-    return f"{_path(first['loc']) or root} is {shape(None if absent else first['input'])}, not {expected}"
-
-
-def is_no_object(error: ValidationError) -> bool:
-    """Whether a body was no JSON at all, or another value than an object."""
-    return any(
-        one["type"] == "json_invalid" or (one["type"] == "model_type" and not one["loc"]) for one in error.errors()
-    )
-
-
-def shape(value: object) -> str:
-    """Return the JSON name of a value's kind, for messages."""
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return "a number"
-    return _SHAPES.get(type(value), "an object")
-
-
-def _path(location: tuple[int | str, ...]) -> str:
-    text = ""
-    for number, step in enumerate(location):
-        if isinstance(step, int):
-            text += f"[{step}]" + (": " if number == 1 and len(location) > 2 else "")  # noqa: PLR2004 - `items[3]: name`
-        else:
-            text += step if not text or text.endswith(": ") else f".{step}"
-    return text
 
 
 # --- the overlay ------------------------------------------------------------------------------------------------------

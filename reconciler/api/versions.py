@@ -14,7 +14,7 @@ from typing import Protocol, assert_never
 
 from pydantic import ValidationError
 
-from reconciler.api import ApiVersion, answers, endpoints, schema
+from reconciler.api import ApiVersion, answers, endpoints, schema, schema_errors
 from reconciler.api.answers import RepositoryAnswer, RepositoryAnswerV2, RepositoryPage, WriteAnswer
 from reconciler.api.errors import AnswerLost, ApiError, NotFound, NotUnderstood, Rejected
 from reconciler.api.http import Call, Connection
@@ -280,7 +280,7 @@ def _documents(connection: Connection, call: Call, document: Json) -> Sequence[J
     try:
         listing = answers.RepositoryListing.model_validate(document)
     except ValidationError as error:
-        problem = schema.problem(error)
+        problem = schema_errors.problem(error)
     else:
         if not listing.next_page_token:
             items = document.get("items")
@@ -295,7 +295,7 @@ def _version(
     try:
         repository = model.model_validate(document).to_core()
     except ValidationError as error:
-        problem = schema.problem(error)
+        problem = schema_errors.problem(error)
     else:
         return RepositoryVersion(repository=repository, document=document, server_time=server_time)
     raise connection.incomplete(call, problem)
