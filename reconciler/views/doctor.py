@@ -1,4 +1,4 @@
-"""The findings of `reconciler doctor` as text and as JSON. What they mean is decided in `core.checkup`."""
+"""The findings of `reconciler doctor` as text and as JSON. What they mean is decided in `core.doctor`."""
 
 import json
 from typing import Any
