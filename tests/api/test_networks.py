@@ -205,19 +205,18 @@ def test_elsewhere_the_operating_system_judges(
 @pytest.mark.parametrize(
     ("variable", "content", "problem"),
     [
-        ("SSL_CERT_FILE", None, "No such file"),
-        ("REQUESTS_CA_BUNDLE", None, "No such file"),
-        ("SSL_CERT_FILE", "no certificate", "contains no certificate"),
-        ("SSL_CERT_FILE", "", "contains no certificate"),
+        ("SSL_CERT_FILE", None, ": No such file"),
+        ("REQUESTS_CA_BUNDLE", None, ": No such file"),
+        ("SSL_CERT_FILE", "no certificate", ", which contains no certificate"),
+        ("SSL_CERT_FILE", "", ", which contains no certificate"),
     ],
 )
 def test_a_variable_that_names_nothing_of_use(tmp_path: Path, variable: str, content: str | None, problem: str) -> None:
     file = tmp_path / "named.pem"
     if content is not None:
         file.write_text(content)
-    with pytest.raises(tls.CertificatesError, match=re.escape(f"{variable} is {file}")) as caught:
+    with pytest.raises(tls.CertificatesError, match=re.escape(f"{variable} is {file}{problem}")):
         tls.make_context({variable: str(file)})
-    assert problem in str(caught.value)
 
 
 def test_folders_that_are_not_there_add_nothing(authority: Authority) -> None:
