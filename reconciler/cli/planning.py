@@ -17,10 +17,11 @@ from reconciler.core import planner
 from reconciler.core.binding_rules import binding_problems
 from reconciler.core.builds import Build, Result
 from reconciler.core.events import Forecast, Unforeseen, make_forecast
-from reconciler.core.plan import Comparison, GuardFlags, Plan, Step
+from reconciler.core.plan import Comparison, GuardFlags, Plan
 from reconciler.core.resolution import ResolvedChange
 from reconciler.core.selection import Selection, select
 from reconciler.core.state import Desired, Live, Organization
+from reconciler.core.steps import Step
 from reconciler.diagnostics import Diagnostic, has_errors
 from reconciler.planfile import PlanFileError, SavedPlan
 from reconciler.views.document import Origin, plan_document

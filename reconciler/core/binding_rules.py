@@ -6,8 +6,9 @@ from typing import Final
 
 from reconciler.core.bindings import NOT_READ, Binding, BindingIndex, UnknownBindings
 from reconciler.core.overlay import EMPTY
-from reconciler.core.plan import Action, Plan, Reason, ReasonCode, Step
+from reconciler.core.plan import Plan
 from reconciler.core.state import Live
+from reconciler.core.steps import Action, Reason, ReasonCode, Step
 from reconciler.diagnostics import Diagnostic, Severity, listed
 
 # The code of every problem here with its severity and what it means, for the documentation.

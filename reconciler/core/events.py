@@ -11,8 +11,8 @@ from statistics import median
 from typing import TypeAlias
 
 from reconciler.core.builds import Build, Progress, Result
-from reconciler.core.plan import Step
 from reconciler.core.runs import Outcome
+from reconciler.core.steps import Step
 from reconciler.diagnostics import Diagnostic
 
 

@@ -14,7 +14,8 @@ from typing import Final
 from reconciler.core.diff import Field
 from reconciler.core.layers import LayerItem, group_problems, winning_items
 from reconciler.core.overlay import package_name, package_spec
-from reconciler.core.plan import Action, Plan, Reason, ReasonCode, Step
+from reconciler.core.plan import Plan
+from reconciler.core.steps import Action, Reason, ReasonCode, Step
 from reconciler.core.version_templates import Tags, expanded, is_templated
 from reconciler.diagnostics import Diagnostic, KnownNames, Place, Severity, did_you_mean, listed, plural
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from reconciler.core.bindings import NOT_READ, Bindings
+from reconciler.core.bindings import NOT_READ, Bindings, TagSelector, UnknownBindings
 from reconciler.core.layers import Layer
 from reconciler.core.overlay import EMPTY, SECTION_FIELDS, Overlay, Section
 from reconciler.diagnostics import Diagnostic, Place
@@ -31,13 +31,44 @@ class Address:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DesiredBinding:
+    """One overlay, by its name, and the tags that should get it."""
+
+    overlay: str
+    selector: TagSelector
+    place: Place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DesiredScope:
+    """Every binding that should hold for all repositories of the organization (`folder` "") or of a folder."""
+
+    folder: str
+    bindings: tuple[DesiredBinding, ...]
+    place: Place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DesiredOverlay:
+    """A named overlay of the organization; `problems` are those of its own content."""
+
+    name: str
+    place: Place
+    overlay: Overlay
+    layers: tuple[Layer, ...] = ()
+    problems: tuple[Diagnostic, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DesiredRepository:
     """One entry of the manifest.
 
     `overlay` speaks only for the sections in `managed`; the others stay as they are live. `reset` empties everything.
     `source` is the repository to create this one from where it does not exist. `protect` refuses to take anything away.
     `layers` are what overlay and sections come from, weakest first; `problems` are those that layering found, and an
-    error among them keeps the repository from being planned.
+    error among them keeps the repository from being planned. `bindings` are all that the repository should have of its
+    own, None where the manifest does not manage them; such an entry has no overlay. `allow_missing_tags` lets them name
+    tags that do not exist yet.
     """
 
     address: Address
@@ -49,6 +80,8 @@ class DesiredRepository:
     protect: bool = False
     layers: tuple[Layer, ...] = ()
     problems: tuple[Diagnostic, ...] = ()
+    bindings: tuple[DesiredBinding, ...] | None = None
+    allow_missing_tags: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,10 +104,12 @@ class Settings:
 
     `prune`: customized repositories that it does not name are reset. `max_removal`: the share (0 to 1) of the
     repositories that it covers from which one apply may take something away; None when not said. `require_resolve`:
-    nothing is applied of which it is not known that its packages go together.
+    nothing is applied of which it is not known that its packages go together. `prune_overlays`: overlays and bindings
+    that it does not name are removed.
     """
 
     prune: bool = False
+    prune_overlays: bool = False
     max_removal: float | None = None
     require_resolve: bool = False
 
@@ -92,6 +127,14 @@ class Desired:
     organization: str | None = None
     settings: Settings = Settings()
     digest: str = ""
+    overlays: tuple[DesiredOverlay, ...] = ()
+    scopes: tuple[DesiredScope, ...] = ()
+
+    @property
+    def declares_overlays(self) -> bool:
+        """Return whether overlays or bindings have to be read to plan it."""
+        bound = any(one.bindings is not None for one in self.repositories)
+        return bool(self.overlays or self.scopes or bound or self.settings.prune_overlays)
 
 
 def wanted(desired: DesiredRepository, live: Overlay) -> Overlay:
@@ -153,12 +196,30 @@ class RepositoryVersion:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LiveOverlay:
+    """A named overlay: UIDP (`organization/…`), name, configuration."""
+
+    id: str
+    name: str
+    overlay: Overlay | Unreadable
+
+
+Overlays = tuple[LiveOverlay, ...] | UnknownBindings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Live:
-    """The organization's repositories at the time of reading, and the bindings that hold for them."""
+    """The organization's repositories at the time of reading, the bindings that hold for them, and the overlays.
+
+    `overlays` are all of the organization, bound or not, ordered by name; `folders` the path and the
+    UIDP of each folder.
+    """
 
     organization: Organization
     repositories: tuple[LiveRepository, ...]
     bindings: Bindings = NOT_READ
+    overlays: Overlays = NOT_READ
+    folders: tuple[tuple[str, str], ...] = ()
 
 
 class Directory:

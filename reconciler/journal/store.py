@@ -22,8 +22,9 @@ from pathlib import Path
 from typing import Any, Self
 
 from reconciler.core.builds import Result
-from reconciler.core.plan import Action, Plan
+from reconciler.core.plan import Plan
 from reconciler.core.runs import Run, RunHeader, RunSummary, is_in_flight
+from reconciler.core.steps import Action
 from reconciler.journal import errors
 from reconciler.journal.codec import RUN_COLUMNS, STEP_COLUMNS, decode_counts, decode_run, decode_summary
 from reconciler.journal.errors import JournalBusy, JournalError, reported

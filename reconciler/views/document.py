@@ -12,8 +12,9 @@ from typing import Any, assert_never
 from reconciler.core.bindings import Bindings, UnknownBindings
 from reconciler.core.events import Durations, Forecast, Foreseen, Unforeseen
 from reconciler.core.overlay import Section
-from reconciler.core.plan import Action, Comparison, Guard, Plan, Reason, ReasonCode, Step
+from reconciler.core.plan import Comparison, Guard, Plan
 from reconciler.core.resolution import ResolvedChange
+from reconciler.core.steps import Action, Reason, ReasonCode, Step
 from reconciler.views.diagnostics import diagnostic_document
 from reconciler.views.text import rfc3339
 from reconciler.views.values import change_document, ordered, overlay_document

@@ -2,7 +2,7 @@
 
 from reconciler.core.builds import Build, Result
 from reconciler.core.events import WAVE, Durations, Foreseen, make_forecast
-from reconciler.core.plan import Action, Reason, ReasonCode, Step
+from reconciler.core.steps import Action, Reason, ReasonCode, Step
 
 T0 = 1_700_000_000.0
 

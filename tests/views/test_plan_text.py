@@ -13,7 +13,8 @@ from reconciler.core.overlay import (
     make_overlay,
     make_pem_file,
 )
-from reconciler.core.plan import Action, Plan, ReasonCode, Step
+from reconciler.core.plan import Plan
+from reconciler.core.steps import Action, ReasonCode, Step
 from reconciler.views import plan_text
 from reconciler.views.text import Style
 from tests.support import golden
