@@ -50,11 +50,15 @@ class DesiredScope:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DesiredOverlay:
-    """A named overlay of the organization; `problems` are those of its own content."""
+    """A named overlay of the organization.
+
+    `overlay` speaks only for the sections in `managed`, as that of a repository; `problems` are those of its content.
+    """
 
     name: str
     place: Place
     overlay: Overlay
+    managed: frozenset[Section] = frozenset()
     layers: tuple[Layer, ...] = ()
     problems: tuple[Diagnostic, ...] = ()
 
@@ -96,6 +100,8 @@ class DesiredGlob:
     place: Place
     layers: tuple[Layer, ...] = ()
     reset: bool = False
+    bindings: tuple[DesiredBinding, ...] | None = None
+    allow_missing_tags: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,7 +139,7 @@ class Desired:
     @property
     def declares_overlays(self) -> bool:
         """Return whether overlays or bindings have to be read to plan it."""
-        bound = any(one.bindings is not None for one in self.repositories)
+        bound = any(one.bindings is not None for one in (*self.repositories, *self.globs))
         return bool(self.overlays or self.scopes or bound or self.settings.prune_overlays)
 
 
