@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Protocol, TypeVar
 
-from reconciler.core.bindings import Bindings
+from reconciler.core.bindings import Binding, Bindings
 from reconciler.core.builds import Build, Progress, Sync
 from reconciler.core.overlay import Overlay
 from reconciler.core.packages import PackageVersion
 from reconciler.core.runs import Outcome
-from reconciler.core.state import Live, LiveRepository, Organization, RepositoryVersion
-from reconciler.core.steps import Step
+from reconciler.core.state import Live, LiveRepository, Organization, Overlays, OverlayVersion, RepositoryVersion
+from reconciler.core.steps import BindingStep, Scope, Step
 
 
 class Stop(Protocol):
@@ -62,6 +62,14 @@ class ReadApi(Protocol):
         """The overlay bindings of the whole organization; raises `TokenRejected` alone, else they are unknown."""
         ...
 
+    def read_overlays(self, organization: Organization) -> Overlays:
+        """The overlays of the whole organization; raises `TokenRejected` alone, else they are unknown."""
+        ...
+
+    def read_folders(self, organization: Organization) -> tuple[tuple[str, str], ...]:
+        """The path from the organization and the UIDP of each folder below it."""
+        ...
+
     def list_builds(self, organization: Organization, *, since: float) -> tuple[Build, ...]:
         """The build reports started at or after `since` in the whole organization, without logs."""
         ...
@@ -101,6 +109,57 @@ class WriteApi(ReadApi, Protocol):
         self, source: RepositoryVersion, *, name: str, folder: str, wanted: Overlay, organization: Organization
     ) -> LiveRepository:
         """Create a repository that syncs from the same source as another one; raises as `write_overlay` does."""
+        ...
+
+
+class OverlayApi(Protocol):
+    """The reads and writes of overlays and bindings, which have neither etags nor answers to rely on.
+
+    A write raises `AnswerLost` when it is not known whether it took effect.
+    """
+
+    def server_before(self) -> float:
+        """A time on the clock that stamps build reports, just before now."""
+        ...
+
+    def read_overlay(self, overlay_id: str) -> OverlayVersion | None:
+        """One overlay as it is now; None when it does not exist any more."""
+        ...
+
+    def find_overlay(self, organization: Organization, name: str) -> OverlayVersion | None:
+        """The overlay of a name that the organization itself owns; None where it has none."""
+        ...
+
+    def create_overlay(self, organization: Organization, name: str, wanted: Overlay) -> None:
+        """Create a named overlay."""
+        ...
+
+    def update_overlay(self, reading: OverlayVersion, wanted: Overlay) -> None:
+        """Replace the configuration of an overlay that was just read."""
+        ...
+
+    def delete_overlay(self, reading: OverlayVersion) -> None:
+        """Delete an overlay that was just read."""
+        ...
+
+    def read_binding(self, binding_id: str) -> Binding | None:
+        """One binding as it is now; None when it does not exist any more."""
+        ...
+
+    def find_binding(self, scope: Scope, overlay_id: str) -> Binding | None:
+        """The binding of an overlay to a scope; None where there is none."""
+        ...
+
+    def create_binding(self, step: BindingStep, overlay_id: str) -> None:
+        """Bind the overlay of a UIDP as a step says."""
+        ...
+
+    def update_binding(self, step: BindingStep, binding_id: str) -> None:
+        """Give the binding of a UIDP the selector of a step."""
+        ...
+
+    def delete_binding(self, step: BindingStep, binding_id: str) -> None:
+        """Remove the binding of a UIDP."""
         ...
 
 
