@@ -91,27 +91,6 @@ class ReadApi(Protocol):
         ...
 
 
-class WriteApi(ReadApi, Protocol):
-    """What applying needs beside the reads."""
-
-    def read_repository(self, repository_id: str, organization: Organization) -> RepositoryVersion | None:
-        """One repository as it is now; None when it does not exist any more."""
-        ...
-
-    def write_overlay(self, reading: RepositoryVersion, wanted: Overlay) -> LiveRepository:
-        """Replace the overlay of a repository that was just read; what the server answered that it holds now.
-
-        Raises `AnswerLost` when it is not known whether the write took effect.
-        """
-        ...
-
-    def create_repository(
-        self, source: RepositoryVersion, *, name: str, folder: str, wanted: Overlay, organization: Organization
-    ) -> LiveRepository:
-        """Create a repository that syncs from the same source as another one; raises as `write_overlay` does."""
-        ...
-
-
 class OverlayApi(Protocol):
     """The reads and writes of overlays and bindings, which have neither etags nor answers to rely on.
 
@@ -160,6 +139,27 @@ class OverlayApi(Protocol):
 
     def delete_binding(self, step: BindingStep, binding_id: str) -> None:
         """Remove the binding of a UIDP."""
+        ...
+
+
+class WriteApi(ReadApi, OverlayApi, Protocol):
+    """What applying needs beside the reads."""
+
+    def read_repository(self, repository_id: str, organization: Organization) -> RepositoryVersion | None:
+        """One repository as it is now; None when it does not exist any more."""
+        ...
+
+    def write_overlay(self, reading: RepositoryVersion, wanted: Overlay) -> LiveRepository:
+        """Replace the overlay of a repository that was just read; what the server answered that it holds now.
+
+        Raises `AnswerLost` when it is not known whether the write took effect.
+        """
+        ...
+
+    def create_repository(
+        self, source: RepositoryVersion, *, name: str, folder: str, wanted: Overlay, organization: Organization
+    ) -> LiveRepository:
+        """Create a repository that syncs from the same source as another one; raises as `write_overlay` does."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""Overlays and bindings: read whole, written with the mask that names what changes, and never a field of theirs lost."""
+"""Overlays and bindings: read whole, written with the mask that names what changes, and nothing of them is lost."""
 
 from collections.abc import Callable
 from typing import Any
@@ -82,8 +82,10 @@ def test_a_gid_of_zero_is_no_gid_in_a_named_overlay() -> None:
     users = [{"username": "app", "uid": 1000, "gid": 0, "groupName": "", "shell": "", "homeDir": ""}]
     found, _ = client(lambda _: page(overlay(accounts={"runAs": "", "users": users, "groups": []})))
     with found:
-        (read,) = found.read_overlays(ORGANIZATION)
-    assert read.overlay.accounts == make_accounts(users=[User(username="app", uid=1000, gid=None)])
+        read = found.read_overlays(ORGANIZATION)
+    assert isinstance(read, tuple)
+    assert isinstance(read[0].overlay, Overlay)
+    assert read[0].overlay.accounts == make_accounts(users=[User(username="app", uid=1000, gid=None)])
 
 
 @pytest.mark.parametrize("status", [403, 404, 501])
@@ -291,7 +293,7 @@ def test_a_client_that_only_reads_refuses_each_write(write: Callable[[WriteClien
     api = Api(lambda _: Told(overlay()))
     reader = connect(URL, credentials(), wsgi_app=api, retrier=unhurried())
     # The same connection with the methods of a writer: what stops a write is the connection, not what the class lacks.
-    writer = WriteClient(reader._connection, reader._repositories)  # noqa: SLF001
+    writer = WriteClient(reader._connection, reader._repositories)
     with writer, pytest.raises(WriteRefusedError):
         write(writer)
     assert all(one.method == "GET" for one in api.asked)
