@@ -1,4 +1,4 @@
-"""What overlay bindings forbid and change in a plan."""
+"""Effects of overlay bindings on a plan: blocked steps and warnings."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
@@ -41,7 +41,7 @@ def _unless_bound(step: Step, index: BindingIndex) -> Step:
 
 
 def binding_problems(plan: Plan, live: Live) -> Iterator[Diagnostic]:
-    """Warn of bindings that a write switches off or on, the same ones once; note that they are not known."""
+    """Warn of bindings that a write deactivates or activates, each once, and of bindings that could not be read."""
     bindings = plan.bindings
     if isinstance(bindings, UnknownBindings):
         if plan.writes and not bindings.absent and bindings != NOT_READ:
@@ -60,7 +60,7 @@ def binding_problems(plan: Plan, live: Live) -> Iterator[Diagnostic]:
 
 
 def _bound(step: Step, index: BindingIndex, groups: Mapping[str, str]) -> tuple[Binding, ...]:
-    """The bindings that hold for the repository of a step, or will hold for the one that it creates."""
+    """Return the bindings that apply to the repository of a step, or to the one that it creates."""
     if step.id is None:
         return ()
     if step.action is not Action.CREATE:
