@@ -22,7 +22,7 @@ from reconciler.api.http import Call, Connection, Parameters
 from reconciler.api.overlay_update import merge_overlay
 from reconciler.api.retry import Retrier
 from reconciler.api.transport import Sent
-from reconciler.api.url import demand_privacy, parse_address
+from reconciler.api.url import parse_address, require_privacy
 from reconciler.api.versions import Repositories, choose, written
 from reconciler.core.bindings import Bindings
 from reconciler.core.builds import Build, Sync
@@ -74,7 +74,7 @@ def _connection(
 ) -> Connection:
     address = parse_address(url)
     if wsgi_app is None and credentials is not None:
-        demand_privacy(address)
+        require_privacy(address)
     transport = None if wsgi_app is None else httpx.WSGITransport(app=wsgi_app)
     return Connection(address, credentials, writes=writes, transport=transport, retrier=retrier)
 
@@ -152,7 +152,7 @@ class ReadClient:
         if any("/" in one.id[len(below) :] for one in found):
             names = self._read_folders(organization)
             found = [organizations.placed(one, organization, names) for one in found]
-        return Live(organization=organization, repositories=tuple(_told_apart(found)))
+        return Live(organization=organization, repositories=tuple(_distinguishable(found)))
 
     def read_bindings(self, organization: Organization) -> Bindings:
         """Return the bindings of the whole organization of a scope; raises only `TokenRejected`."""
@@ -332,7 +332,7 @@ class WriteClient(ReadClient):
             call,
             answer,
             folder=folder,
-            is_meant=lambda id_: id_.rpartition("/")[0] == parent,
+            is_expected=lambda id_: id_.rpartition("/")[0] == parent,
             read_back=self._repository_or_none,
         )
         if answer.sync_config is None or answer.sync_config.source != catalogue:
@@ -371,7 +371,7 @@ def _once_each(listed: Iterable[LiveRepository]) -> list[LiveRepository]:
     return list(found.values())
 
 
-def _told_apart(found: Sequence[LiveRepository]) -> Iterator[LiveRepository]:
+def _distinguishable(found: Sequence[LiveRepository]) -> Iterator[LiveRepository]:
     """Return the repositories; same-named ones in one folder become unknown, as a manifest cannot distinguish them."""
     ids: dict[tuple[str, str], list[str]] = {}
     for one in found:

@@ -38,7 +38,7 @@ from reconciler.diagnostics import Diagnostic, Severity
 
 Parameters = tuple[tuple[str, str], ...]
 
-# How long the server may stay silent, and how long the whole answer may take; a list is given more of both.
+# How long the server may send nothing, and how long the whole answer may take; a list is given more of both.
 ONE_SECONDS = 60.0
 LIST_SECONDS = 120.0
 LIST_DEADLINE = 300.0
@@ -227,7 +227,7 @@ class Connection:
 
     def _send(self, client: httpx.Client, call: Call, *, authorized: bool) -> httpx.Response:
         left = self._retrier.left()
-        silence = min(LIST_SECONDS if call.large else call.timeout, left)
+        read_timeout = min(LIST_SECONDS if call.large else call.timeout, left)
         deadline = min(LIST_DEADLINE if call.large else call.timeout, left)
         bounds = Bounds(
             ends_at=self._monotonic() + deadline,
@@ -241,7 +241,7 @@ class Connection:
             content=call.body,
             headers={"Content-Type": call.content_type} if call.body is not None else None,
             auth=httpx.USE_CLIENT_DEFAULT if authorized else None,
-            timeout=httpx.Timeout(silence, connect=min(_CONNECT_SECONDS, silence)),
+            timeout=httpx.Timeout(read_timeout, connect=min(_CONNECT_SECONDS, read_timeout)),
             extensions={"bounds": bounds},
         )
 
@@ -254,7 +254,7 @@ class Connection:
             return Attempt(error=self.incomplete(call, str(error)))
         reason = None
         if not isinstance(error, TooSlowError | InterruptedReadError):
-            kind = RetryKind.SILENT if isinstance(error, httpx.TimeoutException) else RetryKind.BROKEN
+            kind = RetryKind.TIMED_OUT if isinstance(error, httpx.TimeoutException) else RetryKind.BROKEN
             reason = RetryReason(kind=kind, reason=text)
         return Attempt(error=errors.no_answer(context, text), reason=reason)
 

@@ -70,7 +70,7 @@ class RetryKind(Enum):
     FAILED = auto()  # the API broke down over it
     ABSENT = auto()  # not sent: nobody listens there, or no such host
     UNSENT = auto()  # not sent: no connection came about
-    SILENT = auto()  # sent, and no answer in time
+    TIMED_OUT = auto()  # sent, and no answer in time
     BROKEN = auto()  # sent, and no whole answer
 
 
@@ -132,7 +132,7 @@ _READS: Mapping[RetryKind, Limit] = {
     RetryKind.EXHAUSTED: _USUAL,
     RetryKind.UNAVAILABLE: _USUAL,
     RetryKind.FAILED: _FEWER,
-    RetryKind.SILENT: _ONCE_MORE,
+    RetryKind.TIMED_OUT: _ONCE_MORE,
     RetryKind.BROKEN: _USUAL,
 }
 

@@ -27,7 +27,7 @@ LIST_BYTES = 256 << 20
 ERROR_BYTES = 256 << 10
 
 # A socket that nobody gave a time-out.
-_SILENCE = 60.0
+_SOCKET_TIMEOUT = 60.0
 # A waiting read looks so often whether the run was interrupted, and then gives its answer so long to come.
 _SLICE = 0.2
 _GRACE = 1.0
@@ -213,7 +213,7 @@ class Bounds:
         if self.interrupted_at is not None and now - self.interrupted_at >= _GRACE:
             raise InterruptedReadError("interrupted")
         if now >= self.ends_at:
-            raise TooSlowError("too slow") if self.began else httpx.ReadTimeout("silent")
+            raise TooSlowError("too slow") if self.began else httpx.ReadTimeout("no data")
         return self.ends_at - now
 
 
@@ -263,9 +263,9 @@ def _read_body(response: httpx.Response, bounds: Bounds, limit: int) -> bytes:
             bounds.left()
     except zlib.error:
         raise httpx.DecodingError("not gzip") from None
-    promised = response.headers.get("content-length", "")
+    declared = response.headers.get("content-length", "")
     # In-process there is no HTTP parser between us and the app that would notice an answer cut short.
-    if (promised.isdigit() and response.num_bytes_downloaded < int(promised)) or (gzip and body and not gzip.eof):
+    if (declared.isdigit() and response.num_bytes_downloaded < int(declared)) or (gzip and body and not gzip.eof):
         raise httpx.ReadError("cut short")
     return bytes(body)
 
@@ -289,13 +289,13 @@ class _BoundedStream(httpcore.NetworkStream):
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         bounds: Bounds = self._current.bounds
-        silent = bounds.monotonic() + (timeout or _SILENCE)
+        deadline = bounds.monotonic() + (timeout or _SOCKET_TIMEOUT)
         while True:
-            left = min(bounds.left(), silent - bounds.monotonic())
+            left = min(bounds.left(), deadline - bounds.monotonic())
             try:
                 found = self._stream.read(max_bytes, max(0.001, min(_SLICE, left)))
             except httpcore.ReadTimeout:
-                if bounds.monotonic() >= silent:
+                if bounds.monotonic() >= deadline:
                     raise
             else:
                 bounds.began = True
@@ -303,7 +303,7 @@ class _BoundedStream(httpcore.NetworkStream):
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         bounds: Bounds = self._current.bounds
-        self._stream.write(buffer, min(timeout or _SILENCE, bounds.left()))
+        self._stream.write(buffer, min(timeout or _SOCKET_TIMEOUT, bounds.left()))
 
     def close(self) -> None:
         self._stream.close()

@@ -62,7 +62,7 @@ def parse_address(text: str) -> ApiAddress:
     return ApiAddress(root=f"{scheme}://{parts.netloc}{parts.path.rstrip('/')}", scheme=scheme, host=host)
 
 
-def demand_privacy(address: ApiAddress) -> None:
+def require_privacy(address: ApiAddress) -> None:
     """Raise `BadAddress` if a token would be sent unencrypted."""
     if address.private:
         return

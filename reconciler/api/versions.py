@@ -99,7 +99,7 @@ class V1:
             call,
             endpoints.read(self._connection, call, WriteAnswer),
             folder=target.folder,
-            is_meant=lambda id_: id_ == target.id,
+            is_expected=lambda id_: id_ == target.id,
             read_back=lambda _: self._seen(target.id),
         )
 
@@ -174,7 +174,7 @@ class V2:
             call,
             endpoints.read(self._connection, call, WriteAnswer),
             folder=target.folder,
-            is_meant=lambda id_: id_ == target.id,
+            is_expected=lambda id_: id_ == target.id,
             read_back=lambda _: self._seen(target.id),
         )
 
@@ -250,14 +250,14 @@ def written(
     answer: WriteAnswer,
     *,
     folder: str,
-    is_meant: Callable[[str], bool],
+    is_expected: Callable[[str], bool],
     read_back: Callable[[str], LiveRepository | None],
 ) -> LiveRepository:
     """Return the repository after a write; a response without its id, name or overlay is followed by a read.
 
     Raises `AnswerLost` if the response is about something else, or nothing could be read.
     """
-    if answer.id and not is_meant(answer.id):
+    if answer.id and not is_expected(answer.id):
         raise connection.incomplete(call, f"it describes another repository, {answer.id}")
     if answer.id and answer.name and answer.overlay is not None:
         return LiveRepository(

@@ -153,14 +153,14 @@ def evidence(
     absent = missing_items(config, wanted)
     if absent:
         gone = set(absent)
-        partly = any(_telling(entry) and entry not in before and entry not in gone for entry in described)
+        partly = any(_is_distinctive(entry) and entry not in before and entry not in gone for entry in described)
         return Evidence.LACKING if partly or gone & before else Evidence.OLD
     if any(_proves_new(one, config, wanted, before) for one in changes if one.field in config.parts):
         return Evidence.NEW
     return Evidence.EITHER if changes else Evidence.NEW
 
 
-def _telling(entry: Item) -> bool:
+def _is_distinctive(entry: Item) -> bool:
     """Return whether an added item proves the overlay: a base image has packages and accounts of its own."""
     return entry.field in (Field.ENVIRONMENT, Field.ANNOTATIONS, *GUARDED)
 
@@ -373,13 +373,13 @@ class Lacking:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Untold:
+class Unproven:
     """The report does not mention these items, and lacks none that it mentions."""
 
     entries: tuple[Item, ...]
 
 
-Proof = Proven | Lacking | Untold
+Proof = Proven | Lacking | Unproven
 
 
 def prove(build: Build, target: Target) -> Proof:
@@ -387,12 +387,12 @@ def prove(build: Build, target: Target) -> Proof:
     wanted = tuple(entry for entry in items_of(target.after) if _provable(entry))
     content = build.content
     if content is None:
-        return Untold(entries=wanted)
+        return Unproven(entries=wanted)
     absent = missing_items(content, wanted)
     if absent:
         return Lacking(missing=absent)
     undescribed = tuple(entry for entry in wanted if not _is_described(entry, content))
-    return Untold(entries=undescribed) if undescribed else Proven(versions=_versions(wanted, content))
+    return Unproven(entries=undescribed) if undescribed else Proven(versions=_versions(wanted, content))
 
 
 def _provable(entry: Item) -> bool:

@@ -13,7 +13,8 @@ from typing import Final
 from reconciler.core.diff import Field
 from reconciler.core.layers import LayerItem, group_problems, winning_items
 from reconciler.core.overlay import package_name, package_spec
-from reconciler.core.plan import Action, Plan, Reason, ReasonCode, Step
+from reconciler.core.plan import Plan
+from reconciler.core.steps import Action, Reason, ReasonCode, Step
 from reconciler.core.version_templates import Tags, expanded, is_templated
 from reconciler.diagnostics import Diagnostic, KnownNames, Place, Severity, did_you_mean, listed, plural
 
@@ -169,10 +170,10 @@ def versions_by_name(
         if package.name in found:
             found[package.name].append(package)
         for text in package.provides:
-            promise = parse_constraint(text) if text.partition("=")[0] in found else None
-            if promise is not None:
-                under = PackageVersion(name=package.name, version=promise.version, architectures=package.architectures)
-                found[promise.name].append(under)
+            provided = parse_constraint(text) if text.partition("=")[0] in found else None
+            if provided is not None:
+                under = PackageVersion(name=package.name, version=provided.version, architectures=package.architectures)
+                found[provided.name].append(under)
     return {name: tuple(dict.fromkeys(versions)) for name, versions in found.items()}
 
 

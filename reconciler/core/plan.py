@@ -7,102 +7,15 @@ are not losses. `planner` computes the steps.
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from reconciler.core.bindings import NOT_READ, Bindings
 from reconciler.core.diff import Change, ChangeKind, Value, has_key
-from reconciler.core.overlay import Group, Overlay, Section
-from reconciler.core.state import Address, DesiredRepository, Organization, Settings
-from reconciler.diagnostics import Diagnostic, Place, listed
-
-
-class Action(StrEnum):
-    """Action of a step."""
-
-    CREATE = "create"
-    UPDATE = "update"
-    RESET = "reset"
-    NONE = "none"
-    BLOCKED = "blocked"
-    UNKNOWN = "unknown"
-
-
-WRITES = frozenset({Action.CREATE, Action.UPDATE, Action.RESET})
-
-
-class ReasonCode(StrEnum):
-    """Reason of a step; the views turn it into a sentence."""
-
-    MISSING = "missing"
-    DIFFERS = "differs"
-    RESET_ASKED = "reset-asked"
-    AS_WANTED = "as-wanted"
-    ALREADY_RESET = "already-reset"
-    NOTHING_MANAGED = "nothing-managed"
-    NOT_FOUND = "not-found"
-    AMBIGUOUS = "ambiguous"
-    NAMED_TWICE = "named-twice"
-    SOURCE_NOT_FOUND = "source-not-found"
-    UNREADABLE = "unreadable"
-    CONFLICTING = "conflicting"
-    PRUNED = "pruned"
-    PROTECTED = "protected"
-    INVALID = "invalid"
-    REVERTED = "reverted"
-    UNBUILDABLE = "unbuildable"
-    UNRESOLVED = "unresolved"
-    HAS_BINDINGS = "has-bindings"
-
-
-# The step is planned, and its own rules forbid to carry it out.
-_REFUSED = frozenset({ReasonCode.PROTECTED, ReasonCode.UNRESOLVED})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reason:
-    """A reason with the names or the text that its sentence needs."""
-
-    code: ReasonCode
-    names: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
-    """What the plan intends for one repository.
-
-    `id` is the repository's UIDP; for a creation it is that of the repository to create from. `before` and `after`
-    are the whole overlays on both sides, None where they are not known. `unmanaged` are the sections that hold
-    something live and that the manifest leaves alone. `place` is None where no line of the manifest asks for the step.
-    `entry` is the entry of the manifest that the step comes from, with the layers of its globs; None where there is
-    none, and in a plan that was saved.
-    `problems` are why a step of reason `INVALID` is blocked; a saved plan has them among its own.
-    `location` is the folder and the name of the repository that `id` is, None in plans of versions that did not tell.
-    """
-
-    repository: str
-    id: str | None
-    action: Action
-    reason: Reason
-    place: Place | None
-    changes: tuple[Change, ...] = ()
-    unmanaged: tuple[Section, ...] = ()
-    before: Overlay | None = None
-    after: Overlay | None = None
-    entry: DesiredRepository | None = field(default=None, compare=False, repr=False)
-    problems: tuple[Diagnostic, ...] = field(default=(), compare=False, repr=False)
-    location: Address | None = None
-
-    @property
-    def writes(self) -> bool:
-        """Return whether an apply writes this step."""
-        return self.action in WRITES
-
-    @property
-    def planned(self) -> bool:
-        """Return whether the changes of the step are known; a protected step has them too."""
-        unplanned = self.action in (Action.UNKNOWN, Action.BLOCKED)
-        return not unplanned or self.reason.code in _REFUSED
+from reconciler.core.overlay import Group, Overlay
+from reconciler.core.state import Organization, Settings
+from reconciler.core.steps import REFUSED, Action, BindingStep, OverlayStep, Step, TagEffect
+from reconciler.diagnostics import Diagnostic, listed
 
 
 class LimitSource(StrEnum):
@@ -155,7 +68,8 @@ class Plan:
 
     `unlisted` are live repositories that the manifest does not name and that are not touched. `left_out` are
     repositories that the plan would be about, had the selection not left them out. `bindings` are those that were
-    known when it was planned.
+    known when it was planned. `overlay_steps` are those of overlays and bindings in the order in which they are
+    written, and `effects` what all of them change in the images.
     """
 
     organization: Organization
@@ -165,6 +79,8 @@ class Plan:
     left_out: tuple[str, ...] = ()
     guard: Guard = NO_GUARD
     bindings: Bindings = NOT_READ
+    overlay_steps: tuple[OverlayStep | BindingStep, ...] = ()
+    effects: tuple[TagEffect, ...] = ()
 
     @property
     def writes(self) -> tuple[Step, ...]:
@@ -184,7 +100,7 @@ class Plan:
     @property
     def refused(self) -> bool:
         """Return whether the guard or a protection refuses the plan."""
-        return bool(self.guard.refusals) or any(step.reason.code in _REFUSED for step in self.steps)
+        return bool(self.guard.refusals) or any(step.reason.code in REFUSED for step in self.steps)
 
     @property
     def applyable(self) -> bool:

@@ -11,19 +11,9 @@ from reconciler.core.globs import resolve_globs
 from reconciler.core.guarded import guarded_errors, guarded_warnings
 from reconciler.core.layers import group_problems, item_place
 from reconciler.core.overlay import EMPTY, Overlay, Section, sections_held
-from reconciler.core.plan import (
-    NO_FLAGS,
-    Action,
-    GuardFlags,
-    Plan,
-    Reason,
-    ReasonCode,
-    Step,
-    guard_rules,
-    judge_guard,
-    losses,
-)
+from reconciler.core.plan import NO_FLAGS, GuardFlags, Plan, guard_rules, judge_guard, losses
 from reconciler.core.state import Desired, DesiredRepository, Directory, Live, LiveRepository, Unreadable, wanted
+from reconciler.core.steps import Action, Reason, ReasonCode, Step
 from reconciler.diagnostics import (
     Diagnostic,
     KnownNames,

@@ -32,7 +32,7 @@ def begin(target: Target, *, now: float) -> Progress:
 _DOUBT_SECONDS = 30.0
 # A repository without active tags, or before its first sync, leaves the queue and is never built.
 REPORT_GRACE_SECONDS = 600.0
-_LEAST_PATIENCE_SECONDS, _MOST_PATIENCE_SECONDS = 30.0, 600.0
+_MIN_EXTRA_SECONDS, _MAX_EXTRA_SECONDS = 30.0, 600.0
 
 
 def advance(
@@ -80,7 +80,7 @@ def settle_time(progress: Progress, *, settle: float, tag_count: int = 0) -> flo
     if progress.queue_seen or len(progress.builds) >= tag_count:
         return settle
     took = max((build.ended or 0.0 for build in progress.builds), default=0.0) - progress.target.since
-    return max(settle, min(max(took, _LEAST_PATIENCE_SECONDS), _MOST_PATIENCE_SECONDS))
+    return max(settle, min(max(took, _MIN_EXTRA_SECONDS), _MAX_EXTRA_SECONDS))
 
 
 def _counted(target: Target, builds: Iterable[Build], *, queue_left: bool) -> tuple[Build, ...]:

@@ -12,8 +12,9 @@ from reconciler.core.builds import Build, PackageConfig, Recipe, Result
 from reconciler.core.diff import ChangeKind, Field, Item
 from reconciler.core.overlay import EMPTY, Overlay, package_name
 from reconciler.core.packages import PackageProblem, block_steps, manifest_packages, package_place, parse_constraint
-from reconciler.core.plan import Plan, ReasonCode, Step
+from reconciler.core.plan import Plan
 from reconciler.core.state import Live, Unreadable
+from reconciler.core.steps import ReasonCode, Step
 from reconciler.core.version_templates import is_templated, names_package
 from reconciler.diagnostics import Diagnostic, Place, Severity, listed
 

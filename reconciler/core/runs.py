@@ -12,9 +12,10 @@ from reconciler.core.binding_rules import binding_problems, block_bound
 from reconciler.core.builds import FINISHED, Progress, Result, Stage
 from reconciler.core.diff import diff
 from reconciler.core.overlay import EMPTY, Overlay
-from reconciler.core.plan import Action, GuardFlags, Plan, Reason, ReasonCode, Step, guard_rules, judge_guard
+from reconciler.core.plan import GuardFlags, Plan, guard_rules, judge_guard
 from reconciler.core.planner import step_problems
 from reconciler.core.state import Address, Directory, Live, LiveRepository, Organization, Settings, Unreadable
+from reconciler.core.steps import Action, Reason, ReasonCode, Step
 from reconciler.diagnostics import Diagnostic, Severity
 
 PLAN_AGAIN: Final = "plan again to see the current state"
@@ -324,8 +325,8 @@ def left_by(outcomes: Iterable[Outcome]) -> dict[str, Overlay]:
     return {one.repository_id: one.step.after for one in written if one.step.after is not None}
 
 
-def _wrote(step: RunStep, came_to: Outcome, live: Live) -> bool:
-    match came_to:
+def _wrote(step: RunStep, outcome: Outcome, live: Live) -> bool:
+    match outcome:
         case Applied():
             return True
         case Failed(kind=FailureKind.ANSWER_LOST):

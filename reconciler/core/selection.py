@@ -8,9 +8,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
-from reconciler.core.plan import Action, Plan, ReasonCode, Step, judge_guard
+from reconciler.core.plan import Plan, judge_guard
 from reconciler.core.planner import step_problems
 from reconciler.core.state import Address, Live
+from reconciler.core.steps import Action, ReasonCode, Step
 from reconciler.diagnostics import Diagnostic, Severity, nearest
 
 _HINT = "use a name, `folder/name` or a glob; list the names with `reconciler repos`"

@@ -9,7 +9,7 @@ from reconciler.api.errors import AnswerLost, ApiError, Rejected, SourceDropped,
 from reconciler.core.diff import diff
 from reconciler.core.events import ApplyStarted, Event, Listener, StepFinished, StepStarted
 from reconciler.core.overlay import Overlay
-from reconciler.core.plan import Action, Plan, Step
+from reconciler.core.plan import Plan
 from reconciler.core.runs import (
     PLAN_AGAIN,
     Applied,
@@ -24,6 +24,7 @@ from reconciler.core.runs import (
     failed_step,
 )
 from reconciler.core.state import Address, LiveRepository, Organization, RepositoryVersion, Unreadable
+from reconciler.core.steps import Action, Step
 from reconciler.diagnostics import Diagnostic
 from reconciler.engine.ports import Clock, OnError, Record, Stop, WriteApi, stream
 

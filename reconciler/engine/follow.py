@@ -165,7 +165,7 @@ class _Following:
             if self._clock.now() >= self._deadline:
                 return self._out_of_time()
             try:
-                self._look()
+                self._poll()
                 self._reached = True
             except TokenRejected as error:
                 return self._ended(token_problem=error.diagnostic)
@@ -187,7 +187,7 @@ class _Following:
         late = self._each is not None and self._clock.now() >= self._each
         return [] if late else self._unfinished()
 
-    def _look(self) -> None:
+    def _poll(self) -> None:
         # The queue is read before the builds: the other way round, a build could start between the two answers and be
         # missed.
         self._queue.read()
@@ -222,9 +222,9 @@ class _Following:
         self._known = tuple(news.get(one.target.id, one) for one in seen)
         if self._record is not None and news:
             self._record.seen(tuple(news.values()))
-        self._tell(known)
+        self._emit(known)
 
-    def _tell(self, known: tuple[Progress, ...]) -> None:
+    def _emit(self, known: tuple[Progress, ...]) -> None:
         now = self._clock.now()
         for before, after in zip(known, self._known, strict=True):
             told = {build.id: build.result for build in before.ended}

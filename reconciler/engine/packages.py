@@ -103,8 +103,8 @@ class _Search:
             self._read_pages()
         self._ask_one_by_one()
         if self.found.problem is None and self.unmet():
-            self._look_among_provided()
-            self._look_elsewhere()
+            self._search_provided()
+            self._search_catalog()
 
     def unmet(self) -> list[str]:
         """Return the names without a satisfying version so far."""
@@ -128,7 +128,7 @@ class _Search:
         while page.after:
             unseen = [name for name in self._left() if name not in seen]
             if page.total is None or not size or -(-(page.total - len(seen)) // size) >= len(unseen):
-                self._read_alike(unseen)
+                self._read_prefix(unseen)
                 return
             page, before = self._page(page.after), len(seen)
             seen.update(one.name for one in page.packages)
@@ -145,7 +145,7 @@ class _Search:
                 self.found.versions[one.name] = (one,)
         return page
 
-    def _read_alike(self, names: list[str]) -> None:
+    def _read_prefix(self, names: list[str]) -> None:
         """Read one page for the names with the longest common prefix, which makes up for the first page."""
         begins = max((_common_beginning(*pair) for pair in pairwise(sorted(names))), key=len, default="")
         if len(begins) >= _TELLING:
@@ -182,7 +182,7 @@ class _Search:
     def _versioned(self, name: str) -> bool:
         return any(constraint.operator for constraint in self._wanted[name])
 
-    def _look_among_provided(self) -> None:
+    def _search_provided(self) -> None:
         """Read the long list of provided names, only if a name is unavailable; it also serves suggestions."""
         names = self.unmet()
         self.found.requests += 1
@@ -194,7 +194,7 @@ class _Search:
             if there and not constraints_met(self._wanted[name], self.found.versions[name]):
                 self._search_providers(name, there)
 
-    def _look_elsewhere(self) -> None:
+    def _search_catalog(self) -> None:
         """Check whether the catalog has packages that the organization may not install; a refusal is no answer."""
         try:
             for name in [name for name in self.unmet() if not self.found.versions[name]][:_MOST_ELSEWHERE]:

@@ -10,9 +10,9 @@ from reconciler.core.bindings import Bindings
 from reconciler.core.builds import Build, Progress, Sync
 from reconciler.core.overlay import Overlay
 from reconciler.core.packages import PackageVersion
-from reconciler.core.plan import Step
 from reconciler.core.runs import Outcome
 from reconciler.core.state import Live, LiveRepository, Organization, RepositoryVersion
+from reconciler.core.steps import Step
 
 
 class Stop(Protocol):

@@ -77,12 +77,12 @@ def _ask(api: ResolveApi, repository_id: str, config: PackageConfig) -> tuple[An
     try:
         return Resolves(packages=api.resolve(repository_id, config.document())), True
     except Rejected as error:
-        return (Conflicts if _tells_of_packages(error) else NotAnswered)(problem=error.diagnostic), True
+        return (Conflicts if _concerns_packages(error) else NotAnswered)(problem=error.diagnostic), True
     except ApiError as error:
         return NotAnswered(problem=error.diagnostic), not isinstance(error, _NO_USE)
 
 
-def _tells_of_packages(error: Rejected) -> bool:
+def _concerns_packages(error: Rejected) -> bool:
     """Return whether the API's refusal concerns the packages, rather than a proxy or another problem."""
     known = error.status in _CONFLICT_STATUS if error.code is None else error.code in _CONFLICT
     return bool(error.message) and known

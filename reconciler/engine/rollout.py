@@ -7,9 +7,10 @@ from typing import TypeVar
 
 from reconciler.core.builds import Stage
 from reconciler.core.events import Listener, WaveStarted
-from reconciler.core.plan import Plan, Step
+from reconciler.core.plan import Plan
 from reconciler.core.progress import begin
 from reconciler.core.runs import Applied, Failed, FailureKind, NotAttempted, Outcome, Skip, Unchanged
+from reconciler.core.steps import Step
 from reconciler.engine.apply import apply, unplanned
 from reconciler.engine.follow import Followed, Limits, follow, watches
 from reconciler.engine.ports import Clock, OnError, Record, Stop, WriteApi

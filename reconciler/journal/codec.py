@@ -17,7 +17,6 @@ from pydantic import TypeAdapter
 from reconciler.core.builds import Build, BuildConfig, Progress, Result, Stage, Sync, Target, count_results
 from reconciler.core.diff import SECTION_OF, Field, Item, Value, items_of
 from reconciler.core.overlay import EMPTY, SECTION_FIELDS, Group, PemFile, Section, User
-from reconciler.core.plan import Step
 from reconciler.core.runs import (
     Applied,
     Drifted,
@@ -35,6 +34,7 @@ from reconciler.core.runs import (
     Unchanged,
 )
 from reconciler.core.state import Organization
+from reconciler.core.steps import Step
 from reconciler.planfile.errors import Malformed
 from reconciler.planfile.overlays import (
     SECTION_TYPES,

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from reconciler.core.builds import Progress
-from reconciler.core.plan import Action, Plan, Step
+from reconciler.core.plan import Plan
 from reconciler.core.runs import NotAttempted, Outcome, RecordFailed, RunHeader, Skip
+from reconciler.core.steps import Action, Step
 from reconciler.diagnostics import Diagnostic
 from reconciler.journal.codec import dump, encode_outcome, encode_progress
 from reconciler.journal.errors import JournalError, reported

@@ -22,8 +22,9 @@ from pathlib import Path
 from typing import Any, Self
 
 from reconciler.core.builds import Result
-from reconciler.core.plan import Action, Plan
+from reconciler.core.plan import Plan
 from reconciler.core.runs import Run, RunHeader, RunSummary, is_in_flight
+from reconciler.core.steps import Action
 from reconciler.journal import errors
 from reconciler.journal.codec import RUN_COLUMNS, STEP_COLUMNS, decode_counts, decode_run, decode_summary
 from reconciler.journal.errors import JournalBusy, JournalError, reported
@@ -57,7 +58,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST,)
 
 _OUTCOMES = """
     SELECT run, coalesce(json_extract(outcome, '$.outcome'), iif(intended_at IS NULL, 'not-attempted', 'unknown'))
-        AS came_to, count(*) FROM step GROUP BY run, came_to"""
+        AS kind, count(*) FROM step GROUP BY run, kind"""
 _BUILDS = "SELECT run, repository, json_extract(progress, '$.counts') FROM step WHERE progress IS NOT NULL"
 
 
@@ -198,8 +199,8 @@ class Journal:
     def _count_outcomes(self) -> Mapping[str, Mapping[str, int]]:
         assert self._connection is not None
         found: defaultdict[str, Counter[str]] = defaultdict(Counter)
-        for run, came_to, count in self._connection.execute(_OUTCOMES):
-            found[run][str(came_to).replace("-", "_")] = count
+        for run, kind, count in self._connection.execute(_OUTCOMES):
+            found[run][str(kind).replace("-", "_")] = count
         return found
 
     def _count_builds(self) -> Mapping[str, Mapping[Result, int]]:

@@ -26,8 +26,9 @@ from reconciler.core.overlay import (
     EMPTY,
     Section,
 )
-from reconciler.core.plan import Action, GuardRules, LimitSource, Plan, Reason, ReasonCode, Step, judge_guard
+from reconciler.core.plan import GuardRules, LimitSource, Plan, judge_guard
 from reconciler.core.state import Address, Live, LiveRepository, Organization, Unreadable
+from reconciler.core.steps import Action, Reason, ReasonCode, Step
 from reconciler.diagnostics import Diagnostic, Place, Severity
 from reconciler.planfile import errors
 from reconciler.planfile.errors import Malformed
@@ -319,6 +320,8 @@ def _step(item: Mapping[str, Any]) -> Step:
 
 
 def _check_write(step: Step) -> None:
+    if step.action is Action.DELETE:
+        raise Malformed(f"the step for {step.repository!r} deletes a repository")
     if step.id is None or step.before is None or step.after is None:
         raise Malformed(f"the step for {step.repository!r} is incomplete")
     if step.action is Action.RESET and step.after != EMPTY:
