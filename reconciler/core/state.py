@@ -93,7 +93,7 @@ class DesiredGlob:
     """The manifest's block for every live repository that a pattern matches.
 
     A pattern with a slash is compared with `folder/name`, one without with the name alone; wildcards match slashes,
-    too. `layers` include those below it, lowest precedence first.
+    too. `layers` include those below it, lowest precedence first; `bindings` are as those of an entry.
     """
 
     pattern: str
@@ -111,10 +111,12 @@ class Settings:
     `prune`: customized repositories that it does not name are reset. `max_removal`: the ratio (0 to 1) of covered
     repositories above which losses refuse an apply; None if not given. `require_resolve`: block steps whose packages
     are not known to resolve. `prune_overlays`: overlays and bindings that it does not name are removed.
+    `allow_missing_tags` is as in an entry, for all of them.
     """
 
     prune: bool = False
     prune_overlays: bool = False
+    allow_missing_tags: bool = False
     max_removal: float | None = None
     require_resolve: bool = False
 
