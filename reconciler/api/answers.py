@@ -220,7 +220,7 @@ class _Role(AnswerItem):
 class _Capability(AnswerItem):
     group: NamedGroup
     role: _Role | None = None
-    # They stand in the role, or beside it where they match no known role.
+    # Capabilities are in the role, or next to it if they match no known role.
     capabilities: list[str] | None = None
 
     def to_core(self) -> Grant:
@@ -280,7 +280,7 @@ class Listing(BaseModel, Generic[T]):
 
     @model_validator(mode="after")
     def _has_its_list(self) -> Self:
-        # Another answer's `items` is counted among the fields as well, where the list goes by another name.
+        # A response with the list under another name has its `items` in the fields as well.
         if self.model_fields_set and "items" not in self.model_fields_set - (self.model_extra or {}).keys():
             name = type(self).model_fields["items"].validation_alias or "items"
             raise PydanticCustomError("listing", 'one with "{name}"', {"name": name})
@@ -311,7 +311,7 @@ class ReportListing(Listing[ReportAnswer]):
     items: list[ReportAnswer] | None = WireName(None, validation_alias="reports")
 
 
-# pydantic makes a model for each of these, and would make it again where nothing keeps it.
+# Named once: pydantic would build a new model for each parametrization.
 RepositoryListing = Listing[RepositoryAnswer]
 GroupListing = Listing[NamedGroup]
 QueueListing = Listing[QueueItem]

@@ -164,7 +164,7 @@ class ReadClient:
 
     def list_builds(self, organization: Organization, *, since: float) -> tuple[Build, ...]:
         """Return the build reports of the organization started at or after `since`, without logs."""
-        # A second early, so that a report of that very second comes whatever "since" means to the server.
+        # A second early, so that a report of that second is included whether or not "since" is inclusive.
         earliest = max(0.0, math.floor(since) - 1.0)
         try:
             builds = self._report_lister(organization).list_builds(earliest)
@@ -264,7 +264,7 @@ class ReadClient:
             except ApiError:
                 return None
             if not grants:
-                return None  # an answer that reports no capability at all says nothing about this one
+                return None  # a response without any capabilities does not report them
             self._capabilities = frozenset[str]().union(*(grant.capabilities for grant in grants))
         return capability not in self._capabilities
 

@@ -24,14 +24,14 @@ _OVERLAYS = "/registry/v2beta1/overlays"
 _BINDINGS = "/registry/v2beta1/overlayBindings"
 _REPORTS = "/registry/v1/buildreports"
 _PAGE_SIZE = "pageSize"
-# As many build reports as one answer is asked to hold, and repositories or packages a page: more are not given.
+# Page sizes of build reports, and of repositories or packages: the server returns no more.
 _REPORTS_PAGE = ((_PAGE_SIZE, "5000"),)
 _PAGE = ((_PAGE_SIZE, "200"),)
-# 200 items a page: more pages than this are no organization's, but a server that never comes to an end.
+# At 200 items a page no organization has more pages; a server that returns more never ends.
 MOST_PAGES = 2000
 _ATTEMPTS = 2
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-# Tags for people: not those of single days, of package epochs or of signatures.
+# Tags for people: without those of dates, package epochs and signatures.
 _PLAIN_TAGS: Parameters = (("excludeReferrers", "true"), ("excludeDates", "true"), ("excludeEpochs", "true"))
 
 

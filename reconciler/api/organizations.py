@@ -63,7 +63,7 @@ def _path_names(above: str, folders: Iterable[str], names: Mapping[str, str]) ->
 
 def _by_id(id_: str, groups: ListGroups) -> Organization:
     segments = id_.split("/")
-    # The one that is looked for first: the groups above it are asked for their names only.
+    # The nearest folder is checked first; the groups above it are needed only for their names.
     ids = ["/".join(segments[:length]) for length in range(len(segments), 0, -1)]
     names = {group.id: group.name for group in groups(tuple(("uidp.ids", one) for one in ids))}
     if id_ not in names:

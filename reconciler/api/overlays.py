@@ -21,7 +21,7 @@ from reconciler.diagnostics import listed
 
 T = TypeVar("T")
 
-# Statuses by which a server says that it has no such call.
+# Statuses of a server without this call.
 _ABSENT = frozenset({404, 405, 501})
 
 

@@ -24,7 +24,7 @@ class Precedence(IntEnum):
     ENTRY = 4
 
 
-# Finds where an item of a layer was written, or its section; called only when somebody wants to know.
+# Finds where an item of a layer was written, or its section; called only for messages.
 Locator = Callable[[Field, str], Place]
 
 
@@ -179,7 +179,7 @@ def _equals(one: Layer, other: Layer) -> bool:
 
 
 def _disagree(one: LayerItem, other: LayerItem) -> bool:
-    # What stands twice in one block is a mistake of its own, which `manifest` reports.
+    # `manifest` reports duplicates within one block.
     return one.layer is not other.layer and one.entry != other.entry
 
 

@@ -158,7 +158,7 @@ _PACKAGE_NAME = re.compile(r"[^=<>~@\s]+")
 _PEM_START = "-----BEGIN "
 
 
-@lru_cache(maxsize=1 << 14)  # thousands of repositories ask for the same hundreds of packages
+@lru_cache(maxsize=1 << 14)  # thousands of repositories share the same hundreds of packages
 def package_name(spec: str) -> str:
     """Return the name in a package specification such as `name=1.2.3-r0`, `name~1.2`, `name>1` or `name@tag`."""
     match = _PACKAGE_NAME.match(spec)
@@ -216,7 +216,7 @@ def sorted_pairs(values: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
     return _shared(tuple(sorted(values.items())))
 
 
-# Repositories of a team have the same variables, in the manifest as in live state: they need not be there many times.
+# Repositories of a team have the same variables, in the manifest and in the live state: equal ones share one object.
 @lru_cache(maxsize=1 << 16)
 def _shared(found: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
     return found
@@ -321,9 +321,9 @@ def _group_key(group: Group) -> tuple[object, ...]:
 
 
 _NOT_MEANING = frozenset({"text"})
-# Names of attributes that have another spelling in fingerprints.
+# Attributes with another spelling in fingerprints.
 _JSON_NAMES = {"unrecognized": "unrecognised"}
-# Left out where nothing is in them, so that the fingerprints of earlier versions stay.
+# Omitted if empty, so that the fingerprints of earlier versions stay valid.
 _LATER = frozenset({"guarded_entrypoint", "fail_mode", "preflight", "command_override", "truststore"})
 
 

@@ -155,7 +155,7 @@ def stream(items: Iterable[Item], work: Callable[[Item], Iterable[Message]], *, 
                     return
                 for message in work(item):
                     messages.put(message)
-        except BaseException as error:  # noqa: BLE001 - carried over to the caller's thread, which raises it
+        except BaseException as error:  # noqa: BLE001 - passed to the caller's thread, which raises it
             messages.put(error)
         finally:
             messages.put(_Done())

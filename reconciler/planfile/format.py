@@ -167,7 +167,7 @@ def make_private_folder(folder: Path) -> None:
     for root, folders, files in os.walk(folder):
         _restrict(root, stat.S_ISDIR, 0o700)
         for name in (*folders, *files):
-            _restrict(os.path.join(root, name), stat.S_ISREG, 0o600)  # noqa: PTH118 - walk tells texts
+            _restrict(os.path.join(root, name), stat.S_ISREG, 0o600)  # noqa: PTH118 - os.walk returns strings
 
 
 @contextlib.contextmanager
@@ -181,7 +181,7 @@ def private_file(path: Path) -> Iterator[int]:
 
 
 def _restrict(path: str, is_kind: Callable[[int], bool], wanted: int) -> None:
-    # By name: to open the journal and close it again would drop the locks that this process has on it.
+    # By name: opening and closing the journal would drop the locks of this process on it.
     with contextlib.suppress(FileNotFoundError):
         mode = os.lstat(path).st_mode
         if is_kind(mode) and stat.S_IMODE(mode) != wanted:
