@@ -12,7 +12,7 @@ from functools import partial
 from reconciler.core.diff import KEYED, SECTION_OF, Field, Item, assemble, items_of
 from reconciler.core.guarded import guarded_errors, guarded_warnings, unmanaged_warnings
 from reconciler.core.overlay import Overlay, PemFile, Section
-from reconciler.diagnostics import Diagnostic, Place, Severity, listed
+from reconciler.diagnostics import Diagnostic, Place, Severity
 
 
 class Precedence(IntEnum):
@@ -249,12 +249,12 @@ def overlay_problems(merged: Merged, layers: Sequence[Layer], place: Place) -> l
 
 
 def group_problems(found: Iterable[tuple[str, Diagnostic]]) -> Iterator[Diagnostic]:
-    """Problems of many repositories, the same ones in one that names where they show."""
+    """Yield problems of many repositories, identical ones as one that names the repositories."""
     grouped: dict[Diagnostic, list[str]] = {}
     for repository, problem in found:
         grouped.setdefault(problem, []).append(repository)
     for problem, names in grouped.items():
-        yield replace(problem, detail="; ".join(filter(None, (problem.detail, f"in {listed(names)}"))))
+        yield replace(problem, repositories=tuple(names))
 
 
 def _conflict(conflict: Conflict) -> Diagnostic:
