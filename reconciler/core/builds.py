@@ -211,13 +211,23 @@ def _proves_new(change: Change, config: BuildConfig, wanted: Sequence[Item], bef
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """A repository whose builds are followed: what was written to it, and the server's time just before that."""
+    """A repository whose builds are followed: its change, and the server's time just before the write.
+
+    With `tags`, only the builds of those tags: their effective configuration changed in the same way. `repository` is
+    the label, `id` the UIDP.
+    """
 
     repository: str
     id: str
     before: Overlay
     after: Overlay
     since: float
+    tags: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> str:
+        """Return the unique name of the target among those that are followed together."""
+        return f"{self.id}:{','.join(self.tags)}" if self.tags else self.id
 
 
 class Stage(StrEnum):

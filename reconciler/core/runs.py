@@ -9,13 +9,14 @@ from enum import StrEnum
 from typing import Final
 
 from reconciler.core.binding_rules import binding_problems, block_bound
+from reconciler.core.bindings import TagSelector
 from reconciler.core.builds import FINISHED, Progress, Result, Stage
 from reconciler.core.diff import diff
 from reconciler.core.overlay import EMPTY, Overlay
 from reconciler.core.plan import GuardFlags, Plan, guard_rules, judge_guard
 from reconciler.core.planner import step_problems
 from reconciler.core.state import Address, Directory, Live, LiveRepository, Organization, Settings, Unreadable
-from reconciler.core.steps import Action, Reason, ReasonCode, Step
+from reconciler.core.steps import Action, AnyStep, BindingStep, OverlayStep, Reason, ReasonCode, Step, TagEffect
 from reconciler.diagnostics import Diagnostic, Severity
 
 PLAN_AGAIN: Final = "plan again to see the current state"
@@ -25,11 +26,11 @@ PLAN_AGAIN: Final = "plan again to see the current state"
 class Applied:
     """Written, and the server confirmed exactly what was sent.
 
-    `repository_id` is the UIDP written to; `since` the server's time just before the write; `read_back` is set if the
+    `repository_id` is the UIDP written to, that of an overlay or a binding as well; `since` the server's time just before the write; `read_back` is set if the
     server's answer was lost and reading again confirmed the write.
     """
 
-    step: Step
+    step: AnyStep
     repository_id: str
     since: float
     read_back: bool = False
@@ -37,17 +38,20 @@ class Applied:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unchanged:
-    """Nothing was sent: the repository already had the wanted overlay at the time of writing."""
+    """Nothing was sent: the wanted state was live already at the time of writing."""
 
-    step: Step
+    step: AnyStep
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drifted:
-    """Left alone: the live overlay differs from the one that the plan was made from."""
+    """Left alone: the live state differs from the one that the plan was made from.
 
-    step: Step
-    now: Overlay
+    `now` is that of a repository or an overlay, the selector of a binding, or None where it does not exist any more.
+    """
+
+    step: AnyStep
+    now: Overlay | TagSelector | None
 
 
 class FailureKind(StrEnum):
@@ -64,7 +68,7 @@ class FailureKind(StrEnum):
 class Failed:
     """The write failed, or its result is unknown; the diagnostic says which."""
 
-    step: Step
+    step: AnyStep
     kind: FailureKind
     problem: Diagnostic
 
@@ -86,13 +90,14 @@ class Skip(StrEnum):
     NOT_RECORDED = "not-recorded"
     AFTER_FAILURE = "after-failure"
     HELD_BACK = "held-back"
+    PREREQUISITE = "prerequisite"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotAttempted:
     """Nothing was sent for this step."""
 
-    step: Step
+    step: AnyStep
     reason: Skip
 
 
@@ -137,7 +142,7 @@ class RunStep:
     `since` is the server's time just before the write.
     """
 
-    step: Step
+    step: AnyStep
     repository_id: str | None = None
     since: float | None = None
     intended_at: float | None = None
@@ -147,7 +152,11 @@ class RunStep:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """One recorded run; times are seconds since the epoch on the local clock."""
+    """One recorded run; times are seconds since the epoch on the local clock.
+
+    `effects` are the changes of images that its overlay and binding steps were planned to cause, and `followed` the
+    build progress of the tags that did change.
+    """
 
     id: str
     header: RunHeader
@@ -156,6 +165,8 @@ class Run:
     exit_code: int | None
     state: RunState
     steps: tuple[RunStep, ...]
+    effects: tuple[TagEffect, ...] = ()
+    followed: tuple[Progress, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -279,7 +290,7 @@ def _judged(step: RunStep, id_: str | None, overlay: Overlay | Unreadable | None
     return Drifted(step=step.step, now=overlay)
 
 
-def failed_step(step: Step, code: str, summary: str) -> Failed:
+def failed_step(step: AnyStep, code: str, summary: str) -> Failed:
     """Return a failure that a new plan can explain."""
     problem = Diagnostic(code=code, summary=summary, hint=PLAN_AGAIN)
     return Failed(step=step, kind=FailureKind.OTHER, problem=problem)

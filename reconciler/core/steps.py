@@ -91,6 +91,16 @@ class Step:
     location: Address | None = None
 
     @property
+    def label(self) -> str:
+        """Return the label of the repository."""
+        return self.repository
+
+    @property
+    def key(self) -> str:
+        """Return the unique name of the step in its plan: the label, which has no colon."""
+        return self.repository
+
+    @property
     def writes(self) -> bool:
         """Return whether an apply writes this step."""
         return self.action in WRITES
@@ -152,6 +162,11 @@ class OverlayStep:
         return self.name
 
     @property
+    def key(self) -> str:
+        """Return the unique name of the step in its plan."""
+        return f"overlay:{self.name}"
+
+    @property
     def writes(self) -> bool:
         """Return whether an apply writes this step."""
         return self.action in WRITES
@@ -183,9 +198,17 @@ class BindingStep:
         return f"{self.overlay} on {self.scope.label}"
 
     @property
+    def key(self) -> str:
+        """Return the unique name of the step in its plan."""
+        return f"binding:{self.scope.id or self.scope.label}:{self.overlay}"
+
+    @property
     def writes(self) -> bool:
         """Return whether an apply writes this step."""
         return self.action in WRITES
+
+
+AnyStep = Step | OverlayStep | BindingStep
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
