@@ -11,7 +11,7 @@ from functools import partial
 from reconciler.core.diff import KEYED, SECTION_OF, Field, Item, assemble, items_of
 from reconciler.core.guarded import guarded_errors, guarded_warnings, unmanaged_warnings
 from reconciler.core.overlay import Overlay, PemFile, Section
-from reconciler.diagnostics import Diagnostic, Place, Severity, listed
+from reconciler.diagnostics import Diagnostic, Place, Severity
 
 
 class Precedence(IntEnum):
@@ -253,7 +253,7 @@ def group_problems(found: Iterable[tuple[str, Diagnostic]]) -> Iterator[Diagnost
     for repository, problem in found:
         grouped.setdefault(problem, []).append(repository)
     for problem, names in grouped.items():
-        yield replace(problem, detail="; ".join(filter(None, (problem.detail, f"in {listed(names)}"))))
+        yield replace(problem, repositories=tuple(names))
 
 
 def _conflict(conflict: Conflict) -> Diagnostic:

@@ -295,7 +295,7 @@ def check_packages(asks: Collection[PackageRequest], available: Available) -> tu
 
 
 def _at(diagnostic: Diagnostic, place: Place | None, repositories: tuple[str, ...]) -> PackageProblem:
-    located = replace(diagnostic, detail=f"requested in {listed(repositories)}", place=place)
+    located = replace(diagnostic, repositories=repositories, place=place)
     return PackageProblem(diagnostic=located, repositories=repositories)
 
 

@@ -308,7 +308,7 @@ def already_in_image(steps: Iterable[Step], bases: Mapping[str, Sequence[Base]])
             code="already-in-image",
             severity=Severity.NOTE,
             summary=f'package "{name}" is already in the image',
-            detail=f"added in {listed(repositories)}",
+            repositories=tuple(repositories),
             hint="remove it, unless it must stay when the base image drops it",
             place=place,
         )

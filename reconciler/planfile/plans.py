@@ -154,6 +154,7 @@ def encode_diagnostic(diagnostic: Diagnostic) -> Json:
         "detail": diagnostic.detail,
         "hint": diagnostic.hint,
         "place": None if diagnostic.place is None else _as_fields(diagnostic.place),
+        **({"repositories": diagnostic.repositories} if diagnostic.repositories else {}),
     }
 
 
@@ -336,8 +337,15 @@ def _check_write(step: Step) -> None:
 
 
 def _diagnostic(item: Mapping[str, Any]) -> Diagnostic:
-    known = _known(Diagnostic, item)
-    return Diagnostic(**known | {"severity": Severity(item["severity"]), "place": _place(item.get("place"))})
+    known = _known(Diagnostic, {"repositories": (), **item})
+    return Diagnostic(
+        **known
+        | {
+            "severity": Severity(item["severity"]),
+            "place": _place(item.get("place")),
+            "repositories": tuple(known["repositories"]),
+        }
+    )
 
 
 def _place(item: Mapping[str, Any] | None) -> Place | None:
