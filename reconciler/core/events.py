@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from reconciler.core.builds import Build, Progress, Result
 from reconciler.core.runs import Outcome
-from reconciler.core.steps import Step
+from reconciler.core.steps import AnyStep, Step
 from reconciler.diagnostics import Diagnostic
 
 
@@ -26,15 +26,15 @@ class ApplyStarted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepStarted:
-    """One repository is about to be read again and written."""
+    """One step is about to be read again and written."""
 
     at: float
-    repository: str
+    step: AnyStep
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepFinished:
-    """One repository has its outcome."""
+    """One step has its outcome."""
 
     at: float
     outcome: Outcome

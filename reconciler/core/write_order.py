@@ -26,12 +26,23 @@ class WriteStage(IntEnum):
 
 def stages(steps: Iterable[AnyStep]) -> tuple[tuple[AnyStep, ...], ...]:
     """Return the steps by stage, each stage in their order; none is empty."""
-    found = tuple(steps)
-    bound = {step.scope.id for step in found if isinstance(step, BindingStep) and step.after is not None}
-    by_stage: dict[WriteStage, list[AnyStep]] = {}
-    for step in found:
-        by_stage.setdefault(_stage(step, bound), []).append(step)
-    return tuple(tuple(by_stage[stage]) for stage in sorted(by_stage))
+    found = _by_stage(tuple(steps))
+    return tuple(tuple(found[stage]) for stage in sorted(found))
+
+
+def before_repositories(steps: Iterable[AnyStep]) -> tuple[tuple[AnyStep, ...], tuple[AnyStep, ...]]:
+    """Split steps into overlays and bindings with the resets that they need, and the other changes of repositories."""
+    found = _by_stage(tuple(steps))
+    others = found.pop(WriteStage.REPOSITORY, [])
+    return tuple(step for stage in sorted(found) for step in found[stage]), tuple(others)
+
+
+def _by_stage(steps: Sequence[AnyStep]) -> dict[WriteStage, list[AnyStep]]:
+    bound = {step.scope.id for step in steps if isinstance(step, BindingStep) and step.after is not None}
+    found: dict[WriteStage, list[AnyStep]] = {}
+    for step in steps:
+        found.setdefault(_stage(step, bound), []).append(step)
+    return found
 
 
 def _stage(step: AnyStep, bound: set[str]) -> WriteStage:

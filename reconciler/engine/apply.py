@@ -132,7 +132,7 @@ class _Writer:
         if skip is not None:
             yield self._finished(NotAttempted(step=step, reason=skip))
             return
-        yield StepStarted(at=self._clock.now(), label=step.label)
+        yield StepStarted(at=self._clock.now(), step=step)
         yield self._finished(self._outcome(step))
 
     def _finished(self, outcome: Outcome) -> StepFinished:

@@ -119,7 +119,7 @@ class RunRecord:
 
     def finished(self, outcome: Outcome) -> None:
         """Record a step's outcome; a failure is kept in `problem`."""
-        self._writer.enqueue(_OUTCOME, [(dump(encode_outcome(outcome)), self.id, outcome.step.repository)])
+        self._writer.enqueue(_OUTCOME, [(dump(encode_outcome(outcome)), self.id, outcome.step.key)])
 
     def seen(self, progress: Sequence[Progress]) -> None:
         """Record the progress of builds; a failure is kept in `problem`."""

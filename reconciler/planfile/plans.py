@@ -28,8 +28,20 @@ from reconciler.core.overlay import (
     Section,
 )
 from reconciler.core.plan import GuardRules, LimitSource, Plan, judge_guard
-from reconciler.core.state import Address, Live, LiveRepository, Organization, Unreadable
-from reconciler.core.steps import Action, Reason, ReasonCode, Step
+from reconciler.core.state import Address, Live, LiveOverlay, LiveRepository, Organization, Overlays, Unreadable
+from reconciler.core.steps import (
+    Action,
+    AnyStep,
+    BindingStep,
+    OverlayStep,
+    Reach,
+    Reason,
+    ReasonCode,
+    Scope,
+    ScopeKind,
+    Step,
+    TagEffect,
+)
 from reconciler.diagnostics import Diagnostic, Place, Severity
 from reconciler.planfile import errors
 from reconciler.planfile.errors import Malformed
@@ -38,7 +50,9 @@ from reconciler.planfile.overlays import STRICT, encode_overlay, list_of, overla
 
 T = TypeVar("T")
 
-_STEPS = TypeAdapter(list[Step], config=STRICT)
+_STEPS: TypeAdapter[list[AnyStep]] = TypeAdapter(list[AnyStep], config=STRICT)
+_EFFECTS = TypeAdapter(list[TagEffect], config=STRICT)
+_SELECTORS = TypeAdapter(list[TagSelector], config=STRICT)
 _DIAGNOSTICS = TypeAdapter(list[Diagnostic], config=STRICT)
 
 
@@ -109,6 +123,7 @@ def snapshot_lines(snapshot: Snapshot) -> Iterator[bytes]:
         "api": snapshot.api,
         "organization": _as_fields(snapshot.live.organization),
         **_encode_bindings(snapshot.live.bindings),
+        **_encode_overlays(snapshot.live),
     }
     ordered = sorted(snapshot.live.repositories, key=lambda one: one.id)
     return sealed(FileKind.SNAPSHOT, header, ({"repository": _encode_repository(one)} for one in ordered))
@@ -124,25 +139,86 @@ def load_snapshot(path: Path, data: bytes | None = None) -> Snapshot:
         raise errors.malformed(path, FileKind.SNAPSHOT, str(problem)) from None
 
 
-def encode_step(step: Step, *, sealed: bool = False) -> Json:
-    """Return the JSON of a step without its changes; `sealed` omits the fingerprints of its overlays."""
-    return {
-        "repository": step.repository,
+def encode_step(step: AnyStep, *, sealed: bool = False) -> Json:
+    """Return a step without its changes; `sealed` leaves out the fingerprints of its overlays.
+
+    The steps of overlays and bindings have a `kind`.
+    """
+    common = {
         "id": step.id,
         "action": step.action,
         "reason": _as_fields(step.reason),
         "place": None if step.place is None else _as_fields(step.place),
-        "unmanaged": step.unmanaged,
-        "before": None if step.before is None else encode_overlay(step.before, sealed=sealed),
-        "after": None if step.after is None else encode_overlay(step.after, sealed=sealed),
-        **({} if step.location is None else {"location": _as_fields(step.location)}),
+    }
+    match step:
+        case Step():
+            return {
+                "repository": step.repository,
+                **common,
+                "unmanaged": step.unmanaged,
+                **_encode_sides(step, sealed=sealed),
+                **({} if step.location is None else {"location": _as_fields(step.location)}),
+            }
+        case OverlayStep():
+            return {
+                "kind": "overlay",
+                "name": step.name,
+                **common,
+                **_encode_sides(step, sealed=sealed),
+                "reaches": _as_fields(step.reaches),
+            }
+        case BindingStep():
+            return {
+                "kind": "binding",
+                "scope": _as_fields(step.scope),
+                "overlay": step.overlay,
+                "overlay_id": step.overlay_id,
+                **common,
+                "before": encode_selector(step.before),
+                "after": encode_selector(step.after),
+                "reaches": _as_fields(step.reaches),
+            }
+
+
+def decode_step(item: Mapping[str, Any]) -> AnyStep:
+    """Return a step with its changes; raises `Malformed`, also for an incomplete or inconsistent write."""
+    with understood():
+        return _STEPS.validate_python([_step(item)])[0]
+
+
+def encode_effect(effect: TagEffect, *, sealed: bool = False) -> Json:
+    """Return what changes in the images of tags; `sealed` is as in `encode_step`."""
+    return {
+        "repository": effect.repository,
+        "id": effect.id,
+        "tags": effect.tags,
+        **_encode_sides(effect, sealed=sealed),
     }
 
 
-def decode_step(item: Mapping[str, Any]) -> Step:
-    """Return a step with its changes; raises `Malformed`, also for an incomplete write or one of another action."""
+def decode_effect(item: Mapping[str, Any]) -> TagEffect:
+    """Return what changes in the images of tags; raises `Malformed`."""
     with understood():
-        return _STEPS.validate_python([_step(item)])[0]
+        return _EFFECTS.validate_python([_effect(item)])[0]
+
+
+def encode_selector(selector: TagSelector | None) -> Json | None:
+    """Return a selector, None for none."""
+    return None if selector is None else _as_fields(selector)
+
+
+def decode_selector(item: Mapping[str, Any] | None) -> TagSelector | None:
+    """Return a selector; raises `Malformed`."""
+    if item is None:
+        return None
+    with understood():
+        known = {"kind": SelectorKind(item["kind"]), "tags": tuple(list_of(item, "tags", str))}
+        return _SELECTORS.validate_python([TagSelector(**_known(TagSelector, item) | known)])[0]
+
+
+def _encode_sides(change: Step | OverlayStep | TagEffect, *, sealed: bool) -> Json:
+    sides = {"before": change.before, "after": change.after}
+    return {side: None if one is None else encode_overlay(one, sealed=sealed) for side, one in sides.items()}
 
 
 def encode_diagnostic(diagnostic: Diagnostic) -> Json:
@@ -182,29 +258,38 @@ def _plan_header(saved: SavedPlan) -> Json:
 
 def _plan_items(plan: Plan) -> Iterator[Json]:
     yield from ({"diagnostic": encode_diagnostic(one)} for one in plan.diagnostics)
-    yield from ({"step": encode_step(step, sealed=True)} for step in plan.steps)
+    yield from ({"step": encode_step(step, sealed=True)} for step in (*plan.steps, *plan.overlay_steps))
+    yield from ({"effect": encode_effect(effect, sealed=True)} for effect in plan.effects)
 
 
 def _decode_plan(header: Json, items: Iterable[Json]) -> SavedPlan:
     organization = Organization(**_known(Organization, header["organization"]))
-    steps: list[Step] = []
+    found: list[AnyStep] = []
+    effects: list[TagEffect] = []
     diagnostics: list[Diagnostic] = []
     for item in items:
         if "step" in item:
-            steps.append(_step(item["step"]))
+            found.append(_step(item["step"]))
+        elif "effect" in item:
+            effects.append(_effect(item["effect"]))
         elif "diagnostic" in item:
             diagnostics.append(_diagnostic(item["diagnostic"]))
         else:
-            raise Malformed("a line is neither a step nor a diagnostic")
+            raise Malformed("a line is neither a step nor an effect nor a diagnostic")
+    steps = tuple(step for step in found if isinstance(step, Step))
+    overlay_steps = tuple(step for step in found if not isinstance(step, Step))
     _check_steps(steps, organization)
+    _check_overlay_steps(overlay_steps, organization)
     plan = Plan(
         organization=organization,
-        steps=tuple(steps),
+        steps=steps,
         diagnostics=tuple(diagnostics),
         unlisted=tuple(list_of(header, "unlisted", str)),
         left_out=tuple(list_of(header, "left_out", str)),
-        guard=judge_guard(tuple(steps), _guard_rules(header["guard"])),
+        guard=judge_guard(steps, _guard_rules(header["guard"]), effects=effects),
         bindings=_bindings(header.get("bindings")),
+        overlay_steps=overlay_steps,
+        effects=tuple(effects),
     )
     saved = SavedPlan(
         plan=plan,
@@ -243,7 +328,13 @@ def _decode_snapshot(header: Json, items: Iterable[Json]) -> Snapshot:
     organization = Organization(**_known(Organization, header["organization"]))
     repositories = tuple(_repository(item["repository"]) for item in items)
     snapshot = Snapshot(
-        live=Live(organization=organization, repositories=repositories, bindings=_bindings(header.get("bindings"))),
+        live=Live(
+            organization=organization,
+            repositories=repositories,
+            bindings=_bindings(header.get("bindings")),
+            overlays=_overlays(header.get("overlays")),
+            folders=tuple((one["path"], one["id"]) for one in list_of(header, "folders")),
+        ),
         api=header["api"],
         tool_version=header["tool_version"],
         created=_time(header["created"]),
@@ -270,45 +361,78 @@ def _bindings(item: Any) -> Bindings:
 
 
 def _binding(item: Mapping[str, Any]) -> Binding:
-    selector = item["selector"]
-    known = {"kind": SelectorKind(selector["kind"]), "tags": tuple(list_of(selector, "tags", str))}
-    chosen = TagSelector(**_known(TagSelector, selector) | known)
-    return Binding(**_known(Binding, item) | {"selector": chosen})
+    return Binding(**_known(Binding, item) | {"selector": decode_selector(item["selector"])})
+
+
+def _encode_overlays(live: Live) -> Json:
+    """Return the overlays that were read as a list, else an object with the reason; nothing if they were not read."""
+    if live.overlays == NOT_READ:
+        return {}
+    folders = {"folders": [{"path": path, "id": id_} for path, id_ in live.folders]}
+    if isinstance(live.overlays, UnknownBindings):
+        return {"overlays": _as_fields(live.overlays), **folders}
+    return {"overlays": [_encode_content(one, {"id": one.id, "name": one.name}) for one in live.overlays], **folders}
+
+
+def _overlays(item: Any) -> Overlays:
+    """Return what a file says of overlays; one of an earlier version says nothing."""
+    if item is None:
+        return NOT_READ
+    if isinstance(item, dict):
+        return UnknownBindings(**_known(UnknownBindings, item))
+    found = list_of({"overlays": item}, "overlays")
+    return tuple(LiveOverlay(id=one["id"], name=one["name"], overlay=_content(one)) for one in found)
+
+
+def _encode_content(thing: LiveRepository | LiveOverlay, about: Json) -> Json:
+    overlay = thing.overlay
+    if isinstance(overlay, Unreadable):
+        return {**about, "unreadable": overlay.problem}
+    return {**about, **encode_overlay(overlay, sealed=True)}
+
+
+def _content(item: Mapping[str, Any]) -> Overlay | Unreadable:
+    unreadable = item.get("unreadable")
+    return overlay_from(item) if unreadable is None else Unreadable(problem=unreadable)
 
 
 def _encode_repository(repository: LiveRepository) -> Json:
-    overlay = repository.overlay
-    whose = {
+    about = {
         "id": repository.id,
         "name": repository.name,
         "folder": repository.folder,
         "active_tags": repository.active_tags,
     }
-    if isinstance(overlay, Unreadable):
-        return {**whose, "unreadable": overlay.problem}
-    return {**whose, **encode_overlay(overlay, sealed=True)}
+    return _encode_content(repository, about)
 
 
 def _repository(item: Mapping[str, Any]) -> LiveRepository:
-    unreadable = item.get("unreadable")
     return LiveRepository(
         id=item["id"],
         name=item["name"],
         folder=item["folder"],
-        overlay=overlay_from(item) if unreadable is None else Unreadable(problem=unreadable),
+        overlay=_content(item),
         active_tags=tuple(list_of(item, "active_tags", str)),
     )
 
 
-def _step(item: Mapping[str, Any]) -> Step:
-    before, after = (None if item.get(side) is None else overlay_from(item[side]) for side in ("before", "after"))
-    reason = item["reason"]
+def _step(item: Mapping[str, Any]) -> AnyStep:
+    match item.get("kind"):
+        case None:
+            return _repository_step(item)
+        case "overlay":
+            return _overlay_step(item)
+        case "binding":
+            return _binding_step(item)
+        case _:
+            raise Malformed("a step has an unknown kind")
+
+
+def _repository_step(item: Mapping[str, Any]) -> Step:
+    before, after = _sides(item)
     step = Step(
         repository=item["repository"],
-        id=item["id"],
-        action=Action(item["action"]),
-        reason=Reason(code=ReasonCode(reason["code"]), names=tuple(list_of(reason, "names", str))),
-        place=_place(item.get("place")),
+        **_common(item),
         changes=() if before is None or after is None else diff(before, after),
         unmanaged=tuple(Section(one) for one in list_of(item, "unmanaged", str)),
         before=before,
@@ -318,6 +442,98 @@ def _step(item: Mapping[str, Any]) -> Step:
     if step.writes:
         _check_write(step)
     return step
+
+
+def _overlay_step(item: Mapping[str, Any]) -> OverlayStep:
+    before, after = _sides(item)
+    step = OverlayStep(
+        name=item["name"],
+        **_common(item),
+        changes=diff(before or EMPTY, after or EMPTY),
+        before=before,
+        after=after,
+        reaches=_reach(item["reaches"]),
+    )
+    if step.writes:
+        _check_overlay_write(step)
+    return step
+
+
+def _binding_step(item: Mapping[str, Any]) -> BindingStep:
+    scope = item["scope"]
+    step = BindingStep(
+        scope=Scope(kind=ScopeKind(scope["kind"]), id=scope["id"], label=scope["label"]),
+        overlay=item["overlay"],
+        overlay_id=item["overlay_id"],
+        **_common(item),
+        before=decode_selector(item["before"]),
+        after=decode_selector(item["after"]),
+        reaches=_reach(item["reaches"]),
+    )
+    if step.writes:
+        _check_overlay_write(step)
+    return step
+
+
+def _common(item: Mapping[str, Any]) -> Json:
+    reason = item["reason"]
+    return {
+        "id": item["id"],
+        "action": Action(item["action"]),
+        "reason": Reason(code=ReasonCode(reason["code"]), names=tuple(list_of(reason, "names", str))),
+        "place": _place(item.get("place")),
+    }
+
+
+def _sides(item: Mapping[str, Any]) -> tuple[Overlay | None, Overlay | None]:
+    before, after = (None if item.get(side) is None else overlay_from(item[side]) for side in ("before", "after"))
+    return before, after
+
+
+def _reach(item: Mapping[str, Any]) -> Reach:
+    return Reach(repositories=tuple(list_of(item, "repositories", str)), tags=whole(item["tags"]))
+
+
+def _effect(item: Mapping[str, Any]) -> TagEffect:
+    return TagEffect(
+        repository=item["repository"],
+        id=item["id"],
+        tags=tuple(list_of(item, "tags", str)),
+        before=overlay_from(item["before"]),
+        after=overlay_from(item["after"]),
+    )
+
+
+# Whether there is something before and after a write, and whether it has an id.
+_OVERLAY_WRITES = {
+    Action.CREATE: (False, True, False),
+    Action.UPDATE: (True, True, True),
+    Action.DELETE: (True, False, True),
+}
+
+
+def _check_overlay_write(step: OverlayStep | BindingStep) -> None:
+    told = (step.before is not None, step.after is not None, step.id is not None)
+    if told != _OVERLAY_WRITES.get(step.action):
+        raise Malformed(f"the step for {step.label!r} is incomplete")
+
+
+def _check_overlay_steps(steps: Iterable[OverlayStep | BindingStep], organization: Organization) -> None:
+    """Check that overlays belong to the plan's organization, and bindings to it or what is below; each at most once."""
+    root = organization.id.partition("/")[0]
+    writes = [step for step in steps if step.writes]
+    for step in writes:
+        if isinstance(step, OverlayStep):
+            ours = step.id is None or step.id.startswith(f"{root}/")
+        else:
+            scope = step.scope.id
+            ours = scope == organization.id or scope.startswith(f"{organization.id}/")
+            ours = ours and step.id in (None, f"{scope}/{(step.id or '').rpartition('/')[2]}")
+        if not ours:
+            raise Malformed(f"{step.label!r} does not belong to the organization {organization.id}")
+    for keys in (Counter(step.key for step in writes), Counter(step.id for step in writes if step.id is not None)):
+        if any(count > 1 for count in keys.values()):
+            raise Malformed("several steps write to the same overlay or binding")
 
 
 def _check_write(step: Step) -> None:

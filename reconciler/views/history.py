@@ -117,7 +117,7 @@ def _by_result(found: Mapping[str, int]) -> dict[str, int]:
 
 
 def _step(step: RunStep) -> dict[str, Any]:
-    told = {"repository": step.step.repository, "action": str(step.step.action), "outcome": _came_to(step)}
+    told = {"repository": step.step.label, "action": str(step.step.action), "outcome": _came_to(step)}
     known = {} if step.outcome is None else outcome_document(step.outcome)
     return {
         **told,
@@ -180,7 +180,7 @@ def _facts(run: Run) -> Iterator[tuple[str, str]]:
 
 def _rows(step: RunStep) -> Iterator[Sequence[str]]:
     builds = () if step.progress is None else step.progress.builds
-    first = (step.step.repository, str(step.step.action), _came_to(step).replace("_", " "))
+    first = (step.step.label, str(step.step.action), _came_to(step).replace("_", " "))
     told = [_built(_build(build, step.progress)) for build in builds if step.progress] or [("-", "-", _why(step))]
     yield (*first, *told[0])
     yield from (("", "", "", *one) for one in told[1:])
@@ -211,4 +211,4 @@ def _resolved(run: Run, style: Style) -> Iterator[str]:
         told = [_build(build, step.progress)["resolved"] for build in builds if step.progress]
         # The builds of one repository mostly come to the same.
         for versions in dict.fromkeys(", ".join(f"{name} {of}" for name, of in one.items()) for one in told if one):
-            yield f"{style.plain(step.step.repository)}: {style.plain(versions)}\n"
+            yield f"{style.plain(step.step.label)}: {style.plain(versions)}\n"

@@ -17,7 +17,8 @@ from reconciler.cli.parser import Options, Parser
 from reconciler.cli.report import Report
 from reconciler.core.builds import Progress
 from reconciler.core.progress import begin
-from reconciler.core.runs import Outcome, Run, RunState, is_in_flight, is_settled, recorded_outcomes, recovered_outcome
+from reconciler.core.recovery import recovered_outcome
+from reconciler.core.runs import Outcome, Run, RunState, is_in_flight, is_settled, recorded_outcomes
 from reconciler.diagnostics import Diagnostic, Severity
 from reconciler.engine.follow import Followed, failure_logs, follow, watches
 from reconciler.engine.sources import recorded
