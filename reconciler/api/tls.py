@@ -1,7 +1,7 @@
-"""Whom an encrypted connection trusts: what the operating system trusts, and what the environment names beside it.
+"""Certificates trusted for connections: those of the operating system, and those named by the environment.
 
-On macOS and Windows the system itself judges certificates, through truststore: what a company installed there works
-without being configured. Elsewhere the system's store is files, which OpenSSL reads once for the whole process, while
+On macOS and Windows the system itself verifies certificates, through truststore: certificates installed by a company
+work without configuration. Elsewhere the system's store is files, which OpenSSL reads once for the whole process, while
 truststore would read them again for each connection.
 """
 
@@ -33,7 +33,7 @@ _KNOWN_FILES = (
 
 
 class CertificatesError(ValueError):
-    """Certificates that the environment or the system names cannot be read; `source` is the variable or the file."""
+    """Certificates of the environment or the system cannot be read; `source` is the variable or the file."""
 
     def __init__(self, source: str, text: str) -> None:
         super().__init__(text)
@@ -41,10 +41,10 @@ class CertificatesError(ValueError):
 
 
 def make_context(environ: Mapping[str, str]) -> ssl.SSLContext:
-    """A context for connections to servers, which checks certificate and name; raises `CertificatesError`.
+    """Return a TLS context that verifies certificate and name; raises `CertificatesError`.
 
-    Not `ssl.create_default_context`: from Python 3.13 on that demands extensions which companies' own certificates
-    often lack.
+    Not `ssl.create_default_context`: since Python 3.13 it requires extensions that companies' own certificates often
+    lack.
     """
     context = _empty()
     # An authority in the middle of a chain that is named is trusted by itself, as by browsers and Go programs.
@@ -55,7 +55,7 @@ def make_context(environ: Mapping[str, str]) -> ssl.SSLContext:
 
 
 def _named(environ: Mapping[str, str]) -> dict[str, str]:
-    """The paths that the environment names, with the variable of each. SSL_CERT_DIR may name several folders."""
+    """Return the paths that the environment names, with the variable of each. SSL_CERT_DIR may have several folders."""
     found: dict[str, str] = {}
     for variable in VARIABLES:
         value = environ.get(variable, "")
@@ -74,7 +74,7 @@ def _empty() -> ssl.SSLContext:
 
 
 def _add_system(context: ssl.SSLContext) -> None:
-    """Trust the system's files as OpenSSL does: its bundle, and its folder, of which only what is needed is read."""
+    """Trust the system's files as OpenSSL does: its bundle, and its folder, which is read on demand."""
     found = ssl.get_default_verify_paths()
     hashed = _is_hashed(Path(found.openssl_capath))
     if hashed:

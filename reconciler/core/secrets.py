@@ -1,8 +1,8 @@
-"""Secrets recognized by the form of a value, or by the name that it is given under.
+"""Recognize secrets by the form of a value, or by its name.
 
-Two tables decide. Each form costs one search for a fixed text before its pattern is tried, and every pattern takes time
-in proportion to the text: a value is read from manifests of strangers, from answers and from build logs. Scanners of
-source code such as detect-secrets judge lines of files; here are names with their values, and settings to tell apart.
+Two tables decide. Each form costs one search for a fixed text before its pattern is tried, and every pattern takes
+linear time: values come from untrusted manifests, answers and build logs. Source-code scanners such as detect-secrets
+examine lines of files; here names and values are separate, and settings must be distinguished.
 """
 
 import re
@@ -131,7 +131,7 @@ _PRIVATE_KEY: Final = re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY")
 
 
 def looks_secret(name: str, value: str) -> bool:
-    """Return whether a value must not be shown: by its form, or by its name where it is more than a setting."""
+    """Return whether a value must not be printed: by its form, or by its name unless it is only a setting."""
     return value_looks_secret(value) or (key_looks_secret(name) and not _is_setting(name, value))
 
 
@@ -141,21 +141,21 @@ def key_looks_secret(name: str) -> bool:
 
 
 def is_secret_reference(value: str) -> bool:
-    """Return whether a value names a secret that the Guarded Entrypoint fetches at run time, such as `cg+vault://…`."""
+    """Return whether a value references a secret that the Guarded Entrypoint fetches at run time, such as `cg+vault://…`."""
     return _SECRET_REFERENCE.match(value) is not None
 
 
 def value_looks_secret(value: str) -> bool:
-    """Return whether a value by itself is secret: it has the form of one, or holds one."""
+    """Return whether a value by itself has the form of a secret, or contains one."""
     folded = value.lower()
     possible = [pattern for _, needed, pattern in FORMS if needed in folded]
     return any(pattern.search(value) for pattern in possible)
 
 
 def argument_looks_secret(argument: str, before: str = "") -> bool:
-    """Return whether an argument of a command holds a secret, by its form, as `--name=value`, or behind an option.
+    """Return whether an argument of a command holds a secret, by its form, as `--name=value`, or after an option.
 
-    `before` is the argument before it. What expands a variable holds none.
+    `before` is the preceding argument. An argument that expands a variable holds none.
     """
     if value_looks_secret(argument):
         return True
@@ -186,7 +186,7 @@ def _hidden(found: re.Match[str]) -> str:
 
 
 def _is_setting(name: str, value: str) -> bool:
-    """Return whether a value under a secret's name is a switch, a number of things, or says where the secret is."""
+    """Return whether a value under a secret's name is a switch, a count, or the location of the secret."""
     text = value.strip()
     if not text or text.lower() in _SWITCHES or _REFERENCE.match(text):
         return True

@@ -18,7 +18,7 @@ from markupsafe import Markup, escape
 from rich.cells import cell_len
 
 from reconciler.core.diff import Field
-from reconciler.core.plan import ReasonCode
+from reconciler.core.steps import ReasonCode
 from reconciler.views.changes import LABELS, Fragment, brief, fragments, short_value, value_words
 from reconciler.views.plan import (
     NO_PROVENANCE,

@@ -15,7 +15,7 @@ from typing import Any
 
 from rich.cells import cell_len
 
-from reconciler.core.plan import ReasonCode
+from reconciler.core.steps import ReasonCode
 from reconciler.diagnostics import plural
 from reconciler.views.changes import Fragment, Item, brief, fragments
 from reconciler.views.plan import (

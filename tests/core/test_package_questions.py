@@ -7,7 +7,6 @@ import pytest
 from reconciler.core.builds import Build, PackageConfig, Result, make_recipe
 from reconciler.core.overlay import EMPTY, Overlay
 from reconciler.core.packages import Available, PackageRequest, PackageVersion, check_packages
-from reconciler.core.plan import Action, Reason, ReasonCode, Step
 from reconciler.core.resolution import (
     Question,
     ResolvedChange,
@@ -17,6 +16,7 @@ from reconciler.core.resolution import (
     package_difference,
 )
 from reconciler.core.state import Live, LiveRepository, Organization
+from reconciler.core.steps import Action, Reason, ReasonCode, Step
 from reconciler.diagnostics import Place, Severity
 
 PLACE = Place(file="m.yaml", line=3, column=5)

@@ -5,7 +5,7 @@ import pytest
 from reconciler.core.builds import Build, PackageConfig, Recipe, Result
 from reconciler.core.layers import Layer, Precedence
 from reconciler.core.overlay import EMPTY, Section
-from reconciler.core.plan import Action, Plan
+from reconciler.core.plan import Plan
 from reconciler.core.planner import plan
 from reconciler.core.resolution import (
     already_in_image,
@@ -17,6 +17,7 @@ from reconciler.core.resolution import (
     without_resolution,
 )
 from reconciler.core.state import Address, Desired, DesiredRepository, Live, LiveRepository, Organization
+from reconciler.core.steps import Action
 from reconciler.diagnostics import Place, Severity
 from tests.support.overlays import overlay
 
