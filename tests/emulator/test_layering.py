@@ -322,8 +322,15 @@ def _checks(names: list[str]) -> list[dict[str, str]]:
     return [{"tcp": f"{name}:1"} for name in names]
 
 
-CONFIGS = st.fixed_dictionaries(
-    {"contents": st.fixed_dictionaries({"packages": st.lists(st.sampled_from(["jq", "curl", "bash"]), max_size=2)})},
+URLS = st.sampled_from(["https://a.example.com", "https://b.example.com"])
+PACKAGES = st.sampled_from(["jq", "curl", "bash"])
+CONTENTS = st.fixed_dictionaries(
+    {"packages": st.lists(PACKAGES, max_size=2), "runtimeRepositories": st.lists(URLS, max_size=2, unique=True)}
+)
+USERS: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries({"userName": NAMES, "uid": st.sampled_from([7, 8])})
+USER_LISTS = st.lists(USERS, max_size=2, unique_by=lambda user: str(user["userName"]))
+CONFIGS: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
+    {"contents": CONTENTS},
     optional={
         "environment": st.dictionaries(st.sampled_from(["packages", "X", "Y"]), TEXTS, min_size=1),
         "annotations": st.dictionaries(NAMES, TEXTS, min_size=1),
@@ -331,11 +338,7 @@ CONFIGS = st.fixed_dictionaries(
             {},
             optional={
                 "runAs": st.sampled_from(["nonroot", "65532"]),
-                "users": st.lists(
-                    st.builds(lambda name, uid: {"userName": name, "uid": uid}, NAMES, st.sampled_from([7, 8])),
-                    max_size=2,
-                    unique_by=lambda user: str(user["userName"]),
-                ),
+                "users": USER_LISTS,
             },
         ),
         "certificates": st.lists(NAMES, min_size=1, max_size=2, unique=True).map(
@@ -360,11 +363,13 @@ def overlays(draw: st.DrawFn) -> dict[str, Any]:
 
 
 def matches(selector: Any, tag: str) -> bool:
-    return selector == "all" or (selector == "dev" and tag.endswith("-dev")) or tag in selector
+    if isinstance(selector, list):
+        return tag in selector
+    return selector == "all" or tag.endswith("-dev")
 
 
 def rank(selector: Any) -> int:
-    return {"all": 0, "dev": 1}.get(selector, 2) if isinstance(selector, str) else 2
+    return 2 if isinstance(selector, list) else ("all", "dev").index(selector)
 
 
 def model(bound: list[tuple[int, Any, dict[str, Any]]], tag: str) -> dict[str, Any]:
@@ -373,6 +378,7 @@ def model(bound: list[tuple[int, Any, dict[str, Any]]], tag: str) -> dict[str, A
     configs = [bound[number][2] for _, _, number in layered if matches(bound[number][1], tag)]
     shown: dict[str, Any] = {
         "packages": set(),
+        "repositories": set(),
         "environment": {},
         "annotations": {},
         "users": {},
@@ -382,6 +388,7 @@ def model(bound: list[tuple[int, Any, dict[str, Any]]], tag: str) -> dict[str, A
     guarded: dict[str, str] = {}
     for config in configs:
         shown["packages"] |= set(config["contents"]["packages"])
+        shown["repositories"] |= set(config["contents"]["runtimeRepositories"])
         shown["environment"] |= config.get("environment", {})
         shown["annotations"] |= config["annotations"]
         accounts = config.get("accounts", {})
@@ -410,6 +417,7 @@ def shown_by(config: dict[str, Any], base: dict[str, Any]) -> dict[str, Any]:
     known = {user["username"] for user in before["users"]}
     differences = {
         "packages": set(config["contents"]["packages"]) - set(base["contents"]["packages"]),
+        "repositories": set(config["contents"].get("runtime_repositories", [])),
         "environment": dict(config["environment"].items() - base["environment"].items()),
         "annotations": dict(config["annotations"].items() - base["annotations"].items()),
         "users": {name: uid for name, uid in users.items() if name not in known},
