@@ -11,10 +11,11 @@ from functools import lru_cache
 
 from reconciler.api import json_text
 from reconciler.api.answers import ReportAnswer
-from reconciler.api.schema import OVERLAY_FIELDS, Json, OverlayField, overlay_from_wire
+from reconciler.api.schema import OVERLAY_FIELDS, OverlayField, overlay_from_wire
 from reconciler.core.builds import Build, BuildConfig, PackageConfig, Recipe, Result, make_recipe
 from reconciler.core.diff import Field, Item, items_of
 from reconciler.core.guarded import GUARDED, wrapper_items
+from reconciler.core.overlay import Json
 from reconciler.core.state import Unreadable
 
 # The settings of the Guarded Entrypoint are not keys of a configuration.
@@ -23,13 +24,13 @@ _RESULTS = {"Success": Result.SUCCESS, "Failure": Result.FAILURE}
 
 MOST_CALLS = 200
 MOST_REPOSITORIES = 1000
-# Halves of a span of time overlap: whether its ends are inside it is not known.
+# Halves of a time span overlap: whether its ends are inclusive is unknown.
 _OVERLAP = 0.000_002
-# Reports within so short a time are not told apart by asking for parts of it.
+# A shorter time span is not split again.
 _MOMENT = 0.001
-# No server limits a list to fewer, and so few may well have started together.
+# No server has a smaller limit, and so few reports may have started together.
 _SMALLEST_LIMIT = 10
-# A repository has 10 to 20 tags, and one build for each: so many that start together are more than those of one change.
+# A repository has 10 to 20 tags, and one build for each: more builds at one moment belong to several changes.
 _MANY_TOGETHER = 50
 
 
@@ -68,11 +69,11 @@ def build_from_wire(report: ReportAnswer) -> Build:
 
 
 def _result(value: object, ended: float | None) -> Result:
-    # A result that this version does not know is neither success nor failure, and final once the build has ended.
+    # An unknown result is neither success nor failure, and final once the build has ended.
     return _RESULTS.get(str(value), Result.RUNNING if ended is None else Result.UNKNOWN)
 
 
-# A poll brings the same reports with the same configurations again and again.
+# Every poll returns the same reports with the same configurations.
 @lru_cache(maxsize=2048)
 def configs_from_texts(config: str, locked: str) -> tuple[BuildConfig | None, BuildConfig | None, Recipe | None]:
     """Return the requested and the locked configuration of a report, and the recipe; each None if absent.
@@ -198,7 +199,7 @@ class ReportLister:
         return self._whole == {build.id: build for build in builds}
 
     def _parts(self, window: Window, builds: Sequence[Build], parent: Sequence[Build]) -> Iterable[Window]:
-        # Where half of the time holds all that the whole did, asking for less of it does not help.
+        # If half of the time span returns all reports of the whole, splitting does not help.
         halves = () if _same(builds, parent) else _halves(window, builds)
         if halves or len(builds) < _SMALLEST_LIMIT:
             return halves

@@ -1,4 +1,4 @@
-# ruff: noqa: N818 - each class is named by what happened, as the people who read its message would say it
+# ruff: noqa: N818 - each class is named after the failure, in the words of its message
 """Errors of the API client, and the one function that maps an HTTP response to one of them.
 
     ApiError
@@ -31,25 +31,25 @@ from reconciler.diagnostics import Diagnostic
 LONGEST = 256
 LONG = 2000
 
-_NOT_IMPLEMENTED = 501  # the status of HTTP that no repetition changes
+_NOT_IMPLEMENTED = 501  # the HTTP status that no retry changes
 
 # Codes of google.rpc.Status.
-UNKNOWN, DEADLINE_EXCEEDED, NOT_FOUND, DENIED, FAILED_PRECONDITION = 2, 4, 5, 7, 9
+UNKNOWN, DEADLINE_EXCEEDED, NOT_FOUND, ALREADY_EXISTS, DENIED, FAILED_PRECONDITION = 2, 4, 5, 6, 7, 9
 EXHAUSTED, INTERNAL, UNAVAILABLE, UNAUTHENTICATED = 8, 13, 14, 16
-# Those by which the API itself says that it did nothing: invalid argument, not found, already exists, permission
-# denied, resource exhausted, failed precondition, aborted, out of range, unimplemented, unauthenticated. Whatever else
-# answers a write, such as a page of a proxy, leaves open what became of it.
+# The API's own codes for "nothing was done": invalid argument, not found, already exists, permission denied, resource
+# exhausted, failed precondition, aborted, out of range, unimplemented, unauthenticated. After any other response to a
+# write, such as a proxy's page, its effect is unknown.
 _NOT_DONE = frozenset({3, 5, 6, 7, 8, 9, 10, 11, 12, 16})
-# Those that may come with a status of 500 and above, which contradicts any other.
+# Codes that may accompany a status of 500 and above, which contradicts any other.
 _NOT_DONE_BY_SERVER_ERROR = frozenset({5, 7, 8, 12, 16})
-# gRPC's limit on the size of a message comes as "resource exhausted" as well; waiting does not help there.
+# "Resource exhausted" is also gRPC's limit on message size; waiting does not help there.
 _TOO_LARGE = "received message larger than max"
-# The violation of a precondition by bindings that set one thing to different values. Whatever else fails as a
-# precondition has no type of its own, so that its message tells which it is.
+# The violation type for bindings that set one thing to different values. Other failed preconditions have no type, so
+# their message decides.
 BINDING_CONFLICT = "OVERLAY_BINDING_CONFLICT"
 _NOT_ENROLLED = re.compile(r"not enrolled in (?P<feature>[^.]{1,80})")
 _USES_OVERLAYS = re.compile(r"overlay bindings?\b|has bindings\b")
-# How a 403 refuses a field of the overlay, and what people call the feature that it belongs to.
+# The message of a 403 about a field of the overlay, and the name of the field's feature.
 _NOT_ALLOWED = re.compile(r"using (?:\w+\.)*(?P<field>\w+) is not allowed")
 _FEATURES = {
     "guarded_entrypoint": "Guarded Entrypoint",
@@ -355,11 +355,13 @@ def _server_fault(response: _Response, context: ErrorContext) -> ServerFault:
 
 
 def _rejected(response: _Response, context: ErrorContext) -> Rejected:
-    # Why packages do not go together takes more room than other refusals, and the names stand at its end.
+    # Messages about conflicting packages are long, with the names at the end.
     long = context.only_asks or response.violations
     detail = response.message_or_status(context, LONG if long else LONGEST)
     if response.code == FAILED_PRECONDITION:
         return Rejected(_failed_precondition(response, context, detail))
+    if response.code == ALREADY_EXISTS:
+        return Rejected(context.diagnostic("already-exists", "it exists already", detail=detail, hint="plan again"))
     return Rejected(context.diagnostic("rejected", "rejected by the API", detail=detail, hint=""))
 
 
@@ -391,7 +393,7 @@ def uses_overlays(action: str, problem: str, detail: str) -> Diagnostic:
     )
 
 
-# HTTP status, gRPC code where the status is another one, and the error that both stand for.
+# HTTP status, gRPC code if it differs, and the error for both.
 _KINDS: tuple[tuple[int, int, Callable[[_Response, ErrorContext], ApiError]], ...] = (
     (401, UNAUTHENTICATED, _token_rejected),
     (403, DENIED, _denied),
@@ -403,7 +405,7 @@ _STATUSES = frozenset(status for status, _, _ in _KINDS)
 
 def clean(text: str, most: int = LONGEST) -> str:
     """Return the text on one line, without control and direction characters, cut at `most` characters."""
-    # What lies far behind the cut is not looked at: a body can be megabytes long.
+    # Only the beginning is processed: a body can be megabytes long.
     shown = "".join(" " if unicodedata.category(char) in _UNFIT else char for char in text[: 8 * most])
     line = " ".join(shown.split())
     return line if len(line) <= most else line[: most - 1] + "…"

@@ -38,17 +38,17 @@ from reconciler.diagnostics import Diagnostic, Severity
 
 Parameters = tuple[tuple[str, str], ...]
 
-# How long the server may send nothing, and how long the whole answer may take; a list is given more of both.
+# Limits of the time without data and of the whole response; higher for lists.
 ONE_SECONDS = 60.0
 LIST_SECONDS = 120.0
 LIST_DEADLINE = 300.0
-# Where a POST only asks: the one path that a client that only reads may POST to.
+# The one path that a read-only client may POST to.
 RESOLVE = "/apko/v1/resolve/"
 
 _CONNECT_SECONDS = 10.0
-# The server's clock is taken a little early where an answer does not tell it: too early loses no build.
+# Without a date from the server its clock is assumed a little early, so that no build is missed.
 _CLOCK_MARGIN = 60.0
-# A server's clock that is further off than this is not believed.
+# A server's clock further off than this is ignored.
 _LARGEST_SKEW = 86_400.0
 
 _NOT_SENT = (
@@ -60,7 +60,7 @@ _NOT_SENT = (
     httpx.LocalProtocolError,
     httpx.InvalidURL,
 )
-# Of these, those that the request itself is the reason of.
+# Of these, the ones caused by the request itself.
 _HOPELESS = (httpx.UnsupportedProtocol, httpx.LocalProtocolError, httpx.InvalidURL)
 
 _REASONS: dict[type[BaseException], str] = {
@@ -138,7 +138,7 @@ class Connection:
         self._counter = RequestCounter()
         self._writes = writes
         self._made: httpx.Client | None = None
-        self._ahead = 0.0
+        self._ahead: float | None = None
         self._clock_noticed = False
 
     @property
@@ -181,7 +181,11 @@ class Connection:
 
     def server_now(self) -> float:
         """Return the time on the server's clock by the last response with a date; else this machine's time."""
-        return self._retrier.timing.now() + self._ahead
+        return self._retrier.timing.now() + (self._ahead or 0.0)
+
+    def server_before(self) -> float:
+        """Return a time on the server's clock just before now; earlier where no response had a date."""
+        return self.server_now() - (_CLOCK_MARGIN if self._ahead is None else 0.0)
 
     def incomplete(self, call: Call, problem: str) -> ApiError:
         """Return the error for a response without required content: after a write, its effect is unknown."""
@@ -220,7 +224,7 @@ class Connection:
         try:
             response = self._send(client, call, authorized=authorized)
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-            # An OSError comes from the WSGI app: that is how it drops a connection.
+            # The WSGI app raises OSError to drop a connection.
             return self._failed(client, call, error)
         found = self._failure(call, response)
         return Attempt(result=response, reason=None if found is None else retry_reason(found))
@@ -351,7 +355,7 @@ def _reason_before_sending(error: Exception, text: str) -> RetryReason | None:
     if isinstance(error, _HOPELESS):
         return None
     cause = _innermost(error)
-    # A connection that breaks in the middle of agreeing on encryption is one that broke, nothing worse.
+    # A connection that breaks during the TLS handshake is an ordinary broken connection.
     if isinstance(cause, ssl.SSLError) and not isinstance(cause, ssl.SSLEOFError | ssl.SSLZeroReturnError):
         return None
     absent = isinstance(error, httpx.ProxyError) or isinstance(cause, socket.gaierror | ConnectionRefusedError)

@@ -31,7 +31,7 @@ def decode(body: bytes | bytearray) -> object:
     try:
         value = json.loads(body.decode("utf-8"), parse_float=Number, parse_constant=_refuse)
         if _SURROGATE.search(body):
-            # Half a character has no UTF-8 form: it would break the first file or terminal that it is written to.
+            # A lone surrogate has no UTF-8 form: it would break the first file or terminal that receives it.
             json.dumps(value, ensure_ascii=False).encode("utf-8")
     except RecursionError:
         raise ValueError("nested too deeply") from None
@@ -52,7 +52,7 @@ def canonical(value: object) -> str:
 
 
 def _text(value: object) -> str:
-    # Most of what is sent is text in lists and objects, hence in this order.
+    # Most values are text in lists and objects, hence this order.
     if isinstance(value, str):
         return _quoted(value)
     if isinstance(value, dict):

@@ -55,6 +55,12 @@ def folder_id(path: str, above: Organization, names: Mapping[str, str]) -> str:
     raise _unknown(f'folder "{clean(path)}" not found in {clean(above.name)}', path, by_path, code="unknown-folder")
 
 
+def folder_paths(above: Organization, names: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """Return the path by names from an organization and the UIDP of each folder below it, in the order of the paths."""
+    below = (id_ for id_ in names if id_.startswith(f"{above.id}/"))
+    return tuple(sorted((folder_path(f"{id_}/x", above.id, names), id_) for id_ in below))
+
+
 def _path_names(above: str, folders: Iterable[str], names: Mapping[str, str]) -> Iterable[str]:
     for segment in folders:
         above = f"{above}/{segment}"
@@ -63,7 +69,7 @@ def _path_names(above: str, folders: Iterable[str], names: Mapping[str, str]) ->
 
 def _by_id(id_: str, groups: ListGroups) -> Organization:
     segments = id_.split("/")
-    # The one that is looked for first: the groups above it are asked for their names only.
+    # The nearest folder is checked first; the groups above it are needed only for their names.
     ids = ["/".join(segments[:length]) for length in range(len(segments), 0, -1)]
     names = {group.id: group.name for group in groups(tuple(("uidp.ids", one) for one in ids))}
     if id_ not in names:

@@ -15,7 +15,6 @@ from reconciler.api.schema import (
     ITEM_MODELS,
     OVERLAY_FIELDS,
     V1_SPELLING,
-    Json,
     Kind,
     OverlayField,
     Spelling,
@@ -29,6 +28,7 @@ from reconciler.core.overlay import (
     FAIL_MODE,
     CommandOverride,
     Group,
+    Json,
     Overlay,
     PemFile,
     Preflight,
@@ -42,11 +42,11 @@ from reconciler.diagnostics import Diagnostic
 
 Named = User | Group | PemFile | Preflight
 
-# How a field says that nothing is in it.
+# The empty value of each kind of field.
 _NOTHING: dict[Kind, object] = {Kind.TEXT: "", Kind.TEXT_MAP: {}}
-# Fields that are left out where nothing is in them: an enum has no empty name, and an empty command is one.
+# Fields that are omitted if empty: an enum has no empty name, and an empty command is a command.
 _LEFT_OUT = frozenset({Kind.FLAG, Kind.ENUM, Kind.PREFLIGHT, Kind.COMMAND, Kind.PASSED_THROUGH})
-# Sections that go out as null where nothing is in them.
+# Sections that are null if empty.
 _OPTIONAL_SECTIONS = ("accounts", "certificates")
 
 
@@ -87,7 +87,7 @@ def merge_overlay(raw: object, wanted: Overlay, spelling: Spelling = V1_SPELLING
         return _reset(raw if isinstance(raw, Mapping) else {})
     old = overlay_from_wire(raw)
     if isinstance(old, Unreadable):
-        raise ValueError(old.problem)  # noqa: TRY004 - the value is at fault, not its type
+        raise ValueError(old.problem)  # noqa: TRY004 - the value is wrong, not its type
     merged: Json = dict(raw) if isinstance(raw, Mapping) else {}
     for field in OVERLAY_FIELDS:
         if field.of(old) != field.of(wanted):
@@ -156,7 +156,7 @@ def _unknown_zeros(raw: Mapping[str, object], holder: str) -> Json:
 
 
 def _is_zero(value: object) -> bool:
-    # A message full of unset fields is no content either, but leaving it out loses nothing.
+    # A message full of unset fields is not content either, but omitting it loses nothing.
     return value is not None and without_absent(value) is None and not (isinstance(value, dict | list) and value)
 
 
@@ -284,7 +284,7 @@ def _changes(old: Named, new: Named, spelling: Spelling) -> Json:
 
 
 def _new(value: Named, spelling: Spelling) -> Json:
-    # An id of 0 is an id; an absent gid, and text that is not given, are left out.
+    # An id of 0 is a value; an absent gid and empty text are omitted.
     return {key: item for key, item in item_to_wire(value, spelling).items() if item not in (None, "", [])}
 
 

@@ -23,12 +23,12 @@ T = TypeVar("T")
 
 _FIRST_SECONDS = 1.0
 _LONGEST_SECONDS = 20.0
-# A server may ask for any wait; others than the one that was refused are held up no longer than this.
+# Maximum pause of all requests after a 429; only the refused request waits longer.
 _LONGEST_COMMON_PAUSE = 60.0
-# A call is given at least so long, however little is left of the time for all of them.
+# Minimum time of a call, even at the end of the common time limit.
 _SHORTEST_CALL = 5.0
 
-# A rate that nobody capped is taken from the requests of these seconds when it has to be halved.
+# Without `max_rps`, the rate to be halved is that of the last so many seconds.
 _MEASURED_SECONDS = 10.0
 _MOST_MEASURED = 200
 _SLOWEST = 0.5
@@ -36,9 +36,9 @@ _DOUBLES_IN = 30.0
 _FREE_ABOVE = 100.0
 
 _TOO_MANY = 429
-# Of a gateway, or of the server behind one (520 to 529 are those of content delivery networks).
+# Statuses of a gateway, or of the server behind it (520 to 529: content delivery networks).
 _GATEWAY = frozenset({502, 503, 504, *range(520, 530)})
-# The request came too late or too early, or the server broke down: it may go well the next time.
+# The request was too late or too early, or the server failed: a retry may succeed.
 _PASSING = frozenset({408, 425, 500})
 
 
@@ -64,14 +64,14 @@ class Timing:
 class RetryKind(Enum):
     """Kind of failure of a request without a usable response."""
 
-    TOO_MANY = auto()  # answered 429 by the API itself: certainly not done
-    EXHAUSTED = auto()  # one of both alone: a 429 that a proxy may have made, or the gRPC code under another status
-    UNAVAILABLE = auto()  # a gateway answered, or the API that it cannot serve now
-    FAILED = auto()  # the API broke down over it
-    ABSENT = auto()  # not sent: nobody listens there, or no such host
-    UNSENT = auto()  # not sent: no connection came about
-    TIMED_OUT = auto()  # sent, and no answer in time
-    BROKEN = auto()  # sent, and no whole answer
+    TOO_MANY = auto()  # 429 by the API itself: certainly not done
+    EXHAUSTED = auto()  # a 429 perhaps by a proxy, or the gRPC code under another status
+    UNAVAILABLE = auto()  # a gateway failed, or the API is unavailable
+    FAILED = auto()  # the API failed on the request
+    ABSENT = auto()  # not sent: connection refused, or unknown host
+    UNSENT = auto()  # not sent: no connection
+    TIMED_OUT = auto()  # sent, without a response in time
+    BROKEN = auto()  # sent, without a complete response
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,14 +112,14 @@ class Attempt(Generic[T]):
 
 
 _USUAL = Limit(tries=6, seconds=60.0)
-# What a broken-down server answers is often there to stay.
+# A server failure is often permanent.
 _FEWER = Limit(tries=4, seconds=30.0)
-# Where there is no network at all, the user is told soon.
+# Without a network the user is informed soon.
 _SOON = Limit(tries=3, seconds=5.0)
 _NO_CONNECTION = Limit(tries=3, seconds=30.0)
-# Silence has cost the whole timeout of the call already.
+# A timeout has already cost the whole time of the call.
 _ONCE_MORE = Limit(tries=2, seconds=math.inf)
-# What can be done without is not waited for much longer than it is worth.
+# An optional call is not worth a long wait.
 _OPTIONAL = Limit(tries=3, seconds=20.0)
 
 _WRITES: Mapping[RetryKind, Limit] = {
@@ -140,7 +140,7 @@ _READS: Mapping[RetryKind, Limit] = {
 def retry_reason(error: ApiError) -> RetryReason | None:
     """Return why a retry may help; None if it cannot."""
     status, code = error.status, error.code
-    if status is None or status < 400 or error.too_large:  # noqa: PLR2004 - the classes of answers that are no errors
+    if status is None or status < 400 or error.too_large:  # noqa: PLR2004 - statuses that are not errors
         return None
     if status == _TOO_MANY or code == EXHAUSTED:
         both = status == _TOO_MANY and code == EXHAUSTED
@@ -258,7 +258,7 @@ class _RetryState(Generic[T]):
         return attempt.result
 
     def _try(self) -> Attempt[T]:
-        # An interrupted wait ends the repeating: what failed stays failed.
+        # An interrupted wait ends the retries with the last failure.
         if not (self._tried and self._retrier.timing.stopped()):
             self._tried = True
             self._last, took = self._retrier.send_in_turn(self._send)

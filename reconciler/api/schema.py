@@ -37,6 +37,7 @@ from reconciler.core.overlay import (
     ON_FAILURE,
     CommandOverride,
     Group,
+    Json,
     Overlay,
     PemFile,
     Preflight,
@@ -53,7 +54,6 @@ from reconciler.core.overlay import (
 )
 from reconciler.core.state import Unreadable
 
-Json = dict[str, object]
 T = TypeVar("T")
 
 _MAX_UINT32 = 2**32 - 1
@@ -100,7 +100,7 @@ def timestamp_from_wire(value: object) -> float | None:
         seconds = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
     except (ValueError, OverflowError):
         return None
-    # The zero times of the protocol (1970) and of the server's language (year 1) mean that nothing is set.
+    # The zero times of the protocol (1970) and of the server's language (year 1) are unset.
     return seconds if seconds > 0 else None
 
 
@@ -123,10 +123,10 @@ Name = Annotated[str, PlainValidator(_name)]
 Text = Annotated[str, BeforeValidator(_blank_for_null)]
 Id = Annotated[int, PlainValidator(_uint32)]
 RunAs = Annotated[str, BeforeValidator(lambda value: str(value) if type(value) is int else value)]
-# The name of an enum; one that the server has no name for comes as its number.
+# The name of an enum; a value without a name arrives as its number.
 EnumText = Annotated[str, BeforeValidator(lambda value: str(value or "") if type(value) is int else value)]
 Timestamp = Annotated[float | None, PlainValidator(timestamp_from_wire)]
-# What only people read: of another shape, it is as good as absent.
+# Text for people only: a wrong type counts as absent.
 LenientText = Annotated[str, PlainValidator(_text_of)]
 LenientTexts = Annotated[tuple[str, ...], PlainValidator(_texts_of)]
 Count = Annotated[int | None, PlainValidator(_count_of)]
@@ -189,7 +189,7 @@ class _Contents(_Message):
 
 
 class _Accounts(_Message):
-    # A UID may stand here as well, and somebody may write it as a number.
+    # A UID is allowed here, possibly written as a number.
     run_as: RunAs = WireName("", validation_alias=AliasChoices("runAs", "run-as", "run_as"))
     users: tuple[_User, ...] = ()
     groups: tuple[_Group, ...] = ()

@@ -6,7 +6,7 @@ from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
 
-# A server may ask for any wait; what is longer than a day is as good as this.
+# Longer waits requested by a server are cut to a day.
 _LONGEST_WAIT = 86_400.0
 
 

@@ -15,14 +15,14 @@ from pathlib import Path
 import certifi
 import truststore
 
-# Each adds to what the system trusts. REQUESTS_CA_BUNDLE is set on many companies' machines for programs in Python.
+# Each adds to the system's certificates. Many companies set REQUESTS_CA_BUNDLE for programs in Python.
 _FOLDERS = "SSL_CERT_DIR"
 VARIABLES = ("SSL_CERT_FILE", _FOLDERS, "REQUESTS_CA_BUNDLE")
 
 _PLATFORM = sys.platform
 _JUDGED_BY_SYSTEM = ("darwin", "win32")
 _HASHED = re.compile(r"[0-9a-f]{8}\.[0-9]+")
-# Where Linux distributions keep the store that an interpreter from elsewhere does not find by itself.
+# Certificate stores of Linux distributions, for interpreters built elsewhere.
 _KNOWN_FILES = (
     "/etc/ssl/certs/ca-certificates.crt",
     "/etc/ssl/cert.pem",
@@ -47,7 +47,7 @@ def make_context(environ: Mapping[str, str]) -> ssl.SSLContext:
     lack.
     """
     context = _empty()
-    # An authority in the middle of a chain that is named is trusted by itself, as by browsers and Go programs.
+    # A named intermediate authority is trusted by itself, as in browsers and Go programs.
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     for named, variable in _named(environ).items():
         _add(context, variable, named)
@@ -82,12 +82,12 @@ def _add_system(context: ssl.SSLContext) -> None:
     files = (found.openssl_cafile,) if hashed else (found.openssl_cafile, *_KNOWN_FILES)
     file = next((file for file in files if Path(file).is_file()), None)
     if file is None and not hashed:
-        # A bare container has no store at all.
+        # A minimal container has no store at all.
         file = certifi.where()
     if file is not None:
         try:
             context.load_verify_locations(cafile=file)
-        except OSError as error:  # a file without certificates raises a subclass of it
+        except OSError as error:  # raised for a file without certificates
             problem = error.strerror or type(error).__name__
             raise CertificatesError(file, f"cannot read the system certificates in {file}: {problem}") from None
 
@@ -103,7 +103,7 @@ def _add(context: ssl.SSLContext, variable: str, named: str) -> None:
     path = Path(named)
     try:
         if variable == _FOLDERS and not path.exists():
-            return  # as for every program that OpenSSL serves: such a list may name folders of other machines
+            return  # as in OpenSSL: such a list may name folders of other machines
         if not path.is_dir():
             if path.exists() and not path.is_file():
                 raise CertificatesError(variable, f"{variable} is {named}, which is not a regular file")
@@ -124,4 +124,4 @@ def _add_each(context: ssl.SSLContext, folder: Path) -> None:
             if file.is_file():
                 context.load_verify_locations(cafile=file)
         except ssl.SSLError:
-            continue  # a folder of certificates may hold other files as well
+            continue  # the folder may hold other files as well

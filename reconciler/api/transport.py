@@ -21,17 +21,17 @@ from reconciler.api import tls
 from reconciler.api.errors import WriteRefusedError, clean
 from reconciler.api.url import ApiAddress
 
-# How large an answer may be when it is decompressed. What a failed answer says stands at its beginning.
+# Limits of the decompressed size of a response; the text of a failed one is at its beginning.
 ONE_BYTES = 32 << 20
 LIST_BYTES = 256 << 20
 ERROR_BYTES = 256 << 10
 
-# A socket that nobody gave a time-out.
+# Timeout of a socket without one.
 _SOCKET_TIMEOUT = 60.0
-# A waiting read looks so often whether the run was interrupted, and then gives its answer so long to come.
+# Interval of checks for an interruption, and the time left for the response after one.
 _SLICE = 0.2
 _GRACE = 1.0
-# So few that a limit of 64 open files leaves room for them.
+# Leaves room under a limit of 64 open files.
 _LIMITS = httpx.Limits(max_connections=40, max_keepalive_connections=40, keepalive_expiry=30.0)
 
 
@@ -69,7 +69,7 @@ def open_client(
     """
     plain = address.scheme == "http" or transport is not None
     try:
-        # Where no TLS is spoken, an empty context spares loading the certificates.
+        # Without TLS an empty context avoids loading the certificates.
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if plain else tls.make_context(environ)
     except tls.CertificatesError as error:
         fix = f"correct or unset {error.source}" if error.source in tls.VARIABLES else f"make {error.source} readable"
@@ -90,7 +90,7 @@ def open_client(
         )
     except (OSError, ValueError, ImportError, httpx.InvalidURL):
         raise _unusable_proxy(environ) from None
-    # httpx makes the transports for the proxies of the environment itself, and takes nothing to put around them.
+    # httpx creates the transports for the proxies of the environment itself, without a hook to wrap them.
     client._transport = wrap(client._transport)  # noqa: SLF001
     client._mounts = {key: made and wrap(made) for key, made in client._mounts.items()}  # noqa: SLF001
     return client
@@ -224,7 +224,7 @@ class BoundedTransport(httpx.BaseTransport):
         self._transport = transport
         self._current = threading.local()
         if isinstance(transport, httpx.HTTPTransport):
-            # httpx has no time-out for a whole answer and no parameter for this hook of httpcore.
+            # httpx has no timeout for a whole response and no parameter for this hook of httpcore.
             pool = transport._pool  # noqa: SLF001
             pool._network_backend = _BoundedBackend(pool._network_backend, self._current)  # noqa: SLF001
 
@@ -264,7 +264,7 @@ def _read_body(response: httpx.Response, bounds: Bounds, limit: int) -> bytes:
     except zlib.error:
         raise httpx.DecodingError("not gzip") from None
     declared = response.headers.get("content-length", "")
-    # In-process there is no HTTP parser between us and the app that would notice an answer cut short.
+    # In-process there is no HTTP parser to detect a truncated response.
     if (declared.isdigit() and response.num_bytes_downloaded < int(declared)) or (gzip and body and not gzip.eof):
         raise httpx.ReadError("cut short")
     return bytes(body)

@@ -52,7 +52,7 @@ def parse_address(text: str) -> ApiAddress:
     written = text.strip()
     try:
         parts = urlsplit(written)
-        _ = parts.port  # reading it checks it
+        _ = parts.port  # reading the port validates it
     except ValueError:
         raise _bad(written, "invalid host or port") from None
     problem = _problem(written, parts)
@@ -98,7 +98,7 @@ def _is_host(name: str) -> bool:
 
 
 def _bad(written: str, problem: str) -> BadAddress:
-    # What stands before an @ may be a password.
+    # The text before an @ may be a password.
     shown = clean(written.rpartition("@")[2], 120)
     return BadAddress(
         Diagnostic(

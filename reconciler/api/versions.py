@@ -18,14 +18,14 @@ from reconciler.api.answers import RepositoryAnswer, RepositoryAnswerV2, Reposit
 from reconciler.api.errors import AnswerLost, ApiError, NotFound, NotUnderstood, Rejected
 from reconciler.api.http import Call, Connection
 from reconciler.api.overlay_update import update_body
-from reconciler.api.schema import V1_SPELLING, V2_SPELLING, Json
-from reconciler.core.overlay import EMPTY, Overlay
+from reconciler.api.schema import V1_SPELLING, V2_SPELLING
+from reconciler.core.overlay import EMPTY, Json, Overlay
 from reconciler.core.state import LiveRepository, Organization, RepositoryVersion, Unreadable
 
 _INT32 = 2**31
-# Not for this token, not there, not in this way, not built yet. Anything else says nothing about what there is.
+# Statuses of a v2 that is forbidden, missing or unimplemented. Other statuses do not concern v2 itself.
 _WITHOUT = frozenset({403, 404, 405, 501})
-# How the gateway refuses a field that it does not know.
+# The gateway's message about an unknown field.
 _UNKNOWN_FIELD = "could not find field"
 
 
@@ -166,7 +166,7 @@ class V2:
     def write_masked(self, read: RepositoryVersion, wanted: Overlay) -> LiveRepository:
         """Send an overlay that v2 can represent."""
         target = read.repository
-        # The name is there because the published document requires it of every update; the mask leaves it out.
+        # The published document requires the name in every update; the mask excludes it.
         document: Json = {"name": target.name, "customOverlay": read.document.get("customOverlay")}
         call = endpoints.update_v2(target, update_body(document, target, wanted, V2_SPELLING))
         return written(
@@ -214,7 +214,7 @@ class Auto:
             try:
                 masked = self._v2.read_document(read.repository.id)
                 if masked is not None and not isinstance(masked.repository.overlay, Unreadable):
-                    # v2 may spell what is not known in another way, and goes on as it does.
+                    # v2 may spell unknown fields differently, and stores them in its own way.
                     unknown = masked.repository.overlay.unrecognized if wanted != EMPTY else ()
                     masked = replace(masked, repository=read.repository)
                     return self._v2.write_masked(masked, replace(wanted, unrecognized=unknown))
@@ -222,7 +222,7 @@ class Auto:
             except AnswerLost as error:
                 why = _why_without(error)
                 now = self._v1.read_repository(read.repository.id) if why else None
-                # A refusal by a proxy alone: what v1 shows decides whether something was written.
+                # A refusal by a proxy alone: the state by v1 decides whether the write took effect.
                 if now is None or now.repository.overlay not in (read.repository.overlay, wanted):
                     raise
                 if now.repository.overlay == wanted:
@@ -233,7 +233,7 @@ class Auto:
                 if not why:
                     raise
         answer = self._v1.write_overlay(read, wanted)
-        # Not before v1 has shown that the repository is there and that the token may write.
+        # Only after v1 has shown that the repository exists and the token may write.
         self._why_v1 = self._why_v1 or why
         return answer
 

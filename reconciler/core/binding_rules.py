@@ -12,7 +12,7 @@ from reconciler.core.state import Live
 from reconciler.core.steps import Action, Reason, ReasonCode, Step
 from reconciler.diagnostics import Diagnostic, Severity, listed
 
-# The code of every problem here with its severity and what it means, for the documentation.
+# Severity and meaning of each code, for docs/diagnostics.md.
 BINDING_CODES: Final[Mapping[str, tuple[str, str]]] = {
     "bindings-switched-off": (
         "warning",
@@ -26,7 +26,7 @@ BINDING_CODES: Final[Mapping[str, tuple[str, str]]] = {
 }
 
 
-# Values of these are united; of all others a tag gets one.
+# Values of these fields are united; of all others a tag gets one.
 _UNITED: Final = frozenset({Field.PACKAGES, Field.RUNTIME_REPOSITORIES, Field.PREFLIGHT, Field.GUARDED_ENTRYPOINT})
 
 

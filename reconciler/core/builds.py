@@ -282,7 +282,7 @@ def build_failed(build: Build, target: Target) -> bool:
     return build.result is Result.FAILURE
 
 
-# Asked again and again of the same few configurations: by the journal, the table, and the end report.
+# The journal, the table and the final report repeat it for the same few configurations.
 @lru_cache(maxsize=4096)
 def lacking_items(config: BuildConfig, after: Overlay) -> tuple[Item, ...]:
     """Return the items of an overlay that a configuration lacks."""
@@ -335,7 +335,7 @@ def _allowed(found: str, wanted: str) -> bool:
         return False
     version = locked_version(found)
     if asked.operator == "=" and version.rpartition("-r")[0] == asked.version:
-        return True  # that a version without a revision may be any revision was for the resolution to decide
+        return True  # the resolution decided that any revision satisfies a version without one
     if version:
         return asked.allows(version)
     constraint = parse_constraint(found)
@@ -348,8 +348,8 @@ def _spelling(constraint: Constraint) -> tuple[str, str, str]:
 
 
 def _user_serves(found: User, wanted: User) -> bool:
-    # A configuration may leave out names that it does not need (apko has no group name for a user). Only a gid that is
-    # left out says something: absent and 0 are different.
+    # A configuration may omit optional names (apko has no group name for a user). Only a missing gid has a meaning:
+    # absent differs from 0.
     texts = ((wanted.groupname, found.groupname), (wanted.shell, found.shell), (wanted.homedir, found.homedir))
     return (
         found.uid == wanted.uid

@@ -34,7 +34,7 @@ Value = str | bool | tuple[str, ...] | tuple[Preflight, ...] | PemFile | User | 
 class Field(StrEnum):
     """Place of an item in an overlay, in apko's spelling."""
 
-    # Enum's own is written in Python, and entries are looked up by their part again and again.
+    # The hash of Enum is written in Python, and fields are dictionary keys of every comparison.
     __hash__ = str.__hash__
 
     PACKAGES = "contents.packages"
@@ -73,7 +73,7 @@ SECTION_OF: dict[Field, Section] = {
     Field.TRUSTSTORE: Section.TRUSTSTORE,
 }
 
-# Parts whose entries are found by a name of their own, which then belongs to the path of a change.
+# Fields whose items have names of their own, which are part of the path of a change.
 KEYED = frozenset(
     {
         Field.RUNTIME_KEYRING,
@@ -96,7 +96,7 @@ class Item:
     value: Value
 
 
-# What an overlay holds in each part, found by one look, in the order of `Part`.
+# The attributes of an overlay, in the order of `Field`.
 _PATHS = (
     "packages",
     "runtime_repositories",
@@ -118,7 +118,7 @@ _PATHS = (
 _PARTS = tuple(Field)
 _CONTENTS = attrgetter(*_PATHS)
 _HELD = {part: attrgetter(path) for part, path in zip(Field, _PATHS, strict=True)}
-# These hold one item, which is the whole of them.
+# These have a single item, the whole value.
 WHOLE = frozenset(
     {
         Field.RUNTIME_REPOSITORIES,
@@ -130,9 +130,9 @@ WHOLE = frozenset(
         Field.TRUSTSTORE,
     }
 )
-# The items of these are a key and a value, and those of the others the value alone.
+# Items of these are pairs of key and value; items of the others are the value alone.
 _PAIRS = frozenset({Field.ENVIRONMENT, Field.ANNOTATIONS, Field.UNRECOGNIZED})
-# The key that an item is known by within its part; the only one of a part needs none.
+# The key of an item within its field; single items need none.
 _KEYS: dict[Field, Callable[[Any], str]] = {
     **dict.fromkeys(WHOLE, lambda _: ""),
     Field.PACKAGES: package_name,

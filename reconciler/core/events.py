@@ -115,8 +115,8 @@ Event = (
 Listener = Callable[[Event], None]
 
 
-# A write starts the builds of all tags of a repository together: what began within so many seconds is taken for one
-# such occasion.
+# A write starts the builds of all tags of a repository together: builds that started within so many seconds count as
+# one wave.
 WAVE = 600.0
 
 
@@ -189,7 +189,7 @@ def _largest_wave(builds: Iterable[Build]) -> int:
 
 
 def _durations(builds: Iterable[Build]) -> Durations | None:
-    # A failure often comes early and says nothing about how long a build takes.
+    # A failure often happens early and does not indicate the duration of a build.
     took = [
         max(build.ended - build.started, 0.0)
         for build in builds

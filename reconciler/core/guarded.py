@@ -14,7 +14,7 @@ from reconciler.core.overlay import CommandOverride, Overlay, Preflight, package
 from reconciler.core.secrets import is_secret_reference, looks_secret
 from reconciler.diagnostics import Diagnostic, Place, Severity
 
-# Finds where an item of the overlay was written; None where the manifest does not write it.
+# Finds where an item of the overlay was written; None if the manifest does not write it.
 PlaceOf = Callable[[Field, str], Place | None]
 
 # Settings of the wrapper, which the API refuses without it.

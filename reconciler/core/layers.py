@@ -11,7 +11,7 @@ from functools import partial
 from reconciler.core.diff import KEYED, SECTION_OF, Field, Item, assemble, items_of
 from reconciler.core.guarded import guarded_errors, guarded_warnings, unmanaged_warnings
 from reconciler.core.overlay import Overlay, PemFile, Section
-from reconciler.diagnostics import Diagnostic, Place, Severity, listed
+from reconciler.diagnostics import Diagnostic, Place, Severity
 
 
 class Precedence(IntEnum):
@@ -24,7 +24,7 @@ class Precedence(IntEnum):
     ENTRY = 4
 
 
-# Finds where an item of a layer was written, or its section; called only when somebody wants to know.
+# Finds where an item of a layer was written, or its section; called only for messages.
 Locator = Callable[[Field, str], Place]
 
 
@@ -179,7 +179,7 @@ def _equals(one: Layer, other: Layer) -> bool:
 
 
 def _disagree(one: LayerItem, other: LayerItem) -> bool:
-    # What stands twice in one block is a mistake of its own, which `manifest` reports.
+    # `manifest` reports duplicates within one block.
     return one.layer is not other.layer and one.entry != other.entry
 
 
@@ -253,7 +253,7 @@ def group_problems(found: Iterable[tuple[str, Diagnostic]]) -> Iterator[Diagnost
     for repository, problem in found:
         grouped.setdefault(problem, []).append(repository)
     for problem, names in grouped.items():
-        yield replace(problem, detail="; ".join(filter(None, (problem.detail, f"in {listed(names)}"))))
+        yield replace(problem, repositories=tuple(names))
 
 
 def _conflict(conflict: Conflict) -> Diagnostic:

@@ -8,10 +8,12 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import lru_cache
 from typing import Any
+
+Json = dict[str, Any]  # a decoded JSON object
 
 
 class Section(StrEnum):
@@ -158,7 +160,7 @@ _PACKAGE_NAME = re.compile(r"[^=<>~@\s]+")
 _PEM_START = "-----BEGIN "
 
 
-@lru_cache(maxsize=1 << 14)  # thousands of repositories ask for the same hundreds of packages
+@lru_cache(maxsize=1 << 14)  # thousands of repositories share the same hundreds of packages
 def package_name(spec: str) -> str:
     """Return the name in a package specification such as `name=1.2.3-r0`, `name~1.2`, `name>1` or `name@tag`."""
     match = _PACKAGE_NAME.match(spec)
@@ -206,6 +208,18 @@ def make_certificates(*, additional: Iterable[PemFile] = (), providers: Iterable
     return Certificates(additional=make_pem_files(additional), providers=_texts(providers))
 
 
+def without_zero_gids(overlay: Overlay) -> Overlay:
+    """Return what the API holds of the configuration of a named overlay, where a user's gid of 0 is the same as none.
+
+    Its ids are signed and not optional; a standard customization tells the two apart.
+    """
+    users = overlay.accounts.users
+    if all(user.gid != 0 for user in users):
+        return overlay
+    told = tuple(replace(user, gid=None) if user.gid == 0 else user for user in users)
+    return replace(overlay, accounts=replace(overlay.accounts, users=told))
+
+
 def package_set(specs: Iterable[str]) -> tuple[str, ...]:
     """Return a set of package specifications; raises `TypeError` for anything but text."""
     return _texts(map(package_spec, specs))
@@ -216,7 +230,7 @@ def sorted_pairs(values: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
     return _shared(tuple(sorted(values.items())))
 
 
-# Repositories of a team have the same variables, in the manifest as in live state: they need not be there many times.
+# Repositories of a team have the same variables, in the manifest and in the live state: equal ones share one object.
 @lru_cache(maxsize=1 << 16)
 def _shared(found: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
     return found
@@ -321,9 +335,9 @@ def _group_key(group: Group) -> tuple[object, ...]:
 
 
 _NOT_MEANING = frozenset({"text"})
-# Names of attributes that have another spelling in fingerprints.
+# Attributes with another spelling in fingerprints.
 _JSON_NAMES = {"unrecognized": "unrecognised"}
-# Left out where nothing is in them, so that the fingerprints of earlier versions stay.
+# Omitted if empty, so that the fingerprints of earlier versions stay valid.
 _LATER = frozenset({"guarded_entrypoint", "fail_mode", "preflight", "command_override", "truststore"})
 
 

@@ -26,11 +26,11 @@ _PIECE = re.compile(
     r"(?P<number>(?:^|\.)\d+)|_(?P<suffix>[a-z]+)(?P<count>\d*)|(?P<letter>[a-z])|~(?P<commit>[0-9a-f]+)|-r(?P<revision>\d+)"
 )
 
-# Suffixes that come before the plain version, and those that come after it, each in its order.
+# Suffixes that sort before the plain version, and those after it, each in order.
 _BEFORE = ("alpha", "beta", "pre", "rc")
 _AFTER = ("cvs", "svn", "git", "hg", "p")
 
-# Where two versions differ in what comes next, the kind decides: 1.2_rc1 < 1.2 < 1.2-r1 < 1.2_p1 < 1.2a < 1.2.1
+# If two versions differ in the kind of the next piece, the kind decides: 1.2_rc1 < 1.2 < 1.2-r1 < 1.2_p1 < 1.2a < 1.2.1
 _SUFFIX_BEFORE, _END, _REVISION, _COMMIT, _SUFFIX_AFTER, _LETTER, _NUMBER = range(7)
 
 Piece = tuple[int, int, str]
@@ -89,7 +89,7 @@ def _pieces(version: str) -> tuple[Piece, ...]:
 def _piece(match: re.Match[str]) -> Piece:
     if match["number"]:
         digits = match["number"].removeprefix(".")
-        # A later number with a leading zero is a fraction: 1.05 comes before 1.5, and 1.1 after it.
+        # A later number with a leading zero is a fraction: 1.05 < 1.5 < 1.10.
         fraction = match["number"] != digits and digits.startswith("0")
         return (_NUMBER, -1, digits) if fraction else (_NUMBER, *_number(digits))
     if match["suffix"]:
@@ -116,7 +116,7 @@ def _suffix(word: str, digits: str) -> Piece:
 
 
 def _equal(version: str, wanted: str) -> bool:
-    # Without a revision the first one is meant: apko takes 1.2 and 1.2-r0 for the same version, and no other for it.
+    # Without a revision r0 is meant: apko treats 1.2 and 1.2-r0 as the same version.
     return version.removesuffix("-r0") == wanted.removesuffix("-r0")
 
 
@@ -132,7 +132,7 @@ def _ordered(operator: str, left: tuple[Piece, ...], right: tuple[Piece, ...]) -
     return {">": left > right, ">=": left >= right, "<": left < right, "<=": left <= right}[operator]
 
 
-# `cmd:curl`, `so:libssl.so.3`, `pc:zlib`: names that no package has, but only what packages provide.
+# `cmd:curl`, `so:libssl.so.3`, `pc:zlib`: virtual names, which packages only provide.
 KIND = ":"
 
 
@@ -209,7 +209,7 @@ def constraints_met(constraints: Iterable[Constraint], versions: Iterable[Packag
     return all(any(constraint.allows(version) for version in there) for constraint in constraints)
 
 
-# The code of every problem here with how bad it is and what it means, for the documentation.
+# Severity and meaning of each code, for docs/diagnostics.md.
 PACKAGE_CODES: Final[Mapping[str, tuple[Severity, str]]] = {
     "unknown-package": (Severity.ERROR, "No package that the organization may install has or provides this name."),
     "no-such-version": (Severity.ERROR, "No available version satisfies the constraint."),
@@ -231,7 +231,7 @@ PACKAGE_CODES: Final[Mapping[str, tuple[Severity, str]]] = {
     ),
     "packages-not-checked": (Severity.WARNING, "The API could not be asked whether some packages exist."),
 }
-# How apko spells what apk calls otherwise, and what stands for every architecture.
+# Architectures that apk and apko spell differently, and the name for all architectures.
 _SPELT = {"amd64": "x86_64", "arm64": "aarch64", "386": "x86", "arm/v7": "armv7", "arm/v6": "armhf"}
 _EVERY = frozenset({"noarch", "all"})
 
@@ -295,7 +295,7 @@ def check_packages(asks: Collection[PackageRequest], available: Available) -> tu
 
 
 def _at(diagnostic: Diagnostic, place: Place | None, repositories: tuple[str, ...]) -> PackageProblem:
-    located = replace(diagnostic, detail=f"requested in {listed(repositories)}", place=place)
+    located = replace(diagnostic, repositories=repositories, place=place)
     return PackageProblem(diagnostic=located, repositories=repositories)
 
 
@@ -310,7 +310,7 @@ def _problem(spec: str, available: Available, known: KnownNames, architectures: 
     if constraint is None or constraint.name not in available.versions:
         return None
     if any(map(constraint.allows, available.in_use.get(constraint.name, ()))):
-        return None  # an image has it: whatever the list says, it exists
+        return None  # an existing image has it, so it exists
     found = available.versions[constraint.name]
     if not found:
         return _missing(constraint.name, available, known)
@@ -338,7 +338,7 @@ def _missing(name: str, available: Available, known: KnownNames) -> Diagnostic:
             summary=f'package "{name}" is not in the organization\'s package list, which {lacks}',
             hint="check that it exists with `reconciler plan --resolve`",
         )
-    # A FIPS package replaced by a legacy one would no longer be what it was chosen for.
+    # Replacing a FIPS package by a legacy one would defeat its purpose.
     near = [one for one in known.nearest(name) if not ("fips" in name and "legacy" in one)]
     meant = f"; {did_you_mean(near)}" if near else ""
     return Diagnostic(

@@ -59,7 +59,7 @@ def plan(desired: Desired, live: Live, *, diagnostics: Iterable[Diagnostic] = ()
     )
 
 
-# Most of thousands of steps have a reason that names nothing.
+# Shared by most of thousands of steps.
 _PLAIN_REASONS = {code: Reason(code=code) for code in ReasonCode}
 
 
@@ -109,7 +109,7 @@ def _step(match: _Match, directory: Directory, known: KnownNames, twice: dict[st
         case several:
             labels = sorted({directory.label(one) for one in several})
             if len(labels) == 1 and isinstance(several[0].overlay, Unreadable):
-                return _present(match, several[0])  # one folder has the name twice: no address tells them apart
+                return _present(match, several[0])  # one folder has the name twice: no address distinguishes them
             return _blocked(match, ReasonCode.AMBIGUOUS, *labels)
 
 

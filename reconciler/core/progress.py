@@ -27,8 +27,7 @@ def begin(target: Target, *, now: float) -> Progress:
     return Progress(target=target, stage=Stage.WAITING, builds=(), sync=Sync.IDLE, queue_seen=False, changed=now)
 
 
-# A report may come a while after its repository has left the queue, so that an old build is not taken for the last word
-# at once.
+# A report may arrive a while after its repository has left the queue, so an old build is not final at once.
 _DOUBT_SECONDS = 30.0
 # A repository without active tags, or before its first sync, leaves the queue and is never built.
 REPORT_GRACE_SECONDS = 600.0
@@ -88,8 +87,8 @@ def _counted(target: Target, builds: Iterable[Build], *, queue_left: bool) -> tu
     wanted, before = tuple(items_of(target.after)), frozenset(items_of(target.before))
     changes = diff(target.before, target.after)
     verdicts = {build.id: evidence(build.config, wanted, before, changes) for build in ours}
-    # Builds that may be of either overlay count when nothing better came although the queue took the write and is
-    # through with it: then the base image itself has what was removed, and no configuration can ever tell.
+    # Builds that match both overlays count if no better one arrived although the queue processed the write: then the
+    # base image itself has what was removed, and no configuration can distinguish the two.
     accepted = {Evidence.NEW, Evidence.LACKING}
     if queue_left and Evidence.NEW not in verdicts.values():
         accepted.add(Evidence.EITHER)
@@ -149,7 +148,7 @@ def _provided(wanted: Item, build: Build, providers: Providers) -> Iterator[Item
     for provider in sorted(providers.get(wanted.key, frozenset()) & locked.keys()):
         version = locked_version(locked[provider].value)
         spec = f"{wanted.key}={version}"
-        # A name may be provided in a version of its own; that it fits was decided when the build was resolved.
+        # A name may be provided in another version; the resolution has checked that it fits.
         fits = version and parse_constraint(spec) is not None and serves(spec, wanted)
         yield Item(Field.PACKAGES, wanted.key, spec if fits else wanted.value)
         return

@@ -161,7 +161,7 @@ def _filled_in(spec: str, recipe: Recipe) -> Iterable[str]:
     return (one for one in recipe.config.packages if names_package(name, package_name(one)))
 
 
-# The code of every problem here with how bad it is and what it means, for the documentation.
+# Severity and meaning of each code, for docs/diagnostics.md.
 RESOLUTION_CODES: Final[Mapping[str, tuple[Severity, str]]] = {
     "does-not-resolve": (Severity.ERROR, "The API reports that an image with these packages cannot be built."),
     "resolution-not-checked": (
@@ -192,7 +192,7 @@ def resolution_failure(step: Step, message: str) -> ResolutionFailure:
     known = manifest_packages(step)
     added = tuple(name for name in _added(step) if name in known)
     named = _named(message, known)
-    # A new package is the likelier culprit than one that has been there.
+    # A new package is more likely the cause than an existing one.
     culprits = tuple(sorted(named, key=lambda name: name not in added)) or added
     place = known[culprits[0]].place(Field.PACKAGES, culprits[0]) if culprits else step.place
     return ResolutionFailure(repository=step.repository, message=message, place=place, packages=culprits)
@@ -308,7 +308,7 @@ def already_in_image(steps: Iterable[Step], bases: Mapping[str, Sequence[Base]])
             code="already-in-image",
             severity=Severity.NOTE,
             summary=f'package "{name}" is already in the image',
-            detail=f"added in {listed(repositories)}",
+            repositories=tuple(repositories),
             hint="remove it, unless it must stay when the base image drops it",
             place=place,
         )

@@ -69,7 +69,7 @@ class Failed:
     problem: Diagnostic
 
 
-class RecordFailed(Exception):  # noqa: N818 - named as the problem it tells, as the API's errors are
+class RecordFailed(Exception):  # noqa: N818 - named after the problem, as the API's errors are
     """The intent to write could not be recorded, so that nothing may be sent."""
 
     def __init__(self, diagnostic: Diagnostic) -> None:
@@ -222,7 +222,7 @@ def find_written(step: RunStep, live: Live) -> LiveRepository | None:
 
 
 def _created_at(step: RunStep) -> Address:
-    # A creation is sent with this folder, the organization's own level where the address names none.
+    # A creation is sent with this folder; the organization's own level if the address has none.
     address = Address.parse(step.step.repository)
     return Address(folder=address.folder or "", name=address.name)
 
@@ -330,7 +330,7 @@ def _wrote(step: RunStep, outcome: Outcome, live: Live) -> bool:
         case Applied():
             return True
         case Failed(kind=FailureKind.ANSWER_LOST):
-            # It was not known whether it arrived. It did where the repository holds it.
+            # Its result was unknown. It took effect if the repository has the overlay now.
             there = find_written(step, live)
             return there is not None and there.overlay == step.step.after
         case _:

@@ -10,7 +10,7 @@ from typing import Final
 
 HIDDEN: Final = "***"
 
-# What a name ends in when its value describes a secret and is none: `TOKEN_URL`, `PASSWORD_MIN_LENGTH`, `SECRET_NAME`.
+# Endings of names whose values only describe a secret: `TOKEN_URL`, `PASSWORD_MIN_LENGTH`, `SECRET_NAME`.
 _SETTING_NAME: Final = re.compile(
     r"[_.-](?:file|path|dir|url|uri|endpoint|host|port|name|type|mode|ttl|timeout|lifetime|length|size|limit|count"
     r"|enabled|disabled|required|issuer|audience|algorithm|policy|provider|sock)$",
@@ -41,7 +41,7 @@ _SWITCHES: Final = frozenset(
     )
 )
 _NUMBER: Final = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,6})?(?:ms|[smhdkKMG%])?")
-# Where a secret is kept, or that it comes from elsewhere: an address such as `vault://…`, `${NAME}`, `{{ name }}`.
+# The location of a secret, or a reference to it: an address such as `vault://…`, `${NAME}`, `{{ name }}`.
 _REFERENCE: Final = re.compile(
     r"[A-Za-z][A-Za-z0-9+.-]{0,40}://"
     r"|(?:vault|secretref|keyvault|ssm|op|env|file):[\w/]"
@@ -56,7 +56,7 @@ _SECRET_REFERENCE: Final = re.compile(r"cg\+[a-z0-9-]{1,40}://")
 
 _EXPANSION: Final = re.compile(r"\$\{?[A-Za-z_]")
 
-# What may stand behind a sign of equality without being the secret itself.
+# Values after an equals sign that are not secrets.
 _NOT_EMBEDDED: Final = (
     r"(?!(?:true|false|yes|no|on|off|none|null|required|optional|disabled|enabled)(?![\w.-]))"
     r"(?!\$\{|\$\(|\{\{|%[sv]|<|\*{3}|\[token\])"
@@ -68,8 +68,8 @@ _ASSIGNED: Final = (
 
 _SCHEME_WORDS: Final = r"(?:tokens?|auth\w*|schemes?|headers?|credentials?|methods?|only|realm)"
 
-# The kind, a text without which the pattern cannot match (in lower case, as it is searched for), and the pattern;
-# where it has a group `secret`, the rest of the match may be shown.
+# The kind, a lower-case text that every match contains, and the pattern; with a group `secret`, the rest of the match
+# may be printed.
 FORMS: Final[tuple[tuple[str, str, re.Pattern[str]], ...]] = tuple(
     (kind, needed, re.compile(pattern))
     for kind, needed, pattern in (

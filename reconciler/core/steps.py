@@ -53,7 +53,7 @@ class ReasonCode(StrEnum):
     HAS_BINDINGS = "has-bindings"
 
 
-# The step is planned, and its own rules forbid to carry it out.
+# The step is planned, but its own rules forbid applying it.
 REFUSED = frozenset({ReasonCode.PROTECTED, ReasonCode.UNRESOLVED})
 
 

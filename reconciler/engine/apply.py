@@ -30,15 +30,15 @@ from reconciler.engine.ports import Clock, OnError, Record, Stop, WriteApi, stre
 
 T = TypeVar("T")
 
-# What the API answers where a repository of that name exists already.
+# The API's code for an existing repository of that name.
 _CONFLICT = 409
 
-# Before each read that settles a write. Reads may lag: what is still as it was before the write proves that it did
-# not arrive only after the longer time. A write that can be sent once more need not wait as long.
+# Pauses before each read that settles a write. Reads may lag: an unchanged state proves that the write did not arrive
+# only after the longer time. A write that can be repeated once need not wait as long.
 _PAUSES = (0.0, 1.0, 3.0)
 _LAST_PAUSES = (*_PAUSES, 6.0, 12.0)
 
-# The repository as it is now, None where it does not exist; raises `ApiError`.
+# Returns the current repository, None if it does not exist; raises `ApiError`.
 ReadLive = Callable[[], LiveRepository | None]
 
 

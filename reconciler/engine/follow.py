@@ -170,7 +170,7 @@ class _Following:
             except TokenRejected as error:
                 return self._ended(token_problem=error.diagnostic)
             except ApiError as error:
-                if stop.is_set():  # the read was given up, and nothing is tried again
+                if stop.is_set():  # the read was canceled by the interruption; nothing is repeated
                     return self._ended(interrupted=True)
                 if is_permanent(error):
                     return self._ended(problem=error.diagnostic)
@@ -251,7 +251,7 @@ class _Following:
     def _out_of_time(self) -> Followed:
         """Return the result at a time limit, with builds that match the overlay before and changes by others."""
         now, seen = self._clock.now(), self._known
-        # An API that did not answer a moment ago would only hold the end up.
+        # An API that has just failed to respond would only delay the end.
         if self._reached:
             self._supersession.ask(now=now)
             seen = self._supersession.checked(seen, now=now)

@@ -23,18 +23,18 @@ from reconciler.core.state import Organization
 from reconciler.diagnostics import Diagnostic
 from reconciler.engine.ports import stream
 
-# For so few names the pages are not worth a try.
+# For so few names reading pages does not pay.
 _FEW = 8
-# A name that more packages provide than this is one that none of their versions is worth being searched for.
+# A name with more providers than this is not searched in all their versions.
 _MOST_PROVIDERS = 20
-# So many names at most are looked for in the whole catalog, to say why they are not there.
+# At most so many names are looked up in the whole catalog, to explain why they are unavailable.
 _MOST_ELSEWHERE = 10
-# Fewer letters stand at the beginning of more names than fit into a page.
+# Shorter prefixes match more names than fit into a page.
 _TELLING = 3
 WORKERS = 10
 
 Wanted = Mapping[str, tuple[Constraint, ...]]
-# These are about the one call: another way of asking, or another name, may be answered all the same.
+# These errors concern one call: another call, or another name, may still succeed.
 _OF_THE_CALL = (NotFound, NotUnderstood, Rejected, ServerFault)
 
 
@@ -82,7 +82,7 @@ def look_up(api: PackageApi, organization: Organization, wanted: Wanted) -> Foun
         search.run()
     except ApiError as error:
         search.found.problem = search.found.problem or error.diagnostic
-        # Whether others provide it is not known, so that nothing may be said of it.
+        # Whether others provide it is unknown, so it is not reported.
         for name in search.unmet():
             search.found.versions.pop(name, None)
     return search.found
@@ -133,7 +133,7 @@ class _Search:
             page, before = self._page(page.after), len(seen)
             seen.update(one.name for one in page.packages)
             if len(seen) == before:
-                return  # these pages lead nowhere
+                return  # pages are unavailable
         self.found.versions.update({name: () for name in self._left() if name not in seen})
 
     def _page(self, token: str = "", *, prefix: str = "") -> PackagePage:

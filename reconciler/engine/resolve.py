@@ -13,11 +13,11 @@ from reconciler.diagnostics import Diagnostic
 from reconciler.engine.ports import stream
 
 WORKERS = 10
-# How the API says that packages do not go together: an invalid argument, or a precondition that is not met.
+# The API's codes for packages that cannot be installed together: invalid argument, or failed precondition.
 _CONFLICT = frozenset({3, 9})
-# The same where it gives a message and no code.
+# HTTP statuses for the same, with a message and no code.
 _CONFLICT_STATUS = frozenset({400, 409, 422})
-# After these every further question would come to the same, and take as long.
+# After these errors every further question would fail in the same way, and take as long.
 _NO_USE = (RateLimited, Unreachable, TokenRejected)
 
 

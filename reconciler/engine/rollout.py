@@ -234,7 +234,7 @@ def _size(word: str) -> Size:
     if word == "rest":
         return REST
     digits = word.removesuffix("%")
-    number = int(digits) if digits.isascii() and digits.isdecimal() and len(digits) <= 9 else 0  # noqa: PLR2004 - no need for more
+    number = int(digits) if digits.isascii() and digits.isdecimal() and len(digits) <= 9 else 0  # noqa: PLR2004 - more digits are not needed
     is_percent = digits != word
     if number < 1 or (is_percent and number > _WHOLE):
         message = f'"{word}" must be a count, a percentage such as 10%, or `rest`'

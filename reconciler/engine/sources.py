@@ -53,7 +53,7 @@ class Queue:
         return progress.sync if self._states is None else self._states.get(progress.target.id, Sync.IDLE)
 
 
-# A digest that no tag points to may be untagged for good.
+# A digest without a tag may stay untagged.
 _TRIES = 3
 
 
@@ -82,7 +82,7 @@ class Tags:
             found = self._api.list_tags(self._organization)
         except ApiError:
             return
-        # Tags move on to later builds; what was seen once keeps its name.
+        # Tags move to later builds; a recorded one keeps its name.
         self.known = {**self.known, **{one: found[one] for one in wanted if one in found}}
 
     def named(self, progress: Progress) -> Progress:
@@ -130,9 +130,9 @@ class Provided:
 
 
 _BETWEEN_SECONDS = 180.0
-# Builds mostly come sooner than that, and the queue takes a write at once.
+# Builds usually start sooner than that, and the queue takes a write at once.
 _SUSPICIOUS_AFTER_SECONDS = 120.0
-# A read may still answer with the overlay before for a while, unless a build has shown the one after.
+# A read may return the overlay before for a while, unless a build has proved the one after.
 _SURE_AFTER_SECONDS = 20.0
 
 
@@ -168,7 +168,7 @@ class Supersession:
             self.ask(now=now)
         if self._live is None:
             return seen
-        # What was read serves once: it is soon out of date, and large.
+        # The read is used once: it is large, and soon outdated.
         sure, live, self._live = self._is_sure(now), self._live, None
         return tuple(_judged(one, live.get(one.target.id), sure=sure, now=now) for one in seen)
 
@@ -197,6 +197,6 @@ def _judged(one: Progress, there: LiveRepository | None, *, sure: bool, now: flo
     if one.stage is Stage.SUPERSEDED or (there is not None and there.overlay == one.target.after):
         return one
     if not sure and there is not None and there.overlay == one.target.before:
-        # Reads may lag behind a write: until that time is over it is not done, whatever its builds came to.
+        # Reads may lag behind a write: until that time a repository is not done, whatever its builds.
         return replace(one, stage=Stage.SETTLING) if one.stage is Stage.DONE else one
     return replace(one, stage=Stage.SUPERSEDED, changed=now)

@@ -19,7 +19,7 @@ class JournalError(Exception):
         self.diagnostic = diagnostic
 
 
-class JournalBusy(JournalError):  # noqa: N818 - it reads as what the journal is
+class JournalBusy(JournalError):  # noqa: N818 - named after the state of the journal
     """Another apply holds the folder."""
 
 
@@ -31,7 +31,7 @@ def reported(path: Path) -> Iterator[None]:
     except sqlite3.Error as error:
         raise JournalError(_database(path, error)) from None
     except UnicodeDecodeError:
-        # The message of SQLite quotes what it read.
+        # SQLite's message quotes the value.
         raise JournalError(damaged(path, "it holds text that is not UTF-8")) from None
     except OSError as error:
         if error.errno in _NO_ROOM:
@@ -42,13 +42,13 @@ def reported(path: Path) -> Iterator[None]:
 def _database(path: Path, error: sqlite3.Error) -> Diagnostic:
     code = getattr(error, "sqlite_errorcode", None)
     if code is None and isinstance(error, sqlite3.OperationalError):
-        return damaged(path, str(error))  # a value that is not of the type of its column
+        return damaged(path, str(error))  # a value of another type than its column
     primary = None if code is None else code & 0xFF
     match primary:
         case sqlite3.SQLITE_FULL:
             return full(path)
         case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB | sqlite3.SQLITE_ERROR:
-            # A statement of this program is only wrong where the tables are not those that it made.
+            # A statement of this program fails only if the tables are not its own.
             return damaged(path, str(error))
         case _:
             return unusable(path, str(error))

@@ -56,7 +56,7 @@ class Writer:
             with self._lock:
                 if self._ahead is None:
                     ahead = self._path.with_name(f"{self._path.name}-wal")
-                    # Where the file system knows no write-ahead log, a commit waits for the disk by itself.
+                    # Where the file system has no write-ahead log, each commit waits for the disk.
                     self._ahead = os.open(ahead, os.O_RDWR) if ahead.exists() else None
             if self._ahead is not None:
                 os.fsync(self._ahead)

@@ -52,7 +52,7 @@ _FIRST = (
     """CREATE TABLE holder (
         pid INTEGER NOT NULL, user TEXT NOT NULL, host TEXT NOT NULL, since REAL NOT NULL, run TEXT)""",
 )
-# What leads from each version to the next one; entries are never changed once released, only added.
+# The migration from each version to the next; released entries never change.
 MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST,)
 
 
@@ -80,7 +80,7 @@ def read_journal(folder: Path) -> "Journal":
     with reported(path):
         if _check_schema(connection, path):
             return found
-    # Whoever made the file died before there was anything in it.
+    # The process that created the file died before writing anything.
     found.close()
     return Journal(path)
 
@@ -219,7 +219,7 @@ class Journal:
     def _ids(self, beginning: str | None) -> list[str]:
         if self._connection is None:
             return []
-        # Without a beginning the newest is meant that was to write something. The clock may have gone back since.
+        # Without a prefix the newest writing run is meant. The clock may have been set back since.
         wrote = "EXISTS (SELECT 1 FROM step WHERE step.run = run.id)"
         order = f"{wrote} DESC, rowid DESC" if beginning is None else "rowid DESC"
         asked = f"SELECT id FROM run WHERE substr(id, 1, length(?1)) = ?1 ORDER BY {order}"  # noqa: S608 - words of ours
@@ -274,7 +274,7 @@ def _connect_to_write(path: Path) -> sqlite3.Connection:
             connection.execute("PRAGMA synchronous = NORMAL")
             _migrate(connection, path)
             _check_content(connection, path)
-            # Only a write tells whether there can be one, and that must be known before anything is planned or asked.
+            # Only a write shows whether the disk accepts one, which must be known before planning or prompting.
             connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
         except BaseException:
             connection.close()
@@ -289,7 +289,7 @@ def _connect_to_read(path: Path) -> tuple[sqlite3.Connection, Callable[[], None]
         try:
             return _checked(path, path, "mode=ro"), _nothing
         except sqlite3.OperationalError:
-            # In a folder that cannot be written to, SQLite may lack the files beside the database that it shares.
+            # In a read-only folder SQLite may lack its shared files next to the database.
             if not _write_ahead(path).exists():
                 return _checked(path, path, "immutable=1"), _nothing
             return _copied(path)
@@ -307,7 +307,7 @@ def _check_files(path: Path) -> None:
 
 def _copied(path: Path) -> tuple[sqlite3.Connection, Callable[[], None]]:
     """Return a connection to a copy of the journal with its write-ahead log, which SQLite cannot read in place."""
-    copy = Path(tempfile.mkdtemp(prefix="reconciler-"))  # for its owner alone
+    copy = Path(tempfile.mkdtemp(prefix="reconciler-"))  # private to its owner
     try:
         shutil.copyfile(path, copy / NAME)
         shutil.copyfile(_write_ahead(path), _write_ahead(copy / NAME))
@@ -368,7 +368,7 @@ def _check_schema(connection: sqlite3.Connection, path: Path) -> int:
     return version
 
 
-# The runs that steps belong to, found by one look into the index for each: a run has thousands of steps.
+# The runs of steps, by one index lookup for each run: a run has thousands of steps.
 _RUNS_OF_STEPS = """
     WITH RECURSIVE found (id) AS (
         SELECT min(run) FROM step

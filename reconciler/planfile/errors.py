@@ -18,7 +18,7 @@ class PlanFileError(Exception):
         self.diagnostic = diagnostic
 
 
-class Malformed(Exception):  # noqa: N818 - it reads as what the content is
+class Malformed(Exception):  # noqa: N818 - named after the state of the content
     """Content that does not match the format, although its checksum matches."""
 
 

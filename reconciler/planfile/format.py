@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable, Iterator
 from enum import StrEnum
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
+from reconciler.core.overlay import Json
 from reconciler.planfile import errors
 
 FORMAT_VERSION = 3
@@ -23,8 +23,6 @@ _SEAL = b'{"seal":'
 _BLOCK = 256  # lines that are decoded at once: so many that a call more or less does not count, and little memory
 # What is encoded has just been made of values that hold no cycles.
 _ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True, allow_nan=False, check_circular=False)
-
-Json = dict[str, Any]
 
 
 class FileKind(StrEnum):
@@ -167,7 +165,7 @@ def make_private_folder(folder: Path) -> None:
     for root, folders, files in os.walk(folder):
         _restrict(root, stat.S_ISDIR, 0o700)
         for name in (*folders, *files):
-            _restrict(os.path.join(root, name), stat.S_ISREG, 0o600)  # noqa: PTH118 - walk tells texts
+            _restrict(os.path.join(root, name), stat.S_ISREG, 0o600)  # noqa: PTH118 - os.walk returns strings
 
 
 @contextlib.contextmanager
@@ -181,7 +179,7 @@ def private_file(path: Path) -> Iterator[int]:
 
 
 def _restrict(path: str, is_kind: Callable[[int], bool], wanted: int) -> None:
-    # By name: to open the journal and close it again would drop the locks that this process has on it.
+    # By name: opening and closing the journal would drop the locks of this process on it.
     with contextlib.suppress(FileNotFoundError):
         mode = os.lstat(path).st_mode
         if is_kind(mode) and stat.S_IMODE(mode) != wanted:

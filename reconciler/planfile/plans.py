@@ -24,6 +24,7 @@ from reconciler.core.bindings import NOT_READ, Binding, Bindings, SelectorKind, 
 from reconciler.core.diff import diff
 from reconciler.core.overlay import (
     EMPTY,
+    Json,
     Section,
 )
 from reconciler.core.plan import GuardRules, LimitSource, Plan, judge_guard
@@ -35,7 +36,6 @@ from reconciler.planfile.errors import Malformed
 from reconciler.planfile.format import FileKind, read_file, sealed, write_private
 from reconciler.planfile.overlays import STRICT, encode_overlay, list_of, overlay_from, understood, whole
 
-Json = dict[str, Any]
 T = TypeVar("T")
 
 _STEPS = TypeAdapter(list[Step], config=STRICT)
@@ -154,6 +154,7 @@ def encode_diagnostic(diagnostic: Diagnostic) -> Json:
         "detail": diagnostic.detail,
         "hint": diagnostic.hint,
         "place": None if diagnostic.place is None else _as_fields(diagnostic.place),
+        **({"repositories": diagnostic.repositories} if diagnostic.repositories else {}),
     }
 
 
@@ -336,8 +337,15 @@ def _check_write(step: Step) -> None:
 
 
 def _diagnostic(item: Mapping[str, Any]) -> Diagnostic:
-    known = _known(Diagnostic, item)
-    return Diagnostic(**known | {"severity": Severity(item["severity"]), "place": _place(item.get("place"))})
+    known = _known(Diagnostic, {"repositories": (), **item})
+    return Diagnostic(
+        **known
+        | {
+            "severity": Severity(item["severity"]),
+            "place": _place(item.get("place")),
+            "repositories": tuple(known["repositories"]),
+        }
+    )
 
 
 def _place(item: Mapping[str, Any] | None) -> Place | None:

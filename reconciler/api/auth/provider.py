@@ -14,9 +14,9 @@ from reconciler.api.errors import UNAUTHENTICATED, ErrorContext, NoToken, TokenR
 from reconciler.api.status import rpc_status
 from reconciler.diagnostics import Diagnostic
 
-# A token is renewed so many seconds before it ends, so that none ends on its way.
+# A token is renewed so many seconds before its expiry, so that none expires in transit.
 _AHEAD = 60.0
-# A renewal that brought nothing better is not tried again for so long while the old token still holds.
+# A failed renewal is not repeated for so long while the old token is valid.
 _PAUSE = 15.0
 
 
@@ -157,7 +157,7 @@ class Credentials:
             return fresh
 
     def _find(self) -> tuple[Token, TokenSource]:
-        # A failure is kept: asking again would start the same process or exchange for each thread.
+        # A failure is kept: otherwise each thread would start the same process or exchange again.
         if self._failure is None:
             found = self._ask_all()
             if not isinstance(found, TokenRejected):

@@ -43,9 +43,9 @@ _OF_API = "console-api."
 _OF_ISSUER = "issuer."
 _ANSWER_SECONDS = 30.0
 _CHAINCTL_SECONDS = 30.0
-# A cached token must hold for longer than a renewal begins ahead of the end, or the renewal would find it again.
+# A cached token must be valid for longer than the renewal margin, or the renewal would find it again.
 _COMFORTABLE = 300.0
-# Shorter words are language: hiding those would take holes out of every message.
+# Shorter texts are ordinary words: hiding those would garble messages.
 _SHORTEST = 16
 _SCHEME = "bearer "
 
@@ -63,8 +63,8 @@ class ProgramResult(Protocol):
     def cut(self) -> bool: ...  # noqa: D102
 
 
-# Runs a program (a list of arguments, and `seconds` by keyword) to its end without a standard input. Raises `OSError`
-# when it cannot be started, `TimeoutError` when it takes longer.
+# Runs a program (a list of arguments, and `seconds` by keyword) without standard input. Raises `OSError` if it cannot
+# be started, `TimeoutError` if it takes longer.
 RunProgram = Callable[..., ProgramResult]
 
 
@@ -108,7 +108,7 @@ class Environment:
         self._secrets = secrets
         self.advice = export_advice(api)
 
-    def fetch(self, rejected: Token | None = None) -> TokenResult:  # noqa: ARG002 - there is no choice here
+    def fetch(self, rejected: Token | None = None) -> TokenResult:  # noqa: ARG002 - there is no choice
         """Return the token of the first variable that is set."""
         for variable in VARIABLES:
             value = self._environ.get(variable, "").strip()
@@ -220,7 +220,7 @@ def issuer_of(api: ApiAddress, environ: Mapping[str, str]) -> ApiAddress | Token
     if api.loopback:
         return api
     if api.host.startswith(_OF_API):
-        # A port or path of the API says nothing about the issuer.
+        # A port or path of the API does not determine the issuer.
         host = f"{_OF_ISSUER}{api.host.removeprefix(_OF_API)}"
         return replace(api, root=f"{api.scheme}://{host}", host=host)
     return parse_address(ISSUER_URL)
@@ -320,7 +320,7 @@ class TokenClient:
             return TokenRefused(why=_why(place, error))
         finally:
             connection.close()
-        # The body of a success holds a token: nothing of it is ever shown.
+        # The body of a success holds a token: it is never printed.
         try:
             document = json.loads(response.content)
         except (ValueError, RecursionError):
@@ -404,7 +404,7 @@ class Chainctl:
         value = finished.stdout.strip()
         if finished.cut:
             return TokenAbsent(why="`chainctl auth token` printed more than a token and was stopped")
-        # Whatever it printed may be a token, and it may say the same on both streams.
+        # Any output may be a token, also on standard error.
         for word in value.split():
             if len(word) >= _SHORTEST:
                 self._secrets.remember(word)
@@ -427,6 +427,6 @@ def cache_folder(environ: Mapping[str, str], home: Path | None, platform: str) -
         return None if home is None else home / "Library" / "Caches"
     named = environ.get("XDG_CACHE_HOME", "")
     if named:
-        # One that is relative is an error to chainctl, and it then has no cache.
+        # chainctl rejects a relative folder, and then has no cache.
         return Path(named) if Path(named).is_absolute() else None
     return None if home is None else home / ".cache"

@@ -9,15 +9,15 @@ from pathlib import Path
 
 from reconciler.core.secrets import redact
 
-# What an HTTP header can carry: visible ASCII.
+# Visible ASCII, the characters of an HTTP header.
 _SENDABLE = re.compile(r"[!-~]+")
 _PARTS_OF_A_JWT = 3
-# Longer than any token: what a file may hold is not known before it is read.
+# Longer than any token: a file is read only up to this size.
 _MOST = 65_536
 HIDDEN = "[token]"
-# What looks like a JWT is hidden wherever it comes from: another program may print one that we were never given.
+# Anything that looks like a JWT is hidden: another program may print one that was never given to us.
 _JWT = re.compile(r"eyJ[A-Za-z0-9_-]{5,}(?:\.[A-Za-z0-9_-]*){0,2}")
-_LATEST = 253402300799.0  # the end of the year 9999: an `exp` beyond it is garbage
+_LATEST = 253402300799.0  # the end of the year 9999: a later `exp` is garbage
 
 
 class Token:
@@ -71,7 +71,7 @@ class Secrets:
 
     def hide(self, text: str) -> str:
         """Return the text with every secret removed. Hide before cutting: half a secret would not be found."""
-        # The longest first: one token may be the beginning of another.
+        # Longest first: one token may be a prefix of another.
         for value in sorted(self._values, key=len, reverse=True):
             text = text.replace(value, HIDDEN)
         return redact(_JWT.sub(HIDDEN, text))
