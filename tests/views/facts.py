@@ -193,10 +193,17 @@ def page_facts(document: dict[str, Any]) -> Iterator[Fact]:
     yield from (Value(name) for name in (*document["unlisted"]["names"], *document["left_out"]["names"]))
 
 
+_DONE = {"add": "added", "remove": "removed", "change": "changed"}
+_HIDDEN = ("*** (before)", "*** (after)")
+
+
 def _change(change: dict[str, Any]) -> Iterator[Fact]:
     sides = [side for side in (change["before"], change["after"]) if side is not None]
     yield Prose(_LABELS[change["part"]])
     match change["part"]:
+        case part if all(side in _HIDDEN for side in sides):
+            yield Value(f"(sensitive value {_DONE[change['kind']]})")
+            yield Value("" if part in _NAMES else change["key"])
         case part if part in _NAMES:
             yield from map(Value, sides)
         case "guarded_entrypoint":
@@ -226,10 +233,7 @@ def _keyed(change: dict[str, Any], sides: list[Any]) -> Iterator[Fact]:
 
 def _list(change: dict[str, Any]) -> Iterable[Fact]:
     """The elements of a list that are new or gone; all of them where only their order changes."""
-    before, after = change["before"], change["after"]
-    if isinstance(before, str):  # hidden as a whole
-        return map(Value, (before, after))
-    old, new = ({json.dumps(one) for one in side or ()} for side in (before, after))
+    old, new = ({json.dumps(one) for one in change[side] or ()} for side in ("before", "after"))
     differing = old ^ new or old
     return (Value(text) for one in differing for text in _leaves(json.loads(one)))
 
