@@ -13,6 +13,8 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Any
 
+Json = dict[str, Any]  # a decoded JSON object
+
 
 class Section(StrEnum):
     """Section of an overlay that a manifest manages or leaves alone; spelled as in apko."""
