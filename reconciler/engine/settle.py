@@ -81,7 +81,7 @@ def _judge(read: ReadLive, step: AnyStep, lost: Diagnostic) -> Settlement:
 def _unwritten(step: AnyStep, lost: Diagnostic) -> Unwritten:
     problem = Diagnostic(
         code="not-written",
-        summary="the API response was lost, and the write did not take effect",
+        summary="the write did not take effect",
         detail=lost.detail,
         hint="apply again",
     )
@@ -92,7 +92,7 @@ def _unknown(step: AnyStep, now: Seen, lost: Diagnostic) -> Diagnostic:
     """Return the failure for an unknown result: others may have written before or after this write."""
     return Diagnostic(
         code="write-not-confirmed",
-        summary=f"the API response was lost, and {noun(step)} differs from what was sent: {_what(step, now)}",
+        summary=f"{noun(step)} differs from what was sent: {_what(step, now)}",
         detail=lost.detail,
         hint="plan again: the write may have taken effect",
     )

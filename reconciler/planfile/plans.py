@@ -22,11 +22,7 @@ from pydantic import TypeAdapter
 
 from reconciler.core.bindings import NOT_READ, Binding, Bindings, SelectorKind, TagSelector, UnknownBindings
 from reconciler.core.diff import diff
-from reconciler.core.overlay import (
-    EMPTY,
-    Json,
-    Section,
-)
+from reconciler.core.overlay import EMPTY, Json, Overlay, Section
 from reconciler.core.plan import GuardRules, LimitSource, Plan, judge_guard
 from reconciler.core.state import Address, Live, LiveOverlay, LiveRepository, Organization, Overlays, Unreadable
 from reconciler.core.steps import (
