@@ -196,9 +196,7 @@ def _changed(step: RunStep, there: Found | None) -> Diagnostic | None:
     return _left(step, "revert-changed", "it has changed since the run")
 
 
-def _repository_step(
-    there: LiveRepository, label: str, reason: Reason, *, before: Overlay, after: Overlay
-) -> Step:
+def _repository_step(there: LiveRepository, label: str, reason: Reason, *, before: Overlay, after: Overlay) -> Step:
     return Step(
         repository=label,
         id=there.id,

@@ -1,20 +1,16 @@
 """Runs: outcomes of steps, and what is recorded of a run. The journal records and restores runs."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from reconciler.core.binding_rules import binding_problems, block_bound
 from reconciler.core.bindings import TagSelector
 from reconciler.core.builds import FINISHED, Progress, Result, Stage
-from reconciler.core.diff import diff
-from reconciler.core.overlay import EMPTY, Overlay
-from reconciler.core.plan import GuardFlags, Plan, guard_rules, judge_guard
-from reconciler.core.planner import step_problems
-from reconciler.core.state import Address, Directory, Live, LiveRepository, Organization, Settings, Unreadable
-from reconciler.core.steps import Action, AnyStep, BindingStep, OverlayStep, Reason, ReasonCode, Step, TagEffect
-from reconciler.diagnostics import Diagnostic, Severity
+from reconciler.core.overlay import Overlay
+from reconciler.core.state import Organization
+from reconciler.core.steps import AnyStep, TagEffect
+from reconciler.diagnostics import Diagnostic
 
 PLAN_AGAIN: Final = "plan again to see the current state"
 

@@ -58,9 +58,7 @@ def _targets(effect: TagEffect, now: dict[str, Effective], since: float) -> Iter
 
 
 def _target(effect: TagEffect, tags: tuple[str, ...], after: Overlay, since: float) -> Target:
-    return Target(
-        repository=effect.repository, id=effect.id, tags=tags, before=effect.before, after=after, since=since
-    )
+    return Target(repository=effect.repository, id=effect.id, tags=tags, before=effect.before, after=after, since=since)
 
 
 def builds_of(
@@ -86,7 +84,7 @@ def _belongs(build: Build, target: Target, siblings: Sequence[Target], tags: tup
 
 def _misfit(config: BuildConfig, target: Target) -> tuple[int, int]:
     """Return how badly a configuration fits a target: what it lacks, then how little of it is wanted."""
-    wanted = items_of(target.after)
+    wanted = tuple(items_of(target.after))
     missing = len(missing_items(config, wanted))
     return missing, missing - len(wanted)
 

@@ -53,7 +53,8 @@ _FIRST = (
         pid INTEGER NOT NULL, user TEXT NOT NULL, host TEXT NOT NULL, since REAL NOT NULL, run TEXT)""",
 )
 # The migration from each version to the next; released entries never change.
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST,)
+# The second has steps of overlays and bindings, and a row for tags that they give something else (`codec.tags_key`).
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, ())
 
 
 _OUTCOMES = """

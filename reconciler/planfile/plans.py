@@ -1,10 +1,11 @@
-"""Saved plans and snapshots, and the JSON of steps, overlays and diagnostics shared with the journal.
+"""Saved plans and snapshots of live state.
 
-Format version 3, line by line. A plan: the header (see `_plan_header`), then `{"diagnostic": …}` and `{"step": …}` in
-the order of the plan. A snapshot: the header, then `{"repository": …}` for each repository. A change of meaning raises
+Format version 4, line by line. A plan: the header (see `_plan_header`), then `{"diagnostic": …}`, `{"step": …}` and
+`{"effect": …}` in the order of the plan. A snapshot: the header, then `{"repository": …}` for each repository. A change of meaning raises
 the version; a reader ignores keys that it does not know. Version 1 had the fingerprint of each overlay as well, which
 must fit where it is there, as in the journal. Version 3 has the sections of the Guarded Entrypoint, and in the header
-what was known of overlay bindings.
+what was known of overlay bindings. Version 4 has the steps of overlays and bindings, what they change in the images, and in
+the header of a snapshot the overlays and the folders.
 
 What can be computed is computed again on reading and never trusted: the changes of a step are the difference between
 its two overlays, and the guard is judged again. Values are put together by the core's own constructors and then
@@ -13,43 +14,43 @@ validated, strictly, against the core's own types. Nothing is masked here: what 
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter
 
-from reconciler.core.bindings import NOT_READ, Binding, Bindings, SelectorKind, TagSelector, UnknownBindings
-from reconciler.core.diff import diff
-from reconciler.core.overlay import EMPTY, Json, Overlay, Section
+from reconciler.core.bindings import NOT_READ, Binding, Bindings, UnknownBindings
+from reconciler.core.overlay import Json, Overlay
 from reconciler.core.plan import GuardRules, LimitSource, Plan, judge_guard
-from reconciler.core.state import Address, Live, LiveOverlay, LiveRepository, Organization, Overlays, Unreadable
+from reconciler.core.state import Live, LiveOverlay, LiveRepository, Organization, Overlays, Unreadable
 from reconciler.core.steps import (
     Action,
     AnyStep,
     BindingStep,
     OverlayStep,
-    Reach,
-    Reason,
-    ReasonCode,
-    Scope,
-    ScopeKind,
     Step,
     TagEffect,
 )
-from reconciler.diagnostics import Diagnostic, Place, Severity
+from reconciler.diagnostics import Diagnostic
 from reconciler.planfile import errors
 from reconciler.planfile.errors import Malformed
 from reconciler.planfile.format import FileKind, read_file, sealed, write_private
 from reconciler.planfile.overlays import STRICT, encode_overlay, list_of, overlay_from, understood, whole
+from reconciler.planfile.steps import (
+    as_fields,
+    decode_selector,
+    diagnostic_from,
+    effect_from,
+    encode_diagnostic,
+    encode_effect,
+    encode_step,
+    known_fields,
+    step_from,
+)
 
 T = TypeVar("T")
-
-_STEPS: TypeAdapter[list[AnyStep]] = TypeAdapter(list[AnyStep], config=STRICT)
-_EFFECTS = TypeAdapter(list[TagEffect], config=STRICT)
-_SELECTORS = TypeAdapter(list[TagSelector], config=STRICT)
-_DIAGNOSTICS = TypeAdapter(list[Diagnostic], config=STRICT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +118,7 @@ def snapshot_lines(snapshot: Snapshot) -> Iterator[bytes]:
         "tool_version": snapshot.tool_version,
         "created": _time_text(snapshot.created),
         "api": snapshot.api,
-        "organization": _as_fields(snapshot.live.organization),
+        "organization": as_fields(snapshot.live.organization),
         **_encode_bindings(snapshot.live.bindings),
         **_encode_overlays(snapshot.live),
     }
@@ -135,116 +136,15 @@ def load_snapshot(path: Path, data: bytes | None = None) -> Snapshot:
         raise errors.malformed(path, FileKind.SNAPSHOT, str(problem)) from None
 
 
-def encode_step(step: AnyStep, *, sealed: bool = False) -> Json:
-    """Return a step without its changes; `sealed` leaves out the fingerprints of its overlays.
-
-    The steps of overlays and bindings have a `kind`.
-    """
-    common = {
-        "id": step.id,
-        "action": step.action,
-        "reason": _as_fields(step.reason),
-        "place": None if step.place is None else _as_fields(step.place),
-    }
-    match step:
-        case Step():
-            return {
-                "repository": step.repository,
-                **common,
-                "unmanaged": step.unmanaged,
-                **_encode_sides(step, sealed=sealed),
-                **({} if step.location is None else {"location": _as_fields(step.location)}),
-            }
-        case OverlayStep():
-            return {
-                "kind": "overlay",
-                "name": step.name,
-                **common,
-                **_encode_sides(step, sealed=sealed),
-                "reaches": _as_fields(step.reaches),
-            }
-        case BindingStep():
-            return {
-                "kind": "binding",
-                "scope": _as_fields(step.scope),
-                "overlay": step.overlay,
-                "overlay_id": step.overlay_id,
-                **common,
-                "before": encode_selector(step.before),
-                "after": encode_selector(step.after),
-                "reaches": _as_fields(step.reaches),
-            }
-
-
-def decode_step(item: Mapping[str, Any]) -> AnyStep:
-    """Return a step with its changes; raises `Malformed`, also for an incomplete or inconsistent write."""
-    with understood():
-        return _STEPS.validate_python([_step(item)])[0]
-
-
-def encode_effect(effect: TagEffect, *, sealed: bool = False) -> Json:
-    """Return what changes in the images of tags; `sealed` is as in `encode_step`."""
-    return {
-        "repository": effect.repository,
-        "id": effect.id,
-        "tags": effect.tags,
-        **_encode_sides(effect, sealed=sealed),
-    }
-
-
-def decode_effect(item: Mapping[str, Any]) -> TagEffect:
-    """Return what changes in the images of tags; raises `Malformed`."""
-    with understood():
-        return _EFFECTS.validate_python([_effect(item)])[0]
-
-
-def encode_selector(selector: TagSelector | None) -> Json | None:
-    """Return a selector, None for none."""
-    return None if selector is None else _as_fields(selector)
-
-
-def decode_selector(item: Mapping[str, Any] | None) -> TagSelector | None:
-    """Return a selector; raises `Malformed`."""
-    if item is None:
-        return None
-    with understood():
-        known = {"kind": SelectorKind(item["kind"]), "tags": tuple(list_of(item, "tags", str))}
-        return _SELECTORS.validate_python([TagSelector(**_known(TagSelector, item) | known)])[0]
-
-
-def _encode_sides(change: Step | OverlayStep | TagEffect, *, sealed: bool) -> Json:
-    sides = {"before": change.before, "after": change.after}
-    return {side: None if one is None else encode_overlay(one, sealed=sealed) for side, one in sides.items()}
-
-
-def encode_diagnostic(diagnostic: Diagnostic) -> Json:
-    """Return the JSON of a planning problem."""
-    return {
-        "code": diagnostic.code,
-        "severity": diagnostic.severity,
-        "summary": diagnostic.summary,
-        "detail": diagnostic.detail,
-        "hint": diagnostic.hint,
-        "place": None if diagnostic.place is None else _as_fields(diagnostic.place),
-        **({"repositories": diagnostic.repositories} if diagnostic.repositories else {}),
-    }
-
-
-def decode_diagnostic(item: Mapping[str, Any]) -> Diagnostic:
-    """Return a planning problem; raises `Malformed`."""
-    with understood():
-        return _DIAGNOSTICS.validate_python([_diagnostic(item)])[0]
-
-
 def _plan_header(saved: SavedPlan) -> Json:
     plan = saved.plan
     return {
         "tool_version": saved.tool_version,
         "created": _time_text(saved.created),
         "api": saved.api,
-        "organization": _as_fields(plan.organization),
+        "organization": as_fields(plan.organization),
         "manifest_digest": saved.manifest_digest,
-        "guard": _as_fields(plan.guard.rules),
+        "guard": as_fields(plan.guard.rules),
         "unlisted": plan.unlisted,
         "left_out": plan.left_out,
         **_encode_bindings(plan.bindings),
@@ -259,17 +159,17 @@ def _plan_items(plan: Plan) -> Iterator[Json]:
 
 
 def _decode_plan(header: Json, items: Iterable[Json]) -> SavedPlan:
-    organization = Organization(**_known(Organization, header["organization"]))
+    organization = Organization(**known_fields(Organization, header["organization"]))
     found: list[AnyStep] = []
     effects: list[TagEffect] = []
     diagnostics: list[Diagnostic] = []
     for item in items:
         if "step" in item:
-            found.append(_step(item["step"]))
+            found.append(step_from(item["step"]))
         elif "effect" in item:
-            effects.append(_effect(item["effect"]))
+            effects.append(effect_from(item["effect"]))
         elif "diagnostic" in item:
-            diagnostics.append(_diagnostic(item["diagnostic"]))
+            diagnostics.append(diagnostic_from(item["diagnostic"]))
         else:
             raise Malformed("a line is neither a step nor an effect nor a diagnostic")
     steps = tuple(step for step in found if isinstance(step, Step))
@@ -299,7 +199,7 @@ def _decode_plan(header: Json, items: Iterable[Json]) -> SavedPlan:
 
 
 def _guard_rules(item: Json) -> GuardRules:
-    known, limit = _known(GuardRules, item), item["limit"]
+    known, limit = known_fields(GuardRules, item), item["limit"]
     if isinstance(limit, bool) or not isinstance(limit, int | float) or not 0 <= limit <= 1:
         raise Malformed("`limit` is not a number from 0 to 1")
     known |= {"limit_from": LimitSource(item["limit_from"]), "covered": whole(item["covered"])}
@@ -321,7 +221,7 @@ def _check_steps(steps: Iterable[Step], organization: Organization) -> None:
 
 
 def _decode_snapshot(header: Json, items: Iterable[Json]) -> Snapshot:
-    organization = Organization(**_known(Organization, header["organization"]))
+    organization = Organization(**known_fields(Organization, header["organization"]))
     repositories = tuple(_repository(item["repository"]) for item in items)
     snapshot = Snapshot(
         live=Live(
@@ -343,8 +243,8 @@ def _encode_bindings(bindings: Bindings) -> Json:
     if bindings == NOT_READ:
         return {}
     if isinstance(bindings, UnknownBindings):
-        return {"bindings": _as_fields(bindings)}
-    return {"bindings": [{**_as_fields(one), "selector": _as_fields(one.selector)} for one in bindings]}
+        return {"bindings": as_fields(bindings)}
+    return {"bindings": [{**as_fields(one), "selector": as_fields(one.selector)} for one in bindings]}
 
 
 def _bindings(item: Any) -> Bindings:
@@ -352,12 +252,12 @@ def _bindings(item: Any) -> Bindings:
     if item is None:
         return NOT_READ
     if isinstance(item, dict):
-        return UnknownBindings(**_known(UnknownBindings, item))
+        return UnknownBindings(**known_fields(UnknownBindings, item))
     return tuple(_binding(one) for one in list_of({"bindings": item}, "bindings"))
 
 
 def _binding(item: Mapping[str, Any]) -> Binding:
-    return Binding(**_known(Binding, item) | {"selector": decode_selector(item["selector"])})
+    return Binding(**known_fields(Binding, item) | {"selector": decode_selector(item["selector"])})
 
 
 def _encode_overlays(live: Live) -> Json:
@@ -366,7 +266,7 @@ def _encode_overlays(live: Live) -> Json:
         return {}
     folders = {"folders": [{"path": path, "id": id_} for path, id_ in live.folders]}
     if isinstance(live.overlays, UnknownBindings):
-        return {"overlays": _as_fields(live.overlays), **folders}
+        return {"overlays": as_fields(live.overlays), **folders}
     return {"overlays": [_encode_content(one, {"id": one.id, "name": one.name}) for one in live.overlays], **folders}
 
 
@@ -375,7 +275,7 @@ def _overlays(item: Any) -> Overlays:
     if item is None:
         return NOT_READ
     if isinstance(item, dict):
-        return UnknownBindings(**_known(UnknownBindings, item))
+        return UnknownBindings(**known_fields(UnknownBindings, item))
     found = list_of({"overlays": item}, "overlays")
     return tuple(LiveOverlay(id=one["id"], name=one["name"], overlay=_content(one)) for one in found)
 
@@ -412,108 +312,6 @@ def _repository(item: Mapping[str, Any]) -> LiveRepository:
     )
 
 
-def _step(item: Mapping[str, Any]) -> AnyStep:
-    match item.get("kind"):
-        case None:
-            return _repository_step(item)
-        case "overlay":
-            return _overlay_step(item)
-        case "binding":
-            return _binding_step(item)
-        case _:
-            raise Malformed("a step has an unknown kind")
-
-
-def _repository_step(item: Mapping[str, Any]) -> Step:
-    before, after = _sides(item)
-    step = Step(
-        repository=item["repository"],
-        **_common(item),
-        changes=() if before is None or after is None else diff(before, after),
-        unmanaged=tuple(Section(one) for one in list_of(item, "unmanaged", str)),
-        before=before,
-        after=after,
-        location=Address(**_known(Address, item["location"])) if "location" in item else None,
-    )
-    if step.writes:
-        _check_write(step)
-    return step
-
-
-def _overlay_step(item: Mapping[str, Any]) -> OverlayStep:
-    before, after = _sides(item)
-    step = OverlayStep(
-        name=item["name"],
-        **_common(item),
-        changes=diff(before or EMPTY, after or EMPTY),
-        before=before,
-        after=after,
-        reaches=_reach(item["reaches"]),
-    )
-    if step.writes:
-        _check_overlay_write(step)
-    return step
-
-
-def _binding_step(item: Mapping[str, Any]) -> BindingStep:
-    scope = item["scope"]
-    step = BindingStep(
-        scope=Scope(kind=ScopeKind(scope["kind"]), id=scope["id"], label=scope["label"]),
-        overlay=item["overlay"],
-        overlay_id=item["overlay_id"],
-        **_common(item),
-        before=decode_selector(item["before"]),
-        after=decode_selector(item["after"]),
-        reaches=_reach(item["reaches"]),
-    )
-    if step.writes:
-        _check_overlay_write(step)
-    return step
-
-
-def _common(item: Mapping[str, Any]) -> Json:
-    reason = item["reason"]
-    return {
-        "id": item["id"],
-        "action": Action(item["action"]),
-        "reason": Reason(code=ReasonCode(reason["code"]), names=tuple(list_of(reason, "names", str))),
-        "place": _place(item.get("place")),
-    }
-
-
-def _sides(item: Mapping[str, Any]) -> tuple[Overlay | None, Overlay | None]:
-    before, after = (None if item.get(side) is None else overlay_from(item[side]) for side in ("before", "after"))
-    return before, after
-
-
-def _reach(item: Mapping[str, Any]) -> Reach:
-    return Reach(repositories=tuple(list_of(item, "repositories", str)), tags=whole(item["tags"]))
-
-
-def _effect(item: Mapping[str, Any]) -> TagEffect:
-    return TagEffect(
-        repository=item["repository"],
-        id=item["id"],
-        tags=tuple(list_of(item, "tags", str)),
-        before=overlay_from(item["before"]),
-        after=overlay_from(item["after"]),
-    )
-
-
-# Whether there is something before and after a write, and whether it has an id.
-_OVERLAY_WRITES = {
-    Action.CREATE: (False, True, False),
-    Action.UPDATE: (True, True, True),
-    Action.DELETE: (True, False, True),
-}
-
-
-def _check_overlay_write(step: OverlayStep | BindingStep) -> None:
-    told = (step.before is not None, step.after is not None, step.id is not None)
-    if told != _OVERLAY_WRITES.get(step.action):
-        raise Malformed(f"the step for {step.label!r} is incomplete")
-
-
 def _check_overlay_steps(steps: Iterable[OverlayStep | BindingStep], organization: Organization) -> None:
     """Check that overlays belong to the plan's organization, and bindings to it or what is below; each at most once."""
     root = organization.id.partition("/")[0]
@@ -530,47 +328,6 @@ def _check_overlay_steps(steps: Iterable[OverlayStep | BindingStep], organizatio
     for keys in (Counter(step.key for step in writes), Counter(step.id for step in writes if step.id is not None)):
         if any(count > 1 for count in keys.values()):
             raise Malformed("several steps write to the same overlay or binding")
-
-
-def _check_write(step: Step) -> None:
-    if step.action is Action.DELETE:
-        raise Malformed(f"the step for {step.repository!r} deletes a repository")
-    if step.id is None or step.before is None or step.after is None:
-        raise Malformed(f"the step for {step.repository!r} is incomplete")
-    if step.action is Action.RESET and step.after != EMPTY:
-        raise Malformed(f"the reset of {step.repository!r} does not empty its overlay")
-    if step.action is Action.CREATE and step.before != EMPTY:
-        raise Malformed(f"the creation of {step.repository!r} starts from a non-empty overlay")
-    if step.location is not None:
-        label = step.reason.names[0] if step.action is Action.CREATE and step.reason.names else step.repository
-        approved = Address.parse(label)
-        if approved.name != step.location.name or approved.folder not in (None, step.location.folder):
-            raise Malformed(f"the step for {step.repository!r} refers to a repository with another name")
-
-
-def _diagnostic(item: Mapping[str, Any]) -> Diagnostic:
-    known = _known(Diagnostic, {"repositories": (), **item})
-    return Diagnostic(
-        **known
-        | {
-            "severity": Severity(item["severity"]),
-            "place": _place(item.get("place")),
-            "repositories": tuple(known["repositories"]),
-        }
-    )
-
-
-def _place(item: Mapping[str, Any] | None) -> Place | None:
-    return None if item is None else Place(file=item["file"], line=whole(item["line"]), column=whole(item["column"]))
-
-
-def _as_fields(value: Any) -> Json:
-    return {field.name: getattr(value, field.name) for field in fields(value)}
-
-
-def _known(kind: type, item: Mapping[str, Any]) -> Json:
-    """Return the fields of a class in a file; other keys are of a later version."""
-    return {field.name: item[field.name] for field in fields(kind)}
 
 
 def _time_text(seconds: float) -> str:
