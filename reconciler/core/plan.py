@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from reconciler.core.bindings import NOT_READ, Bindings
-from reconciler.core.diff import Change, ChangeKind, Value, has_key
+from reconciler.core.diff import Change, ChangeKind, Value, diff, has_key
 from reconciler.core.overlay import Group, Overlay
 from reconciler.core.state import Organization, Settings
 from reconciler.core.steps import REFUSED, Action, BindingStep, OverlayStep, Step, TagEffect
@@ -31,7 +31,8 @@ class GuardRules:
     """Rules of the guard.
 
     `covered` is the number of live repositories that the manifest covers, those that `prune` adds among them; `named`
-    the number of repositories that it names itself. A plan of a part of the manifest keeps both.
+    the number of repositories that it names itself, and `named_overlays` that of overlays and bindings. A plan of a
+    part of the manifest keeps all three.
     """
 
     limit: float
@@ -39,6 +40,8 @@ class GuardRules:
     prune: bool = False
     covered: int = 0
     named: int = 0
+    prune_overlays: bool = False
+    named_overlays: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,14 +91,20 @@ class Plan:
         return tuple(step for step in self.steps if step.writes)
 
     @property
+    def overlay_writes(self) -> tuple[OverlayStep | BindingStep, ...]:
+        """Return the steps of overlays and bindings that an apply writes."""
+        return tuple(step for step in self.overlay_steps if step.writes)
+
+    @property
     def complete(self) -> bool:
         """Return whether every repository of the manifest was read and planned."""
-        return all(step.planned for step in self.steps)
+        return all(step.planned for step in (*self.steps, *self.overlay_steps))
 
     @property
     def failed(self) -> bool:
         """Whether the manifest asks for something impossible, so that nothing of it may be applied."""
-        return any(step.action is Action.BLOCKED and not step.planned for step in self.steps)
+        every = (*self.steps, *self.overlay_steps)
+        return any(step.action is Action.BLOCKED and not step.planned for step in every)
 
     @property
     def refused(self) -> bool:
@@ -105,7 +114,7 @@ class Plan:
     @property
     def applyable(self) -> bool:
         """Return whether an apply would write anything."""
-        return bool(self.writes) and not self.failed and not self.refused
+        return bool(self.writes or self.overlay_writes) and not self.failed and not self.refused
 
     def counts(self) -> dict[Action, int]:
         """Return the number of steps for each action."""
@@ -122,6 +131,7 @@ class GuardFlags:
     """What the command line says on top of the manifest's settings; `max_removal` None when it says nothing."""
 
     prune: bool = False
+    prune_overlays: bool = False
     max_removal: float | None = None
 
 
@@ -131,6 +141,11 @@ NO_FLAGS = GuardFlags()
 def losses(changes: Iterable[Change], after: Overlay) -> tuple[str, ...]:
     """Return what the changes remove, named as `contents.packages git` or `environment NODE_ENV`."""
     return tuple(dict.fromkeys(_place(change) for change in changes if _loses(change, after)))
+
+
+def lost_by(effect: TagEffect) -> tuple[str, ...]:
+    """Return what tags lose, as `losses` does."""
+    return losses(diff(effect.before, effect.after), effect.after)
 
 
 def _place(change: Change) -> str:
@@ -154,16 +169,28 @@ def _items(value: Value | None) -> frozenset[str]:
             return frozenset()
 
 
-def guard_rules(settings: Settings, flags: GuardFlags, steps: Sequence[Step]) -> GuardRules:
-    """What the guard goes by for a plan of the whole manifest: the command line before the settings."""
+def guard_rules(
+    settings: Settings,
+    flags: GuardFlags,
+    steps: Sequence[Step],
+    *,
+    overlay_steps: Sequence[OverlayStep | BindingStep] = (),
+    also: Iterable[str] = (),
+) -> GuardRules:
+    """What the guard goes by for a plan of the whole manifest: the command line before the settings.
+
+    `also` are the UIDPs of live repositories that the overlays and bindings of the manifest cover.
+    """
     limit, source = _limit(settings, flags)
-    there = sum(step.id is not None and step.action is not Action.CREATE for step in steps)
+    there = {step.id for step in steps if step.id is not None and step.action is not Action.CREATE}
     return GuardRules(
         limit=limit,
         limit_from=source,
         prune=settings.prune or flags.prune,
-        covered=there,
+        covered=len(there.union(also)),
         named=sum(step.place is not None for step in steps),
+        prune_overlays=settings.prune_overlays or flags.prune_overlays,
+        named_overlays=sum(step.place is not None for step in overlay_steps),
     )
 
 
@@ -175,12 +202,20 @@ def _limit(settings: Settings, flags: GuardFlags) -> tuple[float, LimitSource]:
     return DEFAULT_LIMIT, LimitSource.DEFAULT
 
 
-def judge_guard(steps: Iterable[Step], by: GuardRules, *, covered: str = "covered by the manifest") -> Guard:
-    """The figures of a plan with these steps, and why it may not be applied where it may not.
+def judge_guard(
+    steps: Iterable[Step],
+    by: GuardRules,
+    *,
+    effects: Iterable[TagEffect] = (),
+    covered: str = "covered by the manifest",
+) -> Guard:
+    """The figures of a plan with these steps and effects, and why it may not be applied where it may not.
 
     `covered` says in the refusal what makes the repositories those that are counted.
     """
-    losing = tuple(step.repository for step in steps if step.writes and _takes_away(step))
+    found = [step.repository for step in steps if step.writes and _takes_away(step)]
+    found += [effect.repository for effect in effects if lost_by(effect)]
+    losing = tuple(dict.fromkeys(found))
     return Guard(rules=by, losing=losing, refusals=tuple(_refusals(losing, by, covered)))
 
 
@@ -195,15 +230,17 @@ def _takes_away(step: Step) -> bool:
 
 def _refusals(losing: Sequence[str], by: GuardRules, covered: str) -> Iterator[Diagnostic]:
     if by.prune and not by.named:
-        yield _empty_manifest()
+        yield _empty_manifest("reset every repository")
+    elif by.prune_overlays and not (by.named or by.named_overlays):
+        yield _empty_manifest("remove every overlay and binding")
     elif by.covered >= FEWEST_COVERED and len(losing) / by.covered > by.limit:
         yield _too_many(losing, by, covered)
 
 
-def _empty_manifest() -> Diagnostic:
+def _empty_manifest(would: str) -> Diagnostic:
     return Diagnostic(
         code="prune-with-empty-manifest",
-        summary="prune with an empty manifest would reset every repository",
+        summary=f"prune with an empty manifest would {would}",
         hint="add repositories to the manifest, or set `reset: true` on each one to reset; no flag overrides this",
     )
 

@@ -47,7 +47,13 @@ def plan(desired: Desired, live: Live, *, diagnostics: Iterable[Diagnostic] = ()
     reset = tuple(prune_steps(unnamed, directory)) if desired.settings.prune or flags.prune else ()
     known = KnownNames(directory.labels())
     found = sorted((*(_step(match, directory, known, twice) for match in matches), *reset), key=_order)
+    bound = [(step.entry, live_one) for step, live_one in _bound_entries(found, live)]
+    overlays = plan_overlays(
+        desired, live, directory, bound, prune=desired.settings.prune_overlays or flags.prune_overlays
+    )
     steps = block_bound(found, live)
+    overlay_steps = with_reach(overlays.steps, live, steps)
+    effects = tag_effects(live, steps, overlay_steps)
     touched = {step.id for step in reset}
     return Plan(
         organization=live.organization,
