@@ -11,6 +11,7 @@ from fnmatch import translate
 from reconciler.core.layers import (
     Layer,
     Merged,
+    both_bound_and_customized,
     both_reset_and_customized,
     group_problems,
     merge,
@@ -18,7 +19,16 @@ from reconciler.core.layers import (
     overlay_warnings,
     protected,
 )
-from reconciler.core.state import Address, Desired, DesiredGlob, DesiredRepository, Directory, Live, LiveRepository
+from reconciler.core.state import (
+    Address,
+    Desired,
+    DesiredBinding,
+    DesiredGlob,
+    DesiredRepository,
+    Directory,
+    Live,
+    LiveRepository,
+)
 from reconciler.diagnostics import Diagnostic, Place, Severity
 
 
@@ -99,6 +109,8 @@ class _Resolver:
         globs = self.matching(*names) if names else ()
         if entry.reset:
             return entry
+        if entry.bindings is not None or any(glob.bindings is not None for glob in globs):
+            return _bound(entry, globs)
         reset = next((glob for glob in globs if glob.reset), None)
         if reset is not None:
             return replace(entry, problems=(both_reset_and_customized(reset.place, entry.place),))
@@ -111,6 +123,8 @@ class _Resolver:
         """An entry for a repository that nothing but globs names."""
         address = Address(folder=repository.folder, name=repository.name)
         strongest = globs[-1]
+        if any(glob.bindings is not None for glob in globs):
+            return _bound(DesiredRepository(address=address, place=strongest.place), globs)
         resets = [glob for glob in globs if glob.reset]
         if resets:
             others = [glob for glob in globs if not glob.reset]
@@ -135,6 +149,39 @@ class _Resolver:
             layers=layers,
             problems=problems,
         )
+
+
+def _bound(entry: DesiredRepository, globs: Sequence[DesiredGlob]) -> DesiredRepository:
+    """An entry with the bindings that globs give it, too; those of the entry go before theirs."""
+    others = [glob.place for glob in globs if glob.bindings is None]
+    if entry.bindings is None and (entry.managed or entry.source):
+        others.append(entry.place)
+    own = {one.overlay for one in entry.bindings or ()}
+    found: dict[str, DesiredBinding] = {}
+    problems = []
+    for one in (one for glob in globs for one in glob.bindings or () if one.overlay not in own):
+        known = found.setdefault(one.overlay, one)
+        if known.selector != one.selector:
+            problems.append(_two_selectors(known, one))
+    if others:
+        binding = next(glob.place for glob in globs if glob.bindings is not None) if entry.bindings is None else None
+        problems.append(both_bound_and_customized(others[0], binding or entry.place))
+    return replace(
+        entry,
+        bindings=(*found.values(), *(entry.bindings or ())),
+        allow_missing_tags=entry.allow_missing_tags or any(glob.allow_missing_tags for glob in globs),
+        problems=(*entry.problems, *problems),
+    )
+
+
+def _two_selectors(first: DesiredBinding, second: DesiredBinding) -> Diagnostic:
+    return Diagnostic(
+        code="conflicting-layers",
+        summary=f'two globs bind overlay "{first.overlay}" to different tags of the same repository',
+        detail=f"first at {first.place}",
+        hint="use the same tags in both, or bind it in the repository's own entry, which takes precedence",
+        place=second.place,
+    )
 
 
 def _layers(globs: Iterable[DesiredGlob]) -> list[Layer]:

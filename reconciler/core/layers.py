@@ -289,6 +289,17 @@ def both_reset_and_customized(first: Place, second: Place) -> Diagnostic:
     )
 
 
+def both_bound_and_customized(first: Place, second: Place) -> Diagnostic:
+    """Return the problem of a repository that has overlays bound to it and content of its own."""
+    return Diagnostic(
+        code="overlays-with-glob",
+        summary="this repository has overlays bound to it, and a glob or an entry customizes it as well",
+        detail=f"customized at {first}",
+        hint="move the content to an overlay and bind that, or narrow the glob",
+        place=second,
+    )
+
+
 def _path(part: Field, key: str) -> str:
     return f"{part}.{key}" if part in KEYED else str(part)
 

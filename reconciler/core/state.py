@@ -93,7 +93,7 @@ class DesiredGlob:
     """What the manifest asks of every live repository that a pattern matches.
 
     A pattern with a slash is compared with `folder/name`, one without with the name alone; wildcards match slashes,
-    too. `layers` hold what weaker blocks give it as well, weakest first.
+    too. `layers` hold what weaker blocks give it as well, weakest first; `bindings` are as those of an entry.
     """
 
     pattern: str
@@ -111,11 +111,12 @@ class Settings:
     `prune`: customized repositories that it does not name are reset. `max_removal`: the share (0 to 1) of the
     repositories that it covers from which one apply may take something away; None when not said. `require_resolve`:
     nothing is applied of which it is not known that its packages go together. `prune_overlays`: overlays and bindings
-    that it does not name are removed.
+    that it does not name are removed. `allow_missing_tags` is as in an entry, for all of them.
     """
 
     prune: bool = False
     prune_overlays: bool = False
+    allow_missing_tags: bool = False
     max_removal: float | None = None
     require_resolve: bool = False
 
@@ -139,7 +140,8 @@ class Desired:
     @property
     def declares_overlays(self) -> bool:
         """Return whether overlays or bindings have to be read to plan it."""
-        bound = any(one.bindings is not None for one in (*self.repositories, *self.globs))
+        bound = any(one.bindings is not None for one in self.repositories)
+        bound = bound or any(one.bindings is not None for one in self.globs)
         return bool(self.overlays or self.scopes or bound or self.settings.prune_overlays)
 
 
