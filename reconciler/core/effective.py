@@ -18,9 +18,10 @@ from reconciler.core.state import LiveRepository, Unreadable
 # What is known of a configuration: one that holds a part that cannot be read is unknown as a whole.
 Effective = Overlay | Unreadable
 
-# The fields of which every layer adds to the others; those of the second kind are lists whose elements are united.
-UNITED: Final = frozenset({Field.PACKAGES, Field.PROVIDERS, Field.GUARDED_ENTRYPOINT})
+# Lists whose elements are united.
 _UNITED_LISTS: Final = (Field.RUNTIME_REPOSITORIES, Field.PREFLIGHT)
+# Of these every layer adds to the others; of all other fields a tag gets one value.
+UNITED: Final = frozenset({Field.PACKAGES, Field.PROVIDERS, Field.GUARDED_ENTRYPOINT, *_UNITED_LISTS})
 
 _MISSING: Final = Unreadable(problem="the overlay does not exist")
 _RANKS: Final = {SelectorKind.ALL: 0, SelectorKind.VARIANT: 1, SelectorKind.EXACT: 2, SelectorKind.UNKNOWN: 3}
@@ -44,8 +45,8 @@ def combine(configs: Sequence[Overlay]) -> tuple[EffectiveItem, ...]:
     claims: dict[tuple[Field, str, object], list[tuple[int, Item]]] = {}
     for position, config in enumerate(configs):
         for item in _elements(config):
-            united = item.field in UNITED or item.field in _UNITED_LISTS
-            claims.setdefault((item.field, item.key, item.value if united else None), []).append((position, item))
+            value = item.value if item.field in UNITED else None
+            claims.setdefault((item.field, item.key, value), []).append((position, item))
     return tuple(map(_effective_item, claims.values()))
 
 

@@ -1,7 +1,7 @@
 """What the overlays and bindings of a plan change in the images: the reach of each step, and the effects of all."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from reconciler.core.bindings import Binding, UnknownBindings
 from reconciler.core.effective import Assembly, Bound, Effective
@@ -48,13 +48,12 @@ def carry_out(step: OverlayStep | BindingStep, assembly: Assembly) -> None:
     """Change the assembly as an apply of the step changes the organization."""
     if not step.writes:
         return
-    match step:
-        case OverlayStep():
-            assembly.set_overlay(step.name, step.after)
-        case BindingStep(after=None):
-            assembly.unbind(step.scope.id, step.overlay)
-        case BindingStep(after=selector) if selector is not None:
-            assembly.bind(Bound(scope=step.scope.id, overlay=step.overlay, selector=selector))
+    if isinstance(step, OverlayStep):
+        assembly.set_overlay(step.name, step.after)
+    elif step.after is None:
+        assembly.unbind(step.scope.id, step.overlay)
+    else:
+        assembly.bind(Bound(scope=step.scope.id, overlay=step.overlay, selector=step.after))
 
 
 class _Images:
@@ -66,9 +65,7 @@ class _Images:
         self._known: dict[str, tuple[Effective, ...]] = {}
         self._below: dict[str, list[LiveRepository]] = {}
         for one in live.repositories:
-            group = one.id
-            while "/" in group:
-                group = group.rpartition("/")[0]
+            for group in _scopes(one.id.rpartition("/")[0]):
                 self._below.setdefault(group, []).append(one)
 
     def touched(self, step: OverlayStep | BindingStep) -> Iterable[LiveRepository]:
@@ -122,13 +119,21 @@ def _differ(before: Effective, after: Effective) -> bool:
     return before is not after and before != after
 
 
-def tag_effects(live: Live, steps: Sequence[Step], overlay_steps: OverlaySteps) -> tuple[TagEffect, ...]:
-    """Return what all steps change in the images that overlays are bound to, before or after; ordered by repository.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effects:
+    """What a plan changes in the images that overlays are bound to, before or after, ordered by repository.
 
-    Tags whose configuration is not known on one of the sides are left out.
+    `unknown` are the repositories, by label, with tags whose configuration is not known on one of the sides.
     """
+
+    tags: tuple[TagEffect, ...] = ()
+    unknown: tuple[str, ...] = ()
+
+
+def effects_of(live: Live, steps: Sequence[Step], overlay_steps: OverlaySteps) -> Effects:
+    """Return what all steps together change."""
     if isinstance(live.overlays, UnknownBindings) or isinstance(live.bindings, UnknownBindings):
-        return ()
+        return Effects()
     before, after = live_assembly(live), live_assembly(live, steps)
     images = _Images(live, after)
     touched = {step.id for step in steps if step.writes}
@@ -137,28 +142,40 @@ def tag_effects(live: Live, steps: Sequence[Step], overlay_steps: OverlaySteps) 
             touched |= {one.id for one in images.touched(step)}
             carry_out(step, after)
     directory = Directory(live)
-    found = [
-        effect
-        for one in live.repositories
-        if one.id in touched and (before.layers(one) or after.layers(one))
-        for effect in _effects(one, directory.label(one), before.of_tags(one), after.of_tags(one))
-    ]
-    return tuple(sorted(found, key=lambda effect: (effect.repository, effect.tags)))
+    found: list[TagEffect] = []
+    unknown = []
+    for one in live.repositories:
+        if one.id in touched and (before.layers(one) or after.layers(one)):
+            sides = list(zip(one.active_tags, before.of_tags(one), after.of_tags(one), strict=True))
+            found += _effects(one, directory.label(one), sides)
+            if any(isinstance(side, Unreadable) and was != will for _, was, will in sides for side in (was, will)):
+                unknown.append(directory.label(one))
+    return Effects(
+        tags=tuple(sorted(found, key=lambda effect: (effect.repository, effect.tags))),
+        unknown=tuple(sorted(unknown)),
+    )
 
 
 def _effects(
-    repository: LiveRepository, label: str, before: Sequence[Effective], after: Sequence[Effective]
+    repository: LiveRepository, label: str, sides: Iterable[tuple[str, Effective, Effective]]
 ) -> Iterator[TagEffect]:
-    alike: dict[tuple[int, int], list[str]] = {}
-    sides: dict[tuple[int, int], tuple[Overlay, Overlay]] = {}
-    for tag, was, will in zip(repository.active_tags, before, after, strict=True):
-        if isinstance(was, Unreadable) or isinstance(will, Unreadable) or not _differ(was, will):
-            continue
-        alike.setdefault((id(was), id(will)), []).append(tag)
-        sides[id(was), id(will)] = was, will
-    for key, tags in alike.items():
-        was, will = sides[key]
+    alike: dict[tuple[int, int], tuple[list[str], Overlay, Overlay]] = {}
+    for tag, was, will in sides:
+        if isinstance(was, Overlay) and isinstance(will, Overlay) and _differ(was, will):
+            alike.setdefault((id(was), id(will)), ([], was, will))[0].append(tag)
+    for tags, was, will in alike.values():
         yield TagEffect(repository=label, id=repository.id, tags=tuple(sorted(tags)), before=was, after=will)
+
+
+def repositories_below(scopes: Collection[str], live: Live) -> list[str]:
+    """Return the UIDPs of the repositories that are in scopes or below them; scopes are known by their UIDP."""
+    return [one.id for one in live.repositories if any(scope in scopes for scope in _scopes(one.id))]
+
+
+def _scopes(id_: str) -> Iterator[str]:
+    while id_:
+        yield id_
+        id_ = id_.rpartition("/")[0]
 
 
 def group_kind(id_: str) -> ScopeKind:

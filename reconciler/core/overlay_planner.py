@@ -356,7 +356,8 @@ class _Planner:
     def _with_tags(self, step: BindingStep, tags: frozenset[str], entry: DesiredRepository | None) -> BindingStep:
         """The step, blocked where the repository lacks a tag that it newly names; `tags` are empty if not known."""
         selector = step.after
-        if not tags or selector is None or (entry is not None and entry.allow_missing_tags):
+        allowed = self._desired.settings.allow_missing_tags or (entry is not None and entry.allow_missing_tags)
+        if not tags or selector is None or allowed:
             return step
         missing = [tag for tag in selector.tags if tag not in tags]
         if selector.kind is SelectorKind.EXACT and missing:
@@ -472,8 +473,7 @@ def _unknown_tags(step: BindingStep, tags: Sequence[str], known: KnownNames) -> 
     return Diagnostic(
         code="unknown-tag",
         summary=f'"{step.scope.label}" has no tag {quoted(tags)}',
-        detail="the API would accept it, and overlay "
-        f'"{step.overlay}" would never be used for it',
+        detail=f'the API would accept it, and overlay "{step.overlay}" would never be used for it',
         hint=" ".join(filter(None, (did_you_mean(near), _ALLOW_MISSING if not near else ""))),
         place=step.place,
     )

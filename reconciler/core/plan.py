@@ -31,8 +31,8 @@ class GuardRules:
     """Rules of the guard.
 
     `covered` is the number of live repositories that the manifest covers, those that `prune` adds among them; `named`
-    the number of repositories that it names itself, and `named_overlays` that of overlays and bindings. A plan of a
-    part of the manifest keeps all three.
+    the number of repositories that it names itself. A plan of a part of the manifest keeps both. `prune` is true as
+    well where overlays are pruned by a manifest that names nothing at all.
     """
 
     limit: float
@@ -40,8 +40,6 @@ class GuardRules:
     prune: bool = False
     covered: int = 0
     named: int = 0
-    prune_overlays: bool = False
-    named_overlays: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,14 +181,15 @@ def guard_rules(
     """
     limit, source = _limit(settings, flags)
     there = {step.id for step in steps if step.id is not None and step.action is not Action.CREATE}
+    named = sum(step.place is not None for step in steps)
+    nothing_named = not named and all(step.place is None for step in overlay_steps)
+    prunes_all = nothing_named and (settings.prune_overlays or flags.prune_overlays)
     return GuardRules(
         limit=limit,
         limit_from=source,
-        prune=settings.prune or flags.prune,
+        prune=settings.prune or flags.prune or prunes_all,
         covered=len(there.union(also)),
-        named=sum(step.place is not None for step in steps),
-        prune_overlays=settings.prune_overlays or flags.prune_overlays,
-        named_overlays=sum(step.place is not None for step in overlay_steps),
+        named=named,
     )
 
 
@@ -230,17 +229,15 @@ def _takes_away(step: Step) -> bool:
 
 def _refusals(losing: Sequence[str], by: GuardRules, covered: str) -> Iterator[Diagnostic]:
     if by.prune and not by.named:
-        yield _empty_manifest("reset every repository")
-    elif by.prune_overlays and not (by.named or by.named_overlays):
-        yield _empty_manifest("remove every overlay and binding")
+        yield _empty_manifest()
     elif by.covered >= FEWEST_COVERED and len(losing) / by.covered > by.limit:
         yield _too_many(losing, by, covered)
 
 
-def _empty_manifest(would: str) -> Diagnostic:
+def _empty_manifest() -> Diagnostic:
     return Diagnostic(
         code="prune-with-empty-manifest",
-        summary=f"prune with an empty manifest would {would}",
+        summary="prune with an empty manifest would remove every customization",
         hint="add repositories to the manifest, or set `reset: true` on each one to reset; no flag overrides this",
     )
 
