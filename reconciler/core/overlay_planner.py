@@ -90,8 +90,10 @@ def _unknown(
     """Nothing can be planned where it is not known what is live."""
     action = Action.BLOCKED if unknown.absent else Action.UNKNOWN
     reason = Reason(code=ReasonCode.UNREADABLE, names=(unknown.problem,))
+    problem = _not_read(unknown)
     steps: list[OverlayStep | BindingStep] = [
-        OverlayStep(name=one.name, id=None, action=action, reason=reason, place=one.place) for one in desired.overlays
+        OverlayStep(name=one.name, id=None, action=action, reason=reason, place=one.place, problems=(problem,))
+        for one in desired.overlays
     ]
     wanted = [(_group_scope(one.folder, live), one.bindings) for one in desired.scopes]
     wanted += [(_repository_scope(found, directory), entry.bindings or ()) for entry, found in entries]
@@ -105,12 +107,13 @@ def _unknown(
             reason=reason,
             place=one.place,
             after=_canonical(one.selector),
+            problems=(problem,),
         )
         for scope, bindings in wanted
         if scope is not None
         for one in bindings
     ]
-    return OverlayPlan(steps=tuple(steps), problems=(_not_read(unknown),))
+    return OverlayPlan(steps=tuple(steps), problems=() if steps else (problem,))
 
 
 def _not_read(unknown: UnknownBindings) -> Diagnostic:

@@ -31,7 +31,7 @@ _NOWHERE = Place(file="")
 
 @dataclass(frozen=True, slots=True)
 class _Match:
-    """A manifest entry with the repositories that its address may mean, and the label that both are shown under."""
+    """A manifest entry with the repositories that its address may mean, and their shared label."""
 
     entry: DesiredRepository
     found: tuple[LiveRepository, ...]
@@ -63,7 +63,7 @@ def plan(desired: Desired, live: Live, *, diagnostics: Iterable[Diagnostic] = ()
         diagnostics=(
             *diagnostics,
             *resolved.problems,
-            *step_problems((*steps, *overlay_steps)),
+            *dict.fromkeys(step_problems((*steps, *overlay_steps))),
             *_live_warnings(steps),
             *overlays.problems,
             *effect_problems(steps, effects),
@@ -81,7 +81,7 @@ def plan(desired: Desired, live: Live, *, diagnostics: Iterable[Diagnostic] = ()
 
 
 def _bound_entries(steps: Iterable[Step], live: Live) -> list[tuple[DesiredRepository, LiveRepository]]:
-    """The entries that bind overlays, each with its repository; only those that can be planned."""
+    """Return the entries that bind overlays, each with its repository; only those that can be planned."""
     by_id = {one.id: one for one in live.repositories}
     return [
         (step.entry, by_id[step.id])
@@ -93,7 +93,7 @@ def _bound_entries(steps: Iterable[Step], live: Live) -> list[tuple[DesiredRepos
     ]
 
 
-# Most of thousands of steps have a reason that names nothing.
+# Shared by most of thousands of steps.
 _PLAIN_REASONS = {code: Reason(code=code) for code in ReasonCode}
 
 
@@ -108,7 +108,7 @@ def _match(entry: DesiredRepository, directory: Directory) -> _Match:
 
 
 def _named_twice(matches: Iterable[_Match]) -> dict[str, Place]:
-    """For each repository that several entries mean or create (`x` and `/x`), where the first of them stands."""
+    """Return repositories that several entries mean or create (`x` and `/x`), with the place of the first entry."""
     places: dict[str, list[Place]] = {}
     for match in matches:
         if (meant := _meant(match)) is not None:
@@ -117,7 +117,7 @@ def _named_twice(matches: Iterable[_Match]) -> dict[str, Place]:
 
 
 def _meant(match: _Match) -> str | None:
-    """The one repository that an entry means: its id, or the folder and the name of one that is to be created."""
+    """Return the one repository that an entry means: its id, or the folder and name of one to be created."""
     address = match.entry.address
     match match.found:
         case (repository,):
@@ -143,7 +143,7 @@ def _step(match: _Match, directory: Directory, known: KnownNames, twice: dict[st
         case several:
             labels = sorted({directory.label(one) for one in several})
             if len(labels) == 1 and isinstance(several[0].overlay, Unreadable):
-                return _present(match, several[0])  # one folder has the name twice: no address tells them apart
+                return _present(match, several[0])  # one folder has the name twice: no address distinguishes them
             return _blocked(match, ReasonCode.AMBIGUOUS, *labels)
 
 
@@ -202,12 +202,12 @@ def _bound(match: _Match, repository: LiveRepository, before: Overlay) -> Step:
 
 
 def _guarded_errors(entry: DesiredRepository, after: Overlay) -> tuple[Diagnostic, ...]:
-    """What the API would refuse although the manifest alone is right: sections that it leaves alone count, too."""
+    """Yield what the API would refuse although the manifest alone is valid: unmanaged sections count too."""
     return tuple(guarded_errors(after, partial(item_place, entry.layers), entry.place))
 
 
 def _live_warnings(steps: Iterable[Step]) -> Iterator[Diagnostic]:
-    """What looks like a mistake only together with the sections that the manifest leaves alone."""
+    """Yield warnings about mistakes that show only together with unmanaged sections."""
     found: list[tuple[str, Diagnostic]] = []
     for step in steps:
         if step.entry is not None and step.after is not None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, assert_never
 
 from reconciler.core.bindings import Bindings, UnknownBindings
-from reconciler.core.events import Durations, Forecast, Foreseen, Unforeseen
+from reconciler.core.events import BuildForecast, Durations, Forecast, NoForecast
 from reconciler.core.overlay import Section
 from reconciler.core.plan import Comparison, Guard, Plan
 from reconciler.core.resolution import ResolvedChange
@@ -253,7 +253,7 @@ def _group(steps: Sequence[Step]) -> dict[str, Any]:
 def forecast_document(forecast: Forecast) -> dict[str, Any]:
     """The forecast as plain data; `builds` is null where no number can be said."""
     match forecast:
-        case Foreseen(repositories=repositories, builds=builds, unknown=unknown, durations=durations):
+        case BuildForecast(repositories=repositories, builds=builds, unknown=unknown, durations=durations):
             return {
                 "repositories": repositories,
                 "builds": builds or None,
@@ -261,7 +261,7 @@ def forecast_document(forecast: Forecast) -> dict[str, Any]:
                 "seconds": _seconds(durations),
                 "problem": None,
             }
-        case Unforeseen(problem=problem):
+        case NoForecast(problem=problem):
             return {"repositories": None, "builds": None, "unknown": None, "seconds": None, "problem": problem}
         case _:
             assert_never(forecast)
