@@ -76,7 +76,7 @@ def make_base_plan(desired: Desired, live: Live, options: Options) -> Plan:
 
 
 def _unselected_plan(desired: Desired, warnings: tuple[Diagnostic, ...], live: Live, options: Options) -> Plan:
-    flags = GuardFlags(prune=options.prune, max_removal=options.max_removal)
+    flags = GuardFlags(prune=options.prune, prune_overlays=options.prune_overlays, max_removal=options.max_removal)
     return planner.plan(desired, live, diagnostics=warnings, flags=flags)
 
 

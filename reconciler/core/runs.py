@@ -9,7 +9,7 @@ from reconciler.core.bindings import TagSelector
 from reconciler.core.builds import FINISHED, Progress, Result, Stage
 from reconciler.core.overlay import Overlay
 from reconciler.core.state import Organization
-from reconciler.core.steps import AnyStep, TagEffect
+from reconciler.core.steps import AnyStep, Step, TagEffect
 from reconciler.diagnostics import Diagnostic
 
 PLAN_AGAIN: Final = "plan again to see the current state"
@@ -19,8 +19,8 @@ PLAN_AGAIN: Final = "plan again to see the current state"
 class Applied:
     """Written, and the server confirmed exactly what was sent.
 
-    `repository_id` is the UIDP written to, that of an overlay or a binding as well; `since` the server's time just before the write; `read_back` is set if the
-    server's answer was lost and reading again confirmed the write.
+    `repository_id` is the UIDP written to, that of an overlay or a binding as well; `since` the server's time just
+    before the write; `read_back` is set if the server's answer was lost and reading again confirmed the write.
     """
 
     step: AnyStep
@@ -186,20 +186,40 @@ def is_in_flight(step: RunStep) -> bool:
     return step.intended_at is not None and step.outcome is None
 
 
+def has_overlays(run: Run) -> bool:
+    """Return whether a run has steps of overlays or bindings, or changed what they give to images."""
+    return bool(run.effects) or any(not isinstance(one.step, Step) for one in run.steps)
+
+
 def is_settled(run: Run) -> bool:
-    """Return whether the record is complete: every step has an outcome, and its builds have ended."""
-    return all(_is_step_settled(step) for step in run.steps)
+    """Return whether the record is complete: every step's outcome, and all builds to their end."""
+    by_tag = {effect.id for effect in run.effects}
+    return all(_is_step_settled(step, by_tag) for step in run.steps) and _are_tags_settled(run)
 
 
-def _is_step_settled(step: RunStep) -> bool:
+def _is_step_settled(step: RunStep, by_tag: set[str]) -> bool:
     match step.outcome:
         case None:
             return step.intended_at is None
-        case Applied():
-            stage = None if step.progress is None else step.progress.stage
-            return stage in FINISHED and stage is not Stage.UNREPORTED
+        case Applied(step=Step(), repository_id=id_) if step.progress is not None or id_ not in by_tag:
+            return step.progress is not None and is_over(step.progress)
         case _:
             return True
+
+
+def _are_tags_settled(run: Run) -> bool:
+    """Return whether the builds of tags are over, where a write may have started some."""
+    ids = {effect.id for effect in run.effects}
+    applied = [one.outcome for one in run.steps if isinstance(one.outcome, Applied)]
+    started = any(not isinstance(one.step, Step) or one.repository_id in ids for one in applied)
+    if not ids or not started:
+        return True
+    return bool(run.followed) and all(map(is_over, run.followed))
+
+
+def is_over(progress: Progress) -> bool:
+    """Return whether there is nothing left to wait for; a build that was never reported may still come."""
+    return progress.stage in FINISHED and progress.stage is not Stage.UNREPORTED
 
 
 def recorded_outcomes(run: Run) -> tuple[Outcome, ...]:

@@ -154,9 +154,8 @@ class _Writer:
 
     def _outcome(self, step: AnyStep) -> Outcome:
         try:
-            if isinstance(step, Step) and step.action is Action.CREATE:
-                return self._create(step)
-            return self._update(step, self._write_of(step))
+            creates = isinstance(step, Step) and step.action is Action.CREATE
+            return self._create(step) if creates else self._update(step, self._write_of(step))
         except RecordFailed:
             self._ended[Skip.NOT_RECORDED].set()
             return NotAttempted(step=step, reason=Skip.NOT_RECORDED)

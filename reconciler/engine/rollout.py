@@ -67,8 +67,8 @@ def rollout(
     """Apply a plan and follow its builds; return the outcomes in the plan's order, and None if none were followed.
 
     With batches, overlays and bindings are the first wave. The other steps are taken in the plan's order, in waves of
-    the given sizes, the last of which is repeated until all are done. A wave begins once every build of the previous one has ended and at most `max_failed`
-    repositories failed over all waves so far; the rest is held back.
+    the given sizes, the last of which is repeated until all are done. A wave begins once every build of the previous
+    one has ended and at most `max_failed` repositories failed over all waves so far; the rest is held back.
     """
     run = _Run(plan, api, clock=clock, stop=stop, settings=settings, on_event=on_event, record=record)
     batches = settings.batches

@@ -1,11 +1,11 @@
 """Saved plans and snapshots of live state.
 
 Format version 4, line by line. A plan: the header (see `_plan_header`), then `{"diagnostic": …}`, `{"step": …}` and
-`{"effect": …}` in the order of the plan. A snapshot: the header, then `{"repository": …}` for each repository. A change of meaning raises
-the version; a reader ignores keys that it does not know. Version 1 had the fingerprint of each overlay as well, which
-must fit where it is there, as in the journal. Version 3 has the sections of the Guarded Entrypoint, and in the header
-what was known of overlay bindings. Version 4 has the steps of overlays and bindings, what they change in the images, and in
-the header of a snapshot the overlays and the folders.
+`{"effect": …}` in the order of the plan. A snapshot: the header, then `{"repository": …}` for each repository. A change
+of meaning raises the version; a reader ignores keys that it does not know. Version 1 had the fingerprint of each
+overlay as well, which must fit where it is there, as in the journal. Version 3 has the sections of the Guarded
+Entrypoint, and in the header what was known of overlay bindings. Version 4 has the steps of overlays and bindings, what
+they change in the images, and in the header of a snapshot the overlays and the folders.
 
 What can be computed is computed again on reading and never trusted: the changes of a step are the difference between
 its two overlays, and the guard is judged again. Values are put together by the core's own constructors and then

@@ -16,7 +16,7 @@ from reconciler.cli.planning import RecentBuilds
 from reconciler.cli.report import Report
 from reconciler.core import planner
 from reconciler.core.reverting import left_by, plan_revert, rewritten
-from reconciler.core.runs import Outcome, Run, RunKind
+from reconciler.core.runs import Outcome, Run, RunKind, has_overlays
 from reconciler.core.state import Live
 from reconciler.diagnostics import Diagnostic, Place, Severity, has_errors
 from reconciler.engine.ports import ReadApi
@@ -47,7 +47,8 @@ def execute(options: Options, ctx: Context) -> int:
     ):
         run = runs.find_run(journal, options.run, options)
         _check_organization(run, options, client)
-        live = inputs.with_bindings(inputs.read_repositories(run.header.organization, client, options, ctx), client)
+        live = inputs.read_repositories(run.header.organization, client, options, ctx)
+        live = inputs.with_overlays(live, client, wanted=has_overlays(run))
         plan = plan_revert(run, live, later=runs.later_runs(journal, run), max_removal=options.max_removal)
         request = ApplyRequest(
             plan=plan,
