@@ -66,7 +66,8 @@ def make_plan(desired: Desired, warnings: tuple[Diagnostic, ...], live: Live, op
     plan, problems = select(_unselected_plan(desired, warnings, live, options), _selection(options), live)
     if has_errors(problems):
         raise CommandFailed.from_problems(*problems)
-    return replace(plan, diagnostics=(*plan.diagnostics, *problems, *binding_problems(plan, live)))
+    problems = (*problems, *binding_problems(plan, live))
+    return replace(plan, diagnostics=(*plan.diagnostics, *problems), skip_blocked=options.skip_blocked)
 
 
 def make_base_plan(desired: Desired, live: Live, options: Options) -> Plan:
@@ -81,7 +82,13 @@ def _unselected_plan(desired: Desired, warnings: tuple[Diagnostic, ...], live: L
 
 
 def _selection(options: Options) -> Selection:
-    return Selection(repo=tuple(options.repo), exclude=tuple(options.exclude))
+    return Selection(
+        repo=tuple(options.repo),
+        exclude=tuple(options.exclude),
+        labels=tuple((key, value) for key, _, value in (one.partition("=") for one in options.label)),
+        owners=tuple(options.owner),
+        files=tuple(options.file),
+    )
 
 
 def document(

@@ -69,7 +69,8 @@ class Plan:
     `unlisted` are live repositories that the manifest does not name and that are not touched. `left_out` are
     repositories that the plan would be about, had the selection not left them out. `bindings` are those that were
     known when it was planned. `overlay_steps` are those of overlays and bindings in the order in which they are
-    written, and `effects` what all of them change in the images.
+    written, and `effects` what all of them change in the images. With `skip_blocked` what is blocked is left out of an
+    apply, and does not keep the others from it.
     """
 
     organization: Organization
@@ -81,6 +82,7 @@ class Plan:
     bindings: Bindings = NOT_READ
     overlay_steps: tuple[OverlayStep | BindingStep, ...] = ()
     effects: tuple[TagEffect, ...] = ()
+    skip_blocked: bool = False
 
     @property
     def writes(self) -> tuple[Step, ...]:
@@ -95,7 +97,12 @@ class Plan:
     @property
     def failed(self) -> bool:
         """Whether the manifest asks for something impossible, so that nothing of it may be applied."""
-        return any(step.action is Action.BLOCKED and not step.planned for step in self.steps)
+        return not self.skip_blocked and bool(self.blocked)
+
+    @property
+    def blocked(self) -> tuple[Step, ...]:
+        """Return the steps that the manifest asks for and that are impossible."""
+        return tuple(step for step in self.steps if step.action is Action.BLOCKED and not step.planned)
 
     @property
     def refused(self) -> bool:

@@ -46,7 +46,8 @@ def plan(desired: Desired, live: Live, *, diagnostics: Iterable[Diagnostic] = ()
     unnamed = [one for one in live.repositories if one.id not in named]
     reset = tuple(prune_steps(unnamed, directory)) if desired.settings.prune or flags.prune else ()
     known = KnownNames(directory.labels())
-    found = sorted((*(_step(match, directory, known, twice) for match in matches), *reset), key=_order)
+    planned = (_marked(_step(match, directory, known, twice)) for match in matches)
+    found = sorted((*planned, *reset), key=_order)
     steps = block_bound(found, live)
     touched = {step.id for step in reset}
     return Plan(
@@ -92,6 +93,13 @@ def _meant(match: _Match) -> str | None:
             return f"{address.folder or ''}/{address.name}"
         case _:
             return None
+
+
+def _marked(step: Step) -> Step:
+    """The step with the owner and the labels of its entry."""
+    entry = step.entry
+    marked = entry is not None and (entry.owner or entry.labels)
+    return replace(step, owner=entry.owner, labels=entry.labels) if entry is not None and marked else step
 
 
 def _step(match: _Match, directory: Directory, known: KnownNames, twice: dict[str, Place]) -> Step:

@@ -86,6 +86,7 @@ class Skip(StrEnum):
     NOT_RECORDED = "not-recorded"
     AFTER_FAILURE = "after-failure"
     HELD_BACK = "held-back"
+    BLOCKED = "blocked"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

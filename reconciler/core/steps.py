@@ -10,7 +10,7 @@ from enum import StrEnum
 from reconciler.core.bindings import TagSelector
 from reconciler.core.diff import Change
 from reconciler.core.overlay import Overlay, Section
-from reconciler.core.state import Address, DesiredRepository
+from reconciler.core.state import Address, DesiredRepository, Labels
 from reconciler.diagnostics import Diagnostic, Place
 
 
@@ -75,6 +75,7 @@ class Step:
     `entry` is the entry of the manifest that the step comes from, with the layers of its globs; None where there is
     none, and in a plan that was saved.
     `problems` are why a step of reason `INVALID` is blocked; a saved plan has them among its own.
+    `owner` and `labels` are those of the entry.
     `location` is the folder and the name of the repository that `id` is, None in plans of versions that did not tell.
     """
 
@@ -90,6 +91,8 @@ class Step:
     entry: DesiredRepository | None = field(default=None, compare=False, repr=False)
     problems: tuple[Diagnostic, ...] = field(default=(), compare=False, repr=False)
     location: Address | None = None
+    owner: str = ""
+    labels: Labels = ()
 
     @property
     def writes(self) -> bool:

@@ -88,9 +88,10 @@ def apply(
 
 
 def unplanned(plan: Plan) -> tuple[Outcome, ...]:
-    """The outcomes of the steps that could not be planned."""
+    """Return the outcomes of the steps that could not be planned."""
     unknown = (step for step in plan.steps if step.action is Action.UNKNOWN)
-    return tuple(NotAttempted(step=step, reason=Skip.UNREADABLE) for step in unknown)
+    unread = (NotAttempted(step=step, reason=Skip.UNREADABLE) for step in unknown)
+    return (*unread, *(NotAttempted(step=step, reason=Skip.BLOCKED) for step in plan.blocked))
 
 
 class _Writer:

@@ -75,6 +75,7 @@ def plan_document(
         "organization": {"id": plan.organization.id, "name": plan.organization.name},
         "complete": plan.complete,
         "applyable": plan.applyable,
+        "skip_blocked": plan.skip_blocked,
         "counts": {name: counts[action] for name, action in _COUNTED.items()},
         "steps": [
             _step(step) | _resolved(step, resolved or {}) | _overlay(step, wanted=overlays) | _active_tags(step, tags)
