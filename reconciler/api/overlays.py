@@ -1,4 +1,4 @@
-"""Overlays and their bindings, by v2beta1: a part of the API that not every server and organization has."""
+"""Overlays and their bindings by v2beta1, which not every server and organization has."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -21,14 +21,14 @@ from reconciler.diagnostics import listed
 
 T = TypeVar("T")
 
-# Statuses by which a server says that it has no such call.
+# Statuses of a server without this call.
 _ABSENT = frozenset({404, 405, 501})
 
 
 def read_bindings(connection: Connection, scope: Organization | str) -> Bindings:
-    """Return the bindings of a repository (its UIDP), or of the whole organization that a scope lies in.
+    """Return the bindings of a repository (its UIDP), or of the whole organization of a scope.
 
-    Raises `TokenRejected` alone: whatever else stands in the way, they are unknown.
+    Raises only `TokenRejected`: after any other failure they are unknown.
     """
     try:
         found = endpoints.read_all(connection, endpoints.bindings(scope), BindingPage, lambda one: one.id)
@@ -44,7 +44,7 @@ def _order(binding: Binding) -> tuple[str, str]:
 
 
 def refused_for_bindings(connection: Connection, error: Rejected, repository: LiveRepository) -> Rejected:
-    """Return the refusal of a write with the overlays bound to the repository, where that is what it is about."""
+    """Return the refusal of a write with the bound overlays of the repository, if those are its reason."""
     if error.code != FAILED_PRECONDITION or BINDING_CONFLICT in error.violations:
         return error
     bound = read_bindings(connection, repository.id)
@@ -56,7 +56,7 @@ def refused_for_bindings(connection: Connection, error: Rejected, repository: Li
 
 
 def features(connection: Connection, organization: Organization) -> Mapping[str, bool]:
-    """Return which parts of the API answer that not every server or organization has; raises `TokenRejected`."""
+    """Return which optional parts of the API respond; raises `TokenRejected`."""
     reads: dict[str, Callable[[], object]] = {
         "repositories v2": lambda: _first(connection, endpoints.repositories_page(organization), RepositoryPage),
         "overlays": lambda: _first(connection, endpoints.overlays(organization), OverlayPage),
@@ -66,7 +66,7 @@ def features(connection: Connection, organization: Organization) -> Mapping[str,
 
 
 def _first(connection: Connection, call: Call, model: type[Listing[T]]) -> Listing[T]:
-    """Read a page of one item: only to see whether there is an answer."""
+    """Read a page of one item, only to see whether the API responds."""
     small = tuple((name, "1" if name == "pageSize" else value) for name, value in call.parameters)
     return endpoints.read(connection, replace(call, parameters=small, optional=True), model)
 

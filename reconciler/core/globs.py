@@ -1,6 +1,6 @@
-"""Which live repositories the globs of a manifest mean, and what is then asked of each.
+"""Match the globs of a manifest against live repositories, and layer the entries on them.
 
-Globs are resolved when planning, because only then are the live names known. How layers are merged is in `layers`.
+Globs are resolved when planning, because only then are the live names known. `layers` merges the layers.
 """
 
 import re
@@ -35,14 +35,14 @@ from reconciler.diagnostics import Diagnostic, Place, Severity
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """The entries of a manifest with what its globs add to them and beside them, and the problems of that."""
+    """The entries of a manifest with the effect of its globs, and the problems found."""
 
     entries: tuple[DesiredRepository, ...]
     problems: tuple[Diagnostic, ...] = ()
 
 
 def resolve_globs(desired: Desired, live: Live, directory: Directory) -> Resolved:
-    """Every entry, layered on the globs that match it, and an entry for each repository that only globs match."""
+    """Return every entry layered on its matching globs, and an entry for each repository that only globs match."""
     if not desired.globs:
         return Resolved(desired.repositories)
     patterns = [(glob, _matcher(glob.pattern)) for glob in desired.globs]
@@ -63,7 +63,7 @@ def _place(problem: Diagnostic) -> Place:
 
 
 def _names(entry: DesiredRepository, found: Sequence[LiveRepository]) -> tuple[str, str] | None:
-    """The folder and the name that globs look at: of the live repository, or of the one that will be created."""
+    """Return the folder and name that globs match: of the live repository, or of the one to be created."""
     match found:
         case (one,):
             return one.folder, one.name
@@ -74,7 +74,7 @@ def _names(entry: DesiredRepository, found: Sequence[LiveRepository]) -> tuple[s
 
 
 class _Resolver:
-    """Globs with what they matched so far; repositories that meet the same layers share what these come to."""
+    """Globs with their matches so far; repositories with the same layers share the merged result."""
 
     def __init__(self, patterns: Sequence[tuple[DesiredGlob, re.Pattern[str]]]) -> None:
         self._patterns = patterns
@@ -82,7 +82,7 @@ class _Resolver:
         self._merged: dict[tuple[int, ...], tuple[Merged, tuple[Diagnostic, ...]]] = {}
 
     def matching(self, folder: str, name: str) -> tuple[DesiredGlob, ...]:
-        """The globs that match a repository, in their order."""
+        """Return the globs that match a repository, in order."""
         qualified = f"{folder}/{name}"
         found = [
             number
@@ -93,7 +93,7 @@ class _Resolver:
         return tuple(self._patterns[number][0] for number in found)
 
     def unmatched(self) -> Iterator[Diagnostic]:
-        """A warning for each glob that matched nothing."""
+        """Return a warning for each glob that matched nothing."""
         for number, (glob, _) in enumerate(self._patterns):
             if number not in self._used:
                 yield Diagnostic(
@@ -106,7 +106,7 @@ class _Resolver:
                 )
 
     def layered(self, entry: DesiredRepository, names: tuple[str, str] | None) -> DesiredRepository:
-        """An entry on top of the globs that match it; a reset is not layered."""
+        """Return an entry on top of its matching globs; a reset is not layered."""
         globs = self.matching(*names) if names else ()
         if any(glob.labels for glob in globs):
             entry = replace(entry, labels=_labels(globs, entry))
@@ -123,7 +123,7 @@ class _Resolver:
         return self._with(entry, _ordered([*_layers(globs), *entry.layers]))
 
     def alone(self, repository: LiveRepository, globs: Sequence[DesiredGlob]) -> DesiredRepository:
-        """An entry for a repository that nothing but globs names."""
+        """Return an entry for a repository that only globs match."""
         address = Address(folder=repository.folder, name=repository.name)
         strongest, labels = globs[-1], _labels(globs)
         if any(glob.bindings is not None for glob in globs):
@@ -206,7 +206,7 @@ def _layers(globs: Iterable[DesiredGlob]) -> list[Layer]:
 
 
 def _ordered(layers: Iterable[Layer]) -> tuple[Layer, ...]:
-    """Layers by strength, each once: the defaults of a file reach a repository by its entry and by its globs."""
+    """Return layers by precedence, each once: defaults of a file reach a repository by its entry and by its globs."""
     unique: Mapping[int, Layer] = {id(layer): layer for layer in layers}
     return tuple(sorted(unique.values(), key=lambda layer: layer.precedence))
 

@@ -1,8 +1,8 @@
-"""A plan: for every repository of the manifest one step with its action, its reason and its changes.
+"""A plan: one step for each repository of the manifest, with its action, its reason and its changes.
 
-The guard counts how many of the covered repositories a plan takes something away from. A loss is a package, a variable
-or any other item that is there and will not be any more, under any value. Another value, another version of the same
-package, and everything that is added are none. What a plan does is decided in `planner`.
+The guard counts the covered repositories that lose something. A loss is a package, a variable or another item that is
+present before and absent after, under any value. A changed value, another version of the same package, and additions
+are not losses. `planner` computes the steps.
 """
 
 from collections import Counter
@@ -96,12 +96,12 @@ class Plan:
 
     @property
     def failed(self) -> bool:
-        """Whether the manifest asks for something impossible, so that nothing of it may be applied."""
+        """Return whether the manifest requests something impossible, so that none of the plan may be applied."""
         return not self.skip_blocked and bool(self.blocked)
 
     @property
     def blocked(self) -> tuple[Step, ...]:
-        """Return the steps that the manifest asks for and that are impossible."""
+        """Return the steps that the manifest requests and that are impossible."""
         return tuple(step for step in self.steps if step.action is Action.BLOCKED and not step.planned)
 
     @property
@@ -126,7 +126,7 @@ FEWEST_COVERED = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuardFlags:
-    """What the command line says on top of the manifest's settings; `max_removal` None when it says nothing."""
+    """The command-line overrides of the manifest's settings; `max_removal` None is "not given"."""
 
     prune: bool = False
     max_removal: float | None = None
@@ -151,7 +151,7 @@ def _loses(change: Change, after: Overlay) -> bool:
 
 
 def _items(value: Value | None) -> frozenset[str]:
-    """What a value holds that can be lost by itself: the repositories of a list, the members of a group."""
+    """Return the parts of a value that can be lost separately: repositories of a list, members of a group."""
     match value:
         case tuple():
             return frozenset(map(str, value))
@@ -162,7 +162,7 @@ def _items(value: Value | None) -> frozenset[str]:
 
 
 def guard_rules(settings: Settings, flags: GuardFlags, steps: Sequence[Step]) -> GuardRules:
-    """What the guard goes by for a plan of the whole manifest: the command line before the settings."""
+    """Return the guard's rules for a plan of the whole manifest; the command line goes before the settings."""
     limit, source = _limit(settings, flags)
     there = sum(step.id is not None and step.action is not Action.CREATE for step in steps)
     return GuardRules(
@@ -183,9 +183,9 @@ def _limit(settings: Settings, flags: GuardFlags) -> tuple[float, LimitSource]:
 
 
 def judge_guard(steps: Iterable[Step], by: GuardRules, *, covered: str = "covered by the manifest") -> Guard:
-    """The figures of a plan with these steps, and why it may not be applied where it may not.
+    """Return the guard's figures of a plan with these steps, and the reasons for refusing it.
 
-    `covered` says in the refusal what makes the repositories those that are counted.
+    `covered` is the refusal's wording for the counted repositories.
     """
     losing = tuple(step.repository for step in steps if step.writes and _takes_away(step))
     return Guard(rules=by, losing=losing, refusals=tuple(_refusals(losing, by, covered)))
@@ -244,7 +244,7 @@ def percent(share: float) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """Writing steps with the changes that belong to each part only; a repository may stand in several of them."""
+    """Writing steps with the changes of each part only; a repository may be in several parts."""
 
     caused: tuple[Step, ...] = ()
     already_different: tuple[Step, ...] = ()
@@ -252,7 +252,7 @@ class Comparison:
 
 
 def compare(base: Plan, head: Plan) -> Comparison:
-    """The parts of `head`, and what only `base` would do; both were planned against the same live state."""
+    """Compare two plans made against the same live state: return the parts of `head`, and those only in `base`."""
     return Comparison(
         caused=tuple(_only(head.writes, _writes(base), shared=False)),
         already_different=tuple(_only(head.writes, _writes(base), shared=True)),
@@ -265,7 +265,7 @@ def _writes(plan: Plan) -> dict[str, Step]:
 
 
 def _only(steps: Iterable[Step], others: dict[str, Step], *, shared: bool) -> Iterator[Step]:
-    """The steps with those of their changes that the other plan has as well, or has not."""
+    """Return the steps with only those changes that the other plan shares, or lacks."""
     for step in steps:
         other = others.get(step.repository)
         known = frozenset(other.changes) if other is not None else frozenset()
@@ -275,5 +275,5 @@ def _only(steps: Iterable[Step], others: dict[str, Step], *, shared: bool) -> It
 
 
 def _creation(step: Step, other: Step | None) -> bool:
-    """Whether both plans create the repository from the same source."""
+    """Return whether both plans create the repository from the same source."""
     return other is not None and (step.action, step.id) == (other.action, other.id)

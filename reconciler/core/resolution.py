@@ -1,7 +1,7 @@
-"""Asking whether packages go together: the questions, and what their answers mean for a plan.
+"""Questions of whether packages can be installed together, and the effect of the answers on a plan.
 
-Why the old overlay's packages may be taken out of a report's configuration is told in
-docs/adr/0013-knowing-before-writing.md. Asking is the business of the engine; the answers come here as plain values.
+docs/adr/0013-knowing-before-writing.md gives the reason why packages of the old overlay may be removed from a report's
+configuration. The engine sends the questions; the answers arrive here as plain values.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -21,7 +21,7 @@ from reconciler.diagnostics import Diagnostic, Place, Severity, listed
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Base:
-    """What an image is made from without any overlay, as one of its builds tells: the build's recipe, less the overlay.
+    """The input of an image without any overlay, taken from one of its builds.
 
     `names` are its own packages.
     """
@@ -31,13 +31,13 @@ class Base:
 
     @property
     def names(self) -> frozenset[str]:
-        """The image's own packages by name."""
+        """Return the image's own packages by name."""
         return frozenset(map(package_name, self.config.packages))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """One configuration to resolve for one repository, and what its builds were made from with the old overlay."""
+    """One configuration to resolve for one repository, and the input of its builds with the old overlay."""
 
     step: Step
     config: PackageConfig
@@ -45,9 +45,9 @@ class Question:
 
 
 def find_bases(steps: Iterable[Step], builds: Iterable[Build], live: Live) -> Mapping[str, tuple[Base, ...]]:
-    """The distinct bases of each repository that is written, by its name, of the latest builds first.
+    """Return the distinct bases of each repository that is written, by its name, latest builds first.
 
-    One that is to be created has those of the repository that it is made from. None where no successful build tells.
+    A repository to be created has those of its source. Empty if no successful build has a configuration.
     """
     overlays = {one.id: EMPTY if isinstance(one.overlay, Unreadable) else one.overlay for one in live.repositories}
     built: dict[str, list[Build]] = {}
@@ -62,10 +62,10 @@ def find_bases(steps: Iterable[Step], builds: Iterable[Build], live: Live) -> Ma
 
 
 def packages_in_use(steps: Iterable[Step], builds: Iterable[Build]) -> Mapping[str, frozenset[str]]:
-    """The packages that images have, by name, with the versions that are known: a list that lacks one is not complete.
+    """Return the packages of existing images by name, with the known versions; a list without one is incomplete.
 
     They are those of successful builds, and those of the live overlays that the steps change, except where every build
-    that was asked for one has failed.
+    that requested one has failed.
     """
     versions: dict[str, set[str]] = {}
     built, failed = set[tuple[str, str]](), set[tuple[str, str]]()
@@ -90,7 +90,7 @@ def _package_items(build: Build) -> Iterator[Item]:
 
 
 def make_questions(steps: Iterable[Step], known: Mapping[str, Sequence[Base]]) -> tuple[Question, ...]:
-    """The questions about each step: one for each distinct base; none where no base is known."""
+    """Return the questions of each step: one for each distinct base."""
     return tuple(
         Question(step=step, config=_with(base, step.after or EMPTY), before=base.recipe)
         for step in steps
@@ -99,9 +99,9 @@ def make_questions(steps: Iterable[Step], known: Mapping[str, Sequence[Base]]) -
 
 
 def distinct_configs(asked: Sequence[Question], *, before: bool) -> Mapping[PackageConfig, str]:
-    """Each distinct configuration with the id of the first repository that it is asked about.
+    """Return each distinct configuration with the id of the first repository that needs it.
 
-    With `before` also what a build was asked for until now, where its report does not tell what came of it.
+    With `before`, includes the previously requested configurations of builds whose reports have no result.
     """
     found: dict[PackageConfig, str] = {}
     for question in asked:
@@ -121,7 +121,7 @@ def _bases(recipes: Sequence[Recipe], overlay: Overlay) -> tuple[Base, ...]:
 
 
 def _current(recipes: Sequence[Recipe], overlay: Overlay) -> Sequence[Recipe]:
-    """The builds that hold what the overlay adds; all of them where none does."""
+    """Return the builds that hold the overlay's additions; all builds if none does."""
     wanted = frozenset(map(package_name, overlay.packages))
     return [one for one in recipes if _holds_all(one, wanted)] or recipes
 
@@ -132,7 +132,7 @@ def _holds_all(recipe: Recipe, wanted: frozenset[str]) -> bool:
 
 
 def _without(config: PackageConfig, overlay: Overlay) -> PackageConfig:
-    """The configuration without what the overlay brought."""
+    """Return the configuration without the overlay's additions."""
     brought = {package_name(spec) for spec in overlay.packages}
     templates = tuple(filter(is_templated, brought))
     kept = {
@@ -154,14 +154,14 @@ def _with(base: Base, overlay: Overlay) -> PackageConfig:
 
 
 def _filled_in(spec: str, recipe: Recipe) -> Iterable[str]:
-    """A package as the build had it that is named by a template: one that no build had yet is not asked about."""
+    """Return a templated package as the build had it; one that no build had yet is left out."""
     if not is_templated(spec):
         return (spec,)
     name = package_name(spec)
     return (one for one in recipe.config.packages if names_package(name, package_name(one)))
 
 
-# The code of every problem here with how bad it is and what it means, for the documentation.
+# Severity and meaning of each code, for docs/diagnostics.md.
 RESOLUTION_CODES: Final[Mapping[str, tuple[Severity, str]]] = {
     "does-not-resolve": (Severity.ERROR, "The API reports that an image with these packages cannot be built."),
     "resolution-not-checked": (
@@ -177,7 +177,7 @@ _NO_BUILD = "the repository has no successful build in the last {days} days to t
 class ResolutionFailure:
     """A repository whose packages cannot be installed, in the API's words, and the place to look at.
 
-    `packages` are those of the manifest that the API names, else those that are new.
+    `packages` are those of the manifest that the API names, else the new ones.
     """
 
     repository: str
@@ -188,18 +188,18 @@ class ResolutionFailure:
 
 
 def resolution_failure(step: Step, message: str) -> ResolutionFailure:
-    """The trouble with a step, at the place of the first package that the API names, else at that of the repository."""
+    """Return the failure of a step, at the place of the first package that the API names, else of the repository."""
     known = manifest_packages(step)
     added = tuple(name for name in _added(step) if name in known)
     named = _named(message, known)
-    # A new package is the likelier culprit than one that has been there.
+    # A new package is more likely the cause than an existing one.
     culprits = tuple(sorted(named, key=lambda name: name not in added)) or added
     place = known[culprits[0]].place(Field.PACKAGES, culprits[0]) if culprits else step.place
     return ResolutionFailure(repository=step.repository, message=message, place=place, packages=culprits)
 
 
 def _named(message: str, names: Iterable[str]) -> tuple[str, ...]:
-    """Which of the names the API names, in its order; `curl-8.1-r0` names curl, where it does not name `curl-8`."""
+    """Return the names that the API's message mentions, in its order; `curl-8.1-r0` mentions curl."""
     words = "".join(char if char.isalnum() or char in "-_.+:" else " " for char in message).split()
     longest = sorted(names, key=len, reverse=True)
     found = (next((name for name in longest if _means(word.strip(".:"), name)), None) for word in words)
@@ -211,7 +211,7 @@ def _means(word: str, name: str) -> bool:
 
 
 def resolution_errors(found: Iterable[ResolutionFailure]) -> tuple[PackageProblem, ...]:
-    """An error for each trouble, one for all repositories that share it."""
+    """Return an error for each failure, one for all repositories that share it."""
     return _gathered(
         found,
         lambda one, names: Diagnostic(
@@ -236,7 +236,7 @@ def _cannot(names: Sequence[str]) -> str:
 
 
 def resolution_warnings(found: Iterable[ResolutionFailure]) -> tuple[PackageProblem, ...]:
-    """A warning for each reason for which it is not known whether something resolves."""
+    """Return a warning for each reason why resolution is unknown."""
     return _gathered(
         found,
         lambda one, names: Diagnostic(
@@ -250,14 +250,14 @@ def resolution_warnings(found: Iterable[ResolutionFailure]) -> tuple[PackageProb
 
 
 def no_build_failure(repository: str, days: int) -> ResolutionFailure:
-    """The trouble that there is no build to tell what an image is made from."""
+    """Return the failure of a repository without a build to take the image's input from."""
     return ResolutionFailure(repository=repository, message=_NO_BUILD.format(days=days))
 
 
 def _gathered(
     found: Iterable[ResolutionFailure], word: Callable[[ResolutionFailure, Sequence[str]], Diagnostic]
 ) -> tuple[PackageProblem, ...]:
-    """Together what is one problem, though the API may word it otherwise for another base or another repository."""
+    """Group equal failures, although the API may word them differently for another base or repository."""
     alike: dict[object, tuple[ResolutionFailure, dict[str, None]]] = {}
     for one in found:
         problem = (one.packages, one.place) if one.packages else (one.message, one.place)
@@ -271,9 +271,9 @@ def _gathered(
 def with_resolution(
     plan: Plan, wrong: Iterable[ResolutionFailure], silent: Iterable[ResolutionFailure], *, required: bool
 ) -> Plan:
-    """The plan with its problems told, and blocked where it must not be carried out.
+    """Return the plan with its resolution problems, and with steps blocked that must not be applied.
 
-    `required` is that of the manifest's settings: then nothing is, of which it is not known that it resolves.
+    `required` is the manifest's setting: steps with unknown resolution are then blocked too.
     """
     no, unknown = resolution_errors(wrong), resolution_warnings(silent)
     if required:
@@ -283,7 +283,7 @@ def with_resolution(
 
 
 def without_resolution(plan: Plan, why: str, *, required: bool) -> Plan:
-    """The plan where nothing could be asked, for a reason that holds for all of it."""
+    """Return the plan if nothing could be resolved, for a reason that concerns all of it."""
     return with_resolution(
         plan, (), (ResolutionFailure(repository=one.repository, message=why) for one in plan.writes), required=required
     )
@@ -296,7 +296,7 @@ def _required(problem: Diagnostic) -> Diagnostic:
 
 
 def already_in_image(steps: Iterable[Step], bases: Mapping[str, Sequence[Base]]) -> tuple[Diagnostic, ...]:
-    """A note for each added package that every base of its repository has already, once for each place."""
+    """Return a note for each added package that every base of its repository already has, once for each place."""
     found: dict[tuple[str, Place | None], list[str]] = {}
     for step in steps:
         known = [base.names for base in bases.get(step.repository, ())]
@@ -308,7 +308,7 @@ def already_in_image(steps: Iterable[Step], bases: Mapping[str, Sequence[Base]])
             code="already-in-image",
             severity=Severity.NOTE,
             summary=f'package "{name}" is already in the image',
-            detail=f"added in {listed(repositories)}",
+            repositories=tuple(repositories),
             hint="remove it, unless it must stay when the base image drops it",
             place=place,
         )
@@ -324,10 +324,10 @@ def _added(step: Step) -> Iterator[str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResolvedChange:
-    """What would be installed: `packages` is all of it, as `name=version`.
+    """The packages to be installed; `packages` is all of them, as `name=version`.
 
-    The others tell what of it is there besides, not any more, or in another version, as (name, version or both
-    versions). `compared` is False where it is not known what there was, so that they tell nothing.
+    `added`, `removed` and `changed` are (name, version or both versions). `compared` is False if the previous packages
+    are unknown; then these are empty.
     """
 
     packages: tuple[str, ...] = ()
@@ -338,7 +338,7 @@ class ResolvedChange:
 
 
 def package_difference(before: Sequence[str], after: Sequence[str]) -> ResolvedChange:
-    """From one set of exact packages to another, sorted by name; an empty one is not known."""
+    """Return the difference between two sets of exact packages, sorted by name; an empty set is unknown."""
     old, new = _versions(before), _versions(after)
     packages = tuple(sorted(after))
     if not old:
@@ -356,7 +356,7 @@ def package_difference(before: Sequence[str], after: Sequence[str]) -> ResolvedC
 
 
 def merge_resolved(changes: Iterable[ResolvedChange]) -> ResolvedChange:
-    """What several tag streams of one repository get, each line once."""
+    """Merge the changes of several tag streams of one repository, each line once."""
     found = tuple(changes)
     return ResolvedChange(
         packages=tuple(sorted({line for one in found for line in one.packages})),

@@ -71,12 +71,12 @@ class DesiredOverlay:
 class DesiredRepository:
     """One entry of the manifest.
 
-    `overlay` speaks only for the sections in `managed`; the others stay as they are live. `reset` empties everything.
-    `source` is the repository to create this one from where it does not exist. `protect` refuses to take anything away.
-    `layers` are what overlay and sections come from, weakest first; `problems` are those that layering found, and an
-    error among them keeps the repository from being planned. `bindings` are all that the repository should have of its
-    own, None where the manifest does not manage them; such an entry has no overlay. `allow_missing_tags` lets them name
-    tags that do not exist yet. `owner` is that of its file, "" where none is named; `labels` are ordered by key.
+    `overlay` covers only the sections in `managed`; the others keep their live content. `reset` empties everything.
+    `source` is the repository to create this one from if it does not exist. `protect` forbids removals. `layers` are
+    the sources of overlay and sections, lowest precedence first; `problems` are those found while layering, and an
+    error among them blocks planning the repository. `bindings` are the complete bindings of the repository itself,
+    None if the manifest does not manage them; such an entry has no overlay. `allow_missing_tags` lets them name tags
+    that do not exist yet. `owner` is that of its file, "" if none is named; `labels` are ordered by key.
     """
 
     address: Address
@@ -96,10 +96,10 @@ class DesiredRepository:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DesiredGlob:
-    """What the manifest asks of every live repository that a pattern matches.
+    """The manifest's block for every live repository that a pattern matches.
 
     A pattern with a slash is compared with `folder/name`, one without with the name alone; wildcards match slashes,
-    too. `layers` hold what weaker blocks give it as well, weakest first; `bindings` are as those of an entry.
+    too. `layers` include those below it, lowest precedence first; `bindings` are as those of an entry.
     """
 
     pattern: str
@@ -114,12 +114,12 @@ class DesiredGlob:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What the manifest says about applying it.
+    """The settings of the manifest for applying it.
 
-    `prune`: customized repositories that it does not name are reset. `max_removal`: the share (0 to 1) of the
-    repositories that it covers from which one apply may take something away; None when not said. `require_resolve`:
-    nothing is applied of which it is not known that its packages go together. `prune_overlays`: overlays and bindings
-    that it does not name are removed. `allow_missing_tags` is as in an entry, for all of them.
+    `prune`: customized repositories that it does not name are reset. `max_removal`: the ratio (0 to 1) of covered
+    repositories above which losses refuse an apply; None if not given. `require_resolve`: block steps whose packages
+    are not known to resolve. `prune_overlays`: overlays and bindings that it does not name are removed.
+    `allow_missing_tags` is as in an entry, for all of them.
     """
 
     prune: bool = False
@@ -131,10 +131,10 @@ class Settings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Desired:
-    """A whole manifest: the organization (a name, a path to a folder or a UIDP; None when not said) and its entries.
+    """A whole manifest: the organization (a name, a path to a folder or a UIDP; None if not given) and its entries.
 
-    The overlays of `repositories` are without what `globs` add to them: `core.globs` does that for the planner.
-    `digest` is that of the texts that the manifest was read from.
+    `repositories` do not include the effect of `globs`; `core.globs` adds it for the planner. `digest` is that of the
+    texts of the manifest.
     """
 
     repositories: tuple[DesiredRepository, ...]
@@ -148,9 +148,11 @@ class Desired:
     @property
     def declares_overlays(self) -> bool:
         """Return whether overlays or bindings have to be read to plan it."""
-        bound = any(one.bindings is not None for one in self.repositories)
-        bound = bound or any(one.bindings is not None for one in self.globs)
-        return bool(self.overlays or self.scopes or bound or self.settings.prune_overlays)
+        return (
+            bool(self.overlays or self.scopes or self.settings.prune_overlays)
+            or any(one.bindings is not None for one in self.repositories)
+            or any(one.bindings is not None for one in self.globs)
+        )
 
 
 def wanted(desired: DesiredRepository, live: Overlay) -> Overlay:
@@ -164,7 +166,7 @@ def wanted(desired: DesiredRepository, live: Overlay) -> Overlay:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Organization:
-    """The organization or folder that is worked on: its UIDP and its path by names."""
+    """The organization or folder of the manifest: its UIDP and its path by names."""
 
     id: str
     name: str

@@ -1,6 +1,6 @@
-"""The steps of a plan: what it intends for one repository, one overlay or one binding, and what changes in the images.
+"""Steps of a plan for repositories, overlays and bindings, and their effect on the images.
 
-Overlays have neither etags nor versions, so that a step holds all that an apply compares with the live state before
+Overlays have neither etags nor versions, so a step holds everything that an apply compares with the live state before
 it writes: the whole configuration of an overlay, the whole selector of a binding.
 """
 
@@ -53,7 +53,7 @@ class ReasonCode(StrEnum):
     HAS_BINDINGS = "has-bindings"
 
 
-# The step is planned, and its own rules forbid to carry it out.
+# The step is planned, but its own rules forbid applying it.
 REFUSED = frozenset({ReasonCode.PROTECTED, ReasonCode.UNRESOLVED})
 
 
@@ -67,16 +67,14 @@ class Reason:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """What the plan intends for one repository.
+    """The plan's intent for one repository.
 
-    `id` is the repository's UIDP; for a creation it is that of the repository to create from. `before` and `after`
-    are the whole overlays on both sides, None where they are not known. `unmanaged` are the sections that hold
-    something live and that the manifest leaves alone. `place` is None where no line of the manifest asks for the step.
-    `entry` is the entry of the manifest that the step comes from, with the layers of its globs; None where there is
-    none, and in a plan that was saved.
-    `problems` are why a step of reason `INVALID` is blocked; a saved plan has them among its own.
-    `owner` and `labels` are those of the entry.
-    `location` is the folder and the name of the repository that `id` is, None in plans of versions that did not tell.
+    `id` is the repository's UIDP; for a creation it is that of the repository to create from. `before` and `after` are
+    the whole overlays, None if unknown. `unmanaged` are the sections with live content that the manifest leaves alone.
+    `place` is None if no line of the manifest requests the step. `entry` is the manifest entry of the step with the
+    layers of its globs; None if there is none, and in a saved plan. `problems` are the reasons for blocking a step with
+    reason `INVALID`; a saved plan has them among its own. `location` is the folder and the name of the repository `id`,
+    None in plans of earlier versions. `owner` and `labels` are those of the entry.
     """
 
     repository: str
@@ -101,13 +99,13 @@ class Step:
 
     @property
     def planned(self) -> bool:
-        """Whether it is known what the step would have to do; one that a protection stops is planned all the same."""
+        """Return whether the changes of the step are known; a protected step has them too."""
         unplanned = self.action in (Action.UNKNOWN, Action.BLOCKED)
         return not unplanned or self.reason.code in REFUSED
 
 
 class ScopeKind(StrEnum):
-    """What an overlay is bound to; with the first two it holds for every repository below, present and future."""
+    """What an overlay is bound to; the first two kinds cover every repository below, present and future."""
 
     ORGANIZATION = "organization"
     FOLDER = "folder"
@@ -116,7 +114,7 @@ class ScopeKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scope:
-    """What an overlay is bound to: its UIDP, and the label that a person knows it by."""
+    """The object that an overlay is bound to: its UIDP and its label."""
 
     kind: ScopeKind
     id: str
@@ -125,7 +123,7 @@ class Scope:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reach:
-    """The repositories, by label and sorted, and the number of tags whose images a step changes."""
+    """The repositories, by sorted label, and the number of tags whose images a step changes."""
 
     repositories: tuple[str, ...] = ()
     tags: int = 0
@@ -133,10 +131,10 @@ class Reach:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OverlayStep:
-    """What the plan intends for one overlay, which is found by its name in the organization.
+    """The plan's intent for one overlay, identified by its name in the organization.
 
-    `id` is its UIDP, None before it is created. `before` and `after` are the whole configurations, None where there is
-    none: before a creation, after a deletion.
+    `id` is its UIDP, None before it is created. `before` and `after` are the whole configurations, None before a
+    creation and after a deletion.
     """
 
     name: str
@@ -152,7 +150,7 @@ class OverlayStep:
 
     @property
     def label(self) -> str:
-        """Return the name, as every step has a label."""
+        """Return the name."""
         return self.name
 
     @property
@@ -163,10 +161,10 @@ class OverlayStep:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BindingStep:
-    """What the plan intends for one binding: an overlay on one scope, at most once.
+    """The plan's intent for one binding: an overlay on one scope, at most once.
 
-    `id` is the UIDP of the binding, None before it is created; `overlay_id` that of the overlay, None where the same
-    plan creates it. `before` and `after` are the selectors, None before a creation and after a deletion.
+    `id` is the UIDP of the binding, None before it is created; `overlay_id` that of the overlay, None if the same plan
+    creates it. `before` and `after` are the selectors, None before a creation and after a deletion.
     """
 
     scope: Scope
@@ -183,7 +181,7 @@ class BindingStep:
 
     @property
     def label(self) -> str:
-        """Return what is bound to what, such as `typer on python`."""
+        """Return overlay and scope, such as `typer on python`."""
         return f"{self.overlay} on {self.scope.label}"
 
     @property
@@ -194,9 +192,9 @@ class BindingStep:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TagEffect:
-    """The tags of one repository, sorted, that get the same new effective configuration in place of the same old one.
+    """Tags of one repository, sorted, whose effective configuration changes in the same way.
 
-    `repository` is its label, `id` its UIDP. Tags that nothing matches any more have an empty `after`.
+    `repository` is its label, `id` its UIDP. Tags that no binding matches any more have an empty `after`.
     """
 
     repository: str

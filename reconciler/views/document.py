@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, assert_never
 
 from reconciler.core.bindings import Bindings, UnknownBindings
-from reconciler.core.events import Durations, Forecast, Foreseen, Unforeseen
+from reconciler.core.events import BuildForecast, Durations, Forecast, NoForecast
 from reconciler.core.overlay import Section
 from reconciler.core.plan import Comparison, Guard, Plan
 from reconciler.core.resolution import ResolvedChange
@@ -75,7 +75,6 @@ def plan_document(
         "organization": {"id": plan.organization.id, "name": plan.organization.name},
         "complete": plan.complete,
         "applyable": plan.applyable,
-        "skip_blocked": plan.skip_blocked,
         "counts": {name: counts[action] for name, action in _COUNTED.items()},
         "steps": [
             _step(step) | _resolved(step, resolved or {}) | _overlay(step, wanted=overlays) | _active_tags(step, tags)
@@ -88,6 +87,7 @@ def plan_document(
         "guard": _guard(plan.guard),
         "bindings": _bindings(plan.bindings),
         "diagnostics": [diagnostic_document(diagnostic) for diagnostic in plan.diagnostics],
+        **({"skip_blocked": True} if plan.skip_blocked else {}),
         **_origin(origin),
         **_comparison(comparison),
         **({} if checked is None else {"checked": dict(checked)}),
@@ -254,7 +254,7 @@ def _group(steps: Sequence[Step]) -> dict[str, Any]:
 def forecast_document(forecast: Forecast) -> dict[str, Any]:
     """The forecast as plain data; `builds` is null where no number can be said."""
     match forecast:
-        case Foreseen(repositories=repositories, builds=builds, unknown=unknown, durations=durations):
+        case BuildForecast(repositories=repositories, builds=builds, unknown=unknown, durations=durations):
             return {
                 "repositories": repositories,
                 "builds": builds or None,
@@ -262,7 +262,7 @@ def forecast_document(forecast: Forecast) -> dict[str, Any]:
                 "seconds": _seconds(durations),
                 "problem": None,
             }
-        case Unforeseen(problem=problem):
+        case NoForecast(problem=problem):
             return {"repositories": None, "builds": None, "unknown": None, "seconds": None, "problem": problem}
         case _:
             assert_never(forecast)

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from reconciler.diagnostics import listed, plural
 from reconciler.views.changes import LABELS
+from reconciler.views.diagnostics import fold_problems, problem_place
 from reconciler.views.text import Role, Style, duration, repositories
 
 PROBLEMS = ("unknown", "blocked")
@@ -158,7 +159,7 @@ def closing_sentences(document: dict[str, Any], show: Callable[[str], str]) -> I
     if left_out:
         names = listed([show(name) for name in document["left_out"]["names"]], _MOST_NAMES)
         yield f"{repositories(left_out)} {_are(left_out)} excluded by the selection: {names}.", Role.DIM
-    if document["skip_blocked"] and counts["blocked"]:
+    if document.get("skip_blocked") and counts["blocked"]:
         skipped = f"{repositories(counts['blocked'])} with errors {_are(counts['blocked'])} left out"
         yield f"{skipped} (--skip-blocked).", Role.ERROR
     elif counts["blocked"]:
@@ -219,21 +220,13 @@ _SEVERITIES = ("error", "warning", "note")
 _ORIGINS = {"plan": "Saved plan", "snapshot": "Planned against a snapshot"}
 
 
-def plan_problems(document: dict[str, Any]) -> list[dict[str, Any]]:
-    """The refusals of the guard that have more to say than their sentence, and what planning found; errors first."""
+def plan_problems(document: dict[str, Any]) -> list[list[dict[str, Any]]]:
+    """Return the guard's refusals that have more to say than their sentence, and what planning found; errors first.
+
+    Identical problems are one group.
+    """
     found = [*(one for one in document["guard"]["refusals"] if one["detail"]), *document["diagnostics"]]
-    return sorted(found, key=lambda one: _SEVERITIES.index(one["severity"]))
-
-
-def problem_place(found: dict[str, Any]) -> str:
-    """Where in the manifest, as file:line:column; empty where it is nowhere in it."""
-    return f"{found['file']}:{found['line']}:{found['column']}" if found["file"] is not None else ""
-
-
-def problem_details(problem: dict[str, Any]) -> list[str]:
-    """The detail of a problem and what to do about it, line by line."""
-    hint = problem["hint"].strip()
-    return [*problem["detail"].strip().splitlines(), *([f"hint: {hint}"] if hint else [])]
+    return fold_problems(sorted(found, key=lambda one: _SEVERITIES.index(one["severity"])))
 
 
 def origin_sentences(document: dict[str, Any], show: Callable[[str], str]) -> Iterator[tuple[str, Role]]:

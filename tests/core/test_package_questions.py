@@ -76,7 +76,7 @@ def test_one_place_is_told_once_for_all_repositories() -> None:
         [PackageRequest(repository=name, spec="crul", where=lambda: PLACE) for name in "abcde"], AVAILABLE
     )
     assert one.diagnostic.severity is Severity.ERROR
-    assert one.diagnostic.detail == "requested in a, b, c and 2 more"
+    assert one.diagnostic.repositories == ("a", "b", "c", "d", "e")
 
 
 def step(name: str, before: tuple[str, ...], after: tuple[str, ...]) -> Step:

@@ -96,7 +96,7 @@ def test_what_every_base_has_is_a_note() -> None:
     found = planned()
     builds = [build("api", "nginx", "curl"), build("web", "nginx", "curl", "valkey"), build("web", "valkey", "nginx")]
     notes = already_in_image(found.writes, find_bases(found.writes, builds, LIVE))
-    assert [(one.summary, one.detail) for one in notes] == [
-        ('package "curl" is already in the image', "added in api"),
-        ('package "valkey" is already in the image', "added in web"),
+    assert [(one.summary, one.repositories) for one in notes] == [
+        ('package "curl" is already in the image', ("api",)),
+        ('package "valkey" is already in the image', ("web",)),
     ]

@@ -20,7 +20,8 @@ def _cases() -> list[str]:
 
 def _text(problem: Diagnostic) -> str:
     lines = [f"{problem.place or '-'}: {problem.severity}[{problem.code}] {problem.summary}"]
-    lines += [f"    {name}: {text}" for name, text in (("detail", problem.detail), ("hint", problem.hint)) if text]
+    more = (("detail", problem.detail), ("in", ", ".join(problem.repositories)), ("hint", problem.hint))
+    lines += [f"    {name}: {text}" for name, text in more if text]
     return "\n".join(lines)
 
 

@@ -97,6 +97,7 @@ def test_diagnostics_carry_their_place_or_null() -> None:
             "file": "f.yaml",
             "line": 3,
             "column": 5,
+            "repositories": [],
         },
         {
             "severity": "warning",
@@ -107,6 +108,7 @@ def test_diagnostics_carry_their_place_or_null() -> None:
             "file": None,
             "line": None,
             "column": None,
+            "repositories": [],
         },
     ]
 
