@@ -14,9 +14,9 @@ from reconciler.api.schema import Count, LenientText, LenientTexts, Name, Text, 
 from reconciler.core.bindings import Binding, SelectorKind, TagSelector
 from reconciler.core.builds import Sync
 from reconciler.core.doctor import Grant, Identity
-from reconciler.core.overlay import EMPTY, Overlay
+from reconciler.core.overlay import EMPTY, Overlay, without_zero_gids
 from reconciler.core.packages import PackageVersion
-from reconciler.core.state import LiveRepository, Unreadable
+from reconciler.core.state import LiveOverlay, LiveRepository, Unreadable
 
 T = TypeVar("T")
 
@@ -165,11 +165,33 @@ class _TagSelectorAnswer(AnswerItem):
         return TagSelector(kind=kind, tags=self.tags, variant=variant)
 
 
-class OverlayAnswer(AnswerItem):
-    """An overlay by id and name, without its configuration."""
+_WIRE_KINDS = {kind: name for name, kind in _SELECTOR_KINDS.items()}
+
+
+def selector_to_wire(selector: TagSelector) -> dict[str, object]:
+    """Return a selector as it is written, without what its kind does not take."""
+    tags = {"tags": list(selector.tags)} if selector.tags else {}
+    variant = {"variantType": f"VARIANT_TYPE_{selector.variant.upper()}"} if selector.variant else {}
+    return {"kind": _WIRE_KINDS[selector.kind], **tags, **variant}
+
+
+class BoundOverlayAnswer(AnswerItem):
+    """The overlay of a binding by id and name; its configuration, which each of its bindings repeats, is not kept."""
 
     id: Name = WireName(validation_alias="uid")
     name: Text = ""
+
+
+class OverlayAnswer(BoundOverlayAnswer):
+    """An overlay with its configuration."""
+
+    config: Annotated[Overlay | Unreadable, PlainValidator(overlay_from_wire)] = EMPTY
+
+    def to_core(self) -> LiveOverlay:
+        """Return it as the core's value: its ids are signed, so that a gid of 0 is no gid."""
+        config = self.config
+        overlay = config if isinstance(config, Unreadable) else without_zero_gids(config)
+        return LiveOverlay(id=self.id, name=clean(self.name or self.id), overlay=overlay)
 
 
 class BindingAnswer(AnswerItem):
@@ -177,7 +199,7 @@ class BindingAnswer(AnswerItem):
 
     id: Name = WireName(validation_alias="uid")
     repository: Text = WireName("", validation_alias="repo")
-    overlay: OverlayAnswer
+    overlay: BoundOverlayAnswer
     selector: _TagSelectorAnswer | None = WireName(None, validation_alias="tagSelector")
 
     def to_core(self) -> Binding:

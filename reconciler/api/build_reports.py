@@ -11,10 +11,11 @@ from functools import lru_cache
 
 from reconciler.api import json_text
 from reconciler.api.answers import ReportAnswer
-from reconciler.api.schema import OVERLAY_FIELDS, Json, OverlayField, overlay_from_wire
+from reconciler.api.schema import OVERLAY_FIELDS, OverlayField, overlay_from_wire
 from reconciler.core.builds import Build, BuildConfig, PackageConfig, Recipe, Result, make_recipe
 from reconciler.core.diff import Field, Item, items_of
 from reconciler.core.guarded import GUARDED, wrapper_items
+from reconciler.core.overlay import Json
 from reconciler.core.state import Unreadable
 
 # The settings of the Guarded Entrypoint are not keys of a configuration.

@@ -24,12 +24,21 @@ from reconciler.api.retry import Retrier
 from reconciler.api.transport import Sent
 from reconciler.api.url import parse_address, require_privacy
 from reconciler.api.versions import Repositories, choose, written
-from reconciler.core.bindings import Bindings
+from reconciler.core.bindings import Binding, Bindings
 from reconciler.core.builds import Build, Sync
 from reconciler.core.doctor import Identity
 from reconciler.core.overlay import Overlay
 from reconciler.core.packages import PackagePage, PackageVersion
-from reconciler.core.state import Live, LiveRepository, Organization, RepositoryVersion, Unreadable
+from reconciler.core.state import (
+    Live,
+    LiveRepository,
+    Organization,
+    Overlays,
+    OverlayVersion,
+    RepositoryVersion,
+    Unreadable,
+)
+from reconciler.core.steps import BindingStep, Scope
 from reconciler.diagnostics import Diagnostic
 
 
@@ -157,6 +166,14 @@ class ReadClient:
     def read_bindings(self, organization: Organization) -> Bindings:
         """Return the bindings of the whole organization of a scope; raises only `TokenRejected`."""
         return overlays.read_bindings(self._connection, organization)
+
+    def read_overlays(self, organization: Organization) -> Overlays:
+        """Return the overlays of that organization with their configurations; raises `TokenRejected` alone."""
+        return overlays.read_overlays(self._connection, organization)
+
+    def read_folders(self, organization: Organization) -> tuple[tuple[str, str], ...]:
+        """Return the path from the organization and the UIDP of each folder below it, in the order of the paths."""
+        return organizations.folder_paths(organization, self._read_folders(organization))
 
     def features(self, organization: Organization) -> Mapping[str, bool]:
         """Return which optional parts of the API respond; raises `TokenRejected`."""
@@ -338,6 +355,52 @@ class WriteClient(ReadClient):
         if answer.sync_config is None or answer.sync_config.source != catalogue:
             self._check_source(created, catalogue)
         return created
+
+    def server_before(self) -> float:
+        """Return a time on the clock that stamps build reports, just before now: builds of a write start later."""
+        return self._connection.server_before()
+
+    def read_overlay(self, overlay_id: str) -> OverlayVersion | None:
+        """Return one overlay as it is now; None when it does not exist any more."""
+        return overlays.read_overlay(self._connection, overlay_id)
+
+    def find_overlay(self, organization: Organization, name: str) -> OverlayVersion | None:
+        """Return the overlay of a name that the organization itself owns; None where it has none."""
+        return overlays.find_overlay(self._connection, organization, name)
+
+    def create_overlay(self, organization: Organization, name: str, wanted: Overlay) -> None:
+        """Create a named overlay; raises `AnswerLost` when it is not known whether the write took effect, as all do."""
+        overlays.create_overlay(self._connection, organization, name, wanted)
+
+    def update_overlay(self, reading: OverlayVersion, wanted: Overlay) -> None:
+        """Replace the configuration of an overlay that was just read."""
+        overlays.update_overlay(self._connection, reading, wanted)
+
+    def delete_overlay(self, reading: OverlayVersion) -> None:
+        """Delete an overlay that was just read."""
+        overlays.delete_overlay(self._connection, reading)
+
+    def read_binding(self, binding_id: str) -> Binding | None:
+        """Return one binding as it is now; None when it does not exist any more."""
+        return overlays.read_binding(self._connection, binding_id)
+
+    def find_binding(self, scope: Scope, overlay_id: str) -> Binding | None:
+        """Return the binding of an overlay to a scope; None where there is none."""
+        return overlays.find_binding(self._connection, scope, overlay_id)
+
+    def create_binding(self, step: BindingStep, overlay_id: str) -> None:
+        """Bind the overlay of a UIDP as a step says."""
+        assert step.after is not None
+        overlays.create_binding(self._connection, step.scope, overlay_id, step.label, step.after)
+
+    def update_binding(self, step: BindingStep, binding_id: str) -> None:
+        """Give the binding of a UIDP the selector of a step."""
+        assert step.after is not None
+        overlays.update_binding(self._connection, binding_id, step.label, step.after)
+
+    def delete_binding(self, step: BindingStep, binding_id: str) -> None:
+        """Remove the binding of a UIDP."""
+        overlays.delete_binding(self._connection, binding_id, step.label)
 
     def _check_source(self, created: LiveRepository, catalogue: str) -> None:
         """Raise `SourceDropped` if the new repository does not sync from the requested source."""

@@ -13,7 +13,7 @@ from reconciler.api.answers import Listing
 from reconciler.api.build_reports import Window
 from reconciler.api.errors import Rejected
 from reconciler.api.http import RESOLVE, Call, Connection, Parameters
-from reconciler.core.state import LiveRepository, Organization
+from reconciler.core.state import LiveOverlay, LiveRepository, Organization
 
 M = TypeVar("M", bound=BaseModel)
 T = TypeVar("T")
@@ -22,6 +22,7 @@ _REPOSITORIES = "/registry/v1/repos"
 _REPOSITORIES_V2 = "/registry/v2/repos"
 _OVERLAYS = "/registry/v2beta1/overlays"
 _BINDINGS = "/registry/v2beta1/overlayBindings"
+_READ_OVERLAYS, _EDIT_OVERLAYS = "registry.overlays.list", "registry.overlays.edit"
 _REPORTS = "/registry/v1/buildreports"
 _PAGE_SIZE = "pageSize"
 # Page sizes of build reports, and of repositories or packages: the server returns no more.
@@ -155,7 +156,7 @@ def bindings(scope: Organization | str) -> Call:
     """
     call = Call(
         action=f"list the overlay bindings of {scope}",
-        capability="registry.overlays.list",
+        capability=_READ_OVERLAYS,
         path=_BINDINGS,
         parameters=(("uidp.childrenOf", str(scope)), *_PAGE),
         large=True,
@@ -171,12 +172,90 @@ def overlays(organization: Organization) -> Call:
     """Return the call for the first page of overlays of an organization and its folders."""
     return Call(
         action=f'list the overlays of "{organization.name}"',
-        capability="registry.overlays.list",
+        capability=_READ_OVERLAYS,
         path=_OVERLAYS,
         parameters=(("uidp.descendantsOf", organization.id.partition("/")[0]), *_PAGE),
         large=True,
         optional=True,
     )
+
+
+def overlay(id_: str) -> Call:
+    """One overlay with its configuration."""
+    return Call(action=f"read the overlay {id_}", capability=_READ_OVERLAYS, path=f"{_OVERLAYS}/{id_}")
+
+
+def overlays_named(name: str, root: str) -> Call:
+    """The overlays of a name in the organization of a UIDP and in its folders."""
+    return Call(
+        action=f'look up the overlay "{name}"',
+        capability=_READ_OVERLAYS,
+        path=_OVERLAYS,
+        parameters=(("uidp.descendantsOf", root), ("name", name), *_PAGE),
+    )
+
+
+def create_overlay(name: str, root: str, body: bytes) -> Call:
+    """Create an overlay in an organization, which refuses a name that it has already."""
+    action = f'create the overlay "{name}"'
+    return Call(method="POST", action=action, capability=_EDIT_OVERLAYS, path=f"{_OVERLAYS}/{root}", body=body)
+
+
+def update_overlay(target: LiveOverlay, body: bytes) -> Call:
+    """Replace the configuration of an overlay, whole; a mask of its parts is refused."""
+    return Call(
+        method="PATCH",
+        action=f'update the overlay "{target.name}" ({target.id})',
+        capability=_EDIT_OVERLAYS,
+        path=f"{_OVERLAYS}/{target.id}",
+        parameters=(("updateMask", "config"),),
+        body=body,
+    )
+
+
+def delete_overlay(id_: str, name: str) -> Call:
+    """Delete an overlay, which is refused while it is bound."""
+    action = f'delete the overlay "{name}" ({id_})'
+    return Call(method="DELETE", action=action, capability=_EDIT_OVERLAYS, path=f"{_OVERLAYS}/{id_}")
+
+
+def binding(id_: str) -> Call:
+    """One binding with its overlay."""
+    return Call(action=f"read the binding {id_}", capability=_READ_OVERLAYS, path=f"{_BINDINGS}/{id_}")
+
+
+def bindings_of_overlay(overlay_id: str, root: str) -> Call:
+    """The bindings of one overlay in the organization of a UIDP: also those for all repositories."""
+    return Call(
+        action=f"list the bindings of the overlay {overlay_id}",
+        capability=_READ_OVERLAYS,
+        path=_BINDINGS,
+        parameters=(("uidp.descendantsOf", root), ("overlay", overlay_id), *_PAGE),
+        large=True,
+    )
+
+
+def create_binding(scope: str, what: str, body: bytes) -> Call:
+    """Bind an overlay to a repository or, for all repositories, to an organization or folder, by its UIDP."""
+    return Call(method="POST", action=f"bind {what}", capability=_EDIT_OVERLAYS, path=f"{_BINDINGS}/{scope}", body=body)
+
+
+def update_binding(id_: str, what: str, body: bytes) -> Call:
+    """Replace the selector of a binding, which is all of it that can change."""
+    return Call(
+        method="PATCH",
+        action=f"change the tags of {what} ({id_})",
+        capability=_EDIT_OVERLAYS,
+        path=f"{_BINDINGS}/{id_}",
+        parameters=(("updateMask", "tag_selector"),),
+        body=body,
+    )
+
+
+def delete_binding(id_: str, what: str) -> Call:
+    """Unbind an overlay."""
+    action = f"unbind {what} ({id_})"
+    return Call(method="DELETE", action=action, capability=_EDIT_OVERLAYS, path=f"{_BINDINGS}/{id_}")
 
 
 def update_v2(target: LiveRepository, body: bytes) -> Call:

@@ -34,7 +34,7 @@ LONG = 2000
 _NOT_IMPLEMENTED = 501  # the HTTP status that no retry changes
 
 # Codes of google.rpc.Status.
-UNKNOWN, DEADLINE_EXCEEDED, NOT_FOUND, DENIED, FAILED_PRECONDITION = 2, 4, 5, 7, 9
+UNKNOWN, DEADLINE_EXCEEDED, NOT_FOUND, ALREADY_EXISTS, DENIED, FAILED_PRECONDITION = 2, 4, 5, 6, 7, 9
 EXHAUSTED, INTERNAL, UNAVAILABLE, UNAUTHENTICATED = 8, 13, 14, 16
 # The API's own codes for "nothing was done": invalid argument, not found, already exists, permission denied, resource
 # exhausted, failed precondition, aborted, out of range, unimplemented, unauthenticated. After any other response to a
@@ -360,6 +360,8 @@ def _rejected(response: _Response, context: ErrorContext) -> Rejected:
     detail = response.message_or_status(context, LONG if long else LONGEST)
     if response.code == FAILED_PRECONDITION:
         return Rejected(_failed_precondition(response, context, detail))
+    if response.code == ALREADY_EXISTS:
+        return Rejected(context.diagnostic("already-exists", "it exists already", detail=detail, hint="plan again"))
     return Rejected(context.diagnostic("rejected", "rejected by the API", detail=detail, hint=""))
 
 

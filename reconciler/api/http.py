@@ -138,7 +138,7 @@ class Connection:
         self._counter = RequestCounter()
         self._writes = writes
         self._made: httpx.Client | None = None
-        self._ahead = 0.0
+        self._ahead: float | None = None
         self._clock_noticed = False
 
     @property
@@ -181,7 +181,11 @@ class Connection:
 
     def server_now(self) -> float:
         """Return the time on the server's clock by the last response with a date; else this machine's time."""
-        return self._retrier.timing.now() + self._ahead
+        return self._retrier.timing.now() + (self._ahead or 0.0)
+
+    def server_before(self) -> float:
+        """Return a time on the server's clock just before now; earlier where no response had a date."""
+        return self.server_now() - (_CLOCK_MARGIN if self._ahead is None else 0.0)
 
     def incomplete(self, call: Call, problem: str) -> ApiError:
         """Return the error for a response without required content: after a write, its effect is unknown."""

@@ -55,6 +55,12 @@ def folder_id(path: str, above: Organization, names: Mapping[str, str]) -> str:
     raise _unknown(f'folder "{clean(path)}" not found in {clean(above.name)}', path, by_path, code="unknown-folder")
 
 
+def folder_paths(above: Organization, names: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """Return the path by names from an organization and the UIDP of each folder below it, in the order of the paths."""
+    below = (id_ for id_ in names if id_.startswith(f"{above.id}/"))
+    return tuple(sorted((folder_path(f"{id_}/x", above.id, names), id_) for id_ in below))
+
+
 def _path_names(above: str, folders: Iterable[str], names: Mapping[str, str]) -> Iterable[str]:
     for segment in folders:
         above = f"{above}/{segment}"

@@ -37,6 +37,7 @@ from reconciler.core.overlay import (
     ON_FAILURE,
     CommandOverride,
     Group,
+    Json,
     Overlay,
     PemFile,
     Preflight,
@@ -53,7 +54,6 @@ from reconciler.core.overlay import (
 )
 from reconciler.core.state import Unreadable
 
-Json = dict[str, object]
 T = TypeVar("T")
 
 _MAX_UINT32 = 2**32 - 1

@@ -18,8 +18,8 @@ from reconciler.api.answers import RepositoryAnswer, RepositoryAnswerV2, Reposit
 from reconciler.api.errors import AnswerLost, ApiError, NotFound, NotUnderstood, Rejected
 from reconciler.api.http import Call, Connection
 from reconciler.api.overlay_update import update_body
-from reconciler.api.schema import V1_SPELLING, V2_SPELLING, Json
-from reconciler.core.overlay import EMPTY, Overlay
+from reconciler.api.schema import V1_SPELLING, V2_SPELLING
+from reconciler.core.overlay import EMPTY, Json, Overlay
 from reconciler.core.state import LiveRepository, Organization, RepositoryVersion, Unreadable
 
 _INT32 = 2**31

@@ -8,10 +8,12 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import lru_cache
 from typing import Any
+
+Json = dict[str, Any]  # a decoded JSON object
 
 
 class Section(StrEnum):
@@ -204,6 +206,18 @@ def make_accounts(*, run_as: str = "", users: Iterable[User] = (), groups: Itera
 def make_certificates(*, additional: Iterable[PemFile] = (), providers: Iterable[str] = ()) -> Certificates:
     """Return certificates ordered by name; providers are a set."""
     return Certificates(additional=make_pem_files(additional), providers=_texts(providers))
+
+
+def without_zero_gids(overlay: Overlay) -> Overlay:
+    """Return what the API holds of the configuration of a named overlay, where a user's gid of 0 is the same as none.
+
+    Its ids are signed and not optional; a standard customization tells the two apart.
+    """
+    users = overlay.accounts.users
+    if all(user.gid != 0 for user in users):
+        return overlay
+    told = tuple(replace(user, gid=None) if user.gid == 0 else user for user in users)
+    return replace(overlay, accounts=replace(overlay.accounts, users=told))
 
 
 def package_set(specs: Iterable[str]) -> tuple[str, ...]:

@@ -222,6 +222,14 @@ class LiveOverlay:
     overlay: Overlay | Unreadable
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OverlayVersion:
+    """One overlay read for writing; `document` is the whole object as the API sent it."""
+
+    overlay: LiveOverlay
+    document: Mapping[str, object] = field(repr=False)
+
+
 Overlays = tuple[LiveOverlay, ...] | UnknownBindings
 
 

@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Protocol, TypeVar
 
-from reconciler.core.bindings import Bindings
+from reconciler.core.bindings import Binding, Bindings
 from reconciler.core.builds import Build, Progress, Sync
 from reconciler.core.overlay import Overlay
 from reconciler.core.packages import PackageVersion
 from reconciler.core.runs import Outcome
-from reconciler.core.state import Live, LiveRepository, Organization, RepositoryVersion
-from reconciler.core.steps import Step
+from reconciler.core.state import Live, LiveRepository, Organization, Overlays, OverlayVersion, RepositoryVersion
+from reconciler.core.steps import BindingStep, Scope, Step
 
 
 class Stop(Protocol):
@@ -62,6 +62,14 @@ class ReadApi(Protocol):
         """Return the overlay bindings of the whole organization; raises only `TokenRejected`, else they are unknown."""
         ...
 
+    def read_overlays(self, organization: Organization) -> Overlays:
+        """Return the overlays of the whole organization; raises `TokenRejected` alone, else they are unknown."""
+        ...
+
+    def read_folders(self, organization: Organization) -> tuple[tuple[str, str], ...]:
+        """Return the path from the organization and the UIDP of each folder below it."""
+        ...
+
     def list_builds(self, organization: Organization, *, since: float) -> tuple[Build, ...]:
         """Return the build reports of the organization started at or after `since`, without logs."""
         ...
@@ -83,7 +91,58 @@ class ReadApi(Protocol):
         ...
 
 
-class WriteApi(ReadApi, Protocol):
+class OverlayApi(Protocol):
+    """The reads and writes of overlays and bindings, which have neither etags nor answers to rely on.
+
+    A write raises `AnswerLost` when it is not known whether it took effect.
+    """
+
+    def server_before(self) -> float:
+        """Return a time on the clock that stamps build reports, just before now."""
+        ...
+
+    def read_overlay(self, overlay_id: str) -> OverlayVersion | None:
+        """Return one overlay as it is now; None when it does not exist any more."""
+        ...
+
+    def find_overlay(self, organization: Organization, name: str) -> OverlayVersion | None:
+        """Return the overlay of a name that the organization itself owns; None where it has none."""
+        ...
+
+    def create_overlay(self, organization: Organization, name: str, wanted: Overlay) -> None:
+        """Create a named overlay."""
+        ...
+
+    def update_overlay(self, reading: OverlayVersion, wanted: Overlay) -> None:
+        """Replace the configuration of an overlay that was just read."""
+        ...
+
+    def delete_overlay(self, reading: OverlayVersion) -> None:
+        """Delete an overlay that was just read."""
+        ...
+
+    def read_binding(self, binding_id: str) -> Binding | None:
+        """Return one binding as it is now; None when it does not exist any more."""
+        ...
+
+    def find_binding(self, scope: Scope, overlay_id: str) -> Binding | None:
+        """Return the binding of an overlay to a scope; None where there is none."""
+        ...
+
+    def create_binding(self, step: BindingStep, overlay_id: str) -> None:
+        """Bind the overlay of a UIDP as a step says."""
+        ...
+
+    def update_binding(self, step: BindingStep, binding_id: str) -> None:
+        """Give the binding of a UIDP the selector of a step."""
+        ...
+
+    def delete_binding(self, step: BindingStep, binding_id: str) -> None:
+        """Remove the binding of a UIDP."""
+        ...
+
+
+class WriteApi(ReadApi, OverlayApi, Protocol):
     """The calls of applying: reads and writes."""
 
     def read_repository(self, repository_id: str, organization: Organization) -> RepositoryVersion | None:

@@ -16,7 +16,7 @@ from pydantic import TypeAdapter
 
 from reconciler.core.builds import Build, BuildConfig, Progress, Result, Stage, Sync, Target, count_results
 from reconciler.core.diff import SECTION_OF, Field, Item, Value, items_of
-from reconciler.core.overlay import EMPTY, SECTION_FIELDS, Group, PemFile, Section, User
+from reconciler.core.overlay import EMPTY, SECTION_FIELDS, Group, Json, PemFile, Section, User
 from reconciler.core.runs import (
     Applied,
     Drifted,
@@ -48,8 +48,6 @@ from reconciler.planfile.overlays import (
     whole,
 )
 from reconciler.planfile.plans import decode_diagnostic, decode_step, encode_diagnostic
-
-Json = dict[str, Any]
 
 RUN_COLUMNS = (
     "id, kind, user, host, tool_version, api, organization_id, organization_name, source, pid,"

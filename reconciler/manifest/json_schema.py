@@ -7,10 +7,9 @@ otherwise than this program: it has read the types of YAML, while to the models 
 from collections.abc import Callable
 from typing import Any, Final
 
+from reconciler.core.overlay import Json
 from reconciler.manifest import patterns
 from reconciler.manifest.schema import CONTENT_KEYS, ManifestFile
-
-Json = dict[str, Any]
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 

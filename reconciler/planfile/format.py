@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable, Iterator
 from enum import StrEnum
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
+from reconciler.core.overlay import Json
 from reconciler.planfile import errors
 
 FORMAT_VERSION = 3
@@ -23,8 +23,6 @@ _SEAL = b'{"seal":'
 _BLOCK = 256  # lines that are decoded at once: so many that a call more or less does not count, and little memory
 # What is encoded has just been made of values that hold no cycles.
 _ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True, allow_nan=False, check_circular=False)
-
-Json = dict[str, Any]
 
 
 class FileKind(StrEnum):

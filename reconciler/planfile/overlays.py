@@ -13,6 +13,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from reconciler.core.overlay import (
     Group,
+    Json,
     Overlay,
     PemFile,
     User,
@@ -24,8 +25,6 @@ from reconciler.core.overlay import (
     make_pem_file,
 )
 from reconciler.planfile.errors import Malformed
-
-Json = dict[str, Any]
 
 # Values made by the core's constructors hold what the file said: only this tells whether it is of the right types.
 # Each is built when it is used: most commands read or write none of these files.

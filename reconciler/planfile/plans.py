@@ -24,6 +24,7 @@ from reconciler.core.bindings import NOT_READ, Binding, Bindings, SelectorKind, 
 from reconciler.core.diff import diff
 from reconciler.core.overlay import (
     EMPTY,
+    Json,
     Section,
 )
 from reconciler.core.plan import GuardRules, LimitSource, Plan, judge_guard
@@ -35,7 +36,6 @@ from reconciler.planfile.errors import Malformed
 from reconciler.planfile.format import FileKind, read_file, sealed, write_private
 from reconciler.planfile.overlays import STRICT, encode_overlay, list_of, overlay_from, understood, whole
 
-Json = dict[str, Any]
 T = TypeVar("T")
 
 _STEPS = TypeAdapter(list[Step], config=STRICT)
