@@ -299,6 +299,7 @@ def _plan_options(options: Options) -> list[str]:
         "--owner": options.owner,
         "--file": options.file,
         "--skip-blocked": options.skip_blocked,
+        "--take-over": options.take_over,
         "--prune": options.prune,
         "--max-removal": options.max_removal is not None,
         "--resolve": options.resolve,

@@ -258,6 +258,9 @@ def add_planning(parser: argparse._ActionsContainer) -> None:
         help="only repositories that a matching file of the manifest names; repeatable",
     )
     parser.add_argument(
+        "--take-over", action="store_true", help="allow to write repositories that another owner's run wrote last"
+    )
+    parser.add_argument(
         "--skip-blocked",
         action="store_true",
         help="leave out repositories with errors, and apply the others (apply then exits with 3)",

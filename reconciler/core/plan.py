@@ -126,10 +126,14 @@ FEWEST_COVERED = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuardFlags:
-    """The command-line overrides of the manifest's settings; `max_removal` None is "not given"."""
+    """The command-line overrides of the manifest's settings; `max_removal` None is "not given".
+
+    `take_over` allows to write repositories that another owner's run wrote last.
+    """
 
     prune: bool = False
     max_removal: float | None = None
+    take_over: bool = False
 
 
 NO_FLAGS = GuardFlags()

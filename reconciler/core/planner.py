@@ -11,6 +11,7 @@ from reconciler.core.globs import resolve_globs
 from reconciler.core.guarded import guarded_errors, guarded_warnings
 from reconciler.core.layers import group_problems, item_place
 from reconciler.core.overlay import EMPTY, Overlay, Section, sections_held
+from reconciler.core.ownership import NOBODY, LastWriters, block_taken, may_prune
 from reconciler.core.plan import NO_FLAGS, GuardFlags, Plan, guard_rules, judge_guard, losses
 from reconciler.core.state import Desired, DesiredRepository, Directory, Live, LiveRepository, Unreadable, wanted
 from reconciler.core.steps import Action, Reason, ReasonCode, Step
@@ -36,7 +37,14 @@ class _Match:
     label: str
 
 
-def plan(desired: Desired, live: Live, *, diagnostics: Iterable[Diagnostic] = (), flags: GuardFlags = NO_FLAGS) -> Plan:
+def plan(
+    desired: Desired,
+    live: Live,
+    *,
+    diagnostics: Iterable[Diagnostic] = (),
+    flags: GuardFlags = NO_FLAGS,
+    writers: LastWriters = NOBODY,
+) -> Plan:
     """Plan every manifest entry against the live state; `diagnostics` of reading the manifest are included."""
     directory = Directory(live)
     resolved = resolve_globs(desired, live, directory)
@@ -44,11 +52,12 @@ def plan(desired: Desired, live: Live, *, diagnostics: Iterable[Diagnostic] = ()
     twice = _named_twice(matches)
     named = {one.id for match in matches for one in match.found}
     unnamed = [one for one in live.repositories if one.id not in named]
-    reset = tuple(prune_steps(unnamed, directory)) if desired.settings.prune or flags.prune else ()
+    own = [one for one in unnamed if may_prune(desired, one.id, writers)]
+    reset = tuple(prune_steps(own, directory)) if desired.settings.prune or flags.prune else ()
     known = KnownNames(directory.labels())
     planned = (_marked(_step(match, directory, known, twice)) for match in matches)
     found = sorted((*planned, *reset), key=_order)
-    steps = block_bound(found, live)
+    steps = block_bound(found if flags.take_over else block_taken(found, writers), live)
     touched = {step.id for step in reset}
     return Plan(
         organization=live.organization,
@@ -258,6 +267,10 @@ PLAN_CODES: Final[Mapping[str, tuple[str, str]]] = {
     "unknown-source": ("error", "`source` matches no repository, or more than one."),
     "unreadable-overlay": ("error", "The live overlay cannot be parsed; the repository is left unchanged."),
     "protected-repository": ("error", "The manifest would remove something from a repository with `protect: true`."),
+    "repository-of-other-owner": (
+        "error",
+        "A run of another owner wrote the repository last; `--take-over` allows to take it over.",
+    ),
     "repository-has-bindings": (
         "error",
         "Overlays are bound to the repository, which cannot have a standard customization then.",
@@ -326,6 +339,13 @@ def _about_the_overlay(step: Step) -> Diagnostic | None:
                 "protected-repository",
                 f'"{step.repository}" is protected, and the manifest would remove: {", ".join(names)}',
                 hint="add what must stay, remove `protect: true` from the entry, or skip it with `--exclude`",
+            )
+        case ReasonCode.OWNED_BY_OTHER:
+            return _diagnostic(
+                step,
+                "repository-of-other-owner",
+                f'"{step.repository}" belongs to {names[0]}, whose run {names[1]} wrote it last',
+                hint=f"leave it to {names[0]}, or take it over with `--take-over`",
             )
         case ReasonCode.HAS_BINDINGS:
             return _diagnostic(

@@ -51,6 +51,7 @@ class ReasonCode(StrEnum):
     UNBUILDABLE = "unbuildable"
     UNRESOLVED = "unresolved"
     HAS_BINDINGS = "has-bindings"
+    OWNED_BY_OTHER = "owned-by-other"
 
 
 # The step is planned, but its own rules forbid applying it.

@@ -292,6 +292,7 @@ _SENTENCES = {
     ReasonCode.REVERTED: "restored to its state before run {first}",
     ReasonCode.UNBUILDABLE: "would not build: {all}",
     ReasonCode.UNRESOLVED: "not confirmed to resolve, which the manifest requires (require_resolve)",
+    ReasonCode.OWNED_BY_OTHER: "owned by {first}, whose run wrote it last",
     ReasonCode.HAS_BINDINGS: "uses Overlays and cannot have a standard customization: {all}",
     ReasonCode.CONFLICTING: "conflicting values in the manifest",
 }

@@ -52,7 +52,7 @@ def execute(options: Options, ctx: Context) -> int:
     desired, warnings = inputs.read_manifest(options, ctx)
     base = inputs.read_base(options, desired, ctx)
     with _open_source(desired, options, ctx) as (source, client):
-        plan = planning.make_plan(desired, warnings, source.live, options)
+        plan = planning.make_plan(desired, warnings, source.live, options, runs.last_writers(options))
         checked, forecast = Checked(plan=plan), None
         if plan.writes and client is not None:
             recent = RecentBuilds(client, source.live)
