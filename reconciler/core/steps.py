@@ -52,6 +52,11 @@ class ReasonCode(StrEnum):
     UNRESOLVED = "unresolved"
     HAS_BINDINGS = "has-bindings"
     OWNED_BY_OTHER = "owned-by-other"
+    HAS_CUSTOMIZATION = "has-customization"
+    BOUND = "bound"
+    NOT_NAMED = "not-named"
+    OVERLAY_NOT_FOUND = "overlay-not-found"
+    TAGS_NOT_FOUND = "tags-not-found"
 
 
 # The step is planned, but its own rules forbid applying it.
@@ -159,6 +164,11 @@ class OverlayStep:
         """Return whether an apply writes this step."""
         return self.action in WRITES
 
+    @property
+    def planned(self) -> bool:
+        """Return whether it is known what the step would have to do."""
+        return self.action not in (Action.UNKNOWN, Action.BLOCKED)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BindingStep:
@@ -189,6 +199,11 @@ class BindingStep:
     def writes(self) -> bool:
         """Return whether an apply writes this step."""
         return self.action in WRITES
+
+    @property
+    def planned(self) -> bool:
+        """Return whether it is known what the step would have to do."""
+        return self.action not in (Action.UNKNOWN, Action.BLOCKED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
