@@ -136,11 +136,9 @@ class _Back:
         if changed is not None:
             return changed
         assert there is not None
-        assert planned.before is not None
-        assert planned.after is not None
         repository = self._index.repositories[there.id]
         label = self._index.directory.label(repository)
-        return _repository_step(repository, label, self._reason, before=planned.after, after=planned.before)
+        return _repository_step(repository, label, self._reason, planned)
 
     def _overlay(self, step: RunStep, planned: OverlayStep, there: Found | None) -> OverlayStep | Diagnostic:
         changed = _changed(step, there)
@@ -196,7 +194,10 @@ def _changed(step: RunStep, there: Found | None) -> Diagnostic | None:
     return _left(step, "revert-changed", "it has changed since the run")
 
 
-def _repository_step(there: LiveRepository, label: str, reason: Reason, *, before: Overlay, after: Overlay) -> Step:
+def _repository_step(there: LiveRepository, label: str, reason: Reason, planned: Step) -> Step:
+    before, after = planned.after, planned.before
+    assert before is not None
+    assert after is not None
     return Step(
         repository=label,
         id=there.id,
@@ -207,6 +208,7 @@ def _repository_step(there: LiveRepository, label: str, reason: Reason, *, befor
         before=before,
         after=after,
         location=there.location,
+        owner=planned.owner,
     )
 
 

@@ -83,6 +83,7 @@ class Skip(StrEnum):
     NOT_RECORDED = "not-recorded"
     AFTER_FAILURE = "after-failure"
     HELD_BACK = "held-back"
+    BLOCKED = "blocked"
     PREREQUISITE = "prerequisite"
 
 

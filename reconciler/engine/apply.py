@@ -99,7 +99,8 @@ def in_order(plan: Plan, outcomes: Mapping[str, Outcome]) -> tuple[Outcome, ...]
 def unplanned(plan: Plan) -> tuple[Outcome, ...]:
     """Return the outcomes of the steps that could not be planned."""
     unknown = (step for step in (*plan.overlay_steps, *plan.steps) if step.action is Action.UNKNOWN)
-    return tuple(NotAttempted(step=step, reason=Skip.UNREADABLE) for step in unknown)
+    unread = (NotAttempted(step=step, reason=Skip.UNREADABLE) for step in unknown)
+    return (*unread, *(NotAttempted(step=step, reason=Skip.BLOCKED) for step in plan.blocked))
 
 
 class _Writer:

@@ -149,6 +149,7 @@ def _plan_header(saved: SavedPlan) -> Json:
         "left_out": plan.left_out,
         **_encode_bindings(plan.bindings),
         **({} if saved.packages_checked else {"packages_checked": False}),
+        **({"skip_blocked": True} if plan.skip_blocked else {}),
     }
 
 
@@ -186,6 +187,7 @@ def _decode_plan(header: Json, items: Iterable[Json]) -> SavedPlan:
         bindings=_bindings(header.get("bindings")),
         overlay_steps=overlay_steps,
         effects=tuple(effects),
+        skip_blocked=header.get("skip_blocked", False),
     )
     saved = SavedPlan(
         plan=plan,

@@ -57,6 +57,8 @@ def encode_step(step: AnyStep, *, sealed: bool = False) -> Json:
                 "unmanaged": step.unmanaged,
                 **_encode_sides(step, sealed=sealed),
                 **({} if step.location is None else {"location": as_fields(step.location)}),
+                **({"owner": step.owner} if step.owner else {}),
+                **({"labels": dict(step.labels)} if step.labels else {}),
             }
         case OverlayStep():
             return {
@@ -162,6 +164,8 @@ def _repository_step(item: Mapping[str, Any]) -> Step:
         before=before,
         after=after,
         location=Address(**known_fields(Address, item["location"])) if "location" in item else None,
+        owner=item.get("owner", ""),
+        labels=tuple(sorted(item.get("labels", {}).items())),
     )
     if step.writes:
         _check_write(step)
