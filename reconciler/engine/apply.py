@@ -74,15 +74,18 @@ def apply(
     on_event(ApplyStarted(at=clock.now(), steps=len(steps)))
     outcomes: dict[str, Outcome] = {outcome.step.key: outcome for outcome in others}
     unmet = Unmet()
+    for step in plan.overlay_steps:
+        if step.action in (Action.BLOCKED, Action.UNKNOWN):
+            unmet.add(step)
     for stage in stages(steps):
         run = partial(writer.run_step, unmet=unmet)
         for event in stream(stage, run, workers=min(parallelism, len(stage))):
             on_event(event)
             if isinstance(event, StepFinished):
                 outcomes[event.outcome.step.key] = event.outcome
-        for step in stage:
-            if not isinstance(outcomes[step.key], Applied | Unchanged):
-                unmet.add(step)
+        for done in stage:
+            if not isinstance(outcomes[done.key], Applied | Unchanged):
+                unmet.add(done)
     return in_order(plan, outcomes)
 
 
@@ -155,8 +158,7 @@ class _Writer:
 
     def _outcome(self, step: AnyStep) -> Outcome:
         try:
-            creates = isinstance(step, Step) and step.action is Action.CREATE
-            return self._create(step) if creates else self._update(step, self._write_of(step))
+            return self._written(step)
         except RecordFailed:
             self._ended[Skip.NOT_RECORDED].set()
             return NotAttempted(step=step, reason=Skip.NOT_RECORDED)
@@ -169,6 +171,11 @@ class _Writer:
             return Failed(step=step, kind=FailureKind.NOT_CONFIRMED, problem=error.diagnostic)
         except ApiError as error:
             return Failed(step=step, kind=FailureKind.REFUSED, problem=error.diagnostic)
+
+    def _written(self, step: AnyStep) -> Outcome:
+        if isinstance(step, Step) and step.action is Action.CREATE:
+            return self._create(step)
+        return self._update(step, self._write_of(step))
 
     def _write_of(self, step: AnyStep) -> Write:
         match step:

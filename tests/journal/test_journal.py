@@ -292,7 +292,7 @@ def test_an_older_schema_is_migrated_and_keeps_its_runs(tmp_path: Path, monkeypa
     with open_journal(tmp_path, now=now) as journal:
         assert journal.run(None).id == id_
     monkeypatch.undo()
-    with pytest.raises(JournalError, match="schema version 2"):
+    with pytest.raises(JournalError, match="schema version 3"):
         open_journal(tmp_path, now=now)
 
 

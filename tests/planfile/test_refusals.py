@@ -95,7 +95,7 @@ def test_a_line_that_is_gone_or_moved(path: Path) -> None:
 
 
 def test_a_newer_format_is_told_before_its_seal_is_looked_at(path: Path) -> None:
-    path.write_bytes(path.read_bytes().replace(b'"version":3', b'"version":4', 1))
+    path.write_bytes(path.read_bytes().replace(b'"version":4', b'"version":5', 1))
     assert code_of(path) == "plan-of-newer-format"
     path.write_bytes(b'{"reconciler":"plan","version":7,"sealed":"elsewhere"}\n')
     assert code_of(path) == "plan-of-newer-format"
@@ -103,7 +103,7 @@ def test_a_newer_format_is_told_before_its_seal_is_looked_at(path: Path) -> None
 
 @pytest.mark.parametrize("version", [b"0", b"-1", b"true", b'"1"', b"null", b"1.0"])
 def test_a_version_that_is_none(path: Path, version: bytes) -> None:
-    path.write_bytes(path.read_bytes().replace(b'"version":3', b'"version":' + version, 1))
+    path.write_bytes(path.read_bytes().replace(b'"version":4', b'"version":' + version, 1))
     assert code_of(path) == "plan-changed"
 
 
