@@ -177,6 +177,7 @@ def _decode_plan(header: Json, items: Iterable[Json]) -> SavedPlan:
     overlay_steps = tuple(step for step in found if not isinstance(step, Step))
     _check_steps(steps, organization)
     _check_overlay_steps(overlay_steps, organization)
+    _check_effects(effects, organization)
     plan = Plan(
         organization=organization,
         steps=steps,
@@ -330,6 +331,15 @@ def _check_overlay_steps(steps: Iterable[OverlayStep | BindingStep], organizatio
     for keys in (Counter(step.key for step in writes), Counter(step.id for step in writes if step.id is not None)):
         if any(count > 1 for count in keys.values()):
             raise Malformed("several steps write to the same overlay or binding")
+
+
+def _check_effects(effects: Iterable[TagEffect], organization: Organization) -> None:
+    """Check that effects stay in the plan's organization, and tell of each tag at most once."""
+    tags = Counter((effect.id, tag) for effect in effects for tag in effect.tags)
+    if any(count > 1 for count in tags.values()):
+        raise Malformed("several effects are of the same tag")
+    if not all(id_.startswith(f"{organization.id}/") for id_, _ in tags):
+        raise Malformed(f"an effect is of a repository outside the organization {organization.id}")
 
 
 def _time_text(seconds: float) -> str:
