@@ -69,8 +69,8 @@ def _live_overlay(name: str, entry: DesiredRepository, live: Live) -> Overlay:
     if isinstance(overlay, Unreadable):
         raise CommandFailed(
             "unreadable-overlay",
-            f'the live overlay of "{name}" was not understood: {overlay.problem}',
-            "report this with the output of `reconciler --version`",
+            f'cannot read the live overlay of "{name}": {overlay.problem}',
+            overlay.advice,
         )
     return overlay
 
