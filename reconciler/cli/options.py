@@ -19,6 +19,7 @@ _LONGEST = 10 * 365 * 86400
 _LOWEST_RATE = 0.001
 _MOST_DIGITS = 9
 _DURATION = re.compile(r"(?:([0-9]{1,12})d)?(?:([0-9]{1,12})h)?(?:([0-9]{1,12})m)?(?:([0-9]{1,12})s?)?")
+NEGATIVE = re.compile(r"-[0-9]")
 _SHARE = re.compile(r"(\d{1,3}(?:\.\d+)?) ?%")
 _DATE = re.compile(r"[0-9]{4}-")
 _HIGHEST_PORT = 65535
@@ -29,6 +30,8 @@ def duration(text: str) -> float:
     """Return seconds from `90`, `90s`, `5m`, `1h30m`, `2d`."""
     match = _DURATION.fullmatch(text.strip())
     if match is None or not any(match.groups()):
+        if NEGATIVE.match(text.strip()):
+            raise argparse.ArgumentTypeError(f'duration "{text}" is negative (examples: 90s, 20m, 1h30m, 2d)')
         raise argparse.ArgumentTypeError(f'invalid duration "{text}" (examples: 90s, 20m, 1h30m, 2d)')
     days, hours, minutes, seconds = (int(group or 0) for group in match.groups())
     found = days * 86400 + hours * 3600 + minutes * 60 + seconds
@@ -89,6 +92,14 @@ def count(text: str) -> int:
 
 def _whole(text: str) -> bool:
     return text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS
+
+
+def labels(text: str) -> str:
+    """Return labels as they are written, `KEY=VALUE` with commas between several."""
+    for one in filter(None, text.split(",")):
+        if not all(one.partition("=")[::2]):
+            raise argparse.ArgumentTypeError(f'"{one}" is not a label (example: tier=canary)')
+    return text
 
 
 def rate(text: str) -> float:
@@ -230,6 +241,32 @@ def add_planning(parser: argparse._ActionsContainer) -> None:
     )
     parser.add_argument(
         "--exclude", action=CommaList, default=[], metavar="GLOB", help="exclude repositories that match; repeatable"
+    )
+    parser.add_argument(
+        "--label",
+        action=CommaList,
+        type=labels,
+        default=[],
+        metavar="KEY=VALUE",
+        help="only repositories with this label; repeatable",
+    )
+    parser.add_argument(
+        "--owner", action=CommaList, default=[], metavar="NAME", help="only repositories of this owner; repeatable"
+    )
+    parser.add_argument(
+        "--file",
+        action=CommaList,
+        default=[],
+        metavar="GLOB",
+        help="only repositories that a matching file of the manifest names; repeatable",
+    )
+    parser.add_argument(
+        "--take-over", action="store_true", help="allow to write repositories that another owner's run wrote last"
+    )
+    parser.add_argument(
+        "--skip-blocked",
+        action="store_true",
+        help="leave out repositories with errors, and apply the others (apply then exits with 3)",
     )
     parser.add_argument(
         "--prune", action="store_true", help="reset customized repositories that the manifest does not name"

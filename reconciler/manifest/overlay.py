@@ -8,7 +8,7 @@ from typing import Any, Final
 from reconciler.core.diff import SECTION_OF
 from reconciler.core.diff import Field as OverlayField
 from reconciler.core.guarded import WRAPPED
-from reconciler.core.layers import Layer, Precedence
+from reconciler.core.layers import Layer, Precedence, Removal
 from reconciler.core.overlay import (
     Overlay,
     Section,
@@ -49,6 +49,7 @@ def make_layer(
     source_map: "SourceMap",
     name: str = "",
     protect: bool | None = None,
+    removed: tuple[Removal, ...] = (),
 ) -> Layer:
     """Return what one block of sections says."""
     managed, emptied = _mentioned(block)
@@ -60,6 +61,7 @@ def make_layer(
         managed=managed,
         name=name,
         emptied=emptied,
+        removed=removed,
         protect=protect,
         locate=source_map,
     )
