@@ -135,8 +135,8 @@ def read_live(organization: str, api: ReadApi, options: Options, ctx: Context) -
 
 def read_planned(desired: Desired, api: ReadApi, options: Options, ctx: Context) -> Live:
     """Return the live state that planning a manifest needs; raises `ApiError`, but not for unknown bindings."""
-    wanted = desired.declares_overlays or options.prune_overlays
-    return with_overlays(read_live(organization(desired), api, options, ctx), api, wanted=wanted)
+    wanted = desired.declares_overlays or getattr(options, "prune_overlays", False)
+    return with_overlays(read_live(organization(desired), api, options, ctx), api, options, ctx, wanted=wanted)
 
 
 def read_repositories(organization: Organization, api: ReadApi, options: Options, ctx: Context) -> Live:
@@ -145,19 +145,17 @@ def read_repositories(organization: Organization, api: ReadApi, options: Options
         return api.read_live(organization)
 
 
-def with_overlays(live: Live, api: ReadApi, *, wanted: bool = True) -> Live:
+def with_overlays(live: Live, api: ReadApi, options: Options, ctx: Context, *, wanted: bool = True) -> Live:
     """Return the live state with the bindings that hold for it, and, if wanted, the overlays and the folders.
 
     Bindings and overlays that cannot be read are unknown.
     """
+    name = live.organization.name
     if not wanted:
-        return with_bindings(live, api)
-    return replace(read_overlays(live, api), folders=api.read_folders(live.organization))
-
-
-def with_bindings(live: Live, api: ReadApi) -> Live:
-    """Return the live state with the bindings that hold for it; bindings that cannot be read are unknown."""
-    return replace(live, bindings=api.read_bindings(live.organization))
+        with activity(f"reading the overlay bindings of {name}", options, ctx):
+            return replace(live, bindings=api.read_bindings(live.organization))
+    with activity(f"reading the overlays of {name}", options, ctx):
+        return replace(read_overlays(live, api), folders=api.read_folders(live.organization))
 
 
 def _no_organization(options: Options) -> CommandFailed:

@@ -286,13 +286,13 @@ def _overlays(item: Any) -> Overlays:
 def _encode_content(thing: LiveRepository | LiveOverlay, about: Json) -> Json:
     overlay = thing.overlay
     if isinstance(overlay, Unreadable):
-        return {**about, "unreadable": overlay.problem}
+        return {**about, "unreadable": overlay.problem, **({"hint": overlay.hint} if overlay.hint else {})}
     return {**about, **encode_overlay(overlay, sealed=True)}
 
 
 def _content(item: Mapping[str, Any]) -> Overlay | Unreadable:
     unreadable = item.get("unreadable")
-    return overlay_from(item) if unreadable is None else Unreadable(problem=unreadable)
+    return overlay_from(item) if unreadable is None else Unreadable(problem=unreadable, hint=item.get("hint", ""))
 
 
 def _encode_repository(repository: LiveRepository) -> Json:

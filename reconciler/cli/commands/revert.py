@@ -48,7 +48,7 @@ def execute(options: Options, ctx: Context) -> int:
         run = runs.find_run(journal, options.run, options)
         _check_organization(run, options, client)
         live = inputs.read_repositories(run.header.organization, client, options, ctx)
-        live = inputs.with_overlays(live, client, wanted=has_overlays(run))
+        live = inputs.with_overlays(live, client, options, ctx, wanted=has_overlays(run))
         plan = plan_revert(run, live, later=runs.later_runs(journal, run), max_removal=options.max_removal)
         request = ApplyRequest(
             plan=plan,
