@@ -19,6 +19,8 @@ from reconciler.views.values import is_mask
 
 Item = tuple[Word, ...]
 
+# The tags of a binding, as a part of its own.
+TAGS = "tags"
 MARKS = {"add": "+", "remove": "-", "change": "~"}
 _ROLES = {"add": Role.ADD, "remove": Role.REMOVE, "change": Role.CHANGE}
 _NOTHING = "(none)"
@@ -41,7 +43,7 @@ def items(change: dict[str, Any], style: Style) -> list[Item]:
     match change["part"]:
         case part if part in _NAMED:
             return [_named(change, style)]
-        case Field.RUNTIME_REPOSITORIES | Field.PREFLIGHT:
+        case Field.RUNTIME_REPOSITORIES | Field.PREFLIGHT | "tags":
             return _list(change, style)
         case Field.USERS | Field.GROUPS:
             return [_account(change, style)]
@@ -142,7 +144,7 @@ def _list(change: dict[str, Any], style: Style) -> list[Item]:
     old, new = Counter(before), Counter(after)
     found = [_listed("+", value, Role.ADD) for value in (new - old).elements()]
     found += [_listed("-", value, Role.REMOVE) for value in (old - new).elements()]
-    if before and after and after != [value for value in before if value in new]:
+    if change["part"] != TAGS and before and after and after != [value for value in before if value in new]:
         found.append(tuple(_order(after)))
     return found
 
@@ -231,6 +233,7 @@ def _name(distinguished: str, style: Style) -> str:
 
 
 LABELS: Mapping[str, str] = {
+    TAGS: "tags",
     Field.PACKAGES: "packages",
     Field.RUNTIME_REPOSITORIES: "runtime repositories",
     Field.RUNTIME_KEYRING: "runtime keyring",
@@ -255,6 +258,7 @@ LABELS: Mapping[str, str] = {
 _NAMES = frozenset(
     {Field.PACKAGES, Field.PROVIDERS, Field.RUN_AS, Field.RUNTIME_REPOSITORIES}
     | {Field.GUARDED_ENTRYPOINT, Field.FAIL_MODE}
+    | {TAGS}
 )
 _FEW_WORDS = 3
 
@@ -309,4 +313,8 @@ def brief(changes: Iterable[dict[str, Any]], style: Style, columns: int) -> str:
 def _words(changes: Iterable[dict[str, Any]], style: Style) -> Iterator[str]:
     for part, found in groupby(changes, key=lambda change: str(change["part"])):
         yield LABELS[part]
-        yield from (MARKS[change["kind"]] + token(change["key"], style) for change in found if change["key"])
+        for change in found:
+            if change["key"]:
+                yield MARKS[change["kind"]] + token(change["key"], style)
+            elif part == TAGS:
+                yield from (word.text for item in items(change, style) for word in item)
