@@ -98,6 +98,7 @@ def plan_document(
         "guard": _guard(plan.guard),
         "bindings": _bindings(plan.bindings),
         "diagnostics": [diagnostic_document(diagnostic) for diagnostic in plan.diagnostics],
+        **({"skip_blocked": True} if plan.skip_blocked else {}),
         **_origin(origin),
         **_comparison(comparison),
         **({} if checked is None else {"checked": dict(checked)}),

@@ -185,7 +185,10 @@ def closing_sentences(document: dict[str, Any], show: Callable[[str], str]) -> I
         names = listed([show(name) for name in document["left_out"]["names"]], _MOST_NAMES)
         yield f"{repositories(left_out)} {_are(left_out)} excluded by the selection: {names}.", Role.DIM
     if blocked := _subjects(document, "blocked"):
-        yield f"This plan cannot be applied: {blocked[0]} {_have(blocked[1])} errors.", Role.ERROR
+        if document.get("skip_blocked"):
+            yield f"{blocked[0]} with errors {_are(blocked[1])} left out (--skip-blocked).", Role.ERROR
+        else:
+            yield f"This plan cannot be applied: {blocked[0]} {_have(blocked[1])} errors.", Role.ERROR
     for refusal in document["guard"]["refusals"]:
         yield f"This plan cannot be applied: {show(refusal['summary'])}. {show(_hint(refusal))}", Role.ERROR
     yield from ((text, Role.DIM) for text in forecast_sentences(document, show))

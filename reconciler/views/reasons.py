@@ -20,6 +20,7 @@ _SENTENCES = {
     ReasonCode.REVERTED: "restored to its state before run {first}",
     ReasonCode.UNBUILDABLE: "would not build: {all}",
     ReasonCode.UNRESOLVED: "not confirmed to resolve, which the manifest requires (require_resolve)",
+    ReasonCode.OWNED_BY_OTHER: "owned by {first}, whose run wrote it last",
     ReasonCode.HAS_BINDINGS: "uses Overlays and cannot have a standard customization: {all}",
     ReasonCode.HAS_CUSTOMIZATION: "has a standard customization, and overlays cannot be bound to it: {all}",
     ReasonCode.BOUND: "gets its content from overlays",
