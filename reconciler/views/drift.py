@@ -1,6 +1,6 @@
 """Drift as text, JSON and Markdown: what somebody else changed, what is not applied yet, and what to do about it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from rich.text import Text
@@ -10,9 +10,10 @@ from reconciler.core.state import Organization
 from reconciler.diagnostics import listed
 from reconciler.views.changes import fragments, joined
 from reconciler.views.console import Hanging, draw_blocks, words_text
-from reconciler.views.document import FORMAT_VERSION, change_document, ordered
+from reconciler.views.document import FORMAT_VERSION
 from reconciler.views.plan_markdown import code, fence, marker
 from reconciler.views.text import Role, Style, indented_json, repositories, token
+from reconciler.views.values import change_document, ordered
 
 _HEADINGS = {
     DriftKind.CHANGED: "Changed by somebody else",
@@ -20,6 +21,7 @@ _HEADINGS = {
     DriftKind.NOT_APPLIED: "Not applied yet",
 }
 _MOST_NAMES = 3
+_COLUMN = 16
 
 
 def document(found: Sequence[Drift], organization: Organization, *, api: str) -> dict[str, Any]:
@@ -72,14 +74,14 @@ def _line(label: str, changes: Iterable[dict[str, Any]], style: Style) -> Hangin
     words = Text("   ").join(
         Text.assemble(f"{part.label} ", words_text(joined(part.items))) for part in fragments(changes, style)
     )
-    return Hanging(Text(f"      {label}: "), words)
+    return Hanging(Text(f"    {label}"), words, _COLUMN)
 
 
 def _since(one: dict[str, Any]) -> str:
     return f" (since run {one['run']})" if one["run"] and one["changed"] else ""
 
 
-def _closing(found: dict[str, Any], show: Any) -> list[str]:
+def _closing(found: dict[str, Any], show: Callable[[str], str]) -> list[str]:
     names = [one["repository"] for one in found["repositories"] if one["kind"] != DriftKind.NOT_APPLIED]
     counts = found["counts"]
     if not found["repositories"]:
@@ -88,11 +90,10 @@ def _closing(found: dict[str, Any], show: Any) -> list[str]:
     if not names:
         return [f"No drift: nothing was changed by somebody else; {pending}."]
     several = " ".join(map(show, names[:_MOST_NAMES])) + (" ..." if len(names) > _MOST_NAMES else "")
-    return [
-        "To put it back: `reconciler apply`. To take it into the manifest: "
-        f"`reconciler import {several} -o manifests`.",
-        f"Drift: {repositories(len(names))} changed by somebody else; {pending}.",
-    ]
+    back = (
+        f"To put it back: `reconciler apply`. To take it into the manifest: `reconciler import {several} -o manifests`."
+    )
+    return [back, f"Drift: {repositories(len(names))} changed by somebody else; {pending}."]
 
 
 def render_markdown(found: dict[str, Any]) -> str:

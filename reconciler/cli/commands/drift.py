@@ -16,6 +16,8 @@ def configure(parser: Parser) -> None:
     shared.add_connection(parser)
     shared.add_output(parser)
     shared.add_selection(parser)
+    # What a plan goes by besides: nothing is reset that the manifest does not name, and what has errors is told of.
+    parser.set_defaults(prune=False, prune_overlays=False, max_removal=None, take_over=True, skip_blocked=False)
 
 
 def execute(options: Options, ctx: Context) -> int:
