@@ -19,6 +19,7 @@ _LONGEST = 10 * 365 * 86400
 _LOWEST_RATE = 0.001
 _MOST_DIGITS = 9
 _DURATION = re.compile(r"(?:([0-9]{1,12})d)?(?:([0-9]{1,12})h)?(?:([0-9]{1,12})m)?(?:([0-9]{1,12})s?)?")
+NEGATIVE = re.compile(r"-[0-9]")
 _SHARE = re.compile(r"(\d{1,3}(?:\.\d+)?) ?%")
 _DATE = re.compile(r"[0-9]{4}-")
 _HIGHEST_PORT = 65535
@@ -29,6 +30,8 @@ def duration(text: str) -> float:
     """Return seconds from `90`, `90s`, `5m`, `1h30m`, `2d`."""
     match = _DURATION.fullmatch(text.strip())
     if match is None or not any(match.groups()):
+        if NEGATIVE.match(text.strip()):
+            raise argparse.ArgumentTypeError(f'duration "{text}" is negative (examples: 90s, 20m, 1h30m, 2d)')
         raise argparse.ArgumentTypeError(f'invalid duration "{text}" (examples: 90s, 20m, 1h30m, 2d)')
     days, hours, minutes, seconds = (int(group or 0) for group in match.groups())
     found = days * 86400 + hours * 3600 + minutes * 60 + seconds

@@ -110,6 +110,11 @@ class Parser(argparse.ArgumentParser):
 
     command: str | None = None
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # argparse takes `-5s` for an option, and would say that `--wait-timeout -5s` lacks its argument.
+        self._negative_number_matcher = shared.NEGATIVE
+
     def configure(self) -> None:
         """Declare the command's options, once."""
         if self.command is not None:
