@@ -21,6 +21,7 @@ COMMANDS = {
     "validate": "check the manifest and report every problem (no network)",
     "explain": "show what one repository gets, each value with its source",
     "plan": "show what apply would change (read-only)",
+    "drift": "show what was changed outside of reconciler since the last run",
     "apply": "plan, confirm, apply, and wait for the builds",
     "wait": "wait for the builds of a recorded run, and report as apply does",
     "revert": "restore the state from before a run, where nothing has changed since",
