@@ -9,8 +9,7 @@ from reconciler.api import API_URL, API_VERSION, API_VERSIONS
 
 FORMATS = ("text", "json")
 PLAN_FORMATS = (*FORMATS, "markdown", "html")
-# Pages are made of plans alone.
-_SHOW_PLANS = frozenset({"plan", "show"})
+_FORMATS = {"plan": PLAN_FORMATS, "show": PLAN_FORMATS, "drift": (*FORMATS, "markdown")}
 COLORS = ("auto", "always", "never")
 
 
@@ -147,7 +146,7 @@ class CommaList(argparse.Action):
 
 def formats(command: str) -> tuple[str, ...]:
     """Return what a command can be asked for with `--format`."""
-    return PLAN_FORMATS if command in _SHOW_PLANS else FORMATS
+    return _FORMATS.get(command, FORMATS)
 
 
 def add_path(parser: argparse._ActionsContainer, means: str = "a manifest file or a folder of them") -> None:
@@ -229,8 +228,8 @@ def add_common(parser: argparse._ActionsContainer) -> None:
     parser.add_argument("--debug", action="store_true", help="print request counts, and tracebacks of internal errors")
 
 
-def add_planning(parser: argparse._ActionsContainer) -> None:
-    """What to plan, and what the guard goes by."""
+def add_selection(parser: argparse._ActionsContainer) -> None:
+    """Which repositories of the manifest are meant."""
     parser.add_argument(
         "--repo",
         "--target",
@@ -260,6 +259,11 @@ def add_planning(parser: argparse._ActionsContainer) -> None:
         metavar="GLOB",
         help="only repositories that a matching file of the manifest names; repeatable",
     )
+
+
+def add_planning(parser: argparse._ActionsContainer) -> None:
+    """What to plan, and what the guard goes by."""
+    add_selection(parser)
     parser.add_argument(
         "--take-over", action="store_true", help="allow to write repositories that another owner's run wrote last"
     )

@@ -301,6 +301,7 @@ def _encode_repository(repository: LiveRepository) -> Json:
         "name": repository.name,
         "folder": repository.folder,
         "active_tags": repository.active_tags,
+        **({} if repository.synced_from is None else {"synced_from": repository.synced_from}),
     }
     return _encode_content(repository, about)
 
@@ -312,6 +313,7 @@ def _repository(item: Mapping[str, Any]) -> LiveRepository:
         folder=item["folder"],
         overlay=_content(item),
         active_tags=tuple(list_of(item, "active_tags", str)),
+        synced_from=item.get("synced_from"),
     )
 
 
