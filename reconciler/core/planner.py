@@ -5,15 +5,18 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
-from reconciler.core.binding_rules import block_bound
+from reconciler.core.binding_rules import block_bound, block_losses, effect_problems
 from reconciler.core.diff import diff
+from reconciler.core.effects import effects_of, repositories_below, with_reach
 from reconciler.core.globs import resolve_globs
 from reconciler.core.guarded import guarded_errors, guarded_warnings
 from reconciler.core.layers import group_problems, item_place
 from reconciler.core.overlay import EMPTY, Overlay, Section, sections_held
+from reconciler.core.overlay_planner import plan_overlays
+from reconciler.core.ownership import NOBODY, LastWriters, block_taken, may_prune
 from reconciler.core.plan import NO_FLAGS, GuardFlags, Plan, guard_rules, judge_guard, losses
 from reconciler.core.state import Desired, DesiredRepository, Directory, Live, LiveRepository, Unreadable, wanted
-from reconciler.core.steps import Action, Reason, ReasonCode, Step
+from reconciler.core.steps import Action, BindingStep, OverlayStep, Reason, ReasonCode, Step
 from reconciler.diagnostics import (
     Diagnostic,
     KnownNames,
@@ -36,7 +39,14 @@ class _Match:
     label: str
 
 
-def plan(desired: Desired, live: Live, *, diagnostics: Iterable[Diagnostic] = (), flags: GuardFlags = NO_FLAGS) -> Plan:
+def plan(
+    desired: Desired,
+    live: Live,
+    *,
+    diagnostics: Iterable[Diagnostic] = (),
+    flags: GuardFlags = NO_FLAGS,
+    writers: LastWriters = NOBODY,
+) -> Plan:
     """Plan every manifest entry against the live state; `diagnostics` of reading the manifest are included."""
     directory = Directory(live)
     resolved = resolve_globs(desired, live, directory)
@@ -44,19 +54,53 @@ def plan(desired: Desired, live: Live, *, diagnostics: Iterable[Diagnostic] = ()
     twice = _named_twice(matches)
     named = {one.id for match in matches for one in match.found}
     unnamed = [one for one in live.repositories if one.id not in named]
-    reset = tuple(prune_steps(unnamed, directory)) if desired.settings.prune or flags.prune else ()
+    own = [one for one in unnamed if may_prune(desired, one.id, writers)]
+    reset = tuple(prune_steps(own, directory)) if desired.settings.prune or flags.prune else ()
     known = KnownNames(directory.labels())
-    found = sorted((*(_step(match, directory, known, twice) for match in matches), *reset), key=_order)
-    steps = block_bound(found, live)
+    planned = (_marked(_step(match, directory, known, twice)) for match in matches)
+    found = sorted((*planned, *reset), key=_order)
+    prune = desired.settings.prune_overlays or flags.prune_overlays
+    overlays = plan_overlays(desired, live, directory, _bound_entries(found, live), prune=prune)
+    steps = block_bound(found if flags.take_over else block_taken(found, writers), live)
+    overlay_steps = with_reach(overlays.steps, live, steps)
+    effects = effects_of(live, steps, overlay_steps)
+    steps = block_losses(steps, effects.tags)
     touched = {step.id for step in reset}
+    also = [effect.id for effect in effects.tags] + repositories_below(overlays.managed, live)
     return Plan(
         organization=live.organization,
         steps=tuple(steps),
-        diagnostics=(*diagnostics, *resolved.problems, *step_problems(steps), *_live_warnings(steps)),
+        diagnostics=(
+            *diagnostics,
+            *resolved.problems,
+            *dict.fromkeys(step_problems((*steps, *overlay_steps))),
+            *_live_warnings(steps),
+            *overlays.problems,
+            *effect_problems(steps, effects),
+        ),
         unlisted=tuple(sorted(directory.label(one) for one in unnamed if one.id not in touched)),
-        guard=judge_guard(steps, guard_rules(desired.settings, flags, steps)),
+        guard=judge_guard(
+            steps,
+            guard_rules(desired.settings, flags, steps, overlay_steps=overlay_steps, also=also),
+            effects=effects.tags,
+        ),
         bindings=live.bindings,
+        overlay_steps=tuple(overlay_steps),
+        effects=effects.tags,
     )
+
+
+def _bound_entries(steps: Iterable[Step], live: Live) -> list[tuple[DesiredRepository, LiveRepository]]:
+    """Return the entries that bind overlays, each with its repository; only those that can be planned."""
+    by_id = {one.id: one for one in live.repositories}
+    return [
+        (step.entry, by_id[step.id])
+        for step in steps
+        if step.entry is not None
+        and step.entry.bindings is not None
+        and step.reason.code is ReasonCode.BOUND
+        and step.id is not None
+    ]
 
 
 # Shared by most of thousands of steps.
@@ -94,6 +138,13 @@ def _meant(match: _Match) -> str | None:
             return None
 
 
+def _marked(step: Step) -> Step:
+    """The step with the owner and the labels of its entry."""
+    entry = step.entry
+    marked = entry is not None and (entry.owner or entry.labels)
+    return replace(step, owner=entry.owner, labels=entry.labels) if entry is not None and marked else step
+
+
 def _step(match: _Match, directory: Directory, known: KnownNames, twice: dict[str, Place]) -> Step:
     if has_errors(match.entry.problems):
         found = match.found[0].id if len(match.found) == 1 else None
@@ -125,6 +176,8 @@ def _present(match: _Match, repository: LiveRepository) -> Step:
             place=match.entry.place,
             entry=match.entry,
         )
+    if match.entry.bindings is not None:
+        return _bound(match, repository, before)
     after = wanted(match.entry, before)
     changes = diff(before, after)
     if match.entry.protect and (gone := losses(changes, after)):
@@ -142,6 +195,24 @@ def _present(match: _Match, repository: LiveRepository) -> Step:
         unmanaged=_unmanaged(match.entry, before),
         before=before,
         after=after,
+        entry=match.entry,
+        location=repository.location,
+    )
+
+
+def _bound(match: _Match, repository: LiveRepository, before: Overlay) -> Step:
+    """A repository whose content comes from overlays: their steps are those that write."""
+    if before != EMPTY:
+        held = tuple(map(str, sections_held(before))) or ("content that this version does not know",)
+        return replace(_blocked(match, ReasonCode.HAS_CUSTOMIZATION, *held), id=repository.id)
+    return Step(
+        repository=match.label,
+        id=repository.id,
+        action=Action.NONE,
+        reason=_PLAIN_REASONS[ReasonCode.BOUND],
+        place=match.entry.place,
+        before=before,
+        after=before,
         entry=match.entry,
         location=repository.location,
     )
@@ -250,18 +321,26 @@ PLAN_CODES: Final[Mapping[str, tuple[str, str]]] = {
     "unknown-source": ("error", "`source` matches no repository, or more than one."),
     "unreadable-overlay": ("error", "The live overlay cannot be parsed; the repository is left unchanged."),
     "protected-repository": ("error", "The manifest would remove something from a repository with `protect: true`."),
+    "repository-of-other-owner": (
+        "error",
+        "A run of another owner wrote the repository last; `--take-over` allows to take it over.",
+    ),
     "repository-has-bindings": (
         "error",
         "Overlays are bound to the repository, which cannot have a standard customization then.",
     ),
+    "repository-has-customization": (
+        "error",
+        "The entry binds overlays, and the repository has a standard customization.",
+    ),
 }
 
 
-def step_problems(steps: Iterable[Step]) -> Iterator[Diagnostic]:
+def step_problems(steps: Iterable[Step | OverlayStep | BindingStep]) -> Iterator[Diagnostic]:
     """Yield a diagnostic for each step that could not be planned."""
     for step in steps:
         yield from step.problems
-        found = _problem(step)
+        found = _problem(step) if isinstance(step, Step) else None
         if found is not None:
             yield found
 
@@ -319,6 +398,13 @@ def _about_the_overlay(step: Step) -> Diagnostic | None:
                 f'"{step.repository}" is protected, and the manifest would remove: {", ".join(names)}',
                 hint="add what must stay, remove `protect: true` from the entry, or skip it with `--exclude`",
             )
+        case ReasonCode.OWNED_BY_OTHER:
+            return _diagnostic(
+                step,
+                "repository-of-other-owner",
+                f'"{step.repository}" belongs to {names[0]}, whose run {names[1]} wrote it last',
+                hint=f"leave it to {names[0]}, or take it over with `--take-over`",
+            )
         case ReasonCode.HAS_BINDINGS:
             return _diagnostic(
                 step,
@@ -326,6 +412,14 @@ def _about_the_overlay(step: Step) -> Diagnostic | None:
                 f'"{step.repository}" uses Overlays and cannot have a standard customization: {listed(names)}',
                 hint="change the bound overlays, or detach them first with `chainctl images overlays detach`; "
                 "plan the others with `--exclude`",
+            )
+        case ReasonCode.HAS_CUSTOMIZATION:
+            return _diagnostic(
+                step,
+                "repository-has-customization",
+                f'"{step.repository}" has a standard customization ({listed(names)}), '
+                "so that overlays cannot be bound to it",
+                hint="move its content to an overlay, and reset the repository before the overlay is bound",
             )
         case _:
             return None

@@ -10,7 +10,7 @@ from enum import StrEnum
 from reconciler.core.bindings import TagSelector
 from reconciler.core.diff import Change
 from reconciler.core.overlay import Overlay, Section
-from reconciler.core.state import Address, DesiredRepository
+from reconciler.core.state import Address, DesiredRepository, Labels
 from reconciler.diagnostics import Diagnostic, Place
 
 
@@ -51,6 +51,12 @@ class ReasonCode(StrEnum):
     UNBUILDABLE = "unbuildable"
     UNRESOLVED = "unresolved"
     HAS_BINDINGS = "has-bindings"
+    OWNED_BY_OTHER = "owned-by-other"
+    HAS_CUSTOMIZATION = "has-customization"
+    BOUND = "bound"
+    NOT_NAMED = "not-named"
+    OVERLAY_NOT_FOUND = "overlay-not-found"
+    TAGS_NOT_FOUND = "tags-not-found"
 
 
 # The step is planned, but its own rules forbid applying it.
@@ -74,7 +80,7 @@ class Step:
     `place` is None if no line of the manifest requests the step. `entry` is the manifest entry of the step with the
     layers of its globs; None if there is none, and in a saved plan. `problems` are the reasons for blocking a step with
     reason `INVALID`; a saved plan has them among its own. `location` is the folder and the name of the repository `id`,
-    None in plans of earlier versions.
+    None in plans of earlier versions. `owner` and `labels` are those of the entry.
     """
 
     repository: str
@@ -89,6 +95,8 @@ class Step:
     entry: DesiredRepository | None = field(default=None, compare=False, repr=False)
     problems: tuple[Diagnostic, ...] = field(default=(), compare=False, repr=False)
     location: Address | None = None
+    owner: str = ""
+    labels: Labels = ()
 
     @property
     def writes(self) -> bool:
@@ -156,6 +164,11 @@ class OverlayStep:
         """Return whether an apply writes this step."""
         return self.action in WRITES
 
+    @property
+    def planned(self) -> bool:
+        """Return whether it is known what the step would have to do."""
+        return self.action not in (Action.UNKNOWN, Action.BLOCKED)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BindingStep:
@@ -186,6 +199,11 @@ class BindingStep:
     def writes(self) -> bool:
         """Return whether an apply writes this step."""
         return self.action in WRITES
+
+    @property
+    def planned(self) -> bool:
+        """Return whether it is known what the step would have to do."""
+        return self.action not in (Action.UNKNOWN, Action.BLOCKED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -90,7 +90,9 @@ def apply(
 def unplanned(plan: Plan) -> tuple[Outcome, ...]:
     """Return the outcomes of the steps that could not be planned."""
     unknown = (step for step in plan.steps if step.action is Action.UNKNOWN)
-    return tuple(NotAttempted(step=step, reason=Skip.UNREADABLE) for step in unknown)
+    unread = (NotAttempted(step=step, reason=Skip.UNREADABLE) for step in unknown)
+    blocked = (step for step in plan.blocked if isinstance(step, Step))
+    return (*unread, *(NotAttempted(step=step, reason=Skip.BLOCKED) for step in blocked))
 
 
 class _Writer:
@@ -361,7 +363,7 @@ def _judge(read: ReadLive, step: Step, lost: Diagnostic) -> Settlement:
 def _unwritten(step: Step, lost: Diagnostic) -> Unwritten:
     problem = Diagnostic(
         code="not-written",
-        summary="the API response was lost, and the write did not take effect",
+        summary="the write did not take effect",
         detail=lost.detail,
         hint="apply again",
     )
@@ -372,7 +374,7 @@ def _unknown(step: Step, now: LiveRepository, lost: Diagnostic) -> Diagnostic:
     """Return the failure for an unknown result: others may have written before or after this write."""
     return Diagnostic(
         code="write-not-confirmed",
-        summary=f"the API response was lost, and the repository differs from what was sent: {_what(step, now)}",
+        summary=f"the repository differs from what was sent: {_what(step, now)}",
         detail=lost.detail,
         hint="plan again: the write may have taken effect",
     )

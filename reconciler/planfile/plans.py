@@ -136,6 +136,8 @@ def encode_step(step: Step, *, sealed: bool = False) -> Json:
         "before": None if step.before is None else encode_overlay(step.before, sealed=sealed),
         "after": None if step.after is None else encode_overlay(step.after, sealed=sealed),
         **({} if step.location is None else {"location": _as_fields(step.location)}),
+        **({"owner": step.owner} if step.owner else {}),
+        **({"labels": dict(step.labels)} if step.labels else {}),
     }
 
 
@@ -177,6 +179,7 @@ def _plan_header(saved: SavedPlan) -> Json:
         "left_out": plan.left_out,
         **_encode_bindings(plan.bindings),
         **({} if saved.packages_checked else {"packages_checked": False}),
+        **({"skip_blocked": True} if plan.skip_blocked else {}),
     }
 
 
@@ -205,6 +208,7 @@ def _decode_plan(header: Json, items: Iterable[Json]) -> SavedPlan:
         left_out=tuple(list_of(header, "left_out", str)),
         guard=judge_guard(tuple(steps), _guard_rules(header["guard"])),
         bindings=_bindings(header.get("bindings")),
+        skip_blocked=header.get("skip_blocked", False),
     )
     saved = SavedPlan(
         plan=plan,
@@ -314,6 +318,8 @@ def _step(item: Mapping[str, Any]) -> Step:
         before=before,
         after=after,
         location=Address(**_known(Address, item["location"])) if "location" in item else None,
+        owner=item.get("owner", ""),
+        labels=tuple(sorted(item.get("labels", {}).items())),
     )
     if step.writes:
         _check_write(step)

@@ -87,6 +87,7 @@ def plan_document(
         "guard": _guard(plan.guard),
         "bindings": _bindings(plan.bindings),
         "diagnostics": [diagnostic_document(diagnostic) for diagnostic in plan.diagnostics],
+        **({"skip_blocked": True} if plan.skip_blocked else {}),
         **_origin(origin),
         **_comparison(comparison),
         **({} if checked is None else {"checked": dict(checked)}),
@@ -291,7 +292,13 @@ _SENTENCES = {
     ReasonCode.REVERTED: "restored to its state before run {first}",
     ReasonCode.UNBUILDABLE: "would not build: {all}",
     ReasonCode.UNRESOLVED: "not confirmed to resolve, which the manifest requires (require_resolve)",
+    ReasonCode.OWNED_BY_OTHER: "owned by {first}, whose run wrote it last",
     ReasonCode.HAS_BINDINGS: "uses Overlays and cannot have a standard customization: {all}",
+    ReasonCode.HAS_CUSTOMIZATION: "has a standard customization, and overlays cannot be bound to it: {all}",
+    ReasonCode.BOUND: "gets its content from overlays",
+    ReasonCode.NOT_NAMED: "not in the manifest, which manages the bindings of the scope",
+    ReasonCode.OVERLAY_NOT_FOUND: "overlay not found{all_perhaps}",
+    ReasonCode.TAGS_NOT_FOUND: "no such tags: {all}",
     ReasonCode.CONFLICTING: "conflicting values in the manifest",
 }
 
