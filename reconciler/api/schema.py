@@ -215,7 +215,7 @@ class _Preflight(_Message):
 
 class _CommandOverride(_Message):
     mode: EnumText = ""
-    command: list[str] = []
+    command: tuple[str, ...] = ()
 
     def to_core(self) -> CommandOverride:
         return make_command_override(mode=self.mode, command=self.command)
@@ -231,7 +231,7 @@ class _Overlay(_Message):
         default=False, validation_alias=AliasChoices("guardedEntrypoint", "guarded_entrypoint")
     )
     fail_mode: EnumText = WireName("", validation_alias=AliasChoices("failMode", "fail_mode"))
-    preflight: list[_Preflight] = []
+    preflight: tuple[_Preflight, ...] = ()
     command_override: _CommandOverride | None = WireName(
         None, validation_alias=AliasChoices("commandOverride", "command_override")
     )
@@ -266,17 +266,18 @@ class _Overlay(_Message):
         )
 
     def _unknown(self) -> Iterator[tuple[str, str]]:
-        sections = {
-            "": self,
-            "contents.": self.contents,
-            "accounts.": self.accounts,
-            "certificates.": self.certificates,
-        }
-        for prefix, section in sections.items():
-            for key, value in ((section and section.model_extra) or {}).items():
-                kept = without_absent(value)
-                if kept is not None:
-                    yield f"{prefix}{key}", json_text.canonical(kept)
+        sections = (
+            ("", self),
+            ("contents.", self.contents),
+            ("accounts.", self.accounts),
+            ("certificates.", self.certificates),
+        )
+        for prefix, section in sections:
+            if section is not None and section.model_extra:
+                for key, value in section.model_extra.items():
+                    kept = without_absent(value)
+                    if kept is not None:
+                        yield f"{prefix}{key}", json_text.canonical(kept)
 
 
 def overlay_from_wire(value: object) -> Overlay | Unreadable:
