@@ -21,6 +21,7 @@ COMMANDS = {
     "validate": "check the manifest and report every problem (no network)",
     "explain": "show what one repository gets, each value with its source",
     "plan": "show what apply would change (read-only)",
+    "drift": "show what was changed outside of reconciler since the last run",
     "apply": "plan, confirm, apply, and wait for the builds",
     "wait": "wait for the builds of a recorded run, and report as apply does",
     "revert": "restore the state from before a run, where nothing has changed since",
@@ -109,6 +110,11 @@ class Parser(argparse.ArgumentParser):
     """A parser that neither prints nor exits, and asks the module of its command for the options when it is used."""
 
     command: str | None = None
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # argparse takes `-5s` for an option, and would say that `--wait-timeout -5s` lacks its argument.
+        self._negative_number_matcher = shared.NEGATIVE
 
     def configure(self) -> None:
         """Declare the command's options, once."""

@@ -167,7 +167,7 @@ def _step(match: _Match, directory: Directory, known: KnownNames, twice: dict[st
 def _present(match: _Match, repository: LiveRepository) -> Step:
     before = repository.overlay
     if isinstance(before, Unreadable):
-        reason = Reason(code=ReasonCode.UNREADABLE, names=(before.problem,))
+        reason = Reason(code=ReasonCode.UNREADABLE, names=(before.problem, before.advice))
         return Step(
             repository=match.label,
             id=repository.id,
@@ -294,7 +294,7 @@ def prune_steps(unnamed: Iterable[LiveRepository], directory: Directory) -> Iter
                 repository=directory.label(repository),
                 id=repository.id,
                 action=Action.UNKNOWN,
-                reason=Reason(code=ReasonCode.UNREADABLE, names=(overlay.problem,)),
+                reason=Reason(code=ReasonCode.UNREADABLE, names=(overlay.problem, overlay.advice)),
                 place=None,
             )
         elif overlay != EMPTY:
@@ -320,7 +320,7 @@ PLAN_CODES: Final[Mapping[str, tuple[str, str]]] = {
     "ambiguous-repository": ("error", "Several folders contain a repository of this name."),
     "repository-named-twice": ("error", "Two entries mean the same repository, such as `x` and `/x`."),
     "unknown-source": ("error", "`source` matches no repository, or more than one."),
-    "unreadable-overlay": ("error", "The live overlay cannot be parsed; the repository is left unchanged."),
+    "unreadable-overlay": ("error", "The live overlay cannot be read; the repository is left unchanged."),
     "protected-repository": ("error", "The manifest would remove something from a repository with `protect: true`."),
     "repository-of-other-owner": (
         "error",
@@ -389,8 +389,8 @@ def _about_the_overlay(step: Step) -> Diagnostic | None:
             return _diagnostic(
                 step,
                 "unreadable-overlay",
-                f'cannot parse the live overlay of "{step.repository}": {names[0]}',
-                hint="report this with the output of `reconciler --version`; the repository is left unchanged",
+                f'cannot read the live overlay of "{step.repository}": {names[0]}',
+                hint=f"{'; '.join(names[1:])}; the repository is left unchanged",
             )
         case ReasonCode.PROTECTED:
             return _diagnostic(

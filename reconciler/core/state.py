@@ -174,14 +174,23 @@ class Organization:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unreadable:
-    """An overlay that cannot be parsed: unknown, never to be treated as empty."""
+    """An overlay that cannot be read: unknown, never to be treated as empty.
+
+    `hint` says what to do about it, "" where it can only be reported.
+    """
 
     problem: str
+    hint: str = ""
+
+    @property
+    def advice(self) -> str:
+        """Return what to do about it."""
+        return self.hint or "report this with the output of `reconciler --version`"
 
     @property
     def summary(self) -> str:
         """Return the problem as a sentence."""
-        return f"cannot parse the live overlay: {self.problem}"
+        return f"cannot read the live overlay: {self.problem}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -289,7 +289,7 @@ def _encode_repository(repository: LiveRepository) -> Json:
         "active_tags": repository.active_tags,
     }
     if isinstance(overlay, Unreadable):
-        return {**whose, "unreadable": overlay.problem}
+        return {**whose, "unreadable": overlay.problem, **({"hint": overlay.hint} if overlay.hint else {})}
     return {**whose, **encode_overlay(overlay, sealed=True)}
 
 
@@ -299,7 +299,7 @@ def _repository(item: Mapping[str, Any]) -> LiveRepository:
         id=item["id"],
         name=item["name"],
         folder=item["folder"],
-        overlay=overlay_from(item) if unreadable is None else Unreadable(problem=unreadable),
+        overlay=overlay_from(item) if unreadable is None else Unreadable(problem=unreadable, hint=item.get("hint", "")),
         active_tags=tuple(list_of(item, "active_tags", str)),
     )
 
