@@ -287,6 +287,7 @@ def _encode_repository(repository: LiveRepository) -> Json:
         "name": repository.name,
         "folder": repository.folder,
         "active_tags": repository.active_tags,
+        **({} if repository.synced_from is None else {"synced_from": repository.synced_from}),
     }
     if isinstance(overlay, Unreadable):
         return {**whose, "unreadable": overlay.problem, **({"hint": overlay.hint} if overlay.hint else {})}
@@ -301,6 +302,7 @@ def _repository(item: Mapping[str, Any]) -> LiveRepository:
         folder=item["folder"],
         overlay=overlay_from(item) if unreadable is None else Unreadable(problem=unreadable, hint=item.get("hint", "")),
         active_tags=tuple(list_of(item, "active_tags", str)),
+        synced_from=item.get("synced_from"),
     )
 
 
