@@ -50,7 +50,7 @@ def test_overlay_files_among_the_manifests_are_left_alone(program: Program) -> N
 
 def test_the_layout_of_the_manifests_in_this_repository(program: Program) -> None:
     root = Path(__file__).parents[2]
-    for folder in ("manifests", "docs/examples/organisation", "docs/examples/apko-files"):
+    for folder in ("manifests", "docs/examples/organization", "docs/examples/apko-files"):
         assert program.run("fmt", "--check", str(root / folder)).code == 0, folder
 
 
