@@ -66,7 +66,7 @@ def plan(
     overlay_steps = with_reach(overlays.steps, live, steps)
     effects = effects_of(live, steps, overlay_steps)
     steps = block_losses(steps, effects.tags)
-    touched = {step.id for step in reset}
+    touched = {step.id for step in reset}.union(effect.id for effect in effects.tags)
     also = [effect.id for effect in effects.tags] + repositories_below(overlays.managed, live)
     return Plan(
         organization=live.organization,

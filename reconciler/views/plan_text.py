@@ -17,9 +17,12 @@ from reconciler.views.changes import Fragment, fragments, joined
 from reconciler.views.console import Hanging, draw_blocks, names_block, words_text
 from reconciler.views.plan import (
     PROBLEMS,
+    REPOSITORIES,
     WRITES,
     closing_sentences,
+    entry_name,
     keeps,
+    overlay_sections,
     plan_parts,
     problem_entries,
     problem_places,
@@ -37,6 +40,7 @@ _Part = tuple[Fragment, Text]
 _MARKS = {
     "create": ("+", Role.ADD),
     "update": ("~", Role.CHANGE),
+    "delete": ("-", Role.REMOVE),
     "reset": ("!", Role.REMOVE),  # a minus reads as "destroy" to those who know Terraform
     "unknown": ("?", Role.ERROR),
 }
@@ -86,12 +90,18 @@ def _origin(document: dict[str, Any]) -> str:
 
 def _body(document: dict[str, Any], style: Style, width: int | None) -> Iterator[Block]:
     """Blocks of lines as they are read: problems, then creations, resets and updates, the single ones first in each."""
-    problems, parts = problem_entries(document), plan_parts(document)
+    problems, parts, overlays = problem_entries(document), plan_parts(document), [*overlay_sections(document)]
     singles = [step for _, part in parts for step in single_steps(part)]
+    singles += [step for section in overlays for step in section.steps]
     entries = _Entries(style=style, width=width, column=_name_column([*problems, *singles], style, width))
     for action in PROBLEMS:
         yield [line for one in problems if one["action"] == action for line in entries.problem(one)]
-    for heading, part in parts:
+    for section in overlays:
+        title = Text(f"{section.title} ({section.count:,})", Role.BOLD)
+        yield [title, *(line for step in section.steps for line in entries.step(step))]
+        yield from (entries.group(group) for group in section.groups)
+    for name, part in parts:
+        heading = name or (REPOSITORIES if overlays and (part["groups"] or single_steps(part)) else "")
         if heading:
             yield [Text(heading if part["steps"] else f"{heading}: nothing", Role.BOLD)]
         alone = single_steps(part)
@@ -196,7 +206,7 @@ class _Entries:
 
 def _title(entry: dict[str, Any], style: Style) -> str:
     """The name of a repository, or how many the entry is about."""
-    return repositories(len(entry["repositories"])) if "repositories" in entry else token(entry["repository"], style)
+    return repositories(len(entry["repositories"])) if "repositories" in entry else entry_name(entry, style)
 
 
 def _parts(entry: dict[str, Any], style: Style) -> list[_Part]:
@@ -209,8 +219,10 @@ def _labelled(part: _Part) -> Text:
 
 def _lead(entry: dict[str, Any], style: Style) -> Text:
     """What comes before the changes: where a new repository comes from, and that a reset is one."""
+    if "lead" in entry:
+        return Text(token(entry["lead"], style), Role.BOLD)
     match entry["action"]:
-        case "create":
+        case "create" if entry["source"]:
             return words_text([Word("from", Role.ADD), Word(token(entry["source"]["repository"] or "?", style))])
         case "reset" if entry["reason_code"] == ReasonCode.PRUNED:
             return words_text([Word("reset", Role.REMOVE), Word("(pruned: not in the manifest)", Role.DIM)])

@@ -23,7 +23,8 @@ from reconciler.core.runs import Skip
 from reconciler.core.steps import Reason, ReasonCode
 from reconciler.diagnostics import Diagnostic, Place, Severity
 from reconciler.views.apply_text import not_attempted
-from reconciler.views.document import plan_document, reason_sentence
+from reconciler.views.document import plan_document
+from reconciler.views.reasons import reason_sentence
 from reconciler.views.text import indented_json
 from tests.support import golden
 from tests.support.overlays import overlays

@@ -82,7 +82,11 @@ def execute(options: Options, ctx: Context) -> int:
     if options.output is not None and options.output is not shared.STDOUT:
         ctx.stderr.write(_saved_notice(options.output, plan))
     not_applyable = options.detailed_exitcode and (plan.failed or plan.refused)
-    incomplete = any(not step.planned for step in plan.steps if not plan.skip_blocked or step not in plan.blocked)
+    incomplete = any(
+        not step.planned
+        for step in (*plan.steps, *plan.overlay_steps)
+        if not plan.skip_blocked or step not in plan.blocked
+    )
     if incomplete or checked.wrong or not_applyable:
         return ExitCode.ERROR
     return ExitCode.CHANGES if options.detailed_exitcode and _has_changes(plan, comparison) else ExitCode.DONE
