@@ -59,4 +59,5 @@ def test_schema(program: Program) -> None:
     assert (result.code, result.err) == (0, "")
     schema = json.loads(result.out)
     assert schema["properties"]["organization"]["description"]
-    assert list(schema["properties"]) == ["organization", "settings", "defaults", "profiles", "repositories"]
+    keys = "organization owner settings defaults profiles overlays all_repositories folders repositories"
+    assert list(schema["properties"]) == keys.split()
