@@ -231,8 +231,9 @@ def _live_warnings(steps: Iterable[Step]) -> Iterator[Diagnostic]:
     for step in steps:
         if step.entry is not None and step.after is not None:
             place_of = partial(item_place, step.entry.layers)
-            known = tuple(guarded_warnings(step.entry.overlay, place_of))
-            found += [(step.repository, one) for one in guarded_warnings(step.after, place_of) if one not in known]
+            if warnings := tuple(guarded_warnings(step.after, place_of)):
+                known = tuple(guarded_warnings(step.entry.overlay, place_of))
+                found += [(step.repository, one) for one in warnings if one not in known]
     return group_problems(found)
 
 
