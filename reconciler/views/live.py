@@ -118,8 +118,8 @@ class Board:
             case ApplyStarted(at=at, steps=steps):
                 self._steps, self._began, self._followed = steps, at, None
                 self._rows = {}
-            case StepStarted(at=at, repository=repository):
-                self._rows[repository] = Row(repository=repository, state=RepositoryState.WRITING, began=at)
+            case StepStarted(at=at, step=step):
+                self._rows[step.label] = Row(repository=step.label, state=RepositoryState.WRITING, began=at)
             case StepFinished(at=at, outcome=outcome):
                 self._finish(outcome, at)
             case WaitStarted(at=at, repositories=names):
@@ -134,14 +134,14 @@ class Board:
                 pass
 
     def _finish(self, outcome: Outcome, at: float) -> None:
-        name = outcome.step.repository
+        name = outcome.step.label
         known = self._rows.get(name) or Row(repository=name, state=RepositoryState.WRITING, began=at)
         state = _OUTCOMES[type(outcome)]
         self._rows[name] = replace(known, state=state, until=at, failed=int(state is RepositoryState.FAILED))
 
     def _follow(self, several: Iterable[Progress]) -> None:
         for progress in several:
-            name = progress.target.repository
+            name = progress.target.label
             known = self._rows.get(name) or Row(repository=name, state=RepositoryState.WAITING, began=self._now)
             state = _STAGES[progress.stage]
             counts = counted(progress)

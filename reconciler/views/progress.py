@@ -47,11 +47,11 @@ def sentence(event: Event, style: Style) -> Text:
 def _news(event: StepFinished | BuildEnded | RepositoryDone | PollFailed | QueueUnread, style: Style) -> Text:
     match event:
         case StepFinished(outcome=outcome):
-            return Text.assemble(token(outcome.step.repository, style), ": ", _outcome(outcome, style))
+            return Text.assemble(token(outcome.step.label, style), ": ", _outcome(outcome, style))
         case BuildEnded(repository=repository, build=build):
             return Text.assemble(token(repository, style), ": ", _build(build, style))
         case RepositoryDone(progress=progress):
-            return Text.assemble(token(progress.target.repository, style), ": ", _done(progress, style))
+            return Text.assemble(token(progress.target.label, style), ": ", _done(progress, style))
         case PollFailed(problem=problem):
             return _warning(f"could not read the build status, trying again: {problem.summary}", style)
         case QueueUnread(problem=problem):
@@ -169,11 +169,11 @@ class PlainProgress:
                 self._followed, self._wait_began, self._last_beat = len(names), at, at
                 self._done = set()
             case RepositoryDone(progress=progress):
-                self._done.add(progress.target.repository)
+                self._done.add(progress.target.label)
                 return line.append(f" ({len(self._done):,} of {repositories(self._followed)})")
             case BuildsSeen(progress=several):
                 # A late build takes a repository back from those that are done.
-                self._done.difference_update(one.target.repository for one in several if one.stage not in FINISHED)
+                self._done.difference_update(one.target.label for one in several if one.stage not in FINISHED)
                 return self._beat(event)
             case BuildEnded():
                 return line if self._every_build or is_trouble(event) else Text()
