@@ -72,7 +72,9 @@ def render(found: dict[str, Any], *, style: Style, width: int | None) -> str:
     blocks.append([Text("Not the same:", Role.BOLD), *wrong] if wrong else [])
     proven = [one for one in every if one["proven"]]
     tags = plural(sum(len(one["tags"]) for one in proven), "tag")
-    blocks.append([Text(f"Proved: {repositories(len(proven))} keep the configuration of every tag ({tags})."), Text(_NEXT)])
+    blocks.append(
+        [Text(f"Proved: {repositories(len(proven))} keep the configuration of every tag ({tags})."), Text(_NEXT)]
+    )
     return draw_blocks(blocks, style=style, width=width)
 
 

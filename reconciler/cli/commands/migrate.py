@@ -1,6 +1,6 @@
 """`reconciler migrate`: standard customizations as overlays and bindings, proved tag by tag; changes nothing."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from reconciler.cli import inputs, output
@@ -11,7 +11,7 @@ from reconciler.cli.errors import CommandFailed, bad_usage
 from reconciler.cli.exit_codes import ExitCode
 from reconciler.cli.parser import Options, Parser
 from reconciler.core.migration import MigratedRepository, prove_migration
-from reconciler.core.state import Live, LiveRepository
+from reconciler.core.state import Desired, Live, LiveRepository
 from reconciler.diagnostics import Diagnostic, Severity, has_errors
 from reconciler.engine.rollout import parse_sizes, split_waves
 from reconciler.manifest.writing.folder import read_manifests, write_files
@@ -52,7 +52,17 @@ def execute(options: Options, ctx: Context) -> int:
     with open_reader(options, ctx) as client:
         live = inputs.read_live(organization, client, options, ctx)
         live = inputs.with_overlays(live, client, options, ctx)
-    found, left_out = _migrated(live, inputs.pick(options.repositories, live), folder, organization, options, ctx)
+
+    def make(picked: Sequence[LiveRepository]) -> Migration:
+        return make_migration(live, picked, folder, organization)
+
+    def load() -> Desired:
+        desired, problems = inputs.load_manifest(folder, options, ctx)
+        if has_errors(problems):
+            raise CommandFailed.from_problems(*problems)
+        return desired
+
+    found, left_out = _migrated(live, inputs.pick(options.repositories, live), folder, make, load)
     output.print_problems(left_out, options, ctx)
     document = migration.document(split_waves(found, sizes) if found else (), live.organization)
     output.show(
@@ -63,27 +73,28 @@ def execute(options: Options, ctx: Context) -> int:
         options,
         ctx,
     )
-    return ExitCode.ERROR if left_out and options.repositories or not document["proven"] else ExitCode.DONE
+    return ExitCode.ERROR if (left_out and options.repositories) or not document["proven"] else ExitCode.DONE
 
 
 def _migrated(
-    live: Live, picked: Sequence[LiveRepository], folder: Path, organization: str, options: Options, ctx: Context
+    live: Live,
+    picked: Sequence[LiveRepository],
+    folder: Path,
+    make: Callable[[Sequence[LiveRepository]], Migration],
+    load: Callable[[], Desired],
 ) -> tuple[tuple[MigratedRepository, ...], tuple[Diagnostic, ...]]:
     """Write what can be proved; a repository of which that fails is left out, and the others are written again."""
-    made = make_migration(live, picked, folder, organization)
+    made = make(picked)
     left_out = made.left_out
     while made.texts:
         _write(made, folder)
-        desired, problems = inputs.load_manifest(folder, options, ctx)
-        if has_errors(problems):
-            raise CommandFailed.from_problems(*problems)
-        found = prove_migration(desired, live)
+        found = prove_migration(load(), live)
         wrong = {one.id for one in found if not one.proven}
         if not wrong:
             return found, left_out
         left_out = (*left_out, *(_unproved(one) for one in found if not one.proven))
         picked = [one for one in picked if one.id not in wrong]
-        made = make_migration(live, picked, folder, organization)
+        made = make(picked)
     return (), left_out
 
 

@@ -31,7 +31,7 @@ def make_migration(live: Live, picked: Sequence[LiveRepository], folder: Path, o
     """
     directory = Directory(live)
     chosen, left_out = _chosen(picked, directory)
-    found = extract_profiles([overlay_of(one) for one in chosen.values()])
+    found = extract_profiles([overlay_of(one) for one in chosen.values()], sharing=True)
     overlays = dict(found.profiles)
     names: dict[Overlay, str] = {}
     bound: dict[str, list[str]] = {}
