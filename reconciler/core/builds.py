@@ -237,7 +237,7 @@ class Target:
         """Return the label of the repository, with the first of its tags where only some are meant."""
         if not self.tags:
             return self.repository
-        more = f" and {len(self.tags) - _SHOWN_TAGS} more" if len(self.tags) > _SHOWN_TAGS else ""
+        more = f",+{len(self.tags) - _SHOWN_TAGS}" if len(self.tags) > _SHOWN_TAGS else ""
         return f"{self.repository}:{','.join(self.tags[:_SHOWN_TAGS])}{more}"
 
 

@@ -19,10 +19,11 @@ from reconciler.diagnostics import Diagnostic
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApplyStarted:
-    """Writing begins."""
+    """Writing begins; of the steps, `others` are overlays and bindings."""
 
     at: float
     steps: int
+    others: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +50,7 @@ class WaveStarted:
     number: int
     of: int
     steps: int
+    others: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

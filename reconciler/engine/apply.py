@@ -1,7 +1,7 @@
 """Apply an approved plan: read each thing again, write what was approved, confirm it; one outcome a step."""
 
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TypeVar
@@ -71,7 +71,7 @@ def apply(
     writer = _Writer(plan, api, clock, stop, record=record, on_error=on_error)
     others = unplanned(plan) if steps is None else ()
     steps = plan_writes(plan) if steps is None else steps
-    on_event(ApplyStarted(at=clock.now(), steps=len(steps)))
+    on_event(ApplyStarted(at=clock.now(), steps=len(steps), others=count_others(steps)))
     outcomes: dict[str, Outcome] = {outcome.step.key: outcome for outcome in others}
     unmet = Unmet()
     for step in plan.overlay_steps:
@@ -92,6 +92,11 @@ def apply(
 def plan_writes(plan: Plan) -> tuple[AnyStep, ...]:
     """Return every step that an apply of a plan writes: those of overlays and bindings, then those of repositories."""
     return (*plan.overlay_writes, *plan.writes)
+
+
+def count_others(steps: Iterable[AnyStep]) -> int:
+    """Return how many steps are of overlays and bindings."""
+    return sum(not isinstance(step, Step) for step in steps)
 
 
 def in_order(plan: Plan, outcomes: Mapping[str, Outcome]) -> tuple[Outcome, ...]:

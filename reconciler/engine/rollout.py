@@ -13,7 +13,7 @@ from reconciler.core.progress import begin
 from reconciler.core.runs import Applied, Failed, FailureKind, NotAttempted, Outcome, Skip, Unchanged
 from reconciler.core.steps import AnyStep
 from reconciler.core.write_order import before_repositories
-from reconciler.engine.apply import apply, in_order, plan_writes, unplanned
+from reconciler.engine.apply import apply, count_others, in_order, plan_writes, unplanned
 from reconciler.engine.follow import Followed, Limits, follow, targets_of
 from reconciler.engine.ports import Clock, OnError, Record, Stop, WriteApi
 
@@ -109,7 +109,10 @@ class _Run:
         """Run one wave after the other, until one forbids the next."""
         wrong = 0
         for number, steps in enumerate(waves, start=1):
-            self._on_event(WaveStarted(at=self._clock.now(), number=number, of=len(waves), steps=len(steps)))
+            others = count_others(steps)
+            self._on_event(
+                WaveStarted(at=self._clock.now(), number=number, of=len(waves), steps=len(steps), others=others)
+            )
             outcomes, followed = self.wave(steps)
             wrong += _gone_wrong(outcomes, followed)
             reason = self._no_further(outcomes, followed)

@@ -62,7 +62,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, ())
 
 _OUTCOMES = """
     SELECT run, coalesce(json_extract(outcome, '$.outcome'), iif(intended_at IS NULL, 'not-attempted', 'unknown'))
-        AS kind, count(*) FROM step GROUP BY run, kind"""
+        AS kind, count(*) FROM step WHERE repository NOT LIKE 'tags:%' GROUP BY run, kind"""
 # A write in flight counts: it may have arrived. Of each group SQLite takes the row with the maximum.
 _LAST_WRITERS = """
     SELECT coalesce(step.repository_id, json_extract(body, '$.id')) AS written,

@@ -15,7 +15,7 @@ from reconciler.diagnostics import listed, plural
 from reconciler.views.changes import LABELS, listing, value_words
 from reconciler.views.console import Hanging, draw_blocks, names_block, words_text
 from reconciler.views.diagnostics import problem_lines
-from reconciler.views.run_document import short_digest
+from reconciler.views.run_document import counted, short_digest
 from reconciler.views.text import Role, Style, Word, clean_line, duration, json_line, repositories, token
 
 Block = list[RenderableType]
@@ -93,30 +93,20 @@ def _names(title: str, found: Sequence[dict[str, Any]], page: _Page) -> Block:
     if not found:
         return []
     if len(found) > _MOST_NAMES and not page.verbose:
-        return [Text(f"{title}: {_counted(found)}")]
+        return [Text(f"{title}: {counted(found)}")]
     return [Text(f"{title}:"), *page.names([_name(one, page) for one in found])]
 
 
 def _titled(found: Sequence[dict[str, Any]], what: str, page: _Page) -> Text:
     names = listed([_name(one, page) for one in found])
-    count = f" ({_counted(found)})" if len(found) > _LEAST_COUNTED else ""
+    count = f" ({counted(found)})" if len(found) > _LEAST_COUNTED else ""
     return Text.assemble((f"{names}{count}:", Role.ERROR), f" {what}")
 
 
 def _name(one: dict[str, Any], page: _Page) -> str:
     """What an outcome or a build is about; an overlay and a binding with the word for it."""
     kind = one.get("subject", "repository")
-    name = token(one["name"], page.style)
-    return name if kind == "repository" else f"{kind} {name}"
-
-
-def _counted(found: Sequence[dict[str, Any]]) -> str:
-    """How many things outcomes or builds are about."""
-    kinds = [one.get("subject", "repository") for one in found]
-    parts = [plural(kinds.count(kind), kind) for kind in ("overlay", "binding") if kind in kinds]
-    if "repository" in kinds:
-        parts.append(repositories(kinds.count("repository")))
-    return ", ".join(parts)
+    return token(one["name"], page.style) if kind == "repository" else f"{kind} {page.style.plain(one['name'])}"
 
 
 def _sides(stale: dict[str, Any], page: _Page) -> Iterator[RenderableType]:
@@ -148,7 +138,8 @@ def _builds(builds: dict[str, Any], page: _Page) -> Iterator[Block]:
     followed = builds["repositories"]
     if not followed:
         return
-    title = Text(f"Builds of {repositories(len(followed))}: {_results(builds) or 'none'}.", Role.BOLD)
+    within = {one["repository"] for one in followed}
+    title = Text(f"Builds of {repositories(len(within))}: {_results(builds) or 'none'}.", Role.BOLD)
     yield [title, *_by_state(followed, page)]
     alike: dict[tuple[str, ...], list[tuple[dict[str, Any], dict[str, Any]]]] = {}
     for one in followed:
@@ -172,9 +163,9 @@ def _by_state(followed: Iterable[dict[str, Any]], page: _Page) -> Iterator[Rende
     column = max((min(cell_len(name), _NAME_COLUMNS) for name in single), default=0) + 5
     for state, names in alike.items():
         if len(names) >= _ALIKE_FROM:
-            counted = len(names) > _MOST_NAMES and not page.verbose
-            yield Hanging(Text("  "), Text(f"{state}; in {len(names):,} repositories{'' if counted else ':'}"), 4)
-            yield from () if counted else page.names(names)
+            many = len(names) > _MOST_NAMES and not page.verbose
+            yield Hanging(Text("  "), Text(f"{state}; in {len(names):,} repositories{'' if many else ':'}"), 4)
+            yield from () if many else page.names(names)
     for name, state in sorted(single.items()):
         yield Hanging(Text(f"  {name}"), Text(state), column)
 

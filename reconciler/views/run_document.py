@@ -36,8 +36,9 @@ from reconciler.core.events import (
 from reconciler.core.overlay import EMPTY, Overlay
 from reconciler.core.runs import Applied, Drifted, Failed, NotAttempted, Outcome, Unchanged
 from reconciler.core.steps import AnyStep, BindingStep, OverlayStep, Step
+from reconciler.diagnostics import plural
 from reconciler.views.diagnostics import diagnostic_document
-from reconciler.views.text import json_line, log_lines, rfc3339
+from reconciler.views.text import json_line, log_lines, repositories, rfc3339
 from reconciler.views.values import sides_document
 
 _NONE = {"succeeded": 0, "failed": 0, "running": 0}
@@ -71,6 +72,15 @@ def subject(step: AnyStep) -> dict[str, Any]:
             return {"subject": "overlay", "name": step.name}
         case BindingStep():
             return {"subject": "binding", "name": step.label, "scope": step.scope.label, "overlay": step.overlay}
+
+
+def counted(found: Iterable[Mapping[str, Any]]) -> str:
+    """What documents of outcomes or builds are about, counted: `2 overlays, 1 binding, 3 repositories`."""
+    kinds = [one.get("subject", "repository") for one in found]
+    parts = [plural(kinds.count(kind), kind) for kind in ("overlay", "binding") if kind in kinds]
+    if "repository" in kinds:
+        parts.append(repositories(kinds.count("repository")))
+    return ", ".join(parts)
 
 
 def _drift(step: AnyStep, now: Overlay | TagSelector | None) -> dict[str, Any]:
