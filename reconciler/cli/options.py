@@ -9,8 +9,9 @@ from reconciler.api import API_URL, API_VERSION, API_VERSIONS
 
 FORMATS = ("text", "json")
 PLAN_FORMATS = (*FORMATS, "markdown", "html")
-# Pages are made of plans alone.
-_SHOW_PLANS = frozenset({"plan", "show"})
+_FORMATS = {"plan": PLAN_FORMATS, "show": PLAN_FORMATS, "drift": (*FORMATS, "markdown")}
+# Of diagnostics alone, beside the result and whatever it is: for CI systems.
+ANNOTATIONS = ("github", "gitlab", "sarif")
 COLORS = ("auto", "always", "never")
 
 
@@ -147,7 +148,7 @@ class CommaList(argparse.Action):
 
 def formats(command: str) -> tuple[str, ...]:
     """Return what a command can be asked for with `--format`."""
-    return PLAN_FORMATS if command in _SHOW_PLANS else FORMATS
+    return (*_FORMATS.get(command, FORMATS), *ANNOTATIONS)
 
 
 def add_path(parser: argparse._ActionsContainer, means: str = "a manifest file or a folder of them") -> None:
@@ -210,7 +211,8 @@ def add_output(parser: argparse._ActionsContainer) -> None:
         action=CommaList,
         default=[],
         metavar="FORMAT[=FILE]",
-        help="text or json, for plans also markdown or html; =FILE writes to a file; repeatable (default: text)",
+        help="text or json, for plans also markdown or html; for diagnostics in CI also github, gitlab or sarif; "
+        "=FILE writes to a file; repeatable (default: text)",
     )
     parser.add_argument("--json", dest="format", action="append_const", const="json", help="same as --format json")
     add_common(parser)
@@ -229,8 +231,8 @@ def add_common(parser: argparse._ActionsContainer) -> None:
     parser.add_argument("--debug", action="store_true", help="print request counts, and tracebacks of internal errors")
 
 
-def add_planning(parser: argparse._ActionsContainer) -> None:
-    """What to plan, and what the guard goes by."""
+def add_selection(parser: argparse._ActionsContainer) -> None:
+    """Which repositories of the manifest are meant."""
     parser.add_argument(
         "--repo",
         "--target",
@@ -260,6 +262,11 @@ def add_planning(parser: argparse._ActionsContainer) -> None:
         metavar="GLOB",
         help="only repositories that a matching file of the manifest names; repeatable",
     )
+
+
+def add_planning(parser: argparse._ActionsContainer) -> None:
+    """What to plan, and what the guard goes by."""
+    add_selection(parser)
     parser.add_argument(
         "--take-over", action="store_true", help="allow to write repositories that another owner's run wrote last"
     )
@@ -270,6 +277,11 @@ def add_planning(parser: argparse._ActionsContainer) -> None:
     )
     parser.add_argument(
         "--prune", action="store_true", help="reset customized repositories that the manifest does not name"
+    )
+    parser.add_argument(
+        "--prune-overlays",
+        action="store_true",
+        help="unbind and delete overlays that the manifest does not name",
     )
     parser.add_argument(
         "--max-removal",

@@ -14,11 +14,13 @@ from reconciler.cli.options import STDOUT
 from reconciler.cli.output import write_stdout
 from reconciler.cli.parser import Options
 from reconciler.core import planner
-from reconciler.core.binding_rules import binding_problems
+from reconciler.core.binding_rules import binding_problems, block_bound
+from reconciler.core.bindings import Bindings
 from reconciler.core.builds import Build, Result
 from reconciler.core.events import Forecast, NoForecast, make_forecast
 from reconciler.core.ownership import NOBODY, LastWriters
 from reconciler.core.plan import Comparison, GuardFlags, Plan
+from reconciler.core.planner import step_problems
 from reconciler.core.resolution import ResolvedChange
 from reconciler.core.selection import Selection, select
 from reconciler.core.state import Desired, Live, Organization
@@ -77,6 +79,16 @@ def make_plan(
     return replace(plan, diagnostics=(*plan.diagnostics, *problems), skip_blocked=options.skip_blocked)
 
 
+def block_bound_since(plan: Plan, bindings: Bindings) -> Plan:
+    """Return a saved plan with the repositories blocked that have bindings of their own by now; the others stay."""
+    live = Live(organization=plan.organization, repositories=(), bindings=bindings)
+    steps = tuple(block_bound(plan.steps, live))
+    changed = [step for step, before in zip(steps, plan.steps, strict=True) if step != before]
+    if not changed:
+        return plan
+    return replace(plan, steps=steps, diagnostics=(*plan.diagnostics, *step_problems(changed)), skip_blocked=True)
+
+
 def make_base_plan(desired: Desired, live: Live, options: Options) -> Plan:
     """The plan of the manifest that another one is compared with; nothing is wrong with selecting nothing of it."""
     plan, _ = select(_unselected_plan(desired, (), live, options), _selection(options), live)
@@ -90,7 +102,12 @@ def _unselected_plan(
     options: Options,
     writers: LastWriters = NOBODY,
 ) -> Plan:
-    flags = GuardFlags(prune=options.prune, max_removal=options.max_removal, take_over=options.take_over)
+    flags = GuardFlags(
+        prune=options.prune,
+        prune_overlays=options.prune_overlays,
+        max_removal=options.max_removal,
+        take_over=options.take_over,
+    )
     return planner.plan(desired, live, diagnostics=warnings, flags=flags, writers=writers)
 
 
@@ -184,13 +201,14 @@ def foresee(plan: Plan, recent: RecentBuilds) -> Forecast | None:
         builds = recent.builds(plan)
     except ApiError as error:
         return NoForecast(problem=error.diagnostic.summary)
-    return make_forecast(plan.writes, {one.id: len(one.active_tags) for one in recent.live.repositories}, builds)
+    tag_counts = {one.id: len(one.active_tags) for one in recent.live.repositories}
+    return make_forecast(plan.writes, tag_counts, builds, effects=plan.effects)
 
 
 def _scope(plan: Plan) -> Organization:
     """What to list the builds of, in one call: the only repository that is written, whose answer is small, or all."""
     ids = {step.id: step.repository for step in plan.writes}
-    if len(ids) > 1:
+    if len(ids) != 1 or plan.effects:
         return plan.organization
     ((id_, name),) = ids.items()
     return plan.organization if id_ is None else Organization(id=id_, name=name)

@@ -21,6 +21,7 @@ from reconciler.diagnostics import (
     Diagnostic,
     KnownNames,
     Place,
+    Severity,
     did_you_mean,
     has_errors,
     listed,
@@ -65,7 +66,7 @@ def plan(
     overlay_steps = with_reach(overlays.steps, live, steps)
     effects = effects_of(live, steps, overlay_steps)
     steps = block_losses(steps, effects.tags)
-    touched = {step.id for step in reset}
+    touched = {step.id for step in reset}.union(effect.id for effect in effects.tags)
     also = [effect.id for effect in effects.tags] + repositories_below(overlays.managed, live)
     return Plan(
         organization=live.organization,
@@ -75,6 +76,7 @@ def plan(
             *resolved.problems,
             *dict.fromkeys(step_problems((*steps, *overlay_steps))),
             *_live_warnings(steps),
+            *_unsynced_warnings(matches, live),
             *overlays.problems,
             *effect_problems(steps, effects),
         ),
@@ -229,9 +231,28 @@ def _live_warnings(steps: Iterable[Step]) -> Iterator[Diagnostic]:
     for step in steps:
         if step.entry is not None and step.after is not None:
             place_of = partial(item_place, step.entry.layers)
-            known = tuple(guarded_warnings(step.entry.overlay, place_of))
-            found += [(step.repository, one) for one in guarded_warnings(step.after, place_of) if one not in known]
+            if warnings := tuple(guarded_warnings(step.after, place_of)):
+                known = tuple(guarded_warnings(step.entry.overlay, place_of))
+                found += [(step.repository, one) for one in warnings if one not in known]
     return group_problems(found)
+
+
+def _unsynced_warnings(matches: Iterable[_Match], live: Live) -> Iterator[Diagnostic]:
+    """Yield each repository that exists without the source that its entry names, so that it is never built.
+
+    Nothing is said where the API reports no source at all.
+    """
+    if not any(one.synced_from for one in live.repositories):
+        return
+    for match in matches:
+        if match.entry.source is not None and [one.synced_from for one in match.found] == [""]:
+            yield Diagnostic(
+                code="no-sync-source",
+                severity=Severity.WARNING,
+                summary=f'"{match.label}" exists, but syncs from no repository: it is not built',
+                hint=f"delete it in the console, then apply again to create it from `{match.entry.source}`",
+                place=match.entry.place,
+            )
 
 
 def _decision(entry: DesiredRepository, *, changed: bool) -> tuple[Action, ReasonCode]:
@@ -319,6 +340,10 @@ PLAN_CODES: Final[Mapping[str, tuple[str, str]]] = {
     "ambiguous-repository": ("error", "Several folders contain a repository of this name."),
     "repository-named-twice": ("error", "Two entries mean the same repository, such as `x` and `/x`."),
     "unknown-source": ("error", "`source` matches no repository, or more than one."),
+    "no-sync-source": (
+        "warning",
+        "The entry has a `source`, but the repository exists and syncs from no repository: it is not built.",
+    ),
     "unreadable-overlay": ("error", "The live overlay cannot be read; the repository is left unchanged."),
     "protected-repository": ("error", "The manifest would remove something from a repository with `protect: true`."),
     "repository-of-other-owner": (

@@ -195,13 +195,17 @@ class Unreadable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LiveRepository:
-    """One repository: UIDP, name, path of its folder ("" for the organization's own level), overlay, active tags."""
+    """One repository: UIDP, name, path of its folder ("" for the organization's own level), overlay, active tags.
+
+    `synced_from` is the catalog repository that it syncs from, "" where the API reports none, None where unknown.
+    """
 
     id: str
     name: str
     folder: str = ""
     overlay: Overlay | Unreadable
     active_tags: tuple[str, ...] = ()
+    synced_from: str | None = None
 
     @property
     def location(self) -> Address:

@@ -25,6 +25,7 @@ def live_repository(number: int, case: dict[str, Any]) -> LiveRepository:
         name=case["name"],
         folder=case.get("folder", ""),
         overlay=Unreadable(problem=broken, hint=case.get("hint", "")) if broken else overlay(case.get("overlay", {})),
+        synced_from=case.get("synced_from"),
     )
 
 
