@@ -3,18 +3,14 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.support.crashing import MOMENTS, WRITES, note_writes
+from tests.support.crashing import MOMENTS, WRITES, note_writes, run_until
 from tests.support.program import Program, write_manifest
 
-ROOT = Path(__file__).parents[2]
 NAMES = ("custom-nginx", "orders-api")
 MANIFEST = "organization: example.com\nrepositories:\n" + "".join(f"  {name}: {{packages: [curl]}}\n" for name in NAMES)
 # Of an apply of two repositories, one after the other: its begin, intent, write and outcome of each, looks, its end.
@@ -23,17 +19,9 @@ EVERY = 2 * (1 + 3 * len(NAMES) + LOOKS + 1)
 kills = pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this platform has no such signal")
 
 
-def apply_until(moment: int) -> "subprocess.CompletedProcess[str]":
+def apply_until(moment: int) -> int | None:
     """An apply in a process of its own that kills itself at the moment."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    return subprocess.run(
-        [sys.executable, "-m", "tests.support.crashing", str(moment), "apply", "--yes", "--parallelism", "1"],
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    return run_until(moment, ["apply", "--yes", "--parallelism", "1"])
 
 
 def history(program: Program) -> list[dict[str, Any]]:
@@ -53,8 +41,7 @@ def packages(program: Program) -> list[Any]:
 def test_the_moments_are_those_of_a_whole_apply(program: Program) -> None:
     """A step more or less in an apply is one more or less to be killed at."""
     write_manifest(MANIFEST)
-    done = apply_until(EVERY)
-    assert done.returncode == 0, done.stderr
+    assert apply_until(EVERY) == 0
     assert len(MOMENTS.read_text(encoding="utf-8").splitlines()) == EVERY
 
 
@@ -62,7 +49,7 @@ def test_the_moments_are_those_of_a_whole_apply(program: Program) -> None:
 @pytest.mark.parametrize("moment", range(EVERY))
 def test_an_apply_after_a_kill_ends_as_wanted(program: Program, moment: int, monkeypatch: pytest.MonkeyPatch) -> None:
     write_manifest(MANIFEST)
-    assert apply_until(moment).returncode == -signal.SIGKILL
+    assert apply_until(moment) == -signal.SIGKILL
     at = MOMENTS.read_text(encoding="utf-8").splitlines()[-1]
     program.clock.time += 10_000
     died = history(program)
