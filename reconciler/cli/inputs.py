@@ -297,6 +297,7 @@ def _plan_options(options: Options) -> list[str]:
         "--exclude": options.exclude,
         "--prune": options.prune,
         "--max-removal": options.max_removal is not None,
-        "--resolve": options.resolve,
+        "--resolve": options.resolve is True,
+        "--no-resolve": options.resolve is False,
     }
     return [name for name, used in given.items() if used]

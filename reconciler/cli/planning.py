@@ -144,6 +144,10 @@ class RecentBuilds:
             raise self._read
         return self._read
 
+    def of_all(self, plan: Plan) -> Sequence[Build]:
+        """Older builds of what a plan writes, where there was none lately; raises `ApiError`."""
+        return self._api.sample_builds(_scope(plan), since=self._api.server_now() - LONGEST_DAYS * 86400.0)
+
     def of_one(self, step: Step) -> Sequence[Build]:
         """Older builds of one repository, over a longer span until one of them succeeded; raises `ApiError`."""
         assert step.id is not None

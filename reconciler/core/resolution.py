@@ -1,173 +1,48 @@
-"""Asking whether packages go together: the questions, and what their answers mean for a plan.
+"""What the answers to questions of resolution mean for a plan: whether its images will build, and what they get.
 
-Why the old overlay's packages may be taken out of a report's configuration is told in
-docs/adr/0013-knowing-before-writing.md. Asking is the business of the engine; the answers come here as plain values.
+The questions are made in `core.bases`; asking is the business of the engine, and the answers come here as plain values.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from reconciler.core.builds import Build, PackageConfig, Recipe, Result
-from reconciler.core.diff import ChangeKind, Field, Item
-from reconciler.core.overlay import EMPTY, Overlay, package_name
-from reconciler.core.packages import PackageProblem, block_steps, manifest_packages, package_place, parse_constraint
-from reconciler.core.plan import Plan, ReasonCode, Step
-from reconciler.core.state import Live, Unreadable
-from reconciler.core.version_templates import is_templated, names_package
-from reconciler.diagnostics import Diagnostic, Place, Severity, listed
+from reconciler.core.bases import NO_RECORD, Base, BuildRecord
+from reconciler.core.diff import ChangeKind, Field, removed_items
+from reconciler.core.overlay import EMPTY, package_name
+from reconciler.core.packages import PackageProblem, block_steps, manifest_packages, package_place
+from reconciler.core.plan import Plan, ReasonCode, Step, WillBuild
+from reconciler.diagnostics import Diagnostic, Place, Severity, listed, quoted
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Base:
-    """What an image is made from without any overlay, as one of its builds tells: the build's recipe, less the overlay.
+def will_build(record: BuildRecord, *, resolves: bool | None, mends: bool) -> WillBuild:
+    """Return whether images will build after a change.
 
-    `names` are its own packages.
+    `resolves` tells whether the packages with the change can be installed together, None where that is not known;
+    `mends` that those of the failing builds cannot.
     """
-
-    config: PackageConfig
-    recipe: Recipe
-
-    @property
-    def names(self) -> frozenset[str]:
-        """The image's own packages by name."""
-        return frozenset(map(package_name, self.config.packages))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
-    """One configuration to resolve for one repository, and what its builds were made from with the old overlay."""
-
-    step: Step
-    config: PackageConfig
-    before: Recipe
-
-
-def find_bases(steps: Iterable[Step], builds: Iterable[Build], live: Live) -> Mapping[str, tuple[Base, ...]]:
-    """The distinct bases of each repository that is written, by its name, of the latest builds first.
-
-    One that is to be created has those of the repository that it is made from. None where no successful build tells.
-    """
-    overlays = {one.id: EMPTY if isinstance(one.overlay, Unreadable) else one.overlay for one in live.repositories}
-    built: dict[str, list[Build]] = {}
-    for build in sorted(builds, key=lambda one: -(one.started or 0.0)):
-        if build.result is Result.SUCCESS and build.recipe is not None:
-            built.setdefault(build.repository_id, []).append(build)
-    return {
-        step.repository: _bases([one.recipe for one in built.get(step.id or "", ()) if one.recipe], overlays[step.id])
-        for step in steps
-        if step.id in overlays
-    }
-
-
-def packages_in_use(steps: Iterable[Step], builds: Iterable[Build]) -> Mapping[str, frozenset[str]]:
-    """The packages that images have, by name, with the versions that are known: a list that lacks one is not complete.
-
-    They are those of successful builds, and those of the live overlays that the steps change, except where every build
-    that was asked for one has failed.
-    """
-    versions: dict[str, set[str]] = {}
-    built, failed = set[tuple[str, str]](), set[tuple[str, str]]()
-    for build in builds:
-        names = {(build.repository_id, item.key) for item in _package_items(build)}
-        if build.result is Result.SUCCESS:
-            built |= names
-            for locked in filter(None, map(parse_constraint, build.recipe.locked if build.recipe else ())):
-                versions.setdefault(locked.name, set()).add(locked.version)
-        elif build.result is Result.FAILURE:
-            failed |= names
-    failed_only = failed - built
-    for step in steps:
-        for name in map(package_name, step.before.packages if step.before is not None else ()):
-            if (step.id, name) not in failed_only:
-                versions.setdefault(name, set())
-    return {name: frozenset(known) - {""} for name, known in versions.items()}
-
-
-def _package_items(build: Build) -> Iterator[Item]:
-    return (item for item in (build.config.entries if build.config else ()) if item.field is Field.PACKAGES)
-
-
-def make_questions(steps: Iterable[Step], known: Mapping[str, Sequence[Base]]) -> tuple[Question, ...]:
-    """The questions about each step: one for each distinct base; none where no base is known."""
-    return tuple(
-        Question(step=step, config=_with(base, step.after or EMPTY), before=base.recipe)
-        for step in steps
-        for base in known.get(step.repository, ())
-    )
-
-
-def distinct_configs(asked: Sequence[Question], *, before: bool) -> Mapping[PackageConfig, str]:
-    """Each distinct configuration with the id of the first repository that it is asked about.
-
-    With `before` also what a build was asked for until now, where its report does not tell what came of it.
-    """
-    found: dict[PackageConfig, str] = {}
-    for question in asked:
-        found.setdefault(question.config, question.step.id or "")
-    for question in asked if before else ():
-        if not question.before.locked:
-            found.setdefault(question.before.config, question.step.id or "")
-    return found
-
-
-def _bases(recipes: Sequence[Recipe], overlay: Overlay) -> tuple[Base, ...]:
-    found: dict[PackageConfig, Base] = {}
-    for recipe in _current(recipes, overlay):
-        config = _without(recipe.config, overlay)
-        found.setdefault(config, Base(config=config, recipe=recipe))
-    return tuple(found.values())
-
-
-def _current(recipes: Sequence[Recipe], overlay: Overlay) -> Sequence[Recipe]:
-    """The builds that hold what the overlay adds; all of them where none does."""
-    wanted = frozenset(map(package_name, overlay.packages))
-    return [one for one in recipes if _holds_all(one, wanted)] or recipes
-
-
-def _holds_all(recipe: Recipe, wanted: frozenset[str]) -> bool:
-    there = frozenset(map(package_name, recipe.config.packages))
-    return all(any(names_package(name, one) for one in there) for name in wanted - there)
-
-
-def _without(config: PackageConfig, overlay: Overlay) -> PackageConfig:
-    """The configuration without what the overlay brought."""
-    brought = {package_name(spec) for spec in overlay.packages}
-    templates = tuple(filter(is_templated, brought))
-    kept = {
-        spec
-        for spec in config.packages
-        if package_name(spec) not in brought and not any(names_package(one, package_name(spec)) for one in templates)
-    }
-    own = () if overlay.runtime_repositories else config.runtime_repositories
-    return replace(config, packages=tuple(sorted(kept)), runtime_repositories=own)
-
-
-def _with(base: Base, overlay: Overlay) -> PackageConfig:
-    config = base.config
-    added = (one for spec in overlay.packages for one in _filled_in(spec, base.recipe))
-    packages = tuple(dict.fromkeys((*config.packages, *added)))
-    return replace(
-        config, packages=packages, runtime_repositories=overlay.runtime_repositories or config.runtime_repositories
-    )
-
-
-def _filled_in(spec: str, recipe: Recipe) -> Iterable[str]:
-    """A package as the build had it that is named by a template: one that no build had yet is not asked about."""
-    if not is_templated(spec):
-        return (spec,)
-    name = package_name(spec)
-    return (one for one in recipe.config.packages if names_package(name, package_name(one)))
+    if record.works is False:
+        return WillBuild.WOULD_FIX if resolves and mends else WillBuild.FAILS_ALREADY
+    if resolves is None:
+        return WillBuild.UNKNOWN
+    if resolves:
+        return WillBuild.YES
+    return WillBuild.WOULD_BREAK if record.works else WillBuild.NO
 
 
 # The code of every problem here with how bad it is and what it means, for the documentation.
 RESOLUTION_CODES: Final[Mapping[str, tuple[Severity, str]]] = {
     "does-not-resolve": (Severity.ERROR, "The API reports that an image with these packages cannot be built."),
+    "fails-already": (
+        Severity.WARNING,
+        "The latest builds fail, and the API reports that an image with these packages still cannot be built.",
+    ),
     "resolution-not-checked": (
         Severity.WARNING,
         "The packages could not be checked for installing together; an error with `require_resolve`.",
     ),
     "already-in-image": (Severity.NOTE, "The image already contains the added package."),
+    "stays-in-image": (Severity.NOTE, "The removed package stays: the base image or another package brings it."),
 }
 _NO_BUILD = "the repository has no successful build in the last {days} days to take the image's packages from"
 
@@ -176,7 +51,8 @@ _NO_BUILD = "the repository has no successful build in the last {days} days to t
 class ResolutionFailure:
     """A repository whose packages cannot be installed, in the API's words, and the place to look at.
 
-    `packages` are those of the manifest that the API names, else those that are new.
+    `packages` are those of the manifest that the API names, else those that are new. `already` tells that the latest
+    builds fail for their packages, too. Where nothing is known, those of one `cause` are told together.
     """
 
     repository: str
@@ -184,9 +60,11 @@ class ResolutionFailure:
     hint: str = ""
     place: Place | None = None
     packages: tuple[str, ...] = ()
+    already: bool = False
+    cause: str = ""
 
 
-def resolution_failure(step: Step, message: str) -> ResolutionFailure:
+def resolution_failure(step: Step, message: str, *, already: bool = False) -> ResolutionFailure:
     """The trouble with a step, at the place of the first package that the API names, else at that of the repository."""
     known = manifest_packages(step)
     added = tuple(name for name in _added(step) if name in known)
@@ -194,7 +72,9 @@ def resolution_failure(step: Step, message: str) -> ResolutionFailure:
     # A new package is the likelier culprit than one that has been there.
     culprits = tuple(sorted(named, key=lambda name: name not in added)) or added
     place = known[culprits[0]].place(Field.PACKAGES, culprits[0]) if culprits else step.place
-    return ResolutionFailure(repository=step.repository, message=message, place=place, packages=culprits)
+    return ResolutionFailure(
+        repository=step.repository, message=message, place=place, packages=culprits, already=already
+    )
 
 
 def _named(message: str, names: Iterable[str]) -> tuple[str, ...]:
@@ -210,15 +90,26 @@ def _means(word: str, name: str) -> bool:
 
 
 def resolution_errors(found: Iterable[ResolutionFailure]) -> tuple[PackageProblem, ...]:
-    """An error for each trouble, one for all repositories that share it."""
-    return _gathered(
-        found,
-        lambda one, names: Diagnostic(
-            code="does-not-resolve",
-            summary=f"{_cannot(one.packages)} in {listed(names)}",
-            detail=one.message,
-            hint="change the package list so that it resolves",
-        ),
+    """An error for each trouble, one for all repositories that share it; a warning for those that fail already."""
+    return _gathered(found, lambda one, names: (_still_failing if one.already else _not_resolving)(one, names))
+
+
+def _not_resolving(one: ResolutionFailure, names: Sequence[str]) -> Diagnostic:
+    return Diagnostic(
+        code="does-not-resolve",
+        summary=f"{_cannot(one.packages)} in {listed(names)}",
+        detail=one.message,
+        hint="change the package list so that it resolves",
+    )
+
+
+def _still_failing(one: ResolutionFailure, names: Sequence[str]) -> Diagnostic:
+    return Diagnostic(
+        code="fails-already",
+        severity=Severity.WARNING,
+        summary=f"the builds of {listed(names)} fail already, and would fail with this change",
+        detail=one.message,
+        hint="change the package list so that it resolves",
     )
 
 
@@ -253,13 +144,19 @@ def no_build_failure(repository: str, days: int) -> ResolutionFailure:
     return ResolutionFailure(repository=repository, message=_NO_BUILD.format(days=days))
 
 
+def unknown_template(step: Step, packages: Sequence[str]) -> ResolutionFailure:
+    """The trouble that nothing tells what a template means in one of the images."""
+    message = f"no report tells the version that {quoted(packages)} means in each image"
+    return ResolutionFailure(repository=step.repository, message=message)
+
+
 def _gathered(
     found: Iterable[ResolutionFailure], word: Callable[[ResolutionFailure, Sequence[str]], Diagnostic]
 ) -> tuple[PackageProblem, ...]:
     """Together what is one problem, though the API may word it otherwise for another base or another repository."""
     alike: dict[object, tuple[ResolutionFailure, dict[str, None]]] = {}
     for one in found:
-        problem = (one.packages, one.place) if one.packages else (one.message, one.place)
+        problem = (one.packages, one.place, one.already) if one.packages else (one.cause or one.message, one.place)
         alike.setdefault(problem, (one, {}))[1][one.repository] = None
     return tuple(
         PackageProblem(diagnostic=replace(word(one, tuple(names)), place=one.place), repositories=tuple(names))
@@ -292,6 +189,39 @@ def _required(problem: Diagnostic) -> Diagnostic:
     more = "try again, or skip the repositories with `--exclude` (`require_resolve` is set)"
     hint = f"{problem.hint}; {more}" if problem.hint else more
     return replace(problem, severity=Severity.ERROR, hint=hint)
+
+
+def with_build_prospects(
+    plan: Plan, records: Mapping[str, BuildRecord], resolves: Mapping[str, bool | None], mends: Container[str]
+) -> Plan:
+    """The plan with what is known of the builds of each repository of `resolves`, by name."""
+    found = {
+        name: will_build(records.get(name, NO_RECORD), resolves=known, mends=name in mends)
+        for name, known in resolves.items()
+    }
+    steps = (replace(one, will_build=found.get(one.repository, one.will_build)) for one in plan.steps)
+    return replace(plan, steps=tuple(steps))
+
+
+def stays_in_image(steps: Iterable[Step], resolved: Mapping[str, "ResolvedChange"]) -> tuple[Diagnostic, ...]:
+    """A note for each removed package that would still be installed, once for all repositories."""
+    found: dict[tuple[str, Place | None], list[str]] = {}
+    for step in steps:
+        change = resolved.get(step.repository)
+        there = frozenset(map(package_name, change.packages)) if change is not None else frozenset[str]()
+        for item in removed_items(step.changes, step.after or EMPTY):
+            if item.field is Field.PACKAGES and item.key in there:
+                found.setdefault((item.key, step.place), []).append(step.repository)
+    return tuple(
+        Diagnostic(
+            code="stays-in-image",
+            severity=Severity.NOTE,
+            summary=f'package "{name}" is removed but stays in the image',
+            detail=f"in {listed(repositories)}: the base image or another package brings it",
+            place=place,
+        )
+        for (name, place), repositories in found.items()
+    )
 
 
 def already_in_image(steps: Iterable[Step], bases: Mapping[str, Sequence[Base]]) -> tuple[Diagnostic, ...]:

@@ -1,6 +1,6 @@
 """Asking the API whether configurations resolve, each distinct one once and several at a time.
 
-What to ask is decided in `core.questions`, and what the answers mean in `core.verdicts`.
+What to ask is decided in `core.bases`, and what the answers mean in `core.resolution`.
 """
 
 from collections.abc import Iterator, Mapping
@@ -31,9 +31,10 @@ class ResolveApi(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resolves:
-    """The packages go together, and these are the exact ones."""
+    """The packages go together, and these are the exact ones; `asked` is False where a build had told so."""
 
     packages: tuple[str, ...]
+    asked: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +42,7 @@ class Conflicts:
     """The packages do not go together, in the API's words."""
 
     problem: Diagnostic
+    asked: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

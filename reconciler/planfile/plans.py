@@ -26,7 +26,7 @@ from reconciler.core.overlay import (
     EMPTY,
     Section,
 )
-from reconciler.core.plan import Action, GuardRules, LimitSource, Plan, Reason, ReasonCode, Step, judge_guard
+from reconciler.core.plan import Action, GuardRules, LimitSource, Plan, Reason, ReasonCode, Step, WillBuild, judge_guard
 from reconciler.core.state import Address, Live, LiveRepository, Organization, Unreadable
 from reconciler.diagnostics import Diagnostic, Place, Severity
 from reconciler.planfile import errors
@@ -135,6 +135,7 @@ def encode_step(step: Step, *, sealed: bool = False) -> Json:
         "before": None if step.before is None else encode_overlay(step.before, sealed=sealed),
         "after": None if step.after is None else encode_overlay(step.after, sealed=sealed),
         **({} if step.location is None else {"location": _as_fields(step.location)}),
+        **({} if step.will_build is WillBuild.UNKNOWN else {"will_build": step.will_build}),
     }
 
 
@@ -312,6 +313,7 @@ def _step(item: Mapping[str, Any]) -> Step:
         before=before,
         after=after,
         location=Address(**_known(Address, item["location"])) if "location" in item else None,
+        will_build=WillBuild(item.get("will_build", WillBuild.UNKNOWN)),
     )
     if step.writes:
         _check_write(step)

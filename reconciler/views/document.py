@@ -12,7 +12,7 @@ from typing import Any, assert_never
 from reconciler.core.bindings import Bindings, UnknownBindings
 from reconciler.core.events import Durations, Forecast, Foreseen, Unforeseen
 from reconciler.core.overlay import Section
-from reconciler.core.plan import Action, Comparison, Guard, Plan, Reason, ReasonCode, Step
+from reconciler.core.plan import Action, Comparison, Guard, Plan, Reason, ReasonCode, Step, WillBuild
 from reconciler.core.resolution import ResolvedChange
 from reconciler.views.diagnostics import diagnostic_document
 from reconciler.views.text import rfc3339
@@ -162,6 +162,7 @@ def _step(step: Step) -> dict[str, Any]:
         "column": step.place.column if step.place else None,
         "changes": [change_document(change) for change in ordered(step.changes)],
         "unmanaged": [str(section) for section in step.unmanaged],
+        "will_build": str(step.will_build),
     }
 
 
@@ -210,16 +211,17 @@ def _groups(steps: Iterable[Step]) -> list[dict[str, Any]]:
     """Changes that several repositories share to the last value, each with those repositories."""
     alike: dict[object, list[Step]] = {}
     for step in steps:
-        alike.setdefault((step.action, step.reason.code, _source(step), step.changes), []).append(step)
+        key = (step.action, step.reason.code, _source(step), step.changes, step.will_build)
+        alike.setdefault(key, []).append(step)
     return [_group(found) for found in alike.values() if len(found) >= GROUP_FROM]
 
 
 def _problem_groups(steps: Iterable[Step]) -> list[dict[str, Any]]:
     """Repositories that cannot be planned for the same reason; `changes` are those that all of them share."""
-    alike: dict[tuple[Action, Reason], list[Step]] = {}
+    alike: dict[tuple[Action, Reason, WillBuild], list[Step]] = {}
     for step in steps:
         if step.action in (Action.BLOCKED, Action.UNKNOWN):
-            alike.setdefault((step.action, step.reason), []).append(step)
+            alike.setdefault((step.action, step.reason, step.will_build), []).append(step)
     return [_problem_group(found) for found in alike.values() if len(found) >= GROUP_FROM]
 
 
@@ -233,6 +235,7 @@ def _problem_group(steps: Sequence[Step]) -> dict[str, Any]:
         "reason_code": str(steps[0].reason.code),
         "places": [{"file": one.file, "line": one.line, "column": one.column} for one in places],
         "changes": [change_document(change) for change in ordered(steps[0].changes)] if same else [],
+        "will_build": str(steps[0].will_build),
     }
 
 
@@ -245,6 +248,7 @@ def _group(steps: Sequence[Step]) -> dict[str, Any]:
         "source": first["source"],
         "reason_code": first["reason_code"],
         "changes": first["changes"],
+        "will_build": first["will_build"],
         "unmanaged": [{"section": str(one), "repositories": unmanaged[one]} for one in Section if unmanaged[one]],
     }
 

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from reconciler.diagnostics import listed, plural
 from reconciler.views.changes import LABELS
-from reconciler.views.text import Role, Style, duration, repositories
+from reconciler.views.text import Role, Style, Word, duration, repositories
 
 PROBLEMS = ("unknown", "blocked")
 WRITES = ("create", "reset", "update")
@@ -126,6 +126,20 @@ def unchanged_names(document: dict[str, Any]) -> dict[str, list[str]]:
 _TO_DO = ("create", "update", "reset")
 _MOST_NAMES = 20
 _ELSE = ("unchanged", "blocked", "unknown")
+
+
+_BUILDS = {
+    "yes": Word("will build", Role.DIM),
+    "no": Word("will not build", Role.ERROR),
+    "fails_already": Word("builds fail already", Role.WARNING),
+    "would_fix": Word("builds would be fixed", Role.ADD),
+    "would_break": Word("builds would break", Role.ERROR),
+}
+
+
+def build_word(entry: dict[str, Any]) -> Word:
+    """Whether the images of a step or a group will build; empty where that is not known."""
+    return _BUILDS.get(entry.get("will_build", ""), Word(""))
 
 
 def keeps(entry: dict[str, Any]) -> str:

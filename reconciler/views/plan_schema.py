@@ -11,6 +11,10 @@ from reconciler.core.overlay import Section
 Count = Annotated[int, Field(ge=0)]
 Position = Annotated[int, Field(ge=1)] | None
 Action = Literal["create", "update", "reset", "none", "blocked", "unknown"]
+WillBuild = Annotated[
+    Literal["yes", "no", "fails_already", "would_fix", "would_break", "unknown"],
+    Field(description="Whether images will build with the change, as the latest builds and the API tell."),
+]
 SectionName = Annotated[str, Field(json_schema_extra={"enum": [str(section) for section in Section]})]
 FieldName = Annotated[str, Field(json_schema_extra={"enum": [str(field) for field in OverlayField]})]
 Time = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
@@ -199,7 +203,8 @@ class StepDocument(TypedDict):
     column: Position
     changes: list[ChangeDocument]
     unmanaged: Annotated[list[SectionName], Field(description="Sections that hold something and are left alone.")]
-    resolved: NotRequired[Annotated[ResolvedDocument, Field(description="There with `--resolve` where it is known.")]]
+    will_build: NotRequired[WillBuild]
+    resolved: NotRequired[Annotated[ResolvedDocument, Field(description="What would be installed, where known.")]]
     overlay: NotRequired[
         Annotated[list[OverlayItemDocument], Field(description="The whole overlay on both sides of a write.")]
     ]
@@ -221,6 +226,7 @@ class GroupedDocument(TypedDict):
     source: SourceDocument | None
     reason_code: NotRequired[str]
     changes: list[ChangeDocument]
+    will_build: NotRequired[WillBuild]
     unmanaged: list[UnmanagedDocument]
 
 
@@ -241,6 +247,7 @@ class ProblemGroupDocument(TypedDict):
     reason_code: str
     places: list[PlaceDocument]
     changes: Annotated[list[ChangeDocument], Field(description="The changes that all of them share.")]
+    will_build: NotRequired[WillBuild]
 
 
 class CausedCountsDocument(TypedDict):
