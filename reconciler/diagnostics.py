@@ -36,7 +36,7 @@ class Diagnostic:
     """One problem.
 
     `code` is kebab-case and stable; `summary` is one line; `detail` says more where that helps; `hint` says what to
-    do next.
+    do next. `repositories` are those that have it, where neither the place nor the summary names them.
     """
 
     code: str
@@ -45,6 +45,7 @@ class Diagnostic:
     detail: str = ""
     hint: str = ""
     place: Place | None = None
+    repositories: tuple[str, ...] = ()
 
 
 def has_errors(diagnostics: Iterable[Diagnostic]) -> bool:

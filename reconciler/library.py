@@ -21,8 +21,9 @@ from reconciler.api.errors import ApiError
 from reconciler.core import planner
 from reconciler.core.binding_rules import binding_problems
 from reconciler.core.diff import Change
-from reconciler.core.plan import Plan, Step
+from reconciler.core.plan import Plan
 from reconciler.core.state import Desired, Live
+from reconciler.core.steps import Step
 from reconciler.diagnostics import Diagnostic, Severity, has_errors
 
 __all__ = [

@@ -1,7 +1,7 @@
-"""The Chainguard API: the client, its errors, and the mapping between JSON and core values.
+"""Client of the Chainguard API: its methods, its errors, and the mapping between JSON and core values.
 
-Everything that knows a field name, a path or a status code of the API lives here, and only this package imports httpx.
-It plans nothing and prints nothing. This module holds what the command line's help tells, and imports nothing else.
+Field names, paths and status codes of the API occur in this package only, and only this package imports httpx. This
+module holds texts for the command line's help, and imports nothing.
 """
 
 from typing import Literal, TypeAlias

@@ -1,6 +1,6 @@
-"""The API's answers as models: repositories, build reports, the queue, tags, packages, identities, and their lists.
+"""API responses as pydantic models: repositories, build reports, the queue, tags, packages, identities, lists.
 
-Null is the same as absent, what is not known of an answer is not kept, and a wrong shape is an error.
+Null is the same as absent, unknown fields are dropped, and a wrong shape is an error.
 """
 
 from typing import Annotated, Any, Generic, Self, TypeVar
@@ -14,21 +14,21 @@ from reconciler.api.schema import Count, LenientText, LenientTexts, Name, Text, 
 from reconciler.core.bindings import Binding, SelectorKind, TagSelector
 from reconciler.core.builds import Sync
 from reconciler.core.doctor import Grant, Identity
-from reconciler.core.overlay import EMPTY, Overlay
+from reconciler.core.overlay import EMPTY, Overlay, without_zero_gids
 from reconciler.core.packages import PackageVersion
-from reconciler.core.state import LiveRepository, Unreadable
+from reconciler.core.state import LiveOverlay, LiveRepository, Unreadable
 
 T = TypeVar("T")
 
 
 class AnswerItem(BaseModel):
-    """Something in a list; what is not known of it is not kept."""
+    """An item of a list; unknown fields are dropped."""
 
     model_config = ConfigDict(extra="ignore", frozen=True, defer_build=True)
 
 
 class RepositoryAnswer(AnswerItem):
-    """A repository, without what only a write needs."""
+    """A repository, without fields that only a write needs."""
 
     id: Name
     name: Name
@@ -38,14 +38,14 @@ class RepositoryAnswer(AnswerItem):
     active_tags: LenientTexts = WireName((), validation_alias="activeTags")
 
     def to_core(self, folder: str = "") -> LiveRepository:
-        """Return it as the core's value."""
+        """Return the core value."""
         return LiveRepository(
             id=self.id, name=self.name, folder=folder, overlay=self.overlay, active_tags=self.active_tags
         )
 
 
 class RepositoryAnswerV2(RepositoryAnswer):
-    """A repository as v2 names its id."""
+    """A repository of v2, which spells the id differently."""
 
     id: Name = WireName(validation_alias="uid")
 
@@ -55,7 +55,7 @@ class _SyncConfig(AnswerItem):
 
 
 class WriteAnswer(AnswerItem):
-    """What a write is answered with: any field may be absent, which proves nothing; `overlay` is None then."""
+    """The response to a write: any field may be absent, which proves nothing; `overlay` is None then."""
 
     id: Text = WireName("", validation_alias=AliasChoices("id", "uid"))
     name: Text = ""
@@ -67,14 +67,14 @@ class WriteAnswer(AnswerItem):
 
 
 class NamedGroup(AnswerItem):
-    """An organization or folder; `name` "" where the API did not tell."""
+    """An organization or folder; `name` is "" if the API left it out."""
 
     id: Name
     name: Text = ""
 
 
 class ReportAnswer(AnswerItem):
-    """A build report; its configurations are texts that hold JSON."""
+    """A build report; its configurations are JSON in strings."""
 
     id: Name
     started: Timestamp = WireName(None, validation_alias="startedAt")
@@ -95,14 +95,14 @@ class _RepositoryStatus(AnswerItem):
 
 
 class QueueItem(AnswerItem):
-    """A repository and its place in the work queue; one that the API names without a state is not in it."""
+    """A repository and its place in the work queue; one without a state is not queued."""
 
     repository_id: Name = WireName(validation_alias="repoId")
     repository_status: _RepositoryStatus | None = WireName(None, validation_alias="repoStatus")
 
     @property
     def state(self) -> Sync:
-        """The state; one that this version does not know is work in progress: what may not be over is not over."""
+        """Return the state; an unknown one counts as in progress."""
         status = self.repository_status and self.repository_status.status
         if not isinstance(status, str | int | None) or status in (None, "", 0, "UNKNOWN"):
             return Sync.IDLE
@@ -125,7 +125,7 @@ class PackageAnswer(AnswerItem):
     provides: list[str] | None = None
 
     def to_core(self) -> PackageVersion:
-        """Return it as the core's value."""
+        """Return the core value."""
         return PackageVersion(
             name=self.name,
             version=self.version,
@@ -135,14 +135,14 @@ class PackageAnswer(AnswerItem):
 
 
 class PackageSummary(AnswerItem):
-    """A package with its latest version; `architectures` are names with commas between."""
+    """A package with its latest version; `architectures` are comma-separated names."""
 
     name: Name = WireName(validation_alias="packageName")
     version: Text = WireName("", validation_alias="latestVersion")
     architectures: Text = ""
 
     def to_core(self) -> PackageVersion:
-        """Return it as the core's value."""
+        """Return the core value."""
         names = sorted(one.strip() for one in self.architectures.split(",") if one.strip())
         return PackageVersion(name=self.name, version=self.version, architectures=tuple(names))
 
@@ -165,11 +165,33 @@ class _TagSelectorAnswer(AnswerItem):
         return TagSelector(kind=kind, tags=self.tags, variant=variant)
 
 
-class OverlayAnswer(AnswerItem):
-    """An overlay by id and name; its configuration is not kept."""
+_WIRE_KINDS = {kind: name for name, kind in _SELECTOR_KINDS.items()}
+
+
+def selector_to_wire(selector: TagSelector) -> dict[str, object]:
+    """Return a selector as it is written, without what its kind does not take."""
+    tags = {"tags": list(selector.tags)} if selector.tags else {}
+    variant = {"variantType": f"VARIANT_TYPE_{selector.variant.upper()}"} if selector.variant else {}
+    return {"kind": _WIRE_KINDS[selector.kind], **tags, **variant}
+
+
+class BoundOverlayAnswer(AnswerItem):
+    """The overlay of a binding by id and name; its configuration, which each of its bindings repeats, is not kept."""
 
     id: Name = WireName(validation_alias="uid")
     name: Text = ""
+
+
+class OverlayAnswer(BoundOverlayAnswer):
+    """An overlay with its configuration."""
+
+    config: Annotated[Overlay | Unreadable, PlainValidator(overlay_from_wire)] = EMPTY
+
+    def to_core(self) -> LiveOverlay:
+        """Return it as the core's value: its ids are signed, so that a gid of 0 is no gid."""
+        config = self.config
+        overlay = config if isinstance(config, Unreadable) else without_zero_gids(config)
+        return LiveOverlay(id=self.id, name=clean(self.name or self.id), overlay=overlay)
 
 
 class BindingAnswer(AnswerItem):
@@ -177,11 +199,11 @@ class BindingAnswer(AnswerItem):
 
     id: Name = WireName(validation_alias="uid")
     repository: Text = WireName("", validation_alias="repo")
-    overlay: OverlayAnswer
+    overlay: BoundOverlayAnswer
     selector: _TagSelectorAnswer | None = WireName(None, validation_alias="tagSelector")
 
     def to_core(self) -> Binding:
-        """Return it as the core's value; an overlay without a name goes by its id."""
+        """Return the core value; an overlay without a name uses its id."""
         return Binding(
             id=self.id,
             overlay_id=self.overlay.id,
@@ -196,7 +218,7 @@ class _ResolvedContents(AnswerItem):
 
 
 class ResolvedAnswer(AnswerItem):
-    """The answer to a question of resolution; one without packages is none."""
+    """The response to a resolution request."""
 
     contents: _ResolvedContents | None = None
 
@@ -208,7 +230,7 @@ class ResolvedAnswer(AnswerItem):
 
     @property
     def packages(self) -> tuple[str, ...]:
-        """The exact packages."""
+        """Return the exact packages, as `name=version`."""
         return tuple(self.contents.packages or ()) if self.contents else ()
 
 
@@ -220,7 +242,7 @@ class _Role(AnswerItem):
 class _Capability(AnswerItem):
     group: NamedGroup
     role: _Role | None = None
-    # They stand in the role, or beside it where they match no known role.
+    # Capabilities are in the role, or next to it if they match no known role.
     capabilities: list[str] | None = None
 
     def to_core(self) -> Grant:
@@ -234,7 +256,7 @@ class _Capability(AnswerItem):
 
 
 class TokenIdentity(AnswerItem):
-    """The answer to "whose token is it"."""
+    """The identity of the token."""
 
     subject: Name
     email: Text = ""
@@ -243,7 +265,7 @@ class TokenIdentity(AnswerItem):
     capabilities: list[_Capability] | None = None
 
     def to_core(self) -> Identity:
-        """Return it as the core's value: a group that comes several times, once for each role, is one grant."""
+        """Return the core value; repeated groups, one for each role, become one grant."""
         found: dict[str, Grant] = {}
         for grant in (one.to_core() for one in self.capabilities or ()):
             known = found.get(grant.group_id)
@@ -267,9 +289,9 @@ def _joined(one: Grant, other: Grant) -> Grant:
 
 
 class Listing(BaseModel, Generic[T]):
-    """A list, or a page of one; `total` None where the server did not count.
+    """A list, or a page of one; `total` is None if the server did not count.
 
-    An empty object is how proto3 may write an empty list; any other object without the list is some other answer.
+    proto3 may write an empty list as an empty object; any other object without the list is a different response.
     """
 
     model_config = ConfigDict(extra="allow", defer_build=True)
@@ -280,7 +302,7 @@ class Listing(BaseModel, Generic[T]):
 
     @model_validator(mode="after")
     def _has_its_list(self) -> Self:
-        # Another answer's `items` is counted among the fields as well, where the list goes by another name.
+        # A response with the list under another name has its `items` in the fields as well.
         if self.model_fields_set and "items" not in self.model_fields_set - (self.model_extra or {}).keys():
             name = type(self).model_fields["items"].validation_alias or "items"
             raise PydanticCustomError("listing", 'one with "{name}"', {"name": name})
@@ -311,7 +333,7 @@ class ReportListing(Listing[ReportAnswer]):
     items: list[ReportAnswer] | None = WireName(None, validation_alias="reports")
 
 
-# pydantic makes a model for each of these, and would make it again where nothing keeps it.
+# Named once: pydantic would build a new model for each parametrization.
 RepositoryListing = Listing[RepositoryAnswer]
 GroupListing = Listing[NamedGroup]
 QueueListing = Listing[QueueItem]

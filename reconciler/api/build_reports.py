@@ -1,9 +1,8 @@
-"""Build reports: the values of one, and listing them completely although their list has no second page.
+"""Build reports: mapping one, and listing all of them although their list has a single page.
 
-The API takes a page size, may return fewer, and gives no token to go on with. So an answer that may have been cut is
-asked for again in two halves of its time, and what cannot be halved, because everything in it started at the same
-moment, by repository. The limit of a server is never below what it has returned once, so that only an answer as long as
-the longest so far is doubted.
+The API takes a page size, may return fewer, and has no page token. A response that may be truncated is requested again
+in two halves of its time span, and by repository if all reports started at the same moment. A server's limit is never
+below what it has returned before, so only a response as long as the longest so far may be truncated.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -12,10 +11,11 @@ from functools import lru_cache
 
 from reconciler.api import json_text
 from reconciler.api.answers import ReportAnswer
-from reconciler.api.schema import OVERLAY_FIELDS, Json, OverlayField, overlay_from_wire
+from reconciler.api.schema import OVERLAY_FIELDS, OverlayField, overlay_from_wire
 from reconciler.core.builds import Build, BuildConfig, PackageConfig, Recipe, Result, make_recipe
 from reconciler.core.diff import Field, Item, items_of
 from reconciler.core.guarded import GUARDED, wrapper_items
+from reconciler.core.overlay import Json
 from reconciler.core.state import Unreadable
 
 # The settings of the Guarded Entrypoint are not keys of a configuration.
@@ -24,13 +24,13 @@ _RESULTS = {"Success": Result.SUCCESS, "Failure": Result.FAILURE}
 
 MOST_CALLS = 200
 MOST_REPOSITORIES = 1000
-# Halves of a span of time overlap: whether its ends are inside it is not known.
+# Halves of a time span overlap: whether its ends are inclusive is unknown.
 _OVERLAP = 0.000_002
-# Reports within so short a time are not told apart by asking for parts of it.
+# A shorter time span is not split again.
 _MOMENT = 0.001
-# No server limits a list to fewer, and so few may well have started together.
+# No server has a smaller limit, and so few reports may have started together.
 _SMALLEST_LIMIT = 10
-# A repository has 10 to 20 tags, and one build for each: so many that start together are more than those of one change.
+# A repository has 10 to 20 tags, and one build for each: more builds at one moment belong to several changes.
 _MANY_TOGETHER = 50
 
 
@@ -40,7 +40,7 @@ class TooManyError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
-    """The reports to ask for: of one repository ("" for all) that started at or after `since`, and before `before`."""
+    """Reports to request: of one repository ("" for all), started at or after `since`, and before `before`."""
 
     since: float
     before: float | None = None
@@ -51,7 +51,7 @@ Fetch = Callable[[Window], Sequence[Build]]
 
 
 def build_from_wire(report: ReportAnswer) -> Build:
-    """Return a build report as the core's value."""
+    """Return a build report as a core value."""
     config, locked, recipe = configs_from_texts(report.config, report.locked)
     return Build(
         id=report.id,
@@ -69,16 +69,16 @@ def build_from_wire(report: ReportAnswer) -> Build:
 
 
 def _result(value: object, ended: float | None) -> Result:
-    # A result that this version does not know is neither success nor failure, and final once the build has ended.
+    # An unknown result is neither success nor failure, and final once the build has ended.
     return _RESULTS.get(str(value), Result.RUNNING if ended is None else Result.UNKNOWN)
 
 
-# A poll brings the same reports with the same configurations again and again.
+# Every poll returns the same reports with the same configurations.
 @lru_cache(maxsize=2048)
 def configs_from_texts(config: str, locked: str) -> tuple[BuildConfig | None, BuildConfig | None, Recipe | None]:
-    """Return what a report says was asked for and what was locked, and the recipe; each None where it does not tell.
+    """Return the requested and the locked configuration of a report, and the recipe; each None if absent.
 
-    Where the locked configuration does not speak of a field, what was asked for it stands, and the other way round.
+    A field that one of the configurations lacks is taken from the other.
     """
     asked_json, locked_json = _decoded(config), _decoded(locked)
     asked, found = _build_config(asked_json), _build_config(locked_json)
@@ -113,7 +113,7 @@ def _build_config(config: Json) -> BuildConfig | None:
 
 
 def _wrapper_items(config: Json) -> tuple[Item, ...]:
-    """Return what a configuration shows of the Guarded Entrypoint, as items of an overlay."""
+    """Return the Guarded Entrypoint in a configuration, as items of an overlay."""
     environment, entrypoint = config.get("environment"), config.get("entrypoint")
     variables = environment if isinstance(environment, Mapping) else {}
     command = entrypoint.get("command") if isinstance(entrypoint, Mapping) else entrypoint
@@ -122,7 +122,7 @@ def _wrapper_items(config: Json) -> tuple[Item, ...]:
 
 
 def _items(config: Json, field: OverlayField) -> Iterable[Item] | None:
-    """Return what a configuration says of one field; None where it says nothing, or nothing that can be understood."""
+    """Return the items of one field in a configuration; None if it is absent or malformed."""
     section = config.get(field.holder) if field.holder else config
     name = field.name_in(section) if isinstance(section, dict) else None
     if name is None or not isinstance(section, dict):
@@ -133,7 +133,7 @@ def _items(config: Json, field: OverlayField) -> Iterable[Item] | None:
 
 
 def _recipe(asked: Json, locked: Json) -> Recipe | None:
-    """Return the recipe of a build; None where neither configuration tells; a lock that is not there is empty."""
+    """Return the recipe of a build; None if there is no configuration; a missing lock is empty."""
     exact = _package_config(locked)
     config = _package_config(asked) or exact
     return make_recipe(config, exact.packages if exact else ()) if config else None
@@ -159,9 +159,9 @@ def _texts(holder: Mapping[str, object], *names: str) -> tuple[str, ...]:
 
 
 class ReportLister:
-    """Lists reports completely; it remembers the longest answer, and the last list that was found to be whole.
+    """Lists reports completely; remembers the longest response, and the last list found to be complete.
 
-    `fetch` asks for those of a window. `repositories` gives the ids of all that there may be reports of.
+    `fetch` requests the reports of a window. `repositories` returns the ids of all repositories.
     """
 
     def __init__(self, fetch: Fetch, repositories: Callable[[], Sequence[str]]) -> None:
@@ -172,7 +172,7 @@ class ReportLister:
         self._calls = 0
 
     def list_builds(self, since: float) -> tuple[Build, ...]:
-        """Return every report since a time, each once; raises `TooManyError`, and what `fetch` raises."""
+        """Return every report since a time, each once; raises `TooManyError`, and the errors of `fetch`."""
         self._calls = 0
         found: dict[str, Build] = {}
         todo: list[tuple[Window, Sequence[Build]]] = [(Window(since=since), ())]
@@ -195,11 +195,11 @@ class ReportLister:
         return builds
 
     def _seen_whole(self, builds: Sequence[Build]) -> bool:
-        """Whether the same reports came before, and were all that there were."""
+        """Return whether an earlier complete response had the same reports."""
         return self._whole == {build.id: build for build in builds}
 
     def _parts(self, window: Window, builds: Sequence[Build], parent: Sequence[Build]) -> Iterable[Window]:
-        # Where half of the time holds all that the whole did, asking for less of it does not help.
+        # If half of the time span returns all reports of the whole, splitting does not help.
         halves = () if _same(builds, parent) else _halves(window, builds)
         if halves or len(builds) < _SMALLEST_LIMIT:
             return halves
@@ -223,7 +223,7 @@ def _same(some: Collection[Build], others: Collection[Build]) -> bool:
 
 
 def _halves(window: Window, builds: Sequence[Build]) -> tuple[Window, ...]:
-    """Cut a window at the median of its reports; none where they all started at the same moment."""
+    """Split a window at the median of its reports; return none if they all started at the same moment."""
     starts = sorted(build.started for build in builds if build.started is not None)
     if not starts or starts[-1] - starts[0] < _MOMENT:
         return ()

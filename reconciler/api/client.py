@@ -1,7 +1,7 @@
-"""The API as methods that take and return core values.
+"""The API client: methods that take and return core values.
 
-`connect` gives a client that cannot write; `connect_writer` one that can. Requests are described in `endpoints`,
-answers are read by the models of `schema`, and what the two versions of the API do differently is in `versions`.
+`connect` returns a client that cannot write; `connect_writer` one that can. `endpoints` describes the requests,
+`answers` and `schema` map the responses, and `versions` covers the differences between v1 and v2.
 """
 
 import math
@@ -22,14 +22,23 @@ from reconciler.api.http import Call, Connection, Parameters
 from reconciler.api.overlay_update import merge_overlay
 from reconciler.api.retry import Retrier
 from reconciler.api.transport import Sent
-from reconciler.api.url import demand_privacy, parse_address
+from reconciler.api.url import parse_address, require_privacy
 from reconciler.api.versions import Repositories, choose, written
-from reconciler.core.bindings import Bindings
+from reconciler.core.bindings import Binding, Bindings
 from reconciler.core.builds import Build, Sync
 from reconciler.core.doctor import Identity
 from reconciler.core.overlay import Overlay
 from reconciler.core.packages import PackagePage, PackageVersion
-from reconciler.core.state import Live, LiveRepository, Organization, RepositoryVersion, Unreadable
+from reconciler.core.state import (
+    Live,
+    LiveRepository,
+    Organization,
+    Overlays,
+    OverlayVersion,
+    RepositoryVersion,
+    Unreadable,
+)
+from reconciler.core.steps import BindingStep, Scope
 from reconciler.diagnostics import Diagnostic
 
 
@@ -41,11 +50,11 @@ def connect(
     retrier: Retrier | None = None,
     api_version: ApiVersion = API_VERSION,
 ) -> "ReadClient":
-    """Return a client that only reads. Raises `BadAddress`; sends nothing yet.
+    """Return a read-only client. Raises `BadAddress`; sends nothing yet.
 
-    With `wsgi_app` the API runs inside this process and `url` only has the form of an address. `retrier` brings the
-    clock, the cap on the rate and the listener to retries; without one they are the real clock, none and nobody.
-    `api_version` is the version of the API that answers for repositories.
+    With `wsgi_app` the API runs in this process and `url` only has the form of an address. `retrier` has the clock, the
+    request rate and the listener of retries; by default the real clock, no limit and no listener. `api_version` is the
+    version of the API used for repositories.
     """
     connection = _connection(url, credentials, writes=False, wsgi_app=wsgi_app, retrier=retrier)
     return ReadClient(connection, choose(api_version, connection))
@@ -59,7 +68,7 @@ def connect_writer(
     retrier: Retrier | None = None,
     api_version: ApiVersion = API_VERSION,
 ) -> "WriteClient":
-    """Return a client that reads and writes; otherwise as `connect`."""
+    """Return a client that reads and writes; parameters as in `connect`."""
     connection = _connection(url, credentials, writes=True, wsgi_app=wsgi_app, retrier=retrier)
     return WriteClient(connection, choose(api_version, connection))
 
@@ -74,15 +83,15 @@ def _connection(
 ) -> Connection:
     address = parse_address(url)
     if wsgi_app is None and credentials is not None:
-        demand_privacy(address)
+        require_privacy(address)
     transport = None if wsgi_app is None else httpx.WSGITransport(app=wsgi_app)
     return Connection(address, credentials, writes=writes, transport=transport, retrier=retrier)
 
 
 class ReadClient:
-    """What planning and following builds need; usable from any number of threads. Every method raises `ApiError`.
+    """The calls of planning and following builds; thread-safe. Every method raises `ApiError`.
 
-    Nothing here sends a write, and the connection refuses one.
+    The connection refuses writes.
     """
 
     def __init__(self, connection: Connection, repositories: Repositories) -> None:
@@ -105,38 +114,38 @@ class ReadClient:
         self._connection.close()
 
     def limit(self, seconds: float | None) -> None:
-        """Give all calls from now on so many seconds together; None for no limit."""
+        """Set a deadline for all further calls together, in seconds from now; None for no limit."""
         self._connection.limit(seconds)
 
     @property
     def credentials(self) -> Credentials | None:
-        """What the client shows the API; None where it shows nothing."""
+        """Return the credentials of the client; None if it sends none."""
         return self._connection.credentials
 
     @property
     def sent(self) -> Sent:
-        """How many requests were sent so far."""
+        """Return the number of requests sent so far."""
         return self._connection.sent
 
     @property
     def api_version(self) -> str:
-        """Which version of the API answers for repositories, and why where that was found out; for people."""
+        """Return the API version used for repositories, with the reason if it was detected; for people."""
         return self._repositories.description
 
     def ping(self) -> float | None:
-        """Return when the API answers, whatever it thinks of the token: its clock, None where it does not tell it."""
+        """Return the server's clock once the API responds, even if it rejects the token; None if it sends no time."""
         return self._connection.ping(endpoints.identity())
 
     def server_now(self) -> float:
-        """Return the time on the clock that stamps build reports, as far as an answer has told it."""
+        """Return the time on the clock that stamps build reports, by the last response."""
         return self._connection.server_now()
 
     def identity(self) -> Identity:
-        """Return whose token it is, until when, and what it may do."""
+        """Return the identity of the token, its expiry and its capabilities."""
         return endpoints.read(self._connection, endpoints.identity(), answers.TokenIdentity).to_core()
 
     def find_organization(self, written: str) -> Organization:
-        """Return the organization or folder that a name, a path of names or a UIDP means."""
+        """Return the organization or folder of a name, a path of names or a UIDP."""
 
         def groups(parameters: Parameters) -> Sequence[NamedGroup]:
             call = endpoints.groups(f'look up the organization "{written}"', parameters)
@@ -145,26 +154,34 @@ class ReadClient:
         return organizations.find(written, groups)
 
     def read_live(self, organization: Organization) -> Live:
-        """Return every repository below the organization; one more call for the names of folders if there are any."""
+        """Return every repository below the organization; folder names take one more call if there are folders."""
         below = f"{organization.id}/"
         listed = self._repositories.list_repositories(organization)
         found = _once_each(one for one in listed if one.id.startswith(below))
         if any("/" in one.id[len(below) :] for one in found):
             names = self._read_folders(organization)
             found = [organizations.placed(one, organization, names) for one in found]
-        return Live(organization=organization, repositories=tuple(_told_apart(found)))
+        return Live(organization=organization, repositories=tuple(_distinguishable(found)))
 
     def read_bindings(self, organization: Organization) -> Bindings:
-        """Return the bindings of the whole organization that a folder or itself is; raises `TokenRejected` alone."""
+        """Return the bindings of the whole organization of a scope; raises only `TokenRejected`."""
         return overlays.read_bindings(self._connection, organization)
 
+    def read_overlays(self, organization: Organization) -> Overlays:
+        """Return the overlays of that organization with their configurations; raises `TokenRejected` alone."""
+        return overlays.read_overlays(self._connection, organization)
+
+    def read_folders(self, organization: Organization) -> tuple[tuple[str, str], ...]:
+        """Return the path from the organization and the UIDP of each folder below it, in the order of the paths."""
+        return organizations.folder_paths(organization, self._read_folders(organization))
+
     def features(self, organization: Organization) -> Mapping[str, bool]:
-        """Return which parts of the API answer that not every server or organization has; raises `TokenRejected`."""
+        """Return which optional parts of the API respond; raises `TokenRejected`."""
         return overlays.features(self._connection, organization)
 
     def list_builds(self, organization: Organization, *, since: float) -> tuple[Build, ...]:
-        """Return the build reports started at or after `since` in the whole organization, without logs."""
-        # A second early, so that a report of that very second comes whatever "since" means to the server.
+        """Return the build reports of the organization started at or after `since`, without logs."""
+        # A second early, so that a report of that second is included whether or not "since" is inclusive.
         earliest = max(0.0, math.floor(since) - 1.0)
         try:
             builds = self._report_lister(organization).list_builds(earliest)
@@ -176,13 +193,13 @@ class ReadClient:
         return tuple(one for one in ours if one.started is None or one.started >= since)
 
     def sample_builds(self, organization: Organization, *, since: float) -> tuple[Build, ...]:
-        """Return build reports started at or after `since`, as many as one answer holds: to estimate from."""
+        """Return one page of build reports started at or after `since`, as a sample for estimates."""
         call = endpoints.reports(organization, Window(since=since))
         found = endpoints.read_items(self._connection, call, answers.ReportListing)
         return tuple(build_from_wire(one) for one in found)
 
     def sync_states(self, organization: Organization) -> Mapping[str, Sync]:
-        """Return the work queue: state by repository UIDP; a repository that is not in it is absent."""
+        """Return the work queue: state by repository UIDP; a repository that is not queued is absent."""
         found = endpoints.read_items(self._connection, endpoints.queue(organization), answers.QueueListing)
         return {one.repository_id: one.state for one in found if one.state is not Sync.IDLE}
 
@@ -191,7 +208,7 @@ class ReadClient:
         return self.read_build(build_id).log
 
     def read_build(self, build_id: str) -> Build:
-        """Return one build report with its log as far as there is one."""
+        """Return one build report with its log so far."""
         for report in endpoints.read_items(self._connection, endpoints.report(build_id), answers.ReportListing):
             if report.id == build_id:
                 return build_from_wire(report)
@@ -204,7 +221,7 @@ class ReadClient:
         )
 
     def list_tags(self, scope: Organization | str) -> Mapping[str, tuple[str, ...]]:
-        """Return the names of the tags by digest, sorted, of one repository (its UIDP) or of a whole organization."""
+        """Return the sorted tag names by digest, of one repository (its UIDP) or of a whole organization."""
         found: dict[str, set[str]] = {}
         for tag in endpoints.read_items(self._connection, endpoints.tags(scope), answers.TagListing):
             if tag.digest and tag.name:
@@ -214,28 +231,28 @@ class ReadClient:
     def find_package(
         self, organization: Organization, name: str, *, all_versions: bool = False
     ) -> tuple[PackageVersion, ...]:
-        """Return what the organization may install under a name: the latest version or all, none if there is none."""
+        """Return the packages that the organization may install under a name: the latest version or all versions."""
         latest: Parameters = () if all_versions else (("mostRecentlyUpdated", "true"),)
         call = endpoints.packages(organization, (("packageName", name), *latest))
         return tuple(one for one in self._packages(call) if one.name == name)
 
     def is_in_catalog(self, name: str) -> bool:
-        """Return whether there is a package of a name at all, for whichever organization."""
+        """Return whether the catalog has a package of a name, for any organization."""
         return any(one.name == name for one in self._packages(endpoints.catalog_packages(name)))
 
     def list_packages(self, organization: Organization) -> tuple[PackageVersion, ...]:
-        """Return the latest version of every package with what it provides: a long answer."""
+        """Return the latest version of every package with its provided names; a long response."""
         return tuple(self._packages(endpoints.packages(organization, (("mostRecentlyUpdated", "true"),))))
 
     def package_summaries(self, organization: Organization, token: str = "", *, prefix: str = "") -> PackagePage:
-        """Return one page of the packages' summaries, ordered by name: that of a token, else the first."""
+        """Return one page of package summaries ordered by name: that of a page token, else the first."""
         call = endpoints.package_summaries(organization, token, prefix)
         page = endpoints.read(self._connection, call, answers.PackageSummaryListing)
         found = tuple(one.to_core() for one in page.items or ())
         return PackagePage(packages=found, after=page.next_page_token, total=page.total)
 
     def resolve(self, repository_id: str, config: Mapping[str, object]) -> tuple[str, ...]:
-        """Return the exact packages that a configuration comes to; raises `Rejected` where they do not go together."""
+        """Return the exact packages that a configuration resolves to; raises `Rejected` if it does not resolve."""
         call = endpoints.resolve(repository_id, json_text.encode({"config": config}))
         return endpoints.read(self._connection, call, answers.ResolvedAnswer).packages
 
@@ -244,7 +261,7 @@ class ReadClient:
             yield from (one.to_core() for one in page.items or ())
 
     def _report_lister(self, organization: Organization) -> ReportLister:
-        """Return the lister of an organization, which remembers what was listed before."""
+        """Return the lister of an organization, which remembers earlier lists."""
 
         def fetch(window: Window) -> Sequence[Build]:
             call = endpoints.reports(organization, window)
@@ -257,14 +274,14 @@ class ReadClient:
             return self._report_listers.setdefault(organization.id, ReportLister(fetch, repositories))
 
     def _lacks(self, capability: str) -> bool | None:
-        """Whether the token lacks a capability everywhere, as the identity call says; None where it does not say."""
+        """Return whether the identity call says that the token lacks a capability; None if unknown."""
         if self._capabilities is None:
             try:
                 grants = self.identity().grants
             except ApiError:
                 return None
             if not grants:
-                return None  # an answer that reports no capability at all says nothing about this one
+                return None  # a response without any capabilities does not report them
             self._capabilities = frozenset[str]().union(*(grant.capabilities for grant in grants))
         return capability not in self._capabilities
 
@@ -276,22 +293,22 @@ class ReadClient:
         return names
 
     def forget_folders(self) -> None:
-        """Read the names of folders again when one is needed: they may have changed since a plan was made."""
+        """Read the names of folders again at the next use: they may have changed since planning."""
         with self._lock:
             self._folders.clear()
 
     def _folder_names(self, organization: Organization) -> Mapping[str, str]:
-        """Return the names of folders as they were last read, so that reading one repository costs one call."""
+        """Return the names of folders as last read, so that reading one repository costs one call."""
         with self._lock:
             known = self._folders.get(organization.id)
         return self._read_folders(organization) if known is None else known
 
 
 class WriteClient(ReadClient):
-    """What applying needs beside the reads."""
+    """The calls of applying: reads and writes."""
 
     def read_repository(self, repository_id: str, organization: Organization) -> RepositoryVersion | None:
-        """Return one repository as it is now; None when it does not exist any more."""
+        """Return the current state of one repository; None if it does not exist."""
         read = self._repositories.read_repository(repository_id)
         if read is None:
             return None
@@ -301,9 +318,9 @@ class WriteClient(ReadClient):
         return replace(read, repository=repository)
 
     def write_overlay(self, reading: RepositoryVersion, wanted: Overlay) -> LiveRepository:
-        """Replace the overlay of a repository that was just read; return what the server holds now, by its answer.
+        """Replace the overlay of a repository that was just read; return the new state from the response.
 
-        Raises `AnswerLost` when it is not known whether the write took effect.
+        Raises `AnswerLost` if it is unknown whether the write took effect.
         """
         try:
             return self._repositories.write_overlay(reading, wanted)
@@ -315,7 +332,7 @@ class WriteClient(ReadClient):
     ) -> LiveRepository:
         """Create a repository that syncs from the same source as another one; raises as `write_overlay` does.
 
-        Through v1 whatever version is used: v2 cannot be told to leave one of that name alone.
+        Always uses v1: v2 may overwrite an existing repository of that name.
         """
         parent = organizations.folder_id(folder, organization, self._folder_names(organization) if folder else {})
         catalogue = _catalogue_source(source)
@@ -332,15 +349,61 @@ class WriteClient(ReadClient):
             call,
             answer,
             folder=folder,
-            is_meant=lambda id_: id_.rpartition("/")[0] == parent,
+            is_expected=lambda id_: id_.rpartition("/")[0] == parent,
             read_back=self._repository_or_none,
         )
         if answer.sync_config is None or answer.sync_config.source != catalogue:
             self._check_source(created, catalogue)
         return created
 
+    def server_before(self) -> float:
+        """Return a time on the clock that stamps build reports, just before now: builds of a write start later."""
+        return self._connection.server_before()
+
+    def read_overlay(self, overlay_id: str) -> OverlayVersion | None:
+        """Return one overlay as it is now; None when it does not exist any more."""
+        return overlays.read_overlay(self._connection, overlay_id)
+
+    def find_overlay(self, organization: Organization, name: str) -> OverlayVersion | None:
+        """Return the overlay of a name that the organization itself owns; None where it has none."""
+        return overlays.find_overlay(self._connection, organization, name)
+
+    def create_overlay(self, organization: Organization, name: str, wanted: Overlay) -> None:
+        """Create a named overlay; raises `AnswerLost` when it is not known whether the write took effect, as all do."""
+        overlays.create_overlay(self._connection, organization, name, wanted)
+
+    def update_overlay(self, reading: OverlayVersion, wanted: Overlay) -> None:
+        """Replace the configuration of an overlay that was just read."""
+        overlays.update_overlay(self._connection, reading, wanted)
+
+    def delete_overlay(self, reading: OverlayVersion) -> None:
+        """Delete an overlay that was just read."""
+        overlays.delete_overlay(self._connection, reading)
+
+    def read_binding(self, binding_id: str) -> Binding | None:
+        """Return one binding as it is now; None when it does not exist any more."""
+        return overlays.read_binding(self._connection, binding_id)
+
+    def find_binding(self, scope: Scope, overlay_id: str) -> Binding | None:
+        """Return the binding of an overlay to a scope; None where there is none."""
+        return overlays.find_binding(self._connection, scope, overlay_id)
+
+    def create_binding(self, step: BindingStep, overlay_id: str) -> None:
+        """Bind the overlay of a UIDP as a step says."""
+        assert step.after is not None
+        overlays.create_binding(self._connection, step.scope, overlay_id, step.label, step.after)
+
+    def update_binding(self, step: BindingStep, binding_id: str) -> None:
+        """Give the binding of a UIDP the selector of a step."""
+        assert step.after is not None
+        overlays.update_binding(self._connection, binding_id, step.label, step.after)
+
+    def delete_binding(self, step: BindingStep, binding_id: str) -> None:
+        """Remove the binding of a UIDP."""
+        overlays.delete_binding(self._connection, binding_id, step.label)
+
     def _check_source(self, created: LiveRepository, catalogue: str) -> None:
-        """Raise `SourceDropped` where the new repository syncs from something else than was asked for, or nothing."""
+        """Raise `SourceDropped` if the new repository does not sync from the requested source."""
         read = self._repositories.read_repository(created.id)
         found = "" if read is None else _synced_from(read)
         if found == catalogue:
@@ -360,7 +423,7 @@ class WriteClient(ReadClient):
 
 
 def _once_each(listed: Iterable[LiveRepository]) -> list[LiveRepository]:
-    """Return each repository once; one that is listed with different contents is not known."""
+    """Return each repository once; one listed with different contents becomes unknown."""
     found: dict[str, LiveRepository] = {}
     for one in listed:
         known = found.get(one.id, one)
@@ -371,8 +434,8 @@ def _once_each(listed: Iterable[LiveRepository]) -> list[LiveRepository]:
     return list(found.values())
 
 
-def _told_apart(found: Sequence[LiveRepository]) -> Iterator[LiveRepository]:
-    """Give the repositories; those of one name in one folder cannot be told apart by what people write."""
+def _distinguishable(found: Sequence[LiveRepository]) -> Iterator[LiveRepository]:
+    """Return the repositories; same-named ones in one folder become unknown, as a manifest cannot distinguish them."""
     ids: dict[tuple[str, str], list[str]] = {}
     for one in found:
         ids.setdefault((one.folder, one.name), []).append(one.id)
@@ -386,7 +449,7 @@ def _told_apart(found: Sequence[LiveRepository]) -> Iterator[LiveRepository]:
 
 
 def _catalogue_source(source: RepositoryVersion) -> str:
-    """Return the repository of the catalogue that another one syncs from, which a new one is made from as well."""
+    """Return the catalog repository that another one syncs from, to be the source of a new one."""
     found = _synced_from(source)
     if found:
         return found

@@ -1,4 +1,4 @@
-"""Every call that this program makes: its path, its parameters, what the token needs for it, and how to speak of it."""
+"""Every call of this program: path, parameters, required capability, and the action for messages."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -13,7 +13,7 @@ from reconciler.api.answers import Listing
 from reconciler.api.build_reports import Window
 from reconciler.api.errors import Rejected
 from reconciler.api.http import RESOLVE, Call, Connection, Parameters
-from reconciler.core.state import LiveRepository, Organization
+from reconciler.core.state import LiveOverlay, LiveRepository, Organization
 
 M = TypeVar("M", bound=BaseModel)
 T = TypeVar("T")
@@ -22,23 +22,24 @@ _REPOSITORIES = "/registry/v1/repos"
 _REPOSITORIES_V2 = "/registry/v2/repos"
 _OVERLAYS = "/registry/v2beta1/overlays"
 _BINDINGS = "/registry/v2beta1/overlayBindings"
+_READ_OVERLAYS, _EDIT_OVERLAYS = "registry.overlays.list", "registry.overlays.edit"
 _REPORTS = "/registry/v1/buildreports"
 _PAGE_SIZE = "pageSize"
-# As many build reports as one answer is asked to hold, and repositories or packages a page: more are not given.
+# Page sizes of build reports, and of repositories or packages: the server returns no more.
 _REPORTS_PAGE = ((_PAGE_SIZE, "5000"),)
 _PAGE = ((_PAGE_SIZE, "200"),)
-# 200 items a page: more pages than this are no organization's, but a server that never comes to an end.
+# At 200 items a page no organization has more pages; a server that returns more never ends.
 MOST_PAGES = 2000
 _ATTEMPTS = 2
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-# Tags for people: not those of single days, of package epochs or of signatures.
+# Tags for people: without those of dates, package epochs and signatures.
 _PLAIN_TAGS: Parameters = (("excludeReferrers", "true"), ("excludeDates", "true"), ("excludeEpochs", "true"))
 
 
 def read(connection: Connection, call: Call, model: type[M]) -> M:
-    """Send a call and return its answer; raises `ApiError`, also where one item of a list cannot be read.
+    """Send a call and return its parsed response; raises `ApiError`, also if an item of a list is malformed.
 
-    A call that asks for a size of pages and is refused is sent again without it.
+    A call with a page size that is rejected is sent again without it.
     """
     without_size = tuple(one for one in call.parameters if one[0] != _PAGE_SIZE)
     if without_size == call.parameters:
@@ -50,7 +51,7 @@ def read(connection: Connection, call: Call, model: type[M]) -> M:
 
 
 def read_items(connection: Connection, call: Call, model: type[Listing[T]]) -> list[T]:
-    """Send a call that answers with a whole list and return its items; raises `ApiError`, also where there is more."""
+    """Send a call for an unpaginated list and return its items; raises `ApiError`, also if the list is truncated."""
     listing = read(connection, call, model)
     if listing.next_page_token:
         problem = "the response is incomplete: it names a next page, which this call does not support"
@@ -59,7 +60,7 @@ def read_items(connection: Connection, call: Call, model: type[Listing[T]]) -> l
 
 
 def read_pages(connection: Connection, call: Call, model: type[Listing[T]]) -> Iterator[Listing[T]]:
-    """Send a call for each page of a list; raises `ApiError`, also for pages that come to no end."""
+    """Yield the pages of a list, one call each; raises `ApiError`, also for endless pages."""
     seen: set[str] = set()
     page_call = call
     for _ in range(MOST_PAGES):
@@ -76,7 +77,7 @@ def read_pages(connection: Connection, call: Call, model: type[Listing[T]]) -> I
 
 
 def read_all(connection: Connection, call: Call, model: type[Listing[T]], identify: Callable[[T], str]) -> list[T]:
-    """Read every page. A list that is shorter than the server counts may have changed meanwhile: it is read again."""
+    """Read every page. A list shorter than the server's count may have changed meanwhile and is read again."""
     problem = ""
     for _ in range(_ATTEMPTS):
         found: list[T] = []
@@ -101,22 +102,22 @@ def _read_once(connection: Connection, call: Call, model: type[M]) -> M:
 
 
 def identity() -> Call:
-    """Who the token belongs to; every token may ask that of itself."""
+    """Return the call for the token's identity, which needs no capability."""
     return Call(action="look up the identity of the token", capability="any", path="/auth/v1/ok")
 
 
 def groups(action: str, parameters: Parameters) -> Call:
-    """Organizations and folders."""
+    """Return the call for organizations and folders."""
     return Call(action=action, capability="groups.list", path="/iam/v1/groups", parameters=parameters)
 
 
 def folders(organization: Organization) -> Call:
-    """The folders below an organization."""
+    """Return the call for the folders below an organization."""
     return groups(f'list the folders of "{organization.name}"', (("uidp.descendantsOf", organization.id),))
 
 
 def repositories(organization: Organization) -> Call:
-    """Every repository below an organization, in one answer."""
+    """Return the call for every repository below an organization, in one response."""
     return Call(
         action=f'list the repositories of "{organization.name}"',
         capability="repo.list",
@@ -127,14 +128,14 @@ def repositories(organization: Organization) -> Call:
 
 
 def repository(id_: str) -> Call:
-    """One repository, as a list of it alone: the API has no other way to read one."""
+    """Return the call for one repository, as a list of it alone: v1 has no other read."""
     return Call(
         action=f"read the repository {id_}", capability="repo.list", path=_REPOSITORIES, parameters=(("id", id_),)
     )
 
 
 def repositories_page(organization: Organization) -> Call:
-    """The first page of the repositories below an organization, without their readmes."""
+    """Return the call for the first page of repositories below an organization, without readmes."""
     return Call(
         action=f'list the repositories of "{organization.name}"',
         capability="repo.list",
@@ -144,18 +145,18 @@ def repositories_page(organization: Organization) -> Call:
 
 
 def repository_v2(id_: str) -> Call:
-    """One repository."""
+    """Return the call for one repository by v2."""
     return Call(action=f"read the repository {id_}", capability="repo.list", path=f"{_REPOSITORIES_V2}/{id_}")
 
 
 def bindings(scope: Organization | str) -> Call:
-    """The first page of the bindings of a repository (its UIDP), or of the whole organization that a scope is in.
+    """Return the call for the first page of bindings, of a repository (its UIDP) or of a whole organization.
 
-    Bindings for all repositories lie below the organization or folder that they are for.
+    Bindings for all repositories are stored below the organization or folder that they apply to.
     """
     call = Call(
         action=f"list the overlay bindings of {scope}",
-        capability="registry.overlays.list",
+        capability=_READ_OVERLAYS,
         path=_BINDINGS,
         parameters=(("uidp.childrenOf", str(scope)), *_PAGE),
         large=True,
@@ -168,10 +169,10 @@ def bindings(scope: Organization | str) -> Call:
 
 
 def overlays(organization: Organization) -> Call:
-    """The first page of the overlays that an organization and its folders own."""
+    """Return the call for the first page of overlays of an organization and its folders."""
     return Call(
         action=f'list the overlays of "{organization.name}"',
-        capability="registry.overlays.list",
+        capability=_READ_OVERLAYS,
         path=_OVERLAYS,
         parameters=(("uidp.descendantsOf", organization.id.partition("/")[0]), *_PAGE),
         large=True,
@@ -179,8 +180,86 @@ def overlays(organization: Organization) -> Call:
     )
 
 
+def overlay(id_: str) -> Call:
+    """One overlay with its configuration."""
+    return Call(action=f"read the overlay {id_}", capability=_READ_OVERLAYS, path=f"{_OVERLAYS}/{id_}")
+
+
+def overlays_named(name: str, root: str) -> Call:
+    """The overlays of a name in the organization of a UIDP and in its folders."""
+    return Call(
+        action=f'look up the overlay "{name}"',
+        capability=_READ_OVERLAYS,
+        path=_OVERLAYS,
+        parameters=(("uidp.descendantsOf", root), ("name", name), *_PAGE),
+    )
+
+
+def create_overlay(name: str, root: str, body: bytes) -> Call:
+    """Create an overlay in an organization, which refuses a name that it has already."""
+    action = f'create the overlay "{name}"'
+    return Call(method="POST", action=action, capability=_EDIT_OVERLAYS, path=f"{_OVERLAYS}/{root}", body=body)
+
+
+def update_overlay(target: LiveOverlay, body: bytes) -> Call:
+    """Replace the configuration of an overlay, whole; a mask of its parts is refused."""
+    return Call(
+        method="PATCH",
+        action=f'update the overlay "{target.name}" ({target.id})',
+        capability=_EDIT_OVERLAYS,
+        path=f"{_OVERLAYS}/{target.id}",
+        parameters=(("updateMask", "config"),),
+        body=body,
+    )
+
+
+def delete_overlay(id_: str, name: str) -> Call:
+    """Delete an overlay, which is refused while it is bound."""
+    action = f'delete the overlay "{name}" ({id_})'
+    return Call(method="DELETE", action=action, capability=_EDIT_OVERLAYS, path=f"{_OVERLAYS}/{id_}")
+
+
+def binding(id_: str) -> Call:
+    """One binding with its overlay."""
+    return Call(action=f"read the binding {id_}", capability=_READ_OVERLAYS, path=f"{_BINDINGS}/{id_}")
+
+
+def bindings_of_overlay(overlay_id: str, root: str) -> Call:
+    """The bindings of one overlay in the organization of a UIDP: also those for all repositories."""
+    return Call(
+        action=f"list the bindings of the overlay {overlay_id}",
+        capability=_READ_OVERLAYS,
+        path=_BINDINGS,
+        parameters=(("uidp.descendantsOf", root), ("overlay", overlay_id), *_PAGE),
+        large=True,
+    )
+
+
+def create_binding(scope: str, what: str, body: bytes) -> Call:
+    """Bind an overlay to a repository or, for all repositories, to an organization or folder, by its UIDP."""
+    return Call(method="POST", action=f"bind {what}", capability=_EDIT_OVERLAYS, path=f"{_BINDINGS}/{scope}", body=body)
+
+
+def update_binding(id_: str, what: str, body: bytes) -> Call:
+    """Replace the selector of a binding, which is all of it that can change."""
+    return Call(
+        method="PATCH",
+        action=f"change the tags of {what} ({id_})",
+        capability=_EDIT_OVERLAYS,
+        path=f"{_BINDINGS}/{id_}",
+        parameters=(("updateMask", "tag_selector"),),
+        body=body,
+    )
+
+
+def delete_binding(id_: str, what: str) -> Call:
+    """Unbind an overlay."""
+    action = f"unbind {what} ({id_})"
+    return Call(method="DELETE", action=action, capability=_EDIT_OVERLAYS, path=f"{_BINDINGS}/{id_}")
+
+
 def update_v2(target: LiveRepository, body: bytes) -> Call:
-    """Replace the overlay of a repository and nothing else: without the mask, what the body lacks would be kept."""
+    """Return the call that replaces only a repository's overlay; the mask makes missing fields be removed."""
     return Call(
         method="PATCH",
         action=f'update the repository "{target.name}" ({target.id})',
@@ -192,7 +271,7 @@ def update_v2(target: LiveRepository, body: bytes) -> Call:
 
 
 def update(target: LiveRepository, body: bytes) -> Call:
-    """Replace a whole repository."""
+    """Return the call that replaces a whole repository."""
     return Call(
         method="PUT",
         action=f'update the repository "{target.name}" ({target.id})',
@@ -203,7 +282,7 @@ def update(target: LiveRepository, body: bytes) -> Call:
 
 
 def create(name: str, parent: str, where: str, body: bytes) -> Call:
-    """Create a repository under a group, or fail where one of that name exists; `where` is the group's name."""
+    """Return the call that creates a repository in a group and fails if it exists; `where` is the group's name."""
     return Call(
         method="POST",
         action=f'create the repository "{name}" in "{where}"',
@@ -215,7 +294,7 @@ def create(name: str, parent: str, where: str, body: bytes) -> Call:
 
 
 def reports(organization: Organization, window: Window) -> Call:
-    """The build reports of an organization or of one repository in a span of time, without logs, which are large."""
+    """Return the call for build reports of an organization or repository in a time span, without the large logs."""
     span = (("startedSince", _timestamp(window.since)),)
     before = () if window.before is None else (("startedBefore", _timestamp(window.before)),)
     return Call(
@@ -234,7 +313,7 @@ def reports(organization: Organization, window: Window) -> Call:
 
 
 def report(id_: str) -> Call:
-    """One build report with its log; without a time the API looks at the last day alone."""
+    """Return the call for one build report with its log; without a time the API searches only the last day."""
     return Call(
         action=f"read the build report {id_}",
         capability="build_report.list",
@@ -245,7 +324,7 @@ def report(id_: str) -> Call:
 
 
 def queue(organization: Organization) -> Call:
-    """The work queue. It is kept by organization, so that the id of a folder in it means nothing."""
+    """Return the call for the work queue of an organization; it does not accept folders."""
     return Call(
         action=f'read the work queue of "{organization.name}"',
         capability="repo.list",
@@ -256,7 +335,7 @@ def queue(organization: Organization) -> Call:
 
 
 def tags(scope: Organization | str) -> Call:
-    """The tags of a repository (its UIDP) or of everything below an organization."""
+    """Return the call for the tags of a repository (its UIDP) or of everything below an organization."""
     call = Call(
         action=f"list the tags of {scope}",
         capability="tag.list",
@@ -271,7 +350,7 @@ def tags(scope: Organization | str) -> Call:
 
 
 def packages(organization: Organization, parameters: Parameters) -> Call:
-    """The packages that an organization may install, each version and architecture by itself."""
+    """Return the call for packages that an organization may install, one item for each version and architecture."""
     return Call(
         action=f'look up packages of "{organization.name}"',
         capability="apk.list",
@@ -283,7 +362,7 @@ def packages(organization: Organization, parameters: Parameters) -> Call:
 
 
 def catalog_packages(name: str) -> Call:
-    """The packages of a name that the token sees anywhere, for whichever organization."""
+    """Return the call for packages of a name that the token can see, for any organization."""
     return Call(
         action=f'look up package "{name}" in the catalog',
         capability="apk.list",
@@ -294,7 +373,7 @@ def catalog_packages(name: str) -> Call:
 
 
 def package_summaries(organization: Organization, token: str, prefix: str) -> Call:
-    """One page of the packages that an organization may install and that begin so, the latest version of each."""
+    """Return the call for one page of package summaries with a name prefix, the latest version of each."""
     return Call(
         action=f'list the packages of "{organization.name}"',
         capability="apk.list",
@@ -310,7 +389,7 @@ def package_summaries(organization: Organization, token: str, prefix: str) -> Ca
 
 
 def resolve(repository_id: str, body: bytes) -> Call:
-    """Lock a configuration as a build of a repository would, without building it; a POST that only asks."""
+    """Return the call that locks a configuration as a build would, without building; a POST without effects."""
     return Call(
         method="POST",
         only_asks=True,
@@ -328,6 +407,6 @@ def _given(*parameters: tuple[str, str]) -> Parameters:
 
 
 def _timestamp(seconds: float) -> str:
-    """The timestamp of a time as RFC 3339 writes it, never later than it; the epoch for anything before."""
+    """Return an RFC 3339 timestamp at or just before a time; the epoch for earlier times."""
     microseconds = max(0, math.floor(seconds * 1_000_000))
     return (_EPOCH + timedelta(microseconds=microseconds)).isoformat().replace("+00:00", "Z")

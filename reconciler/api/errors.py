@@ -1,5 +1,5 @@
-# ruff: noqa: N818 - each class is named by what happened, as the people who read its message would say it
-"""The errors of the API client, and the one function that maps an HTTP response to one of them.
+# ruff: noqa: N818 - each class is named after the failure, in the words of its message
+"""Errors of the API client, and the one function that maps an HTTP response to one of them.
 
     ApiError
     ├── BadAddress          the address of the API cannot be used; nothing was sent
@@ -31,25 +31,25 @@ from reconciler.diagnostics import Diagnostic
 LONGEST = 256
 LONG = 2000
 
-_NOT_IMPLEMENTED = 501  # the status of HTTP that no repetition changes
+_NOT_IMPLEMENTED = 501  # the HTTP status that no retry changes
 
 # Codes of google.rpc.Status.
-UNKNOWN, DEADLINE_EXCEEDED, NOT_FOUND, DENIED, FAILED_PRECONDITION = 2, 4, 5, 7, 9
+UNKNOWN, DEADLINE_EXCEEDED, NOT_FOUND, ALREADY_EXISTS, DENIED, FAILED_PRECONDITION = 2, 4, 5, 6, 7, 9
 EXHAUSTED, INTERNAL, UNAVAILABLE, UNAUTHENTICATED = 8, 13, 14, 16
-# Those by which the API itself says that it did nothing: invalid argument, not found, already exists, permission
-# denied, resource exhausted, failed precondition, aborted, out of range, unimplemented, unauthenticated. Whatever else
-# answers a write, such as a page of a proxy, leaves open what became of it.
+# The API's own codes for "nothing was done": invalid argument, not found, already exists, permission denied, resource
+# exhausted, failed precondition, aborted, out of range, unimplemented, unauthenticated. After any other response to a
+# write, such as a proxy's page, its effect is unknown.
 _NOT_DONE = frozenset({3, 5, 6, 7, 8, 9, 10, 11, 12, 16})
-# Those that may come with a status of 500 and above, which contradicts any other.
+# Codes that may accompany a status of 500 and above, which contradicts any other.
 _NOT_DONE_BY_SERVER_ERROR = frozenset({5, 7, 8, 12, 16})
-# gRPC's limit on the size of a message comes as "resource exhausted" as well; waiting does not help there.
+# "Resource exhausted" is also gRPC's limit on message size; waiting does not help there.
 _TOO_LARGE = "received message larger than max"
-# The violation of a precondition by bindings that set one thing to different values. Whatever else fails as a
-# precondition has no type of its own, so that its message tells which it is.
+# The violation type for bindings that set one thing to different values. Other failed preconditions have no type, so
+# their message decides.
 BINDING_CONFLICT = "OVERLAY_BINDING_CONFLICT"
 _NOT_ENROLLED = re.compile(r"not enrolled in (?P<feature>[^.]{1,80})")
 _USES_OVERLAYS = re.compile(r"overlay bindings?\b|has bindings\b")
-# How a 403 refuses a field of the overlay, and what people call the feature that it belongs to.
+# The message of a 403 about a field of the overlay, and the name of the field's feature.
 _NOT_ALLOWED = re.compile(r"using (?:\w+\.)*(?P<field>\w+) is not allowed")
 _FEATURES = {
     "guarded_entrypoint": "Guarded Entrypoint",
@@ -60,13 +60,13 @@ _ENROLL = "ask your Chainguard account team to enroll the organization"
 
 
 class ApiError(Exception):
-    """A call to the API that gave no usable answer.
+    """A call to the API without a usable response.
 
-    `status` is the HTTP status, None where no response came; `code` and `message` are those of the response's
-    google.rpc.Status, None and "" where it had none, `violations` the types of violated preconditions in its details;
-    `own_status` tells whether the body was such a status, which is how the API itself speaks; `sent` whether any part
-    of the request may have reached the server; `retry_after` the wait that the server asked for in seconds. `text` is
-    what the response said, or why none came, fit for a message.
+    `status` is the HTTP status, None without a response; `code` and `message` are those of the response's
+    google.rpc.Status, None and "" without one, `violations` the types of violated preconditions in its details;
+    `own_status` is set if the body was such a status, which only the API itself sends; `sent` if any part of the
+    request may have reached the server; `retry_after` is the wait requested by the server in seconds. `text` is the
+    response's text, or why there is none, safe for a message.
     """
 
     status: int | None = None
@@ -88,7 +88,7 @@ class ApiError(Exception):
 
     @property
     def too_large(self) -> bool:
-        """Whether the API refused to send or take a message of that size."""
+        """Return whether the API refused to send or accept a message of that size."""
         return _TOO_LARGE in self.message
 
 
@@ -99,11 +99,11 @@ class BadAddress(ApiError):
 
 
 class Unreachable(ApiError):
-    """The API did not answer; a write that ends so was certainly not sent."""
+    """The API did not respond; a write that ends so was certainly not sent."""
 
 
 class TokenRejected(ApiError):
-    """The API does not accept the token, or it cannot be one."""
+    """The API does not accept the token, or the token is malformed."""
 
 
 class NoToken(TokenRejected):
@@ -113,7 +113,7 @@ class NoToken(TokenRejected):
 
 
 class PermissionDenied(ApiError):
-    """The token is accepted and may not do this; `capability` is what the call needs."""
+    """The token is accepted but lacks a permission; `capability` is the required one."""
 
     def __init__(self, diagnostic: Diagnostic, *, capability: str) -> None:
         super().__init__(diagnostic)
@@ -121,15 +121,15 @@ class PermissionDenied(ApiError):
 
 
 class NotFound(ApiError):
-    """What was asked for does not exist, or the token cannot see it."""
+    """The requested object does not exist, or the token cannot see it."""
 
 
 class Ambiguous(ApiError):
-    """A name means several things, and which one was meant is the user's decision."""
+    """A name matches several things, and the user has to choose."""
 
 
 class RateLimited(ApiError):
-    """The API asks to slow down."""
+    """The API requests a slower rate."""
 
 
 class Rejected(ApiError):
@@ -141,27 +141,27 @@ class ServerFault(ApiError):
 
 
 class NotUnderstood(ApiError):
-    """An answer came that is not one of the API, or not one that this version understands."""
+    """A response that is not from the API, or not understood by this version."""
 
 
 class SourceDropped(ApiError):
-    """A repository was created, and it does not sync from what it was to be created from."""
+    """A repository was created without its requested source."""
 
 
 class AnswerLost(ApiError):
-    """A write was sent and no whole answer came; reading back tells whether it took effect."""
+    """A write was sent without a complete response; reading back tells whether it took effect."""
 
 
 class WriteRefusedError(AssertionError):
-    """A client that only reads was made to write: a mistake in this program, stopped before anything was sent."""
+    """A read-only client was asked to write: a defect in this program, stopped before anything was sent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErrorContext:
-    """What messages about a failed call say besides the answer.
+    """The parts of an error message that do not come from the response.
 
-    `root` is the URL of the API, `action` completes "could not …", `capability` is what the token needs, `redact` takes
-    every secret of this run out of a text.
+    `root` is the URL of the API, `action` completes "could not …", `capability` is the required one, `redact` removes
+    every secret of this run from a text.
     """
 
     root: str
@@ -176,11 +176,11 @@ class ErrorContext:
     redact: Callable[[str], str] = str
 
     def clean(self, text: str, most: int = LONGEST) -> str:
-        """Text from the server, without secrets and fit for a message."""
+        """Return text from the server without secrets, safe for a message."""
         return clean(self.redact(text), most)
 
     def diagnostic(self, code: str, problem: str, *, detail: str, hint: str) -> Diagnostic:
-        """The problem that the action could not be done."""
+        """Return the diagnostic that the action failed."""
         return Diagnostic(code=code, summary=f"could not {clean(self.action)}: {problem}", detail=detail, hint=hint)
 
 
@@ -207,7 +207,7 @@ class _Response:
 
 
 def error_from_response(status: int, headers: Mapping[str, str], body: bytes, context: ErrorContext) -> ApiError | None:
-    """Map an HTTP response to the error that it stands for; None for a success. Names of `headers` are lower-case."""
+    """Map an HTTP response to its error; None for a success. Names of `headers` are lower-case."""
     if 200 <= status < 300:  # noqa: PLR2004 - the class of successful statuses
         return None
     rpc = rpc_status(body)
@@ -234,7 +234,7 @@ def _error(response: _Response, context: ErrorContext) -> ApiError:
 
 
 def not_understood(context: ErrorContext, problem: str) -> NotUnderstood:
-    """An answer came that means nothing to us."""
+    """Return the error for a response that cannot be understood."""
     return NotUnderstood(
         context.diagnostic(
             "not-understood",
@@ -246,12 +246,12 @@ def not_understood(context: ErrorContext, problem: str) -> NotUnderstood:
 
 
 def no_answer(context: ErrorContext, reason: str) -> ApiError:
-    """The request was sent and no whole answer came back."""
+    """Return the error for a request without a complete response."""
     return answer_lost(context, reason) if context.writes else unreachable(context, reason)
 
 
 def answer_lost(context: ErrorContext, reason: str) -> AnswerLost:
-    """A write was sent, and nothing tells what became of it."""
+    """Return the error for a write with unknown effect."""
     return AnswerLost(
         context.diagnostic(
             "answer-lost",
@@ -263,7 +263,7 @@ def answer_lost(context: ErrorContext, reason: str) -> AnswerLost:
 
 
 def unreachable(context: ErrorContext, reason: str, *, hint: str = "", sent: bool = True) -> Unreachable:
-    """The API did not answer a read, or the request was not sent at all."""
+    """Return the error for an unanswered read, or a request that was not sent."""
     error = Unreachable(
         Diagnostic(
             code="api-unreachable",
@@ -277,9 +277,9 @@ def unreachable(context: ErrorContext, reason: str, *, hint: str = "", sent: boo
 
 
 def permission_denied(context: ErrorContext, message: str, *, missing: bool | None) -> PermissionDenied:
-    """A 403; `missing` tells whether the identity call says that the capability is missing, None where nobody knows.
+    """Return the error for a 403; `missing` is whether the identity call lacks the capability, None if unknown.
 
-    Unless it is, the refusal may be of a field whose feature the organization does not have.
+    Unless it is missing, the refusal may concern a field whose feature the organization does not have.
     """
     capability = context.capability
     found = _NOT_ALLOWED.search(message)
@@ -355,16 +355,18 @@ def _server_fault(response: _Response, context: ErrorContext) -> ServerFault:
 
 
 def _rejected(response: _Response, context: ErrorContext) -> Rejected:
-    # Why packages do not go together takes more room than other refusals, and the names stand at its end.
+    # Messages about conflicting packages are long, with the names at the end.
     long = context.only_asks or response.violations
     detail = response.message_or_status(context, LONG if long else LONGEST)
     if response.code == FAILED_PRECONDITION:
         return Rejected(_failed_precondition(response, context, detail))
+    if response.code == ALREADY_EXISTS:
+        return Rejected(context.diagnostic("already-exists", "it exists already", detail=detail, hint="plan again"))
     return Rejected(context.diagnostic("rejected", "rejected by the API", detail=detail, hint=""))
 
 
 def _failed_precondition(response: _Response, context: ErrorContext, detail: str) -> Diagnostic:
-    """Why the state of the organization forbids a request: by the type of the violation, else by the message."""
+    """Return why the organization's state forbids a request: by the type of the violation, else by the message."""
     if BINDING_CONFLICT in response.violations:
         hint = "give the overlays the same value, or bind them to different tags"
         return context.diagnostic("binding-conflict", "it conflicts with another binding", detail=detail, hint=hint)
@@ -382,7 +384,7 @@ def _not_enrolled(context: ErrorContext, feature: str, detail: str) -> Diagnosti
 
 
 def uses_overlays(action: str, problem: str, detail: str) -> Diagnostic:
-    """A repository has one model of customization already, and the request is for the other."""
+    """Return whether the request needs the other customization model than the one that the repository uses."""
     return Diagnostic(
         code="uses-overlays",
         summary=f"could not {clean(action)}: {problem}",
@@ -391,7 +393,7 @@ def uses_overlays(action: str, problem: str, detail: str) -> Diagnostic:
     )
 
 
-# HTTP status, gRPC code where the status is another one, and the error that both stand for.
+# HTTP status, gRPC code if it differs, and the error for both.
 _KINDS: tuple[tuple[int, int, Callable[[_Response, ErrorContext], ApiError]], ...] = (
     (401, UNAUTHENTICATED, _token_rejected),
     (403, DENIED, _denied),
@@ -402,8 +404,8 @@ _STATUSES = frozenset(status for status, _, _ in _KINDS)
 
 
 def clean(text: str, most: int = LONGEST) -> str:
-    """The text on one line, without control and direction characters, cut at `most` characters."""
-    # What lies far behind the cut is not looked at: a body can be megabytes long.
+    """Return the text on one line, without control and direction characters, cut at `most` characters."""
+    # Only the beginning is processed: a body can be megabytes long.
     shown = "".join(" " if unicodedata.category(char) in _UNFIT else char for char in text[: 8 * most])
     line = " ".join(shown.split())
     return line if len(line) <= most else line[: most - 1] + "…"

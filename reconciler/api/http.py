@@ -1,6 +1,6 @@
-"""Requests to the API over one `httpx.Client`: what is sent, how long and how much is read, what each failure means.
+"""Requests to the API over one `httpx.Client`: sending, limits of time and size, and the meaning of failures.
 
-This module knows neither paths nor fields of the API. Every answer is bounded as a whole, in time and in size.
+Paths and fields of the API are unknown here. Every response is bounded as a whole, in time and size.
 """
 
 import os
@@ -38,17 +38,17 @@ from reconciler.diagnostics import Diagnostic, Severity
 
 Parameters = tuple[tuple[str, str], ...]
 
-# How long the server may stay silent, and how long the whole answer may take; a list is given more of both.
+# Limits of the time without data and of the whole response; higher for lists.
 ONE_SECONDS = 60.0
 LIST_SECONDS = 120.0
 LIST_DEADLINE = 300.0
-# Where a POST only asks: the one path that a client that only reads may POST to.
+# The one path that a read-only client may POST to.
 RESOLVE = "/apko/v1/resolve/"
 
 _CONNECT_SECONDS = 10.0
-# The server's clock is taken a little early where an answer does not tell it: too early loses no build.
+# Without a date from the server its clock is assumed a little early, so that no build is missed.
 _CLOCK_MARGIN = 60.0
-# A server's clock that is further off than this is not believed.
+# A server's clock further off than this is ignored.
 _LARGEST_SKEW = 86_400.0
 
 _NOT_SENT = (
@@ -60,7 +60,7 @@ _NOT_SENT = (
     httpx.LocalProtocolError,
     httpx.InvalidURL,
 )
-# Of these, those that the request itself is the reason of.
+# Of these, the ones caused by the request itself.
 _HOPELESS = (httpx.UnsupportedProtocol, httpx.LocalProtocolError, httpx.InvalidURL)
 
 _REASONS: dict[type[BaseException], str] = {
@@ -79,9 +79,9 @@ _REASONS: dict[type[BaseException], str] = {
 class Call:
     """A request to the API.
 
-    `action` completes "could not …" in a message; `capability` is what the token needs for it; `timeout` is how many
-    seconds the answer may take. The answer to a `large` one is a list. What is `optional` is given up sooner when the
-    API does not answer. `only_asks` marks a POST that changes nothing.
+    `action` completes "could not …" in a message; `capability` is the required one; `timeout` is the limit of the
+    response in seconds. The response to a `large` one is a list. An `optional` one is retried less often. `only_asks`
+    marks a POST without effects.
     """
 
     action: str
@@ -98,22 +98,22 @@ class Call:
 
     @property
     def writes(self) -> bool:
-        """Whether the request may change something."""
+        """Return whether the request may change something."""
         return self.method != "GET" and not self.only_asks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """A successful answer, decoded; `server_time` is the server's clock, in seconds since the epoch."""
+    """A successful decoded response; `server_time` is the server's clock, in seconds since the epoch."""
 
     document: dict[str, object] = field(repr=False)
     server_time: float
 
 
 class Connection:
-    """Sends calls, from any number of threads. One that may not write stops a write before anything is sent.
+    """Sends calls; thread-safe. A read-only connection stops a write before anything is sent.
 
-    `lacks` tells whether the token lacks a capability as far as the identity call knows, None where it does not.
+    `lacks` returns whether the token lacks a capability according to the identity call, None if unknown.
     """
 
     def __init__(
@@ -138,38 +138,38 @@ class Connection:
         self._counter = RequestCounter()
         self._writes = writes
         self._made: httpx.Client | None = None
-        self._ahead = 0.0
+        self._ahead: float | None = None
         self._clock_noticed = False
 
     @property
     def sent(self) -> Sent:
-        """How many requests were sent so far."""
+        """Return the number of requests sent so far."""
         return self._counter.sent
 
     def close(self) -> None:
-        """Close all connections; the object is of no use afterwards."""
+        """Close all connections; the object cannot be used afterwards."""
         with self._lock:
             made, self._made = self._made, None
         if made is not None:
             made.close()
 
     def limit(self, seconds: float | None) -> None:
-        """Give all calls from now on so many seconds together; None for no limit."""
+        """Set a deadline for all further calls together, in seconds from now; None for no limit."""
         self._retrier.limit(seconds)
 
     def answer(self, call: Call) -> Answer:
-        """Send a call and return its answer, which is always a JSON object; raises `ApiError`."""
+        """Send a call and return its response, always a JSON object; raises `ApiError`."""
         response, server_time = self._succeed(call)
         return Answer(document=self._document(call, response), server_time=server_time)
 
     def reply(self, call: Call) -> httpx.Response:
-        """Send a call and return the response, whose content is whole, where it is a success; raises `ApiError`."""
+        """Send a call and return the complete response of a success; raises `ApiError`."""
         return self._succeed(call)[0]
 
     def ping(self, call: Call) -> float | None:
-        """Whether the API answers at all, asked without a token: its clock, None where it does not tell the time.
+        """Return the server's clock once the API responds without a token; None if it sends no time.
 
-        Being told that a token is needed is an answer. Raises `ApiError` for any other failure.
+        A 401 is a response. Raises `ApiError` for any other failure.
         """
         response = self._exchange(call, authorized=False)
         error = self._failure(call, response)
@@ -180,22 +180,26 @@ class Connection:
         return status.http_time(response.headers.get("date", ""))
 
     def server_now(self) -> float:
-        """The time on the server's clock, by the last answer that told it; else that of this machine."""
-        return self._retrier.timing.now() + self._ahead
+        """Return the time on the server's clock by the last response with a date; else this machine's time."""
+        return self._retrier.timing.now() + (self._ahead or 0.0)
+
+    def server_before(self) -> float:
+        """Return a time on the server's clock just before now; earlier where no response had a date."""
+        return self.server_now() - (_CLOCK_MARGIN if self._ahead is None else 0.0)
 
     def incomplete(self, call: Call, problem: str) -> ApiError:
-        """The error for an answer without what the API promises: after a write, nobody knows what that did."""
+        """Return the error for a response without required content: after a write, its effect is unknown."""
         if call.writes:
             return errors.answer_lost(self._context(call), problem)
         return errors.not_understood(self._context(call), problem)
 
     def no_object(self, call: Call, response: httpx.Response) -> ApiError:
-        """The error for an answer that is not JSON, or another value than an object."""
+        """Return the error for a response that is not a JSON object."""
         text = status.body_text(response.content)
         return self.incomplete(call, f"the body is not a JSON object: {text or 'empty'}")
 
     def _succeed(self, call: Call) -> tuple[httpx.Response, float]:
-        """The response where it is a success, and the server's clock; raises `ApiError`."""
+        """Return the response of a success and the server's clock; raises `ApiError`."""
         response = self._exchange(call, authorized=True)
         server_time = self._server_time(response)
         error = self._failure(call, response)
@@ -206,7 +210,7 @@ class Connection:
         return response, server_time
 
     def _exchange(self, call: Call, *, authorized: bool) -> httpx.Response:
-        """One call, one response, sent again where that is safe."""
+        """Send one call until it has a response, repeating it where that is safe."""
         client = self._client(call)
         return self._retrier.run(
             lambda: self._attempt(client, call, authorized=authorized),
@@ -216,18 +220,18 @@ class Connection:
         )
 
     def _attempt(self, client: httpx.Client, call: Call, *, authorized: bool) -> Attempt[httpx.Response]:
-        """One try. Nothing of httpx is raised or chained, as that holds the request and with it the token."""
+        """Send a call once. No httpx exception is raised or chained, as it holds the request and with it the token."""
         try:
             response = self._send(client, call, authorized=authorized)
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-            # An OSError comes from the WSGI app: that is how it drops a connection.
+            # The WSGI app raises OSError to drop a connection.
             return self._failed(client, call, error)
         found = self._failure(call, response)
         return Attempt(result=response, reason=None if found is None else retry_reason(found))
 
     def _send(self, client: httpx.Client, call: Call, *, authorized: bool) -> httpx.Response:
         left = self._retrier.left()
-        silence = min(LIST_SECONDS if call.large else call.timeout, left)
+        read_timeout = min(LIST_SECONDS if call.large else call.timeout, left)
         deadline = min(LIST_DEADLINE if call.large else call.timeout, left)
         bounds = Bounds(
             ends_at=self._monotonic() + deadline,
@@ -241,7 +245,7 @@ class Connection:
             content=call.body,
             headers={"Content-Type": call.content_type} if call.body is not None else None,
             auth=httpx.USE_CLIENT_DEFAULT if authorized else None,
-            timeout=httpx.Timeout(silence, connect=min(_CONNECT_SECONDS, silence)),
+            timeout=httpx.Timeout(read_timeout, connect=min(_CONNECT_SECONDS, read_timeout)),
             extensions={"bounds": bounds},
         )
 
@@ -254,7 +258,7 @@ class Connection:
             return Attempt(error=self.incomplete(call, str(error)))
         reason = None
         if not isinstance(error, TooSlowError | InterruptedReadError):
-            kind = RetryKind.SILENT if isinstance(error, httpx.TimeoutException) else RetryKind.BROKEN
+            kind = RetryKind.TIMED_OUT if isinstance(error, httpx.TimeoutException) else RetryKind.BROKEN
             reason = RetryReason(kind=kind, reason=text)
         return Attempt(error=errors.no_answer(context, text), reason=reason)
 
@@ -264,7 +268,7 @@ class Connection:
         return errors.error_from_response(response.status_code, response.headers, response.content, self._context(call))
 
     def _explained(self, call: Call, error: PermissionDenied) -> PermissionDenied:
-        """The same 403; a capability is called missing only where the identity call agrees."""
+        """Return the 403 with the missing capability only if the identity call confirms it."""
         context = self._context(call)
         found = errors.permission_denied(context, error.diagnostic.detail, missing=self.lacks(call.capability))
         found.status, found.code, found.message = error.status, error.code, error.message
@@ -292,7 +296,7 @@ class Connection:
         raise self.no_object(call, response)
 
     def _server_time(self, response: httpx.Response) -> float:
-        """The server's clock by a response; a time that is far off is ignored, and said so once."""
+        """Return the server's clock by a response; a time that is far off is ignored, with one notice."""
         found, now = status.http_time(response.headers.get("date", "")), self._retrier.timing.now()
         if found is None:
             return now - _CLOCK_MARGIN
@@ -306,7 +310,7 @@ class Connection:
         return now - _CLOCK_MARGIN
 
     def _client(self, call: Call) -> httpx.Client:
-        """The one client of this connection, made when it is needed: until then the environment is not read."""
+        """Return the one client of this connection, created at first use: until then the environment is not read."""
         try:
             with self._lock:
                 if self._made is None:
@@ -347,11 +351,11 @@ def _not_sent(context: ErrorContext, error: Exception, text: str, proxy: ProxySe
 
 
 def _reason_before_sending(error: Exception, text: str) -> RetryReason | None:
-    """Why a request that was not sent may be sent again; None where the next one cannot fare better."""
+    """Return why an unsent request may be sent again; None if a retry cannot help."""
     if isinstance(error, _HOPELESS):
         return None
     cause = _innermost(error)
-    # A connection that breaks in the middle of agreeing on encryption is one that broke, nothing worse.
+    # A connection that breaks during the TLS handshake is an ordinary broken connection.
     if isinstance(cause, ssl.SSLError) and not isinstance(cause, ssl.SSLEOFError | ssl.SSLZeroReturnError):
         return None
     absent = isinstance(error, httpx.ProxyError) or isinstance(cause, socket.gaierror | ConnectionRefusedError)
@@ -359,7 +363,7 @@ def _reason_before_sending(error: Exception, text: str) -> RetryReason | None:
 
 
 def reason_of(error: BaseException, timeout: float = ONE_SECONDS) -> str:
-    """Return why a request failed, in words of ours: the exceptions' own text may repeat a header."""
+    """Return why a request failed, in our own words: the exceptions' text may repeat a header."""
     if isinstance(error, httpx.TimeoutException):
         opening = isinstance(error, httpx.ConnectTimeout | httpx.PoolTimeout)
         return f"no connection within {_CONNECT_SECONDS:.0f} s" if opening else f"no response within {timeout:.0f} s"

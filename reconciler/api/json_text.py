@@ -1,7 +1,7 @@
-"""JSON in and out without loss: a number that Python would spell differently keeps the text that it came in.
+"""Lossless JSON: a number that Python would spell differently keeps its original text.
 
-An update sends a whole object back, the fields that this version does not know among them; they must arrive as they
-left. Shapes are not checked here, and answers that are never sent back are read by the models of `schema` alone.
+An update returns a whole object including unknown fields, which must arrive as they were sent. Shapes are not checked
+here; responses that are never sent back are parsed by the models of `answers` alone.
 """
 
 import json
@@ -14,7 +14,7 @@ _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 class Number(float):
-    """A number with a fraction or an exponent, which remembers how it was written."""
+    """A number with a fraction or an exponent that remembers its spelling."""
 
     __slots__ = ("text",)
     text: str
@@ -27,11 +27,11 @@ class Number(float):
 
 
 def decode(body: bytes | bytearray) -> object:
-    """Return the JSON value of a body; raises `ValueError` when it is none that could be sent back."""
+    """Return the JSON value of a body; raises `ValueError` if it could not be sent back."""
     try:
         value = json.loads(body.decode("utf-8"), parse_float=Number, parse_constant=_refuse)
         if _SURROGATE.search(body):
-            # Half a character has no UTF-8 form: it would break the first file or terminal that it is written to.
+            # A lone surrogate has no UTF-8 form: it would break the first file or terminal that receives it.
             json.dumps(value, ensure_ascii=False).encode("utf-8")
     except RecursionError:
         raise ValueError("nested too deeply") from None
@@ -47,12 +47,12 @@ def encode(value: object) -> bytes:
 
 
 def canonical(value: object) -> str:
-    """Return the JSON text that values of the same meaning share: keys sorted, no white space."""
+    """Return the canonical JSON text of a value: keys sorted, no white space."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 def _text(value: object) -> str:
-    # Most of what is sent is text in lists and objects, hence in this order.
+    # Most values are text in lists and objects, hence this order.
     if isinstance(value, str):
         return _quoted(value)
     if isinstance(value, dict):

@@ -1,7 +1,7 @@
-"""Finding an organization or folder by what people write, and the names of folders.
+"""Find an organization or folder by its name, path or id, and the names of folders.
 
-A group of the API is an organization when its id has one segment, else a folder. Names are unique only in one place:
-anybody may call a folder by the name of somebody else's organization.
+A group of the API is an organization if its id has one segment, else a folder. Names are unique only within one parent:
+anybody may give a folder the name of somebody else's organization.
 """
 
 import re
@@ -21,9 +21,9 @@ ListGroups = Callable[[Parameters], Iterable[NamedGroup]]
 
 
 def find(written: str, groups: ListGroups) -> Organization:
-    """The organization or folder that a UIDP, a name or a path of names (`example.com/team-a`) means.
+    """Return the organization or folder of a UIDP, a name or a path of names (`example.com/team-a`).
 
-    Raises `NotFound` or `Ambiguous`, or what `groups` raises.
+    Raises `NotFound` or `Ambiguous`, or the errors of `groups`.
     """
     wanted = written.strip().strip("/")
     if _UIDP.fullmatch(wanted):
@@ -34,25 +34,31 @@ def find(written: str, groups: ListGroups) -> Organization:
 
 
 def folder_path(id_: str, above: str, names: Mapping[str, str]) -> str:
-    """The path by names of the folder that holds a record, from a group above it; an id where there is no name."""
+    """Return the path by names of a record's folder below a group; an id where a name is unknown."""
     *folders, _ = id_.removeprefix(f"{above}/").split("/")
     return "/".join(_path_names(above, folders, names)) if folders else ""
 
 
 def placed(repository: LiveRepository, organization: Organization, names: Mapping[str, str]) -> LiveRepository:
-    """The repository with the path of its folder."""
+    """Return the repository with the path of its folder."""
     folder = folder_path(repository.id, organization.id, names)
     return replace(repository, folder=folder) if folder else repository
 
 
 def folder_id(path: str, above: Organization, names: Mapping[str, str]) -> str:
-    """The UIDP of a folder from its path by names below an organization ("" for its own level); raises `NotFound`."""
+    """Return the UIDP of a folder from its path by names ("" for the organization itself); raises `NotFound`."""
     by_path = {folder_path(f"{id_}/x", above.id, names): id_ for id_ in names if id_.startswith(f"{above.id}/")}
     if not path:
         return above.id
     if path in by_path:
         return by_path[path]
     raise _unknown(f'folder "{clean(path)}" not found in {clean(above.name)}', path, by_path, code="unknown-folder")
+
+
+def folder_paths(above: Organization, names: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """Return the path by names from an organization and the UIDP of each folder below it, in the order of the paths."""
+    below = (id_ for id_ in names if id_.startswith(f"{above.id}/"))
+    return tuple(sorted((folder_path(f"{id_}/x", above.id, names), id_) for id_ in below))
 
 
 def _path_names(above: str, folders: Iterable[str], names: Mapping[str, str]) -> Iterable[str]:
@@ -63,7 +69,7 @@ def _path_names(above: str, folders: Iterable[str], names: Mapping[str, str]) ->
 
 def _by_id(id_: str, groups: ListGroups) -> Organization:
     segments = id_.split("/")
-    # The one that is looked for first: the groups above it are asked for their names only.
+    # The nearest folder is checked first; the groups above it are needed only for their names.
     ids = ["/".join(segments[:length]) for length in range(len(segments), 0, -1)]
     names = {group.id: group.name for group in groups(tuple(("uidp.ids", one) for one in ids))}
     if id_ not in names:
@@ -88,7 +94,7 @@ def _by_name(name: str, groups: ListGroups) -> Organization:
 
 
 def _names_of_roots(groups: ListGroups) -> list[str]:
-    """The names of all organizations that the token can see; they only improve a message."""
+    """Return the names of all organizations that the token can see; they only improve a message."""
     try:
         return [group.name for group in groups((("uidp.inRoot", "true"),)) if "/" not in group.id and group.name]
     except ApiError:

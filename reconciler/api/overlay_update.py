@@ -1,8 +1,7 @@
-"""The `customOverlay` to send: what is live, changed only where something else is wanted.
+"""Merge the wanted overlay into the live `customOverlay` for an update.
 
-An update replaces the whole overlay, and v1's the whole repository, so everything that this version does not know, or
-that nobody asked to change, goes back as it came. Nothing here changes the object that was read; the result shares its
-untouched parts with it.
+An update replaces the whole overlay, and v1's the whole repository, so unknown and unmanaged fields are sent back
+unchanged. The object that was read is not modified; the result shares its unchanged parts.
 """
 
 import json
@@ -16,7 +15,6 @@ from reconciler.api.schema import (
     ITEM_MODELS,
     OVERLAY_FIELDS,
     V1_SPELLING,
-    Json,
     Kind,
     OverlayField,
     Spelling,
@@ -30,6 +28,7 @@ from reconciler.core.overlay import (
     FAIL_MODE,
     CommandOverride,
     Group,
+    Json,
     Overlay,
     PemFile,
     Preflight,
@@ -43,18 +42,18 @@ from reconciler.diagnostics import Diagnostic
 
 Named = User | Group | PemFile | Preflight
 
-# How a field says that nothing is in it.
+# The empty value of each kind of field.
 _NOTHING: dict[Kind, object] = {Kind.TEXT: "", Kind.TEXT_MAP: {}}
-# Fields that are left out where nothing is in them: an enum has no empty name, and an empty command is one.
+# Fields that are omitted if empty: an enum has no empty name, and an empty command is a command.
 _LEFT_OUT = frozenset({Kind.FLAG, Kind.ENUM, Kind.PREFLIGHT, Kind.COMMAND, Kind.PASSED_THROUGH})
-# Sections that go out as null where nothing is in them.
+# Sections that are null if empty.
 _OPTIONAL_SECTIONS = ("accounts", "certificates")
 
 
 def update_body(
     document: Mapping[str, object], target: LiveRepository, wanted: Overlay, spelling: Spelling = V1_SPELLING
 ) -> bytes:
-    """Return the document with the wanted overlay as JSON; raises `NotUnderstood` where its overlay has no meaning."""
+    """Return the document with the wanted overlay as JSON; raises `NotUnderstood` if its overlay is malformed."""
     try:
         return json_text.encode(merge_document(document, wanted, spelling))
     except ValueError as error:
@@ -70,7 +69,7 @@ def update_body(
 
 
 def merge_document(document: Mapping[str, object], wanted: Overlay, spelling: Spelling = V1_SPELLING) -> Json:
-    """Return the object to send, which differs from the one that was read in `customOverlay` alone."""
+    """Return the object to send, which differs from the one that was read only in `customOverlay`."""
     raw = document.get("customOverlay")
     if wanted == EMPTY and not isinstance(raw, Mapping):
         raw = None
@@ -78,17 +77,17 @@ def merge_document(document: Mapping[str, object], wanted: Overlay, spelling: Sp
 
 
 def merge_overlay(raw: object, wanted: Overlay, spelling: Spelling = V1_SPELLING) -> Json:
-    """Return the overlay to send in the place of the one that was read.
+    """Return the overlay to send instead of the one that was read.
 
-    A field that has the wanted meaning already stays exactly as it came. `EMPTY` goes out as every field empty and
-    without what is not known, save for what is not known and zero as well: an update that leaves nothing looks the same
-    as a reset, and must not lose it. Raises `ValueError` where the one that was read has no meaning.
+    A field that already has the wanted meaning stays exactly as it came. `EMPTY` is sent as every field empty, without
+    unknown fields except zero ones: an update that leaves nothing looks the same as a reset, and must not lose them.
+    Raises `ValueError` if the one that was read is malformed.
     """
     if wanted == EMPTY:
         return _reset(raw if isinstance(raw, Mapping) else {})
     old = overlay_from_wire(raw)
     if isinstance(old, Unreadable):
-        raise ValueError(old.problem)  # noqa: TRY004 - the value is at fault, not its type
+        raise ValueError(old.problem)  # noqa: TRY004 - the value is wrong, not its type
     merged: Json = dict(raw) if isinstance(raw, Mapping) else {}
     for field in OVERLAY_FIELDS:
         if field.of(old) != field.of(wanted):
@@ -106,7 +105,7 @@ def merge_overlay(raw: object, wanted: Overlay, spelling: Spelling = V1_SPELLING
 
 
 def _restore_unknown(merged: Json, unknown: Iterable[tuple[str, str]]) -> None:
-    """Put back what this version does not know and a reset has removed: `contents.x` into `contents`, others beside."""
+    """Restore unknown fields that a reset has removed: `contents.x` inside `contents`, others at the top."""
     sections = {field.holder for field in OVERLAY_FIELDS}
     for path, text in sorted(unknown):
         holder, dot, key = path.partition(".")
@@ -150,19 +149,19 @@ def _reset(raw: Mapping[str, object]) -> Json:
 
 
 def _unknown_zeros(raw: Mapping[str, object], holder: str) -> Json:
-    """Return the fields of a section that are not known and zero; null is not among them, being the same as absent."""
+    """Return the unknown zero fields of a section; null is absent and not among them."""
     known = {name for field in OVERLAY_FIELDS if field.holder == holder for name in field.names}
     known |= set() if holder else {field.holder for field in OVERLAY_FIELDS}
     return {key: value for key, value in _section(raw, holder).items() if key not in known and _is_zero(value)}
 
 
 def _is_zero(value: object) -> bool:
-    # A message full of unset fields is no content either, but leaving it out loses nothing.
+    # A message full of unset fields is not content either, but omitting it loses nothing.
     return value is not None and without_absent(value) is None and not (isinstance(value, dict | list) and value)
 
 
 def _says_nothing(holder: str, section: Mapping[str, object]) -> bool:
-    """Whether a message may count as unset; what is not known may say something by being false."""
+    """Return whether a message may count as unset; an unknown field may have a meaning even if false."""
     return not any(section.values()) and not _unknown_zeros({holder: section}, holder)
 
 
@@ -175,7 +174,7 @@ def _merge_enum(_raw: object, wanted: str, _kind: Kind, _spelling: Spelling) -> 
 
 
 def _merge_texts(raw: object, wanted: Sequence[str], kind: Kind, _spelling: Spelling) -> list[str]:
-    """Return the texts that stay, as and where they were, then the new ones."""
+    """Return the kept texts in their places, then the new ones."""
     missing = dict.fromkeys(wanted)
     result: list[str] = []
     for item in raw if isinstance(raw, list) else ():
@@ -193,7 +192,7 @@ def _merge_map(raw: object, wanted: Sequence[tuple[str, str]], _kind: Kind, _spe
 
 
 def _merge_items(raw: object, wanted: Sequence[Any], kind: Kind, spelling: Spelling) -> list[Json]:
-    """Return the objects that stay or change, where they were and with what is not known, then the new ones."""
+    """Return the kept or changed objects in their places with their unknown fields, then the new ones."""
     items: list[Json] = raw if isinstance(raw, list) else []
     values = [ITEM_MODELS[kind].model_validate(item).to_core() for item in items]
     fates = _fates(values, wanted)
@@ -206,7 +205,7 @@ def _merge_items(raw: object, wanted: Sequence[Any], kind: Kind, spelling: Spell
 
 
 def _merge_checks(raw: object, wanted: Sequence[Preflight], kind: Kind, spelling: Spelling) -> list[Json]:
-    """Return the checks in the wanted order; one that is there stays as it came, or keeps what is not known of it."""
+    """Return the checks in the wanted order; an existing one keeps its unknown fields."""
     items: list[Json] = raw if isinstance(raw, list) else []
     values = [ITEM_MODELS[kind].model_validate(item).to_core() for item in items]
     fates = _fates(values, wanted)
@@ -229,7 +228,7 @@ def _merge_command(raw: object, wanted: CommandOverride, _kind: Kind, _spelling:
 
 
 def _merge_passed_through(raw: object, wanted: str, _kind: Kind, _spelling: Spelling) -> object:
-    """Return a value of which nothing is known; what says the same already keeps its type."""
+    """Return a value with unpublished fields; one with the same content keeps its types."""
     return _passed_through(raw, json.loads(wanted))
 
 
@@ -259,9 +258,9 @@ _MERGES: dict[Kind, Callable[[object, Any, Kind, Spelling], object]] = {
 
 
 def _fates(values: Sequence[Named], wanted: Sequence[Named]) -> dict[int, Named]:
-    """Return what becomes of each item, by its number: it stays as it is, or turns into a value of the same name.
+    """Return the new value of each item by its index: unchanged, or another value of the same name.
 
-    A name can stand several times, so exact matches are made before items are turned into something else.
+    Names may repeat, so exact matches are made before items are changed into others.
     """
     missing = list(wanted)
     fates: dict[int, Named] = {}
@@ -285,7 +284,7 @@ def _changes(old: Named, new: Named, spelling: Spelling) -> Json:
 
 
 def _new(value: Named, spelling: Spelling) -> Json:
-    # An id of 0 is an id; an absent gid, and text that is not given, are left out.
+    # An id of 0 is a value; an absent gid and empty text are omitted.
     return {key: item for key, item in item_to_wire(value, spelling).items() if item not in (None, "", [])}
 
 

@@ -1,7 +1,7 @@
-"""Retries: which failures of a call are repeated and how often, the loop, and the pace that all threads share.
+"""Retries: which failures of a call are repeated and how often, the loop, and the request rate of all threads.
 
-A read changes nothing and is repeated after whatever may pass. A write is repeated only where it certainly did not
-happen; one whose answer was lost is settled by reading back, which is the engine's business.
+A read is repeated after any failure that may pass. A write is repeated only if it certainly had no effect; the engine
+settles one with a lost response by reading back.
 """
 
 import math
@@ -23,12 +23,12 @@ T = TypeVar("T")
 
 _FIRST_SECONDS = 1.0
 _LONGEST_SECONDS = 20.0
-# A server may ask for any wait; others than the one that was refused are held up no longer than this.
+# Maximum pause of all requests after a 429; only the refused request waits longer.
 _LONGEST_COMMON_PAUSE = 60.0
-# A call is given at least so long, however little is left of the time for all of them.
+# Minimum time of a call, even at the end of the common time limit.
 _SHORTEST_CALL = 5.0
 
-# A rate that nobody capped is taken from the requests of these seconds when it has to be halved.
+# Without `max_rps`, the rate to be halved is that of the last so many seconds.
 _MEASURED_SECONDS = 10.0
 _MOST_MEASURED = 200
 _SLOWEST = 0.5
@@ -36,14 +36,14 @@ _DOUBLES_IN = 30.0
 _FREE_ABOVE = 100.0
 
 _TOO_MANY = 429
-# Of a gateway, or of the server behind one (520 to 529 are those of content delivery networks).
+# Statuses of a gateway, or of the server behind it (520 to 529: content delivery networks).
 _GATEWAY = frozenset({502, 503, 504, *range(520, 530)})
-# The request came too late or too early, or the server broke down: it may go well the next time.
+# The request was too late or too early, or the server failed: a retry may succeed.
 _PASSING = frozenset({408, 425, 500})
 
 
 def wait(seconds: float) -> None:
-    """Wait; nothing ends it early."""
+    """Wait without interruption."""
     threading.Event().wait(seconds)
 
 
@@ -51,8 +51,8 @@ def wait(seconds: float) -> None:
 class Timing:
     """Clocks and waiting, for tests to replace.
 
-    `now` gives seconds since the epoch, `monotonic` seconds on a clock that nobody sets; `sleep` may return early once
-    `stopped` says that the run is interrupted.
+    `now` returns seconds since the epoch, `monotonic` seconds on a monotonic clock; `sleep` may return early once
+    `stopped` reports an interruption.
     """
 
     now: Callable[[], float] = time.time
@@ -62,21 +62,21 @@ class Timing:
 
 
 class RetryKind(Enum):
-    """What is known of a request that got no usable answer."""
+    """Kind of failure of a request without a usable response."""
 
-    TOO_MANY = auto()  # answered 429 by the API itself: certainly not done
-    EXHAUSTED = auto()  # one of both alone: a 429 that a proxy may have made, or the gRPC code under another status
-    UNAVAILABLE = auto()  # a gateway answered, or the API that it cannot serve now
-    FAILED = auto()  # the API broke down over it
-    ABSENT = auto()  # not sent: nobody listens there, or no such host
-    UNSENT = auto()  # not sent: no connection came about
-    SILENT = auto()  # sent, and no answer in time
-    BROKEN = auto()  # sent, and no whole answer
+    TOO_MANY = auto()  # 429 by the API itself: certainly not done
+    EXHAUSTED = auto()  # a 429 perhaps by a proxy, or the gRPC code under another status
+    UNAVAILABLE = auto()  # a gateway failed, or the API is unavailable
+    FAILED = auto()  # the API failed on the request
+    ABSENT = auto()  # not sent: connection refused, or unknown host
+    UNSENT = auto()  # not sent: no connection
+    TIMED_OUT = auto()  # sent, without a response in time
+    BROKEN = auto()  # sent, without a complete response
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryReason:
-    """A failure that may pass: its kind, a word for people, and the wait that the server asked for in seconds."""
+    """A failure that may pass: its kind, a word for people, and the wait requested by the server in seconds."""
 
     kind: RetryKind
     reason: str
@@ -85,7 +85,7 @@ class RetryReason:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limit:
-    """How often a call is tried at most, and for how many seconds in all, waits included."""
+    """Maximum number of tries of a call, and its total seconds including waits."""
 
     tries: int
     seconds: float
@@ -93,7 +93,7 @@ class Limit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryNotice:
-    """A call is about to be sent again: what it does, why it failed, and after how many seconds, as try `attempt`."""
+    """Notice that a call is about to be sent again as try `attempt`: action, cause, and wait in seconds."""
 
     action: str
     reason: str
@@ -104,7 +104,7 @@ class RetryNotice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt(Generic[T]):
-    """What one try gave: a result, or the error that stands for its absence; a reason where another try may help."""
+    """Result of one try, or its error; with a reason if another try may help."""
 
     result: T | None = None
     error: ApiError | None = None
@@ -112,14 +112,14 @@ class Attempt(Generic[T]):
 
 
 _USUAL = Limit(tries=6, seconds=60.0)
-# What a broken-down server answers is often there to stay.
+# A server failure is often permanent.
 _FEWER = Limit(tries=4, seconds=30.0)
-# Where there is no network at all, the user is told soon.
+# Without a network the user is informed soon.
 _SOON = Limit(tries=3, seconds=5.0)
 _NO_CONNECTION = Limit(tries=3, seconds=30.0)
-# Silence has cost the whole timeout of the call already.
+# A timeout has already cost the whole time of the call.
 _ONCE_MORE = Limit(tries=2, seconds=math.inf)
-# What can be done without is not waited for much longer than it is worth.
+# An optional call is not worth a long wait.
 _OPTIONAL = Limit(tries=3, seconds=20.0)
 
 _WRITES: Mapping[RetryKind, Limit] = {
@@ -132,15 +132,15 @@ _READS: Mapping[RetryKind, Limit] = {
     RetryKind.EXHAUSTED: _USUAL,
     RetryKind.UNAVAILABLE: _USUAL,
     RetryKind.FAILED: _FEWER,
-    RetryKind.SILENT: _ONCE_MORE,
+    RetryKind.TIMED_OUT: _ONCE_MORE,
     RetryKind.BROKEN: _USUAL,
 }
 
 
 def retry_reason(error: ApiError) -> RetryReason | None:
-    """Return why an answer may be better the next time; None where sending again would change nothing."""
+    """Return why a retry may help; None if it cannot."""
     status, code = error.status, error.code
-    if status is None or status < 400 or error.too_large:  # noqa: PLR2004 - the classes of answers that are no errors
+    if status is None or status < 400 or error.too_large:  # noqa: PLR2004 - statuses that are not errors
         return None
     if status == _TOO_MANY or code == EXHAUSTED:
         both = status == _TOO_MANY and code == EXHAUSTED
@@ -155,7 +155,7 @@ def retry_reason(error: ApiError) -> RetryReason | None:
 
 
 def limit_of(reason: RetryReason, *, writes: bool, optional: bool = False) -> Limit | None:
-    """Return how long a call may be repeated after such a failure; None where it may not be."""
+    """Return the limits of repeating a call after such a failure; None if it must not be repeated."""
     limit = (_WRITES if writes else _READS).get(reason.kind)
     if limit is None or not optional:
         return limit
@@ -163,10 +163,10 @@ def limit_of(reason: RetryReason, *, writes: bool, optional: bool = False) -> Li
 
 
 def pause(reason: RetryReason, limit: Limit | None, *, attempt: int, spent: float, jitter: float) -> float | None:
-    """Return the seconds to wait before sending again; None where the call has failed for good.
+    """Return the seconds to wait before sending again; None if the call has finally failed.
 
     `attempt` counts from 1, `spent` is the seconds that the call took so far, `jitter` a random number from 0 up to 1:
-    the wait is anything up to a bound that doubles, so that clients that failed together do not come back together.
+    the wait is anything up to a doubling bound, so that clients that failed together do not return together.
     """
     if limit is None or attempt >= limit.tries:
         return None
@@ -175,16 +175,16 @@ def pause(reason: RetryReason, limit: Limit | None, *, attempt: int, spent: floa
 
 
 def backoff(attempt: int, jitter: float) -> float:
-    """Return the wait after a failed try where the server asked for none."""
+    """Return the wait after a failed try if the server requested none."""
     bound: float = min(_LONGEST_SECONDS, _FIRST_SECONDS * 2.0 ** (attempt - 1))
     return bound * jitter
 
 
 class Retrier:
-    """Sends calls at the common pace, and again where that is safe; for any number of threads.
+    """Sends calls at the common rate, and repeats them where that is safe; thread-safe.
 
-    `max_rps` is the most requests a second, None for no cap. `on_retry` hears of each retry, `on_notice` of what is odd
-    about the API's answers; both are called from any thread.
+    `max_rps` is the most requests a second, None for no limit. `on_retry` receives each retry, `on_notice` oddities of
+    responses; both are called from any thread.
     """
 
     def __init__(
@@ -204,11 +204,11 @@ class Retrier:
         self._ends_at = math.inf
 
     def limit(self, seconds: float | None) -> None:
-        """Give all calls from now on so many seconds together; None for no limit."""
+        """Set a deadline for all further calls together, in seconds from now; None for no limit."""
         self._ends_at = math.inf if seconds is None else self.timing.monotonic() + seconds
 
     def left(self) -> float:
-        """Return the seconds that a call may take by the limit for all of them."""
+        """Return the seconds left for a call by the common deadline."""
         return max(_SHORTEST_CALL, self._ends_at - self.timing.monotonic())
 
     def run(self, send: Callable[[], Attempt[T]], *, action: str, writes: bool = False, optional: bool = False) -> T:
@@ -216,7 +216,7 @@ class Retrier:
         return _RetryState(self, send, action=action, writes=writes, optional=optional).run()
 
     def send_in_turn(self, send: Callable[[], Attempt[T]]) -> tuple[Attempt[T], float]:
-        """One try when its turn has come, and how long it took without waiting for the turn."""
+        """Wait for a slot and try once; return the attempt and its seconds without the wait."""
         slot = self._pace.wait_turn()
         began = self.timing.monotonic()
         attempt = send()
@@ -228,7 +228,7 @@ class Retrier:
 
 
 class _RetryState(Generic[T]):
-    """The tries of one call."""
+    """State of the tries of one call."""
 
     def __init__(
         self, retrier: Retrier, send: Callable[[], Attempt[T]], *, action: str, writes: bool, optional: bool
@@ -258,7 +258,7 @@ class _RetryState(Generic[T]):
         return attempt.result
 
     def _try(self) -> Attempt[T]:
-        # An interrupted wait ends the repeating: what failed stays failed.
+        # An interrupted wait ends the retries with the last failure.
         if not (self._tried and self._retrier.timing.stopped()):
             self._tried = True
             self._last, took = self._retrier.send_in_turn(self._send)
@@ -298,10 +298,10 @@ class _RetryState(Generic[T]):
 
 
 class RateLimiter:
-    """When the next request may be sent, for all threads together: `max_rps`, and slowing down together after a 429.
+    """Schedules requests of all threads together: `max_rps`, and a common slowdown after a 429.
 
-    Each request takes a slot on a common time line. A 429 moves the line: whoever holds a slot before the end of the
-    pause takes another one.
+    Each request takes a slot on a common time line. A 429 moves the line: a slot before the end of the pause is taken
+    again.
     """
 
     def __init__(self, timing: Timing, *, max_rps: float | None = None) -> None:
@@ -315,7 +315,7 @@ class RateLimiter:
         self._slowed_to: float | None = None
 
     def wait_turn(self) -> float:
-        """Return when a request may be sent, or at once when the run is interrupted; the slot that it has."""
+        """Wait until a request may be sent, or the run is interrupted; return its slot."""
         while True:
             slot, seconds = self._take_slot()
             if seconds > 0:
@@ -324,9 +324,9 @@ class RateLimiter:
                 return slot
 
     def slow_down(self, slot: float, pause: float) -> None:
-        """Nobody sends for `pause` seconds, and then at half the rate: the request of that slot was one too many.
+        """Pause all requests for `pause` seconds, then continue at half the rate.
 
-        Requests that were under way together are refused together; the rate is halved once for all of them.
+        Requests in flight together are refused together; the rate is halved once for all of them.
         """
         with self._lock:
             now = self._timing.monotonic()
@@ -345,7 +345,7 @@ class RateLimiter:
             return slot, slot - now
 
     def _keeps(self, slot: float) -> bool:
-        """Whether no pause has overtaken the slot while its holder slept."""
+        """Return whether no pause has overtaken the slot during its sleep."""
         with self._lock:
             kept = slot >= self._resumes_at
             if kept:
@@ -353,7 +353,7 @@ class RateLimiter:
             return kept
 
     def _rate(self, now: float) -> float | None:
-        """Requests a second at a time: after a slowing down it doubles every half minute, up to the cap or freedom."""
+        """Return requests a second at a time: after a slowdown it doubles every half minute, up to the limit."""
         if self._slowed_to is None:
             return self._cap
         grown: float = 2.0 ** min(30.0, max(0.0, now - self._slowed_at) / _DOUBLES_IN)

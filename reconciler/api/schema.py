@@ -1,9 +1,9 @@
-"""The JSON of the API as models, and what the core makes of it. No other module knows the fields of an answer.
+"""The overlay's JSON in the API, and its mapping to the core. Other modules do not know its fields.
 
 The models are tolerant where the API may grow: null is the same as absent (proto3), an unknown field of an overlay is
 kept, a wrong shape is an error and never empty. One model of the overlay reads all three spellings: v1's, v2's, and
-that of apko, which the configurations in build reports have. What is sent back is not made from the models but from the
-object that was read (`overlay_update`).
+apko's, which build reports use. Updates are not made from the models but from the object that was read
+(`overlay_update`).
 """
 
 import re
@@ -37,6 +37,7 @@ from reconciler.core.overlay import (
     ON_FAILURE,
     CommandOverride,
     Group,
+    Json,
     Overlay,
     PemFile,
     Preflight,
@@ -53,7 +54,6 @@ from reconciler.core.overlay import (
 )
 from reconciler.core.state import Unreadable
 
-Json = dict[str, object]
 T = TypeVar("T")
 
 _MAX_UINT32 = 2**32 - 1
@@ -67,7 +67,7 @@ def _blank_for_null(value: object) -> object:
 
 
 def _name(value: object) -> str:
-    """Read a text that must be there, because the rest is found by it."""
+    """Read a required text, the key of its item."""
     if value is None or value == "":
         raise PydanticCustomError("missing_name", "a name")
     if not isinstance(value, str):
@@ -92,7 +92,7 @@ def _uint32(value: object) -> int:
 
 
 def timestamp_from_wire(value: object) -> float | None:
-    """Read an RFC 3339 time as seconds since the epoch; None where none is set or it cannot be read."""
+    """Read an RFC 3339 time as seconds since the epoch; None if absent or malformed."""
     if not isinstance(value, str):
         return None
     try:
@@ -100,7 +100,7 @@ def timestamp_from_wire(value: object) -> float | None:
         seconds = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
     except (ValueError, OverflowError):
         return None
-    # The zero times of the protocol (1970) and of the server's language (year 1) mean that nothing is set.
+    # The zero times of the protocol (1970) and of the server's language (year 1) are unset.
     return seconds if seconds > 0 else None
 
 
@@ -113,7 +113,7 @@ def _text_of(value: object) -> str:
 
 
 def _count_of(value: object) -> int | None:
-    """Read how many there are, for which 64-bit numbers come as text; 0 is how "not counted" is written."""
+    """Read a count: 64-bit numbers are text, and 0 is "not counted"."""
     if isinstance(value, str) and value.isascii() and value.isdigit():
         return int(value[:18]) or None
     return value if type(value) is int and value > 0 else None
@@ -123,10 +123,10 @@ Name = Annotated[str, PlainValidator(_name)]
 Text = Annotated[str, BeforeValidator(_blank_for_null)]
 Id = Annotated[int, PlainValidator(_uint32)]
 RunAs = Annotated[str, BeforeValidator(lambda value: str(value) if type(value) is int else value)]
-# The name of an enum; one that the server has no name for comes as its number.
+# The name of an enum; a value without a name arrives as its number.
 EnumText = Annotated[str, BeforeValidator(lambda value: str(value or "") if type(value) is int else value)]
 Timestamp = Annotated[float | None, PlainValidator(timestamp_from_wire)]
-# What only people read: of another shape, it is as good as absent.
+# Text for people only: a wrong type counts as absent.
 LenientText = Annotated[str, PlainValidator(_text_of)]
 LenientTexts = Annotated[tuple[str, ...], PlainValidator(_texts_of)]
 Count = Annotated[int | None, PlainValidator(_count_of)]
@@ -134,7 +134,7 @@ Count = Annotated[int | None, PlainValidator(_count_of)]
 
 # --- the overlay ------------------------------------------------------------------------------------------------------
 class _Message(BaseModel):
-    """A message in which null is the same as absent, and which keeps what is not known of it."""
+    """A message in which null is the same as absent; unknown fields are kept."""
 
     model_config = ConfigDict(extra="allow", defer_build=True)
 
@@ -189,7 +189,7 @@ class _Contents(_Message):
 
 
 class _Accounts(_Message):
-    # A UID may stand here as well, and somebody may write it as a number.
+    # A UID is allowed here, possibly written as a number.
     run_as: RunAs = WireName("", validation_alias=AliasChoices("runAs", "run-as", "run_as"))
     users: tuple[_User, ...] = ()
     groups: tuple[_Group, ...] = ()
@@ -280,9 +280,9 @@ class _Overlay(_Message):
 
 
 def overlay_from_wire(value: object) -> Overlay | Unreadable:
-    """Read the overlay that a `customOverlay` stands for; never raises, and never empty for what was not understood.
+    """Read the overlay of a `customOverlay`; never raises, and is never empty for malformed input.
 
-    What this version does not know goes to `unrecognized`, unless it is a zero value, which says nothing on this wire.
+    Unknown fields go to `unrecognized`, unless they are zero, which is the same as absent in proto3.
     """
     if value is None or value == {}:
         return EMPTY
@@ -295,7 +295,7 @@ def overlay_from_wire(value: object) -> Overlay | Unreadable:
 
 
 class Kind(Enum):
-    """The form of a field of the overlay on the wire."""
+    """Form of an overlay field on the wire."""
 
     TEXT = auto()
     TEXTS = auto()  # a set
@@ -327,7 +327,7 @@ class OverlayField:
         return attrgetter(self.attribute)(overlay)
 
     def name_in(self, section: Mapping[str, object]) -> str | None:
-        """Return the name that the field goes by in a section; None where it is not there."""
+        """Return the name of the field in a section; None if it is absent."""
         return next((name for name in self.names if name in section), None)
 
 
@@ -362,7 +362,7 @@ OVERLAY_FIELDS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spelling:
-    """How one version of the API spells the names in `accounts.users` and `accounts.groups` when they are written.
+    """Spelling of `accounts.users` and `accounts.groups` in one version of the API, for writing.
 
     A user's own group is `groupName` in both, a group's name is not: the published documents say so.
     """
@@ -383,20 +383,20 @@ ITEM_MODELS: dict[Kind, type[_User | _Group | _Pem | _Preflight]] = {
 
 
 def enum_to_wire(prefix: str, name: str) -> str | int:
-    """Return the API's name of an enum: `open` is `FAIL_MODE_OPEN`, and one of another form goes as it came."""
+    """Return the API's name of an enum: `open` is `FAIL_MODE_OPEN`; other forms are unchanged."""
     if name.isascii() and name.isdigit():
         return int(name)
     return prefix + name.upper() if _ENUM_NAME.fullmatch(name) else name
 
 
 def command_to_wire(value: CommandOverride) -> Json:
-    """Return a command as it is written, without what is not given."""
+    """Return a command for the API, without absent fields."""
     mode: Json = {"mode": enum_to_wire(MODE, value.mode)} if value.mode else {}
     return {**mode, **({"command": list(value.command)} if value.command else {})}
 
 
 def item_to_wire(value: User | Group | PemFile | Preflight, spelling: Spelling) -> Json:
-    """Return an account, a named file or a check as it is written, with every field."""
+    """Return an account, a named file or a check for the API, with every field."""
     match value:
         case User():
             return {

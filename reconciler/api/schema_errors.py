@@ -1,4 +1,4 @@
-"""What is wrong with the shape of an answer, worded for a person."""
+"""Wording of malformed responses."""
 
 from pydantic import ValidationError
 
@@ -14,7 +14,7 @@ _SHAPES: dict[type, str] = {bool: "true or false", str: "text", list: "a list", 
 
 
 def problem(error: ValidationError, root: str = "the response") -> str:
-    """Say what is wrong first, as `items[3]: name is a number, not text`; `root` names the whole."""
+    """Return the first problem, as `items[3]: name is a number, not text`; `root` names the whole."""
     first = error.errors(include_url=False, include_context=False)[0]
     absent = first["type"] in ("missing", "missing_name")
     expected = _EXPECTED.get(first["type"]) or first["msg"]
@@ -22,7 +22,7 @@ def problem(error: ValidationError, root: str = "the response") -> str:
 
 
 def is_no_object(error: ValidationError) -> bool:
-    """Whether a body was no JSON at all, or another value than an object."""
+    """Return whether a body was not a JSON object."""
     return any(
         one["type"] == "json_invalid" or (one["type"] == "model_type" and not one["loc"]) for one in error.errors()
     )

@@ -1,4 +1,4 @@
-"""What a failed response says: its google.rpc.Status, the text of any other body, and the times in its headers."""
+"""Parse a failed response: its google.rpc.Status, the text of any other body, and the times in its headers."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -6,12 +6,12 @@ from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
 
-# A server may ask for any wait; what is longer than a day is as good as this.
+# Longer waits requested by a server are cut to a day.
 _LONGEST_WAIT = 86_400.0
 
 
 class RpcStatus(NamedTuple):
-    """A google.rpc.Status: `code` None where the body is none; `violations` are types of violated preconditions."""
+    """A google.rpc.Status: `code` is None without one; `violations` are types of violated preconditions."""
 
     message: str = ""
     code: int | None = None
@@ -19,7 +19,7 @@ class RpcStatus(NamedTuple):
 
 
 def rpc_status(body: bytes) -> RpcStatus:
-    """Read a google.rpc.Status body; an empty status where it is none."""
+    """Read a google.rpc.Status body; an empty status for any other body."""
     try:
         status = json.loads(body)
     except (ValueError, RecursionError):
@@ -45,9 +45,9 @@ def _objects(value: Any) -> Iterator[dict[str, Any]]:
 
 
 def body_text(body: bytes, status: RpcStatus | None = None) -> str:
-    """What the body of a failed answer says: the API's message, the title of an HTML page, or its beginning.
+    """Return the text of a failed response: the API's message, the title of an HTML page, or its beginning.
 
-    Not fit for a message yet, and not cut: a token that is cut in the middle would no longer be found and hidden.
+    Not yet safe for a message, and not cut: half a token would not be found and hidden.
     """
     message, code, _ = status or rpc_status(body)
     if message or code is not None:
@@ -59,7 +59,7 @@ def body_text(body: bytes, status: RpcStatus | None = None) -> str:
 
 
 def _html_title(body: bytes) -> str:
-    """The title of a page. Each search begins where the one before ended: linear in the size of the page."""
+    """Return the title of a page. Each search continues after the one before: linear in the size of the page."""
     lower = body.lower()
     begin = lower.find(b">", lower.find(b"<title")) + 1 if b"<title" in lower else 0
     end = lower.find(b"</title", begin) if begin else -1
@@ -67,7 +67,7 @@ def _html_title(body: bytes) -> str:
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """The wait that the server asks for in seconds, a day at most, also where it names a time on its own clock."""
+    """Return the wait requested by the server in seconds, a day at most; a date is relative to its own clock."""
     text = headers.get("retry-after", "")
     if text.isascii() and text.isdigit():
         return min(float(text[:9]), _LONGEST_WAIT)
@@ -76,7 +76,7 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
 
 
 def http_time(text: str) -> float | None:
-    """A time as HTTP headers write it, in seconds since the epoch; None when it is none."""
+    """Return an HTTP date in seconds since the epoch; None if malformed."""
     try:
         found = parsedate_to_datetime(text)
         return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()

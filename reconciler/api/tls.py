@@ -1,7 +1,7 @@
-"""Whom an encrypted connection trusts: what the operating system trusts, and what the environment names beside it.
+"""Certificates trusted for connections: those of the operating system, and those named by the environment.
 
-On macOS and Windows the system itself judges certificates, through truststore: what a company installed there works
-without being configured. Elsewhere the system's store is files, which OpenSSL reads once for the whole process, while
+On macOS and Windows the system itself verifies certificates, through truststore: certificates installed by a company
+work without configuration. Elsewhere the system's store is files, which OpenSSL reads once for the whole process, while
 truststore would read them again for each connection.
 """
 
@@ -15,14 +15,14 @@ from pathlib import Path
 import certifi
 import truststore
 
-# Each adds to what the system trusts. REQUESTS_CA_BUNDLE is set on many companies' machines for programs in Python.
+# Each adds to the system's certificates. Many companies set REQUESTS_CA_BUNDLE for programs in Python.
 _FOLDERS = "SSL_CERT_DIR"
 VARIABLES = ("SSL_CERT_FILE", _FOLDERS, "REQUESTS_CA_BUNDLE")
 
 _PLATFORM = sys.platform
 _JUDGED_BY_SYSTEM = ("darwin", "win32")
 _HASHED = re.compile(r"[0-9a-f]{8}\.[0-9]+")
-# Where Linux distributions keep the store that an interpreter from elsewhere does not find by itself.
+# Certificate stores of Linux distributions, for interpreters built elsewhere.
 _KNOWN_FILES = (
     "/etc/ssl/certs/ca-certificates.crt",
     "/etc/ssl/cert.pem",
@@ -33,7 +33,7 @@ _KNOWN_FILES = (
 
 
 class CertificatesError(ValueError):
-    """Certificates that the environment or the system names cannot be read; `source` is the variable or the file."""
+    """Certificates of the environment or the system cannot be read; `source` is the variable or the file."""
 
     def __init__(self, source: str, text: str) -> None:
         super().__init__(text)
@@ -41,13 +41,13 @@ class CertificatesError(ValueError):
 
 
 def make_context(environ: Mapping[str, str]) -> ssl.SSLContext:
-    """A context for connections to servers, which checks certificate and name; raises `CertificatesError`.
+    """Return a TLS context that verifies certificate and name; raises `CertificatesError`.
 
-    Not `ssl.create_default_context`: from Python 3.13 on that demands extensions which companies' own certificates
-    often lack.
+    Not `ssl.create_default_context`: since Python 3.13 it requires extensions that companies' own certificates often
+    lack.
     """
     context = _empty()
-    # An authority in the middle of a chain that is named is trusted by itself, as by browsers and Go programs.
+    # A named intermediate authority is trusted by itself, as in browsers and Go programs.
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     for named, variable in _named(environ).items():
         _add(context, variable, named)
@@ -55,7 +55,7 @@ def make_context(environ: Mapping[str, str]) -> ssl.SSLContext:
 
 
 def _named(environ: Mapping[str, str]) -> dict[str, str]:
-    """The paths that the environment names, with the variable of each. SSL_CERT_DIR may name several folders."""
+    """Return the paths that the environment names, with the variable of each. SSL_CERT_DIR may have several folders."""
     found: dict[str, str] = {}
     for variable in VARIABLES:
         value = environ.get(variable, "")
@@ -74,7 +74,7 @@ def _empty() -> ssl.SSLContext:
 
 
 def _add_system(context: ssl.SSLContext) -> None:
-    """Trust the system's files as OpenSSL does: its bundle, and its folder, of which only what is needed is read."""
+    """Trust the system's files as OpenSSL does: its bundle, and its folder, which is read on demand."""
     found = ssl.get_default_verify_paths()
     hashed = _is_hashed(Path(found.openssl_capath))
     if hashed:
@@ -82,12 +82,12 @@ def _add_system(context: ssl.SSLContext) -> None:
     files = (found.openssl_cafile,) if hashed else (found.openssl_cafile, *_KNOWN_FILES)
     file = next((file for file in files if Path(file).is_file()), None)
     if file is None and not hashed:
-        # A bare container has no store at all.
+        # A minimal container has no store at all.
         file = certifi.where()
     if file is not None:
         try:
             context.load_verify_locations(cafile=file)
-        except OSError as error:  # a file without certificates raises a subclass of it
+        except OSError as error:  # raised for a file without certificates
             problem = error.strerror or type(error).__name__
             raise CertificatesError(file, f"cannot read the system certificates in {file}: {problem}") from None
 
@@ -103,7 +103,7 @@ def _add(context: ssl.SSLContext, variable: str, named: str) -> None:
     path = Path(named)
     try:
         if variable == _FOLDERS and not path.exists():
-            return  # as for every program that OpenSSL serves: such a list may name folders of other machines
+            return  # as in OpenSSL: such a list may name folders of other machines
         if not path.is_dir():
             if path.exists() and not path.is_file():
                 raise CertificatesError(variable, f"{variable} is {named}, which is not a regular file")
@@ -124,4 +124,4 @@ def _add_each(context: ssl.SSLContext, folder: Path) -> None:
             if file.is_file():
                 context.load_verify_locations(cafile=file)
         except ssl.SSLError:
-            continue  # a folder of certificates may hold other files as well
+            continue  # the folder may hold other files as well

@@ -1,6 +1,6 @@
-"""The transports below the API's client: proxies, the guard against writes, and bounds for every answer.
+"""HTTP transports of the API client: proxies, the guard against writes, and bounds for every response.
 
-An answer is bounded as a whole, in time and in decompressed size; a read that waits ends soon after an interruption.
+A response is bounded as a whole, in time and in decompressed size; a waiting read ends soon after an interruption.
 """
 
 import os
@@ -21,26 +21,26 @@ from reconciler.api import tls
 from reconciler.api.errors import WriteRefusedError, clean
 from reconciler.api.url import ApiAddress
 
-# How large an answer may be when it is decompressed. What a failed answer says stands at its beginning.
+# Limits of the decompressed size of a response; the text of a failed one is at its beginning.
 ONE_BYTES = 32 << 20
 LIST_BYTES = 256 << 20
 ERROR_BYTES = 256 << 10
 
-# A socket that nobody gave a time-out.
-_SILENCE = 60.0
-# A waiting read looks so often whether the run was interrupted, and then gives its answer so long to come.
+# Timeout of a socket without one.
+_SOCKET_TIMEOUT = 60.0
+# Interval of checks for an interruption, and the time left for the response after one.
 _SLICE = 0.2
 _GRACE = 1.0
-# So few that a limit of 64 open files leaves room for them.
+# Leaves room under a limit of 64 open files.
 _LIMITS = httpx.Limits(max_connections=40, max_keepalive_connections=40, keepalive_expiry=30.0)
 
 
 class TooLargeError(httpx.TransportError):
-    """The answer is larger than the call allows."""
+    """The response is larger than the call allows."""
 
 
 class TooSlowError(httpx.TransportError):
-    """The answer was not whole when the time for the call was over."""
+    """The response was incomplete at the end of the call's time."""
 
 
 class InterruptedReadError(httpx.TransportError):
@@ -63,13 +63,13 @@ def open_client(
     transport: httpx.BaseTransport | None = None,
     environ: Mapping[str, str] = os.environ,
 ) -> httpx.Client:
-    """Open a client for one address, through the proxy that the environment names unless it is on this machine.
+    """Open a client for one address, through the proxy of the environment unless it is on this machine.
 
-    `wrap` puts something around the transports that httpx chooses by the environment. Raises `SettingsError`.
+    `wrap` wraps the transports that httpx chooses by the environment. Raises `SettingsError`.
     """
     plain = address.scheme == "http" or transport is not None
     try:
-        # Where no TLS is spoken, an empty context spares loading the certificates.
+        # Without TLS an empty context avoids loading the certificates.
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if plain else tls.make_context(environ)
     except tls.CertificatesError as error:
         fix = f"correct or unset {error.source}" if error.source in tls.VARIABLES else f"make {error.source} readable"
@@ -90,7 +90,7 @@ def open_client(
         )
     except (OSError, ValueError, ImportError, httpx.InvalidURL):
         raise _unusable_proxy(environ) from None
-    # httpx makes the transports for the proxies of the environment itself, and takes nothing to put around them.
+    # httpx creates the transports for the proxies of the environment itself, without a hook to wrap them.
     client._transport = wrap(client._transport)  # noqa: SLF001
     client._mounts = {key: made and wrap(made) for key, made in client._mounts.items()}  # noqa: SLF001
     return client
@@ -117,14 +117,14 @@ def _unusable_proxy(environ: Mapping[str, str]) -> SettingsError:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProxySetting:
-    """The proxy that is used: its address without user info, and the variable that names it."""
+    """A proxy: its address without user info, and the variable that names it."""
 
     address: str
     variable: str
 
 
 def used_proxy(client: httpx.Client, address: ApiAddress) -> ProxySetting | None:
-    """The proxy through which a client reaches an address; None where it needs none."""
+    """Return the proxy for an address; None for a direct connection."""
     if client._transport_for_url(httpx.URL(address.root)) is client._transport:  # noqa: SLF001
         return None
     names = (f"{address.scheme}_proxy", f"{address.scheme}_proxy".upper(), "all_proxy", "ALL_PROXY")
@@ -137,14 +137,14 @@ def used_proxy(client: httpx.Client, address: ApiAddress) -> ProxySetting | None
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sent:
-    """How many requests a client has sent."""
+    """Number of requests sent by a client."""
 
     reads: int
     writes: int
 
 
 class RequestCounter:
-    """Counts requests, from any number of threads."""
+    """Counts requests; thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -157,15 +157,15 @@ class RequestCounter:
 
     @property
     def sent(self) -> Sent:
-        """How many requests were counted."""
+        """Return the number of counted requests."""
         with self._lock:
             return Sent(reads=self._numbers[False], writes=self._numbers[True])
 
 
 class WriteGuard(httpx.BaseTransport):
-    """Counts what passes and refuses writes where there may be none: the last place at which one can be stopped.
+    """Counts requests and refuses writes of a read-only client, as the last place that can stop one.
 
-    A POST to a path that begins with `only_asks` is no write.
+    A POST to a path that begins with `only_asks` is not a write.
     """
 
     def __init__(
@@ -177,7 +177,7 @@ class WriteGuard(httpx.BaseTransport):
         self._only_asks = only_asks
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Pass a request on; raises `WriteRefusedError`."""
+        """Forward a request; raises `WriteRefusedError`."""
         asks = request.method == "POST" and request.url.raw_path.startswith(self._only_asks)
         writes = request.method != "GET" and not asks
         if writes and not self._writes:
@@ -196,7 +196,7 @@ def _never() -> bool:
 
 @dataclass(slots=True, kw_only=True)
 class Bounds:
-    """What one answer may take: until when, how many bytes when decompressed, and whether the run was interrupted."""
+    """Limits of one response: deadline, decompressed bytes, and a check for interruption."""
 
     ends_at: float
     max_bytes: int
@@ -206,30 +206,30 @@ class Bounds:
     began: bool = False
 
     def left(self) -> float:
-        """The seconds that are left; raises where there are none."""
+        """Return the seconds left; raises if there are none."""
         now = self.monotonic()
         if self.interrupted_at is None and self.interrupted():
             self.interrupted_at = now
         if self.interrupted_at is not None and now - self.interrupted_at >= _GRACE:
             raise InterruptedReadError("interrupted")
         if now >= self.ends_at:
-            raise TooSlowError("too slow") if self.began else httpx.ReadTimeout("silent")
+            raise TooSlowError("too slow") if self.began else httpx.ReadTimeout("no data")
         return self.ends_at - now
 
 
 class BoundedTransport(httpx.BaseTransport):
-    """Reads each answer whole, within the `Bounds` in the extensions of its request; its content is decompressed."""
+    """Reads each response completely, within the `Bounds` in the extensions of its request, and decompresses it."""
 
     def __init__(self, transport: httpx.BaseTransport) -> None:
         self._transport = transport
         self._current = threading.local()
         if isinstance(transport, httpx.HTTPTransport):
-            # httpx has no time-out for a whole answer and no parameter for this hook of httpcore.
+            # httpx has no timeout for a whole response and no parameter for this hook of httpcore.
             pool = transport._pool  # noqa: SLF001
             pool._network_backend = _BoundedBackend(pool._network_backend, self._current)  # noqa: SLF001
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Send a request and read its answer."""
+        """Send a request and read its response."""
         bounds: Bounds = request.extensions["bounds"]
         self._current.bounds = bounds
         response = self._transport.handle_request(request)
@@ -247,7 +247,7 @@ class BoundedTransport(httpx.BaseTransport):
 
 
 def _read_body(response: httpx.Response, bounds: Bounds, limit: int) -> bytes:
-    """The decompressed body. What a failed answer has beyond the limit is cut off."""
+    """Return the decompressed body; a failed response is cut at the limit."""
     encoding = response.headers.get("content-encoding", "identity").strip().lower()
     if encoding not in ("identity", "gzip"):
         raise httpx.DecodingError(f"unrequested content encoding: {encoding}")
@@ -263,22 +263,22 @@ def _read_body(response: httpx.Response, bounds: Bounds, limit: int) -> bytes:
             bounds.left()
     except zlib.error:
         raise httpx.DecodingError("not gzip") from None
-    promised = response.headers.get("content-length", "")
-    # In-process there is no HTTP parser between us and the app that would notice an answer cut short.
-    if (promised.isdigit() and response.num_bytes_downloaded < int(promised)) or (gzip and body and not gzip.eof):
+    declared = response.headers.get("content-length", "")
+    # In-process there is no HTTP parser to detect a truncated response.
+    if (declared.isdigit() and response.num_bytes_downloaded < int(declared)) or (gzip and body and not gzip.eof):
         raise httpx.ReadError("cut short")
     return bytes(body)
 
 
 class _BoundedBackend(httpcore.NetworkBackend):
-    """Connections whose reads end in time, however slowly the bytes come, and soon after an interruption."""
+    """Connections whose reads end in time, however slowly bytes arrive, and soon after an interruption."""
 
     def __init__(self, backend: httpcore.NetworkBackend, current: threading.local) -> None:
         self._backend = backend
         self._current = current
 
     def connect_tcp(self, *arguments: Any, **options: Any) -> httpcore.NetworkStream:
-        """Connect."""
+        """Open a TCP connection with bounded reads."""
         return _BoundedStream(self._backend.connect_tcp(*arguments, **options), self._current)
 
 
@@ -289,13 +289,13 @@ class _BoundedStream(httpcore.NetworkStream):
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         bounds: Bounds = self._current.bounds
-        silent = bounds.monotonic() + (timeout or _SILENCE)
+        deadline = bounds.monotonic() + (timeout or _SOCKET_TIMEOUT)
         while True:
-            left = min(bounds.left(), silent - bounds.monotonic())
+            left = min(bounds.left(), deadline - bounds.monotonic())
             try:
                 found = self._stream.read(max_bytes, max(0.001, min(_SLICE, left)))
             except httpcore.ReadTimeout:
-                if bounds.monotonic() >= silent:
+                if bounds.monotonic() >= deadline:
                     raise
             else:
                 bounds.began = True
@@ -303,7 +303,7 @@ class _BoundedStream(httpcore.NetworkStream):
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         bounds: Bounds = self._current.bounds
-        self._stream.write(buffer, min(timeout or _SILENCE, bounds.left()))
+        self._stream.write(buffer, min(timeout or _SOCKET_TIMEOUT, bounds.left()))
 
     def close(self) -> None:
         self._stream.close()

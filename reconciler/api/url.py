@@ -1,4 +1,4 @@
-"""The address of the API: reading it, joining paths to it, and deciding whether a token may go there.
+"""The address of the API: parsing it, building URLs of calls, and deciding whether a token may be sent there.
 
 Addresses that users write and URLs of calls are made here; nothing is sent.
 """
@@ -20,7 +20,7 @@ _UNFIT = re.compile(r"[\s\x00-\x1f\x7f]")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiAddress:
-    """Where the API is: `root` is the URL without a slash at its end, with a path prefix where there is one."""
+    """Address of the API: `root` is the URL without a trailing slash, including a path prefix."""
 
     root: str
     scheme: str
@@ -28,7 +28,7 @@ class ApiAddress:
 
     @property
     def loopback(self) -> bool:
-        """Whether it is on this machine."""
+        """Return whether the address is on this machine."""
         if self.host == "localhost":
             return True
         try:
@@ -38,21 +38,21 @@ class ApiAddress:
 
     @property
     def private(self) -> bool:
-        """Whether nobody on the way can read along, so that a token may be sent there."""
+        """Return whether the connection is private, so that a token may be sent."""
         return self.scheme == "https" or self.loopback
 
     def url(self, path: str, parameters: Iterable[tuple[str, str]] = ()) -> str:
-        """The URL of a call. Slashes stay: the API takes the UIDPs in its paths unescaped."""
+        """Return the URL of a call. Slashes stay: the API takes the UIDPs in its paths unescaped."""
         query = urlencode(list(parameters), quote_via=quote, safe="/:")
         return self.root + quote(path, safe="/:") + (f"?{query}" if query else "")
 
 
 def parse_address(text: str) -> ApiAddress:
-    """Parse the URL that the user wrote; raises `BadAddress`."""
+    """Parse the URL from the user; raises `BadAddress`."""
     written = text.strip()
     try:
         parts = urlsplit(written)
-        _ = parts.port  # reading it checks it
+        _ = parts.port  # reading the port validates it
     except ValueError:
         raise _bad(written, "invalid host or port") from None
     problem = _problem(written, parts)
@@ -62,8 +62,8 @@ def parse_address(text: str) -> ApiAddress:
     return ApiAddress(root=f"{scheme}://{parts.netloc}{parts.path.rstrip('/')}", scheme=scheme, host=host)
 
 
-def demand_privacy(address: ApiAddress) -> None:
-    """Raise `BadAddress` where a token would be sent unencrypted."""
+def require_privacy(address: ApiAddress) -> None:
+    """Raise `BadAddress` if a token would be sent unencrypted."""
     if address.private:
         return
     raise BadAddress(
@@ -98,7 +98,7 @@ def _is_host(name: str) -> bool:
 
 
 def _bad(written: str, problem: str) -> BadAddress:
-    # What stands before an @ may be a password.
+    # The text before an @ may be a password.
     shown = clean(written.rpartition("@")[2], 120)
     return BadAddress(
         Diagnostic(

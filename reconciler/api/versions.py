@@ -1,11 +1,10 @@
-"""Repositories by the two versions of the API: listing them, reading one, writing its overlay.
+"""Repositories by v1 and v2 of the API: listing them, reading one, writing its overlay.
 
-Everything else has one form: builds, logs and the queue exist in v1 alone, and organizations and folders are read there
-as well. A repository is created through v1 whatever version is used, because v1 alone can be told not to change one of
-that name that is there already.
+Everything else exists once: builds, logs and the queue only in v1, which also serves organizations and folders. A
+repository is always created by v1, because only v1 can fail if the name exists.
 
-What is certain of each version: v1's update replaces the whole repository, v2's the overlay alone; v1 tells a user
-without gid from one with gid 0 and knows ids from 2^31, v2 does neither.
+Differences between the versions: v1's update replaces the whole repository, v2's the overlay alone; v1 distinguishes a
+user without gid from gid 0 and supports ids from 2^31, v2 neither.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,40 +18,40 @@ from reconciler.api.answers import RepositoryAnswer, RepositoryAnswerV2, Reposit
 from reconciler.api.errors import AnswerLost, ApiError, NotFound, NotUnderstood, Rejected
 from reconciler.api.http import Call, Connection
 from reconciler.api.overlay_update import update_body
-from reconciler.api.schema import V1_SPELLING, V2_SPELLING, Json
-from reconciler.core.overlay import EMPTY, Overlay
+from reconciler.api.schema import V1_SPELLING, V2_SPELLING
+from reconciler.core.overlay import EMPTY, Json, Overlay
 from reconciler.core.state import LiveRepository, Organization, RepositoryVersion, Unreadable
 
 _INT32 = 2**31
-# Not for this token, not there, not in this way, not built yet. Anything else says nothing about what there is.
+# Statuses of a v2 that is forbidden, missing or unimplemented. Other statuses do not concern v2 itself.
 _WITHOUT = frozenset({403, 404, 405, 501})
-# How the gateway refuses a field that it does not know.
+# The gateway's message about an unknown field.
 _UNKNOWN_FIELD = "could not find field"
 
 
 class Repositories(Protocol):
-    """Repositories by a version of the API; every method raises `ApiError`. Folders are not told here."""
+    """Repositories by one version of the API; every method raises `ApiError`. Folders are not included."""
 
     @property
     def description(self) -> str:
-        """Which version is used, and why where that was found out on the way; for people."""
+        """Return which version is used, with the reason if it was detected; for people."""
         ...
 
     def list_repositories(self, organization: Organization) -> Sequence[LiveRepository]:
-        """Return every repository below the organization, or raise: never a part of them."""
+        """Return every repository below the organization; never a part of them."""
         ...
 
     def read_repository(self, repository_id: str) -> RepositoryVersion | None:
-        """Read one repository for writing; None when it does not exist any more."""
+        """Read one repository for writing; None if it does not exist."""
         ...
 
     def write_overlay(self, read: RepositoryVersion, wanted: Overlay) -> LiveRepository:
-        """Replace the overlay of a repository that was read here; returns what the server says that it holds now."""
+        """Replace the overlay of a repository that was read; return the new state from the response."""
         ...
 
 
 def choose(version: ApiVersion, connection: Connection) -> Repositories:
-    """Return the repositories by the version that was asked for."""
+    """Return the repositories by the requested version."""
     v1 = V1(connection)
     match version:
         case "v1":
@@ -66,7 +65,7 @@ def choose(version: ApiVersion, connection: Connection) -> Repositories:
 
 
 class V1:
-    """A list in one answer, one repository as a list of it alone, an update that replaces the whole repository."""
+    """A list in one response, one repository as a list of it alone, an update that replaces the whole repository."""
 
     description = "v1"
 
@@ -74,13 +73,13 @@ class V1:
         self._connection = connection
 
     def list_repositories(self, organization: Organization) -> Sequence[LiveRepository]:
-        """Every repository below the organization, in one call."""
+        """Return every repository below the organization, in one call."""
         call = endpoints.repositories(organization)
         found = endpoints.read_items(self._connection, call, answers.RepositoryListing)
         return [one.to_core() for one in found]
 
     def read_repository(self, repository_id: str) -> RepositoryVersion | None:
-        """One repository for writing; None when it does not exist any more."""
+        """Return one repository for writing; None if it does not exist."""
         call = endpoints.repository(repository_id)
         try:
             answer = self._connection.answer(call)
@@ -100,7 +99,7 @@ class V1:
             call,
             endpoints.read(self._connection, call, WriteAnswer),
             folder=target.folder,
-            is_meant=lambda id_: id_ == target.id,
+            is_expected=lambda id_: id_ == target.id,
             read_back=lambda _: self._seen(target.id),
         )
 
@@ -112,8 +111,8 @@ class V1:
 class V2:
     """A list in pages, one repository by its id, an update of the overlay alone.
 
-    Of accounts v2 does not tell everything: the truth about a repository that has some is v1's, and what v2 cannot say
-    is written through v1.
+    v2 drops details of accounts: a repository with accounts is read by v1, and values without a v2 spelling are written
+    by v1.
     """
 
     description = "v2"
@@ -123,7 +122,7 @@ class V2:
         self._v1 = v1
 
     def list_repositories(self, organization: Organization) -> Sequence[LiveRepository]:
-        """Every repository below the organization, page by page; one call of v1 more where there are accounts."""
+        """Return every repository below the organization, page by page; with accounts, one more call by v1."""
         call = endpoints.repositories_page(organization)
         found = endpoints.read_all(self._connection, call, RepositoryPage, lambda one: one.id)
         listed = [one.to_core() for one in found]
@@ -134,7 +133,7 @@ class V2:
         return [certain.get(one.id, replace(one, overlay=unknown)) if _is_uncertain(one) else one for one in listed]
 
     def read_repository(self, repository_id: str) -> RepositoryVersion | None:
-        """One repository for writing; None when it does not exist any more."""
+        """Return one repository for writing; None if it does not exist."""
         read = self.read_document(repository_id)
         if read is None or not _is_uncertain(read.repository):
             return read
@@ -142,7 +141,7 @@ class V2:
         return certain and replace(read, repository=certain.repository)
 
     def read_document(self, repository_id: str) -> RepositoryVersion | None:
-        """One repository as v2 tells it; None where there is none, for which having no v2 looks the same."""
+        """Return one repository by v2; None if it does not exist, or v2 does not."""
         call = endpoints.repository_v2(repository_id)
         try:
             answer = self._connection.answer(call)
@@ -165,9 +164,9 @@ class V2:
         return self._v1.write_overlay(whole, wanted)
 
     def write_masked(self, read: RepositoryVersion, wanted: Overlay) -> LiveRepository:
-        """Send an overlay that v2 can say."""
+        """Send an overlay that v2 can represent."""
         target = read.repository
-        # The name is there because the published document requires it of every update; the mask leaves it out.
+        # The published document requires the name in every update; the mask excludes it.
         document: Json = {"name": target.name, "customOverlay": read.document.get("customOverlay")}
         call = endpoints.update_v2(target, update_body(document, target, wanted, V2_SPELLING))
         return written(
@@ -175,7 +174,7 @@ class V2:
             call,
             endpoints.read(self._connection, call, WriteAnswer),
             folder=target.folder,
-            is_meant=lambda id_: id_ == target.id,
+            is_expected=lambda id_: id_ == target.id,
             read_back=lambda _: self._seen(target.id),
         )
 
@@ -185,9 +184,9 @@ class V2:
 
 
 class Auto:
-    """Reads by v1, which tells all; writes by v2's mask, which can lose only the overlay, where the server has it.
+    """Reads by v1, which is complete; writes by v2's mask, which affects only the overlay, if the server has v2.
 
-    A v2 that is not there, not for this token or not built yet is remembered, and v1 writes from then on.
+    A v2 that is missing, forbidden or unimplemented is remembered, and v1 writes from then on.
     """
 
     def __init__(self, v1: V1, v2: V2) -> None:
@@ -197,25 +196,25 @@ class Auto:
 
     @property
     def description(self) -> str:
-        """Which version is used, and why it is v1 alone where that was found out."""
+        """Return which version is used, and why it is v1 alone if that was detected."""
         return f"v1, because v2 {self._why_v1}" if self._why_v1 else "auto"
 
     def list_repositories(self, organization: Organization) -> Sequence[LiveRepository]:
-        """Every repository below the organization, in one call."""
+        """Return every repository below the organization, in one call."""
         return self._v1.list_repositories(organization)
 
     def read_repository(self, repository_id: str) -> RepositoryVersion | None:
-        """One repository for writing; None when it does not exist any more."""
+        """Return one repository for writing; None if it does not exist."""
         return self._v1.read_repository(repository_id)
 
     def write_overlay(self, read: RepositoryVersion, wanted: Overlay) -> LiveRepository:
-        """Write through v2 where that is possible, else through v1."""
+        """Write through v2 if possible, else through v1."""
         why = ""
         if not self._why_v1 and can_say(wanted) and _keeps_unknown(read.repository.overlay, wanted):
             try:
                 masked = self._v2.read_document(read.repository.id)
                 if masked is not None and not isinstance(masked.repository.overlay, Unreadable):
-                    # v2 may spell what is not known in another way, and goes on as it does.
+                    # v2 may spell unknown fields differently, and stores them in its own way.
                     unknown = masked.repository.overlay.unrecognized if wanted != EMPTY else ()
                     masked = replace(masked, repository=read.repository)
                     return self._v2.write_masked(masked, replace(wanted, unrecognized=unknown))
@@ -223,7 +222,7 @@ class Auto:
             except AnswerLost as error:
                 why = _why_without(error)
                 now = self._v1.read_repository(read.repository.id) if why else None
-                # A refusal by a proxy alone: what v1 shows decides whether something was written.
+                # A refusal by a proxy alone: the state by v1 decides whether the write took effect.
                 if now is None or now.repository.overlay not in (read.repository.overlay, wanted):
                     raise
                 if now.repository.overlay == wanted:
@@ -234,13 +233,13 @@ class Auto:
                 if not why:
                     raise
         answer = self._v1.write_overlay(read, wanted)
-        # Not before v1 has shown that the repository is there and that the token may write.
+        # Only after v1 has shown that the repository exists and the token may write.
         self._why_v1 = self._why_v1 or why
         return answer
 
 
 def can_say(overlay: Overlay) -> bool:
-    """Whether v2 can say this overlay: its ids are signed and of 32 bits, and a gid of 0 is the same as none."""
+    """Return whether v2 can represent this overlay: its ids are signed 32-bit, and gid 0 is the same as none."""
     users, groups = overlay.accounts.users, overlay.accounts.groups
     return all(one.gid and max(one.uid, one.gid) < _INT32 for one in users) and all(one.gid < _INT32 for one in groups)
 
@@ -251,14 +250,14 @@ def written(
     answer: WriteAnswer,
     *,
     folder: str,
-    is_meant: Callable[[str], bool],
+    is_expected: Callable[[str], bool],
     read_back: Callable[[str], LiveRepository | None],
 ) -> LiveRepository:
-    """Return the repository that a write has left; an answer without its id, name or overlay is followed by a read.
+    """Return the repository after a write; a response without its id, name or overlay is followed by a read.
 
-    Raises `AnswerLost` where the answer speaks of something else, or where nothing could be read.
+    Raises `AnswerLost` if the response is about something else, or nothing could be read.
     """
-    if answer.id and not is_meant(answer.id):
+    if answer.id and not is_expected(answer.id):
         raise connection.incomplete(call, f"it describes another repository, {answer.id}")
     if answer.id and answer.name and answer.overlay is not None:
         return LiveRepository(
@@ -276,7 +275,7 @@ def written(
 
 
 def _documents(connection: Connection, call: Call, document: Json) -> Sequence[Json]:
-    """The items of a list that is read to be given back: as they came, and each of them a repository."""
+    """Return the items of a list to be sent back: raw, and each of them a repository."""
     try:
         listing = answers.RepositoryListing.model_validate(document)
     except ValidationError as error:
@@ -302,25 +301,25 @@ def _version(
 
 
 def _keeps_unknown(overlay: Overlay | Unreadable, wanted: Overlay) -> bool:
-    """Whether what is not known stays as it is, or goes; what v1 has told can be put back through v1 alone."""
+    """Return whether unknown fields are kept or removed; only v1 can restore what v1 has sent."""
     return not wanted.unrecognized or (isinstance(overlay, Overlay) and wanted.unrecognized == overlay.unrecognized)
 
 
 def _same_known(one: Overlay | Unreadable, other: Overlay | Unreadable) -> bool:
-    """Whether both versions tell the same of what is known; they may spell the rest differently."""
+    """Return whether both versions agree on the known fields; they may spell the rest differently."""
     if isinstance(one, Unreadable) or isinstance(other, Unreadable):
         return False
     return replace(one, unrecognized=()) == replace(other, unrecognized=())
 
 
 def _is_uncertain(repository: LiveRepository) -> bool:
-    """Whether v2 may not have told everything: an absent gid reads as 0, and ids from 2^31 as anything."""
+    """Return whether v2 may have lost details: an absent gid reads as 0, and ids from 2^31 are undefined."""
     overlay = repository.overlay
     return isinstance(overlay, Unreadable) or bool(overlay.accounts.users or overlay.accounts.groups)
 
 
 def _why_without(error: ApiError) -> str:
-    """Why v2 is not to be had, as "v2 …"; "" for a failure that says nothing about that."""
+    """Return why v2 is unavailable, as "v2 …"; "" for an unrelated failure."""
     if error.status in _WITHOUT:
         return f"answered HTTP {error.status}"
     if isinstance(error, Rejected) and _UNKNOWN_FIELD in error.message:

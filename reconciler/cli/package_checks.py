@@ -47,7 +47,7 @@ from reconciler.core.packages import (
     requested_constraints,
     templates_not_checked,
 )
-from reconciler.core.plan import Plan, ReasonCode, Step
+from reconciler.core.plan import Plan
 from reconciler.core.resolution import (
     ResolutionFailure,
     ResolvedChange,
@@ -62,6 +62,7 @@ from reconciler.core.resolution import (
     with_resolution,
 )
 from reconciler.core.state import Desired
+from reconciler.core.steps import ReasonCode, Step
 from reconciler.diagnostics import Diagnostic, Place, has_errors, plural
 from reconciler.engine.packages import look_up
 from reconciler.engine.ports import stream

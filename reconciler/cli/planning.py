@@ -16,11 +16,12 @@ from reconciler.cli.parser import Options
 from reconciler.core import planner
 from reconciler.core.binding_rules import binding_problems
 from reconciler.core.builds import Build, Result
-from reconciler.core.events import Forecast, Unforeseen, make_forecast
-from reconciler.core.plan import Comparison, GuardFlags, Plan, Step
+from reconciler.core.events import Forecast, NoForecast, make_forecast
+from reconciler.core.plan import Comparison, GuardFlags, Plan
 from reconciler.core.resolution import ResolvedChange
 from reconciler.core.selection import Selection, select
 from reconciler.core.state import Desired, Live, Organization
+from reconciler.core.steps import Step
 from reconciler.diagnostics import Diagnostic, has_errors
 from reconciler.planfile import PlanFileError, SavedPlan
 from reconciler.views.document import Origin, plan_document
@@ -166,7 +167,7 @@ def foresee(plan: Plan, recent: RecentBuilds) -> Forecast | None:
     try:
         builds = recent.builds(plan)
     except ApiError as error:
-        return Unforeseen(problem=error.diagnostic.summary)
+        return NoForecast(problem=error.diagnostic.summary)
     return make_forecast(plan.writes, {one.id: len(one.active_tags) for one in recent.live.repositories}, builds)
 
 

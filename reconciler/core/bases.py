@@ -1,4 +1,4 @@
-"""What images are made from without their overlays, as their builds tell, and the questions that follow from it.
+"""Inputs of images without their overlays, taken from their builds, and the questions that follow.
 
 Why the old overlay's packages may be taken out of a report's configuration is told in
 docs/adr/0013-knowing-before-writing.md. Asking is the business of the engine, and what the answers mean that of
@@ -15,14 +15,14 @@ from reconciler.core.builds import Build, PackageConfig, Recipe, Result, locked_
 from reconciler.core.diff import Field, Item
 from reconciler.core.overlay import EMPTY, Overlay, package_name
 from reconciler.core.packages import parse_constraint
-from reconciler.core.plan import Action, Step
 from reconciler.core.state import Live, Unreadable
+from reconciler.core.steps import Action, Step
 from reconciler.core.version_templates import Tags, expanded, is_templated, names_package
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Base:
-    """What an image is made from without any overlay, as one of its builds tells: the build's recipe, less the overlay.
+    """The input of an image without any overlay, taken from one of its builds.
 
     `version` is that of its main package, "" where no report tells; `names` are its own packages.
     """
@@ -39,7 +39,7 @@ class Base:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """One configuration to resolve for one repository, and what its builds were made from with the old overlay.
+    """One configuration to resolve for one repository, and the input of its builds with the old overlay.
 
     `unknown` are packages that the configuration lacks: what their templates mean in this image is not known.
     """
@@ -51,7 +51,7 @@ class Question:
 
 
 def find_bases(steps: Iterable[Step], builds: Iterable[Build], live: Live) -> Mapping[str, tuple[Base, ...]]:
-    """The distinct bases of each repository that is written, by its name, of the latest builds first.
+    """Return the distinct bases of each repository that is written, by its name, of the latest builds first.
 
     One that is to be created has those of the repository that it is made from. None where no build tells.
     """
@@ -66,7 +66,7 @@ def find_bases(steps: Iterable[Step], builds: Iterable[Build], live: Live) -> Ma
 
 
 def _ended_by_repository(builds: Iterable[Build], steps: Iterable[Step]) -> Mapping[str, Sequence[Build]]:
-    """The builds of some repositories that succeeded or failed and tell what they were made from, the latest first."""
+    """Return the ended builds of some repositories whose reports have a configuration, latest first."""
     found: dict[str, list[Build]] = {step.id: [] for step in steps if step.id is not None}
     for build in builds:
         if build.repository_id in found and build.result in _ENDED and build.recipe is not None:
@@ -87,7 +87,7 @@ def _main_package(build: Build) -> str:
 
 
 def _main_versions(builds: Iterable[Build]) -> Mapping[str, str]:
-    """The latest version of each main package that a build was locked to."""
+    """Return the latest version of each main package that a build was locked to."""
     found: dict[str, str] = {}
     for build in builds:
         main = _main_package(build) if build.recipe is not None and build.recipe.locked else ""
@@ -98,7 +98,7 @@ def _main_versions(builds: Iterable[Build]) -> Mapping[str, str]:
 
 
 def packages_in_use(steps: Iterable[Step], builds: Iterable[Build]) -> Mapping[str, frozenset[str]]:
-    """The packages that images have, by name, with the versions that are known: a list that lacks one is not complete.
+    """Return the packages of existing images by name, with the known versions; a list without one is incomplete.
 
     They are those of successful builds, and those of the live overlays that the steps change, except where every build
     that was asked for one has failed.
@@ -128,7 +128,7 @@ def _package_items(build: Build) -> Iterator[Item]:
 def make_questions(
     steps: Iterable[Step], known: Mapping[str, Sequence[Base]], tags: Tags = MappingProxyType({})
 ) -> tuple[Question, ...]:
-    """The questions about each step: one for each distinct base; none where no base is known.
+    """Return the questions of each step: one for each distinct base; none where no base is known.
 
     `tags` are the active tags of repositories by id: they tell what a template means where no build does.
     """
@@ -149,7 +149,7 @@ def _question(step: Step, base: Base, tags: Sequence[str]) -> Question:
 
 
 def distinct_configs(asked: Sequence[Question], *, before: bool) -> Mapping[PackageConfig, str]:
-    """Each distinct configuration with the id of the first repository that it is asked about.
+    """Return each distinct configuration with the id of the first repository that it is asked about.
 
     With `before` also what a build was asked for until now, where its report does not tell what came of it.
     """
@@ -163,7 +163,7 @@ def distinct_configs(asked: Sequence[Question], *, before: bool) -> Mapping[Pack
 
 
 def built_already(asked: Iterable[Question], builds: Iterable[Build]) -> Mapping[PackageConfig, tuple[str, ...]]:
-    """The configurations that need not be asked about: what their latest build was locked to, if it succeeded."""
+    """Return the lock of each configuration that need not be asked about because its latest build succeeded."""
     questions = tuple(asked)
     latest: dict[PackageConfig, Build] = {}
     for found in _ended_by_repository(builds, (question.step for question in questions)).values():
@@ -186,7 +186,7 @@ def _as_set(config: PackageConfig) -> PackageConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildRecord:
-    """How the latest builds of a repository with its live overlay ended.
+    """Results of the latest builds of a repository with its live overlay.
 
     `works` is None where none is known; `failing` are the configurations of those that failed.
     """
@@ -201,7 +201,7 @@ NO_RECORD = BuildRecord()
 def build_records(
     steps: Iterable[Step], builds: Iterable[Build], known: Mapping[str, Sequence[Base]]
 ) -> Mapping[str, BuildRecord]:
-    """The record of each repository that a plan changes, by its name; one that is to be created has none.
+    """Return the record of each repository that a plan changes, by its name; one that is to be created has none.
 
     A failure counts until a build of the same configuration succeeds, and where nothing has succeeded since.
     """
@@ -251,9 +251,9 @@ def _bases(builds: Sequence[Build], overlay: Overlay, versions: Mapping[str, str
 
 
 def _current(builds: Sequence[Build], overlay: Overlay) -> Sequence[Build]:
-    """The builds that hold what the overlay adds: successful ones, else those that failed and were not mended since.
+    """Return the builds that hold the overlay's additions: successful ones, else failed ones without a later success.
 
-    All successful ones where none does.
+    Return all successful ones if none does.
     """
     successes = [build for build in builds if build.result is Result.SUCCESS]
     holding = [build for build in successes if build.recipe and _holds_all(build.recipe, overlay)]
@@ -270,7 +270,7 @@ def _holds_all(recipe: Recipe, overlay: Overlay) -> bool:
 
 
 def _without(config: PackageConfig, overlay: Overlay) -> PackageConfig:
-    """The configuration without what the overlay brought."""
+    """Return the configuration without the overlay's additions."""
     brought = {package_name(spec) for spec in overlay.packages}
     templates = tuple(filter(is_templated, brought))
     kept = {
@@ -291,9 +291,9 @@ def _with(config: PackageConfig, added: Iterable[str], overlay: Overlay) -> Pack
 
 
 def _filled_in(spec: str, base: Base, tags: Sequence[str]) -> tuple[str, ...]:
-    """What a package means in an image that is named by a template, as its main package, its build or its tags tell.
+    """Return a templated package as the main package of the image, its build or its tags define it.
 
-    None where they do not tell, or tell of several versions.
+    Empty if they do not, or if the tags show several versions.
     """
     if not is_templated(spec):
         return (spec,)

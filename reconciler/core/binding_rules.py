@@ -1,16 +1,18 @@
-"""What overlay bindings forbid and change in a plan."""
+"""Effects of overlay bindings on a plan: blocked steps and warnings."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Final
 
-from reconciler.core.bindings import NOT_READ, Binding, BindingIndex, UnknownBindings
-from reconciler.core.overlay import EMPTY
-from reconciler.core.plan import Action, Plan, Reason, ReasonCode, Step
+from reconciler.core.bindings import NOT_READ, Binding, BindingIndex, SelectorKind, TagSelector, UnknownBindings
+from reconciler.core.diff import Field, Item, items_of
+from reconciler.core.overlay import EMPTY, Overlay
+from reconciler.core.plan import Plan
 from reconciler.core.state import Live
+from reconciler.core.steps import Action, Reason, ReasonCode, Step
 from reconciler.diagnostics import Diagnostic, Severity, listed
 
-# The code of every problem here with its severity and what it means, for the documentation.
+# Severity and meaning of each code, for docs/diagnostics.md.
 BINDING_CODES: Final[Mapping[str, tuple[str, str]]] = {
     "bindings-switched-off": (
         "warning",
@@ -22,6 +24,32 @@ BINDING_CODES: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "bindings-unknown": ("note", "The bindings of the organization could not be read."),
 }
+
+
+# Values of these fields are united; of all others a tag gets one.
+_UNITED: Final = frozenset({Field.PACKAGES, Field.RUNTIME_REPOSITORIES, Field.PREFLIGHT, Field.GUARDED_ENTRYPOINT})
+
+
+def compete(one: TagSelector, other: TagSelector) -> bool:
+    """Return whether bindings of one scope with these selectors have equal rank and share a tag."""
+    if one.kind is not other.kind:
+        return False
+    match one.kind:
+        case SelectorKind.ALL:
+            return True
+        case SelectorKind.VARIANT:
+            return one.variant == other.variant
+        case SelectorKind.EXACT:
+            return not set(one.tags).isdisjoint(other.tags)
+        case _:
+            return False
+
+
+def disagreements(one: Overlay, other: Overlay) -> tuple[Item, ...]:
+    """Return the items of the first overlay that the second sets differently; the API refuses these together."""
+    there = {(item.field, item.key): item.value for item in items_of(other)}
+    found = (item for item in items_of(one) if item.field not in _UNITED)
+    return tuple(item for item in found if there.get((item.field, item.key), item.value) != item.value)
 
 
 def block_bound(steps: Iterable[Step], live: Live) -> list[Step]:
@@ -41,7 +69,7 @@ def _unless_bound(step: Step, index: BindingIndex) -> Step:
 
 
 def binding_problems(plan: Plan, live: Live) -> Iterator[Diagnostic]:
-    """Warn of bindings that a write switches off or on, the same ones once; note that they are not known."""
+    """Warn of bindings that a write deactivates or activates, each once, and of bindings that could not be read."""
     bindings = plan.bindings
     if isinstance(bindings, UnknownBindings):
         if plan.writes and not bindings.absent and bindings != NOT_READ:
@@ -60,7 +88,7 @@ def binding_problems(plan: Plan, live: Live) -> Iterator[Diagnostic]:
 
 
 def _bound(step: Step, index: BindingIndex, groups: Mapping[str, str]) -> tuple[Binding, ...]:
-    """The bindings that hold for the repository of a step, or will hold for the one that it creates."""
+    """Return the bindings that apply to the repository of a step, or to the one that it creates."""
     if step.id is None:
         return ()
     if step.action is not Action.CREATE:

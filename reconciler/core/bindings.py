@@ -1,4 +1,4 @@
-"""Overlays that are bound to tags: the second model of Custom Assembly, beside the standard customization.
+"""Overlay bindings: the second model of Custom Assembly, next to the standard customization.
 
 A binding puts one named overlay on one repository, or on every repository below an organization or a folder, for the
 tags that its selector picks. A repository with bindings of its own cannot have a standard customization; one that has a
@@ -21,7 +21,7 @@ class SelectorKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TagSelector:
-    """The tags of a binding: all, those of a `variant` (`dev`: tags that end in `-dev`), or exactly `tags`."""
+    """The tags of a binding: all, those of a `variant` (`dev`: tags ending in `-dev`), or exactly `tags`."""
 
     kind: SelectorKind
     tags: tuple[str, ...] = ()
@@ -52,7 +52,7 @@ class Binding:
 
     @property
     def scope(self) -> str:
-        """The UIDP of what the overlay is bound to: a repository, a folder or an organization."""
+        """Return the UIDP of what the overlay is bound to: a repository, a folder or an organization."""
         return self.repository or self.id.rpartition("/")[0]
 
     def __str__(self) -> str:
@@ -61,7 +61,7 @@ class Binding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnknownBindings:
-    """Bindings that were not read, which is never the same as none; `absent` where the API does not offer them."""
+    """Bindings that were not read, which differs from none; `absent` if the API does not offer them."""
 
     problem: str
     absent: bool = False
@@ -72,7 +72,7 @@ NOT_READ = UnknownBindings(problem="they were not read")
 
 
 class BindingIndex:
-    """Bindings by what they are bound to; none where they are not known."""
+    """Bindings indexed by what they are bound to; empty if they are unknown."""
 
     def __init__(self, bindings: Bindings) -> None:
         self._by_scope: dict[tuple[str, bool], list[Binding]] = {}
@@ -80,15 +80,15 @@ class BindingIndex:
             self._by_scope.setdefault((one.scope, bool(one.repository)), []).append(one)
 
     def of_repository(self, id_: str) -> tuple[Binding, ...]:
-        """Return the bindings that a repository has by itself."""
+        """Return the bindings of the repository itself."""
         return tuple(self._by_scope.get((id_, True), ()))
 
     def effective(self, id_: str) -> tuple[Binding, ...]:
-        """Return every binding that holds for a repository, the outermost scope first, its own last."""
+        """Return every binding that applies to a repository, outermost scope first, its own last."""
         return (*self.for_all(id_), *self.of_repository(id_))
 
     def for_all(self, id_: str) -> tuple[Binding, ...]:
-        """Return the bindings for all repositories that hold for a repository or in a group, the outermost first."""
+        """Return the bindings for all repositories that apply to a repository or in a group, outermost scope first."""
         return tuple(one for scope in _scopes(id_) for one in self._by_scope.get((scope, False), ()))
 
 

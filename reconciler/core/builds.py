@@ -1,8 +1,8 @@
-"""Builds: which ones a write caused, and whether they contain what was asked for.
+"""Builds: which ones a write caused, and whether they contain the requested configuration.
 
-A build report does not say which write caused it, and images are rebuilt every day for other reasons. What a report
-does say is the configuration that it was made with, and mostly the packages that came of it; both are compared with
-the overlays before and after the write.
+A build report does not say which write caused it, and images are rebuilt every day for other reasons. A report does
+contain the configuration of the build, and mostly the resulting packages; both are compared with the overlays before
+and after the write.
 """
 
 import re
@@ -21,7 +21,7 @@ from reconciler.core.version_templates import names_package
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PackageConfig:
-    """The part of a configuration that decides which packages an image gets."""
+    """The part of a configuration that decides the packages of an image."""
 
     packages: tuple[str, ...] = ()
     repositories: tuple[str, ...] = ()
@@ -31,7 +31,7 @@ class PackageConfig:
     archs: tuple[str, ...] = ()
 
     def document(self) -> dict[str, object]:
-        """As the API takes it; what is empty is left out."""
+        """Return it in the form of the API, without empty fields."""
         contents: dict[str, object] = {
             "packages": list(self.packages),
             "repositories": list(self.repositories),
@@ -45,17 +45,17 @@ class PackageConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
-    """What a build was made from, and the exact packages that came of it where the report tells."""
+    """The input of a build, and the resulting exact packages if the report has them."""
 
     config: PackageConfig
     locked: tuple[str, ...] = ()
 
 
 def make_recipe(config: PackageConfig, locked: Sequence[str]) -> Recipe:
-    """The recipe of a build that was asked for a configuration and locked to some packages.
+    """Return the recipe of a build from its requested configuration and its locked packages.
 
-    Where every package of the configuration is tied to one revision it is a lock itself, of an earlier build, and no
-    question: then the names alone were meant.
+    A configuration with an exact revision for every package is itself the lock of an earlier build; then only the names
+    were requested.
     """
     if not config.packages or not all("=" in spec and "-r" in spec for spec in config.packages):
         return Recipe(config=config, locked=tuple(locked))
@@ -64,9 +64,9 @@ def make_recipe(config: PackageConfig, locked: Sequence[str]) -> Recipe:
 
 
 class Result(StrEnum):
-    """How a build ended. `RUNNING` also stands for "not known yet", as the API does not tell the two apart.
+    """Result of a build. `RUNNING` includes "not known yet": the API does not distinguish them.
 
-    `UNKNOWN` has ended, and the API did not say how, or in a word that this version does not know.
+    `UNKNOWN` has ended with no result, or with one that this version does not know.
     """
 
     RUNNING = "running"
@@ -79,7 +79,7 @@ _UID = re.compile(r"[0-9]{1,10}")
 
 
 class Sync(StrEnum):
-    """Where a repository stands in the service's work queue; `IDLE` when it is not in it."""
+    """Place of a repository in the work queue of the service; `IDLE` if it is not queued."""
 
     IDLE = "idle"
     QUEUED = "queued"
@@ -89,9 +89,9 @@ class Sync(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class BuildConfig:
-    """What a report says of the configuration that it was built with, as entries of an overlay.
+    """The configuration in a build report, as items of an overlay.
 
-    `parts` are those that the configuration speaks of at all: silence about a part proves nothing.
+    `fields` are those that the configuration mentions at all: a missing field proves nothing.
     """
 
     entries: frozenset[Item]
@@ -100,11 +100,11 @@ class BuildConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Build:
-    """One build report. Times are seconds since the epoch by the server's clock.
+    """One build report; times are seconds since the epoch on the server's clock.
 
-    `config` is what the build was asked for, and `locked` what came of it, package by package with its version and
-    those that it needs; `recipe` is the same as questions of resolution need it. Each is None when the report did not
-    tell. `tags` are those that it is recorded with.
+    `config` is the requested configuration and `locked` the result, each package with its version and its dependencies;
+    `recipe` is the same in the form of resolution requests. Each is None if the report lacks it. `tags` are those that
+    the build is recorded with.
     """
 
     id: str
@@ -122,14 +122,14 @@ class Build:
 
     @property
     def content(self) -> BuildConfig | None:
-        """What is known to be in what was built."""
+        """Return the known content of the image: the locked configuration, else the requested one."""
         return self.locked or self.config
 
 
 class Evidence(StrEnum):
-    """What a build's configuration says about the overlay that it was made with.
+    """What a build's configuration proves about the overlay that it was made with.
 
-    `LACKING` is that of a build that has not all that was wanted, in a way that the overlay before does not explain.
+    `LACKING`: something requested is missing, in a way that the overlay before does not explain.
     """
 
     NEW = "new"
@@ -141,11 +141,11 @@ class Evidence(StrEnum):
 def evidence(
     config: BuildConfig | None, wanted: Sequence[Item], before: frozenset[Item], changes: Sequence[Change]
 ) -> Evidence:
-    """Whether a build was made with the overlay that holds `wanted`, rather than with the one that holds `before`.
+    """Return whether a build was made with the overlay holding `wanted`, rather than with the one holding `before`.
 
-    The configuration holds the base image's own entries beside the overlay's. So what is wanted and missing proves the
-    old overlay, unless that one has it too; and what was removed and is gone proves the new one; but what was removed
-    and is still there proves nothing, as the base image may have it too. `changes` are the difference of the two.
+    The configuration holds the base image's own items next to the overlay's. A missing requested item proves the old
+    overlay, unless that one has it too. A removed item that is gone proves the new overlay; a removed item that is
+    present proves nothing, because the base image may have it. `changes` are the difference between the two.
     """
     if config is None:
         return Evidence.EITHER
@@ -153,29 +153,29 @@ def evidence(
     absent = missing_items(config, wanted)
     if absent:
         gone = set(absent)
-        partly = any(_telling(entry) and entry not in before and entry not in gone for entry in described)
+        partly = any(_is_distinctive(entry) and entry not in before and entry not in gone for entry in described)
         return Evidence.LACKING if partly or gone & before else Evidence.OLD
     if any(_proves_new(one, config, wanted, before) for one in changes if one.field in config.parts):
         return Evidence.NEW
     return Evidence.EITHER if changes else Evidence.NEW
 
 
-def _telling(entry: Item) -> bool:
-    """Whether finding an added entry proves the overlay: a base image has packages and accounts of its own."""
+def _is_distinctive(entry: Item) -> bool:
+    """Return whether an added item proves the overlay: a base image has packages and accounts of its own."""
     return entry.field in (Field.ENVIRONMENT, Field.ANNOTATIONS, *GUARDED)
 
 
 def missing_items(config: BuildConfig, wanted: Iterable[Item]) -> tuple[Item, ...]:
-    """The wanted entries that a configuration lacks, of those that it would tell of."""
+    """Return the wanted items missing from a configuration, of the fields that it mentions."""
     asked = tuple(wanted)
     described = (entry for entry in asked if entry.field in config.parts)
     return tuple(entry for entry in described if not config_holds(config, entry, users=asked) and not is_virtual(entry))
 
 
 def config_holds(config: BuildConfig, wanted: Item, *, users: Iterable[Item] = ()) -> bool:
-    """Whether a configuration has an entry that does what is wanted.
+    """Return whether a configuration has an item that satisfies the wanted one.
 
-    `users` may be entries of the overlay: its own users decide which UID the name in `run-as` is.
+    `users` may be items of the overlay: its own users decide the UID of the name in `run-as`.
     """
     if wanted in config.entries:
         return True
@@ -193,7 +193,7 @@ def _uids(items: Iterable[Item]) -> dict[str, int]:
 
 
 def _uid(run_as: Value, uids: Mapping[str, int]) -> Value | int:
-    """The UID that a `run-as` means, which apko writes in the place of the name; the name where nothing decides it."""
+    """Return the UID of a `run-as`, which apko writes instead of the name; the name if no user defines it."""
     if not isinstance(run_as, str):
         return run_as
     return int(run_as) if _UID.fullmatch(run_as) else uids.get(run_as, run_as)
@@ -221,10 +221,10 @@ class Target:
 
 
 class Stage(StrEnum):
-    """How far a followed repository is.
+    """Stage of a followed repository.
 
-    `SUPERSEDED` where somebody else has changed or deleted it since; `UNREPORTED` where no build report came within the
-    grace although the queue took it and let it go.
+    `SUPERSEDED`: changed or deleted by somebody else since. `UNREPORTED`: no build report arrived within the grace
+    period although the queue released it.
     """
 
     WAITING = "waiting"
@@ -240,9 +240,9 @@ FINISHED = frozenset({Stage.DONE, Stage.SUPERSEDED, Stage.UNREPORTED})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """What is known of one followed repository: its stage, the builds that count, and its place in the queue.
+    """Progress of one followed repository: its stage, the builds that count, and its place in the queue.
 
-    `reports` are all that were seen at the last look, so that the next one judges only what is new.
+    `reports` are all reports of the latest poll, so that the next poll examines only new ones.
     """
 
     target: Target
@@ -255,47 +255,47 @@ class Progress:
 
     @property
     def ended(self) -> tuple[Build, ...]:
-        """The builds that count and have ended."""
+        """Return the builds that count and have ended."""
         return tuple(build for build in self.builds if build.result is not Result.RUNNING)
 
     @property
     def others(self) -> int:
-        """How many builds were seen since the write that do not count."""
+        """Return the number of builds since the write that do not count."""
         return len(builds_since(self.target, self.reports)) - len(self.builds) if self.reports else 0
 
     @property
     def failures(self) -> tuple[Build, ...]:
-        """The builds that count and have failed, or succeeded without what was asked."""
+        """Return the builds that count and have failed, or lack part of the requested configuration."""
         return tuple(build for build in self.builds if build_failed(build, self.target))
 
 
 def count_results(progress: Progress) -> Mapping[Result, int]:
-    """The number of a repository's builds for each result; one that lacks what was asked has failed."""
+    """Count a repository's builds by result; a build that lacks requested items has failed."""
     wrong = {build.id for build in progress.failures}
     return Counter(Result.FAILURE if build.id in wrong else build.result for build in progress.builds)
 
 
 def build_failed(build: Build, target: Target) -> bool:
-    """Whether a build that counts has failed, or succeeded without what was asked."""
+    """Return whether a build that counts has failed, or lacks part of the requested configuration."""
     if build.result is Result.SUCCESS:
         return build.content is not None and bool(lacking_items(build.content, target.after))
     return build.result is Result.FAILURE
 
 
-# Asked again and again of the same few configurations: by the journal, the table, and the end report.
+# The journal, the table and the final report repeat it for the same few configurations.
 @lru_cache(maxsize=4096)
 def lacking_items(config: BuildConfig, after: Overlay) -> tuple[Item, ...]:
-    """What an overlay asks for and a configuration lacks."""
+    """Return the items of an overlay that a configuration lacks."""
     return missing_items(config, items_of(after))
 
 
 def builds_since(target: Target, builds: Iterable[Build]) -> list[Build]:
-    """The builds that started after the write, or of which that is not known."""
+    """Return the builds that started after the write, or at an unknown time."""
     return [build for build in builds if build.started is None or build.started >= target.since]
 
 
 def serves(found: Value, wanted: Item) -> bool:
-    """Whether an entry of a configuration, of the same part and key, does what the overlay asked for."""
+    """Return whether an item of a configuration satisfies an overlay's item of the same field and key."""
     match wanted.value, found:
         case str(), str():
             return found == wanted.value or (wanted.field is Field.PACKAGES and _allowed(found, wanted.value))
@@ -312,20 +312,20 @@ def serves(found: Value, wanted: Item) -> bool:
 
 
 def _repository(address: str) -> str:
-    """A repository's address as apko has it after parsing: no slash at the end, host and scheme in small letters."""
+    """Return a repository's address as apko parses it: no trailing slash, host and scheme in lower case."""
     scheme, mark, rest = address.strip().partition("://")
     host, slash, path = rest.partition("/")
     return f"{scheme.lower()}{mark}{host.lower().removesuffix(':443')}{slash}{path}".rstrip("/")
 
 
 def locked_version(found: Value) -> str:
-    """The version that a package of a configuration is locked to; empty where it is not."""
+    """Return the version that a package of a configuration is locked to; empty if it is not."""
     parsed = parse_constraint(found) if isinstance(found, str) else None
     return parsed.version if parsed is not None and parsed.operator == "=" else ""
 
 
 def is_virtual(wanted: Item) -> bool:
-    """Whether a package is asked for by something that packages provide, such as `cmd:jq`, rather than by its name."""
+    """Return whether a package is requested by a virtual name, such as `cmd:jq`."""
     return wanted.field is Field.PACKAGES and ":" in wanted.key
 
 
@@ -335,7 +335,7 @@ def _allowed(found: str, wanted: str) -> bool:
         return False
     version = locked_version(found)
     if asked.operator == "=" and version.rpartition("-r")[0] == asked.version:
-        return True  # that a version without a revision may be any revision was for the resolution to decide
+        return True  # the resolution decided that any revision satisfies a version without one
     if version:
         return asked.allows(version)
     constraint = parse_constraint(found)
@@ -348,8 +348,8 @@ def _spelling(constraint: Constraint) -> tuple[str, str, str]:
 
 
 def _user_serves(found: User, wanted: User) -> bool:
-    # A configuration may leave out names that it does not need (apko has no group name for a user). Only a gid that is
-    # left out says something: absent and 0 are different.
+    # A configuration may omit optional names (apko has no group name for a user). Only a missing gid has a meaning:
+    # absent differs from 0.
     texts = ((wanted.groupname, found.groupname), (wanted.shell, found.shell), (wanted.homedir, found.homedir))
     return (
         found.uid == wanted.uid
@@ -360,43 +360,43 @@ def _user_serves(found: User, wanted: User) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proven:
-    """All that was asked is there; `versions` are those that the wanted packages were resolved to, where it tells."""
+    """Everything requested is present; `versions` are the resolved versions of the wanted packages, if known."""
 
     versions: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lacking:
-    """What was asked and is not there."""
+    """Requested items that are missing."""
 
     missing: tuple[Item, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Untold:
-    """The report does not tell of these entries, and lacks none that it tells of."""
+class Unproven:
+    """The report does not mention these items, and lacks none that it mentions."""
 
     entries: tuple[Item, ...]
 
 
-Proof = Proven | Lacking | Untold
+Proof = Proven | Lacking | Unproven
 
 
 def prove(build: Build, target: Target) -> Proof:
-    """What a build's configuration proves of what was written to the repository."""
+    """Return what a build's configuration proves about the written overlay."""
     wanted = tuple(entry for entry in items_of(target.after) if _provable(entry))
     content = build.content
     if content is None:
-        return Untold(entries=wanted)
+        return Unproven(entries=wanted)
     absent = missing_items(content, wanted)
     if absent:
         return Lacking(missing=absent)
     undescribed = tuple(entry for entry in wanted if not _is_described(entry, content))
-    return Untold(entries=undescribed) if undescribed else Proven(versions=_versions(wanted, content))
+    return Unproven(entries=undescribed) if undescribed else Proven(versions=_versions(wanted, content))
 
 
 def _provable(entry: Item) -> bool:
-    """Fields that this version does not know were not asked for but kept, and no report can be read for them."""
+    """Return the items that can be proven; fields unknown to this version were kept, not requested."""
     return entry.field is not Field.UNRECOGNIZED
 
 
@@ -405,9 +405,9 @@ def _is_described(entry: Item, config: BuildConfig) -> bool:
 
 
 def verified(progress: Iterable[Progress]) -> tuple[int, int]:
-    """Of all that successful builds made: how many digests are proven, and how many there are.
+    """Return how many digests of successful builds are proven, and how many there are.
 
-    Two builds can come to the same digest, which then is one; it is proven when each of them is.
+    Two builds can have the same digest; it counts once, and is proven only if both builds are.
     """
     proven: dict[tuple[str, str], bool] = {}
     for one in progress:

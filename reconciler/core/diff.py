@@ -1,8 +1,8 @@
-"""An overlay taken apart into items, and the difference between two overlays.
+"""The items of an overlay, and the difference between two overlays.
 
 An item is the smallest thing that can be added, removed or changed: one package, one variable, one user, the whole
-ordered list of runtime repositories. `diff(a, b)` is empty exactly when `a == b`, and applying it to `a` gives `b`. The
-order of changes depends on nothing but the overlays. How a change is shown is the business of the views.
+ordered list of runtime repositories. `diff(a, b)` is empty exactly if `a == b`, and applying it to `a` gives `b`. The
+order of changes depends only on the overlays.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -32,9 +32,9 @@ Value = str | bool | tuple[str, ...] | tuple[Preflight, ...] | PemFile | User | 
 
 
 class Field(StrEnum):
-    """Where an entry stands in an overlay, spelt as apko spells it."""
+    """Place of an item in an overlay, in apko's spelling."""
 
-    # Enum's own is written in Python, and entries are looked up by their part again and again.
+    # The hash of Enum is written in Python, and fields are dictionary keys of every comparison.
     __hash__ = str.__hash__
 
     PACKAGES = "contents.packages"
@@ -73,7 +73,7 @@ SECTION_OF: dict[Field, Section] = {
     Field.TRUSTSTORE: Section.TRUSTSTORE,
 }
 
-# Parts whose entries are found by a name of their own, which then belongs to the path of a change.
+# Fields whose items have names of their own, which are part of the path of a change.
 KEYED = frozenset(
     {
         Field.RUNTIME_KEYRING,
@@ -89,14 +89,14 @@ KEYED = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One thing in an overlay: its part, the key that it is known by within the part, and its value."""
+    """One item of an overlay: its field, its key within the field, and its value."""
 
     field: Field
     key: str
     value: Value
 
 
-# What an overlay holds in each part, found by one look, in the order of `Part`.
+# The attributes of an overlay, in the order of `Field`.
 _PATHS = (
     "packages",
     "runtime_repositories",
@@ -118,7 +118,7 @@ _PATHS = (
 _PARTS = tuple(Field)
 _CONTENTS = attrgetter(*_PATHS)
 _HELD = {part: attrgetter(path) for part, path in zip(Field, _PATHS, strict=True)}
-# These hold one item, which is the whole of them.
+# These have a single item, the whole value.
 WHOLE = frozenset(
     {
         Field.RUNTIME_REPOSITORIES,
@@ -130,9 +130,9 @@ WHOLE = frozenset(
         Field.TRUSTSTORE,
     }
 )
-# The items of these are a key and a value, and those of the others the value alone.
+# Items of these are pairs of key and value; items of the others are the value alone.
 _PAIRS = frozenset({Field.ENVIRONMENT, Field.ANNOTATIONS, Field.UNRECOGNIZED})
-# The key that an item is known by within its part; the only one of a part needs none.
+# The key of an item within its field; single items need none.
 _KEYS: dict[Field, Callable[[Any], str]] = {
     **dict.fromkeys(WHOLE, lambda _: ""),
     Field.PACKAGES: package_name,
@@ -148,14 +148,14 @@ _KEYS: dict[Field, Callable[[Any], str]] = {
 
 
 def differing_fields(before: Overlay, after: Overlay) -> Iterator[tuple[Field, tuple[Any, ...], tuple[Any, ...]]]:
-    """The parts in which two overlays differ, in their order, with the items that each has there; none where equal."""
+    """Return the fields in which two overlays differ, in order, each with the items of both."""
     old, new = _CONTENTS(before), _CONTENTS(after)
     for part, was, will in compress(zip(_PARTS, old, new, strict=True), map(ne, old, new)):
         yield part, _items(part, was), _items(part, will)
 
 
 def has_key(overlay: Overlay, part: Field, key: str) -> bool:
-    """Whether an overlay holds something under a key in one part."""
+    """Return whether an overlay has an item under a key of one field."""
     return key in map(_KEYS[part], _items(part, _HELD[part](overlay)))
 
 
@@ -167,7 +167,7 @@ def removed_items(changes: Iterable["Change"], after: Overlay) -> Iterator[Item]
 
 
 def keyed_values(part: Field, items: Iterable[Any]) -> Iterable[tuple[str, Value]]:
-    """The items of one part as the key and the value of an entry each."""
+    """Return the items of one field as pairs of key and value."""
     if part in _PAIRS:
         return items
     key = _KEYS[part]
@@ -175,7 +175,7 @@ def keyed_values(part: Field, items: Iterable[Any]) -> Iterable[tuple[str, Value
 
 
 def items_of(overlay: Overlay) -> Iterator[Item]:
-    """Every entry of an overlay, in the order of `Part` and then of the canonical form."""
+    """Return every item of an overlay, in the order of `Field` and then of the canonical form."""
     for part, held in zip(_PARTS, _CONTENTS(overlay), strict=True):
         yield from (Item(part, key, value) for key, value in keyed_values(part, _items(part, held)))
 
@@ -187,7 +187,7 @@ def _items(part: Field, held: Any) -> tuple[Any, ...]:
 
 
 def assemble(parts: Iterable[Item]) -> Overlay:
-    """The overlay that holds exactly these entries: the inverse of `entries`."""
+    """Return the overlay that consists of exactly these items: the inverse of `items_of`."""
     found: dict[Field, list[tuple[str, Value]]] = {part: [] for part in Field}
     for entry in parts:
         found[entry.field].append((entry.key, entry.value))
@@ -227,7 +227,7 @@ def _pairs(found: Iterable[tuple[str, Value]]) -> list[tuple[str, str]]:
 
 
 class ChangeKind(StrEnum):
-    """What happens to one entry of an overlay."""
+    """Kind of a change of one item."""
 
     ADD = "add"
     REMOVE = "remove"
@@ -246,7 +246,7 @@ class Change:
 
     @property
     def path(self) -> str:
-        """Where the change is, such as `contents.packages` or `environment.NODE_ENV`."""
+        """Return the place of the change, such as `contents.packages` or `environment.NODE_ENV`."""
         return f"{self.field}.{self.key}" if self.field in KEYED else str(self.field)
 
 
@@ -256,7 +256,7 @@ _REMOVE, _ADD = ChangeKind.REMOVE, ChangeKind.ADD
 
 
 def diff(before: Overlay, after: Overlay) -> tuple[Change, ...]:
-    """What has to happen to `before` so that it becomes `after`, in the order of parts, keys and values."""
+    """Return the changes that turn `before` into `after`, in the order of fields, keys and values."""
     changes: list[Change] = []
     for part, old, new in differing_fields(before, after):
         changes += _changes(part, old, new)
@@ -264,7 +264,7 @@ def diff(before: Overlay, after: Overlay) -> tuple[Change, ...]:
 
 
 def _changes(part: Field, old: tuple[Any, ...], new: tuple[Any, ...]) -> list[Change]:
-    """The changes of one part. What stays is not looked at closer, because it is nearly all of it."""
+    """Yield the changes of one field. Equal items, nearly all, are skipped first."""
     was, will = set(old), set(new)
     gone = keyed_values(part, filterfalse(will.__contains__, old))
     come = keyed_values(part, filterfalse(was.__contains__, new))
@@ -277,9 +277,9 @@ def _changes(part: Field, old: tuple[Any, ...], new: tuple[Any, ...]) -> list[Ch
 
 
 def _paired(rows: Iterable[_Row], kept: set[str]) -> list[_Row]:
-    """The rows with what goes and what comes under one key as one change.
+    """Merge a removal and an addition under one key into one change.
 
-    A live overlay may hold one name several times (`curl` and `curl=8.1`): then only whole entries come and go.
+    A live overlay may hold one name several times (`curl` and `curl=8.1`): then only whole items are added and removed.
     """
     found: list[_Row] = []
     for key, several in groupby(rows, key=_KEY):

@@ -125,9 +125,9 @@ class UsedSetting(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checkup:
-    """Everything that was found; the values are None where they could not be had.
+    """All results of the checks; values are None if unknown.
 
-    `features` tells of each part of the API that not every server or organization has whether it answered.
+    `features` are the optional parts of the API, with whether each responded.
     """
 
     api: str
@@ -220,7 +220,7 @@ def check_expiry(expires: float | None, now: float, *, renewable: bool, advice: 
 
 
 def customization_model(live: Live) -> CustomizationModel | None:
-    """Which model the repositories use; None where the bindings are not known."""
+    """Return the customization model of the repositories; None if the bindings are unknown."""
     if isinstance(live.bindings, UnknownBindings):
         return None
     standard = any(one.overlay != EMPTY for one in live.repositories)
@@ -230,7 +230,7 @@ def customization_model(live: Live) -> CustomizationModel | None:
 
 
 def check_model(live: Live) -> CheckResult:
-    """Which model the organization uses, and in how many places."""
+    """Return the customization model of the organization, with the number of places that use it."""
     count = sum(one.overlay != EMPTY for one in live.repositories)
     customized = f"standard customization in {plural(count, 'repository', 'repositories')}"
     if isinstance(live.bindings, UnknownBindings):
@@ -249,7 +249,7 @@ def check_model(live: Live) -> CheckResult:
 
 
 def check_features(features: Mapping[str, bool]) -> CheckResult:
-    """Which parts of the API answered that not every server or organization has."""
+    """Return which optional parts of the API responded."""
     answered = [name for name, there in features.items() if there]
     missing = [name for name, there in features.items() if not there]
     silent = f"; no answer: {', '.join(missing)}" if missing else ""

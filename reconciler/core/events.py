@@ -11,8 +11,8 @@ from statistics import median
 from typing import TypeAlias
 
 from reconciler.core.builds import Build, Progress, Result
-from reconciler.core.plan import Step
 from reconciler.core.runs import Outcome
+from reconciler.core.steps import Step
 from reconciler.diagnostics import Diagnostic
 
 
@@ -115,8 +115,8 @@ Event = (
 Listener = Callable[[Event], None]
 
 
-# A write starts the builds of all tags of a repository together: what began within so many seconds is taken for one
-# such occasion.
+# A write starts the builds of all tags of a repository together: builds that started within so many seconds count as
+# one wave.
 WAVE = 600.0
 
 
@@ -130,7 +130,7 @@ class Durations:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Foreseen:
+class BuildForecast:
     """Forecast for `repositories` writes.
 
     `builds` leaves out the repositories in `unknown`, of which neither tags nor recent builds are known. `durations` is
@@ -144,16 +144,16 @@ class Foreseen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Unforeseen:
+class NoForecast:
     """Forecast without build reports, with the reason."""
 
     problem: str
 
 
-Forecast: TypeAlias = Foreseen | Unforeseen
+Forecast: TypeAlias = BuildForecast | NoForecast
 
 
-def make_forecast(writes: Sequence[Step], tag_counts: Mapping[str, int], builds: Iterable[Build]) -> Foreseen:
+def make_forecast(writes: Sequence[Step], tag_counts: Mapping[str, int], builds: Iterable[Build]) -> BuildForecast:
     """Return the builds that the writes will start: one for each active tag.
 
     `tag_counts` are their numbers by repository id, as far as the API named the tags; for other repositories the
@@ -163,7 +163,7 @@ def make_forecast(writes: Sequence[Step], tag_counts: Mapping[str, int], builds:
     recent = _by_repository(builds)
     counts = {one.repository: _count(one.id or "", tag_counts, recent) for one in writes}
     written = {step.id for step in writes}
-    return Foreseen(
+    return BuildForecast(
         repositories=len(writes),
         builds=sum(counts.values()),
         unknown=tuple(sorted(name for name, count in counts.items() if not count)),
@@ -189,7 +189,7 @@ def _largest_wave(builds: Iterable[Build]) -> int:
 
 
 def _durations(builds: Iterable[Build]) -> Durations | None:
-    # A failure often comes early and says nothing about how long a build takes.
+    # A failure often happens early and does not indicate the duration of a build.
     took = [
         max(build.ended - build.started, 0.0)
         for build in builds

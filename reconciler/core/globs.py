@@ -1,6 +1,6 @@
-"""Which live repositories the globs of a manifest mean, and what is then asked of each.
+"""Match the globs of a manifest against live repositories, and layer the entries on them.
 
-Globs are resolved when planning, because only then are the live names known. How layers are merged is in `layers`.
+Globs are resolved when planning, because only then are the live names known. `layers` merges the layers.
 """
 
 import re
@@ -11,6 +11,7 @@ from fnmatch import translate
 from reconciler.core.layers import (
     Layer,
     Merged,
+    both_bound_and_customized,
     both_reset_and_customized,
     group_problems,
     merge,
@@ -18,20 +19,29 @@ from reconciler.core.layers import (
     overlay_warnings,
     protected,
 )
-from reconciler.core.state import Address, Desired, DesiredGlob, DesiredRepository, Directory, Live, LiveRepository
+from reconciler.core.state import (
+    Address,
+    Desired,
+    DesiredBinding,
+    DesiredGlob,
+    DesiredRepository,
+    Directory,
+    Live,
+    LiveRepository,
+)
 from reconciler.diagnostics import Diagnostic, Place, Severity
 
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """The entries of a manifest with what its globs add to them and beside them, and the problems of that."""
+    """The entries of a manifest with the effect of its globs, and the problems found."""
 
     entries: tuple[DesiredRepository, ...]
     problems: tuple[Diagnostic, ...] = ()
 
 
 def resolve_globs(desired: Desired, live: Live, directory: Directory) -> Resolved:
-    """Every entry, layered on the globs that match it, and an entry for each repository that only globs match."""
+    """Return every entry layered on its matching globs, and an entry for each repository that only globs match."""
     if not desired.globs:
         return Resolved(desired.repositories)
     patterns = [(glob, _matcher(glob.pattern)) for glob in desired.globs]
@@ -52,7 +62,7 @@ def _place(problem: Diagnostic) -> Place:
 
 
 def _names(entry: DesiredRepository, found: Sequence[LiveRepository]) -> tuple[str, str] | None:
-    """The folder and the name that globs look at: of the live repository, or of the one that will be created."""
+    """Return the folder and name that globs match: of the live repository, or of the one to be created."""
     match found:
         case (one,):
             return one.folder, one.name
@@ -63,7 +73,7 @@ def _names(entry: DesiredRepository, found: Sequence[LiveRepository]) -> tuple[s
 
 
 class _Resolver:
-    """Globs with what they matched so far; repositories that meet the same layers share what these come to."""
+    """Globs with their matches so far; repositories with the same layers share the merged result."""
 
     def __init__(self, patterns: Sequence[tuple[DesiredGlob, re.Pattern[str]]]) -> None:
         self._patterns = patterns
@@ -71,7 +81,7 @@ class _Resolver:
         self._merged: dict[tuple[int, ...], tuple[Merged, tuple[Diagnostic, ...]]] = {}
 
     def matching(self, folder: str, name: str) -> tuple[DesiredGlob, ...]:
-        """The globs that match a repository, in their order."""
+        """Return the globs that match a repository, in order."""
         qualified = f"{folder}/{name}"
         found = [
             number
@@ -82,7 +92,7 @@ class _Resolver:
         return tuple(self._patterns[number][0] for number in found)
 
     def unmatched(self) -> Iterator[Diagnostic]:
-        """A warning for each glob that matched nothing."""
+        """Return a warning for each glob that matched nothing."""
         for number, (glob, _) in enumerate(self._patterns):
             if number not in self._used:
                 yield Diagnostic(
@@ -95,10 +105,12 @@ class _Resolver:
                 )
 
     def layered(self, entry: DesiredRepository, names: tuple[str, str] | None) -> DesiredRepository:
-        """An entry on top of the globs that match it; a reset is not layered."""
+        """Return an entry on top of its matching globs; a reset is not layered."""
         globs = self.matching(*names) if names else ()
         if entry.reset:
             return entry
+        if entry.bindings is not None or any(glob.bindings is not None for glob in globs):
+            return _bound(entry, globs)
         reset = next((glob for glob in globs if glob.reset), None)
         if reset is not None:
             return replace(entry, problems=(both_reset_and_customized(reset.place, entry.place),))
@@ -108,9 +120,11 @@ class _Resolver:
         return self._with(entry, _ordered([*_layers(globs), *entry.layers]))
 
     def alone(self, repository: LiveRepository, globs: Sequence[DesiredGlob]) -> DesiredRepository:
-        """An entry for a repository that nothing but globs names."""
+        """Return an entry for a repository that only globs match."""
         address = Address(folder=repository.folder, name=repository.name)
         strongest = globs[-1]
+        if any(glob.bindings is not None for glob in globs):
+            return _bound(DesiredRepository(address=address, place=strongest.place), globs)
         resets = [glob for glob in globs if glob.reset]
         if resets:
             others = [glob for glob in globs if not glob.reset]
@@ -137,12 +151,45 @@ class _Resolver:
         )
 
 
+def _bound(entry: DesiredRepository, globs: Sequence[DesiredGlob]) -> DesiredRepository:
+    """An entry with the bindings that globs give it, too; those of the entry go before theirs."""
+    others = [glob.place for glob in globs if glob.bindings is None]
+    if entry.bindings is None and (entry.managed or entry.source):
+        others.append(entry.place)
+    own = {one.overlay for one in entry.bindings or ()}
+    found: dict[str, DesiredBinding] = {}
+    problems = []
+    for one in (one for glob in globs for one in glob.bindings or () if one.overlay not in own):
+        known = found.setdefault(one.overlay, one)
+        if known.selector != one.selector:
+            problems.append(_two_selectors(known, one))
+    if others:
+        binding = next(glob.place for glob in globs if glob.bindings is not None) if entry.bindings is None else None
+        problems.append(both_bound_and_customized(others[0], binding or entry.place))
+    return replace(
+        entry,
+        bindings=(*found.values(), *(entry.bindings or ())),
+        allow_missing_tags=entry.allow_missing_tags or any(glob.allow_missing_tags for glob in globs),
+        problems=(*entry.problems, *problems),
+    )
+
+
+def _two_selectors(first: DesiredBinding, second: DesiredBinding) -> Diagnostic:
+    return Diagnostic(
+        code="conflicting-layers",
+        summary=f'two globs bind overlay "{first.overlay}" to different tags of the same repository',
+        detail=f"first at {first.place}",
+        hint="use the same tags in both, or bind it in the repository's own entry, which takes precedence",
+        place=second.place,
+    )
+
+
 def _layers(globs: Iterable[DesiredGlob]) -> list[Layer]:
     return [layer for glob in globs for layer in glob.layers]
 
 
 def _ordered(layers: Iterable[Layer]) -> tuple[Layer, ...]:
-    """Layers by strength, each once: the defaults of a file reach a repository by its entry and by its globs."""
+    """Return layers by precedence, each once: defaults of a file reach a repository by its entry and by its globs."""
     unique: Mapping[int, Layer] = {id(layer): layer for layer in layers}
     return tuple(sorted(unique.values(), key=lambda layer: layer.precedence))
 

@@ -1,4 +1,4 @@
-"""The Guarded Entrypoint: what its sections need of each other, and what is allowed and looks like a mistake.
+"""The Guarded Entrypoint: dependencies between its sections, and allowed settings that are probably mistakes.
 
 The wrapper resolves secret references, runs checks and then starts the program. All its settings need
 `guarded_entrypoint` in the same overlay.
@@ -14,7 +14,7 @@ from reconciler.core.overlay import CommandOverride, Overlay, Preflight, package
 from reconciler.core.secrets import is_secret_reference, looks_secret
 from reconciler.diagnostics import Diagnostic, Place, Severity
 
-# Finds where an item of the overlay was written; None where the manifest does not write it.
+# Finds where an item of the overlay was written; None if the manifest does not write it.
 PlaceOf = Callable[[Field, str], Place | None]
 
 # Settings of the wrapper, which the API refuses without it.
@@ -56,7 +56,7 @@ _INTERVAL: Final = 500 * 10**6
 
 
 def nanoseconds(duration: str) -> float | None:
-    """Return the length of a Go duration such as `1m30s`; None for what is not one."""
+    """Return the length of a Go duration such as `1m30s`; None if it is not one."""
     if not _DURATION.fullmatch(duration):
         return None
     total = sum(float(number) * _NANOSECONDS[unit] for number, unit in _DURATION_PART.findall(duration))
@@ -64,7 +64,7 @@ def nanoseconds(duration: str) -> float | None:
 
 
 def wrapper_items(environment: Mapping[str, str], entrypoint: str) -> tuple[Item, ...]:
-    """Return what the configuration of an image shows of the wrapper; nothing where it shows no wrapper at all."""
+    """Return the wrapper items in the configuration of an image; none if it has no wrapper."""
     shown = {name: value for name, value in environment.items() if name.startswith("GUARDED_") and name != _DISABLE}
     if not shown and "guarded-entrypoint" not in entrypoint.partition(" ")[0]:
         return ()
@@ -102,7 +102,7 @@ def _command(text: str | None) -> tuple[str, ...]:
 
 
 def wrapper_serves(found: Value, wanted: Value) -> bool:
-    """Return whether a setting of the wrapper in an image does what is wanted; an image may run more checks."""
+    """Return whether a wrapper setting of an image satisfies the wanted one; an image may run more checks."""
     match wanted, found:
         case CommandOverride(), CommandOverride():
             return (found.mode or "default", found.command) == (wanted.mode or "default", wanted.command)
@@ -114,7 +114,7 @@ def wrapper_serves(found: Value, wanted: Value) -> bool:
 
 
 def _effective(check: object) -> tuple[object, ...]:
-    """Return what a check does; what is not given has its default."""
+    """Return the effective settings of a check, with defaults filled in."""
     if not isinstance(check, Preflight):
         return (check,)
     timeout, interval = nanoseconds(check.timeout), nanoseconds(check.interval)
@@ -138,7 +138,7 @@ def _concerns_wrapper(variable: tuple[str, str]) -> bool:
 
 
 def reference_problem(value: str) -> str:
-    """Return what is wrong with a value that begins with `cg+`, "" for nothing."""
+    """Return the problem of a value that begins with `cg+`, "" if there is none."""
     backend, mark, reference = value.removeprefix("cg+").partition("://")
     if not mark:
         return "a secret reference is written `cg+BACKEND://REFERENCE`"
@@ -149,7 +149,10 @@ def reference_problem(value: str) -> str:
 
 
 def guarded_errors(overlay: Overlay, place_of: PlaceOf, fallback: Place | None) -> Iterator[Diagnostic]:
-    """Yield each setting of the wrapper in an overlay that does not turn it on; `fallback` is the entry's place."""
+    """Yield an error for each wrapper setting in an overlay that does not turn the wrapper on.
+
+    `fallback` is the place of the entry.
+    """
     if overlay.guarded_entrypoint:
         return
     for item in _wrapped_items(overlay):
@@ -170,13 +173,13 @@ def _wrapped_items(overlay: Overlay) -> Iterator[Item]:
 
 
 def _emptied(field: Field) -> str:
-    """Return how a manifest takes a setting away."""
+    """Return how a manifest removes a setting."""
     empty = {Field.FAIL_MODE: '""', Field.PREFLIGHT: "[]", Field.COMMAND_OVERRIDE: "null", Field.TRUSTSTORE: "{}"}
     return f"`{field}: {empty[field]}`"
 
 
 def unmanaged_warnings(overlay: Overlay, place_of: PlaceOf) -> Iterator[Diagnostic]:
-    """Yield each setting of the wrapper in a manifest that does not manage whether it is on."""
+    """Yield a warning for each wrapper setting in a manifest that does not manage whether the wrapper is on."""
     for item in _wrapped_items(overlay):
         yield Diagnostic(
             code="guarded-entrypoint-unmanaged",
@@ -188,7 +191,7 @@ def unmanaged_warnings(overlay: Overlay, place_of: PlaceOf) -> Iterator[Diagnost
 
 
 def guarded_warnings(overlay: Overlay, place_of: PlaceOf) -> Iterator[Diagnostic]:
-    """Yield what the API accepts of an overlay and what looks like a mistake."""
+    """Yield warnings about wrapper settings that the API accepts and that are probably mistakes."""
     if not has_guarded_settings(overlay):
         return
     yield from _unknown_names(overlay, place_of)
@@ -247,7 +250,7 @@ def _variables(overlay: Overlay, place_of: PlaceOf) -> Iterator[Diagnostic]:
 
 
 def guarded_disable(place: Place | None) -> Diagnostic:
-    """Return the warning about what bypasses the wrapper."""
+    """Return the warning about settings that bypass the wrapper."""
     return Diagnostic(
         code="guarded-disable",
         summary=f"`{_DISABLE}` bypasses the Guarded Entrypoint, and builds of images that set it are refused",

@@ -1,7 +1,6 @@
-"""The layers of a manifest that speak of one repository, the overlay that they come to, and what is wrong with it.
+"""The layers of a manifest for one repository: the merged overlay and its conflicts.
 
-Which value wins is decided here and nowhere else. Reading layers belongs to `manifest`, and finding the repositories
-that a glob means to `globs`.
+This is the only place that decides which value wins. `manifest` reads layers; `globs` finds the repositories of a glob.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -12,7 +11,7 @@ from functools import partial
 from reconciler.core.diff import KEYED, SECTION_OF, Field, Item, assemble, items_of
 from reconciler.core.guarded import guarded_errors, guarded_warnings, unmanaged_warnings
 from reconciler.core.overlay import Overlay, PemFile, Section
-from reconciler.diagnostics import Diagnostic, Place, Severity, listed
+from reconciler.diagnostics import Diagnostic, Place, Severity
 
 
 class Precedence(IntEnum):
@@ -25,17 +24,17 @@ class Precedence(IntEnum):
     ENTRY = 4
 
 
-# Finds where an item of a layer was written, or its section; called only when somebody wants to know.
+# Finds where an item of a layer was written, or its section; called only for messages.
 Locator = Callable[[Field, str], Place]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layer:
-    """What one block of the manifest says.
+    """One block of the manifest.
 
-    `kind` is what the block is; a profile that a glob names is as strong as the glob. `emptied` are the parts that it
-    gives empty, which takes away what weaker layers gave. Of two layers of the same
-    strength the later one wins, save where their `chain` (a file) differs: then neither does.
+    `kind` is that of the block; a profile that a glob names has the precedence of the glob. `emptied` are the fields
+    that the block sets to empty, which removes what lower layers set. Of two layers of the same precedence the later
+    one wins, unless their `chain` (a file) differs: then they conflict.
     """
 
     precedence: Precedence
@@ -50,19 +49,19 @@ class Layer:
     locate: Locator | None = field(default=None, compare=False, repr=False)
 
     def place_of(self, part: Field, key: str) -> Place:
-        """Where an entry of the layer stands."""
+        """Return the place of an item of the layer."""
         return self.place if self.locate is None else self.locate(part, key)
 
 
 @dataclass(frozen=True, slots=True)
 class LayerItem:
-    """An entry with the layer that it comes from; no entry where the layer gives the part empty."""
+    """An item with its layer; the item is None if the layer empties the field."""
 
     layer: Layer
     entry: Item | None
 
     def place(self, part: Field, key: str) -> Place:
-        """Where it was written."""
+        """Return where the item was written."""
         return self.layer.place_of(part, key)
 
 
@@ -78,7 +77,7 @@ class Conflict:
 
 @dataclass(frozen=True, slots=True)
 class Merged:
-    """What layers come to: the overlay, and for each entry of it the claim that won."""
+    """The result of merging layers: the overlay, and for each of its items the winning layer item."""
 
     overlay: Overlay
     managed: frozenset[Section]
@@ -101,7 +100,7 @@ def merge(layers: Sequence[Layer]) -> Merged:
 
 
 def winning_items(layers: Sequence[Layer], part: Field) -> Mapping[str, LayerItem]:
-    """For each entry of one part of what layers come to, by its key: the claim that won."""
+    """Return the winning layer item for each key of one field."""
     stack = _Stack()
     for layer in layers:
         stack.put(layer, part)
@@ -109,7 +108,7 @@ def winning_items(layers: Sequence[Layer], part: Field) -> Mapping[str, LayerIte
 
 
 def item_place(layers: Sequence[Layer], part: Field, key: str) -> Place | None:
-    """Where the winning claim of an entry was written; of what is not there, where the part was given empty."""
+    """Return where the winning item was written; for a missing item, where its field was emptied."""
     claim = winning_items(layers, part).get(key)
     if claim is not None:
         return claim.place(part, key)
@@ -119,20 +118,20 @@ def item_place(layers: Sequence[Layer], part: Field, key: str) -> Place | None:
 
 
 def protected(layers: Sequence[Layer]) -> bool:
-    """Whether the strongest layer that speaks of it protects the repository; of equal ones, whether any does."""
+    """Return whether the highest layer that mentions protection protects the repository; any of equal ones suffices."""
     declaring = [layer for layer in layers if layer.protect is not None]
     return any(layer.protect for layer in declaring if layer is declaring[-1] or _equals(layer, declaring[-1]))
 
 
 class _Stack:
-    """Claims by part and key while layers are put on each other."""
+    """Layer items by field and key while layers are merged."""
 
     def __init__(self) -> None:
         self.claims: dict[tuple[Field, str], list[LayerItem]] = {}
         self._empty: dict[Field, list[Layer]] = {}
 
     def put(self, layer: Layer, only: Field | None = None) -> None:
-        """Put a stronger or an equal layer on top, or what it says of one part alone."""
+        """Add a layer of higher or equal precedence, or only one field of it."""
         for part in layer.emptied:
             for key in self.claims:
                 if key[0] is part:
@@ -150,11 +149,11 @@ class _Stack:
                 self.claims[key] = [*kept, claim]
 
     def winners(self) -> tuple[LayerItem, ...]:
-        """The claim that won, for each key."""
+        """Return the winning item for each key."""
         return tuple(_winner(part, claims) for (part, _), claims in self.claims.items() if claims)
 
     def conflicts(self) -> Iterator[Conflict]:
-        """Every pair of claims of which neither wins, one for each key."""
+        """Return every pair of conflicting items, one for each key."""
         for (part, key), claims in self.claims.items():
             if not claims or (len(claims) == 1 and part not in self._empty):
                 continue
@@ -171,7 +170,7 @@ class _Stack:
 
 
 def _rivals(claims: Sequence[LayerItem], layer: Layer) -> list[LayerItem]:
-    """The claims that stay beside those of a layer, because it is not stronger than theirs."""
+    """Return the items that remain next to those of a layer, because its precedence is not higher."""
     return [claim for claim in claims if _equals(claim.layer, layer)]
 
 
@@ -180,12 +179,12 @@ def _equals(one: Layer, other: Layer) -> bool:
 
 
 def _disagree(one: LayerItem, other: LayerItem) -> bool:
-    # What stands twice in one block is a mistake of its own, which `manifest` reports.
+    # `manifest` reports duplicates within one block.
     return one.layer is not other.layer and one.entry != other.entry
 
 
 def _constrained(claims: Sequence[LayerItem]) -> list[LayerItem]:
-    """The claims of a package that ask for more than its name: a bare name agrees with any constraint."""
+    """Return the items of a package that constrain its version: a bare name agrees with any constraint."""
     return [one for one in claims if one.entry and one.entry.value != one.entry.key]
 
 
@@ -249,12 +248,12 @@ def overlay_problems(merged: Merged, layers: Sequence[Layer], place: Place) -> l
 
 
 def group_problems(found: Iterable[tuple[str, Diagnostic]]) -> Iterator[Diagnostic]:
-    """Problems of many repositories, the same ones in one that names where they show."""
+    """Return the problems of many repositories, equal ones grouped into one that names them."""
     grouped: dict[Diagnostic, list[str]] = {}
     for repository, problem in found:
         grouped.setdefault(problem, []).append(repository)
     for problem, names in grouped.items():
-        yield replace(problem, detail="; ".join(filter(None, (problem.detail, f"in {listed(names)}"))))
+        yield replace(problem, repositories=tuple(names))
 
 
 def _conflict(conflict: Conflict) -> Diagnostic:
@@ -279,12 +278,23 @@ def _conflict(conflict: Conflict) -> Diagnostic:
 
 
 def both_reset_and_customized(first: Place, second: Place) -> Diagnostic:
-    """A glob asks for a reset, and something else for content."""
+    """Return the error for a reset by a glob next to a customization by something else."""
     return Diagnostic(
         code="conflicting-reset",
         summary="a glob resets this repository, and another entry customizes it",
         detail=f"reset at {first}",
         hint="set `reset: true` in the repository's own entry, or narrow the glob",
+        place=second,
+    )
+
+
+def both_bound_and_customized(first: Place, second: Place) -> Diagnostic:
+    """Return the problem of a repository that has overlays bound to it and content of its own."""
+    return Diagnostic(
+        code="overlays-with-glob",
+        summary="this repository has overlays bound to it, and a glob or an entry customizes it as well",
+        detail=f"customized at {first}",
+        hint="move the content to an overlay and bind that, or narrow the glob",
         place=second,
     )
 

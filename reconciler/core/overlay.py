@@ -1,21 +1,23 @@
-"""The overlay: what Custom Assembly adds to an image, its one canonical form, and its fingerprint.
+"""The overlay, the content that Custom Assembly adds to an image: its one canonical form and its fingerprint.
 
-Everything that makes an `Overlay`, from a manifest or from the API, goes through `make_overlay`, which sorts, removes
-duplicates and decides what counts as the same text. The diff, the fingerprint and equality rely on it.
+Every `Overlay`, from a manifest or from the API, is made by `make_overlay`, which sorts, removes duplicates and
+normalizes text. The diff, the fingerprint and equality rely on it.
 """
 
 import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import lru_cache
 from typing import Any
 
+Json = dict[str, Any]  # a decoded JSON object
+
 
 class Section(StrEnum):
-    """What a manifest manages or leaves alone, each by itself; spelt as apko spells it."""
+    """Section of an overlay that a manifest manages or leaves alone; spelled as in apko."""
 
     PACKAGES = "contents.packages"
     RUNTIME_REPOSITORIES = "contents.runtime_repositories"
@@ -35,8 +37,7 @@ class Section(StrEnum):
 class PemFile:
     """A named certificate or public key.
 
-    `pem` is the canonical text and decides equality; `text` is what was written or read, kept so that it can be sent
-    as it was.
+    `pem` is the canonical text and decides equality; `text` is the original, to be sent unchanged.
     """
 
     name: str
@@ -46,7 +47,7 @@ class PemFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class User:
-    """A user account; `gid` None is "not given", which differs from 0, and empty text is "not given" everywhere."""
+    """A user account; `gid` None is "not given", which differs from 0; empty text is "not given"."""
 
     username: str
     uid: int
@@ -84,7 +85,7 @@ class Certificates:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preflight:
-    """A check before the program starts: `tcp` or `path`, Go durations, and what a failure does; "" is "not given"."""
+    """A check before the program starts: `tcp` or `path`, Go durations, effect of a failure; "" is "not given"."""
 
     tcp: str = ""
     path: str = ""
@@ -95,7 +96,7 @@ class Preflight:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommandOverride:
-    """The command of the Guarded Entrypoint; one without mode and command is set all the same."""
+    """The command of the Guarded Entrypoint; set even without mode and command."""
 
     mode: str = ""
     command: tuple[str, ...] = ()
@@ -107,8 +108,8 @@ class Overlay:
 
     `truststore` is JSON text in the form of `passed_through`, as its fields are not published.
 
-    `unrecognized` holds what the API sent inside the overlay that this version does not know, as (path, JSON text):
-    it takes part in comparison, so that a change to it is noticed, and only a reset removes it.
+    `unrecognized` holds what the API sent inside the overlay that this version does not know, as (path, JSON text): it
+    takes part in comparison, so that a change to it is noticed, and only a reset removes it.
     """
 
     packages: tuple[str, ...] = ()
@@ -148,7 +149,7 @@ _NOTHING = tuple((section, name, getattr(EMPTY, name)) for section, name in SECT
 
 
 def sections_held(overlay: Overlay) -> tuple[Section, ...]:
-    """The sections in which something is there, in the order of `Section`."""
+    """Return the sections that hold something, in the order of `Section`."""
     return tuple([section for section, name, nothing in _NOTHING if getattr(overlay, name) != nothing])
 
 
@@ -159,26 +160,26 @@ _PACKAGE_NAME = re.compile(r"[^=<>~@\s]+")
 _PEM_START = "-----BEGIN "
 
 
-@lru_cache(maxsize=1 << 14)  # thousands of repositories ask for the same hundreds of packages
+@lru_cache(maxsize=1 << 14)  # thousands of repositories share the same hundreds of packages
 def package_name(spec: str) -> str:
-    """The name in a package specification such as `name=1.2.3-r0`, `name~1.2`, `name>1` or `name@tag`."""
+    """Return the name in a package specification such as `name=1.2.3-r0`, `name~1.2`, `name>1` or `name@tag`."""
     match = _PACKAGE_NAME.match(spec)
     return match[0] if match else spec
 
 
 @lru_cache(maxsize=1 << 14)
 def package_spec(spec: str) -> str:
-    """A package specification without the white space that apk allows around it and around its operator.
+    """Return a package specification without the optional white space of apk around it and its operator.
 
-    Raises `TypeError` for what is no text. Equal ones are one text, so that a long list holds each only once.
+    Raises `TypeError` for anything but text. Equal specifications are one object, which saves memory in long lists.
     """
     return "".join(str.split(spec))
 
 
 def pem_text(text: str) -> str:
-    """PEM text without what carries no meaning: kinds of line end, outer white space, explanation before the block.
+    """Return PEM text without differences of line ends, outer white space, and explanation before the block.
 
-    Text that holds no PEM block is only freed of differences in line ends, so that nothing is lost by comparing it.
+    In text without a PEM block only line ends are normalized, so that nothing is lost.
     """
     lines = [line.rstrip() for line in text.replace("\r\n", "\n").replace("\r", "\n").split("\n")]
     start = next((number for number, line in enumerate(lines) if line.startswith(_PEM_START)), 0)
@@ -186,52 +187,64 @@ def pem_text(text: str) -> str:
 
 
 def make_pem_file(name: str, text: str) -> PemFile:
-    """A certificate or key as it was written, with the canonical text that decides equality."""
+    """Return a certificate or key as written, with the canonical text that decides equality."""
     return PemFile(name=name, pem=pem_text(text), text=text)
 
 
 def make_group(*, groupname: str, gid: int, members: Iterable[str] = ()) -> Group:
-    """A group whose members are a set."""
+    """Return a group; its members are a set."""
     return Group(groupname=groupname, gid=gid, members=_texts(members))
 
 
 def make_accounts(*, run_as: str = "", users: Iterable[User] = (), groups: Iterable[Group] = ()) -> Accounts:
-    """Accounts ordered by name; an entry that stands twice adds nothing."""
+    """Return accounts ordered by name, without duplicates."""
     return Accounts(
         run_as=run_as, users=tuple(sorted(set(users), key=_user_key)), groups=tuple(sorted(set(groups), key=_group_key))
     )
 
 
 def make_certificates(*, additional: Iterable[PemFile] = (), providers: Iterable[str] = ()) -> Certificates:
-    """Certificates ordered by name; providers are a set."""
+    """Return certificates ordered by name; providers are a set."""
     return Certificates(additional=make_pem_files(additional), providers=_texts(providers))
 
 
+def without_zero_gids(overlay: Overlay) -> Overlay:
+    """Return what the API holds of the configuration of a named overlay, where a user's gid of 0 is the same as none.
+
+    Its ids are signed and not optional; a standard customization tells the two apart.
+    """
+    users = overlay.accounts.users
+    if all(user.gid != 0 for user in users):
+        return overlay
+    told = tuple(replace(user, gid=None) if user.gid == 0 else user for user in users)
+    return replace(overlay, accounts=replace(overlay.accounts, users=told))
+
+
 def package_set(specs: Iterable[str]) -> tuple[str, ...]:
-    """A set of package specifications; raises `TypeError` for what is no text."""
+    """Return a set of package specifications; raises `TypeError` for anything but text."""
     return _texts(map(package_spec, specs))
 
 
 def sorted_pairs(values: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
-    """Keys and their values, ordered by key."""
+    """Return keys and their values, ordered by key."""
     return _shared(tuple(sorted(values.items())))
 
 
-# Repositories of a team have the same variables, in the manifest as in live state: they need not be there many times.
+# Repositories of a team have the same variables, in the manifest and in the live state: equal ones share one object.
 @lru_cache(maxsize=1 << 16)
 def _shared(found: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
     return found
 
 
 def make_pem_files(files: Iterable[PemFile]) -> tuple[PemFile, ...]:
-    """Certificates or keys ordered by name; one that stands twice adds nothing."""
+    """Return certificates or keys ordered by name, without duplicates."""
     # A dict and not a set: of two equal files the first one's own text is kept, whatever the hash seed.
     unique = {(file.name, file.pem): file for file in reversed(tuple(files))}
     return tuple(unique[key] for key in sorted(unique))
 
 
 def enum_name(prefix: str, text: str) -> str:
-    """Return a name of an enum as a manifest has it: `FAIL_MODE_OPEN` is `open`; one of another form stays as it is."""
+    """Return the manifest spelling of an enum name: `FAIL_MODE_OPEN` is `open`; other forms are unchanged."""
     name = text.removeprefix(prefix)
     if name != text and _ENUM_NAME.fullmatch(name):
         return "" if name == "UNSPECIFIED" else name.lower()
@@ -241,20 +254,20 @@ def enum_name(prefix: str, text: str) -> str:
 def make_preflight(
     *, tcp: str = "", path: str = "", timeout: str = "", interval: str = "", on_failure: str = ""
 ) -> Preflight:
-    """A check with its enum in a manifest's spelling."""
+    """Return a check with its enum in manifest spelling."""
     on_failure = enum_name(ON_FAILURE, on_failure)
     return Preflight(tcp=tcp, path=path, timeout=timeout, interval=interval, on_failure=on_failure)
 
 
 def make_command_override(*, mode: str = "", command: Iterable[str] = ()) -> CommandOverride:
-    """A command with its enum in a manifest's spelling."""
+    """Return a command with its enum in manifest spelling."""
     return CommandOverride(mode=enum_name(MODE, mode), command=tuple(command))
 
 
 def passed_through(value: object) -> str:
-    """Return canonical JSON text of a value whose fields are not known, "" where it says nothing.
+    """Return canonical JSON text of a value with unpublished fields, "" if it is empty.
 
-    Numbers and flags become texts, because a manifest holds only texts; zero values are left out at every level.
+    Numbers and flags become text, because a manifest holds only text; zero values are left out at every level.
     """
     kept = without_absent(_as_texts(value))
     return "" if kept is None else json.dumps(kept, sort_keys=True, separators=(",", ":"))
@@ -290,7 +303,7 @@ def make_overlay(
     truststore: str = "",
     unrecognized: Iterable[tuple[str, str]] = (),
 ) -> Overlay:
-    """An overlay in canonical form; runtime repositories and checks keep their order, because it has a meaning."""
+    """Return an overlay in canonical form; runtime repositories and checks keep their order, which is significant."""
     return Overlay(
         packages=package_set(packages),
         runtime_repositories=tuple(runtime_repositories),
@@ -322,14 +335,14 @@ def _group_key(group: Group) -> tuple[object, ...]:
 
 
 _NOT_MEANING = frozenset({"text"})
-# Names of attributes that have another spelling in fingerprints.
+# Attributes with another spelling in fingerprints.
 _JSON_NAMES = {"unrecognized": "unrecognised"}
-# Left out where nothing is in them, so that the fingerprints of earlier versions stay.
+# Omitted if empty, so that the fingerprints of earlier versions stay valid.
 _LATER = frozenset({"guarded_entrypoint", "fail_mode", "preflight", "command_override", "truststore"})
 
 
 def without_absent(value: object) -> object:
-    """Decoded JSON of a field that this version does not know, without what stands for "not set"; None for nothing.
+    """Return decoded JSON of an unrecognized field without unset values; None if nothing is left.
 
     An API that emits unset fields writes false, 0, "", [], {}, null, and the zero name of an enum, at every level.
     Elements of a list keep their places.
@@ -348,7 +361,7 @@ def without_absent(value: object) -> object:
 
 
 def fingerprint(overlay: Overlay) -> str:
-    """`sha256:` and the digest of the overlay's canonical JSON."""
+    """Return `sha256:` and the digest of the overlay's canonical JSON."""
     return "sha256:" + hashlib.sha256(_ENCODER.encode(overlay).encode("ascii")).hexdigest()
 
 

@@ -1,8 +1,7 @@
-"""Wanted packages against those that an organization may install.
+"""Check wanted packages against those that an organization may install.
 
-What a package specification asks of a version and how apk orders versions; what is missing and what has no fitting
-version; which packages the changed steps of a plan ask for, and at which place of the manifest. Reading what there is
-belongs to the engine.
+Covers apk's version order and constraints, missing packages and unsatisfied versions, and where the manifest requests
+each package. The engine reads the available packages.
 """
 
 import re
@@ -14,7 +13,8 @@ from typing import Final
 from reconciler.core.diff import Field
 from reconciler.core.layers import LayerItem, group_problems, winning_items
 from reconciler.core.overlay import package_name, package_spec
-from reconciler.core.plan import Action, Plan, Reason, ReasonCode, Step
+from reconciler.core.plan import Plan
+from reconciler.core.steps import Action, Reason, ReasonCode, Step
 from reconciler.core.version_templates import Tags, expanded, is_templated
 from reconciler.diagnostics import Diagnostic, KnownNames, Place, Severity, did_you_mean, listed, plural
 
@@ -26,11 +26,11 @@ _PIECE = re.compile(
     r"(?P<number>(?:^|\.)\d+)|_(?P<suffix>[a-z]+)(?P<count>\d*)|(?P<letter>[a-z])|~(?P<commit>[0-9a-f]+)|-r(?P<revision>\d+)"
 )
 
-# Suffixes that come before the plain version, and those that come after it, each in its order.
+# Suffixes that sort before the plain version, and those after it, each in order.
 _BEFORE = ("alpha", "beta", "pre", "rc")
 _AFTER = ("cvs", "svn", "git", "hg", "p")
 
-# Where two versions differ in what comes next, the kind decides: 1.2_rc1 < 1.2 < 1.2-r1 < 1.2_p1 < 1.2a < 1.2.1
+# If two versions differ in the kind of the next piece, the kind decides: 1.2_rc1 < 1.2 < 1.2-r1 < 1.2_p1 < 1.2a < 1.2.1
 _SUFFIX_BEFORE, _END, _REVISION, _COMMIT, _SUFFIX_AFTER, _LETTER, _NUMBER = range(7)
 
 Piece = tuple[int, int, str]
@@ -38,7 +38,7 @@ Piece = tuple[int, int, str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Constraint:
-    """One package specification: `operator` and `version` are empty where any version will do, `tag` where none is."""
+    """One package specification; `operator` and `version` are empty for any version, `tag` is empty for none."""
 
     text: str
     name: str
@@ -47,7 +47,7 @@ class Constraint:
     tag: str = ""
 
     def allows(self, version: str) -> bool:
-        """Whether a version of the package will do."""
+        """Return whether a version of the package satisfies the constraint."""
         match self.operator:
             case "":
                 return True
@@ -61,7 +61,7 @@ class Constraint:
 
 @lru_cache(maxsize=4096)
 def parse_constraint(text: str) -> Constraint | None:
-    """The constraint that a specification means; None where it is none."""
+    """Return the constraint of a specification; None if it is malformed."""
     match = _SPEC.fullmatch(package_spec(text))
     if match is None:
         return None
@@ -76,7 +76,7 @@ def parse_constraint(text: str) -> Constraint | None:
 
 @lru_cache(maxsize=4096)
 def version_key(version: str) -> tuple[Piece, ...]:
-    """A sort key with apk's order of versions; what is no version comes before every version, ordered as text."""
+    """Return a sort key in apk's order of versions; malformed versions come first, ordered as text."""
     if _VERSION.fullmatch(version) is None:
         return ((-1, 0, version),)
     return (*_pieces(version), (_END, 0, ""))
@@ -89,7 +89,7 @@ def _pieces(version: str) -> tuple[Piece, ...]:
 def _piece(match: re.Match[str]) -> Piece:
     if match["number"]:
         digits = match["number"].removeprefix(".")
-        # A later number with a leading zero is a fraction: 1.05 comes before 1.5, and 1.1 after it.
+        # A later number with a leading zero is a fraction: 1.05 < 1.5 < 1.10.
         fraction = match["number"] != digits and digits.startswith("0")
         return (_NUMBER, -1, digits) if fraction else (_NUMBER, *_number(digits))
     if match["suffix"]:
@@ -102,7 +102,7 @@ def _piece(match: re.Match[str]) -> Piece:
 
 
 def _number(digits: str) -> tuple[int, str]:
-    """A whole number by length and digits, which order as its value does: numbers from outside have any length."""
+    """Return a sort key for a whole number of any length, by length and digits."""
     significant = digits.lstrip("0")
     return len(significant), significant
 
@@ -116,12 +116,12 @@ def _suffix(word: str, digits: str) -> Piece:
 
 
 def _equal(version: str, wanted: str) -> bool:
-    # Without a revision the first one is meant: apko takes 1.2 and 1.2-r0 for the same version, and no other for it.
+    # Without a revision r0 is meant: apko treats 1.2 and 1.2-r0 as the same version.
     return version.removesuffix("-r0") == wanted.removesuffix("-r0")
 
 
 def _begins(version: str, wanted: str) -> bool:
-    """Whether a version begins with the wanted one, piece by piece: `1.2` allows 1.2.3 and not 1.20."""
+    """Return whether a version begins with the wanted one, component by component: `1.2` allows 1.2.3, not 1.20."""
     if _VERSION.fullmatch(wanted) is None or _VERSION.fullmatch(version) is None:
         return version == wanted
     asked = _pieces(wanted)
@@ -132,15 +132,15 @@ def _ordered(operator: str, left: tuple[Piece, ...], right: tuple[Piece, ...]) -
     return {">": left > right, ">=": left >= right, "<": left < right, "<=": left <= right}[operator]
 
 
-# `cmd:curl`, `so:libssl.so.3`, `pc:zlib`: names that no package has, but only what packages provide.
+# `cmd:curl`, `so:libssl.so.3`, `pc:zlib`: virtual names, which packages only provide.
 KIND = ":"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PackageVersion:
-    """One version of a package; `provides` are names, perhaps with a version, that it answers to besides its own.
+    """One version of a package; `provides` are its further names, possibly with a version.
 
-    No architectures means that they are not known.
+    Empty architectures are unknown.
     """
 
     name: str
@@ -151,7 +151,7 @@ class PackageVersion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PackagePage:
-    """A part of the list of packages; `after` leads to the next part, and `total` counts all where that is known."""
+    """A page of the package list; `after` is the next page, and `total` counts all if known."""
 
     packages: tuple[PackageVersion, ...]
     after: str = ""
@@ -161,24 +161,24 @@ class PackagePage:
 def versions_by_name(
     names: Iterable[str], packages: Iterable[PackageVersion]
 ) -> Mapping[str, tuple[PackageVersion, ...]]:
-    """For each name the packages that go by it, their own or a provided one, in the version that they have under it.
+    """Return the packages by own or provided name, each in its version under that name.
 
-    That version is "" where a package provides the name without one.
+    The version is "" if a package provides the name without one.
     """
     found: dict[str, list[PackageVersion]] = {name: [] for name in names}
     for package in packages:
         if package.name in found:
             found[package.name].append(package)
         for text in package.provides:
-            promise = parse_constraint(text) if text.partition("=")[0] in found else None
-            if promise is not None:
-                under = PackageVersion(name=package.name, version=promise.version, architectures=package.architectures)
-                found[promise.name].append(under)
+            provided = parse_constraint(text) if text.partition("=")[0] in found else None
+            if provided is not None:
+                under = PackageVersion(name=package.name, version=provided.version, architectures=package.architectures)
+                found[provided.name].append(under)
     return {name: tuple(dict.fromkeys(versions)) for name, versions in found.items()}
 
 
 def known_names(packages: Iterable[PackageVersion], kinds: Iterable[str]) -> tuple[str, ...]:
-    """The names that a mistyped one may stand for: those of packages, and what they provide of some kinds (`cmd:`)."""
+    """Return candidates for a mistyped name: package names, and provided names of some kinds (`cmd:`)."""
     starts = tuple(kinds)
     found: set[str] = set()
     for package in packages:
@@ -189,7 +189,7 @@ def known_names(packages: Iterable[PackageVersion], kinds: Iterable[str]) -> tup
 
 
 def listed_names(packages: Iterable[PackageVersion]) -> frozenset[str]:
-    """Every name that packages answer to, their own and those that they provide."""
+    """Return every own and provided name of packages."""
     found: set[str] = set()
     for package in packages:
         found.add(package.name)
@@ -198,18 +198,18 @@ def listed_names(packages: Iterable[PackageVersion]) -> frozenset[str]:
 
 
 def kind_of(name: str) -> str:
-    """The kind of a name that is provided only, such as `cmd:`; empty for one that a package may have."""
+    """Return the kind of a virtual name, such as `cmd:`; empty for a name that a package may have."""
     kind, mark, _ = name.partition(KIND)
     return kind + mark if mark else ""
 
 
 def constraints_met(constraints: Iterable[Constraint], versions: Iterable[PackageVersion]) -> bool:
-    """Whether each of the constraints is met by some version."""
+    """Return whether each of the constraints is satisfied by some version."""
     there = [one.version for one in versions]
     return all(any(constraint.allows(version) for version in there) for constraint in constraints)
 
 
-# The code of every problem here with how bad it is and what it means, for the documentation.
+# Severity and meaning of each code, for docs/diagnostics.md.
 PACKAGE_CODES: Final[Mapping[str, tuple[Severity, str]]] = {
     "unknown-package": (Severity.ERROR, "No package that the organization may install has or provides this name."),
     "no-such-version": (Severity.ERROR, "No available version satisfies the constraint."),
@@ -231,16 +231,16 @@ PACKAGE_CODES: Final[Mapping[str, tuple[Severity, str]]] = {
     ),
     "packages-not-checked": (Severity.WARNING, "The API could not be asked whether some packages exist."),
 }
-# How apko spells what apk calls otherwise, and what stands for every architecture.
+# Architectures that apk and apko spell differently, and the name for all architectures.
 _SPELT = {"amd64": "x86_64", "arm64": "aarch64", "386": "x86", "arm/v7": "armv7", "arm/v6": "armhf"}
 _EVERY = frozenset({"noarch", "all"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PackageRequest:
-    """A package that one repository shall have, as it is written; `where` finds out where the manifest says so.
+    """A package of one repository as written; `where` finds its place in the manifest.
 
-    Finding a place takes reading the file again, which is worth it for a package that something is wrong with.
+    Finding a place reads the file again, so it is called only for packages with a problem.
     """
 
     repository: str
@@ -250,12 +250,12 @@ class PackageRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Available:
-    """What is known: the versions by name, of the package itself or of those that provide it; no version is none.
+    """The available packages: versions by name, own or provided; an empty list means there is no such package.
 
-    A name that `versions` does not hold was not looked up. `names` are for finding one that resembles a wrong one, and
-    `architectures` those that images are known to be built for. `in_use` are the packages that images have, whatever
-    the list says, with the versions that are known; `listed` are all names of the list, those that packages provide
-    among them, None where it was not read. `elsewhere` are names that the catalog has, but not for the organization.
+    A name missing from `versions` was not looked up. `names` are candidates for a mistyped name, and `architectures`
+    those of existing images. `in_use` are the packages of existing images, with their known versions; `listed` are all
+    own and provided names, None if the list was not read. `elsewhere` are names that the catalog has, but not for the
+    organization.
     """
 
     versions: Mapping[str, tuple[PackageVersion, ...]]
@@ -267,21 +267,21 @@ class Available:
 
     @property
     def unlisted(self) -> tuple[str, ...]:
-        """The packages that images have and that the list lacks: it does not show the truth."""
+        """Return packages of existing images that are missing from the list, which proves it incomplete."""
         there = self.listed or ()
         return tuple(sorted(name for name in self.in_use if KIND not in name and name not in there))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PackageProblem:
-    """A problem with a package, and the repositories that it is in the way of."""
+    """A problem with a package, and the repositories that it blocks."""
 
     diagnostic: Diagnostic
     repositories: tuple[str, ...]
 
 
 def check_packages(asks: Collection[PackageRequest], available: Available) -> tuple[PackageProblem, ...]:
-    """Every problem, once for each place that asks for the package."""
+    """Return every problem, once for each place that requests the package."""
     architectures = _architectures(available)
     known = KnownNames(available.names)
     problems = {spec: _problem(spec, available, known, architectures) for spec in {ask.spec: None for ask in asks}}
@@ -295,12 +295,12 @@ def check_packages(asks: Collection[PackageRequest], available: Available) -> tu
 
 
 def _at(diagnostic: Diagnostic, place: Place | None, repositories: tuple[str, ...]) -> PackageProblem:
-    located = replace(diagnostic, detail=f"requested in {listed(repositories)}", place=place)
+    located = replace(diagnostic, repositories=repositories, place=place)
     return PackageProblem(diagnostic=located, repositories=repositories)
 
 
 def _architectures(available: Available) -> frozenset[str]:
-    """Every architecture that images are built for, or that any of the packages is there for."""
+    """Return every architecture of the images, or of any of the packages."""
     there = (arch for found in available.versions.values() for one in found for arch in one.architectures)
     return frozenset(_SPELT.get(arch, arch) for arch in available.architectures.union(there)) - _EVERY
 
@@ -310,7 +310,7 @@ def _problem(spec: str, available: Available, known: KnownNames, architectures: 
     if constraint is None or constraint.name not in available.versions:
         return None
     if any(map(constraint.allows, available.in_use.get(constraint.name, ()))):
-        return None  # an image has it: whatever the list says, it exists
+        return None  # an existing image has it, so it exists
     found = available.versions[constraint.name]
     if not found:
         return _missing(constraint.name, available, known)
@@ -338,7 +338,7 @@ def _missing(name: str, available: Available, known: KnownNames) -> Diagnostic:
             summary=f'package "{name}" is not in the organization\'s package list, which {lacks}',
             hint="check the spelling; `--resolve`, the default, asks the API whether it can be installed",
         )
-    # A FIPS package replaced by a legacy one would no longer be what it was chosen for.
+    # Replacing a FIPS package by a legacy one would defeat its purpose.
     near = [one for one in known.nearest(name) if not ("fips" in name and "legacy" in one)]
     meant = f"; {did_you_mean(near)}" if near else ""
     return Diagnostic(
@@ -368,7 +368,7 @@ def _lacking(spec: str, lacking: Sequence[str]) -> Diagnostic:
 
 
 def packages_not_checked(problem: Diagnostic, names: Sequence[str]) -> Diagnostic:
-    """The warning that packages could not be looked up."""
+    """Return the warning that packages could not be looked up."""
     return Diagnostic(
         code="packages-not-checked",
         severity=Severity.WARNING,
@@ -379,7 +379,7 @@ def packages_not_checked(problem: Diagnostic, names: Sequence[str]) -> Diagnosti
 
 
 def requested_constraints(asks: Iterable[PackageRequest]) -> Mapping[str, tuple[Constraint, ...]]:
-    """Each distinct name that is asked for, with everything that is asked of it."""
+    """Return each distinct requested name with all constraints on it."""
     found: dict[str, dict[Constraint, None]] = {}
     for ask in asks:
         constraint = parse_constraint(ask.spec)
@@ -389,9 +389,9 @@ def requested_constraints(asks: Iterable[PackageRequest]) -> Mapping[str, tuple[
 
 
 def package_requests(plan: Plan, tags: Tags) -> tuple[PackageRequest, ...]:
-    """Every package of a repository that the plan writes, those that it keeps included; nothing of the others.
+    """Return every package of each repository that the plan writes, unchanged ones included.
 
-    A template is what it means in the streams of the repository; none where these are not known.
+    A template is expanded for the streams of the repository; none if these are unknown.
     """
     return tuple(
         PackageRequest(repository=step.repository, spec=one, where=partial(package_place, step, package_name(spec)))
@@ -409,7 +409,7 @@ def _meant(step: Step, spec: str, tags: Tags) -> tuple[str, ...]:
 
 
 def templates_not_checked(plan: Plan, tags: Tags) -> Iterator[Diagnostic]:
-    """A note for each package that is named by a template, and of which it is not known what it means."""
+    """Return a note for each package named by a template with unknown expansion."""
     unknown = ((step, spec) for step, spec in _wanted(plan) if not _meant(step, spec, tags))
     return group_problems((step.repository, _template_not_checked(step, spec)) for step, spec in unknown)
 
@@ -424,18 +424,18 @@ def _template_not_checked(step: Step, spec: str) -> Diagnostic:
 
 
 def manifest_packages(step: Step) -> Mapping[str, LayerItem]:
-    """What the manifest says of each package of a step, by the package's name."""
+    """Return the manifest's items for the packages of a step, by package name."""
     return winning_items(step.entry.layers, Field.PACKAGES) if step.entry is not None else {}
 
 
 def package_place(step: Step, name: str) -> Place | None:
-    """Where the manifest asks for a package of a step; the place of the step for one that is live only."""
+    """Return where the manifest requests a package of a step; the place of the step for a live-only one."""
     item = manifest_packages(step).get(name)
     return step.place if item is None else item.place(Field.PACKAGES, name)
 
 
 def block_steps(plan: Plan, findings: Iterable[PackageProblem], code: ReasonCode) -> Plan:
-    """The plan with the steps blocked that an error is in the way of."""
+    """Return the plan with every step blocked that has an error."""
     why: dict[str, dict[str, None]] = {}
     for one in findings:
         if one.diagnostic.severity is Severity.ERROR:

@@ -1,124 +1,21 @@
-"""A plan: for every repository of the manifest one step with its action, its reason and its changes.
+"""A plan: one step for each repository of the manifest, with its action, its reason and its changes.
 
-The guard counts how many of the covered repositories a plan takes something away from. A loss is a package, a variable
-or any other item that is there and will not be any more, under any value. Another value, another version of the same
-package, and everything that is added are none. What a plan does is decided in `planner`.
+The guard counts the covered repositories that lose something. A loss is a package, a variable or another item that is
+present before and absent after, under any value. A changed value, another version of the same package, and additions
+are not losses. `planner` computes the steps.
 """
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from reconciler.core.bindings import NOT_READ, Bindings
 from reconciler.core.diff import Change, ChangeKind, Value, has_key
-from reconciler.core.overlay import Group, Overlay, Section
-from reconciler.core.state import Address, DesiredRepository, Organization, Settings
-from reconciler.diagnostics import Diagnostic, Place, listed
-
-
-class Action(StrEnum):
-    """Action of a step."""
-
-    CREATE = "create"
-    UPDATE = "update"
-    RESET = "reset"
-    NONE = "none"
-    BLOCKED = "blocked"
-    UNKNOWN = "unknown"
-
-
-WRITES = frozenset({Action.CREATE, Action.UPDATE, Action.RESET})
-
-
-class ReasonCode(StrEnum):
-    """Reason of a step; the views turn it into a sentence."""
-
-    MISSING = "missing"
-    DIFFERS = "differs"
-    RESET_ASKED = "reset-asked"
-    AS_WANTED = "as-wanted"
-    ALREADY_RESET = "already-reset"
-    NOTHING_MANAGED = "nothing-managed"
-    NOT_FOUND = "not-found"
-    AMBIGUOUS = "ambiguous"
-    NAMED_TWICE = "named-twice"
-    SOURCE_NOT_FOUND = "source-not-found"
-    UNREADABLE = "unreadable"
-    CONFLICTING = "conflicting"
-    PRUNED = "pruned"
-    PROTECTED = "protected"
-    INVALID = "invalid"
-    REVERTED = "reverted"
-    UNBUILDABLE = "unbuildable"
-    UNRESOLVED = "unresolved"
-    HAS_BINDINGS = "has-bindings"
-
-
-# The step is planned, and its own rules forbid to carry it out.
-_REFUSED = frozenset({ReasonCode.PROTECTED, ReasonCode.UNRESOLVED})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reason:
-    """A reason with the names or the text that its sentence needs."""
-
-    code: ReasonCode
-    names: tuple[str, ...] = ()
-
-
-class WillBuild(StrEnum):
-    """Whether the images of a repository will build with what a step writes.
-
-    `WOULD_FIX` and `WOULD_BREAK` compare with its latest builds; `FAILS_ALREADY` where these fail, and nothing shows
-    that the change mends it; `NO` where there are none to compare with; `UNKNOWN` also for a step that writes nothing.
-    """
-
-    YES = "yes"
-    NO = "no"
-    FAILS_ALREADY = "fails_already"
-    WOULD_FIX = "would_fix"
-    WOULD_BREAK = "would_break"
-    UNKNOWN = "unknown"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
-    """What the plan intends for one repository.
-
-    `id` is the repository's UIDP; for a creation it is that of the repository to create from. `before` and `after`
-    are the whole overlays on both sides, None where they are not known. `unmanaged` are the sections that hold
-    something live and that the manifest leaves alone. `place` is None where no line of the manifest asks for the step.
-    `entry` is the entry of the manifest that the step comes from, with the layers of its globs; None where there is
-    none, and in a plan that was saved.
-    `problems` are why a step of reason `INVALID` is blocked; a saved plan has them among its own.
-    `location` is the folder and the name of the repository that `id` is, None in plans of versions that did not tell.
-    """
-
-    repository: str
-    id: str | None
-    action: Action
-    reason: Reason
-    place: Place | None
-    changes: tuple[Change, ...] = ()
-    unmanaged: tuple[Section, ...] = ()
-    before: Overlay | None = None
-    after: Overlay | None = None
-    entry: DesiredRepository | None = field(default=None, compare=False, repr=False)
-    problems: tuple[Diagnostic, ...] = field(default=(), compare=False, repr=False)
-    location: Address | None = None
-    will_build: WillBuild = WillBuild.UNKNOWN
-
-    @property
-    def writes(self) -> bool:
-        """Return whether an apply writes this step."""
-        return self.action in WRITES
-
-    @property
-    def planned(self) -> bool:
-        """Whether it is known what the step would have to do; one that a protection stops is planned all the same."""
-        unplanned = self.action in (Action.UNKNOWN, Action.BLOCKED)
-        return not unplanned or self.reason.code in _REFUSED
+from reconciler.core.overlay import Group, Overlay
+from reconciler.core.state import Organization, Settings
+from reconciler.core.steps import REFUSED, Action, BindingStep, OverlayStep, Step, TagEffect
+from reconciler.diagnostics import Diagnostic, listed
 
 
 class LimitSource(StrEnum):
@@ -171,7 +68,8 @@ class Plan:
 
     `unlisted` are live repositories that the manifest does not name and that are not touched. `left_out` are
     repositories that the plan would be about, had the selection not left them out. `bindings` are those that were
-    known when it was planned.
+    known when it was planned. `overlay_steps` are those of overlays and bindings in the order in which they are
+    written, and `effects` what all of them change in the images.
     """
 
     organization: Organization
@@ -181,6 +79,8 @@ class Plan:
     left_out: tuple[str, ...] = ()
     guard: Guard = NO_GUARD
     bindings: Bindings = NOT_READ
+    overlay_steps: tuple[OverlayStep | BindingStep, ...] = ()
+    effects: tuple[TagEffect, ...] = ()
 
     @property
     def writes(self) -> tuple[Step, ...]:
@@ -194,13 +94,13 @@ class Plan:
 
     @property
     def failed(self) -> bool:
-        """Whether the manifest asks for something impossible, so that nothing of it may be applied."""
+        """Return whether the manifest requests something impossible, so that none of the plan may be applied."""
         return any(step.action is Action.BLOCKED and not step.planned for step in self.steps)
 
     @property
     def refused(self) -> bool:
         """Return whether the guard or a protection refuses the plan."""
-        return bool(self.guard.refusals) or any(step.reason.code in _REFUSED for step in self.steps)
+        return bool(self.guard.refusals) or any(step.reason.code in REFUSED for step in self.steps)
 
     @property
     def applyable(self) -> bool:
@@ -219,7 +119,7 @@ FEWEST_COVERED = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuardFlags:
-    """What the command line says on top of the manifest's settings; `max_removal` None when it says nothing."""
+    """The command-line overrides of the manifest's settings; `max_removal` None is "not given"."""
 
     prune: bool = False
     max_removal: float | None = None
@@ -244,7 +144,7 @@ def _loses(change: Change, after: Overlay) -> bool:
 
 
 def _items(value: Value | None) -> frozenset[str]:
-    """What a value holds that can be lost by itself: the repositories of a list, the members of a group."""
+    """Return the parts of a value that can be lost separately: repositories of a list, members of a group."""
     match value:
         case tuple():
             return frozenset(map(str, value))
@@ -255,7 +155,7 @@ def _items(value: Value | None) -> frozenset[str]:
 
 
 def guard_rules(settings: Settings, flags: GuardFlags, steps: Sequence[Step]) -> GuardRules:
-    """What the guard goes by for a plan of the whole manifest: the command line before the settings."""
+    """Return the guard's rules for a plan of the whole manifest; the command line goes before the settings."""
     limit, source = _limit(settings, flags)
     there = sum(step.id is not None and step.action is not Action.CREATE for step in steps)
     return GuardRules(
@@ -276,9 +176,9 @@ def _limit(settings: Settings, flags: GuardFlags) -> tuple[float, LimitSource]:
 
 
 def judge_guard(steps: Iterable[Step], by: GuardRules, *, covered: str = "covered by the manifest") -> Guard:
-    """The figures of a plan with these steps, and why it may not be applied where it may not.
+    """Return the guard's figures of a plan with these steps, and the reasons for refusing it.
 
-    `covered` says in the refusal what makes the repositories those that are counted.
+    `covered` is the refusal's wording for the counted repositories.
     """
     losing = tuple(step.repository for step in steps if step.writes and _takes_away(step))
     return Guard(rules=by, losing=losing, refusals=tuple(_refusals(losing, by, covered)))
@@ -337,7 +237,7 @@ def percent(share: float) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """Writing steps with the changes that belong to each part only; a repository may stand in several of them."""
+    """Writing steps with the changes of each part only; a repository may be in several parts."""
 
     caused: tuple[Step, ...] = ()
     already_different: tuple[Step, ...] = ()
@@ -345,7 +245,7 @@ class Comparison:
 
 
 def compare(base: Plan, head: Plan) -> Comparison:
-    """The parts of `head`, and what only `base` would do; both were planned against the same live state."""
+    """Compare two plans made against the same live state: return the parts of `head`, and those only in `base`."""
     return Comparison(
         caused=tuple(_only(head.writes, _writes(base), shared=False)),
         already_different=tuple(_only(head.writes, _writes(base), shared=True)),
@@ -358,7 +258,7 @@ def _writes(plan: Plan) -> dict[str, Step]:
 
 
 def _only(steps: Iterable[Step], others: dict[str, Step], *, shared: bool) -> Iterator[Step]:
-    """The steps with those of their changes that the other plan has as well, or has not."""
+    """Return the steps with only those changes that the other plan shares, or lacks."""
     for step in steps:
         other = others.get(step.repository)
         known = frozenset(other.changes) if other is not None else frozenset()
@@ -368,5 +268,5 @@ def _only(steps: Iterable[Step], others: dict[str, Step], *, shared: bool) -> It
 
 
 def _creation(step: Step, other: Step | None) -> bool:
-    """Whether both plans create the repository from the same source."""
+    """Return whether both plans create the repository from the same source."""
     return other is not None and (step.action, step.id) == (other.action, other.id)

@@ -11,19 +11,9 @@ from reconciler.core.globs import resolve_globs
 from reconciler.core.guarded import guarded_errors, guarded_warnings
 from reconciler.core.layers import group_problems, item_place
 from reconciler.core.overlay import EMPTY, Overlay, Section, sections_held
-from reconciler.core.plan import (
-    NO_FLAGS,
-    Action,
-    GuardFlags,
-    Plan,
-    Reason,
-    ReasonCode,
-    Step,
-    guard_rules,
-    judge_guard,
-    losses,
-)
+from reconciler.core.plan import NO_FLAGS, GuardFlags, Plan, guard_rules, judge_guard, losses
 from reconciler.core.state import Desired, DesiredRepository, Directory, Live, LiveRepository, Unreadable, wanted
+from reconciler.core.steps import Action, Reason, ReasonCode, Step
 from reconciler.diagnostics import (
     Diagnostic,
     KnownNames,
@@ -39,7 +29,7 @@ _NOWHERE = Place(file="")
 
 @dataclass(frozen=True, slots=True)
 class _Match:
-    """A manifest entry with the repositories that its address may mean, and the label that both are shown under."""
+    """A manifest entry with the repositories that its address may mean, and their shared label."""
 
     entry: DesiredRepository
     found: tuple[LiveRepository, ...]
@@ -69,7 +59,7 @@ def plan(desired: Desired, live: Live, *, diagnostics: Iterable[Diagnostic] = ()
     )
 
 
-# Most of thousands of steps have a reason that names nothing.
+# Shared by most of thousands of steps.
 _PLAIN_REASONS = {code: Reason(code=code) for code in ReasonCode}
 
 
@@ -84,7 +74,7 @@ def _match(entry: DesiredRepository, directory: Directory) -> _Match:
 
 
 def _named_twice(matches: Iterable[_Match]) -> dict[str, Place]:
-    """For each repository that several entries mean or create (`x` and `/x`), where the first of them stands."""
+    """Return repositories that several entries mean or create (`x` and `/x`), with the place of the first entry."""
     places: dict[str, list[Place]] = {}
     for match in matches:
         if (meant := _meant(match)) is not None:
@@ -93,7 +83,7 @@ def _named_twice(matches: Iterable[_Match]) -> dict[str, Place]:
 
 
 def _meant(match: _Match) -> str | None:
-    """The one repository that an entry means: its id, or the folder and the name of one that is to be created."""
+    """Return the one repository that an entry means: its id, or the folder and name of one to be created."""
     address = match.entry.address
     match match.found:
         case (repository,):
@@ -119,7 +109,7 @@ def _step(match: _Match, directory: Directory, known: KnownNames, twice: dict[st
         case several:
             labels = sorted({directory.label(one) for one in several})
             if len(labels) == 1 and isinstance(several[0].overlay, Unreadable):
-                return _present(match, several[0])  # one folder has the name twice: no address tells them apart
+                return _present(match, several[0])  # one folder has the name twice: no address distinguishes them
             return _blocked(match, ReasonCode.AMBIGUOUS, *labels)
 
 
@@ -158,12 +148,12 @@ def _present(match: _Match, repository: LiveRepository) -> Step:
 
 
 def _guarded_errors(entry: DesiredRepository, after: Overlay) -> tuple[Diagnostic, ...]:
-    """What the API would refuse although the manifest alone is right: sections that it leaves alone count, too."""
+    """Yield what the API would refuse although the manifest alone is valid: unmanaged sections count too."""
     return tuple(guarded_errors(after, partial(item_place, entry.layers), entry.place))
 
 
 def _live_warnings(steps: Iterable[Step]) -> Iterator[Diagnostic]:
-    """What looks like a mistake only together with the sections that the manifest leaves alone."""
+    """Yield warnings about mistakes that show only together with unmanaged sections."""
     found: list[tuple[str, Diagnostic]] = []
     for step in steps:
         if step.entry is not None and step.after is not None:

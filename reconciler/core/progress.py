@@ -27,12 +27,11 @@ def begin(target: Target, *, now: float) -> Progress:
     return Progress(target=target, stage=Stage.WAITING, builds=(), sync=Sync.IDLE, queue_seen=False, changed=now)
 
 
-# A report may come a while after its repository has left the queue, so that an old build is not taken for the last word
-# at once.
+# A report may arrive a while after its repository has left the queue, so an old build is not final at once.
 _DOUBT_SECONDS = 30.0
 # A repository without active tags, or before its first sync, leaves the queue and is never built.
 REPORT_GRACE_SECONDS = 600.0
-_LEAST_PATIENCE_SECONDS, _MOST_PATIENCE_SECONDS = 30.0, 600.0
+_MIN_EXTRA_SECONDS, _MAX_EXTRA_SECONDS = 30.0, 600.0
 
 
 def advance(
@@ -80,7 +79,7 @@ def settle_time(progress: Progress, *, settle: float, tag_count: int = 0) -> flo
     if progress.queue_seen or len(progress.builds) >= tag_count:
         return settle
     took = max((build.ended or 0.0 for build in progress.builds), default=0.0) - progress.target.since
-    return max(settle, min(max(took, _LEAST_PATIENCE_SECONDS), _MOST_PATIENCE_SECONDS))
+    return max(settle, min(max(took, _MIN_EXTRA_SECONDS), _MAX_EXTRA_SECONDS))
 
 
 def _counted(target: Target, builds: Iterable[Build], *, queue_left: bool) -> tuple[Build, ...]:
@@ -88,8 +87,8 @@ def _counted(target: Target, builds: Iterable[Build], *, queue_left: bool) -> tu
     wanted, before = tuple(items_of(target.after)), frozenset(items_of(target.before))
     changes = diff(target.before, target.after)
     verdicts = {build.id: evidence(build.config, wanted, before, changes) for build in ours}
-    # Builds that may be of either overlay count when nothing better came although the queue took the write and is
-    # through with it: then the base image itself has what was removed, and no configuration can ever tell.
+    # Builds that match both overlays count if no better one arrived although the queue processed the write: then the
+    # base image itself has what was removed, and no configuration can distinguish the two.
     accepted = {Evidence.NEW, Evidence.LACKING}
     if queue_left and Evidence.NEW not in verdicts.values():
         accepted.add(Evidence.EITHER)
@@ -99,9 +98,9 @@ def _counted(target: Target, builds: Iterable[Build], *, queue_left: bool) -> tu
 
 
 def without_better(target: Target, reports: Iterable[Build]) -> tuple[Build, ...]:
-    """The builds that count for want of a better one: those that succeeded and look like the overlay before.
+    """Return the builds that count if no better one arrives: successful ones that match the overlay before.
 
-    None while one still runs, which may be a better one.
+    Empty while a build still runs, which may be a better one.
     """
     ours = builds_since(target, reports)
     if any(build.result is Result.RUNNING for build in ours):
@@ -125,7 +124,7 @@ Providers = Mapping[str, frozenset[str]]
 
 
 def unnamed_packages(build: Build, target: Target) -> tuple[Item, ...]:
-    """The wanted packages that a successful build was asked for, and that its locked configuration does not name."""
+    """Return the wanted packages that a successful build requested and its locked configuration does not name."""
     if build.result is not Result.SUCCESS or build.config is None or build.locked is None:
         return ()
     asked, locked = _packages(build.config), _packages(build.locked)
@@ -134,7 +133,7 @@ def unnamed_packages(build: Build, target: Target) -> tuple[Item, ...]:
 
 
 def with_provided(build: Build, target: Target, providers: Providers) -> Build:
-    """The build with every wanted package in its locked configuration for which that has one that provides it."""
+    """Return the build with each wanted package added to its lock for which the lock has a provider."""
     found = [entry for one in unnamed_packages(build, target) for entry in _provided(one, build, providers)]
     if build.locked is None or not found:
         return build
@@ -143,13 +142,13 @@ def with_provided(build: Build, target: Target, providers: Providers) -> Build:
 
 
 def _provided(wanted: Item, build: Build, providers: Providers) -> Iterator[Item]:
-    """The wanted package, in the version of a package that provides it."""
+    """Return the wanted package, in the version of a package that provides it."""
     assert build.locked is not None
     locked = _packages(build.locked)
     for provider in sorted(providers.get(wanted.key, frozenset()) & locked.keys()):
         version = locked_version(locked[provider].value)
         spec = f"{wanted.key}={version}"
-        # A name may be provided in a version of its own; that it fits was decided when the build was resolved.
+        # A name may be provided in another version; the resolution has checked that it fits.
         fits = version and parse_constraint(spec) is not None and serves(spec, wanted)
         yield Item(Field.PACKAGES, wanted.key, spec if fits else wanted.value)
         return

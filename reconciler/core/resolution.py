@@ -1,6 +1,6 @@
-"""What the answers to questions of resolution mean for a plan: whether its images will build, and what they get.
+"""The effect of resolved packages on a plan: whether its images will build, and what they contain.
 
-The questions are made in `core.bases`; asking is the business of the engine, and the answers come here as plain values.
+`core.bases` has the questions. The engine sends them; the answers arrive here as plain values.
 """
 
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
@@ -11,7 +11,8 @@ from reconciler.core.bases import NO_RECORD, Base, BuildRecord
 from reconciler.core.diff import ChangeKind, Field, removed_items
 from reconciler.core.overlay import EMPTY, package_name
 from reconciler.core.packages import PackageProblem, block_steps, manifest_packages, package_place
-from reconciler.core.plan import Plan, ReasonCode, Step, WillBuild
+from reconciler.core.plan import Plan
+from reconciler.core.steps import ReasonCode, Step, WillBuild
 from reconciler.diagnostics import Diagnostic, Place, Severity, listed, quoted
 
 
@@ -30,7 +31,7 @@ def will_build(record: BuildRecord, *, resolves: bool | None, mends: bool) -> Wi
     return WillBuild.WOULD_BREAK if record.works else WillBuild.NO
 
 
-# The code of every problem here with how bad it is and what it means, for the documentation.
+# Severity and meaning of each code, for docs/diagnostics.md.
 RESOLUTION_CODES: Final[Mapping[str, tuple[Severity, str]]] = {
     "does-not-resolve": (Severity.ERROR, "The API reports that an image with these packages cannot be built."),
     "fails-already": (
@@ -65,11 +66,11 @@ class ResolutionFailure:
 
 
 def resolution_failure(step: Step, message: str, *, already: bool = False) -> ResolutionFailure:
-    """The trouble with a step, at the place of the first package that the API names, else at that of the repository."""
+    """Return the failure of a step, at the place of the first package that the API names, else of the repository."""
     known = manifest_packages(step)
     added = tuple(name for name in _added(step) if name in known)
     named = _named(message, known)
-    # A new package is the likelier culprit than one that has been there.
+    # A new package is more likely the cause than an existing one.
     culprits = tuple(sorted(named, key=lambda name: name not in added)) or added
     place = known[culprits[0]].place(Field.PACKAGES, culprits[0]) if culprits else step.place
     return ResolutionFailure(
@@ -78,7 +79,7 @@ def resolution_failure(step: Step, message: str, *, already: bool = False) -> Re
 
 
 def _named(message: str, names: Iterable[str]) -> tuple[str, ...]:
-    """Which of the names the API names, in its order; `curl-8.1-r0` names curl, where it does not name `curl-8`."""
+    """Return the names that the API's message mentions, in its order; `curl-8.1-r0` mentions curl."""
     words = "".join(char if char.isalnum() or char in "-_.+:" else " " for char in message).split()
     longest = sorted(names, key=len, reverse=True)
     found = (next((name for name in longest if _means(word.strip(".:"), name)), None) for word in words)
@@ -90,7 +91,7 @@ def _means(word: str, name: str) -> bool:
 
 
 def resolution_errors(found: Iterable[ResolutionFailure]) -> tuple[PackageProblem, ...]:
-    """An error for each trouble, one for all repositories that share it; a warning for those that fail already."""
+    """Return an error for each failure, one for all repositories that share it; a warning if they fail already."""
     return _gathered(found, lambda one, names: (_still_failing if one.already else _not_resolving)(one, names))
 
 
@@ -126,7 +127,7 @@ def _cannot(names: Sequence[str]) -> str:
 
 
 def resolution_warnings(found: Iterable[ResolutionFailure]) -> tuple[PackageProblem, ...]:
-    """A warning for each reason for which it is not known whether something resolves."""
+    """Return a warning for each reason why resolution is unknown."""
     return _gathered(
         found,
         lambda one, names: Diagnostic(
@@ -140,12 +141,12 @@ def resolution_warnings(found: Iterable[ResolutionFailure]) -> tuple[PackageProb
 
 
 def no_build_failure(repository: str, days: int) -> ResolutionFailure:
-    """The trouble that there is no build to tell what an image is made from."""
+    """Return the failure of a repository without a build to take the image's input from."""
     return ResolutionFailure(repository=repository, message=_NO_BUILD.format(days=days))
 
 
 def unknown_template(step: Step, packages: Sequence[str]) -> ResolutionFailure:
-    """The trouble that nothing tells what a template means in one of the images."""
+    """Return the failure that nothing tells what a template means in one of the images."""
     message = f"no report tells the version that {quoted(packages)} means in each image"
     return ResolutionFailure(repository=step.repository, message=message)
 
@@ -153,7 +154,7 @@ def unknown_template(step: Step, packages: Sequence[str]) -> ResolutionFailure:
 def _gathered(
     found: Iterable[ResolutionFailure], word: Callable[[ResolutionFailure, Sequence[str]], Diagnostic]
 ) -> tuple[PackageProblem, ...]:
-    """Together what is one problem, though the API may word it otherwise for another base or another repository."""
+    """Group equal failures, although the API may word them differently for another base or repository."""
     alike: dict[object, tuple[ResolutionFailure, dict[str, None]]] = {}
     for one in found:
         problem = (one.packages, one.place, one.already) if one.packages else (one.cause or one.message, one.place)
@@ -167,9 +168,9 @@ def _gathered(
 def with_resolution(
     plan: Plan, wrong: Iterable[ResolutionFailure], silent: Iterable[ResolutionFailure], *, required: bool
 ) -> Plan:
-    """The plan with its problems told, and blocked where it must not be carried out.
+    """Return the plan with its resolution problems, and with steps blocked that must not be applied.
 
-    `required` is that of the manifest's settings: then nothing is, of which it is not known that it resolves.
+    `required` is the manifest's setting: steps with unknown resolution are then blocked too.
     """
     no, unknown = resolution_errors(wrong), resolution_warnings(silent)
     if required:
@@ -179,7 +180,7 @@ def with_resolution(
 
 
 def without_resolution(plan: Plan, why: str, *, required: bool) -> Plan:
-    """The plan where nothing could be asked, for a reason that holds for all of it."""
+    """Return the plan if nothing could be resolved, for a reason that concerns all of it."""
     return with_resolution(
         plan, (), (ResolutionFailure(repository=one.repository, message=why) for one in plan.writes), required=required
     )
@@ -194,7 +195,7 @@ def _required(problem: Diagnostic) -> Diagnostic:
 def with_build_prospects(
     plan: Plan, records: Mapping[str, BuildRecord], resolves: Mapping[str, bool | None], mends: Container[str]
 ) -> Plan:
-    """The plan with what is known of the builds of each repository of `resolves`, by name."""
+    """Return the plan with the expected build result of each repository of `resolves`, by name."""
     found = {
         name: will_build(records.get(name, NO_RECORD), resolves=known, mends=name in mends)
         for name, known in resolves.items()
@@ -204,7 +205,7 @@ def with_build_prospects(
 
 
 def stays_in_image(steps: Iterable[Step], resolved: Mapping[str, "ResolvedChange"]) -> tuple[Diagnostic, ...]:
-    """A note for each removed package that would still be installed, once for all repositories."""
+    """Return a note for each removed package that would still be installed, once for all repositories."""
     found: dict[tuple[str, Place | None], list[str]] = {}
     for step in steps:
         change = resolved.get(step.repository)
@@ -225,7 +226,7 @@ def stays_in_image(steps: Iterable[Step], resolved: Mapping[str, "ResolvedChange
 
 
 def already_in_image(steps: Iterable[Step], bases: Mapping[str, Sequence[Base]]) -> tuple[Diagnostic, ...]:
-    """A note for each added package that every base of its repository has already, once for each place."""
+    """Return a note for each added package that every base of its repository already has, once for each place."""
     found: dict[tuple[str, Place | None], list[str]] = {}
     for step in steps:
         known = [base.names for base in bases.get(step.repository, ())]
@@ -237,7 +238,7 @@ def already_in_image(steps: Iterable[Step], bases: Mapping[str, Sequence[Base]])
             code="already-in-image",
             severity=Severity.NOTE,
             summary=f'package "{name}" is already in the image',
-            detail=f"added in {listed(repositories)}",
+            repositories=tuple(repositories),
             hint="remove it, unless it must stay when the base image drops it",
             place=place,
         )
@@ -253,10 +254,10 @@ def _added(step: Step) -> Iterator[str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResolvedChange:
-    """What would be installed: `packages` is all of it, as `name=version`.
+    """The packages to be installed; `packages` is all of them, as `name=version`.
 
-    The others tell what of it is there besides, not any more, or in another version, as (name, version or both
-    versions). `compared` is False where it is not known what there was, so that they tell nothing.
+    `added`, `removed` and `changed` are (name, version or both versions). `compared` is False if the previous packages
+    are unknown; then these are empty.
     """
 
     packages: tuple[str, ...] = ()
@@ -267,7 +268,7 @@ class ResolvedChange:
 
 
 def package_difference(before: Sequence[str], after: Sequence[str]) -> ResolvedChange:
-    """From one set of exact packages to another, sorted by name; an empty one is not known."""
+    """Return the difference between two sets of exact packages, sorted by name; an empty set is unknown."""
     old, new = _versions(before), _versions(after)
     packages = tuple(sorted(after))
     if not old:
@@ -285,7 +286,7 @@ def package_difference(before: Sequence[str], after: Sequence[str]) -> ResolvedC
 
 
 def merge_resolved(changes: Iterable[ResolvedChange]) -> ResolvedChange:
-    """What several tag streams of one repository get, each line once."""
+    """Merge the changes of several tag streams of one repository, each line once."""
     found = tuple(changes)
     return ResolvedChange(
         packages=tuple(sorted({line for one in found for line in one.packages})),

@@ -1,6 +1,6 @@
-"""Runs: what happened to each step, what a run that died came to, and the way back.
+"""Runs: outcomes of steps, recovery of an interrupted run, and reverting.
 
-Plain values and pure functions of a run and the live state. Recording and restoring runs is the journal's business.
+Pure functions of a run and the live state. The journal records and restores runs.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,9 +12,10 @@ from reconciler.core.binding_rules import binding_problems, block_bound
 from reconciler.core.builds import FINISHED, Progress, Result, Stage
 from reconciler.core.diff import diff
 from reconciler.core.overlay import EMPTY, Overlay
-from reconciler.core.plan import Action, GuardFlags, Plan, Reason, ReasonCode, Step, guard_rules, judge_guard
+from reconciler.core.plan import GuardFlags, Plan, guard_rules, judge_guard
 from reconciler.core.planner import step_problems
 from reconciler.core.state import Address, Directory, Live, LiveRepository, Organization, Settings, Unreadable
+from reconciler.core.steps import Action, Reason, ReasonCode, Step
 from reconciler.diagnostics import Diagnostic, Severity
 
 PLAN_AGAIN: Final = "plan again to see the current state"
@@ -24,8 +25,8 @@ PLAN_AGAIN: Final = "plan again to see the current state"
 class Applied:
     """Written, and the server confirmed exactly what was sent.
 
-    `repository_id` is the UIDP written to; `since` the server's time just before the write; `read_back` tells that the
-    server's answer was lost and that reading again confirmed the write.
+    `repository_id` is the UIDP written to; `since` the server's time just before the write; `read_back` is set if the
+    server's answer was lost and reading again confirmed the write.
     """
 
     step: Step
@@ -36,21 +37,21 @@ class Applied:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unchanged:
-    """Nothing was sent: the repository had the wanted overlay already when it came to writing."""
+    """Nothing was sent: the repository already had the wanted overlay at the time of writing."""
 
     step: Step
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drifted:
-    """Left alone: the live overlay is no longer the one that the plan was made from."""
+    """Left alone: the live overlay differs from the one that the plan was made from."""
 
     step: Step
     now: Overlay
 
 
 class FailureKind(StrEnum):
-    """Why a write failed, where the exit code or what follows depends on it."""
+    """Kinds of failed writes that decide the exit code or the next steps."""
 
     REFUSED = "refused"
     TOKEN = "token"  # noqa: S105 - the kind of failure, not a token
@@ -61,15 +62,15 @@ class FailureKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failed:
-    """The write did not succeed, or it is not known that it did; the diagnostic says which."""
+    """The write failed, or its result is unknown; the diagnostic says which."""
 
     step: Step
     kind: FailureKind
     problem: Diagnostic
 
 
-class RecordFailed(Exception):  # noqa: N818 - named as the problem it tells, as the API's errors are
-    """What was about to be written could not be recorded, so that it must not be sent."""
+class RecordFailed(Exception):  # noqa: N818 - named after the problem, as the API's errors are
+    """The intent to write could not be recorded, so that nothing may be sent."""
 
     def __init__(self, diagnostic: Diagnostic) -> None:
         super().__init__(diagnostic.summary)
@@ -77,7 +78,7 @@ class RecordFailed(Exception):  # noqa: N818 - named as the problem it tells, as
 
 
 class Skip(StrEnum):
-    """Why a step was not attempted."""
+    """Reason for not attempting a step."""
 
     INTERRUPTED = "interrupted"
     TOKEN_REJECTED = "token-rejected"  # noqa: S105 - a reason, not a token
@@ -99,14 +100,14 @@ Outcome = Applied | Unchanged | Drifted | Failed | NotAttempted
 
 
 class RunKind(StrEnum):
-    """Which command wrote."""
+    """Command that writes."""
 
     APPLY = "apply"
     REVERT = "revert"
 
 
 class RunState(StrEnum):
-    """How far a run is; `CRASHED` when its process is gone and never said how it ended."""
+    """State of a run; `CRASHED` if its process is gone without recording an end."""
 
     RUNNING = "running"
     ENDED = "ended"
@@ -116,7 +117,7 @@ class RunState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunHeader:
-    """Who does what, where, from which source; `api` is the identity of the API, which holds no credentials."""
+    """Author, target and source of a run; `api` is the identity of the API, without credentials."""
 
     kind: RunKind
     user: str
@@ -132,8 +133,8 @@ class RunHeader:
 class RunStep:
     """One step of a run.
 
-    With `intended_at` and without `outcome` it was being written when the process died, and it is not known whether
-    the write arrived. `since` is the server's time just before the write.
+    With `intended_at` and without `outcome` the write was in flight when the process died, and its result is unknown.
+    `since` is the server's time just before the write.
     """
 
     step: Step
@@ -146,7 +147,7 @@ class RunStep:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """One recorded run; times are seconds since the epoch by the clock of the machine that ran it."""
+    """One recorded run; times are seconds since the epoch on the local clock."""
 
     id: str
     header: RunHeader
@@ -162,7 +163,8 @@ class RunSummary:
     """One recorded run without its steps, of which there may be thousands; times as in `Run`.
 
     `outcomes` is the number of steps by outcome (`applied`, `already_done`, `stale`, `failed`, `not_attempted`, and
-    `unknown` for those in flight), `builds` that of builds by result, one that lacks what was asked counted as failed.
+    `unknown` for those in flight), `builds` the number of builds by result; a build that lacks requested items counts
+    as failed.
     """
 
     id: str
@@ -176,12 +178,12 @@ class RunSummary:
 
 
 def is_in_flight(step: RunStep) -> bool:
-    """Whether the step was being written when the process died, so that nothing recorded tells whether it arrived."""
+    """Return whether the write of the step was in flight when the process died, so that its result is not recorded."""
     return step.intended_at is not None and step.outcome is None
 
 
 def is_settled(run: Run) -> bool:
-    """Whether what is recorded tells all there is to tell: every step's outcome, and its builds to their end."""
+    """Return whether the record is complete: every step has an outcome, and its builds have ended."""
     return all(_is_step_settled(step) for step in run.steps)
 
 
@@ -197,21 +199,21 @@ def _is_step_settled(step: RunStep) -> bool:
 
 
 def recovered_outcome(step: RunStep, live: Live, later: Sequence[Run] = ()) -> Outcome:
-    """The outcome of a recorded step; what was in flight is judged by its repository as it is now.
+    """Return the outcome of a recorded step; an in-flight one is judged by its repository's current state.
 
-    `later` are the runs recorded after that of the step, the oldest first: what one of them found in the repository
-    goes before what is there now, which it may have written itself.
+    `later` are the runs recorded after that of the step, oldest first. What one of them found in the repository takes
+    precedence over the current state, which that run may have written itself.
     """
     return step.outcome or (_arrived(step, live, later) if is_in_flight(step) else _not_begun(step))
 
 
 def recorded_outcomes(run: Run) -> tuple[Outcome, ...]:
-    """The outcomes of a run with nothing in flight, by what is recorded alone."""
+    """Return the outcomes of a run without in-flight steps, from the record alone."""
     return tuple(step.outcome or _not_begun(step) for step in run.steps)
 
 
 def find_written(step: RunStep, live: Live) -> LiveRepository | None:
-    """The repository that a recorded step wrote to, as it is now; one that was created may be known by name alone."""
+    """Return the current repository that a recorded step wrote to; a created one may be known by name only."""
     id_ = _known_id(step)
     if id_ is not None:
         return next((one for one in live.repositories if one.id == id_), None)
@@ -220,7 +222,7 @@ def find_written(step: RunStep, live: Live) -> LiveRepository | None:
 
 
 def _created_at(step: RunStep) -> Address:
-    # A creation is sent with this folder, the organization's own level where the address names none.
+    # A creation is sent with this folder; the organization's own level if the address has none.
     address = Address.parse(step.step.repository)
     return Address(folder=address.folder or "", name=address.name)
 
@@ -240,12 +242,12 @@ def _arrived(step: RunStep, live: Live, later: Sequence[Run]) -> Outcome:
 
 
 def _known_id(step: RunStep) -> str | None:
-    """The id of the repository that a step writes to; None for one to be created that was never seen."""
+    """Return the id of the repository that a step writes to; None for an unseen one to be created."""
     return step.repository_id or (None if step.step.action is Action.CREATE else step.step.id)
 
 
 def _is_same(other: RunStep, step: RunStep, id_: str | None) -> bool:
-    """Whether two steps write to one repository: by its id, as names and labels change."""
+    """Return whether two steps write to the same repository: by its id, as names and labels change."""
     known = _known_id(other)
     if known is not None and id_ is not None:
         return known == id_
@@ -254,7 +256,7 @@ def _is_same(other: RunStep, step: RunStep, id_: str | None) -> bool:
 
 
 def _found_by(later: RunStep) -> Overlay | None:
-    """What a later run found in a repository just before it wrote, or where it had nothing to write any more."""
+    """Return what a later run found in a repository just before its write, or when it found nothing to write."""
     if isinstance(later.outcome, Unchanged):
         return later.step.after
     return None if later.step.action is Action.CREATE else later.step.before
@@ -284,9 +286,9 @@ def failed_step(step: Step, code: str, summary: str) -> Failed:
 
 
 def plan_revert(run: Run, live: Live, *, later: Sequence[Run] = (), max_removal: float | None = None) -> Plan:
-    """The plan that takes a run back; warnings name the repositories that are left as they are, and why.
+    """Return the plan that reverts a run, with warnings for the repositories left alone and the reasons.
 
-    `later` are the runs recorded after it, the oldest first.
+    `later` are the runs recorded after it, oldest first.
     """
     directory = Directory(live)
     judged = [
@@ -311,24 +313,24 @@ def plan_revert(run: Run, live: Live, *, later: Sequence[Run] = (), max_removal:
 
 
 def rewritten(plan: Plan, left: Mapping[str, Overlay]) -> tuple[Step, ...]:
-    """The steps of a plan that write repositories which are still as a revert left them; `left` is that by their id."""
+    """Return steps that write repositories which are unchanged since a revert; `left` is their state by id."""
     return tuple(
         step for step in plan.writes if step.id is not None and step.id in left and step.before == left[step.id]
     )
 
 
 def left_by(outcomes: Iterable[Outcome]) -> dict[str, Overlay]:
-    """The overlays that a run left behind, by the id of their repository."""
+    """Return the overlays that a run wrote last, by repository id."""
     written = (one for one in outcomes if isinstance(one, Applied))
     return {one.repository_id: one.step.after for one in written if one.step.after is not None}
 
 
-def _wrote(step: RunStep, came_to: Outcome, live: Live) -> bool:
-    match came_to:
+def _wrote(step: RunStep, outcome: Outcome, live: Live) -> bool:
+    match outcome:
         case Applied():
             return True
         case Failed(kind=FailureKind.ANSWER_LOST):
-            # It was not known whether it arrived. It did where the repository holds it.
+            # Its result was unknown. It took effect if the repository has the overlay now.
             there = find_written(step, live)
             return there is not None and there.overlay == step.step.after
         case _:

@@ -1,8 +1,8 @@
-"""Secrets recognized by the form of a value, or by the name that it is given under.
+"""Recognize secrets by the form of a value, or by its name.
 
-Two tables decide. Each form costs one search for a fixed text before its pattern is tried, and every pattern takes time
-in proportion to the text: a value is read from manifests of strangers, from answers and from build logs. Scanners of
-source code such as detect-secrets judge lines of files; here are names with their values, and settings to tell apart.
+Two tables decide. Each form costs one search for a fixed text before its pattern is tried, and every pattern takes
+linear time: values come from untrusted manifests, answers and build logs. Source-code scanners such as detect-secrets
+examine lines of files; here names and values are separate, and settings must be distinguished.
 """
 
 import re
@@ -10,7 +10,7 @@ from typing import Final
 
 HIDDEN: Final = "***"
 
-# What a name ends in when its value describes a secret and is none: `TOKEN_URL`, `PASSWORD_MIN_LENGTH`, `SECRET_NAME`.
+# Endings of names whose values only describe a secret: `TOKEN_URL`, `PASSWORD_MIN_LENGTH`, `SECRET_NAME`.
 _SETTING_NAME: Final = re.compile(
     r"[_.-](?:file|path|dir|url|uri|endpoint|host|port|name|type|mode|ttl|timeout|lifetime|length|size|limit|count"
     r"|enabled|disabled|required|issuer|audience|algorithm|policy|provider|sock)$",
@@ -41,7 +41,7 @@ _SWITCHES: Final = frozenset(
     )
 )
 _NUMBER: Final = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,6})?(?:ms|[smhdkKMG%])?")
-# Where a secret is kept, or that it comes from elsewhere: an address such as `vault://…`, `${NAME}`, `{{ name }}`.
+# The location of a secret, or a reference to it: an address such as `vault://…`, `${NAME}`, `{{ name }}`.
 _REFERENCE: Final = re.compile(
     r"[A-Za-z][A-Za-z0-9+.-]{0,40}://"
     r"|(?:vault|secretref|keyvault|ssm|op|env|file):[\w/]"
@@ -56,7 +56,7 @@ _SECRET_REFERENCE: Final = re.compile(r"cg\+[a-z0-9-]{1,40}://")
 
 _EXPANSION: Final = re.compile(r"\$\{?[A-Za-z_]")
 
-# What may stand behind a sign of equality without being the secret itself.
+# Values after an equals sign that are not secrets.
 _NOT_EMBEDDED: Final = (
     r"(?!(?:true|false|yes|no|on|off|none|null|required|optional|disabled|enabled)(?![\w.-]))"
     r"(?!\$\{|\$\(|\{\{|%[sv]|<|\*{3}|\[token\])"
@@ -68,8 +68,8 @@ _ASSIGNED: Final = (
 
 _SCHEME_WORDS: Final = r"(?:tokens?|auth\w*|schemes?|headers?|credentials?|methods?|only|realm)"
 
-# The kind, a text without which the pattern cannot match (in lower case, as it is searched for), and the pattern;
-# where it has a group `secret`, the rest of the match may be shown.
+# The kind, a lower-case text that every match contains, and the pattern; with a group `secret`, the rest of the match
+# may be printed.
 FORMS: Final[tuple[tuple[str, str, re.Pattern[str]], ...]] = tuple(
     (kind, needed, re.compile(pattern))
     for kind, needed, pattern in (
@@ -131,7 +131,7 @@ _PRIVATE_KEY: Final = re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY")
 
 
 def looks_secret(name: str, value: str) -> bool:
-    """Return whether a value must not be shown: by its form, or by its name where it is more than a setting."""
+    """Return whether a value must not be printed: by its form, or by its name unless it is only a setting."""
     return value_looks_secret(value) or (key_looks_secret(name) and not _is_setting(name, value))
 
 
@@ -141,21 +141,21 @@ def key_looks_secret(name: str) -> bool:
 
 
 def is_secret_reference(value: str) -> bool:
-    """Return whether a value names a secret that the Guarded Entrypoint fetches at run time, such as `cg+vault://…`."""
+    """Return whether a value references a secret that the Guarded Entrypoint fetches at run time, such as `cg+vault://…`."""
     return _SECRET_REFERENCE.match(value) is not None
 
 
 def value_looks_secret(value: str) -> bool:
-    """Return whether a value by itself is secret: it has the form of one, or holds one."""
+    """Return whether a value by itself has the form of a secret, or contains one."""
     folded = value.lower()
     possible = [pattern for _, needed, pattern in FORMS if needed in folded]
     return any(pattern.search(value) for pattern in possible)
 
 
 def argument_looks_secret(argument: str, before: str = "") -> bool:
-    """Return whether an argument of a command holds a secret, by its form, as `--name=value`, or behind an option.
+    """Return whether an argument of a command holds a secret, by its form, as `--name=value`, or after an option.
 
-    `before` is the argument before it. What expands a variable holds none.
+    `before` is the preceding argument. An argument that expands a variable holds none.
     """
     if value_looks_secret(argument):
         return True
@@ -186,7 +186,7 @@ def _hidden(found: re.Match[str]) -> str:
 
 
 def _is_setting(name: str, value: str) -> bool:
-    """Return whether a value under a secret's name is a switch, a number of things, or says where the secret is."""
+    """Return whether a value under a secret's name is a switch, a count, or the location of the secret."""
     text = value.strip()
     if not text or text.lower() in _SWITCHES or _REFERENCE.match(text):
         return True

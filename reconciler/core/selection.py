@@ -8,9 +8,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
-from reconciler.core.plan import Action, Plan, ReasonCode, Step, judge_guard
+from reconciler.core.plan import Plan, judge_guard
 from reconciler.core.planner import step_problems
 from reconciler.core.state import Address, Live
+from reconciler.core.steps import Action, ReasonCode, Step
 from reconciler.diagnostics import Diagnostic, Severity, nearest
 
 _HINT = "use a name, `folder/name` or a glob; list the names with `reconciler repos`"
@@ -18,7 +19,7 @@ _HINT = "use a name, `folder/name` or a glob; list the names with `reconciler re
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """The patterns of `--repo` and `--exclude`; everything that some of the first and none of the second mean."""
+    """The patterns of `--repo` and `--exclude`: everything that some of the first and none of the second match."""
 
     repo: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
@@ -28,15 +29,15 @@ class Selection:
 
 
 def matches(pattern: str, address: Address, id_: str | None) -> bool:
-    """Whether a pattern means a repository: its UIDP, a glob over its name, or, with a `/`, over `folder/name`."""
+    """Return whether a pattern matches a repository: its UIDP, a glob over its name, or with a `/` over its path."""
     written = f"{address.folder or ''}/{address.name}" if "/" in pattern else address.name
     return pattern == id_ or fnmatchcase(written, pattern)
 
 
 def select(plan: Plan, selection: Selection, live: Live) -> tuple[Plan, tuple[Diagnostic, ...]]:
-    """The part of a plan that is selected, and what is wrong with the patterns; an error among it selects nothing.
+    """Return the selected part of a plan, and problems with the patterns; an error among them selects nothing.
 
-    The guard keeps counting against the whole manifest: choosing a part of it does not make a loss larger.
+    The guard keeps counting against the whole manifest: selecting a part must not make a loss larger.
     """
     if not selection:
         return plan, ()
@@ -56,9 +57,9 @@ def select(plan: Plan, selection: Selection, live: Live) -> tuple[Plan, tuple[Di
 
 
 def _diagnostics(plan: Plan, kept: Sequence[Step]) -> Iterator[Diagnostic]:
-    """The warnings, and the errors that are about what is kept.
+    """Return the warnings, and the errors that concern selected steps.
 
-    A conflict does not tell which repositories it stops, so that all of them stay as long as one of those does.
+    A conflict does not name the repositories that it blocks, so all are kept while one of those is selected.
     """
     unplanned = {*step_problems(kept)}
     conflicts = any(step.reason.code is ReasonCode.CONFLICTING for step in kept)
@@ -68,7 +69,7 @@ def _diagnostics(plan: Plan, kept: Sequence[Step]) -> Iterator[Diagnostic]:
 
 
 def _address(step: Step, live: Mapping[str, Address]) -> Address:
-    """The repository with its folder; what does not exist, as the manifest writes it."""
+    """Return the repository with its folder; for one that does not exist, as the manifest writes it."""
     known = None if step.id is None or step.action is Action.CREATE else live.get(step.id)
     return known or Address.parse(step.repository)
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from reconciler.core.bindings import NOT_READ, Bindings
+from reconciler.core.bindings import NOT_READ, Bindings, TagSelector, UnknownBindings
 from reconciler.core.layers import Layer
 from reconciler.core.overlay import EMPTY, SECTION_FIELDS, Overlay, Section
 from reconciler.diagnostics import Diagnostic, Place
@@ -31,13 +31,48 @@ class Address:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DesiredBinding:
+    """One overlay, by its name, and the tags that should get it."""
+
+    overlay: str
+    selector: TagSelector
+    place: Place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DesiredScope:
+    """Every binding that should hold for all repositories of the organization (`folder` "") or of a folder."""
+
+    folder: str
+    bindings: tuple[DesiredBinding, ...]
+    place: Place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DesiredOverlay:
+    """A named overlay of the organization.
+
+    `overlay` speaks only for the sections in `managed`, as that of a repository; `problems` are those of its content.
+    """
+
+    name: str
+    place: Place
+    overlay: Overlay
+    managed: frozenset[Section] = frozenset()
+    layers: tuple[Layer, ...] = ()
+    problems: tuple[Diagnostic, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DesiredRepository:
     """One entry of the manifest.
 
-    `overlay` speaks only for the sections in `managed`; the others stay as they are live. `reset` empties everything.
-    `source` is the repository to create this one from where it does not exist. `protect` refuses to take anything away.
-    `layers` are what overlay and sections come from, weakest first; `problems` are those that layering found, and an
-    error among them keeps the repository from being planned.
+    `overlay` covers only the sections in `managed`; the others keep their live content. `reset` empties everything.
+    `source` is the repository to create this one from if it does not exist. `protect` forbids removals. `layers` are
+    the sources of overlay and sections, lowest precedence first; `problems` are those found while layering, and an
+    error among them blocks planning the repository. `bindings` are the complete bindings of the repository itself,
+    None if the manifest does not manage them; such an entry has no overlay. `allow_missing_tags` lets them name tags
+    that do not exist yet.
     """
 
     address: Address
@@ -49,42 +84,49 @@ class DesiredRepository:
     protect: bool = False
     layers: tuple[Layer, ...] = ()
     problems: tuple[Diagnostic, ...] = ()
+    bindings: tuple[DesiredBinding, ...] | None = None
+    allow_missing_tags: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DesiredGlob:
-    """What the manifest asks of every live repository that a pattern matches.
+    """The manifest's block for every live repository that a pattern matches.
 
     A pattern with a slash is compared with `folder/name`, one without with the name alone; wildcards match slashes,
-    too. `layers` hold what weaker blocks give it as well, weakest first.
+    too. `layers` include those below it, lowest precedence first; `bindings` are as those of an entry.
     """
 
     pattern: str
     place: Place
     layers: tuple[Layer, ...] = ()
     reset: bool = False
+    bindings: tuple[DesiredBinding, ...] | None = None
+    allow_missing_tags: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What the manifest says about applying it.
+    """The settings of the manifest for applying it.
 
-    `prune`: customized repositories that it does not name are reset. `max_removal`: the share (0 to 1) of the
-    repositories that it covers from which one apply may take something away; None when not said. `require_resolve`:
-    nothing is applied of which it is not known that its packages go together.
+    `prune`: customized repositories that it does not name are reset. `max_removal`: the ratio (0 to 1) of covered
+    repositories above which losses refuse an apply; None if not given. `require_resolve`: block steps whose packages
+    are not known to resolve. `prune_overlays`: overlays and bindings that it does not name are removed.
+    `allow_missing_tags` is as in an entry, for all of them.
     """
 
     prune: bool = False
+    prune_overlays: bool = False
+    allow_missing_tags: bool = False
     max_removal: float | None = None
     require_resolve: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Desired:
-    """A whole manifest: the organization (a name, a path to a folder or a UIDP; None when not said) and its entries.
+    """A whole manifest: the organization (a name, a path to a folder or a UIDP; None if not given) and its entries.
 
-    The overlays of `repositories` are without what `globs` add to them: `core.globs` does that for the planner.
-    `digest` is that of the texts that the manifest was read from.
+    `repositories` do not include the effect of `globs`; `core.globs` adds it for the planner. `digest` is that of the
+    texts of the manifest.
     """
 
     repositories: tuple[DesiredRepository, ...]
@@ -92,6 +134,17 @@ class Desired:
     organization: str | None = None
     settings: Settings = Settings()
     digest: str = ""
+    overlays: tuple[DesiredOverlay, ...] = ()
+    scopes: tuple[DesiredScope, ...] = ()
+
+    @property
+    def declares_overlays(self) -> bool:
+        """Return whether overlays or bindings have to be read to plan it."""
+        return (
+            bool(self.overlays or self.scopes or self.settings.prune_overlays)
+            or any(one.bindings is not None for one in self.repositories)
+            or any(one.bindings is not None for one in self.globs)
+        )
 
 
 def wanted(desired: DesiredRepository, live: Overlay) -> Overlay:
@@ -105,7 +158,7 @@ def wanted(desired: DesiredRepository, live: Overlay) -> Overlay:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Organization:
-    """The organization or folder that is worked on: its UIDP and its path by names."""
+    """The organization or folder of the manifest: its UIDP and its path by names."""
 
     id: str
     name: str
@@ -153,12 +206,38 @@ class RepositoryVersion:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LiveOverlay:
+    """A named overlay: UIDP (`organization/…`), name, configuration."""
+
+    id: str
+    name: str
+    overlay: Overlay | Unreadable
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OverlayVersion:
+    """One overlay read for writing; `document` is the whole object as the API sent it."""
+
+    overlay: LiveOverlay
+    document: Mapping[str, object] = field(repr=False)
+
+
+Overlays = tuple[LiveOverlay, ...] | UnknownBindings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Live:
-    """The organization's repositories at the time of reading, and the bindings that hold for them."""
+    """The organization's repositories at the time of reading, the bindings that hold for them, and the overlays.
+
+    `overlays` are all of the organization, bound or not, ordered by name; `folders` the path and the
+    UIDP of each folder.
+    """
 
     organization: Organization
     repositories: tuple[LiveRepository, ...]
     bindings: Bindings = NOT_READ
+    overlays: Overlays = NOT_READ
+    folders: tuple[tuple[str, str], ...] = ()
 
 
 class Directory:

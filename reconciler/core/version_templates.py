@@ -1,7 +1,7 @@
 """Templates in package names: `py{{major}}.{{minor}}-typer` is `py3.13-typer` in the images of the stream 3.13.
 
-The API fills them in with the version of each image's main package. Which versions there are is read from the tags of
-the repository.
+The API fills them in with the version of each image's main package. The versions are read from the tags of the
+repository.
 """
 
 import re
@@ -17,12 +17,12 @@ _STREAM: Final = re.compile(r"v?(?P<major>[0-9]{1,9})(?:\.(?P<minor>[0-9]{1,9}))
 
 
 def is_templated(text: str) -> bool:
-    """Return whether a package is named by a template."""
+    """Return whether a package name is a template."""
     return "{{" in text
 
 
 def expanded(spec: str, tags: Iterable[str]) -> tuple[str, ...]:
-    """Return what a template means in each stream of a repository; none where no tag tells a version that it needs."""
+    """Return the expansions of a template in each stream of a repository; empty if no tag has the needed version."""
     found = filter(None, map(_STREAM.match, tags))
     versions = dict.fromkeys((one["major"], one["minor"]) for one in found)
     needed = set(_TEMPLATE.findall(spec))
@@ -41,5 +41,5 @@ def _pattern(template: str) -> re.Pattern[str]:
 
 
 def names_package(name: str, package: str) -> bool:
-    """Return whether a name, which may be a template, is that of a package."""
+    """Return whether a name, possibly a template, matches a package."""
     return name == package or (is_templated(name) and _pattern(name).fullmatch(package) is not None)

@@ -5,12 +5,10 @@ The refusals are worded as the API words them (its published table of errors, Oc
 
 import json
 import re
-from typing import Any
 
 from reconciler.emulator import packages, solver
 from reconciler.emulator.errors import invalid
-
-Json = dict[str, Any]
+from reconciler.emulator.store import Json
 
 WRAPPER = "guarded-entrypoint"
 PROGRAM = f"/usr/bin/{WRAPPER}"

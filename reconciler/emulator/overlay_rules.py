@@ -10,15 +10,13 @@ import ipaddress
 import re
 from collections import Counter
 from collections.abc import Iterable
-from typing import Any
 from urllib.parse import urlsplit
 
 import yaml
 
 from reconciler.emulator import guarded_entrypoint, timestamps
 from reconciler.emulator.errors import RpcCode, RpcError, invalid
-
-Json = dict[str, Any]
+from reconciler.emulator.store import Json
 
 GUARDED_PREFIX = "GUARDED_"
 RESERVED_ENVIRONMENT = ("CHAINGUARD_", GUARDED_PREFIX)

@@ -15,8 +15,7 @@ from typing import Any, NoReturn, assert_never
 
 from reconciler.emulator import timestamps
 from reconciler.emulator.errors import RpcError, invalid
-
-Json = dict[str, Any]
+from reconciler.emulator.store import Json
 
 _UINT32_LIMIT = 2**32
 _INT64_LIMIT = 2**63

@@ -7,7 +7,6 @@ import functools
 import sqlite3
 from dataclasses import dataclass, field
 from importlib import resources
-from typing import Any
 
 import yaml
 from pydantic import TypeAdapter
@@ -15,9 +14,7 @@ from pydantic import TypeAdapter
 from reconciler.emulator import apko, packages, schedule, store, timestamps, uidp
 from reconciler.emulator.apko import Image
 from reconciler.emulator.schedule import Planned
-from reconciler.emulator.store import Repo
-
-Json = dict[str, Any]
+from reconciler.emulator.store import Json, Repo
 
 HOUR = 3600 * timestamps.SECOND
 _CREATED = timestamps.from_text("2022-09-05T09:12:44.193847Z")

@@ -1,4 +1,4 @@
-"""Plans carried out: reading live state, writing what was approved, following the builds.
+"""Engine: read the live state, write an approved plan, follow the builds.
 
-The engine speaks core values and emits events. It holds no sentences, prints nothing and asks nothing.
+Takes and returns core values and emits events. It has no messages, prints nothing and prompts for nothing.
 """

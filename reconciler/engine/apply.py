@@ -9,7 +9,7 @@ from reconciler.api.errors import AnswerLost, ApiError, Rejected, SourceDropped,
 from reconciler.core.diff import diff
 from reconciler.core.events import ApplyStarted, Event, Listener, StepFinished, StepStarted
 from reconciler.core.overlay import Overlay
-from reconciler.core.plan import Action, Plan, Step
+from reconciler.core.plan import Plan
 from reconciler.core.runs import (
     PLAN_AGAIN,
     Applied,
@@ -24,33 +24,34 @@ from reconciler.core.runs import (
     failed_step,
 )
 from reconciler.core.state import Address, LiveRepository, Organization, RepositoryVersion, Unreadable
+from reconciler.core.steps import Action, Step
 from reconciler.diagnostics import Diagnostic
 from reconciler.engine.ports import Clock, OnError, Record, Stop, WriteApi, stream
 
 T = TypeVar("T")
 
-# What the API answers where a repository of that name exists already.
+# The API's code for an existing repository of that name.
 _CONFLICT = 409
 
-# Before each read that settles a write. Reads may lag: what is still as it was before the write proves that it did
-# not arrive only after the longer time. A write that can be sent once more need not wait as long.
+# Pauses before each read that settles a write. Reads may lag: an unchanged state proves that the write did not arrive
+# only after the longer time. A write that can be repeated once need not wait as long.
 _PAUSES = (0.0, 1.0, 3.0)
 _LAST_PAUSES = (*_PAUSES, 6.0, 12.0)
 
-# The repository as it is now, None where it does not exist; raises `ApiError`.
+# Returns the current repository, None if it does not exist; raises `ApiError`.
 ReadLive = Callable[[], LiveRepository | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Written:
-    """The live overlay is what was sent."""
+    """The live overlay is the one that was sent."""
 
     repository_id: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unwritten:
-    """After all looks everything is still as it was before the write."""
+    """After every read the repository is still as before the write."""
 
     failed: Failed
 
@@ -70,9 +71,9 @@ def apply(
     on_error: OnError = OnError.CONTINUE,
     steps: Sequence[Step] | None = None,
 ) -> tuple[Outcome, ...]:
-    """Carry out a plan; the outcomes of all steps that intend a write or could not be planned, in the plan's order.
+    """Apply a plan; return the outcomes of all steps that write or could not be planned, in the plan's order.
 
-    With `steps` only those, and the outcomes of no others.
+    With `steps` only those are applied and returned.
     """
     writer = _Writer(api, plan.organization, clock, stop, record=record, on_error=on_error)
     others = unplanned(plan) if steps is None else ()
@@ -87,13 +88,13 @@ def apply(
 
 
 def unplanned(plan: Plan) -> tuple[Outcome, ...]:
-    """The outcomes of the steps that could not be planned."""
+    """Return the outcomes of the steps that could not be planned."""
     unknown = (step for step in plan.steps if step.action is Action.UNKNOWN)
     return tuple(NotAttempted(step=step, reason=Skip.UNREADABLE) for step in unknown)
 
 
 class _Writer:
-    """Carries out one step after another, for several threads at once."""
+    """Runs steps; thread-safe."""
 
     def __init__(
         self,
@@ -116,7 +117,7 @@ class _Writer:
         }
 
     def run_step(self, step: Step) -> Iterator[Event]:
-        """Do what the step intends and tell about it."""
+        """Run what the step intends and emit its events."""
         skip = self._skip()
         if skip is not None:
             yield self._finished(NotAttempted(step=step, reason=skip))
@@ -169,7 +170,7 @@ class _Writer:
         return _outcome(settlement, step, since=reading.server_time)
 
     def _unless_unrecorded(self, again: Callable[[], T], first: Unwritten) -> T | Failed:
-        """A second try that cannot be recorded is none, but the first one was sent all the same."""
+        """Return the outcome of a second try; one that cannot be recorded is not made, but the first one was sent."""
         try:
             return again()
         except RecordFailed:
@@ -177,7 +178,7 @@ class _Writer:
             return first.failed
 
     def _write_again(self, step: Step, since: float) -> Outcome:
-        """The second try is the last. Builds count from the first one on, which may arrive after all."""
+        """Write a second and last time. Builds count from the first try on, which may arrive after all."""
         reading = self._read(step)
         without_write = recheck(step, reading)
         match without_write:
@@ -240,7 +241,7 @@ class _Writer:
         return settle(lambda: self._created(address), step, lost, clock=self._clock, stop=self._stop)
 
     def _confirmed(self, step: Step, answer: LiveRepository, since: float, read: ReadLive) -> Applied | Settlement:
-        """Compare what the server says that it holds with what was sent, and read again where that differs."""
+        """Return the outcome by comparing the response with what was sent, reading again if they differ."""
         if answer.overlay == step.after:
             return _applied(step, answer.id, since)
         problem = _not_confirmed(step, answer)
@@ -258,7 +259,7 @@ class _Writer:
         return None if reading is None else reading.repository
 
     def _created(self, address: Address) -> LiveRepository | None:
-        """A repository that was to be created: it has no id yet to be read by."""
+        """Return the outcome of a creation with a lost response: without an id it cannot be read back."""
         wanted = (address.folder or "", address.name)
         live = self._api.read_live(self._organization).repositories
         return next((one for one in live if (one.folder, one.name) == wanted), None)
@@ -290,10 +291,10 @@ def _source_gone(step: Step) -> Failed:
 
 
 def recheck(step: Step, reading: RepositoryVersion | None) -> Unchanged | Drifted | Failed | None:
-    """What the step's outcome is without a write, or None when what was approved may be written.
+    """Return the outcome of a step without a write, or None if the approved write may be sent.
 
-    The repository must be the approved one: of that id, in that folder, with that name. Of the rest only the overlay
-    counts: a change to any other field is no conflict, and is kept by the write.
+    The repository must be the approved one: same id, folder and name. Of the rest only the overlay counts: a change to
+    any other field is no conflict, and is kept by the write.
     """
     if reading is None:
         return failed_step(step, "repository-gone", "the repository no longer exists")
@@ -308,7 +309,7 @@ def recheck(step: Step, reading: RepositoryVersion | None) -> Unchanged | Drifte
 
 
 def _is_approved(step: Step, repository: LiveRepository) -> bool:
-    """Whether a repository has the name and the folder of the plan; a plan of an earlier version tells the label."""
+    """Return whether a repository has the name and the folder of the plan; earlier plans have only the label."""
     label = step.reason.names[0] if step.action is Action.CREATE and step.reason.names else step.repository
     approved = step.location or Address.parse(label)
     return repository.name == approved.name and approved.folder in (None, repository.folder)
@@ -322,7 +323,7 @@ def _renamed(step: Step, repository: LiveRepository) -> Failed:
 
 
 def recheck_created(step: Step, there: LiveRepository) -> Unchanged | Drifted | Failed:
-    """The outcome of a creation where somebody else has created the repository since the plan."""
+    """Return the outcome of a creation if the repository was created since the plan."""
     now = there.overlay
     if isinstance(now, Unreadable):
         return failed_step(step, "unreadable-overlay", f"the repository was created meanwhile; {now.summary}")
@@ -332,7 +333,7 @@ def recheck_created(step: Step, there: LiveRepository) -> Unchanged | Drifted | 
 def settle(
     read: ReadLive, step: Step, lost: Diagnostic, *, clock: Clock, stop: Stop, pauses: Sequence[float] = _PAUSES
 ) -> Settlement:
-    """What became of a write whose answer was lost; `lost` is the problem that the client had."""
+    """Return the outcome of a write whose response was lost; `lost` is the client's error."""
     settlement: Settlement = Failed(step=step, kind=FailureKind.ANSWER_LOST, problem=lost)
     for pause in pauses:
         clock.wait(pause, stop)
@@ -368,7 +369,7 @@ def _unwritten(step: Step, lost: Diagnostic) -> Unwritten:
 
 
 def _unknown(step: Step, now: LiveRepository, lost: Diagnostic) -> Diagnostic:
-    """Somebody else may have written before or after, and nothing tells whether this write arrived in between."""
+    """Return the failure for an unknown result: others may have written before or after this write."""
     return Diagnostic(
         code="write-not-confirmed",
         summary=f"the API response was lost, and the repository differs from what was sent: {_what(step, now)}",
@@ -378,7 +379,7 @@ def _unknown(step: Step, now: LiveRepository, lost: Diagnostic) -> Diagnostic:
 
 
 def _not_confirmed(step: Step, now: LiveRepository) -> Diagnostic:
-    """The server holds something else than what was sent: name what it dropped or changed."""
+    """Return the failure for a server state that differs from what was sent, with the dropped or changed items."""
     return Diagnostic(
         code="write-not-confirmed",
         summary=f"the API accepted the write, but the repository differs from what was sent: {_what(step, now)}",

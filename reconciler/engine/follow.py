@@ -1,4 +1,4 @@
-"""Follow builds to their end: one read of the whole organization at a time, never one for each repository."""
+"""Follow builds until they end: one poll of the whole organization at a time, never one for each repository."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -23,10 +23,10 @@ from reconciler.engine.sources import Provided, Queue, Supersession, Tags, concl
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
-    """How builds are followed, in seconds.
+    """Polling of builds, in seconds.
 
-    The pause between two looks grows from `first` by `growth` to `longest`. A repository counts as done when nothing
-    has changed for `settle`.
+    The pause between two polls grows from `first` by `growth` to `longest`. A repository is done when nothing has
+    changed for `settle`.
     """
 
     first: float = 2.0
@@ -37,7 +37,7 @@ class Pace:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """How long builds are followed, in seconds: all of them together, and those of each repository."""
+    """Time limits of following builds, in seconds: for all of them together, and for each repository."""
 
     total: float
     each: float | None = None
@@ -45,10 +45,10 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Followed:
-    """What came of following: the last known state of every repository, and why it ended before all were done.
+    """Result of following builds: the last state of every repository, and why it ended before all were done.
 
-    `tags` are the names of what was built, by digest; `late` the repositories whose own time ran out; `problem` is why
-    build reports cannot be read at all.
+    `tags` are the tag names by digest; `late` the repositories that exceeded their own limit; `problem` is why build
+    reports cannot be read at all.
     """
 
     progress: tuple[Progress, ...]
@@ -61,27 +61,27 @@ class Followed:
 
     @property
     def failures(self) -> tuple[tuple[Progress, Build], ...]:
-        """Every build that counts and failed or lacks what was asked, with the repository that it is of."""
+        """Return every build that counts and has failed or lacks what was requested, with its repository."""
         return tuple((progress, build) for progress in self.progress for build in progress.failures)
 
     @property
     def build_failed(self) -> bool:
-        """Whether a build that counts failed, or succeeded without what was asked."""
+        """Return whether a build that counts has failed, or lacks what was requested."""
         return any(progress.failures for progress in self.progress if progress.stage is not Stage.SUPERSEDED)
 
     @property
     def superseded(self) -> tuple[str, ...]:
-        """The repositories that somebody else has changed or deleted since they were written."""
+        """Return the repositories changed or deleted by others since they were written."""
         return tuple(one.target.repository for one in self.progress if one.stage is Stage.SUPERSEDED)
 
     @property
     def unreported(self) -> tuple[str, ...]:
-        """The repositories for which no build report came although the queue took them and let them go."""
+        """Return the repositories without a build report although the queue released them."""
         return tuple(one.target.repository for one in self.progress if one.stage is Stage.UNREPORTED)
 
 
 def watches(outcomes: Iterable[Outcome]) -> tuple[Target, ...]:
-    """What there is to follow after an apply: every repository that was written."""
+    """Return the targets to follow after an apply: every repository that was written."""
     found = []
     for outcome in outcomes:
         match outcome:
@@ -107,9 +107,9 @@ def follow(
     record: Record | None = None,
     pace: Pace = Pace(),
 ) -> Followed:
-    """Look at all builds until every repository is done or its time is up, or `stop` is set.
+    """Poll all builds until every repository is done or its time is up, or `stop` is set.
 
-    `begun` is what is known already: `begin` of every watch, or what an earlier look left on record.
+    `begun` is the known progress: `begin` of every target, or the progress on record.
     """
     state = _Following(
         begun, api, organization, clock=clock, limits=limits, on_event=on_event, record=record, pace=pace
@@ -118,7 +118,7 @@ def follow(
 
 
 class _Following:
-    """The state between two looks."""
+    """State between two polls."""
 
     def __init__(
         self,
@@ -148,7 +148,7 @@ class _Following:
         self._each = None if limits.each is None else clock.now() + limits.each
 
     def to_the_end(self, stop: Stop) -> Followed:
-        """Look until there is nothing left to wait for; no call takes longer than the time that is left."""
+        """Poll until nothing is left to wait for; no call exceeds the time left."""
         self._api.limit(self._deadline - self._clock.now())
         try:
             return self._polled(stop)
@@ -165,12 +165,12 @@ class _Following:
             if self._clock.now() >= self._deadline:
                 return self._out_of_time()
             try:
-                self._look()
+                self._poll()
                 self._reached = True
             except TokenRejected as error:
                 return self._ended(token_problem=error.diagnostic)
             except ApiError as error:
-                if stop.is_set():  # the read was given up, and nothing is tried again
+                if stop.is_set():  # the read was canceled by the interruption; nothing is repeated
                     return self._ended(interrupted=True)
                 if is_permanent(error):
                     return self._ended(problem=error.diagnostic)
@@ -187,7 +187,7 @@ class _Following:
         late = self._each is not None and self._clock.now() >= self._each
         return [] if late else self._unfinished()
 
-    def _look(self) -> None:
+    def _poll(self) -> None:
         # The queue is read before the builds: the other way round, a build could start between the two answers and be
         # missed.
         self._queue.read()
@@ -214,7 +214,7 @@ class _Following:
         )
 
     def _take(self, seen: tuple[Progress, ...]) -> None:
-        """Remember what was seen, put on record what is new in it, and tell it."""
+        """Remember, record and emit the new progress."""
         known = self._known
         self._tags.learn(build.digest for one in seen for build in one.builds if build.result is Result.SUCCESS)
         pairs = zip(known, seen, strict=True)
@@ -222,9 +222,9 @@ class _Following:
         self._known = tuple(news.get(one.target.id, one) for one in seen)
         if self._record is not None and news:
             self._record.seen(tuple(news.values()))
-        self._tell(known)
+        self._emit(known)
 
-    def _tell(self, known: tuple[Progress, ...]) -> None:
+    def _emit(self, known: tuple[Progress, ...]) -> None:
         now = self._clock.now()
         for before, after in zip(known, self._known, strict=True):
             told = {build.id: build.result for build in before.ended}
@@ -236,7 +236,7 @@ class _Following:
         self._on_event(BuildsSeen(at=now, progress=self._known, tags=self._tags.known))
 
     def _pause(self, pause: float) -> float:
-        """How long to wait before the next look: no longer than the time limit, nor than what only settles needs."""
+        """Return the seconds to the next poll, bounded by the time limit and by the settling repositories."""
         now = self._clock.now()
         left = self._unfinished()
         if left and all(progress.stage is Stage.SETTLING for progress in left):
@@ -249,9 +249,9 @@ class _Following:
         return settle_time(progress, settle=self._pace.settle, tag_count=self._supersession.tag_count(progress))
 
     def _out_of_time(self) -> Followed:
-        """The end at a time limit: what looks like the overlay before is told of, and what somebody else changed."""
+        """Return the result at a time limit, with builds that match the overlay before and changes by others."""
         now, seen = self._clock.now(), self._known
-        # An API that did not answer a moment ago would only hold the end up.
+        # An API that has just failed to respond would only delay the end.
         if self._reached:
             self._supersession.ask(now=now)
             seen = self._supersession.checked(seen, now=now)
@@ -288,10 +288,10 @@ def _by_repository(builds: Iterable[Build]) -> Mapping[str, list[Build]]:
 
 
 def failure_logs(followed: Followed, api: ReadApi, *, most: int = 10) -> dict[str, str]:
-    """The log of one failed build of each of up to `most` repositories, by report id.
+    """Return the log of one failed build of each of up to `most` repositories, by report id.
 
-    The tags of a repository mostly fail for the same reason, and logs are large. Where a log cannot be read, the reason
-    stands instead.
+    The tags of a repository mostly fail for the same reason, and logs are large. An unreadable log is replaced by the
+    reason.
     """
     failed = ([one for one in progress.failures if one.result is Result.FAILURE] for progress in followed.progress)
     firsts = [builds[0] for builds in failed if builds]

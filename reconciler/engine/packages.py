@@ -1,6 +1,6 @@
-"""Looking packages up: by name or in the pages of the summaries, whichever takes fewer requests.
+"""Look up packages: by name or in the pages of summaries, whichever takes fewer requests.
 
-What the answers mean is decided in `core.availability`; remembering them between runs is the caller's business.
+`core.packages` evaluates the result; the caller caches it between runs.
 """
 
 from collections.abc import Iterator, Mapping
@@ -23,46 +23,46 @@ from reconciler.core.state import Organization
 from reconciler.diagnostics import Diagnostic
 from reconciler.engine.ports import stream
 
-# For so few names the pages are not worth a try.
+# For so few names reading pages does not pay.
 _FEW = 8
-# A name that more packages provide than this is one that none of their versions is worth being searched for.
+# A name with more providers than this is not searched in all their versions.
 _MOST_PROVIDERS = 20
-# So many names at most are looked for in the whole catalog, to say why they are not there.
+# At most so many names are looked up in the whole catalog, to explain why they are unavailable.
 _MOST_ELSEWHERE = 10
-# Fewer letters stand at the beginning of more names than fit into a page.
+# Shorter prefixes match more names than fit into a page.
 _TELLING = 3
 WORKERS = 10
 
 Wanted = Mapping[str, tuple[Constraint, ...]]
-# These are about the one call: another way of asking, or another name, may be answered all the same.
+# These errors concern one call: another call, or another name, may still succeed.
 _OF_THE_CALL = (NotFound, NotUnderstood, Rejected, ServerFault)
 
 
 class PackageApi(Protocol):
-    """The reads that looking packages up needs; every method raises `ApiError`."""
+    """The reads of looking up packages; every method raises `ApiError`."""
 
     def find_package(
         self, organization: Organization, name: str, *, all_versions: bool = False
     ) -> tuple[PackageVersion, ...]:
-        """What the organization may install under a name."""
+        """Return the packages that the organization may install under a name."""
         ...
 
     def is_in_catalog(self, name: str) -> bool:
-        """Whether there is a package of a name at all, for whichever organization."""
+        """Return whether the catalog has a package of a name, for any organization."""
         ...
 
     def list_packages(self, organization: Organization) -> tuple[PackageVersion, ...]:
-        """The latest version of every package with what it provides."""
+        """Return the latest version of every package with its provided names."""
         ...
 
     def package_summaries(self, organization: Organization, token: str = "", *, prefix: str = "") -> PackagePage:
-        """One page of the packages' summaries, ordered by name."""
+        """Return one page of package summaries, ordered by name."""
         ...
 
 
 @dataclass(slots=True)
 class Found:
-    """What was found out so far; `listed` are all names of the list, and `problem` is why the rest is not known."""
+    """The packages found so far; `listed` are all names of the list, and `problem` is why the rest is unknown."""
 
     versions: dict[str, tuple[PackageVersion, ...]] = field(default_factory=dict)
     names: tuple[str, ...] = ()
@@ -73,23 +73,23 @@ class Found:
 
 
 def look_up(api: PackageApi, organization: Organization, wanted: Wanted) -> Found:
-    """The versions of each name, as many as it takes to know whether what is wanted of it is met. Never raises.
+    """Return the versions of each name, as many as needed to decide its constraints. Never raises.
 
-    A name that is no package, and one of which no version will do, is looked for among what packages provide.
+    A name without a package or without a satisfying version is looked up among provided names.
     """
     search = _Search(api, organization, wanted)
     try:
         search.run()
     except ApiError as error:
         search.found.problem = search.found.problem or error.diagnostic
-        # Whether others provide it is not known, so that nothing may be said of it.
+        # Whether others provide it is unknown, so it is not reported.
         for name in search.unmet():
             search.found.versions.pop(name, None)
     return search.found
 
 
 class _Search:
-    """One search: what is found, and what is still to be asked."""
+    """One search: results, and names still to be looked up."""
 
     def __init__(self, api: PackageApi, organization: Organization, wanted: Wanted) -> None:
         self.found = Found()
@@ -98,16 +98,16 @@ class _Search:
         self._wanted = wanted
 
     def run(self) -> None:
-        """Ask in the order of what an answer costs; raises `ApiError` where going on is of no use."""
+        """Run the requests, cheapest first; raises `ApiError` if continuing cannot help."""
         if len(self._wanted) > _FEW:
             self._read_pages()
         self._ask_one_by_one()
         if self.found.problem is None and self.unmet():
-            self._look_among_provided()
-            self._look_elsewhere()
+            self._search_provided()
+            self._search_catalog()
 
     def unmet(self) -> list[str]:
-        """The names of which nothing that is known so far will do."""
+        """Return the names without a satisfying version so far."""
         known = self.found.versions
         return [name for name in known if not known[name] or not constraints_met(self._wanted[name], known[name])]
 
@@ -115,7 +115,7 @@ class _Search:
         return [name for name in self._wanted if name not in self.found.versions]
 
     def _read_pages(self) -> None:
-        """Pages as long as they are the cheaper way; the first one tells how many there are."""
+        """Read pages while they are cheaper than single names; the first one has the total."""
         try:
             self._follow_pages()
         except _OF_THE_CALL:
@@ -128,16 +128,16 @@ class _Search:
         while page.after:
             unseen = [name for name in self._left() if name not in seen]
             if page.total is None or not size or -(-(page.total - len(seen)) // size) >= len(unseen):
-                self._read_alike(unseen)
+                self._read_prefix(unseen)
                 return
             page, before = self._page(page.after), len(seen)
             seen.update(one.name for one in page.packages)
             if len(seen) == before:
-                return  # these pages lead nowhere
+                return  # pages are unavailable
         self.found.versions.update({name: () for name in self._left() if name not in seen})
 
     def _page(self, token: str = "", *, prefix: str = "") -> PackagePage:
-        """One page, and the names that it answers."""
+        """Read one page; return it with the names that it answers."""
         self.found.requests += 1
         page = self._api.package_summaries(self._organization, token, prefix=prefix)
         for one in page.packages:
@@ -145,14 +145,14 @@ class _Search:
                 self.found.versions[one.name] = (one,)
         return page
 
-    def _read_alike(self, names: list[str]) -> None:
-        """One page for the names that begin most alike: it makes up for the one that told how many pages there are."""
+    def _read_prefix(self, names: list[str]) -> None:
+        """Read one page for the names with the longest common prefix, which makes up for the first page."""
         begins = max((_common_beginning(*pair) for pair in pairwise(sorted(names))), key=len, default="")
         if len(begins) >= _TELLING:
             self._page(prefix=begins)
 
     def _doubt_lacking(self) -> None:
-        """Forget summaries that lack an architecture: they tell of the latest version, and an older one may have it."""
+        """Forget summaries that lack an architecture: they list the latest version, and an older one may have it."""
         known = {name: versions[0].architectures for name, versions in self.found.versions.items() if versions}
         there = {arch for architectures in known.values() for arch in architectures}
         for name, architectures in known.items():
@@ -182,8 +182,8 @@ class _Search:
     def _versioned(self, name: str) -> bool:
         return any(constraint.operator for constraint in self._wanted[name])
 
-    def _look_among_provided(self) -> None:
-        """One long list, read only where a name is not to be had: it tells what is provided, and was perhaps meant."""
+    def _search_provided(self) -> None:
+        """Read the long list of provided names, only if a name is unavailable; it also serves suggestions."""
         names = self.unmet()
         self.found.requests += 1
         packages = self._api.list_packages(self._organization)
@@ -194,8 +194,8 @@ class _Search:
             if there and not constraints_met(self._wanted[name], self.found.versions[name]):
                 self._search_providers(name, there)
 
-    def _look_elsewhere(self) -> None:
-        """Whether the catalog has what the organization may not install; a refusal of that answers nothing."""
+    def _search_catalog(self) -> None:
+        """Check whether the catalog has packages that the organization may not install; a refusal is no answer."""
         try:
             for name in [name for name in self.unmet() if not self.found.versions[name]][:_MOST_ELSEWHERE]:
                 self.found.requests += 1
@@ -205,7 +205,7 @@ class _Search:
             return
 
     def _search_providers(self, name: str, there: tuple[PackageVersion, ...]) -> None:
-        """Every version of those that provide a name, where the latest ones will not do."""
+        """Read every version of the providers of a name if the latest ones do not satisfy."""
         providers = sorted({one.name for one in there if one.name != name and one.version})
         for provider in providers[:_MOST_PROVIDERS]:
             self.found.requests += 1

@@ -1,4 +1,4 @@
-"""What the engine needs from its caller: a clock, a stop flag, the API, a record; and the pool of threads."""
+"""Interfaces of the engine: a clock, a stop flag, the API, a record; and the thread pool."""
 
 import queue
 import threading
@@ -6,94 +6,153 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Protocol, TypeVar
 
-from reconciler.core.bindings import Bindings
+from reconciler.core.bindings import Binding, Bindings
 from reconciler.core.builds import Build, Progress, Sync
 from reconciler.core.overlay import Overlay
 from reconciler.core.packages import PackageVersion
-from reconciler.core.plan import Step
 from reconciler.core.runs import Outcome
-from reconciler.core.state import Live, LiveRepository, Organization, RepositoryVersion
+from reconciler.core.state import Live, LiveRepository, Organization, Overlays, OverlayVersion, RepositoryVersion
+from reconciler.core.steps import BindingStep, Scope, Step
 
 
 class Stop(Protocol):
-    """A flag that an interruption sets: start nothing more, finish what is under way."""
+    """A flag set by an interruption: start nothing more, finish work in progress."""
 
     def is_set(self) -> bool:
-        """Whether to stop."""
+        """Return whether to stop."""
         ...
 
     def wait(self, timeout: float) -> bool:
-        """Return after `timeout` seconds or as soon as the flag is set; whether it is."""
+        """Wait for `timeout` seconds or until the flag is set; return whether it is."""
         ...
 
 
 class Clock(Protocol):
-    """Time as the engine sees it."""
+    """The engine's clock."""
 
     def now(self) -> float:
-        """Seconds since the epoch."""
+        """Return seconds since the epoch."""
         ...
 
     def monotonic(self) -> float:
-        """Seconds on a clock that nobody sets."""
+        """Return seconds on a monotonic clock."""
         ...
 
     def wait(self, seconds: float, stop: Stop) -> None:
-        """Return after `seconds`, or as soon as `stop` is set."""
+        """Wait for `seconds`, or until `stop` is set."""
         ...
 
 
 class ReadApi(Protocol):
-    """The reads that planning and following builds need; every method raises `ApiError` when it has no whole answer."""
+    """The reads of planning and following builds; every method raises `ApiError` without a complete response."""
 
     def limit(self, seconds: float | None) -> None:
-        """Give all calls from now on so many seconds together; None for no limit."""
+        """Set a deadline for all further calls together, in seconds from now; None for no limit."""
         ...
 
     def find_organization(self, written: str) -> Organization:
-        """The organization or folder that a name, a path of names or a UIDP means."""
+        """Return the organization or folder of a name, a path of names or a UIDP."""
         ...
 
     def read_live(self, organization: Organization) -> Live:
-        """Every repository below the organization, in a number of calls that does not depend on how many there are."""
+        """Return every repository below the organization, in a constant number of calls."""
         ...
 
     def read_bindings(self, organization: Organization) -> Bindings:
-        """The overlay bindings of the whole organization; raises `TokenRejected` alone, else they are unknown."""
+        """Return the overlay bindings of the whole organization; raises only `TokenRejected`, else they are unknown."""
+        ...
+
+    def read_overlays(self, organization: Organization) -> Overlays:
+        """Return the overlays of the whole organization; raises `TokenRejected` alone, else they are unknown."""
+        ...
+
+    def read_folders(self, organization: Organization) -> tuple[tuple[str, str], ...]:
+        """Return the path from the organization and the UIDP of each folder below it."""
         ...
 
     def list_builds(self, organization: Organization, *, since: float) -> tuple[Build, ...]:
-        """The build reports started at or after `since` in the whole organization, without logs."""
+        """Return the build reports of the organization started at or after `since`, without logs."""
         ...
 
     def sync_states(self, organization: Organization) -> Mapping[str, Sync]:
-        """The work queue: state by repository UIDP; a repository that is not in it is absent."""
+        """Return the work queue: state by repository UIDP; a repository that is not queued is absent."""
         ...
 
     def list_tags(self, scope: Organization | str) -> Mapping[str, tuple[str, ...]]:
-        """The tags by digest, of the whole organization or of one repository by its UIDP."""
+        """Return the tags by digest, of the whole organization or of one repository by its UIDP."""
         ...
 
     def list_packages(self, organization: Organization) -> tuple[PackageVersion, ...]:
-        """The latest version of every package that the organization may install, with what it provides."""
+        """Return the latest version of every installable package, with its provided names."""
         ...
 
     def build_log(self, build_id: str) -> str:
-        """The log of one build report."""
+        """Return the log of one build report."""
         ...
 
 
-class WriteApi(ReadApi, Protocol):
-    """What applying needs beside the reads."""
+class OverlayApi(Protocol):
+    """The reads and writes of overlays and bindings, which have neither etags nor answers to rely on.
+
+    A write raises `AnswerLost` when it is not known whether it took effect.
+    """
+
+    def server_before(self) -> float:
+        """Return a time on the clock that stamps build reports, just before now."""
+        ...
+
+    def read_overlay(self, overlay_id: str) -> OverlayVersion | None:
+        """Return one overlay as it is now; None when it does not exist any more."""
+        ...
+
+    def find_overlay(self, organization: Organization, name: str) -> OverlayVersion | None:
+        """Return the overlay of a name that the organization itself owns; None where it has none."""
+        ...
+
+    def create_overlay(self, organization: Organization, name: str, wanted: Overlay) -> None:
+        """Create a named overlay."""
+        ...
+
+    def update_overlay(self, reading: OverlayVersion, wanted: Overlay) -> None:
+        """Replace the configuration of an overlay that was just read."""
+        ...
+
+    def delete_overlay(self, reading: OverlayVersion) -> None:
+        """Delete an overlay that was just read."""
+        ...
+
+    def read_binding(self, binding_id: str) -> Binding | None:
+        """Return one binding as it is now; None when it does not exist any more."""
+        ...
+
+    def find_binding(self, scope: Scope, overlay_id: str) -> Binding | None:
+        """Return the binding of an overlay to a scope; None where there is none."""
+        ...
+
+    def create_binding(self, step: BindingStep, overlay_id: str) -> None:
+        """Bind the overlay of a UIDP as a step says."""
+        ...
+
+    def update_binding(self, step: BindingStep, binding_id: str) -> None:
+        """Give the binding of a UIDP the selector of a step."""
+        ...
+
+    def delete_binding(self, step: BindingStep, binding_id: str) -> None:
+        """Remove the binding of a UIDP."""
+        ...
+
+
+class WriteApi(ReadApi, OverlayApi, Protocol):
+    """The calls of applying: reads and writes."""
 
     def read_repository(self, repository_id: str, organization: Organization) -> RepositoryVersion | None:
-        """One repository as it is now; None when it does not exist any more."""
+        """Return the current state of one repository; None if it does not exist."""
         ...
 
     def write_overlay(self, reading: RepositoryVersion, wanted: Overlay) -> LiveRepository:
-        """Replace the overlay of a repository that was just read; what the server answered that it holds now.
+        """Replace the overlay of a repository that was just read; return the new state from the response.
 
-        Raises `AnswerLost` when it is not known whether the write took effect.
+        Raises `AnswerLost` if it is unknown whether the write took effect.
         """
         ...
 
@@ -105,23 +164,23 @@ class WriteApi(ReadApi, Protocol):
 
 
 class Record(Protocol):
-    """Where a run is put on record; called from several threads at once."""
+    """Record of a run; called from several threads at once."""
 
     def about_to_write(self, step: Step, *, repository_id: str | None, since: float) -> None:
-        """Note durably what is about to be sent; raises `RecordFailed` where that fails, and nothing is sent."""
+        """Record durably what is about to be sent; raises `RecordFailed` on failure, and nothing is sent."""
         ...
 
     def finished(self, outcome: Outcome) -> None:
-        """Note a step's outcome; never raises."""
+        """Record a step's outcome; never raises."""
         ...
 
     def seen(self, progress: Sequence[Progress]) -> None:
-        """Note what a look at the builds has changed; never raises."""
+        """Record what a poll of the builds has changed; never raises."""
         ...
 
 
 class OnError(StrEnum):
-    """What a failed write means for the steps that have not begun."""
+    """Effect of a failed write on the steps that have not begun."""
 
     CONTINUE = "continue"
     STOP = "stop"
@@ -132,11 +191,11 @@ Message = TypeVar("Message")
 
 
 class _Done:
-    """A worker has found no further item."""
+    """End of a worker."""
 
 
 def stream(items: Iterable[Item], work: Callable[[Item], Iterable[Message]], *, workers: int) -> Iterator[Message]:
-    """Run `work` on every item with at most `workers` threads; yield all messages in the caller's thread as they come.
+    """Run `work` on every item with at most `workers` threads; yield all messages in the caller's thread.
 
     A defect in `work` is raised here, after which no further item is started. The threads are daemons, so that an abort
     does not wait for them.
@@ -155,7 +214,7 @@ def stream(items: Iterable[Item], work: Callable[[Item], Iterable[Message]], *, 
                     return
                 for message in work(item):
                     messages.put(message)
-        except BaseException as error:  # noqa: BLE001 - carried over to the caller's thread, which raises it
+        except BaseException as error:  # noqa: BLE001 - passed to the caller's thread, which raises it
             messages.put(error)
         finally:
             messages.put(_Done())
@@ -181,5 +240,5 @@ def _until_done(messages: "queue.SimpleQueue[Message | BaseException | _Done]", 
 
 
 def refresh(api: ReadApi, organization: str) -> Live:
-    """The live state of an organization or folder; raises `ApiError` rather than answer with a part of it."""
+    """Return the complete live state of an organization or folder; raises `ApiError`."""
     return api.read_live(api.find_organization(organization))

@@ -1,6 +1,6 @@
-"""Asking the API whether configurations resolve, each distinct one once and several at a time.
+"""Resolve configurations by the API, each distinct one once and several at a time.
 
-What to ask is decided in `core.bases`, and what the answers mean in `core.resolution`.
+`core.bases` has the questions, and `core.resolution` evaluates the answers.
 """
 
 from collections.abc import Iterator, Mapping
@@ -13,25 +13,25 @@ from reconciler.diagnostics import Diagnostic
 from reconciler.engine.ports import stream
 
 WORKERS = 10
-# How the API says that packages do not go together: an invalid argument, or a precondition that is not met.
+# The API's codes for packages that cannot be installed together: invalid argument, or failed precondition.
 _CONFLICT = frozenset({3, 9})
-# The same where it gives a message and no code.
+# HTTP statuses for the same, with a message and no code.
 _CONFLICT_STATUS = frozenset({400, 409, 422})
-# After these every further question would come to the same, and take as long.
+# After these errors every further question would fail in the same way, and take as long.
 _NO_USE = (RateLimited, Unreachable, TokenRejected)
 
 
 class ResolveApi(Protocol):
-    """The one call that this needs."""
+    """The one API call of resolution."""
 
     def resolve(self, repository_id: str, config: Mapping[str, object]) -> tuple[str, ...]:
-        """The exact packages that a configuration comes to; raises `ApiError`, `Rejected` where it comes to none."""
+        """Return the exact packages that a configuration resolves to; raises `ApiError`, `Rejected` if it does not."""
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resolves:
-    """The packages go together, and these are the exact ones; `asked` is False where a build had told so."""
+    """The packages can be installed together, and these are the exact ones; `asked` is False if a build told so."""
 
     packages: tuple[str, ...]
     asked: bool = True
@@ -39,7 +39,7 @@ class Resolves:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conflicts:
-    """The packages do not go together, in the API's words."""
+    """The packages cannot be installed together, with the API's message."""
 
     problem: Diagnostic
     asked: bool = True
@@ -47,7 +47,7 @@ class Conflicts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotAnswered:
-    """The API did not say; `asked` is False where it was not asked any more, as it had not answered others."""
+    """No answer; `asked` is False if it was not asked after failures of others."""
 
     problem: Diagnostic
     asked: bool = True
@@ -57,7 +57,7 @@ Answer: TypeAlias = Resolves | Conflicts | NotAnswered
 
 
 def ask(api: ResolveApi, configs: Mapping[PackageConfig, str]) -> Mapping[PackageConfig, Answer]:
-    """The answer to each configuration, asked for the repository of the id that it comes with; never raises."""
+    """Return the answer to each configuration, asked for the repository id given with it; never raises."""
     hopeless: list[NotAnswered] = []
 
     def work(config: PackageConfig) -> Iterator[tuple[PackageConfig, Answer]]:
@@ -75,16 +75,16 @@ def ask(api: ResolveApi, configs: Mapping[PackageConfig, str]) -> Mapping[Packag
 
 
 def _ask(api: ResolveApi, repository_id: str, config: PackageConfig) -> tuple[Answer, bool]:
-    """The answer, and whether it is of use to ask further questions."""
+    """Return the answer, and whether further questions can succeed."""
     try:
         return Resolves(packages=api.resolve(repository_id, config.document())), True
     except Rejected as error:
-        return (Conflicts if _tells_of_packages(error) else NotAnswered)(problem=error.diagnostic), True
+        return (Conflicts if _concerns_packages(error) else NotAnswered)(problem=error.diagnostic), True
     except ApiError as error:
         return NotAnswered(problem=error.diagnostic), not isinstance(error, _NO_USE)
 
 
-def _tells_of_packages(error: Rejected) -> bool:
-    """Whether the API refuses for the packages: a proxy may answer in its place, or something else be wrong."""
+def _concerns_packages(error: Rejected) -> bool:
+    """Return whether the API's refusal concerns the packages, rather than a proxy or another problem."""
     known = error.status in _CONFLICT_STATUS if error.code is None else error.code in _CONFLICT
     return bool(error.message) and known

@@ -1,4 +1,4 @@
-"""Apply a plan as a whole: all at once, or in waves that each wait for the builds of the one before."""
+"""Apply a whole plan: all at once, or in waves that each wait for the builds of the previous one."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -7,9 +7,10 @@ from typing import TypeVar
 
 from reconciler.core.builds import Stage
 from reconciler.core.events import Listener, WaveStarted
-from reconciler.core.plan import Plan, Step
+from reconciler.core.plan import Plan
 from reconciler.core.progress import begin
 from reconciler.core.runs import Applied, Failed, FailureKind, NotAttempted, Outcome, Skip, Unchanged
+from reconciler.core.steps import Step
 from reconciler.engine.apply import apply, unplanned
 from reconciler.engine.follow import Followed, Limits, follow, watches
 from reconciler.engine.ports import Clock, OnError, Record, Stop, WriteApi
@@ -17,13 +18,13 @@ from reconciler.engine.ports import Clock, OnError, Record, Stop, WriteApi
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Size:
-    """The size of one wave: a `count`, a `percent` of all, or, with neither, all that is left."""
+    """Size of one wave: a `count`, a `percent` of all, or, with neither, everything left."""
 
     count: int | None = None
     percent: int | None = None
 
     def of(self, total: int) -> int:
-        """The number of items that the wave may hold, at least one."""
+        """Return the number of items that the wave may hold, at least one."""
         if self.count is not None:
             return self.count
         return total if self.percent is None else max(1, -(-total * self.percent // _WHOLE))
@@ -34,7 +35,7 @@ REST = Size()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batches:
-    """The sizes of the waves, and how many repositories may go wrong in all of them before the rest is held back."""
+    """Sizes of the waves, and how many repositories may fail in all of them before the rest is held back."""
 
     sizes: tuple[Size, ...]
     max_failed: int = 0
@@ -42,7 +43,7 @@ class Batches:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rollout:
-    """How a plan is carried out; the time for following is that of all waves together."""
+    """Options of applying a plan; the limits of following are those of all waves together."""
 
     parallelism: int
     on_error: OnError
@@ -61,11 +62,11 @@ def rollout(
     on_event: Listener,
     record: Record | None = None,
 ) -> tuple[tuple[Outcome, ...], Followed | None]:
-    """Carry out a plan and follow its builds; the outcomes in the plan's order, and None where none were followed.
+    """Apply a plan and follow its builds; return the outcomes in the plan's order, and None if none were followed.
 
     With batches the steps are taken in the plan's order, in waves of the given sizes, the last of which is repeated
-    until all are done. A wave begins once every build of the one before has ended and no more than `max_failed`
-    repositories went wrong over all waves so far; the rest is held back.
+    until all are done. A wave begins once every build of the previous one has ended and at most `max_failed`
+    repositories failed over all waves so far; the rest is held back.
     """
     run = _Run(plan, api, clock=clock, stop=stop, settings=settings, on_event=on_event, record=record)
     batches = settings.batches
@@ -79,7 +80,7 @@ def rollout(
 
 
 class _Run:
-    """What has come of the waves so far."""
+    """Results of the waves so far."""
 
     def __init__(
         self,
@@ -104,7 +105,7 @@ class _Run:
         self._left = settings.limits.total
 
     def waves(self, waves: Sequence[Sequence[Step]], max_failed: int) -> None:
-        """One wave after the other, until one forbids the next."""
+        """Run one wave after the other, until one forbids the next."""
         wrong = 0
         for number, steps in enumerate(waves, start=1):
             self._on_event(WaveStarted(at=self._clock.now(), number=number, of=len(waves), steps=len(steps)))
@@ -156,7 +157,7 @@ class _Run:
         return followed
 
     def _no_further(self, outcomes: Sequence[Outcome], followed: Followed | None) -> Skip | None:
-        """Why nothing more may be started after a wave, whatever number may fail."""
+        """Return why no further wave may start, regardless of the allowed failures."""
         if self._stop.is_set():
             return Skip.INTERRUPTED
         for outcome in outcomes:
@@ -186,7 +187,7 @@ def _unfinished(followed: Followed) -> Skip | None:
 
 
 def _gone_wrong(outcomes: Iterable[Outcome], followed: Followed | None) -> int:
-    """The repositories of a wave that are not as wanted, or whose builds did not all succeed with what was asked."""
+    """Return the repositories of a wave that were not written, or whose builds did not all succeed."""
     written = {outcome.step.repository for outcome in outcomes if not isinstance(outcome, Applied | Unchanged)}
     built = set()
     if followed is not None:
@@ -195,7 +196,7 @@ def _gone_wrong(outcomes: Iterable[Outcome], followed: Followed | None) -> int:
 
 
 def _together(waves: Sequence[Followed]) -> Followed | None:
-    """What came of following in all waves; only the last one can have ended early."""
+    """Merge the results of following in all waves; only the last one can have ended early."""
     if not waves:
         return None
     tags = {digest: names for one in waves for digest, names in one.tags.items()}
@@ -208,7 +209,7 @@ _WHOLE = 100
 
 
 def parse_sizes(text: str) -> tuple[Size, ...]:
-    """The sizes that a text such as `1,10%,rest` means; raises `ValueError` with the reason."""
+    """Return the sizes of a text such as `1,10%,rest`; raises `ValueError` with the reason."""
     sizes = tuple(_size(word.strip()) for word in text.split(","))
     if REST in sizes[:-1]:
         message = "`rest` must come last"
@@ -217,7 +218,7 @@ def parse_sizes(text: str) -> tuple[Size, ...]:
 
 
 def split_waves(items: Sequence[Item], sizes: Sequence[Size]) -> tuple[tuple[Item, ...], ...]:
-    """The items in waves, in their order; the last size is repeated until none is left, and no wave is empty."""
+    """Split items into waves, in order; the last size is repeated, and no wave is empty."""
     return tuple(_waves(items, chain(sizes, repeat(sizes[-1]))))
 
 
@@ -233,7 +234,7 @@ def _size(word: str) -> Size:
     if word == "rest":
         return REST
     digits = word.removesuffix("%")
-    number = int(digits) if digits.isascii() and digits.isdecimal() and len(digits) <= 9 else 0  # noqa: PLR2004 - no need for more
+    number = int(digits) if digits.isascii() and digits.isdecimal() and len(digits) <= 9 else 0  # noqa: PLR2004 - more digits are not needed
     is_percent = digits != word
     if number < 1 or (is_percent and number > _WHOLE):
         message = f'"{word}" must be a count, a percentage such as 10%, or `rest`'

@@ -1,6 +1,6 @@
-"""What following asks for beside the build reports: the queue, tags, provided names, and who else wrote.
+"""Sources of following besides build reports: the queue, tags, provided names, and writes by others.
 
-None of them stops the others: what cannot be read is as it was, and a refusal that will not pass ends that source.
+They are independent: an unreadable source keeps its last state, and a permanent refusal ends it.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,12 +19,12 @@ _NOT_IMPLEMENTED = 501
 
 
 def is_permanent(error: ApiError) -> bool:
-    """Whether the same call will be refused for the same reason the next time."""
+    """Return whether the same call will be refused again for the same reason."""
     return isinstance(error, _REFUSALS) or error.status == _NOT_IMPLEMENTED
 
 
 class Queue:
-    """Where repositories stand in the queue at the last look, as far as it is known."""
+    """Places of repositories in the queue at the last poll, if known."""
 
     def __init__(self, api: ReadApi, organization: Organization, *, clock: Clock, on_event: Listener) -> None:
         self._api = api
@@ -35,7 +35,7 @@ class Queue:
         self._states: Mapping[str, Sync] | None = None
 
     def read(self) -> None:
-        """Ask for the queue of the whole organization, unless that was refused; raises `TokenRejected`."""
+        """Read the queue of the whole organization, unless that was refused; raises `TokenRejected`."""
         if self._ended:
             return
         try:
@@ -49,21 +49,21 @@ class Queue:
             self._on_event(kind(at=self._clock.now(), problem=error.diagnostic))
 
     def of(self, progress: Progress) -> Sync:
-        """The place of a repository: the last one known where the queue could not be read, never a guess."""
+        """Return the place of a repository: the last known one if the queue cannot be read."""
         return progress.sync if self._states is None else self._states.get(progress.target.id, Sync.IDLE)
 
 
-# A digest that no tag points to may be untagged for good.
+# A digest without a tag may stay untagged.
 _TRIES = 3
 
 
 def recorded(progress: Iterable[Progress]) -> Mapping[str, tuple[str, ...]]:
-    """The tags by digest that builds were recorded with."""
+    """Return the recorded tags by digest."""
     return {build.digest: build.tags for one in progress for build in one.builds if build.tags}
 
 
 class Tags:
-    """Tags as far as they are known, read for the whole organization at once."""
+    """Known tags by digest, read for the whole organization at once."""
 
     def __init__(self, api: ReadApi, organization: Organization, known: Mapping[str, tuple[str, ...]]) -> None:
         self._api = api
@@ -72,7 +72,7 @@ class Tags:
         self.known = known
 
     def learn(self, digests: Iterable[str]) -> None:
-        """Ask for the tags of digests where one is not known yet; without an answer they stay unknown."""
+        """Read the tags of digests if one is unknown; after a failure they stay unknown."""
         wanted = {digest for digest in digests if digest}
         unknown = [one for one in wanted if one not in self.known and self._tries.get(one, 0) < _TRIES]
         if not unknown:
@@ -82,11 +82,11 @@ class Tags:
             found = self._api.list_tags(self._organization)
         except ApiError:
             return
-        # Tags move on to later builds; what was seen once keeps its name.
+        # Tags move to later builds; a recorded one keeps its name.
         self.known = {**self.known, **{one: found[one] for one in wanted if one in found}}
 
     def named(self, progress: Progress) -> Progress:
-        """What is known of a repository, with the tags of its builds, to be told and recorded."""
+        """Return the progress with the tags of its builds, to be emitted and recorded."""
         builds = (replace(build, tags=self.known.get(build.digest, ())) for build in progress.builds)
         return replace(progress, builds=tuple(builds))
 
@@ -95,7 +95,7 @@ _TRIES = 3
 
 
 class Provided:
-    """What is known of provided names; the list of packages is read once."""
+    """Known provided names; the list of packages is read once."""
 
     def __init__(self, api: ReadApi, organization: Organization) -> None:
         self._api = api
@@ -104,15 +104,15 @@ class Provided:
         self._providers: dict[str, frozenset[str]] = {}
 
     def named(self, builds: Iterable[Build], watch: Target) -> Iterable[Build]:
-        """The builds, with the wanted packages that are there under the name of one that provides them."""
+        """Return the builds with wanted packages added that a locked package provides."""
         if not self._providers:
             return builds
         return [with_provided(build, watch, self._providers) for build in builds]
 
     def learn(self, seen: Iterable[Progress]) -> bool:
-        """Look up what the builds that count do not name; whether something was learnt.
+        """Look up packages that the counting builds do not name; return whether any was found.
 
-        Without an answer it stays as if nothing provided it, which is told of as missing: never the other way round.
+        After a failure they count as not provided, and are reported as missing: never the other way round.
         """
         names = {entry.key for one in seen for build in one.builds for entry in unnamed_packages(build, one.target)}
         unknown = names - self._providers.keys()
@@ -130,14 +130,14 @@ class Provided:
 
 
 _BETWEEN_SECONDS = 180.0
-# Builds mostly come sooner than that, and the queue takes a write at once.
+# Builds usually start sooner than that, and the queue takes a write at once.
 _SUSPICIOUS_AFTER_SECONDS = 120.0
-# A read may still answer with the overlay before for a while, unless a build has shown the one after.
+# A read may return the overlay before for a while, unless a build has proved the one after.
 _SURE_AFTER_SECONDS = 20.0
 
 
 class Supersession:
-    """Looks for such repositories, at most once in a few minutes unless it is asked to."""
+    """Detects writes by others, at most once in a few minutes unless requested."""
 
     def __init__(self, api: ReadApi, organization: Organization, *, began: float) -> None:
         self._api = api
@@ -148,11 +148,11 @@ class Supersession:
         self._live: Mapping[str, LiveRepository] | None = None
 
     def tag_count(self, progress: Progress) -> int:
-        """How many tags of a repository are built, 0 where it is not known."""
+        """Return the number of tags that are built for a repository, 0 if unknown."""
         return self._tag_count.get(progress.target.id, 0)
 
     def ask(self, *, now: float) -> bool:
-        """Read how things stand; without an answer nothing is superseded, and it is as it was before."""
+        """Read the current repositories; after a failure nothing is superseded."""
         self._next = now + _BETWEEN_SECONDS if self._is_sure(now) else self._began + _SURE_AFTER_SECONDS
         try:
             found = self._api.read_live(self._organization).repositories
@@ -163,12 +163,12 @@ class Supersession:
         return True
 
     def checked(self, seen: tuple[Progress, ...], *, now: float) -> tuple[Progress, ...]:
-        """The progress with the stage of those that are superseded, by what was just read."""
+        """Return the progress with superseded repositories marked, by the last read."""
         if self._live is None and now >= self._next and any(_suspicious(one, now - self._began) for one in seen):
             self.ask(now=now)
         if self._live is None:
             return seen
-        # What was read serves once: it is soon out of date, and large.
+        # The read is used once: it is large, and soon outdated.
         sure, live, self._live = self._is_sure(now), self._live, None
         return tuple(_judged(one, live.get(one.target.id), sure=sure, now=now) for one in seen)
 
@@ -177,7 +177,7 @@ class Supersession:
 
 
 def concluded(seen: Sequence[Progress]) -> tuple[Progress, ...]:
-    """The progress when time is up: for want of better builds, those count that look like the overlay before."""
+    """Return the progress at the time limit: without better builds, those that match the overlay before count."""
     return tuple(
         one if one.builds or one.stage in FINISHED else replace(one, builds=without_better(one.target, one.reports))
         for one in seen
@@ -197,6 +197,6 @@ def _judged(one: Progress, there: LiveRepository | None, *, sure: bool, now: flo
     if one.stage is Stage.SUPERSEDED or (there is not None and there.overlay == one.target.after):
         return one
     if not sure and there is not None and there.overlay == one.target.before:
-        # Reads may lag behind a write: until that time is over it is not done, whatever its builds came to.
+        # Reads may lag behind a write: until that time a repository is not done, whatever its builds.
         return replace(one, stage=Stage.SETTLING) if one.stage is Stage.DONE else one
     return replace(one, stage=Stage.SUPERSEDED, changed=now)

@@ -1,7 +1,7 @@
-"""The journal: what every run was about to write, what came of it, and its builds, in SQLite in the working folder.
+"""The journal: intents, outcomes and builds of every run, in SQLite in the working folder.
 
-It survives the death of its process at any moment. Here is how that is kept and restored; what it means is in
-`core.runs` and `core.recovery`. Nothing here knows the API, and no token ever comes near it.
+It survives the death of its process at any moment. This package stores and restores runs; `core.runs` evaluates them.
+It does not know the API, and never receives a token.
 """
 
 from reconciler.journal.errors import JournalBusy, JournalError

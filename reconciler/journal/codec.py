@@ -1,10 +1,10 @@
-"""Rows of the journal as core values, and back.
+"""Map rows of the journal to core values and back.
 
-Of a build's configuration only what the step is about is kept: the entries with a key that the overlay before or after
-has, the versions of the packages that were asked for among them. Matching and proof ask for nothing else, and a base
-image brings hundreds more. Logs are not kept.
+Of a build's configuration only the items relevant to the step are kept: those with a key that the overlay before or
+after has, including the versions of requested packages. Matching and proof need nothing else, and a base image has
+hundreds more. Logs are not kept.
 
-Values are put together field by field and then validated, strictly, against the core's own types.
+Values are assembled field by field and then validated, strictly, against the core's types.
 """
 
 import json
@@ -16,8 +16,7 @@ from pydantic import TypeAdapter
 
 from reconciler.core.builds import Build, BuildConfig, Progress, Result, Stage, Sync, Target, count_results
 from reconciler.core.diff import SECTION_OF, Field, Item, Value, items_of
-from reconciler.core.overlay import EMPTY, SECTION_FIELDS, Group, PemFile, Section, User
-from reconciler.core.plan import Step
+from reconciler.core.overlay import EMPTY, SECTION_FIELDS, Group, Json, PemFile, Section, User
 from reconciler.core.runs import (
     Applied,
     Drifted,
@@ -35,6 +34,7 @@ from reconciler.core.runs import (
     Unchanged,
 )
 from reconciler.core.state import Organization
+from reconciler.core.steps import Step
 from reconciler.planfile.errors import Malformed
 from reconciler.planfile.overlays import (
     SECTION_TYPES,
@@ -49,8 +49,6 @@ from reconciler.planfile.overlays import (
 )
 from reconciler.planfile.plans import decode_diagnostic, decode_step, encode_diagnostic
 
-Json = dict[str, Any]
-
 RUN_COLUMNS = (
     "id, kind, user, host, tool_version, api, organization_id, organization_name, source, pid,"
     " started, ended, exit_code, interrupted"
@@ -62,7 +60,7 @@ _YEAR_10000 = 253_402_300_800
 
 
 def decode_run(row: tuple[Any, ...], steps: Iterable[tuple[Any, ...]], *, running: bool) -> Run:
-    """A run from its row (`RUN_COLUMNS`) and those of its steps (`STEP_COLUMNS`); raises `Malformed`."""
+    """Return a run from its row (`RUN_COLUMNS`) and those of its steps (`STEP_COLUMNS`); raises `Malformed`."""
     known = decode_summary(row, {}, {}, running=running)
     return Run(
         id=known.id,
@@ -78,7 +76,7 @@ def decode_run(row: tuple[Any, ...], steps: Iterable[tuple[Any, ...]], *, runnin
 def decode_summary(
     row: tuple[Any, ...], outcomes: Mapping[str, int], builds: Mapping[Result, int], *, running: bool
 ) -> RunSummary:
-    """A run from its row and the counts of its steps; raises `Malformed`."""
+    """Return a run from its row and the counts of its steps; raises `Malformed`."""
     id_, kind, user, host, tool, api, org_id, org_name, source, pid, started, ended, exit_code, interrupted = row
     with understood():
         summary = RunSummary(
@@ -104,7 +102,7 @@ def decode_summary(
 
 
 def decode_run_step(row: tuple[Any, ...]) -> RunStep:
-    """A step of a run from its row; raises `Malformed`."""
+    """Return a step of a run from its row; raises `Malformed`."""
     body, repository_id, since, intended_at, outcome, known = row
     with understood():
         step = decode_step(_loaded(body))
@@ -120,7 +118,7 @@ def decode_run_step(row: tuple[Any, ...]) -> RunStep:
 
 
 def decode_counts(text: str | None, row: Callable[[], tuple[Any, ...]]) -> Mapping[Result, int]:
-    """The builds of a step by result; rows of earlier versions are decoded for it. Raises `Malformed`."""
+    """Return the builds of a step by result, decoding rows of earlier versions; raises `Malformed`."""
     with understood():
         if text is not None:
             return {Result(result): whole(count) for result, count in _loaded(text).items()}
@@ -129,7 +127,7 @@ def decode_counts(text: str | None, row: Callable[[], tuple[Any, ...]]) -> Mappi
 
 
 def encode_outcome(outcome: Outcome) -> Json:
-    """An outcome without its step, which is kept once, beside it."""
+    """Return the JSON of an outcome, without its step."""
     match outcome:
         case Applied(repository_id=id_, since=since, read_back=read_back):
             return {"outcome": "applied", "id": id_, "since": since, "read_back": read_back}
@@ -146,7 +144,7 @@ def encode_outcome(outcome: Outcome) -> Json:
 
 
 def encode_progress(progress: Progress) -> Json:
-    """What is known of a followed repository."""
+    """Return the JSON of a followed repository's progress."""
     watch = progress.target
     about = {(entry.field, entry.key) for side in (watch.before, watch.after) for entry in items_of(side)}
     return {
@@ -162,7 +160,7 @@ def encode_progress(progress: Progress) -> Json:
 
 
 def dump(value: Json) -> str:
-    """JSON as the journal holds it."""
+    """Return the JSON text of a value in the journal."""
     return json.dumps(value, separators=(",", ":"))
 
 
@@ -173,7 +171,7 @@ def _state(ended: float | None, *, interrupted: bool, running: bool) -> RunState
 
 
 def _moment(value: float) -> float:
-    """Seconds since the epoch in the years that have a date; raises `Malformed`."""
+    """Return seconds since the epoch within the range of dates; raises `Malformed`."""
     if not 0 <= value < _YEAR_10000:
         raise Malformed("a time is out of range")
     return value

@@ -12,26 +12,26 @@ _NO_ROOM = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC), errno.EFBIG)
 
 
 class JournalError(Exception):
-    """The journal cannot be used; the diagnostic says why."""
+    """The journal cannot be used; the diagnostic has the reason."""
 
     def __init__(self, diagnostic: Diagnostic) -> None:
         super().__init__(diagnostic.summary)
         self.diagnostic = diagnostic
 
 
-class JournalBusy(JournalError):  # noqa: N818 - it reads as what the journal is
+class JournalBusy(JournalError):  # noqa: N818 - named after the state of the journal
     """Another apply holds the folder."""
 
 
 @contextmanager
 def reported(path: Path) -> Iterator[None]:
-    """Within, a failure of the file or of the database is raised as `JournalError`."""
+    """Raise failures of the file or the database within the block as `JournalError`."""
     try:
         yield
     except sqlite3.Error as error:
         raise JournalError(_database(path, error)) from None
     except UnicodeDecodeError:
-        # The message of SQLite quotes what it read.
+        # SQLite's message quotes the value.
         raise JournalError(damaged(path, "it holds text that is not UTF-8")) from None
     except OSError as error:
         if error.errno in _NO_ROOM:
@@ -42,20 +42,20 @@ def reported(path: Path) -> Iterator[None]:
 def _database(path: Path, error: sqlite3.Error) -> Diagnostic:
     code = getattr(error, "sqlite_errorcode", None)
     if code is None and isinstance(error, sqlite3.OperationalError):
-        return damaged(path, str(error))  # a value that is not of the type of its column
+        return damaged(path, str(error))  # a value of another type than its column
     primary = None if code is None else code & 0xFF
     match primary:
         case sqlite3.SQLITE_FULL:
             return full(path)
         case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB | sqlite3.SQLITE_ERROR:
-            # A statement of this program is only wrong where the tables are not those that it made.
+            # A statement of this program fails only if the tables are not its own.
             return damaged(path, str(error))
         case _:
             return unusable(path, str(error))
 
 
 def full(path: Path) -> Diagnostic:
-    """There is no room to record anything."""
+    """Return the diagnostic for a full disk."""
     return Diagnostic(
         code="journal-full",
         summary=f"cannot write the journal {path}: the disk is full",
@@ -64,7 +64,7 @@ def full(path: Path) -> Diagnostic:
 
 
 def unusable(path: Path, problem: str) -> Diagnostic:
-    """The journal can be neither made nor written."""
+    """Return the diagnostic for a journal that cannot be created or written."""
     return Diagnostic(
         code="journal-unusable",
         summary=f"cannot use the journal {path}: {problem}",
@@ -73,7 +73,7 @@ def unusable(path: Path, problem: str) -> Diagnostic:
 
 
 def damaged(path: Path, problem: str) -> Diagnostic:
-    """The file is not what was written."""
+    """Return the diagnostic for changed content."""
     return Diagnostic(
         code="journal-damaged",
         summary=f"the journal {path} is damaged: {problem}",
@@ -82,7 +82,7 @@ def damaged(path: Path, problem: str) -> Diagnostic:
 
 
 def foreign(path: Path) -> Diagnostic:
-    """The file is the database of another program."""
+    """Return the diagnostic for a database of another program."""
     return Diagnostic(
         code="journal-foreign",
         summary=f"{path} is a database of another program, not a journal",
@@ -91,7 +91,7 @@ def foreign(path: Path) -> Diagnostic:
 
 
 def newer(path: Path, version: int, known: int) -> Diagnostic:
-    """The file was made by a later version of the program."""
+    """Return the diagnostic for a file of a later version."""
     return Diagnostic(
         code="journal-newer",
         summary=f"the journal {path} has schema version {version}; this version of reconciler supports up to {known}",
@@ -100,7 +100,7 @@ def newer(path: Path, version: int, known: int) -> Diagnostic:
 
 
 def busy(folder: Path, who: str) -> Diagnostic:
-    """Another apply holds the folder."""
+    """Return the diagnostic for a folder locked by another apply."""
     return Diagnostic(
         code="journal-busy",
         summary=f"another run is in progress in {folder}: {who}",
@@ -109,7 +109,7 @@ def busy(folder: Path, who: str) -> Diagnostic:
 
 
 def no_run(path: Path, wanted: str | None) -> Diagnostic:
-    """There is no such run."""
+    """Return the diagnostic for an unknown run."""
     if wanted is None:
         summary = f"no runs are recorded in {path.parent}"
     else:
@@ -118,7 +118,7 @@ def no_run(path: Path, wanted: str | None) -> Diagnostic:
 
 
 def ambiguous(wanted: str, found: list[str]) -> Diagnostic:
-    """Several runs begin like that."""
+    """Return the diagnostic for an ambiguous run id."""
     return Diagnostic(
         code="run-ambiguous",
         summary=f'several run ids begin with "{wanted}": {", ".join(found)}',

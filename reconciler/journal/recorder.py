@@ -1,4 +1,4 @@
-"""Recording one run: what is about to be written, what came of it, and the builds, from several threads at once."""
+"""Record one run: intents, outcomes and builds, from several threads at once."""
 
 import os
 import secrets
@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from reconciler.core.builds import Progress
-from reconciler.core.plan import Action, Plan, Step
+from reconciler.core.plan import Plan
 from reconciler.core.runs import NotAttempted, Outcome, RecordFailed, RunHeader, Skip
+from reconciler.core.steps import Action, Step
 from reconciler.diagnostics import Diagnostic
 from reconciler.journal.codec import dump, encode_outcome, encode_progress
 from reconciler.journal.errors import JournalError, reported
@@ -27,10 +28,10 @@ _END = "UPDATE run SET ended = ?, exit_code = ?, interrupted = ? WHERE id = ?"
 
 
 class Writer:
-    """The one connection that writes, for one thread at a time; `problem` is the first failure nobody was told of.
+    """The one writing connection, used by one thread at a time; `problem` is the first unreported failure.
 
-    A commit outlives the process; `sync` makes it outlive the machine. The threads wait for the disk side by side,
-    outside of the lock: a disk takes as long for all that was committed as for one commit.
+    A commit outlives the process; `sync` makes it outlive the machine. Threads wait for the disk concurrently, outside
+    of the lock: syncing many commits takes as long as syncing one.
     """
 
     def __init__(self, connection: sqlite3.Connection, path: Path, now: Callable[[], float]) -> None:
@@ -43,31 +44,31 @@ class Writer:
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """All or nothing; raises `JournalError`."""
+        """Commit the block entirely or not at all; raises `JournalError`."""
         with self._lock, reported(self._path):
             self._connection.execute("BEGIN IMMEDIATE")
             with self._connection:
                 yield self._connection
 
     def sync(self) -> None:
-        """Return once the disk has all that was committed; raises `JournalError`."""
+        """Flush everything committed to the disk; raises `JournalError`."""
         with reported(self._path):
             with self._lock:
                 if self._ahead is None:
                     ahead = self._path.with_name(f"{self._path.name}-wal")
-                    # Where the file system knows no write-ahead log, a commit waits for the disk by itself.
+                    # Where the file system has no write-ahead log, each commit waits for the disk.
                     self._ahead = os.open(ahead, os.O_RDWR) if ahead.exists() else None
             if self._ahead is not None:
                 os.fsync(self._ahead)
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         if self._ahead is not None:
             os.close(self._ahead)
             self._ahead = None
 
     def write_durable(self, statement: str, row: tuple[Any, ...]) -> None:
-        """Update a row and return once the disk has it, so that nothing overtakes it; raises `JournalError`."""
+        """Update a row and flush it to the disk before returning; raises `JournalError`."""
         with self.transaction() as connection:
             connection.execute(statement, row)
         self.sync()
@@ -81,7 +82,7 @@ class Writer:
             self.keep_problem(error)
 
     def keep_problem(self, error: JournalError) -> None:
-        """Remember a failure, unless one came before."""
+        """Keep a failure, unless there is an earlier one."""
         self.problem = self.problem or error.diagnostic
 
 
@@ -98,7 +99,7 @@ def begin_run(writer: Writer, header: RunHeader, plan: Plan) -> "RunRecord":
 
 
 class RunRecord:
-    """The record of one run; what the engine reports to."""
+    """The record of one run, written by the engine."""
 
     def __init__(self, writer: Writer, id_: str) -> None:
         self._writer = writer
@@ -106,27 +107,27 @@ class RunRecord:
 
     @property
     def problem(self) -> Diagnostic | None:
-        """The first thing that could not be noted, intents apart: those are told at once."""
+        """Return the first recording failure, except for intents, which raise."""
         return self._writer.problem
 
     def about_to_write(self, step: Step, *, repository_id: str | None, since: float) -> None:
-        """Note durably what is about to be sent; raises `RecordFailed` where that fails."""
+        """Record durably what is about to be sent; raises `RecordFailed` on failure."""
         try:
             self._writer.write_durable(_INTENT, (repository_id, since, self._writer.now(), self.id, step.repository))
         except JournalError as error:
             raise RecordFailed(error.diagnostic) from None
 
     def finished(self, outcome: Outcome) -> None:
-        """Note what came of a step; a failure is kept in `problem`."""
+        """Record a step's outcome; a failure is kept in `problem`."""
         self._writer.enqueue(_OUTCOME, [(dump(encode_outcome(outcome)), self.id, outcome.step.repository)])
 
     def seen(self, progress: Sequence[Progress]) -> None:
-        """Note how far builds are; a failure is kept in `problem`."""
+        """Record the progress of builds; a failure is kept in `problem`."""
         rows = [(dump(encode_progress(one)), self.id, one.target.repository) for one in progress]
         self._writer.enqueue(_PROGRESS, rows)
 
     def end(self, *, exit_code: int, interrupted: bool) -> None:
-        """Note that the run has ended; a failure is kept in `problem`."""
+        """Record the end of the run; a failure is kept in `problem`."""
         try:
             self._writer.write_durable(_END, (self._writer.now(), int(exit_code), interrupted, self.id))
         except JournalError as error:
@@ -156,5 +157,5 @@ def _rows(id_: str, plan: Plan) -> Iterator[tuple[str, str, int, str, str | None
 
 
 def _known(step: Step) -> str | None:
-    """The outcome of a step that could not be planned is known from the beginning, and its run failed by it."""
+    """Return the outcome of a step that could not be planned, known from the start."""
     return None if step.writes else dump(encode_outcome(NotAttempted(step=step, reason=Skip.UNREADABLE)))

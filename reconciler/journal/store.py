@@ -1,8 +1,8 @@
-"""The journal of a folder in SQLite: its file and tables, the lock of the one run that writes, finding runs.
+"""The journal of a folder in SQLite: its file and tables, the lock of the writing run, finding runs.
 
-Everything in the folder holds values in clear and is for its owner alone. The lock is an exclusive transaction on a
-second, empty SQLite file: SQLite knows how to lock on every platform, and the operating system frees it when its holder
-dies, however that happens. A file of its own leaves the journal free for readers.
+The folder holds unmasked values and is private to its owner. The lock is an exclusive transaction on a second, empty
+SQLite file: SQLite locks on every platform, and the operating system releases it when its holder dies. A separate file
+keeps the journal free for readers.
 """
 
 import getpass
@@ -22,8 +22,9 @@ from pathlib import Path
 from typing import Any, Self
 
 from reconciler.core.builds import Result
-from reconciler.core.plan import Action, Plan
+from reconciler.core.plan import Plan
 from reconciler.core.runs import Run, RunHeader, RunSummary, is_in_flight
+from reconciler.core.steps import Action
 from reconciler.journal import errors
 from reconciler.journal.codec import RUN_COLUMNS, STEP_COLUMNS, decode_counts, decode_run, decode_summary
 from reconciler.journal.errors import JournalBusy, JournalError, reported
@@ -51,25 +52,25 @@ _FIRST = (
     """CREATE TABLE holder (
         pid INTEGER NOT NULL, user TEXT NOT NULL, host TEXT NOT NULL, since REAL NOT NULL, run TEXT)""",
 )
-# What leads from each version to the next one; entries are never changed once released, only added.
+# The migration from each version to the next; released entries never change.
 MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST,)
 
 
 _OUTCOMES = """
     SELECT run, coalesce(json_extract(outcome, '$.outcome'), iif(intended_at IS NULL, 'not-attempted', 'unknown'))
-        AS came_to, count(*) FROM step GROUP BY run, came_to"""
+        AS kind, count(*) FROM step GROUP BY run, kind"""
 _BUILDS = "SELECT run, repository, json_extract(progress, '$.counts') FROM step WHERE progress IS NOT NULL"
 
 
 def open_journal(folder: Path, *, now: Callable[[], float]) -> "Journal":
-    """The journal to record in, made where it is missing; raises `JournalError`."""
+    """Open the journal for recording, creating it if missing; raises `JournalError`."""
     path = folder / NAME
     connection = _connect_to_write(path)
     return Journal(path, connection, Writer(connection, path, now))
 
 
 def read_journal(folder: Path) -> "Journal":
-    """The journal to read, which creates nothing: a missing one is empty. Raises `JournalError`."""
+    """Open the journal for reading, creating nothing: a missing one is empty. Raises `JournalError`."""
     path = folder / NAME
     with reported(path):
         if not os.path.lexists(path):
@@ -79,13 +80,13 @@ def read_journal(folder: Path) -> "Journal":
     with reported(path):
         if _check_schema(connection, path):
             return found
-    # Whoever made the file died before there was anything in it.
+    # The process that created the file died before writing anything.
     found.close()
     return Journal(path)
 
 
 class Journal:
-    """What is recorded in one folder; closed by leaving its `with` block."""
+    """The journal of one folder; closed by leaving its `with` block."""
 
     def __init__(
         self,
@@ -106,7 +107,7 @@ class Journal:
         self.close()
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         if self._writer is not None:
             self._writer.close()
         if self._connection is not None:
@@ -116,7 +117,7 @@ class Journal:
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Hold the folder against every other run that writes; raises `JournalBusy`, which names the holder."""
+        """Lock the folder against other writing runs; raises `JournalBusy`, which names the holder."""
         with _held(self._path) as ours:
             if not ours:
                 raise JournalBusy(errors.busy(self._path.parent, self._holder()))
@@ -132,15 +133,15 @@ class Journal:
         return begin_run(self._writing(), header, plan)
 
     def resume(self, run: Run) -> RunRecord:
-        """Go on recording a run of before."""
+        """Continue recording an earlier run."""
         return RunRecord(self._writing(), run.id)
 
     def runs(self) -> tuple[Run, ...]:
-        """Every recorded run, the newest first; raises `JournalError`."""
+        """Return every recorded run, newest first; raises `JournalError`."""
         return self._read_runs("ORDER BY rowid DESC")
 
     def summaries(self) -> tuple[RunSummary, ...]:
-        """Every recorded run without its steps, the newest first; raises `JournalError`."""
+        """Return every recorded run without its steps, newest first; raises `JournalError`."""
         if self._connection is None:
             return ()
         with self._understood():
@@ -151,13 +152,13 @@ class Journal:
             )
 
     def latest(self) -> Run | None:
-        """The newest run that was to write, None where there is none; raises `JournalError`."""
+        """Return the newest writing run, None if there is none; raises `JournalError`."""
         with self._understood():
             found = self._ids(None)
         return self.run(found[0]) if found else None
 
     def run(self, id_: str | None) -> Run:
-        """The run of an id or of its beginning, or the newest one that was to write; raises `JournalError`."""
+        """Return the run of an id or a unique prefix, or the newest writing one; raises `JournalError`."""
         with self._understood():
             found = self._ids(id_)
         if not found:
@@ -170,9 +171,9 @@ class Journal:
         return run
 
     def later(self, run: Run) -> tuple[Run, ...]:
-        """The runs recorded after another one, the oldest first; raises `JournalError`.
+        """Return the runs recorded after another one, oldest first; raises `JournalError`.
 
-        They hold the steps that may tell what came of those that the run left in flight, and no others.
+        They contain only the steps relevant to those that the run left in flight.
         """
         return self._read_runs(
             "WHERE rowid > (SELECT rowid FROM run WHERE id = ?) ORDER BY rowid", run.id, about=_in_flight(run)
@@ -198,8 +199,8 @@ class Journal:
     def _count_outcomes(self) -> Mapping[str, Mapping[str, int]]:
         assert self._connection is not None
         found: defaultdict[str, Counter[str]] = defaultdict(Counter)
-        for run, came_to, count in self._connection.execute(_OUTCOMES):
-            found[run][str(came_to).replace("-", "_")] = count
+        for run, kind, count in self._connection.execute(_OUTCOMES):
+            found[run][str(kind).replace("-", "_")] = count
         return found
 
     def _count_builds(self) -> Mapping[str, Mapping[Result, int]]:
@@ -218,7 +219,7 @@ class Journal:
     def _ids(self, beginning: str | None) -> list[str]:
         if self._connection is None:
             return []
-        # Without a beginning the newest is meant that was to write something. The clock may have gone back since.
+        # Without a prefix the newest writing run is meant. The clock may have been set back since.
         wrote = "EXISTS (SELECT 1 FROM step WHERE step.run = run.id)"
         order = f"{wrote} DESC, rowid DESC" if beginning is None else "rowid DESC"
         asked = f"SELECT id FROM run WHERE substr(id, 1, length(?1)) = ?1 ORDER BY {order}"  # noqa: S608 - words of ours
@@ -253,7 +254,7 @@ class Journal:
 
 
 def _in_flight(run: Run) -> str | None:
-    """The ids of repositories that a run left in flight, as JSON; None where one was to be created, and has none."""
+    """Return the ids of repositories that a run left in flight, as JSON; None if one is a creation without an id."""
     left = [step for step in run.steps if is_in_flight(step)]
     if any(step.step.action is Action.CREATE for step in left):
         return None
@@ -273,7 +274,7 @@ def _connect_to_write(path: Path) -> sqlite3.Connection:
             connection.execute("PRAGMA synchronous = NORMAL")
             _migrate(connection, path)
             _check_content(connection, path)
-            # Only a write tells whether there can be one, and that must be known before anything is planned or asked.
+            # Only a write shows whether the disk accepts one, which must be known before planning or prompting.
             connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
         except BaseException:
             connection.close()
@@ -282,20 +283,20 @@ def _connect_to_write(path: Path) -> sqlite3.Connection:
 
 
 def _connect_to_read(path: Path) -> tuple[sqlite3.Connection, Callable[[], None]]:
-    """A connection that changes nothing, and what to do after closing it; raises `JournalError`."""
+    """Return a read-only connection, and the cleanup after closing it; raises `JournalError`."""
     with reported(path):
         _check_files(path)
         try:
             return _checked(path, path, "mode=ro"), _nothing
         except sqlite3.OperationalError:
-            # In a folder that cannot be written to, SQLite may lack the files beside the database that it shares.
+            # In a read-only folder SQLite may lack its shared files next to the database.
             if not _write_ahead(path).exists():
                 return _checked(path, path, "immutable=1"), _nothing
             return _copied(path)
 
 
 def _check_files(path: Path) -> None:
-    """Refuse what SQLite would follow or wait for: links, pipes, devices, folders."""
+    """Refuse what SQLite would follow or block on: links, pipes, devices, folders."""
     for one in (path, _write_ahead(path), path.with_name(f"{path.name}-shm"), path.with_name(LOCK)):
         with suppress(FileNotFoundError):
             mode = one.lstat().st_mode
@@ -305,8 +306,8 @@ def _check_files(path: Path) -> None:
 
 
 def _copied(path: Path) -> tuple[sqlite3.Connection, Callable[[], None]]:
-    """The journal together with what was not yet moved into it, which can only be read from a copy."""
-    copy = Path(tempfile.mkdtemp(prefix="reconciler-"))  # for its owner alone
+    """Return a connection to a copy of the journal with its write-ahead log, which SQLite cannot read in place."""
+    copy = Path(tempfile.mkdtemp(prefix="reconciler-"))  # private to its owner
     try:
         shutil.copyfile(path, copy / NAME)
         shutil.copyfile(_write_ahead(path), _write_ahead(copy / NAME))
@@ -338,7 +339,7 @@ def _write_ahead(path: Path) -> Path:
 
 
 def _nothing() -> None:
-    """What there is to do after a connection to the file itself."""
+    """Do nothing after closing a connection to the file itself."""
 
 
 def _migrate(connection: sqlite3.Connection, path: Path) -> None:
@@ -355,7 +356,7 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def _check_schema(connection: sqlite3.Connection, path: Path) -> int:
-    """The version of the file, 0 for one that is empty; raises `JournalError` for one that is foreign or newer."""
+    """Return the version of the file, 0 for an empty one; raises `JournalError` for a foreign or newer one."""
     application, version = (
         int(connection.execute(f"PRAGMA {name}").fetchone()[0]) for name in ("application_id", "user_version")
     )
@@ -367,7 +368,7 @@ def _check_schema(connection: sqlite3.Connection, path: Path) -> int:
     return version
 
 
-# The runs that steps belong to, found by one look into the index for each: a run has thousands of steps.
+# The runs of steps, by one index lookup for each run: a run has thousands of steps.
 _RUNS_OF_STEPS = """
     WITH RECURSIVE found (id) AS (
         SELECT min(run) FROM step
@@ -376,7 +377,7 @@ _RUNS_OF_STEPS = """
 
 
 def _check_content(connection: sqlite3.Connection, path: Path) -> None:
-    """Raise `JournalError` where runs and their index, or steps and their runs, do not fit each other."""
+    """Raise `JournalError` if runs and their index, or steps and their runs, are inconsistent."""
     (problem,) = connection.execute("PRAGMA integrity_check(run)").fetchone()
     if problem != "ok":
         raise JournalError(errors.damaged(path, problem))
@@ -387,9 +388,9 @@ def _check_content(connection: sqlite3.Connection, path: Path) -> None:
 
 @contextmanager
 def _held(path: Path) -> Iterator[bool]:
-    """Hold the lock; False, and nothing held, where another one does.
+    """Hold the lock; yield False, and hold nothing, if another process holds it.
 
-    Only its own failures are raised as the journal's, not those of what is done under it.
+    Failures of the block itself are not raised as the journal's.
     """
     lock = path.with_name(LOCK)
     with reported(lock):
@@ -413,7 +414,7 @@ def _locked_by_us(connection: sqlite3.Connection) -> bool:
 
 
 def _is_held(folder: Path) -> bool:
-    """Whether somebody holds the lock now; nothing is created to find out."""
+    """Return whether the lock is held now; creates nothing."""
     path = folder / LOCK
     if not path.exists():
         return False

@@ -3,20 +3,29 @@
 What layers come to together is decided by `core.layers`; nothing is checked here but what only shows then.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from reconciler.core.bindings import TagSelector
 from reconciler.core.layers import Layer, Precedence, group_problems, merge, overlay_errors, overlay_warnings, protected
-from reconciler.core.state import Address, DesiredGlob, DesiredRepository
+from reconciler.core.state import (
+    Address,
+    DesiredBinding,
+    DesiredGlob,
+    DesiredOverlay,
+    DesiredRepository,
+    DesiredScope,
+)
 from reconciler.diagnostics import Diagnostic, Place
 from reconciler.manifest import messages
+from reconciler.manifest.bindings import conflicting_bindings, overlay_content_problems
 from reconciler.manifest.document import Document, Finding, Problems, Source
 from reconciler.manifest.files import IncludedFile, IncludedFiles
-from reconciler.manifest.nodes import BROKEN
+from reconciler.manifest.nodes import BROKEN, locate
 from reconciler.manifest.overlay import ParsedText, SourceMap, make_layer
 from reconciler.manifest.patterns import is_glob
-from reconciler.manifest.schema import ManifestFile, OverlayFile, Repository
+from reconciler.manifest.schema import Customization, ManifestFile, OverlayFile, Repository, ScopeSection
 from reconciler.manifest.schema_errors import validate_overlay
 from reconciler.manifest.yaml_tree import parse
 
@@ -31,10 +40,12 @@ class Parsed:
 
 @dataclass(frozen=True, slots=True)
 class Assembled:
-    """The entries of a manifest, in the order of its files, and the problems between their layers."""
+    """The entries, overlays and scopes of a manifest, in the order of its files, and the problems between layers."""
 
     repositories: tuple[DesiredRepository, ...]
     globs: tuple[DesiredGlob, ...]
+    overlays: tuple[DesiredOverlay, ...]
+    scopes: tuple[DesiredScope, ...]
     problems: tuple[Diagnostic, ...]
 
 
@@ -77,7 +88,7 @@ class OverlayFiles:
 
 
 def assemble(parsed: Sequence[Parsed], included: IncludedFiles, overlays: OverlayFiles) -> Assembled:
-    """Return the entries of all files; of two for the same repository the first."""
+    """Return the entries, overlays and scopes of all files; of two for the same repository or overlay the first."""
     profiles: dict[str, Layer] = {}
     files = [_FileLayers(one, included, overlays, profiles) for one in parsed]
     for file in files:
@@ -93,7 +104,36 @@ def assemble(parsed: Sequence[Parsed], included: IncludedFiles, overlays: Overla
                 built = file.repository(name, at, entry)
                 repositories.setdefault(built.address, built)
     found = _problems(repositories.values(), warn=not globs)
-    return Assembled(tuple(repositories.values()), tuple(globs.values()), tuple(group_problems(found)))
+    named = _first_by_name(overlay for file in files for overlay in file.overlays())
+    scopes = _united(scope for file in files for scope in file.scopes())
+    bound = [scope.bindings for scope in scopes]
+    bound += [one.bindings for one in repositories.values() if one.bindings]
+    bound += [one.bindings for one in globs.values() if one.bindings]
+    problems = (
+        *group_problems(found),
+        *(problem for one in named for problem in one.problems),
+        *conflicting_bindings(bound, named),
+    )
+    return Assembled(tuple(repositories.values()), tuple(globs.values()), named, scopes, problems)
+
+
+def _first_by_name(overlays: Iterable[DesiredOverlay]) -> tuple[DesiredOverlay, ...]:
+    found: dict[str, DesiredOverlay] = {}
+    for one in overlays:
+        found.setdefault(one.name, one)
+    return tuple(found.values())
+
+
+def _united(scopes: Iterable[DesiredScope]) -> tuple[DesiredScope, ...]:
+    """The bindings of each scope in one, from whatever files they come."""
+    found: dict[str, DesiredScope] = {}
+    for one in scopes:
+        known = found.setdefault(one.folder, one)
+        if known is not one:
+            named = {binding.overlay for binding in known.bindings}
+            more = (binding for binding in one.bindings if binding.overlay not in named)
+            found[one.folder] = replace(known, bindings=(*known.bindings, *more))
+    return tuple(found.values())
 
 
 def _problems(repositories: Iterable[DesiredRepository], *, warn: bool) -> Iterator[tuple[str, Diagnostic]]:
@@ -134,6 +174,14 @@ class _FileLayers:
     def repository(self, name: str, at: int, entry: Repository) -> DesiredRepository:
         """Return an entry for one repository."""
         address = Address.parse(name)
+        if "overlays" in entry.model_fields_set:
+            return DesiredRepository(
+                address=address,
+                place=self._source.place(at),
+                protect=entry.protect,
+                bindings=self._bindings(entry.overlays, ("repositories", name)),
+                allow_missing_tags=entry.allow_missing_tags,
+            )
         if entry.reset:
             return DesiredRepository(address=address, place=self._source.place(at), reset=True, protect=entry.protect)
         own = self._layer(entry, Precedence.ENTRY, ("repositories", name), at)
@@ -153,10 +201,61 @@ class _FileLayers:
 
     def glob(self, pattern: str, at: int, entry: Repository) -> DesiredGlob:
         """Return an entry for all repositories that match."""
+        if "overlays" in entry.model_fields_set:
+            return DesiredGlob(
+                pattern=pattern,
+                place=self._source.place(at),
+                bindings=self._bindings(entry.overlays, ("repositories", pattern)),
+                allow_missing_tags=entry.allow_missing_tags,
+            )
         own = self._layer(entry, Precedence.GLOB, ("repositories", pattern), at, pattern)
         chain = self._source.name
         layers = [replace(one, precedence=Precedence.GLOB, chain=chain) for one in (*self._named(entry), own)]
         return DesiredGlob(pattern=pattern, place=own.place, layers=(*self._defaults, *layers), reset=entry.reset)
+
+    def overlays(self) -> Iterator[DesiredOverlay]:
+        """Yield each named overlay that was understood."""
+        for name, at, _ in self._document.overlays():
+            if name in self._manifest.overlays:
+                entry = self._manifest.overlays[name]
+                own = self._layer(entry, Precedence.ENTRY, ("overlays", name), at)
+                layers = (*self._named(entry), own)
+                merged = merge(layers)
+                overlay = DesiredOverlay(
+                    name=name, place=own.place, overlay=merged.overlay, managed=merged.managed, layers=layers
+                )
+                errors = overlay_errors(merged.overlay, merged.conflicts, own.place, layers)
+                warnings = overlay_warnings(merged.overlay, layers)
+                complete = len(layers) == 1 + len(set(entry.profiles)) + bool(entry.overlay)
+                content = overlay_content_problems(overlay, complete=complete)
+                yield replace(overlay, problems=(*errors, *content, *warnings))
+
+    def scopes(self) -> Iterator[DesiredScope]:
+        """Yield the bindings for all repositories of the organization and of folders."""
+        given: list[tuple[tuple[str, ...], str, ScopeSection]] = []
+        if "all_repositories" in self._manifest.model_fields_set:
+            given.append((("all_repositories",), "", self._manifest.all_repositories))
+        given += [(("folders", folder), folder, scope) for folder, scope in self._manifest.folders.items()]
+        for path, folder, scope in given:
+            yield DesiredScope(
+                folder=folder,
+                bindings=self._bindings(scope.overlays, path),
+                place=self._source.place(self._offset(path)),
+            )
+
+    def _bindings(self, bindings: Mapping[str, TagSelector], path: tuple[str, ...]) -> tuple[DesiredBinding, ...]:
+        return tuple(
+            DesiredBinding(
+                overlay=name,
+                selector=selector,
+                place=self._source.place(self._offset((*path, "overlays", name))),
+            )
+            for name, selector in bindings.items()
+        )
+
+    def _offset(self, path: tuple[str, ...]) -> int:
+        top = self._document.top
+        return 0 if top is None else locate(top, path).at
 
     def _default_layers(self) -> tuple[Layer, ...]:
         top = self._document.top
@@ -166,8 +265,8 @@ class _FileLayers:
         layer = self._layer(self._manifest.defaults, Precedence.DEFAULTS, ("defaults",), at)
         return (replace(layer, chain=self._source.name),)
 
-    def _named(self, entry: Repository) -> Iterator[Layer]:
-        """Yield the profiles and the overlay file that an entry names; those that are not there were reported."""
+    def _named(self, entry: Customization) -> Iterator[Layer]:
+        """Yield the profiles and the overlay file that a block names; those that are not there were reported."""
         for name in dict.fromkeys(entry.profiles):
             if name in self._profiles:
                 yield self._profiles[name]

@@ -12,7 +12,7 @@ from typing import Final
 
 from reconciler.core.state import Address
 from reconciler.diagnostics import Diagnostic, KnownNames, Place, Severity
-from reconciler.manifest import messages
+from reconciler.manifest import bindings, messages
 from reconciler.manifest.codes import Code
 from reconciler.manifest.document import Block, Document, Finding, Source, diagnostics, quoted, shown
 from reconciler.manifest.files import IncludedFile, IncludedFiles
@@ -20,8 +20,10 @@ from reconciler.manifest.form import form_at
 from reconciler.manifest.nodes import ListNode, MapNode, locate
 from reconciler.manifest.patterns import ADDRESS, PROFILE, is_glob, is_organization
 from reconciler.manifest.rules import items
-from reconciler.manifest.schema import BESIDE_RESET, NAMED_TEXT_PATHS
+from reconciler.manifest.schema import CONTENT_KEYS, NAMED_TEXT_PATHS
 
+# A manifest has one of these at least.
+_MANAGING: Final = ("repositories", "overlays", "all_repositories", "folders")
 _NEW_NAME: Final = re.compile(r"(?:.*/)?[a-z0-9_-]+")
 _PROFILE: Final = re.compile(PROFILE)
 _ADDRESS: Final = re.compile(ADDRESS)
@@ -30,7 +32,7 @@ _ORGANIZATION_HINT: Final = "write `organization: example.com` at the top of the
 
 def overlay_paths(document: Document) -> Iterator[Path]:
     """Yield the paths of the overlay files that a file names."""
-    for _, _, entry in document.entries():
+    for _, _, entry in document.customizations():
         written = entry.get("overlay") if isinstance(entry, MapNode) else None
         if isinstance(written, str):
             yield Path(document.source.name).parent / written
@@ -41,8 +43,11 @@ def check_file(document: Document, included: IncludedFiles) -> Iterator[Finding]
     for name, at, entry in document.entries():
         if isinstance(entry, MapNode):
             yield from _reset(entry)
+            yield from bindings.check_entry(entry)
             if "source" in entry:
                 yield from _source(name, at, entry)
+    for _, _, entry in document.customizations():
+        if isinstance(entry, MapNode):
             if "profiles" in entry:
                 yield from _repeated_profiles(entry)
             if "overlay" in entry:
@@ -82,7 +87,7 @@ def _misspelt(key: str, item: MapNode, path: tuple[str, ...]) -> bool:
 
 
 def _reset(entry: MapNode) -> Iterator[Finding]:
-    beside = [key for key in BESIDE_RESET if key in entry]
+    beside = [key for key in (*CONTENT_KEYS, "overlays") if key in entry]
     if beside and entry.get("reset") == "true":
         spot = locate(entry, ("reset",))
         yield Finding(
@@ -143,13 +148,14 @@ def check_manifest(documents: Sequence[Document], *, organization: str | None, c
     yield from _same_repository(documents)
     yield from _same_source(documents)
     yield from _profiles(documents, complete=complete)
+    yield from bindings.check_names(documents)
     tops = [document.top for document in documents if document.top is not None]
     if not complete or len(tops) < len(documents):
         return
     mentioned = _mentioned(tops, ("repositories",) if organization is not None else ("organization", "repositories"))
     if organization is None and "organization" not in mentioned:
         yield _missing(documents, Code.MISSING_ORGANIZATION, "the manifest has no `organization`", _ORGANIZATION_HINT)
-    if "repositories" not in mentioned:
+    if not mentioned.intersection(_MANAGING):
         hint = "add `repositories:` with an entry for each repository"
         yield _missing(documents, Code.MISSING_REPOSITORIES, "the manifest has no `repositories`", hint)
     yield from _no_repositories(documents)
@@ -288,7 +294,7 @@ def _profiles(documents: Sequence[Document], *, complete: bool) -> Iterator[Diag
 def _unknown_profiles(
     document: Document, known: KnownNames, defined: dict[str, Place], used: set[str]
 ) -> Iterator[Finding]:
-    for _, _, entry in document.entries():
+    for _, _, entry in document.customizations():
         names = entry.get("profiles") if isinstance(entry, MapNode) else None
         if not isinstance(entry, MapNode) or not isinstance(names, ListNode):
             continue

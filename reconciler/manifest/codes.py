@@ -70,6 +70,9 @@ class Code(StrEnum):
     BAD_PACKAGE = "bad-package", "The value is not a package name with an optional version constraint."
     BAD_REPOSITORY_NAME = "bad-repository-name", "The value is neither a repository name nor a glob."
     BAD_PROFILE_NAME = "bad-profile-name", "The value is not a valid profile name."
+    BAD_OVERLAY_NAME = "bad-overlay-name", "The value is not a valid overlay name."
+    BAD_FOLDER = "bad-folder", "The value is not the path of a folder."
+    BAD_SELECTOR = "bad-selector", "The tags of an overlay must be `all`, `dev` or a list of tags."
     BAD_ORGANIZATION = "bad-organization", "The organization is not a name, a path of names, or a UIDP."
     BAD_NUMBER = "bad-number", "The value is not a decimal number in range."
     BAD_FLAG = "bad-flag", "The value must be `true` or `false`."
@@ -80,6 +83,20 @@ class Code(StrEnum):
     # References and conflicts
     RESET_WITH_SECTIONS = "reset-with-sections", "`reset: true` is combined with content that it would remove."
     SOURCE_WITH_GLOB = "source-with-glob", "A glob has `source`, but cannot create repositories."
+    OVERLAYS_WITH_SECTIONS = (
+        "overlays-with-sections",
+        "An entry binds overlays and has content of its own, which the API does not allow together.",
+    )
+    OVERLAYS_WITH_GLOB = (
+        "overlays-with-glob",
+        "A glob customizes a repository that another entry binds overlays to.",
+    )
+    DUPLICATE_OVERLAY = "duplicate-overlay", "An overlay is defined twice, or bound twice to the same scope."
+    CONFLICTING_OVERLAYS = (
+        "conflicting-overlays",
+        "Two overlays with different values are bound to the same tags in the same scope.",
+    )
+    EMPTY_OVERLAY = "empty-overlay", "An overlay has no content, which the API refuses."
     UNKNOWN_PROFILE = "unknown-profile", "The profile is not defined in any file of the folder."
     UNUSED_PROFILE = "unused-profile", "The profile is not used."
     DUPLICATE_PROFILE = "duplicate-profile", "A profile is defined twice, or listed twice."
@@ -115,6 +132,7 @@ class Code(StrEnum):
     CERTIFICATE_EXPIRES_SOON = "certificate-expires-soon", "A certificate expires in less than 30 days."
     DUPLICATE_CERTIFICATE = "duplicate-certificate", "Two certificates of one list have the same name."
     CERTIFICATES_TOO_LARGE = "certificates-too-large", "The certificates of a repository exceed 50 KB."
+    PROVIDERS_IN_OVERLAY = "providers-in-overlay", "The API does not accept `certificates.providers` in an overlay."
     PRIVATE_KEY = "private-key", "The manifest, or a file that it references, contains a private key."
     SECRET_IN_MANIFEST = "secret-in-manifest", "A value looks like a secret; anyone who can pull the image can read it."
     DUPLICATE_USER = "duplicate-user", "Two users of one list have the same name."

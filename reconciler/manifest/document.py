@@ -82,6 +82,24 @@ class Document:
         """Yield each profile as it is named, its offset, and its sections, in the order of the file."""
         yield from self._below("profiles")
 
+    def overlays(self) -> Iterator[tuple[str, int, object]]:
+        """Yield each overlay as it is named, its offset, and its sections, in the order of the file."""
+        yield from self._below("overlays")
+
+    def customizations(self) -> Iterator[tuple[str, int, object]]:
+        """Yield all that can build on profiles and on an overlay file: the overlays and the repositories."""
+        yield from self.overlays()
+        yield from self.entries()
+
+    def scopes(self) -> Iterator[tuple[str, MapNode]]:
+        """Yield the folder ("" for the organization) and the bindings of all that holds for many repositories."""
+        found = [("", self.top.get("all_repositories") if self.top is not None else None)]
+        found += [(name, node) for name, _, node in self._below("folders")]
+        for folder, node in found:
+            bindings = node.get("overlays") if isinstance(node, MapNode) else None
+            if isinstance(bindings, MapNode):
+                yield folder, bindings
+
     def blocks(self) -> Iterator[Block]:
         """Yield every block of sections."""
         if self.is_overlay:
@@ -91,7 +109,7 @@ class Document:
         defaults = self.top.get("defaults") if self.top is not None else None
         if isinstance(defaults, MapNode):
             yield Block(self.source, ("defaults",), defaults)
-        for key in ("profiles", "repositories"):
+        for key in ("profiles", "overlays", "repositories"):
             for name, _, node in self._below(key):
                 if isinstance(node, MapNode):
                     yield Block(self.source, (key, name), node)

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from reconciler.diagnostics import nearest
-from reconciler.manifest.schema import Contents, ManifestFile, OverlayFile, Repository, Sections, key_of
+from reconciler.manifest.schema import Contents, ManifestFile, NamedOverlay, OverlayFile, Repository, Sections, key_of
 
 # What an apko configuration can hold and an overlay cannot.
 _APKO: Final = frozenset(
@@ -21,6 +21,7 @@ _APKO: Final = frozenset(
 _NOUNS: Final[Mapping[type[BaseModel], tuple[str, str]]] = {
     ManifestFile: ("a manifest", "at the top of the manifest"),
     OverlayFile: ("an overlay file", "at the top of an overlay file"),
+    NamedOverlay: ("an overlay", "in an overlay"),
     Repository: ("a repository's entry", "in a repository's entry"),
     Sections: ("a profile", "in `defaults` or a profile"),
 }
@@ -58,13 +59,13 @@ class Form:
         return self.kind is Repository
 
     def is_of_entries(self, key: str) -> bool:
-        """Whether a key stands in entries, and not in the defaults or the profile that is here."""
-        return self.kind is Sections and key in Repository.model_fields
+        """Whether a key stands in entries, and not in the defaults, the profile or the overlay that is here."""
+        return self.kind in (Sections, NamedOverlay) and key in Repository.model_fields
 
     @property
     def is_free(self) -> bool:
         """Whether this is a mapping from any key to a text, such as the environment."""
-        return get_origin(self.kind) is dict and _model(_inner(self.kind)) is None
+        return get_origin(self.kind) is dict and _inner(self.kind) is str
 
     @property
     def known(self) -> tuple[str, ...]:

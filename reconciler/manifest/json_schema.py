@@ -7,10 +7,9 @@ otherwise than this program: it has read the types of YAML, while to the models 
 from collections.abc import Callable
 from typing import Any, Final
 
+from reconciler.core.overlay import Json
 from reconciler.manifest import patterns
-from reconciler.manifest.schema import BESIDE_RESET, ManifestFile
-
-Json = dict[str, Any]
+from reconciler.manifest.schema import CONTENT_KEYS, ManifestFile
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 
@@ -25,7 +24,7 @@ _UIDP: Final = r"[0-9a-f]{40}(?:/[0-9a-f]{16})*"
 def json_schema() -> Json:
     """The schema of one manifest file."""
     schema: Json = _walked(ManifestFile.model_json_schema(), _for_editors)
-    schema["$defs"]["Repository"].update(_reset_alone())
+    schema["$defs"]["Repository"]["allOf"] = [_reset_alone(), _overlays_alone()]
     return {"$schema": DIALECT, "title": "reconciler manifest", **{k: v for k, v in schema.items() if k != "title"}}
 
 
@@ -71,5 +70,10 @@ def _reset_alone() -> Json:
     """`reset: true` stands beside no section."""
     return {
         "if": {"properties": {"reset": {"enum": [True, "true"]}}, "required": ["reset"]},
-        "then": {"properties": dict.fromkeys(BESIDE_RESET, False)},
+        "then": {"properties": dict.fromkeys((*CONTENT_KEYS, "overlays"), False)},
     }
+
+
+def _overlays_alone() -> Json:
+    """A repository with `overlays` has no content of its own."""
+    return {"if": {"required": ["overlays"]}, "then": {"properties": dict.fromkeys(CONTENT_KEYS, False)}}

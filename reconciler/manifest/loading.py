@@ -150,6 +150,8 @@ def _desired(loaded: _Loaded, assembled: Assembled, settings: Settings, organiza
     return Desired(
         repositories=assembled.repositories,
         globs=assembled.globs,
+        overlays=assembled.overlays,
+        scopes=assembled.scopes,
         organization=organization if organization is not None or named is None else named[0],
         settings=settings,
         digest=files.digest(texts, included.folder),

@@ -320,12 +320,32 @@ def _bad_flag(key: str, text: str) -> tuple[str, str]:
     return f"`{key}` must be `true` or `false`, not {quoted(text)}", f"write `{key}: true`, or remove the line"
 
 
+def _bad_selector(key: str, _text: str) -> tuple[str, str]:
+    """What picks tags and is none of the three forms."""
+    name = shown(key)
+    summary = f"the tags of overlay `{name}` must be `all`, `dev` or a list of tags"
+    return summary, f"write `{name}: all`, `{name}: dev` or `{name}: [1.2, 1.2-dev]`"
+
+
+def _bad_overlay(_key: str, text: str) -> tuple[str, str]:
+    """The name of an overlay that is none."""
+    return f"{quoted(text)} is not an overlay name", f"use {_ALLOWED}"
+
+
+def _bad_folder(_key: str, text: str) -> tuple[str, str]:
+    """The path of a folder that is none."""
+    return f"{quoted(text)} is not the path of a folder", "use its path from the organization, such as `team-a/edge`"
+
+
 # By the pattern or the kind of error that the schema tells.
 VALUE_MESSAGES: Final[Mapping[str, tuple[Code, Callable[[str, str], tuple[str, str]]]]] = {
     patterns.PACKAGE: (Code.BAD_PACKAGE, _bad_package),
     patterns.ADDRESS: (Code.BAD_REPOSITORY_NAME, _bad_repository),
     patterns.ENTRY: (Code.BAD_REPOSITORY_NAME, _bad_entry),
     patterns.PROFILE: (Code.BAD_PROFILE_NAME, _bad_profile),
+    patterns.OVERLAY: (Code.BAD_OVERLAY_NAME, _bad_overlay),
+    patterns.FOLDER: (Code.BAD_FOLDER, _bad_folder),
+    patterns.SELECTOR_ERROR: (Code.BAD_SELECTOR, _bad_selector),
     patterns.ORGANIZATION_ERROR: (Code.BAD_ORGANIZATION, bad_organization),
     patterns.SHARE_ERROR: (Code.BAD_SHARE, _bad_share),
     patterns.NUMBER_ERROR: (Code.BAD_NUMBER, _bad_number),

@@ -12,6 +12,7 @@ FLAG_ERROR: Final = "manifest_flag"
 ORGANIZATION_ERROR: Final = "manifest_organization"
 NULL_ERROR: Final = "manifest_null"
 SHARE_ERROR: Final = "manifest_share"
+SELECTOR_ERROR: Final = "manifest_selector"
 
 LARGEST_ID: Final = 4_294_967_295
 
@@ -19,6 +20,10 @@ NAME: Final = "[a-z0-9 ._-]+"
 ADDRESS: Final = rf"^(?:/|(?:{NAME}/)+)?{NAME}$"
 _GLOB: Final = r"(?:[a-z0-9 ._*?-]|\[!?[a-z0-9 ._-]+\])+"
 ENTRY: Final = rf"^(?:/|(?:{_GLOB}/)+)?{_GLOB}$"
+# One level after another, as the pattern of an organization, which is told from it by its text.
+FOLDER: Final = rf"^(?:{NAME}/)*{NAME}$"
+OVERLAY: Final = rf"^{NAME}$"
+TAG: Final = r"^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}$"
 PROFILE: Final = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 SHARE: Final = r"^(?:100(?:\.0+)?|[0-9]{1,2}(?:\.[0-9]+)?) ?%$"
 ORGANIZATION: Final = rf"^{NAME}(?:/{NAME})*$"

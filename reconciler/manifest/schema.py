@@ -23,13 +23,16 @@ from reconciler.manifest.texts import (
     AddressText,
     EntryText,
     Flag,
+    FolderText,
     NonEmpty,
     Number,
     OptionalNumber,
     OrganizationText,
+    OverlayText,
     PackageText,
     PassedThrough,
     ProfileText,
+    Selector,
     Share,
     Text,
 )
@@ -217,8 +220,11 @@ class Sections(OverlayFile):
     )
 
 
-class Repository(Sections):
-    """One repository, or with wildcards in its key all that match. A section that is not mentioned is not managed."""
+Bindings = dict[OverlayText, Selector]
+
+
+class Customization(Sections):
+    """Sections that build on profiles and on an overlay file."""
 
     profiles: list[ProfileText] = Field(
         default_factory=_always(_NONE),
@@ -231,6 +237,15 @@ class Repository(Sections):
         "folder.",
         examples=["ca-images-iac/custom-jre.yaml"],
     )
+
+
+class NamedOverlay(Customization):
+    """A named overlay of the organization, which changes images only where it is bound to their tags."""
+
+
+class Repository(Customization):
+    """One repository, or with wildcards in its key all that match. A section that is not mentioned is not managed."""
+
     source: AddressText = Field(
         default="", description="Repository to create this one from, if it does not exist.", examples=["python"]
     )
@@ -239,6 +254,25 @@ class Repository(Sections):
     )
     protect: Flag = Field(
         default=False, description="True: refuse plans that remove anything from this repository.", examples=[True]
+    )
+    overlays: Bindings = Field(
+        default_factory=dict,
+        description="Overlays bound to this repository, each with the tags that get it: `all`, `dev` (tags that end in "
+        "`-dev`), or a list of tags. Every other binding of the repository is removed.",
+        examples=[{"typer": ["3.13", "3.13-dev"]}],
+    )
+    allow_missing_tags: Flag = Field(
+        default=False, description="True: overlays may name tags that do not exist yet.", examples=[True]
+    )
+
+
+class ScopeSection(_Form):
+    """What holds for every repository of an organization or a folder, present and future."""
+
+    overlays: Bindings = Field(
+        description="Overlays bound to all of these repositories, each with the tags that get it. Every other binding "
+        "for all of them is removed.",
+        examples=[{"corp-ca": "all"}],
     )
 
 
@@ -249,6 +283,14 @@ class SettingsSection(_Form):
         default=False,
         description="True: reset customized repositories that are not in the manifest.",
         examples=[True],
+    )
+    prune_overlays: Flag = Field(
+        default=False,
+        description="True: remove overlays and bindings that are not in the manifest.",
+        examples=[True],
+    )
+    allow_missing_tags: Flag = Field(
+        default=False, description="True: overlays may be bound to tags that do not exist yet.", examples=[True]
     )
     max_removal: Share = Field(
         default=1.0,
@@ -284,6 +326,21 @@ class ManifestFile(_Form):
         default_factory=dict,
         description="Named overlays that entries in any file of the folder can use.",
         examples=[{"debug": {"packages": ["bash", "curl"]}}],
+    )
+    overlays: dict[OverlayText, NamedOverlay] = Field(
+        default_factory=dict,
+        description="Named overlays of the organization, to be bound to tags.",
+        examples=[{"debug-tools": {"packages": ["bash", "curl"]}}],
+    )
+    all_repositories: ScopeSection = Field(
+        default_factory=_always(ScopeSection.model_construct(overlays={})),
+        description="What holds for every repository of the organization.",
+        examples=[{"overlays": {"corp-ca": "all"}}],
+    )
+    folders: dict[FolderText, ScopeSection] = Field(
+        default_factory=dict,
+        description="What holds for every repository below a folder, by its path from the organization.",
+        examples=[{"team-a": {"overlays": {"debug-tools": "dev"}}}],
     )
     repositories: dict[EntryText, Repository] = Field(
         default_factory=dict,
@@ -353,5 +410,5 @@ SECTION_KEYS: Final = frozenset(
 )
 """The keys whose presence makes a section managed."""
 
-BESIDE_RESET: Final = ("profiles", "overlay", "packages", *OverlayFile.model_fields, "source")
-"""The keys of an entry that cannot stand beside `reset: true`."""
+CONTENT_KEYS: Final = ("profiles", "overlay", "packages", *OverlayFile.model_fields, "source")
+"""The keys of an entry that give a repository content of its own, beside `reset: true` or `overlays`."""

@@ -33,7 +33,7 @@ _WORDS: Final = frozenset({"profiles", "packages", "runtime_repositories", "prov
 _KEY_MARK: Final = "[key]"
 # So many errors are worded before they are counted only.
 _MANY: Final = 1_000
-_NAMED: Final = ("profiles", "repositories")
+_NAMED: Final = ("profiles", "overlays", "folders", "repositories")
 
 
 @dataclass(frozen=True, slots=True)

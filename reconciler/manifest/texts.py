@@ -4,27 +4,35 @@ Nothing is converted except numbers, flags and shares, which arrive as the text 
 hold these values are in `schema`, what the texts look like in `patterns`, the messages about a value in `values`.
 """
 
+import re
 from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from reconciler.core.bindings import SelectorKind, TagSelector
 from reconciler.core.overlay import passed_through
 from reconciler.manifest import patterns
 from reconciler.manifest.patterns import (
     ADDRESS,
     ENTRY,
     FLAG_ERROR,
+    FOLDER,
     LARGEST_ID,
     NULL_ERROR,
     NUMBER_ERROR,
     ORGANIZATION,
     ORGANIZATION_ERROR,
+    OVERLAY,
     PACKAGE,
     PROFILE,
+    SELECTOR_ERROR,
     SHARE,
     SHARE_ERROR,
+    TAG,
 )
+
+_TAG: Final = re.compile(TAG)
 
 
 def _number(value: Any) -> Any:
@@ -60,6 +68,18 @@ def _share(value: Any) -> Any:
     return found
 
 
+def _selector(value: Any) -> TagSelector:
+    match value:
+        case "all":
+            return TagSelector(kind=SelectorKind.ALL)
+        case "dev":
+            return TagSelector(kind=SelectorKind.VARIANT, variant="dev")
+        case [_, *_] if all(isinstance(tag, str) and _TAG.fullmatch(tag) for tag in value):
+            return TagSelector(kind=SelectorKind.EXACT, tags=tuple(sorted(set(value))))
+        case _:
+            raise PydanticCustomError(SELECTOR_ERROR, "neither `all` nor `dev` nor a list of tags")
+
+
 # An editor reads `3.10` as a number; here it is the text that was typed.
 _TEXT: Final[dict[str, Any]] = {"type": ["string", "number", "boolean"]}
 
@@ -86,5 +106,21 @@ PassedThrough = Annotated[
     BeforeValidator(_given),
     AfterValidator(passed_through),
     WithJsonSchema({"type": ["object", "array", "string", "number", "boolean"]}),
+]
+OverlayText = Annotated[str, StringConstraints(pattern=OVERLAY)]
+FolderText = Annotated[str, StringConstraints(pattern=FOLDER)]
+# The tags that get an overlay.
+Selector = Annotated[
+    Any,
+    BeforeValidator(_given),
+    AfterValidator(_selector),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"enum": ["all", "dev"]},
+                {"type": "array", "minItems": 1, "items": {**_TEXT, "pattern": TAG}},
+            ]
+        }
+    ),
 ]
 PackageText = Annotated[str, StringConstraints(pattern=PACKAGE)]

@@ -1,8 +1,8 @@
-"""Files of this program's own: saved plans and snapshots of live state, exact and sealed, readable for ever.
+"""Saved plans and snapshots of live state: exact, sealed, and readable by every later version.
 
-Each is JSON Lines: a header with the kind and the format version, a line for each item, and a last line with the
-SHA-256 of everything above it. The seal tells damage, a cut and a careless edit; it is no signature. The public JSON is
-another thing and a view. Files hold the values of overlays in clear and are made for their owner alone (mode 0600).
+Each file is JSON Lines: a header with the kind and the format version, a line for each item, and a last line with the
+SHA-256 of everything above it. The seal detects damage, truncation and careless edits; it is not a signature. Files
+hold the values of overlays unmasked and are private to their owner (mode 0600). The public JSON is separate, a view.
 """
 
 from reconciler.planfile.errors import PlanFileError

@@ -11,19 +11,19 @@ _AGAIN = {
 
 
 class PlanFileError(Exception):
-    """A file that cannot be read or written, or that must not be used; the diagnostic says why."""
+    """A file that cannot be read or written, or must not be used; the diagnostic has the reason."""
 
     def __init__(self, diagnostic: Diagnostic) -> None:
         super().__init__(diagnostic.summary)
         self.diagnostic = diagnostic
 
 
-class Malformed(Exception):  # noqa: N818 - it reads as what the content is
+class Malformed(Exception):  # noqa: N818 - named after the state of the content
     """Content that does not match the format, although its checksum matches."""
 
 
 def foreign(path: Path, wanted: str, found: str) -> PlanFileError:
-    """The file is of another kind."""
+    """Return the diagnostic for a file of another kind."""
     return _refused(
         f"not-a-{wanted}",
         f"{path} is not a {_NAMES[wanted]}",
@@ -33,7 +33,7 @@ def foreign(path: Path, wanted: str, found: str) -> PlanFileError:
 
 
 def newer(path: Path, kind: str, version: int, known: int) -> PlanFileError:
-    """The file was written by a later version of this program."""
+    """Return the diagnostic for a file of a later version."""
     return _refused(
         f"{kind}-of-newer-format",
         f"{path} has format version {version}; this version of reconciler supports up to {known}",
@@ -42,12 +42,12 @@ def newer(path: Path, kind: str, version: int, known: int) -> PlanFileError:
 
 
 def cut(path: Path, kind: str) -> PlanFileError:
-    """The end of the file is missing."""
+    """Return the diagnostic for a truncated file."""
     return _refused(f"{kind}-cut", f"{path} is truncated", detail="nothing was read from it", hint=_AGAIN[kind])
 
 
 def damaged(path: Path, kind: str) -> PlanFileError:
-    """The content is not what was saved."""
+    """Return the diagnostic for changed content."""
     return _refused(
         f"{kind}-changed",
         f"{path} was damaged or edited after it was saved",
@@ -57,7 +57,7 @@ def damaged(path: Path, kind: str) -> PlanFileError:
 
 
 def malformed(path: Path, kind: str, problem: str) -> PlanFileError:
-    """The seal fits, and the content makes no sense all the same."""
+    """Return the diagnostic for invalid content with a valid seal."""
     return _refused(
         f"{kind}-not-understood",
         f"cannot parse {path}: {problem}",
@@ -67,17 +67,17 @@ def malformed(path: Path, kind: str, problem: str) -> PlanFileError:
 
 
 def unreadable(path: Path, error: OSError) -> PlanFileError:
-    """The file system did not give the file."""
+    """Return the diagnostic for a file that cannot be read."""
     return _refused("file-not-read", f"cannot read {path}: {error.strerror or error}", hint="")
 
 
 def not_regular(path: Path) -> PlanFileError:
-    """The name is that of a pipe or a device."""
+    """Return the diagnostic for a pipe or a device."""
     return _refused("file-not-read", f"cannot read {path}: not a regular file", hint="")
 
 
 def unwritable(path: Path, reason: str) -> PlanFileError:
-    """The file system did not take the file."""
+    """Return the diagnostic for a file that cannot be written."""
     return _refused("output-not-written", f"cannot write {path}: {reason}", hint="choose another file with -o")
 
 

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable, Iterator
 from enum import StrEnum
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
+from reconciler.core.overlay import Json
 from reconciler.planfile import errors
 
 FORMAT_VERSION = 3
@@ -24,20 +24,18 @@ _BLOCK = 256  # lines that are decoded at once: so many that a call more or less
 # What is encoded has just been made of values that hold no cycles.
 _ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True, allow_nan=False, check_circular=False)
 
-Json = dict[str, Any]
-
 
 class FileKind(StrEnum):
-    """What a file of this package is."""
+    """Kind of a file of this package."""
 
     PLAN = "plan"
     SNAPSHOT = "snapshot"
 
 
 def recognize(path: Path, data: bytes | None = None) -> FileKind | None:
-    """The kind of a file by how it begins, whatever its name; None when it is none of ours or cannot be read.
+    """Return the kind of a file by its first line, whatever its name; None if it is not ours or unreadable.
 
-    `data` is its content where that was read already, such as from standard input.
+    `data` is its content if already read, such as from standard input.
     """
     if data is not None:
         return _kind_of(data)
@@ -70,9 +68,9 @@ def _line(item: Json) -> bytes:
 
 
 def read_file(path: Path, kind: FileKind, data: bytes | None = None) -> tuple[Json, Iterator[Json]]:
-    """The header and the items of a file whose seal fits; raises `PlanFileError` with what is wrong otherwise.
+    """Return the header and the items of a file with a valid seal; raises `PlanFileError`.
 
-    So do the items, which are decoded as they are asked for, when one of them is none. `data` is as in `recognize`.
+    Items are decoded on demand, and raise the same error. `data` is as in `recognize`.
     """
     lines = (_content(path) if data is None else data).splitlines(keepends=True)
     _check_kind(path, kind, lines)
@@ -100,7 +98,7 @@ def _check_kind(path: Path, kind: FileKind, lines: list[bytes]) -> None:
 
 
 def _header(path: Path, kind: FileKind, line: bytes) -> Json:
-    """The first line. Its version is looked at before the seal, as a later version may seal in another way."""
+    """Return the first line. Its version is checked before the seal, as a later version may seal differently."""
     try:
         header = json.loads(line)
     except (ValueError, RecursionError):
@@ -141,10 +139,10 @@ _BATCH = 1 << 20
 
 
 def write_private(path: Path, pieces: Iterable[bytes]) -> None:
-    """Put the pieces into a file of mode 0600 that appears under its name only when all of it is on the disk.
+    """Write the pieces to a file of mode 0600 that appears under its name only when complete on the disk.
 
-    Raises `PlanFileError`. What stands under the name before stays until then; a name that is no plain file is refused,
-    because taking its place would destroy it.
+    Raises `PlanFileError`. An earlier file stays until then; a name that is not a regular file is refused, because
+    replacing it would destroy it.
     """
     try:
         if path.exists() and not path.is_file():
@@ -155,9 +153,9 @@ def write_private(path: Path, pieces: Iterable[bytes]) -> None:
 
 
 def make_private_folder(folder: Path) -> None:
-    """Make the working folder where it is missing, private with all that is in it; raises `OSError`.
+    """Create the private working folder if it is missing; raises `OSError`.
 
-    Its `.gitignore` tells Git to leave it alone. Links are not followed.
+    Its `.gitignore` makes Git ignore it. Links are not followed.
     """
     if folder.is_symlink():
         raise OSError(errno.ELOOP, "it is a symbolic link")
@@ -167,12 +165,12 @@ def make_private_folder(folder: Path) -> None:
     for root, folders, files in os.walk(folder):
         _restrict(root, stat.S_ISDIR, 0o700)
         for name in (*folders, *files):
-            _restrict(os.path.join(root, name), stat.S_ISREG, 0o600)  # noqa: PTH118 - walk tells texts
+            _restrict(os.path.join(root, name), stat.S_ISREG, 0o600)  # noqa: PTH118 - os.walk returns strings
 
 
 @contextlib.contextmanager
 def private_file(path: Path) -> Iterator[int]:
-    """A descriptor of a new file for its owner alone; raises `OSError`, also where anything has its name."""
+    """Return a descriptor of a new private file; raises `OSError`, also if the name exists."""
     descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_NOFOLLOW", 0), 0o600)
     try:
         yield descriptor
@@ -181,7 +179,7 @@ def private_file(path: Path) -> Iterator[int]:
 
 
 def _restrict(path: str, is_kind: Callable[[int], bool], wanted: int) -> None:
-    # By name: to open the journal and close it again would drop the locks that this process has on it.
+    # By name: opening and closing the journal would drop the locks of this process on it.
     with contextlib.suppress(FileNotFoundError):
         mode = os.lstat(path).st_mode
         if is_kind(mode) and stat.S_IMODE(mode) != wanted:
@@ -205,7 +203,7 @@ def _write(path: Path, pieces: Iterable[bytes]) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Make the new name last; where a file system has no such thing, the file is written all the same."""
+    """Flush the new name to the disk; on file systems without this the file is written all the same."""
     with contextlib.suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)
         try:

@@ -1,7 +1,7 @@
-"""The JSON of overlays, which saved plans, snapshots and the journal share.
+"""The JSON of overlays, shared by saved plans, snapshots and the journal.
 
-What is empty is left out. Values are put together by the core's own constructors and then validated, strictly, against
-the core's own types.
+Empty fields are left out. Values are assembled by the core's constructors and then validated, strictly, against the
+core's types.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -13,6 +13,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from reconciler.core.overlay import (
     Group,
+    Json,
     Overlay,
     PemFile,
     User,
@@ -24,8 +25,6 @@ from reconciler.core.overlay import (
     make_pem_file,
 )
 from reconciler.planfile.errors import Malformed
-
-Json = dict[str, Any]
 
 # Values made by the core's constructors hold what the file said: only this tells whether it is of the right types.
 # Each is built when it is used: most commands read or write none of these files.
@@ -45,7 +44,7 @@ SECTION_TYPES: Mapping[str, TypeAdapter[Any]] = {
 
 
 def encode_overlay(overlay: Overlay, *, sealed: bool = False) -> Json:
-    """An overlay without what is empty; where no seal covers it, its fingerprint stands beside it."""
+    """Return the JSON of an overlay without empty fields; without a seal it includes its fingerprint."""
     accounts, certificates = overlay.accounts, overlay.certificates
     encoded = _filled(
         packages=overlay.packages,
@@ -66,27 +65,27 @@ def encode_overlay(overlay: Overlay, *, sealed: bool = False) -> Json:
 
 
 def decode_overlay(item: Mapping[str, Any]) -> Overlay:
-    """An overlay in canonical form; raises `Malformed`, also where it is not that of a fingerprint beside it."""
+    """Return an overlay in canonical form; raises `Malformed`, also if it does not match its fingerprint."""
     with understood():
         return _OVERLAYS.validate_python([overlay_from(item)])[0]
 
 
 def encode_section(value: Any) -> Any:
-    """A section without a form of its own here: an object is its fields."""
+    """Return the JSON of a section without its own encoder: an object of its fields."""
     if isinstance(value, tuple):
         return [encode_section(one) for one in value]
     return asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
 
 
 def decode_section(name: str, value: object) -> Any:
-    """What `encode_section` wrote of the attribute of an overlay; raises `Malformed`."""
+    """Return the section that `encode_section` wrote for an attribute of an overlay; raises `Malformed`."""
     with understood():
         return SECTION_TYPES[name].validate_python(value)
 
 
 @contextmanager
 def understood() -> Iterator[None]:
-    """Within, a value that lacks something or is of another type or form is raised as `Malformed`."""
+    """Raise a missing or ill-typed value within the block as `Malformed`."""
     try:
         yield
     except ValidationError as error:
@@ -102,14 +101,14 @@ def understood() -> Iterator[None]:
 
 
 def whole(value: object) -> int:
-    """A whole number from 0 to 2⁶³; raises `Malformed`."""
+    """Return a whole number from 0 to 2⁶³; raises `Malformed`."""
     if type(value) is not int or not 0 <= value < _WHOLE_LIMIT:
         raise Malformed("a number is not an integer in range")
     return value
 
 
 def list_of(item: Mapping[str, Any], name: str, kind: type = dict) -> list[Any]:
-    """A list of objects, or of another kind, empty where it is left out; raises `Malformed`."""
+    """Return a list of objects, or of another kind, empty if absent; raises `Malformed`."""
     values = item.get(name, [])
     if not isinstance(values, list) or not all(type(value) is kind for value in values):
         raise Malformed(f"{name} is missing or has the wrong type")
@@ -117,7 +116,7 @@ def list_of(item: Mapping[str, Any], name: str, kind: type = dict) -> list[Any]:
 
 
 def overlay_from(item: Mapping[str, Any]) -> Overlay:
-    """Put an overlay together from its JSON; its types are not checked yet."""
+    """Assemble an overlay from its JSON; its types are validated later."""
     content = item["overlay"]
     accounts, certificates = content.get("accounts", {}), content.get("certificates", {})
     overlay = make_overlay(

@@ -1,4 +1,4 @@
-"""Saved plans and snapshots, and the JSON of steps, overlays and diagnostics that the journal shares with them.
+"""Saved plans and snapshots, and the JSON of steps, overlays and diagnostics shared with the journal.
 
 Format version 3, line by line. A plan: the header (see `_plan_header`), then `{"diagnostic": …}` and `{"step": …}` in
 the order of the plan. A snapshot: the header, then `{"repository": …}` for each repository. A change of meaning raises
@@ -24,17 +24,18 @@ from reconciler.core.bindings import NOT_READ, Binding, Bindings, SelectorKind, 
 from reconciler.core.diff import diff
 from reconciler.core.overlay import (
     EMPTY,
+    Json,
     Section,
 )
-from reconciler.core.plan import Action, GuardRules, LimitSource, Plan, Reason, ReasonCode, Step, WillBuild, judge_guard
+from reconciler.core.plan import GuardRules, LimitSource, Plan, judge_guard
 from reconciler.core.state import Address, Live, LiveRepository, Organization, Unreadable
+from reconciler.core.steps import Action, Reason, ReasonCode, Step, WillBuild
 from reconciler.diagnostics import Diagnostic, Place, Severity
 from reconciler.planfile import errors
 from reconciler.planfile.errors import Malformed
 from reconciler.planfile.format import FileKind, read_file, sealed, write_private
 from reconciler.planfile.overlays import STRICT, encode_overlay, list_of, overlay_from, understood, whole
 
-Json = dict[str, Any]
 T = TypeVar("T")
 
 _STEPS = TypeAdapter(list[Step], config=STRICT)
@@ -43,11 +44,11 @@ _DIAGNOSTICS = TypeAdapter(list[Diagnostic], config=STRICT)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SavedPlan:
-    """A plan with where it is for and where it comes from.
+    """A plan with its target and its source.
 
     `api` is the address of the API in one spelling, `created` is in seconds since the epoch, and `manifest_digest` is
-    that of the texts that the manifest was read from. `packages_checked` is False where there was no API to look the
-    packages up, which is then left to the apply.
+    that of the texts of the manifest. `packages_checked` is False if there was no API to look up the packages, which is
+    then left to the apply.
     """
 
     plan: Plan
@@ -60,7 +61,7 @@ class SavedPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """Live state with where and when it was read; `api` and `created` are as in a saved plan."""
+    """Live state with the place and time of reading; `api` and `created` are as in a saved plan."""
 
     live: Live
     api: str
@@ -83,9 +84,9 @@ def plan_lines(saved: SavedPlan) -> Iterator[bytes]:
 
 
 def load_plan(path: Path, data: bytes | None = None) -> SavedPlan:
-    """Read a plan; raises `PlanFileError` unless it is what was saved and all of it is understood.
+    """Read a plan; raises `PlanFileError` unless it is unchanged and fully understood.
 
-    `data` is the content where that was read already, such as from standard input.
+    `data` is the content if already read, such as from standard input.
     """
     header, items = read_file(path, FileKind.PLAN, data)
     try:
@@ -114,7 +115,7 @@ def snapshot_lines(snapshot: Snapshot) -> Iterator[bytes]:
 
 
 def load_snapshot(path: Path, data: bytes | None = None) -> Snapshot:
-    """Read a snapshot; raises `PlanFileError` unless it is exactly what was saved. `data` is as in `load_plan`."""
+    """Read a snapshot; raises `PlanFileError` unless it is unchanged. `data` is as in `load_plan`."""
     header, items = read_file(path, FileKind.SNAPSHOT, data)
     try:
         with understood():
@@ -124,7 +125,7 @@ def load_snapshot(path: Path, data: bytes | None = None) -> Snapshot:
 
 
 def encode_step(step: Step, *, sealed: bool = False) -> Json:
-    """A step without its changes; `sealed` leaves out the fingerprints of its overlays."""
+    """Return the JSON of a step without its changes; `sealed` omits the fingerprints of its overlays."""
     return {
         "repository": step.repository,
         "id": step.id,
@@ -140,13 +141,13 @@ def encode_step(step: Step, *, sealed: bool = False) -> Json:
 
 
 def decode_step(item: Mapping[str, Any]) -> Step:
-    """A step with its changes; raises `Malformed`, also for a write that is not told in full or does another thing."""
+    """Return a step with its changes; raises `Malformed`, also for an incomplete write or one of another action."""
     with understood():
         return _STEPS.validate_python([_step(item)])[0]
 
 
 def encode_diagnostic(diagnostic: Diagnostic) -> Json:
-    """A problem that planning found."""
+    """Return the JSON of a planning problem."""
     return {
         "code": diagnostic.code,
         "severity": diagnostic.severity,
@@ -154,11 +155,12 @@ def encode_diagnostic(diagnostic: Diagnostic) -> Json:
         "detail": diagnostic.detail,
         "hint": diagnostic.hint,
         "place": None if diagnostic.place is None else _as_fields(diagnostic.place),
+        **({"repositories": diagnostic.repositories} if diagnostic.repositories else {}),
     }
 
 
 def decode_diagnostic(item: Mapping[str, Any]) -> Diagnostic:
-    """A problem that planning found; raises `Malformed`."""
+    """Return a planning problem; raises `Malformed`."""
     with understood():
         return _DIAGNOSTICS.validate_python([_diagnostic(item)])[0]
 
@@ -225,7 +227,7 @@ def _guard_rules(item: Json) -> GuardRules:
 
 
 def _check_steps(steps: Iterable[Step], organization: Organization) -> None:
-    """A write goes to a repository of the plan's own organization, and at most once to each."""
+    """Check that writes stay in the plan's organization, and write each repository at most once."""
     writes = [step for step in steps if step.writes]
     for step in writes:
         if step.id is None or not step.id.startswith(f"{organization.id}/"):
@@ -251,7 +253,7 @@ def _decode_snapshot(header: Json, items: Iterable[Json]) -> Snapshot:
 
 
 def _encode_bindings(bindings: Bindings) -> Json:
-    """The bindings that were read as a list, else an object that says why they are not known; nothing if not asked."""
+    """Return the JSON of bindings: a list if read, an object with the reason if unknown, nothing if not requested."""
     if bindings == NOT_READ:
         return {}
     if isinstance(bindings, UnknownBindings):
@@ -260,7 +262,7 @@ def _encode_bindings(bindings: Bindings) -> Json:
 
 
 def _bindings(item: Any) -> Bindings:
-    """What a file says of bindings; one of an earlier version says nothing."""
+    """Return the bindings of a file; one of an earlier version has none."""
     if item is None:
         return NOT_READ
     if isinstance(item, dict):
@@ -321,6 +323,8 @@ def _step(item: Mapping[str, Any]) -> Step:
 
 
 def _check_write(step: Step) -> None:
+    if step.action is Action.DELETE:
+        raise Malformed(f"the step for {step.repository!r} deletes a repository")
     if step.id is None or step.before is None or step.after is None:
         raise Malformed(f"the step for {step.repository!r} is incomplete")
     if step.action is Action.RESET and step.after != EMPTY:
@@ -335,8 +339,15 @@ def _check_write(step: Step) -> None:
 
 
 def _diagnostic(item: Mapping[str, Any]) -> Diagnostic:
-    known = _known(Diagnostic, item)
-    return Diagnostic(**known | {"severity": Severity(item["severity"]), "place": _place(item.get("place"))})
+    known = _known(Diagnostic, {"repositories": (), **item})
+    return Diagnostic(
+        **known
+        | {
+            "severity": Severity(item["severity"]),
+            "place": _place(item.get("place")),
+            "repositories": tuple(known["repositories"]),
+        }
+    )
 
 
 def _place(item: Mapping[str, Any] | None) -> Place | None:
@@ -348,12 +359,12 @@ def _as_fields(value: Any) -> Json:
 
 
 def _known(kind: type, item: Mapping[str, Any]) -> Json:
-    """What a file says of the fields of a class; other keys are of a later version."""
+    """Return the fields of a class in a file; other keys are of a later version."""
     return {field.name: item[field.name] for field in fields(kind)}
 
 
 def _time_text(seconds: float) -> str:
-    """RFC 3339 in UTC, to the second: `2026-11-23T09:12:04Z`."""
+    """Return RFC 3339 text in UTC, to the second: `2026-11-23T09:12:04Z`."""
     return datetime.fromtimestamp(int(seconds), UTC).isoformat().replace("+00:00", "Z")
 
 

@@ -15,6 +15,7 @@ from rich.cells import cell_len
 from reconciler.core.diff import Field
 from reconciler.core.overlay import Section
 from reconciler.views.text import Role, Style, Word, json_text, quoted, quoted_pair, token
+from reconciler.views.values import is_mask
 
 Item = tuple[Word, ...]
 
@@ -25,19 +26,25 @@ _STRUCTURED = frozenset({Field.GUARDED_ENTRYPOINT, Field.COMMAND_OVERRIDE, Field
 # Parts whose changes are one value for another.
 _NAMED = frozenset({Field.PACKAGES, Field.PROVIDERS, Field.RUN_AS, Field.FAIL_MODE}) | _STRUCTURED
 _SHORT_DIGEST = 12
+SENSITIVE = "(sensitive value)"
+_SENSITIVE = {
+    "add": "(sensitive value added)",
+    "remove": "(sensitive value removed)",
+    "change": "(sensitive value changed)",
+}
 
 
 def items(change: dict[str, Any], style: Style) -> list[Item]:
     """A change as one item, or as several where it is about a list."""
+    if change["masked"] and all(side is None or is_mask(side) for side in (change["before"], change["after"])):
+        return [_sensitive(change, style)]
     match change["part"]:
         case part if part in _NAMED:
             return [_named(change, style)]
         case Field.RUNTIME_REPOSITORIES | Field.PREFLIGHT:
             return _list(change, style)
-        case Field.USERS:
-            return [_account(change, "username", style)]
-        case Field.GROUPS:
-            return [_account(change, "groupname", style)]
+        case Field.USERS | Field.GROUPS:
+            return [_account(change, style)]
         case Field.CERTIFICATES | Field.RUNTIME_KEYRING:
             return [_pem(change, style)]
         case _:
@@ -50,13 +57,21 @@ def value_words(value: Any, change: dict[str, Any], style: Style) -> list[Word]:
         return [Word(_told(value, change, style))]
     match value:
         case str():
-            return [_value(style.plain(value) if change["masked"] else quoted(value, style), Role.PLAIN)]
+            return [Word(SENSITIVE if change["masked"] and is_mask(value) else quoted(value, style))]
         case list():
             return list(listing([[Word(short_value(one, style))] for one in value]))
         case {"sha256": _}:
             return [Word(_pem_told(value, style))]
         case _:
             return list(listing([[Word(name), *_said(value[name], style)] for name in value]))
+
+
+def _sensitive(change: dict[str, Any], style: Style) -> Item:
+    """A change whose values are all hidden: its key, where that is not the value itself, and what happens."""
+    text, role = _SENSITIVE[change["kind"]], _ROLES[change["kind"]]
+    if change["part"] in _NAMED or not change["key"]:
+        return (Word(MARKS[change["kind"]] + text, role=role),)
+    return (_key(change, style), Word(text, role=Role.DIM if change["kind"] == "remove" else Role.PLAIN))
 
 
 def _key(change: dict[str, Any], style: Style, end: str = "") -> Word:
@@ -101,29 +116,18 @@ def short_value(value: Any, style: Style) -> str:
 def _assignment(change: dict[str, Any], style: Style) -> Item:
     """A key with its value: a variable, an annotation, content that this version does not know."""
     before, after = change["before"], change["after"]
-    masked = change["masked"]
     if change["kind"] == "change":
-        old, new = map(style.plain, (before, after)) if masked else quoted_pair(before, after, style)
-        return (_key(change, style), _value(old, Role.REMOVE), _arrow(style), _value(new, Role.ADD))
+        old, new = quoted_pair(before, after, style)
+        return (_key(change, style), Word(old, Role.REMOVE), _arrow(style), Word(new, Role.ADD))
     only, role = (after, Role.PLAIN) if before is None else (before, Role.DIM)
-    if change["part"] == Field.UNRECOGNIZED:  # JSON text, which has quotes of its own
-        shown = json_text(only, style)
-    else:
-        shown = style.plain(only) if masked else quoted(only, style)
-    return (_key(change, style), _value(shown, role))
-
-
-def _value(text: str, role: Role) -> Word:
-    return Word(text, role)
+    # Unrecognized content is JSON text, which has quotes of its own.
+    shown = json_text(only, style) if change["part"] == Field.UNRECOGNIZED else quoted(only, style)
+    return (_key(change, style), Word(shown, role))
 
 
 def _list(change: dict[str, Any], style: Style) -> list[Item]:
     """What leaves and what joins an ordered list, and the order that it then has."""
-    before, after = change["before"], change["after"]
-    if change["masked"] and isinstance(before, str):  # nothing but what is hidden differs
-        first, last = (Word(style.plain(one), role=Role.CHANGE) for one in (f"~{before}", after))
-        return [(first, _arrow(style), last)]
-    before, after = ([short_value(one, style) for one in side or ()] for side in (before, after))
+    before, after = ([short_value(one, style) for one in side or ()] for side in (change["before"], change["after"]))
     old, new = Counter(before), Counter(after)
     found = [_listed("+", value, Role.ADD) for value in (new - old).elements()]
     found += [_listed("-", value, Role.REMOVE) for value in (old - new).elements()]
@@ -143,7 +147,8 @@ def _order(values: list[str]) -> Iterator[Word]:
     yield Word(last)
 
 
-def _account(change: dict[str, Any], name: str, style: Style) -> Item:
+def _account(change: dict[str, Any], style: Style) -> Item:
+    name = "username" if change["part"] == Field.USERS else "groupname"
     before, after = change["before"], change["after"]
     if before is not None and after is not None:
         told = [words for field in _fields(before, after) for words in _field(field, before, after, style)]

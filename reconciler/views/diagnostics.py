@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from typing import Any
 
 from rich.text import Text
@@ -13,7 +12,7 @@ from reconciler.views.text import Role, Style
 
 
 def diagnostic_document(diagnostic: Diagnostic) -> dict[str, Any]:
-    """One problem; file, line and column are null where it has no place."""
+    """Return one problem as a document; file, line and column are null where it has no place."""
     place = diagnostic.place
     return {
         "severity": str(diagnostic.severity),
@@ -24,6 +23,7 @@ def diagnostic_document(diagnostic: Diagnostic) -> dict[str, Any]:
         "file": place.file if place else None,
         "line": place.line if place else None,
         "column": place.column if place else None,
+        "repositories": list(diagnostic.repositories),
     }
 
 
@@ -32,15 +32,12 @@ _ROLES = {"error": Role.ERROR, "warning": Role.WARNING, "note": Role.DIM}
 
 
 def render(diagnostics: Sequence[Diagnostic], *, style: Style) -> str:
-    """The first hundred different problems, and the number of all where there are several; empty text without any.
+    """Draw the first hundred different problems, and the number of all where there are several; "" without any.
 
     Lines are not wrapped, so that a terminal can make `file:line:column` something to click on.
     """
-    alike: dict[Diagnostic, list[Diagnostic]] = {}
-    for one in diagnostics:
-        alike.setdefault(replace(one, place=None), []).append(one)
-    folded = list(alike.values())
-    # One beyond the limit takes no more room than to say that there is one more; of a manifest it counts the rest.
+    folded = fold_problems(map(diagnostic_document, diagnostics))
+    # One beyond the limit takes no more lines than to say that there is one more; of a manifest it counts the rest.
     shown = folded if len(folded) <= MOST_SHOWN + 1 else folded[:MOST_SHOWN]
     lines = [line for same in shown for line in _folded(same, style)]
     rest = sum(map(len, folded)) - sum(map(len, shown))
@@ -51,36 +48,58 @@ def render(diagnostics: Sequence[Diagnostic], *, style: Style) -> str:
     return draw(lines, style=style, width=None) if lines else ""
 
 
-def _folded(same: Sequence[Diagnostic], style: Style) -> list[Text]:
-    """Problems that differ in nothing but their place, as one: how many there are, and the first places."""
-    if len(same) == 1:
-        return problem_lines(diagnostic_document(same[0]), style)
-    first, *more = problem_lines(diagnostic_document(replace(same[0], place=None)), style)
-    places = [style.plain(str(one.place)) for one in same if one.place is not None]
+def fold_problems(problems: Iterable[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+    """Group documents of problems that differ only in their place and their repositories."""
+    folded: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    for one in problems:
+        folded.setdefault(tuple(one[name] for name in _SAME), []).append(one)
+    return list(folded.values())
+
+
+_SAME = ("severity", "code", "summary", "detail", "hint")
+
+
+def problem_place(found: dict[str, Any]) -> str:
+    """Return where in the manifest a document points, as file:line:column; "" where it is nowhere in it."""
+    return f"{found['file']}:{found['line']}:{found['column']}" if found["file"] is not None else ""
+
+
+def repetitions(same: Sequence[dict[str, Any]]) -> str:
+    """Return how often a problem was found and its first places: `(5 times: a.yaml:1:1 and 4 more)`; "" for once."""
+    places = [problem_place(one) for one in same if problem_place(one)]
     where = f": {listed(places)}" if places else ""
-    return [first.append(f" ({len(same):,} times{where})"), *more]
+    return f"({len(same):,} times{where})" if len(same) > 1 else ""
+
+
+def problem_details(same: Sequence[dict[str, Any]]) -> list[str]:
+    """Return what stands below the summary of a problem, line by line: detail, repositories, hint."""
+    detail, hint = _lines(same[0]["detail"]), _lines(same[0]["hint"])
+    names = list(dict.fromkeys(name for one in same for name in one["repositories"]))
+    return [
+        *detail,
+        *([f"in {listed(names)}"] if names else ()),
+        *(f"{'' if number else 'hint: '}{line}" for number, line in enumerate(hint)),
+    ]
+
+
+def _lines(text: str) -> list[str]:
+    return text.strip().replace("\r\n", "\n").split("\n") if text.strip() else []
 
 
 def problem_lines(problem: dict[str, Any], style: Style) -> list[Text]:
-    """One problem from its document: a line that says all, then its detail and its hint, indented."""
-    severity = (f"{problem['severity']}:", _ROLES[problem["severity"]])
-    code = (f"[{style.plain(problem['code'])}]", Role.DIM)
-    summary = f" {_place(problem, style)}{style.plain(problem['summary'].strip())} "
-    found = [Text.assemble(severity, summary, code)]
-    found += _indented(problem["detail"], "", style)
-    found += _indented(problem["hint"], "hint: ", style)
-    return found
+    """Draw one problem: a line with its place and summary, then its details, indented."""
+    return _folded([problem], style)
 
 
-def _place(problem: dict[str, Any], style: Style) -> str:
-    if problem["file"] is None:
-        return ""
-    return style.plain(f"{problem['file']}:{problem['line']}:{problem['column']}: ")
-
-
-def _indented(text: str, start: str, style: Style) -> list[Text]:
-    lines = style.plain(text.strip(), lines=True).split("\n") if text.strip() else []
-    return [Text(f"  {start if number == 0 else ''}{line}") for number, line in enumerate(lines)]
+def _folded(same: Sequence[dict[str, Any]], style: Style) -> list[Text]:
+    first, often = same[0], repetitions(same)
+    severity = (f"{first['severity']}:", _ROLES[first["severity"]])
+    place = f"{problem_place(first)}: " if problem_place(first) and not often else ""
+    code = (f"[{style.plain(first['code'])}]", Role.DIM)
+    line = Text.assemble(severity, f" {style.plain(place)}{style.plain(first['summary'].strip())} ", code)
+    if often:
+        line.append(f" {style.plain(often)}")
+    return [line, *(Text(f"  {style.plain(more)}") for more in problem_details(same))]
 
 
 def _count(severities: Iterable[str]) -> str:

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from typing import Any, assert_never
 
 from reconciler.core.bindings import Bindings, UnknownBindings
-from reconciler.core.events import Durations, Forecast, Foreseen, Unforeseen
+from reconciler.core.events import BuildForecast, Durations, Forecast, NoForecast
 from reconciler.core.overlay import Section
-from reconciler.core.plan import Action, Comparison, Guard, Plan, Reason, ReasonCode, Step, WillBuild
+from reconciler.core.plan import Comparison, Guard, Plan
 from reconciler.core.resolution import ResolvedChange
+from reconciler.core.steps import Action, Reason, ReasonCode, Step, WillBuild
 from reconciler.views.diagnostics import diagnostic_document
 from reconciler.views.text import rfc3339
 from reconciler.views.values import change_document, ordered, overlay_document
@@ -256,7 +257,7 @@ def _group(steps: Sequence[Step]) -> dict[str, Any]:
 def forecast_document(forecast: Forecast) -> dict[str, Any]:
     """The forecast as plain data; `builds` is null where no number can be said."""
     match forecast:
-        case Foreseen(repositories=repositories, builds=builds, unknown=unknown, durations=durations):
+        case BuildForecast(repositories=repositories, builds=builds, unknown=unknown, durations=durations):
             return {
                 "repositories": repositories,
                 "builds": builds or None,
@@ -264,7 +265,7 @@ def forecast_document(forecast: Forecast) -> dict[str, Any]:
                 "seconds": _seconds(durations),
                 "problem": None,
             }
-        case Unforeseen(problem=problem):
+        case NoForecast(problem=problem):
             return {"repositories": None, "builds": None, "unknown": None, "seconds": None, "problem": problem}
         case _:
             assert_never(forecast)

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from reconciler.diagnostics import listed, plural
 from reconciler.views.changes import LABELS
+from reconciler.views.diagnostics import fold_problems, problem_place
 from reconciler.views.text import Role, Style, Word, duration, repositories
 
 PROBLEMS = ("unknown", "blocked")
@@ -230,21 +231,13 @@ _SEVERITIES = ("error", "warning", "note")
 _ORIGINS = {"plan": "Saved plan", "snapshot": "Planned against a snapshot"}
 
 
-def plan_problems(document: dict[str, Any]) -> list[dict[str, Any]]:
-    """The refusals of the guard that have more to say than their sentence, and what planning found; errors first."""
+def plan_problems(document: dict[str, Any]) -> list[list[dict[str, Any]]]:
+    """Return the guard's refusals that have more to say than their sentence, and what planning found; errors first.
+
+    Identical problems are one group.
+    """
     found = [*(one for one in document["guard"]["refusals"] if one["detail"]), *document["diagnostics"]]
-    return sorted(found, key=lambda one: _SEVERITIES.index(one["severity"]))
-
-
-def problem_place(found: dict[str, Any]) -> str:
-    """Where in the manifest, as file:line:column; empty where it is nowhere in it."""
-    return f"{found['file']}:{found['line']}:{found['column']}" if found["file"] is not None else ""
-
-
-def problem_details(problem: dict[str, Any]) -> list[str]:
-    """The detail of a problem and what to do about it, line by line."""
-    hint = problem["hint"].strip()
-    return [*problem["detail"].strip().splitlines(), *([f"hint: {hint}"] if hint else [])]
+    return fold_problems(sorted(found, key=lambda one: _SEVERITIES.index(one["severity"])))
 
 
 def origin_sentences(document: dict[str, Any], show: Callable[[str], str]) -> Iterator[tuple[str, Role]]:

@@ -18,8 +18,9 @@ from markupsafe import Markup, escape
 from rich.cells import cell_len
 
 from reconciler.core.diff import Field
-from reconciler.core.plan import ReasonCode
+from reconciler.core.steps import ReasonCode
 from reconciler.views.changes import LABELS, Fragment, brief, fragments, short_value, value_words
+from reconciler.views.diagnostics import problem_details, problem_place
 from reconciler.views.plan import (
     NO_PROVENANCE,
     Provenance,
@@ -29,9 +30,7 @@ from reconciler.views.plan import (
     origin_sentences,
     plan_problems,
     plan_sections,
-    problem_details,
     problem_entries,
-    problem_place,
     problem_places,
     shown_counts,
     step_resolved_lines,
@@ -56,6 +55,7 @@ _KINDS = {"add": "+ adds", "change": "~ changes", "remove": "\N{MINUS SIGN} remo
 # What a name of `backticks` is written in.
 _CODE = re.compile(r"`([^`\n]+)`")
 _SHORT_SHA = 12
+_MOST_PLACES = 3
 _NAMES = frozenset({Field.PACKAGES, Field.PROVIDERS, Field.RUN_AS})
 _MARKS = {"create": "+", "update": "~", "reset": "!", "blocked": "\N{BALLOT X}", "unknown": "?", "unchanged": "="}
 
@@ -219,6 +219,7 @@ class _PlanPage:
             "losing": _losing(document),
             "writes": any(map(_writes, document["steps"])),
             "problems": problems,
+            "diagnostic_count": sum(map(len, plan_problems(document))),
             "diagnostics": [self._diagnostic(one) for one in plan_problems(document)],
             "sections": sections,
             "others": others,
@@ -285,13 +286,15 @@ class _PlanPage:
     def _place_url(self, found: dict[str, Any]) -> str:
         return "" if found["file"] is None else self._provenance.file_url(found["file"], found["line"])
 
-    def _diagnostic(self, one: dict[str, Any]) -> dict[str, Any]:
+    def _diagnostic(self, same: list[dict[str, Any]]) -> dict[str, Any]:
+        places = [(problem_place(one), self._place_url(one)) for one in same if problem_place(one)]
         return {
-            **one,
-            "summary": one["summary"].strip(),
-            "place": problem_place(one),
-            "place_url": self._place_url(one),
-            "details": problem_details(one),
+            **same[0],
+            "summary": same[0]["summary"].strip(),
+            "often": f"({len(same):,} times)" if len(same) > 1 else "",
+            "places": places[:_MOST_PLACES],
+            "more_places": max(len(places) - _MOST_PLACES, 0),
+            "details": problem_details(same),
         }
 
     def _untouched(self) -> Iterator[_Entry]:

@@ -15,9 +15,10 @@ from typing import Any
 
 from rich.cells import cell_len
 
-from reconciler.core.plan import ReasonCode
-from reconciler.diagnostics import plural
+from reconciler.core.steps import ReasonCode
+from reconciler.diagnostics import listed, plural
 from reconciler.views.changes import Fragment, Item, brief, fragments
+from reconciler.views.diagnostics import problem_details, problem_place
 from reconciler.views.plan import (
     ResolvedLine,
     build_word,
@@ -26,9 +27,7 @@ from reconciler.views.plan import (
     origin_sentences,
     plan_problems,
     plan_sections,
-    problem_details,
     problem_entries,
-    problem_place,
     problem_places,
     resolved_lines,
     shown_counts,
@@ -337,13 +336,19 @@ def _diagnostics(document: dict[str, Any], style: Style) -> Iterator[Fold]:
     found = plan_problems(document)
     if not found:
         return
-    yield _heading(f"Problems ({len(found):,})")
-    for one in found:
-        where = f" at {code(_short(problem_place(one), style))}" if problem_place(one) else ""
+    yield _heading(f"Problems ({sum(map(len, found)):,})")
+    for same in found:
+        one = same[0]
         summary, name = code(_short(one["summary"].strip(), style)), code(_short(one["code"], style))
-        line = f"**{one['severity']}**{where}: {summary} ({name})"
-        more = [style.plain(text) for text in problem_details(one)]
+        line = f"**{one['severity']}**{_where(same, style)}: {summary} ({name})"
+        more = [style.plain(text) for text in problem_details(same)]
         yield Fold(forms=(f"{line}\n\n{fence(more, 'text')}", line) if more else (line,))
+
+
+def _where(same: list[dict[str, Any]], style: Style) -> str:
+    places = [code(_short(problem_place(one), style)) for one in same if problem_place(one)]
+    often = f" ({len(same):,} times)" if len(same) > 1 else ""
+    return f" at {listed(places)}{often}" if places else often
 
 
 def _writes(document: dict[str, Any], style: Style) -> Iterator[Fold]:

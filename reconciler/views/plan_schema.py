@@ -56,6 +56,7 @@ class DiagnosticDocument(TypedDict):
     file: str | None
     line: int | None
     column: int | None
+    repositories: Annotated[list[str], Field(description="Those that have it, where it is found in the manifest once.")]
 
 
 class UserDocument(TypedDict):

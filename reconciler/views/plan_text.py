@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import RenderableType
 from rich.text import Text
 
-from reconciler.core.plan import ReasonCode
+from reconciler.core.steps import ReasonCode
 from reconciler.diagnostics import listed
 from reconciler.views.changes import Fragment, fragments, joined
 from reconciler.views.console import Hanging, draw_blocks, names_block, words_text

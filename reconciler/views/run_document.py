@@ -13,7 +13,7 @@ from reconciler.core.builds import (
     Proven,
     Result,
     Stage,
-    Untold,
+    Unproven,
     count_results,
     prove,
     verified,
@@ -139,7 +139,7 @@ def built_document(build: Build, progress: Progress, tags: Mapping[str, tuple[st
             return {**told, "verified": True, "versions": dict(versions)}
         case Lacking(missing=missing):
             return {**told, "missing": [_entry_name(one) for one in missing]}
-        case Untold(entries=untold):
+        case Unproven(entries=untold):
             return {**told, "untold": [_entry_name(one) for one in untold]}
         case unknown:
             assert_never(unknown)

@@ -6,10 +6,8 @@ from typing import Final, Protocol
 
 from rich.text import Text
 
-from reconciler.core.secrets import HIDDEN
 from reconciler.views.console import draw
 from reconciler.views.text import Role, Style
-from reconciler.views.values import mask
 
 _CONTEXT: Final = 3
 
@@ -45,10 +43,10 @@ def _hunk(
     yield f"@@ -{_range(old_start, old_end)} +{_range(new_start, new_end)} @@", Role.DIM
     for tag, old_from, old_to, new_from, new_to in group:
         if tag == "equal":
-            yield from ((f" {_shown(one, HIDDEN)}", Role.PLAIN) for one in before[old_from:old_to])
+            yield from ((f" {_shown(one, '(sensitive value)')}", Role.PLAIN) for one in before[old_from:old_to])
             continue
-        yield from ((f"-{_shown(one, mask('before'))}", Role.REMOVE) for one in before[old_from:old_to])
-        yield from ((f"+{_shown(one, mask('after'))}", Role.ADD) for one in after[new_from:new_to])
+        yield from ((f"-{_shown(one, '(old sensitive value)')}", Role.REMOVE) for one in before[old_from:old_to])
+        yield from ((f"+{_shown(one, '(new sensitive value)')}", Role.ADD) for one in after[new_from:new_to])
 
 
 def _range(start: int, end: int) -> str:

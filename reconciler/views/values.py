@@ -25,6 +25,11 @@ def mask(side: str) -> str:
     return f"{HIDDEN} ({side.replace('_', ' ')})"
 
 
+def is_mask(value: Any) -> bool:
+    """Return whether a value of a document stands for a hidden one as a whole."""
+    return isinstance(value, str) and value.startswith(f"{HIDDEN} (")
+
+
 def without_userinfo(address: str) -> str:
     """An address without the user and password that may stand in front of its host."""
     return _USERINFO.sub(HIDDEN, address)

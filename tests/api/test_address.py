@@ -4,7 +4,7 @@ import pytest
 
 from reconciler.api.client import connect, connect_writer
 from reconciler.api.errors import ApiError, BadAddress
-from reconciler.api.url import demand_privacy, parse_address
+from reconciler.api.url import parse_address, require_privacy
 from tests.api.fakes import credentials
 
 
@@ -62,7 +62,7 @@ def test_bad(written: str, says: str) -> None:
     "written", ["https://api.test", "http://127.0.0.1:1", "http://127.8.9.1", "http://[::1]", "http://localhost:80"]
 )
 def test_where_a_token_may_go(written: str) -> None:
-    demand_privacy(parse_address(written))
+    require_privacy(parse_address(written))
 
 
 @pytest.mark.parametrize(

@@ -65,7 +65,7 @@ READS: list[tuple[int, bytes, type[ApiError], str, str]] = [
     (404, rpc(5, ""), NotFound, "not-found", "code 5 with no message"),
     (404, HTML, NotUnderstood, "not-understood", "HTTP 404, an HTML page"),
     (404, b"", NotUnderstood, "not-understood", "HTTP 404, empty body"),
-    (409, rpc(6), Rejected, "rejected", "the reason"),
+    (409, rpc(6), Rejected, "already-exists", "the reason"),
     (409, rpc(10), Rejected, "rejected", "the reason"),
     (418, b"teapot", Rejected, "rejected", "teapot"),
     (429, rpc(8), RateLimited, "rate-limited", "the reason"),

@@ -218,7 +218,7 @@ def test_packages_keep_their_order_and_new_ones_follow_sorted() -> None:
 def test_environment_keeps_its_order() -> None:
     raw = {"environment": {"Z": "1", "B": "2", "A": "3"}}
     sent = merge_overlay(raw, overlay({"environment": {"A": "3", "Z": "9", "C": "4", "AA": "5"}}))
-    assert list(sent["environment"].items()) == [("Z", "9"), ("A", "3"), ("AA", "5"), ("C", "4")]  # type: ignore[attr-defined]
+    assert list(sent["environment"].items()) == [("Z", "9"), ("A", "3"), ("AA", "5"), ("C", "4")]
 
 
 def test_users_are_changed_in_place() -> None:

@@ -119,7 +119,7 @@ def test_where_there_is_no_network_the_user_is_told_soon() -> None:
 
 
 def test_silence_is_repeated_once_whatever_it_has_cost() -> None:
-    fault = RetryReason(kind=RetryKind.SILENT, reason="x")
+    fault = RetryReason(kind=RetryKind.TIMED_OUT, reason="x")
     assert retry.pause(fault, retry.limit_of(fault, writes=False), attempt=1, spent=120.0, jitter=1.0) == 1.0
     assert retry.pause(fault, retry.limit_of(fault, writes=False), attempt=2, spent=241.0, jitter=1.0) is None
 

@@ -197,8 +197,8 @@ def test_secrets_are_written_and_not_shown(program: Program) -> None:
     assert "first-one" in path.read_text()
     assert "first-one" not in result.out + result.err
     assert "other-one" not in result.out + result.err
-    assert "*** (before)" in result.out
-    assert "*** (after)" in result.out
+    assert "(old sensitive value)" in result.out
+    assert "(new sensitive value)" in result.out
     assert "DB_PASSWORD" in result.err
 
 

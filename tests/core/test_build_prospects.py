@@ -8,9 +8,9 @@ from reconciler.core.bases import NO_RECORD, BuildRecord, build_records, built_a
 from reconciler.core.builds import Build, BuildConfig, PackageConfig, Result, make_recipe
 from reconciler.core.diff import Field, Item
 from reconciler.core.overlay import EMPTY, Overlay
-from reconciler.core.plan import Action, Reason, ReasonCode, Step, WillBuild
 from reconciler.core.resolution import will_build
 from reconciler.core.state import Live, LiveRepository, Organization
+from reconciler.core.steps import Action, Reason, ReasonCode, Step, WillBuild
 
 WORKS, FAILS = BuildRecord(works=True), BuildRecord(works=False)
 

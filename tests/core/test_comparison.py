@@ -6,8 +6,9 @@ from hypothesis import given, settings
 
 from reconciler.core.diff import diff
 from reconciler.core.overlay import Overlay
-from reconciler.core.plan import Comparison, Plan, Step, compare
+from reconciler.core.plan import Comparison, Plan, compare
 from reconciler.core.state import Address
+from reconciler.core.steps import Step
 from tests.core.test_guards import entry, live, make
 from tests.support.overlays import overlays, patch
 

@@ -1,8 +1,8 @@
 """The forecast: how many builds the writes of a plan start, and how long such builds took."""
 
 from reconciler.core.builds import Build, Result
-from reconciler.core.events import WAVE, Durations, Foreseen, make_forecast
-from reconciler.core.plan import Action, Reason, ReasonCode, Step
+from reconciler.core.events import WAVE, BuildForecast, Durations, make_forecast
+from reconciler.core.steps import Action, Reason, ReasonCode, Step
 
 T0 = 1_700_000_000.0
 
@@ -18,7 +18,7 @@ def build(name: str, started: float | None, took: float | None = 60.0, result: R
 
 def test_every_active_tag_is_a_build() -> None:
     found = make_forecast([write("a"), write("b")], {"id-a": 4, "id-b": 13, "id-c": 100}, [])
-    assert found == Foreseen(repositories=2, builds=17)
+    assert found == BuildForecast(repositories=2, builds=17)
 
 
 def test_the_largest_wave_stands_in_where_no_tag_is_named() -> None:
@@ -33,7 +33,7 @@ def test_a_wave_is_as_long_as_it_is_said_to_be() -> None:
 
 def test_what_is_not_known_is_named_and_not_counted() -> None:
     found = make_forecast([write("b"), write("a"), write("c")], {"id-c": 2}, [build("b", None)])
-    assert found == Foreseen(repositories=3, builds=2, unknown=("a", "b"))
+    assert found == BuildForecast(repositories=3, builds=2, unknown=("a", "b"))
 
 
 def test_durations_are_those_of_successful_builds_of_what_is_written() -> None:
@@ -60,4 +60,4 @@ def test_a_creation_counts_as_what_it_is_made_from() -> None:
         reason=Reason(code=ReasonCode.MISSING, names=("a",)),
         place=None,
     )
-    assert make_forecast([made, write("a")], {"id-a": 4}, []) == Foreseen(repositories=2, builds=8)
+    assert make_forecast([made, write("a")], {"id-a": 4}, []) == BuildForecast(repositories=2, builds=8)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from reconciler.core import planner
-from reconciler.core.builds import Build, BuildConfig, Lacking, Proven, Result, Target, Untold, prove
+from reconciler.core.builds import Build, BuildConfig, Lacking, Proven, Result, Target, Unproven, prove
 from reconciler.core.diff import Field, items_of
 from reconciler.core.guarded import nanoseconds, reference_problem, wrapper_items
 from reconciler.core.layers import Layer, Precedence, merge
@@ -72,7 +72,7 @@ def test_defaults_are_what_they_stand_for(asked: dict[str, Any]) -> None:
 
 
 def test_an_image_that_shows_nothing_of_a_wrapper_tells_nothing() -> None:
-    assert isinstance(proof({**ON, "preflight": CHECKS}, {"PATH": "/bin"}, "/bin/app"), Untold)
+    assert isinstance(proof({**ON, "preflight": CHECKS}, {"PATH": "/bin"}, "/bin/app"), Unproven)
     assert wrapper_items({"GUARDED_DISABLE": "1"}, "") == ()
 
 

@@ -7,7 +7,7 @@ import pytest
 from reconciler.core import planner
 from reconciler.core.diff import diff
 from reconciler.core.overlay import EMPTY, Section
-from reconciler.core.plan import Action, GuardFlags, LimitSource, Plan, ReasonCode, losses, percent
+from reconciler.core.plan import GuardFlags, LimitSource, Plan, losses, percent
 from reconciler.core.state import (
     Address,
     Desired,
@@ -18,6 +18,7 @@ from reconciler.core.state import (
     Settings,
     Unreadable,
 )
+from reconciler.core.steps import Action, ReasonCode
 from reconciler.diagnostics import Place
 from tests.support.overlays import managed, overlay
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from reconciler.core import planner
 from reconciler.core.diff import assemble, diff, items_of
 from reconciler.core.overlay import EMPTY, SECTION_FIELDS, Overlay, Section, fingerprint, make_overlay
-from reconciler.core.plan import Action, ReasonCode, Step
 from reconciler.core.state import Address, Desired, DesiredRepository, Live, LiveRepository, Organization, wanted
+from reconciler.core.steps import Action, ReasonCode, Step
 from reconciler.diagnostics import Place
 from tests.support.overlays import overlays, patch
 

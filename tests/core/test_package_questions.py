@@ -8,9 +8,9 @@ from reconciler.core.bases import Question, distinct_configs, find_bases, make_q
 from reconciler.core.builds import Build, PackageConfig, Result, make_recipe
 from reconciler.core.overlay import EMPTY, Overlay
 from reconciler.core.packages import Available, PackageRequest, PackageVersion, check_packages
-from reconciler.core.plan import Action, Reason, ReasonCode, Step
 from reconciler.core.resolution import ResolvedChange, package_difference
 from reconciler.core.state import Live, LiveRepository, Organization
+from reconciler.core.steps import Action, Reason, ReasonCode, Step
 from reconciler.diagnostics import Place, Severity
 
 PLACE = Place(file="m.yaml", line=3, column=5)
@@ -70,7 +70,7 @@ def test_one_place_is_told_once_for_all_repositories() -> None:
         [PackageRequest(repository=name, spec="crul", where=lambda: PLACE) for name in "abcde"], AVAILABLE
     )
     assert one.diagnostic.severity is Severity.ERROR
-    assert one.diagnostic.detail == "requested in a, b, c and 2 more"
+    assert one.diagnostic.repositories == ("a", "b", "c", "d", "e")
 
 
 def step(name: str, before: tuple[str, ...], after: tuple[str, ...]) -> Step:

@@ -8,8 +8,9 @@ import yaml
 
 from reconciler.core import planner
 from reconciler.core.diff import Change, Value
-from reconciler.core.plan import Plan, Step
+from reconciler.core.plan import Plan
 from reconciler.core.state import Address, Desired, DesiredRepository, Live, LiveRepository, Organization, Unreadable
+from reconciler.core.steps import Step
 from reconciler.diagnostics import Place
 from tests.support.overlays import managed, overlay
 

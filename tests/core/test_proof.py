@@ -12,7 +12,7 @@ from reconciler.core.builds import (
     Proven,
     Result,
     Target,
-    Untold,
+    Unproven,
     build_failed,
     prove,
     verified,
@@ -41,7 +41,7 @@ def test_what_is_not_there_is_lacking(wanted: str) -> None:
 
 
 def test_the_provider_of_a_virtual_name_is_not_told() -> None:
-    assert isinstance(proof("cmd:git", "git=2.1.3-r0"), Untold)
+    assert isinstance(proof("cmd:git", "git=2.1.3-r0"), Unproven)
 
 
 def contents(*packages: str) -> BuildConfig:

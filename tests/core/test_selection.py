@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from reconciler.core.plan import Plan, ReasonCode
+from reconciler.core.plan import Plan
 from reconciler.core.selection import Selection, select
 from reconciler.core.state import Address, Live, LiveRepository, Organization
+from reconciler.core.steps import ReasonCode
 from reconciler.diagnostics import Diagnostic, Severity
 from tests.core.test_guards import GIT, emptied, entry, make
 from tests.support.overlays import overlay

@@ -6,7 +6,7 @@ from reconciler.core.bases import find_bases
 from reconciler.core.builds import Build, PackageConfig, Recipe, Result
 from reconciler.core.layers import Layer, Precedence
 from reconciler.core.overlay import EMPTY, Section
-from reconciler.core.plan import Action, Plan
+from reconciler.core.plan import Plan
 from reconciler.core.planner import plan
 from reconciler.core.resolution import (
     already_in_image,
@@ -17,6 +17,7 @@ from reconciler.core.resolution import (
     without_resolution,
 )
 from reconciler.core.state import Address, Desired, DesiredRepository, Live, LiveRepository, Organization
+from reconciler.core.steps import Action
 from reconciler.diagnostics import Place, Severity
 from tests.support.overlays import overlay
 
@@ -95,7 +96,7 @@ def test_what_every_base_has_is_a_note() -> None:
     found = planned()
     builds = [build("api", "nginx", "curl"), build("web", "nginx", "curl", "valkey"), build("web", "valkey", "nginx")]
     notes = already_in_image(found.writes, find_bases(found.writes, builds, LIVE))
-    assert [(one.summary, one.detail) for one in notes] == [
-        ('package "curl" is already in the image', "added in api"),
-        ('package "valkey" is already in the image', "added in web"),
+    assert [(one.summary, one.repositories) for one in notes] == [
+        ('package "curl" is already in the image', ("api",)),
+        ('package "valkey" is already in the image', ("web",)),
     ]

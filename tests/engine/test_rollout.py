@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from reconciler.core.builds import Progress
-from reconciler.core.plan import Step
 from reconciler.core.runs import Applied, NotAttempted, Outcome, RecordFailed, Skip
+from reconciler.core.steps import Step
 from reconciler.engine.follow import Limits
 from reconciler.engine.ports import OnError
 from reconciler.engine.rollout import Batches, Rollout, parse_sizes, rollout

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from reconciler.core.builds import Build, BuildConfig, Progress, Result, Stage, Sync, Target, prove
 from reconciler.core.diff import Field, Item, diff, items_of
 from reconciler.core.overlay import EMPTY, Overlay
-from reconciler.core.plan import Action, Plan, Reason, ReasonCode, Step
+from reconciler.core.plan import Plan
 from reconciler.core.runs import (
     Applied,
     Drifted,
@@ -30,6 +30,7 @@ from reconciler.core.runs import (
     Unchanged,
 )
 from reconciler.core.state import Organization
+from reconciler.core.steps import Action, Reason, ReasonCode, Step
 from reconciler.diagnostics import Diagnostic
 from reconciler.journal import JournalBusy, JournalError, open_journal, read_journal, store
 from tests.support.overlays import overlay, overlays

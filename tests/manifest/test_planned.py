@@ -42,7 +42,8 @@ def test_says_what_is_expected(name: str, monkeypatch: pytest.MonkeyPatch) -> No
     lines += ["", "unlisted: " + ", ".join(plan.unlisted), ""]
     for problem in plan.diagnostics:
         lines.append(f"{problem.place or '-'}: {problem.severity}[{problem.code}] {problem.summary}")
-        lines += [f"    {one}" for one in (problem.detail, problem.hint) if one]
+        more = (problem.detail, f"in {', '.join(problem.repositories)}" if problem.repositories else "", problem.hint)
+        lines += [f"    {one}" for one in more if one]
     golden.check(CASES / f"{name}.expected", "\n".join(lines) + "\n")
 
 

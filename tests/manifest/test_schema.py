@@ -54,7 +54,13 @@ def _fields(model: str) -> Iterator[tuple[str, Any]]:
 @pytest.mark.parametrize(
     ("path", "known"),
     [
-        ((), ("organization", "settings", "defaults", "profiles", "repositories")),
+        (
+            (),
+            (
+                *("organization", "settings", "defaults", "profiles", "overlays", "all_repositories", "folders"),
+                "repositories",
+            ),
+        ),
         (("repositories", "x", "contents"), ("packages", "runtime_repositories", "runtime_keyring")),
         (("repositories", "x", "accounts", "groups", 3), ("groupname", "gid", "members")),
         (("repositories", "x", "environment"), ()),

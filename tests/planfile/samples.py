@@ -18,8 +18,9 @@ from reconciler.core.overlay import (
     make_preflight,
     passed_through,
 )
-from reconciler.core.plan import Action, GuardRules, LimitSource, Plan, Reason, ReasonCode, Step, judge_guard
+from reconciler.core.plan import GuardRules, LimitSource, Plan, judge_guard
 from reconciler.core.state import Live, LiveRepository, Organization, Unreadable
+from reconciler.core.steps import Action, Reason, ReasonCode, Step
 from reconciler.diagnostics import Diagnostic, Place, Severity
 from reconciler.planfile import SavedPlan, Snapshot
 

@@ -99,6 +99,14 @@ def test_the_guard_is_computed_again(tmp_path: Path) -> None:
     assert load_plan(tmp_path / "p").plan.guard == saved.plan.guard
 
 
+def test_a_problem_keeps_the_repositories_that_have_it(tmp_path: Path) -> None:
+    saved = samples.saved()
+    problem = replace(saved.plan.diagnostics[0], repositories=("app", "web"))
+    kept = replace(saved, plan=replace(saved.plan, diagnostics=(problem,)))
+    save_plan(tmp_path / "p", kept)
+    assert load_plan(tmp_path / "p").plan.diagnostics == (problem,)
+
+
 def test_an_empty_plan(tmp_path: Path) -> None:
     empty = replace(samples.saved(), plan=Plan(organization=samples.ORGANIZATION, steps=()))
     save_plan(tmp_path / "p", empty)

@@ -1,22 +1,35 @@
 """An API in memory for tests of the engine: repositories, builds and a script of what goes wrong."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 
-from reconciler.api.errors import ApiError, NotFound, ServerFault
-from reconciler.core.bindings import Bindings
+from reconciler.api.errors import ApiError, NotFound, Rejected, ServerFault
+from reconciler.core.bindings import Binding, Bindings, TagSelector, UnknownBindings
 from reconciler.core.builds import Build, Sync
 from reconciler.core.overlay import Overlay
 from reconciler.core.packages import PackageVersion
-from reconciler.core.state import Live, LiveRepository, Organization, RepositoryVersion
+from reconciler.core.state import Live, LiveOverlay, LiveRepository, Organization, OverlayVersion, RepositoryVersion
+from reconciler.core.steps import BindingStep, Scope, ScopeKind
 from reconciler.diagnostics import Diagnostic
 from tests.support.clock import FakeClock
 
 ORGANIZATION = Organization(id="a" * 40, name="example.com")
 
 
+def conflict() -> Rejected:
+    """What the API answers where it has a thing of that name already."""
+    error = Rejected(Diagnostic(code="already-exists", summary="it exists already"))
+    error.status = 409
+    return error
+
+
 class FakeApi:
-    """Satisfies `WriteApi`. `before_read` and `on_write` let a test change the world or raise."""
+    """Satisfies `WriteApi`. `before_read` and `on_write` let a test change the world or raise.
+
+    Writes of overlays and bindings go through `before_overlay_write`, which gets what is written, such as `bind typer
+    on a`, and through `after_overlay_write`, when it has taken effect.
+    """
 
     def __init__(self, clock: FakeClock, repositories: Mapping[str, Overlay]) -> None:
         self.clock = clock
@@ -39,6 +52,11 @@ class FakeApi:
         self.before_read: Callable[[str], None] = lambda _: None
         self.on_write: Callable[[str, Overlay], LiveRepository | None] = lambda *_: None
         self.on_look: Callable[[int], None] = lambda _: None
+        self.overlays: dict[str, LiveOverlay] = {}
+        self.bindings: dict[str, Binding] = {}
+        self.before_overlay_write: Callable[[str], None] = lambda _: None
+        self.after_overlay_write: Callable[[str], None] = lambda _: None
+        self._made = 0
 
     def find_organization(self, written: str) -> Organization:
         return ORGANIZATION
@@ -48,7 +66,90 @@ class FakeApi:
         return Live(organization=organization, repositories=tuple(self.repositories.values()))
 
     def read_bindings(self, organization: Organization) -> Bindings:
+        return tuple(sorted(self.bindings.values(), key=lambda one: (one.overlay, one.id)))
+
+    def read_overlays(self, organization: Organization) -> tuple[LiveOverlay, ...] | UnknownBindings:
+        return tuple(sorted(self.overlays.values(), key=lambda one: one.name))
+
+    def read_folders(self, organization: Organization) -> tuple[tuple[str, str], ...]:
         return ()
+
+    def server_before(self) -> float:
+        return self.clock.now()
+
+    def add_overlay(self, name: str, overlay: Overlay) -> str:
+        self._made += 1
+        id_ = f"{ORGANIZATION.id}/overlay-{self._made}"
+        self.overlays[id_] = LiveOverlay(id=id_, name=name, overlay=overlay)
+        return id_
+
+    def add_binding(self, scope: Scope, overlay_id: str, selector: TagSelector) -> str:
+        self._made += 1
+        id_ = f"{scope.id}/binding-{self._made}"
+        self.bindings[id_] = Binding(
+            id=id_,
+            overlay_id=overlay_id,
+            overlay=self.overlays[overlay_id].name,
+            selector=selector,
+            repository=scope.id if scope.kind is ScopeKind.REPOSITORY else "",
+        )
+        return id_
+
+    def read_overlay(self, overlay_id: str) -> OverlayVersion | None:
+        self.before_read(overlay_id)
+        found = self.overlays.get(overlay_id)
+        return None if found is None else OverlayVersion(overlay=found, document={})
+
+    def find_overlay(self, organization: Organization, name: str) -> OverlayVersion | None:
+        self.before_read(name)
+        found = next((one for one in self.overlays.values() if one.name == name), None)
+        return None if found is None else OverlayVersion(overlay=found, document={})
+
+    def create_overlay(self, organization: Organization, name: str, wanted: Overlay) -> None:
+        with self._overlay_write(f"create {name}"):
+            if any(one.name == name for one in self.overlays.values()):
+                raise conflict()
+            self.add_overlay(name, wanted)
+
+    def update_overlay(self, reading: OverlayVersion, wanted: Overlay) -> None:
+        with self._overlay_write(f"update {reading.overlay.name}"):
+            self.overlays[reading.overlay.id] = replace(reading.overlay, overlay=wanted)
+
+    def delete_overlay(self, reading: OverlayVersion) -> None:
+        with self._overlay_write(f"delete {reading.overlay.name}"):
+            del self.overlays[reading.overlay.id]
+
+    def read_binding(self, binding_id: str) -> Binding | None:
+        self.before_read(binding_id)
+        return self.bindings.get(binding_id)
+
+    def find_binding(self, scope: Scope, overlay_id: str) -> Binding | None:
+        self.before_read(scope.id)
+        same = (one for one in self.bindings.values() if (one.scope, one.overlay_id) == (scope.id, overlay_id))
+        return next(same, None)
+
+    def create_binding(self, step: BindingStep, overlay_id: str) -> None:
+        assert step.after is not None
+        with self._overlay_write(f"bind {step.label}"):
+            if self.find_binding(step.scope, overlay_id) is not None:
+                raise conflict()
+            self.add_binding(step.scope, overlay_id, step.after)
+
+    def update_binding(self, step: BindingStep, binding_id: str) -> None:
+        assert step.after is not None
+        with self._overlay_write(f"select {step.label}"):
+            self.bindings[binding_id] = replace(self.bindings[binding_id], selector=step.after)
+
+    def delete_binding(self, step: BindingStep, binding_id: str) -> None:
+        with self._overlay_write(f"unbind {step.label}"):
+            del self.bindings[binding_id]
+
+    @contextmanager
+    def _overlay_write(self, what: str) -> Iterator[None]:
+        self.writes.append(what)
+        self.before_overlay_write(what)
+        yield
+        self.after_overlay_write(what)
 
     def read_repository(self, repository_id: str, organization: Organization) -> RepositoryVersion | None:
         self.before_read(repository_id)

@@ -5,9 +5,9 @@ from typing import Any
 
 from reconciler.core.diff import diff
 from reconciler.core.overlay import EMPTY, Overlay
-from reconciler.core.plan import Action, Reason, ReasonCode, Step
 from reconciler.core.runs import Applied, Outcome, Run, RunHeader, RunKind, RunState, RunStep
 from reconciler.core.state import Live, LiveRepository, Organization
+from reconciler.core.steps import Action, Reason, ReasonCode, Step
 from tests.support.overlays import overlay
 
 ORGANIZATION = Organization(id="o", name="example.com")

@@ -5,8 +5,9 @@ from dataclasses import replace
 from typing import Any
 
 from reconciler.core.overlay import make_command_override, make_overlay, make_preflight, passed_through
-from reconciler.core.plan import Action, GuardRules, Plan, ReasonCode, compare, judge_guard
+from reconciler.core.plan import GuardRules, Plan, compare, judge_guard
 from reconciler.core.resolution import package_difference
+from reconciler.core.steps import Action, ReasonCode
 from reconciler.diagnostics import Diagnostic, Place, Severity
 from reconciler.views.document import Origin, plan_document
 from reconciler.views.plan import Provenance

@@ -62,6 +62,11 @@ def dense(text: str) -> str:
 
 # Their texts stand in what is drawn wherever they need no quotes.
 STRUCTURED = frozenset({Field.PREFLIGHT, Field.COMMAND_OVERRIDE, Field.GUARDED_ENTRYPOINT, Field.FAIL_MODE})
+SENSITIVE = {
+    "add": "(sensitive value added)",
+    "remove": "(sensitive value removed)",
+    "change": "(sensitive value changed)",
+}
 PLAIN_TEXT = re.compile(r"[A-Za-z0-9./:-]{1,40}")
 
 
@@ -122,7 +127,7 @@ def _change(change: dict[str, Any], style: Style) -> Iterator[str]:
     elif not change["masked"]:
         yield from _values(change, after if before is None else before, style)
     elif not isinstance(before or after, list):
-        yield from filter(None, (before, after))
+        yield SENSITIVE[change["kind"]]
 
 
 def _leaves(value: Any) -> Iterator[str]:

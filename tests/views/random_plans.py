@@ -15,7 +15,8 @@ from reconciler.core.overlay import (
     make_preflight,
     passed_through,
 )
-from reconciler.core.plan import Action, Plan, ReasonCode
+from reconciler.core.plan import Plan
+from reconciler.core.steps import Action, ReasonCode
 from tests.views import samples
 from tests.views.hostile_text import names, texts
 

@@ -18,8 +18,9 @@ from reconciler.core.overlay import (
     make_overlay,
     make_pem_file,
 )
-from reconciler.core.plan import Action, Plan, Reason, ReasonCode, Step
+from reconciler.core.plan import Plan
 from reconciler.core.state import Organization
+from reconciler.core.steps import Action, Reason, ReasonCode, Step
 from reconciler.diagnostics import Place
 from reconciler.views.document import plan_document
 

@@ -1,9 +1,14 @@
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.diagnostics import Diagnostic, Place, Severity
+from reconciler.views import plan_html, plan_markdown
 from reconciler.views.diagnostics import render
 from reconciler.views.text import Style
+from tests.views import samples
+from tests.views.facts import text_of
 from tests.views.hostile_text import texts, unsafe
 
 PLAIN = Style(color=False, unicode=True)
@@ -39,6 +44,31 @@ def test_identical_problems_are_one_line_with_the_first_places() -> None:
     assert render(problems, style=PLAIN) == (
         "error: one [a] (305 times: m.yaml:1:1, m.yaml:2:1, m.yaml:3:1 and 302 more)\n  hint: do\n305 errors\n"
     )
+
+
+def test_a_problem_of_several_repositories_is_one_line_wherever_each_of_them_has_it() -> None:
+    problems = [
+        Diagnostic(code="a", summary="one", place=Place(file="m.yaml", line=number), repositories=(f"app-{number}",))
+        for number in range(1, 6)
+    ]
+    assert render(problems, style=PLAIN) == (
+        "error: one [a] (5 times: m.yaml:1:1, m.yaml:2:1, m.yaml:3:1 and 2 more)\n"
+        "  in app-1, app-2, app-3 and 2 more\n"
+        "5 errors\n"
+    )
+
+
+def test_reviews_fold_identical_problems_too() -> None:
+    problems = tuple(
+        Diagnostic(code="a", summary="one", severity=Severity.WARNING, place=Place(file="m.yaml", line=number))
+        for number in range(1, 6)
+    )
+    document = samples.document(replace(samples.plan(), diagnostics=problems))
+    assert "**warning** at `m.yaml:1:1`, `m.yaml:2:1`, `m.yaml:3:1` and 2 more (5 times): " in plan_markdown.render(
+        document
+    )
+    page = " ".join(text_of(plan_html.render(document)).split())
+    assert "warning one a (5 times) m.yaml:1:1 m.yaml:2:1 m.yaml:3:1 and 2 more" in page
 
 
 def test_no_problem_is_no_text() -> None:

@@ -18,8 +18,9 @@ from reconciler.core.overlay import (
     make_overlay,
     make_pem_file,
 )
-from reconciler.core.plan import Plan, Reason, ReasonCode
+from reconciler.core.plan import Plan
 from reconciler.core.runs import Skip
+from reconciler.core.steps import Reason, ReasonCode
 from reconciler.diagnostics import Diagnostic, Place, Severity
 from reconciler.views.apply_text import not_attempted
 from reconciler.views.document import plan_document, reason_sentence
@@ -96,6 +97,7 @@ def test_diagnostics_carry_their_place_or_null() -> None:
             "file": "f.yaml",
             "line": 3,
             "column": 5,
+            "repositories": [],
         },
         {
             "severity": "warning",
@@ -106,6 +108,7 @@ def test_diagnostics_carry_their_place_or_null() -> None:
             "file": None,
             "line": None,
             "column": None,
+            "repositories": [],
         },
     ]
 

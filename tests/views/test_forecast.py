@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.core.events import Durations, Forecast, Foreseen, Unforeseen
+from reconciler.core.events import BuildForecast, Durations, Forecast, NoForecast
 from reconciler.views import plan_html, plan_markdown, plan_text
 from reconciler.views.document import plan_document
 from reconciler.views.plan import forecast_sentences
@@ -15,12 +15,12 @@ from tests.views.test_plan_schema import CLOSED
 
 DURATIONS = Durations(middle=250.0, longest=570.0, of=10)
 FORECASTS: dict[str, Forecast] = {
-    "all": Foreseen(repositories=12, builds=38, durations=DURATIONS),
-    "one": Foreseen(repositories=1, builds=1),
-    "some": Foreseen(repositories=1200, builds=3800, unknown=("a", "b")),
-    "none": Foreseen(repositories=2, builds=0, unknown=("a", "b"), durations=DURATIONS),
-    "the only one": Foreseen(repositories=1, builds=0, unknown=("a",)),
-    "failed": Unforeseen(problem="could not list \x1b the builds"),
+    "all": BuildForecast(repositories=12, builds=38, durations=DURATIONS),
+    "one": BuildForecast(repositories=1, builds=1),
+    "some": BuildForecast(repositories=1200, builds=3800, unknown=("a", "b")),
+    "none": BuildForecast(repositories=2, builds=0, unknown=("a", "b"), durations=DURATIONS),
+    "the only one": BuildForecast(repositories=1, builds=0, unknown=("a",)),
+    "failed": NoForecast(problem="could not list \x1b the builds"),
 }
 TOOK = "Recent builds: median 4m10s, longest 9m30s (10 builds)."
 SAID = {

@@ -1,1 +1,1 @@
-"""Bearer tokens: one as a value (`token`), the one in use (`provider`), and where they come from (`sources`)."""
+"""Bearer tokens: the value (`token`), the current one (`provider`), and their sources (`sources`)."""

@@ -1,4 +1,4 @@
-"""The token in use: found late and once, renewed before it ends or when the API rejects it, by one thread for all."""
+"""The current token: looked up once at first use, renewed before it expires or after a 401, by one thread for all."""
 
 import threading
 import time
@@ -14,9 +14,9 @@ from reconciler.api.errors import UNAUTHENTICATED, ErrorContext, NoToken, TokenR
 from reconciler.api.status import rpc_status
 from reconciler.diagnostics import Diagnostic
 
-# A token is renewed so many seconds before it ends, so that none ends on its way.
+# A token is renewed so many seconds before its expiry, so that none expires in transit.
 _AHEAD = 60.0
-# A renewal that brought nothing better is not tried again for so long while the old token still holds.
+# A failed renewal is not repeated for so long while the old token is valid.
 _PAUSE = 15.0
 
 
@@ -29,16 +29,16 @@ class TokenFound:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenAbsent:
-    """The source has nothing to offer, and the next one is asked; `why` is fit for a message."""
+    """The source has no token, and the next one is asked; `why` is safe for a message."""
 
     why: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenFailed:
-    """The source is set up and does not work. No other is asked: it could act as somebody else than was meant.
+    """The source is configured but fails. No other is asked: it could act as another identity than intended.
 
-    `code`, `summary`, `why` and `hint` are fit for a diagnostic.
+    `code`, `summary`, `why` and `hint` are safe for a diagnostic.
     """
 
     code: str
@@ -51,30 +51,30 @@ TokenResult = TokenFound | TokenAbsent | TokenFailed
 
 
 class TokenSource(Protocol):
-    """One place that tokens come from. No method raises."""
+    """One source of tokens. No method raises."""
 
     @property
     def name(self) -> str:
-        """How messages call the place."""
+        """Return the name of the source in messages."""
         ...
 
     @property
     def renews(self) -> bool:
-        """Whether asking again can give another token."""
+        """Return whether asking again can give another token."""
         ...
 
     @property
     def advice(self) -> str:
-        """What to type when the API rejects a token from here."""
+        """Return what to type if the API rejects a token of this source."""
         ...
 
     def fetch(self, rejected: Token | None = None) -> TokenResult:
-        """A token, another one than `rejected` where the source has the choice."""
+        """Return a token, a different one than `rejected` if the source has a choice."""
         ...
 
 
 class Credentials:
-    """The tokens for one API, from any number of threads."""
+    """The tokens for one API; thread-safe."""
 
     def __init__(
         self,
@@ -100,29 +100,29 @@ class Credentials:
 
     @property
     def source(self) -> str:
-        """Where the token came from; "nowhere" while there is none."""
+        """Return the source of the token; "nowhere" if there is none."""
         held = self._held
         return held[0].source if held else "nowhere"
 
     @property
     def renewable(self) -> bool:
-        """Whether the source of the token can give another one."""
+        """Return whether the source of the token can give another one."""
         held = self._held
         return held is not None and held[1].renews
 
     @property
     def advice(self) -> str:
-        """What to type when the API rejects the token."""
+        """Return what to type if the API rejects the token."""
         held = self._held
         return held[1].advice if held else either_advice(self._api)
 
     @property
     def renewal_problem(self) -> str:
-        """Why the last renewal brought nothing; "" where it did or none was tried."""
+        """Return why the last renewal failed; "" if it succeeded or none was tried."""
         return self._renewal_problem
 
     def described(self, context: ErrorContext) -> ErrorContext:
-        """What an error says, with the source of the token, and with every secret of this run hidden."""
+        """Return an error with the source of the token, and with every secret of this run hidden."""
         return replace(
             context,
             token_source=self.source,
@@ -132,7 +132,7 @@ class Credentials:
         )
 
     def token(self) -> Token:
-        """The token to send now; raises `NoToken` or `TokenRejected` when no source has one."""
+        """Return the token to send; raises `NoToken` or `TokenRejected` if no source has one."""
         with self._lock:
             if self._held is None:
                 self._held = self._find()
@@ -141,9 +141,9 @@ class Credentials:
             return self._held[0]
 
     def renew(self, rejected: Token) -> Token | None:
-        """Another token than the one that the API rejected; None where there is none.
+        """Return another token than the one that the API rejected; None if there is none.
 
-        Threads that come with the same rejected token wait for one renewal and share what it brings.
+        Threads with the same rejected token wait for one renewal and share its result.
         """
         with self._lock:
             if self._held is None or rejected == self._given_up:
@@ -157,7 +157,7 @@ class Credentials:
             return fresh
 
     def _find(self) -> tuple[Token, TokenSource]:
-        # A failure is kept: asking again would start the same process or exchange for each thread.
+        # A failure is kept: otherwise each thread would start the same process or exchange again.
         if self._failure is None:
             found = self._ask_all()
             if not isinstance(found, TokenRejected):
@@ -179,7 +179,7 @@ class Credentials:
         return self._nothing(tried)
 
     def _renew_early(self, token: Token, source: TokenSource) -> None:
-        """Renew a token that is about to end. Where that fails the old one serves on, until the API says otherwise."""
+        """Renew a token that is about to expire. If that fails the old one is used until the API rejects it."""
         if not source.renews or self._now() < self._not_before:
             return
         fresh = self._fetch_other(token, source)
@@ -221,7 +221,7 @@ class Credentials:
 
 
 class BearerAuth(httpx.Auth):
-    """Sends the token with each request, and once more with a renewed one where it is rejected."""
+    """Sends the token with each request, and once more with a renewed one if it is rejected."""
 
     def __init__(self, credentials: Credentials) -> None:
         self._credentials = credentials
@@ -239,7 +239,7 @@ class BearerAuth(httpx.Auth):
 
 
 def _rejects(request: httpx.Request, response: httpx.Response) -> bool:
-    """Whether a response rejects the token, so that nothing was done; of a write only the API itself can say so."""
+    """Return whether a response rejects the token before doing anything; for a write only the API itself can say so."""
     if response.is_success:
         return False
     code = rpc_status(response.content).code
@@ -247,7 +247,7 @@ def _rejects(request: httpx.Request, response: httpx.Response) -> bool:
 
 
 def fixed(token: Token, *, secrets: Secrets | None = None) -> Credentials:
-    """Credentials that are one token, such as that of the emulator in this process."""
+    """Return credentials with one token, such as that of the emulator in this process."""
     return Credentials([_Fixed(token)], api="", secrets=secrets)
 
 
@@ -262,20 +262,20 @@ class _Fixed:
         self._token = token
 
     def fetch(self, rejected: Token | None = None) -> TokenResult:  # noqa: ARG002 - there is no choice here
-        """The token."""
+        """Return the token."""
         return TokenFound(token=self._token)
 
 
 def login_advice(api: str) -> str:
-    """How a person signs in with chainctl, for the API at this address."""
+    """Return how a person logs in with chainctl, for the API at this address."""
     return "`chainctl auth login`" if api == API_URL else f"`chainctl auth login --audience {api}`"
 
 
 def export_advice(api: str) -> str:
-    """How a token is put into the environment."""
+    """Return how to put a token into the environment."""
     return f"export CHAINGUARD_TOKEN=$(chainctl auth token --audience {api})"
 
 
 def either_advice(api: str) -> str:
-    """Both ways, for somebody who has no token at all."""
+    """Return both ways, for a user without any token."""
     return f"sign in with {login_advice(api)}, or set a token: {export_advice(api)}"

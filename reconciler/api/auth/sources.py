@@ -1,6 +1,6 @@
-"""Where tokens come from: the environment, a CI system's identity, chainctl; in this order.
+"""Sources of tokens: the environment, a CI system's identity, chainctl; in this order.
 
-A source answers with a token or with why it has none, and never raises. Nothing is looked for before a token is needed.
+A source returns a token or the reason for having none, and never raises. Nothing is looked up before a token is needed.
 """
 
 import json
@@ -43,15 +43,15 @@ _OF_API = "console-api."
 _OF_ISSUER = "issuer."
 _ANSWER_SECONDS = 30.0
 _CHAINCTL_SECONDS = 30.0
-# A cached token must hold for longer than a renewal begins ahead of the end, or the renewal would find it again.
+# A cached token must be valid for longer than the renewal margin, or the renewal would find it again.
 _COMFORTABLE = 300.0
-# Shorter words are language: hiding those would take holes out of every message.
+# Shorter texts are ordinary words: hiding those would garble messages.
 _SHORTEST = 16
 _SCHEME = "bearer "
 
 
 class ProgramResult(Protocol):
-    """What became of a process; `cut` where it was ended because it printed too much."""
+    """Result of a process; `cut` if it was ended because it printed too much."""
 
     @property
     def code(self) -> int: ...  # noqa: D102
@@ -63,8 +63,8 @@ class ProgramResult(Protocol):
     def cut(self) -> bool: ...  # noqa: D102
 
 
-# Runs a program (a list of arguments, and `seconds` by keyword) to its end without a standard input. Raises `OSError`
-# when it cannot be started, `TimeoutError` when it takes longer.
+# Runs a program (a list of arguments, and `seconds` by keyword) without standard input. Raises `OSError` if it cannot
+# be started, `TimeoutError` if it takes longer.
 RunProgram = Callable[..., ProgramResult]
 
 
@@ -78,9 +78,9 @@ def find(
     transport: httpx.BaseTransport | None = None,
     platform: str = sys.platform,
 ) -> Credentials:
-    """Credentials for the API at an address; nothing is looked for before a token is needed. Raises `BadAddress`.
+    """Return the credentials for the API at an address; nothing is looked up yet. Raises `BadAddress`.
 
-    Without `run` no process is started, without `home` no cache is read but the one that the environment names.
+    Without `run` no process is started, without `home` only a cache named by the environment is read.
     """
     api, secrets, timing = parse_address(api_url), Secrets(), timing or Timing()
     tokens = TokenClient(environ=environ, timing=timing, secrets=secrets, transport=transport)
@@ -98,7 +98,7 @@ def find(
 
 
 class Environment:
-    """The variables that hold a token, the clearer name first. Such a token cannot be renewed."""
+    """The variables that hold a token, the more specific name first. Such a token cannot be renewed."""
 
     name = f"the environment variables {' and '.join(VARIABLES)}"
     renews = False
@@ -108,8 +108,8 @@ class Environment:
         self._secrets = secrets
         self.advice = export_advice(api)
 
-    def fetch(self, rejected: Token | None = None) -> TokenResult:  # noqa: ARG002 - there is no choice here
-        """The token of the first variable that is set."""
+    def fetch(self, rejected: Token | None = None) -> TokenResult:  # noqa: ARG002 - there is no choice
+        """Return the token of the first variable that is set."""
         for variable in VARIABLES:
             value = self._environ.get(variable, "").strip()
             if value:
@@ -138,13 +138,13 @@ class Environment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenRefused:
-    """No token came; `why` is fit for a message."""
+    """No token was given; `why` is safe for a message."""
 
     why: str
 
 
 class Workload:
-    """Tokens for a CI job by its workload identity, which it is exchanged for anew at each renewal."""
+    """Tokens for a CI job by its workload identity, exchanged again at each renewal."""
 
     name = f"the CI job identity ({IDENTITY})"
     renews = True
@@ -156,7 +156,7 @@ class Workload:
         self._tokens = tokens
 
     def fetch(self, rejected: Token | None = None) -> TokenResult:  # noqa: ARG002 - each exchange gives another token
-        """A token of the identity; absent where none is named or the CI system offers no OIDC token."""
+        """Return a token of the identity; absent if none is configured or the CI system offers no OIDC token."""
         identity = self._environ.get(IDENTITY, "").strip()
         if not identity:
             return TokenAbsent(why="not set")
@@ -185,9 +185,9 @@ class Workload:
         return self._tokens.exchange(oidc, identity=identity, api=self._api, issuer=issuer, source=self.name)
 
     def _oidc_token(self, issuer: ApiAddress) -> str | TokenRefused | None:
-        """The job's OIDC token; None where nothing in the environment says how to get one.
+        """Return the job's OIDC token; None if the environment has no way to get one.
 
-        It lives for minutes only. The file goes first: somebody named it for this program, while GitHub sets its
+        It lives for minutes only. The file goes first: somebody set it for this program, while GitHub sets its
         variables for every job.
         """
         if file := self._environ.get(OIDC_FILE, "").strip():
@@ -210,7 +210,7 @@ class Workload:
 
 
 def issuer_of(api: ApiAddress, environ: Mapping[str, str]) -> ApiAddress | TokenRefused:
-    """The issuer that belongs to an API, or the one that the environment names."""
+    """Return the issuer that belongs to an API, or the one that the environment names."""
     if written := environ.get(ISSUER, "").strip():
         try:
             issuer = parse_address(written)
@@ -220,16 +220,16 @@ def issuer_of(api: ApiAddress, environ: Mapping[str, str]) -> ApiAddress | Token
     if api.loopback:
         return api
     if api.host.startswith(_OF_API):
-        # A port or path of the API says nothing about the issuer.
+        # A port or path of the API does not determine the issuer.
         host = f"{_OF_ISSUER}{api.host.removeprefix(_OF_API)}"
         return replace(api, root=f"{api.scheme}://{host}", host=host)
     return parse_address(ISSUER_URL)
 
 
 class TokenClient:
-    """Asks a place for a token: repeated while it is only busy, and read as JSON.
+    """Requests tokens: repeated while the server is busy, and parsed as JSON.
 
-    To ask for a token changes nothing, so that asking again is safe whatever became of the first time.
+    Requesting a token changes nothing, so a retry is always safe.
     """
 
     def __init__(
@@ -249,10 +249,10 @@ class TokenClient:
     def exchange(
         self, oidc: str, *, identity: str, api: ApiAddress, issuer: ApiAddress, source: str
     ) -> Token | TokenRefused:
-        """The token of an assumable identity for the API.
+        """Return the token of an assumable identity for the API.
 
-        The parameters go into the body as a form, and there alone. The published document lists them as parameters of
-        the query; the server merges the two, and a single value that came twice would be refused as "too many values".
+        The parameters go only into the body, as a form. The published document lists them as query parameters; the
+        server merges the two, and would refuse a single value given twice as "too many values".
         """
         form = urlencode({"aud": api.root, "identity": identity}).encode("ascii")
         document = self._ask(issuer, oidc, path="/sts/exchange", form=form)
@@ -267,7 +267,7 @@ class TokenClient:
         return Token(value, source=source, expires=timestamp_from_wire(document.get("expiry")))
 
     def from_github(self, url: str, bearer: str, issuer: ApiAddress) -> str | TokenRefused:
-        """The OIDC token that GitHub Actions gives a job for an issuer."""
+        """Return the OIDC token that GitHub Actions gives a job for an issuer."""
         self.secrets.remember(bearer)
         base, _, query = url.partition("#")[0].partition("?")
         try:
@@ -293,7 +293,7 @@ class TokenClient:
         parameters: tuple[tuple[str, str], ...] = (),
         form: bytes | None = None,
     ) -> dict[str, object] | TokenRefused:
-        """The JSON object that a place answers with."""
+        """Return the JSON object of a response."""
         self.secrets.remember(bearer)
         call = Call(
             method="GET" if form is None else "POST",
@@ -320,7 +320,7 @@ class TokenClient:
             return TokenRefused(why=_why(place, error))
         finally:
             connection.close()
-        # The body of a success holds a token: nothing of it is ever shown.
+        # The body of a success holds a token: it is never printed.
         try:
             document = json.loads(response.content)
         except (ValueError, RecursionError):
@@ -328,7 +328,7 @@ class TokenClient:
         return document if isinstance(document, dict) else TokenRefused(why=f"{clean(place.root)} did not return JSON")
 
     def _secret(self, document: dict[str, object], key: str, place: ApiAddress) -> str | TokenRefused:
-        """The token in an answer, hidden from now on."""
+        """Return the token in a response, and hide it from now on."""
         value = document.get(key)
         if isinstance(value, str) and value.strip():
             self.secrets.remember(value)
@@ -348,9 +348,9 @@ def _why(place: ApiAddress, error: ApiError) -> str:
 
 
 class Chainctl:
-    """Tokens of chainctl, Chainguard's own command line: out of its cache, else from the program itself.
+    """Tokens of chainctl, Chainguard's own command line: from its cache, else from the program itself.
 
-    Its cache is read and never written. Starting a process is the caller's business (`RunProgram`).
+    Its cache is read and never written. The caller starts processes (`RunProgram`).
     """
 
     name = "chainctl"
@@ -367,7 +367,7 @@ class Chainctl:
         self._timing = timing
 
     def fetch(self, rejected: Token | None = None) -> TokenResult:
-        """The cached token while it is good for some minutes, else the one that the program prints."""
+        """Return the cached token while it is good for some minutes, else the one that the program prints."""
         cached = self._cached()
         if cached is not None and cached != rejected:
             return TokenFound(token=cached)
@@ -404,7 +404,7 @@ class Chainctl:
         value = finished.stdout.strip()
         if finished.cut:
             return TokenAbsent(why="`chainctl auth token` printed more than a token and was stopped")
-        # Whatever it printed may be a token, and it may say the same on both streams.
+        # Any output may be a token, also on standard error.
         for word in value.split():
             if len(word) >= _SHORTEST:
                 self._secrets.remember(word)
@@ -419,7 +419,7 @@ class Chainctl:
 
 
 def cache_folder(environ: Mapping[str, str], home: Path | None, platform: str) -> Path | None:
-    """The folder for caches of this user, where chainctl looks for it; None where nobody can tell."""
+    """Return the user's cache folder, where chainctl looks for it; None if unknown."""
     if platform == "win32":
         named = environ.get("LOCALAPPDATA", "")
         return Path(named) if named else None
@@ -427,6 +427,6 @@ def cache_folder(environ: Mapping[str, str], home: Path | None, platform: str) -
         return None if home is None else home / "Library" / "Caches"
     named = environ.get("XDG_CACHE_HOME", "")
     if named:
-        # One that is relative is an error to chainctl, and it then has no cache.
+        # chainctl rejects a relative folder, and then has no cache.
         return Path(named) if Path(named).is_absolute() else None
     return None if home is None else home / ".cache"

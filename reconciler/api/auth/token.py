@@ -1,4 +1,4 @@
-"""One bearer token as a value, and the secrets of a run, which are taken out of every text that is shown."""
+"""A bearer token as a value, and the secrets of a run, which are removed from every output."""
 
 import base64
 import json
@@ -9,22 +9,21 @@ from pathlib import Path
 
 from reconciler.core.secrets import redact
 
-# What an HTTP header can carry: visible ASCII.
+# Visible ASCII, the characters of an HTTP header.
 _SENDABLE = re.compile(r"[!-~]+")
 _PARTS_OF_A_JWT = 3
-# Longer than any token: what a file may hold is not known before it is read.
+# Longer than any token: a file is read only up to this size.
 _MOST = 65_536
 HIDDEN = "[token]"
-# What looks like a JWT is hidden wherever it comes from: another program may print one that we were never given.
+# Anything that looks like a JWT is hidden: another program may print one that was never given to us.
 _JWT = re.compile(r"eyJ[A-Za-z0-9_-]{5,}(?:\.[A-Za-z0-9_-]*){0,2}")
-_LATEST = 253402300799.0  # the end of the year 9999: an `exp` beyond it is garbage
+_LATEST = 253402300799.0  # the end of the year 9999: a later `exp` is garbage
 
 
 class Token:
-    """A bearer token and the name of the place that it came from; shown nowhere.
+    """A bearer token and the name of its source; never printed.
 
-    `expires` is when it ends, in seconds since the epoch: as the token itself says, else as whoever gave it said, else
-    None.
+    `expires` is its expiry in seconds since the epoch: from the token itself, else from its issuer, else None.
     """
 
     __slots__ = ("_value", "expires", "source")
@@ -45,16 +44,16 @@ class Token:
         return hash(self._value)
 
     def header(self) -> str:
-        """The value of the `Authorization` header."""
+        """Return the value of the `Authorization` header."""
         return f"Bearer {self._value}"
 
     def secret(self) -> str:
-        """The token itself, only for making it unreadable wherever else it turns up."""
+        """Return the token itself, only for hiding it elsewhere."""
         return self._value
 
 
 class Secrets:
-    """Remembers secrets, from any number of threads; shows none."""
+    """Remembers secrets to hide; thread-safe, never printed."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -64,29 +63,29 @@ class Secrets:
         return "Secrets()"
 
     def remember(self, secret: Token | str) -> None:
-        """Hide this from now on."""
+        """Hide this text from now on."""
         value = secret.secret() if isinstance(secret, Token) else secret.strip()
         if value:
             with self._lock:
                 self._values |= {value}
 
     def hide(self, text: str) -> str:
-        """The text with every secret taken out. Hide before cutting: half a secret would not be found."""
-        # The longest first: one token may be the beginning of another.
+        """Return the text with every secret removed. Hide before cutting: half a secret would not be found."""
+        # Longest first: one token may be a prefix of another.
         for value in sorted(self._values, key=len, reverse=True):
             text = text.replace(value, HIDDEN)
         return redact(_JWT.sub(HIDDEN, text))
 
 
 def sendable(value: str) -> bool:
-    """Whether a text can be a token at all."""
+    """Return whether a text has the form of a token."""
     return _SENDABLE.fullmatch(value) is not None
 
 
 def read_token_file(file: Path) -> str:
-    """Return the text of a file that holds a token; raises `OSError`, or `ValueError` where it cannot be one.
+    """Return the text of a file that holds a token; raises `OSError`, or `ValueError` if it cannot be one.
 
-    What is no regular file, such as a pipe that nobody writes to, is not opened: that might wait for ever.
+    Only regular files are opened: a pipe without a writer might block forever.
     """
     if stat.S_ISDIR(mode := file.stat().st_mode):
         raise IsADirectoryError(0, "Is a directory")
@@ -100,7 +99,7 @@ def read_token_file(file: Path) -> str:
 
 
 def expiry(value: str) -> float | None:
-    """When a JWT ends, as its `exp` says; None for anything that is no JWT or does not say. Nothing is verified."""
+    """Return the expiry (`exp`) of a JWT; None if it is not a JWT or has none. Nothing is verified."""
     parts = value.split(".")
     if len(parts) != _PARTS_OF_A_JWT:
         return None

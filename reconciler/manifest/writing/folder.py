@@ -16,9 +16,9 @@ import yaml
 
 from reconciler.core.globs import resolve_globs
 from reconciler.core.layers import Layer
-from reconciler.core.plan import Action, Step
 from reconciler.core.planner import plan
 from reconciler.core.state import Address, Desired, Directory, Live
+from reconciler.core.steps import Action, Step
 from reconciler.diagnostics import Diagnostic, Place, Severity
 from reconciler.manifest import files as manifest_files
 from reconciler.manifest import messages

@@ -34,7 +34,16 @@ from reconciler.manifest.yaml_tree import parse
 WIDTH: Final = 120
 
 _STEP: Final = 2
-_ORDER: Final = ("organization", "settings", "defaults", "profiles", "repositories")
+_ORDER: Final = (
+    "organization",
+    "settings",
+    "defaults",
+    "profiles",
+    "overlays",
+    "all_repositories",
+    "folders",
+    "repositories",
+)
 _START: Final = re.compile(r"^---(?=\s|$)", re.MULTILINE)
 _DIGIT: Final = re.compile(r"[|>][+-]?([1-9])")
 
