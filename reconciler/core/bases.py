@@ -244,7 +244,7 @@ def _bases(builds: Sequence[Build], overlay: Overlay, versions: Mapping[str, str
     found: dict[PackageConfig, Base] = {}
     for build in _current(builds, overlay):
         if build.recipe is not None:
-            config = _without(build.recipe.config, overlay)
+            config = without_overlay(build.recipe.config, overlay)
             version = versions.get(_main_package(build), "")
             found.setdefault(config, Base(config=config, recipe=build.recipe, version=version))
     return tuple(found.values())
@@ -269,7 +269,7 @@ def _holds_all(recipe: Recipe, overlay: Overlay) -> bool:
     return all(any(names_package(name, one) for one in there) for name in wanted - there)
 
 
-def _without(config: PackageConfig, overlay: Overlay) -> PackageConfig:
+def without_overlay(config: PackageConfig, overlay: Overlay) -> PackageConfig:
     """Return the configuration without the overlay's additions."""
     brought = {package_name(spec) for spec in overlay.packages}
     templates = tuple(filter(is_templated, brought))

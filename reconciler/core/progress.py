@@ -1,5 +1,6 @@
 """Compute a repository's next build progress from the latest reports and its place in the queue."""
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
@@ -93,8 +94,16 @@ def _counted(target: Target, builds: Iterable[Build], *, queue_left: bool) -> tu
     if queue_left and Evidence.NEW not in verdicts.values():
         accepted.add(Evidence.EITHER)
     running = (build for build in ours if build.result is Result.RUNNING and verdicts[build.id] is Evidence.EITHER)
-    counted = {build.id: build for build in (*(one for one in ours if verdicts[one.id] in accepted), *running)}
+    # A build that starts after a new one is new as well, also if its base image has what was removed.
+    proven = min((_start(one) for one in ours if verdicts[one.id] is Evidence.NEW), default=math.inf)
+    later = (one for one in ours if one.config and verdicts[one.id] is Evidence.EITHER and _start(one) >= proven)
+    accepted_ones = (one for one in ours if verdicts[one.id] in accepted)
+    counted = {build.id: build for build in (*accepted_ones, *running, *later)}
     return _in_order(counted.values())
+
+
+def _start(build: Build) -> float:
+    return build.started or 0.0
 
 
 def without_better(target: Target, reports: Iterable[Build]) -> tuple[Build, ...]:

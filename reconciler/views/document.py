@@ -198,6 +198,13 @@ def resolved_document(change: ResolvedChange) -> dict[str, Any]:
     return {
         "packages": list(change.packages),
         "compared": change.compared,
+        **difference_document(change),
+    }
+
+
+def difference_document(change: ResolvedChange) -> dict[str, Any]:
+    """Return the packages that come, go or change their version as plain data."""
+    return {
         "added": [{"name": name, "version": version} for name, version in change.added],
         "removed": [{"name": name, "version": version} for name, version in change.removed],
         "changed": [{"name": name, "before": before, "after": after} for name, before, after in change.changed],

@@ -294,7 +294,7 @@ def resolved_lines(document: dict[str, Any], style: Style) -> Iterator[tuple[str
 def step_resolved_lines(step: dict[str, Any], style: Style) -> list[ResolvedLine]:
     """What a repository gets and loses; nothing where it is not known."""
     found = step.get("resolved")
-    return ([*_told(found, style)] or [_same(found)]) if found else []
+    return ([*difference_lines(found, style)] or [_same(found)]) if found else []
 
 
 def _same(change: dict[str, Any]) -> ResolvedLine:
@@ -305,7 +305,8 @@ def _same(change: dict[str, Any]) -> ResolvedLine:
     return ResolvedLine(plural(count, "package"), Role.DIM)
 
 
-def _told(change: dict[str, Any], style: Style) -> Iterator[ResolvedLine]:
+def difference_lines(change: dict[str, Any], style: Style) -> Iterator[ResolvedLine]:
+    """Yield a line for each package that comes, goes or changes its version."""
     for mark, role, found in (("+", Role.ADD, change["added"]), ("-", Role.REMOVE, change["removed"])):
         yield from (
             ResolvedLine(f"{mark} {style.plain(one['name'])} {style.plain(one['version'])}", role) for one in found

@@ -169,14 +169,19 @@ class PackageChangeDocument(TypedDict):
     after: str
 
 
-class ResolvedDocument(TypedDict):
+class PackagesDifferenceDocument(TypedDict):
+    """The packages that come, go or change their version."""
+
+    added: list[PackageDocument]
+    removed: list[PackageDocument]
+    changed: list[PackageChangeDocument]
+
+
+class ResolvedDocument(PackagesDifferenceDocument):
     """What a step does to the packages that are installed in the end."""
 
     packages: Annotated[list[str], Field(description="Every package that would be installed, as `name=version`.")]
     compared: Annotated[bool, Field(description="Whether it is known what is installed now.")]
-    added: list[PackageDocument]
-    removed: list[PackageDocument]
-    changed: list[PackageChangeDocument]
 
 
 class OverlayItemDocument(TypedDict):
