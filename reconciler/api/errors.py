@@ -14,7 +14,7 @@
     ├── ServerFault         500 and above
     ├── NotUnderstood       an answer that is not what the API documents: HTML, a redirect, JSON of another shape
     ├── SourceDropped       a creation took effect without the source that was asked for
-    └── AnswerLost          a write was sent and no whole answer came: whether it took effect is not known
+    └── AnswerLost          a write was sent without an answer of the API: whether it took effect is not known
 
 Callers act on the class and the attributes; the `Diagnostic` is for the user. No exception of the HTTP library is
 chained or kept, because those hold the request and with it the token.
@@ -149,7 +149,7 @@ class SourceDropped(ApiError):
 
 
 class AnswerLost(ApiError):
-    """A write was sent without a complete response; reading back tells whether it took effect."""
+    """A write was sent without a complete response of the API; reading back tells whether it took effect."""
 
 
 class WriteRefusedError(AssertionError):
@@ -224,7 +224,7 @@ def error_from_response(status: int, headers: Mapping[str, str], body: bytes, co
 def _error(response: _Response, context: ErrorContext) -> ApiError:
     status, code = response.status, response.code
     if context.writes and code not in (_NOT_DONE if status < 500 else _NOT_DONE_BY_SERVER_ERROR):  # noqa: PLR2004
-        return answer_lost(context, response.with_status)
+        return unknown_effect(context, f"the API address answered {response.with_status}")
     if status < 400:  # noqa: PLR2004 - the class of redirects
         return not_understood(context, response.with_status)
     for its_status, its_code, make in _KINDS:
@@ -247,16 +247,18 @@ def not_understood(context: ErrorContext, problem: str) -> NotUnderstood:
 
 def no_answer(context: ErrorContext, reason: str) -> ApiError:
     """Return the error for a request without a complete response."""
-    return answer_lost(context, reason) if context.writes else unreachable(context, reason)
+    if not context.writes:
+        return unreachable(context, reason)
+    return unknown_effect(context, f"the API response was lost: {reason}")
 
 
-def answer_lost(context: ErrorContext, reason: str) -> AnswerLost:
-    """Return the error for a write with unknown effect."""
+def unknown_effect(context: ErrorContext, answer: str) -> AnswerLost:
+    """Return the error for a write with unknown effect; `answer` says what was answered."""
     return AnswerLost(
         context.diagnostic(
             "answer-lost",
-            "the API response was lost",
-            detail=context.clean(reason),
+            "it is unknown whether the write took effect",
+            detail=context.clean(answer),
             hint="plan again: the write may have taken effect",
         )
     )

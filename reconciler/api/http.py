@@ -190,13 +190,14 @@ class Connection:
     def incomplete(self, call: Call, problem: str) -> ApiError:
         """Return the error for a response without required content: after a write, its effect is unknown."""
         if call.writes:
-            return errors.answer_lost(self._context(call), problem)
+            return errors.unknown_effect(self._context(call), f"cannot parse the response: {problem}")
         return errors.not_understood(self._context(call), problem)
 
     def no_object(self, call: Call, response: httpx.Response) -> ApiError:
         """Return the error for a response that is not a JSON object."""
         text = status.body_text(response.content)
-        return self.incomplete(call, f"the body is not a JSON object: {text or 'empty'}")
+        body = f"the body is not a JSON object: {text or 'empty'}"
+        return self.incomplete(call, f"HTTP {response.status_code}, but {body}" if call.writes else body)
 
     def _succeed(self, call: Call) -> tuple[httpx.Response, float]:
         """Return the response of a success and the server's clock; raises `ApiError`."""

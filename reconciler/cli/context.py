@@ -175,11 +175,19 @@ def end_as_interrupted(ctx: Context) -> None:
             signal.signal(number, on_signal)
 
 
+FINISHING = "Interrupted: finishing the writes in progress. Press Ctrl-C again to abort."
+
+
+def no_longer_waiting(run: str) -> str:
+    """Return what an interruption announces while a run only waits for its builds."""
+    return f"Interrupted: the builds continue on the server.\nTo resume: reconciler wait {run}"
+
+
 @contextmanager
-def interruptible(ctx: Context, action: str = "finishing the writes in progress") -> Iterator[None]:
+def interruptible(ctx: Context, notice: Callable[[], str] = lambda: FINISHING) -> Iterator[None]:
     """Within, the first interruption sets `ctx.stop` and the second one raises `KeyboardInterrupt`.
 
-    `action` says what the first one leads to.
+    `notice` returns what the first one announces.
     """
     if threading.current_thread() is not threading.main_thread():
         yield  # signals reach the main thread only; a test may run commands in another one
@@ -189,7 +197,7 @@ def interruptible(ctx: Context, action: str = "finishing the writes in progress"
         if ctx.stop.is_set():
             raise KeyboardInterrupt
         ctx.stop.set()
-        ctx.announce(f"Interrupted: {action}. Press Ctrl-C again to abort.")
+        ctx.announce(notice())
 
     before = {number: signal.signal(number, on_signal) for number in _SIGNALS if not _ignored_by_parent(number)}
     try:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from reconciler.api.client import WriteClient
 from reconciler.cli import planning, runs
 from reconciler.cli.client import api_name
-from reconciler.cli.context import Context, interruptible
+from reconciler.cli.context import FINISHING, Context, interruptible, no_longer_waiting
 from reconciler.cli.errors import bad_usage
 from reconciler.cli.exit_codes import ExitCode, first
 from reconciler.cli.output import activity, print_problems
@@ -14,6 +14,7 @@ from reconciler.cli.parser import Options
 from reconciler.cli.planning import RecentBuilds, earlier_builds, foresee
 from reconciler.cli.report import Report
 from reconciler.core.builds import Result
+from reconciler.core.events import ApplyStarted, Event, WaitStarted
 from reconciler.core.plan import Plan
 from reconciler.core.runs import Drifted, Failed, FailureKind, NotAttempted, Outcome, RunHeader, RunKind, is_settled
 from reconciler.diagnostics import Diagnostic, Severity
@@ -107,11 +108,12 @@ def execute_plan(request: ApplyRequest, how: Rollout, apply: ApplyContext) -> Ex
         if declined is not None:
             return apply.report.close(ExitCode.REFUSED, declined)
         apply.client.forget_folders()
-    with interruptible(ctx):
+    interruption = _Interruption()
+    with interruptible(ctx, interruption.notice):
         record = apply.journal.begin(header, plan)
         ctx.run_id = record.id
         try:
-            return _recorded(request, record, how, apply)
+            return _recorded(request, record, how, apply, interruption)
         except KeyboardInterrupt:
             record.end(exit_code=ExitCode.INTERRUPTED, interrupted=True)
             ctx.announce(f"Aborted: some writes may or may not have arrived. To find out: reconciler wait {record.id}")
@@ -161,11 +163,39 @@ def _unfollowed(run: str) -> Diagnostic:
     )
 
 
-def _recorded(request: ApplyRequest, record: RunRecord, how: Rollout, apply: ApplyContext) -> ExitCode:
+class _Interruption:
+    """What an interruption announces: that writes are being finished, or that only builds are left."""
+
+    def __init__(self) -> None:
+        self._waiting_for: str | None = None
+
+    def follow(self, event: Event, run: str) -> None:
+        """Take note of an event of a run that begins to write or to wait."""
+        match event:
+            case WaitStarted():
+                self._waiting_for = run
+            case ApplyStarted():
+                self._waiting_for = None
+            case _:
+                pass
+
+    def notice(self) -> str:
+        """Return the announcement."""
+        return FINISHING if self._waiting_for is None else no_longer_waiting(self._waiting_for)
+
+
+def _recorded(
+    request: ApplyRequest, record: RunRecord, how: Rollout, apply: ApplyContext, interruption: _Interruption
+) -> ExitCode:
     ctx = apply.ctx
     with apply.report.progress() as listen:
+
+        def on_event(event: Event) -> None:
+            interruption.follow(event, record.id)
+            listen(event)
+
         outcomes, followed = rollout(
-            request.plan, apply.client, clock=ctx.clock, stop=ctx.stop, settings=how, on_event=listen, record=record
+            request.plan, apply.client, clock=ctx.clock, stop=ctx.stop, settings=how, on_event=on_event, record=record
         )
     interrupted = ctx.stop.is_set()
     code = first(exit_codes(outcomes, followed, interrupted=interrupted))

@@ -5,11 +5,13 @@ from dataclasses import replace
 from typing import Final
 
 from reconciler.core.bindings import NOT_READ, Binding, BindingIndex, SelectorKind, TagSelector, UnknownBindings
-from reconciler.core.diff import Field, Item, items_of
+from reconciler.core.diff import Item, items_of
+from reconciler.core.effective import UNITED
+from reconciler.core.effects import Effects
 from reconciler.core.overlay import EMPTY, Overlay
-from reconciler.core.plan import Plan
+from reconciler.core.plan import Plan, lost_by
 from reconciler.core.state import Live
-from reconciler.core.steps import Action, Reason, ReasonCode, Step
+from reconciler.core.steps import Action, Reason, ReasonCode, Step, TagEffect
 from reconciler.diagnostics import Diagnostic, Severity, listed
 
 # Severity and meaning of each code, for docs/diagnostics.md.
@@ -22,12 +24,10 @@ BINDING_CODES: Final[Mapping[str, tuple[str, str]]] = {
         "warning",
         "Without the standard customization, the bindings for all repositories begin to apply.",
     ),
+    "bindings-after-creation": ("warning", "The entry binds overlays to a repository that the plan creates."),
+    "effect-unknown": ("warning", "An overlay or a tag selector could not be read, so that its effect is not known."),
     "bindings-unknown": ("note", "The bindings of the organization could not be read."),
 }
-
-
-# Values of these fields are united; of all others a tag gets one.
-_UNITED: Final = frozenset({Field.PACKAGES, Field.RUNTIME_REPOSITORIES, Field.PREFLIGHT, Field.GUARDED_ENTRYPOINT})
 
 
 def compete(one: TagSelector, other: TagSelector) -> bool:
@@ -48,7 +48,7 @@ def compete(one: TagSelector, other: TagSelector) -> bool:
 def disagreements(one: Overlay, other: Overlay) -> tuple[Item, ...]:
     """Return the items of the first overlay that the second sets differently; the API refuses these together."""
     there = {(item.field, item.key): item.value for item in items_of(other)}
-    found = (item for item in items_of(one) if item.field not in _UNITED)
+    found = (item for item in items_of(one) if item.field not in UNITED)
     return tuple(item for item in found if there.get((item.field, item.key), item.value) != item.value)
 
 
@@ -66,6 +66,45 @@ def _unless_bound(step: Step, index: BindingIndex) -> Step:
         return step
     reason = Reason(code=ReasonCode.HAS_BINDINGS, names=tuple(map(str, bound)))
     return replace(step, action=Action.BLOCKED, reason=reason)
+
+
+def block_losses(steps: Iterable[Step], effects: Iterable[TagEffect]) -> list[Step]:
+    """Block each step of a protected repository that the bindings of the plan take something away from."""
+    found = list(steps)
+    guarded = {step.id for step in found if step.entry is not None and step.entry.protect}
+    gone: dict[str, dict[str, None]] = {}
+    for effect in effects:
+        if effect.id in guarded:
+            gone.setdefault(effect.id, {}).update(dict.fromkeys(lost_by(effect)))
+    return [_unless_lost(step, tuple(gone.get(step.id or "", ()))) for step in found]
+
+
+def _unless_lost(step: Step, gone: tuple[str, ...]) -> Step:
+    if not gone or not step.planned:
+        return step
+    return replace(step, action=Action.BLOCKED, reason=Reason(code=ReasonCode.PROTECTED, names=gone))
+
+
+def effect_problems(steps: Iterable[Step], effects: Effects) -> Iterator[Diagnostic]:
+    """Warn of images that are not known to get what the manifest asks for."""
+    for step in steps:
+        bindings = step.entry.bindings if step.entry is not None else None
+        if step.action is Action.CREATE and bindings:
+            yield Diagnostic(
+                code="bindings-after-creation",
+                severity=Severity.WARNING,
+                summary=f"{step.repository}: overlays can be bound only once the repository exists",
+                hint="apply this plan, then plan again",
+                place=step.place,
+            )
+    if effects.unknown:
+        yield Diagnostic(
+            code="effect-unknown",
+            severity=Severity.WARNING,
+            summary=f"what changes in the images of {listed(effects.unknown)} is not known",
+            detail="an overlay that is bound to them cannot be read, or the tags of a binding",
+            hint="report this with the output of `reconciler --version`",
+        )
 
 
 def binding_problems(plan: Plan, live: Live) -> Iterator[Diagnostic]:

@@ -8,6 +8,10 @@ standard customization ignores the bindings for all repositories.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
+
+# The one variant that there is: tags that end in `-dev`.
+DEV: Final = "dev"
 
 
 class SelectorKind(StrEnum):
@@ -82,6 +86,10 @@ class BindingIndex:
     def of_repository(self, id_: str) -> tuple[Binding, ...]:
         """Return the bindings of the repository itself."""
         return tuple(self._by_scope.get((id_, True), ()))
+
+    def of_group(self, id_: str) -> tuple[Binding, ...]:
+        """Return the bindings for all repositories of an organization or a folder, without those of outer ones."""
+        return tuple(self._by_scope.get((id_, False), ()))
 
     def effective(self, id_: str) -> tuple[Binding, ...]:
         """Return every binding that applies to a repository, outermost scope first, its own last."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from reconciler.core.bindings import NOT_READ, Bindings
-from reconciler.core.diff import Change, ChangeKind, Value, has_key
+from reconciler.core.diff import Change, ChangeKind, Value, diff, has_key
 from reconciler.core.overlay import Group, Overlay
 from reconciler.core.state import Organization, Settings
 from reconciler.core.steps import REFUSED, Action, BindingStep, OverlayStep, Step, TagEffect
@@ -31,7 +31,8 @@ class GuardRules:
     """Rules of the guard.
 
     `covered` is the number of live repositories that the manifest covers, those that `prune` adds among them; `named`
-    the number of repositories that it names itself. A plan of a part of the manifest keeps both.
+    the number of repositories that it names itself. A plan of a part of the manifest keeps both. `prune` is true as
+    well where overlays are pruned by a manifest that names nothing at all.
     """
 
     limit: float
@@ -88,14 +89,20 @@ class Plan:
         return tuple(step for step in self.steps if step.writes)
 
     @property
+    def overlay_writes(self) -> tuple[OverlayStep | BindingStep, ...]:
+        """Return the steps of overlays and bindings that an apply writes."""
+        return tuple(step for step in self.overlay_steps if step.writes)
+
+    @property
     def complete(self) -> bool:
         """Return whether every repository of the manifest was read and planned."""
-        return all(step.planned for step in self.steps)
+        return all(step.planned for step in (*self.steps, *self.overlay_steps))
 
     @property
     def failed(self) -> bool:
         """Return whether the manifest requests something impossible, so that none of the plan may be applied."""
-        return any(step.action is Action.BLOCKED and not step.planned for step in self.steps)
+        every = (*self.steps, *self.overlay_steps)
+        return any(step.action is Action.BLOCKED and not step.planned for step in every)
 
     @property
     def refused(self) -> bool:
@@ -105,7 +112,7 @@ class Plan:
     @property
     def applyable(self) -> bool:
         """Return whether an apply would write anything."""
-        return bool(self.writes) and not self.failed and not self.refused
+        return bool(self.writes or self.overlay_writes) and not self.failed and not self.refused
 
     def counts(self) -> dict[Action, int]:
         """Return the number of steps for each action."""
@@ -122,6 +129,7 @@ class GuardFlags:
     """The command-line overrides of the manifest's settings; `max_removal` None is "not given"."""
 
     prune: bool = False
+    prune_overlays: bool = False
     max_removal: float | None = None
 
 
@@ -131,6 +139,11 @@ NO_FLAGS = GuardFlags()
 def losses(changes: Iterable[Change], after: Overlay) -> tuple[str, ...]:
     """Return what the changes remove, named as `contents.packages git` or `environment NODE_ENV`."""
     return tuple(dict.fromkeys(_place(change) for change in changes if _loses(change, after)))
+
+
+def lost_by(effect: TagEffect) -> tuple[str, ...]:
+    """Return what tags lose, as `losses` does."""
+    return losses(diff(effect.before, effect.after), effect.after)
 
 
 def _place(change: Change) -> str:
@@ -154,16 +167,29 @@ def _items(value: Value | None) -> frozenset[str]:
             return frozenset()
 
 
-def guard_rules(settings: Settings, flags: GuardFlags, steps: Sequence[Step]) -> GuardRules:
-    """Return the guard's rules for a plan of the whole manifest; the command line goes before the settings."""
+def guard_rules(
+    settings: Settings,
+    flags: GuardFlags,
+    steps: Sequence[Step],
+    *,
+    overlay_steps: Sequence[OverlayStep | BindingStep] = (),
+    also: Iterable[str] = (),
+) -> GuardRules:
+    """Return the guard's rules for a plan of the whole manifest; the command line goes before the settings.
+
+    `also` are the UIDPs of live repositories that the overlays and bindings of the manifest cover.
+    """
     limit, source = _limit(settings, flags)
-    there = sum(step.id is not None and step.action is not Action.CREATE for step in steps)
+    there = {step.id for step in steps if step.id is not None and step.action is not Action.CREATE}
+    named = sum(step.place is not None for step in steps)
+    nothing_named = not named and all(step.place is None for step in overlay_steps)
+    prunes_all = nothing_named and (settings.prune_overlays or flags.prune_overlays)
     return GuardRules(
         limit=limit,
         limit_from=source,
-        prune=settings.prune or flags.prune,
-        covered=there,
-        named=sum(step.place is not None for step in steps),
+        prune=settings.prune or flags.prune or prunes_all,
+        covered=len(there.union(also)),
+        named=named,
     )
 
 
@@ -175,12 +201,20 @@ def _limit(settings: Settings, flags: GuardFlags) -> tuple[float, LimitSource]:
     return DEFAULT_LIMIT, LimitSource.DEFAULT
 
 
-def judge_guard(steps: Iterable[Step], by: GuardRules, *, covered: str = "covered by the manifest") -> Guard:
-    """Return the guard's figures of a plan with these steps, and the reasons for refusing it.
+def judge_guard(
+    steps: Iterable[Step],
+    by: GuardRules,
+    *,
+    effects: Iterable[TagEffect] = (),
+    covered: str = "covered by the manifest",
+) -> Guard:
+    """Return the guard's figures of a plan with these steps and effects, and the reasons for refusing it.
 
     `covered` is the refusal's wording for the counted repositories.
     """
-    losing = tuple(step.repository for step in steps if step.writes and _takes_away(step))
+    found = [step.repository for step in steps if step.writes and _takes_away(step)]
+    found += [effect.repository for effect in effects if lost_by(effect)]
+    losing = tuple(dict.fromkeys(found))
     return Guard(rules=by, losing=losing, refusals=tuple(_refusals(losing, by, covered)))
 
 
@@ -203,7 +237,7 @@ def _refusals(losing: Sequence[str], by: GuardRules, covered: str) -> Iterator[D
 def _empty_manifest() -> Diagnostic:
     return Diagnostic(
         code="prune-with-empty-manifest",
-        summary="prune with an empty manifest would reset every repository",
+        summary="prune with an empty manifest would remove every customization",
         hint="add repositories to the manifest, or set `reset: true` on each one to reset; no flag overrides this",
     )
 

@@ -5,15 +5,17 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
-from reconciler.core.binding_rules import block_bound
+from reconciler.core.binding_rules import block_bound, block_losses, effect_problems
 from reconciler.core.diff import diff
+from reconciler.core.effects import effects_of, repositories_below, with_reach
 from reconciler.core.globs import resolve_globs
 from reconciler.core.guarded import guarded_errors, guarded_warnings
 from reconciler.core.layers import group_problems, item_place
 from reconciler.core.overlay import EMPTY, Overlay, Section, sections_held
+from reconciler.core.overlay_planner import plan_overlays
 from reconciler.core.plan import NO_FLAGS, GuardFlags, Plan, guard_rules, judge_guard, losses
 from reconciler.core.state import Desired, DesiredRepository, Directory, Live, LiveRepository, Unreadable, wanted
-from reconciler.core.steps import Action, Reason, ReasonCode, Step
+from reconciler.core.steps import Action, BindingStep, OverlayStep, Reason, ReasonCode, Step
 from reconciler.diagnostics import (
     Diagnostic,
     KnownNames,
@@ -47,16 +49,48 @@ def plan(desired: Desired, live: Live, *, diagnostics: Iterable[Diagnostic] = ()
     reset = tuple(prune_steps(unnamed, directory)) if desired.settings.prune or flags.prune else ()
     known = KnownNames(directory.labels())
     found = sorted((*(_step(match, directory, known, twice) for match in matches), *reset), key=_order)
+    prune = desired.settings.prune_overlays or flags.prune_overlays
+    overlays = plan_overlays(desired, live, directory, _bound_entries(found, live), prune=prune)
     steps = block_bound(found, live)
+    overlay_steps = with_reach(overlays.steps, live, steps)
+    effects = effects_of(live, steps, overlay_steps)
+    steps = block_losses(steps, effects.tags)
     touched = {step.id for step in reset}
+    also = [effect.id for effect in effects.tags] + repositories_below(overlays.managed, live)
     return Plan(
         organization=live.organization,
         steps=tuple(steps),
-        diagnostics=(*diagnostics, *resolved.problems, *step_problems(steps), *_live_warnings(steps)),
+        diagnostics=(
+            *diagnostics,
+            *resolved.problems,
+            *dict.fromkeys(step_problems((*steps, *overlay_steps))),
+            *_live_warnings(steps),
+            *overlays.problems,
+            *effect_problems(steps, effects),
+        ),
         unlisted=tuple(sorted(directory.label(one) for one in unnamed if one.id not in touched)),
-        guard=judge_guard(steps, guard_rules(desired.settings, flags, steps)),
+        guard=judge_guard(
+            steps,
+            guard_rules(desired.settings, flags, steps, overlay_steps=overlay_steps, also=also),
+            effects=effects.tags,
+        ),
         bindings=live.bindings,
+        overlay_steps=tuple(overlay_steps),
+        effects=effects.tags,
     )
+
+
+def _bound_entries(steps: Iterable[Step], live: Live) -> list[tuple[DesiredRepository, LiveRepository]]:
+    """Return the entries that bind overlays, each with its repository; only those that can be planned."""
+    by_id = {one.id: one for one in live.repositories}
+    return [
+        (step.entry, by_id[step.id])
+        for step in steps
+        if step.entry is not None
+        and step.entry.bindings is not None
+        and step.reason.code is ReasonCode.BOUND
+        and step.id is not None
+    ]
 
 
 # Shared by most of thousands of steps.
@@ -125,6 +159,8 @@ def _present(match: _Match, repository: LiveRepository) -> Step:
             place=match.entry.place,
             entry=match.entry,
         )
+    if match.entry.bindings is not None:
+        return _bound(match, repository, before)
     after = wanted(match.entry, before)
     changes = diff(before, after)
     if match.entry.protect and (gone := losses(changes, after)):
@@ -142,6 +178,24 @@ def _present(match: _Match, repository: LiveRepository) -> Step:
         unmanaged=_unmanaged(match.entry, before),
         before=before,
         after=after,
+        entry=match.entry,
+        location=repository.location,
+    )
+
+
+def _bound(match: _Match, repository: LiveRepository, before: Overlay) -> Step:
+    """A repository whose content comes from overlays: their steps are those that write."""
+    if before != EMPTY:
+        held = tuple(map(str, sections_held(before))) or ("content that this version does not know",)
+        return replace(_blocked(match, ReasonCode.HAS_CUSTOMIZATION, *held), id=repository.id)
+    return Step(
+        repository=match.label,
+        id=repository.id,
+        action=Action.NONE,
+        reason=_PLAIN_REASONS[ReasonCode.BOUND],
+        place=match.entry.place,
+        before=before,
+        after=before,
         entry=match.entry,
         location=repository.location,
     )
@@ -254,14 +308,18 @@ PLAN_CODES: Final[Mapping[str, tuple[str, str]]] = {
         "error",
         "Overlays are bound to the repository, which cannot have a standard customization then.",
     ),
+    "repository-has-customization": (
+        "error",
+        "The entry binds overlays, and the repository has a standard customization.",
+    ),
 }
 
 
-def step_problems(steps: Iterable[Step]) -> Iterator[Diagnostic]:
+def step_problems(steps: Iterable[Step | OverlayStep | BindingStep]) -> Iterator[Diagnostic]:
     """Yield a diagnostic for each step that could not be planned."""
     for step in steps:
         yield from step.problems
-        found = _problem(step)
+        found = _problem(step) if isinstance(step, Step) else None
         if found is not None:
             yield found
 
@@ -326,6 +384,14 @@ def _about_the_overlay(step: Step) -> Diagnostic | None:
                 f'"{step.repository}" uses Overlays and cannot have a standard customization: {listed(names)}',
                 hint="change the bound overlays, or detach them first with `chainctl images overlays detach`; "
                 "plan the others with `--exclude`",
+            )
+        case ReasonCode.HAS_CUSTOMIZATION:
+            return _diagnostic(
+                step,
+                "repository-has-customization",
+                f'"{step.repository}" has a standard customization ({listed(names)}), '
+                "so that overlays cannot be bound to it",
+                hint="move its content to an overlay, and reset the repository before the overlay is bound",
             )
         case _:
             return None

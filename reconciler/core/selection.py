@@ -8,11 +8,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
+from reconciler.core.effects import effects_of
 from reconciler.core.plan import Plan, judge_guard
 from reconciler.core.planner import step_problems
-from reconciler.core.state import Address, Live
-from reconciler.core.steps import Action, ReasonCode, Step
-from reconciler.diagnostics import Diagnostic, Severity, nearest
+from reconciler.core.state import Address, Directory, Live
+from reconciler.core.steps import Action, BindingStep, OverlayStep, ReasonCode, ScopeKind, Step
+from reconciler.diagnostics import Diagnostic, Severity, listed, nearest, plural
 
 _HINT = "use a name, `folder/name` or a glob; list the names with `reconciler repos`"
 
@@ -45,18 +46,61 @@ def select(plan: Plan, selection: Selection, live: Live) -> tuple[Plan, tuple[Di
     named = [(step, _address(step, there), None if step.action is Action.CREATE else step.id) for step in plan.steps]
     kept = tuple(step for step, address, id_ in named if _takes(selection, address, id_))
     left = tuple(step for step, address, id_ in named if not _takes(selection, address, id_))
+    overlays = _selected_overlays(plan, selection, live)
+    effects = effects_of(live, kept, overlays).tags
     narrowed = replace(
         plan,
         steps=kept,
-        diagnostics=tuple(_diagnostics(plan, kept)),
+        diagnostics=(*_diagnostics(plan, (*kept, *overlays)), *_left_out(plan, overlays)),
         left_out=tuple(dict.fromkeys(step.repository for step in left)),
-        guard=judge_guard(kept, plan.guard.rules),
+        guard=judge_guard(kept, plan.guard.rules, effects=effects),
+        overlay_steps=overlays,
+        effects=effects,
     )
-    found = tuple(_problems(selection, [(address, id_) for _, address, id_ in named], plan))
-    return narrowed, found or (() if kept else (_nothing(plan),))
+    reached = {effect.id for effect in plan.effects}
+    known = [(address, id_) for _, address, id_ in named] + [(there[id_], id_) for id_ in sorted(reached)]
+    found = tuple(_problems(selection, known, plan))
+    return narrowed, found or (() if kept or overlays else (_nothing(plan),))
 
 
-def _diagnostics(plan: Plan, kept: Sequence[Step]) -> Iterator[Diagnostic]:
+def _selected_overlays(plan: Plan, selection: Selection, live: Live) -> tuple[OverlayStep | BindingStep, ...]:
+    """Return the steps of overlays and bindings that change selected repositories alone, and what those need."""
+    directory = Directory(live)
+    chosen = [one for one in live.repositories if _takes(selection, one.location, one.id)]
+    ids, labels = {one.id for one in chosen}, {directory.label(one) for one in chosen}
+
+    def within(step: OverlayStep | BindingStep) -> bool:
+        if isinstance(step, BindingStep) and step.scope.kind is ScopeKind.REPOSITORY:
+            return step.scope.id in ids
+        reached = step.reaches.repositories
+        return labels.issuperset(reached) and bool(reached or not selection.repo)
+
+    bindings = [step for step in plan.overlay_steps if isinstance(step, BindingStep)]
+    kept = {id(step) for step in bindings if within(step)}
+    needed = {step.overlay for step in bindings if id(step) in kept and step.after is not None}
+    bound = {step.overlay for step in bindings if id(step) not in kept and step.before is not None}
+    for step in plan.overlay_steps:
+        if isinstance(step, OverlayStep):
+            wanted = step.name in needed and step.before is None
+            if wanted or (within(step) and not (step.action is Action.DELETE and step.name in bound)):
+                kept.add(id(step))
+    return tuple(step for step in plan.overlay_steps if id(step) in kept)
+
+
+def _left_out(plan: Plan, kept: Sequence[OverlayStep | BindingStep]) -> Iterator[Diagnostic]:
+    """Note the changes of overlays and bindings that would reach repositories which are not selected."""
+    left = [step.label for step in plan.overlay_writes if step not in kept]
+    if left:
+        yield Diagnostic(
+            code="overlays-left-out",
+            severity=Severity.NOTE,
+            summary=f"{plural(len(left), 'change')} of overlays and bindings left out, "
+            f"because not only selected repositories would get them: {listed(left)}",
+            hint="plan without a selection to see what they change",
+        )
+
+
+def _diagnostics(plan: Plan, kept: Sequence[Step | OverlayStep | BindingStep]) -> Iterator[Diagnostic]:
     """Return the warnings, and the errors that concern selected steps.
 
     A conflict does not name the repositories that it blocks, so all are kept while one of those is selected.

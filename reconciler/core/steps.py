@@ -51,6 +51,11 @@ class ReasonCode(StrEnum):
     UNBUILDABLE = "unbuildable"
     UNRESOLVED = "unresolved"
     HAS_BINDINGS = "has-bindings"
+    HAS_CUSTOMIZATION = "has-customization"
+    BOUND = "bound"
+    NOT_NAMED = "not-named"
+    OVERLAY_NOT_FOUND = "overlay-not-found"
+    TAGS_NOT_FOUND = "tags-not-found"
 
 
 # The step is planned, but its own rules forbid applying it.
@@ -172,6 +177,11 @@ class OverlayStep:
         """Return whether an apply writes this step."""
         return self.action in WRITES
 
+    @property
+    def planned(self) -> bool:
+        """Return whether it is known what the step would have to do."""
+        return self.action not in (Action.UNKNOWN, Action.BLOCKED)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BindingStep:
@@ -202,6 +212,11 @@ class BindingStep:
     def writes(self) -> bool:
         """Return whether an apply writes this step."""
         return self.action in WRITES
+
+    @property
+    def planned(self) -> bool:
+        """Return whether it is known what the step would have to do."""
+        return self.action not in (Action.UNKNOWN, Action.BLOCKED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

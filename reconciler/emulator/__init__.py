@@ -6,6 +6,7 @@ that a misreading of the API has to be made twice to go unnoticed.
 
 from reconciler.emulator.app import Emulator, reset
 from reconciler.emulator.effects import (
+    Bind,
     Delay,
     Drop,
     Edit,
@@ -13,6 +14,7 @@ from reconciler.emulator.effects import (
     Garble,
     Header,
     Lag,
+    LateConflicts,
     NoReports,
     NotEnrolled,
     Omit,
@@ -28,6 +30,7 @@ from reconciler.emulator.server import serve
 from reconciler.emulator.settings import EmulatorSettings
 
 __all__ = [
+    "Bind",
     "ConnectionDropped",
     "Delay",
     "Drop",
@@ -40,6 +43,7 @@ __all__ = [
     "Garble",
     "Header",
     "Lag",
+    "LateConflicts",
     "NoReports",
     "NotEnrolled",
     "Omit",

@@ -127,9 +127,8 @@ def image_of(repo: Repo) -> Image | None:
 
 
 def active_tags(repo: Repo) -> tuple[str, ...]:
-    """Return the tags that are rebuilt: none where nothing is synced, or where the wrapper is refused."""
-    refused, _ = guarded_entrypoint.refusal(repo.overlay or {})
-    return () if refused else all_tags(repo)
+    """Return the tags that are rebuilt: none where nothing is synced, and none that are refused."""
+    return tuple(tag for tag in all_tags(repo) if tag not in repo.refused)
 
 
 def all_tags(repo: Repo) -> tuple[str, ...]:

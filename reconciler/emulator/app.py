@@ -30,7 +30,7 @@ from reconciler.emulator import (
     uidp,
 )
 from reconciler.emulator.auth import Caller
-from reconciler.emulator.effects import BEFORE, Effect, Omit, inject, without_fields
+from reconciler.emulator.effects import BEFORE, Bind, Edit, Effect, Omit, inject, without_fields
 from reconciler.emulator.errors import (
     CODE_OF_STATUS,
     RpcCode,
@@ -161,7 +161,6 @@ class Emulator:
         """Change an overlay as somebody else would: merged as RFC 7396 says, or replaced; builds follow."""
         with self._state.writing() as db:
             repo = _located(db, name)
-            schedule.advance(db, self._now(), self._settings)
             wanted = overlay if replace else merge_patch(repo.overlay or {}, overlay)
             message = {**repo.message, "customOverlay": protojson.accept(OVERLAY, wanted, "overlay")}
             repos.put(db, repo, message, self._now(), self._settings)
@@ -174,23 +173,27 @@ class Emulator:
             message |= {key: repo.message[key] for key in repos.UNSENT if key in repo.message}
             db.execute("UPDATE repos SET message = ? WHERE id = ?", (store.dump(message), repo.id))
 
-    def bind(self, overlay: str, to: str, tags: str | list[str] = "all", config: Json | None = None) -> None:
-        """Bind an overlay as somebody else would, and make it first with `config` where it is not there yet.
+    def bind(
+        self, overlay: str, to: str = "", tags: str | list[str] | None = "all", config: Json | None = None
+    ) -> None:
+        """Make, change, bind or detach an overlay of a name as somebody else would; builds follow.
 
-        `to` names a repository, or ends in a slash and is the path of a group, whose repositories all get it; `tags`
-        are `all`, `dev` or a list of exact ones.
+        `config` is its configuration from then on, and by default that of a new one. `to` names a repository, or ends
+        in a slash and is the path of a group, whose repositories all get it; `tags` are `all`, `dev`, a list of exact
+        ones, or None to detach it.
         """
+        kinds: dict[str, Json] = {"all": {"kind": "ALL"}, "dev": {"kind": "VARIANT", "variantType": "DEV"}}
+        exact = None if tags is None else {"kind": "EXACT", "tags": tags}
+        selector = kinds[tags] if isinstance(tags, str) else exact
+        stored = None if config is None else protojson.accept(OVERLAY, config, "config")
         with self._state.writing() as db:
-            parent = uidp.of_path(to.rstrip("/")) if to.endswith("/") else _located(db, to).id
+            for_all = not to or to.endswith("/")
+            parent = uidp.of_path(to.rstrip("/") or store.HOME) if for_all else _located(db, to).id
             root = uidp.root(parent)
-            names = {each["name"] for each in store.records(db, "overlays") if uidp.root(each["id"]) == root}
-            if overlay not in names:
-                stored = protojson.accept(OVERLAY, config or {"contents": {"packages": ["curl"]}}, "config")
-                overlays.add_overlay(db, root, {"name": overlay, "config": stored}, self._now())
-            kinds: dict[str, Json] = {"all": {"kind": "ALL"}, "dev": {"kind": "VARIANT", "variantType": "DEV"}}
-            selector = {"kind": "EXACT", "tags": tags} if isinstance(tags, list) else kinds[tags]
-            given = {"overlay": overlay, "tagSelector": selector, "allRepos": to.endswith("/")}
-            overlays.add_binding(db, parent, given)
+            with schedule.rebuilding(db, (root,), self._now(), self._settings):
+                found = overlays.set_overlay(db, root, overlay, stored, self._now())
+                if to:
+                    overlays.set_binding(db, parent, found["id"], selector, for_all=for_all)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
@@ -204,7 +207,7 @@ class Emulator:
             response = inject(
                 effects,
                 lambda: self._handle(request, effects),
-                lambda edit: self.edit(edit.edit, edit.overlay, replace=edit.replace),
+                self._play,
                 self._sleep,
             )
         except sqlite3.OperationalError as error:  # locked for too long, a full disk, a file taken away
@@ -216,6 +219,14 @@ class Emulator:
         scripted = self.faults.fire(method, path)
         storm = self._settings.storm
         return scripted if scripted or storm is None else storm(method, path)
+
+    def _play(self, effect: Edit | Bind) -> None:
+        """Do what an effect says that somebody else does."""
+        match effect:
+            case Edit():
+                self.edit(effect.edit, effect.overlay, replace=effect.replace)
+            case Bind():
+                self.bind(effect.bind, effect.to, effect.tags, effect.config)
 
     def _handle(self, request: Request, effects: tuple[Effect, ...]) -> Response:
         try:

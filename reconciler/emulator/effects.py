@@ -107,15 +107,38 @@ class Edit(_Effect):
     @field_validator("overlay")
     @classmethod
     def _is_overlay(cls, value: dict[str, Any]) -> dict[str, Any]:
-        known = messages.OVERLAY.fields
-        unknown = sorted(value.keys() - known.keys())
-        if unknown:
-            raise ValueError(f'"overlay": unknown key {json.dumps(unknown[0])}; known are {", ".join(sorted(known))}')
-        try:
-            protojson.accept(messages.OVERLAY, merge_patch({}, value), "overlay")  # null stands for removal
-        except RpcError as error:
-            raise ValueError(f'"overlay": {error.message}') from error
-        return value
+        return _checked_overlay(value, "overlay")
+
+
+class Bind(_Effect):
+    """Make, change or bind an overlay behind the client's back, around the handling of a request.
+
+    `bind` is its name, and `config` its configuration from then on; see `Emulator.bind` for `to` and `tags`.
+    """
+
+    do: Literal["bind"] = "bind"
+    bind: str
+    to: str = ""
+    tags: Literal["all", "dev"] | list[str] | None = "all"
+    config: dict[str, Any] | None = None
+    when: When = BEFORE
+
+    @field_validator("config")
+    @classmethod
+    def _is_overlay(cls, value: dict[str, Any] | None) -> dict[str, Any] | None:
+        return None if value is None else _checked_overlay(value, "config")
+
+
+def _checked_overlay(value: dict[str, Any], field: str) -> dict[str, Any]:
+    known = messages.OVERLAY.fields
+    unknown = sorted(value.keys() - known.keys())
+    if unknown:
+        raise ValueError(f'"{field}": unknown key {json.dumps(unknown[0])}; known are {", ".join(sorted(known))}')
+    try:
+        protojson.accept(messages.OVERLAY, merge_patch({}, value), "overlay")  # null stands for removal
+    except RpcError as error:
+        raise ValueError(f'"{field}": {error.message}') from error
+    return value
 
 
 class Omit(_Effect):
@@ -166,6 +189,15 @@ class ParsedConfigs(_Effect):
     do: Literal["parsed_configs"] = "parsed_configs"
 
 
+class LateConflicts(_Effect):
+    """Take a write of an overlay or a binding although it does not go together with other bindings.
+
+    The builds of the tags that it concerns are refused for it.
+    """
+
+    do: Literal["late_conflicts"] = "late_conflicts"
+
+
 class NotEnrolled(_Effect):
     """Treat the organization as one that is not enrolled in a feature."""
 
@@ -179,6 +211,7 @@ Effect = (
     | Drop
     | Garble
     | Edit
+    | Bind
     | Omit
     | Respond
     | Header
@@ -186,6 +219,7 @@ Effect = (
     | ReportedResult
     | NoReports
     | ParsedConfigs
+    | LateConflicts
     | NotEnrolled
 )
 EFFECTS: dict[str, type[Effect]] = {kind.model_fields["do"].default: kind for kind in get_args(Effect)}
@@ -194,7 +228,7 @@ EFFECTS: dict[str, type[Effect]] = {kind.model_fields["do"].default: kind for ki
 def inject(
     effects: tuple[Effect, ...],
     handle: Callable[[], Response],
-    edit: Callable[[Edit], None],
+    edit: Callable[[Edit | Bind], None],
     sleep: Callable[[float], object],
 ) -> Response:
     """Handle a request with the effects that meet it; ConnectionDropped when one cuts the connection."""
@@ -243,9 +277,9 @@ def _remove(target: Any, names: list[str]) -> None:
         target.pop(last, None)
 
 
-def _edit(effects: tuple[Effect, ...], when: When, edit: Callable[[Edit], None]) -> None:
+def _edit(effects: tuple[Effect, ...], when: When, edit: Callable[[Edit | Bind], None]) -> None:
     for effect in effects:
-        if isinstance(effect, Edit) and effect.when == when:
+        if isinstance(effect, Edit | Bind) and effect.when == when:
             edit(effect)
 
 

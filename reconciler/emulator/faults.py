@@ -82,8 +82,8 @@ class Fault(BaseModel):
     @property
     def repositories(self) -> tuple[str, ...]:
         """The names of repositories that the fault depends on."""
-        named = (self.repository, getattr(self.effect, "edit", ""), getattr(self.effect, "of", ""))
-        return tuple(filter(None, named))
+        named = [self.repository, *(getattr(self.effect, key, "") for key in ("edit", "of", "to"))]
+        return tuple(name for name in named if name and not name.endswith("/"))  # which is the path of a group
 
 
 def load_faults(path: Path) -> tuple[Fault, ...]:

@@ -1,16 +1,16 @@
 """Overlays and bindings (v2beta1): lists, single reads, creation, masked updates, deletion.
 
-What a binding does to the tags of its repository is not built: the rules are those of the calls alone.
+A write that changes what a tag gets starts the builds of that tag; what it gets is the business of `layering`.
 """
 
 import itertools
 import re
 import sqlite3
-from collections.abc import Iterator
-from typing import Any
 
-from reconciler.emulator import overlay_rules, protojson, store, uidp
+from reconciler.emulator import layering, overlay_rules, protojson, schedule, store, uidp
+from reconciler.emulator.effects import LateConflicts
 from reconciler.emulator.errors import CODE_OF_STATUS, RpcCode, RpcError, invalid, not_found
+from reconciler.emulator.layering import BoundOverlay
 from reconciler.emulator.messages import BINDING, CREATE_BINDING, NAMED_OVERLAY
 from reconciler.emulator.protojson import Message, emit
 from reconciler.emulator.query import ApiRequest, Orders, paginate
@@ -22,6 +22,7 @@ EXCLUSIVE = "repository custom overlay and overlay binding not allowed"
 NOT_ENROLLED = (
     "this organization is not enrolled in Custom Assembly Overlays. Contact your Chainguard account team to enroll."
 )
+UNSEEN = "overlay config update conflicts with a binding outside the caller's view"
 _NAME = re.compile(r"[a-z0-9 ._-]+", re.ASCII)
 _SETTABLE = (
     *(f"contents.{name}" for name in ("packages", "runtime_repositories", "runtime_keyring")),
@@ -71,8 +72,29 @@ def add_overlay(db: sqlite3.Connection, parent: str, message: Json, now: int, *,
     candidates = (uidp.of_child(parent, "overlay", name, number) for number in itertools.count())
     identifier = next(each for each in candidates if store.record(db, "overlays", each) is None)
     made = {"id": identifier, "name": name, "config": message["config"]}
-    store.put_record(db, "overlays", made)
+    store.put_overlay(db, made)
     return made
+
+
+def set_overlay(db: sqlite3.Connection, root: str, name: str, config: Json | None, now: int) -> Json:
+    """Return the overlay of a name in an organization, made or given a configuration first; for others' edits."""
+    found = [each for each in store.records(db, "overlays") if uidp.root(each["id"]) == root and each["name"] == name]
+    if not found:
+        return add_overlay(db, root, {"name": name, "config": config or {"contents": {"packages": ["curl"]}}}, now)
+    changed = {**found[0], "config": config or found[0]["config"]}
+    store.put_overlay(db, changed)
+    return changed
+
+
+def set_binding(db: sqlite3.Connection, parent: str, overlay: str, selector: Json | None, *, for_all: bool) -> None:
+    """Bind an overlay, change its selector or (None) detach it; for others' edits."""
+    there = next((each for each in store.bindings_of(db, overlay) if uidp.parent(each["id"]) == parent), None)
+    if there is None and selector is not None:
+        add_binding(db, parent, {"overlay": overlay, "tagSelector": selector, "allRepos": for_all})
+    elif there is not None and selector is not None:
+        store.put_binding(db, {**there, "tagSelector": selector})
+    elif there is not None:
+        store.delete_record(db, "bindings", there["id"])
 
 
 def update_overlay(request: ApiRequest) -> Json:
@@ -81,15 +103,17 @@ def update_overlay(request: ApiRequest) -> Json:
     paths, patch = _masked(request, NAMED_OVERLAY, ("name", "config"))
     with request.state.writing() as db:
         message = _found(db, "overlays", identifier)
-        changed = {**message, **{path: patch[path] for path in paths if path in patch}}
+        changed = {**message, **{path: patch.get(path) for path in paths}}
         if changed["name"] != message["name"]:
-            _check_name(db, uidp.parent(identifier), changed["name"])
-        config = patch.get("config") if "config" in paths else message["config"]
-        _check_config(config, request.now, guarded=_guarded(request))
-        store.put_record(db, "overlays", changed)
-        for binding in _bindings(db):
-            if binding["overlay"] == identifier:
-                _check_conflicts(db, binding, updated=True)
+            _check_name(db, uidp.parent(identifier), changed["name"] or "")
+        _check_config(changed["config"], request.now, guarded=_guarded(request))
+        bindings = store.bindings_of(db, identifier)
+        # Bindings refer to an overlay by its id: a new name starts nothing.
+        scopes = [uidp.parent(each["id"]) for each in bindings] if "config" in paths else []
+        with schedule.rebuilding(db, scopes, request.now, request.settings):
+            store.put_overlay(db, changed)
+        if not _late(request):
+            _check_update(db, bindings, request)
         return _shown(NAMED_OVERLAY, changed)
 
 
@@ -98,7 +122,7 @@ def delete_overlay(request: ApiRequest) -> Json:
     identifier = _editable(request)
     with request.state.writing() as db:
         _found(db, "overlays", identifier)
-        bound = [each["id"] for each in _bindings(db) if each["overlay"] == identifier]
+        bound = [each["id"] for each in store.bindings_of(db, identifier)]
         if bound:
             raise _precondition(f"overlay is still bound: {', '.join(bound)}")
         store.delete_record(db, "overlays", identifier)
@@ -109,13 +133,18 @@ def create_binding(request: ApiRequest) -> Json:
     """Bind an overlay to the repository of the path, or to every repository of the group."""
     parent = _editable(request)
     given: Json = protojson.accept(CREATE_BINDING, protojson.parse(request.body), "overlay_binding")
-    with request.state.writing() as db:
-        made = add_binding(db, parent, given)
-        return _emitted_binding(db, made)
+    with (
+        request.state.writing() as db,
+        schedule.rebuilding(db, (parent,), request.now, request.settings),
+    ):
+        return _emitted_binding(db, add_binding(db, parent, given, late=_late(request)))
 
 
-def add_binding(db: sqlite3.Connection, parent: str, given: Json) -> Json:
-    """Insert a binding of a body's overlay (an id, or a name of the organization), or refuse it."""
+def add_binding(db: sqlite3.Connection, parent: str, given: Json, *, late: bool = False) -> Json:
+    """Insert a binding of a body's overlay (an id, or a name of the organization), or refuse it.
+
+    `late` leaves conflicts with other bindings for the builds to find. The caller sees to the builds.
+    """
     for_all = bool(given.get("allRepos"))
     if (store.group(db, parent) if for_all else store.repo(db, parent)) is None:
         raise not_found(f"{'group' if for_all else 'repository'} {parent} not found")
@@ -123,7 +152,7 @@ def add_binding(db: sqlite3.Connection, parent: str, given: Json) -> Json:
     repo = None if for_all else store.repo(db, parent)
     if repo is not None and store.meaning(repo.overlay):
         raise RpcError(RpcCode.FAILED_PRECONDITION, EXCLUSIVE)
-    if any(each["overlay"] == overlay["id"] and uidp.parent(each["id"]) == parent for each in _bindings(db)):
+    if any(uidp.parent(each["id"]) == parent for each in store.bindings_of(db, overlay["id"])):
         raise RpcError(RpcCode.ALREADY_EXISTS, f"overlay {overlay['id']} is already bound to {parent}")
     made = {
         "id": uidp.of_child(parent, "binding", overlay["id"]),
@@ -132,8 +161,9 @@ def add_binding(db: sqlite3.Connection, parent: str, given: Json) -> Json:
         "overlay": overlay["id"],
         "tagSelector": _checked_selector(given.get("tagSelector", {})),
     }
-    _check_conflicts(db, made)
-    store.put_record(db, "bindings", made)
+    store.put_binding(db, made)
+    if not late:
+        _check_binding(db, made)
     return made
 
 
@@ -141,18 +171,25 @@ def update_binding(request: ApiRequest) -> Json:
     """Change the selector of a binding, which is all that can change."""
     identifier = _editable(request)
     _, patch = _masked(request, BINDING, ("tagSelector",))
-    with request.state.writing() as db:
+    with (
+        request.state.writing() as db,
+        schedule.rebuilding(db, (uidp.parent(identifier),), request.now, request.settings),
+    ):
         message = _found(db, "bindings", identifier)
         changed = {**message, "tagSelector": _checked_selector(patch.get("tagSelector", {}))}
-        _check_conflicts(db, changed)
-        store.put_record(db, "bindings", changed)
+        store.put_binding(db, changed)
+        if not _late(request):
+            _check_binding(db, changed)
         return _emitted_binding(db, changed)
 
 
 def delete_binding(request: ApiRequest) -> Json:
     """Detach an overlay."""
     identifier = _editable(request)
-    with request.state.writing() as db:
+    with (
+        request.state.writing() as db,
+        schedule.rebuilding(db, (uidp.parent(identifier),), request.now, request.settings),
+    ):
         _found(db, "bindings", identifier)
         store.delete_record(db, "bindings", identifier)
     return {}
@@ -160,7 +197,7 @@ def delete_binding(request: ApiRequest) -> Json:
 
 def check_repository(db: sqlite3.Connection, identifier: str, overlay: Json | None) -> None:
     """Refuse a standard overlay of a repository that has bindings of its own."""
-    if store.meaning(overlay) and any(each["repo"] == identifier for each in _bindings(db)):
+    if store.meaning(overlay) and store.bound(db, (identifier,)):
         raise RpcError(RpcCode.FAILED_PRECONDITION, EXCLUSIVE)
 
 
@@ -213,16 +250,14 @@ def _found(db: sqlite3.Connection, table: str, identifier: str) -> Json:
     return message
 
 
-def _bindings(db: sqlite3.Connection) -> list[Json]:
-    return store.records(db, "bindings")
-
-
 def _resolved(db: sqlite3.Connection, scope: str, written: str) -> Json:
-    """Return the overlay of an id, or of a name in the organization."""
-    for overlay in store.records(db, "overlays"):
-        if written == overlay["id"] or (written == overlay["name"] and uidp.root(overlay["id"]) == uidp.root(scope)):
-            return overlay
-    raise not_found(f'overlay "{written}" not found')
+    """Return the overlay of an id, or of a name, in the organization; its own come before those of its folders."""
+    root = uidp.root(scope)
+    own = [each for each in store.records(db, "overlays") if uidp.root(each["id"]) == root]
+    found = [each for each in own if written in (each["id"], each["name"])]
+    if not found:
+        raise not_found(f'overlay "{written}" not found')
+    return min(found, key=lambda each: len(uidp.levels(each["id"])))
 
 
 def _masked(request: ApiRequest, kind: Message, allowed: tuple[str, ...]) -> tuple[tuple[str, ...], Json]:
@@ -251,7 +286,7 @@ def _check_config(config: Json | None, now: int, *, guarded: bool) -> None:
     assert config is not None
     if config.get("certificates", {}).get("providers"):
         raise invalid(f"Invalid argument: config: config may set only {', '.join(_SETTABLE[:-1])}, and {_SETTABLE[-1]}")
-    for field, items in _named(config):
+    for field, items in layering.named_entries(config):
         names = [name for name, _ in items]
         if len(names) != len(set(names)):
             raise invalid(f"Invalid argument: config: {field}: names must be unique")
@@ -273,62 +308,43 @@ def _checked_selector(selector: Json) -> Json:
     return selector
 
 
-def _check_conflicts(db: sqlite3.Connection, binding: Json, *, updated: bool = False) -> None:
-    """Refuse a binding that sets something to another value than one of its kind in its scope for the same tag.
-
-    `updated` says that the binding was there before, and its overlay is what has changed.
-    """
-    ours = _values(_found(db, "overlays", binding["overlay"])["config"])
-    for other in _bindings(db):
-        same = other["id"] != binding["id"] and uidp.parent(other["id"]) == uidp.parent(binding["id"])
-        if same and _co_match(binding["tagSelector"], other["tagSelector"]):
-            overlay = _found(db, "overlays", other["overlay"])
-            theirs = _values(overlay["config"])
-            fields = sorted(field for field in ours.keys() & theirs.keys() if ours[field] != theirs[field])
-            if fields:
-                named = f'overlay "{overlay["name"]}"'
-                where = f'binding "{other["id"]}" ({named}, selector {other["tagSelector"]["kind"]}) on'
-                problem = "overlay config does not merge commutatively with co-matching binding(s)"
-                if updated:
-                    pair = f'binding "{binding["id"]}" and binding "{other["id"]}" ({named})'
-                    where = f'{pair} on repo "{binding["repo"]}" conflict on'
-                    problem = "overlay config update does not merge commutatively with co-bound overlay(s)"
-                raise _precondition(f"{problem}: {where} fields [{', '.join(fields)}]", CONFLICT)
+def _late(request: ApiRequest) -> bool:
+    """Say whether conflicts between bindings are left for the builds to find."""
+    return any(isinstance(effect, LateConflicts) for effect in request.effects)
 
 
-def _co_match(one: Json, other: Json) -> bool:
-    if one["kind"] != other["kind"]:
-        return False
-    return one["kind"] != "EXACT" or not set(one["tags"]).isdisjoint(other["tags"])
+def _conflicts(db: sqlite3.Connection, binding: Json) -> list[tuple[BoundOverlay, str]]:
+    """Return the bindings of a binding's kind and scope that set something else for the same tag, with the fields."""
+    neighbors = layering.in_scope(db, uidp.parent(binding["id"]))
+    ours = next(each for each in neighbors if each.binding == binding["id"])
+    found = []
+    for other in neighbors:
+        if other is not ours and layering.co_match(ours.selector, other.selector):
+            fields = layering.differing(ours.config, other.config)
+            found.extend([(other, ", ".join(fields))] if fields else [])
+    return found
 
 
-def _values(config: Json) -> dict[str, Any]:
-    """Return the single values of a configuration by their path: what two overlays can disagree about."""
-    found: dict[str, Any] = {}
-    for section in ("environment", "annotations"):
-        found |= {f'{section}["{key}"]': value for key, value in config.get(section, {}).items()}
-    for field, items in _named(config):
-        found |= {f'{field}["{name}"]': item for name, item in items}
-    run_as = config.get("accounts", {}).get("runAs")
-    single = {
-        "accounts.run_as": run_as,
-        "command_override": config.get("commandOverride"),
-        "fail_mode": config.get("failMode"),
-    }
-    return found | {key: value for key, value in single.items() if value is not None}
+def _check_binding(db: sqlite3.Connection, binding: Json) -> None:
+    """Refuse a binding, which is written already, that does not go together with others."""
+    found = [f"{layering.described(other)} on fields [{fields}]" for other, fields in _conflicts(db, binding)]
+    if found:
+        raise _precondition(f"{layering.DISAGREEMENT}: {', '.join(found)}", CONFLICT)
 
 
-def _named(config: Json) -> Iterator[tuple[str, list[tuple[str, Json]]]]:
-    """Yield each list of a configuration whose entries have names, with them."""
-    lists = (
-        ("accounts", "users", "userName"),
-        ("accounts", "groups", "groupName"),
-        ("certificates", "additional", "name"),
-        ("contents", "runtimeKeyring", "name"),
-    )
-    for section, field, key in lists:
-        items = config.get(section, {}).get(field, [])
-        yield f"{section}.{protojson.snake_case(field)}", [(each.get(key, ""), each) for each in items]
+def _check_update(db: sqlite3.Connection, bindings: list[Json], request: ApiRequest) -> None:
+    """Refuse the new configuration of an overlay that does not go together with what is bound beside it."""
+    found = []
+    for binding in bindings:
+        for other, fields in _conflicts(db, binding):
+            if not request.caller.may(LIST, other.binding):
+                raise _precondition(UNSEEN, CONFLICT)
+            place = f'repo "{binding["repo"]}"' if binding["repo"] else f'all repos of "{uidp.parent(binding["id"])}"'
+            pair = f'binding "{binding["id"]}" and binding "{other.binding}" (overlay "{other.name}")'
+            found.append(f"{pair} on {place} conflict on fields [{fields}]")
+    if found:
+        problem = "overlay config update does not merge commutatively with co-bound overlay(s)"
+        raise _precondition(f"{problem}: {', '.join(found)}", CONFLICT)
 
 
 def _precondition(message: str, violation: str = "") -> RpcError:

@@ -7,7 +7,7 @@ import re
 import sqlite3
 from dataclasses import replace
 
-from reconciler.emulator import apko, overlay_rules, overlays, protojson, schedule, store, timestamps, uidp
+from reconciler.emulator import apko, layering, overlay_rules, overlays, protojson, schedule, store, timestamps, uidp
 from reconciler.emulator.errors import RpcCode, RpcError, invalid, not_found
 from reconciler.emulator.messages import REPO, REPO_V2
 from reconciler.emulator.protojson import emit, snake_case
@@ -17,7 +17,7 @@ from reconciler.emulator.store import Json, Repo
 
 KEPT_BY_SERVER = ("id", "name", "createTime")
 UPDATED = "updateTime"  # which only v2 shows
-UNSENT = (UPDATED, schedule.REFUSED)  # parts of a stored message that no client of v1 sends back
+UNSENT = (UPDATED, store.REFUSED)  # parts of a stored message that no client of v1 sends back
 _NAME = re.compile(r"[a-z0-9 ._-]+", re.ASCII)
 _ORDERS: Orders = {
     "uid": lambda message: str(message["id"]),
@@ -63,7 +63,6 @@ def update_repo(request: ApiRequest) -> Json:
         repo = store.repo(db, identifier)
         if repo is None:
             raise not_found(f"repository {identifier} not found")
-        schedule.advance(db, request.now, request.settings)
         return _emitted(put(db, repo, message, request.now, request.settings), request.now)
 
 
@@ -87,7 +86,6 @@ def patch_repo(request: ApiRequest) -> Json:
         message = _resolved(message)
         _check(before, message)
         _check_rules(message, request)
-        schedule.advance(db, request.now, request.settings)
         return _emitted_v2(put(db, repo, message, request.now, request.settings), request.now)
 
 
@@ -134,17 +132,17 @@ def create_repo_v2(request: ApiRequest) -> Json:
 def put(db: sqlite3.Connection, repo: Repo, message: Json, now: int, settings: EmulatorSettings) -> Repo:
     """Replace a repository's message (stored form) and plan builds when its overlay means something else now."""
     overlays.check_repository(db, repo.id, message.get("customOverlay"))
-    kept = {key: repo.message[key] for key in KEPT_BY_SERVER if key in repo.message}
+    kept = {key: repo.message[key] for key in (*KEPT_BY_SERVER, store.REFUSED) if key in repo.message}
     given = {key: value for key, value in message.items() if key not in (*KEPT_BY_SERVER, *UNSENT)}
-    refused = {schedule.REFUSED: repo.message[schedule.REFUSED]} if schedule.REFUSED in repo.message else {}
-    if refused and not given.get("activeTags"):
-        given["activeTags"] = repo.message["activeTags"]  # which were not shown, and are rebuilt when that is solved
-    same = store.meaning(given.get("customOverlay")) == store.meaning(repo.overlay)
-    updated = {UPDATED: timestamps.to_text(now)}
-    after = replace(repo, message={**kept, **given, **updated, **(refused if same else {})})
+    if repo.refused and given.get("activeTags", []) == shown(repo.message, now).get("activeTags", []):
+        given["activeTags"] = repo.message["activeTags"]  # those not shown are rebuilt when that is solved
+    after = replace(repo, message={**kept, **given, UPDATED: timestamps.to_text(now)})
     store.remember(db, repo.id, repo.message, now)
-    store.save(db, after)
-    return after if same else schedule.enqueue(db, after, repo.overlay, now, settings)
+    with schedule.rebuilding(db, (repo.id,), now, settings):
+        store.save(db, after)
+    written = store.repo(db, repo.id)
+    assert written is not None, "it has just been saved"
+    return written
 
 
 def shown(message: Json, now: int) -> Json:
@@ -152,9 +150,10 @@ def shown(message: Json, now: int) -> Json:
 
     Where nothing has changed since, that time is the one of its creation.
     """
-    refused = message.get(schedule.REFUSED)
-    hidden = ("activeTags",) if refused is not None and refused <= now else ()
-    return {UPDATED: message["createTime"], **{key: value for key, value in message.items() if key not in hidden}}
+    refused = message.get(store.REFUSED, {})
+    seen = {UPDATED: message["createTime"], **message}
+    tags = [tag for tag in seen.pop("activeTags", ()) if refused.get(tag, now + 1) > now]
+    return {**seen, "activeTags": tags} if tags else seen
 
 
 def _found(request: ApiRequest) -> list[Repo]:
@@ -185,7 +184,9 @@ def _add(db: sqlite3.Connection, parent: str, message: Json, request: ApiRequest
     kept = {"id": identifier, "name": name, "createTime": timestamps.to_text(request.now)}
     repo = Repo(id=identifier, parent=parent, name=name, sequence=0, message={**filled, **message, **kept})
     store.remember(db, identifier, None, request.now)
-    return schedule.enqueue(db, repo, repo.overlay, request.now, replace(request.settings, automatic_rebuilds=False))
+    quiet = replace(request.settings, automatic_rebuilds=False)  # nothing of a new repository is under way
+    before = layering.of_repository(db, repo)
+    return schedule.enqueue(db, repo, apko.all_tags(repo), before=before, now=request.now, settings=quiet)
 
 
 def _emitted(repo: Repo, now: int) -> Json:

@@ -4,17 +4,19 @@ Builds are planned with their start, end and outcome the moment their cause occu
 them is visible. Every choice is drawn from ids and counters, so that the same history gives the same builds.
 """
 
+import contextlib
 import json
 import sqlite3
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 
-from reconciler.emulator import apko, guarded_entrypoint, store, timestamps, uidp
+from reconciler.emulator import apko, layering, store, timestamps, uidp
 from reconciler.emulator.apko import BuildOutcome
+from reconciler.emulator.layering import Refusal, TagOverlays
 from reconciler.emulator.settings import EmulatorSettings
 from reconciler.emulator.store import Json, Repo, StateFile
 
 SLOT = 300 * timestamps.SECOND  # automatic rebuilds are planned for five minutes at a time
-REFUSED = "refusedAt"  # in a repository's stored message: when its tags ceased to be rebuilt
 AUTOMATIC_SHARE = 1 / 12  # of the repositories, in each slot
 INTERRUPTED_SHARE = 0.7  # of the repositories: an update finds an automatic rebuild under way
 
@@ -31,29 +33,72 @@ class Planned:
     work: int | None = None
 
 
-def enqueue(db: sqlite3.Connection, repo: Repo, before: Json | None, now: int, settings: EmulatorSettings) -> Repo:
-    """Plan the builds that an update causes; `before` is the overlay that it replaced.
+@contextlib.contextmanager
+def rebuilding(db: sqlite3.Connection, scopes: Collection[str], now: int, settings: EmulatorSettings) -> Iterator[None]:
+    """Plan, after the body, the builds of every tag that gets something else than before it.
+
+    `scopes` are the ids of repositories, and of groups with all that lies below them.
+    """
+    advance(db, now, settings)
+    before = {repo.id: layering.of_repository(db, repo) for repo in store.repos_below(db, scopes)}
+    yield
+    for repo in store.repos_below(db, scopes):
+        after = layering.of_repository(db, repo)
+        changed = [tag for tag in apko.all_tags(repo) if not after.builds_alike(before[repo.id], tag)]
+        if changed:
+            enqueue(db, repo, changed, before=before[repo.id], now=now, settings=settings)
+
+
+def enqueue(
+    db: sqlite3.Connection,
+    repo: Repo,
+    changed: Collection[str],
+    *,
+    before: TagOverlays,
+    now: int,
+    settings: EmulatorSettings,
+) -> Repo:
+    """Plan the builds of some tags that a write causes; `before` is what they got until then.
 
     Returns the repository with what it keeps of them.
     """
-    repo = replace(repo, sequence=repo.sequence + 1)
-    store.save(db, repo)
     waiting = db.execute("SELECT * FROM work WHERE repo_id = ? AND starts > ?", (repo.id, now)).fetchone()
-    if waiting:  # nothing of it has begun: the queue builds once, with the newest overlay
-        db.execute("DELETE FROM builds WHERE work_id = ?", (waiting["id"],))
-        db.execute("DELETE FROM work WHERE id = ?", (waiting["id"],))
-    _replan_automatic(db, repo, now)
-    if not waiting and settings.automatic_rebuilds:
-        _finish_interrupted(db, repo, before, now, settings)
-    if not apko.all_tags(repo):
-        return repo
+    # Nothing of it has begun: the queue builds once, with the newest overlays.
+    renewed = {*changed, *(_withdrawn(db, repo, waiting["id"]) if waiting else ())}
+    overlays = layering.of_repository(db, repo)
+    due = [tag for tag in apko.all_tags(repo) if tag in renewed]
+    refusals = {tag: refusal for tag in due if (refusal := overlays.refusal(tag))}
     created, starts = (waiting["created"], waiting["starts"]) if waiting else (now, _start(db, repo, now, settings))
-    if apko.active_tags(repo):
-        _plan_work(db, repo, created, starts, settings)
-        return repo
-    ended = _plan_refusal(db, repo, created, starts, settings)
-    repo = replace(repo, message={**repo.message, REFUSED: ended})
+    ended = starts + span(settings.stagger)
+    refused = {tag: since for tag, since in repo.refused.items() if tag not in renewed}
+    message = {**repo.message, store.REFUSED: {**refused, **dict.fromkeys(refusals, ended)}}
+    repo = replace(repo, sequence=repo.sequence + 1, message=message)
     store.save(db, repo)
+    _replan_automatic(db, repo, overlays, now)
+    built = [tag for tag in due if tag not in refusals]
+    if built and not waiting and settings.automatic_rebuilds:
+        _finish_interrupted(db, repo, built, before=before, now=now, settings=settings)
+    if due:
+        work = db.execute(
+            "INSERT INTO work (repo_id, created, starts, ends, failed) VALUES (?, ?, ?, ?, 0)",
+            (repo.id, created, starts, starts),
+        ).lastrowid
+        assert work is not None, "a row has just been inserted"
+        results = {"Failure"} if refusals else set()
+        for position, tag in enumerate(built):
+            began = starts + position * span(settings.stagger)
+            until = began + _duration(settings, repo.id, tag, repo.sequence)
+            plan = Planned(tag=tag, kind="update", number=repo.sequence, started=began, ended=until, work=work)
+            results.add(add_build(db, repo, plan, overlays.overlay(tag)))
+        for position, refusal in enumerate(dict.fromkeys(refusals.values())):
+            kind = f"refusal-{position}"
+            plan = Planned(tag="", kind=kind, number=repo.sequence, started=starts, ended=ended, work=work)
+            tags = [tag for tag, reason in refusals.items() if reason == refusal]
+            _insert(db, repo, plan, _refused(db, repo, tags, refusal, starts))
+        db.execute(
+            "UPDATE work SET ends = (SELECT max(ended) FROM builds WHERE work_id = work.id), failed = ? WHERE id = ?",
+            (results == {"Failure"}, work),
+        )
     return repo
 
 
@@ -151,56 +196,51 @@ def _start(db: sqlite3.Connection, repo: Repo, now: int, settings: EmulatorSetti
     return max(now + span(settings.queue_delay), row["ends"] or 0)
 
 
-def _plan_work(db: sqlite3.Connection, repo: Repo, created: int, starts: int, settings: EmulatorSettings) -> None:
-    work = db.execute(
-        "INSERT INTO work (repo_id, created, starts, ends, failed) VALUES (?, ?, ?, ?, 0)",
-        (repo.id, created, starts, starts),
-    ).lastrowid
-    ends, results = starts, set()
-    for position, tag in enumerate(apko.active_tags(repo)):
-        began = starts + position * span(settings.stagger)
-        ended = began + _duration(settings, repo.id, tag, repo.sequence)
-        plan = Planned(tag=tag, kind="update", number=repo.sequence, started=began, ended=ended, work=work)
-        results.add(add_build(db, repo, plan, repo.overlay))
-        ends = max(ends, ended)
-    db.execute("UPDATE work SET ends = ?, failed = ? WHERE id = ?", (ends, results == {"Failure"}, work))
+def _withdrawn(db: sqlite3.Connection, repo: Repo, work: int) -> set[str]:
+    """Take work back that has not begun; returns the tags that it was for."""
+    rows = db.execute("SELECT tag, ended FROM builds WHERE work_id = ?", (work,)).fetchall()
+    db.execute("DELETE FROM builds WHERE work_id = ?", (work,))
+    db.execute("DELETE FROM work WHERE id = ?", (work,))
+    refusals = {row["ended"] for row in rows if not row["tag"]}
+    refused = {tag for tag, since in repo.refused.items() if since in refusals}
+    return refused | {row["tag"] for row in rows}
 
 
-def _plan_refusal(db: sqlite3.Connection, repo: Repo, created: int, starts: int, settings: EmulatorSettings) -> int:
-    """Plan the one report of images that the wrapper is refused for; returns when it is there."""
-    ended = starts + span(settings.stagger)
-    work = db.execute(
-        "INSERT INTO work (repo_id, created, starts, ends, failed) VALUES (?, ?, ?, ?, 1)",
-        (repo.id, created, starts, ended),
-    ).lastrowid
+def _refused(db: sqlite3.Connection, repo: Repo, tags: list[str], refusal: Refusal, now: int) -> BuildOutcome:
+    """Return the one report of tags that are refused for one reason."""
+    current = current_tags(db, now)
     digests: dict[str, list[str]] = {}
-    current = current_tags(db, starts)
-    for tag in apko.all_tags(repo):
+    for tag in tags:
         known = current.get(uidp.of_child(repo.id, "tag", tag), {})
         digests.setdefault(known.get("digest", ""), []).append(tag)
-    reason, detail = guarded_entrypoint.refusal(repo.overlay or {})
-    groups = "; ".join(f"tags [{' '.join(tags)}] (digest {digest}): {reason}" for digest, tags in digests.items())
-    log = (
-        f"guarded entrypoint refused for {groups}; these tags are not rebuilt until that is resolved\ndetail: {detail}"
+    groups = "; ".join(
+        f"tags [{' '.join(names)}] (digest {digest}): {refusal.reason}" for digest, names in digests.items()
     )
-    outcome = BuildOutcome(result="Failure", config="", locked="", log=log, warnings=())
-    plan = Planned(tag="", kind="refusal", number=repo.sequence, started=starts, ended=ended, work=work)
-    _insert(db, repo, plan, outcome)
-    return ended
+    consequence = "these tags are not rebuilt until that is resolved"
+    log = f"{refusal.subject} refused for {groups}; {consequence}\ndetail: {refusal.detail}"
+    return BuildOutcome(result="Failure", config="", locked="", log=log, warnings=())
 
 
 def _finish_interrupted(
-    db: sqlite3.Connection, repo: Repo, before: Json | None, now: int, settings: EmulatorSettings
+    db: sqlite3.Connection,
+    repo: Repo,
+    tags: list[str],
+    *,
+    before: TagOverlays,
+    now: int,
+    settings: EmulatorSettings,
 ) -> None:
-    """Let an automatic rebuild that an update found under way run with the overlay that it began with."""
-    if not apko.active_tags(repo) or uidp.draw(repo.id, "interrupted") >= INTERRUPTED_SHARE:
+    """Let an automatic rebuild that a write found under way run with the overlay that it began with."""
+    if uidp.draw(repo.id, "interrupted") >= INTERRUPTED_SHARE:
         return
     chance = uidp.draw(repo.id, "interrupted", repo.sequence)
-    tag = apko.active_tags(repo)[int(chance * len(apko.active_tags(repo)))]
+    tag = tags[int(chance * len(tags))]
+    if before.refusal(tag):
+        return
     started = now + int(span(settings.queue_delay) * (0.2 + chance / 2))
     ended = started + _duration(settings, repo.id, tag, "interrupted", repo.sequence)
     plan = Planned(tag=tag, kind="interrupted", number=repo.sequence, started=started, ended=ended)
-    add_build(db, repo, plan, before)
+    add_build(db, repo, plan, before.overlay(tag))
 
 
 def _plan_automatic(db: sqlite3.Connection, repo: Repo, slot: int, settings: EmulatorSettings) -> None:
@@ -210,10 +250,10 @@ def _plan_automatic(db: sqlite3.Connection, repo: Repo, slot: int, settings: Emu
     started = slot * SLOT + int(uidp.draw(repo.id, "start", slot) * SLOT)
     ended = started + _duration(settings, repo.id, tag, "automatic", slot)
     plan = Planned(tag=tag, kind="automatic", number=slot, started=started, ended=ended)
-    add_build(db, repo, plan, repo.overlay)
+    add_build(db, repo, plan, layering.of_repository(db, repo).overlay(tag))
 
 
-def _replan_automatic(db: sqlite3.Connection, repo: Repo, now: int) -> None:
+def _replan_automatic(db: sqlite3.Connection, repo: Repo, overlays: TagOverlays, now: int) -> None:
     """Give automatic rebuilds that have not begun the overlay that they will find."""
     rows = db.execute(
         "SELECT id, tag, started, ended FROM builds WHERE repo_id = ? AND kind = 'automatic' AND started > ?",
@@ -229,7 +269,7 @@ def _replan_automatic(db: sqlite3.Connection, repo: Repo, now: int) -> None:
                 started=row["started"],
                 ended=row["ended"],
             )
-            add_build(db, repo, plan, repo.overlay)
+            add_build(db, repo, plan, overlays.overlay(row["tag"]))
 
 
 def _planned_until(db: sqlite3.Connection) -> int:

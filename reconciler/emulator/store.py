@@ -8,16 +8,16 @@ import sqlite3
 import stat
 import threading
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from reconciler.emulator import timestamps
+from reconciler.emulator import timestamps, uidp
 from reconciler.emulator.errors import StateError
 
 APPLICATION_ID = 0x63676D75
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 BUSY_SECONDS = 10.0
 _FOLDER = ".reconciler"  # the working folder's own, which holds nothing for others
 _PRIVATE_FOLDER = 0o700
@@ -42,7 +42,10 @@ _SCHEMA = (
     """CREATE TABLE faults (position INTEGER PRIMARY KEY AUTOINCREMENT, script TEXT NOT NULL,
     seen INTEGER NOT NULL DEFAULT 0, fired INTEGER NOT NULL DEFAULT 0)""",
     "CREATE TABLE overlays (id TEXT PRIMARY KEY, message TEXT NOT NULL)",
-    "CREATE TABLE bindings (id TEXT PRIMARY KEY, message TEXT NOT NULL)",
+    """CREATE TABLE bindings (id TEXT PRIMARY KEY, parent TEXT NOT NULL, overlay TEXT NOT NULL,
+    message TEXT NOT NULL)""",
+    "CREATE INDEX bindings_by_parent ON bindings (parent)",
+    "CREATE INDEX bindings_by_overlay ON bindings (overlay)",
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL)",
 )
 
@@ -207,6 +210,7 @@ def _drop(db: sqlite3.Connection) -> None:
 Json = dict[str, Any]
 
 HOME = "example.com"
+REFUSED = "refusedAt"  # in a repository's stored message
 _REMEMBERED = 3600 * timestamps.SECOND  # as long as reads can lag
 
 
@@ -225,6 +229,12 @@ class Repo:
         """The custom overlay in stored form."""
         overlay: Json | None = self.message.get("customOverlay")
         return overlay
+
+    @property
+    def refused(self) -> dict[str, int]:
+        """The tags that are not rebuilt, each with the instant since when that shows."""
+        found: dict[str, int] = self.message.get(REFUSED, {})
+        return found
 
 
 def dump(value: object) -> str:
@@ -255,6 +265,16 @@ def repo_in(db: sqlite3.Connection, parent: str, name: str) -> Repo | None:
 def repos(db: sqlite3.Connection) -> Iterator[Repo]:
     """Yield every repository, in the order of ids, which is no order that a reader would choose."""
     return map(_repo, db.execute("SELECT * FROM repos ORDER BY id"))
+
+
+def repos_below(db: sqlite3.Connection, scopes: Collection[str]) -> list[Repo]:
+    """Return the repositories that are named, or lie anywhere below what is named."""
+    found: dict[str, Repo] = {}
+    for scope in scopes:
+        # A zero comes next after a slash: between the two lie the ids that go on with a slash.
+        rows = db.execute("SELECT * FROM repos WHERE id = ? OR (id > ? AND id < ?)", (scope, f"{scope}/", f"{scope}0"))
+        found |= {row["id"]: _repo(row) for row in rows}
+    return list(found.values())
 
 
 def save(db: sqlite3.Connection, item: Repo) -> None:
@@ -329,9 +349,34 @@ def record(db: sqlite3.Connection, table: str, identifier: str) -> Json | None:
     return json.loads(row["message"]) if row else None
 
 
-def put_record(db: sqlite3.Connection, table: str, message: Json) -> None:
-    """Insert or replace an overlay or a binding."""
-    db.execute(f"INSERT OR REPLACE INTO {table} (id, message) VALUES (?, ?)", (message["id"], dump(message)))  # noqa: S608
+def put_overlay(db: sqlite3.Connection, message: Json) -> None:
+    """Insert or replace an overlay."""
+    db.execute("INSERT OR REPLACE INTO overlays (id, message) VALUES (?, ?)", (message["id"], dump(message)))
+
+
+def put_binding(db: sqlite3.Connection, message: Json) -> None:
+    """Insert or replace a binding, whose overlay is the id of one."""
+    db.execute(
+        "INSERT OR REPLACE INTO bindings (id, parent, overlay, message) VALUES (?, ?, ?, ?)",
+        (message["id"], uidp.parent(message["id"]), message["overlay"], dump(message)),
+    )
+
+
+def bindings_of(db: sqlite3.Connection, overlay: str) -> list[Json]:
+    """Return the messages of an overlay's bindings, in the order of ids."""
+    rows = db.execute("SELECT message FROM bindings WHERE overlay = ? ORDER BY id", (overlay,))
+    return [json.loads(row["message"]) for row in rows]
+
+
+def bound(db: sqlite3.Connection, parents: Sequence[str]) -> list[tuple[Json, Json]]:
+    """Return the bindings that lie directly under some ids, in the order of ids, each with its overlay."""
+    rows = db.execute(
+        "SELECT bindings.message AS binding, overlays.message AS overlay "  # noqa: S608 - of fixed texts
+        "FROM bindings JOIN overlays ON overlays.id = bindings.overlay "
+        f"WHERE bindings.parent IN ({', '.join('?' * len(parents))}) ORDER BY bindings.id",
+        tuple(parents),
+    )
+    return [(json.loads(row["binding"]), json.loads(row["overlay"])) for row in rows]
 
 
 def delete_record(db: sqlite3.Connection, table: str, identifier: str) -> None:
@@ -340,9 +385,7 @@ def delete_record(db: sqlite3.Connection, table: str, identifier: str) -> None:
 
 
 def _path(item: Repo, names: dict[str, str]) -> str:
-    parts = item.parent.split("/")
-    above = ["/".join(parts[: depth + 1]) for depth in range(len(parts))]
-    return "/".join([*(names[each] for each in above), item.name])
+    return "/".join([*(names[each] for each in uidp.levels(item.parent)), item.name])
 
 
 def _repo(row: sqlite3.Row) -> Repo:

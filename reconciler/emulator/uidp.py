@@ -25,6 +25,12 @@ def root(uidp: str) -> str:
     return uidp.partition("/")[0]
 
 
+def levels(uidp: str) -> tuple[str, ...]:
+    """Return the ids from the root down to a record itself."""
+    parts = uidp.split("/")
+    return tuple("/".join(parts[: depth + 1]) for depth in range(len(parts)))
+
+
 def is_below(uidp: str, ancestor: str) -> bool:
     """Say whether a record lies anywhere below another."""
     return uidp.startswith(ancestor + "/")

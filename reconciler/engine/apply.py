@@ -361,7 +361,7 @@ def _judge(read: ReadLive, step: Step, lost: Diagnostic) -> Settlement:
 def _unwritten(step: Step, lost: Diagnostic) -> Unwritten:
     problem = Diagnostic(
         code="not-written",
-        summary="the API response was lost, and the write did not take effect",
+        summary="the write did not take effect",
         detail=lost.detail,
         hint="apply again",
     )
@@ -372,7 +372,7 @@ def _unknown(step: Step, now: LiveRepository, lost: Diagnostic) -> Diagnostic:
     """Return the failure for an unknown result: others may have written before or after this write."""
     return Diagnostic(
         code="write-not-confirmed",
-        summary=f"the API response was lost, and the repository differs from what was sent: {_what(step, now)}",
+        summary=f"the repository differs from what was sent: {_what(step, now)}",
         detail=lost.detail,
         hint="plan again: the write may have taken effect",
     )

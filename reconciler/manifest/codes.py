@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Final, Self
 
 from reconciler.core.binding_rules import BINDING_CODES
+from reconciler.core.overlay_planner import OVERLAY_CODES
 from reconciler.core.packages import PACKAGE_CODES
 from reconciler.core.planner import PLAN_CODES
 from reconciler.core.resolution import RESOLUTION_CODES
@@ -223,7 +224,7 @@ def _planning() -> Iterator[str]:
     yield from ("", "## Found when planning", *_TABLE)
     yield from (
         f"| `{code}` | {severity} | {meaning} |"
-        for code, (severity, meaning) in {**PLAN_CODES, **BINDING_CODES}.items()
+        for code, (severity, meaning) in {**PLAN_CODES, **BINDING_CODES, **OVERLAY_CODES}.items()
     )
     yield from ("", "## Found when checking packages", *_TABLE)
     for code, (severity, meaning) in {**PACKAGE_CODES, **RESOLUTION_CODES}.items():

@@ -74,7 +74,7 @@ def render(document: dict[str, Any], *, style: Style, width: int | None, verbose
 def _outcomes(document: dict[str, Any], page: _Page) -> Iterator[Block]:
     yield _names("applied", document["applied"], page)
     confirmed = [one for one in document["applied"] if one["read_back"]]
-    yield _names("no answer to the write, confirmed by reading again", confirmed, page)
+    yield _names("no valid response to the write, confirmed by reading again", confirmed, page)
     yield _names("already up to date", document["already_done"], page)
     for reason in Skip:
         skipped = [one for one in document["not_attempted"] if one["reason"] == reason]

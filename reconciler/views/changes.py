@@ -85,7 +85,10 @@ def _arrow(style: Style) -> Word:
 def _named(change: dict[str, Any], style: Style) -> Item:
     """Something that is a name and nothing else, with both names where it changes."""
     role = _ROLES[change["kind"]]
-    first, *rest = [_told(value, change, style) for value in (change["before"], change["after"]) if value is not None]
+    values = [value for value in (change["before"], change["after"]) if value is not None]
+    first, *rest = [_told(value, change, style) for value in values]
+    if [first] == rest:  # cut to the same text
+        first, *rest = quoted_pair(_json(values[0]), _json(values[1]), style)
     words = [Word(MARKS[change["kind"]] + first, role=role)]
     for name in rest:
         words += [_arrow(style), Word(name, role=role)]
@@ -106,11 +109,19 @@ def short_value(value: Any, style: Style) -> str:
             return "on"
         case str():
             return token(value, style)
-        case {"tcp": str()} | {"path": str()}:
-            return token(",".join(f"{name}={one}" for name, one in value.items()), style)
+        case {"command": _}:
+            return json_text(_json(value), style)
+        case _ if any("," in one for one in value.values()):  # the commas of a value are not those between values
+            return style.plain(_json(value))
         case _:
-            given = {name: one for name, one in value.items() if one}
-            return json_text(json.dumps(given, ensure_ascii=False), style)
+            return token(",".join(f"{name}={one}" for name, one in value.items()), style)
+
+
+def _json(value: Any) -> str:
+    """JSON text of a value without what is not given; text is JSON already."""
+    if isinstance(value, str):
+        return value
+    return json.dumps({name: one for name, one in value.items() if one}, ensure_ascii=False)
 
 
 def _assignment(change: dict[str, Any], style: Style) -> Item:

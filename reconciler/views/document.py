@@ -303,6 +303,11 @@ _SENTENCES = {
     ReasonCode.UNBUILDABLE: "would not build: {all}",
     ReasonCode.UNRESOLVED: "not confirmed to resolve, which the manifest requires (require_resolve)",
     ReasonCode.HAS_BINDINGS: "uses Overlays and cannot have a standard customization: {all}",
+    ReasonCode.HAS_CUSTOMIZATION: "has a standard customization, and overlays cannot be bound to it: {all}",
+    ReasonCode.BOUND: "gets its content from overlays",
+    ReasonCode.NOT_NAMED: "not in the manifest, which manages the bindings of the scope",
+    ReasonCode.OVERLAY_NOT_FOUND: "overlay not found{all_perhaps}",
+    ReasonCode.TAGS_NOT_FOUND: "no such tags: {all}",
     ReasonCode.CONFLICTING: "conflicting values in the manifest",
 }
 

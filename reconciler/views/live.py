@@ -156,13 +156,14 @@ class Board:
             )
 
     def draw(self, *, style: Style, width: int, height: int, now: float | None = None, notice: str = "") -> Group:
-        """The table in at most `height` lines: a heading, the rows that matter most, and how many more there are.
+        """Draw the table in at most `height` lines: a heading, the rows that matter most, and how many more there are.
 
-        A `notice` stands above it, in a line of its own.
+        The lines of `notice` come first.
         """
+        notices = notice.splitlines()
         now = self._now if now is None else now
         rows = sorted(self._rows.values(), key=lambda row: row.rank)
-        room = max(height - 1 - bool(notice), _LEAST_ROWS)
+        room = max(height - 1 - len(notices), _LEAST_ROWS)
         shown = rows if len(rows) <= room else rows[: room - 1]
         names = max((cell_len(token(row.repository, style)) for row in shown), default=0)
         names = min(names, max(width - _STATE_COLUMNS - _BUILD_COLUMNS, 12))
@@ -175,7 +176,7 @@ class Board:
         table.add_column(no_wrap=True, max_width=max(width - used - _GAP, 1))
         for row in shown:
             table.add_row(*_cells(row, now, style))
-        heads = [Text(notice, Role.WARNING)] if notice else []
+        heads = [Text(one, Role.WARNING) for one in notices]
         heads.append(Text(self._heading(now), Role.BOLD))
         for head in heads:
             head.no_wrap, head.overflow = True, "ellipsis"
@@ -276,7 +277,7 @@ class LiveProgress:
             live.console.print(Text.from_ansi(text.rstrip("\n")), soft_wrap=True)
 
     def announce(self, text: str) -> None:
-        """Keep a line above the table until the end; takes no lock, so that a signal handler may call it."""
+        """Keep a notice above the table until the end; takes no lock, so that a signal handler may call it."""
         self._notice = text.strip()
 
     def _table(self) -> Group:

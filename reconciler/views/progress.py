@@ -83,7 +83,7 @@ def told(counts: dict[str, int]) -> str:
 def _outcome(outcome: Outcome, style: Style) -> Text:
     match outcome:
         case Applied(read_back=read_back):
-            return Text("written (no answer; confirmed by reading again)" if read_back else "written")
+            return Text("written (no valid response; confirmed by reading again)" if read_back else "written")
         case Unchanged():
             return Text("already up to date")
         case Drifted():

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from reconciler.emulator import Delay, Drop, Edit, EmulatorSettings, Fault, Garble, Status, When
+from reconciler.emulator import Delay, Drop, Edit, EmulatorSettings, Fault, Garble, Respond, Status, When
 from tests.support.program import Program, Result, write_manifest
 
 ONE = "organization: example.com\nrepositories:\n  custom-nginx: {packages: [curl]}\n"
@@ -288,3 +288,22 @@ def test_every_effect_of_the_emulator_is_in_a_table() -> None:
     assert statuses == {400, 401, 403, 404, 409, 429, 500, 502, 503, 504}
     tried = {row.effect.status for row in BROKEN_WRITES.values() if isinstance(row.effect, Status)}
     assert tried == statuses
+
+
+@pytest.mark.parametrize(
+    ("effect", "said"),
+    [
+        (Status(status=403, html=True), "answered HTTP 403, an HTML page"),
+        (Respond(body="please log in"), "cannot parse the response: HTTP 200, but the body is not a JSON object"),
+        (Status(status=408, html=True), "answered HTTP 408"),
+    ],
+)
+def test_a_write_that_something_else_answered_says_what_was_answered_and_what_is_known(
+    program: Program, effect: Status | Respond, said: str
+) -> None:
+    program.play(*(Fault(effect=effect, method=method, times=None) for method in ("PUT", "PATCH")))
+    result = program.run("apply", "--yes")
+    assert result.code == 3
+    assert "the write did not take effect" in result.out
+    assert said in result.out
+    assert "lost" not in result.out + result.err

@@ -249,7 +249,32 @@ def test_an_interruption_on_a_terminal_stands_in_the_live_table_and_nowhere_else
     program.clock.on_wait = interrupt
     assert main(["apply"], world) == 130
     err = text_of(world.stderr)
-    notice = "Interrupted: finishing the writes in progress. Press Ctrl-C again to abort."
-    assert notice in err
-    assert f"\n{notice}\n" not in err.replace("\r", ""), "only within the table"
+    (run,) = json.loads(program.run("history", "--format", "json").out)["runs"]
+    assert "Interrupted: the builds continue on the server." in err
+    assert f"To resume: reconciler wait {run['id']}" in err
+    assert "finishing the writes" not in err, "no write is in progress"
+    assert "\nInterrupted" not in err.replace("\r", ""), "only within the table"
     assert text_of(world.stdout).splitlines()[-1].startswith("Apply interrupted: 2 updated, ")
+
+
+@pytest.mark.parametrize("command", [("apply", "--yes"), ("wait",)])
+def test_an_interruption_that_stops_no_write_says_that_the_builds_continue(
+    program: Program, command: tuple[str, ...]
+) -> None:
+    program.settings = EmulatorSettings(queue_delay=1000)
+    write_manifest(TWO)
+    if command == ("wait",):
+        assert program.run("apply", "--yes", "--no-wait").code == 0
+    world = program.world()
+
+    def interrupt(_: float) -> None:
+        program.clock.on_wait = None
+        os.kill(os.getpid(), signal.SIGINT)
+        assert world.stop.wait(timeout=10)
+
+    program.clock.on_wait = interrupt
+    assert main([*command], world) == 130
+    (run,) = json.loads(program.run("history", "--format", "json").out)["runs"]
+    said = text_of(world.stderr)
+    assert f"\nInterrupted: the builds continue on the server.\nTo resume: reconciler wait {run['id']}\n" in said
+    assert "finishing the writes" not in said

@@ -229,8 +229,8 @@ WRONG = {
     "no effect": (
         "[{}]",
         (
-            '"do" must be one of status, delay, drop, garble, edit, omit, respond, header, lag, result, '
-            "no_reports, parsed_configs, not_enrolled, not null"
+            '"do" must be one of status, delay, drop, garble, edit, bind, omit, respond, header, lag, result, '
+            "no_reports, parsed_configs, late_conflicts, not_enrolled, not null"
         ),
     ),
     "other effect": ('[{"do": "explode"}]', 'not "explode"'),
@@ -243,6 +243,7 @@ WRONG = {
     "overlay type": ('[{"do": "edit", "edit": "a", "overlay": []}]', '"overlay" must be an object'),
     "overlay key": ('[{"do": "edit", "edit": "a", "overlay": {"packages": []}}]', 'unknown key "packages"'),
     "overlay value": ('[{"do": "edit", "edit": "a", "overlay": {"contents": {"packages": 1}}}]', "packages"),
+    "config key": ('[{"do": "bind", "bind": "a", "config": {"packages": []}}]', '"config": unknown key "packages"'),
     "no error": ('[{"do": "status", "status": 200}]', "400 to 599"),
     "never": ('[{"do": "drop", "times": 0}]', "1 or more"),
     "when": ('[{"do": "drop", "when": "during"}]', '"before" or "after", not "during"'),

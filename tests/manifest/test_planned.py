@@ -8,7 +8,7 @@ from reconciler.core import planner
 from reconciler.core.diff import items_of
 from reconciler.core.globs import resolve_globs
 from reconciler.core.overlay import EMPTY
-from reconciler.core.state import Directory, Live, LiveRepository, Organization
+from reconciler.core.state import Directory, Live, LiveOverlay, LiveRepository, Organization
 from reconciler.diagnostics import has_errors
 from reconciler.manifest import load
 from reconciler.manifest.codes import Code
@@ -26,7 +26,8 @@ def live() -> Live:
         LiveRepository(id=f"{number:016x}", name=name.rpartition("/")[2], folder=name.rpartition("/")[0], overlay=EMPTY)
         for number, name in enumerate(NAMES)
     ]
-    return Live(organization=organization, repositories=tuple(found))
+    overlays = (LiveOverlay(id=f"{organization.id}/1", name="other", overlay=EMPTY),)
+    return Live(organization=organization, repositories=tuple(found), overlays=overlays, bindings=())
 
 
 @pytest.mark.parametrize("name", sorted(path.name for path in CASES.iterdir() if path.is_dir()))

@@ -1,26 +1,46 @@
-"""What a plan's document says, piece by piece, and what a reader of each format gets to see, without white space.
+"""What a reader has to find in a plan, whatever its format: taken from the document, and drawn by nothing of ours.
 
-White space is left out on both sides, as every format breaks its lines where it likes.
+A reader sees the text between the tags of a page, and reads escapes such as `\\x1b` as the characters that they stand
+for. White space is left out on both sides, as every format breaks its lines where it likes.
 """
 
+import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from html.parser import HTMLParser
-from typing import Any
+from typing import Any, NamedTuple
 
 from markdown_it import MarkdownIt
 
-from reconciler.core.diff import Field
 from reconciler.views import plan_html, plan_markdown, plan_text
-from reconciler.views.plan import shown_counts
-from reconciler.views.text import Style, json_text, quoted, quoted_pair, token
+from reconciler.views.text import Style
 
-PLAIN = Style(color=False, unicode=True)
-# A page shows values whole.
-WHOLE = Style(color=False, unicode=True, value_limit=1_000_000)
-STYLES = {"text": PLAIN, "markdown": PLAIN, "html": WHOLE}
-NAMED = (Field.PACKAGES, Field.PROVIDERS, Field.RUN_AS)
+FORMATS = ("text", "markdown", "html")
+# From so many columns on, text and Markdown may cut a value; a page shows it whole.
+_LIMIT = 200
+_WIDEST_ESCAPE = len(r"\U000e0041")
 _MARKDOWN = MarkdownIt("commonmark").enable("table")
+_NAMES = ("contents.packages", "certificates.providers", "accounts.run-as", "fail_mode")
+_LABELS = {
+    "contents.packages": "packages",
+    "contents.runtime_repositories": "runtime repositories",
+    "contents.runtime_keyring": "runtime keyring",
+    "environment": "environment",
+    "annotations": "annotations",
+    "accounts": "accounts",
+    "accounts.run-as": "run-as",
+    "accounts.users": "user",
+    "accounts.groups": "group",
+    "certificates": "certificates",
+    "certificates.additional": "certificates",
+    "certificates.providers": "certificate providers",
+    "guarded_entrypoint": "guarded entrypoint",
+    "fail_mode": "fail mode",
+    "preflight": "preflight",
+    "command_override": "command override",
+    "truststore": "truststore",
+    "unrecognised": "unrecognized content",
+}
 
 
 class _Text(HTMLParser):
@@ -60,98 +80,198 @@ def dense(text: str) -> str:
     return "".join(text.split())
 
 
-# Their texts stand in what is drawn wherever they need no quotes.
-STRUCTURED = frozenset({Field.PREFLIGHT, Field.COMMAND_OVERRIDE, Field.GUARDED_ENTRYPOINT, Field.FAIL_MODE})
-SENSITIVE = {
-    "add": "(sensitive value added)",
-    "remove": "(sensitive value removed)",
-    "change": "(sensitive value changed)",
-}
-PLAIN_TEXT = re.compile(r"[A-Za-z0-9./:-]{1,40}")
+_ESCAPE = re.compile(r"\\(?:x([0-9a-f]{2})|u([0-9a-f]{4})|U([0-9a-f]{8})|(.))", re.DOTALL)
+_SHORT = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f"}
 
 
-def seen(format_: str, document: dict[str, Any]) -> str:
-    """What a reader of the format sees, without white space."""
+def unescaped(text: str) -> str:
+    """The text with every escape as the character that it stands for."""
+    return _ESCAPE.sub(_character, text)
+
+
+def _character(found: re.Match[str]) -> str:
+    code = found[1] or found[2] or found[3]
+    return chr(int(code, 16)) if code else _SHORT.get(found[4], found[4])
+
+
+class Seen(NamedTuple):
+    """A plan as it stands on the screen, and as it is read; both without white space."""
+
+    shown: str
+    read: str
+
+
+def seen(format_: str, document: dict[str, Any]) -> Seen:
+    """The plan as a reader of the format sees it."""
     match format_:
         case "markdown":
             # The limit is for another test: here nothing may have to give way.
-            return dense(text_of(_MARKDOWN.render(plan_markdown.render(document, limit=10_000_000))))
+            page = _MARKDOWN.render(plan_markdown.render(document, limit=10_000_000))
+            text = text_of(page.replace("<", " <"), tick="`")
         case "html":
-            return dense(text_of(plan_html.render(document), tick="`"))
+            text = text_of(plan_html.render(document).replace("<", " <"), tick=" ` ")
         case _:
-            return dense(plan_text.render(document, style=PLAIN, width=120, show_unchanged=True))
+            style = Style(color=False, unicode=True)
+            text = plan_text.render(document, style=style, width=None, show_unchanged=True)
+    # Word by word, as a backslash of a sentence at the end of one does not belong to the next.
+    return Seen(dense(text), dense(" ".join(map(unescaped, text.split()))))
 
 
-def facts(document: dict[str, Any], style: Style) -> Iterator[str]:
+class Value(NamedTuple):
+    """A value, and what may stand for it where it is too long for the format; None where nothing may."""
+
+    text: str
+    instead: str | None = None
+
+
+class Prose(NamedTuple):
+    """A sentence, in which names are escaped but not quoted."""
+
+    text: str
+
+
+Fact = Value | Prose
+_PIECE = re.compile(r"[!-\[\]-~]+")  # what is never escaped and never a space
+
+
+def missing(facts: Iterable[Fact], found: Seen, *, whole: bool = False) -> list[Fact]:
+    """The facts that a reader does not find; `whole` where the format may not cut a value."""
+    return [fact for fact in facts if not _found(fact, found, whole=whole)]
+
+
+def _found(fact: Fact, found: Seen, *, whole: bool) -> bool:
+    match fact:
+        case Prose(text):
+            return all(piece in found.shown for piece in _PIECE.findall(text))
+        case Value(text, instead):
+            cut = instead is not None and not whole and _may_be_cut(text)
+            return dense(text) in found.read or (cut and dense(instead or "") in found.read)
+
+
+def _may_be_cut(text: str) -> bool:
+    """Whether a value may need more columns than a format gives it, as far as this can be told without drawing it."""
+    return sum(1 if " " < one <= "~" and one not in '"\\' else _WIDEST_ESCAPE for one in text) > _LIMIT
+
+
+def _cuttable(text: str) -> Value:
+    return Value(text, f"({len(text):,} characters)")
+
+
+def facts(document: dict[str, Any]) -> Iterator[Fact]:
     """The names, reasons, keys, values, counts and notes that every format has to show."""
-    yield from (document["organization"]["name"], document["api"])
+    yield from (Prose(document["organization"]["name"]), Prose(document["api"]))
     for step in document["steps"]:
-        yield token(step["repository"], style)
+        yield Value(step["repository"])
         if step["action"] in ("blocked", "unknown"):
-            yield style.plain(step["reason"])
+            yield Prose(step["reason"])
         else:
-            yield from (fact for change in step["changes"] for fact in _change(change, style))
+            yield from (fact for change in step["changes"] for fact in _change(change))
         if step["source"] is not None:
-            yield token(step["source"]["repository"], style)
-    for name, count in shown_counts(document).items():
-        if count:
-            yield f"{count:,} to {name}" if name in ("create", "reset", "update") else f"{count:,}"
-    for refusal in document["guard"]["refusals"]:
-        yield style.plain(refusal["summary"])
+            yield Value(step["source"]["repository"])
+        if step["action"] in ("create", "update", "reset") and step["unmanaged"]:
+            yield from (Prose(_LABELS[section]) for section in step["unmanaged"])
+            yield Prose("not managed, left unchanged")
+    yield from _counted(document)
+    yield from (Prose(refusal["summary"]) for refusal in document["guard"]["refusals"])
 
 
-def page_facts(document: dict[str, Any], style: Style) -> Iterator[str]:
+def _counted(document: dict[str, Any]) -> Iterator[Fact]:
+    """What would be written; of two manifests, what the change between them causes."""
+    counts = document["counts"]
+    written = document.get("caused_counts", counts)
+    yield from (Value(f"{written[name]:,} to {name}") for name in ("create", "update", "reset") if written[name])
+    yield from (Value(f"{counts[name]:,}") for name in ("blocked", "unknown") if counts[name])
+
+
+def page_facts(document: dict[str, Any]) -> Iterator[Fact]:
     """What a page shows besides, as it stands alone: problems in full, and the names of what is not touched."""
     for problem in (*document["guard"]["refusals"], *document["diagnostics"]):
-        yield from (style.plain(line) for line in problem["detail"].splitlines())
-        yield from map(style.plain, (problem["summary"], problem["hint"]))
+        yield from (Prose(problem[part]) for part in ("detail", "summary", "hint"))
     for step in document["steps"]:
         if step["action"] in ("blocked", "unknown"):
-            yield from (fact for change in step["changes"] for fact in _change(change, style))
-    for name in (*document["unlisted"]["names"], *document["left_out"]["names"]):
-        yield token(name, style)
+            yield from (fact for change in step["changes"] for fact in _change(change))
+    yield from (Value(name) for name in (*document["unlisted"]["names"], *document["left_out"]["names"]))
 
 
-def _change(change: dict[str, Any], style: Style) -> Iterator[str]:
-    part, before, after = change["part"], change["before"], change["after"]
-    if part in NAMED:
-        yield from (token(value, style) for value in (before, after) if value is not None)
-        return
-    if change["key"]:
-        yield token(change["key"], style)
-    if part == Field.TRUSTSTORE:
-        # Escapes of JSON inside escapes of a page are pinned by the golden files.
-        yield from (json_text(side, style) for side in (before, after) if side and "\\" not in side)
-    elif part in STRUCTURED:
-        yield from (text for side in (before, after) for text in _leaves(side) if PLAIN_TEXT.fullmatch(text))
-    elif not change["masked"]:
-        yield from _values(change, after if before is None else before, style)
-    elif not isinstance(before or after, list):
-        yield SENSITIVE[change["kind"]]
+_DONE = {"add": "added", "remove": "removed", "change": "changed"}
+_HIDDEN = ("*** (before)", "*** (after)")
+
+
+def _change(change: dict[str, Any]) -> Iterator[Fact]:
+    sides = [side for side in (change["before"], change["after"]) if side is not None]
+    yield Prose(_LABELS[change["part"]])
+    match change["part"]:
+        case part if all(side in _HIDDEN for side in sides):
+            yield Value(f"(sensitive value {_DONE[change['kind']]})")
+            yield Value("" if part in _NAMES else change["key"])
+        case part if part in _NAMES:
+            yield from map(Value, sides)
+        case "guarded_entrypoint":
+            yield Value("on")
+        case "command_override":
+            yield from (fact for side in sides for fact in _json(side, json.dumps(side)))
+        case "truststore":
+            yield from (fact for side in sides for fact in _json(json.loads(side), side))
+        case "contents.runtime_repositories" | "preflight":
+            yield from _list(change)
+        case _:
+            yield Value(change["key"])
+            yield from _keyed(change, sides)
+
+
+def _keyed(change: dict[str, Any], sides: list[Any]) -> Iterator[Fact]:
+    match change["part"]:
+        case "accounts.users" | "accounts.groups":
+            yield from _account(change["before"] or {}, change["after"] or {}, change["key"])
+        case "certificates.additional" | "contents.runtime_keyring":
+            yield from (fact for side in sides for fact in _file(side))
+        case "unrecognised" if len(sides) == 1:
+            yield from _json(json.loads(sides[0]), sides[0])
+        case _:
+            yield from map(_cuttable, sides)
+
+
+def _list(change: dict[str, Any]) -> Iterable[Fact]:
+    """The elements of a list that are new or gone; all of them where only their order changes."""
+    old, new = ({json.dumps(one) for one in change[side] or ()} for side in ("before", "after"))
+    differing = old ^ new or old
+    return (Value(text) for one in differing for text in _leaves(json.loads(one)))
+
+
+def _json(value: Any, text: str) -> Iterator[Fact]:
+    """The texts in a value that is shown as JSON, which is cut at its end."""
+    if not _may_be_cut(text):
+        yield from map(Value, _leaves(value))
 
 
 def _leaves(value: Any) -> Iterator[str]:
-    """The texts in a value that has several."""
     match value:
         case str():
             yield value
         case list():
             yield from (text for one in value for text in _leaves(one))
         case dict():
-            yield from (text for one in value.values() for text in _leaves(one))
+            yield from (text for name, one in value.items() if one for text in (name, *_leaves(one)))
         case _:
-            pass
+            yield json.dumps(value)
 
 
-def _values(change: dict[str, Any], only: Any, style: Style) -> Iterator[str]:
-    """What a change shows besides its key; `only` is its value where it has one side."""
-    before, after = change["before"], change["after"]
-    match only:
-        case str() if change["kind"] == "change":
-            yield from quoted_pair(before, after, style)
-        case str():
-            yield json_text(only, style) if change["part"] == Field.UNRECOGNIZED else quoted(only, style)
-        case list():
-            yield from (token(value, style) for value in {*(before or [])} ^ {*(after or [])})
-        case _ if change["kind"] == "add" and "sha256" not in only:
-            yield from (token(str(value), style) for value in only.values() if not isinstance(value, list))
+def _account(before: dict[str, Any], after: dict[str, Any], key: str) -> Iterator[Fact]:
+    """The fields of a user or group that differ, with what they were and what they become."""
+    for name in {**before, **after}:
+        sides = [side[name] for side in (before, after) if name in side]
+        if before.get(name) == after.get(name) or sides in ([key], [[]]):
+            continue
+        yield Value(name)
+        if isinstance(sides[0], list):
+            yield from map(Value, {*before.get(name, ())} ^ {*after.get(name, ())})
+        else:
+            yield from (Value(str(side)) for side in sides)
+
+
+def _file(file: dict[str, Any]) -> Iterator[Fact]:
+    """The beginning of its digest, and of a certificate who made it and when it ends."""
+    yield Value(file["sha256"][:12])
+    if "subject" in file:
+        issued = "self-signed" if file["subject"] == file["issuer"] else file["issuer"]
+        yield from (Prose(file["subject"][:60]), Prose(issued[:60]), Prose(file["key"]), Value(file["not_after"]))

@@ -1,5 +1,7 @@
 """Plans of every kind with text of every kind in them, for what has to hold whatever a plan says."""
 
+import json
+
 from hypothesis import strategies as st
 
 from reconciler.core.overlay import (
@@ -54,7 +56,7 @@ def overlays(draw: st.DrawFn) -> Overlay:
         preflight=draw(st.lists(checks, max_size=2)),
         command_override=draw(st.none() | commands),
         truststore=passed_through(draw(maps)),
-        unrecognized=draw(maps).items(),
+        unrecognized=[(path, json.dumps(value, ensure_ascii=False)) for path, value in draw(maps).items()],
     )
 
 

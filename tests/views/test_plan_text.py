@@ -10,8 +10,11 @@ from reconciler.core.overlay import (
     User,
     make_accounts,
     make_certificates,
+    make_command_override,
     make_overlay,
     make_pem_file,
+    make_preflight,
+    passed_through,
 )
 from reconciler.core.plan import Plan
 from reconciler.core.steps import Action, ReasonCode, Step
@@ -51,6 +54,26 @@ def test_colours_and_ascii_are_as_in_their_golden_files(name: str) -> None:
 
 def test_unchanged_repositories_are_listed_when_asked_for() -> None:
     golden.check(samples.GOLDEN / "unchanged-80.txt", text(samples.three_hundred(), show_unchanged=True))
+
+
+def test_checks_that_differ_never_look_alike() -> None:
+    one = make_preflight(tcp="db:5432", timeout="30s")
+    other = make_preflight(tcp="db:5432,timeout=30s")
+    drawn = text(samples.plan(samples.step("r", make_overlay(preflight=[one]), make_overlay(preflight=[other]))))
+    assert '+{"tcp": "db:5432,timeout=30s"}' in drawn
+    assert "-tcp=db:5432,timeout=30s" in drawn
+
+
+def test_a_change_at_the_end_of_a_long_value_is_shown() -> None:
+    before, after = (
+        make_overlay(
+            command_override=make_command_override(command=["x" * 300, end]),
+            truststore=passed_through({"a": "x" * 300, "z": end}),
+        )
+        for end in ("old", "new")
+    )
+    drawn = text(samples.plan(samples.step("r", before, after)), columns=300)
+    assert drawn.count("old") == drawn.count("new") == 2
 
 
 @pytest.mark.parametrize("name", PLANS)

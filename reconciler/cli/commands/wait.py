@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 
 from reconciler.api.client import ReadClient
 from reconciler.cli import options as shared
 from reconciler.cli import runs
 from reconciler.cli.client import open_reader
-from reconciler.cli.context import Context, interruptible
+from reconciler.cli.context import Context, interruptible, no_longer_waiting
 from reconciler.cli.errors import CommandFailed
 from reconciler.cli.execution import exit_codes, follow_limits
 from reconciler.cli.exit_codes import ExitCode, first
@@ -40,7 +41,8 @@ def execute(options: Options, ctx: Context) -> int:
         _check_idle(run)
         if is_settled(run):
             return _again(run, report)
-        with open_reader(options, ctx) as client, interruptible(ctx, "ending the wait"), ExitStack() as stack:
+        notice = partial(no_longer_waiting, run.id)
+        with open_reader(options, ctx) as client, interruptible(ctx, notice), ExitStack() as stack:
             record = _record(run, stack, options, ctx)
             later = runs.later_runs(journal, run)
             return _go_on(_WaitContext(run=run, later=later, client=client, report=report, record=record), options, ctx)
