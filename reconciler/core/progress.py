@@ -96,7 +96,7 @@ def _counted(target: Target, builds: Iterable[Build], *, queue_left: bool) -> tu
     running = (build for build in ours if build.result is Result.RUNNING and verdicts[build.id] is Evidence.EITHER)
     # A build that starts after a new one is new as well, also if its base image has what was removed.
     proven = min((_start(one) for one in ours if verdicts[one.id] is Evidence.NEW), default=math.inf)
-    later = (one for one in ours if one.config and verdicts[one.id] is Evidence.EITHER and _start(one) >= proven)
+    later = (one for one in ours if one.config and verdicts[one.id] is Evidence.EITHER and _start(one) > proven)
     accepted_ones = (one for one in ours if verdicts[one.id] in accepted)
     counted = {build.id: build for build in (*accepted_ones, *running, *later)}
     return _in_order(counted.values())
