@@ -295,6 +295,11 @@ def _plan_options(options: Options) -> list[str]:
     given = {
         "--repo": options.repo,
         "--exclude": options.exclude,
+        "--label": options.label,
+        "--owner": options.owner,
+        "--file": options.file,
+        "--skip-blocked": options.skip_blocked,
+        "--take-over": options.take_over,
         "--prune": options.prune,
         "--max-removal": options.max_removal is not None,
         "--resolve": options.resolve is True,

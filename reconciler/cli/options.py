@@ -91,6 +91,14 @@ def _whole(text: str) -> bool:
     return text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS
 
 
+def labels(text: str) -> str:
+    """Return labels as they are written, `KEY=VALUE` with commas between several."""
+    for one in filter(None, text.split(",")):
+        if not all(one.partition("=")[::2]):
+            raise argparse.ArgumentTypeError(f'"{one}" is not a label (example: tier=canary)')
+    return text
+
+
 def rate(text: str) -> float:
     """Return a finite number above 0."""
     try:
@@ -230,6 +238,32 @@ def add_planning(parser: argparse._ActionsContainer) -> None:
     )
     parser.add_argument(
         "--exclude", action=CommaList, default=[], metavar="GLOB", help="exclude repositories that match; repeatable"
+    )
+    parser.add_argument(
+        "--label",
+        action=CommaList,
+        type=labels,
+        default=[],
+        metavar="KEY=VALUE",
+        help="only repositories with this label; repeatable",
+    )
+    parser.add_argument(
+        "--owner", action=CommaList, default=[], metavar="NAME", help="only repositories of this owner; repeatable"
+    )
+    parser.add_argument(
+        "--file",
+        action=CommaList,
+        default=[],
+        metavar="GLOB",
+        help="only repositories that a matching file of the manifest names; repeatable",
+    )
+    parser.add_argument(
+        "--take-over", action="store_true", help="allow to write repositories that another owner's run wrote last"
+    )
+    parser.add_argument(
+        "--skip-blocked",
+        action="store_true",
+        help="leave out repositories with errors, and apply the others (apply then exits with 3)",
     )
     parser.add_argument(
         "--prune", action="store_true", help="reset customized repositories that the manifest does not name"

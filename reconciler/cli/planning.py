@@ -17,6 +17,7 @@ from reconciler.core import planner
 from reconciler.core.binding_rules import binding_problems
 from reconciler.core.builds import Build, Result
 from reconciler.core.events import Forecast, NoForecast, make_forecast
+from reconciler.core.ownership import NOBODY, LastWriters
 from reconciler.core.plan import Comparison, GuardFlags, Plan
 from reconciler.core.resolution import ResolvedChange
 from reconciler.core.selection import Selection, select
@@ -62,12 +63,19 @@ class Checked:
     wrong: bool = False
 
 
-def make_plan(desired: Desired, warnings: tuple[Diagnostic, ...], live: Live, options: Options) -> Plan:
+def make_plan(
+    desired: Desired,
+    warnings: tuple[Diagnostic, ...],
+    live: Live,
+    options: Options,
+    writers: LastWriters = NOBODY,
+) -> Plan:
     """The plan of what is selected; raises `CommandFailed` for a selection that selects nothing."""
-    plan, problems = select(_unselected_plan(desired, warnings, live, options), _selection(options), live)
+    plan, problems = select(_unselected_plan(desired, warnings, live, options, writers), _selection(options), live)
     if has_errors(problems):
         raise CommandFailed.from_problems(*problems)
-    return replace(plan, diagnostics=(*plan.diagnostics, *problems, *binding_problems(plan, live)))
+    problems = (*problems, *binding_problems(plan, live))
+    return replace(plan, diagnostics=(*plan.diagnostics, *problems), skip_blocked=options.skip_blocked)
 
 
 def make_base_plan(desired: Desired, live: Live, options: Options) -> Plan:
@@ -76,13 +84,25 @@ def make_base_plan(desired: Desired, live: Live, options: Options) -> Plan:
     return plan
 
 
-def _unselected_plan(desired: Desired, warnings: tuple[Diagnostic, ...], live: Live, options: Options) -> Plan:
-    flags = GuardFlags(prune=options.prune, max_removal=options.max_removal)
-    return planner.plan(desired, live, diagnostics=warnings, flags=flags)
+def _unselected_plan(
+    desired: Desired,
+    warnings: tuple[Diagnostic, ...],
+    live: Live,
+    options: Options,
+    writers: LastWriters = NOBODY,
+) -> Plan:
+    flags = GuardFlags(prune=options.prune, max_removal=options.max_removal, take_over=options.take_over)
+    return planner.plan(desired, live, diagnostics=warnings, flags=flags, writers=writers)
 
 
 def _selection(options: Options) -> Selection:
-    return Selection(repo=tuple(options.repo), exclude=tuple(options.exclude))
+    return Selection(
+        repo=tuple(options.repo),
+        exclude=tuple(options.exclude),
+        labels=tuple((key, value) for key, _, value in (one.partition("=") for one in options.label)),
+        owners=tuple(options.owner),
+        files=tuple(options.file),
+    )
 
 
 def document(

@@ -13,6 +13,7 @@ from reconciler.cli.context import Context
 from reconciler.cli.errors import CommandFailed
 from reconciler.cli.exit_codes import ExitCode
 from reconciler.cli.parser import Options
+from reconciler.core.ownership import NOBODY, LastWriters
 from reconciler.core.plan import Plan
 from reconciler.core.runs import Run, RunHeader, RunKind, RunSummary, is_in_flight, left_by, rewritten
 from reconciler.core.state import Organization
@@ -65,6 +66,13 @@ def read_only_journal() -> Iterator[Journal]:
     """The journal as it is, also where it cannot be written; raises `CommandFailed`."""
     with journal_failures(), read_journal(FOLDER) as journal:
         yield journal
+
+
+def last_writers(options: Options) -> LastWriters:
+    """Return who wrote each repository last, nobody where the journal cannot be read."""
+    with suppress(JournalError), read_journal(FOLDER) as journal:
+        return journal.last_writers(api_identity(options))
+    return NOBODY
 
 
 def with_revert_note(plan: Plan, options: Options) -> Plan:

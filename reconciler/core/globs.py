@@ -26,6 +26,7 @@ from reconciler.core.state import (
     DesiredGlob,
     DesiredRepository,
     Directory,
+    Labels,
     Live,
     LiveRepository,
 )
@@ -107,6 +108,8 @@ class _Resolver:
     def layered(self, entry: DesiredRepository, names: tuple[str, str] | None) -> DesiredRepository:
         """Return an entry on top of its matching globs; a reset is not layered."""
         globs = self.matching(*names) if names else ()
+        if any(glob.labels for glob in globs):
+            entry = replace(entry, labels=_labels(globs, entry))
         if entry.reset:
             return entry
         if entry.bindings is not None or any(glob.bindings is not None for glob in globs):
@@ -122,15 +125,23 @@ class _Resolver:
     def alone(self, repository: LiveRepository, globs: Sequence[DesiredGlob]) -> DesiredRepository:
         """Return an entry for a repository that only globs match."""
         address = Address(folder=repository.folder, name=repository.name)
-        strongest = globs[-1]
+        strongest, labels = globs[-1], _labels(globs)
         if any(glob.bindings is not None for glob in globs):
-            return _bound(DesiredRepository(address=address, place=strongest.place), globs)
+            entry = DesiredRepository(address=address, place=strongest.place, owner=strongest.owner, labels=labels)
+            return _bound(entry, globs)
         resets = [glob for glob in globs if glob.reset]
         if resets:
             others = [glob for glob in globs if not glob.reset]
             clash = [both_reset_and_customized(resets[0].place, others[0].place)] if others else []
-            return DesiredRepository(address=address, place=resets[-1].place, reset=True, problems=tuple(clash))
-        entry = DesiredRepository(address=address, place=strongest.place)
+            return DesiredRepository(
+                address=address,
+                place=resets[-1].place,
+                reset=True,
+                problems=tuple(clash),
+                owner=strongest.owner,
+                labels=labels,
+            )
+        entry = DesiredRepository(address=address, place=strongest.place, owner=strongest.owner, labels=labels)
         return self._with(entry, _ordered(_layers(globs)))
 
     def _with(self, entry: DesiredRepository, layers: tuple[Layer, ...]) -> DesiredRepository:
@@ -149,6 +160,12 @@ class _Resolver:
             layers=layers,
             problems=problems,
         )
+
+
+def _labels(globs: Iterable[DesiredGlob], entry: DesiredRepository | None = None) -> Labels:
+    """The labels of an entry and of the globs that match it; of two values for one the last."""
+    given = [pair for glob in globs for pair in glob.labels]
+    return tuple(sorted(dict([*given, *(entry.labels if entry else ())]).items()))
 
 
 def _bound(entry: DesiredRepository, globs: Sequence[DesiredGlob]) -> DesiredRepository:

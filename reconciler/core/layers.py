@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from functools import partial
 
-from reconciler.core.diff import KEYED, SECTION_OF, Field, Item, assemble, items_of
+from reconciler.core.diff import KEYED, SECTION_OF, Field, Item, assemble, has_key, items_of
 from reconciler.core.guarded import guarded_errors, guarded_warnings, unmanaged_warnings
 from reconciler.core.overlay import Overlay, PemFile, Section
 from reconciler.diagnostics import Diagnostic, Place, Severity
@@ -29,11 +29,21 @@ Locator = Callable[[Field, str], Place]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Removal:
+    """One item that a layer takes out of what weaker layers give, and where that is written."""
+
+    field: Field
+    key: str
+    place: Place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Layer:
     """One block of the manifest.
 
     `kind` is that of the block; a profile that a glob names has the precedence of the glob. `emptied` are the fields
-    that the block sets to empty, which removes what lower layers set. Of two layers of the same precedence the later
+    that the block sets to empty, which removes what lower layers set; `removed` are
+    single items that it takes out of them. Of two layers of the same precedence the later
     one wins, unless their `chain` (a file) differs: then they conflict.
     """
 
@@ -45,6 +55,7 @@ class Layer:
     name: str = ""
     chain: str = ""
     emptied: frozenset[Field] = frozenset()
+    removed: tuple[Removal, ...] = ()
     protect: bool | None = None
     locate: Locator | None = field(default=None, compare=False, repr=False)
 
@@ -77,12 +88,16 @@ class Conflict:
 
 @dataclass(frozen=True, slots=True)
 class Merged:
-    """The result of merging layers: the overlay, and for each of its items the winning layer item."""
+    """The result of merging layers: the overlay, and for each of its items the winning layer item.
+
+    `removed` are the items that a layer took out, each with what it was.
+    """
 
     overlay: Overlay
     managed: frozenset[Section]
     winners: tuple[LayerItem, ...]
     conflicts: tuple[Conflict, ...] = ()
+    removed: tuple[tuple[LayerItem, Removal], ...] = ()
 
 
 def merge(layers: Sequence[Layer]) -> Merged:
@@ -96,6 +111,7 @@ def merge(layers: Sequence[Layer]) -> Merged:
         managed=frozenset[Section]().union(*(layer.managed for layer in layers)),
         winners=winners,
         conflicts=tuple(stack.conflicts()),
+        removed=tuple(stack.removed),
     )
 
 
@@ -128,6 +144,7 @@ class _Stack:
 
     def __init__(self) -> None:
         self.claims: dict[tuple[Field, str], list[LayerItem]] = {}
+        self.removed: list[tuple[LayerItem, Removal]] = []
         self._empty: dict[Field, list[Layer]] = {}
 
     def put(self, layer: Layer, only: Field | None = None) -> None:
@@ -137,6 +154,7 @@ class _Stack:
                 if key[0] is part:
                     self.claims[key] = _rivals(self.claims[key], layer)
             self._empty[part] = [*(one for one in self._empty.get(part, ()) if _equals(one, layer)), layer]
+        self._take_out(layer.removed)
         for entry in items_of(layer.overlay):
             if only is not None and entry.field is not only:
                 continue
@@ -147,6 +165,12 @@ class _Stack:
             else:
                 kept = below if entry.field is Field.PACKAGES else _rivals(below, layer)
                 self.claims[key] = [*kept, claim]
+
+    def _take_out(self, removed: Iterable[Removal]) -> None:
+        for one in removed:
+            claims = self.claims.pop((one.field, one.key), None)
+            if claims:
+                self.removed.append((claims[-1], one))
 
     def winners(self) -> tuple[LayerItem, ...]:
         """Return the winning item for each key."""
@@ -209,6 +233,7 @@ def overlay_errors(
         found += _too_large("keyring-too-large", "keys", keys, KEYS_LIMIT, place)
     if certificates:
         found += _too_large("certificates-too-large", "certificates", certificates, CERTIFICATES_LIMIT, place)
+    found += _given_and_removed(layers)
     if _manages_wrapper(layers):
         found += guarded_errors(overlay, partial(item_place, layers), place)
     return found
@@ -222,7 +247,39 @@ def overlay_warnings(overlay: Overlay, layers: Sequence[Layer]) -> list[Diagnost
     """Return warnings: allowed, but probably a mistake."""
     place_of = partial(item_place, layers)
     found = [*guarded_warnings(overlay, place_of), *_run_as_warnings(overlay, layers)]
+    found += _nothing_to_remove(layers)
     return found if _manages_wrapper(layers) else [*unmanaged_warnings(overlay, place_of), *found]
+
+
+def _given_and_removed(layers: Sequence[Layer]) -> Iterator[Diagnostic]:
+    for layer in layers:
+        for one in layer.removed:
+            if has_key(layer.overlay, one.field, one.key):
+                yield Diagnostic(
+                    code="given-and-removed",
+                    summary=f"{_removal(one)} is removed and given in the same entry",
+                    detail=f"given at {layer.place_of(one.field, one.key)}",
+                    hint="remove one of the two lines",
+                    place=one.place,
+                )
+
+
+def _removal(one: Removal) -> str:
+    return f"`{_short(_path(one.field, one.key) if one.field in KEYED else one.key)}`"
+
+
+def _nothing_to_remove(layers: Sequence[Layer]) -> Iterator[Diagnostic]:
+    if not any(layer.removed for layer in layers):
+        return
+    removed = {one for _, one in merge(layers).removed}
+    for one in (one for layer in layers for one in layer.removed if one not in removed):
+        yield Diagnostic(
+            code="nothing-to-remove",
+            summary=f"`remove` names {_removal(one)}, which no profile, glob or default gives",
+            hint="correct the name, or remove the line",
+            severity=Severity.WARNING,
+            place=one.place,
+        )
 
 
 def _run_as_warnings(overlay: Overlay, layers: Sequence[Layer]) -> list[Diagnostic]:

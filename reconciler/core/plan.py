@@ -70,7 +70,8 @@ class Plan:
     `unlisted` are live repositories that the manifest does not name and that are not touched. `left_out` are
     repositories that the plan would be about, had the selection not left them out. `bindings` are those that were
     known when it was planned. `overlay_steps` are those of overlays and bindings in the order in which they are
-    written, and `effects` what all of them change in the images.
+    written, and `effects` what all of them change in the images. With `skip_blocked` what is blocked is left out of an
+    apply, and does not keep the others from it.
     """
 
     organization: Organization
@@ -82,6 +83,7 @@ class Plan:
     bindings: Bindings = NOT_READ
     overlay_steps: tuple[OverlayStep | BindingStep, ...] = ()
     effects: tuple[TagEffect, ...] = ()
+    skip_blocked: bool = False
 
     @property
     def writes(self) -> tuple[Step, ...]:
@@ -101,8 +103,13 @@ class Plan:
     @property
     def failed(self) -> bool:
         """Return whether the manifest requests something impossible, so that none of the plan may be applied."""
+        return not self.skip_blocked and bool(self.blocked)
+
+    @property
+    def blocked(self) -> tuple[Step | OverlayStep | BindingStep, ...]:
+        """Return the steps that the manifest requests and that are impossible."""
         every = (*self.steps, *self.overlay_steps)
-        return any(step.action is Action.BLOCKED and not step.planned for step in every)
+        return tuple(step for step in every if step.action is Action.BLOCKED and not step.planned)
 
     @property
     def refused(self) -> bool:
@@ -126,11 +133,15 @@ FEWEST_COVERED = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuardFlags:
-    """The command-line overrides of the manifest's settings; `max_removal` None is "not given"."""
+    """The command-line overrides of the manifest's settings; `max_removal` None is "not given".
+
+    `take_over` allows to write repositories that another owner's run wrote last.
+    """
 
     prune: bool = False
     prune_overlays: bool = False
     max_removal: float | None = None
+    take_over: bool = False
 
 
 NO_FLAGS = GuardFlags()

@@ -13,6 +13,7 @@ from reconciler.core.guarded import guarded_errors, guarded_warnings
 from reconciler.core.layers import group_problems, item_place
 from reconciler.core.overlay import EMPTY, Overlay, Section, sections_held
 from reconciler.core.overlay_planner import plan_overlays
+from reconciler.core.ownership import NOBODY, LastWriters, block_taken, may_prune
 from reconciler.core.plan import NO_FLAGS, GuardFlags, Plan, guard_rules, judge_guard, losses
 from reconciler.core.state import Desired, DesiredRepository, Directory, Live, LiveRepository, Unreadable, wanted
 from reconciler.core.steps import Action, BindingStep, OverlayStep, Reason, ReasonCode, Step
@@ -38,7 +39,14 @@ class _Match:
     label: str
 
 
-def plan(desired: Desired, live: Live, *, diagnostics: Iterable[Diagnostic] = (), flags: GuardFlags = NO_FLAGS) -> Plan:
+def plan(
+    desired: Desired,
+    live: Live,
+    *,
+    diagnostics: Iterable[Diagnostic] = (),
+    flags: GuardFlags = NO_FLAGS,
+    writers: LastWriters = NOBODY,
+) -> Plan:
     """Plan every manifest entry against the live state; `diagnostics` of reading the manifest are included."""
     directory = Directory(live)
     resolved = resolve_globs(desired, live, directory)
@@ -46,12 +54,14 @@ def plan(desired: Desired, live: Live, *, diagnostics: Iterable[Diagnostic] = ()
     twice = _named_twice(matches)
     named = {one.id for match in matches for one in match.found}
     unnamed = [one for one in live.repositories if one.id not in named]
-    reset = tuple(prune_steps(unnamed, directory)) if desired.settings.prune or flags.prune else ()
+    own = [one for one in unnamed if may_prune(desired, one.id, writers)]
+    reset = tuple(prune_steps(own, directory)) if desired.settings.prune or flags.prune else ()
     known = KnownNames(directory.labels())
-    found = sorted((*(_step(match, directory, known, twice) for match in matches), *reset), key=_order)
+    planned = (_marked(_step(match, directory, known, twice)) for match in matches)
+    found = sorted((*planned, *reset), key=_order)
     prune = desired.settings.prune_overlays or flags.prune_overlays
     overlays = plan_overlays(desired, live, directory, _bound_entries(found, live), prune=prune)
-    steps = block_bound(found, live)
+    steps = block_bound(found if flags.take_over else block_taken(found, writers), live)
     overlay_steps = with_reach(overlays.steps, live, steps)
     effects = effects_of(live, steps, overlay_steps)
     steps = block_losses(steps, effects.tags)
@@ -126,6 +136,13 @@ def _meant(match: _Match) -> str | None:
             return f"{address.folder or ''}/{address.name}"
         case _:
             return None
+
+
+def _marked(step: Step) -> Step:
+    """The step with the owner and the labels of its entry."""
+    entry = step.entry
+    marked = entry is not None and (entry.owner or entry.labels)
+    return replace(step, owner=entry.owner, labels=entry.labels) if entry is not None and marked else step
 
 
 def _step(match: _Match, directory: Directory, known: KnownNames, twice: dict[str, Place]) -> Step:
@@ -304,6 +321,10 @@ PLAN_CODES: Final[Mapping[str, tuple[str, str]]] = {
     "unknown-source": ("error", "`source` matches no repository, or more than one."),
     "unreadable-overlay": ("error", "The live overlay cannot be parsed; the repository is left unchanged."),
     "protected-repository": ("error", "The manifest would remove something from a repository with `protect: true`."),
+    "repository-of-other-owner": (
+        "error",
+        "A run of another owner wrote the repository last; `--take-over` allows to take it over.",
+    ),
     "repository-has-bindings": (
         "error",
         "Overlays are bound to the repository, which cannot have a standard customization then.",
@@ -376,6 +397,13 @@ def _about_the_overlay(step: Step) -> Diagnostic | None:
                 "protected-repository",
                 f'"{step.repository}" is protected, and the manifest would remove: {", ".join(names)}',
                 hint="add what must stay, remove `protect: true` from the entry, or skip it with `--exclude`",
+            )
+        case ReasonCode.OWNED_BY_OTHER:
+            return _diagnostic(
+                step,
+                "repository-of-other-owner",
+                f'"{step.repository}" belongs to {names[0]}, whose run {names[1]} wrote it last',
+                hint=f"leave it to {names[0]}, or take it over with `--take-over`",
             )
         case ReasonCode.HAS_BINDINGS:
             return _diagnostic(

@@ -86,6 +86,7 @@ class Skip(StrEnum):
     NOT_RECORDED = "not-recorded"
     AFTER_FAILURE = "after-failure"
     HELD_BACK = "held-back"
+    BLOCKED = "blocked"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -347,10 +348,12 @@ def _judge(step: RunStep, run: str, live: Live, directory: Directory) -> Step | 
         return _left(step, "revert-changed", "it has changed since the run")
     assert step.step.before is not None
     assert step.step.after is not None
-    return _back(there, directory.label(there), run, before=step.step.after, after=step.step.before)
+    return _back(
+        there, directory.label(there), run, before=step.step.after, after=step.step.before, owner=step.step.owner
+    )
 
 
-def _back(there: LiveRepository, label: str, run: str, *, before: Overlay, after: Overlay) -> Step:
+def _back(there: LiveRepository, label: str, run: str, *, before: Overlay, after: Overlay, owner: str) -> Step:
     return Step(
         repository=label,
         id=there.id,
@@ -361,6 +364,7 @@ def _back(there: LiveRepository, label: str, run: str, *, before: Overlay, after
         before=before,
         after=after,
         location=there.location,
+        owner=owner,
     )
 
 

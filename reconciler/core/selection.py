@@ -7,26 +7,41 @@ do not stop the command.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
+from itertools import compress
+from operator import not_
 
 from reconciler.core.effects import effects_of
 from reconciler.core.plan import Plan, judge_guard
 from reconciler.core.planner import step_problems
-from reconciler.core.state import Address, Directory, Live
+from reconciler.core.state import Address, Directory, Labels, Live
 from reconciler.core.steps import Action, BindingStep, OverlayStep, ReasonCode, ScopeKind, Step
 from reconciler.diagnostics import Diagnostic, Severity, listed, nearest, plural
 
 _HINT = "use a name, `folder/name` or a glob; list the names with `reconciler repos`"
 
+_OTHER_HINTS = {
+    "--label": "set it in an entry or a glob: `labels: {tier: canary}`",
+    "--owner": "set it at the top of a file: `owner: team-a`",
+    "--file": "give a glob over the paths of the manifest's files",
+}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """The patterns of `--repo` and `--exclude`: everything that some of the first and none of the second match."""
+    """What `--repo`, `--exclude`, `--label`, `--owner` and `--file` say; a step must meet each kind that is given.
+
+    Of several values of one kind one is enough; of labels, one of each key. `files` are globs over the path of the file
+    that asks for the step, or over its name alone.
+    """
 
     repo: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
+    labels: Labels = ()
+    owners: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.repo or self.exclude)
+        return bool(self.repo or self.exclude or self.labels or self.owners or self.files)
 
 
 def matches(pattern: str, address: Address, id_: str | None) -> bool:
@@ -44,8 +59,9 @@ def select(plan: Plan, selection: Selection, live: Live) -> tuple[Plan, tuple[Di
         return plan, ()
     there = {one.id: Address(folder=one.folder, name=one.name) for one in live.repositories}
     named = [(step, _address(step, there), None if step.action is Action.CREATE else step.id) for step in plan.steps]
-    kept = tuple(step for step, address, id_ in named if _takes(selection, address, id_))
-    left = tuple(step for step, address, id_ in named if not _takes(selection, address, id_))
+    taken = [_takes(selection, address, id_) and _meets(selection, step) for step, address, id_ in named]
+    kept = tuple(compress(plan.steps, taken))
+    left = tuple(compress(plan.steps, map(not_, taken)))
     overlays = _selected_overlays(plan, selection, live)
     effects = effects_of(live, kept, overlays).tags
     narrowed = replace(
@@ -125,6 +141,23 @@ def _takes(selection: Selection, address: Address, id_: str | None) -> bool:
     return (among(selection.repo) or not selection.repo) and not among(selection.exclude)
 
 
+def _meets(selection: Selection, step: Step) -> bool:
+    labels = dict(step.labels)
+    wanted: dict[str, set[str]] = {}
+    for key, value in selection.labels:
+        wanted.setdefault(key, set()).add(value)
+    return (
+        all(labels.get(key) in values for key, values in wanted.items())
+        and (not selection.owners or step.owner in selection.owners)
+        and (not selection.files or any(_is_in(step, pattern) for pattern in selection.files))
+    )
+
+
+def _is_in(step: Step, pattern: str) -> bool:
+    file = step.place.file if step.place is not None else ""
+    return fnmatchcase(file, pattern) or fnmatchcase(file.rpartition("/")[2], pattern)
+
+
 def _problems(selection: Selection, known: Sequence[tuple[Address, str | None]], plan: Plan) -> Iterator[Diagnostic]:
     """Yield each pattern that matches nothing: an error for `--repo`, a warning for `--exclude`."""
     labels = sorted({step.repository for step in plan.steps})
@@ -138,6 +171,21 @@ def _problems(selection: Selection, known: Sequence[tuple[Address, str | None]],
                     summary=f'{option} "{pattern}" matches no repository in the plan',
                     hint=f"did you mean {' or '.join(close)}?" if close else _HINT,
                 )
+    yield from _unmet(selection, plan)
+
+
+def _unmet(selection: Selection, plan: Plan) -> Iterator[Diagnostic]:
+    """Yield an error for each label, owner and file that no step has."""
+    given = [("--label", f"{key}={value}", Selection(labels=((key, value),))) for key, value in selection.labels]
+    given += [("--owner", owner, Selection(owners=(owner,))) for owner in selection.owners]
+    given += [("--file", pattern, Selection(files=(pattern,))) for pattern in selection.files]
+    for option, written, alone in given:
+        if not any(_meets(alone, step) for step in plan.steps):
+            yield Diagnostic(
+                code="selects-nothing",
+                summary=f'{option} "{written}" matches no repository in the plan',
+                hint=_OTHER_HINTS[option],
+            )
 
 
 def _nothing(plan: Plan) -> Diagnostic:

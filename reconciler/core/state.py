@@ -30,6 +30,10 @@ class Address:
         return self.name if self.folder is None else f"{self.folder}/{self.name}"
 
 
+# Labels of an entry with their values, ordered by key.
+Labels = tuple[tuple[str, str], ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DesiredBinding:
     """One overlay, by its name, and the tags that should get it."""
@@ -72,7 +76,7 @@ class DesiredRepository:
     the sources of overlay and sections, lowest precedence first; `problems` are those found while layering, and an
     error among them blocks planning the repository. `bindings` are the complete bindings of the repository itself,
     None if the manifest does not manage them; such an entry has no overlay. `allow_missing_tags` lets them name tags
-    that do not exist yet.
+    that do not exist yet. `owner` is that of its file, "" if none is named; `labels` are ordered by key.
     """
 
     address: Address
@@ -86,6 +90,8 @@ class DesiredRepository:
     problems: tuple[Diagnostic, ...] = ()
     bindings: tuple[DesiredBinding, ...] | None = None
     allow_missing_tags: bool = False
+    owner: str = ""
+    labels: Labels = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +108,8 @@ class DesiredGlob:
     reset: bool = False
     bindings: tuple[DesiredBinding, ...] | None = None
     allow_missing_tags: bool = False
+    owner: str = ""
+    labels: Labels = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from enum import StrEnum
 from reconciler.core.bindings import TagSelector
 from reconciler.core.diff import Change
 from reconciler.core.overlay import Overlay, Section
-from reconciler.core.state import Address, DesiredRepository
+from reconciler.core.state import Address, DesiredRepository, Labels
 from reconciler.diagnostics import Diagnostic, Place
 
 
@@ -51,6 +51,7 @@ class ReasonCode(StrEnum):
     UNBUILDABLE = "unbuildable"
     UNRESOLVED = "unresolved"
     HAS_BINDINGS = "has-bindings"
+    OWNED_BY_OTHER = "owned-by-other"
     HAS_CUSTOMIZATION = "has-customization"
     BOUND = "bound"
     NOT_NAMED = "not-named"
@@ -94,7 +95,7 @@ class Step:
     `place` is None if no line of the manifest requests the step. `entry` is the manifest entry of the step with the
     layers of its globs; None if there is none, and in a saved plan. `problems` are the reasons for blocking a step with
     reason `INVALID`; a saved plan has them among its own. `location` is the folder and the name of the repository `id`,
-    None in plans of earlier versions.
+    None in plans of earlier versions. `owner` and `labels` are those of the entry.
     """
 
     repository: str
@@ -110,6 +111,8 @@ class Step:
     problems: tuple[Diagnostic, ...] = field(default=(), compare=False, repr=False)
     location: Address | None = None
     will_build: WillBuild = WillBuild.UNKNOWN
+    owner: str = ""
+    labels: Labels = ()
 
     @property
     def writes(self) -> bool:

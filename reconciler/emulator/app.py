@@ -123,7 +123,9 @@ class Emulator:
         self._sleep = sleep or threading.Event().wait
         self._settings = settings or EmulatorSettings()
         self._state = StateFile(database)
-        self._state.prepare(lambda db: seed.fill(db, self._now()))
+        self._state.prepare(
+            lambda db: seed.fill(db, self._now(), with_overlays=self._settings.seed_overlays),
+        )
         self._counting = threading.Lock()
         self._requests: deque[tuple[str, str, str]] = deque(maxlen=_REMEMBERED_REQUESTS)
         self._writes = 0
@@ -182,17 +184,14 @@ class Emulator:
         in a slash and is the path of a group, whose repositories all get it; `tags` are `all`, `dev`, a list of exact
         ones, or None to detach it.
         """
-        kinds: dict[str, Json] = {"all": {"kind": "ALL"}, "dev": {"kind": "VARIANT", "variantType": "DEV"}}
-        exact = None if tags is None else {"kind": "EXACT", "tags": tags}
-        selector = kinds[tags] if isinstance(tags, str) else exact
         stored = None if config is None else protojson.accept(OVERLAY, config, "config")
         with self._state.writing() as db:
-            for_all = not to or to.endswith("/")
-            parent = uidp.of_path(to.rstrip("/") or store.HOME) if for_all else _located(db, to).id
+            parent, for_all = overlays.located(db, to or f"{store.HOME}/")
             root = uidp.root(parent)
-            with schedule.rebuilding(db, (root,), self._now(), self._settings):
+            with schedule.rebuilding(db, (parent if stored is None else root,), self._now(), self._settings):
                 found = overlays.set_overlay(db, root, overlay, stored, self._now())
                 if to:
+                    selector = None if tags is None else overlays.selector(tags)
                     overlays.set_binding(db, parent, found["id"], selector, for_all=for_all)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:

@@ -3,7 +3,6 @@
 A write that changes what a tag gets starts the builds of that tag; what it gets is the business of `layering`.
 """
 
-import itertools
 import re
 import sqlite3
 
@@ -68,10 +67,7 @@ def add_overlay(db: sqlite3.Connection, parent: str, message: Json, now: int, *,
     name = message.get("name", "")
     _check_name(db, parent, name)
     _check_config(message.get("config"), now, guarded=guarded)
-    # One that had the name and was renamed keeps its id.
-    candidates = (uidp.of_child(parent, "overlay", name, number) for number in itertools.count())
-    identifier = next(each for each in candidates if store.record(db, "overlays", each) is None)
-    made = {"id": identifier, "name": name, "config": message["config"]}
+    made = {"id": store.new_id(db, parent, "overlay", name), "name": name, "config": message["config"]}
     store.put_overlay(db, made)
     return made
 
@@ -95,6 +91,25 @@ def set_binding(db: sqlite3.Connection, parent: str, overlay: str, selector: Jso
         store.put_binding(db, {**there, "tagSelector": selector})
     elif there is not None:
         store.delete_record(db, "bindings", there["id"])
+
+
+def located(db: sqlite3.Connection, to: str) -> tuple[str, bool]:
+    """Return the id of a repository, or of the group whose path ends in a slash, and which of the two it is (True).
+
+    LookupError when there is none.
+    """
+    repo = None if to.endswith("/") else store.locate(db, to)
+    identifier = uidp.of_path(to.rstrip("/")) if to.endswith("/") else repo.id if repo else ""
+    if store.group(db, identifier) is None and repo is None:
+        raise LookupError(f"nothing is named {to!r}")
+    return identifier, repo is None
+
+
+def selector(tags: str | list[str]) -> Json:
+    """Return the selector (stored form) of `all` tags, of `dev`, or of a list of exact ones."""
+    if isinstance(tags, list):
+        return {"kind": "EXACT", "tags": tags}
+    return {"kind": "ALL"} if tags == "all" else {"kind": "VARIANT", "variantType": tags.upper()}
 
 
 def update_overlay(request: ApiRequest) -> Json:
@@ -155,7 +170,7 @@ def add_binding(db: sqlite3.Connection, parent: str, given: Json, *, late: bool 
     if any(uidp.parent(each["id"]) == parent for each in store.bindings_of(db, overlay["id"])):
         raise RpcError(RpcCode.ALREADY_EXISTS, f"overlay {overlay['id']} is already bound to {parent}")
     made = {
-        "id": uidp.of_child(parent, "binding", overlay["id"]),
+        "id": store.new_id(db, parent, "binding", overlay["id"]),
         "repo": "" if for_all else parent,
         "allRepos": for_all,
         "overlay": overlay["id"],
@@ -253,8 +268,9 @@ def _found(db: sqlite3.Connection, table: str, identifier: str) -> Json:
 def _resolved(db: sqlite3.Connection, scope: str, written: str) -> Json:
     """Return the overlay of an id, or of a name, in the organization; its own come before those of its folders."""
     root = uidp.root(scope)
-    own = [each for each in store.records(db, "overlays") if uidp.root(each["id"]) == root]
-    found = [each for each in own if written in (each["id"], each["name"])]
+    by_id = store.record(db, "overlays", written)
+    candidates = [by_id] if by_id else store.records(db, "overlays")
+    found = [each for each in candidates if written in (each["id"], each["name"]) and uidp.root(each["id"]) == root]
     if not found:
         raise not_found(f'overlay "{written}" not found')
     return min(found, key=lambda each: len(uidp.levels(each["id"])))

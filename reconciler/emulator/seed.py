@@ -11,7 +11,7 @@ from importlib import resources
 import yaml
 from pydantic import TypeAdapter
 
-from reconciler.emulator import apko, packages, schedule, store, timestamps, uidp
+from reconciler.emulator import apko, layering, overlays, packages, schedule, store, timestamps, uidp
 from reconciler.emulator.apko import Image
 from reconciler.emulator.schedule import Planned
 from reconciler.emulator.store import Json, Repo
@@ -52,12 +52,31 @@ class SeedGroup:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SeedBinding:
+    """A binding: the name of its overlay, what it is bound to and to which tags, as `Emulator.bind` takes them."""
+
+    overlay: str
+    to: str
+    tags: str | list[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeedOverlays:
+    """What a world with overlays has besides: their configurations by name, in stored form, and their bindings."""
+
+    repositories: tuple[SeedRepo, ...]
+    overlays: dict[str, Json]
+    bindings: tuple[SeedBinding, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SeedWorld:
     """Groups and repositories, and the PEM texts that overlays use by name."""
 
     groups: tuple[SeedGroup, ...]
     repositories: tuple[SeedRepo, ...]
     pem: dict[str, str]
+    with_overlays: SeedOverlays
 
 
 @functools.cache
@@ -67,14 +86,18 @@ def seed_world() -> SeedWorld:
     return TypeAdapter(SeedWorld).validate_python(yaml.safe_load(text))
 
 
-def fill(db: sqlite3.Connection, now: int) -> None:
+def fill(db: sqlite3.Connection, now: int, *, with_overlays: bool = False) -> None:
     """Insert the seeded world; called inside a transaction on empty tables."""
     world = seed_world()
+    items = (*world.repositories, *(world.with_overlays.repositories if with_overlays else ()))
     for group in world.groups:
         store.add_group(db, _group(group))
-    for item in world.repositories:
+    for item in items:
+        store.save(db, _repo(item))
+    if with_overlays:
+        _add_overlays(db, world.with_overlays, now)
+    for item in items:
         repo = _repo(item)
-        store.save(db, repo)
         _add_tags(db, repo, apko.images_by_name()[item.image], now)
         _add_history(db, repo, item, now)
     schedule.set_planned_until(db, now // schedule.SLOT)
@@ -134,11 +157,20 @@ def _versions(image: Image, digests: dict[str, str]) -> dict[str, str]:
     return {name: digests["latest"] for name in names if name not in digests}
 
 
+def _add_overlays(db: sqlite3.Connection, world: SeedOverlays, now: int) -> None:
+    root = uidp.of_root(store.HOME)
+    ids = {name: overlays.set_overlay(db, root, name, config, now)["id"] for name, config in world.overlays.items()}
+    for item in world.bindings:
+        parent, for_all = overlays.located(db, item.to)
+        overlays.set_binding(db, parent, ids[item.overlay], overlays.selector(item.tags), for_all=for_all)
+
+
 def _add_history(db: sqlite3.Connection, repo: Repo, item: SeedRepo, now: int) -> None:
+    current = layering.of_repository(db, repo)
     for number in range(2 * _RECENT):
         hours = 1.5 + 21 * uidp.draw(repo.id, "hours", number) + 24 * (number // _RECENT)
         tag = apko.active_tags(repo)[int(uidp.draw(repo.id, "which", number) * len(apko.active_tags(repo)))]
-        schedule.add_build(db, repo, _past(repo, tag, number, hours, now), item.overlay)
+        schedule.add_build(db, repo, _past(repo, tag, number, hours, now), current.overlay(tag))
     for number, past in enumerate(item.past, start=2 * _RECENT):
         for tag in apko.active_tags(repo):
             schedule.add_build(db, repo, _past(repo, tag, number, past.hours_ago, now), past.overlay)

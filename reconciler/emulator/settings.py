@@ -30,7 +30,8 @@ class EmulatorSettings:
     the status that every call of the second generation is answered with, `overlays` the same for overlays and bindings.
     `storm` is asked for the effects that meet a
     request (its method and raw path) that no scripted fault meets. `clock_skew` is how far the server's clock is ahead.
-    `not_enrolled` are the features that organizations are not enrolled in.
+    `not_enrolled` are the features that organizations are not enrolled in. `seed_overlays` begins with overlays and
+    bindings, and with a repository more.
     """
 
     queue_delay: float = 1.0
@@ -50,4 +51,5 @@ class EmulatorSettings:
     overlays: Literal["on", 403, 404, 501] = "on"
     clock_skew: float = 0.0
     not_enrolled: frozenset[Feature] = frozenset()
+    seed_overlays: bool = False
     storm: Callable[[str, str], tuple[Effect, ...]] | None = None

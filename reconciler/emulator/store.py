@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import itertools
 import json
 import os
 import sqlite3
@@ -44,6 +45,7 @@ _SCHEMA = (
     "CREATE TABLE overlays (id TEXT PRIMARY KEY, message TEXT NOT NULL)",
     """CREATE TABLE bindings (id TEXT PRIMARY KEY, parent TEXT NOT NULL, overlay TEXT NOT NULL,
     message TEXT NOT NULL)""",
+    "CREATE TABLE given (id TEXT PRIMARY KEY)",
     "CREATE INDEX bindings_by_parent ON bindings (parent)",
     "CREATE INDEX bindings_by_overlay ON bindings (overlay)",
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL)",
@@ -347,6 +349,15 @@ def record(db: sqlite3.Connection, table: str, identifier: str) -> Json | None:
     """Return the overlay or the binding with this id."""
     row = db.execute(f"SELECT message FROM {table} WHERE id = ?", (identifier,)).fetchone()  # noqa: S608
     return json.loads(row["message"]) if row else None
+
+
+def new_id(db: sqlite3.Connection, parent: str, *parts: str) -> str:
+    """Return an id for an overlay or a binding that nothing has or had: not what was renamed, nor what was deleted."""
+    for number in itertools.count():
+        found = uidp.of_child(parent, *parts, *([number] if number else []))
+        if db.execute("INSERT OR IGNORE INTO given (id) VALUES (?)", (found,)).rowcount:
+            return found
+    raise AssertionError("the numbers do not end")
 
 
 def put_overlay(db: sqlite3.Connection, message: Json) -> None:

@@ -90,7 +90,9 @@ def apply(
 def unplanned(plan: Plan) -> tuple[Outcome, ...]:
     """Return the outcomes of the steps that could not be planned."""
     unknown = (step for step in plan.steps if step.action is Action.UNKNOWN)
-    return tuple(NotAttempted(step=step, reason=Skip.UNREADABLE) for step in unknown)
+    unread = (NotAttempted(step=step, reason=Skip.UNREADABLE) for step in unknown)
+    blocked = (step for step in plan.blocked if isinstance(step, Step))
+    return (*unread, *(NotAttempted(step=step, reason=Skip.BLOCKED) for step in blocked))
 
 
 class _Writer:

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from reconciler.core.builds import Result
+from reconciler.core.ownership import LastWriter, LastWriters
 from reconciler.core.plan import Plan
 from reconciler.core.runs import Run, RunHeader, RunSummary, is_in_flight
 from reconciler.core.steps import Action
@@ -59,6 +60,14 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST,)
 _OUTCOMES = """
     SELECT run, coalesce(json_extract(outcome, '$.outcome'), iif(intended_at IS NULL, 'not-attempted', 'unknown'))
         AS kind, count(*) FROM step GROUP BY run, kind"""
+# A write in flight counts: it may have arrived. Of each group SQLite takes the row with the maximum.
+_LAST_WRITERS = """
+    SELECT coalesce(step.repository_id, json_extract(body, '$.id')) AS id, coalesce(json_extract(body, '$.owner'), ''),
+        run.id, max(run.rowid)
+    FROM step JOIN run ON run.id = step.run
+    WHERE run.api = ? AND intended_at IS NOT NULL
+        AND coalesce(json_extract(outcome, '$.outcome'), 'applied') = 'applied' AND id IS NOT NULL
+    GROUP BY 1"""
 _BUILDS = "SELECT run, repository, json_extract(progress, '$.counts') FROM step WHERE progress IS NOT NULL"
 
 
@@ -178,6 +187,14 @@ class Journal:
         return self._read_runs(
             "WHERE rowid > (SELECT rowid FROM run WHERE id = ?) ORDER BY rowid", run.id, about=_in_flight(run)
         )
+
+    def last_writers(self, api: str) -> LastWriters:
+        """Return the last writer of each repository of an API, by its UIDP; raises `JournalError`."""
+        if self._connection is None:
+            return {}
+        with self._understood():
+            rows = self._connection.execute(_LAST_WRITERS, (api,))
+            return {id_: LastWriter(owner=owner, run=run) for id_, owner, run, _ in rows}
 
     def _read_runs(self, which: str, *values: str, about: str | None = None) -> tuple[Run, ...]:
         if self._connection is None:

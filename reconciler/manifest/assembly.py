@@ -8,7 +8,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from reconciler.core.bindings import TagSelector
-from reconciler.core.layers import Layer, Precedence, group_problems, merge, overlay_errors, overlay_warnings, protected
+from reconciler.core.layers import (
+    Layer,
+    Precedence,
+    Removal,
+    group_problems,
+    merge,
+    overlay_errors,
+    overlay_warnings,
+    protected,
+)
 from reconciler.core.state import (
     Address,
     DesiredBinding,
@@ -16,6 +25,7 @@ from reconciler.core.state import (
     DesiredOverlay,
     DesiredRepository,
     DesiredScope,
+    Labels,
 )
 from reconciler.diagnostics import Diagnostic, Place
 from reconciler.manifest import messages
@@ -25,7 +35,7 @@ from reconciler.manifest.files import IncludedFile, IncludedFiles
 from reconciler.manifest.nodes import BROKEN, locate
 from reconciler.manifest.overlay import ParsedText, SourceMap, make_layer
 from reconciler.manifest.patterns import is_glob
-from reconciler.manifest.schema import Customization, ManifestFile, OverlayFile, Repository, ScopeSection
+from reconciler.manifest.schema import REMOVE_KEYS, Customization, ManifestFile, OverlayFile, Repository, ScopeSection
 from reconciler.manifest.schema_errors import validate_overlay
 from reconciler.manifest.yaml_tree import parse
 
@@ -90,7 +100,9 @@ class OverlayFiles:
 def assemble(parsed: Sequence[Parsed], included: IncludedFiles, overlays: OverlayFiles) -> Assembled:
     """Return the entries, overlays and scopes of all files; of two for the same repository or overlay the first."""
     profiles: dict[str, Layer] = {}
-    files = [_FileLayers(one, included, overlays, profiles) for one in parsed]
+    owners = {one.manifest.owner for one in parsed if one.manifest.owner}
+    owner = owners.pop() if len(owners) == 1 else ""
+    files = [_FileLayers(one, owner, included, overlays, profiles) for one in parsed]
     for file in files:
         for name, layer in file.profiles():
             profiles.setdefault(name, layer)
@@ -146,12 +158,17 @@ def _problems(repositories: Iterable[DesiredRepository], *, warn: bool) -> Itera
                 yield str(one.address), problem
 
 
+def _labels(entry: Repository) -> Labels:
+    return tuple(sorted(entry.labels.items()))
+
+
 class _FileLayers:
     """The layers of one file."""
 
     def __init__(
-        self, parsed: Parsed, included: IncludedFiles, overlays: OverlayFiles, profiles: dict[str, Layer]
+        self, parsed: Parsed, owner: str, included: IncludedFiles, overlays: OverlayFiles, profiles: dict[str, Layer]
     ) -> None:
+        self._owner = parsed.manifest.owner or owner
         self._document, self._manifest = parsed.document, parsed.manifest
         self._source = parsed.document.source
         self._included, self._overlays, self._profiles = included, overlays, profiles
@@ -181,9 +198,18 @@ class _FileLayers:
                 protect=entry.protect,
                 bindings=self._bindings(entry.overlays, ("repositories", name)),
                 allow_missing_tags=entry.allow_missing_tags,
+                owner=self._owner,
+                labels=_labels(entry),
             )
         if entry.reset:
-            return DesiredRepository(address=address, place=self._source.place(at), reset=True, protect=entry.protect)
+            return DesiredRepository(
+                address=address,
+                place=self._source.place(at),
+                reset=True,
+                protect=entry.protect,
+                owner=self._owner,
+                labels=_labels(entry),
+            )
         own = self._layer(entry, Precedence.ENTRY, ("repositories", name), at)
         desired = DesiredRepository(
             address=address,
@@ -193,6 +219,8 @@ class _FileLayers:
             source=Address.parse(entry.source) if entry.source else None,
             protect=entry.protect,
             layers=(own,),
+            owner=self._owner,
+            labels=_labels(entry),
         )
         if self._defaults or entry.profiles or entry.overlay:
             return self._layered(desired, (*self._defaults, *self._named(entry), own))
@@ -207,11 +235,20 @@ class _FileLayers:
                 place=self._source.place(at),
                 bindings=self._bindings(entry.overlays, ("repositories", pattern)),
                 allow_missing_tags=entry.allow_missing_tags,
+                owner=self._owner,
+                labels=_labels(entry),
             )
         own = self._layer(entry, Precedence.GLOB, ("repositories", pattern), at, pattern)
         chain = self._source.name
         layers = [replace(one, precedence=Precedence.GLOB, chain=chain) for one in (*self._named(entry), own)]
-        return DesiredGlob(pattern=pattern, place=own.place, layers=(*self._defaults, *layers), reset=entry.reset)
+        return DesiredGlob(
+            pattern=pattern,
+            place=own.place,
+            layers=(*self._defaults, *layers),
+            reset=entry.reset,
+            owner=self._owner,
+            labels=_labels(entry),
+        )
 
     def overlays(self) -> Iterator[DesiredOverlay]:
         """Yield each named overlay that was understood."""
@@ -253,7 +290,7 @@ class _FileLayers:
             for name, selector in bindings.items()
         )
 
-    def _offset(self, path: tuple[str, ...]) -> int:
+    def _offset(self, path: tuple[str | int, ...]) -> int:
         top = self._document.top
         return 0 if top is None else locate(top, path).at
 
@@ -302,7 +339,14 @@ class _FileLayers:
             source_map=SourceMap(self._text, path),
             name=name,
             protect=block.protect if isinstance(block, Repository) and "protect" in block.model_fields_set else None,
+            removed=tuple(self._removals(block, path)) if isinstance(block, Repository) else (),
         )
+
+    def _removals(self, block: Repository, path: tuple[str, ...]) -> Iterator[Removal]:
+        for name, part in REMOVE_KEYS.items() if "remove" in block.model_fields_set else ():
+            for index, key in enumerate(getattr(block.remove, name)):
+                place = self._source.place(self._offset((*path, "remove", name, index)))
+                yield Removal(field=part, key=key, place=place)
 
     def _read(self, written: str, folder: Path) -> str:
         if not written:

@@ -73,6 +73,8 @@ class Code(StrEnum):
     BAD_PROFILE_NAME = "bad-profile-name", "The value is not a valid profile name."
     BAD_OVERLAY_NAME = "bad-overlay-name", "The value is not a valid overlay name."
     BAD_FOLDER = "bad-folder", "The value is not the path of a folder."
+    BAD_OWNER = "bad-owner", "The value is not a valid name of an owner."
+    BAD_LABEL = "bad-label", "The key or the value of a label has an invalid character, or is empty."
     BAD_SELECTOR = "bad-selector", "The tags of an overlay must be `all`, `dev` or a list of tags."
     BAD_ORGANIZATION = "bad-organization", "The organization is not a name, a path of names, or a UIDP."
     BAD_NUMBER = "bad-number", "The value is not a decimal number in range."
@@ -106,6 +108,8 @@ class Code(StrEnum):
     CONFLICTING_PACKAGES = "conflicting-packages", "A package has two different constraints."
     CONFLICTING_LAYERS = "conflicting-layers", "Two layers of the same precedence have different values."
     CONFLICTING_RESET = "conflicting-reset", "A glob resets a repository that another entry customizes."
+    GIVEN_AND_REMOVED = "given-and-removed", "An entry gives something that its `remove` takes out."
+    NOTHING_TO_REMOVE = "nothing-to-remove", "`remove` names something that no layer gives."
     CONFLICTING_SETTINGS = "conflicting-settings", "Two files have different values for a setting."
     CONFLICTING_ORGANIZATIONS = "conflicting-organizations", "Two files name different organizations."
     MISSING_ORGANIZATION = "missing-organization", "The organization is missing."
@@ -174,6 +178,7 @@ WARNINGS = frozenset(
         Code.UNREAD_MANIFEST,
         Code.UNUSED_PROFILE,
         Code.NO_REPOSITORIES,
+        Code.NOTHING_TO_REMOVE,
         Code.UNMATCHED_GLOB,
         Code.CERTIFICATE_EXPIRES_SOON,
         Code.SECRET_IN_MANIFEST,

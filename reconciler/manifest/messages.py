@@ -332,6 +332,16 @@ def _bad_overlay(_key: str, text: str) -> tuple[str, str]:
     return f"{quoted(text)} is not an overlay name", f"use {_ALLOWED}"
 
 
+def _bad_owner(_key: str, text: str) -> tuple[str, str]:
+    """The name of an owner that is none."""
+    return f"{quoted(text)} is not the name of an owner", "use letters, digits, `.`, `_`, `-`, `@` and spaces"
+
+
+def _bad_label(_key: str, text: str) -> tuple[str, str]:
+    """The key or the value of a label that is none."""
+    return f"{quoted(text)} is not a label", "use letters, digits, `.`, `_`, `-` and `/`"
+
+
 def _bad_folder(_key: str, text: str) -> tuple[str, str]:
     """The path of a folder that is none."""
     return f"{quoted(text)} is not the path of a folder", "use its path from the organization, such as `team-a/edge`"
@@ -345,6 +355,8 @@ VALUE_MESSAGES: Final[Mapping[str, tuple[Code, Callable[[str, str], tuple[str, s
     patterns.PROFILE: (Code.BAD_PROFILE_NAME, _bad_profile),
     patterns.OVERLAY: (Code.BAD_OVERLAY_NAME, _bad_overlay),
     patterns.FOLDER: (Code.BAD_FOLDER, _bad_folder),
+    patterns.OWNER: (Code.BAD_OWNER, _bad_owner),
+    patterns.LABEL: (Code.BAD_LABEL, _bad_label),
     patterns.SELECTOR_ERROR: (Code.BAD_SELECTOR, _bad_selector),
     patterns.ORGANIZATION_ERROR: (Code.BAD_ORGANIZATION, bad_organization),
     patterns.SHARE_ERROR: (Code.BAD_SHARE, _bad_share),

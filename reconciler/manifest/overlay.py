@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from reconciler.core.diff import SECTION_OF
 from reconciler.core.diff import Field as OverlayField
 from reconciler.core.guarded import WRAPPED
-from reconciler.core.layers import Layer, Precedence
+from reconciler.core.layers import Layer, Precedence, Removal
 from reconciler.core.overlay import (
     Overlay,
     Section,
@@ -70,6 +70,7 @@ def make_layer(
     source_map: "SourceMap",
     name: str = "",
     protect: bool | None = None,
+    removed: tuple[Removal, ...] = (),
 ) -> Layer:
     """Return what one block of sections says."""
     managed, emptied = _mentioned(block)
@@ -81,6 +82,7 @@ def make_layer(
         managed=managed,
         name=name,
         emptied=emptied,
+        removed=removed,
         protect=protect,
         locate=source_map,
     )

@@ -24,11 +24,13 @@ from reconciler.manifest.texts import (
     EntryText,
     Flag,
     FolderText,
+    LabelText,
     NonEmpty,
     Number,
     OptionalNumber,
     OrganizationText,
     OverlayText,
+    OwnerText,
     PackageText,
     PassedThrough,
     ProfileText,
@@ -220,6 +222,38 @@ class Sections(OverlayFile):
     )
 
 
+class RemoveSection(_Form):
+    """What an entry takes out of what defaults, globs, profiles and its overlay file give, by name."""
+
+    packages: Annotated[list[NonEmpty], OverlayField.PACKAGES] = Field(
+        default_factory=list, description="Names of packages, without a constraint.", examples=[["curl"]]
+    )
+    runtime_keyring: Annotated[list[NonEmpty], OverlayField.RUNTIME_KEYRING] = Field(
+        default_factory=list, description="Names of keys.", examples=[["corp.rsa.pub"]]
+    )
+    environment: Annotated[list[NonEmpty], OverlayField.ENVIRONMENT] = Field(
+        default_factory=list, description="Names of variables.", examples=[["NODE_ENV"]]
+    )
+    annotations: Annotated[list[NonEmpty], OverlayField.ANNOTATIONS] = Field(
+        default_factory=list, description="Names of annotations.", examples=[["com.example.team"]]
+    )
+    users: Annotated[list[NonEmpty], OverlayField.USERS] = Field(
+        default_factory=list, description="Names of users.", examples=[["app"]]
+    )
+    groups: Annotated[list[NonEmpty], OverlayField.GROUPS] = Field(
+        default_factory=list, description="Names of groups.", examples=[["app"]]
+    )
+    certificates: Annotated[list[NonEmpty], OverlayField.CERTIFICATES] = Field(
+        default_factory=list, description="Names of certificates.", examples=[["corp-root"]]
+    )
+
+
+REMOVE_KEYS: Final[Mapping[str, OverlayField]] = {
+    name: next(mark for mark in field.metadata if isinstance(mark, OverlayField))
+    for name, field in RemoveSection.model_fields.items()
+}
+"""The field of the overlay that each key of `remove` takes out of."""
+
 Bindings = dict[OverlayText, Selector]
 
 
@@ -254,6 +288,16 @@ class Repository(Customization):
     )
     protect: Flag = Field(
         default=False, description="True: refuse plans that remove anything from this repository.", examples=[True]
+    )
+    remove: RemoveSection = Field(
+        default_factory=_always(RemoveSection.model_construct()),
+        description="What to take out of what defaults, globs, profiles and the overlay file give.",
+        examples=[{"packages": ["curl"], "environment": ["NODE_ENV"]}],
+    )
+    labels: dict[LabelText, LabelText] = Field(
+        default_factory=dict,
+        description="Labels to select by with `--label`, and to roll out by with `--batch`.",
+        examples=[{"tier": "canary"}],
     )
     overlays: Bindings = Field(
         default_factory=dict,
@@ -311,6 +355,11 @@ class ManifestFile(_Form):
         default="",
         description="Organization or folder: a name, a path of names, or a UIDP.",
         examples=["example.com"],
+    )
+    owner: OwnerText = Field(
+        default="",
+        description="Who owns the repositories in this file; in a folder where only one owner is named, in all files.",
+        examples=["team-a"],
     )
     settings: SettingsSection = Field(
         default_factory=_always(SettingsSection.model_construct()),
@@ -410,5 +459,5 @@ SECTION_KEYS: Final = frozenset(
 )
 """The keys whose presence makes a section managed."""
 
-CONTENT_KEYS: Final = ("profiles", "overlay", "packages", *OverlayFile.model_fields, "source")
+CONTENT_KEYS: Final = ("profiles", "overlay", "packages", *OverlayFile.model_fields, "remove", "source")
 """The keys of an entry that give a repository content of its own, beside `reset: true` or `overlays`."""

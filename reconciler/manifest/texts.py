@@ -18,12 +18,14 @@ from reconciler.manifest.patterns import (
     ENTRY,
     FLAG_ERROR,
     FOLDER,
+    LABEL,
     LARGEST_ID,
     NULL_ERROR,
     NUMBER_ERROR,
     ORGANIZATION,
     ORGANIZATION_ERROR,
     OVERLAY,
+    OWNER,
     PACKAGE,
     PROFILE,
     SELECTOR_ERROR,
@@ -108,6 +110,8 @@ PassedThrough = Annotated[
     WithJsonSchema({"type": ["object", "array", "string", "number", "boolean"]}),
 ]
 OverlayText = Annotated[str, StringConstraints(pattern=OVERLAY)]
+OwnerText = Annotated[str, StringConstraints(pattern=OWNER)]
+LabelText = Annotated[str, StringConstraints(pattern=LABEL)]
 FolderText = Annotated[str, StringConstraints(pattern=FOLDER)]
 # The tags that get an overlay.
 Selector = Annotated[

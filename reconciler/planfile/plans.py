@@ -137,6 +137,8 @@ def encode_step(step: Step, *, sealed: bool = False) -> Json:
         "after": None if step.after is None else encode_overlay(step.after, sealed=sealed),
         **({} if step.location is None else {"location": _as_fields(step.location)}),
         **({} if step.will_build is WillBuild.UNKNOWN else {"will_build": step.will_build}),
+        **({"owner": step.owner} if step.owner else {}),
+        **({"labels": dict(step.labels)} if step.labels else {}),
     }
 
 
@@ -178,6 +180,7 @@ def _plan_header(saved: SavedPlan) -> Json:
         "left_out": plan.left_out,
         **_encode_bindings(plan.bindings),
         **({} if saved.packages_checked else {"packages_checked": False}),
+        **({"skip_blocked": True} if plan.skip_blocked else {}),
     }
 
 
@@ -206,6 +209,7 @@ def _decode_plan(header: Json, items: Iterable[Json]) -> SavedPlan:
         left_out=tuple(list_of(header, "left_out", str)),
         guard=judge_guard(tuple(steps), _guard_rules(header["guard"])),
         bindings=_bindings(header.get("bindings")),
+        skip_blocked=header.get("skip_blocked", False),
     )
     saved = SavedPlan(
         plan=plan,
@@ -316,6 +320,8 @@ def _step(item: Mapping[str, Any]) -> Step:
         after=after,
         location=Address(**_known(Address, item["location"])) if "location" in item else None,
         will_build=WillBuild(item.get("will_build", WillBuild.UNKNOWN)),
+        owner=item.get("owner", ""),
+        labels=tuple(sorted(item.get("labels", {}).items())),
     )
     if step.writes:
         _check_write(step)

@@ -36,6 +36,7 @@ _SKIPS = {
     Skip.UNREADABLE: "the repository could not be read",
     Skip.NOT_RECORDED: "the journal could not be written",
     Skip.AFTER_FAILURE: "an earlier write failed",
+    Skip.BLOCKED: "it has errors (--skip-blocked)",
     Skip.HELD_BACK: "an earlier wave failed or did not finish",
 }
 

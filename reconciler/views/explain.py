@@ -63,6 +63,9 @@ def document(
         "protect": entry.protect,
         "values": [_value(claim) for claim in sorted(merged.winners, key=_order)],
         "empty": list(_empty(entry, merged)),
+        "removed": [{**_value(claim), "removed_by": _place(one.place)} for claim, one in merged.removed],
+        "owner": entry.owner or None,
+        "labels": dict(entry.labels),
         "unmanaged": [str(one) for one in Section if one not in entry.managed and not entry.reset],
         "bindings": None if bindings is None else [binding_document(one) for one in bindings],
         "layers": [{**_layer(layer), **_place(layer.place)} for layer in entry.layers],
@@ -82,6 +85,10 @@ def render(
     found = document(name, entry, bindings=bindings)
     rows = [(one["path"], _shown(one, style), _line(one), _told(one)) for one in found["values"]]
     rows += [(one["section"], "(emptied)", _line(one), _told(one)) for one in found["empty"]]
+    rows += [
+        (one["path"], f"{_shown(one, style)} (removed at {_line(one['removed_by'])})", _line(one), _told(one))
+        for one in found["removed"]
+    ]
     table = draw_table(_COLUMNS, rows, style=style, width=width)
     return table + "".join(line + "\n" for line in _closing(found, style))
 
@@ -159,6 +166,12 @@ def _closing(found: dict[str, Any], style: Style) -> Iterator[str]:
         yield f"Created from {style.plain(found['source'])} if it does not exist."
     if found["protect"]:
         yield "Protected: nothing may be removed from it."
+    if found["owner"]:
+        yield f"Owner: {style.plain(found['owner'])}"
+    if found["labels"]:
+        yield "Labels: " + ", ".join(
+            f"{style.plain(key)}={style.plain(value)}" for key, value in found["labels"].items()
+        )
     if found["unmanaged"]:
         yield "Not managed: " + ", ".join(found["unmanaged"])
 

@@ -173,7 +173,10 @@ def closing_sentences(document: dict[str, Any], show: Callable[[str], str]) -> I
     if left_out:
         names = listed([show(name) for name in document["left_out"]["names"]], _MOST_NAMES)
         yield f"{repositories(left_out)} {_are(left_out)} excluded by the selection: {names}.", Role.DIM
-    if counts["blocked"]:
+    if document.get("skip_blocked") and counts["blocked"]:
+        skipped = f"{repositories(counts['blocked'])} with errors {_are(counts['blocked'])} left out"
+        yield f"{skipped} (--skip-blocked).", Role.ERROR
+    elif counts["blocked"]:
         yield (
             f"This plan cannot be applied: {repositories(counts['blocked'])} {_have(counts['blocked'])} errors.",
             Role.ERROR,

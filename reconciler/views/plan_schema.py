@@ -337,6 +337,9 @@ class PlanDocument(TypedDict):
     organization: OrganizationDocument
     complete: Annotated[bool, Field(description="Whether every repository of the manifest could be read and planned.")]
     applyable: Annotated[bool, Field(description="Whether an apply of this plan would write something.")]
+    skip_blocked: NotRequired[
+        Annotated[bool, Field(description="Whether repositories with errors are left out of an apply.")]
+    ]
     counts: CountsDocument
     steps: Annotated[list[StepDocument], Field(description="One for every repository, ordered by its name.")]
     groups: list[GroupedDocument]

@@ -1,10 +1,12 @@
 """Overlays and bindings, call by call: ids, masks, selectors, conflicts between bindings, filters and pages."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from reconciler.emulator import EmulatorSettings
+from reconciler.emulator.settings import OWNER
 from tests.support.emulated import World, packages
 from tests.support.overlay_calls import (
     ALL,
@@ -133,6 +135,38 @@ class TestBindings:
         assert changed.json["tagSelector"]["kind"] == "KIND_VARIANT"
         assert send(world, "PATCH", f"{BINDINGS}/{uid}", {"allRepos": True}, "all_repos").status == 400
 
+    def test_leaves_of_a_body_are_no_mask(self, world: World) -> None:
+        overlay(world, "app", JQ)
+        uid = bind(world, "app", "custom-go", ALL).json["uid"]
+        assert send(world, "PATCH", f"{BINDINGS}/{uid}", {"tagSelector": DEV}).json["code"] == 3
+        assert send(world, "PATCH", f"{BINDINGS}/{uid}", {"tagSelector": DEV}, "tag_selector.kind").json["code"] == 3
+        assert world.get(f"{BINDINGS}/{uid}").json["tagSelector"]["kind"] == "KIND_ALL"
+
+    def test_what_is_made_again_is_another(self, world: World) -> None:
+        uid = overlay(world, "app", JQ)
+        binding = bind(world, "app", "custom-go", ALL).json["uid"]
+        for path in (f"{BINDINGS}/{binding}", f"{OVERLAYS}/{uid}"):
+            assert send(world, "DELETE", path).status == 200
+        assert overlay(world, "app", JQ) != uid
+        assert bind(world, "app", "custom-go", ALL).json["uid"] != binding
+
+    def test_a_name_means_the_overlay_of_the_organization(self, world: World) -> None:
+        folder = world.id("team-a/checkout-api").rpartition("/")[0]
+        body = {"name": "app", "config": packages("git")}
+        in_folder = send(world, "POST", f"{OVERLAYS}/{folder}", body).json["uid"]
+        found = bind(world, "app", "team-a/checkout-api", ALL).json["overlay"]["uid"]
+        assert found == in_folder
+        own = overlay(world, "app", JQ)
+        assert bind(world, "app", "team-a/edge/edge-gateway", ALL).json["overlay"]["uid"] == own
+
+    def test_an_overlay_of_another_organization_is_not_found(self) -> None:
+        everywhere = dict.fromkeys(("example.com", "partner.example"), OWNER)
+        world = World(EmulatorSettings(automatic_rebuilds=False, grants=everywhere))
+        uid = overlay(world, "app", JQ)
+        for written in ("app", uid):
+            assert bind(world, written, "partner.example/example.com/custom-node", ALL).json["code"] == 5
+        assert bind(world, uid, "orders-api", ALL).status == 200
+
     @pytest.mark.parametrize(
         "selector",
         [
@@ -193,6 +227,31 @@ class TestBindings:
         reply = send(world, "PATCH", f"{OVERLAYS}/{uid}", {"config": env("en_US")}, "config")
         assert violations(reply) == [CONFLICT]
         assert world.get(f"{OVERLAYS}/{uid}").json["config"]["environment"] == {}
+
+    def test_a_conflict_names_every_binding_and_the_scope(self, world: World) -> None:
+        uid = overlay(world, "other", JQ)
+        for name in ("c", "d"):
+            overlay(world, name, env("C"))
+        root = organization(world)
+        bound = {name: bind(world, name, root, DEV, allRepos=True).json["uid"] for name in ("c", "d", "other")}
+        reply = send(world, "PATCH", f"{OVERLAYS}/{uid}", {"config": env("en_US")}, "config")
+        assert violations(reply) == [CONFLICT]
+        for name in ("c", "d"):
+            named = (
+                f'binding "{bound["other"]}" and binding "{bound[name]}" (overlay "{name}") on all repos of "{root}"'
+            )
+            assert f'{named} conflict on fields [environment["LANG"]]' in reply.json["message"]
+
+    def test_a_conflict_with_what_the_caller_may_not_see(self, world: World) -> None:
+        folder, outside = world.id("team-a/checkout-api").rpartition("/")[0], "edge-proxy"
+        uid = send(world, "POST", f"{OVERLAYS}/{folder}", {"name": "ours", "config": JQ}).json["uid"]
+        overlay(world, "theirs", env("C"))
+        for name in (uid, "theirs"):
+            assert bind(world, name, outside, ALL).status == 200
+        world.emulator._settings = replace(world.emulator._settings, grants={"example.com/team-a": OWNER})
+        reply = send(world, "PATCH", f"{OVERLAYS}/{uid}", {"config": env("en_US")}, "config")
+        assert violations(reply) == [CONFLICT]
+        assert reply.json["message"].endswith("conflicts with a binding outside the caller's view")
 
     def test_a_repository_has_one_of_the_two_models(self, world: World) -> None:
         overlay(world, "app", JQ)

@@ -1,10 +1,13 @@
 """Facts of the seeded world that manifests and other tests lean on."""
 
+import json
+
 import pytest
 
-from reconciler.emulator import apko, packages, solver
+from reconciler.emulator import EmulatorSettings, apko, packages, solver
 from reconciler.emulator.seed import seed_world
-from tests.support.emulated import GROUPS, REPORTS, REPOS, World, sections
+from tests.support.emulated import GROUPS, REPORTS, REPOS, STATUSES, World, sections
+from tests.support.overlay_calls import BINDINGS, OVERLAYS
 
 ORGANISATION = "a379a6f6eeafb9a55e378c118034e2751e682fab"
 
@@ -103,3 +106,44 @@ def test_every_dependency_is_in_the_catalogue() -> None:
                 assert index.candidates(asked.name, architecture), f"{package.name} needs {need}"
     for pair in index.shared_files:
         assert set(pair) <= known.keys()
+
+
+@pytest.fixture(scope="module")
+def bound() -> World:
+    return World(EmulatorSettings(seed_overlays=True))  # never written to
+
+
+class TestWithOverlays:
+    """What the setting `seed_overlays` adds, and that the world is the same without it."""
+
+    def test_overlays_and_bindings(self, bound: World) -> None:
+        overlays = [each["name"] for each in bound.get(OVERLAYS).json["overlays"]]
+        assert sorted(overlays) == ["corp-ca", "debug-tools", "proxy", "setuptools", "unused"]
+        bindings = bound.get(BINDINGS).json["overlayBindings"]
+        assert sorted((each["overlay"]["name"], each["allRepos"]) for each in bindings) == [
+            ("corp-ca", True),
+            ("debug-tools", False),
+            ("debug-tools", True),
+            ("proxy", False),
+            ("setuptools", False),
+        ]
+
+    def test_past_builds_have_what_is_bound(self, bound: World) -> None:
+        configs = [json.loads(each["config"]) for each in bound.reports("team-a/edge/edge-gateway")]
+        assert configs
+        for config in configs:
+            assert config["certificates"]["additional"][0]["name"] == "corp-root"
+            assert config["environment"]["HTTPS_PROXY"] == "http://proxy.example.com:3128"
+
+    def test_nothing_is_being_built(self, bound: World) -> None:
+        assert bound.items(STATUSES, ("registryId", ORGANISATION)) == []
+
+    def test_a_version_has_its_package_and_another_has_not(self, bound: World) -> None:
+        found = {package for package in packages.all_packages() if package.endswith("-setuptools")}
+        assert found == {"py3.13-setuptools"}
+        assert {"3.13", "3.12"} <= set(bound.emulator.repository("scoring")["activeTags"])
+
+    def test_the_plain_world_has_none_of_it(self, world: World) -> None:
+        assert world.get(OVERLAYS).json["overlays"] == world.get(BINDINGS).json["overlayBindings"] == []
+        with pytest.raises(LookupError):
+            world.id("scoring")

@@ -47,6 +47,21 @@ def test_the_next_command_sees_what_the_last_one_did(tmp_path: Path) -> None:
         assert second.writes == 0
 
 
+def test_overlays_bindings_and_their_builds_are_kept(tmp_path: Path) -> None:
+    clock = Ticks()
+    with Emulator(tmp_path / "s.db", clock=clock) as first:
+        first.bind("tools", "orders-api", "dev", {"environment": {"TOOLS": "1"}})
+    clock.advance(2)
+    with Emulator(tmp_path / "s.db", clock=clock) as second:
+        repo = second.repository("orders-api")["id"]
+        (binding,) = call(second, "GET", "/registry/v2beta1/overlayBindings").json["overlayBindings"]
+        assert (binding["overlay"]["name"], binding["repo"]) == ("tools", repo)
+        assert call(second, "GET", f"{REPOS}/{repo}:syncstatus").json["status"] == "IN_PROGRESS"
+        second.bind("tools", "orders-api", None)
+    with Emulator(tmp_path / "s.db", clock=clock) as third:
+        assert call(third, "GET", "/registry/v2beta1/overlayBindings").json["overlayBindings"] == []
+
+
 def test_two_emulators_on_one_file_see_the_same_world(tmp_path: Path) -> None:
     clock = Ticks()
     with Emulator(tmp_path / "s.db", clock=clock) as first, Emulator(tmp_path / "s.db", clock=clock) as second:

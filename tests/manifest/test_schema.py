@@ -57,7 +57,16 @@ def _fields(model: str) -> Iterator[tuple[str, Any]]:
         (
             (),
             (
-                *("organization", "settings", "defaults", "profiles", "overlays", "all_repositories", "folders"),
+                *(
+                    "organization",
+                    "owner",
+                    "settings",
+                    "defaults",
+                    "profiles",
+                    "overlays",
+                    "all_repositories",
+                    "folders",
+                ),
                 "repositories",
             ),
         ),

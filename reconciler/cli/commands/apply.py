@@ -59,7 +59,7 @@ def _planned(
 ) -> ApplyRequest:
     """The plan of a manifest, which is still to be confirmed."""
     live = inputs.with_bindings(inputs.read_live(inputs.organization(desired), client, options, ctx), client)
-    plan = planning.make_plan(desired, warnings, live, options)
+    plan = planning.make_plan(desired, warnings, live, options, runs.last_writers(options))
     recent = RecentBuilds(client, live)
     checks = CheckContext(client=client, api=api_identity(options), recent=recent, options=options, ctx=ctx)
     checked = check(plan, desired, checks)

@@ -52,7 +52,7 @@ def execute(options: Options, ctx: Context) -> int:
     desired, warnings = inputs.read_manifest(options, ctx)
     base = inputs.read_base(options, desired, ctx)
     with _open_source(desired, options, ctx) as (source, client):
-        plan = planning.make_plan(desired, warnings, source.live, options)
+        plan = planning.make_plan(desired, warnings, source.live, options, runs.last_writers(options))
         checked, forecast = Checked(plan=plan), None
         if plan.writes and client is not None:
             recent = RecentBuilds(client, source.live)
@@ -82,7 +82,8 @@ def execute(options: Options, ctx: Context) -> int:
     if options.output is not None and options.output is not shared.STDOUT:
         ctx.stderr.write(_saved_notice(options.output, plan))
     not_applyable = options.detailed_exitcode and (plan.failed or plan.refused)
-    if not plan.complete or checked.wrong or not_applyable:
+    incomplete = any(not step.planned for step in plan.steps if not plan.skip_blocked or step not in plan.blocked)
+    if incomplete or checked.wrong or not_applyable:
         return ExitCode.ERROR
     return ExitCode.CHANGES if options.detailed_exitcode and _has_changes(plan, comparison) else ExitCode.DONE
 

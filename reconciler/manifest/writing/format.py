@@ -36,6 +36,7 @@ WIDTH: Final = 120
 _STEP: Final = 2
 _ORDER: Final = (
     "organization",
+    "owner",
     "settings",
     "defaults",
     "profiles",
