@@ -27,6 +27,11 @@ class AnswerItem(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True, defer_build=True)
 
 
+def _source(value: Any) -> str:
+    source = value.get("source") if isinstance(value, dict) else None
+    return source if isinstance(source, str) else ""
+
+
 class RepositoryAnswer(AnswerItem):
     """A repository, without fields that only a write needs."""
 
@@ -36,11 +41,17 @@ class RepositoryAnswer(AnswerItem):
         EMPTY, validation_alias="customOverlay"
     )
     active_tags: LenientTexts = WireName((), validation_alias="activeTags")
+    synced_from: Annotated[str, PlainValidator(_source)] = WireName("", validation_alias="sync_config")
 
     def to_core(self, folder: str = "") -> LiveRepository:
         """Return the core value."""
         return LiveRepository(
-            id=self.id, name=self.name, folder=folder, overlay=self.overlay, active_tags=self.active_tags
+            id=self.id,
+            name=self.name,
+            folder=folder,
+            overlay=self.overlay,
+            active_tags=self.active_tags,
+            synced_from=self.synced_from,
         )
 
 

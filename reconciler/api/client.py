@@ -429,8 +429,11 @@ def _once_each(listed: Iterable[LiveRepository]) -> list[LiveRepository]:
         known = found.get(one.id, one)
         found[one.id] = one
         if known.overlay != one.overlay:
-            problem = "the API lists it several times with different content: plan again, and report this to Chainguard"
-            found[one.id] = replace(one, overlay=Unreadable(problem=problem))
+            problem, hint = (
+                "the API lists it several times with different content",
+                "plan again, and report this to Chainguard",
+            )
+            found[one.id] = replace(one, overlay=Unreadable(problem=problem, hint=hint))
     return list(found.values())
 
 
@@ -444,8 +447,8 @@ def _distinguishable(found: Sequence[LiveRepository]) -> Iterator[LiveRepository
         if len(same) == 1:
             yield one
         else:
-            problem = f"its folder contains several repositories of this name ({', '.join(same)}): rename or remove one"
-            yield replace(one, overlay=Unreadable(problem=clean(problem)))
+            problem = clean(f"its folder contains several repositories of this name ({', '.join(same)})")
+            yield replace(one, overlay=Unreadable(problem=problem, hint="rename or remove one of them in the console"))
 
 
 def _catalogue_source(source: RepositoryVersion) -> str:

@@ -12,21 +12,19 @@ from typing import Any
 from reconciler.api import json_text
 from reconciler.api.errors import NotUnderstood, clean
 from reconciler.api.schema import (
-    ITEM_MODELS,
     OVERLAY_FIELDS,
     V1_SPELLING,
     Kind,
     OverlayField,
     Spelling,
-    command_to_wire,
     enum_to_wire,
     item_to_wire,
+    object_names,
+    object_to_wire,
     overlay_from_wire,
 )
 from reconciler.core.overlay import (
     EMPTY,
-    FAIL_MODE,
-    CommandOverride,
     Group,
     Json,
     Overlay,
@@ -45,7 +43,7 @@ Named = User | Group | PemFile | Preflight
 # The empty value of each kind of field.
 _NOTHING: dict[Kind, object] = {Kind.TEXT: "", Kind.TEXT_MAP: {}}
 # Fields that are omitted if empty: an enum has no empty name, and an empty command is a command.
-_LEFT_OUT = frozenset({Kind.FLAG, Kind.ENUM, Kind.PREFLIGHT, Kind.COMMAND, Kind.PASSED_THROUGH})
+_LEFT_OUT = frozenset({Kind.FLAG, Kind.ENUM, Kind.ORDERED_ITEMS, Kind.OBJECT, Kind.PASSED_THROUGH})
 # Sections that are null if empty.
 _OPTIONAL_SECTIONS = ("accounts", "certificates")
 
@@ -122,7 +120,7 @@ def _set_field(merged: Json, field: OverlayField, wanted: Any, spelling: Spellin
         return
     section = dict(_section(merged, field.holder))
     name = field.name_in(section) or field.names[0]
-    section[name] = _MERGES[field.kind](section.get(name), wanted, field.kind, spelling)
+    section[name] = _MERGES[field.kind](section.get(name), wanted, field, spelling)
     if field.holder:
         merged[field.holder] = section
     else:
@@ -165,36 +163,41 @@ def _says_nothing(holder: str, section: Mapping[str, object]) -> bool:
     return not any(section.values()) and not _unknown_zeros({holder: section}, holder)
 
 
-def _merge_whole(_raw: object, wanted: Any, _kind: Kind, _spelling: Spelling) -> object:
+def _merge_whole(_raw: object, wanted: Any, _field: OverlayField, _spelling: Spelling) -> object:
     return wanted if isinstance(wanted, str | bool) else list(wanted)
 
 
-def _merge_enum(_raw: object, wanted: str, _kind: Kind, _spelling: Spelling) -> object:
-    return enum_to_wire(FAIL_MODE, wanted)
+def _merge_enum(_raw: object, wanted: str, field: OverlayField, _spelling: Spelling) -> object:
+    return enum_to_wire(field.attribute, wanted)
 
 
-def _merge_texts(raw: object, wanted: Sequence[str], kind: Kind, _spelling: Spelling) -> list[str]:
+def _merge_texts(raw: object, wanted: Sequence[str], field: OverlayField, _spelling: Spelling) -> list[str]:
     """Return the kept texts in their places, then the new ones."""
     missing = dict.fromkeys(wanted)
     result: list[str] = []
     for item in raw if isinstance(raw, list) else ():
-        meaning = package_spec(item) if kind is Kind.PACKAGES else item
+        meaning = package_spec(item) if field.kind is Kind.PACKAGES else item
         if meaning in missing:
             del missing[meaning]
             result.append(item)
     return [*result, *missing]
 
 
-def _merge_map(raw: object, wanted: Sequence[tuple[str, str]], _kind: Kind, _spelling: Spelling) -> Json:
+def _merge_map(raw: object, wanted: Sequence[tuple[str, str]], _field: OverlayField, _spelling: Spelling) -> Json:
     values = dict(wanted)
     kept = [name for name in raw if name in values] if isinstance(raw, Mapping) else []
     return {name: values[name] for name in dict.fromkeys([*kept, *values])}
 
 
-def _merge_items(raw: object, wanted: Sequence[Any], kind: Kind, spelling: Spelling) -> list[Json]:
+def _items(raw: Iterable[object], field: OverlayField) -> list[Any]:
+    assert field.model
+    return [field.model.model_validate(item).to_core() for item in raw]
+
+
+def _merge_items(raw: object, wanted: Sequence[Any], field: OverlayField, spelling: Spelling) -> list[Json]:
     """Return the kept or changed objects in their places with their unknown fields, then the new ones."""
     items: list[Json] = raw if isinstance(raw, list) else []
-    values = [ITEM_MODELS[kind].model_validate(item).to_core() for item in items]
+    values = _items(items, field)
     fates = _fates(values, wanted)
     kept = [
         {**items[number], **_changes(values[number], fate, spelling)}
@@ -204,10 +207,10 @@ def _merge_items(raw: object, wanted: Sequence[Any], kind: Kind, spelling: Spell
     return [*kept, *(_new(value, spelling) for value in wanted if value not in used)]
 
 
-def _merge_checks(raw: object, wanted: Sequence[Preflight], kind: Kind, spelling: Spelling) -> list[Json]:
+def _merge_checks(raw: object, wanted: Sequence[Preflight], field: OverlayField, spelling: Spelling) -> list[Json]:
     """Return the checks in the wanted order; an existing one keeps its unknown fields."""
     items: list[Json] = raw if isinstance(raw, list) else []
-    values = [ITEM_MODELS[kind].model_validate(item).to_core() for item in items]
+    values = _items(items, field)
     fates = _fates(values, wanted)
     known = item_to_wire(Preflight(), spelling)
     merged: list[Json] = []
@@ -222,12 +225,15 @@ def _merge_checks(raw: object, wanted: Sequence[Preflight], kind: Kind, spelling
     return merged
 
 
-def _merge_command(raw: object, wanted: CommandOverride, _kind: Kind, _spelling: Spelling) -> Json:
-    kept = {key: value for key, value in raw.items() if key not in ("mode", "command")} if isinstance(raw, dict) else {}
-    return {**kept, **command_to_wire(wanted)}
+def _merge_object(raw: object, wanted: Any, field: OverlayField, _spelling: Spelling) -> Json:
+    """Return an object with its unknown fields as they are."""
+    assert field.model
+    known = object_names(field.model)
+    kept = {key: value for key, value in raw.items() if key not in known} if isinstance(raw, dict) else {}
+    return {**kept, **object_to_wire(wanted, field.model)}
 
 
-def _merge_passed_through(raw: object, wanted: str, _kind: Kind, _spelling: Spelling) -> object:
+def _merge_passed_through(raw: object, wanted: str, _field: OverlayField, _spelling: Spelling) -> object:
     """Return a value with unpublished fields; one with the same content keeps its types."""
     return _passed_through(raw, json.loads(wanted))
 
@@ -240,19 +246,17 @@ def _passed_through(raw: object, wanted: object) -> object:
     return wanted
 
 
-_MERGES: dict[Kind, Callable[[object, Any, Kind, Spelling], object]] = {
+_MERGES: dict[Kind, Callable[[object, Any, OverlayField, Spelling], object]] = {
     Kind.TEXT: _merge_whole,
     Kind.ORDERED_TEXTS: _merge_whole,
     Kind.TEXTS: _merge_texts,
     Kind.PACKAGES: _merge_texts,
     Kind.TEXT_MAP: _merge_map,
-    Kind.USERS: _merge_items,
-    Kind.GROUPS: _merge_items,
-    Kind.PEM_FILES: _merge_items,
+    Kind.ITEMS: _merge_items,
+    Kind.ORDERED_ITEMS: _merge_checks,
     Kind.FLAG: _merge_whole,
     Kind.ENUM: _merge_enum,
-    Kind.PREFLIGHT: _merge_checks,
-    Kind.COMMAND: _merge_command,
+    Kind.OBJECT: _merge_object,
     Kind.PASSED_THROUGH: _merge_passed_through,
 }
 

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum, auto
 from operator import attrgetter
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeVar, get_args
 
 from pydantic import (
+    AfterValidator,
     AliasChoices,
     BaseModel,
     BeforeValidator,
@@ -33,8 +34,6 @@ from reconciler.api.schema_errors import problem
 from reconciler.core.diff import Field
 from reconciler.core.overlay import (
     EMPTY,
-    MODE,
-    ON_FAILURE,
     CommandOverride,
     Group,
     Json,
@@ -124,7 +123,8 @@ Text = Annotated[str, BeforeValidator(_blank_for_null)]
 Id = Annotated[int, PlainValidator(_uint32)]
 RunAs = Annotated[str, BeforeValidator(lambda value: str(value) if type(value) is int else value)]
 # The name of an enum; a value without a name arrives as its number.
-EnumText = Annotated[str, BeforeValidator(lambda value: str(value or "") if type(value) is int else value)]
+_ENUM = BeforeValidator(lambda value: str(value or "") if type(value) is int else value)
+EnumText = Annotated[str, _ENUM]
 Timestamp = Annotated[float | None, PlainValidator(timestamp_from_wire)]
 # Text for people only: a wrong type counts as absent.
 LenientText = Annotated[str, PlainValidator(_text_of)]
@@ -133,6 +133,22 @@ Count = Annotated[int | None, PlainValidator(_count_of)]
 
 
 # --- the overlay ------------------------------------------------------------------------------------------------------
+class Kind(Enum):
+    """Form of an overlay field on the wire."""
+
+    TEXT = auto()
+    TEXTS = auto()  # a set
+    PACKAGES = auto()  # a set, whatever the white space in each
+    ORDERED_TEXTS = auto()
+    TEXT_MAP = auto()
+    ITEMS = auto()  # objects with names
+    ORDERED_ITEMS = auto()
+    FLAG = auto()
+    ENUM = auto()
+    OBJECT = auto()
+    PASSED_THROUGH = auto()
+
+
 class _Message(BaseModel):
     """A message in which null is the same as absent; unknown fields are kept."""
 
@@ -181,23 +197,27 @@ class _Group(_Message):
 
 
 class _Contents(_Message):
-    packages: tuple[str, ...] = ()
-    runtime_repositories: tuple[str, ...] = WireName(
+    packages: Annotated[tuple[str, ...], Field.PACKAGES, Kind.PACKAGES] = ()
+    runtime_repositories: Annotated[tuple[str, ...], Field.RUNTIME_REPOSITORIES, Kind.ORDERED_TEXTS] = WireName(
         (), validation_alias=AliasChoices("runtimeRepositories", "runtime_repositories")
     )
-    runtime_keyring: tuple[_Pem, ...] = WireName((), validation_alias=AliasChoices("runtimeKeyring", "runtime_keyring"))
+    runtime_keyring: Annotated[tuple[_Pem, ...], Field.RUNTIME_KEYRING, Kind.ITEMS] = WireName(
+        (), validation_alias=AliasChoices("runtimeKeyring", "runtime_keyring")
+    )
 
 
 class _Accounts(_Message):
     # A UID is allowed here, possibly written as a number.
-    run_as: RunAs = WireName("", validation_alias=AliasChoices("runAs", "run-as", "run_as"))
-    users: tuple[_User, ...] = ()
-    groups: tuple[_Group, ...] = ()
+    run_as: Annotated[RunAs, Field.RUN_AS, Kind.TEXT] = WireName(
+        "", validation_alias=AliasChoices("runAs", "run-as", "run_as")
+    )
+    users: Annotated[tuple[_User, ...], Field.USERS, Kind.ITEMS] = ()
+    groups: Annotated[tuple[_Group, ...], Field.GROUPS, Kind.ITEMS] = ()
 
 
 class _Certificates(_Message):
-    additional: tuple[_Pem, ...] = ()
-    providers: tuple[str, ...] = ()
+    additional: Annotated[tuple[_Pem, ...], Field.CERTIFICATES, Kind.ITEMS] = ()
+    providers: Annotated[tuple[str, ...], Field.PROVIDERS, Kind.TEXTS] = ()
 
 
 class _Preflight(_Message):
@@ -223,19 +243,21 @@ class _CommandOverride(_Message):
 
 class _Overlay(_Message):
     contents: _Contents | None = None
-    environment: dict[str, str] = WireName(default_factory=dict)
-    annotations: dict[str, str] = WireName(default_factory=dict)
+    environment: Annotated[dict[str, str], Field.ENVIRONMENT, Kind.TEXT_MAP] = WireName(default_factory=dict)
+    annotations: Annotated[dict[str, str], Field.ANNOTATIONS, Kind.TEXT_MAP] = WireName(default_factory=dict)
     accounts: _Accounts | None = None
     certificates: _Certificates | None = None
-    guarded_entrypoint: StrictBool = WireName(
+    guarded_entrypoint: Annotated[StrictBool, Field.GUARDED_ENTRYPOINT, Kind.FLAG] = WireName(
         default=False, validation_alias=AliasChoices("guardedEntrypoint", "guarded_entrypoint")
     )
-    fail_mode: EnumText = WireName("", validation_alias=AliasChoices("failMode", "fail_mode"))
-    preflight: list[_Preflight] = []
-    command_override: _CommandOverride | None = WireName(
+    fail_mode: Annotated[EnumText, Field.FAIL_MODE, Kind.ENUM] = WireName(
+        "", validation_alias=AliasChoices("failMode", "fail_mode")
+    )
+    preflight: Annotated[list[_Preflight], Field.PREFLIGHT, Kind.ORDERED_ITEMS] = []
+    command_override: Annotated[_CommandOverride | None, Field.COMMAND_OVERRIDE, Kind.OBJECT] = WireName(
         None, validation_alias=AliasChoices("commandOverride", "command_override")
     )
-    truststore: Any = None
+    truststore: Annotated[Any, AfterValidator(passed_through), Field.TRUSTSTORE, Kind.PASSED_THROUGH] = ""
 
     def to_core(self) -> Overlay:
         contents, accounts, certificates = self.contents, self.accounts, self.certificates
@@ -243,8 +265,6 @@ class _Overlay(_Message):
             packages=contents.packages if contents else (),
             runtime_repositories=contents.runtime_repositories if contents else (),
             runtime_keyring=[one.to_core() for one in contents.runtime_keyring] if contents else (),
-            environment=self.environment,
-            annotations=self.annotations,
             accounts=make_accounts(
                 run_as=accounts.run_as,
                 users=[one.to_core() for one in accounts.users],
@@ -257,12 +277,8 @@ class _Overlay(_Message):
             )
             if certificates
             else EMPTY.certificates,
-            guarded_entrypoint=self.guarded_entrypoint,
-            fail_mode=self.fail_mode,
-            preflight=[one.to_core() for one in self.preflight],
-            command_override=self.command_override.to_core() if self.command_override else None,
-            truststore=passed_through(self.truststore),
             unrecognized=tuple(self._unknown()),
+            **{name: _to_core(getattr(self, name)) for name in self.model_fields_set & _SECTIONS},
         )
 
     def _unknown(self) -> Iterator[tuple[str, str]]:
@@ -277,6 +293,16 @@ class _Overlay(_Message):
                 kept = without_absent(value)
                 if kept is not None:
                     yield f"{prefix}{key}", json_text.canonical(kept)
+
+
+def _to_core(value: Any) -> Any:
+    match value:
+        case [BaseModel(), *_]:
+            return [one.to_core() for one in value]
+        case BaseModel():
+            return value.to_core()  # type: ignore[attr-defined]
+        case _:
+            return value
 
 
 def overlay_from_wire(value: object) -> Overlay | Unreadable:
@@ -294,24 +320,6 @@ def overlay_from_wire(value: object) -> Overlay | Unreadable:
         return Unreadable(problem="customOverlay is nested too deeply")
 
 
-class Kind(Enum):
-    """Form of an overlay field on the wire."""
-
-    TEXT = auto()
-    TEXTS = auto()  # a set
-    PACKAGES = auto()  # a set, whatever the white space in each
-    ORDERED_TEXTS = auto()
-    TEXT_MAP = auto()
-    USERS = auto()
-    GROUPS = auto()
-    PEM_FILES = auto()
-    FLAG = auto()
-    ENUM = auto()
-    PREFLIGHT = auto()
-    COMMAND = auto()
-    PASSED_THROUGH = auto()
-
-
 @dataclass(frozen=True, slots=True)
 class OverlayField:
     """One field of the overlay: in the core, and on the wire by one of `names` in section `holder` ("" for none)."""
@@ -321,6 +329,7 @@ class OverlayField:
     holder: str
     names: tuple[str, ...]
     kind: Kind
+    model: type[Any] | None
 
     def of(self, overlay: Overlay) -> Any:
         """Return the field's value."""
@@ -336,28 +345,22 @@ def _names(model: type[BaseModel], attribute: str) -> tuple[str, ...]:
     return tuple(map(str, alias.choices)) if isinstance(alias, AliasChoices) else (attribute,)
 
 
-def _overlay_field(field: Field, holder: str, model: type[BaseModel], name: str, kind: Kind) -> OverlayField:
-    attribute = f"{holder}.{name}" if holder in ("accounts", "certificates") else name
-    return OverlayField(field, attribute, holder, _names(model, name), kind)
+def _overlay_fields(model: type[BaseModel], holder: str = "") -> Iterator[OverlayField]:
+    """Yield the fields that the attributes of a model are marked with, and those of its sections."""
+    for name, info in model.model_fields.items():
+        marks = [mark for mark in info.metadata if isinstance(mark, Field | Kind)]
+        models = [one for one in get_args(info.annotation) if isinstance(one, type) and issubclass(one, _Message)]
+        match marks:
+            case [Field() as field, Kind() as kind]:
+                attribute = f"{holder}.{name}" if holder in ("accounts", "certificates") else name
+                yield OverlayField(field, attribute, holder, _names(model, name), kind, next(iter(models), None))
+            case _:
+                yield from _overlay_fields(models[0], name)
 
 
-OVERLAY_FIELDS = (
-    _overlay_field(Field.PACKAGES, "contents", _Contents, "packages", Kind.PACKAGES),
-    _overlay_field(Field.RUNTIME_REPOSITORIES, "contents", _Contents, "runtime_repositories", Kind.ORDERED_TEXTS),
-    _overlay_field(Field.RUNTIME_KEYRING, "contents", _Contents, "runtime_keyring", Kind.PEM_FILES),
-    _overlay_field(Field.ENVIRONMENT, "", _Overlay, "environment", Kind.TEXT_MAP),
-    _overlay_field(Field.ANNOTATIONS, "", _Overlay, "annotations", Kind.TEXT_MAP),
-    _overlay_field(Field.RUN_AS, "accounts", _Accounts, "run_as", Kind.TEXT),
-    _overlay_field(Field.USERS, "accounts", _Accounts, "users", Kind.USERS),
-    _overlay_field(Field.GROUPS, "accounts", _Accounts, "groups", Kind.GROUPS),
-    _overlay_field(Field.CERTIFICATES, "certificates", _Certificates, "additional", Kind.PEM_FILES),
-    _overlay_field(Field.PROVIDERS, "certificates", _Certificates, "providers", Kind.TEXTS),
-    _overlay_field(Field.GUARDED_ENTRYPOINT, "", _Overlay, "guarded_entrypoint", Kind.FLAG),
-    _overlay_field(Field.FAIL_MODE, "", _Overlay, "fail_mode", Kind.ENUM),
-    _overlay_field(Field.PREFLIGHT, "", _Overlay, "preflight", Kind.PREFLIGHT),
-    _overlay_field(Field.COMMAND_OVERRIDE, "", _Overlay, "command_override", Kind.COMMAND),
-    _overlay_field(Field.TRUSTSTORE, "", _Overlay, "truststore", Kind.PASSED_THROUGH),
-)
+OVERLAY_FIELDS = tuple(_overlay_fields(_Overlay))
+# Attributes of the overlay that are sections by themselves, and not messages of several.
+_SECTIONS = frozenset(field.attribute for field in OVERLAY_FIELDS if not field.holder)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -374,25 +377,31 @@ class Spelling:
 V1_SPELLING = Spelling(username="userName", groupname="groupName")
 V2_SPELLING = Spelling(username="username", groupname="groupname")
 
-ITEM_MODELS: dict[Kind, type[_User | _Group | _Pem | _Preflight]] = {
-    Kind.USERS: _User,
-    Kind.GROUPS: _Group,
-    Kind.PEM_FILES: _Pem,
-    Kind.PREFLIGHT: _Preflight,
-}
 
-
-def enum_to_wire(prefix: str, name: str) -> str | int:
-    """Return the API's name of an enum: `open` is `FAIL_MODE_OPEN`; other forms are unchanged."""
+def enum_to_wire(attribute: str, name: str) -> str | int:
+    """Return the API's name of an enum: `open` of `fail_mode` is `FAIL_MODE_OPEN`; other forms are unchanged."""
     if name.isascii() and name.isdigit():
         return int(name)
-    return prefix + name.upper() if _ENUM_NAME.fullmatch(name) else name
+    return f"{attribute}_{name}".upper() if _ENUM_NAME.fullmatch(name) else name
 
 
-def command_to_wire(value: CommandOverride) -> Json:
-    """Return a command for the API, without absent fields."""
-    mode: Json = {"mode": enum_to_wire(MODE, value.mode)} if value.mode else {}
-    return {**mode, **({"command": list(value.command)} if value.command else {})}
+def object_to_wire(value: Any, model: type[BaseModel]) -> Json:
+    """Return an object of the core for the API, without absent fields."""
+    given = {name: getattr(value, name) for name in model.model_fields}
+    return {
+        _names(model, name)[0]: enum_to_wire(name, one)
+        if _ENUM in model.model_fields[name].metadata
+        else list(one)
+        if isinstance(one, tuple)
+        else one
+        for name, one in given.items()
+        if one not in ("", (), None)
+    }
+
+
+def object_names(model: type[BaseModel]) -> frozenset[str]:
+    """Return every name that a field of an object may have on the wire."""
+    return frozenset(one for name in model.model_fields for one in _names(model, name))
 
 
 def item_to_wire(value: User | Group | PemFile | Preflight, spelling: Spelling) -> Json:
@@ -417,5 +426,5 @@ def item_to_wire(value: User | Group | PemFile | Preflight, spelling: Spelling) 
                 "path": value.path,
                 "timeout": value.timeout,
                 "interval": value.interval,
-                "onFailure": enum_to_wire(ON_FAILURE, value.on_failure),
+                "onFailure": enum_to_wire("on_failure", value.on_failure),
             }

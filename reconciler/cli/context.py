@@ -33,7 +33,8 @@ class Context:
     any thread at any time, and `announce` one about an interruption, from a signal handler; a live display replaces
     both while it is drawn. `stop` is set by the first interruption. `settings` holds the options that can be set
     elsewhere, with their sources. `run_id` is the run that this process records; `has_result` tells that standard
-    output holds a result as text, `concluded` that the verdict was printed.
+    output holds a result as text, `concluded` that the verdict was printed; `stopped_by` is why a run was stopped that
+    nobody interrupted, as a sentence part.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class Context:
         self.run_id: str | None = None
         self.has_result = False
         self.concluded = False
+        self.stopped_by = ""
         self.stop = threading.Event()
         self.notify: Callable[[str], None] = self._write_notice
         self.announce: Callable[[str], None] = self._write_announcement

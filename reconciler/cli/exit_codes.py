@@ -31,7 +31,9 @@ MEANINGS = {
         "edited or made for another target, a selection that matches nothing, an unusable journal; "
         "`plan --detailed-exitcode`: also changes that cannot be applied"
     ),
-    ExitCode.CHANGES: "`plan --detailed-exitcode` only: there are changes; with `--base`, it caused changes",
+    ExitCode.CHANGES: (
+        "`plan --detailed-exitcode`: there are changes; with `--base`, it caused changes; `drift`: there is drift"
+    ),
     ExitCode.NOT_APPLIED: "`apply`, `wait`, `revert`: at least one write failed or was not attempted",
     ExitCode.STALE: (
         "`apply`, `wait`, `revert`: at least one repository changed since the plan and was left unchanged, or was "

@@ -138,9 +138,15 @@ def read_repositories(organization: Organization, api: ReadApi, options: Options
         return api.read_live(organization)
 
 
-def with_bindings(live: Live, api: ReadApi) -> Live:
+def read_live_and_bindings(organization: str, api: ReadApi, options: Options, ctx: Context) -> Live:
+    """As `read_live`, with the bindings that hold for it."""
+    return with_bindings(read_live(organization, api, options, ctx), api, options, ctx)
+
+
+def with_bindings(live: Live, api: ReadApi, options: Options, ctx: Context) -> Live:
     """Return the live state with the bindings that hold for it; bindings that cannot be read are unknown."""
-    return replace(live, bindings=api.read_bindings(live.organization))
+    with activity(f"reading the overlay bindings of {live.organization.name}", options, ctx):
+        return replace(live, bindings=api.read_bindings(live.organization))
 
 
 def _no_organization(options: Options) -> CommandFailed:

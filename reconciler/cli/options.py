@@ -9,8 +9,7 @@ from reconciler.api import API_URL, API_VERSION, API_VERSIONS
 
 FORMATS = ("text", "json")
 PLAN_FORMATS = (*FORMATS, "markdown", "html")
-# Pages are made of plans alone.
-_SHOW_PLANS = frozenset({"plan", "show"})
+_FORMATS = {"plan": PLAN_FORMATS, "show": PLAN_FORMATS, "drift": (*FORMATS, "markdown")}
 COLORS = ("auto", "always", "never")
 
 
@@ -19,6 +18,7 @@ _LONGEST = 10 * 365 * 86400
 _LOWEST_RATE = 0.001
 _MOST_DIGITS = 9
 _DURATION = re.compile(r"(?:([0-9]{1,12})d)?(?:([0-9]{1,12})h)?(?:([0-9]{1,12})m)?(?:([0-9]{1,12})s?)?")
+NEGATIVE = re.compile(r"-[0-9]")
 _SHARE = re.compile(r"(\d{1,3}(?:\.\d+)?) ?%")
 _DATE = re.compile(r"[0-9]{4}-")
 _HIGHEST_PORT = 65535
@@ -29,6 +29,8 @@ def duration(text: str) -> float:
     """Return seconds from `90`, `90s`, `5m`, `1h30m`, `2d`."""
     match = _DURATION.fullmatch(text.strip())
     if match is None or not any(match.groups()):
+        if NEGATIVE.match(text.strip()):
+            raise argparse.ArgumentTypeError(f'duration "{text}" is negative (examples: 90s, 20m, 1h30m, 2d)')
         raise argparse.ArgumentTypeError(f'invalid duration "{text}" (examples: 90s, 20m, 1h30m, 2d)')
     days, hours, minutes, seconds = (int(group or 0) for group in match.groups())
     found = days * 86400 + hours * 3600 + minutes * 60 + seconds
@@ -144,7 +146,7 @@ class CommaList(argparse.Action):
 
 def formats(command: str) -> tuple[str, ...]:
     """Return what a command can be asked for with `--format`."""
-    return PLAN_FORMATS if command in _SHOW_PLANS else FORMATS
+    return _FORMATS.get(command, FORMATS)
 
 
 def add_path(parser: argparse._ActionsContainer, means: str = "a manifest file or a folder of them") -> None:
@@ -226,8 +228,8 @@ def add_common(parser: argparse._ActionsContainer) -> None:
     parser.add_argument("--debug", action="store_true", help="print request counts, and tracebacks of internal errors")
 
 
-def add_planning(parser: argparse._ActionsContainer) -> None:
-    """What to plan, and what the guard goes by."""
+def add_selection(parser: argparse._ActionsContainer) -> None:
+    """Which repositories of the manifest are meant."""
     parser.add_argument(
         "--repo",
         "--target",
@@ -257,6 +259,11 @@ def add_planning(parser: argparse._ActionsContainer) -> None:
         metavar="GLOB",
         help="only repositories that a matching file of the manifest names; repeatable",
     )
+
+
+def add_planning(parser: argparse._ActionsContainer) -> None:
+    """What to plan, and what the guard goes by."""
+    add_selection(parser)
     parser.add_argument(
         "--take-over", action="store_true", help="allow to write repositories that another owner's run wrote last"
     )

@@ -6,6 +6,7 @@ import io
 import os
 import secrets
 import shutil
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -24,6 +25,8 @@ from reconciler.views.text import Style, indented_json
 # Output that was closed from the start, or a disk that takes no more; a reader that has left is a broken pipe.
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EBADF)
 
+_LOGGED_AFTER_SECONDS = 10.0
+
 Renderers = Mapping[str, Callable[[Style, int | None], str]]
 
 
@@ -36,7 +39,7 @@ def show(renderers: Renderers, options: Options, ctx: Context) -> None:
             stream.write(render(style_of(stream, options, ctx), width_of(stream)))
         else:
             text = render(Style(color=False, unicode=True), None)
-            with OutputFile(file) as output:
+            with OutputFile(file, ctx.notify) as output:
                 output.write(text)
 
 
@@ -110,9 +113,10 @@ def print_no_requests(options: Options, ctx: Context) -> None:
 
 @contextmanager
 def activity(text: str, options: Options, ctx: Context) -> Iterator[None]:
-    """Within, tell a person at a terminal what takes longer than a second, such as `reading the repositories`."""
+    """Within, print what takes longer than a second, such as `reading the repositories`; in a log after ten seconds."""
     if not ctx.stderr.isatty():
-        yield
+        with _logged_late(text, ctx):
+            yield
         return
     style, in_place = style_of(ctx.stderr, options, ctx), draws_in_place(ctx.stderr, ctx)
     live: Any = importlib.import_module("reconciler.views.live")  # by name: most runs have no terminal
@@ -122,6 +126,21 @@ def activity(text: str, options: Options, ctx: Context) -> Iterator[None]:
             yield
         finally:
             ctx.notify = before
+
+
+@contextmanager
+def _logged_late(text: str, ctx: Context) -> Iterator[None]:
+    def write() -> None:
+        with suppress(OSError, ValueError):
+            ctx.notify(f"{text} ...\n")
+
+    timer = threading.Timer(_LOGGED_AFTER_SECONDS, write)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def draws_in_place(stream: TextIO, ctx: Context) -> bool:
@@ -181,13 +200,13 @@ class OutputFile(io.TextIOBase):
     """A file for a result, which appears under its name only when all of it is written; what is there stays until then.
 
     It has mode 0600, as saved plans have: a result shows values that are nobody else's business. A pipe or a device is
-    written to directly. As a context manager it is kept at the end, and dropped where an exception leaves. Raises
-    `CommandFailed` with the code `output-not-written`.
+    written to directly; `notify` is called where a pipe has no reader yet. As a context manager it is kept at the end,
+    and dropped where an exception leaves. Raises `CommandFailed` with the code `output-not-written`.
     """
 
     encoding = "utf-8"
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, notify: Callable[[str], object]) -> None:
         self._name = path
         self._partial: Path | None = None
         try:
@@ -195,7 +214,7 @@ class OutputFile(io.TextIOBase):
                 raise _not_written(path, "it is a folder")
             self._path = path
             if path.exists() and not path.is_file():
-                self._stream = path.open("w", encoding="utf-8")
+                self._stream = _open_special(path, notify)
             else:
                 self._path = path.resolve()  # a link stays one
                 partial = self._path.with_name(f".{self._path.name}.{secrets.token_hex(4)}.partial")
@@ -242,6 +261,21 @@ class OutputFile(io.TextIOBase):
         if self._partial is not None:
             with suppress(OSError):
                 self._partial.unlink(missing_ok=True)
+
+
+def _open_special(path: Path, notify: Callable[[str], object]) -> TextIO:
+    """Open a pipe or a device; opening a named pipe waits for its reader, which nobody could see."""
+    if path.is_fifo():
+        try:
+            descriptor = os.open(path, os.O_WRONLY | os.O_NONBLOCK)
+        except OSError as error:
+            if error.errno != errno.ENXIO:
+                raise
+            notify(f"waiting for a reader of {path} ...\n")
+        else:
+            os.set_blocking(descriptor, True)
+            return os.fdopen(descriptor, "w", encoding="utf-8")
+    return path.open("w", encoding="utf-8")
 
 
 def _not_written(file: Path, reason: str) -> CommandFailed:

@@ -8,19 +8,20 @@ import argparse
 import importlib
 import keyword
 from datetime import datetime
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal, NoReturn, Protocol
 
 from reconciler import __version__
 from reconciler.cli import options as shared
 from reconciler.cli.context import Context
-from reconciler.diagnostics import nearest
 
 COMMANDS = {
     "init": "write a commented first manifest",
     "validate": "check the manifest and report every problem (no network)",
     "explain": "show what one repository gets, each value with its source",
     "plan": "show what apply would change (read-only)",
+    "drift": "show what was changed outside of reconciler since the last run",
     "apply": "plan, confirm, apply, and wait for the builds",
     "wait": "wait for the builds of a recorded run, and report as apply does",
     "revert": "restore the state from before a run, where nothing has changed since",
@@ -110,6 +111,11 @@ class Parser(argparse.ArgumentParser):
 
     command: str | None = None
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # argparse takes `-5s` for an option, and would say that `--wait-timeout -5s` lacks its argument.
+        self._negative_number_matcher = shared.NEGATIVE
+
     def configure(self) -> None:
         """Declare the command's options, once."""
         if self.command is not None:
@@ -128,14 +134,14 @@ class Parser(argparse.ArgumentParser):
         """Raise `UsageError` for a word or an option that is none, with what was probably meant."""
         word = unknown.partition("=")[0]
         known = [option for action in self._actions for option in action.option_strings]
-        near = nearest(word, known) if word.startswith("-") else ()
+        near = get_close_matches(word, known) if word.startswith("-") else []
         hint = f"; did you mean {' or '.join(near)}?" if near else ""
         self.error(f"unrecognized argument: {unknown}{hint}")
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         """Refuse a word that is no command with the nearest ones, instead of the list of all."""
         if isinstance(action, _Commands) and value not in action.choices:
-            near = nearest(str(value), action.choices)
+            near = get_close_matches(str(value), action.choices)
             hint = f"did you mean {' or '.join(near)}?" if near else f"see {self.prog} --help"
             raise argparse.ArgumentError(None, f'unknown command "{value}"; {hint}')
         for one in value.split(",") if isinstance(action, shared.CommaList) else (value,):

@@ -14,11 +14,13 @@ from reconciler.cli.options import STDOUT
 from reconciler.cli.output import write_stdout
 from reconciler.cli.parser import Options
 from reconciler.core import planner
-from reconciler.core.binding_rules import binding_problems
+from reconciler.core.binding_rules import binding_problems, block_bound
+from reconciler.core.bindings import Bindings
 from reconciler.core.builds import Build, Result
 from reconciler.core.events import Forecast, NoForecast, make_forecast
 from reconciler.core.ownership import NOBODY, LastWriters
 from reconciler.core.plan import Comparison, GuardFlags, Plan
+from reconciler.core.planner import step_problems
 from reconciler.core.resolution import ResolvedChange
 from reconciler.core.selection import Selection, select
 from reconciler.core.state import Desired, Live, Organization
@@ -76,6 +78,16 @@ def make_plan(
         raise CommandFailed.from_problems(*problems)
     problems = (*problems, *binding_problems(plan, live))
     return replace(plan, diagnostics=(*plan.diagnostics, *problems), skip_blocked=options.skip_blocked)
+
+
+def block_bound_since(plan: Plan, bindings: Bindings) -> Plan:
+    """Return a saved plan with the repositories blocked that have bindings of their own by now; the others stay."""
+    live = Live(organization=plan.organization, repositories=(), bindings=bindings)
+    steps = tuple(block_bound(plan.steps, live))
+    changed = [step for step, before in zip(steps, plan.steps, strict=True) if step != before]
+    if not changed:
+        return plan
+    return replace(plan, steps=steps, diagnostics=(*plan.diagnostics, *step_problems(changed)), skip_blocked=True)
 
 
 def make_base_plan(desired: Desired, live: Live, options: Options) -> Plan:

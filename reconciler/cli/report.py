@@ -57,7 +57,7 @@ class Report:
             for name, file in targets(options):
                 stream: Any = ctx.stdout
                 if file is not None:
-                    stream = OutputFile(file)
+                    stream = OutputFile(file, ctx.notify)
                     self._files.append(stream)
                 (self._jsons if name == "json" else self._texts).append(stream)
         except CommandFailed:
@@ -165,7 +165,8 @@ class Report:
             earlier=earlier,
         )
         rejected = ["token rejected"] if followed is not None and followed.token_problem else []
-        closing = self._ending(document, complete=code is ExitCode.DONE, problems=rejected)
+        stopped = [self._ctx.stopped_by] if self._ctx.stopped_by else []
+        closing = self._ending(document, complete=code is ExitCode.DONE, problems=[*stopped, *rejected])
         self._ctx.has_result |= self._ctx.stdout in self._texts
         full = self._write_reports(document)
         for problem in (*_of_following(followed), *problems):
@@ -254,13 +255,17 @@ class _Unbreakable:
     def __call__(self, event: Event) -> None:
         # The result is written at the end alone, and whoever was to read it may have left long before.
         if has_left(self._ctx.stdout):
-            self._ctx.stop.set()
+            self._stop("the reader of the output has left")
         for listener in tuple(self._listeners):
             try:
                 listener(event)
-            except OSError:
+            except OSError as error:
                 self._listeners.remove(listener)
-                self._ctx.stop.set()
+                self._stop(f"could not write the progress: {error.strerror or 'its reader has left'}")
+
+    def _stop(self, reason: str) -> None:
+        self._ctx.stopped_by = self._ctx.stopped_by or reason
+        self._ctx.stop.set()
 
 
 def _unfollowed(problem: Diagnostic) -> Diagnostic:

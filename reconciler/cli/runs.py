@@ -2,7 +2,7 @@
 
 import os
 import platform
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +13,7 @@ from reconciler.cli.context import Context
 from reconciler.cli.errors import CommandFailed
 from reconciler.cli.exit_codes import ExitCode
 from reconciler.cli.parser import Options
+from reconciler.core.drift import LastWritten
 from reconciler.core.ownership import NOBODY, LastWriters
 from reconciler.core.plan import Plan
 from reconciler.core.runs import Run, RunHeader, RunKind, RunSummary, is_in_flight, left_by, rewritten
@@ -73,6 +74,12 @@ def last_writers(options: Options) -> LastWriters:
     with suppress(JournalError), read_journal(FOLDER) as journal:
         return journal.last_writers(api_identity(options))
     return NOBODY
+
+
+def last_written(plan: Plan, options: Options) -> Mapping[str, LastWritten]:
+    """Return what the last run that did left in each repository that a plan writes; raises `CommandFailed`."""
+    with read_only_journal() as journal:
+        return journal.last_written(api_identity(options), [step.id for step in plan.writes if step.id is not None])
 
 
 def with_revert_note(plan: Plan, options: Options) -> Plan:

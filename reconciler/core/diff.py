@@ -13,6 +13,7 @@ from operator import attrgetter, itemgetter, ne
 from typing import Any, TypeVar
 
 from reconciler.core.overlay import (
+    SECTION_FIELDS,
     CommandOverride,
     Group,
     Overlay,
@@ -55,22 +56,9 @@ class Field(StrEnum):
     UNRECOGNIZED = "unrecognised"
 
 
+# Unrecognized content belongs to no section; `accounts.users` is a part of `accounts`.
 SECTION_OF: dict[Field, Section] = {
-    Field.PACKAGES: Section.PACKAGES,
-    Field.RUNTIME_REPOSITORIES: Section.RUNTIME_REPOSITORIES,
-    Field.RUNTIME_KEYRING: Section.RUNTIME_KEYRING,
-    Field.ENVIRONMENT: Section.ENVIRONMENT,
-    Field.ANNOTATIONS: Section.ANNOTATIONS,
-    Field.RUN_AS: Section.ACCOUNTS,
-    Field.USERS: Section.ACCOUNTS,
-    Field.GROUPS: Section.ACCOUNTS,
-    Field.CERTIFICATES: Section.CERTIFICATES,
-    Field.PROVIDERS: Section.CERTIFICATES,
-    Field.GUARDED_ENTRYPOINT: Section.GUARDED_ENTRYPOINT,
-    Field.FAIL_MODE: Section.FAIL_MODE,
-    Field.PREFLIGHT: Section.PREFLIGHT,
-    Field.COMMAND_OVERRIDE: Section.COMMAND_OVERRIDE,
-    Field.TRUSTSTORE: Section.TRUSTSTORE,
+    field: section for field in Field for section in Section if section in (str(field), field.partition(".")[0])
 }
 
 # Fields whose items have names of their own, which are part of the path of a change.
@@ -96,45 +84,10 @@ class Item:
     value: Value
 
 
-# The attributes of an overlay, in the order of `Field`.
-_PATHS = (
-    "packages",
-    "runtime_repositories",
-    "runtime_keyring",
-    "environment",
-    "annotations",
-    "accounts.run_as",
-    "accounts.users",
-    "accounts.groups",
-    "certificates.additional",
-    "certificates.providers",
-    "guarded_entrypoint",
-    "fail_mode",
-    "preflight",
-    "command_override",
-    "truststore",
-    "unrecognized",
-)
-_PARTS = tuple(Field)
-_CONTENTS = attrgetter(*_PATHS)
-_HELD = {part: attrgetter(path) for part, path in zip(Field, _PATHS, strict=True)}
-# These have a single item, the whole value.
-WHOLE = frozenset(
-    {
-        Field.RUNTIME_REPOSITORIES,
-        Field.RUN_AS,
-        Field.GUARDED_ENTRYPOINT,
-        Field.FAIL_MODE,
-        Field.PREFLIGHT,
-        Field.COMMAND_OVERRIDE,
-        Field.TRUSTSTORE,
-    }
-)
 # Items of these are pairs of key and value; items of the others are the value alone.
 _PAIRS = frozenset({Field.ENVIRONMENT, Field.ANNOTATIONS, Field.UNRECOGNIZED})
-# The key of an item within its field; single items need none.
+# The key of an item within its field, for fields with several items.
 _KEYS: dict[Field, Callable[[Any], str]] = {
-    **dict.fromkeys(WHOLE, lambda _: ""),
     Field.PACKAGES: package_name,
     Field.RUNTIME_KEYRING: attrgetter("name"),
     Field.ENVIRONMENT: itemgetter(0),
@@ -145,6 +98,25 @@ _KEYS: dict[Field, Callable[[Any], str]] = {
     Field.PROVIDERS: str,
     Field.UNRECOGNIZED: itemgetter(0),
 }
+# These have a single item, the whole value, which needs no key.
+WHOLE = frozenset(Field).difference(_KEYS)
+_KEYS |= dict.fromkeys(WHOLE, lambda _: "")
+
+
+def _attribute(field: Field) -> str:
+    """Return the attribute of an overlay, or of one of its sections, that holds a field."""
+    if field is Field.UNRECOGNIZED:
+        return "unrecognized"
+    section = SECTION_OF[field]
+    return SECTION_FIELDS[section] + field.removeprefix(section).replace("-", "_")
+
+
+# Sections that are a single item.
+_SINGLE = {field: _attribute(field) for field in Field if field in WHOLE and SECTION_OF[field] == str(field)}
+_PARTS = tuple(Field)
+_PATHS = tuple(map(_attribute, Field))
+_CONTENTS = attrgetter(*_PATHS)
+_HELD = {part: attrgetter(path) for part, path in zip(Field, _PATHS, strict=True)}
 
 
 def differing_fields(before: Overlay, after: Overlay) -> Iterator[tuple[Field, tuple[Any, ...], tuple[Any, ...]]]:
@@ -191,35 +163,27 @@ def assemble(parts: Iterable[Item]) -> Overlay:
     found: dict[Field, list[tuple[str, Value]]] = {part: [] for part in Field}
     for entry in parts:
         found[entry.field].append((entry.key, entry.value))
+    single: dict[str, Any] = {name: value for field, name in _SINGLE.items() for _, value in found[field][:1]}
     return make_overlay(
         packages=_values(found[Field.PACKAGES], str),
-        runtime_repositories=_first(found[Field.RUNTIME_REPOSITORIES], tuple, ()),
         runtime_keyring=_values(found[Field.RUNTIME_KEYRING], PemFile),
         environment=dict(_pairs(found[Field.ENVIRONMENT])),
         annotations=dict(_pairs(found[Field.ANNOTATIONS])),
         accounts=make_accounts(
-            run_as=_first(found[Field.RUN_AS], str, ""),
+            run_as="".join(_values(found[Field.RUN_AS], str)[:1]),
             users=_values(found[Field.USERS], User),
             groups=_values(found[Field.GROUPS], Group),
         ),
         certificates=make_certificates(
             additional=_values(found[Field.CERTIFICATES], PemFile), providers=_values(found[Field.PROVIDERS], str)
         ),
-        guarded_entrypoint=_first(found[Field.GUARDED_ENTRYPOINT], bool, default=False),
-        fail_mode=_first(found[Field.FAIL_MODE], str, ""),
-        preflight=_first(found[Field.PREFLIGHT], tuple, ()),
-        command_override=next(iter(_values(found[Field.COMMAND_OVERRIDE], CommandOverride)), None),
-        truststore=_first(found[Field.TRUSTSTORE], str, ""),
         unrecognized=_pairs(found[Field.UNRECOGNIZED]),
+        **single,
     )
 
 
 def _values(found: Iterable[tuple[str, Value]], kind: type[T]) -> list[T]:
     return [value for _, value in found if isinstance(value, kind)]
-
-
-def _first(found: Iterable[tuple[str, Value]], kind: type[T], default: T) -> T:
-    return next(iter(_values(found, kind)), default)
 
 
 def _pairs(found: Iterable[tuple[str, Value]]) -> list[tuple[str, str]]:

@@ -17,7 +17,10 @@ Json = dict[str, Any]  # a decoded JSON object
 
 
 class Section(StrEnum):
-    """Section of an overlay that a manifest manages or leaves alone; spelled as in apko."""
+    """Section of an overlay that a manifest manages or leaves alone; spelled as in apko.
+
+    A section is added here, as an attribute of `Overlay`, and as its `Field`.
+    """
 
     PACKAGES = "contents.packages"
     RUNTIME_REPOSITORIES = "contents.runtime_repositories"
@@ -129,22 +132,8 @@ class Overlay:
 
 EMPTY = Overlay()
 
-SECTION_FIELDS: dict[Section, str] = {
-    Section.PACKAGES: "packages",
-    Section.RUNTIME_REPOSITORIES: "runtime_repositories",
-    Section.RUNTIME_KEYRING: "runtime_keyring",
-    Section.ENVIRONMENT: "environment",
-    Section.ANNOTATIONS: "annotations",
-    Section.ACCOUNTS: "accounts",
-    Section.CERTIFICATES: "certificates",
-    Section.GUARDED_ENTRYPOINT: "guarded_entrypoint",
-    Section.FAIL_MODE: "fail_mode",
-    Section.PREFLIGHT: "preflight",
-    Section.COMMAND_OVERRIDE: "command_override",
-    Section.TRUSTSTORE: "truststore",
-}
-
-
+# The attribute of each section: the last part of its name.
+SECTION_FIELDS: dict[Section, str] = {section: section.rpartition(".")[2] for section in Section}
 _NOTHING = tuple((section, name, getattr(EMPTY, name)) for section, name in SECTION_FIELDS.items())
 
 
@@ -296,14 +285,15 @@ def make_overlay(
     annotations: Mapping[str, str] | None = None,
     accounts: Accounts = Accounts(),
     certificates: Certificates = Certificates(),
-    guarded_entrypoint: bool = False,
     fail_mode: str = "",
-    preflight: Iterable[Preflight] = (),
-    command_override: CommandOverride | None = None,
-    truststore: str = "",
     unrecognized: Iterable[tuple[str, str]] = (),
+    **sections: Any,
 ) -> Overlay:
-    """Return an overlay in canonical form; runtime repositories and checks keep their order, which is significant."""
+    """Return an overlay in canonical form; runtime repositories and checks keep their order, which is significant.
+
+    `sections` are those without a rule of their own, by their attributes: a list becomes a tuple.
+    """
+    others: dict[str, Any] = {name: tuple(one) if isinstance(one, list) else one for name, one in sections.items()}
     return Overlay(
         packages=package_set(packages),
         runtime_repositories=tuple(runtime_repositories),
@@ -312,12 +302,9 @@ def make_overlay(
         annotations=sorted_pairs(annotations) if annotations else (),
         accounts=accounts,
         certificates=certificates,
-        guarded_entrypoint=guarded_entrypoint,
         fail_mode=enum_name(FAIL_MODE, fail_mode),
-        preflight=tuple(preflight),
-        command_override=command_override,
-        truststore=truststore,
         unrecognized=tuple(sorted(unrecognized)) if unrecognized else (),
+        **others,
     )
 
 
@@ -337,8 +324,11 @@ def _group_key(group: Group) -> tuple[object, ...]:
 _NOT_MEANING = frozenset({"text"})
 # Attributes with another spelling in fingerprints.
 _JSON_NAMES = {"unrecognized": "unrecognised"}
-# Omitted if empty, so that the fingerprints of earlier versions stay valid.
-_LATER = frozenset({"guarded_entrypoint", "fail_mode", "preflight", "command_override", "truststore"})
+# Attributes of an overlay that are in every fingerprint; later ones are omitted if empty, so that old ones stay valid.
+_ALWAYS = frozenset(
+    {"packages", "runtime_repositories", "runtime_keyring", "environment", "annotations", "accounts", "certificates"}
+    | {"unrecognized"}
+)
 
 
 def without_absent(value: object) -> object:
@@ -367,8 +357,9 @@ def fingerprint(overlay: Overlay) -> str:
 
 def _plain(value: Any) -> dict[str, Any]:
     values = {name: getattr(value, name) for name in value.__slots__ if name not in _NOT_MEANING}
-    kept = {name: one for name, one in values.items() if name not in _LATER or one != getattr(EMPTY, name)}
-    return {_JSON_NAMES.get(name, name): one for name, one in kept.items()}
+    if isinstance(value, Overlay):
+        values = {name: one for name, one in values.items() if name in _ALWAYS or one != getattr(EMPTY, name)}
+    return {_JSON_NAMES.get(name, name): one for name, one in values.items()}
 
 
 _ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True, default=_plain)

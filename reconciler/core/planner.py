@@ -22,6 +22,7 @@ from reconciler.diagnostics import (
     Diagnostic,
     KnownNames,
     Place,
+    Severity,
     did_you_mean,
     has_errors,
     listed,
@@ -79,6 +80,7 @@ def plan(
             *resolved.problems,
             *dict.fromkeys(step_problems((*steps, *overlay_steps))),
             *_live_warnings(steps),
+            *_unsynced_warnings(matches, live),
             *overlays.problems,
             *effect_problems(steps, effects),
         ),
@@ -171,7 +173,7 @@ def _step(match: _Match, directory: Directory, known: KnownNames, twice: dict[st
 def _present(match: _Match, repository: LiveRepository) -> Step:
     before = repository.overlay
     if isinstance(before, Unreadable):
-        reason = Reason(code=ReasonCode.UNREADABLE, names=(before.problem,))
+        reason = Reason(code=ReasonCode.UNREADABLE, names=(before.problem, before.advice))
         return Step(
             repository=match.label,
             id=repository.id,
@@ -238,6 +240,24 @@ def _live_warnings(steps: Iterable[Step]) -> Iterator[Diagnostic]:
     return group_problems(found)
 
 
+def _unsynced_warnings(matches: Iterable[_Match], live: Live) -> Iterator[Diagnostic]:
+    """Yield each repository that exists without the source that its entry names, so that it is never built.
+
+    Nothing is said where the API reports no source at all.
+    """
+    if not any(one.synced_from for one in live.repositories):
+        return
+    for match in matches:
+        if match.entry.source is not None and [one.synced_from for one in match.found] == [""]:
+            yield Diagnostic(
+                code="no-sync-source",
+                severity=Severity.WARNING,
+                summary=f'"{match.label}" exists, but syncs from no repository: it is not built',
+                hint=f"delete it in the console, then apply again to create it from `{match.entry.source}`",
+                place=match.entry.place,
+            )
+
+
 def _decision(entry: DesiredRepository, *, changed: bool) -> tuple[Action, ReasonCode]:
     if entry.reset:
         return (Action.RESET, ReasonCode.RESET_ASKED) if changed else (Action.NONE, ReasonCode.ALREADY_RESET)
@@ -297,7 +317,7 @@ def prune_steps(unnamed: Iterable[LiveRepository], directory: Directory) -> Iter
                 repository=directory.label(repository),
                 id=repository.id,
                 action=Action.UNKNOWN,
-                reason=Reason(code=ReasonCode.UNREADABLE, names=(overlay.problem,)),
+                reason=Reason(code=ReasonCode.UNREADABLE, names=(overlay.problem, overlay.advice)),
                 place=None,
             )
         elif overlay != EMPTY:
@@ -323,7 +343,11 @@ PLAN_CODES: Final[Mapping[str, tuple[str, str]]] = {
     "ambiguous-repository": ("error", "Several folders contain a repository of this name."),
     "repository-named-twice": ("error", "Two entries mean the same repository, such as `x` and `/x`."),
     "unknown-source": ("error", "`source` matches no repository, or more than one."),
-    "unreadable-overlay": ("error", "The live overlay cannot be parsed; the repository is left unchanged."),
+    "no-sync-source": (
+        "warning",
+        "The entry has a `source`, but the repository exists and syncs from no repository: it is not built.",
+    ),
+    "unreadable-overlay": ("error", "The live overlay cannot be read; the repository is left unchanged."),
     "protected-repository": ("error", "The manifest would remove something from a repository with `protect: true`."),
     "repository-of-other-owner": (
         "error",
@@ -392,8 +416,8 @@ def _about_the_overlay(step: Step) -> Diagnostic | None:
             return _diagnostic(
                 step,
                 "unreadable-overlay",
-                f'cannot parse the live overlay of "{step.repository}": {names[0]}',
-                hint="report this with the output of `reconciler --version`; the repository is left unchanged",
+                f'cannot read the live overlay of "{step.repository}": {names[0]}',
+                hint=f"{'; '.join(names[1:])}; the repository is left unchanged",
             )
         case ReasonCode.PROTECTED:
             return _diagnostic(

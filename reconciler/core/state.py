@@ -174,25 +174,38 @@ class Organization:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unreadable:
-    """An overlay that cannot be parsed: unknown, never to be treated as empty."""
+    """An overlay that cannot be read: unknown, never to be treated as empty.
+
+    `hint` says what to do about it, "" where it can only be reported.
+    """
 
     problem: str
+    hint: str = ""
+
+    @property
+    def advice(self) -> str:
+        """Return what to do about it."""
+        return self.hint or "report this with the output of `reconciler --version`"
 
     @property
     def summary(self) -> str:
         """Return the problem as a sentence."""
-        return f"cannot parse the live overlay: {self.problem}"
+        return f"cannot read the live overlay: {self.problem}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LiveRepository:
-    """One repository: UIDP, name, path of its folder ("" for the organization's own level), overlay, active tags."""
+    """One repository: UIDP, name, path of its folder ("" for the organization's own level), overlay, active tags.
+
+    `synced_from` is the catalog repository that it syncs from, "" where the API reports none, None where unknown.
+    """
 
     id: str
     name: str
     folder: str = ""
     overlay: Overlay | Unreadable
     active_tags: tuple[str, ...] = ()
+    synced_from: str | None = None
 
     @property
     def location(self) -> Address:

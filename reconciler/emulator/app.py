@@ -186,13 +186,13 @@ class Emulator:
         """
         stored = None if config is None else protojson.accept(OVERLAY, config, "config")
         with self._state.writing() as db:
-            parent, for_all = overlays.located(db, to or f"{store.HOME}/")
+            parent = overlays.located(db, to or f"{store.HOME}/")
             root = uidp.root(parent)
             with schedule.rebuilding(db, (parent if stored is None else root,), self._now(), self._settings):
                 found = overlays.set_overlay(db, root, overlay, stored, self._now())
                 if to:
                     selector = None if tags is None else overlays.selector(tags)
-                    overlays.set_binding(db, parent, found["id"], selector, for_all=for_all)
+                    overlays.set_binding(db, parent, found["id"], selector, self._now())
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""

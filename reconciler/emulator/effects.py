@@ -73,7 +73,7 @@ class Delay(_Timed):
 
 
 class Lag(_Timed):
-    """Answer reads of repositories with the state of some seconds ago."""
+    """Answer reads of repositories, overlays and bindings with the state of some seconds ago."""
 
     do: Literal["lag"] = "lag"
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
-from reconciler.emulator import guarded_entrypoint, store, uidp
+from reconciler.emulator import guarded_entrypoint, overlay_store, store, uidp
 from reconciler.emulator.protojson import snake_case
 from reconciler.emulator.store import Json, Repo
 
@@ -140,7 +140,7 @@ def named_entries(config: Json) -> Iterator[tuple[str, list[tuple[str, Json]]]]:
 
 
 def _bound(db: sqlite3.Connection, scopes: tuple[str, ...]) -> Iterator[BoundOverlay]:
-    for binding, overlay in store.bound(db, scopes):
+    for binding, overlay in overlay_store.bound(db, scopes):
         yield BoundOverlay(
             binding=binding["id"], selector=binding["tagSelector"], name=overlay["name"], config=overlay["config"]
         )

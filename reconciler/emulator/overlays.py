@@ -5,12 +5,14 @@ A write that changes what a tag gets starts the builds of that tag; what it gets
 
 import re
 import sqlite3
+from collections.abc import Sequence
 
-from reconciler.emulator import layering, overlay_rules, protojson, schedule, store, uidp
+from reconciler.emulator import layering, overlay_rules, overlay_store, protojson, schedule, store, uidp
 from reconciler.emulator.effects import LateConflicts
 from reconciler.emulator.errors import CODE_OF_STATUS, RpcCode, RpcError, invalid, not_found
 from reconciler.emulator.layering import BoundOverlay
 from reconciler.emulator.messages import BINDING, CREATE_BINDING, NAMED_OVERLAY
+from reconciler.emulator.overlay_store import Table
 from reconciler.emulator.protojson import Message, emit
 from reconciler.emulator.query import ApiRequest, Orders, paginate
 from reconciler.emulator.store import Json
@@ -39,7 +41,7 @@ def page_overlays(request: ApiRequest) -> Json:
 
 def page_bindings(request: ApiRequest) -> Json:
     """Answer a page of the bindings that the filters ask for, each with its overlay."""
-    return _page(request, "overlayBindings", BINDING, request.query.text("overlay"))
+    return _page(request, "bindings", BINDING, request.query.text("overlay"))
 
 
 def get_overlay(request: ApiRequest) -> Json:
@@ -67,42 +69,44 @@ def add_overlay(db: sqlite3.Connection, parent: str, message: Json, now: int, *,
     name = message.get("name", "")
     _check_name(db, parent, name)
     _check_config(message.get("config"), now, guarded=guarded)
-    made = {"id": store.new_id(db, parent, "overlay", name), "name": name, "config": message["config"]}
-    store.put_overlay(db, made)
+    made = {"id": overlay_store.new_id(db, parent, "overlay", name), "name": name, "config": message["config"]}
+    overlay_store.put_overlay(db, made, now)
     return made
 
 
 def set_overlay(db: sqlite3.Connection, root: str, name: str, config: Json | None, now: int) -> Json:
     """Return the overlay of a name in an organization, made or given a configuration first; for others' edits."""
-    found = [each for each in store.records(db, "overlays") if uidp.root(each["id"]) == root and each["name"] == name]
+    found = overlay_store.named(db, root, name)
     if not found:
         return add_overlay(db, root, {"name": name, "config": config or {"contents": {"packages": ["curl"]}}}, now)
     changed = {**found[0], "config": config or found[0]["config"]}
-    store.put_overlay(db, changed)
+    overlay_store.put_overlay(db, changed, now)
     return changed
 
 
-def set_binding(db: sqlite3.Connection, parent: str, overlay: str, selector: Json | None, *, for_all: bool) -> None:
+def set_binding(db: sqlite3.Connection, parent: str, overlay: str, selector: Json | None, now: int) -> None:
     """Bind an overlay, change its selector or (None) detach it; for others' edits."""
-    there = next((each for each in store.bindings_of(db, overlay) if uidp.parent(each["id"]) == parent), None)
+    there = next((each for each in overlay_store.bindings_of(db, overlay) if uidp.parent(each["id"]) == parent), None)
     if there is None and selector is not None:
-        add_binding(db, parent, {"overlay": overlay, "tagSelector": selector, "allRepos": for_all})
+        for_all = store.group(db, parent) is not None
+        add_binding(db, parent, {"overlay": overlay, "tagSelector": selector, "allRepos": for_all}, now)
     elif there is not None and selector is not None:
-        store.put_binding(db, {**there, "tagSelector": selector})
+        overlay_store.put_binding(db, {**there, "tagSelector": selector}, now)
     elif there is not None:
-        store.delete_record(db, "bindings", there["id"])
+        overlay_store.delete(db, "bindings", there["id"], now)
 
 
-def located(db: sqlite3.Connection, to: str) -> tuple[str, bool]:
-    """Return the id of a repository, or of the group whose path ends in a slash, and which of the two it is (True).
-
-    LookupError when there is none.
-    """
-    repo = None if to.endswith("/") else store.locate(db, to)
-    identifier = uidp.of_path(to.rstrip("/")) if to.endswith("/") else repo.id if repo else ""
-    if store.group(db, identifier) is None and repo is None:
+def located(db: sqlite3.Connection, to: str) -> str:
+    """Return the id of a repository, or of a group, whose path ends in a slash; LookupError when there is none."""
+    if to.endswith("/"):
+        group = uidp.of_path(to.rstrip("/"))
+        found = group if store.group(db, group) else ""
+    else:
+        repo = store.locate(db, to)
+        found = repo.id if repo else ""
+    if not found:
         raise LookupError(f"nothing is named {to!r}")
-    return identifier, repo is None
+    return found
 
 
 def selector(tags: str | list[str]) -> Json:
@@ -122,11 +126,11 @@ def update_overlay(request: ApiRequest) -> Json:
         if changed["name"] != message["name"]:
             _check_name(db, uidp.parent(identifier), changed["name"] or "")
         _check_config(changed["config"], request.now, guarded=_guarded(request))
-        bindings = store.bindings_of(db, identifier)
+        bindings = overlay_store.bindings_of(db, identifier)
         # Bindings refer to an overlay by its id: a new name starts nothing.
         scopes = [uidp.parent(each["id"]) for each in bindings] if "config" in paths else []
         with schedule.rebuilding(db, scopes, request.now, request.settings):
-            store.put_overlay(db, changed)
+            overlay_store.put_overlay(db, changed, request.now)
         if not _late(request):
             _check_update(db, bindings, request)
         return _shown(NAMED_OVERLAY, changed)
@@ -137,10 +141,10 @@ def delete_overlay(request: ApiRequest) -> Json:
     identifier = _editable(request)
     with request.state.writing() as db:
         _found(db, "overlays", identifier)
-        bound = [each["id"] for each in store.bindings_of(db, identifier)]
+        bound = [each["id"] for each in overlay_store.bindings_of(db, identifier)]
         if bound:
             raise _precondition(f"overlay is still bound: {', '.join(bound)}")
-        store.delete_record(db, "overlays", identifier)
+        overlay_store.delete(db, "overlays", identifier, request.now)
     return {}
 
 
@@ -152,10 +156,10 @@ def create_binding(request: ApiRequest) -> Json:
         request.state.writing() as db,
         schedule.rebuilding(db, (parent,), request.now, request.settings),
     ):
-        return _emitted_binding(db, add_binding(db, parent, given, late=_late(request)))
+        return _emitted(db, BINDING, [add_binding(db, parent, given, request.now, late=_late(request))], request.now)[0]
 
 
-def add_binding(db: sqlite3.Connection, parent: str, given: Json, *, late: bool = False) -> Json:
+def add_binding(db: sqlite3.Connection, parent: str, given: Json, now: int, *, late: bool = False) -> Json:
     """Insert a binding of a body's overlay (an id, or a name of the organization), or refuse it.
 
     `late` leaves conflicts with other bindings for the builds to find. The caller sees to the builds.
@@ -167,16 +171,16 @@ def add_binding(db: sqlite3.Connection, parent: str, given: Json, *, late: bool 
     repo = None if for_all else store.repo(db, parent)
     if repo is not None and store.meaning(repo.overlay):
         raise RpcError(RpcCode.FAILED_PRECONDITION, EXCLUSIVE)
-    if any(uidp.parent(each["id"]) == parent for each in store.bindings_of(db, overlay["id"])):
+    if any(uidp.parent(each["id"]) == parent for each in overlay_store.bindings_of(db, overlay["id"])):
         raise RpcError(RpcCode.ALREADY_EXISTS, f"overlay {overlay['id']} is already bound to {parent}")
     made = {
-        "id": store.new_id(db, parent, "binding", overlay["id"]),
+        "id": overlay_store.new_id(db, parent, "binding", overlay["id"]),
         "repo": "" if for_all else parent,
         "allRepos": for_all,
         "overlay": overlay["id"],
         "tagSelector": _checked_selector(given.get("tagSelector", {})),
     }
-    store.put_binding(db, made)
+    overlay_store.put_binding(db, made, now)
     if not late:
         _check_binding(db, made)
     return made
@@ -192,10 +196,10 @@ def update_binding(request: ApiRequest) -> Json:
     ):
         message = _found(db, "bindings", identifier)
         changed = {**message, "tagSelector": _checked_selector(patch.get("tagSelector", {}))}
-        store.put_binding(db, changed)
+        overlay_store.put_binding(db, changed, request.now)
         if not _late(request):
             _check_binding(db, changed)
-        return _emitted_binding(db, changed)
+        return _emitted(db, BINDING, [changed], request.now)[0]
 
 
 def delete_binding(request: ApiRequest) -> Json:
@@ -206,36 +210,37 @@ def delete_binding(request: ApiRequest) -> Json:
         schedule.rebuilding(db, (uidp.parent(identifier),), request.now, request.settings),
     ):
         _found(db, "bindings", identifier)
-        store.delete_record(db, "bindings", identifier)
+        overlay_store.delete(db, "bindings", identifier, request.now)
     return {}
 
 
 def check_repository(db: sqlite3.Connection, identifier: str, overlay: Json | None) -> None:
     """Refuse a standard overlay of a repository that has bindings of its own."""
-    if store.meaning(overlay) and store.bound(db, (identifier,)):
+    if store.meaning(overlay) and overlay_store.bound(db, (identifier,)):
         raise RpcError(RpcCode.FAILED_PRECONDITION, EXCLUSIVE)
 
 
-def _page(request: ApiRequest, key: str, kind: Message, wanted: str) -> Json:
+def _page(request: ApiRequest, table: Table, kind: Message, wanted: str) -> Json:
     _check_enrolled(request, writes=False)
     chosen = request.selection(LIST)
+    field = "name" if table == "overlays" else "overlay"
     with request.state.reading() as db:
-        table, field = ("overlays", "name") if key == "overlays" else ("bindings", "overlay")
-        found = [
-            each for each in store.records(db, table) if chosen.matches(each["id"]) and wanted in ("", each[field])
-        ]
-        page = paginate(request.query, found, _ORDERS, request.now)
-        items = [_emitted_binding(db, each) if kind is BINDING else _shown(kind, each) for each in page.items]
-    return {key: items, **page.extra}
+        found = overlay_store.records_as_of(db, table, request.seen).values()
+        asked = [each for each in found if chosen.matches(each["id"]) and wanted in ("", each[field])]
+        page = paginate(request.query, asked, _ORDERS, request.now)
+        items = _emitted(db, kind, page.items, request.seen)
+    return {"overlays" if table == "overlays" else "overlayBindings": items, **page.extra}
 
 
-def _get(request: ApiRequest, table: str, kind: Message) -> Json:
+def _get(request: ApiRequest, table: Table, kind: Message) -> Json:
     _check_enrolled(request, writes=False)
     identifier = request.uidp()
     request.caller.demand(LIST, identifier)
     with request.state.reading() as db:
-        message = _found(db, table, identifier)
-        return _emitted_binding(db, message) if kind is BINDING else _shown(kind, message)
+        message = overlay_store.record_as_of(db, table, identifier, request.seen)
+        if message is None:
+            raise not_found(f"{table.removesuffix('s')} {identifier} not found")
+        return _emitted(db, kind, [message], request.seen)[0]
 
 
 def _editable(request: ApiRequest) -> str:
@@ -258,22 +263,21 @@ def _guarded(request: ApiRequest) -> bool:
     return request.enrolled("guarded_entrypoint")
 
 
-def _found(db: sqlite3.Connection, table: str, identifier: str) -> Json:
-    message = store.record(db, table, identifier)
+def _found(db: sqlite3.Connection, table: Table, identifier: str) -> Json:
+    message = overlay_store.record(db, table, identifier)
     if message is None:
         raise not_found(f"{table.removesuffix('s')} {identifier} not found")
     return message
 
 
 def _resolved(db: sqlite3.Connection, scope: str, written: str) -> Json:
-    """Return the overlay of an id, or of a name, in the organization; its own come before those of its folders."""
+    """Return the overlay of an id, or of a name, in the organization."""
     root = uidp.root(scope)
-    by_id = store.record(db, "overlays", written)
-    candidates = [by_id] if by_id else store.records(db, "overlays")
-    found = [each for each in candidates if written in (each["id"], each["name"]) and uidp.root(each["id"]) == root]
+    by_id = overlay_store.record(db, "overlays", written)
+    found = [by_id] if by_id and uidp.root(written) == root else overlay_store.named(db, root, written)
     if not found:
         raise not_found(f'overlay "{written}" not found')
-    return min(found, key=lambda each: len(uidp.levels(each["id"])))
+    return found[0]
 
 
 def _masked(request: ApiRequest, kind: Message, allowed: tuple[str, ...]) -> tuple[tuple[str, ...], Json]:
@@ -291,7 +295,7 @@ def _masked(request: ApiRequest, kind: Message, allowed: tuple[str, ...]) -> tup
 def _check_name(db: sqlite3.Connection, parent: str, name: str) -> None:
     if _NAME.fullmatch(name) is None:
         raise invalid(f'name: "{name}" is not a valid overlay name')
-    if any(each["name"] == name and uidp.parent(each["id"]) == parent for each in store.records(db, "overlays")):
+    if any(uidp.parent(each["id"]) == parent for each in overlay_store.named(db, uidp.root(parent), name)):
         raise RpcError(RpcCode.ALREADY_EXISTS, f'overlay "{name}" already exists')
 
 
@@ -372,5 +376,10 @@ def _shown(kind: Message, message: Json) -> Json:
     return answer
 
 
-def _emitted_binding(db: sqlite3.Connection, message: Json) -> Json:
-    return _shown(BINDING, {**message, "overlay": _found(db, "overlays", message["overlay"])})
+def _emitted(db: sqlite3.Connection, kind: Message, messages: Sequence[Json], seen: int) -> list[Json]:
+    """Return overlays or bindings as the API shows them, bindings with the overlay that they had at that instant."""
+    if kind is NAMED_OVERLAY:
+        return [_shown(kind, each) for each in messages]
+    ids = {each["overlay"] for each in messages}
+    named = {identifier: overlay_store.record_as_of(db, "overlays", identifier, seen) for identifier in ids}
+    return [_shown(kind, {**each, "overlay": named[each["overlay"]]}) for each in messages]

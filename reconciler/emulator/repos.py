@@ -137,7 +137,7 @@ def put(db: sqlite3.Connection, repo: Repo, message: Json, now: int, settings: E
     if repo.refused and given.get("activeTags", []) == shown(repo.message, now).get("activeTags", []):
         given["activeTags"] = repo.message["activeTags"]  # those not shown are rebuilt when that is solved
     after = replace(repo, message={**kept, **given, UPDATED: timestamps.to_text(now)})
-    store.remember(db, repo.id, repo.message, now)
+    store.remember(db, "repos", repo.id, repo.message, now)
     with schedule.rebuilding(db, (repo.id,), now, settings):
         store.save(db, after)
     written = store.repo(db, repo.id)
@@ -183,7 +183,7 @@ def _add(db: sqlite3.Connection, parent: str, message: Json, request: ApiRequest
     identifier = uidp.of_child(parent, "repo", name)
     kept = {"id": identifier, "name": name, "createTime": timestamps.to_text(request.now)}
     repo = Repo(id=identifier, parent=parent, name=name, sequence=0, message={**filled, **message, **kept})
-    store.remember(db, identifier, None, request.now)
+    store.remember(db, "repos", identifier, None, request.now)
     quiet = replace(request.settings, automatic_rebuilds=False)  # nothing of a new repository is under way
     before = layering.of_repository(db, repo)
     return schedule.enqueue(db, repo, apko.all_tags(repo), before=before, now=request.now, settings=quiet)

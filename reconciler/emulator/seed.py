@@ -161,8 +161,8 @@ def _add_overlays(db: sqlite3.Connection, world: SeedOverlays, now: int) -> None
     root = uidp.of_root(store.HOME)
     ids = {name: overlays.set_overlay(db, root, name, config, now)["id"] for name, config in world.overlays.items()}
     for item in world.bindings:
-        parent, for_all = overlays.located(db, item.to)
-        overlays.set_binding(db, parent, ids[item.overlay], overlays.selector(item.tags), for_all=for_all)
+        selector = overlays.selector(item.tags)
+        overlays.set_binding(db, overlays.located(db, item.to), ids[item.overlay], selector, now)
 
 
 def _add_history(db: sqlite3.Connection, repo: Repo, item: SeedRepo, now: int) -> None:

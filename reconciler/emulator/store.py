@@ -2,14 +2,13 @@
 
 import contextlib
 import errno
-import itertools
 import json
 import os
 import sqlite3
 import stat
 import threading
 import weakref
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -28,7 +27,7 @@ _SCHEMA = (
     "CREATE TABLE groups (id TEXT PRIMARY KEY, name TEXT NOT NULL, message TEXT NOT NULL)",
     """CREATE TABLE repos (id TEXT PRIMARY KEY, parent TEXT NOT NULL, name TEXT NOT NULL, sequence INTEGER NOT NULL,
     message TEXT NOT NULL, UNIQUE (parent, name))""",
-    "CREATE TABLE past (repo_id TEXT NOT NULL, until INTEGER NOT NULL, message TEXT)",
+    "CREATE TABLE past (kind TEXT NOT NULL, id TEXT NOT NULL, until INTEGER NOT NULL, message TEXT)",
     "CREATE INDEX past_by_end ON past (until)",
     """CREATE TABLE work (id INTEGER PRIMARY KEY, repo_id TEXT NOT NULL, created INTEGER NOT NULL,
     starts INTEGER NOT NULL, ends INTEGER NOT NULL, failed INTEGER NOT NULL)""",
@@ -42,7 +41,8 @@ _SCHEMA = (
     updated INTEGER NOT NULL, deprecated INTEGER NOT NULL)""",
     """CREATE TABLE faults (position INTEGER PRIMARY KEY AUTOINCREMENT, script TEXT NOT NULL,
     seen INTEGER NOT NULL DEFAULT 0, fired INTEGER NOT NULL DEFAULT 0)""",
-    "CREATE TABLE overlays (id TEXT PRIMARY KEY, message TEXT NOT NULL)",
+    "CREATE TABLE overlays (id TEXT PRIMARY KEY, name TEXT NOT NULL, message TEXT NOT NULL)",
+    "CREATE INDEX overlays_by_name ON overlays (name)",
     """CREATE TABLE bindings (id TEXT PRIMARY KEY, parent TEXT NOT NULL, overlay TEXT NOT NULL,
     message TEXT NOT NULL)""",
     "CREATE TABLE given (id TEXT PRIMARY KEY)",
@@ -289,19 +289,28 @@ def save(db: sqlite3.Connection, item: Repo) -> None:
 
 def repos_as_of(db: sqlite3.Connection, instant: int) -> Iterator[Repo]:
     """Yield every repository as it was at an instant of the last hour, in the order of ids."""
-    rows = db.execute("SELECT repo_id, message FROM past WHERE until > ? ORDER BY until DESC, rowid DESC", (instant,))
-    past = {row["repo_id"]: row["message"] for row in rows}  # the oldest of those that were replaced since
+    replaced = replaced_since(db, "repos", instant)
     for item in repos(db):
-        message = past.get(item.id, "")
-        if message is not None:  # None: it was not there
-            yield replace(item, message=json.loads(message)) if message else item
+        if item.id not in replaced:
+            yield item
+        elif (message := replaced[item.id]) is not None:
+            yield replace(item, message=message)
 
 
-def remember(db: sqlite3.Connection, identifier: str, message: Json | None, now: int) -> None:
-    """Keep what a repository was until now, for reads that lag; None when it was not there."""
+def replaced_since(db: sqlite3.Connection, kind: str, instant: int) -> dict[str, Json | None]:
+    """Return by id what records of a kind were at an instant of the last hour, if others since; None: not there."""
+    rows = db.execute(
+        "SELECT id, message FROM past WHERE kind = ? AND until > ? ORDER BY until DESC, rowid DESC", (kind, instant)
+    )
+    oldest = {row["id"]: row["message"] for row in rows}
+    return {identifier: json.loads(text) if text else None for identifier, text in oldest.items()}
+
+
+def remember(db: sqlite3.Connection, kind: str, identifier: str, message: Json | None, now: int) -> None:
+    """Keep what a record was until now, for reads that lag; None when it was not there."""
     text = None if message is None else dump(message)
     db.execute("DELETE FROM past WHERE until < ?", (now - _REMEMBERED,))
-    db.execute("INSERT INTO past (repo_id, until, message) VALUES (?, ?, ?)", (identifier, now, text))
+    db.execute("INSERT INTO past (kind, id, until, message) VALUES (?, ?, ?, ?)", (kind, identifier, now, text))
 
 
 def locate(db: sqlite3.Connection, name: str) -> Repo | None:
@@ -338,61 +347,6 @@ def add_group(db: sqlite3.Connection, message: Json) -> None:
         "INSERT INTO groups (id, name, message) VALUES (?, ?, ?)",
         (message["id"], message["name"], dump(message)),
     )
-
-
-def records(db: sqlite3.Connection, table: str) -> list[Json]:
-    """Return the messages of `overlays` or of `bindings`, in the order of ids."""
-    return [json.loads(row["message"]) for row in db.execute(f"SELECT message FROM {table} ORDER BY id")]  # noqa: S608
-
-
-def record(db: sqlite3.Connection, table: str, identifier: str) -> Json | None:
-    """Return the overlay or the binding with this id."""
-    row = db.execute(f"SELECT message FROM {table} WHERE id = ?", (identifier,)).fetchone()  # noqa: S608
-    return json.loads(row["message"]) if row else None
-
-
-def new_id(db: sqlite3.Connection, parent: str, *parts: str) -> str:
-    """Return an id for an overlay or a binding that nothing has or had: not what was renamed, nor what was deleted."""
-    for number in itertools.count():
-        found = uidp.of_child(parent, *parts, *([number] if number else []))
-        if db.execute("INSERT OR IGNORE INTO given (id) VALUES (?)", (found,)).rowcount:
-            return found
-    raise AssertionError("the numbers do not end")
-
-
-def put_overlay(db: sqlite3.Connection, message: Json) -> None:
-    """Insert or replace an overlay."""
-    db.execute("INSERT OR REPLACE INTO overlays (id, message) VALUES (?, ?)", (message["id"], dump(message)))
-
-
-def put_binding(db: sqlite3.Connection, message: Json) -> None:
-    """Insert or replace a binding, whose overlay is the id of one."""
-    db.execute(
-        "INSERT OR REPLACE INTO bindings (id, parent, overlay, message) VALUES (?, ?, ?, ?)",
-        (message["id"], uidp.parent(message["id"]), message["overlay"], dump(message)),
-    )
-
-
-def bindings_of(db: sqlite3.Connection, overlay: str) -> list[Json]:
-    """Return the messages of an overlay's bindings, in the order of ids."""
-    rows = db.execute("SELECT message FROM bindings WHERE overlay = ? ORDER BY id", (overlay,))
-    return [json.loads(row["message"]) for row in rows]
-
-
-def bound(db: sqlite3.Connection, parents: Sequence[str]) -> list[tuple[Json, Json]]:
-    """Return the bindings that lie directly under some ids, in the order of ids, each with its overlay."""
-    rows = db.execute(
-        "SELECT bindings.message AS binding, overlays.message AS overlay "  # noqa: S608 - of fixed texts
-        "FROM bindings JOIN overlays ON overlays.id = bindings.overlay "
-        f"WHERE bindings.parent IN ({', '.join('?' * len(parents))}) ORDER BY bindings.id",
-        tuple(parents),
-    )
-    return [(json.loads(row["binding"]), json.loads(row["overlay"])) for row in rows]
-
-
-def delete_record(db: sqlite3.Connection, table: str, identifier: str) -> None:
-    """Remove an overlay or a binding."""
-    db.execute(f"DELETE FROM {table} WHERE id = ?", (identifier,))  # noqa: S608
 
 
 def _path(item: Repo, names: dict[str, str]) -> str:

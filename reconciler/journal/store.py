@@ -14,7 +14,7 @@ import sqlite3
 import stat
 import tempfile
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from reconciler.core.builds import Result
+from reconciler.core.drift import LastWritten
 from reconciler.core.ownership import LastWriter, LastWriters
 from reconciler.core.plan import Plan
 from reconciler.core.runs import Run, RunHeader, RunSummary, is_in_flight
@@ -32,6 +33,7 @@ from reconciler.journal.errors import JournalBusy, JournalError, reported
 from reconciler.journal.recorder import RunRecord, Writer, begin_run
 from reconciler.planfile.errors import Malformed
 from reconciler.planfile.format import make_private_folder, private_file
+from reconciler.planfile.plans import decode_step
 
 NAME = "journal.db"
 LOCK = "apply.lock"
@@ -62,12 +64,17 @@ _OUTCOMES = """
         AS kind, count(*) FROM step GROUP BY run, kind"""
 # A write in flight counts: it may have arrived. Of each group SQLite takes the row with the maximum.
 _LAST_WRITERS = """
-    SELECT coalesce(step.repository_id, json_extract(body, '$.id')) AS id, coalesce(json_extract(body, '$.owner'), ''),
-        run.id, max(run.rowid)
+    SELECT coalesce(step.repository_id, json_extract(body, '$.id')) AS written,
+        coalesce(json_extract(body, '$.owner'), ''), run.id, max(run.rowid)
     FROM step JOIN run ON run.id = step.run
     WHERE run.api = ? AND intended_at IS NOT NULL
-        AND coalesce(json_extract(outcome, '$.outcome'), 'applied') = 'applied' AND id IS NOT NULL
-    GROUP BY 1"""
+        AND coalesce(json_extract(outcome, '$.outcome'), 'applied') = 'applied' AND written IS NOT NULL
+    GROUP BY written"""
+_LAST_WRITTEN = """
+    SELECT coalesce(step.repository_id, json_extract(body, '$.id')) AS written, body, run.id, max(run.rowid)
+    FROM step JOIN run ON run.id = step.run
+    WHERE run.api = ? AND json_extract(outcome, '$.outcome') = 'applied' AND written IN (SELECT value FROM json_each(?))
+    GROUP BY written"""
 _BUILDS = "SELECT run, repository, json_extract(progress, '$.counts') FROM step WHERE progress IS NOT NULL"
 
 
@@ -195,6 +202,15 @@ class Journal:
         with self._understood():
             rows = self._connection.execute(_LAST_WRITERS, (api,))
             return {id_: LastWriter(owner=owner, run=run) for id_, owner, run, _ in rows}
+
+    def last_written(self, api: str, ids: Sequence[str]) -> Mapping[str, LastWritten]:
+        """Return what the last run that did left in each of some repositories of an API; raises `JournalError`."""
+        if self._connection is None:
+            return {}
+        with self._understood():
+            rows = self._connection.execute(_LAST_WRITTEN, (api, json.dumps(ids)))
+            steps = ((id_, run, decode_step(json.loads(body))) for id_, body, run, _ in rows)
+            return {id_: LastWritten(run=run, overlay=step.after) for id_, run, step in steps if step.after is not None}
 
     def _read_runs(self, which: str, *values: str, about: str | None = None) -> tuple[Run, ...]:
         if self._connection is None:

@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
-from pydantic import BaseModel
-
 from reconciler.core.diff import SECTION_OF
 from reconciler.core.diff import Field as OverlayField
 from reconciler.core.guarded import WRAPPED
@@ -14,14 +12,8 @@ from reconciler.core.layers import Layer, Precedence, Removal
 from reconciler.core.overlay import (
     Overlay,
     Section,
-    User,
-    make_accounts,
-    make_certificates,
-    make_command_override,
-    make_group,
     make_overlay,
     make_pem_file,
-    make_preflight,
     package_name,
 )
 from reconciler.diagnostics import Place
@@ -30,30 +22,17 @@ from reconciler.manifest.nodes import ListNode, MapNode, Spot, locate
 from reconciler.manifest.schema import (
     OVERLAY_KEYS,
     PATHS_OF,
-    AccountsSection,
-    CertificatesSection,
-    CommandOverrideSection,
-    GroupEntry,
     NamedText,
     OverlayFile,
     OverlayKey,
-    PreflightEntry,
+    Part,
     Sections,
-    UserEntry,
 )
 from reconciler.manifest.yaml_tree import parse
 
 # From a path to the text of that file; empty where it could not be read, which is reported elsewhere.
 Reader = Callable[[str], str]
 
-_MAKERS: Final[Mapping[type[BaseModel], Callable[..., Any]]] = {
-    UserEntry: User,
-    GroupEntry: make_group,
-    AccountsSection: make_accounts,
-    CertificatesSection: make_certificates,
-    PreflightEntry: make_preflight,
-    CommandOverrideSection: make_command_override,
-}
 # The keys of a block by the attribute that they stand below.
 _KEYS: Final[Mapping[str, tuple[OverlayKey, ...]]] = {
     name: tuple(key for key in OVERLAY_KEYS if key.attributes[0] == name) for name in Sections.model_fields
@@ -136,9 +115,9 @@ def _core_value(value: Any, read: Reader) -> Any:
     match value:
         case NamedText():
             return make_pem_file(value.name, value.content or read(value.file))
-        case BaseModel():
-            return _MAKERS[type(value)](**{name: _core_value(inner, read) for name, inner in value})
-        case [BaseModel(), *_]:
+        case Part():
+            return type(value).make(**{name: _core_value(inner, read) for name, inner in value})
+        case [Part(), *_]:
             return [_core_value(one, read) for one in value]
         case _:
             return value

@@ -11,14 +11,23 @@ is; reading, positions, messages and the JSON Schema follow from that.
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Final, TypeVar, get_args
+from typing import Annotated, Any, ClassVar, Final, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.fields import FieldInfo
 
 from reconciler.core.diff import SECTION_OF
 from reconciler.core.diff import Field as OverlayField
-from reconciler.core.overlay import Section
+from reconciler.core.overlay import (
+    Section,
+    User,
+    make_accounts,
+    make_certificates,
+    make_command_override,
+    make_group,
+    make_pem_file,
+    make_preflight,
+)
 from reconciler.manifest.texts import (
     AddressText,
     EntryText,
@@ -57,10 +66,17 @@ class _Form(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True, defer_build=True)
 
 
-class NamedText(_Form):
+class Part(_Form):
+    """A part of a section; `make` is the core's constructor of what it means."""
+
+    make: ClassVar[Callable[..., Any]]
+
+
+class NamedText(Part):
     """A certificate or a key under a name, written out or in a file."""
 
     model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["content"]}, {"required": ["file"]}]})
+    make: ClassVar = make_pem_file
 
     name: NonEmpty = Field(description="Name of the file in the image, unique in its list.", examples=["corp-root"])
     content: NonEmpty = Field(default="", description="The PEM text.", examples=["..."])
@@ -91,8 +107,10 @@ class Contents(_Form):
     )
 
 
-class UserEntry(_Form):
+class UserEntry(Part):
     """A user account."""
+
+    make: ClassVar = User
 
     username: NonEmpty = Field(description="Name of the account.", examples=["app"])
     uid: Number = Field(description="User id. Required: without it the account would be root.", examples=[65532])
@@ -102,16 +120,20 @@ class UserEntry(_Form):
     homedir: Text = Field(default="", description="Home directory.", examples=["/home/app"])
 
 
-class GroupEntry(_Form):
+class GroupEntry(Part):
     """A group account."""
+
+    make: ClassVar = make_group
 
     groupname: NonEmpty = Field(description="Name of the group.", examples=["app"])
     gid: Number = Field(description="Group id.", examples=[65532])
     members: list[NonEmpty] = Field(default_factory=list, description="User names of the members.", examples=[["app"]])
 
 
-class AccountsSection(_Form):
+class AccountsSection(Part):
     """Users and groups of the image, and who its process runs as."""
+
+    make: ClassVar = make_accounts
 
     run_as: Annotated[Text, OverlayField.RUN_AS] = Field(
         default="", alias="run-as", description="User name or uid that the image runs as.", examples=["app"]
@@ -124,8 +146,10 @@ class AccountsSection(_Form):
     )
 
 
-class CertificatesSection(_Form):
+class CertificatesSection(Part):
     """Certificates that the image trusts."""
+
+    make: ClassVar = make_certificates
 
     additional: Annotated[list[NamedText], OverlayField.CERTIFICATES] = Field(
         default_factory=list,
@@ -137,8 +161,10 @@ class CertificatesSection(_Form):
     )
 
 
-class PreflightEntry(_Form):
+class PreflightEntry(Part):
     """A check before the program starts: `tcp` or `path`."""
+
+    make: ClassVar = make_preflight
 
     tcp: Text = Field(
         default="", description="Host and port that must accept connections; `${VAR}` expands.", examples=["db:5432"]
@@ -149,8 +175,10 @@ class PreflightEntry(_Form):
     on_failure: Text = Field(default="", description="`fail` (the default) or `continue`.", examples=["fail"])
 
 
-class CommandOverrideSection(_Form):
+class CommandOverrideSection(Part):
     """What the wrapper starts; an empty one is set all the same."""
+
+    make: ClassVar = make_command_override
 
     mode: Text = Field(
         default="", description="`default`, `prepend` or `override`; default `default`.", examples=["prepend"]

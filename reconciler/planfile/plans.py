@@ -288,9 +288,10 @@ def _encode_repository(repository: LiveRepository) -> Json:
         "name": repository.name,
         "folder": repository.folder,
         "active_tags": repository.active_tags,
+        **({} if repository.synced_from is None else {"synced_from": repository.synced_from}),
     }
     if isinstance(overlay, Unreadable):
-        return {**whose, "unreadable": overlay.problem}
+        return {**whose, "unreadable": overlay.problem, **({"hint": overlay.hint} if overlay.hint else {})}
     return {**whose, **encode_overlay(overlay, sealed=True)}
 
 
@@ -300,8 +301,9 @@ def _repository(item: Mapping[str, Any]) -> LiveRepository:
         id=item["id"],
         name=item["name"],
         folder=item["folder"],
-        overlay=overlay_from(item) if unreadable is None else Unreadable(problem=unreadable),
+        overlay=overlay_from(item) if unreadable is None else Unreadable(problem=unreadable, hint=item.get("hint", "")),
         active_tags=tuple(list_of(item, "active_tags", str)),
+        synced_from=item.get("synced_from"),
     )
 
 

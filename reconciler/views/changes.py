@@ -6,13 +6,14 @@ Works on the public document's changes, whose secrets are masked already.
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from itertools import groupby
 from operator import itemgetter
 from typing import Any, NamedTuple
 
 from rich.cells import cell_len
 
-from reconciler.core.diff import Field
+from reconciler.core.diff import WHOLE, Field
 from reconciler.core.overlay import Section
 from reconciler.views.text import Role, Style, Word, json_text, quoted, quoted_pair, token
 from reconciler.views.values import is_mask
@@ -22,9 +23,10 @@ Item = tuple[Word, ...]
 MARKS = {"add": "+", "remove": "-", "change": "~"}
 _ROLES = {"add": Role.ADD, "remove": Role.REMOVE, "change": Role.CHANGE}
 _NOTHING = "(none)"
-_STRUCTURED = frozenset({Field.GUARDED_ENTRYPOINT, Field.COMMAND_OVERRIDE, Field.TRUSTSTORE})
-# Parts whose changes are one value for another.
-_NAMED = frozenset({Field.PACKAGES, Field.PROVIDERS, Field.RUN_AS, Field.FAIL_MODE}) | _STRUCTURED
+# Fields whose changes are one value for another.
+_NAMED = WHOLE | {Field.PACKAGES, Field.PROVIDERS}
+_JSON = frozenset({Field.COMMAND_OVERRIDE, Field.TRUSTSTORE})
+_UNCUT = 1_000_000
 _SHORT_DIGEST = 12
 SENSITIVE = "(sensitive value)"
 _SENSITIVE = {
@@ -38,11 +40,11 @@ def items(change: dict[str, Any], style: Style) -> list[Item]:
     """A change as one item, or as several where it is about a list."""
     if change["masked"] and all(side is None or is_mask(side) for side in (change["before"], change["after"])):
         return [_sensitive(change, style)]
+    if isinstance(change["before"] or change["after"], list):
+        return _list(change, style)
     match change["part"]:
         case part if part in _NAMED:
             return [_named(change, style)]
-        case Field.RUNTIME_REPOSITORIES | Field.PREFLIGHT:
-            return _list(change, style)
         case Field.USERS | Field.GROUPS:
             return [_account(change, style)]
         case Field.CERTIFICATES | Field.RUNTIME_KEYRING:
@@ -53,9 +55,9 @@ def items(change: dict[str, Any], style: Style) -> list[Item]:
 
 def value_words(value: Any, change: dict[str, Any], style: Style) -> list[Word]:
     """A value by itself, as it stands in one part of an overlay."""
-    if change["part"] in _STRUCTURED:
-        return [Word(_told(value, change, style))]
     match value:
+        case _ if value is True or change["part"] in _JSON:
+            return [Word(_told(value, change, style))]
         case str():
             return [Word(SENSITIVE if change["masked"] and is_mask(value) else quoted(value, style))]
         case list():
@@ -109,12 +111,10 @@ def short_value(value: Any, style: Style) -> str:
             return "on"
         case str():
             return token(value, style)
-        case {"command": _}:
-            return json_text(_json(value), style)
-        case _ if any("," in one for one in value.values()):  # the commas of a value are not those between values
-            return style.plain(_json(value))
-        case _:
+        case _ if all(isinstance(one, str) and "," not in one for one in value.values()):
             return token(",".join(f"{name}={one}" for name, one in value.items()), style)
+        case _:
+            return json_text(_json(value), style)
 
 
 def _json(value: Any) -> str:
@@ -138,7 +138,8 @@ def _assignment(change: dict[str, Any], style: Style) -> Item:
 
 def _list(change: dict[str, Any], style: Style) -> list[Item]:
     """What leaves and what joins an ordered list, and the order that it then has."""
-    before, after = ([short_value(one, style) for one in side or ()] for side in (change["before"], change["after"]))
+    whole = replace(style, value_limit=_UNCUT)  # what is cut could look alike
+    before, after = ([short_value(one, whole) for one in side or ()] for side in (change["before"], change["after"]))
     old, new = Counter(before), Counter(after)
     found = [_listed("+", value, Role.ADD) for value in (new - old).elements()]
     found += [_listed("-", value, Role.REMOVE) for value in (old - new).elements()]
@@ -231,24 +232,12 @@ def _name(distinguished: str, style: Style) -> str:
 
 
 LABELS: Mapping[str, str] = {
-    Field.PACKAGES: "packages",
-    Field.RUNTIME_REPOSITORIES: "runtime repositories",
-    Field.RUNTIME_KEYRING: "runtime keyring",
-    Field.ENVIRONMENT: "environment",
-    Field.ANNOTATIONS: "annotations",
-    Field.RUN_AS: "run-as",
+    **{str(one): one.rpartition(".")[2].replace("_", " ") for one in (*Section, *Field)},
     Field.USERS: "user",
     Field.GROUPS: "group",
     Field.CERTIFICATES: "certificates",
     Field.PROVIDERS: "certificate providers",
-    Field.GUARDED_ENTRYPOINT: "guarded entrypoint",
-    Field.FAIL_MODE: "fail mode",
-    Field.PREFLIGHT: "preflight",
-    Field.COMMAND_OVERRIDE: "command override",
-    Field.TRUSTSTORE: "truststore",
     Field.UNRECOGNIZED: "unrecognized content",
-    Section.ACCOUNTS: "accounts",
-    Section.CERTIFICATES: "certificates",
 }
 
 # Parts whose items are names and nothing else.

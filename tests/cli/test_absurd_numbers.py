@@ -18,6 +18,7 @@ HUGE = "1" + "0" * 400
         ("apply", "--wait-timeout", HUGE),
         ("apply", "--wait-timeout", f"{HUGE}h"),
         ("apply", "--repo-timeout", "9999999999h"),
+        ("apply", "--wait-timeout", "-5s"),
         ("apply", "--batch", HUGE),
         ("apply", "--batch", f"1,{HUGE}%"),
         ("plan", "--max-removal", "1000%"),

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from reconciler.api.client import WriteClient
 from reconciler.emulator import EmulatorSettings, Fault, Status
 from tests.support.program import Program, write_manifest
 
@@ -108,12 +109,13 @@ def test_one_list_for_each_plan_however_many_bindings(program: Program) -> None:
     assert "requests: 5 reads, 0 writes" in result.err
 
 
-def test_what_the_server_refuses_names_the_overlays(program: Program) -> None:
+def test_what_the_server_refuses_names_the_overlays(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
     write_manifest(ONE)
     assert program.run("plan", "-o", "p.plan").code == 0
     reset_repository(program, "custom-go")
     program.run("plan", "-o", "p.plan")
     bind(program, "typer", "custom-go", ["1.25"])
+    monkeypatch.setattr(WriteClient, "read_bindings", lambda *_: ())  # bound just after they were read
     result = program.run("apply", "p.plan")
     assert result.code == 3
     assert "uses Overlays: typer (1.25)" in result.out
@@ -228,3 +230,18 @@ def test_a_revert_respects_bindings(program: Program) -> None:
     result = program.run("revert", run, "--yes")
     assert result.code == 1
     assert "uses Overlays" in result.out
+
+
+def test_a_saved_plan_writes_no_repository_that_has_bindings_by_now(program: Program) -> None:
+    write_manifest(
+        "organization: example.com\nrepositories:\n  custom-nginx: {packages: [git]}\n  orders-api: {packages: [git]}\n"
+    )
+    reset_repository(program, "custom-nginx")
+    assert program.run("plan", "-o", "p.plan").code == 0
+    bind(program, "typer", "custom-nginx")
+    result = program.run("apply", "p.plan", "--no-wait")
+    assert result.code == 3
+    assert '"custom-nginx" uses Overlays and cannot have a standard customization' in result.err
+    assert result.out.splitlines()[-1].startswith(
+        "Apply finished with errors: 1 updated, 1 not attempted (custom-nginx)"
+    )

@@ -43,3 +43,13 @@ def test_help_that_does_not_fit_is_told_of(program: Program, words: list[str]) -
     world.stdout = Full(at_once=True)
     assert main(words, world) == 1
     assert "could not write all of the output: No space left on device" in world.stderr.getvalue()
+
+
+def test_an_apply_whose_progress_cannot_be_written_says_why_it_stopped(program: Program) -> None:
+    write_manifest("organization: example.com\nrepositories:\n  custom-nginx: {packages: [curl]}\n")
+    world: Any = program.world()
+    world.stderr = Full(at_once=False)
+    assert main(["apply", "--yes"], world) == 130
+    last = world.stdout.getvalue().splitlines()[-1]
+    assert last.startswith("Apply interrupted: ")
+    assert "could not write the progress: No space left on device" in last

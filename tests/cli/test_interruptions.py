@@ -207,7 +207,9 @@ def test_a_reader_of_the_result_that_leaves_while_builds_are_followed_stops_the_
 
         program.clock.on_wait = leave
         assert main(["apply", "--yes"], world) == 130
-    assert text_of(world.stderr).splitlines()[-1] == "Apply interrupted: 2 updated, 8 builds running."
+    assert text_of(world.stderr).splitlines()[-1] == (
+        "Apply interrupted: 2 updated, the reader of the output has left, 8 builds running."
+    )
 
 
 def test_whether_a_reader_is_there(tmp_path: Path) -> None:

@@ -3,10 +3,12 @@
 import json
 import os
 import stat
+import threading
 from pathlib import Path
 
 import pytest
 
+from reconciler.cli import main
 from reconciler.cli.context import Context
 from reconciler.cli.runs import locked_journal
 from reconciler.emulator import Fault, Status
@@ -114,3 +116,39 @@ def test_a_plan_that_cannot_be_applied_is_not_told_to_be(program: Program) -> No
     assert result.code == 1
     assert "apply it with" not in result.err
     assert "It cannot be applied" in result.err
+
+
+POSIX = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="named pipes are of POSIX")
+
+
+@POSIX
+def test_a_named_pipe_without_a_reader_is_waited_for_and_said_so(program: Program) -> None:
+    write_manifest(ONE)
+    os.mkfifo("pipe")
+    read: list[str] = []
+    reader = threading.Thread(target=lambda: read.append(Path("pipe").read_text(encoding="utf-8")), daemon=True)
+    world = program.world()
+    said: list[str] = []
+
+    def notify(text: str) -> None:
+        said.append(text)
+        reader.start()
+
+    world.notify = notify
+    assert main(["plan", "--format", "json=pipe"], world) == 0
+    reader.join(timeout=10)
+    assert said == ["waiting for a reader of pipe ...\n"]
+    assert json.loads(read[0])["format_version"]
+
+
+@POSIX
+def test_a_named_pipe_with_a_reader_is_written_at_once(program: Program) -> None:
+    write_manifest(ONE)
+    os.mkfifo("pipe")
+    descriptor = os.open("pipe", os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        result = program.run("plan", "--format", "json=pipe")
+        assert json.loads(os.read(descriptor, 1_000_000))["format_version"]
+    finally:
+        os.close(descriptor)
+    assert "waiting for a reader" not in result.err

@@ -101,3 +101,19 @@ def test_notes_stand_above_the_line_and_nothing_comes_after_the_end(monkeypatch:
     ended = out.getvalue()
     line.tick()
     assert out.getvalue() == ended
+
+
+def test_a_log_says_after_a_while_what_is_waited_for(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("reconciler.cli.output._LOGGED_AFTER_SECONDS", 0.0)
+    write_manifest(ONE)
+    written = threading.Event()
+    world = program.world()
+    world.notify = lambda text: written.set() if "reading the overlay bindings of example.com ..." in text else None
+    read = ReadClient.read_bindings
+
+    def slow(client: ReadClient, organization: Organization) -> Any:
+        assert written.wait(timeout=10)
+        return read(client, organization)
+
+    monkeypatch.setattr(ReadClient, "read_bindings", slow)
+    assert main(["plan"], world) == 0

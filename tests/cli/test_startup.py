@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-_HEAVY = ("pydantic", "httpx", "rich", "yaml", "asyncio", "importlib.metadata", "cryptography")
+_HEAVY = ("pydantic", "httpx", "rich", "yaml", "asyncio", "importlib.metadata", "cryptography", "dataclasses")
 _PROGRAM = """
 import sys
 from reconciler.cli import main

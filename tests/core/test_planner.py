@@ -24,7 +24,8 @@ def live_repository(number: int, case: dict[str, Any]) -> LiveRepository:
         id=f"{ORGANIZATION.id}/{number:016x}",
         name=case["name"],
         folder=case.get("folder", ""),
-        overlay=Unreadable(problem=broken) if broken else overlay(case.get("overlay", {})),
+        overlay=Unreadable(problem=broken, hint=case.get("hint", "")) if broken else overlay(case.get("overlay", {})),
+        synced_from=case.get("synced_from"),
     )
 
 

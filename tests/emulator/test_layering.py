@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from reconciler.emulator import Bind, EmulatorSettings, Fault, LateConflicts, Status
+from reconciler.emulator import Bind, EmulatorSettings, Fault, Lag, LateConflicts, Status
 from tests.support.emulated import TAGS, World, packages
 from tests.support.overlay_calls import ALL, BINDINGS, DEV, OVERLAYS, bind, exact, organization, overlay, send
 from tests.support.pem import CORP_ROOT
@@ -306,6 +306,26 @@ def test_somebody_else_changes_overlays_and_bindings(world: World) -> None:
         [(False, ["24"]), (True, [])],
         [(True, [])],
     ]
+
+
+def test_reads_can_lag_behind_the_writes(world: World) -> None:
+    world.emulator.bind("tools", REPO, "dev", env(TOOLS="1"))
+    world.clock.advance(60)
+    world.emulator.bind("tools", REPO, ["24"], env(TOOLS="2"))
+    world.emulator.bind("more", REPO, ["24-dev"])
+    world.clock.advance(5)
+    world.emulator.faults.add(Fault(effect=Lag(seconds=15), method="GET", times=None))
+    (binding,) = world.get(BINDINGS).json["overlayBindings"]
+    assert (binding["tagSelector"]["kind"], binding["overlay"]["config"]["environment"]) == (
+        "KIND_VARIANT",
+        {"TOOLS": "1"},
+    )
+    assert world.get(f"{BINDINGS}/{binding['uid']}").json == binding
+    assert [each["name"] for each in world.get(OVERLAYS).json["overlays"]] == ["tools"]
+    world.emulator.bind("tools", REPO, None)
+    world.clock.advance(15)
+    assert world.get(f"{BINDINGS}/{binding['uid']}").status == 404
+    assert len(world.get(BINDINGS).json["overlayBindings"]) == 1
 
 
 # The law: what each tag is built with is what a small model of the published rules comes to.

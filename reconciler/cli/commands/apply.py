@@ -8,6 +8,7 @@ from reconciler.cli import options as shared
 from reconciler.cli.client import api_identity, open_writer
 from reconciler.cli.context import Context
 from reconciler.cli.execution import ApplyContext, ApplyRequest, execute_plan
+from reconciler.cli.output import activity
 from reconciler.cli.package_checks import CheckContext, check, check_saved
 from reconciler.cli.parser import Options, Parser
 from reconciler.cli.planning import RecentBuilds
@@ -58,7 +59,7 @@ def _planned(
     desired: Desired, warnings: tuple[Diagnostic, ...], client: WriteClient, options: Options, ctx: Context
 ) -> ApplyRequest:
     """The plan of a manifest, which is still to be confirmed."""
-    live = inputs.with_bindings(inputs.read_live(inputs.organization(desired), client, options, ctx), client)
+    live = inputs.read_live_and_bindings(inputs.organization(desired), client, options, ctx)
     plan = planning.make_plan(desired, warnings, live, options, runs.last_writers(options))
     recent = RecentBuilds(client, live)
     checks = CheckContext(client=client, api=api_identity(options), recent=recent, options=options, ctx=ctx)
@@ -68,9 +69,15 @@ def _planned(
 
 
 def _approved(saved: SavedPlan, client: WriteClient, options: Options, ctx: Context) -> ApplyRequest:
-    """The plan of a file, which has been reviewed; packages that could not be looked up then are looked up now."""
+    """Return the plan of a file, which has been reviewed.
+
+    Bindings are read again, and packages that could not be looked up then are looked up now.
+    """
     inputs.check_organization(saved, options, client)
     plan, checked = saved.plan, None
+    if plan.applyable:
+        with activity(f"reading the overlay bindings of {plan.organization.name}", options, ctx):
+            plan = planning.block_bound_since(plan, client.read_bindings(plan.organization))
     if plan.writes and options.check_packages and not saved.packages_checked:
         recent = RecentBuilds(client, inputs.read_repositories(plan.organization, client, options, ctx))
         checks = CheckContext(client=client, api=saved.api, recent=recent, options=options, ctx=ctx)

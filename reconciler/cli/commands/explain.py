@@ -69,8 +69,8 @@ def _live_overlay(name: str, entry: DesiredRepository, live: Live) -> Overlay:
     if isinstance(overlay, Unreadable):
         raise CommandFailed(
             "unreadable-overlay",
-            f'the live overlay of "{name}" was not understood: {overlay.problem}',
-            "report this with the output of `reconciler --version`",
+            f'cannot read the live overlay of "{name}": {overlay.problem}',
+            overlay.advice,
         )
     return overlay
 
@@ -96,14 +96,14 @@ def _offline(name: str, desired: Desired) -> DesiredRepository | None:
 
 def _read_live(desired: Desired, options: Options, ctx: Context) -> Live:
     with open_reader(options, ctx) as client:
-        return inputs.with_bindings(inputs.read_live(inputs.organization(desired), client, options, ctx), client)
+        return inputs.read_live_and_bindings(inputs.organization(desired), client, options, ctx)
 
 
 def _live_if_it_answers(desired: Desired, options: Options, ctx: Context) -> Live | None:
     """The live state for the bindings, within seconds and without a word about failures; None where it is not had."""
     try:
         with open_quick_reader(options, ctx) as client:
-            return inputs.with_bindings(inputs.read_live(inputs.organization(desired), client, options, ctx), client)
+            return inputs.read_live_and_bindings(inputs.organization(desired), client, options, ctx)
     except (ApiError, CommandFailed):
         return None
 

@@ -96,7 +96,7 @@ def _open_source(desired: Desired, options: Options, ctx: Context) -> Iterator[t
         yield planning.snapshot_source(options.against, inputs.organization(desired), ctx), None
         return
     with open_reader(options, ctx) as client:
-        live = inputs.with_bindings(inputs.read_live(inputs.organization(desired), client, options, ctx), client)
+        live = inputs.read_live_and_bindings(inputs.organization(desired), client, options, ctx)
         yield LiveSource(live=live, api=api_name(options), api_identity=api_identity(options)), client
 
 

@@ -46,7 +46,9 @@ def execute(options: Options, ctx: Context) -> int:
     ):
         run = runs.find_run(journal, options.run, options)
         _check_organization(run, options, client)
-        live = inputs.with_bindings(inputs.read_repositories(run.header.organization, client, options, ctx), client)
+        live = inputs.with_bindings(
+            inputs.read_repositories(run.header.organization, client, options, ctx), client, options, ctx
+        )
         plan = plan_revert(run, live, later=runs.later_runs(journal, run), max_removal=options.max_removal)
         request = ApplyRequest(
             plan=plan,

@@ -162,7 +162,7 @@ def _choose(request: ImportRequest, before: Mapping[str, str]) -> _Chosen:
             case _ if others:
                 chosen.leave_out(label, f"{len(others) + 1} repositories have this name")
             case Unreadable(problem=problem):
-                chosen.leave_out(label, f"cannot parse its overlay: {problem}")
+                chosen.leave_out(label, f"cannot read its overlay: {problem}")
             case overlay if overlay.unrecognized:
                 named = ", ".join(path for path, _ in overlay.unrecognized)
                 chosen.leave_out(label, f"its overlay has fields that this version does not support: {named}")
