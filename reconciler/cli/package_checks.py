@@ -56,7 +56,6 @@ from reconciler.core.resolution import (
     no_build_failure,
     package_difference,
     resolution_failure,
-    stays_in_image,
     unknown_template,
     with_build_prospects,
     with_resolution,
@@ -263,7 +262,6 @@ def _resolve(plan: Plan, evidence: BuildEvidence, checks: CheckContext, *, requi
                 silent.append(_unread(question.step, problem))
                 resolves.setdefault(name, None)
     resolved = {name: merge_resolved(changes) for name, changes in sets.items()}
-    plan = _told(plan, stays_in_image(plan.writes, resolved))
     return _Resolution(
         plan=with_resolution(plan, wrong, silent, required=required),
         evidence=evidence,

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from reconciler.core.bases import NO_RECORD, Base, BuildRecord
-from reconciler.core.diff import ChangeKind, Field, removed_items
-from reconciler.core.overlay import EMPTY, package_name
+from reconciler.core.diff import ChangeKind, Field
+from reconciler.core.overlay import package_name
 from reconciler.core.packages import PackageProblem, block_steps, manifest_packages, package_place
 from reconciler.core.plan import Plan
 from reconciler.core.steps import ReasonCode, Step, WillBuild
@@ -43,7 +43,6 @@ RESOLUTION_CODES: Final[Mapping[str, tuple[Severity, str]]] = {
         "The packages could not be checked for installing together; an error with `require_resolve`.",
     ),
     "already-in-image": (Severity.NOTE, "The image already contains the added package."),
-    "stays-in-image": (Severity.NOTE, "The removed package stays: the base image or another package brings it."),
 }
 _NO_BUILD = "the repository has no successful build in the last {days} days to take the image's packages from"
 
@@ -202,27 +201,6 @@ def with_build_prospects(
     }
     steps = (replace(one, will_build=found.get(one.repository, one.will_build)) for one in plan.steps)
     return replace(plan, steps=tuple(steps))
-
-
-def stays_in_image(steps: Iterable[Step], resolved: Mapping[str, "ResolvedChange"]) -> tuple[Diagnostic, ...]:
-    """Return a note for each removed package that would still be installed, once for all repositories."""
-    found: dict[tuple[str, Place | None], list[str]] = {}
-    for step in steps:
-        change = resolved.get(step.repository)
-        there = frozenset(map(package_name, change.packages)) if change is not None else frozenset[str]()
-        for item in removed_items(step.changes, step.after or EMPTY):
-            if item.field is Field.PACKAGES and item.key in there:
-                found.setdefault((item.key, step.place), []).append(step.repository)
-    return tuple(
-        Diagnostic(
-            code="stays-in-image",
-            severity=Severity.NOTE,
-            summary=f'package "{name}" is removed but stays in the image',
-            detail=f"in {listed(repositories)}: the base image or another package brings it",
-            place=place,
-        )
-        for (name, place), repositories in found.items()
-    )
 
 
 def already_in_image(steps: Iterable[Step], bases: Mapping[str, Sequence[Base]]) -> tuple[Diagnostic, ...]:

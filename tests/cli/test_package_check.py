@@ -267,11 +267,3 @@ def test_a_template_that_no_build_has_had_yet_is_resolved(program: Program) -> N
     (step,) = json.loads(program.run("plan", "--format", "json").out)["steps"]
     assert step["will_build"] == "yes"
     assert [name for name in step["resolved"]["packages"] if name.startswith("python-3.") and "-dev=" in name]
-
-
-def test_a_removed_package_that_the_image_has_anyway_is_a_note(program: Program) -> None:
-    write_manifest(f"{HEAD}  custom-nginx: {{packages: [jq, oniguruma]}}\n")
-    assert program.run("apply", "--yes", "--no-wait").code == 0
-    program.clock.time += 3600
-    write_manifest(f"{HEAD}  custom-nginx: {{packages: [jq]}}\n")
-    assert 'package "oniguruma" is removed but stays in the image' in program.run("plan").err
