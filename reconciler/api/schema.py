@@ -235,7 +235,7 @@ class _Preflight(_Message):
 
 class _CommandOverride(_Message):
     mode: EnumText = ""
-    command: list[str] = []
+    command: tuple[str, ...] = ()
 
     def to_core(self) -> CommandOverride:
         return make_command_override(mode=self.mode, command=self.command)
@@ -253,7 +253,7 @@ class _Overlay(_Message):
     fail_mode: Annotated[EnumText, Field.FAIL_MODE, Kind.ENUM] = WireName(
         "", validation_alias=AliasChoices("failMode", "fail_mode")
     )
-    preflight: Annotated[list[_Preflight], Field.PREFLIGHT, Kind.ORDERED_ITEMS] = []
+    preflight: Annotated[tuple[_Preflight, ...], Field.PREFLIGHT, Kind.ORDERED_ITEMS] = ()
     command_override: Annotated[_CommandOverride | None, Field.COMMAND_OVERRIDE, Kind.OBJECT] = WireName(
         None, validation_alias=AliasChoices("commandOverride", "command_override")
     )
@@ -282,17 +282,18 @@ class _Overlay(_Message):
         )
 
     def _unknown(self) -> Iterator[tuple[str, str]]:
-        sections = {
-            "": self,
-            "contents.": self.contents,
-            "accounts.": self.accounts,
-            "certificates.": self.certificates,
-        }
-        for prefix, section in sections.items():
-            for key, value in ((section and section.model_extra) or {}).items():
-                kept = without_absent(value)
-                if kept is not None:
-                    yield f"{prefix}{key}", json_text.canonical(kept)
+        sections = (
+            ("", self),
+            ("contents.", self.contents),
+            ("accounts.", self.accounts),
+            ("certificates.", self.certificates),
+        )
+        for prefix, section in sections:
+            if section is not None and section.model_extra:
+                for key, value in section.model_extra.items():
+                    kept = without_absent(value)
+                    if kept is not None:
+                        yield f"{prefix}{key}", json_text.canonical(kept)
 
 
 def _to_core(value: Any) -> Any:

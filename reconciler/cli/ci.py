@@ -58,13 +58,25 @@ def _gitlab(environ: Mapping[str, str], made: float) -> Provenance | None:
 
 def _file_url(base: str, root: str) -> Callable[[str, int], str]:
     """Return the function from a file and its line to its page; files outside the checkout at `root` have none."""
-    top = os.path.realpath(root or ".")
+    in_checkout = _path_below(root)
 
     def file_url(file: str, line: int) -> str:
-        path = PurePath(os.path.abspath(file))  # noqa: PTH100 - it does not look at the disk
-        if not path.is_relative_to(top):
-            return ""
-        below = quote(path.relative_to(top).as_posix(), errors="surrogatepass")
-        return f"{base}/{below}#L{line}"
+        path = in_checkout(file)
+        return f"{base}/{quote(path, errors='surrogatepass')}#L{line}" if path else ""
 
     return file_url
+
+
+def checkout_path(environ: Mapping[str, str]) -> Callable[[str], str]:
+    """Return the function from a file to its path in the checkout of the CI system, else in the current folder."""
+    return _path_below(environ.get("GITHUB_WORKSPACE") or environ.get("CI_PROJECT_DIR") or "")
+
+
+def _path_below(root: str) -> Callable[[str], str]:
+    top = os.path.realpath(root or ".")
+
+    def below(file: str) -> str:
+        path = PurePath(os.path.abspath(file))  # noqa: PTH100 - it does not look at the disk
+        return path.relative_to(top).as_posix() if path.is_relative_to(top) else ""
+
+    return below

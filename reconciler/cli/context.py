@@ -19,6 +19,7 @@ from reconciler.cli.processes import home, run, user
 if TYPE_CHECKING:  # help loads this module, and none of these
     from reconciler.api.auth.sources import RunProgram
     from reconciler.cli.settings import Setting
+    from reconciler.diagnostics import Diagnostic
     from reconciler.emulator import EmulatorSettings
     from reconciler.engine.ports import Clock, Stop
 
@@ -32,9 +33,9 @@ class Context:
     `user` asks the system for the name of who runs the program, empty where it knows none. `notify` writes a line from
     any thread at any time, and `announce` one about an interruption, from a signal handler; a live display replaces
     both while it is drawn. `stop` is set by the first interruption. `settings` holds the options that can be set
-    elsewhere, with their sources. `run_id` is the run that this process records; `has_result` tells that standard
-    output holds a result as text, `concluded` that the verdict was printed; `stopped_by` is why a run was stopped that
-    nobody interrupted, as a sentence part.
+    elsewhere, with their sources. `problems` are those that were printed. `run_id` is the run that this process
+    records; `has_result` tells that standard output holds a result as text, `concluded` that the verdict was printed;
+    `stopped_by` is why a run was stopped that nobody interrupted, as a sentence part.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class Context:
         self.settings: Mapping[str, Setting] = {}
         self._stdin_data: bytes | None = None
         self.run_id: str | None = None
+        self.problems: list[Diagnostic] = []
         self.has_result = False
         self.concluded = False
         self.stopped_by = ""

@@ -24,6 +24,7 @@ def run_command(options: Options, ctx: Context) -> int:
     try:
         ctx.settings = settings.resolve(options, ctx)
         code = command_module(options.command).execute(options, ctx)
+        output.annotate(options, ctx)
         _flush(ctx)
     except KeyboardInterrupt:
         return _interrupted(options, ctx)
@@ -51,6 +52,8 @@ def _failed(error: Exception, options: Options, ctx: Context) -> int:
     """Print what went wrong, and for a command that writes the verdict; return the exit code."""
     problems, code = _problems(error, options, ctx)
     print_problems(problems, options, ctx)
+    with suppress(OSError, CommandFailed):  # one of them may be what went wrong
+        output.annotate(options, ctx)
     if options.command in _WRITING:
         errors = sum(one.severity is Severity.ERROR for one in problems)
         ending = verdict.early_end(options.command, interrupted=False, errors=errors, run=ctx.run_id)

@@ -10,6 +10,8 @@ from reconciler.api import API_URL, API_VERSION, API_VERSIONS
 FORMATS = ("text", "json")
 PLAN_FORMATS = (*FORMATS, "markdown", "html")
 _FORMATS = {"plan": PLAN_FORMATS, "show": PLAN_FORMATS, "drift": (*FORMATS, "markdown")}
+# Of diagnostics alone, beside the result and whatever it is: for CI systems.
+ANNOTATIONS = ("github", "gitlab", "sarif")
 COLORS = ("auto", "always", "never")
 
 
@@ -146,7 +148,7 @@ class CommaList(argparse.Action):
 
 def formats(command: str) -> tuple[str, ...]:
     """Return what a command can be asked for with `--format`."""
-    return _FORMATS.get(command, FORMATS)
+    return (*_FORMATS.get(command, FORMATS), *ANNOTATIONS)
 
 
 def add_path(parser: argparse._ActionsContainer, means: str = "a manifest file or a folder of them") -> None:
@@ -209,7 +211,8 @@ def add_output(parser: argparse._ActionsContainer) -> None:
         action=CommaList,
         default=[],
         metavar="FORMAT[=FILE]",
-        help="text or json, for plans also markdown or html; =FILE writes to a file; repeatable (default: text)",
+        help="text or json, for plans also markdown or html; for diagnostics in CI also github, gitlab or sarif; "
+        "=FILE writes to a file; repeatable (default: text)",
     )
     parser.add_argument("--json", dest="format", action="append_const", const="json", help="same as --format json")
     add_common(parser)
@@ -274,6 +277,11 @@ def add_planning(parser: argparse._ActionsContainer) -> None:
     )
     parser.add_argument(
         "--prune", action="store_true", help="reset customized repositories that the manifest does not name"
+    )
+    parser.add_argument(
+        "--prune-overlays",
+        action="store_true",
+        help="unbind and delete overlays that the manifest does not name",
     )
     parser.add_argument(
         "--max-removal",

@@ -12,9 +12,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self, TextIO
 
+from reconciler import __version__
+from reconciler.cli.ci import checkout_path
 from reconciler.cli.context import Context
 from reconciler.cli.errors import CommandFailed, bad_usage
-from reconciler.cli.options import STDERR, STDOUT, formats
+from reconciler.cli.options import ANNOTATIONS, STDERR, STDOUT, formats
 from reconciler.cli.parser import Options
 from reconciler.diagnostics import Diagnostic
 from reconciler.views import diagnostics, plan_text
@@ -32,7 +34,7 @@ Renderers = Mapping[str, Callable[[Style, int | None], str]]
 
 def show(renderers: Renderers, options: Options, ctx: Context) -> None:
     """Write one result in every format that was asked for; a renderer takes the style and the width to draw in."""
-    for name, file in targets(options):
+    for name, file in results(options):
         render = renderers[name]
         if file is None or file is STDERR:
             stream = ctx.stdout if file is None else ctx.stderr
@@ -45,7 +47,7 @@ def show(renderers: Renderers, options: Options, ctx: Context) -> None:
 
 def shows_overlays(options: Options) -> bool:
     """Return whether a format was asked for that shows whole overlays and active tags, which take time to draw."""
-    return any(name in ("json", "html") for name, _ in targets(options))
+    return any(name in ("json", "html") for name, _ in results(options))
 
 
 def show_plan(
@@ -83,6 +85,7 @@ def _page(view: str, document: dict[str, Any], style: Style, **more: Provenance)
 def print_problems(problems: Iterable[Diagnostic], options: Options, ctx: Context) -> None:
     """Write diagnostics to standard error."""
     found = tuple(problems)
+    ctx.problems += found
     if found:
         ctx.stderr.write(diagnostics.render(found, style=style_of(ctx.stderr, options, ctx)))
 
@@ -170,19 +173,50 @@ def width_of(stream: TextIO) -> int | None:
     return shutil.get_terminal_size().columns if stream.isatty() else None
 
 
+def annotate(options: Options, ctx: Context) -> None:
+    """Write the problems that were printed in each format for CI systems that was asked for; raises `CommandFailed`."""
+    wanted = [(name, file) for name, file in _written(options) if name in ANNOTATIONS]
+    if not wanted:
+        return
+    views: Any = importlib.import_module("reconciler.views.annotations")  # by name: for CI systems alone
+    in_checkout = checkout_path(ctx.environ)
+    for name, file in wanted:
+        text = {
+            "github": lambda: views.render_github(ctx.problems, in_checkout),
+            "gitlab": lambda: views.render_gitlab(ctx.problems, in_checkout),
+            "sarif": lambda: views.render_sarif(ctx.problems, in_checkout, tool_version=__version__),
+        }[name]()
+        if file is None:
+            ctx.stdout.write(text)
+        else:
+            with OutputFile(file, ctx.notify) as output:
+                output.write(text)
+
+
+def _written(options: Options) -> list[tuple[str, Path | None]]:
+    return [_target(written, options.command) for written in getattr(options, "format", ())]
+
+
+def results(options: Options) -> list[tuple[str, Path | None]]:
+    """Return `targets` without the formats that hold diagnostics alone."""
+    return [target for target in targets(options) if target[0] not in ANNOTATIONS]
+
+
 def targets(options: Options) -> list[tuple[str, Path | None]]:
     """Return what `--format` asks for, as (format, file or None for standard output); by default text to the latter.
 
     Where `-o -` takes standard output, text goes to `STDERR`. Raises `CommandFailed` with the exit code for bad usage.
     """
-    found = [_target(written, options.command) for written in options.format]
+    found = _written(options)
     taken = getattr(options, "output", None) is STDOUT
-    if sum(file is None for _, file in found) + taken > 1:
+    # Workflow commands are lines that GitHub finds among others.
+    alone = [file for name, file in found if name != "github"]
+    if sum(file is None for file in alone) + taken > 1:
         what = "the saved plan or a format" if taken else "one format"
         raise bad_usage(f"only {what} can go to standard output", "give the others a file: --format json=plan.json")
     if taken:
         return [*found, ("text", STDERR)]
-    if all(file is not None for _, file in found):
+    if all(file is not None for file in alone):
         found.append(("text", None))
     return found
 

@@ -19,8 +19,8 @@ from reconciler.cli.output import (
     conclude,
     draws_in_place,
     print_problems,
+    results,
     style_of,
-    targets,
     width_of,
 )
 from reconciler.cli.parser import Options
@@ -54,7 +54,7 @@ class Report:
         self._texts: list[Any] = []
         self._jsons: list[Any] = []
         try:
-            for name, file in targets(options):
+            for name, file in results(options):
                 stream: Any = ctx.stdout
                 if file is not None:
                     stream = OutputFile(file, ctx.notify)

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
-from reconciler.core.diff import Field, Item, Value, items_of
+from reconciler.core.diff import Field, Item, Value, has_key
 from reconciler.core.overlay import CommandOverride, Overlay, Preflight, package_name, package_spec
 from reconciler.core.secrets import is_secret_reference, looks_secret
 from reconciler.diagnostics import Diagnostic, Place, Severity
@@ -155,21 +155,21 @@ def guarded_errors(overlay: Overlay, place_of: PlaceOf, fallback: Place | None) 
     """
     if overlay.guarded_entrypoint:
         return
-    for item in _wrapped_items(overlay):
-        written = place_of(item.field, item.key)
-        hint = f"write `guarded_entrypoint: true`, or remove `{item.field}`"
+    for field in _wrapped_fields(overlay):
+        written = place_of(field, "")
+        hint = f"write `guarded_entrypoint: true`, or remove `{field}`"
         if written is None:
-            hint = f"the live overlay holds it: write {_emptied(item.field)} to remove it, or keep the wrapper on"
+            hint = f"the live overlay holds it: write {_emptied(field)} to remove it, or keep the wrapper on"
         yield Diagnostic(
             code="guarded-entrypoint-required",
-            summary=f"`{item.field}` requires `guarded_entrypoint: true`",
+            summary=f"`{field}` requires `guarded_entrypoint: true`",
             hint=hint,
             place=written or place_of(Field.GUARDED_ENTRYPOINT, "") or fallback,
         )
 
 
-def _wrapped_items(overlay: Overlay) -> Iterator[Item]:
-    return (item for item in items_of(overlay) if item.field in WRAPPED)
+def _wrapped_fields(overlay: Overlay) -> Iterator[Field]:
+    return (field for field in WRAPPED if has_key(overlay, field, ""))
 
 
 def _emptied(field: Field) -> str:
@@ -180,13 +180,13 @@ def _emptied(field: Field) -> str:
 
 def unmanaged_warnings(overlay: Overlay, place_of: PlaceOf) -> Iterator[Diagnostic]:
     """Yield a warning for each wrapper setting in a manifest that does not manage whether the wrapper is on."""
-    for item in _wrapped_items(overlay):
+    for field in _wrapped_fields(overlay):
         yield Diagnostic(
             code="guarded-entrypoint-unmanaged",
-            summary=f"`{item.field}` is managed and `guarded_entrypoint` is not",
+            summary=f"`{field}` is managed and `guarded_entrypoint` is not",
             hint="write `guarded_entrypoint: true` beside it: the API refuses it where the wrapper is off",
             severity=Severity.WARNING,
-            place=place_of(item.field, item.key),
+            place=place_of(field, ""),
         )
 
 

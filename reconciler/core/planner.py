@@ -70,7 +70,7 @@ def plan(
     overlay_steps = with_reach(overlays.steps, live, steps)
     effects = effects_of(live, steps, overlay_steps)
     steps = block_losses(steps, effects.tags)
-    touched = {step.id for step in reset}
+    touched = {step.id for step in reset}.union(effect.id for effect in effects.tags)
     also = [effect.id for effect in effects.tags] + repositories_below(overlays.managed, live)
     return Plan(
         organization=live.organization,
@@ -235,8 +235,9 @@ def _live_warnings(steps: Iterable[Step]) -> Iterator[Diagnostic]:
     for step in steps:
         if step.entry is not None and step.after is not None:
             place_of = partial(item_place, step.entry.layers)
-            known = tuple(guarded_warnings(step.entry.overlay, place_of))
-            found += [(step.repository, one) for one in guarded_warnings(step.after, place_of) if one not in known]
+            if warnings := tuple(guarded_warnings(step.after, place_of)):
+                known = tuple(guarded_warnings(step.entry.overlay, place_of))
+                found += [(step.repository, one) for one in warnings if one not in known]
     return group_problems(found)
 
 

@@ -93,17 +93,23 @@ def _counted(target: Target, builds: Iterable[Build], *, queue_left: bool) -> tu
     accepted = {Evidence.NEW, Evidence.LACKING}
     if queue_left and Evidence.NEW not in verdicts.values():
         accepted.add(Evidence.EITHER)
-    running = (build for build in ours if build.result is Result.RUNNING and verdicts[build.id] is Evidence.EITHER)
+    alike = (build for build in ours if verdicts[build.id] is Evidence.EITHER)
+    # A refusal of the configuration of tags comes as a failed report that holds none.
+    open_ones = (one for one in alike if one.result is Result.RUNNING or (target.tags and _is_refusal(one)))
     # A build that starts after a new one is new as well, also if its base image has what was removed.
     proven = min((_start(one) for one in ours if verdicts[one.id] is Evidence.NEW), default=math.inf)
     later = (one for one in ours if one.config and verdicts[one.id] is Evidence.EITHER and _start(one) > proven)
     accepted_ones = (one for one in ours if verdicts[one.id] in accepted)
-    counted = {build.id: build for build in (*accepted_ones, *running, *later)}
+    counted = {build.id: build for build in (*accepted_ones, *open_ones, *later)}
     return _in_order(counted.values())
 
 
 def _start(build: Build) -> float:
     return build.started or 0.0
+
+
+def _is_refusal(build: Build) -> bool:
+    return build.result is Result.FAILURE and build.config is None and not build.digest
 
 
 def without_better(target: Target, reports: Iterable[Build]) -> tuple[Build, ...]:

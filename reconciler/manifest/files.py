@@ -189,7 +189,8 @@ def digest(texts: Iterable[tuple[str, str]], folder: Path) -> str:
     for name, text in sorted((_below(name, folder), text) for name, text in texts):
         # With the lengths, so that no text can pass for the name of the next file.
         for data in (name.encode("utf-8", "surrogateescape"), text.encode("utf-8")):
-            total.update(b"%d:" % len(data) + data)
+            total.update(b"%d:" % len(data))
+            total.update(data)
     return f"sha256:{total.hexdigest()}"
 
 

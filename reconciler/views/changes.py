@@ -20,6 +20,8 @@ from reconciler.views.values import is_mask
 
 Item = tuple[Word, ...]
 
+# The tags of a binding, as a part of its own.
+TAGS = "tags"
 MARKS = {"add": "+", "remove": "-", "change": "~"}
 _ROLES = {"add": Role.ADD, "remove": Role.REMOVE, "change": Role.CHANGE}
 _NOTHING = "(none)"
@@ -143,7 +145,7 @@ def _list(change: dict[str, Any], style: Style) -> list[Item]:
     old, new = Counter(before), Counter(after)
     found = [_listed("+", value, Role.ADD) for value in (new - old).elements()]
     found += [_listed("-", value, Role.REMOVE) for value in (old - new).elements()]
-    if before and after and after != [value for value in before if value in new]:
+    if change["part"] != TAGS and before and after and after != [value for value in before if value in new]:
         found.append(tuple(_order(after)))
     return found
 
@@ -232,6 +234,7 @@ def _name(distinguished: str, style: Style) -> str:
 
 
 LABELS: Mapping[str, str] = {
+    TAGS: "tags",
     **{str(one): one.rpartition(".")[2].replace("_", " ") for one in (*Section, *Field)},
     Field.USERS: "user",
     Field.GROUPS: "group",
@@ -244,6 +247,7 @@ LABELS: Mapping[str, str] = {
 _NAMES = frozenset(
     {Field.PACKAGES, Field.PROVIDERS, Field.RUN_AS, Field.RUNTIME_REPOSITORIES}
     | {Field.GUARDED_ENTRYPOINT, Field.FAIL_MODE}
+    | {TAGS}
 )
 _FEW_WORDS = 3
 
@@ -273,7 +277,7 @@ def _fragment(part: str, told: tuple[Item, ...]) -> Fragment:
 
 
 def joined(several: Iterable[Item]) -> list[Word]:
-    """Items one after another, with a comma where one of two neighbours has more than one word."""
+    """Items one after another, with a comma where one of two neighbors has more than one word."""
     words: list[Word] = []
     long = False
     for item in several:
@@ -298,4 +302,8 @@ def brief(changes: Iterable[dict[str, Any]], style: Style, columns: int) -> str:
 def _words(changes: Iterable[dict[str, Any]], style: Style) -> Iterator[str]:
     for part, found in groupby(changes, key=lambda change: str(change["part"])):
         yield LABELS[part]
-        yield from (MARKS[change["kind"]] + token(change["key"], style) for change in found if change["key"])
+        for change in found:
+            if change["key"]:
+                yield MARKS[change["kind"]] + token(change["key"], style)
+            elif part == TAGS:
+                yield from (word.text for item in items(change, style) for word in item)

@@ -14,8 +14,10 @@ from reconciler.core.events import BuildForecast, Durations, Forecast, NoForecas
 from reconciler.core.overlay import Section
 from reconciler.core.plan import Comparison, Guard, Plan
 from reconciler.core.resolution import ResolvedChange
-from reconciler.core.steps import Action, Reason, ReasonCode, Step, WillBuild
+from reconciler.core.steps import Action, BindingStep, OverlayStep, Reason, ReasonCode, Step, WillBuild
 from reconciler.views.diagnostics import diagnostic_document
+from reconciler.views.overlay_steps import effect_documents, overlay_step_document, step_counts
+from reconciler.views.reasons import reason_sentence
 from reconciler.views.text import rfc3339
 from reconciler.views.values import change_document, ordered, overlay_document
 
@@ -76,10 +78,19 @@ def plan_document(
         "complete": plan.complete,
         "applyable": plan.applyable,
         "counts": {name: counts[action] for name, action in _COUNTED.items()},
+        "overlay_counts": step_counts(one for one in plan.overlay_steps if isinstance(one, OverlayStep)),
+        "binding_counts": step_counts(one for one in plan.overlay_steps if isinstance(one, BindingStep)),
         "steps": [
-            _step(step) | _resolved(step, resolved or {}) | _overlay(step, wanted=overlays) | _active_tags(step, tags)
-            for step in plan.steps
+            *map(overlay_step_document, plan.overlay_steps),
+            *(
+                _step(step)
+                | _resolved(step, resolved or {})
+                | _overlay(step, wanted=overlays)
+                | _active_tags(step, tags)
+                for step in plan.steps
+            ),
         ],
+        "effects": effect_documents(plan.effects),
         "groups": _groups(plan.writes),
         "problem_groups": _problem_groups(plan.steps),
         "unlisted": _names(plan.unlisted),
@@ -152,6 +163,8 @@ def _comparison(comparison: Comparison | None) -> dict[str, Any]:
 def _step(step: Step) -> dict[str, Any]:
     creates = step.action is Action.CREATE
     return {
+        "kind": "repository",
+        "name": step.repository,
         "repository": step.repository,
         # A creation carries the id of the repository that it is made from; the new one has none yet.
         "id": None if creates else step.id,
@@ -283,46 +296,3 @@ def _seconds(durations: Durations | None) -> dict[str, Any] | None:
     if durations is None:
         return None
     return {"median": round(durations.middle, 3), "longest": round(durations.longest, 3), "of": durations.of}
-
-
-_SENTENCES = {
-    ReasonCode.MISSING: "does not exist and is created from {first}",
-    ReasonCode.DIFFERS: "differs from the manifest",
-    ReasonCode.RESET_ASKED: "the manifest requests a reset",
-    ReasonCode.AS_WANTED: "matches the manifest",
-    ReasonCode.ALREADY_RESET: "already has no customization",
-    ReasonCode.NOTHING_MANAGED: "the manifest manages none of its sections",
-    ReasonCode.NOT_FOUND: "repository not found{all_perhaps}",
-    ReasonCode.AMBIGUOUS: "the name is ambiguous: use one of {all}",
-    ReasonCode.NAMED_TWICE: "already defined at {first}",
-    ReasonCode.SOURCE_NOT_FOUND: "source repository {first} not found or ambiguous{other_perhaps}",
-    ReasonCode.UNREADABLE: "cannot read the live overlay: {first}",
-    ReasonCode.PRUNED: "not in the manifest, and prune is enabled",
-    ReasonCode.PROTECTED: "protected, and the manifest would remove {all}",
-    ReasonCode.INVALID: "the API would reject it",
-    ReasonCode.REVERTED: "restored to its state before run {first}",
-    ReasonCode.UNBUILDABLE: "would not build: {all}",
-    ReasonCode.UNRESOLVED: "not confirmed to resolve, which the manifest requires (require_resolve)",
-    ReasonCode.OWNED_BY_OTHER: "owned by {first}, whose run wrote it last",
-    ReasonCode.HAS_BINDINGS: "uses Overlays and cannot have a standard customization: {all}",
-    ReasonCode.HAS_CUSTOMIZATION: "has a standard customization, and overlays cannot be bound to it: {all}",
-    ReasonCode.BOUND: "gets its content from overlays",
-    ReasonCode.NOT_NAMED: "not in the manifest, which manages the bindings of the scope",
-    ReasonCode.OVERLAY_NOT_FOUND: "overlay not found{all_perhaps}",
-    ReasonCode.TAGS_NOT_FOUND: "no such tags: {all}",
-    ReasonCode.CONFLICTING: "conflicting values in the manifest",
-}
-
-
-def reason_sentence(reason: Reason) -> str:
-    """The reason in words, without a full stop; it can hold names from outside, not yet made safe."""
-    return _SENTENCES[reason.code].format(
-        first=reason.names[0] if reason.names else "?",
-        all=", ".join(reason.names),
-        all_perhaps=_perhaps(reason.names),
-        other_perhaps=_perhaps(reason.names[1:]),
-    )
-
-
-def _perhaps(names: tuple[str, ...]) -> str:
-    return f"; did you mean {' or '.join(names)}?" if names else ""

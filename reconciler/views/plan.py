@@ -7,10 +7,18 @@ from typing import Any, NamedTuple
 from reconciler.diagnostics import listed, plural
 from reconciler.views.changes import LABELS
 from reconciler.views.diagnostics import fold_problems, problem_place
-from reconciler.views.text import Role, Style, Word, duration, repositories
+from reconciler.views.overlay_entries import (
+    OVERLAY_WRITES,
+    overlay_parts,
+    overlay_problems,
+    overlay_steps,
+    repository_steps,
+)
+from reconciler.views.text import Role, Style, Word, duration, repositories, token
 
 PROBLEMS = ("unknown", "blocked")
 WRITES = ("create", "reset", "update")
+REPOSITORIES = "Repositories"
 _TITLES = {"create": "To create", "reset": "To reset", "update": "To update"}
 _COMPARED = {
     "caused": "Caused by this change",
@@ -57,8 +65,22 @@ def problem_entries(document: dict[str, Any]) -> list[dict[str, Any]]:
     """What could not be planned, unknown first: repositories with one reason together, and the steps that are left."""
     groups = document["problem_groups"]
     grouped = {name for group in groups for name in group["repositories"]}
-    alone = [step for step in document["steps"] if step["repository"] not in grouped]
-    return [one for action in PROBLEMS for one in (*groups, *alone) if one["action"] == action]
+    alone = [step for step in repository_steps(document) if step["repository"] not in grouped]
+    found = (*overlay_problems(document), *groups, *alone)
+    return [one for action in PROBLEMS for one in found if one["action"] == action]
+
+
+def entry_name(entry: dict[str, Any], style: Style) -> str:
+    """The name that an entry is shown under: its title, or the name of a repository, an overlay or a tag."""
+    return style.plain(entry["title"]) if "title" in entry else token(entry["repository"], style)
+
+
+def overlay_sections(document: dict[str, Any]) -> Iterator[PlanSection]:
+    """What changes of overlays, of bindings, and in the images; parts in which nothing does are left out."""
+    for title, groups, steps in overlay_parts(document):
+        if groups or steps:
+            count = len(steps) + sum(len(group["repositories"]) for group in groups)
+            yield PlanSection(title=title, count=count, expected=False, groups=groups, steps=steps)
 
 
 def problem_places(entry: dict[str, Any]) -> str:
@@ -74,7 +96,7 @@ def plan_parts(document: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     Where two manifests were compared, it is what the change between them causes, what it does not, and what it ends.
     """
     if "caused" not in document:
-        return [("", document)]
+        return [("", {**document, "steps": repository_steps(document)})]
     shared = document["part_groups"]
     return [(heading, {"steps": document[key], "groups": shared[key]}) for key, heading in _COMPARED.items()]
 
@@ -92,7 +114,8 @@ def shared_changes(part: dict[str, Any], action: str) -> list[dict[str, Any]]:
 
 
 def plan_sections(document: dict[str, Any]) -> Iterator[PlanSection]:
-    """The parts of a comparison; where there is none, the changes by action."""
+    """Overlays and bindings, then the parts of a comparison; where there is none, the changes by action."""
+    yield from overlay_sections(document)
     for heading, part in plan_parts(document):
         alone = single_steps(part)
         if heading:
@@ -120,7 +143,7 @@ def unchanged_names(document: dict[str, Any]) -> dict[str, list[str]]:
     by_reason: dict[str, list[str]] = {}
     for step in document["steps"]:
         if step["action"] == "none":
-            by_reason.setdefault(step["reason"], []).append(step["repository"])
+            by_reason.setdefault(step["reason"], []).append(step.get("repository") or f"{step['kind']} {step['name']}")
     return dict(sorted(by_reason.items()))
 
 
@@ -144,7 +167,9 @@ def build_word(entry: dict[str, Any]) -> Word:
 
 
 def keeps(entry: dict[str, Any]) -> str:
-    """What stays as it is in a step or a group because the manifest does not mention it; empty where nothing does."""
+    """What stays as it is in an entry because the manifest does not mention it, or its own note; often empty."""
+    if "note" in entry:
+        return str(entry["note"])
     size = len(entry.get("repositories", ()))
     labels = [
         LABELS[one]
@@ -158,11 +183,11 @@ def keeps(entry: dict[str, Any]) -> str:
 def closing_sentences(document: dict[str, Any], show: Callable[[str], str]) -> Iterator[tuple[str, Role]]:
     """Each sentence with its weight; `show` makes text from outside safe for the format that they are for."""
     counts = document["counts"]
-    yield _compared(document) if "caused" in document else _summary(counts), Role.BOLD
+    yield _compared(document) if "caused" in document else _summary(document), Role.BOLD
     if counts["reset"]:
         yield "A reset removes the customization; the repository itself is kept.", Role.DIM
-    if counts["unknown"]:
-        unread = f"{repositories(counts['unknown'])} could not be read and {_are(counts['unknown'])} left unchanged"
+    if unknown := _subjects(document, "unknown"):
+        unread = f"{unknown[0]} could not be read and {_are(unknown[1])} left unchanged"
         yield f"This plan is incomplete: {unread}.", Role.ERROR
     unlisted, left_out = document["unlisted"]["count"], document["left_out"]["count"]
     if unlisted:
@@ -173,20 +198,42 @@ def closing_sentences(document: dict[str, Any], show: Callable[[str], str]) -> I
     if left_out:
         names = listed([show(name) for name in document["left_out"]["names"]], _MOST_NAMES)
         yield f"{repositories(left_out)} {_are(left_out)} excluded by the selection: {names}.", Role.DIM
-    if document.get("skip_blocked") and counts["blocked"]:
-        skipped = f"{repositories(counts['blocked'])} with errors {_are(counts['blocked'])} left out"
-        yield f"{skipped} (--skip-blocked).", Role.ERROR
-    elif counts["blocked"]:
-        yield (
-            f"This plan cannot be applied: {repositories(counts['blocked'])} {_have(counts['blocked'])} errors.",
-            Role.ERROR,
-        )
+    if blocked := _subjects(document, "blocked"):
+        if document.get("skip_blocked"):
+            yield f"{blocked[0]} with errors {_are(blocked[1])} left out (--skip-blocked).", Role.ERROR
+        else:
+            yield f"This plan cannot be applied: {blocked[0]} {_have(blocked[1])} errors.", Role.ERROR
     for refusal in document["guard"]["refusals"]:
         yield f"This plan cannot be applied: {show(refusal['summary'])}. {show(_hint(refusal))}", Role.ERROR
     yield from ((text, Role.DIM) for text in forecast_sentences(document, show))
 
 
-def _summary(counts: dict[str, int]) -> str:
+_NOUNS = (("overlay", ""), ("binding", ""), ("repository", "repositories"))
+
+
+def _counts(document: dict[str, Any]) -> Iterator[tuple[tuple[str, str], dict[str, int]]]:
+    """The numbers of steps by action, for each kind of steps that there are."""
+    keys = ("overlay_counts", "binding_counts", "counts")
+    for noun, key in zip(_NOUNS, keys, strict=True):
+        if any(document.get(key, {}).values()):
+            yield noun, document[key]
+
+
+def _subjects(document: dict[str, Any], kind: str) -> tuple[str, int] | None:
+    """What there is of one kind, in words and as a number; None where there is nothing."""
+    found = [(plural(counted[kind], *noun), counted[kind]) for noun, counted in _counts(document) if counted[kind]]
+    return (_enumerated([words for words, _ in found]), sum(count for _, count in found)) if found else None
+
+
+def _enumerated(words: Sequence[str]) -> str:
+    *first, last = words
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def _summary(document: dict[str, Any]) -> str:
+    counts = document["counts"]
+    if overlay_steps(document):
+        return _summary_of_overlays(document)
     to_do = ", ".join(f"{counts[kind]:,} to {kind}" for kind in _TO_DO if counts[kind])
     other = ", ".join(f"{counts[kind]:,} {kind}" for kind in _ELSE if counts[kind])
     if to_do:
@@ -198,6 +245,39 @@ def _summary(counts: dict[str, int]) -> str:
     if counts["unchanged"] == 1:
         return "No changes. The repository matches the manifest."
     return f"No changes. All {counts['unchanged']:,} repositories match the manifest."
+
+
+def _summary_of_overlays(document: dict[str, Any]) -> str:
+    """What a plan comes to that has overlays or bindings: every number says what it counts."""
+    found = [*_counts(document)]
+    to_do = [
+        f"{plural(number, *noun)} to {kind}"
+        for noun, counted in found
+        for kind, number in counted.items()
+        if number and kind not in _ELSE
+    ]
+    other = [
+        f"{sum(counted[kind] for _, counted in found):,} {kind}"
+        for kind in _ELSE
+        if any(counted[kind] for _, counted in found)
+    ]
+    if to_do:
+        told = f"Plan: {'; '.join([', '.join(to_do), *([', '.join(other)] if other else [])])}."
+        return " ".join([told, *_effect_sentence(document)])
+    if any(counted["blocked"] or counted["unknown"] for _, counted in found):
+        return f"Plan: no changes; {', '.join(other)}."
+    unchanged = _enumerated([plural(counted["unchanged"], *noun) for noun, counted in found])
+    return f"No changes. {unchanged} match the manifest."
+
+
+def _effect_sentence(document: dict[str, Any]) -> Iterator[str]:
+    effects = document["effects"]
+    names = {name for effect in effects for name in effect["reaches"]["names"]}
+    tags = sum(effect["reaches"]["tags"] for effect in effects)
+    if tags:
+        yield f"{plural(tags, 'tag')} in {repositories(len(names))} will change."
+    elif any(step["action"] in OVERLAY_WRITES for step in overlay_steps(document)):
+        yield "No tags will change."
 
 
 def _compared(document: dict[str, Any]) -> str:
@@ -289,7 +369,7 @@ class ResolvedLine(NamedTuple):
 
 def resolved_lines(document: dict[str, Any], style: Style) -> Iterator[tuple[str, list[ResolvedLine]]]:
     """Each repository of which it is known, by its name, with what it gets and loses."""
-    for step in document["steps"]:
+    for step in repository_steps(document):
         if step.get("resolved"):
             yield style.plain(step["repository"]), step_resolved_lines(step, style)
 

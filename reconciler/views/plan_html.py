@@ -21,11 +21,13 @@ from reconciler.core.diff import Field
 from reconciler.core.steps import ReasonCode
 from reconciler.views.changes import LABELS, Fragment, brief, fragments, short_value, value_words
 from reconciler.views.diagnostics import problem_details, problem_place
+from reconciler.views.overlay_entries import repository_steps
 from reconciler.views.plan import (
     NO_PROVENANCE,
     Provenance,
     build_word,
     closing_sentences,
+    entry_name,
     keeps,
     origin_sentences,
     plan_problems,
@@ -57,7 +59,15 @@ _CODE = re.compile(r"`([^`\n]+)`")
 _SHORT_SHA = 12
 _MOST_PLACES = 3
 _NAMES = frozenset({Field.PACKAGES, Field.PROVIDERS, Field.RUN_AS})
-_MARKS = {"create": "+", "update": "~", "reset": "!", "blocked": "\N{BALLOT X}", "unknown": "?", "unchanged": "="}
+_MARKS = {
+    "create": "+",
+    "update": "~",
+    "reset": "!",
+    "delete": "\N{MINUS SIGN}",
+    "blocked": "\N{BALLOT X}",
+    "unknown": "?",
+    "unchanged": "=",
+}
 
 
 def render(document: dict[str, Any], provenance: Provenance = NO_PROVENANCE, *, unicode: bool = True) -> str:
@@ -168,6 +178,7 @@ class _Entry(NamedTuple):
     kinds: str = ""
     unfolded: bool = False
     source: str = ""
+    lead: str = ""
     pruned: bool = False
     place: str = ""
     place_url: str = ""
@@ -200,7 +211,7 @@ class _PlanPage:
         self._provenance = provenance
         self._anchors: dict[str, str] = {}
         # Of two steps with one name, one is a problem that is all there is to say about it.
-        self._steps = {step["repository"]: step for step in sorted(document["steps"], key=_writes)}
+        self._steps = {step["repository"]: step for step in sorted(repository_steps(document), key=_writes)}
 
     def content(self) -> dict[str, Any]:
         """The values of the template."""
@@ -255,11 +266,12 @@ class _PlanPage:
         names, changes, source = entry.get("repositories", ()), entry["changes"], entry["source"]
         return _Entry(
             action=entry["action"],
-            one=None if names else self._repository(entry["repository"]),
+            one=None if names else self._subject(entry),
             title=f"{len(names):,} repositories" if names else "",
             kinds=" ".join(sorted({change["kind"] for change in changes})),
             unfolded=unfolded,
             source=token(source["repository"] or "?", _STYLE) if source else "",
+            lead=token(entry["lead"], _STYLE) if "lead" in entry else "",
             pruned=source is None and entry["reason_code"] == ReasonCode.PRUNED,
             place="" if names else problem_place(entry),
             place_url="" if names or not checked_out else self._place_url(entry),
@@ -268,8 +280,14 @@ class _PlanPage:
             build_css=_BUILD_WORDS.get(build_word(entry).role, ""),
             parts=[*map(_part, fragments(changes, _STYLE), fragments(changes, _SHORT))],
             kept=keeps(entry),
-            members=[self._repository(name) for name in names],
+            members=[self._subject({**entry, "repository": name}) for name in names],
         )
+
+    def _subject(self, entry: dict[str, Any]) -> _Repository:
+        """What an entry is about; only repositories have an anchor and details."""
+        if entry.get("kind", "repository") == "repository":
+            return self._repository(entry["repository"])
+        return _Repository(name=entry_name(entry, _STYLE))
 
     def _repository(self, name: str) -> _Repository:
         step = self._steps.get(name, {})
@@ -313,9 +331,12 @@ class _PlanPage:
     def _risks(self) -> list[_Risk]:
         """What is taken away and where, that of most repositories first; a reset takes everything at once."""
         found: dict[str, list[str]] = {}
-        for step in self._document["steps"]:
+        for step in repository_steps(self._document):
             for what in _taken(step):
                 found.setdefault(what, []).append(step["repository"])
+        for effect in self._document.get("effects", ()):
+            for what in dict.fromkeys(what for change in effect["changes"] for what in _taken_by(change)):
+                found.setdefault(what, []).extend(effect["reaches"]["names"])
         risks = [self._risk(what, names) for what, names in found.items()]
         return sorted(risks, key=lambda risk: -len(risk.where))
 
@@ -329,7 +350,7 @@ class _PlanPage:
 
 
 def _writes(step: dict[str, Any]) -> bool:
-    return step["action"] in ("create", "update", "reset")
+    return step["action"] in ("create", "update", "reset", "delete")
 
 
 def _taken(step: dict[str, Any]) -> list[str]:

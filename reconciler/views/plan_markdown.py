@@ -153,7 +153,7 @@ def diff_lines(parts: Sequence[Fragment]) -> Iterator[str]:
 
 
 def _packed(items: Iterable[Item]) -> Iterator[tuple[str, str]]:
-    """Each line's mark and text; neighbours that are a single name with the same mark share one while there is room."""
+    """Each line's mark and text; neighbors that are a single name with the same mark share one while there is room."""
     mark, names = "", list[str]()
     for item in items:
         own, *rest = _marked(item)
@@ -189,7 +189,7 @@ class Entries:
 
     def step(self, step: dict[str, Any]) -> Fold:
         """A repository with its changes."""
-        name = _token(step["repository"], self.style)
+        name = _name(step, self.style)
         told = brief(step["changes"], self.style, _BRIEF_COLUMNS)
         details = [*self._changes(step), *filter(None, [keeps(step)])]
         if not details:
@@ -228,6 +228,9 @@ class Entries:
             yield fence(diff_lines(fragments(entry["changes"], self.style)), "diff")
 
     def _source(self, entry: dict[str, Any], show: Callable[[str], str]) -> str:
+        if entry.get("kind") in ("overlay", "binding"):
+            lead = f" {show(_token(entry['lead'], self.style))}" if "lead" in entry else ""
+            return f"{lead}: {entry['action']}"
         if entry["source"] is None:
             return " (pruned: not in the manifest)" if entry["reason_code"] == ReasonCode.PRUNED else ""
         return f" from {show(_token(entry['source']['repository'] or '?', self.style))}"
@@ -254,6 +257,12 @@ def _details(summary: str, blocks: Iterable[str], *, unfolded: bool) -> str:
 
 def _html(text: str) -> str:
     return f"<code>{html.escape(plain(text))}</code>"
+
+
+def _name(entry: dict[str, Any], style: Style) -> str:
+    if "title" in entry:
+        return style.shorten(style.plain(entry["title"]), style.value_limit)
+    return _token(entry["repository"], style)
 
 
 def _token(name: str, style: Style) -> str:
@@ -321,7 +330,7 @@ def _problems(document: dict[str, Any], style: Style) -> Iterator[Fold]:
     yield Fold(forms=(f"{row(['', 'repository', 'why', 'where'])}\n{row(['---'] * 4)}",), entries=0)
     for step in found:
         names = step.get("repositories", ())
-        name = f"{len(names):,} repositories" if names else cell(_name(step["repository"], style))
+        name = f"{len(names):,} repositories" if names else cell(_name(step, style))
         why, where = (cell(_short(text, style)) for text in (step["reason"], problem_places(step) or "-"))
         cells = [step["action"], name, f"{why}{_build(step)}", where]
         yield Fold(forms=(row(cells),), tight=True, entries=len(names) or 1)
@@ -386,10 +395,6 @@ def _others(document: dict[str, Any], style: Style) -> Iterator[Fold]:
 
 def _heading(title: str) -> Fold:
     return Fold(forms=(f"#### {title}",), entries=0)
-
-
-def _name(name: str, style: Style) -> str:
-    return token(name, style) if len(name) <= style.value_limit else quoted(name, style)
 
 
 def _short(text: str, style: Style) -> str:

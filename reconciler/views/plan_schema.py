@@ -195,9 +195,93 @@ class OverlayItemDocument(TypedDict):
     masked: Annotated[bool, Field(description="Whether something is hidden because it looks like a secret.")]
 
 
+class ReachDocument(TypedDict):
+    """The repositories, by name, and the number of tags whose images change."""
+
+    repositories: Count
+    tags: Count
+    names: list[str]
+
+
+class ScopeDocument(TypedDict):
+    """What an overlay is bound to."""
+
+    kind: Literal["organization", "folder", "repository"]
+    id: Annotated[str | None, Field(description="Null where it does not exist.")]
+    name: str
+
+
+Selector = Annotated[str | list[str] | None, Field(description="`all`, `dev`, or a list of exact tags.")]
+OverlayAction = Literal["create", "update", "delete", "none", "blocked", "unknown"]
+
+
+class OverlayStepDocument(TypedDict):
+    """What a plan does with one overlay of the organization."""
+
+    kind: Literal["overlay"]
+    name: str
+    id: Annotated[str | None, Field(description="Null where the overlay does not exist yet.")]
+    action: OverlayAction
+    reason: str
+    reason_code: str
+    file: str | None
+    line: Position
+    column: Position
+    reaches: Annotated[ReachDocument, Field(description="What the step by itself changes, in the order of the steps.")]
+    changes: list[ChangeDocument]
+
+
+class BindingStepDocument(TypedDict):
+    """What a plan does with one binding of an overlay to a repository, or to all of a folder or the organization."""
+
+    kind: Literal["binding"]
+    name: str
+    id: Annotated[str | None, Field(description="Null where the binding does not exist yet.")]
+    action: OverlayAction
+    reason: str
+    reason_code: str
+    file: str | None
+    line: Position
+    column: Position
+    reaches: Annotated[ReachDocument, Field(description="What the step by itself changes, in the order of the steps.")]
+    scope: ScopeDocument
+    overlay: str
+    overlay_id: Annotated[str | None, Field(description="Null where the overlay does not exist yet.")]
+    selector: Annotated[Selector, Field(description="The tags that get the overlay; of a deletion, those that got it.")]
+    selector_before: Annotated[Selector, Field(description="Null where the binding does not exist yet.")]
+
+
+class OverlayCountsDocument(TypedDict):
+    """The number of steps of overlays, or of bindings, by action; `unchanged` are those whose action is `none`."""
+
+    create: Count
+    update: Count
+    delete: Count
+    unchanged: Count
+    blocked: Count
+    unknown: Count
+
+
+class EffectTagsDocument(TypedDict):
+    """Tags of one repository."""
+
+    repository: str
+    tags: list[str]
+
+
+class EffectDocument(TypedDict):
+    """The same change of the effective configuration of several tags."""
+
+    changes: list[ChangeDocument]
+    reaches: ReachDocument
+    tags: list[EffectTagsDocument]
+
+
 class StepDocument(TypedDict):
     """What a plan does with one repository."""
 
+    kind: NotRequired[Literal["repository"]]
+    name: NotRequired[str]
     repository: str
     id: Annotated[str | None, Field(description="Null where the repository does not exist yet or was not found.")]
     action: Action
@@ -341,7 +425,21 @@ class PlanDocument(TypedDict):
         Annotated[bool, Field(description="Whether repositories with errors are left out of an apply.")]
     ]
     counts: CountsDocument
-    steps: Annotated[list[StepDocument], Field(description="One for every repository, ordered by its name.")]
+    overlay_counts: NotRequired[OverlayCountsDocument]
+    binding_counts: NotRequired[OverlayCountsDocument]
+    steps: Annotated[
+        list[OverlayStepDocument | BindingStepDocument | StepDocument],
+        Field(
+            description="Those of overlays and bindings in the order of their writes, "
+            "then one for every repository, ordered by its name."
+        ),
+    ]
+    effects: NotRequired[
+        Annotated[
+            list[EffectDocument],
+            Field(description="What overlays and bindings change in the images, the same change once."),
+        ]
+    ]
     groups: list[GroupedDocument]
     problem_groups: NotRequired[list[ProblemGroupDocument]]
     unlisted: Annotated[NamesDocument, Field(description="Live repositories that no entry names; not touched.")]

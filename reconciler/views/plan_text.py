@@ -17,10 +17,13 @@ from reconciler.views.changes import Fragment, fragments, joined
 from reconciler.views.console import Hanging, draw_blocks, names_block, words_text
 from reconciler.views.plan import (
     PROBLEMS,
+    REPOSITORIES,
     WRITES,
     build_word,
     closing_sentences,
+    entry_name,
     keeps,
+    overlay_sections,
     plan_parts,
     problem_entries,
     problem_places,
@@ -38,6 +41,7 @@ _Part = tuple[Fragment, Text]
 _MARKS = {
     "create": ("+", Role.ADD),
     "update": ("~", Role.CHANGE),
+    "delete": ("-", Role.REMOVE),
     "reset": ("!", Role.REMOVE),  # a minus reads as "destroy" to those who know Terraform
     "unknown": ("?", Role.ERROR),
 }
@@ -87,12 +91,18 @@ def _origin(document: dict[str, Any]) -> str:
 
 def _body(document: dict[str, Any], style: Style, width: int | None) -> Iterator[Block]:
     """Blocks of lines as they are read: problems, then creations, resets and updates, the single ones first in each."""
-    problems, parts = problem_entries(document), plan_parts(document)
+    problems, parts, overlays = problem_entries(document), plan_parts(document), [*overlay_sections(document)]
     singles = [step for _, part in parts for step in single_steps(part)]
+    singles += [step for section in overlays for step in section.steps]
     entries = _Entries(style=style, width=width, column=_name_column([*problems, *singles], style, width))
     for action in PROBLEMS:
         yield [line for one in problems if one["action"] == action for line in entries.problem(one)]
-    for heading, part in parts:
+    for section in overlays:
+        title = Text(f"{section.title} ({section.count:,})", Role.BOLD)
+        yield [title, *(line for step in section.steps for line in entries.step(step))]
+        yield from (entries.group(group) for group in section.groups)
+    for name, part in parts:
+        heading = name or (REPOSITORIES if overlays and (part["groups"] or single_steps(part)) else "")
         if heading:
             yield [Text(heading if part["steps"] else f"{heading}: nothing", Role.BOLD)]
         alone = single_steps(part)
@@ -136,11 +146,11 @@ class _Entries:
         """A repository with its changes: one line where it fits, else one for each part of the overlay."""
         head, lead, kept = self._named(step), _lead(step, self.style), self._kept(step)
         parts = _parts(step, self.style)
-        body = self._spread([lead, *map(_labelled, parts)])
-        whole = self._spread([body, kept])
-        if self._fits(head, whole):
-            return [self._row(head, whole)]
-        if kept and self._fits(head, body):
+        sizes = [lead.cell_len, *(len(part.label) + 1 + items.cell_len for part, items in parts)]
+        if self._fits(head, [*sizes, kept.cell_len]):
+            return [self._row(head, self._spread([lead, *map(_labelled, parts), kept]))]
+        if kept and self._fits(head, sizes):
+            body = self._spread([lead, *map(_labelled, parts)])
             return [self._row(head, body), Hanging(Text(" " * self.column), kept, self.column)]
         return [self._row(head, lead), *self._below(parts, kept, indent=4)]
 
@@ -173,8 +183,11 @@ class _Entries:
     def _spread(self, several: Iterable[Text]) -> Text:
         return Text(_GAP).join([text for text in several if text])
 
-    def _fits(self, head: Text, body: Text) -> bool:
-        return max(self.column, head.cell_len + 2) + body.cell_len <= (self.width or _ONE_LINE)
+    def _fits(self, head: Text, sizes: Iterable[int]) -> bool:
+        """Whether texts of these widths fit behind the head, with gaps between those that are not empty."""
+        shown = [size for size in sizes if size]
+        body = sum(shown) + len(_GAP) * max(len(shown) - 1, 0)
+        return max(self.column, head.cell_len + 2) + body <= (self.width or _ONE_LINE)
 
     def _row(self, head: Text, body: Text) -> RenderableType:
         return Hanging(head, body, self.column) if body else head
@@ -202,7 +215,7 @@ class _Entries:
 
 def _title(entry: dict[str, Any], style: Style) -> str:
     """The name of a repository, or how many the entry is about."""
-    return repositories(len(entry["repositories"])) if "repositories" in entry else token(entry["repository"], style)
+    return repositories(len(entry["repositories"])) if "repositories" in entry else entry_name(entry, style)
 
 
 def _parts(entry: dict[str, Any], style: Style) -> list[_Part]:
@@ -215,8 +228,10 @@ def _labelled(part: _Part) -> Text:
 
 def _lead(entry: dict[str, Any], style: Style) -> Text:
     """What comes before the changes: where a new repository comes from, and that a reset is one."""
+    if "lead" in entry:
+        return Text(token(entry["lead"], style), Role.BOLD)
     match entry["action"]:
-        case "create":
+        case "create" if entry["source"]:
             return words_text([Word("from", Role.ADD), Word(token(entry["source"]["repository"] or "?", style))])
         case "reset" if entry["reason_code"] == ReasonCode.PRUNED:
             return words_text([Word("reset", Role.REMOVE), Word("(pruned: not in the manifest)", Role.DIM)])

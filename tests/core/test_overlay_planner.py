@@ -43,6 +43,7 @@ def shown(plan: Plan) -> dict[str, Any]:
         "effects": list(map(shown_effect, plan.effects)),
         "problems": [f"{one.severity}: {one.place}: {one.summary}" for one in plan.diagnostics],
         "losing": list(plan.guard.losing),
+        "unlisted": list(plan.unlisted),
         "applyable": plan.applyable,
         "complete": plan.complete,
     }
