@@ -7,7 +7,7 @@ JOBS ?= auto
 PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-browser dist image man docs lint check fuzz soak diagnostics schemas format bench bench-hostile bench-venv clean facts
+.PHONY: help demo test test-browser dist image man docs lint check fuzz soak diagnostics schemas format bench bench-venv clean facts
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -73,9 +73,6 @@ soak: $(VENV)/.run ## write and follow 2,000 repositories while everything goes 
 
 bench: bench-venv ## measure the speed beside other programs, and print the table of docs/performance.md
 	$(VENV)-bench/bin/python -m benchmarks.bench
-
-bench-hostile: $(VENV)/.run ## show that no text of strangers takes more than in proportion to its length
-	$(BIN)/python -m benchmarks.hostile
 
 # As users have it: an editable installation, the tools of the tests and what an old pip writes make every start slower.
 bench-venv: $(VENV)/.run

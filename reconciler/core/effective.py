@@ -7,7 +7,7 @@ repository with a standard customization ignores the bindings for all repositori
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from reconciler.core.bindings import DEV, SelectorKind, TagSelector
@@ -127,6 +127,13 @@ class Assembly:
         else:
             self._configs[key] = config
 
+    def set_standard(self, repository: str, config: Effective) -> None:
+        """Change the standard customization of a repository; an empty one is none."""
+        if config == EMPTY:
+            self._standard.pop(repository, None)
+        else:
+            self._standard[repository] = config
+
     def bind(self, bound: Bound) -> None:
         """Bind an overlay to a scope, or change the selector of the binding."""
         self._bound.setdefault(bound.scope, {})[bound.overlay] = bound
@@ -162,6 +169,10 @@ class Assembly:
             above = self._layers_above(group.rpartition("/")[0]) if "/" in group else ()
             found = self._for_all[group] = (*above, *self.in_scope(group))
         return found
+
+    def of_tag(self, repository: LiveRepository, tag: str) -> Effective:
+        """Return the effective configuration of one tag, whether or not it exists."""
+        return self.of_tags(replace(repository, active_tags=(tag,)))[0]
 
     def of_tags(self, repository: LiveRepository) -> tuple[Effective, ...]:
         """Return the effective configuration of each active tag; equal layers share one object."""
