@@ -146,6 +146,11 @@ class Desired:
     scopes: tuple[DesiredScope, ...] = ()
 
     @property
+    def owners(self) -> frozenset[str]:
+        """Return the owners of its entries, "" among them if there are entries without one."""
+        return frozenset({one.owner for one in self.repositories} | {one.owner for one in self.globs})
+
+    @property
     def declares_overlays(self) -> bool:
         """Return whether overlays or bindings have to be read to plan it."""
         return (

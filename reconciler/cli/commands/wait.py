@@ -24,7 +24,7 @@ from reconciler.diagnostics import Diagnostic, Severity
 from reconciler.engine.follow import Followed, failure_logs, follow, targets_of, watches
 from reconciler.engine.ports import with_overlays
 from reconciler.engine.sources import recorded
-from reconciler.journal import JournalError, RunRecord, open_journal
+from reconciler.journal import JournalError, RunRecord
 
 
 def configure(parser: Parser) -> None:
@@ -32,12 +32,13 @@ def configure(parser: Parser) -> None:
     shared.add_run(parser, "run ID or its beginning (default: the newest run)", optional=True)
     shared.add_limits(parser)
     shared.add_connection(parser)
+    shared.add_journal(parser)
     shared.add_output(parser)
 
 
 def execute(options: Options, ctx: Context) -> int:
     """Follow a run to its end; the report and the exit code are those that its apply would have ended with."""
-    with Report(options, ctx) as report, runs.read_only_journal() as journal:
+    with Report(options, ctx) as report, runs.read_only_journal(options, ctx) as journal:
         run = runs.find_run(journal, options.run, options)
         _check_idle(run)
         if is_settled(run):
@@ -88,7 +89,7 @@ def _record(run: Run, stack: ExitStack, options: Options, ctx: Context) -> RunRe
     if run.state is RunState.RUNNING:
         return None
     try:
-        return stack.enter_context(open_journal(runs.FOLDER, now=ctx.clock.now)).resume(run)
+        return stack.enter_context(runs.recording_journal(options, ctx)).resume(run)
     except JournalError as error:
         print_problems((_unrecorded(error.diagnostic),), options, ctx)
         return None
