@@ -92,7 +92,7 @@ class Options(argparse.Namespace):
     prune: bool
     max_removal: float | None
     check_packages: bool
-    resolve: bool
+    resolve: bool | None
     base: Path | None
     against: Path | None
     output: Path | None

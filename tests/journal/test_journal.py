@@ -47,6 +47,7 @@ from reconciler.core.steps import (
 )
 from reconciler.diagnostics import Diagnostic
 from reconciler.journal import JournalBusy, JournalError, open_journal, read_journal, store
+from tests.support.examples import examples
 from tests.support.overlays import overlay, overlays
 
 ORGANIZATION = Organization(id="0" * 40, name="example.com")
@@ -120,7 +121,7 @@ def followed(about: Step) -> Progress:
     )
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(30), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(before=overlays(), after=overlays(), which=st.integers(min_value=0, max_value=30))
 def test_what_is_recorded_comes_back(
     tmp_path_factory: pytest.TempPathFactory, before: Overlay, after: Overlay, which: int
