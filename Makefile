@@ -66,7 +66,7 @@ lint: $(VENV)/.dev ## check layout, lint rules, types and the direction of impor
 check: lint test ## everything that has to be green before a change lands
 
 fuzz: $(VENV)/.dev ## run the generated tests many times as long
-	RECONCILER_HYPOTHESIS=fuzz RECONCILER_FUZZ=150 $(BIN)/python -m pytest -n $(JOBS) -m fuzz
+	RECONCILER_HYPOTHESIS=fuzz $(BIN)/python -m pytest -n $(JOBS) -m fuzz
 
 soak: $(VENV)/.run ## write and follow 2,000 repositories while everything goes wrong (SEED=N)
 	$(BIN)/python -m benchmarks.soak $(if $(SEED),--seed $(SEED))

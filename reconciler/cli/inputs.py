@@ -325,6 +325,7 @@ def _plan_options(options: Options) -> list[str]:
         "--take-over": options.take_over,
         "--prune": options.prune,
         "--max-removal": options.max_removal is not None,
-        "--resolve": options.resolve,
+        "--resolve": options.resolve is True,
+        "--no-resolve": options.resolve is False,
     }
     return [name for name, used in given.items() if used]

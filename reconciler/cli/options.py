@@ -289,13 +289,11 @@ def add_planning(parser: argparse._ActionsContainer) -> None:
         metavar="SHARE",
         help="maximum share of repositories that may lose something (default: from the manifest, else 30%%)",
     )
-    parser.add_argument(
-        "--no-check", dest="check_packages", action="store_false", help="do not check that the packages exist"
-    )
+    parser.add_argument("--no-check", dest="check_packages", action="store_false", help="do not check the packages")
     parser.add_argument(
         "--resolve",
-        action="store_true",
-        help="check with the API that the packages of each change can be installed together",
+        action=argparse.BooleanOptionalAction,
+        help="check with the API that the packages of each change can be installed together (default: yes)",
     )
 
 

@@ -90,6 +90,34 @@ def _check_settled(program: Program, died: dict[str, Any], second: dict[str, Any
     assert settled["counts"]["applied"] + second["counts"]["applied"] == len(NAMES)
 
 
+BOUND = """\
+organization: example.com
+overlays: {tools: {packages: [jq]}}
+repositories: {orders-api: {overlays: {tools: dev}}}
+"""
+# Its begin, and for the overlay and the binding intent, write and outcome, each from both sides; and the first look.
+BOUND_MOMENTS = 2 + 2 * 6 + 2
+
+
+@kills
+@pytest.mark.parametrize("moment", range(BOUND_MOMENTS))
+def test_overlays_and_bindings_are_settled_after_a_kill(program: Program, moment: int) -> None:
+    write_manifest(BOUND)
+    assert apply_until(moment) == -signal.SIGKILL
+    program.clock.time += 10_000
+    died = history(program)
+    assert all(run["state"] == "crashed" and run["counts"]["unknown"] <= 1 for run in died)
+    second = program.run("apply", "--yes")
+    assert second.code == 0, second.out + second.err
+    assert program.run("plan", "--detailed-exitcode").code == 0
+    if died:
+        waited = program.run("wait", died[0]["id"])
+        assert waited.code in (0, 3), waited.err
+        newest, *_, settled = history(program)
+        assert settled["counts"]["unknown"] == 0
+        assert settled["counts"]["applied"] + newest["counts"]["applied"] == 2
+
+
 def test_a_second_apply_in_the_folder_is_refused_and_says_who_is_at_work(program: Program) -> None:
     """The first one is at its question meanwhile."""
     write_manifest(MANIFEST)

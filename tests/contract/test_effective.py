@@ -17,11 +17,12 @@ from reconciler.emulator.errors import RpcError
 from tests.contract.targets import IN_PROCESS, opened
 from tests.support.bound_overlays import NESTED, SCOPES, SELECTORS, configs
 from tests.support.emulated import World
+from tests.support.examples import examples
 
 # In every scope, in one folder, in the organization alone, and with a standard customization.
 REPOSITORIES = (NESTED, "team-a/checkout-api", "orders-api", "custom-go")
 DRAWN = st.lists(st.tuples(st.integers(0, 3), SELECTORS, configs()), min_size=1, max_size=6)
-LAW = settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+LAW = settings(max_examples=examples(12), deadline=None, suppress_health_check=list(HealthCheck))
 Drawn = list[tuple[int, Any, dict[str, Any]]]
 
 

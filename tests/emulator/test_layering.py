@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from reconciler.emulator import Bind, EmulatorSettings, Fault, Lag, LateConflicts, Status
 from tests.support.bound_overlays import NESTED, SCOPES, SELECTORS, configs, matches, rank
 from tests.support.emulated import TAGS, World, packages
+from tests.support.examples import examples
 from tests.support.overlay_calls import ALL, BINDINGS, DEV, OVERLAYS, bind, exact, organization, overlay, send
 
 REPO = "orders-api"  # latest, latest-dev, 24 and 24-dev; without an overlay of its own
@@ -385,7 +386,7 @@ def shown_by(config: dict[str, Any], base: dict[str, Any]) -> dict[str, Any]:
     return differences | ({} if accounts["run-as"] == before["run-as"] else {"run-as": accounts["run-as"]})
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(15), deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     st.lists(
         st.tuples(st.integers(0, 3), SELECTORS, configs()),
@@ -421,7 +422,7 @@ def test_each_tag_is_built_with_what_its_layers_come_to(bound: list[tuple[int, A
         [("one", {"packages": ["jq"]}), ("two", {"packages": ["curl", "jq"]}), ("three", {"packages": ["yq"]})]
     )
 )
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=examples(6), deadline=None)
 def test_bindings_of_one_layer_come_to_the_same_in_any_order(order: list[tuple[str, dict[str, Any]]]) -> None:
     world = World(EmulatorSettings(automatic_rebuilds=False))
     for name, contents in order:
