@@ -335,10 +335,10 @@ class WriteClient(ReadClient):
         Always uses v1: v2 may overwrite an existing repository of that name.
         """
         parent = organizations.folder_id(folder, organization, self._folder_names(organization) if folder else {})
-        catalogue = _catalogue_source(source)
+        catalog = _catalog_source(source)
         body: dict[str, object] = {
             "name": name,
-            "sync_config": {"source": catalogue},
+            "sync_config": {"source": catalog},
             "customOverlay": merge_overlay(None, wanted),
         }
         where = f"{organization.name}/{folder}" if folder else organization.name
@@ -352,8 +352,8 @@ class WriteClient(ReadClient):
             is_expected=lambda id_: id_.rpartition("/")[0] == parent,
             read_back=self._repository_or_none,
         )
-        if answer.sync_config is None or answer.sync_config.source != catalogue:
-            self._check_source(created, catalogue)
+        if answer.sync_config is None or answer.sync_config.source != catalog:
+            self._check_source(created, catalog)
         return created
 
     def server_before(self) -> float:
@@ -402,11 +402,11 @@ class WriteClient(ReadClient):
         """Remove the binding of a UIDP."""
         overlays.delete_binding(self._connection, binding_id, step.label)
 
-    def _check_source(self, created: LiveRepository, catalogue: str) -> None:
+    def _check_source(self, created: LiveRepository, catalog: str) -> None:
         """Raise `SourceDropped` if the new repository does not sync from the requested source."""
         read = self._repositories.read_repository(created.id)
         found = "" if read is None else _synced_from(read)
-        if found == catalogue:
+        if found == catalog:
             return
         detail = f'syncs from "{clean(found)}" instead' if found else "does not sync"
         raise SourceDropped(
@@ -451,7 +451,7 @@ def _distinguishable(found: Sequence[LiveRepository]) -> Iterator[LiveRepository
             yield replace(one, overlay=Unreadable(problem=problem, hint="rename or remove one of them in the console"))
 
 
-def _catalogue_source(source: RepositoryVersion) -> str:
+def _catalog_source(source: RepositoryVersion) -> str:
     """Return the catalog repository that another one syncs from, to be the source of a new one."""
     found = _synced_from(source)
     if found:

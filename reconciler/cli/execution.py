@@ -17,7 +17,8 @@ from reconciler.core.builds import Result
 from reconciler.core.events import ApplyStarted, Event, WaitStarted
 from reconciler.core.plan import Plan
 from reconciler.core.runs import Drifted, Failed, FailureKind, NotAttempted, Outcome, RunHeader, RunKind, is_settled
-from reconciler.diagnostics import Diagnostic, Severity
+from reconciler.core.steps import BindingStep, OverlayStep
+from reconciler.diagnostics import Diagnostic, Severity, plural
 from reconciler.engine.follow import Followed, Limits, failure_logs
 from reconciler.engine.ports import OnError
 from reconciler.engine.rollout import Batches, Rollout, parse_sizes, rollout
@@ -132,10 +133,21 @@ def confirm(plan: Plan, options: Options, ctx: Context) -> str | None:
         )
         print_problems((problem,), options, ctx)
         return verdict.refusal(options.command, "cannot ask for confirmation (use --yes)")
-    ctx.stderr.write(f"\nApply these changes to {repositories(len(plan.writes))} in {plan.organization.name}?\n")
+    ctx.stderr.write(f"\nApply these changes to {_changed(plan)} in {plan.organization.name}?\n")
     ctx.stderr.write("Only `yes` is accepted: ")
     ctx.stderr.flush()
     return None if ctx.stdin.readline().strip() == "yes" else verdict.cancellation(options.command)
+
+
+def _changed(plan: Plan) -> str:
+    """What an apply writes, counted: `2 overlays, 1 binding and 3 repositories`."""
+    kinds = {"overlay": OverlayStep, "binding": BindingStep}
+    counts = {name: sum(isinstance(step, kind) for step in plan.overlay_writes) for name, kind in kinds.items()}
+    parts = [plural(count, name) for name, count in counts.items() if count]
+    if plan.writes or not parts:
+        parts.append(repositories(len(plan.writes)))
+    *first, last = parts
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def _not_applyable(plan: Plan, options: Options, ctx: Context) -> ExitCode:

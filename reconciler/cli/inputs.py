@@ -18,6 +18,7 @@ from reconciler.core.selection import matches
 from reconciler.core.state import Address, Desired, Directory, Live, LiveRepository, Organization
 from reconciler.diagnostics import Diagnostic, Severity, has_errors, nearest
 from reconciler.engine.ports import ReadApi
+from reconciler.engine.ports import with_overlays as read_overlays
 from reconciler.planfile import PlanFileError, SavedPlan, Snapshot
 from reconciler.views.document import Origin
 
@@ -132,21 +133,29 @@ def read_live(organization: str, api: ReadApi, options: Options, ctx: Context) -
         return api.read_live(api.find_organization(organization))
 
 
+def read_planned(desired: Desired, api: ReadApi, options: Options, ctx: Context) -> Live:
+    """Return the live state that planning a manifest needs; raises `ApiError`, but not for unknown bindings."""
+    wanted = desired.declares_overlays or getattr(options, "prune_overlays", False)
+    return with_overlays(read_live(organization(desired), api, options, ctx), api, options, ctx, wanted=wanted)
+
+
 def read_repositories(organization: Organization, api: ReadApi, options: Options, ctx: Context) -> Live:
     """As `read_live`, of an organization that is known already."""
     with activity(f"reading the repositories of {organization.name}", options, ctx):
         return api.read_live(organization)
 
 
-def read_live_and_bindings(organization: str, api: ReadApi, options: Options, ctx: Context) -> Live:
-    """As `read_live`, with the bindings that hold for it."""
-    return with_bindings(read_live(organization, api, options, ctx), api, options, ctx)
+def with_overlays(live: Live, api: ReadApi, options: Options, ctx: Context, *, wanted: bool = True) -> Live:
+    """Return the live state with the bindings that hold for it, and, if wanted, the overlays and the folders.
 
-
-def with_bindings(live: Live, api: ReadApi, options: Options, ctx: Context) -> Live:
-    """Return the live state with the bindings that hold for it; bindings that cannot be read are unknown."""
-    with activity(f"reading the overlay bindings of {live.organization.name}", options, ctx):
-        return replace(live, bindings=api.read_bindings(live.organization))
+    Bindings and overlays that cannot be read are unknown.
+    """
+    name = live.organization.name
+    if not wanted:
+        with activity(f"reading the overlay bindings of {name}", options, ctx):
+            return replace(live, bindings=api.read_bindings(live.organization))
+    with activity(f"reading the overlays of {name}", options, ctx):
+        return replace(read_overlays(live, api), folders=api.read_folders(live.organization))
 
 
 def _no_organization(options: Options) -> CommandFailed:

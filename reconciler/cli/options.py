@@ -279,6 +279,11 @@ def add_planning(parser: argparse._ActionsContainer) -> None:
         "--prune", action="store_true", help="reset customized repositories that the manifest does not name"
     )
     parser.add_argument(
+        "--prune-overlays",
+        action="store_true",
+        help="unbind and delete overlays that the manifest does not name",
+    )
+    parser.add_argument(
         "--max-removal",
         type=share,
         metavar="SHARE",

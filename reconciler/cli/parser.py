@@ -33,6 +33,7 @@ COMMANDS = {
     "logs": "print the log of a build (default: the newest)",
     "doctor": "check API access, token and permissions",
     "import": "write the live state as manifests, or add it to existing ones",
+    "migrate": "write customizations as overlays and bindings, proved tag by tag (changes nothing)",
     "fmt": "format manifests",
     "schema": "print the JSON Schema of the manifest, for editors",
     "emulator": "serve or reset the built-in emulator of the API",

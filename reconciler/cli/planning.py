@@ -102,7 +102,12 @@ def _unselected_plan(
     options: Options,
     writers: LastWriters = NOBODY,
 ) -> Plan:
-    flags = GuardFlags(prune=options.prune, max_removal=options.max_removal, take_over=options.take_over)
+    flags = GuardFlags(
+        prune=options.prune,
+        prune_overlays=options.prune_overlays,
+        max_removal=options.max_removal,
+        take_over=options.take_over,
+    )
     return planner.plan(desired, live, diagnostics=warnings, flags=flags, writers=writers)
 
 
@@ -196,13 +201,14 @@ def foresee(plan: Plan, recent: RecentBuilds) -> Forecast | None:
         builds = recent.builds(plan)
     except ApiError as error:
         return NoForecast(problem=error.diagnostic.summary)
-    return make_forecast(plan.writes, {one.id: len(one.active_tags) for one in recent.live.repositories}, builds)
+    tag_counts = {one.id: len(one.active_tags) for one in recent.live.repositories}
+    return make_forecast(plan.writes, tag_counts, builds, effects=plan.effects)
 
 
 def _scope(plan: Plan) -> Organization:
     """What to list the builds of, in one call: the only repository that is written, whose answer is small, or all."""
     ids = {step.id: step.repository for step in plan.writes}
-    if len(ids) > 1:
+    if len(ids) != 1 or plan.effects:
         return plan.organization
     ((id_, name),) = ids.items()
     return plan.organization if id_ is None else Organization(id=id_, name=name)

@@ -16,7 +16,8 @@ from reconciler.cli.parser import Options
 from reconciler.core.drift import LastWritten
 from reconciler.core.ownership import NOBODY, LastWriters
 from reconciler.core.plan import Plan
-from reconciler.core.runs import Run, RunHeader, RunKind, RunSummary, is_in_flight, left_by, rewritten
+from reconciler.core.reverting import left_by, rewritten
+from reconciler.core.runs import Run, RunHeader, RunKind, RunSummary, is_in_flight
 from reconciler.core.state import Organization
 from reconciler.diagnostics import Diagnostic, Place, Severity
 from reconciler.journal import Journal, JournalBusy, JournalError, open_journal, read_journal

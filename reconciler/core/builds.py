@@ -209,15 +209,36 @@ def _proves_new(change: Change, config: BuildConfig, wanted: Sequence[Item], bef
     return not config_holds(config, Item(change.field, change.key, change.before), users=before)
 
 
+_SHOWN_TAGS = 3
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """A repository whose builds are followed: what was written to it, and the server's time just before that."""
+    """A repository whose builds are followed: its change, and the server's time just before the write.
+
+    With `tags`, only the builds of those tags: their effective configuration changed in the same way. `repository` is
+    the label, `id` the UIDP.
+    """
 
     repository: str
     id: str
     before: Overlay
     after: Overlay
     since: float
+    tags: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> str:
+        """Return the unique name of the target among those that are followed together."""
+        return f"{self.id}:{','.join(self.tags)}" if self.tags else self.id
+
+    @property
+    def label(self) -> str:
+        """Return the label of the repository, with the first of its tags where only some are meant."""
+        if not self.tags:
+            return self.repository
+        more = f",+{len(self.tags) - _SHOWN_TAGS}" if len(self.tags) > _SHOWN_TAGS else ""
+        return f"{self.repository}:{','.join(self.tags[:_SHOWN_TAGS])}{more}"
 
 
 class Stage(StrEnum):

@@ -127,6 +127,13 @@ class Assembly:
         else:
             self._configs[key] = config
 
+    def set_standard(self, repository: str, config: Effective) -> None:
+        """Change the standard customization of a repository; an empty one is none."""
+        if config == EMPTY:
+            self._standard.pop(repository, None)
+        else:
+            self._standard[repository] = config
+
     def bind(self, bound: Bound) -> None:
         """Bind an overlay to a scope, or change the selector of the binding."""
         self._bound.setdefault(bound.scope, {})[bound.overlay] = bound

@@ -7,7 +7,7 @@ from reconciler.core.bindings import Binding, UnknownBindings
 from reconciler.core.effective import Assembly, Bound, Effective
 from reconciler.core.overlay import EMPTY, Overlay
 from reconciler.core.state import Directory, Live, LiveOverlay, LiveRepository, Unreadable
-from reconciler.core.steps import Action, BindingStep, OverlayStep, Reach, ScopeKind, Step, TagEffect
+from reconciler.core.steps import Action, BindingStep, OverlayStep, Reach, Step, TagEffect
 
 OverlaySteps = Sequence[OverlayStep | BindingStep]
 
@@ -176,8 +176,3 @@ def _scopes(id_: str) -> Iterator[str]:
     while id_:
         yield id_
         id_ = id_.rpartition("/")[0]
-
-
-def group_kind(id_: str) -> ScopeKind:
-    """Return whether the UIDP of a group is that of an organization or of a folder."""
-    return ScopeKind.FOLDER if "/" in id_ else ScopeKind.ORGANIZATION

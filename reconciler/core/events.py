@@ -5,6 +5,7 @@ engine's clock.
 """
 
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
@@ -12,29 +13,30 @@ from typing import TypeAlias
 
 from reconciler.core.builds import Build, Progress, Result
 from reconciler.core.runs import Outcome
-from reconciler.core.steps import Step
+from reconciler.core.steps import AnyStep, Step, TagEffect
 from reconciler.diagnostics import Diagnostic
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApplyStarted:
-    """Writing begins."""
+    """Writing begins; of the steps, `others` are overlays and bindings."""
 
     at: float
     steps: int
+    others: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepStarted:
-    """One repository is about to be read again and written."""
+    """One step is about to be read again and written."""
 
     at: float
-    repository: str
+    step: AnyStep
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepFinished:
-    """One repository has its outcome."""
+    """One step has its outcome."""
 
     at: float
     outcome: Outcome
@@ -48,6 +50,7 @@ class WaveStarted:
     number: int
     of: int
     steps: int
+    others: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,8 +156,14 @@ class NoForecast:
 Forecast: TypeAlias = BuildForecast | NoForecast
 
 
-def make_forecast(writes: Sequence[Step], tag_counts: Mapping[str, int], builds: Iterable[Build]) -> BuildForecast:
-    """Return the builds that the writes will start: one for each active tag.
+def make_forecast(
+    writes: Sequence[Step],
+    tag_counts: Mapping[str, int],
+    builds: Iterable[Build],
+    *,
+    effects: Sequence[TagEffect] = (),
+) -> BuildForecast:
+    """Return the builds that the writes will start: one for each active tag, or for each tag of the effects.
 
     `tag_counts` are their numbers by repository id, as far as the API named the tags; for other repositories the
     largest wave of recent builds stands in. A repository that is going to be created counts as the one that it is made
@@ -162,9 +171,13 @@ def make_forecast(writes: Sequence[Step], tag_counts: Mapping[str, int], builds:
     """
     recent = _by_repository(builds)
     counts = {one.repository: _count(one.id or "", tag_counts, recent) for one in writes}
-    written = {step.id for step in writes}
+    tags: Counter[str] = Counter()
+    for effect in effects:
+        tags[effect.repository] += len(effect.tags)
+    counts |= {name: count for name, count in tags.items() if name not in counts}
+    written = {step.id for step in writes} | {effect.id for effect in effects}
     return BuildForecast(
-        repositories=len(writes),
+        repositories=len(counts),
         builds=sum(counts.values()),
         unknown=tuple(sorted(name for name, count in counts.items() if not count)),
         durations=_durations(build for id_, found in recent.items() if id_ in written for build in found),

@@ -5,18 +5,21 @@ both states give it. An overlay is managed by section, as a repository is; the b
 names are managed as a whole, and those of other scopes not at all, unless it prunes.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final, TypeVar
 
+from reconciler.core import overlay_problems as problems
 from reconciler.core.bindings import Binding, BindingIndex, SelectorKind, TagSelector, UnknownBindings
 from reconciler.core.diff import diff
 from reconciler.core.effective import matches_tag
-from reconciler.core.effects import group_kind, overlay_keys
+from reconciler.core.effects import overlay_keys
 from reconciler.core.guarded import guarded_errors
 from reconciler.core.layers import item_place
-from reconciler.core.overlay import EMPTY, SECTION_FIELDS
+from reconciler.core.overlay import EMPTY, SECTION_FIELDS, without_zero_gids
+from reconciler.core.overlay_conflicts import without_conflicts
+from reconciler.core.scopes import group_scope, repository_scope, scope_at
 from reconciler.core.state import (
     Desired,
     DesiredBinding,
@@ -33,25 +36,8 @@ from reconciler.diagnostics import (
     Diagnostic,
     KnownNames,
     Place,
-    Severity,
-    did_you_mean,
     has_errors,
-    listed,
-    quoted,
 )
-
-# Codes with their meaning, for docs/diagnostics.md.
-OVERLAY_CODES: Final[Mapping[str, tuple[str, str]]] = {
-    "overlays-unknown": ("error", "The overlays and bindings of the organization could not be read."),
-    "overlays-not-offered": ("error", "The API does not offer overlays, and the manifest declares some."),
-    "unknown-overlay": ("error", "A binding names an overlay that neither the manifest nor the organization has."),
-    "ambiguous-overlay": ("error", "Several overlays of the organization have this name."),
-    "unreadable-binding": ("error", "The live binding has a tag selector that this version does not know."),
-    "unknown-folder": ("error", "The organization has no folder with this path."),
-    "unknown-tag": ("error", "The repository has no such tag, and `allow_missing_tags` is not set."),
-    "missing-tag": ("warning", "A binding names a tag that the repository does not have."),
-    "selector-matches-nothing": ("warning", "No tag matches the selector of a binding."),
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,13 +76,13 @@ def _unknown(
     """Nothing can be planned where it is not known what is live."""
     action = Action.BLOCKED if unknown.absent else Action.UNKNOWN
     reason = Reason(code=ReasonCode.UNREADABLE, names=(unknown.problem,))
-    problem = _not_read(unknown)
+    problem = problems.not_read(unknown)
     steps: list[OverlayStep | BindingStep] = [
         OverlayStep(name=one.name, id=None, action=action, reason=reason, place=one.place, problems=(problem,))
         for one in desired.overlays
     ]
-    wanted = [(_group_scope(one.folder, live), one.bindings) for one in desired.scopes]
-    wanted += [(_repository_scope(found, directory), entry.bindings or ()) for entry, found in entries]
+    wanted = [(group_scope(one.folder, live), one.bindings) for one in desired.scopes]
+    wanted += [(repository_scope(found, directory), entry.bindings or ()) for entry, found in entries]
     steps += [
         BindingStep(
             scope=scope,
@@ -114,22 +100,6 @@ def _unknown(
         for one in bindings
     ]
     return OverlayPlan(steps=tuple(steps), problems=() if steps else (problem,))
-
-
-def _not_read(unknown: UnknownBindings) -> Diagnostic:
-    if unknown.absent:
-        return Diagnostic(
-            code="overlays-not-offered",
-            summary="the API does not offer overlays and bindings, which the manifest declares",
-            detail=unknown.problem,
-            hint="ask your Chainguard account team to enroll the organization, or remove `overlays`, "
-            "`all_repositories` and `folders` from the manifest",
-        )
-    return Diagnostic(
-        code="overlays-unknown",
-        summary=f"cannot read the overlays and bindings of the organization: {unknown.problem}",
-        hint="check the capability `registry.overlays.list` with `reconciler doctor`, then plan again",
-    )
 
 
 class _Catalog:
@@ -175,7 +145,7 @@ class _Planner:
         bindings: list[BindingStep] = []
         managed: set[str] = set()
         for wanted in self._desired.scopes:
-            scope = _group_scope(wanted.folder, self._live)
+            scope = group_scope(wanted.folder, self._live)
             if scope is None:
                 bindings += self._without_folder(wanted.folder, wanted.bindings)
             else:
@@ -183,16 +153,17 @@ class _Planner:
                 live = self._index.of_group(scope.id)
                 bindings += self._scope(scope, wanted.bindings, live, wanted.place, self._below(scope.id))
         for entry, found in entries:
-            scope = _repository_scope(found, self._directory)
+            scope = repository_scope(found, self._directory)
             managed.add(scope.id)
             live = self._index.of_repository(found.id)
             bindings += self._scope(scope, entry.bindings or (), live, entry.place, (found,), entry=entry)
         if prune:
             bindings += self._pruned_bindings(managed)
             overlays += self._pruned_overlays({one.overlay for one in bindings if one.after is not None})
+        steps, swaps = without_conflicts(sorted([*overlays, *bindings], key=_order), self._live, self._directory)
         return OverlayPlan(
-            steps=tuple(sorted([*overlays, *bindings], key=_order)),
-            problems=tuple(self._warnings),
+            steps=tuple(steps),
+            problems=(*self._warnings, *swaps),
             managed=frozenset(managed),
         )
 
@@ -211,15 +182,15 @@ class _Planner:
         if has_errors(wanted.problems):
             return step
         if len(found) > 1:
-            return _problem(step, _ambiguous(wanted.name, found, wanted.place), ReasonCode.AMBIGUOUS)
+            return _problem(step, problems.ambiguous_overlay(wanted.name, found, wanted.place), ReasonCode.AMBIGUOUS)
         before = found[0].overlay if found else EMPTY
         if isinstance(before, Unreadable):
-            return _unreadable(step, before)
+            return _unknown_step(step, problems.unreadable_overlay(step, before), before.problem)
         fields = {SECTION_FIELDS[one]: getattr(wanted.overlay, SECTION_FIELDS[one]) for one in wanted.managed}
-        after = replace(before, **fields)
+        after = without_zero_gids(replace(before, **fields))
         invalid = tuple(guarded_errors(after, partial(item_place, wanted.layers), wanted.place))
         if after == EMPTY:
-            invalid += (_empty(wanted),)
+            invalid += (problems.empty_overlay(wanted),)
         if invalid:
             return replace(step, reason=Reason(code=ReasonCode.INVALID), problems=invalid)
         changes = diff(before, after)
@@ -276,11 +247,11 @@ class _Planner:
         )
         if not self._catalog.has(wanted.overlay):
             near = self._catalog.nearest(wanted.overlay)
-            return _problem(step, _unknown_overlay(wanted, near), ReasonCode.OVERLAY_NOT_FOUND, *near)
+            return _problem(step, problems.unknown_overlay(wanted, near), ReasonCode.OVERLAY_NOT_FOUND, *near)
         if len(found) > 1:
-            return _problem(step, _ambiguous(wanted.overlay, found, wanted.place), ReasonCode.AMBIGUOUS)
+            return _problem(step, problems.ambiguous_overlay(wanted.overlay, found, wanted.place), ReasonCode.AMBIGUOUS)
         if before is not None and before.kind is SelectorKind.UNKNOWN:
-            return _unreadable_binding(step)
+            return _unknown_step(step, problems.unreadable_binding(step), "unknown kind of tag selector")
         if before is None:
             action, code = Action.CREATE, ReasonCode.MISSING
         elif before != step.after:
@@ -316,24 +287,16 @@ class _Planner:
                 place=one.place,
                 after=_canonical(one.selector),
             )
-            yield _problem(step, _unknown_folder(folder, one.place, near), ReasonCode.NOT_FOUND, *near)
+            yield _problem(step, problems.unknown_folder(folder, one.place, near), ReasonCode.NOT_FOUND, *near)
 
     def _pruned_bindings(self, managed: set[str]) -> Iterator[BindingStep]:
         organization = self._live.organization.id
         for one in self._bindings:
             inside = one.scope == organization or one.scope.startswith(f"{organization}/")
             if inside and one.scope not in managed:
-                yield self._removal(self._scope_of(one), one, Reason(code=ReasonCode.PRUNED), None)
-
-    def _scope_of(self, binding: Binding) -> Scope:
-        if not binding.repository:
-            folder = next((path for path, id_ in self._live.folders if id_ == binding.scope), None)
-            if folder is not None or binding.scope == self._live.organization.id:
-                return _group(binding.scope, folder or "", self._live)
-            return Scope(kind=group_kind(binding.scope), id=binding.scope, label=binding.scope)
-        found = next((one for one in self._live.repositories if one.id == binding.repository), None)
-        label = binding.repository if found is None else self._directory.label(found)
-        return Scope(kind=ScopeKind.REPOSITORY, id=binding.repository, label=label)
+                yield self._removal(
+                    scope_at(one.scope, self._live, self._directory), one, Reason(code=ReasonCode.PRUNED), None
+                )
 
     def _pruned_overlays(self, bound: set[str]) -> Iterator[OverlayStep]:
         """Yield a deletion for each overlay that the manifest neither defines nor binds."""
@@ -352,7 +315,8 @@ class _Planner:
                 place=None,
             )
             if isinstance(one.overlay, Unreadable):
-                yield _unreadable(step, one.overlay)
+                problem = problems.unreadable_overlay(step, one.overlay)
+                yield _unknown_step(step, problem, one.overlay.problem)
             else:
                 yield replace(step, changes=diff(one.overlay, EMPTY), before=one.overlay)
 
@@ -368,10 +332,10 @@ class _Planner:
             named = step.before.tags if step.before is not None else ()
             new = [tag for tag in missing if tag not in named]
             if new and entry is not None:
-                return _problem(step, _unknown_tags(step, new, known), ReasonCode.TAGS_NOT_FOUND, *new)
-            self._warnings.append(_missing_tags(step, missing, known))
+                return _problem(step, problems.unknown_tags(step, new, known), ReasonCode.TAGS_NOT_FOUND, *new)
+            self._warnings.append(problems.missing_tags(step, missing, known))
         elif not any(matches_tag(selector, tag) for tag in tags):
-            self._warnings.append(_matches_nothing(step))
+            self._warnings.append(problems.matches_nothing(step))
         return step
 
 
@@ -387,24 +351,6 @@ def _canonical(selector: TagSelector) -> TagSelector:
     return replace(selector, tags=tuple(sorted(set(selector.tags))))
 
 
-def _group_scope(folder: str, live: Live) -> Scope | None:
-    """The organization that is worked on, or a folder of it; None where there is no such folder."""
-    if not folder:
-        return _group(live.organization.id, "", live)
-    found = next((id_ for path, id_ in live.folders if path == folder), None)
-    return None if found is None else _group(found, folder, live)
-
-
-def _group(id_: str, folder: str, live: Live) -> Scope:
-    kind = group_kind(id_)
-    below = folder or (live.organization.name if kind is ScopeKind.FOLDER else "")
-    return Scope(kind=kind, id=id_, label=f"all repositories of {below}" if below else "all repositories")
-
-
-def _repository_scope(repository: LiveRepository, directory: Directory) -> Scope:
-    return Scope(kind=ScopeKind.REPOSITORY, id=repository.id, label=directory.label(repository))
-
-
 _Blocked = TypeVar("_Blocked", OverlayStep, BindingStep)
 
 
@@ -412,96 +358,6 @@ def _problem(step: _Blocked, problem: Diagnostic, code: ReasonCode, *names: str)
     return replace(step, action=Action.BLOCKED, reason=Reason(code=code, names=names), problems=(problem,))
 
 
-def _unreadable(step: OverlayStep, overlay: Unreadable) -> OverlayStep:
-    problem = Diagnostic(
-        code="unreadable-overlay",
-        summary=f'cannot parse the live overlay "{step.name}": {overlay.problem}',
-        hint="report this with the output of `reconciler --version`; the overlay is left unchanged",
-        place=step.place,
-    )
-    reason = Reason(code=ReasonCode.UNREADABLE, names=(overlay.problem,))
+def _unknown_step(step: _Blocked, problem: Diagnostic, why: str) -> _Blocked:
+    reason = Reason(code=ReasonCode.UNREADABLE, names=(why,))
     return replace(step, action=Action.UNKNOWN, reason=reason, problems=(problem,))
-
-
-def _unreadable_binding(step: BindingStep) -> BindingStep:
-    problem = Diagnostic(
-        code="unreadable-binding",
-        summary=f"the tag selector of {step.label} is of a kind that this version does not know",
-        hint="report this with the output of `reconciler --version`; the binding is left unchanged",
-        place=step.place,
-    )
-    reason = Reason(code=ReasonCode.UNREADABLE, names=("unknown kind of tag selector",))
-    return replace(step, action=Action.UNKNOWN, reason=reason, problems=(problem,))
-
-
-def _ambiguous(name: str, found: Sequence[LiveOverlay], place: Place) -> Diagnostic:
-    return Diagnostic(
-        code="ambiguous-overlay",
-        summary=f'several folders own an overlay "{name}"',
-        detail=f"their ids: {listed([one.id for one in found])}",
-        hint="rename all but one of them with `chainctl images overlays update --name`",
-        place=place,
-    )
-
-
-def _empty(wanted: DesiredOverlay) -> Diagnostic:
-    return Diagnostic(
-        code="empty-overlay",
-        summary=f'nothing would be left in the overlay "{wanted.name}", which the API refuses',
-        hint="unbind it and delete it, or keep some content",
-        place=wanted.place,
-    )
-
-
-def _unknown_overlay(wanted: DesiredBinding, near: Sequence[str]) -> Diagnostic:
-    return Diagnostic(
-        code="unknown-overlay",
-        summary=f'overlay "{wanted.overlay}" is neither in the manifest nor in the organization',
-        hint=did_you_mean(near) or "define it under `overlays`",
-        place=wanted.place,
-    )
-
-
-def _unknown_folder(folder: str, place: Place, near: Sequence[str]) -> Diagnostic:
-    return Diagnostic(
-        code="unknown-folder",
-        summary=f'folder "{folder}" does not exist in the organization',
-        hint=did_you_mean(near) or "write its path from the organization, such as `team-a/edge`",
-        place=place,
-    )
-
-
-def _unknown_tags(step: BindingStep, tags: Sequence[str], known: KnownNames) -> Diagnostic:
-    near = tuple(dict.fromkeys(one for tag in tags for one in known.nearest(tag)))
-    return Diagnostic(
-        code="unknown-tag",
-        summary=f'"{step.scope.label}" has no tag {quoted(tags)}',
-        detail=f'the API would accept it, and overlay "{step.overlay}" would never be used for it',
-        hint=" ".join(filter(None, (did_you_mean(near), _ALLOW_MISSING if not near else ""))),
-        place=step.place,
-    )
-
-
-_ALLOW_MISSING: Final = "write `allow_missing_tags: true` to name tags before they exist"
-
-
-def _missing_tags(step: BindingStep, tags: Sequence[str], known: KnownNames) -> Diagnostic:
-    near = tuple(dict.fromkeys(one for tag in tags for one in known.nearest(tag)))
-    where = f'"{step.scope.label}"' if step.scope.kind is ScopeKind.REPOSITORY else step.scope.label
-    return Diagnostic(
-        code="missing-tag",
-        severity=Severity.WARNING,
-        summary=f"{step.label}: no {'tag' if len(tags) == 1 else 'tags'} {quoted(tags)} in {where}",
-        hint=did_you_mean(near) or "remove the tag, or ignore this if it is still to come",
-        place=step.place,
-    )
-
-
-def _matches_nothing(step: BindingStep) -> Diagnostic:
-    return Diagnostic(
-        code="selector-matches-nothing",
-        severity=Severity.WARNING,
-        summary=f"{step.label}: no tag matches `{step.after}`",
-        hint="ignore this if such tags are still to come",
-        place=step.place,
-    )

@@ -232,7 +232,7 @@ PACKAGE_CODES: Final[Mapping[str, tuple[Severity, str]]] = {
     "packages-not-checked": (Severity.WARNING, "The API could not be asked whether some packages exist."),
 }
 # Architectures that apk and apko spell differently, and the name for all architectures.
-_SPELT = {"amd64": "x86_64", "arm64": "aarch64", "386": "x86", "arm/v7": "armv7", "arm/v6": "armhf"}
+_SPELLED = {"amd64": "x86_64", "arm64": "aarch64", "386": "x86", "arm/v7": "armv7", "arm/v6": "armhf"}
 _EVERY = frozenset({"noarch", "all"})
 
 
@@ -300,7 +300,7 @@ def _at(diagnostic: Diagnostic, place: Place | None, repositories: tuple[str, ..
 def _architectures(available: Available) -> frozenset[str]:
     """Return every architecture of the images, or of any of the packages."""
     there = (arch for found in available.versions.values() for one in found for arch in one.architectures)
-    return frozenset(_SPELT.get(arch, arch) for arch in available.architectures.union(there)) - _EVERY
+    return frozenset(_SPELLED.get(arch, arch) for arch in available.architectures.union(there)) - _EVERY
 
 
 def _problem(spec: str, available: Available, known: KnownNames, architectures: frozenset[str]) -> Diagnostic | None:

@@ -92,9 +92,15 @@ def _counted(target: Target, builds: Iterable[Build], *, queue_left: bool) -> tu
     accepted = {Evidence.NEW, Evidence.LACKING}
     if queue_left and Evidence.NEW not in verdicts.values():
         accepted.add(Evidence.EITHER)
-    running = (build for build in ours if build.result is Result.RUNNING and verdicts[build.id] is Evidence.EITHER)
-    counted = {build.id: build for build in (*(one for one in ours if verdicts[one.id] in accepted), *running)}
+    alike = (build for build in ours if verdicts[build.id] is Evidence.EITHER)
+    # A refusal of the configuration of tags comes as a failed report that holds none.
+    open_ones = (one for one in alike if one.result is Result.RUNNING or (target.tags and _is_refusal(one)))
+    counted = {build.id: build for build in (*(one for one in ours if verdicts[one.id] in accepted), *open_ones)}
     return _in_order(counted.values())
+
+
+def _is_refusal(build: Build) -> bool:
+    return build.result is Result.FAILURE and build.config is None and not build.digest
 
 
 def without_better(target: Target, reports: Iterable[Build]) -> tuple[Build, ...]:

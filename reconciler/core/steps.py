@@ -99,6 +99,16 @@ class Step:
     labels: Labels = ()
 
     @property
+    def label(self) -> str:
+        """Return the label of the repository."""
+        return self.repository
+
+    @property
+    def key(self) -> str:
+        """Return the unique name of the step in its plan: the label, which has no colon."""
+        return self.repository
+
+    @property
     def writes(self) -> bool:
         """Return whether an apply writes this step."""
         return self.action in WRITES
@@ -160,6 +170,11 @@ class OverlayStep:
         return self.name
 
     @property
+    def key(self) -> str:
+        """Return the unique name of the step in its plan."""
+        return f"overlay:{self.name}"
+
+    @property
     def writes(self) -> bool:
         """Return whether an apply writes this step."""
         return self.action in WRITES
@@ -196,6 +211,11 @@ class BindingStep:
         return f"{self.overlay} on {self.scope.label}"
 
     @property
+    def key(self) -> str:
+        """Return the unique name of the step in its plan."""
+        return f"binding:{self.scope.id or self.scope.label}:{self.overlay}"
+
+    @property
     def writes(self) -> bool:
         """Return whether an apply writes this step."""
         return self.action in WRITES
@@ -204,6 +224,9 @@ class BindingStep:
     def planned(self) -> bool:
         """Return whether it is known what the step would have to do."""
         return self.action not in (Action.UNKNOWN, Action.BLOCKED)
+
+
+AnyStep = Step | OverlayStep | BindingStep
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

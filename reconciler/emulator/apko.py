@@ -19,7 +19,7 @@ from reconciler.emulator.query import ApiRequest
 from reconciler.emulator.store import Json, Repo
 
 APKO_VERSION = "v0.30.21"
-CATALOGUE_ROOT = uidp.of_root("catalogue")
+CATALOG_ROOT = uidp.of_root("catalogue")
 _COMMON = ("ca-certificates-bundle", "glibc-locale-posix", "tzdata", "wolfi-baselayout")
 _DEV = ("apk-tools", "bash", "busybox", "git", "openssl", "wolfi-keys")
 _ALL_ARCHITECTURES = ("amd64", "arm64")
@@ -28,7 +28,7 @@ _TEMPLATE = re.compile(r"\{\{(?:major|minor)\}\}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Image:
-    """An image of the catalogue; `streams` names each version stream and its main package, the newest first."""
+    """An image of the catalog; `streams` names each version stream and its main package, the newest first."""
 
     name: str
     title: str
@@ -41,8 +41,8 @@ class Image:
 
     @property
     def source(self) -> str:
-        """The id of the catalogue repository that customers' repositories sync from."""
-        return uidp.of_child(CATALOGUE_ROOT, self.name)
+        """The id of the catalog repository that customers' repositories sync from."""
+        return uidp.of_child(CATALOG_ROOT, self.name)
 
     @property
     def tags(self) -> tuple[str, ...]:
@@ -107,19 +107,19 @@ class Unlockable(Exception):  # noqa: N818 - an outcome, not an error of the pro
 
 @functools.cache
 def images_by_name() -> dict[str, Image]:
-    """Return the images by their name in the catalogue."""
+    """Return the images by their name in the catalog."""
     text = (resources.files("reconciler.emulator") / "data" / "images.yaml").read_text(encoding="utf-8")
     return {name: _image(name, fields) for name, fields in yaml.safe_load(text).items()}
 
 
 @functools.cache
 def images_by_source() -> dict[str, Image]:
-    """Return the images by the id of their catalogue repository."""
+    """Return the images by the id of their catalog repository."""
     return {image.source: image for image in images_by_name().values()}
 
 
 def image_of(repo: Repo) -> Image | None:
-    """Return the catalogue image that a repository syncs from; None when it syncs from none (any more)."""
+    """Return the catalog image that a repository syncs from; None when it syncs from none (any more)."""
     return images_by_source().get(repo.message.get("sync_config", {}).get("source", ""))
 
 
@@ -283,13 +283,13 @@ def _named(base: list[Json], added: Iterable[Json], key: str) -> list[Json]:
 
 def _user(user: Json) -> Json:
     """Return a user as apko writes it: zero is left out, except for a group id that was given."""
-    spelt = {"userName": "username", "uid": "uid", "gid": "gid", "shell": "shell", "homeDir": "homedir"}
-    return {spelling: user[name] for name, spelling in spelt.items() if name in user}
+    spelled = {"userName": "username", "uid": "uid", "gid": "gid", "shell": "shell", "homeDir": "homedir"}
+    return {spelling: user[name] for name, spelling in spelled.items() if name in user}
 
 
 def _group(group: Json) -> Json:
-    spelt = {"groupName": "groupname", "gid": "gid", "members": "members"}
-    return {spelling: group[name] for name, spelling in spelt.items() if name in group}
+    spelled = {"groupName": "groupname", "gid": "gid", "members": "members"}
+    return {spelling: group[name] for name, spelling in spelled.items() if name in group}
 
 
 def _certificates(overlay: Json) -> Json:

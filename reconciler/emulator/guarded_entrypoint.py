@@ -107,9 +107,9 @@ def variables(overlay: Json) -> dict[str, str]:
 
 
 def _flat(entry: Json) -> str:
-    spelt = {**entry, "on_failure": entry.get("onFailure", "").lower()}
+    spelled = {**entry, "on_failure": entry.get("onFailure", "").lower()}
     names = ("tcp", "path", "timeout", "interval", "on_failure")
-    return ",".join(f"{name}={spelt[name]}" for name in names if spelt.get(name))
+    return ",".join(f"{name}={spelled[name]}" for name in names if spelled.get(name))
 
 
 def refusal(overlay: Json) -> tuple[str, str]:

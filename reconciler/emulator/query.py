@@ -59,7 +59,7 @@ class Query:
         return values[0] if values else ""
 
     def flag(self, name: str) -> bool:
-        """Return a boolean parameter, spelt as Go spells booleans."""
+        """Return a boolean parameter, spelled as Go spells booleans."""
         value = self.text(name)
         if value and value not in _BOOLEANS:
             raise invalid(f'parsing field "{proto_name(name)}": invalid value "{value}" for a boolean')

@@ -177,7 +177,7 @@ def _add(db: sqlite3.Connection, parent: str, message: Json, request: ApiRequest
     source = message.get("sync_config", {}).get("source", "")
     image = apko.images_by_source().get(source)
     if source and image is None:
-        raise invalid(f"sync_config.source: {source} is not a repository of the catalogue")
+        raise invalid(f"sync_config.source: {source} is not a repository of the catalog")
     filled = {"activeTags": list(image.tags), "catalogTier": image.tier} if image else {}
     name = message["name"]
     identifier = uidp.of_child(parent, "repo", name)
@@ -213,7 +213,7 @@ def _from_source(message: Json, now: int) -> Json:
 
 
 def _resolved(message: Json) -> Json:
-    """Return a message with the id of its source in the place of a name of the catalogue."""
+    """Return a message with the id of its source in the place of a name of the catalog."""
     source = message.get("sync_config", {}).get("source", "")
     name = source.partition("/")[2] if source.count("/") > 1 else source  # the host of an image reference
     known = apko.images_by_name().get(name.removeprefix("chainguard/")) if name.startswith("chainguard/") else None
@@ -225,7 +225,7 @@ def _check(before: Json, after: Json) -> None:
         raise invalid("name: a repository cannot be renamed")
     source = after.get("sync_config", {}).get("source", "")
     if source != before.get("sync_config", {}).get("source", "") and source and source not in apko.images_by_source():
-        raise invalid(f"sync_config.source: {source} is not a repository of the catalogue")
+        raise invalid(f"sync_config.source: {source} is not a repository of the catalog")
     if source:
         _check_inherited(after, before)
 

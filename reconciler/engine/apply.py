@@ -1,17 +1,16 @@
-"""Apply an approved plan: read each repository again, write what was approved, confirm it; one outcome a step."""
+"""Apply an approved plan: read each thing again, write what was approved, confirm it; one outcome a step."""
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import TypeVar
 
 from reconciler.api.errors import AnswerLost, ApiError, Rejected, SourceDropped, TokenRejected
-from reconciler.core.diff import diff
 from reconciler.core.events import ApplyStarted, Event, Listener, StepFinished, StepStarted
 from reconciler.core.overlay import Overlay
 from reconciler.core.plan import Plan
 from reconciler.core.runs import (
-    PLAN_AGAIN,
     Applied,
     Drifted,
     Failed,
@@ -23,40 +22,33 @@ from reconciler.core.runs import (
     Unchanged,
     failed_step,
 )
-from reconciler.core.state import Address, LiveRepository, Organization, RepositoryVersion, Unreadable
-from reconciler.core.steps import Action, Step
-from reconciler.diagnostics import Diagnostic
+from reconciler.core.state import Address, RepositoryVersion, Unreadable
+from reconciler.core.steps import Action, AnyStep, BindingStep, OverlayStep, Step
+from reconciler.core.write_order import Unmet, stages
 from reconciler.engine.ports import Clock, OnError, Record, Stop, WriteApi, stream
+from reconciler.engine.settle import (
+    LAST_PAUSES,
+    PAUSES,
+    ReadLive,
+    Seen,
+    Settlement,
+    Unwritten,
+    Written,
+    not_confirmed,
+    settle,
+)
+from reconciler.engine.writes import (
+    BindingWrite,
+    OverlayWrite,
+    RepositoryWrite,
+    Write,
+    exists_already,
+    is_approved,
+    renamed,
+    seen_repository,
+)
 
 T = TypeVar("T")
-
-# The API's code for an existing repository of that name.
-_CONFLICT = 409
-
-# Pauses before each read that settles a write. Reads may lag: an unchanged state proves that the write did not arrive
-# only after the longer time. A write that can be repeated once need not wait as long.
-_PAUSES = (0.0, 1.0, 3.0)
-_LAST_PAUSES = (*_PAUSES, 6.0, 12.0)
-
-# Returns the current repository, None if it does not exist; raises `ApiError`.
-ReadLive = Callable[[], LiveRepository | None]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Written:
-    """The live overlay is the one that was sent."""
-
-    repository_id: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unwritten:
-    """After every read the repository is still as before the write."""
-
-    failed: Failed
-
-
-Settlement = Written | Unwritten | Failed
 
 
 def apply(
@@ -69,30 +61,54 @@ def apply(
     on_event: Listener,
     record: Record | None = None,
     on_error: OnError = OnError.CONTINUE,
-    steps: Sequence[Step] | None = None,
+    steps: Sequence[AnyStep] | None = None,
 ) -> tuple[Outcome, ...]:
     """Apply a plan; return the outcomes of all steps that write or could not be planned, in the plan's order.
 
-    With `steps` only those are applied and returned.
+    The steps are written stage by stage (`write_order`): a step is not attempted if one that it depends on did not
+    succeed. With `steps` only those are applied and returned.
     """
-    writer = _Writer(api, plan.organization, clock, stop, record=record, on_error=on_error)
+    writer = _Writer(plan, api, clock, stop, record=record, on_error=on_error)
     others = unplanned(plan) if steps is None else ()
-    steps = plan.writes if steps is None else steps
-    on_event(ApplyStarted(at=clock.now(), steps=len(steps)))
-    outcomes: dict[str, Outcome] = {outcome.step.repository: outcome for outcome in others}
-    for event in stream(steps, writer.run_step, workers=min(parallelism, len(steps))):
-        on_event(event)
-        if isinstance(event, StepFinished):
-            outcomes[event.outcome.step.repository] = event.outcome
-    return tuple(outcomes[step.repository] for step in plan.steps if step.repository in outcomes)
+    steps = plan_writes(plan) if steps is None else steps
+    on_event(ApplyStarted(at=clock.now(), steps=len(steps), others=count_others(steps)))
+    outcomes: dict[str, Outcome] = {outcome.step.key: outcome for outcome in others}
+    unmet = Unmet()
+    for step in plan.overlay_steps:
+        if step.action in (Action.BLOCKED, Action.UNKNOWN):
+            unmet.add(step)
+    for stage in stages(steps):
+        run = partial(writer.run_step, unmet=unmet)
+        for event in stream(stage, run, workers=min(parallelism, len(stage))):
+            on_event(event)
+            if isinstance(event, StepFinished):
+                outcomes[event.outcome.step.key] = event.outcome
+        for done in stage:
+            if not isinstance(outcomes[done.key], Applied | Unchanged):
+                unmet.add(done)
+    return in_order(plan, outcomes)
+
+
+def plan_writes(plan: Plan) -> tuple[AnyStep, ...]:
+    """Return every step that an apply of a plan writes: those of overlays and bindings, then those of repositories."""
+    return (*plan.overlay_writes, *plan.writes)
+
+
+def count_others(steps: Iterable[AnyStep]) -> int:
+    """Return how many steps are of overlays and bindings."""
+    return sum(not isinstance(step, Step) for step in steps)
+
+
+def in_order(plan: Plan, outcomes: Mapping[str, Outcome]) -> tuple[Outcome, ...]:
+    """Return outcomes, by the key of their step, in the order of the plan."""
+    return tuple(outcomes[step.key] for step in (*plan.overlay_steps, *plan.steps) if step.key in outcomes)
 
 
 def unplanned(plan: Plan) -> tuple[Outcome, ...]:
     """Return the outcomes of the steps that could not be planned."""
-    unknown = (step for step in plan.steps if step.action is Action.UNKNOWN)
+    unknown = (step for step in (*plan.overlay_steps, *plan.steps) if step.action is Action.UNKNOWN)
     unread = (NotAttempted(step=step, reason=Skip.UNREADABLE) for step in unknown)
-    blocked = (step for step in plan.blocked if isinstance(step, Step))
-    return (*unread, *(NotAttempted(step=step, reason=Skip.BLOCKED) for step in blocked))
+    return (*unread, *(NotAttempted(step=step, reason=Skip.BLOCKED) for step in plan.blocked))
 
 
 class _Writer:
@@ -100,8 +116,8 @@ class _Writer:
 
     def __init__(
         self,
+        plan: Plan,
         api: WriteApi,
-        organization: Organization,
         clock: Clock,
         stop: Stop,
         *,
@@ -109,7 +125,8 @@ class _Writer:
         on_error: OnError,
     ) -> None:
         self._api = api
-        self._organization = organization
+        self._organization = plan.organization
+        self._overlays = {one.name: one.after for one in plan.overlay_steps if isinstance(one, OverlayStep)}
         self._clock = clock
         self._stop = stop
         self._record = record
@@ -118,13 +135,13 @@ class _Writer:
             reason: threading.Event() for reason in (Skip.NOT_RECORDED, Skip.TOKEN_REJECTED, Skip.AFTER_FAILURE)
         }
 
-    def run_step(self, step: Step) -> Iterator[Event]:
-        """Run what the step intends and emit its events."""
-        skip = self._skip()
+    def run_step(self, step: AnyStep, unmet: Unmet) -> Iterator[Event]:
+        """Run what the step intends and emit its events; `unmet` is what earlier stages have not achieved."""
+        skip = self._skip() or (Skip.PREREQUISITE if unmet.holds_back(step) else None)
         if skip is not None:
             yield self._finished(NotAttempted(step=step, reason=skip))
             return
-        yield StepStarted(at=self._clock.now(), repository=step.repository)
+        yield StepStarted(at=self._clock.now(), step=step)
         yield self._finished(self._outcome(step))
 
     def _finished(self, outcome: Outcome) -> StepFinished:
@@ -139,14 +156,14 @@ class _Writer:
             return Skip.INTERRUPTED
         return next((reason for reason, ended in self._ended.items() if ended.is_set()), None)
 
-    def _about_to_write(self, step: Step, since: float) -> None:
+    def _about_to_write(self, step: AnyStep, since: float) -> None:
         if self._record is not None:
-            repository_id = None if step.action is Action.CREATE else step.id
-            self._record.about_to_write(step, repository_id=repository_id, since=since)
+            id_ = None if step.action is Action.CREATE else step.id
+            self._record.about_to_write(step, repository_id=id_, since=since)
 
-    def _outcome(self, step: Step) -> Outcome:
+    def _outcome(self, step: AnyStep) -> Outcome:
         try:
-            return self._create(step) if step.action is Action.CREATE else self._update(step)
+            return self._written(step)
         except RecordFailed:
             self._ended[Skip.NOT_RECORDED].set()
             return NotAttempted(step=step, reason=Skip.NOT_RECORDED)
@@ -160,16 +177,29 @@ class _Writer:
         except ApiError as error:
             return Failed(step=step, kind=FailureKind.REFUSED, problem=error.diagnostic)
 
-    def _update(self, step: Step) -> Outcome:
-        reading = self._read(step)
-        without_write = recheck(step, reading)
+    def _written(self, step: AnyStep) -> Outcome:
+        if isinstance(step, Step) and step.action is Action.CREATE:
+            return self._create(step)
+        return self._update(step, self._write_of(step))
+
+    def _write_of(self, step: AnyStep) -> Write:
+        match step:
+            case Step():
+                return RepositoryWrite(step, self._api, self._organization)
+            case OverlayStep():
+                return OverlayWrite(step, self._api, self._organization)
+            case BindingStep(overlay=name):
+                return BindingWrite(step, self._api, self._organization, reviewed=self._overlays.get(name))
+
+    def _update(self, step: AnyStep, write: Write) -> Outcome:
+        without_write = write.recheck()
         if without_write is not None:
             return without_write
-        assert reading is not None
-        settlement = self._write(step, reading, since=reading.server_time)
+        since = write.since
+        settlement = self._write(step, write, since=since)
         if isinstance(settlement, Unwritten) and not self._stop.is_set():
-            return self._unless_unrecorded(lambda: self._write_again(step, reading.server_time), settlement)
-        return _outcome(settlement, step, since=reading.server_time)
+            return self._unless_unrecorded(lambda: self._write_again(step, write, since), settlement)
+        return _outcome(settlement, step, since=since)
 
     def _unless_unrecorded(self, again: Callable[[], T], first: Unwritten) -> T | Failed:
         """Return the outcome of a second try; one that cannot be recorded is not made, but the first one was sent."""
@@ -179,48 +209,62 @@ class _Writer:
             self._ended[Skip.NOT_RECORDED].set()
             return first.failed
 
-    def _write_again(self, step: Step, since: float) -> Outcome:
+    def _write_again(self, step: AnyStep, write: Write, since: float) -> Outcome:
         """Write a second and last time. Builds count from the first try on, which may arrive after all."""
-        reading = self._read(step)
-        without_write = recheck(step, reading)
+        without_write = write.recheck()
         match without_write:
             case None:
-                assert reading is not None
-                return _outcome(self._write(step, reading, since=since, pauses=_LAST_PAUSES), step, since=since)
+                outcome = _outcome(self._write(step, write, since=since, pauses=LAST_PAUSES), step, since=since)
+                return self._arrived(step, write, since) if isinstance(outcome, Unchanged) else outcome
             case Unchanged():
-                assert step.id is not None
-                return _applied(step, step.id, since, read_back=True)
+                return self._arrived(step, write, since)
             case _:
                 return without_write
 
+    def _arrived(self, step: AnyStep, write: Write, since: float) -> Applied:
+        """Return the outcome of a first write that arrived after all."""
+        there = None if step.after is None else write.seen()
+        return _applied(step, there.id if there else step.id or "", since, read_back=True)
+
     def _write(
-        self, step: Step, reading: RepositoryVersion, *, since: float, pauses: Sequence[float] = _PAUSES
-    ) -> Applied | Settlement:
+        self, step: AnyStep, write: Write, *, since: float, pauses: Sequence[float] = PAUSES
+    ) -> Applied | Drifted | Unchanged | Settlement:
         self._about_to_write(step, since)
         try:
-            answer = self._api.write_overlay(reading, _after(step))
+            answer = write.send()
         except AnswerLost as error:
             lost = error.diagnostic
+        except Rejected as error:
+            return self._refused(step, write, error)
         else:
-            return self._confirmed(step, answer, reading.server_time, lambda: self._seen(step))
-        return settle(lambda: self._seen(step), step, lost, clock=self._clock, stop=self._stop, pauses=pauses)
+            return self._confirmed(step, answer, since, write.seen)
+        return settle(write.seen, step, lost, clock=self._clock, stop=self._stop, pauses=pauses)
+
+    def _refused(self, step: AnyStep, write: Write, error: Rejected) -> Drifted | Unchanged | Failed:
+        """Return the outcome of a creation of something that somebody else has created meanwhile."""
+        if step.action is not Action.CREATE or not exists_already(error):
+            raise error
+        there = write.recheck()
+        if there is None:
+            raise error
+        return there
 
     def _create(self, step: Step) -> Outcome:
         source = self._read(step)
         if source is None:
             return _source_gone(step)
-        if not _is_approved(step, source.repository):
-            return _renamed(step, source.repository)
+        if not is_approved(step, source.repository):
+            return renamed(step, source.repository)
         settlement: Applied | Settlement | None = None
         try:
             settlement = self._create_once(step, source)
             if isinstance(settlement, Unwritten) and not self._stop.is_set():
                 settlement = self._unless_unrecorded(lambda: self._create_once(step, source), settlement)
         except Rejected as error:
-            there = self._created(Address.parse(step.repository)) if error.status == _CONFLICT else None
+            there = self._created(Address.parse(step.repository)) if exists_already(error) else None
             if there is None:
                 raise
-            if settlement is not None and there.overlay == step.after:  # the first try arrived after all
+            if settlement is not None and there.content == step.after:  # the first try arrived after all
                 return _applied(step, there.id, source.server_time, read_back=True)
             return recheck_created(step, there)
         return _outcome(settlement, step, since=source.server_time)
@@ -239,43 +283,44 @@ class _Writer:
         except AnswerLost as error:
             lost = error.diagnostic
         else:
-            return self._confirmed(step, created, source.server_time, lambda: self._created(address))
+            return self._confirmed(step, seen_repository(created), source.server_time, lambda: self._created(address))
         return settle(lambda: self._created(address), step, lost, clock=self._clock, stop=self._stop)
 
-    def _confirmed(self, step: Step, answer: LiveRepository, since: float, read: ReadLive) -> Applied | Settlement:
+    def _confirmed(self, step: AnyStep, answer: Seen | None, since: float, read: ReadLive) -> Applied | Failed:
         """Return the outcome by comparing the response with what was sent, reading again if they differ."""
-        if answer.overlay == step.after:
+        if answer is not None and answer.content == step.after:
             return _applied(step, answer.id, since)
-        problem = _not_confirmed(step, answer)
-        found = settle(read, step, problem, clock=self._clock, stop=self._stop, pauses=_LAST_PAUSES)
-        if isinstance(found, Written):
-            return _applied(step, found.repository_id, since)
-        return Failed(step=step, kind=FailureKind.NOT_CONFIRMED, problem=problem)
+        problem = not_confirmed(step, answer)
+        found = settle(read, step, problem, clock=self._clock, stop=self._stop, pauses=LAST_PAUSES)
+        match found:
+            case Written(id=id_):
+                return _applied(step, id_, since)
+            case Unwritten():
+                return Failed(step=step, kind=FailureKind.NOT_CONFIRMED, problem=problem)
+            case Failed(problem=told):
+                shown = problem if answer is not None else told
+                return Failed(step=step, kind=FailureKind.NOT_CONFIRMED, problem=shown)
 
     def _read(self, step: Step) -> RepositoryVersion | None:
         assert step.id is not None
         return self._api.read_repository(step.id, self._organization)
 
-    def _seen(self, step: Step) -> LiveRepository | None:
-        reading = self._read(step)
-        return None if reading is None else reading.repository
-
-    def _created(self, address: Address) -> LiveRepository | None:
+    def _created(self, address: Address) -> Seen | None:
         """Return the outcome of a creation with a lost response: without an id it cannot be read back."""
         wanted = (address.folder or "", address.name)
         live = self._api.read_live(self._organization).repositories
-        return next((one for one in live if (one.folder, one.name) == wanted), None)
+        return next((seen_repository(one) for one in live if (one.folder, one.name) == wanted), None)
 
 
-def _outcome(settlement: Applied | Settlement, step: Step, *, since: float) -> Outcome:
+def _outcome(settlement: Outcome | Settlement, step: AnyStep, *, since: float) -> Outcome:
     match settlement:
-        case Written(repository_id=id_):
+        case Written(id=id_):
             return _applied(step, id_, since, read_back=True)
         case Unwritten(failed=failed):
             return failed
         case Applied():
             return replace(settlement, since=since)
-        case Failed():
+        case _:
             return settlement
 
 
@@ -284,7 +329,7 @@ def _after(step: Step) -> Overlay:
     return step.after
 
 
-def _applied(step: Step, id_: str, since: float, *, read_back: bool = False) -> Applied:
+def _applied(step: AnyStep, id_: str, since: float, *, read_back: bool = False) -> Applied:
     return Applied(step=step, repository_id=id_, since=since, read_back=read_back)
 
 
@@ -292,106 +337,9 @@ def _source_gone(step: Step) -> Failed:
     return failed_step(step, "source-gone", "the source repository no longer exists")
 
 
-def recheck(step: Step, reading: RepositoryVersion | None) -> Unchanged | Drifted | Failed | None:
-    """Return the outcome of a step without a write, or None if the approved write may be sent.
-
-    The repository must be the approved one: same id, folder and name. Of the rest only the overlay counts: a change to
-    any other field is no conflict, and is kept by the write.
-    """
-    if reading is None:
-        return failed_step(step, "repository-gone", "the repository no longer exists")
-    if not _is_approved(step, reading.repository):
-        return _renamed(step, reading.repository)
-    now = reading.repository.overlay
-    if isinstance(now, Unreadable):
-        return failed_step(step, "unreadable-overlay", now.summary)
-    if now == step.after:
-        return Unchanged(step=step)
-    return None if now == step.before else Drifted(step=step, now=now)
-
-
-def _is_approved(step: Step, repository: LiveRepository) -> bool:
-    """Return whether a repository has the name and the folder of the plan; earlier plans have only the label."""
-    label = step.reason.names[0] if step.action is Action.CREATE and step.reason.names else step.repository
-    approved = step.location or Address.parse(label)
-    return repository.name == approved.name and approved.folder in (None, repository.folder)
-
-
-def _renamed(step: Step, repository: LiveRepository) -> Failed:
-    now = f"{repository.folder}/{repository.name}"
-    what = "the source repository" if step.action is Action.CREATE else "the approved repository"
-    summary = f'{what} was renamed to "{now.removeprefix("/")}"'
-    return failed_step(step, "repository-renamed", summary)
-
-
-def recheck_created(step: Step, there: LiveRepository) -> Unchanged | Drifted | Failed:
+def recheck_created(step: Step, there: Seen) -> Unchanged | Drifted | Failed:
     """Return the outcome of a creation if the repository was created since the plan."""
-    now = there.overlay
+    now = there.content
     if isinstance(now, Unreadable):
         return failed_step(step, "unreadable-overlay", f"the repository was created meanwhile; {now.summary}")
     return Unchanged(step=step) if now == step.after else Drifted(step=step, now=now)
-
-
-def settle(
-    read: ReadLive, step: Step, lost: Diagnostic, *, clock: Clock, stop: Stop, pauses: Sequence[float] = _PAUSES
-) -> Settlement:
-    """Return the outcome of a write whose response was lost; `lost` is the client's error."""
-    settlement: Settlement = Failed(step=step, kind=FailureKind.ANSWER_LOST, problem=lost)
-    for pause in pauses:
-        clock.wait(pause, stop)
-        settlement = _judge(read, step, lost)
-        if isinstance(settlement, Written):
-            break
-    return settlement
-
-
-def _judge(read: ReadLive, step: Step, lost: Diagnostic) -> Settlement:
-    unknown = Failed(step=step, kind=FailureKind.ANSWER_LOST, problem=lost)
-    try:
-        now = read()
-    except ApiError:
-        return unknown
-    if now is None:
-        return _unwritten(step, lost) if step.action is Action.CREATE else unknown
-    if now.overlay == step.after:
-        return Written(repository_id=now.id)
-    if step.action is not Action.CREATE and now.overlay == step.before:
-        return _unwritten(step, lost)
-    return Failed(step=step, kind=FailureKind.ANSWER_LOST, problem=_unknown(step, now, lost))
-
-
-def _unwritten(step: Step, lost: Diagnostic) -> Unwritten:
-    problem = Diagnostic(
-        code="not-written",
-        summary="the write did not take effect",
-        detail=lost.detail,
-        hint="apply again",
-    )
-    return Unwritten(failed=Failed(step=step, kind=FailureKind.NOT_CONFIRMED, problem=problem))
-
-
-def _unknown(step: Step, now: LiveRepository, lost: Diagnostic) -> Diagnostic:
-    """Return the failure for an unknown result: others may have written before or after this write."""
-    return Diagnostic(
-        code="write-not-confirmed",
-        summary=f"the repository differs from what was sent: {_what(step, now)}",
-        detail=lost.detail,
-        hint="plan again: the write may have taken effect",
-    )
-
-
-def _not_confirmed(step: Step, now: LiveRepository) -> Diagnostic:
-    """Return the failure for a server state that differs from what was sent, with the dropped or changed items."""
-    return Diagnostic(
-        code="write-not-confirmed",
-        summary=f"the API accepted the write, but the repository differs from what was sent: {_what(step, now)}",
-        hint=PLAN_AGAIN,
-    )
-
-
-def _what(step: Step, now: LiveRepository) -> str:
-    wanted: Overlay | None = step.after
-    assert wanted is not None
-    if isinstance(now.overlay, Unreadable):
-        return now.overlay.problem
-    return ", ".join(dict.fromkeys(change.path for change in diff(wanted, now.overlay)))

@@ -1,9 +1,10 @@
 """Follow builds until they end: one poll of the whole organization at a time, never one for each repository."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from reconciler.api.errors import ApiError, TokenRejected
+from reconciler.core.bindings import UnknownBindings
 from reconciler.core.builds import FINISHED, Build, Progress, Result, Stage, Target
 from reconciler.core.events import (
     BuildEnded,
@@ -16,8 +17,10 @@ from reconciler.core.events import (
 from reconciler.core.progress import advance, settle_time
 from reconciler.core.runs import Applied, Outcome
 from reconciler.core.state import Organization
+from reconciler.core.steps import Step, TagEffect
+from reconciler.core.tag_targets import builds_of, changed_targets, planned_targets, uncovered
 from reconciler.diagnostics import Diagnostic
-from reconciler.engine.ports import Clock, ReadApi, Record, Stop
+from reconciler.engine.ports import Clock, ReadApi, Record, Stop, with_overlays
 from reconciler.engine.sources import Provided, Queue, Supersession, Tags, concluded, is_permanent, recorded
 
 
@@ -72,20 +75,23 @@ class Followed:
     @property
     def superseded(self) -> tuple[str, ...]:
         """Return the repositories changed or deleted by others since they were written."""
-        return tuple(one.target.repository for one in self.progress if one.stage is Stage.SUPERSEDED)
+        return tuple(one.target.label for one in self.progress if one.stage is Stage.SUPERSEDED)
 
     @property
     def unreported(self) -> tuple[str, ...]:
         """Return the repositories without a build report although the queue released them."""
-        return tuple(one.target.repository for one in self.progress if one.stage is Stage.UNREPORTED)
+        return tuple(one.target.label for one in self.progress if one.stage is Stage.UNREPORTED)
 
 
 def watches(outcomes: Iterable[Outcome]) -> tuple[Target, ...]:
-    """Return the targets to follow after an apply: every repository that was written."""
+    """Return the targets to follow after an apply: every repository that was written.
+
+    What its overlays and bindings changed in the images is followed by tag (`changed_tags`).
+    """
     found = []
     for outcome in outcomes:
         match outcome:
-            case Applied(step=step, repository_id=id_, since=since):
+            case Applied(step=Step() as step, repository_id=id_, since=since):
                 assert step.before is not None
                 assert step.after is not None
                 watch = Target(repository=step.repository, id=id_, before=step.before, after=step.after, since=since)
@@ -93,6 +99,40 @@ def watches(outcomes: Iterable[Outcome]) -> tuple[Target, ...]:
             case _:
                 pass
     return tuple(found)
+
+
+def changed_tags(
+    outcomes: Iterable[Outcome], effects: Iterable[TagEffect], api: ReadApi, organization: Organization
+) -> tuple[Target, ...]:
+    """Return the targets of the effects that the outcomes have caused, by what is live now; raises `TokenRejected`.
+
+    Where that cannot be read, all that was planned is taken for caused.
+    """
+    applied = [one for one in outcomes if isinstance(one, Applied)]
+    others = any(not isinstance(one.step, Step) for one in applied)
+    written = {one.repository_id for one in applied}
+    caused = [effect for effect in effects if others or effect.id in written]
+    if not caused or not applied:
+        return ()
+    since = min(one.since for one in applied)
+    try:
+        live = with_overlays(api.read_live(organization), api)
+    except TokenRejected:
+        raise
+    except ApiError:
+        return planned_targets(caused, since)
+    if isinstance(live.overlays, UnknownBindings) or isinstance(live.bindings, UnknownBindings):
+        return planned_targets(caused, since)
+    return changed_targets(caused, live, since)
+
+
+def targets_of(
+    outcomes: Sequence[Outcome], effects: Iterable[TagEffect], api: ReadApi, organization: Organization
+) -> tuple[Target, ...]:
+    """Return what to follow after an apply: tags by what overlays and bindings give them, other repositories whole."""
+    by_tag = changed_tags(outcomes, effects, api, organization)
+    followed = {target.id for target in by_tag}
+    return (*(target for target in watches(outcomes) if target.id not in followed), *by_tag)
 
 
 def follow(
@@ -140,9 +180,10 @@ class _Following:
         self._record = record
         self._pace = pace
         self._tags = Tags(api, organization, recorded(begun))
+        self._siblings = _siblings(begun)
         self._provided = Provided(api, organization)
         self._queue = Queue(api, organization, clock=clock, on_event=on_event)
-        self._supersession = Supersession(api, organization, began=clock.now())
+        self._supersession = Supersession(api, organization, began=clock.now(), by_tag=bool(self._siblings))
         self._reached = True
         self._deadline = clock.now() + limits.total
         self._each = None if limits.each is None else clock.now() + limits.each
@@ -156,7 +197,7 @@ class _Following:
             self._api.limit(None)
 
     def _polled(self, stop: Stop) -> Followed:
-        listed = tuple(progress.target.repository for progress in self._known)
+        listed = tuple(progress.target.label for progress in self._known)
         self._on_event(WaitStarted(at=self._clock.now(), repositories=listed))
         pause = self._pace.first
         while self._waited_for():
@@ -193,6 +234,9 @@ class _Following:
         self._queue.read()
         since = min(progress.target.since for progress in self._known)
         builds = _by_repository(self._api.list_builds(self._organization, since=since))
+        # Which tags a build is of decides which of several targets of its repository it counts for.
+        found = (build for id_ in self._siblings for build in builds.get(id_, ()))
+        self._tags.learn(build.digest for build in found if build.result is Result.SUCCESS)
         now = self._clock.now()
         seen = self._advanced(builds, now)
         if self._provided.learn(seen):
@@ -207,19 +251,27 @@ class _Following:
     def _advance(self, progress: Progress, builds: Iterable[Build], now: float) -> Progress:
         if progress.stage is Stage.SUPERSEDED:
             return progress
-        reports = self._provided.named(builds, progress.target)
-        tag_count = self._supersession.tag_count(progress)
+        target = progress.target
+        if target.tags:
+            builds = builds_of(target, self._siblings[target.id], builds, self._tags.known)
+        reports = self._provided.named(builds, target)
+        tag_count = self._tag_count(progress)
         return advance(
             progress, reports, self._queue.of(progress), now=now, settle=self._pace.settle, tag_count=tag_count
         )
+
+    def _tag_count(self, progress: Progress) -> int:
+        if progress.target.tags:
+            return uncovered(progress, self._tags.known)
+        return self._supersession.tag_count(progress)
 
     def _take(self, seen: tuple[Progress, ...]) -> None:
         """Remember, record and emit the new progress."""
         known = self._known
         self._tags.learn(build.digest for one in seen for build in one.builds if build.result is Result.SUCCESS)
         pairs = zip(known, seen, strict=True)
-        news = {after.target.id: self._tags.named(after) for before, after in pairs if before != after}
-        self._known = tuple(news.get(one.target.id, one) for one in seen)
+        news = {after.target.key: self._tags.named(after) for before, after in pairs if before != after}
+        self._known = tuple(news.get(one.target.key, one) for one in seen)
         if self._record is not None and news:
             self._record.seen(tuple(news.values()))
         self._emit(known)
@@ -230,7 +282,7 @@ class _Following:
             told = {build.id: build.result for build in before.ended}
             for build in after.ended:
                 if told.get(build.id) is not build.result:
-                    self._on_event(BuildEnded(at=now, repository=after.target.repository, build=build))
+                    self._on_event(BuildEnded(at=now, repository=after.target.label, build=build))
             if after.stage in FINISHED and before.stage not in FINISHED:
                 self._on_event(RepositoryDone(at=now, progress=after))
         self._on_event(BuildsSeen(at=now, progress=self._known, tags=self._tags.known))
@@ -246,7 +298,7 @@ class _Following:
         return max(0.0, min(pause, limit - now))
 
     def _quiet(self, progress: Progress) -> float:
-        return settle_time(progress, settle=self._pace.settle, tag_count=self._supersession.tag_count(progress))
+        return settle_time(progress, settle=self._pace.settle, tag_count=self._tag_count(progress))
 
     def _out_of_time(self) -> Followed:
         """Return the result at a time limit, with builds that match the overlay before and changes by others."""
@@ -256,7 +308,7 @@ class _Following:
             self._supersession.ask(now=now)
             seen = self._supersession.checked(seen, now=now)
         self._take(concluded(seen))
-        late = tuple(progress.target.repository for progress in self._unfinished())
+        late = tuple(progress.target.label for progress in self._unfinished())
         whole = self._clock.now() >= self._deadline
         return self._ended(timed_out=bool(late) and whole, late=() if whole else late)
 
@@ -280,6 +332,15 @@ class _Following:
         )
 
 
+def _siblings(begun: Iterable[Progress]) -> Mapping[str, tuple[Target, ...]]:
+    """Return the targets that are tags, by the UIDP of their repository."""
+    found: dict[str, list[Target]] = {}
+    for progress in begun:
+        if progress.target.tags:
+            found.setdefault(progress.target.id, []).append(progress.target)
+    return {id_: tuple(targets) for id_, targets in found.items()}
+
+
 def _by_repository(builds: Iterable[Build]) -> Mapping[str, list[Build]]:
     found: dict[str, list[Build]] = {}
     for build in builds:
@@ -298,7 +359,7 @@ def failure_logs(followed: Followed, api: ReadApi, *, most: int = 10) -> dict[st
     logs: dict[str, str] = {}
     for build in firsts[:most]:
         try:
-            logs[build.id] = api.build_log(build.id)
+            logs[build.id] = api.build_log(build.id) or "\n".join(build.warnings)
         except ApiError as error:
             logs[build.id] = f"(the log could not be read: {error.diagnostic.summary})"
     return logs

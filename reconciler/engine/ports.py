@@ -3,6 +3,7 @@
 import queue
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from enum import StrEnum
 from typing import Protocol, TypeVar
 
@@ -12,7 +13,7 @@ from reconciler.core.overlay import Overlay
 from reconciler.core.packages import PackageVersion
 from reconciler.core.runs import Outcome
 from reconciler.core.state import Live, LiveRepository, Organization, Overlays, OverlayVersion, RepositoryVersion
-from reconciler.core.steps import BindingStep, Scope, Step
+from reconciler.core.steps import AnyStep, BindingStep, Scope
 
 
 class Stop(Protocol):
@@ -166,7 +167,7 @@ class WriteApi(ReadApi, OverlayApi, Protocol):
 class Record(Protocol):
     """Record of a run; called from several threads at once."""
 
-    def about_to_write(self, step: Step, *, repository_id: str | None, since: float) -> None:
+    def about_to_write(self, step: AnyStep, *, repository_id: str | None, since: float) -> None:
         """Record durably what is about to be sent; raises `RecordFailed` on failure, and nothing is sent."""
         ...
 
@@ -242,3 +243,12 @@ def _until_done(messages: "queue.SimpleQueue[Message | BaseException | _Done]", 
 def refresh(api: ReadApi, organization: str) -> Live:
     """Return the complete live state of an organization or folder; raises `ApiError`."""
     return api.read_live(api.find_organization(organization))
+
+
+def with_overlays(live: Live, api: ReadApi) -> Live:
+    """Return the live state with the overlays of the organization and their bindings; unknown if they cannot be read.
+
+    Raises `TokenRejected`.
+    """
+    organization = live.organization
+    return replace(live, bindings=api.read_bindings(organization), overlays=api.read_overlays(organization))

@@ -5,14 +5,16 @@ from dataclasses import dataclass, replace
 from itertools import chain, repeat
 from typing import TypeVar
 
+from reconciler.api.errors import TokenRejected
 from reconciler.core.builds import Stage
 from reconciler.core.events import Listener, WaveStarted
 from reconciler.core.plan import Plan
 from reconciler.core.progress import begin
 from reconciler.core.runs import Applied, Failed, FailureKind, NotAttempted, Outcome, Skip, Unchanged
-from reconciler.core.steps import Step
-from reconciler.engine.apply import apply, unplanned
-from reconciler.engine.follow import Followed, Limits, follow, watches
+from reconciler.core.steps import AnyStep
+from reconciler.core.write_order import before_repositories
+from reconciler.engine.apply import apply, count_others, in_order, plan_writes, unplanned
+from reconciler.engine.follow import Followed, Limits, follow, targets_of
 from reconciler.engine.ports import Clock, OnError, Record, Stop, WriteApi
 
 
@@ -64,19 +66,18 @@ def rollout(
 ) -> tuple[tuple[Outcome, ...], Followed | None]:
     """Apply a plan and follow its builds; return the outcomes in the plan's order, and None if none were followed.
 
-    With batches the steps are taken in the plan's order, in waves of the given sizes, the last of which is repeated
-    until all are done. A wave begins once every build of the previous one has ended and at most `max_failed`
-    repositories failed over all waves so far; the rest is held back.
+    With batches, overlays and bindings are the first wave. The other steps are taken in the plan's order, in waves of
+    the given sizes, the last of which is repeated until all are done. A wave begins once every build of the previous
+    one has ended and at most `max_failed` repositories failed over all waves so far; the rest is held back.
     """
     run = _Run(plan, api, clock=clock, stop=stop, settings=settings, on_event=on_event, record=record)
     batches = settings.batches
     if batches is None:
-        run.wave(plan.writes)
+        run.wave(plan_writes(plan))
     else:
-        run.waves(split_waves(plan.writes, batches.sizes), batches.max_failed)
-    outcomes = {outcome.step.repository: outcome for outcome in (*run.outcomes, *unplanned(plan))}
-    ordered = tuple(outcomes[step.repository] for step in plan.steps if step.repository in outcomes)
-    return ordered, _together(run.followed)
+        run.waves(plan_waves(plan, batches.sizes), batches.max_failed)
+    outcomes = {outcome.step.key: outcome for outcome in (*run.outcomes, *unplanned(plan))}
+    return in_order(plan, outcomes), _together(run.followed)
 
 
 class _Run:
@@ -104,11 +105,14 @@ class _Run:
         self.followed: list[Followed] = []
         self._left = settings.limits.total
 
-    def waves(self, waves: Sequence[Sequence[Step]], max_failed: int) -> None:
+    def waves(self, waves: Sequence[Sequence[AnyStep]], max_failed: int) -> None:
         """Run one wave after the other, until one forbids the next."""
         wrong = 0
         for number, steps in enumerate(waves, start=1):
-            self._on_event(WaveStarted(at=self._clock.now(), number=number, of=len(waves), steps=len(steps)))
+            others = count_others(steps)
+            self._on_event(
+                WaveStarted(at=self._clock.now(), number=number, of=len(waves), steps=len(steps), others=others)
+            )
             outcomes, followed = self.wave(steps)
             wrong += _gone_wrong(outcomes, followed)
             reason = self._no_further(outcomes, followed)
@@ -118,7 +122,7 @@ class _Run:
                 self._leave(reason, (step for rest in waves[number:] for step in rest))
                 return
 
-    def wave(self, steps: Sequence[Step]) -> tuple[tuple[Outcome, ...], Followed | None]:
+    def wave(self, steps: Sequence[AnyStep]) -> tuple[tuple[Outcome, ...], Followed | None]:
         """Write some of the plan's steps, and follow their builds."""
         outcomes = apply(
             self._plan,
@@ -138,9 +142,14 @@ class _Run:
         return outcomes, followed
 
     def _follow(self, outcomes: Sequence[Outcome]) -> Followed | None:
-        watched = watches(outcomes)
         rejected = any(isinstance(one, Failed) and one.kind is FailureKind.TOKEN for one in outcomes)
-        if not watched or rejected or not self._settings.wait or self._stop.is_set():
+        if rejected or not self._settings.wait or self._stop.is_set():
+            return None
+        try:
+            watched = targets_of(outcomes, self._plan.effects, self._api, self._plan.organization)
+        except TokenRejected as error:
+            return Followed(progress=(), token_problem=error.diagnostic)
+        if not watched:
             return None
         began = self._clock.now()
         followed = follow(
@@ -162,7 +171,7 @@ class _Run:
             return Skip.INTERRUPTED
         for outcome in outcomes:
             match outcome:
-                case NotAttempted(reason=reason):
+                case NotAttempted(reason=reason) if reason is not Skip.PREREQUISITE:
                     return reason
                 case Failed(kind=FailureKind.TOKEN):
                     return Skip.TOKEN_REJECTED
@@ -172,7 +181,7 @@ class _Run:
                     pass
         return None if followed is None else _unfinished(followed)
 
-    def _leave(self, reason: Skip, steps: Iterable[Step]) -> None:
+    def _leave(self, reason: Skip, steps: Iterable[AnyStep]) -> None:
         left = [NotAttempted(step=step, reason=reason) for step in steps]
         for outcome in left:
             if self._record is not None:
@@ -188,7 +197,7 @@ def _unfinished(followed: Followed) -> Skip | None:
 
 def _gone_wrong(outcomes: Iterable[Outcome], followed: Followed | None) -> int:
     """Return the repositories of a wave that were not written, or whose builds did not all succeed."""
-    written = {outcome.step.repository for outcome in outcomes if not isinstance(outcome, Applied | Unchanged)}
+    written = {outcome.step.key for outcome in outcomes if not isinstance(outcome, Applied | Unchanged)}
     built = set()
     if followed is not None:
         built = {one.target.repository for one in followed.progress if one.failures or one.stage is not Stage.DONE}
@@ -215,6 +224,14 @@ def parse_sizes(text: str) -> tuple[Size, ...]:
         message = "`rest` must come last"
         raise ValueError(message)
     return sizes
+
+
+def plan_waves(plan: Plan, sizes: Sequence[Size]) -> tuple[tuple[AnyStep, ...], ...]:
+    """Split the writes of a plan: first overlays and bindings with the resets that they need, then the repositories."""
+    if not plan.overlay_writes:
+        return split_waves(plan.writes, sizes)
+    early, others = before_repositories(plan_writes(plan))
+    return (early, *split_waves(others, sizes))
 
 
 def split_waves(items: Sequence[Item], sizes: Sequence[Size]) -> tuple[tuple[Item, ...], ...]:

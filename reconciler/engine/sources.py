@@ -7,12 +7,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from reconciler.api.errors import ApiError, NotFound, NotUnderstood, PermissionDenied, Rejected, TokenRejected
+from reconciler.core.bindings import UnknownBindings
 from reconciler.core.builds import FINISHED, Build, Progress, Result, Stage, Sync, Target
+from reconciler.core.effective import Effective
 from reconciler.core.events import Listener, PollFailed, QueueUnread
 from reconciler.core.packages import versions_by_name
 from reconciler.core.progress import unnamed_packages, with_provided, without_better
-from reconciler.core.state import LiveRepository, Organization
-from reconciler.engine.ports import Clock, ReadApi
+from reconciler.core.state import Live, Organization
+from reconciler.core.tag_targets import current, tag_configs
+from reconciler.engine.ports import Clock, ReadApi, with_overlays
 
 _REFUSALS = (NotFound, NotUnderstood, PermissionDenied, Rejected)
 _NOT_IMPLEMENTED = 501
@@ -139,13 +142,14 @@ _SURE_AFTER_SECONDS = 20.0
 class Supersession:
     """Detects writes by others, at most once in a few minutes unless requested."""
 
-    def __init__(self, api: ReadApi, organization: Organization, *, began: float) -> None:
+    def __init__(self, api: ReadApi, organization: Organization, *, began: float, by_tag: bool) -> None:
         self._api = api
         self._organization = organization
         self._began = began
+        self._by_tag = by_tag
         self._next = began
         self._tag_count: Mapping[str, int] = {}
-        self._live: Mapping[str, LiveRepository] | None = None
+        self._live: Live | None = None
 
     def tag_count(self, progress: Progress) -> int:
         """Return the number of tags that are built for a repository, 0 if unknown."""
@@ -155,11 +159,11 @@ class Supersession:
         """Read the current repositories; after a failure nothing is superseded."""
         self._next = now + _BETWEEN_SECONDS if self._is_sure(now) else self._began + _SURE_AFTER_SECONDS
         try:
-            found = self._api.read_live(self._organization).repositories
+            found = self._api.read_live(self._organization)
+            self._live = with_overlays(found, self._api) if self._by_tag else found
         except ApiError:
             return False
-        self._live = {one.id: one for one in found}
-        self._tag_count = {one.id: len(one.active_tags) for one in found}
+        self._tag_count = {one.id: len(one.active_tags) for one in found.repositories}
         return True
 
     def checked(self, seen: tuple[Progress, ...], *, now: float) -> tuple[Progress, ...]:
@@ -170,7 +174,12 @@ class Supersession:
             return seen
         # The read is used once: it is large, and soon outdated.
         sure, live, self._live = self._is_sure(now), self._live, None
-        return tuple(_judged(one, live.get(one.target.id), sure=sure, now=now) for one in seen)
+        configs = tag_configs(live)
+        unknown = isinstance(live.overlays, UnknownBindings) or isinstance(live.bindings, UnknownBindings)
+        return tuple(
+            one if one.target.tags and unknown else _judged(one, current(one.target, live, configs), sure=sure, now=now)
+            for one in seen
+        )
 
     def _is_sure(self, now: float) -> bool:
         return now - self._began >= _SURE_AFTER_SECONDS
@@ -193,10 +202,10 @@ def _suspicious(one: Progress, waited: float) -> bool:
     return any(build.result is Result.SUCCESS for build in one.failures)
 
 
-def _judged(one: Progress, there: LiveRepository | None, *, sure: bool, now: float) -> Progress:
-    if one.stage is Stage.SUPERSEDED or (there is not None and there.overlay == one.target.after):
+def _judged(one: Progress, there: Effective | None, *, sure: bool, now: float) -> Progress:
+    if one.stage is Stage.SUPERSEDED or there == one.target.after:
         return one
-    if not sure and there is not None and there.overlay == one.target.before:
+    if not sure and there == one.target.before:
         # Reads may lag behind a write: until that time a repository is not done, whatever its builds.
         return replace(one, stage=Stage.SETTLING) if one.stage is Stage.DONE else one
     return replace(one, stage=Stage.SUPERSEDED, changed=now)

@@ -10,13 +10,15 @@ Values are assembled field by field and then validated, strictly, against the co
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields
+from functools import partial
 from typing import Any, assert_never, cast
 
 from pydantic import TypeAdapter
 
+from reconciler.core.bindings import TagSelector
 from reconciler.core.builds import Build, BuildConfig, Progress, Result, Stage, Sync, Target, count_results
 from reconciler.core.diff import SECTION_OF, Field, Item, Value, items_of
-from reconciler.core.overlay import EMPTY, SECTION_FIELDS, Group, Json, PemFile, Section, User
+from reconciler.core.overlay import EMPTY, SECTION_FIELDS, Group, Json, Overlay, PemFile, Section, User
 from reconciler.core.runs import (
     Applied,
     Drifted,
@@ -34,7 +36,7 @@ from reconciler.core.runs import (
     Unchanged,
 )
 from reconciler.core.state import Organization
-from reconciler.core.steps import Step
+from reconciler.core.steps import AnyStep, BindingStep, Step, TagEffect
 from reconciler.planfile.errors import Malformed
 from reconciler.planfile.overlays import (
     SECTION_TYPES,
@@ -47,7 +49,15 @@ from reconciler.planfile.overlays import (
     understood,
     whole,
 )
-from reconciler.planfile.plans import decode_diagnostic, decode_step, encode_diagnostic
+from reconciler.planfile.steps import (
+    decode_diagnostic,
+    decode_effect,
+    decode_selector,
+    decode_step,
+    encode_diagnostic,
+    encode_effect,
+    encode_selector,
+)
 
 RUN_COLUMNS = (
     "id, kind, user, host, tool_version, api, organization_id, organization_name, source, pid,"
@@ -56,12 +66,13 @@ RUN_COLUMNS = (
 STEP_COLUMNS = "body, repository_id, since, intended_at, outcome, progress"
 _SUMMARIES = TypeAdapter(list[RunSummary], config=STRICT)
 _STEPS = TypeAdapter(list[RunStep], config=STRICT)
+_PROGRESS = TypeAdapter(list[Progress], config=STRICT)
 _YEAR_10000 = 253_402_300_800
 
 
 def decode_run(row: tuple[Any, ...], steps: Iterable[tuple[Any, ...]], *, running: bool) -> Run:
     """Return a run from its row (`RUN_COLUMNS`) and those of its steps (`STEP_COLUMNS`); raises `Malformed`."""
-    known = decode_summary(row, {}, {}, running=running)
+    known, rows = decode_summary(row, {}, {}, running=running), tuple(steps)
     return Run(
         id=known.id,
         header=known.header,
@@ -69,8 +80,22 @@ def decode_run(row: tuple[Any, ...], steps: Iterable[tuple[Any, ...]], *, runnin
         ended=known.ended,
         exit_code=known.exit_code,
         state=known.state,
-        steps=tuple(decode_run_step(one) for one in steps),
+        steps=tuple(decode_run_step(one) for one in rows if not _is_effect(one)),
+        effects=tuple(decode_effect(_loaded(one[0])["effect"]) for one in rows if _is_effect(one)),
+        followed=tuple(_decode_followed(one) for one in rows if _is_effect(one) and one[5] is not None),
     )
+
+
+def _is_effect(row: tuple[Any, ...]) -> bool:
+    """Return whether a row is of tags, which overlays and bindings give something else, and not of a step."""
+    return str(row[0]).startswith('{"effect":')
+
+
+def _decode_followed(row: tuple[Any, ...]) -> Progress:
+    with understood():
+        effect = decode_effect(_loaded(row[0])["effect"])
+        target = partial(Target, repository=effect.repository, before=effect.before, after=effect.after)
+        return _PROGRESS.validate_python([_decode_progress(_loaded(row[5]), partial(target, tags=effect.tags))])[0]
 
 
 def decode_summary(
@@ -112,7 +137,7 @@ def decode_run_step(row: tuple[Any, ...]) -> RunStep:
             since=since,
             intended_at=None if intended_at is None else _moment(intended_at),
             outcome=None if outcome is None else _decode_outcome(_loaded(outcome), step),
-            progress=None if known is None else _decode_progress(_loaded(known), step),
+            progress=None if known is None else _decode_progress(_loaded(known), _target_of(step)),
         )
         return _STEPS.validate_python([decoded])[0]
 
@@ -134,13 +159,33 @@ def encode_outcome(outcome: Outcome) -> Json:
         case Unchanged():
             return {"outcome": "already-done"}
         case Drifted(now=now):
-            return {"outcome": "stale", "now": encode_overlay(now)}
+            return {
+                "outcome": "stale",
+                "now": encode_overlay(now) if isinstance(now, Overlay) else encode_selector(now),
+            }
         case Failed(kind=kind, problem=problem):
             return {"outcome": "failed", "kind": kind.value, "problem": encode_diagnostic(problem)}
         case NotAttempted(reason=reason):
             return {"outcome": "not-attempted", "reason": reason.value}
         case _:
             assert_never(outcome)
+
+
+def encode_tags(effect: TagEffect) -> Json:
+    """Return the body of the row of tags that overlays and bindings give something else."""
+    return {"effect": encode_effect(effect)}
+
+
+def tags_key(target: TagEffect | Target) -> str:
+    """Return the key of the row of tags, which no step has."""
+    return f"tags:{target.id}:{','.join(target.tags)}"
+
+
+def effect_of(target: Target) -> TagEffect:
+    """Return what the tags of a target get."""
+    return TagEffect(
+        repository=target.repository, id=target.id, tags=target.tags, before=target.before, after=target.after
+    )
 
 
 def encode_progress(progress: Progress) -> Json:
@@ -184,14 +229,14 @@ def _loaded(text: str) -> Json:
     return found
 
 
-def _decode_outcome(item: Mapping[str, Any], step: Step) -> Outcome:
+def _decode_outcome(item: Mapping[str, Any], step: AnyStep) -> Outcome:
     match item["outcome"]:
         case "applied":
             return Applied(step=step, repository_id=item["id"], since=item["since"], read_back=item["read_back"])
         case "already-done":
             return Unchanged(step=step)
         case "stale":
-            return Drifted(step=step, now=decode_overlay(item["now"]))
+            return Drifted(step=step, now=_decode_content(item["now"], step))
         case "failed":
             return Failed(step=step, kind=FailureKind(item["kind"]), problem=decode_diagnostic(item["problem"]))
         case "not-attempted":
@@ -200,14 +245,20 @@ def _decode_outcome(item: Mapping[str, Any], step: Step) -> Outcome:
             raise Malformed(f"outcome is {other!r}")
 
 
-def _decode_progress(item: Mapping[str, Any], step: Step) -> Progress:
-    watch = Target(
-        repository=step.repository,
-        id=item["id"],
-        before=step.before or EMPTY,
-        after=step.after or EMPTY,
-        since=item["since"],
-    )
+def _decode_content(item: Mapping[str, Any] | None, step: AnyStep) -> Overlay | TagSelector | None:
+    if item is None:
+        return None
+    return decode_selector(item) if isinstance(step, BindingStep) else decode_overlay(item)
+
+
+def _target_of(step: AnyStep) -> Callable[..., Target]:
+    if not isinstance(step, Step):
+        raise Malformed("builds of something other than a repository")
+    return partial(Target, repository=step.repository, before=step.before or EMPTY, after=step.after or EMPTY)
+
+
+def _decode_progress(item: Mapping[str, Any], target: Callable[..., Target]) -> Progress:
+    watch = target(id=item["id"], since=item["since"])
     return Progress(
         target=watch,
         stage=Stage(item["stage"]),

@@ -13,17 +13,23 @@ from typing import Any
 from reconciler.core.builds import Progress
 from reconciler.core.plan import Plan
 from reconciler.core.runs import NotAttempted, Outcome, RecordFailed, RunHeader, Skip
-from reconciler.core.steps import Action, Step
+from reconciler.core.steps import Action, AnyStep
 from reconciler.diagnostics import Diagnostic
-from reconciler.journal.codec import dump, encode_outcome, encode_progress
+from reconciler.journal.codec import dump, effect_of, encode_outcome, encode_progress, encode_tags, tags_key
 from reconciler.journal.errors import JournalError, reported
-from reconciler.planfile.plans import encode_step
+from reconciler.planfile.steps import encode_step
 
 _INTENT = (
     "UPDATE step SET repository_id = ?, since = coalesce(since, ?), intended_at = ? WHERE run = ? AND repository = ?"
 )
 _OUTCOME = "UPDATE step SET outcome = ? WHERE run = ? AND repository = ?"
 _PROGRESS = "UPDATE step SET progress = ? WHERE run = ? AND repository = ?"
+# What the tags got may differ from what was planned, and then has no row yet.
+_TAGS = (
+    "INSERT INTO step (run, repository, number, body, progress)"
+    " VALUES (?1, ?2, (SELECT count(*) FROM step WHERE run = ?1), ?3, ?4)"
+    " ON CONFLICT (run, repository) DO UPDATE SET body = excluded.body, progress = excluded.progress"
+)
 _END = "UPDATE run SET ended = ?, exit_code = ?, interrupted = ? WHERE id = ?"
 
 
@@ -110,21 +116,28 @@ class RunRecord:
         """Return the first recording failure, except for intents, which raise."""
         return self._writer.problem
 
-    def about_to_write(self, step: Step, *, repository_id: str | None, since: float) -> None:
+    def about_to_write(self, step: AnyStep, *, repository_id: str | None, since: float) -> None:
         """Record durably what is about to be sent; raises `RecordFailed` on failure."""
         try:
-            self._writer.write_durable(_INTENT, (repository_id, since, self._writer.now(), self.id, step.repository))
+            self._writer.write_durable(_INTENT, (repository_id, since, self._writer.now(), self.id, step.key))
         except JournalError as error:
             raise RecordFailed(error.diagnostic) from None
 
     def finished(self, outcome: Outcome) -> None:
         """Record a step's outcome; a failure is kept in `problem`."""
-        self._writer.enqueue(_OUTCOME, [(dump(encode_outcome(outcome)), self.id, outcome.step.repository)])
+        self._writer.enqueue(_OUTCOME, [(dump(encode_outcome(outcome)), self.id, outcome.step.key)])
 
     def seen(self, progress: Sequence[Progress]) -> None:
         """Record the progress of builds; a failure is kept in `problem`."""
-        rows = [(dump(encode_progress(one)), self.id, one.target.repository) for one in progress]
-        self._writer.enqueue(_PROGRESS, rows)
+        whole = [one for one in progress if not one.target.tags]
+        self._writer.enqueue(_PROGRESS, [(dump(encode_progress(one)), self.id, one.target.repository) for one in whole])
+        by_tag = [(one, one.target) for one in progress if one.target.tags]
+        rows = [
+            (self.id, tags_key(target), dump(encode_tags(effect_of(target))), dump(encode_progress(one)))
+            for one, target in by_tag
+        ]
+        if rows:
+            self._writer.enqueue(_TAGS, rows)
 
     def end(self, *, exit_code: int, interrupted: bool) -> None:
         """Record the end of the run; a failure is kept in `problem`."""
@@ -151,11 +164,15 @@ def _insert_run(connection: sqlite3.Connection, header: RunHeader, started: floa
 
 
 def _rows(id_: str, plan: Plan) -> Iterator[tuple[str, str, int, str, str | None]]:
-    for number, step in enumerate(plan.steps):
+    number = 0
+    for number, step in enumerate((*plan.overlay_steps, *plan.steps)):
         if step.writes or step.action is Action.UNKNOWN:
-            yield id_, step.repository, number, dump(encode_step(step)), _known(step)
+            yield id_, step.key, number, dump(encode_step(step)), _known(step)
+    for effect in plan.effects:
+        number += 1
+        yield id_, tags_key(effect), number, dump(encode_tags(effect)), None
 
 
-def _known(step: Step) -> str | None:
+def _known(step: AnyStep) -> str | None:
     """Return the outcome of a step that could not be planned, known from the start."""
     return None if step.writes else dump(encode_outcome(NotAttempted(step=step, reason=Skip.UNREADABLE)))

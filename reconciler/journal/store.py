@@ -26,14 +26,14 @@ from reconciler.core.drift import LastWritten
 from reconciler.core.ownership import LastWriter, LastWriters
 from reconciler.core.plan import Plan
 from reconciler.core.runs import Run, RunHeader, RunSummary, is_in_flight
-from reconciler.core.steps import Action
+from reconciler.core.steps import Action, Step
 from reconciler.journal import errors
 from reconciler.journal.codec import RUN_COLUMNS, STEP_COLUMNS, decode_counts, decode_run, decode_summary
 from reconciler.journal.errors import JournalBusy, JournalError, reported
 from reconciler.journal.recorder import RunRecord, Writer, begin_run
 from reconciler.planfile.errors import Malformed
 from reconciler.planfile.format import make_private_folder, private_file
-from reconciler.planfile.plans import decode_step
+from reconciler.planfile.steps import decode_step
 
 NAME = "journal.db"
 LOCK = "apply.lock"
@@ -56,12 +56,13 @@ _FIRST = (
         pid INTEGER NOT NULL, user TEXT NOT NULL, host TEXT NOT NULL, since REAL NOT NULL, run TEXT)""",
 )
 # The migration from each version to the next; released entries never change.
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST,)
+# The second has steps of overlays and bindings, and a row for tags that they give something else (`codec.tags_key`).
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, ())
 
 
 _OUTCOMES = """
     SELECT run, coalesce(json_extract(outcome, '$.outcome'), iif(intended_at IS NULL, 'not-attempted', 'unknown'))
-        AS kind, count(*) FROM step GROUP BY run, kind"""
+        AS kind, count(*) FROM step WHERE repository NOT LIKE 'tags:%' GROUP BY run, kind"""
 # A write in flight counts: it may have arrived. Of each group SQLite takes the row with the maximum.
 _LAST_WRITERS = """
     SELECT coalesce(step.repository_id, json_extract(body, '$.id')) AS written,
@@ -210,7 +211,11 @@ class Journal:
         with self._understood():
             rows = self._connection.execute(_LAST_WRITTEN, (api, json.dumps(ids)))
             steps = ((id_, run, decode_step(json.loads(body))) for id_, body, run, _ in rows)
-            return {id_: LastWritten(run=run, overlay=step.after) for id_, run, step in steps if step.after is not None}
+            return {
+                id_: LastWritten(run=run, overlay=step.after)
+                for id_, run, step in steps
+                if isinstance(step, Step) and step.after is not None
+            }
 
     def _read_runs(self, which: str, *values: str, about: str | None = None) -> tuple[Run, ...]:
         if self._connection is None:

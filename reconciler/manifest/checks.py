@@ -70,7 +70,7 @@ def check_block(block: Block) -> Iterator[Finding]:
         if path[0] not in node:
             continue
         for item, _, index in items(block, path):
-            if "content" not in item and "file" not in item and not _misspelt("content", item, path):
+            if "content" not in item and "file" not in item and not _misspelled("content", item, path):
                 spot = locate(node, (*path, index))
                 yield Finding(
                     code=Code.MISSING_FIELD,
@@ -81,7 +81,7 @@ def check_block(block: Block) -> Iterator[Finding]:
                 )
 
 
-def _misspelt(key: str, item: MapNode, path: tuple[str, ...]) -> bool:
+def _misspelled(key: str, item: MapNode, path: tuple[str, ...]) -> bool:
     """Whether an unknown key of an item was probably meant to be this one."""
     return key in form_at(("repositories", "x", *path, 0)).suspects(item)
 

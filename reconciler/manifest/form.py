@@ -78,14 +78,14 @@ class Form:
 
     def similar(self, key: str) -> tuple[str, ...]:
         """Known keys that a mistyped one may stand for; a spelling such as `runAs` stands for exactly one."""
-        return self.spelt(key) or nearest(key, self.known)
+        return self.spelled(key) or nearest(key, self.known)
 
-    def spelt(self, key: str) -> tuple[str, ...]:
+    def spelled(self, key: str) -> tuple[str, ...]:
         """The known key that another spelling such as `runAs` stands for."""
         return tuple(known for known in self.known if _bare(known) == _bare(key))
 
     def holder(self, key: str) -> tuple[str, str] | None:
-        """The key here under which a misplaced key belongs, and how it is spelt there."""
+        """The key here under which a misplaced key belongs, and how it is spelled there."""
         below = ((name, inner) for name in self.known for inner in self.step(name).known)
         return next(((name, inner) for name, inner in below if _bare(inner) == _bare(key)), None)
 

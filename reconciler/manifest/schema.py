@@ -443,7 +443,7 @@ class OverlayKey:
 
 
 def key_of(name: str, field: FieldInfo) -> str:
-    """Return how an attribute of a model is spelt in a manifest."""
+    """Return how an attribute of a model is spelled in a manifest."""
     return field.alias or name
 
 

@@ -211,7 +211,7 @@ def _other_key(refusal: _Refusal) -> str:
     if foreign:
         return foreign
     similar, holder = parent.similar(key), parent.holder(key)
-    if holder and not parent.spelt(key):
+    if holder and not parent.spelled(key):
         return "write it below `{}`, as `{}`".format(*holder)
     if similar:
         return "did you mean " + " or ".join(f"`{name}`" for name in similar) + "?"

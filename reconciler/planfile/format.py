@@ -16,7 +16,7 @@ from pathlib import Path
 from reconciler.core.overlay import Json
 from reconciler.planfile import errors
 
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 _START = re.compile(rb'\s*\{\s*"reconciler"\s*:\s*"([a-z]+)"')
 _ENOUGH = 512
 _SEAL = b'{"seal":'

@@ -1,10 +1,11 @@
-"""Saved plans and snapshots, and the JSON of steps, overlays and diagnostics shared with the journal.
+"""Saved plans and snapshots of live state.
 
-Format version 3, line by line. A plan: the header (see `_plan_header`), then `{"diagnostic": …}` and `{"step": …}` in
-the order of the plan. A snapshot: the header, then `{"repository": …}` for each repository. A change of meaning raises
-the version; a reader ignores keys that it does not know. Version 1 had the fingerprint of each overlay as well, which
-must fit where it is there, as in the journal. Version 3 has the sections of the Guarded Entrypoint, and in the header
-what was known of overlay bindings.
+Format version 4, line by line. A plan: the header (see `_plan_header`), then `{"diagnostic": …}`, `{"step": …}` and
+`{"effect": …}` in the order of the plan. A snapshot: the header, then `{"repository": …}` for each repository. A change
+of meaning raises the version; a reader ignores keys that it does not know. Version 1 had the fingerprint of each
+overlay as well, which must fit where it is there, as in the journal. Version 3 has the sections of the Guarded
+Entrypoint, and in the header what was known of overlay bindings. Version 4 has the steps of overlays and bindings, what
+they change in the images, and in the header of a snapshot the overlays and the folders.
 
 What can be computed is computed again on reading and never trusted: the changes of a step are the difference between
 its two overlays, and the guard is judged again. Values are put together by the core's own constructors and then
@@ -13,33 +14,43 @@ validated, strictly, against the core's own types. Nothing is masked here: what 
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter
 
-from reconciler.core.bindings import NOT_READ, Binding, Bindings, SelectorKind, TagSelector, UnknownBindings
-from reconciler.core.diff import diff
-from reconciler.core.overlay import (
-    EMPTY,
-    Json,
-    Section,
-)
+from reconciler.core.bindings import NOT_READ, Binding, Bindings, UnknownBindings
+from reconciler.core.overlay import Json, Overlay
 from reconciler.core.plan import GuardRules, LimitSource, Plan, judge_guard
-from reconciler.core.state import Address, Live, LiveRepository, Organization, Unreadable
-from reconciler.core.steps import Action, Reason, ReasonCode, Step
-from reconciler.diagnostics import Diagnostic, Place, Severity
+from reconciler.core.state import Live, LiveOverlay, LiveRepository, Organization, Overlays, Unreadable
+from reconciler.core.steps import (
+    Action,
+    AnyStep,
+    BindingStep,
+    OverlayStep,
+    Step,
+    TagEffect,
+)
+from reconciler.diagnostics import Diagnostic
 from reconciler.planfile import errors
 from reconciler.planfile.errors import Malformed
 from reconciler.planfile.format import FileKind, read_file, sealed, write_private
 from reconciler.planfile.overlays import STRICT, encode_overlay, list_of, overlay_from, understood, whole
+from reconciler.planfile.steps import (
+    as_fields,
+    decode_selector,
+    diagnostic_from,
+    effect_from,
+    encode_diagnostic,
+    encode_effect,
+    encode_step,
+    known_fields,
+    step_from,
+)
 
 T = TypeVar("T")
-
-_STEPS = TypeAdapter(list[Step], config=STRICT)
-_DIAGNOSTICS = TypeAdapter(list[Diagnostic], config=STRICT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,8 +118,9 @@ def snapshot_lines(snapshot: Snapshot) -> Iterator[bytes]:
         "tool_version": snapshot.tool_version,
         "created": _time_text(snapshot.created),
         "api": snapshot.api,
-        "organization": _as_fields(snapshot.live.organization),
+        "organization": as_fields(snapshot.live.organization),
         **_encode_bindings(snapshot.live.bindings),
+        **_encode_overlays(snapshot.live),
     }
     ordered = sorted(snapshot.live.repositories, key=lambda one: one.id)
     return sealed(FileKind.SNAPSHOT, header, ({"repository": _encode_repository(one)} for one in ordered))
@@ -124,57 +136,15 @@ def load_snapshot(path: Path, data: bytes | None = None) -> Snapshot:
         raise errors.malformed(path, FileKind.SNAPSHOT, str(problem)) from None
 
 
-def encode_step(step: Step, *, sealed: bool = False) -> Json:
-    """Return the JSON of a step without its changes; `sealed` omits the fingerprints of its overlays."""
-    return {
-        "repository": step.repository,
-        "id": step.id,
-        "action": step.action,
-        "reason": _as_fields(step.reason),
-        "place": None if step.place is None else _as_fields(step.place),
-        "unmanaged": step.unmanaged,
-        "before": None if step.before is None else encode_overlay(step.before, sealed=sealed),
-        "after": None if step.after is None else encode_overlay(step.after, sealed=sealed),
-        **({} if step.location is None else {"location": _as_fields(step.location)}),
-        **({"owner": step.owner} if step.owner else {}),
-        **({"labels": dict(step.labels)} if step.labels else {}),
-    }
-
-
-def decode_step(item: Mapping[str, Any]) -> Step:
-    """Return a step with its changes; raises `Malformed`, also for an incomplete write or one of another action."""
-    with understood():
-        return _STEPS.validate_python([_step(item)])[0]
-
-
-def encode_diagnostic(diagnostic: Diagnostic) -> Json:
-    """Return the JSON of a planning problem."""
-    return {
-        "code": diagnostic.code,
-        "severity": diagnostic.severity,
-        "summary": diagnostic.summary,
-        "detail": diagnostic.detail,
-        "hint": diagnostic.hint,
-        "place": None if diagnostic.place is None else _as_fields(diagnostic.place),
-        **({"repositories": diagnostic.repositories} if diagnostic.repositories else {}),
-    }
-
-
-def decode_diagnostic(item: Mapping[str, Any]) -> Diagnostic:
-    """Return a planning problem; raises `Malformed`."""
-    with understood():
-        return _DIAGNOSTICS.validate_python([_diagnostic(item)])[0]
-
-
 def _plan_header(saved: SavedPlan) -> Json:
     plan = saved.plan
     return {
         "tool_version": saved.tool_version,
         "created": _time_text(saved.created),
         "api": saved.api,
-        "organization": _as_fields(plan.organization),
+        "organization": as_fields(plan.organization),
         "manifest_digest": saved.manifest_digest,
-        "guard": _as_fields(plan.guard.rules),
+        "guard": as_fields(plan.guard.rules),
         "unlisted": plan.unlisted,
         "left_out": plan.left_out,
         **_encode_bindings(plan.bindings),
@@ -185,29 +155,39 @@ def _plan_header(saved: SavedPlan) -> Json:
 
 def _plan_items(plan: Plan) -> Iterator[Json]:
     yield from ({"diagnostic": encode_diagnostic(one)} for one in plan.diagnostics)
-    yield from ({"step": encode_step(step, sealed=True)} for step in plan.steps)
+    yield from ({"step": encode_step(step, sealed=True)} for step in (*plan.steps, *plan.overlay_steps))
+    yield from ({"effect": encode_effect(effect, sealed=True)} for effect in plan.effects)
 
 
 def _decode_plan(header: Json, items: Iterable[Json]) -> SavedPlan:
-    organization = Organization(**_known(Organization, header["organization"]))
-    steps: list[Step] = []
+    organization = Organization(**known_fields(Organization, header["organization"]))
+    found: list[AnyStep] = []
+    effects: list[TagEffect] = []
     diagnostics: list[Diagnostic] = []
     for item in items:
         if "step" in item:
-            steps.append(_step(item["step"]))
+            found.append(step_from(item["step"]))
+        elif "effect" in item:
+            effects.append(effect_from(item["effect"]))
         elif "diagnostic" in item:
-            diagnostics.append(_diagnostic(item["diagnostic"]))
+            diagnostics.append(diagnostic_from(item["diagnostic"]))
         else:
-            raise Malformed("a line is neither a step nor a diagnostic")
+            raise Malformed("a line is neither a step nor an effect nor a diagnostic")
+    steps = tuple(step for step in found if isinstance(step, Step))
+    overlay_steps = tuple(step for step in found if not isinstance(step, Step))
     _check_steps(steps, organization)
+    _check_overlay_steps(overlay_steps, organization)
+    _check_effects(effects, organization)
     plan = Plan(
         organization=organization,
-        steps=tuple(steps),
+        steps=steps,
         diagnostics=tuple(diagnostics),
         unlisted=tuple(list_of(header, "unlisted", str)),
         left_out=tuple(list_of(header, "left_out", str)),
-        guard=judge_guard(tuple(steps), _guard_rules(header["guard"])),
+        guard=judge_guard(steps, _guard_rules(header["guard"]), effects=effects),
         bindings=_bindings(header.get("bindings")),
+        overlay_steps=overlay_steps,
+        effects=tuple(effects),
         skip_blocked=header.get("skip_blocked", False),
     )
     saved = SavedPlan(
@@ -222,7 +202,7 @@ def _decode_plan(header: Json, items: Iterable[Json]) -> SavedPlan:
 
 
 def _guard_rules(item: Json) -> GuardRules:
-    known, limit = _known(GuardRules, item), item["limit"]
+    known, limit = known_fields(GuardRules, item), item["limit"]
     if isinstance(limit, bool) or not isinstance(limit, int | float) or not 0 <= limit <= 1:
         raise Malformed("`limit` is not a number from 0 to 1")
     known |= {"limit_from": LimitSource(item["limit_from"]), "covered": whole(item["covered"])}
@@ -244,10 +224,16 @@ def _check_steps(steps: Iterable[Step], organization: Organization) -> None:
 
 
 def _decode_snapshot(header: Json, items: Iterable[Json]) -> Snapshot:
-    organization = Organization(**_known(Organization, header["organization"]))
+    organization = Organization(**known_fields(Organization, header["organization"]))
     repositories = tuple(_repository(item["repository"]) for item in items)
     snapshot = Snapshot(
-        live=Live(organization=organization, repositories=repositories, bindings=_bindings(header.get("bindings"))),
+        live=Live(
+            organization=organization,
+            repositories=repositories,
+            bindings=_bindings(header.get("bindings")),
+            overlays=_overlays(header.get("overlays")),
+            folders=tuple((one["path"], one["id"]) for one in list_of(header, "folders")),
+        ),
         api=header["api"],
         tool_version=header["tool_version"],
         created=_time(header["created"]),
@@ -260,8 +246,8 @@ def _encode_bindings(bindings: Bindings) -> Json:
     if bindings == NOT_READ:
         return {}
     if isinstance(bindings, UnknownBindings):
-        return {"bindings": _as_fields(bindings)}
-    return {"bindings": [{**_as_fields(one), "selector": _as_fields(one.selector)} for one in bindings]}
+        return {"bindings": as_fields(bindings)}
+    return {"bindings": [{**as_fields(one), "selector": as_fields(one.selector)} for one in bindings]}
 
 
 def _bindings(item: Any) -> Bindings:
@@ -269,104 +255,93 @@ def _bindings(item: Any) -> Bindings:
     if item is None:
         return NOT_READ
     if isinstance(item, dict):
-        return UnknownBindings(**_known(UnknownBindings, item))
+        return UnknownBindings(**known_fields(UnknownBindings, item))
     return tuple(_binding(one) for one in list_of({"bindings": item}, "bindings"))
 
 
 def _binding(item: Mapping[str, Any]) -> Binding:
-    selector = item["selector"]
-    known = {"kind": SelectorKind(selector["kind"]), "tags": tuple(list_of(selector, "tags", str))}
-    chosen = TagSelector(**_known(TagSelector, selector) | known)
-    return Binding(**_known(Binding, item) | {"selector": chosen})
+    return Binding(**known_fields(Binding, item) | {"selector": decode_selector(item["selector"])})
+
+
+def _encode_overlays(live: Live) -> Json:
+    """Return the overlays that were read as a list, else an object with the reason; nothing if they were not read."""
+    if live.overlays == NOT_READ:
+        return {}
+    folders = {"folders": [{"path": path, "id": id_} for path, id_ in live.folders]}
+    if isinstance(live.overlays, UnknownBindings):
+        return {"overlays": as_fields(live.overlays), **folders}
+    return {"overlays": [_encode_content(one, {"id": one.id, "name": one.name}) for one in live.overlays], **folders}
+
+
+def _overlays(item: Any) -> Overlays:
+    """Return what a file says of overlays; one of an earlier version says nothing."""
+    if item is None:
+        return NOT_READ
+    if isinstance(item, dict):
+        return UnknownBindings(**known_fields(UnknownBindings, item))
+    found = list_of({"overlays": item}, "overlays")
+    return tuple(LiveOverlay(id=one["id"], name=one["name"], overlay=_content(one)) for one in found)
+
+
+def _encode_content(thing: LiveRepository | LiveOverlay, about: Json) -> Json:
+    overlay = thing.overlay
+    if isinstance(overlay, Unreadable):
+        return {**about, "unreadable": overlay.problem, **({"hint": overlay.hint} if overlay.hint else {})}
+    return {**about, **encode_overlay(overlay, sealed=True)}
+
+
+def _content(item: Mapping[str, Any]) -> Overlay | Unreadable:
+    unreadable = item.get("unreadable")
+    return overlay_from(item) if unreadable is None else Unreadable(problem=unreadable, hint=item.get("hint", ""))
 
 
 def _encode_repository(repository: LiveRepository) -> Json:
-    overlay = repository.overlay
-    whose = {
+    about = {
         "id": repository.id,
         "name": repository.name,
         "folder": repository.folder,
         "active_tags": repository.active_tags,
         **({} if repository.synced_from is None else {"synced_from": repository.synced_from}),
     }
-    if isinstance(overlay, Unreadable):
-        return {**whose, "unreadable": overlay.problem, **({"hint": overlay.hint} if overlay.hint else {})}
-    return {**whose, **encode_overlay(overlay, sealed=True)}
+    return _encode_content(repository, about)
 
 
 def _repository(item: Mapping[str, Any]) -> LiveRepository:
-    unreadable = item.get("unreadable")
     return LiveRepository(
         id=item["id"],
         name=item["name"],
         folder=item["folder"],
-        overlay=overlay_from(item) if unreadable is None else Unreadable(problem=unreadable, hint=item.get("hint", "")),
+        overlay=_content(item),
         active_tags=tuple(list_of(item, "active_tags", str)),
         synced_from=item.get("synced_from"),
     )
 
 
-def _step(item: Mapping[str, Any]) -> Step:
-    before, after = (None if item.get(side) is None else overlay_from(item[side]) for side in ("before", "after"))
-    reason = item["reason"]
-    step = Step(
-        repository=item["repository"],
-        id=item["id"],
-        action=Action(item["action"]),
-        reason=Reason(code=ReasonCode(reason["code"]), names=tuple(list_of(reason, "names", str))),
-        place=_place(item.get("place")),
-        changes=() if before is None or after is None else diff(before, after),
-        unmanaged=tuple(Section(one) for one in list_of(item, "unmanaged", str)),
-        before=before,
-        after=after,
-        location=Address(**_known(Address, item["location"])) if "location" in item else None,
-        owner=item.get("owner", ""),
-        labels=tuple(sorted(item.get("labels", {}).items())),
-    )
-    if step.writes:
-        _check_write(step)
-    return step
+def _check_overlay_steps(steps: Iterable[OverlayStep | BindingStep], organization: Organization) -> None:
+    """Check that overlays belong to the plan's organization, and bindings to it or what is below; each at most once."""
+    root = organization.id.partition("/")[0]
+    writes = [step for step in steps if step.writes]
+    for step in writes:
+        if isinstance(step, OverlayStep):
+            ours = step.id is None or step.id.startswith(f"{root}/")
+        else:
+            scope = step.scope.id
+            ours = scope == organization.id or scope.startswith(f"{organization.id}/")
+            ours = ours and step.id in (None, f"{scope}/{(step.id or '').rpartition('/')[2]}")
+        if not ours:
+            raise Malformed(f"{step.label!r} does not belong to the organization {organization.id}")
+    for keys in (Counter(step.key for step in writes), Counter(step.id for step in writes if step.id is not None)):
+        if any(count > 1 for count in keys.values()):
+            raise Malformed("several steps write to the same overlay or binding")
 
 
-def _check_write(step: Step) -> None:
-    if step.action is Action.DELETE:
-        raise Malformed(f"the step for {step.repository!r} deletes a repository")
-    if step.id is None or step.before is None or step.after is None:
-        raise Malformed(f"the step for {step.repository!r} is incomplete")
-    if step.action is Action.RESET and step.after != EMPTY:
-        raise Malformed(f"the reset of {step.repository!r} does not empty its overlay")
-    if step.action is Action.CREATE and step.before != EMPTY:
-        raise Malformed(f"the creation of {step.repository!r} starts from a non-empty overlay")
-    if step.location is not None:
-        label = step.reason.names[0] if step.action is Action.CREATE and step.reason.names else step.repository
-        approved = Address.parse(label)
-        if approved.name != step.location.name or approved.folder not in (None, step.location.folder):
-            raise Malformed(f"the step for {step.repository!r} refers to a repository with another name")
-
-
-def _diagnostic(item: Mapping[str, Any]) -> Diagnostic:
-    known = _known(Diagnostic, {"repositories": (), **item})
-    return Diagnostic(
-        **known
-        | {
-            "severity": Severity(item["severity"]),
-            "place": _place(item.get("place")),
-            "repositories": tuple(known["repositories"]),
-        }
-    )
-
-
-def _place(item: Mapping[str, Any] | None) -> Place | None:
-    return None if item is None else Place(file=item["file"], line=whole(item["line"]), column=whole(item["column"]))
-
-
-def _as_fields(value: Any) -> Json:
-    return {field.name: getattr(value, field.name) for field in fields(value)}
-
-
-def _known(kind: type, item: Mapping[str, Any]) -> Json:
-    """Return the fields of a class in a file; other keys are of a later version."""
-    return {field.name: item[field.name] for field in fields(kind)}
+def _check_effects(effects: Iterable[TagEffect], organization: Organization) -> None:
+    """Check that effects stay in the plan's organization, and tell of each tag at most once."""
+    tags = Counter((effect.id, tag) for effect in effects for tag in effect.tags)
+    if any(count > 1 for count in tags.values()):
+        raise Malformed("several effects are of the same tag")
+    if not all(id_.startswith(f"{organization.id}/") for id_, _ in tags):
+        raise Malformed(f"an effect is of a repository outside the organization {organization.id}")
 
 
 def _time_text(seconds: float) -> str:

@@ -15,7 +15,7 @@ from reconciler.diagnostics import listed, plural
 from reconciler.views.changes import LABELS, listing, value_words
 from reconciler.views.console import Hanging, draw_blocks, names_block, words_text
 from reconciler.views.diagnostics import problem_lines
-from reconciler.views.run_document import short_digest
+from reconciler.views.run_document import counted, short_digest
 from reconciler.views.text import Role, Style, Word, clean_line, duration, json_line, repositories, token
 
 Block = list[RenderableType]
@@ -30,11 +30,12 @@ _NAME_COLUMNS = 40
 _SKIPS = {
     Skip.INTERRUPTED: "the run was interrupted",
     Skip.TOKEN_REJECTED: "the token was rejected",
-    Skip.UNREADABLE: "the repository could not be read",
+    Skip.UNREADABLE: "it could not be read",
     Skip.NOT_RECORDED: "the journal could not be written",
     Skip.AFTER_FAILURE: "an earlier write failed",
     Skip.BLOCKED: "it has errors (--skip-blocked)",
     Skip.HELD_BACK: "an earlier wave failed or did not finish",
+    Skip.PREREQUISITE: "a step that it depends on did not succeed",
 }
 
 
@@ -78,13 +79,13 @@ def _outcomes(document: dict[str, Any], page: _Page) -> Iterator[Block]:
         skipped = [one for one in document["not_attempted"] if one["reason"] == reason]
         yield _names(not_attempted(reason), skipped, page)
     for stale in document["stale"]:
-        yield [_titled([stale["repository"]], "changed since the plan, left unchanged", page), *_sides(stale, page)]
+        yield [_titled([stale], "changed since the plan, left unchanged", page), *_sides(stale, page)]
     alike: dict[str, list[dict[str, Any]]] = {}
     for failed in document["failed"]:
         alike.setdefault(json_line(failed["problem"]), []).append(failed)
     for same in alike.values():
         problem = [Text("  ").append_text(line) for line in problem_lines(same[0]["problem"], page.style)]
-        yield [_titled([one["repository"] for one in same], "failed", page), *problem]
+        yield [_titled(same, "failed", page), *problem]
 
 
 def _names(title: str, found: Sequence[dict[str, Any]], page: _Page) -> Block:
@@ -92,18 +93,27 @@ def _names(title: str, found: Sequence[dict[str, Any]], page: _Page) -> Block:
     if not found:
         return []
     if len(found) > _MOST_NAMES and not page.verbose:
-        return [Text(f"{title}: {repositories(len(found))}")]
-    return [Text(f"{title}:"), *page.names([token(one["repository"], page.style) for one in found])]
+        return [Text(f"{title}: {counted(found)}")]
+    return [Text(f"{title}:"), *page.names([_name(one, page) for one in found])]
 
 
-def _titled(found: Sequence[str], what: str, page: _Page) -> Text:
-    names = listed([token(one, page.style) for one in found])
-    count = f" ({repositories(len(found))})" if len(found) > _LEAST_COUNTED else ""
+def _titled(found: Sequence[dict[str, Any]], what: str, page: _Page) -> Text:
+    names = listed([_name(one, page) for one in found])
+    count = f" ({counted(found)})" if len(found) > _LEAST_COUNTED else ""
     return Text.assemble((f"{names}{count}:", Role.ERROR), f" {what}")
+
+
+def _name(one: dict[str, Any], page: _Page) -> str:
+    """What an outcome or a build is about; an overlay and a binding with the word for it."""
+    kind = one.get("subject", "repository")
+    return token(one["name"], page.style) if kind == "repository" else f"{kind} {page.style.plain(one['name'])}"
 
 
 def _sides(stale: dict[str, Any], page: _Page) -> Iterator[RenderableType]:
     """What differs, with what the plan was made from, what is there now, and what the manifest wants."""
+    if "selectors" in stale:
+        told = [f"{_SIDES[side]} {page.style.plain(tags or 'nothing')}" for side, tags in stale["selectors"].items()]
+        yield Text(f"  tags   {', '.join(told)}")
     for difference in stale["differences"]:
         key = [Word(token(difference["key"], page.style), Role.BOLD)] if difference["key"] else []
         place = words_text([Word(f"  {LABELS[difference['part']]}"), *key])
@@ -128,16 +138,17 @@ def _builds(builds: dict[str, Any], page: _Page) -> Iterator[Block]:
     followed = builds["repositories"]
     if not followed:
         return
-    title = Text(f"Builds of {repositories(len(followed))}: {_results(builds) or 'none'}.", Role.BOLD)
+    within = {one["repository"] for one in followed}
+    title = Text(f"Builds of {repositories(len(within))}: {_results(builds) or 'none'}.", Role.BOLD)
     yield [title, *_by_state(followed, page)]
-    alike: dict[tuple[str, ...], list[tuple[str, dict[str, Any]]]] = {}
+    alike: dict[tuple[str, ...], list[tuple[dict[str, Any], dict[str, Any]]]] = {}
     for one in followed:
         for failure in one["failures"]:
             if failure["log_lines"] is not None:
-                alike.setdefault(tuple(failure["log_tail"]), []).append((one["repository"], failure))
+                alike.setdefault(tuple(failure["log_tail"]), []).append((one, failure))
     yield from (_failure(same, page) for same in alike.values())
     for one in followed:
-        yield _further(one["repository"], [one for one in one["failures"] if one["log_lines"] is None], page)
+        yield _further(one, [failure for failure in one["failures"] if failure["log_lines"] is None], page)
 
 
 def _by_state(followed: Iterable[dict[str, Any]], page: _Page) -> Iterator[RenderableType]:
@@ -145,16 +156,16 @@ def _by_state(followed: Iterable[dict[str, Any]], page: _Page) -> Iterator[Rende
     alike: dict[str, list[str]] = {}
     built: dict[str, str] = {}
     for one in followed:
-        name = token(one["repository"], page.style)
+        name = token(one["name"], page.style)
         alike.setdefault(_stated(one, _tags(one), page.style), []).append(name)
         built[name] = _stated(one, _tags(one) + _untagged(one), page.style)
     single = {name: built[name] for names in alike.values() if len(names) < _ALIKE_FROM for name in names}
     column = max((min(cell_len(name), _NAME_COLUMNS) for name in single), default=0) + 5
     for state, names in alike.items():
         if len(names) >= _ALIKE_FROM:
-            counted = len(names) > _MOST_NAMES and not page.verbose
-            yield Hanging(Text("  "), Text(f"{state}; in {len(names):,} repositories{'' if counted else ':'}"), 4)
-            yield from () if counted else page.names(names)
+            many = len(names) > _MOST_NAMES and not page.verbose
+            yield Hanging(Text("  "), Text(f"{state}; in {len(names):,} repositories{'' if many else ':'}"), 4)
+            yield from () if many else page.names(names)
     for name, state in sorted(single.items()):
         yield Hanging(Text(f"  {name}"), Text(state), column)
 
@@ -230,7 +241,7 @@ def _unproven(kind: str, followed: Iterable[dict[str, Any]], page: _Page) -> Ite
     for one in followed:
         found = tuple(dict.fromkeys(entry for build in one["built"] for entry in build[kind]))
         if found:
-            alike.setdefault(found, []).append(token(one["repository"], page.style))
+            alike.setdefault(found, []).append(token(one["name"], page.style))
     role = Role.ERROR if kind == "missing" else Role.WARNING
     for entries, names in alike.items():
         told = f"{_UNPROVEN[kind]} {_listed(entries, page)}"
@@ -244,7 +255,7 @@ def _unproven(kind: str, followed: Iterable[dict[str, Any]], page: _Page) -> Ite
 def _versions(one: dict[str, Any], page: _Page) -> Iterator[RenderableType]:
     versions = dict.fromkeys(f"{key}={value}" for build in one["built"] for key, value in build["versions"].items())
     if versions:
-        yield Hanging(Text(), Text(f"{token(one['repository'], page.style)}: {_listed(versions, page)}"), 2)
+        yield Hanging(Text(), Text(f"{token(one['name'], page.style)}: {_listed(versions, page)}"), 2)
 
 
 def _listed(texts: Iterable[str], page: _Page) -> str:
@@ -275,25 +286,25 @@ def _results(counts: dict[str, Any]) -> str:
     return ", ".join(f"{counts[kind]:,} {words}" for kind, words in kinds.items() if counts.get(kind))
 
 
-def _failure(found: Sequence[tuple[str, dict[str, Any]]], page: _Page) -> Block:
+def _failure(found: Sequence[tuple[dict[str, Any], dict[str, Any]]], page: _Page) -> Block:
     """Failed builds with the same log: the log once, and the command for the whole of it."""
-    (repository, failure), style = found[0], page.style
+    (target, failure), style = found[0], page.style
     after = "" if len(found) > 1 or failure["seconds"] is None else f" after {duration(failure['seconds'])}"
-    command = f"  reconciler logs {shlex.quote(style.plain(repository))} --build {_number(failure, style)}"
+    command = f"  reconciler logs {shlex.quote(style.plain(target['repository']))} --build {_number(failure, style)}"
     tail = [page.quote(clean_line(text, style)) for text in failure["log_tail"]]
     count = "a build" if len(found) == 1 else plural(len(found), "build")
-    names = list(dict.fromkeys(name for name, _ in found))
-    title = _titled(names, f"{count} failed{after}; {_about_log(failure)}", page)
+    named = list({one["name"]: one for one, _ in found}.values())
+    title = _titled(named, f"{count} failed{after}; {_about_log(failure)}", page)
     return [title, *tail, _unbroken(command)]
 
 
-def _further(repository: str, failures: Sequence[dict[str, Any]], page: _Page) -> Block:
+def _further(target: dict[str, Any], failures: Sequence[dict[str, Any]], page: _Page) -> Block:
     """The failed builds of a repository that have no log here."""
     if not failures:
         return []
     number = "a build" if len(failures) == 1 else plural(len(failures), "build")
     numbers = [_number(failure, page.style) for failure in failures]
-    title = _titled([repository], f"{number} failed; read the log with `reconciler logs --build` and one of:", page)
+    title = _titled([target], f"{number} failed; read the log with `reconciler logs --build` and one of:", page)
     return [title, *page.names(numbers)]
 
 

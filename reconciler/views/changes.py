@@ -277,7 +277,7 @@ def _fragment(part: str, told: tuple[Item, ...]) -> Fragment:
 
 
 def joined(several: Iterable[Item]) -> list[Word]:
-    """Items one after another, with a comma where one of two neighbours has more than one word."""
+    """Items one after another, with a comma where one of two neighbors has more than one word."""
     words: list[Word] = []
     long = False
     for item in several:

@@ -14,6 +14,7 @@ from rich.cells import cell_len
 from rich.columns import Columns
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.padding import Padding
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Span, Text
 from rich.theme import Theme
@@ -101,17 +102,22 @@ class Hanging:
         used = self.head.cell_len
         gap = (self.column - used if used < self.column else 2) if self.head.plain.strip() else 0
         if options.no_wrap or used + gap + self.body.cell_len <= options.max_width:
-            yield Text.assemble(self.head, " " * gap, self.body)
+            yield from _line(console, self.head, " " * gap, self.body)
             return
         indent = " " * self.column
         first, *rest = self.body.wrap(console, max(options.max_width - self.column, _LEAST_BODY)) or [Text()]
         if gap and used + 1 > self.column:
             yield self.head
-            yield Text.assemble(indent, first)
+            yield from _line(console, indent, first)
         else:
-            yield Text.assemble(self.head, " " * gap, first)
+            yield from _line(console, self.head, " " * gap, first)
         for line in rest:
-            yield Text.assemble(indent, line)
+            yield from _line(console, indent, line)
+
+
+def _line(console: Console, *parts: Text | str) -> Iterable[Segment]:
+    """The parts as one line that is known to fit: looking for breaks in it would take most of the time."""
+    return Text.assemble(*parts).render(console, end="\n")
 
 
 def names_block(names: Iterable[str], *, indent: int, width: int | None) -> list[RenderableType]:

@@ -8,7 +8,15 @@ from reconciler.core.builds import Build, Progress
 from reconciler.core.runs import Failed, NotAttempted, Run, RunState, RunStep, RunSummary
 from reconciler.views.console import Column, draw_table
 from reconciler.views.document import FORMAT_VERSION
-from reconciler.views.run_document import built_document, counts, named_results, outcome_document, outcome_name
+from reconciler.views.run_document import (
+    built_document,
+    counts,
+    named_results,
+    outcome_document,
+    outcome_name,
+    progress_document,
+    subject,
+)
 from reconciler.views.text import Style, duration, indented_json, minute, rfc3339, utc
 
 _OUTCOMES = ("applied", "already_done", "stale", "failed", "not_attempted", "unknown")
@@ -61,7 +69,9 @@ def render(runs: Sequence[Run | RunSummary], *, style: Style, width: int | None)
 def render_run(run: Run, *, style: Style, width: int | None, versions: bool = False) -> str:
     """One run with its steps and their builds; `versions` adds what the packages were resolved to."""
     facts = "".join(f"{name + ':':<14}{style.plain(value)}\n" for name, value in _facts(run))
-    table = draw_table(_STEPS, [row for step in run.steps for row in _rows(step)], style=style, width=width)
+    rows = [row for step in run.steps for row in _rows(step)]
+    rows += [row for progress in run.followed for row in _tag_rows(progress)]
+    table = draw_table(_STEPS, rows, style=style, width=width)
     resolved = "".join(_resolved(run, style)) if versions else ""
     return "\n".join(part for part in (facts, table or "Nothing to write.\n", resolved) if part)
 
@@ -84,7 +94,13 @@ def _run(run: Run) -> dict[str, Any]:
         "counts": _counts(run),
         "builds": _builds(run),
         "steps": [_step(step) for step in run.steps],
+        "tags": [_followed(progress) for progress in run.followed],
     }
+
+
+def _followed(progress: Progress) -> dict[str, Any]:
+    """The builds of tags that overlays and bindings gave something else."""
+    return {**progress_document(progress), "builds": [_build(build, progress) for build in progress.builds]}
 
 
 def _counts(run: Run) -> dict[str, int]:
@@ -108,6 +124,8 @@ def _builds(run: Run) -> dict[str, int]:
     for step in run.steps:
         if step.progress is not None:
             found.update(counts(step.progress))
+    for progress in run.followed:
+        found.update(counts(progress))
     return _by_result(found)
 
 
@@ -117,7 +135,7 @@ def _by_result(found: Mapping[str, int]) -> dict[str, int]:
 
 
 def _step(step: RunStep) -> dict[str, Any]:
-    told = {"repository": step.step.repository, "action": str(step.step.action), "outcome": _came_to(step)}
+    told = {**subject(step.step), "action": str(step.step.action), "outcome": _came_to(step)}
     known = {} if step.outcome is None else outcome_document(step.outcome)
     return {
         **told,
@@ -180,9 +198,16 @@ def _facts(run: Run) -> Iterator[tuple[str, str]]:
 
 def _rows(step: RunStep) -> Iterator[Sequence[str]]:
     builds = () if step.progress is None else step.progress.builds
-    first = (step.step.repository, str(step.step.action), _came_to(step).replace("_", " "))
+    first = (step.step.label, str(step.step.action), _came_to(step).replace("_", " "))
     told = [_built(_build(build, step.progress)) for build in builds if step.progress] or [("-", "-", _why(step))]
     yield (*first, *told[0])
+    yield from (("", "", "", *one) for one in told[1:])
+
+
+def _tag_rows(progress: Progress) -> Iterator[Sequence[str]]:
+    """The builds of tags that overlays and bindings gave something else."""
+    told = [_built(_build(build, progress)) for build in progress.builds] or [("-", "-", "no builds yet")]
+    yield (progress.target.label, "tags", str(progress.stage), *told[0])
     yield from (("", "", "", *one) for one in told[1:])
 
 
@@ -211,4 +236,4 @@ def _resolved(run: Run, style: Style) -> Iterator[str]:
         told = [_build(build, step.progress)["resolved"] for build in builds if step.progress]
         # The builds of one repository mostly come to the same.
         for versions in dict.fromkeys(", ".join(f"{name} {of}" for name, of in one.items()) for one in told if one):
-            yield f"{style.plain(step.step.repository)}: {style.plain(versions)}\n"
+            yield f"{style.plain(step.step.label)}: {style.plain(versions)}\n"

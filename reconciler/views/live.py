@@ -26,10 +26,11 @@ from reconciler.core.events import (
 )
 from reconciler.core.runs import Applied, Drifted, Failed, NotAttempted, Outcome, Unchanged
 from reconciler.views.console import new_console
-from reconciler.views.progress import is_trouble, sentence
+from reconciler.views.progress import changes, is_trouble, sentence
+from reconciler.views.progress import followed as counted_targets
 from reconciler.views.run_document import build_names
 from reconciler.views.run_document import counts as counted
-from reconciler.views.text import Role, Style, duration, repositories, token
+from reconciler.views.text import Role, Style, duration, token
 
 
 class RepositoryState(Enum):
@@ -106,7 +107,7 @@ class Board:
 
     def __init__(self) -> None:
         self._rows: dict[str, Row] = {}
-        self._steps = 0
+        self._steps = self._others = 0
         self._began = self._now = 0.0
         self._followed: frozenset[str] | None = None
         self._tags: Mapping[str, tuple[str, ...]] = {}
@@ -115,11 +116,12 @@ class Board:
         """Take note of one event."""
         self._now = event.at
         match event:
-            case ApplyStarted(at=at, steps=steps):
+            case ApplyStarted(at=at, steps=steps, others=others):
                 self._steps, self._began, self._followed = steps, at, None
+                self._others = others
                 self._rows = {}
-            case StepStarted(at=at, repository=repository):
-                self._rows[repository] = Row(repository=repository, state=RepositoryState.WRITING, began=at)
+            case StepStarted(at=at, step=step):
+                self._rows[step.label] = Row(repository=step.label, state=RepositoryState.WRITING, began=at)
             case StepFinished(at=at, outcome=outcome):
                 self._finish(outcome, at)
             case WaitStarted(at=at, repositories=names):
@@ -134,14 +136,14 @@ class Board:
                 pass
 
     def _finish(self, outcome: Outcome, at: float) -> None:
-        name = outcome.step.repository
+        name = outcome.step.label
         known = self._rows.get(name) or Row(repository=name, state=RepositoryState.WRITING, began=at)
         state = _OUTCOMES[type(outcome)]
         self._rows[name] = replace(known, state=state, until=at, failed=int(state is RepositoryState.FAILED))
 
     def _follow(self, several: Iterable[Progress]) -> None:
         for progress in several:
-            name = progress.target.repository
+            name = progress.target.label
             known = self._rows.get(name) or Row(repository=name, state=RepositoryState.WAITING, began=self._now)
             state = _STAGES[progress.stage]
             counts = counted(progress)
@@ -191,11 +193,12 @@ class Board:
         elapsed = duration(now - self._began)
         if self._followed is None:
             done = sum(row.state is not RepositoryState.WRITING for row in rows)
-            return f"writing: {done:,} of {repositories(self._steps)} done, {elapsed}"
+            return f"writing: {done:,} of {changes(self._steps, self._others)} done, {elapsed}"
         followed = [row for row in rows if row.repository in self._followed]
         ended, known = sum(row.ended for row in followed), sum(row.known for row in followed)
         done = sum(row.state in (*_OVER, RepositoryState.FAILED) for row in followed)
-        return f"builds: {ended:,} of {known:,} ended; {done:,} of {repositories(len(followed))} done, {elapsed}"
+        targets = counted_targets(self._followed)
+        return f"builds: {ended:,} of {known:,} ended; {done:,} of {targets} done, {elapsed}"
 
 
 def _cells(row: Row, now: float, style: Style) -> tuple[Text, Text, Text, Text]:

@@ -152,7 +152,7 @@ def diff_lines(parts: Sequence[Fragment]) -> Iterator[str]:
 
 
 def _packed(items: Iterable[Item]) -> Iterator[tuple[str, str]]:
-    """Each line's mark and text; neighbours that are a single name with the same mark share one while there is room."""
+    """Each line's mark and text; neighbors that are a single name with the same mark share one while there is room."""
     mark, names = "", list[str]()
     for item in items:
         own, *rest = _marked(item)

@@ -145,11 +145,11 @@ class _Entries:
         """A repository with its changes: one line where it fits, else one for each part of the overlay."""
         head, lead, kept = self._named(step), _lead(step, self.style), Text(keeps(step), Role.DIM)
         parts = _parts(step, self.style)
-        body = self._spread([lead, *map(_labelled, parts)])
-        whole = self._spread([body, kept])
-        if self._fits(head, whole):
-            return [self._row(head, whole)]
-        if kept and self._fits(head, body):
+        sizes = [lead.cell_len, *(len(part.label) + 1 + items.cell_len for part, items in parts)]
+        if self._fits(head, [*sizes, kept.cell_len]):
+            return [self._row(head, self._spread([lead, *map(_labelled, parts), kept]))]
+        if kept and self._fits(head, sizes):
+            body = self._spread([lead, *map(_labelled, parts)])
             return [self._row(head, body), Hanging(Text(" " * self.column), kept, self.column)]
         return [self._row(head, lead), *self._below(parts, kept, indent=4)]
 
@@ -177,8 +177,11 @@ class _Entries:
     def _spread(self, several: Iterable[Text]) -> Text:
         return Text(_GAP).join([text for text in several if text])
 
-    def _fits(self, head: Text, body: Text) -> bool:
-        return max(self.column, head.cell_len + 2) + body.cell_len <= (self.width or _ONE_LINE)
+    def _fits(self, head: Text, sizes: Iterable[int]) -> bool:
+        """Whether texts of these widths fit behind the head, with gaps between those that are not empty."""
+        shown = [size for size in sizes if size]
+        body = sum(shown) + len(_GAP) * max(len(shown) - 1, 0)
+        return max(self.column, head.cell_len + 2) + body <= (self.width or _ONE_LINE)
 
     def _row(self, head: Text, body: Text) -> RenderableType:
         return Hanging(head, body, self.column) if body else head

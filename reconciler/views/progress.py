@@ -1,6 +1,6 @@
 """Progress as a log, a line when something happens, and for programs as one JSON object a line."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from threading import Lock
 from typing import Any, TextIO, assert_never
 
@@ -22,36 +22,52 @@ from reconciler.core.events import (
     WaveStarted,
 )
 from reconciler.core.runs import Applied, Drifted, Failed, NotAttempted, Outcome, Unchanged
+from reconciler.core.steps import AnyStep, Step
+from reconciler.diagnostics import plural
 from reconciler.views.apply_text import not_attempted
 from reconciler.views.console import draw
 from reconciler.views.document import FORMAT_VERSION
-from reconciler.views.run_document import build_names, build_seconds, counts, event_document, totals
+from reconciler.views.run_document import build_names, build_seconds, counts, event_document, subject, totals
 from reconciler.views.text import Role, Style, duration, json_line, repositories, token
 
 
 def sentence(event: Event, style: Style) -> Text:
     """The event in one line, without counts; empty for those that are only worth a place in a table."""
     match event:
-        case ApplyStarted(steps=steps):
-            return Text(f"writing {repositories(steps)}" if steps else "")
-        case WaveStarted(number=number, of=of, steps=steps):
-            return Text(f"wave {number:,} of {of:,}: {repositories(steps)}")
+        case ApplyStarted(steps=steps, others=others):
+            return Text(f"writing {changes(steps, others)}" if steps else "")
+        case WaveStarted(number=number, of=of, steps=steps, others=others):
+            return Text(f"wave {number:,} of {of:,}: {changes(steps, others)}")
         case WaitStarted(repositories=names):
-            return Text(f"waiting for the builds of {repositories(len(names))}" if names else "")
+            return Text(f"waiting for the builds of {followed(names)}" if names else "")
         case StepStarted() | BuildsSeen():
             return Text()
         case _:
             return _news(event, style)
 
 
+def changes(steps: int, others: int) -> str:
+    """Steps counted as repositories, or as changes where overlays and bindings are among them."""
+    return plural(steps, "change") if others else repositories(steps)
+
+
+def followed(names: Collection[str]) -> str:
+    """What is waited for, counted: repositories, or the groups of tags that get the same."""
+    groups = [name for name in names if ":" in name]
+    if not groups:
+        return repositories(len(names))
+    within = {name.partition(":")[0] for name in names}
+    return f"{plural(len(names), 'group')} of tags in {repositories(len(within))}"
+
+
 def _news(event: StepFinished | BuildEnded | RepositoryDone | PollFailed | QueueUnread, style: Style) -> Text:
     match event:
         case StepFinished(outcome=outcome):
-            return Text.assemble(token(outcome.step.repository, style), ": ", _outcome(outcome, style))
+            return Text.assemble(step_name(outcome.step, style), ": ", _outcome(outcome, style))
         case BuildEnded(repository=repository, build=build):
             return Text.assemble(token(repository, style), ": ", _build(build, style))
         case RepositoryDone(progress=progress):
-            return Text.assemble(token(progress.target.repository, style), ": ", _done(progress, style))
+            return Text.assemble(token(progress.target.label, style), ": ", _done(progress, style))
         case PollFailed(problem=problem):
             return _warning(f"could not read the build status, trying again: {problem.summary}", style)
         case QueueUnread(problem=problem):
@@ -78,6 +94,13 @@ def told(counts: dict[str, int]) -> str:
     """Builds by result in words, those that there are."""
     kinds = {"succeeded": "succeeded", "failed": "failed", "running": "running", "unknown": "with an unknown result"}
     return ", ".join(f"{counts[kind]:,} {words}" for kind, words in kinds.items() if counts.get(kind))
+
+
+def step_name(step: AnyStep, style: Style) -> str:
+    """The name of what a step is about, as people write it."""
+    return (
+        token(step.label, style) if isinstance(step, Step) else f"{subject(step)['subject']} {style.plain(step.label)}"
+    )
 
 
 def _outcome(outcome: Outcome, style: Style) -> Text:
@@ -143,7 +166,8 @@ class PlainProgress:
         self._heartbeat = heartbeat
         self._every_build = every_build
         self._lock = Lock()
-        self._steps = self._finished = self._followed = 0
+        self._steps = self._finished = 0
+        self._followed: Collection[str] = ()
         self._done: set[str] = set()
         self._wait_began = self._last_beat = 0.0
 
@@ -166,14 +190,14 @@ class PlainProgress:
                 self._finished += 1
                 return line.append(f" ({self._finished:,} of {self._steps:,})")
             case WaitStarted(at=at, repositories=names):
-                self._followed, self._wait_began, self._last_beat = len(names), at, at
+                self._followed, self._wait_began, self._last_beat = names, at, at
                 self._done = set()
             case RepositoryDone(progress=progress):
-                self._done.add(progress.target.repository)
-                return line.append(f" ({len(self._done):,} of {repositories(self._followed)})")
+                self._done.add(progress.target.label)
+                return line.append(f" ({len(self._done):,} of {followed(self._followed)})")
             case BuildsSeen(progress=several):
                 # A late build takes a repository back from those that are done.
-                self._done.difference_update(one.target.repository for one in several if one.stage not in FINISHED)
+                self._done.difference_update(one.target.label for one in several if one.stage not in FINISHED)
                 return self._beat(event)
             case BuildEnded():
                 return line if self._every_build or is_trouble(event) else Text()

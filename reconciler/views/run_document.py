@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, assert_never
 
+from reconciler.core.bindings import TagSelector
 from reconciler.core.builds import (
     FINISHED,
     Build,
@@ -34,30 +35,61 @@ from reconciler.core.events import (
 )
 from reconciler.core.overlay import EMPTY, Overlay
 from reconciler.core.runs import Applied, Drifted, Failed, NotAttempted, Outcome, Unchanged
+from reconciler.core.steps import AnyStep, BindingStep, OverlayStep, Step
+from reconciler.diagnostics import plural
 from reconciler.views.diagnostics import diagnostic_document
-from reconciler.views.text import json_line, log_lines, rfc3339
+from reconciler.views.text import json_line, log_lines, repositories, rfc3339
 from reconciler.views.values import sides_document
 
 _NONE = {"succeeded": 0, "failed": 0, "running": 0}
 
 
 def outcome_document(outcome: Outcome) -> dict[str, Any]:
-    """What happened to one repository."""
+    """What happened to one step."""
     step = outcome.step
-    told = {"repository": step.repository, "action": str(step.action), "outcome": outcome_name(outcome)}
+    told = {**subject(step), "action": str(step.action), "outcome": outcome_name(outcome)}
     match outcome:
         case Applied(repository_id=id_, read_back=read_back):
             return {**told, "id": id_, "read_back": read_back}
         case Unchanged():
             return told
         case Drifted(now=now):
-            return {**told, "differences": _differences(step.before or EMPTY, now, step.after or EMPTY)}
+            return {**told, **_drift(step, now)}
         case Failed(kind=kind, problem=problem):
             return {**told, "kind": str(kind), "problem": diagnostic_document(problem)}
         case NotAttempted(reason=reason):
             return {**told, "reason": str(reason)}
         case _:
             assert_never(outcome)
+
+
+def subject(step: AnyStep) -> dict[str, Any]:
+    """What a step is about: a repository, an overlay or a binding, and the name that people know it by."""
+    match step:
+        case Step():
+            return {"repository": step.repository, "subject": "repository", "name": step.repository}
+        case OverlayStep():
+            return {"subject": "overlay", "name": step.name}
+        case BindingStep():
+            return {"subject": "binding", "name": step.label, "scope": step.scope.label, "overlay": step.overlay}
+
+
+def counted(found: Iterable[Mapping[str, Any]]) -> str:
+    """What documents of outcomes or builds are about, counted: `2 overlays, 1 binding, 3 repositories`."""
+    kinds = [one.get("subject", "repository") for one in found]
+    parts = [plural(kinds.count(kind), kind) for kind in ("overlay", "binding") if kind in kinds]
+    if "repository" in kinds:
+        parts.append(repositories(kinds.count("repository")))
+    return ", ".join(parts)
+
+
+def _drift(step: AnyStep, now: Overlay | TagSelector | None) -> dict[str, Any]:
+    """What changed since the plan: the items of an overlay, or the tags of a binding."""
+    if isinstance(step, BindingStep):
+        sides = {"planned_from": step.before, "now": now, "wanted": step.after}
+        return {"differences": [], "selectors": {side: one and str(one) for side, one in sides.items()}}
+    there = now if isinstance(now, Overlay) else EMPTY
+    return {"differences": _differences(step.before or EMPTY, there, step.after or EMPTY)}
 
 
 def outcome_name(outcome: Outcome) -> str:
@@ -115,7 +147,9 @@ def progress_document(progress: Progress) -> dict[str, Any]:
     """How far one followed repository is."""
     return {
         "repository": progress.target.repository,
+        "name": progress.target.label,
         "id": progress.target.id,
+        **({"tags": list(progress.target.tags)} if progress.target.tags else {}),
         "stage": str(progress.stage),
         "queue": str(progress.sync),
         "others": progress.others,
@@ -192,6 +226,7 @@ def totals(progress: Iterable[Progress]) -> dict[str, int]:
 
 
 LOG_LINES = 15
+_SUBJECTS = ("overlay", "binding", "repository")
 _KINDS = ("applied", "already_done", "stale", "failed", "not_attempted")
 
 
@@ -210,8 +245,10 @@ def report_document(
 
     `run` is the id that it is recorded under, None where nothing is; `tags` are those known, by digest.
     """
-    told = sorted((outcome_document(one) for one in outcomes), key=lambda one: str(one["repository"]))
-    followed = sorted(progress, key=lambda one: one.target.repository)
+    told = sorted(
+        (outcome_document(one) for one in outcomes), key=lambda one: (_SUBJECTS.index(one["subject"]), str(one["name"]))
+    )
+    followed = sorted(progress, key=lambda one: one.target.label)
     proven, of = verified(followed)
     return {
         "run": run,
@@ -230,7 +267,7 @@ def report_document(
 def summary_line(document: dict[str, Any], *, verdict: str) -> str:
     """The report as one line of JSON: the names for each outcome, the builds by result, and how the run ended."""
     builds = document["builds"]
-    unfinished = [one["repository"] for one in builds["repositories"] if one["stage"] not in FINISHED]
+    unfinished = [one["name"] for one in builds["repositories"] if one["stage"] not in FINISHED]
     failures = [
         {"repository": one["repository"], "id": failure["id"]}
         for one in builds["repositories"]
@@ -239,7 +276,7 @@ def summary_line(document: dict[str, Any], *, verdict: str) -> str:
     ]
     summary = {
         "type": "summary",
-        **{kind: [one["repository"] for one in document[kind]] for kind in _KINDS},
+        **{kind: [one["name"] for one in document[kind]] for kind in _KINDS},
         "run": document["run"],
         "interrupted": document["interrupted"],
         "verdict": verdict,
@@ -248,7 +285,7 @@ def summary_line(document: dict[str, Any], *, verdict: str) -> str:
             "repositories": [],
             "unfinished": unfinished,
             "failures": failures,
-            "superseded": [one["repository"] for one in builds["repositories"] if one["stage"] == Stage.SUPERSEDED],
+            "superseded": [one["name"] for one in builds["repositories"] if one["stage"] == Stage.SUPERSEDED],
             "built": [
                 {"repository": one["repository"], **build} for one in builds["repositories"] for build in one["built"]
             ],
@@ -296,8 +333,8 @@ def _writing(event: ApplyStarted | WaveStarted | StepStarted | StepFinished) -> 
             return "apply_started", {"steps": steps}
         case WaveStarted(number=number, of=of, steps=steps):
             return "wave_started", {"number": number, "of": of, "steps": steps}
-        case StepStarted(repository=repository):
-            return "step_started", {"repository": repository}
+        case StepStarted(step=step):
+            return "step_started", subject(step)
         case StepFinished(outcome=outcome):
             return "step_finished", outcome_document(outcome)
         case _:

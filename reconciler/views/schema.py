@@ -54,10 +54,12 @@ class BuildCountsDocument(TypedDict):
 
 
 class ProgressDocument(BuildCountsDocument):
-    """How far one followed repository is."""
+    """How far one followed repository is, or, with `tags`, those tags of it."""
 
     repository: str
+    name: str
     id: str
+    tags: NotRequired[list[str]]
     stage: str
     queue: str
     others: Count
@@ -82,15 +84,33 @@ class DifferenceDocument(TypedDict):
     masked: bool
 
 
-class OutcomeDocument(TypedDict):
-    """What happened to one repository; which keys are there depends on the outcome."""
+class SubjectDocument(TypedDict):
+    """What a step is about; `repository` is there for repositories, `scope` and `overlay` for bindings."""
 
-    repository: str
+    subject: Literal["repository", "overlay", "binding"]
+    name: str
+    repository: NotRequired[str]
+    scope: NotRequired[str]
+    overlay: NotRequired[str]
+
+
+class SelectorsDocument(TypedDict):
+    """The tags of a binding that changed since the plan, from all three sides; null where there is no binding."""
+
+    planned_from: str | None
+    now: str | None
+    wanted: str | None
+
+
+class OutcomeDocument(SubjectDocument):
+    """What happened to one step; which keys are there depends on the outcome."""
+
     action: Action
     outcome: Literal["applied", "already_done", "stale", "failed", "not_attempted"]
     id: NotRequired[str]
     read_back: NotRequired[bool]
     differences: NotRequired[list[DifferenceDocument]]
+    selectors: NotRequired[SelectorsDocument]
     kind: NotRequired[str]
     problem: NotRequired[DiagnosticDocument]
     reason: NotRequired[str]
@@ -129,16 +149,15 @@ class WaveStartedLine(TypedDict):
     steps: Count
 
 
-class StepStartedLine(TypedDict):
-    """A repository is about to be written."""
+class StepStartedLine(SubjectDocument):
+    """A repository, an overlay or a binding is about to be written."""
 
     type: Literal["step_started"]
     at: Time
-    repository: str
 
 
 class StepFinishedLine(OutcomeDocument):
-    """What happened to one repository."""
+    """What happened to one step."""
 
     type: Literal["step_finished"]
     at: Time

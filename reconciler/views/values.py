@@ -1,4 +1,4 @@
-"""Values and changes of an overlay as the public documents hold them: strings, lists and objects spelt as apko does.
+"""Values and changes of an overlay as the public documents hold them: strings, lists and objects spelled as apko does.
 
 Secrets are masked here and PEM text ends here: a certificate is told by its name, subject and expiry, a key by its
 fingerprint.

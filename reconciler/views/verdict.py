@@ -6,10 +6,12 @@ from typing import Any
 from reconciler.core.builds import FINISHED, Stage
 from reconciler.core.plan import Plan
 from reconciler.core.runs import FailureKind
+from reconciler.core.steps import Step
 from reconciler.diagnostics import listed, plural
+from reconciler.views.run_document import counted
 from reconciler.views.text import Style, repositories, token
 
-_DONE = {"create": "created", "update": "updated", "reset": "reset"}
+_DONE = {"create": "created", "update": "updated", "reset": "reset", "delete": "removed"}
 _UNCHANGED = "Nothing was changed."
 
 
@@ -52,25 +54,32 @@ def early_end(command: str, *, interrupted: bool, errors: int, run: str | None) 
 
 def not_applyable(plan: Plan, command: str) -> str:
     """Return the verdict on a plan of which nothing may be or need be written."""
-    blocked, unknown = (sum(step.action == action for step in plan.steps) for action in ("blocked", "unknown"))
+    every = (*plan.steps, *plan.overlay_steps)
+    blocked, unknown = (sum(step.action == action for step in every) for action in ("blocked", "unknown"))
     if plan.failed:
-        return refusal(command, f"{repositories(blocked)} {'has' if blocked == 1 else 'have'} errors")
+        of = "step" if any(not isinstance(step, Step) for step in plan.blocked) else ""
+        found = plural(blocked, of) if of else repositories(blocked)
+        return refusal(command, f"{found} {'has' if blocked == 1 else 'have'} errors")
     if plan.guard.refusals:
         return refusal(command, "the removal guard does not allow this plan")
     if plan.refused:
         return refusal(command, f"{repositories(blocked)} {'is' if blocked == 1 else 'are'} blocked")
     if unknown:
-        return refusal(command, f"{repositories(unknown)} could not be read")
+        what = repositories(unknown) if all(step.planned for step in plan.overlay_steps) else plural(unknown, "step")
+        return refusal(command, f"{what} could not be read")
     return f"{command.capitalize()} complete: no changes."
 
 
 def _successes(document: dict[str, Any], command: str) -> Iterator[str]:
-    for number, (words, count) in enumerate(_actions(document, command).items()):
-        yield f"{repositories(count) if number == 0 else f'{count:,}'} {words}"
+    for number, (words, found) in enumerate(_actions(document, command).items()):
+        plain = number and not any(one["subject"] != "repository" for one in document["applied"])
+        yield f"{f'{len(found):,}' if plain else counted(found)} {words}"
     already = len(document["already_done"])
     if already:
         yield (
-            f"{already:,} already up to date" if document["applied"] else f"{repositories(already)} already up to date"
+            f"{already:,} already up to date"
+            if document["applied"]
+            else f"{counted(document['already_done'])} already up to date"
         )
     builds = document["builds"]
     if builds["succeeded"]:
@@ -80,24 +89,24 @@ def _successes(document: dict[str, Any], command: str) -> Iterator[str]:
 
 
 def _written(document: dict[str, Any], command: str) -> Iterator[str]:
-    yield from (f"{count:,} {words}" for words, count in _actions(document, command).items())
+    yield from (f"{len(found):,} {words}" for words, found in _actions(document, command).items())
 
 
-def _actions(document: dict[str, Any], command: str) -> Mapping[str, int]:
-    found: dict[str, int] = {}
+def _actions(document: dict[str, Any], command: str) -> Mapping[str, list[dict[str, Any]]]:
+    """What was done, with the outcomes that it was done in."""
+    found: dict[str, list[dict[str, Any]]] = {}
     for action, words in _DONE.items():
-        said = "reverted" if command == "revert" else words
-        count = sum(one["action"] == action for one in document["applied"])
-        if count:
-            found[said] = found.get(said, 0) + count
+        same = [one for one in document["applied"] if one["action"] == action]
+        if same:
+            found.setdefault("reverted" if command == "revert" else words, []).extend(same)
     return found
 
 
 def _failures(document: dict[str, Any], style: Style) -> Iterator[str]:
     """What went wrong, each with the repositories that it is about."""
 
-    def counted(words: str, entries: Iterable[dict[str, Any]], count: int | None = None) -> Iterator[str]:
-        names = [token(one["repository"], style) for one in entries]
+    def told(words: str, entries: Iterable[dict[str, Any]], count: int | None = None) -> Iterator[str]:
+        names = [token(one["name"], style) for one in entries]
         if names:
             yield f"{len(names) if count is None else count:,} {words} ({listed(names)})"
 
@@ -105,18 +114,18 @@ def _failures(document: dict[str, Any], style: Style) -> Iterator[str]:
     followed = builds["repositories"]
     if any(one["kind"] == FailureKind.TOKEN for one in failed):
         yield "token rejected"
-    yield from counted("failed", failed)
-    yield from counted("changed since the plan", document["stale"])
-    yield from counted("not attempted", document["not_attempted"])
+    yield from told("failed", failed)
+    yield from told("changed since the plan", document["stale"])
+    yield from told("not attempted", document["not_attempted"])
     live = [one for one in followed if one["stage"] != Stage.SUPERSEDED]
     for kind, one, several in (
         ("failed", "build failed", "builds failed"),
         ("unknown", "build ended with an unknown result", "builds ended with an unknown result"),
     ):
         count = sum(entry.get(kind, 0) for entry in live)
-        yield from counted(one if count == 1 else several, [entry for entry in live if entry.get(kind)], count)
-    yield from counted("changed by somebody else", [one for one in followed if one["stage"] == Stage.SUPERSEDED])
-    yield from counted("without a build report", [one for one in followed if one["stage"] == Stage.UNREPORTED])
+        yield from told(one if count == 1 else several, [entry for entry in live if entry.get(kind)], count)
+    yield from told("changed by somebody else", [one for one in followed if one["stage"] == Stage.SUPERSEDED])
+    yield from told("without a build report", [one for one in followed if one["stage"] == Stage.UNREPORTED])
     yield from _unfinished(builds, [one for one in followed if one["stage"] not in FINISHED])
 
 

@@ -17,7 +17,7 @@ ROOT = "45a0c61ebfd3" + "0" * 28
 TEAM = f"{ROOT}/{'a' * 16}"
 INNER = f"{TEAM}/{'b' * 16}"
 NODE = f"{ROOT}/{'1' * 16}"
-CATALOGUE = f"{'c' * 40}/{'d' * 16}"
+CATALOG = f"{'c' * 40}/{'d' * 16}"
 ORGANIZATION = Organization(id=ROOT, name="example.com")
 URL = "http://localhost"
 LOCAL_TIME = 1_785_837_300.0
@@ -121,7 +121,7 @@ def repository(id_: str = NODE, name: str = "node", **fields: object) -> dict[st
         "name": name,
         "bundles": [],
         "readme": "",
-        "sync_config": {"source": CATALOGUE, "expiration": None, "uniqueTags": False},
+        "sync_config": {"source": CATALOG, "expiration": None, "uniqueTags": False},
         "catalogTier": "UNKNOWN",
         "aliases": [],
         "activeTags": ["latest"],

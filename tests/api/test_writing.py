@@ -10,7 +10,7 @@ from reconciler.api.errors import AnswerLost, ApiError, NotFound, NotUnderstood,
 from reconciler.core.overlay import EMPTY
 from reconciler.core.state import LiveRepository, Organization, RepositoryVersion, Unreadable
 from tests.api.fakes import (
-    CATALOGUE,
+    CATALOG,
     INNER,
     NODE,
     ORGANIZATION,
@@ -170,7 +170,7 @@ def test_creating(folder: str, parent: str, where: str) -> None:
     assert sent.raw_query == "preventExisting=true"
     assert sent.json == {
         "name": "fresh",
-        "sync_config": {"source": CATALOGUE},
+        "sync_config": {"source": CATALOG},
         "customOverlay": {
             "contents": {"packages": ["git"]},
             "accounts": {"users": [{"userName": "u", "uid": 0, "gid": 0}]},

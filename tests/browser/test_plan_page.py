@@ -167,9 +167,7 @@ def test_text_has_enough_contrast(driver: Any, server: Server, *, dark: bool) ->
     page.shoot(f"guard-{'dark' if dark else 'light'}")
     pairs = page.run(_CONTRAST)
     assert len(pairs) > 20
-    assert {
-        text: ratio for text, ratio in ((text, contrast(*colours)) for text, *colours in pairs) if ratio < 4.5
-    } == {}
+    assert {text: ratio for text, ratio in ((text, contrast(*colors)) for text, *colors in pairs) if ratio < 4.5} == {}
 
 
 @pytest.mark.parametrize("name", ["three-hundred", "hostile", "markup", "every-action"])
@@ -265,22 +263,22 @@ def test_what_is_taken_away_leads_to_where(driver: Any, server: Server) -> None:
     page.until(_IN_VIEW)
 
 
-def brightness(colour: str) -> float:
-    return sum(rgb(colour)) / 3
+def brightness(color: str) -> float:
+    return sum(rgb(color)) / 3
 
 
-def rgb(colour: str) -> list[int]:
-    return [int(value) for value in re.findall(r"\d+", colour)[:3]]
+def rgb(color: str) -> list[int]:
+    return [int(value) for value in re.findall(r"\d+", color)[:3]]
 
 
 def contrast(one: str, other: str) -> float:
-    """The ratio of WCAG 2 between two colours, from 1 to 21."""
-    darker, lighter = sorted(luminance(rgb(colour)) for colour in (one, other))
+    """The ratio of WCAG 2 between two colors, from 1 to 21."""
+    darker, lighter = sorted(luminance(rgb(color)) for color in (one, other))
     return (lighter + 0.05) / (darker + 0.05)
 
 
-def luminance(colour: list[int]) -> float:
-    linear = [value / 255 / 12.92 if value <= 10 else ((value / 255 + 0.055) / 1.055) ** 2.4 for value in colour]
+def luminance(color: list[int]) -> float:
+    linear = [value / 255 / 12.92 if value <= 10 else ((value / 255 + 0.055) / 1.055) ** 2.4 for value in color]
     return sum(share * value for share, value in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
 
 
@@ -288,7 +286,7 @@ _IN_VIEW = """
 const box = document.querySelector(':target').getBoundingClientRect();
 return box.height > 0 && box.top >= 0 && box.bottom <= innerHeight;
 """
-# Every piece of text with its colour and the first background behind it that is not transparent.
+# Every piece of text with its color and the first background behind it that is not transparent.
 _CONTRAST = """
 const found = [];
 const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);

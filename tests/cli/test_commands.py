@@ -117,7 +117,7 @@ def test_a_creation_from_another_repository(program: Program) -> None:
     assert made["customOverlay"]["contents"]["packages"] == ["git"]
 
 
-def test_colour_only_where_it_is_wanted(program: Program) -> None:
+def test_color_only_where_it_is_wanted(program: Program) -> None:
     write_manifest(ONE)
     assert "\x1b[" not in program.run("plan").out
     assert "\x1b[" in program.run("plan", "--color", "always").out

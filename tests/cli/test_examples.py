@@ -9,7 +9,7 @@ from tests.support.program import Program
 
 ROOT = Path(__file__).parents[2]
 GOLDEN = Path(__file__).parent / "golden"
-EXAMPLES = ("organisation", "apko-files")
+EXAMPLES = ("organization", "apko-files")
 
 
 def example(name: str) -> str:

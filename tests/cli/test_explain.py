@@ -33,7 +33,7 @@ repositories:
 
 @pytest.mark.parametrize("repository", ["payments-api", "team-b/reports-api", "edge-gateway", "edge-proxy"])
 def test_an_organization_is_explained_to_the_line(repository: str, program: Program) -> None:
-    result = program.run("explain", repository, example("organisation"))
+    result = program.run("explain", repository, example("organization"))
     assert (result.code, result.err) == (0, "")
     golden.check(GOLDEN / f"explain-{repository.replace('/', '-')}.txt", result.out)
 

@@ -50,7 +50,7 @@ def test_overlay_files_among_the_manifests_are_left_alone(program: Program) -> N
 
 def test_the_layout_of_the_manifests_in_this_repository(program: Program) -> None:
     root = Path(__file__).parents[2]
-    for folder in ("manifests", "docs/examples/organisation", "docs/examples/apko-files"):
+    for folder in ("manifests", "docs/examples/organization", "docs/examples/apko-files"):
         assert program.run("fmt", "--check", str(root / folder)).code == 0, folder
 
 
@@ -59,4 +59,5 @@ def test_schema(program: Program) -> None:
     assert (result.code, result.err) == (0, "")
     schema = json.loads(result.out)
     assert schema["properties"]["organization"]["description"]
-    assert list(schema["properties"]) == ["organization", "settings", "defaults", "profiles", "repositories"]
+    keys = "organization owner settings defaults profiles overlays all_repositories folders repositories"
+    assert list(schema["properties"]) == keys.split()

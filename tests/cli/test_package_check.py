@@ -12,7 +12,7 @@ from tests.support.program import Program, write_manifest
 HEAD = "organization: example.com\nrepositories:\n"
 
 
-def test_a_misspelt_package_is_an_error_at_its_place(program: Program) -> None:
+def test_a_misspelled_package_is_an_error_at_its_place(program: Program) -> None:
     write_manifest(f"{HEAD}  custom-nginx: {{packages: [crul]}}\n")
     result = program.run("plan")
     assert result.code == 1

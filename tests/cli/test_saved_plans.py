@@ -204,7 +204,7 @@ def damaged(data: bytes) -> bytes:
 
 
 def newer(data: bytes) -> bytes:
-    return data.replace(b'"version":3', b'"version":4', 1)
+    return data.replace(b'"version":4', b'"version":5', 1)
 
 
 def forged(data: bytes) -> bytes:

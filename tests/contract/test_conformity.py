@@ -41,7 +41,7 @@ def update(world: World) -> Exchange:
         ({"sent": b'{"customOverlay": {"contents": {"packages": "jq"}}}'}, "is not of type 'array'"),
         ({"asked": {}}, "the request carries no bearer token"),
         ({"received": b"{}"}, 'the answer lacks "customOverlay"'),
-        ({"received": b'{"colour": 1}'}, 'the answer has "colour"'),
+        ({"received": b'{"color": 1}'}, 'the answer has "color"'),
         ({"received": b'{"createTime": "noon"}'}, "'noon' is not a 'date-time'"),
         ({"status": 500, "received": b'{"code": "x"}'}, "'x' is not of type 'integer'"),
         ({"told": {"content-type": "text/html"}}, "the answer is text/html"),

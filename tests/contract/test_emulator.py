@@ -34,7 +34,7 @@ def busy() -> World:
     return world
 
 
-def organisation(world: World) -> str:
+def organization(world: World) -> str:
     return world.id("custom-node").partition("/")[0]
 
 
@@ -48,7 +48,7 @@ def resolve(world: World, *names: str, **options: Any) -> Reply:
 
 
 def post(world: World, body: object, **options: Any) -> Reply:
-    return call(world.emulator, "POST", f"{REPOS}/{organisation(world)}", body=body, **options)
+    return call(world.emulator, "POST", f"{REPOS}/{organization(world)}", body=body, **options)
 
 
 FULL_CONFIG = {
@@ -68,12 +68,12 @@ CASES: dict[str, tuple[str, str, int, Callable[[World], Reply]]] = {
     "repositories": ("GET", REPOS, 200, lambda world: world.get(REPOS)),
     "reports": ("GET", REPORTS, 200, lambda world: world.get(REPORTS, ("startedSince", "2023-01-01T00:00:00Z"))),
     "running": ("GET", REPORTS, 200, lambda world: world.get(REPORTS, ("startedSince", "2023-11-14T22:13:00Z"))),
-    "statuses": ("GET", STATUSES, 200, lambda world: world.get(STATUSES, ("registryId", organisation(world)))),
+    "statuses": ("GET", STATUSES, 200, lambda world: world.get(STATUSES, ("registryId", organization(world)))),
     "no registry": ("GET", STATUSES, 400, lambda world: world.get(STATUSES)),
     "queued": ("GET", STATUS, 200, lambda world: world.get(f"{REPOS}/{world.id('custom-go')}:syncstatus")),
     "failed": ("GET", STATUS, 200, lambda world: world.get(f"{REPOS}/{world.id('custom-node')}:syncstatus")),
     "idle": ("GET", STATUS, 200, lambda world: world.get(f"{REPOS}/{world.id('orders-api')}:syncstatus")),
-    "no status": ("GET", STATUS, 404, lambda world: world.get(f"{REPOS}/{organisation(world)}:syncstatus")),
+    "no status": ("GET", STATUS, 404, lambda world: world.get(f"{REPOS}/{organization(world)}:syncstatus")),
     "packages": ("GET", PACKAGES, 200, lambda world: world.get(PACKAGES)),
     "some packages": ("GET", PACKAGES, 200, lambda world: world.get(PACKAGES, ("pageSize", "3"), ("skip", "2"))),
     "no package": ("GET", PACKAGES, 200, lambda world: world.get(PACKAGES, ("packageName", "crul"))),
@@ -152,7 +152,7 @@ def test_the_document_can_object(published: Published) -> None:
     schema = published.answer("PUT", REPO, 200)
     assert published.problems(schema, {**repo, "readme": 1}) == ["$.readme: 1 is not of type 'string'"]
     assert published.problems(schema, {**repo, "createTime": "yesterday"})
-    assert published.unknown_keys(schema, {**repo, "colour": "red"}) == {"colour"}
+    assert published.unknown_keys(schema, {**repo, "color": "red"}) == {"color"}
     del repo["customOverlay"]["accounts"]["users"][0]["gid"]
     assert published.missing_keys(schema, repo) == {"gid"}
 

@@ -41,7 +41,7 @@ CASES: dict[str, tuple[str, str, int, Callable[[World], Reply]]] = {
     "one": ("GET", REPO, 200, lambda world: of(world, "GET", "custom-postgres")),
     "future": ("GET", REPO, 200, lambda world: of(world, "GET", "data-pipeline")),
     "changed": ("PATCH", REPO, 200, lambda world: of(world, "PATCH", "custom-go", PLAIN, "custom_overlay")),
-    "not changed": ("PATCH", REPO, 400, lambda world: of(world, "PATCH", "custom-go", PLAIN, "colour")),
+    "not changed": ("PATCH", REPO, 400, lambda world: of(world, "PATCH", "custom-go", PLAIN, "color")),
     "forbidden": ("PATCH", REPO, 403, lambda world: of(world, "PATCH", "custom-go", PLAIN, who="viewer")),
     "created": ("POST", REPO, 200, lambda world: create(world, {"name": "fresh", "customOverlay": packages("jq")})),
     "not created": ("POST", REPO, 409, lambda world: create(world, {"name": "custom-go"})),

@@ -1,6 +1,6 @@
 """Every call that the product makes, held to the published documents: its requests and the answers to them.
 
-One suite, several targets. The real API is asked only where the environment names a token and an organisation, and
+One suite, several targets. The real API is asked only where the environment names a token and an organization, and
 only what reads.
 """
 

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from reconciler.core.runs import Applied, Drifted, Failed, NotAttempted, Skip, Unchanged, is_settled, recovered_outcome
+from reconciler.core.recovery import recovered_outcome
+from reconciler.core.runs import Applied, Drifted, Failed, NotAttempted, Skip, Unchanged, is_settled
 from reconciler.core.steps import Action
 from tests.support.runs import applied, live, recorded, run, step
 

@@ -3,7 +3,8 @@
 from typing import Any
 
 from reconciler.core.overlay import EMPTY
-from reconciler.core.runs import Drifted, Failed, FailureKind, NotAttempted, Skip, plan_revert
+from reconciler.core.reverting import plan_revert
+from reconciler.core.runs import Drifted, Failed, FailureKind, NotAttempted, Skip
 from reconciler.core.steps import Action, ReasonCode
 from reconciler.diagnostics import Diagnostic, Severity
 from tests.support.overlays import overlay

@@ -65,7 +65,7 @@ class TestOverlays:
         assert send(world, "PATCH", f"{OVERLAYS}/{uid}", {"name": "renamed"}, "name").json["uid"] == uid
         assert overlay(world, "app", JQ) != uid
 
-    @pytest.mark.parametrize("mask", ["config.contents.packages", "uid", "colour"])
+    @pytest.mark.parametrize("mask", ["config.contents.packages", "uid", "color"])
     def test_a_mask_of_anything_else_is_refused(self, world: World, mask: str) -> None:
         uid = overlay(world, "app", JQ)
         reply = send(world, "PATCH", f"{OVERLAYS}/{uid}", {"config": JQ}, mask)

@@ -52,17 +52,17 @@ def test_the_queue_tells_what_the_work_is_at(world: World) -> None:
 
 
 def test_statuses_name_only_what_is_in_the_queue(world: World) -> None:
-    organisation = world.id("custom-node").partition("/")[0]
-    assert world.items(STATUSES, ("registryId", organisation)) == []
+    organization = world.id("custom-node").partition("/")[0]
+    assert world.items(STATUSES, ("registryId", organization)) == []
     world.put_overlay("custom-node", packages("jq"))
     world.put_overlay("team-a/checkout-api", packages("jq"))
-    (first, second) = world.items(STATUSES, ("registryId", organisation))
+    (first, second) = world.items(STATUSES, ("registryId", organization))
     assert {first["repoId"], second["repoId"]} == {world.id("custom-node"), world.id("checkout-api")}
     assert first["repoStatus"] == {"status": "QUEUED", "createTime": NOW}
     (only,) = world.items(STATUSES, ("registryId", world.id("checkout-api").rpartition("/")[0]))
     assert only["repoId"] == world.id("checkout-api")
     settle(world)
-    assert world.items(STATUSES, ("registryId", organisation)) == []
+    assert world.items(STATUSES, ("registryId", organization)) == []
 
 
 def test_the_status_of_a_repository_outside_the_queue_has_no_time(world: World) -> None:
@@ -156,11 +156,11 @@ def test_the_same_history_gives_the_same_builds() -> None:
 def test_reports_come_newest_first_and_may_be_limited(world: World) -> None:
     world.put_overlay("custom-node", packages("jq"))
     settle(world)
-    organisation = world.id("custom-node").partition("/")[0]
-    reports = world.get(REPORTS, ("uidp.descendantsOf", organisation)).json["reports"]
+    organization = world.id("custom-node").partition("/")[0]
+    reports = world.get(REPORTS, ("uidp.descendantsOf", organization)).json["reports"]
     starts = [report["startedAt"] for report in reports]
     assert starts == sorted(starts, reverse=True)
-    page = world.get(REPORTS, ("uidp.descendantsOf", organisation), ("pageSize", "4")).json["reports"]
+    page = world.get(REPORTS, ("uidp.descendantsOf", organization), ("pageSize", "4")).json["reports"]
     assert page == reports[:4]
 
 

@@ -235,7 +235,7 @@ WRONG = {
     ),
     "other effect": ('[{"do": "explode"}]', 'not "explode"'),
     "list as effect": ('[{"do": []}]', r"not \[\]"),
-    "misspelt": ('[{"do": "drop"}, {"do": "drop", "methd": "PUT"}]', 'entry 2: unknown key "methd"'),
+    "misspelled": ('[{"do": "drop"}, {"do": "drop", "methd": "PUT"}]', 'entry 2: unknown key "methd"'),
     "key of another effect": ('[{"do": "drop", "seconds": 1}]', 'unknown key "seconds"'),
     "missing": ('[{"do": "delay"}]', 'needs the key "seconds"'),
     "type": ('[{"do": "status", "status": "503"}]', '"status" must be a whole number, not "503"'),

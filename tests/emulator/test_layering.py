@@ -57,7 +57,7 @@ class TestWhatStartsBuilds:
         assert found.keys() == {"latest-dev", "24-dev"}
         assert all(config["environment"]["TOOLS"] == "1" for config in found.values())
 
-    def test_a_misspelt_tag_builds_nothing(self, world: World) -> None:
+    def test_a_misspelled_tag_builds_nothing(self, world: World) -> None:
         reports = since(world)
         overlay(world, "tools", env(TOOLS="1"))
         assert bind(world, "tools", REPO, exact("24-devv")).status == 200

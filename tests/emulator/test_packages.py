@@ -1,4 +1,4 @@
-"""What an organisation may install: packages one by one, and a summary of each name."""
+"""What an organization may install: packages one by one, and a summary of each name."""
 
 import pytest
 
@@ -13,12 +13,12 @@ def world() -> World:
     return World(EmulatorSettings(automatic_rebuilds=False))  # never written to
 
 
-def organisation(world: World) -> str:
+def organization(world: World) -> str:
     return world.id("custom-node").partition("/")[0]
 
 
 def ask(world: World, path: str, **params: str) -> Reply:
-    return world.get(path, ("uidp.descendantsOf", organisation(world)), *params.items())
+    return world.get(path, ("uidp.descendantsOf", organization(world)), *params.items())
 
 
 def named(world: World, name: str, **params: str) -> list[tuple[str, str]]:

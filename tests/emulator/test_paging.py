@@ -75,7 +75,7 @@ def test_filters_are_those_of_v1(world: World) -> None:
     assert world.get(REPOS_V2, ("uidp.ids", "x")).status == 400
 
 
-def test_folders_have_kind_and_status_of_their_organisation(world: World) -> None:
+def test_folders_have_kind_and_status_of_their_organization(world: World) -> None:
     found = {group["name"]: group for page in pages(world, GROUPS_V2) for group in page["groups"]}
     assert found["edge"]["kind"] == "ORG_KIND_CUSTOMER"
     assert found["edge"]["status"] == "ORG_STATUS_READY"
@@ -106,7 +106,7 @@ def test_the_newest_update_comes_first_when_asked(world: World) -> None:
     assert named(pages(world, REPOS_V2, ("orderBy", "update_time desc")), REPOS_V2, "name")[0] == "orders-api"
 
 
-@pytest.mark.parametrize("order", ["colour", "name sideways", "updateTime", "name asc desc"])
+@pytest.mark.parametrize("order", ["color", "name sideways", "updateTime", "name asc desc"])
 def test_an_order_that_there_is_not(world: World, order: str) -> None:
     assert world.get(REPOS_V2, ("orderBy", order)).status == 400
 

@@ -119,8 +119,8 @@ def test_who_may_ask_and_about_what(world: World) -> None:
     assert resolve(world, packages("jq"), token="viewer").status == 200
     assert resolve(world, packages("jq"), token="").status == 401
     assert resolve(world, None).json["message"] == "config: must be set"
-    organisation = world.id("custom-base").partition("/")[0]
-    missing = call(world.emulator, "POST", f"/apko/v1/resolve/{organisation}/0000000000000000", body={"config": {}})
+    organization = world.id("custom-base").partition("/")[0]
+    missing = call(world.emulator, "POST", f"/apko/v1/resolve/{organization}/0000000000000000", body={"config": {}})
     assert missing.status == 404
     assert call(world.emulator, "GET", f"/apko/v1/resolve/{world.id('custom-base')}").status == 501
     poor = World(EmulatorSettings(grants={"example.com": ("repo.list",)}))
@@ -177,7 +177,7 @@ def shared() -> World:
 
 
 @pytest.fixture(autouse=True)
-def _catalogue() -> Iterator[None]:
+def _catalog() -> Iterator[None]:
     yield
     apko.build.cache_clear()
 

@@ -110,7 +110,7 @@ def test_a_viewer_reads_and_does_not_write(world: World) -> None:
     assert world.emulator.repository("orders-api")["customOverlay"] is None
 
 
-def test_other_organisations_are_read_only_for_everybody(world: World) -> None:
+def test_other_organizations_are_read_only_for_everybody(world: World) -> None:
     assert world.put("widgets-api", {}).status == 403
 
 

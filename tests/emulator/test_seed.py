@@ -59,7 +59,7 @@ def test_somebody_edited_one_by_hand(world: World) -> None:
     assert overlay["contents"]["packages"] == ["yaml", "git", "bash", "git", "tmux"]
 
 
-def test_organisations_are_ready(world: World) -> None:
+def test_organizations_are_ready(world: World) -> None:
     roots = world.items(GROUPS, ("uidp.inRoot", "true"))
     assert {(root["name"], root["status"], root["verified"]) for root in roots} == {
         ("example.com", "ORG_STATUS_READY", True),
@@ -92,7 +92,7 @@ def test_every_base_image_builds() -> None:
             assert apko.build(image.name, tag, "null").result == "Success"
 
 
-def test_every_dependency_is_in_the_catalogue() -> None:
+def test_every_dependency_is_in_the_catalog() -> None:
     known = packages.all_packages()
     index = packages.index()
     assert 190 < len(known) < 260

@@ -78,8 +78,8 @@ def test_writes_at_the_same_time_lose_nothing(tmp_path: Path, *, shared: bool) -
     database = tmp_path / "s.db"
     settings = EmulatorSettings(automatic_rebuilds=False)
     emulators = [Emulator(database, settings=settings) for _ in range(1 if shared else 4)]
-    organisation = emulators[0].repository("orders-api")["id"].partition("/")[0]
-    listed = call(emulators[0], "GET", REPOS, params=[("uidp.descendantsOf", organisation)]).json["items"]
+    organization = emulators[0].repository("orders-api")["id"].partition("/")[0]
+    listed = call(emulators[0], "GET", REPOS, params=[("uidp.descendantsOf", organization)]).json["items"]
     names = [repo["id"] for repo in listed][:20]
 
     def write(position: int) -> int:

@@ -122,7 +122,7 @@ def test_an_empty_message_is_a_leaf(world: World, body: object) -> None:
         {"id": "x"},
         {"readme": "x"},
         {"customOverlay": {"contents": {"package": ["jq"]}}},
-        {"customOverlay": {"colour": None}},
+        {"customOverlay": {"color": None}},
     ],
 )
 def test_without_a_mask_an_unknown_key_is_refused(world: World, body: object) -> None:

@@ -312,7 +312,7 @@ class TestCreating:
     def test_a_name_must_be_usable(self, world: World, body: object) -> None:
         assert self.create(world, body)[0] == 400
 
-    def test_a_source_must_be_of_the_catalogue(self, world: World) -> None:
+    def test_a_source_must_be_of_the_catalog(self, world: World) -> None:
         status, _ = self.create(world, {"name": "fresh", "sync_config": {"source": world.id("custom-go")}})
         assert status == 400
 

@@ -27,8 +27,8 @@ def test_everything_is_written_and_confirmed() -> None:
 def test_events_tell_every_step_once() -> None:
     world = World()
     world.apply()
-    assert [event.repository for event in world.events if isinstance(event, StepStarted)] == ["a", "b", "c"]
-    finished = [event.outcome.step.repository for event in world.events if isinstance(event, StepFinished)]
+    assert [event.step.label for event in world.events if isinstance(event, StepStarted)] == ["a", "b", "c"]
+    finished = [event.outcome.step.label for event in world.events if isinstance(event, StepFinished)]
     assert finished == ["a", "b", "c"]
 
 

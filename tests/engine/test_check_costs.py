@@ -20,7 +20,7 @@ PAGE = 200
 
 
 class Api:
-    """A catalogue of some size, which counts how often it is asked to resolve."""
+    """A catalog of some size, which counts how often it is asked to resolve."""
 
     def __init__(self, size: int) -> None:
         self.names = [f"package-{number:05}" for number in range(size)]
@@ -74,7 +74,7 @@ def _build(number: int) -> Build:
 
 
 def _wanted(size: int) -> dict[str, tuple[Constraint, ...]]:
-    """Names from all over the catalogue, without a constraint."""
+    """Names from all over the catalog, without a constraint."""
     names = (f"package-{number * size // PACKAGES:05}" for number in range(PACKAGES))
     return {name: (Constraint(text=name, name=name),) for name in names}
 

@@ -40,7 +40,7 @@ def package(
 
 @dataclass(slots=True)
 class Api:
-    """A catalogue by name, which counts what it is asked and refuses what `fail` has an error for."""
+    """A catalog by name, which counts what it is asked and refuses what `fail` has an error for."""
 
     packages: Mapping[str, tuple[PackageVersion, ...]]
     total: bool = True
@@ -85,7 +85,7 @@ class Api:
         return PackagePage(packages=found, after=after, total=len(names) if self.total else None)
 
 
-def catalogue(*packages: tuple[PackageVersion, ...], size: int = 0) -> dict[str, tuple[PackageVersion, ...]]:
+def catalog(*packages: tuple[PackageVersion, ...], size: int = 0) -> dict[str, tuple[PackageVersion, ...]]:
     filler = (package(f"filler-{number:05}") for number in range(size))
     return {versions[0].name: versions for versions in (*packages, *filler)}
 
@@ -113,7 +113,7 @@ NAMES = [f"want-{number * 37 % 60:02}" for number in range(60)]
 
 @pytest.mark.parametrize(("size", "most"), [(0, 1), (300, 2), (2_000, 11), (11_700, 59), (11_900, 60), (30_000, 60)])
 def test_it_takes_no_more_requests_than_names_or_pages(size: int, most: int) -> None:
-    api = Api(catalogue(*(package(name) for name in NAMES), size=size))
+    api = Api(catalog(*(package(name) for name in NAMES), size=size))
     found = search(api, *NAMES)
     assert found.requests == len(api.asked) <= most
     assert set(found.versions) == set(NAMES)
@@ -121,7 +121,7 @@ def test_it_takes_no_more_requests_than_names_or_pages(size: int, most: int) -> 
 
 
 def test_names_with_a_version_take_no_more_where_the_latest_will_do() -> None:
-    api = Api(catalogue(*(package(name, "2-r1", "1-r0") for name in NAMES), size=300))
+    api = Api(catalog(*(package(name, "2-r1", "1-r0") for name in NAMES), size=300))
     specs = [f"{name}~2" for name in NAMES]
     assert search(api, *specs).requests == 2
     older = [f"{name}=1-r0" for name in NAMES[:2]]
@@ -131,12 +131,12 @@ def test_names_with_a_version_take_no_more_where_the_latest_will_do() -> None:
 
 
 def test_without_a_count_names_are_asked_for() -> None:
-    api = Api(catalogue(*(package(name) for name in NAMES), size=30_000), total=False)
+    api = Api(catalog(*(package(name) for name in NAMES), size=30_000), total=False)
     assert search(api, *NAMES).requests <= 61
 
 
 def test_pages_that_lead_nowhere_are_left() -> None:
-    api = Api(catalogue(*(package(name) for name in NAMES[:10]), size=700), circles=True)
+    api = Api(catalog(*(package(name) for name in NAMES[:10]), size=700), circles=True)
     assert set(search(api, *NAMES[:10]).versions) == set(NAMES[:10])
     assert len(api.asked) <= 13
 
@@ -162,12 +162,12 @@ def test_what_others_provide(spec: str, code: str) -> None:
         )
         for version in ("20.18.0-r0", "20.19.5-r1")
     )
-    api = Api(catalogue((new, old), package("tls", "1-r0"), package("other-tls", "9-r0", provides=["tls=3.1"])))
+    api = Api(catalog((new, old), package("tls", "1-r0"), package("other-tls", "9-r0", provides=["tls=3.1"])))
     assert codes(search(api, spec), spec) == [code]
 
 
 def test_a_mistyped_provided_name_is_compared_with_those_of_its_kind() -> None:
-    found = search(Api(catalogue(package("curl", provides=["cmd:curl=1-r0", "so:x"]))), "cmd:crul")
+    found = search(Api(catalog(package("curl", provides=["cmd:curl=1-r0", "so:x"]))), "cmd:crul")
     (one,) = check_packages([request("cmd:crul")], Available(versions=found.versions, names=found.names))
     assert one.diagnostic.summary == 'package "cmd:crul" does not exist; did you mean "cmd:curl"?'
 
@@ -178,7 +178,7 @@ def test_a_summary_that_lacks_an_architecture_is_looked_into() -> None:
         PackageVersion(name="late", version="2-r0", architectures=("x86_64",)),
         PackageVersion(name="late", version="1-r0", architectures=("aarch64",)),
     )
-    api = Api(catalogue(*(package(name) for name in NAMES[:9]), late))
+    api = Api(catalog(*(package(name) for name in NAMES[:9]), late))
     assert search(api, *there).requests == 2
     assert api.asked[1:] == ["name late"]
 
@@ -194,26 +194,26 @@ def refusal(kind: str) -> ApiError:
 
 
 def test_without_summaries_names_are_asked_for() -> None:
-    api = Api(catalogue(*map(package, NAMES)), fail={"page": refusal("not-found")})
+    api = Api(catalog(*map(package, NAMES)), fail={"page": refusal("not-found")})
     found = search(api, *NAMES)
     assert (found.problem, set(found.versions)) == (None, set(NAMES))
 
 
 def test_one_name_that_cannot_be_looked_up_leaves_the_others() -> None:
-    api = Api(catalogue(package("curl"), package("git")), fail={"name curl": refusal("not-found")})
+    api = Api(catalog(package("curl"), package("git")), fail={"name curl": refusal("not-found")})
     found = search(api, "curl", "git")
     assert (found.problem, set(found.versions)) == (PROBLEM, {"git"})
 
 
 @pytest.mark.parametrize("kind", ["denied", "crowded"])
 def test_a_refusal_that_holds_for_all_ends_the_search(kind: str) -> None:
-    api = Api(catalogue(*map(package, NAMES)), fail={"page": refusal(kind), "name": refusal(kind)})
+    api = Api(catalog(*map(package, NAMES)), fail={"page": refusal(kind), "name": refusal(kind)})
     found = search(api, *NAMES)
     assert (found.problem, found.versions, len(api.asked)) == (PROBLEM, {}, 1)
 
 
 def test_nothing_is_said_of_what_may_be_provided_without_knowing() -> None:
-    api = Api(catalogue(package("curl")), fail={"list": refusal("denied")})
+    api = Api(catalog(package("curl")), fail={"list": refusal("denied")})
     found = search(api, "curl", "crul", "git>1")
     assert (found.problem, set(found.versions)) == (PROBLEM, {"curl"})
 
@@ -242,7 +242,7 @@ def packages(draw: st.DrawFn) -> tuple[PackageVersion, ...]:
 def test_both_ways_find_out_the_same(found: list[tuple[PackageVersion, ...]], specs: list[str]) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(lookups, "_FEW", 0)
-        paged = search(Api(catalogue(*found)), *specs)
+        paged = search(Api(catalog(*found)), *specs)
         patch.setattr(lookups, "_FEW", 100)
-        named = search(Api(catalogue(*found)), *specs)
+        named = search(Api(catalog(*found)), *specs)
     assert codes(paged, *specs) == codes(named, *specs)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from reconciler.core.builds import Progress
 from reconciler.core.runs import Applied, NotAttempted, Outcome, RecordFailed, Skip
-from reconciler.core.steps import Step
+from reconciler.core.steps import AnyStep
 from reconciler.engine.follow import Limits
 from reconciler.engine.ports import OnError
 from reconciler.engine.rollout import Batches, Rollout, parse_sizes, rollout
@@ -14,7 +14,7 @@ from tests.engine.world import PROBLEM, World
 class Refusing:
     """A record that can take note of nothing."""
 
-    def about_to_write(self, step: Step, *, repository_id: str | None, since: float) -> None:
+    def about_to_write(self, step: AnyStep, *, repository_id: str | None, since: float) -> None:
         raise RecordFailed(PROBLEM)
 
     def finished(self, outcome: Outcome) -> None:

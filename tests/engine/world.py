@@ -51,7 +51,7 @@ class World:
             parallelism=parallelism,
             on_event=self.events.append,
         )
-        return {outcome.step.repository: outcome for outcome in outcomes}
+        return {outcome.step.label: outcome for outcome in outcomes}
 
     def overlay_of(self, name: str) -> Overlay | Unreadable:
         return self.api.repositories[f"{ORGANIZATION.id}/{name}"].overlay

@@ -154,7 +154,7 @@ def test_a_step_that_could_not_be_planned_is_recorded_as_not_attempted(tmp_path:
     )
     with open_journal(tmp_path, now=now) as journal:
         journal.begin(HEADER, plan(step(), unknown))
-        found = {one.step.repository: one.outcome for one in journal.run(None).steps}
+        found = {one.step.label: one.outcome for one in journal.run(None).steps}
     assert found == {"one": None, "x": NotAttempted(step=unknown, reason=Skip.UNREADABLE)}
 
 
@@ -292,7 +292,7 @@ def test_an_older_schema_is_migrated_and_keeps_its_runs(tmp_path: Path, monkeypa
     with open_journal(tmp_path, now=now) as journal:
         assert journal.run(None).id == id_
     monkeypatch.undo()
-    with pytest.raises(JournalError, match="schema version 2"):
+    with pytest.raises(JournalError, match="schema version 3"):
         open_journal(tmp_path, now=now)
 
 

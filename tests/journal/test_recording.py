@@ -37,7 +37,7 @@ def test_an_intent_is_there_for_every_reader_when_it_returns(tmp_path: Path) -> 
         for one in STEPS:
             record.about_to_write(one, repository_id=one.id, since=1.0)
             with read_journal(tmp_path) as reader:
-                kept = {step.step.repository: step.intended_at for step in reader.run(None).steps}
+                kept = {step.step.label: step.intended_at for step in reader.run(None).steps}
             assert kept[one.repository] == now()
 
 
@@ -55,7 +55,7 @@ def test_a_record_that_fails_is_nobody_elses_failure(tmp_path: Path) -> None:
             one.join(timeout=20)
         assert record.problem is not None
         assert record.problem.code == "journal-full"
-        kept = {one.step.repository: one.outcome for one in journal.run(None).steps}
+        kept = {one.step.label: one.outcome for one in journal.run(None).steps}
     assert (kept["r00"], kept["r01"]) == (None, Unchanged(step=STEPS[1]))
 
 

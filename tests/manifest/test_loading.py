@@ -1,4 +1,4 @@
-"""From manifests to the desired state: values, managed sections, the organisation."""
+"""From manifests to the desired state: values, managed sections, the organization."""
 
 from pathlib import Path
 
@@ -148,7 +148,7 @@ def test_an_entry_with_a_mistake_is_left_out_and_the_others_are_understood() -> 
 @pytest.mark.parametrize(
     "name", ["example.com", "example.com/team-a", "a b", UIDP, f"{UIDP}/0123456789abcdef", f"{UIDP}0"]
 )
-def test_organisations(name: str, folder: Path) -> None:
+def test_organizations(name: str, folder: Path) -> None:
     (folder / "m.yaml").write_text(f"organization: {name}\nrepositories: {{a: {{}}}}\n")
     desired, problems = load(Path("m.yaml"))
     assert (desired.organization, problems) == (name, ())
@@ -159,17 +159,17 @@ def load_with(organization: str, manifest: str, folder: Path) -> tuple[Desired, 
     return load(Path("m.yaml"), organization=organization)
 
 
-def test_the_given_organisation_stands_in(folder: Path) -> None:
+def test_the_given_organization_stands_in(folder: Path) -> None:
     desired, problems = load_with("example.org", "repositories: {a: {}}\n", folder)
     assert (desired.organization, problems) == ("example.org", ())
 
 
-def test_the_given_organisation_overrides(folder: Path) -> None:
+def test_the_given_organization_overrides(folder: Path) -> None:
     desired, problems = load_with("example.org", "organization: example.com\nrepositories: {a: {}}\n", folder)
     assert (desired.organization, problems) == ("example.org", ())
 
 
-def test_the_given_organisation_is_checked(folder: Path) -> None:
+def test_the_given_organization_is_checked(folder: Path) -> None:
     _, problems = load_with("Example", "repositories: {a: {}}\n", folder)
     assert codes(problems) == [Code.BAD_ORGANIZATION]
     assert problems[0].place is None
@@ -177,7 +177,7 @@ def test_the_given_organisation_is_checked(folder: Path) -> None:
     assert codes(load(folder / "gone", organization="Example")[1]) == [Code.BAD_ORGANIZATION, Code.MANIFEST_NOT_FOUND]
 
 
-def test_the_given_organisation_does_not_excuse_a_manifest_of_two(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_given_organization_does_not_excuse_a_manifest_of_two(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(CASES)
     desired, problems = load(Path("organizations"), organization="example.net")
     assert desired.organization == "example.net"

@@ -90,7 +90,7 @@ def test_examples_of_items_come_from_the_list() -> None:
     ("text", "expected"),
     [("example.com", True), ("a/b", True), ("a//b", False), ("/a", False), ("A", False), ("", False), ("a\n", False)],
 )
-def test_organisations(text: str, expected: bool) -> None:  # noqa: FBT001 - a table
+def test_organizations(text: str, expected: bool) -> None:  # noqa: FBT001 - a table
     assert is_organization(text) is expected
 
 

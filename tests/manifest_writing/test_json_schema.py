@@ -26,7 +26,8 @@ VALIDATOR = Draft202012Validator(SCHEMA)
 FORM = {
     Code.UNKNOWN_KEY, Code.MISSING_FIELD, Code.NULL_VALUE, Code.WRONG_TYPE, Code.EMPTY_TEXT, Code.BAD_PACKAGE,
     Code.BAD_REPOSITORY_NAME, Code.BAD_ORGANIZATION, Code.BAD_NUMBER, Code.BAD_FLAG, Code.BAD_VALUE,
-    Code.BAD_SHARE, Code.BAD_PROFILE_NAME, Code.RESET_WITH_SECTIONS, Code.CONTENT_AND_FILE,
+    Code.BAD_SHARE, Code.BAD_PROFILE_NAME, Code.BAD_OVERLAY_NAME, Code.BAD_FOLDER, Code.BAD_SELECTOR, Code.BAD_OWNER,
+    Code.BAD_LABEL, Code.RESET_WITH_SECTIONS, Code.OVERLAYS_WITH_SECTIONS, Code.CONTENT_AND_FILE,
 }  # fmt: skip
 # Spellings that an editor has turned into the number or flag that they look like, before any schema sees them.
 ONLY_IN_TEXT = {"numbers-and-flags.yaml"}

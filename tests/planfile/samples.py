@@ -19,8 +19,19 @@ from reconciler.core.overlay import (
     passed_through,
 )
 from reconciler.core.plan import GuardRules, LimitSource, Plan, judge_guard
-from reconciler.core.state import Live, LiveRepository, Organization, Unreadable
-from reconciler.core.steps import Action, Reason, ReasonCode, Step
+from reconciler.core.state import Live, LiveOverlay, LiveRepository, Organization, Unreadable
+from reconciler.core.steps import (
+    Action,
+    BindingStep,
+    OverlayStep,
+    Reach,
+    Reason,
+    ReasonCode,
+    Scope,
+    ScopeKind,
+    Step,
+    TagEffect,
+)
 from reconciler.diagnostics import Diagnostic, Place, Severity
 from reconciler.planfile import SavedPlan, Snapshot
 
@@ -107,7 +118,59 @@ def why(code: ReasonCode, *names: str) -> Reason:
     return Reason(code=code, names=names)
 
 
-def plan(*, version: int = 3) -> Plan:
+EFFECTS = (
+    TagEffect(repository="fine", id=uidp(1), tags=("3.13", "3.13-dev"), before=EMPTY, after=FULL),
+    TagEffect(repository="updated", id=uidp(4), tags=("latest",), before=FULL, after=EMPTY),
+)
+
+
+def overlay_steps() -> tuple[OverlayStep | BindingStep, ...]:
+    """Return steps of every action for overlays and bindings, in the order of their writes."""
+    tags = TagSelector(kind=SelectorKind.EXACT, tags=("3.13", "3.13-dev"))
+    everywhere = Scope(kind=ScopeKind.ORGANIZATION, id=ORGANIZATION.id, label="all repositories")
+    own = Scope(kind=ScopeKind.REPOSITORY, id=uidp(1), label="fine")
+    reaches = Reach(repositories=("fine", "updated"), tags=3)
+
+    def changed(name: str, number: int | None, action: Action, *sides: Overlay | None) -> OverlayStep:
+        before, after = sides
+        return OverlayStep(
+            name=name,
+            id=None if number is None else uidp(number),
+            action=action,
+            reason=why(ReasonCode.DIFFERS),
+            place=PLACE,
+            changes=diff(before or EMPTY, after or EMPTY),
+            before=before,
+            after=after,
+            reaches=reaches,
+        )
+
+    def bound(name: str, scope: Scope, action: Action, *sides: TagSelector | None) -> BindingStep:
+        before, after = sides
+        return BindingStep(
+            scope=scope,
+            overlay=name,
+            overlay_id=None if name == "new" else uidp(8),
+            id=None if before is None else f"{scope.id}/{7:016x}",
+            action=action,
+            reason=why(ReasonCode.DIFFERS),
+            place=PLACE,
+            before=before,
+            after=after,
+        )
+
+    return (
+        changed("new", None, Action.CREATE, None, GUARDED),
+        changed("same", 8, Action.NONE, FULL, FULL),
+        changed("typer", 9, Action.UPDATE, FULL, GUARDED),
+        bound("new", everywhere, Action.CREATE, None, TagSelector(kind=SelectorKind.VARIANT, variant="dev")),
+        bound("same", own, Action.UPDATE, TagSelector(kind=SelectorKind.ALL), tags),
+        bound("typer", everywhere, Action.DELETE, tags, None),
+        changed("old", 10, Action.DELETE, FULL, None),
+    )
+
+
+def plan(*, version: int = 4) -> Plan:
     """Steps of every action; a plan like this is not applyable, and is saved and shown all the same.
 
     What a version of the format did not have is not in it.
@@ -124,6 +187,7 @@ def plan(*, version: int = 3) -> Plan:
     if version > 2:
         guarded = step("guarded", 5, Action.UPDATE, why(ReasonCode.DIFFERS), GUARDED, EMPTY_COMMAND)
         steps = (*steps[:2], guarded, *steps[2:])
+    effects = EFFECTS if version > 3 else ()
     rules = GuardRules(limit=0.125, limit_from=LimitSource.COMMAND_LINE, prune=True, covered=4, named=5)
     problems = (
         Diagnostic(code="a", summary="s", detail="d", hint="h", place=PLACE),
@@ -135,17 +199,19 @@ def plan(*, version: int = 3) -> Plan:
         diagnostics=problems,
         unlisted=("plain",),
         left_out=("team-a/left",),
-        guard=judge_guard(steps, rules),
+        guard=judge_guard(steps, rules, effects=effects),
         bindings=BINDINGS if version > 2 else NOT_READ,
+        overlay_steps=overlay_steps() if version > 3 else (),
+        effects=effects,
     )
 
 
-def saved(*, version: int = 3) -> SavedPlan:
+def saved(*, version: int = 4) -> SavedPlan:
     digest = f"sha256:{'ab' * 32}"
     return SavedPlan(plan=plan(version=version), api=API, tool_version="1.2.3", created=CREATED, manifest_digest=digest)
 
 
-def snapshot(*, version: int = 3) -> Snapshot:
+def snapshot(*, version: int = 4) -> Snapshot:
     repositories: tuple[LiveRepository, ...] = (
         LiveRepository(id=uidp(1), name="full", overlay=FULL, active_tags=("latest", "latest-dev")),
         LiveRepository(id=uidp(2), name="odd", folder="team-a/web", overlay=Unreadable(problem="`contents` is text")),
@@ -153,5 +219,15 @@ def snapshot(*, version: int = 3) -> Snapshot:
     )
     if version > 2:
         repositories += (LiveRepository(id=uidp(5), name="wrapped", overlay=GUARDED),)
-    live = Live(organization=ORGANIZATION, repositories=repositories, bindings=BINDINGS if version > 2 else NOT_READ)
+    overlays = (
+        LiveOverlay(id=uidp(8), name="same", overlay=GUARDED),
+        LiveOverlay(id=uidp(9), name="odd", overlay=Unreadable(problem="`contents` is text")),
+    )
+    live = Live(
+        organization=ORGANIZATION,
+        repositories=repositories,
+        bindings=BINDINGS if version > 2 else NOT_READ,
+        overlays=overlays if version > 3 else NOT_READ,
+        folders=(("team-a", uidp(6)), ("team-a/web", f"{uidp(6)}/{7:016x}")) if version > 3 else (),
+    )
     return Snapshot(live=live, api=API, tool_version="1.2.3", created=CREATED)

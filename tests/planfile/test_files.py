@@ -43,9 +43,10 @@ def test_bindings_that_are_not_known_stay_so(tmp_path: Path) -> None:
     unknown = UnknownBindings(problem="the token may not list them", absent=True)
     saved, snapshot = samples.saved(), samples.snapshot()
     save_plan(tmp_path / "p", replace(saved, plan=replace(saved.plan, bindings=unknown)))
-    save_snapshot(tmp_path / "s", replace(snapshot, live=replace(snapshot.live, bindings=unknown)))
+    save_snapshot(tmp_path / "s", replace(snapshot, live=replace(snapshot.live, bindings=unknown, overlays=unknown)))
     assert load_plan(tmp_path / "p").plan.bindings == unknown
     assert load_snapshot(tmp_path / "s").live.bindings == unknown
+    assert load_snapshot(tmp_path / "s").live.overlays == unknown
 
 
 def test_text_that_is_equal_in_meaning_is_kept_as_it_was_written(tmp_path: Path) -> None:
@@ -78,18 +79,18 @@ def test_changes_are_computed_again(tmp_path: Path, before: Overlay, after: Over
     assert found.changes == diff(before, after)
 
 
-@pytest.mark.parametrize("version", [1, 2, 3])
+@pytest.mark.parametrize("version", [1, 2, 3, 4])
 def test_every_version_is_readable_for_ever(version: int) -> None:
     """These files were written by that version. Nothing writes them again; a change that breaks this is wrong."""
     assert load_plan(GOLDEN / f"plan-{version}.jsonl") == samples.saved(version=version)
     assert load_snapshot(GOLDEN / f"snapshot-{version}.jsonl") == samples.snapshot(version=version)
 
 
-def test_version_3_is_still_what_is_written(tmp_path: Path) -> None:
+def test_version_4_is_still_what_is_written(tmp_path: Path) -> None:
     save_plan(tmp_path / "p", samples.saved())
-    assert (tmp_path / "p").read_bytes() == (GOLDEN / "plan-3.jsonl").read_bytes()
+    assert (tmp_path / "p").read_bytes() == (GOLDEN / "plan-4.jsonl").read_bytes()
     save_snapshot(tmp_path / "s", samples.snapshot())
-    assert (tmp_path / "s").read_bytes() == (GOLDEN / "snapshot-3.jsonl").read_bytes()
+    assert (tmp_path / "s").read_bytes() == (GOLDEN / "snapshot-4.jsonl").read_bytes()
 
 
 def test_the_guard_is_computed_again(tmp_path: Path) -> None:

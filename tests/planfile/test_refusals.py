@@ -95,7 +95,7 @@ def test_a_line_that_is_gone_or_moved(path: Path) -> None:
 
 
 def test_a_newer_format_is_told_before_its_seal_is_looked_at(path: Path) -> None:
-    path.write_bytes(path.read_bytes().replace(b'"version":3', b'"version":4', 1))
+    path.write_bytes(path.read_bytes().replace(b'"version":4', b'"version":5', 1))
     assert code_of(path) == "plan-of-newer-format"
     path.write_bytes(b'{"reconciler":"plan","version":7,"sealed":"elsewhere"}\n')
     assert code_of(path) == "plan-of-newer-format"
@@ -103,8 +103,16 @@ def test_a_newer_format_is_told_before_its_seal_is_looked_at(path: Path) -> None
 
 @pytest.mark.parametrize("version", [b"0", b"-1", b"true", b'"1"', b"null", b"1.0"])
 def test_a_version_that_is_none(path: Path, version: bytes) -> None:
-    path.write_bytes(path.read_bytes().replace(b'"version":3', b'"version":' + version, 1))
+    path.write_bytes(path.read_bytes().replace(b'"version":4', b'"version":' + version, 1))
     assert code_of(path) == "plan-changed"
+
+
+def _named(items: list[Any], name: str) -> Any:
+    return next(item["step"] for item in items if item.get("step", {}).get("name") == name)
+
+
+def _bound(items: list[Any], overlay: str) -> Any:
+    return next(item["step"] for item in items if item.get("step", {}).get("overlay") == overlay)
 
 
 def _step(items: list[Any], name: str) -> Any:
@@ -130,7 +138,23 @@ FORGERIES: dict[str, Callable[[list[Any]], Any]] = {
     "no overlay": lambda items: _step(items, "updated").update(after=None),
     "no id": lambda items: _step(items, "updated").update(id=None),
     "another organization": lambda items: _step(items, "updated").update(id=f"{'b' * 40}/{4:016x}"),
-    "twice": lambda items: items.append(items[-1]),
+    "twice": lambda items: items.append({"step": _step(items, "updated")}),
+    "an overlay twice": lambda items: items.append({"step": _named(items, "typer")}),
+    "a binding twice": lambda items: items.append({"step": _bound(items, "same")}),
+    "an effect twice": lambda items: items.append(items[-1]),
+    "an effect elsewhere": lambda items: items[-1]["effect"].update(id=f"{'b' * 40}/{4:016x}"),
+    "an overlay of another organization": lambda items: _named(items, "typer").update(id=f"{'b' * 40}/{9:016x}"),
+    "a binding in another organization": lambda items: _bound(items, "new")["scope"].update(id="b" * 40),
+    "a binding of another scope": lambda items: _bound(items, "same").update(id=f"{'b' * 40}/{7:016x}"),
+    "a creation of what has an id": lambda items: _named(items, "new").update(id=samples.uidp(9)),
+    "a change of nothing": lambda items: _named(items, "typer").update(before=None),
+    "a deletion that leaves something": lambda items: _named(items, "old").update(after=_step(items, "fine")["after"]),
+    "a reset of an overlay": lambda items: _named(items, "old").update(action="reset"),
+    "a selector of another kind": lambda items: _bound(items, "same")["after"].update(kind="some"),
+    "a text for tags": lambda items: _bound(items, "same")["after"].update(tags="3.13"),
+    "a step of another kind": lambda items: _bound(items, "same").update(kind="tag"),
+    "a scope of another kind": lambda items: _bound(items, "same")["scope"].update(kind="team"),
+    "a text for a reach": lambda items: _named(items, "typer")["reaches"].update(tags="all"),
     "an unknown action": lambda items: _step(items, "updated").update(action="rename"),
     "a deletion of a repository": lambda items: _step(items, "updated").update(action="delete"),
     "an unknown reason": lambda items: _step(items, "updated")["reason"].update(code="because"),

@@ -54,7 +54,7 @@ def events() -> list[Event]:
     found: list[Event] = [ApplyStarted(at=T0, steps=12)]
     for number, outcome in enumerate(outcomes()):
         if not isinstance(outcome, NotAttempted):
-            found.append(StepStarted(at=T0 + number, repository=outcome.step.repository))
+            found.append(StepStarted(at=T0 + number, step=outcome.step))
         found.append(StepFinished(at=T0 + number + 0.5, outcome=outcome))
     seen = followed()
     found.append(WaitStarted(at=T0 + 20, repositories=tuple(one.target.repository for one in seen)))

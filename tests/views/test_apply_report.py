@@ -32,8 +32,8 @@ def test_the_report_is_as_in_its_golden_file(columns: int) -> None:
     golden.check(samples.GOLDEN / f"report-{columns}.txt", render(report(), style=PLAIN, width=columns))
 
 
-def test_the_report_in_colour_and_in_ascii() -> None:
-    for name, style in (("colour", Style(color=True, unicode=True)), ("ascii", Style(color=False, unicode=False))):
+def test_the_report_in_color_and_in_ascii() -> None:
+    for name, style in (("color", Style(color=True, unicode=True)), ("ascii", Style(color=False, unicode=False))):
         golden.check(samples.GOLDEN / f"report-80-{name}.txt", render(report(), style=style, width=80))
 
 

@@ -75,9 +75,9 @@ def test_no_problem_is_no_text() -> None:
     assert render([], style=PLAIN) == ""
 
 
-def test_severity_is_coloured() -> None:
-    coloured = render([Diagnostic(code="a", summary="one")], style=Style(color=True, unicode=True))
-    assert coloured == "\x1b[1;31merror:\x1b[0m one \x1b[2m[a]\x1b[0m\n"
+def test_severity_is_colored() -> None:
+    colored = render([Diagnostic(code="a", summary="one")], style=Style(color=True, unicode=True))
+    assert colored == "\x1b[1;31merror:\x1b[0m one \x1b[2m[a]\x1b[0m\n"
 
 
 @given(texts(), texts(), texts(), st.none() | texts())

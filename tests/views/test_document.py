@@ -120,7 +120,7 @@ def _changes(**sections: object) -> dict[str, dict[str, object]]:
     return {change["path"]: change for change in step["changes"]}
 
 
-def test_accounts_are_spelt_as_apko_spells_them_without_what_is_not_given() -> None:
+def test_accounts_are_spelled_as_apko_spells_them_without_what_is_not_given() -> None:
     users = [User(username="a", uid=0), User(username="b", uid=1, gid=0, groupname="g", shell="/s", homedir="/h")]
     changes = _changes(accounts=make_accounts(users=users, groups=[make_group(groupname="g", gid=0)]))
     assert changes["accounts.users.a"]["after"] == {"username": "a", "uid": 0}

@@ -7,7 +7,7 @@ from tests.views.hostile_text import texts, unsafe
 PLAIN = Style(color=False, unicode=True)
 
 
-def test_colours_titles_and_redrawn_lines_are_taken_out_of_a_log() -> None:
+def test_colors_titles_and_redrawn_lines_are_taken_out_of_a_log() -> None:
     log = "\x1b[1;32mok\x1b[0m done\r\n\x1b]0;title\x07 10%\r 100%\n\tindented \u202e\x08\n\n\n"
     assert render_log(log, style=PLAIN) == "ok done\n 10%\n 100%\n        indented \\u202e\\x08\n"
 

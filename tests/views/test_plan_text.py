@@ -25,7 +25,7 @@ from tests.views import samples
 from tests.views.cases import wrapped
 
 PLAIN = Style(color=False, unicode=True)
-COLOUR = Style(color=True, unicode=True)
+COLOR = Style(color=True, unicode=True)
 ASCII = Style(color=False, unicode=False)
 PLANS: dict[str, Callable[[], Plan]] = {
     "every-action": samples.every_action,
@@ -47,8 +47,8 @@ def test_a_plan_is_drawn_as_in_its_golden_file(name: str, columns: int) -> None:
 
 
 @pytest.mark.parametrize("name", ["every-action", "hostile"])
-def test_colours_and_ascii_are_as_in_their_golden_files(name: str) -> None:
-    golden.check(samples.GOLDEN / f"{name}-80-colour.txt", text(PLANS[name](), style=COLOUR))
+def test_colors_and_ascii_are_as_in_their_golden_files(name: str) -> None:
+    golden.check(samples.GOLDEN / f"{name}-80-color.txt", text(PLANS[name](), style=COLOR))
     golden.check(samples.GOLDEN / f"{name}-80-ascii.txt", text(PLANS[name](), style=ASCII))
 
 
@@ -82,8 +82,8 @@ def test_ascii_output_is_ascii(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", PLANS)
-def test_colours_change_nothing_but_colours(name: str) -> None:
-    assert re.sub(r"\x1b\[[0-9;]+m", "", text(PLANS[name](), style=COLOUR)) == text(PLANS[name]())
+def test_colors_change_nothing_but_colors(name: str) -> None:
+    assert re.sub(r"\x1b\[[0-9;]+m", "", text(PLANS[name](), style=COLOR)) == text(PLANS[name]())
 
 
 @pytest.mark.parametrize("columns", [60, 80, 120])

@@ -149,14 +149,14 @@ def test_the_live_table_draws_in_place_with_failures_above_it(monkeypatch: pytes
     assert "\x1b[?25h" in drawn
 
 
-def test_the_live_table_without_colour_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_live_table_without_color_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm-256color")
-    coloured, plain = io.StringIO(), io.StringIO()
-    for out, style in ((coloured, Style(color=True, unicode=True)), (plain, PLAIN)):
+    colored, plain = io.StringIO(), io.StringIO()
+    for out, style in ((colored, Style(color=True, unicode=True)), (plain, PLAIN)):
         with _live(out, style) as sink:
             for event in runs.events():
                 sink(event)
-    assert "\x1b[1;31mfailed" in coloured.getvalue()
+    assert "\x1b[1;31mfailed" in colored.getvalue()
     assert "\x1b[1;31m" not in plain.getvalue()
 
 

@@ -59,7 +59,7 @@ def _planned(
     desired: Desired, warnings: tuple[Diagnostic, ...], client: WriteClient, options: Options, ctx: Context
 ) -> ApplyRequest:
     """The plan of a manifest, which is still to be confirmed."""
-    live = inputs.read_live_and_bindings(inputs.organization(desired), client, options, ctx)
+    live = inputs.read_planned(desired, client, options, ctx)
     plan = planning.make_plan(desired, warnings, live, options, runs.last_writers(options))
     recent = RecentBuilds(client, live)
     checks = CheckContext(client=client, api=api_identity(options), recent=recent, options=options, ctx=ctx)

@@ -25,9 +25,7 @@ def execute(options: Options, ctx: Context) -> int:
     output.targets(options)
     desired, warnings = inputs.read_manifest(options, ctx)
     with open_reader(options, ctx) as client:
-        live = inputs.with_bindings(
-            inputs.read_live(inputs.organization(desired), client, options, ctx), client, options, ctx
-        )
+        live = inputs.read_planned(desired, client, options, ctx)
     plan = planning.make_plan(desired, warnings, live, options)
     found = drift.document(find_drift(plan, runs.last_written(plan, options)), plan.organization, api=api_name(options))
     output.print_problems(plan.diagnostics, options, ctx)

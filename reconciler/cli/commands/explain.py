@@ -96,14 +96,18 @@ def _offline(name: str, desired: Desired) -> DesiredRepository | None:
 
 def _read_live(desired: Desired, options: Options, ctx: Context) -> Live:
     with open_reader(options, ctx) as client:
-        return inputs.read_live_and_bindings(inputs.organization(desired), client, options, ctx)
+        return inputs.with_overlays(
+            inputs.read_live(inputs.organization(desired), client, options, ctx), client, options, ctx
+        )
 
 
 def _live_if_it_answers(desired: Desired, options: Options, ctx: Context) -> Live | None:
     """The live state for the bindings, within seconds and without a word about failures; None where it is not had."""
     try:
         with open_quick_reader(options, ctx) as client:
-            return inputs.read_live_and_bindings(inputs.organization(desired), client, options, ctx)
+            return inputs.with_overlays(
+                inputs.read_live(inputs.organization(desired), client, options, ctx), client, options, ctx
+            )
     except (ApiError, CommandFailed):
         return None
 

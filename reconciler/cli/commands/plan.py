@@ -54,7 +54,7 @@ def execute(options: Options, ctx: Context) -> int:
     with _open_source(desired, options, ctx) as (source, client):
         plan = planning.make_plan(desired, warnings, source.live, options, runs.last_writers(options))
         checked, forecast = Checked(plan=plan), None
-        if plan.writes and client is not None:
+        if (plan.writes or plan.overlay_writes) and client is not None:
             recent = RecentBuilds(client, source.live)
             checks = CheckContext(client=client, api=source.api_identity, recent=recent, options=options, ctx=ctx)
             checked = check(plan, desired, checks)
@@ -100,7 +100,7 @@ def _open_source(desired: Desired, options: Options, ctx: Context) -> Iterator[t
         yield planning.snapshot_source(options.against, inputs.organization(desired), ctx), None
         return
     with open_reader(options, ctx) as client:
-        live = inputs.read_live_and_bindings(inputs.organization(desired), client, options, ctx)
+        live = inputs.read_planned(desired, client, options, ctx)
         yield LiveSource(live=live, api=api_name(options), api_identity=api_identity(options)), client
 
 
@@ -115,7 +115,7 @@ def _unchecked(plan: Plan, desired: Desired, options: Options) -> Checked:
 
 def _has_changes(plan: Plan, comparison: Comparison | None) -> bool:
     """Whether there is something to do; where a change is looked at, something that it causes."""
-    return bool(plan.writes if comparison is None else comparison.caused)
+    return bool(plan.writes or plan.overlay_writes if comparison is None else comparison.caused)
 
 
 def _saved_notice(path: Path, plan: Plan) -> str:

@@ -27,7 +27,8 @@ def execute(options: Options, ctx: Context) -> int:
     output.targets(options)
     organization, desired, wrong = inputs.read_entries(options, ctx)
     with open_reader(options, ctx) as client:
-        live = inputs.read_live_and_bindings(organization, client, options, ctx)
+        live = inputs.read_live(organization, client, options, ctx)
+        live = inputs.with_overlays(live, client, options, ctx, wanted=False)
     named = None if desired is None else _named(desired, live)
     directory = Directory(live)
     index = None if isinstance(live.bindings, UnknownBindings) else BindingIndex(live.bindings)

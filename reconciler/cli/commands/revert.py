@@ -15,7 +15,8 @@ from reconciler.cli.parser import Options, Parser
 from reconciler.cli.planning import RecentBuilds
 from reconciler.cli.report import Report
 from reconciler.core import planner
-from reconciler.core.runs import Outcome, Run, RunKind, left_by, plan_revert, rewritten
+from reconciler.core.reverting import left_by, plan_revert, rewritten
+from reconciler.core.runs import Outcome, Run, RunKind, has_overlays
 from reconciler.core.state import Live
 from reconciler.diagnostics import Diagnostic, Place, Severity, has_errors
 from reconciler.engine.ports import ReadApi
@@ -46,9 +47,8 @@ def execute(options: Options, ctx: Context) -> int:
     ):
         run = runs.find_run(journal, options.run, options)
         _check_organization(run, options, client)
-        live = inputs.with_bindings(
-            inputs.read_repositories(run.header.organization, client, options, ctx), client, options, ctx
-        )
+        live = inputs.read_repositories(run.header.organization, client, options, ctx)
+        live = inputs.with_overlays(live, client, options, ctx, wanted=has_overlays(run))
         plan = plan_revert(run, live, later=runs.later_runs(journal, run), max_removal=options.max_removal)
         request = ApplyRequest(
             plan=plan,
@@ -77,7 +77,7 @@ def _still_requested(
             return _requested([(step.repository, step.place) for step in rewritten(plan, left)])
     # Without its manifest, what the run recorded is all that is known.
     steps = [one for one in run.steps if (one.repository_id or one.step.id) in left]
-    return _requested([(one.step.repository, one.step.place) for one in steps])
+    return _requested([(one.step.label, one.step.place) for one in steps])
 
 
 def _requested(steps: Sequence[tuple[str, Place | None]]) -> Diagnostic | None:

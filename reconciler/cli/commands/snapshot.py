@@ -26,7 +26,7 @@ def execute(options: Options, ctx: Context) -> int:
     assert options.output is not None
     organization = inputs.read_organization(options, ctx)
     with open_reader(options, ctx) as client:
-        live = inputs.read_live_and_bindings(organization, client, options, ctx)
+        live = inputs.with_overlays(inputs.read_live(organization, client, options, ctx), client, options, ctx)
     inputs.save_snapshot(options.output, live, api_identity(options), ctx)
     with suppress(OSError):  # completion alone goes without them
         remember_names(Directory(live).labels())

@@ -18,9 +18,11 @@ from reconciler.cli.parser import Options, Parser
 from reconciler.cli.report import Report
 from reconciler.core.builds import Progress
 from reconciler.core.progress import begin
-from reconciler.core.runs import Outcome, Run, RunState, is_in_flight, is_settled, recorded_outcomes, recovered_outcome
+from reconciler.core.recovery import recovered_outcome
+from reconciler.core.runs import Outcome, Run, RunState, has_overlays, is_in_flight, is_settled, recorded_outcomes
 from reconciler.diagnostics import Diagnostic, Severity
-from reconciler.engine.follow import Followed, failure_logs, follow, watches
+from reconciler.engine.follow import Followed, failure_logs, follow, targets_of, watches
+from reconciler.engine.ports import with_overlays
 from reconciler.engine.sources import recorded
 from reconciler.journal import JournalError, RunRecord, open_journal
 
@@ -78,7 +80,7 @@ def _again(run: Run, report: Report) -> ExitCode:
 
 
 def _known(run: Run) -> tuple[Progress, ...]:
-    return tuple(step.progress for step in run.steps if step.progress is not None)
+    return (*(step.progress for step in run.steps if step.progress is not None), *run.followed)
 
 
 def _record(run: Run, stack: ExitStack, options: Options, ctx: Context) -> RunRecord | None:
@@ -94,7 +96,7 @@ def _record(run: Run, stack: ExitStack, options: Options, ctx: Context) -> RunRe
 
 def _go_on(wait: _WaitContext, options: Options, ctx: Context) -> ExitCode:
     outcomes = _outcomes(wait)
-    begun = _begun(outcomes, wait.run, ctx.clock.now())
+    begun = _begun(outcomes, wait, ctx.clock.now())
     followed: Followed | None = None
     if begun:
         with wait.report.progress() as listen:
@@ -122,6 +124,8 @@ def _outcomes(wait: _WaitContext) -> tuple[Outcome, ...]:
     if not any(is_in_flight(step) for step in wait.run.steps):
         return recorded_outcomes(wait.run)
     live = wait.client.read_live(wait.run.header.organization)
+    if has_overlays(wait.run):
+        live = with_overlays(live, wait.client)
     outcomes = tuple(recovered_outcome(step, live, wait.later) for step in wait.run.steps)
     for step, outcome in zip(wait.run.steps, outcomes, strict=True):
         if wait.record is not None and is_in_flight(step):
@@ -129,10 +133,17 @@ def _outcomes(wait: _WaitContext) -> tuple[Outcome, ...]:
     return outcomes
 
 
-def _begun(outcomes: Sequence[Outcome], run: Run, now: float) -> tuple[Progress, ...]:
+def _begun(outcomes: Sequence[Outcome], wait: _WaitContext, now: float) -> tuple[Progress, ...]:
     """Where following goes on: from what was last seen, or from the beginning."""
-    known = {progress.target.id: progress for progress in _known(run)}
-    return tuple(known.get(watch.id) or begin(watch, now=now) for watch in watches(outcomes))
+    run = wait.run
+    known = {progress.target.key: progress for progress in _known(run)}
+    if run.followed:
+        by_tag = tuple(progress.target for progress in run.followed)
+        ids = {target.id for target in by_tag}
+        targets = (*(target for target in watches(outcomes) if target.id not in ids), *by_tag)
+    else:
+        targets = targets_of(outcomes, run.effects, wait.client, run.header.organization)
+    return tuple(known.get(target.key) or begin(target, now=now) for target in targets)
 
 
 def _unrecorded(problem: Diagnostic) -> Diagnostic:

@@ -60,13 +60,15 @@ def render_document(
     *,
     entries: Iterable[tuple[str, Shape]] = (),
     profiles: Mapping[str, Shape] | None = None,
+    overlays: Mapping[str, Shape] | None = None,
 ) -> str:
     """The text of a new manifest file."""
     blocks: list[list[str]] = []
     if organization is not None:
         blocks.append(pair("organization", organization, 0))
-    if profiles:
-        blocks.append(["profiles:", *_with_blank_lines(pair(name, shape, 2) for name, shape in profiles.items())])
+    for key, named in (("profiles", profiles), ("overlays", overlays)):
+        if named:
+            blocks.append([f"{key}:", *_with_blank_lines(pair(name, shape, 2) for name, shape in named.items())])
     lines = _with_blank_lines(pair(name, shape, 2) for name, shape in entries)
     if lines:
         blocks.append(["repositories:", *lines])

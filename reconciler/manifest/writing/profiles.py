@@ -50,21 +50,25 @@ class _Candidate:
     repositories: int
     values: tuple[Item, ...]
 
-    @property
-    def gain(self) -> int:
-        """How many characters shorter the manifest gets."""
+    def gain(self, *, sharing: bool) -> int:
+        """Return how many characters shorter the manifest gets, or (sharing) how many need not be repeated."""
         count, size = self.repositories.bit_count(), sum(map(_size, self.values))
+        if sharing:
+            return (count - 1) * size
         heads = _HEAD * len({value.field for value in self.values})
         return count * (size - _REFERENCE - len(_words(self.values))) - size - heads
 
 
-def extract_profiles(overlays: Sequence[Overlay]) -> Profiles:
-    """Profiles for what at least three of the overlays share, and what is left of each."""
+def extract_profiles(overlays: Sequence[Overlay], *, sharing: bool = False) -> Profiles:
+    """Return profiles for what at least three of the overlays share, and what is left of each.
+
+    By default a profile is made where that makes a manifest shorter; with `sharing`, wherever something is shared.
+    """
     holders = _holders(overlays)
     profiles: dict[str, Overlay] = {}
     used: list[list[str]] = [[] for _ in overlays]
     left = [dict.fromkeys(items_of(overlay)) for overlay in overlays]
-    while len(profiles) < _MOST_PROFILES and (best := _best(holders)) is not None:
+    while len(profiles) < _MOST_PROFILES and (best := _best(holders, sharing=sharing)) is not None:
         name = _name(best.values, profiles)
         profiles[name] = assemble(best.values)
         for number in _numbers(best.repositories):
@@ -88,7 +92,7 @@ def _holders(overlays: Sequence[Overlay]) -> dict[Item, int]:
     return {value: bits for value, bits in found.items() if bits.bit_count() >= FEWEST}
 
 
-def _best(holders: Mapping[Item, int]) -> _Candidate | None:
+def _best(holders: Mapping[Item, int], *, sharing: bool) -> _Candidate | None:
     weights: dict[int, int] = {}
     for value, bits in holders.items():
         weights[bits] = weights.get(bits, 0) + _size(value) * bits.bit_count()
@@ -96,8 +100,9 @@ def _best(holders: Mapping[Item, int]) -> _Candidate | None:
     crossed = (one & other for one, other in combinations(heaviest[:_MOST_CROSSED], 2))
     some = dict.fromkeys([*heaviest, *(bits for bits in crossed if bits.bit_count() >= FEWEST)])
     candidates = (_candidate(bits, holders) for bits in some)
-    best = max(candidates, key=lambda one: (one.gain, len(one.values), -one.repositories), default=None)
-    return best if best is not None and best.gain > 0 else None
+    gains = {one: one.gain(sharing=sharing) for one in candidates}
+    best = max(gains, key=lambda one: (gains[one], len(one.values), -one.repositories), default=None)
+    return best if best is not None and gains[best] > 0 else None
 
 
 def _candidate(repositories: int, holders: Mapping[Item, int]) -> _Candidate:

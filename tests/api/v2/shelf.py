@@ -7,7 +7,7 @@ from typing import Any
 
 from reconciler.api.client import WriteClient, connect_writer
 from reconciler.core.state import Organization
-from tests.api.fakes import CATALOGUE, ROOT, URL, Api, Asked, Told, credentials, unhurried
+from tests.api.fakes import CATALOG, ROOT, URL, Api, Asked, Told, credentials, unhurried
 
 REPOS = "/registry/v2/repos"
 
@@ -25,7 +25,7 @@ def repository(uid_: str = uid(1), name: str = "node", **fields: object) -> dict
         "name": name,
         "bundles": [],
         "description": "",
-        "sync_config": {"source": CATALOGUE, "expirationTime": None, "uniqueTags": False},
+        "sync_config": {"source": CATALOG, "expirationTime": None, "uniqueTags": False},
         "catalogTier": "CATALOG_TIER_UNSPECIFIED",
         "aliases": [],
         "activeTags": ["latest"],

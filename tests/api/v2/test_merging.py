@@ -12,7 +12,7 @@ from reconciler.core.overlay import EMPTY, Overlay
 from tests.api.test_merging import RAW, _merges
 
 
-def respelt(raw: Any) -> Any:
+def respelled(raw: Any) -> Any:
     """An overlay of v1 as v2 spells it, every key in its place."""
     accounts = (raw or {}).get("accounts")
     if not accounts:
@@ -29,23 +29,23 @@ def respelt(raw: Any) -> Any:
 
 @given(RAW)
 def test_reading(raw: Any) -> None:
-    assert overlay_from_wire(respelt(raw)) == overlay_from_wire(raw)
+    assert overlay_from_wire(respelled(raw)) == overlay_from_wire(raw)
 
 
 @given(_merges())
 def test_merging(case: tuple[Any, Overlay, Overlay]) -> None:
     raw, _, wanted = case
-    live = respelt(raw)
+    live = respelled(raw)
     before = copy.deepcopy(live)
     sent = merge_overlay(live, wanted, V2_SPELLING)
-    assert json_text.encode(sent) == json_text.encode(respelt(merge_overlay(raw, wanted)))
+    assert json_text.encode(sent) == json_text.encode(respelled(merge_overlay(raw, wanted)))
     assert overlay_from_wire(sent) == wanted
     assert json_text.encode(live) == json_text.encode(before), "what was read is not touched"
 
 
 @given(RAW)
 def test_what_is_live_already_is_sent_as_it_came(raw: Any) -> None:
-    raw = respelt(raw)
+    raw = respelled(raw)
     live = overlay_from_wire(raw)
     assert isinstance(live, Overlay)
     if live != EMPTY:

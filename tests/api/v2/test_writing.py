@@ -9,7 +9,7 @@ from reconciler.api.errors import AnswerLost, ApiError, NotUnderstood, Rejected
 from reconciler.core.overlay import EMPTY
 from reconciler.core.state import LiveRepository
 from tests.api import fakes
-from tests.api.fakes import CATALOGUE, NODE, ORGANIZATION, ROOT, SERVER_TIME, Asked, Told
+from tests.api.fakes import CATALOG, NODE, ORGANIZATION, ROOT, SERVER_TIME, Asked, Told
 from tests.api.v2.shelf import REPOS, client, repository
 from tests.support.overlays import overlay
 
@@ -83,7 +83,7 @@ def test_one_that_is_gone() -> None:
         Told({}),
         Told({"repos": []}),
         Told(repository(f"{ROOT}/{'2' * 16}")),
-        Told({"id": NODE, "name": "spelt as v1 does"}),
+        Told({"id": NODE, "name": "spelled as v1 does"}),
     ],
 )
 def test_a_failure_to_read_is_not_absence(told: Told) -> None:
@@ -202,5 +202,5 @@ def test_creating_goes_through_v1_which_can_be_told_to_leave_one_of_that_name_al
     assert made == LiveRepository(id=f"{ROOT}/{'e' * 16}", name="fresh", overlay=wanted)
     sent = api.asked[-1]
     assert (sent.method, sent.path, sent.raw_query) == ("POST", f"/registry/v1/repos/{ROOT}", "preventExisting=true")
-    assert sent.json["sync_config"] == {"source": CATALOGUE}
+    assert sent.json["sync_config"] == {"source": CATALOG}
     assert sent.json["customOverlay"]["accounts"] == {"users": [{"userName": "u", "uid": 0}]}

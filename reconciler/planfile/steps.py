@@ -1,0 +1,290 @@
+"""The JSON of steps, of their effects and of diagnostics, shared by saved plans and the journal.
+
+What can be computed is computed again on reading and never trusted: the changes of a step are the difference between
+its two sides. Values are put together by the core's own constructors and then validated, strictly, against the core's
+own types.
+"""
+
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from reconciler.core.bindings import SelectorKind, TagSelector
+from reconciler.core.diff import diff
+from reconciler.core.overlay import EMPTY, Json, Overlay, Section
+from reconciler.core.state import Address
+from reconciler.core.steps import (
+    Action,
+    AnyStep,
+    BindingStep,
+    OverlayStep,
+    Reach,
+    Reason,
+    ReasonCode,
+    Scope,
+    ScopeKind,
+    Step,
+    TagEffect,
+)
+from reconciler.diagnostics import Diagnostic, Place, Severity
+from reconciler.planfile.errors import Malformed
+from reconciler.planfile.overlays import STRICT, encode_overlay, list_of, overlay_from, understood, whole
+
+_STEPS: TypeAdapter[list[AnyStep]] = TypeAdapter(list[AnyStep], config=STRICT)
+_EFFECTS = TypeAdapter(list[TagEffect], config=STRICT)
+_SELECTORS = TypeAdapter(list[TagSelector], config=STRICT)
+_DIAGNOSTICS = TypeAdapter(list[Diagnostic], config=STRICT)
+
+
+def encode_step(step: AnyStep, *, sealed: bool = False) -> Json:
+    """Return a step without its changes; `sealed` leaves out the fingerprints of its overlays.
+
+    The steps of overlays and bindings have a `kind`.
+    """
+    common = {
+        "id": step.id,
+        "action": step.action,
+        "reason": as_fields(step.reason),
+        "place": None if step.place is None else as_fields(step.place),
+    }
+    match step:
+        case Step():
+            return {
+                "repository": step.repository,
+                **common,
+                "unmanaged": step.unmanaged,
+                **_encode_sides(step, sealed=sealed),
+                **({} if step.location is None else {"location": as_fields(step.location)}),
+                **({"owner": step.owner} if step.owner else {}),
+                **({"labels": dict(step.labels)} if step.labels else {}),
+            }
+        case OverlayStep():
+            return {
+                "kind": "overlay",
+                "name": step.name,
+                **common,
+                **_encode_sides(step, sealed=sealed),
+                "reaches": as_fields(step.reaches),
+            }
+        case BindingStep():
+            return {
+                "kind": "binding",
+                "scope": as_fields(step.scope),
+                "overlay": step.overlay,
+                "overlay_id": step.overlay_id,
+                **common,
+                "before": encode_selector(step.before),
+                "after": encode_selector(step.after),
+                "reaches": as_fields(step.reaches),
+            }
+
+
+def decode_step(item: Mapping[str, Any]) -> AnyStep:
+    """Return a step with its changes; raises `Malformed`, also for an incomplete or inconsistent write."""
+    with understood():
+        return _STEPS.validate_python([step_from(item)])[0]
+
+
+def encode_effect(effect: TagEffect, *, sealed: bool = False) -> Json:
+    """Return what changes in the images of tags; `sealed` is as in `encode_step`."""
+    return {
+        "repository": effect.repository,
+        "id": effect.id,
+        "tags": effect.tags,
+        **_encode_sides(effect, sealed=sealed),
+    }
+
+
+def decode_effect(item: Mapping[str, Any]) -> TagEffect:
+    """Return what changes in the images of tags; raises `Malformed`."""
+    with understood():
+        return _EFFECTS.validate_python([effect_from(item)])[0]
+
+
+def encode_selector(selector: TagSelector | None) -> Json | None:
+    """Return a selector, None for none."""
+    return None if selector is None else as_fields(selector)
+
+
+def decode_selector(item: Mapping[str, Any] | None) -> TagSelector | None:
+    """Return a selector; raises `Malformed`."""
+    if item is None:
+        return None
+    with understood():
+        known = {"kind": SelectorKind(item["kind"]), "tags": tuple(list_of(item, "tags", str))}
+        return _SELECTORS.validate_python([TagSelector(**known_fields(TagSelector, item) | known)])[0]
+
+
+def _encode_sides(change: Step | OverlayStep | TagEffect, *, sealed: bool) -> Json:
+    sides = {"before": change.before, "after": change.after}
+    return {side: None if one is None else encode_overlay(one, sealed=sealed) for side, one in sides.items()}
+
+
+def encode_diagnostic(diagnostic: Diagnostic) -> Json:
+    """Return the JSON of a planning problem."""
+    return {
+        "code": diagnostic.code,
+        "severity": diagnostic.severity,
+        "summary": diagnostic.summary,
+        "detail": diagnostic.detail,
+        "hint": diagnostic.hint,
+        "place": None if diagnostic.place is None else as_fields(diagnostic.place),
+        **({"repositories": diagnostic.repositories} if diagnostic.repositories else {}),
+    }
+
+
+def decode_diagnostic(item: Mapping[str, Any]) -> Diagnostic:
+    """Return a planning problem; raises `Malformed`."""
+    with understood():
+        return _DIAGNOSTICS.validate_python([diagnostic_from(item)])[0]
+
+
+def step_from(item: Mapping[str, Any]) -> AnyStep:
+    """Put a step together from its JSON; its types are not checked yet."""
+    match item.get("kind"):
+        case None:
+            return _repository_step(item)
+        case "overlay":
+            return _overlay_step(item)
+        case "binding":
+            return _binding_step(item)
+        case _:
+            raise Malformed("a step has an unknown kind")
+
+
+def _repository_step(item: Mapping[str, Any]) -> Step:
+    before, after = _sides(item)
+    step = Step(
+        repository=item["repository"],
+        **_common(item),
+        changes=() if before is None or after is None else diff(before, after),
+        unmanaged=tuple(Section(one) for one in list_of(item, "unmanaged", str)),
+        before=before,
+        after=after,
+        location=Address(**known_fields(Address, item["location"])) if "location" in item else None,
+        owner=item.get("owner", ""),
+        labels=tuple(sorted(item.get("labels", {}).items())),
+    )
+    if step.writes:
+        _check_write(step)
+    return step
+
+
+def _overlay_step(item: Mapping[str, Any]) -> OverlayStep:
+    before, after = _sides(item)
+    step = OverlayStep(
+        name=item["name"],
+        **_common(item),
+        changes=diff(before or EMPTY, after or EMPTY),
+        before=before,
+        after=after,
+        reaches=_reach(item["reaches"]),
+    )
+    if step.writes:
+        _check_overlay_write(step)
+    return step
+
+
+def _binding_step(item: Mapping[str, Any]) -> BindingStep:
+    scope = item["scope"]
+    step = BindingStep(
+        scope=Scope(kind=ScopeKind(scope["kind"]), id=scope["id"], label=scope["label"]),
+        overlay=item["overlay"],
+        overlay_id=item["overlay_id"],
+        **_common(item),
+        before=decode_selector(item["before"]),
+        after=decode_selector(item["after"]),
+        reaches=_reach(item["reaches"]),
+    )
+    if step.writes:
+        _check_overlay_write(step)
+    return step
+
+
+def _common(item: Mapping[str, Any]) -> Json:
+    reason = item["reason"]
+    return {
+        "id": item["id"],
+        "action": Action(item["action"]),
+        "reason": Reason(code=ReasonCode(reason["code"]), names=tuple(list_of(reason, "names", str))),
+        "place": _place(item.get("place")),
+    }
+
+
+def _sides(item: Mapping[str, Any]) -> tuple[Overlay | None, Overlay | None]:
+    before, after = (None if item.get(side) is None else overlay_from(item[side]) for side in ("before", "after"))
+    return before, after
+
+
+def _reach(item: Mapping[str, Any]) -> Reach:
+    return Reach(repositories=tuple(list_of(item, "repositories", str)), tags=whole(item["tags"]))
+
+
+def effect_from(item: Mapping[str, Any]) -> TagEffect:
+    """Put an effect together from its JSON; its types are not checked yet."""
+    return TagEffect(
+        repository=item["repository"],
+        id=item["id"],
+        tags=tuple(list_of(item, "tags", str)),
+        before=overlay_from(item["before"]),
+        after=overlay_from(item["after"]),
+    )
+
+
+# Whether there is something before and after a write, and whether it has an id.
+_OVERLAY_WRITES = {
+    Action.CREATE: (False, True, False),
+    Action.UPDATE: (True, True, True),
+    Action.DELETE: (True, False, True),
+}
+
+
+def _check_overlay_write(step: OverlayStep | BindingStep) -> None:
+    told = (step.before is not None, step.after is not None, step.id is not None)
+    if told != _OVERLAY_WRITES.get(step.action):
+        raise Malformed(f"the step for {step.label!r} is incomplete")
+
+
+def _check_write(step: Step) -> None:
+    if step.action is Action.DELETE:
+        raise Malformed(f"the step for {step.repository!r} deletes a repository")
+    if step.id is None or step.before is None or step.after is None:
+        raise Malformed(f"the step for {step.repository!r} is incomplete")
+    if step.action is Action.RESET and step.after != EMPTY:
+        raise Malformed(f"the reset of {step.repository!r} does not empty its overlay")
+    if step.action is Action.CREATE and step.before != EMPTY:
+        raise Malformed(f"the creation of {step.repository!r} starts from a non-empty overlay")
+    if step.location is not None:
+        label = step.reason.names[0] if step.action is Action.CREATE and step.reason.names else step.repository
+        approved = Address.parse(label)
+        if approved.name != step.location.name or approved.folder not in (None, step.location.folder):
+            raise Malformed(f"the step for {step.repository!r} refers to a repository with another name")
+
+
+def diagnostic_from(item: Mapping[str, Any]) -> Diagnostic:
+    """Put a diagnostic together from its JSON; its types are not checked yet."""
+    known = known_fields(Diagnostic, {"repositories": (), **item})
+    return Diagnostic(
+        **known
+        | {
+            "severity": Severity(item["severity"]),
+            "place": _place(item.get("place")),
+            "repositories": tuple(known["repositories"]),
+        }
+    )
+
+
+def _place(item: Mapping[str, Any] | None) -> Place | None:
+    return None if item is None else Place(file=item["file"], line=whole(item["line"]), column=whole(item["column"]))
+
+
+def as_fields(value: Any) -> Json:
+    """Return the fields of a dataclass."""
+    return {field.name: getattr(value, field.name) for field in fields(value)}
+
+
+def known_fields(kind: type, item: Mapping[str, Any]) -> Json:
+    """Return the fields of a class in a file; other keys are of a later version."""
+    return {field.name: item[field.name] for field in fields(kind)}
