@@ -11,7 +11,7 @@ from reconciler.cli.errors import bad_usage
 from reconciler.cli.exit_codes import ExitCode, first
 from reconciler.cli.output import activity, print_problems
 from reconciler.cli.parser import Options
-from reconciler.cli.planning import RecentBuilds, foresee
+from reconciler.cli.planning import RecentBuilds, earlier_builds, foresee
 from reconciler.cli.report import Report, Reverted
 from reconciler.core.builds import Result
 from reconciler.core.events import ApplyStarted, Event, Listener, WaitStarted, WaveFailed
@@ -255,8 +255,17 @@ def _recorded(
         if failed and apply.options.on_wave_failure == "revert" and not interrupted:
             reverted = revert_wave(record.id, failed, how, apply, on_event)
     logs = failure_logs(followed, apply.client) if followed else {}
-    problems = [record.problem, request.closing_note(outcomes)]
-    return apply.report.end(outcomes, followed, logs, code=code, run=record.id, problems=problems, reverted=reverted)
+    compared = followed if apply.report.compares_images else None
+    return apply.report.end(
+        outcomes,
+        followed,
+        logs,
+        code=code,
+        run=record.id,
+        problems=[record.problem, request.closing_note(outcomes)],
+        earlier=earlier_builds(compared, apply.client, request.plan.organization, request.recent),
+        reverted=reverted,
+    )
 
 
 def revert_wave(

@@ -26,7 +26,9 @@ COMMANDS = {
     "wait": "wait for the builds of a recorded run, and report as apply does",
     "resume": "go on with the next wave of a run that was paused, held back or interrupted",
     "revert": "restore the state from before a run, where nothing has changed since",
-    "history": "list the recorded runs of this folder, or show one of them",
+    "history": "list the recorded runs, or show one of them",
+    "unlock": "break the lock that a killed run left on the shared journal",
+    "journal": "push runs that could not be recorded in the shared journal",
     "show": "print a saved plan (no network)",
     "snapshot": "save the live state, for `plan --against FILE`",
     "repos": "list the organization's repositories",
@@ -51,6 +53,7 @@ class Options(argparse.Namespace):
     subcommand: str
     api: str | None
     api_version: Literal["v1", "v2", "auto"]
+    journal: str | None
     org: str | None
     format: list[str]
     color: str
@@ -87,7 +90,7 @@ class Options(argparse.Namespace):
     prune: bool
     max_removal: float | None
     check_packages: bool
-    resolve: bool
+    resolve: bool | None
     base: Path | None
     against: Path | None
     output: Path | None
@@ -204,6 +207,7 @@ def make_parser(commands_action: Any = _Commands) -> Parser:
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version")
     everywhere = parser.add_argument_group("options of most commands, before or after the command")
     shared.add_connection(everywhere)
+    shared.add_journal(everywhere)
     shared.add_output(everywhere)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser, action=commands_action)
     for name, summary in COMMANDS.items():

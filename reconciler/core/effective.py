@@ -7,7 +7,7 @@ repository with a standard customization ignores the bindings for all repositori
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from reconciler.core.bindings import DEV, SelectorKind, TagSelector
@@ -169,6 +169,10 @@ class Assembly:
             above = self._layers_above(group.rpartition("/")[0]) if "/" in group else ()
             found = self._for_all[group] = (*above, *self.in_scope(group))
         return found
+
+    def of_tag(self, repository: LiveRepository, tag: str) -> Effective:
+        """Return the effective configuration of one tag, whether or not it exists."""
+        return self.of_tags(replace(repository, active_tags=(tag,)))[0]
 
     def of_tags(self, repository: LiveRepository) -> tuple[Effective, ...]:
         """Return the effective configuration of each active tag; equal layers share one object."""

@@ -336,7 +336,7 @@ def _missing(name: str, available: Available, known: KnownNames) -> Diagnostic:
             code="package-not-listed",
             severity=Severity.WARNING,
             summary=f'package "{name}" is not in the organization\'s package list, which {lacks}',
-            hint="check that it exists with `reconciler plan --resolve`",
+            hint="check the spelling; `--resolve`, the default, asks the API whether it can be installed",
         )
     # Replacing a FIPS package by a legacy one would defeat its purpose.
     near = [one for one in known.nearest(name) if not ("fips" in name and "legacy" in one)]

@@ -134,7 +134,8 @@ class RunStep:
     """One step of a run.
 
     With `intended_at` and without `outcome` the write was in flight when the process died, and its result is unknown.
-    `since` is the server's time just before the write; `wave` is the number of its wave, from 1.
+    `since` is the server's time just before the write, None if it is not certain that the write was even tried.
+    `wave` is the number of its wave, from 1.
     """
 
     step: AnyStep

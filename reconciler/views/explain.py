@@ -30,7 +30,12 @@ _DIFF_COLUMNS = (
     Column("WANTED", keep="both", least=12, yields=True),
     Column("FROM", keep="end", least=13),
 )
-_KINDS = {"same": ("", Role.PLAIN), "add": ("+", Role.ADD), "remove": ("-", Role.REMOVE), "change": ("~", Role.CHANGE)}
+DIFF_KINDS = {
+    "same": ("", Role.PLAIN),
+    "add": ("+", Role.ADD),
+    "remove": ("-", Role.REMOVE),
+    "change": ("~", Role.CHANGE),
+}
 _LAYERS = {
     Precedence.DEFAULTS: "defaults",
     Precedence.GLOB: "glob",
@@ -111,8 +116,8 @@ def render_diff(name: str, entry: DesiredRepository, live: Overlay, *, style: St
     found = [*_beside(entry, live)]
     rows = []
     for one in found:
-        mark, role = _KINDS[one["kind"]]
-        sides = (", ".join(_value_text(value, one, style) for value in one[side]) for side in ("before", "after"))
+        mark, role = DIFF_KINDS[one["kind"]]
+        sides = (", ".join(value_text(value, one, style) for value in one[side]) for side in ("before", "after"))
         place = _line(one) if one["managed"] else "(not managed)"
         rows.append([Word(mark, role), one["path"], *(Word(side or "-", role) for side in sides), place])
     table = draw_table(_DIFF_COLUMNS, rows, style=style, width=width)
@@ -144,10 +149,11 @@ def _beside(entry: DesiredRepository, live: Overlay) -> Iterator[dict[str, Any]]
 
 
 def _shown(one: dict[str, Any], style: Style) -> str:
-    return _value_text(one["value"], one, style)
+    return value_text(one["value"], one, style)
 
 
-def _value_text(value: Any, one: dict[str, Any], style: Style) -> str:
+def value_text(value: Any, one: dict[str, Any], style: Style) -> str:
+    """A value of one part of an overlay as text."""
     if one["part"] in _NAMES:
         return token(value, style)
     if one["part"] == Field.UNRECOGNIZED:  # JSON text, which has quotes of its own

@@ -177,3 +177,69 @@ def test_a_difference_keeps_marks_paths_and_lines_in_a_narrow_terminal(columns: 
     assert line.startswith("+")
     assert "manifests/web.yaml:3" in line
     assert len(line) <= columns
+
+
+BOUND = """\
+organization: example.com
+overlays:
+  corp-ca: {environment: {CA: corp, API_TOKEN: hunter2}, packages: [git]}
+  debug-tools: {packages: [curl, git], environment: {CA: debug, API_TOKEN: hunter3}}
+  typer: {packages: [jq]}
+all_repositories: {overlays: {corp-ca: all}}
+folders: {team-a: {overlays: {debug-tools: dev}}}
+repositories:
+  orders-api: {overlays: {typer: ["24", "24-dev"], debug-tools: dev}}
+"""
+
+
+@pytest.mark.parametrize("target", ["orders-api:24-dev", "orders-api", "edge-gateway:latest-dev", "custom-go:1.25"])
+def test_a_tag_gets_values_from_every_layer(target: str, program: Program) -> None:
+    write_manifest(BOUND)
+    result = program.run("explain", target)
+    assert result.code == 0
+    assert "hunter" not in result.out
+    golden.check(GOLDEN / f"explain-tags-{target.replace(':', '-')}.txt", result.out)
+
+
+def test_the_document_of_a_tag_has_sources_and_what_they_override(program: Program) -> None:
+    write_manifest(BOUND)
+    document = json.loads(program.run("explain", "orders-api:24-dev", "--json").out)
+    (found,) = document["tags"]
+    assert found["tags"] == ["24-dev"]
+    assert [(one["overlay"], one["scope"]["kind"], one["kind"]) for one in found["layers"]] == [
+        ("corp-ca", "organization", "all"),
+        ("debug-tools", "repository", "variant"),
+        ("typer", "repository", "exact"),
+    ]
+    values = {one["path"]: one for one in found["values"] if one["part"] == "environment"}
+    assert values["environment.CA"]["value"] == "debug"
+    (source,) = values["environment.CA"]["sources"]
+    assert (source["overlay"], source["file"], source["line"]) == ("debug-tools", "manifests/web.yaml", 4)
+    (weaker,) = values["environment.CA"]["overrides"]
+    assert (weaker["value"], weaker["overlay"], weaker["line"]) == ("corp", "corp-ca", 3)
+    assert values["environment.API_TOKEN"]["masked"]
+    git = next(one for one in found["values"] if one["key"] == "git")
+    assert [one["overlay"] for one in git["sources"]] == ["corp-ca", "debug-tools"]
+
+
+def test_a_tag_beside_what_is_live(program: Program) -> None:
+    write_manifest(BOUND)
+    result = program.run("explain", "orders-api:24", "--diff")
+    assert result.code == 0
+    assert "+ contents.packages" in " ".join(result.out.split())
+    assert "4 of 4 values would change." in result.out
+
+
+@pytest.mark.parametrize(
+    ("target", "says"),
+    [
+        ("orders-api:24-dve", 'did you mean "24-dev"'),
+        ("orders-apo:24", 'did you mean "orders-api"'),
+        ("custom-node:24", "use one of /custom-node, team-a/custom-node"),
+    ],
+)
+def test_an_unknown_tag_or_repository_is_named_with_the_nearest(target: str, says: str, program: Program) -> None:
+    write_manifest(BOUND)
+    result = program.run("explain", target)
+    assert result.code == 1
+    assert says in result.err

@@ -4,17 +4,11 @@ from dataclasses import replace
 
 import pytest
 
+from reconciler.core.bases import Question, distinct_configs, find_bases, make_questions
 from reconciler.core.builds import Build, PackageConfig, Result, make_recipe
 from reconciler.core.overlay import EMPTY, Overlay
 from reconciler.core.packages import Available, PackageRequest, PackageVersion, check_packages
-from reconciler.core.resolution import (
-    Question,
-    ResolvedChange,
-    distinct_configs,
-    find_bases,
-    make_questions,
-    package_difference,
-)
+from reconciler.core.resolution import ResolvedChange, package_difference
 from reconciler.core.state import Live, LiveRepository, Organization
 from reconciler.core.steps import Action, Reason, ReasonCode, Step
 from reconciler.diagnostics import Place, Severity
@@ -125,8 +119,16 @@ def test_builds_before_the_live_overlay_are_left_aside() -> None:
     assert "old-nginx" not in one.config.packages
 
 
-def test_failed_builds_tell_nothing() -> None:
-    assert asked([step("web", (), ("jq",))], [build("web", 1, "nginx", result=Result.FAILURE)]) == ()
+def test_failed_builds_tell_nothing_where_one_succeeded_since() -> None:
+    builds = [build("web", 1, "broken", result=Result.FAILURE), build("web", 2, "nginx")]
+    (one,) = asked([step("web", (), ("jq",))], builds)
+    assert one.config.packages == ("nginx", "jq")
+
+
+def test_builds_that_failed_with_the_live_overlay_tell_what_the_image_is_made_from() -> None:
+    builds = [build("web", 1, "old"), build("web", 2, "nginx", "crul", result=Result.FAILURE)]
+    (one,) = asked([step("web", ("crul",), ("jq",))], builds)
+    assert one.config.packages == ("nginx", "jq")
 
 
 def test_a_creation_is_asked_about_without_what_its_source_adds() -> None:

@@ -8,18 +8,27 @@ from reconciler.cli.context import Context
 from reconciler.cli.errors import CommandFailed
 from reconciler.cli.exit_codes import ExitCode
 from reconciler.cli.parser import Options, Parser
+from reconciler.core import planner
 from reconciler.core.bindings import Binding, BindingIndex, UnknownBindings
+from reconciler.core.explanation import explain_tags
 from reconciler.core.globs import resolve_globs
 from reconciler.core.overlay import EMPTY, Overlay
-from reconciler.core.state import Address, Desired, DesiredRepository, Directory, Live, Unreadable
-from reconciler.diagnostics import Diagnostic, has_errors, nearest
+from reconciler.core.overlay_problems import not_read
+from reconciler.core.plan import Plan
+from reconciler.core.planner import step_problems
+from reconciler.core.state import Address, Desired, DesiredRepository, Directory, Live, LiveRepository, Unreadable
+from reconciler.core.steps import BindingStep
+from reconciler.diagnostics import Diagnostic, did_you_mean, has_errors, listed, nearest
 from reconciler.views import explain
+from reconciler.views import explain_tags as explain_view
 from reconciler.views.text import Style
 
 
 def configure(parser: Parser) -> None:
     """Declare the options."""
-    parser.add_argument("repositories", nargs=1, metavar="REPO", help="the repository")
+    parser.add_argument(
+        "repositories", nargs=1, metavar="REPO[:TAG]", help="the repository, or one of its tags with its overlays"
+    )
     parser.add_argument(
         "--diff", action="store_true", help="show the whole effective overlay beside the live one; reads the API"
     )
@@ -35,7 +44,9 @@ def execute(options: Options, ctx: Context) -> int:
     """
     output.targets(options)
     desired, warnings = inputs.read_manifest(options, ctx)
-    (name,) = options.repositories
+    name, colon, tag = options.repositories[0].partition(":")
+    if colon or _is_bound(name, desired):
+        return _explain_tags(name, tag, (desired, warnings), options, ctx)
     entry = None if options.diff else _offline(name, desired)
     live = _live_if_it_answers(desired, options, ctx) if entry else _read_live(desired, options, ctx)
     if entry is None:
@@ -46,6 +57,82 @@ def execute(options: Options, ctx: Context) -> int:
     output.show(_renderers(name, entry, live, (*warnings, *entry.problems), options), options, ctx)
     output.print_problems((*warnings, *entry.problems), options, ctx)
     return ExitCode.DONE
+
+
+def _is_bound(name: str, desired: Desired) -> bool:
+    """Whether the manifest binds overlays to the repository, as far as it alone tells."""
+    address = Address.parse(name)
+    alike = [one for one in desired.repositories if one.address.name == address.name]
+    entry = next((one for one in alike if one.address == address), alike[0] if len(alike) == 1 else None)
+    return bool(desired.scopes) if entry is None else entry.bindings is not None
+
+
+def _explain_tags(
+    name: str, tag: str, read: tuple[Desired, tuple[Diagnostic, ...]], options: Options, ctx: Context
+) -> int:
+    """Print what the tags of a repository, or one of them, get from overlays once the manifest is applied.
+
+    `read` is the manifest with its warnings.
+    """
+    desired, warnings = read
+    with open_reader(options, ctx) as client:
+        live = inputs.with_overlays(
+            inputs.read_live(inputs.organization(desired), client, options, ctx), client, options, ctx
+        )
+    for unknown in (live.overlays, live.bindings):
+        if isinstance(unknown, UnknownBindings):
+            raise CommandFailed.from_problems(not_read(unknown))
+    repository = _live_repository(name, live)
+    plan = planner.plan(desired, live)
+    tags = (_known_tag(tag, repository, plan),) if tag else repository.active_tags
+    found = explain_tags(repository, tags, plan, desired, live)
+    label = Directory(live).label(repository)
+    own = [one for one in plan.steps if one.id == repository.id]
+    bindings = [one for one in plan.overlay_steps if isinstance(one, BindingStep) and one.scope.id == repository.id]
+    problems = (*warnings, *step_problems((*own, *bindings)))
+    output.show(
+        {
+            "text": lambda style, width: explain_view.render(
+                label, found, style=style, width=width, beside=options.diff
+            ),
+            "json": lambda *_: explain_view.render_json(label, found, problems),
+        },
+        options,
+        ctx,
+    )
+    output.print_problems(problems, options, ctx)
+    return ExitCode.ERROR if has_errors(problems) else ExitCode.DONE
+
+
+def _live_repository(name: str, live: Live) -> LiveRepository:
+    directory = Directory(live)
+    found = directory.find(Address.parse(name))
+    if len(found) > 1:
+        raise _unclear(name, live, [directory.label(one) for one in found])
+    if not found:
+        raise CommandFailed(
+            "unknown-repository",
+            f'no repository in {live.organization.name} is called "{name}"',
+            did_you_mean(nearest(name, directory.labels())) or "list the repositories with `reconciler repos`",
+        )
+    return found[0]
+
+
+def _known_tag(tag: str, repository: LiveRepository, plan: Plan) -> str:
+    """The tag, if the repository has it or a binding names it; raises `CommandFailed`."""
+    named = {
+        one
+        for step in plan.overlay_steps
+        if isinstance(step, BindingStep) and step.scope.id == repository.id and step.after is not None
+        for one in step.after.tags
+    }
+    if tag in repository.active_tags or tag in named:
+        return tag
+    raise CommandFailed(
+        "unknown-tag",
+        f'"{repository.name}" has no tag "{tag}"',
+        did_you_mean(nearest(tag, repository.active_tags)) or f"its tags: {listed(repository.active_tags, 10)}",
+    )
 
 
 def _renderers(

@@ -12,6 +12,7 @@ from reconciler.cli.exit_codes import ExitCode
 from reconciler.cli.parser import Options, Parser
 from reconciler.cli.report import Report
 from reconciler.core.effects import effects_of
+from reconciler.core.ownership import owners_of
 from reconciler.core.plan import Plan
 from reconciler.core.runs import NotAttempted, Run, RunKind, RunState, RunStep, Skip
 from reconciler.core.state import Live
@@ -37,6 +38,7 @@ def configure(parser: Parser) -> None:
     shared.add_run(parser, "run ID or its beginning (default: the newest run)", optional=True)
     shared.add_execution(parser)
     parser.set_defaults(show_unchanged=False, batch=None)
+    shared.add_journal(parser)
     shared.add_connection(parser)
     shared.add_output(parser)
 
@@ -44,8 +46,10 @@ def configure(parser: Parser) -> None:
 def execute(options: Options, ctx: Context) -> int:
     """Write what is left of an approved run, wave by wave; the exit codes are those of `apply`."""
     how = execution.rollout_settings(options)
+    with runs.read_only_journal(options, ctx) as journal:
+        owners = owners_of(one.step for one in runs.find_run(journal, options.run, options).steps)
     with (
-        runs.locked_journal(ctx) as journal,
+        runs.locked_journal(options, ctx, owners) as journal,
         Report(options, ctx) as report,
         open_writer(options, ctx) as client,
     ):

@@ -1,0 +1,183 @@
+"""What the tags of a repository get from overlays, as tables and as JSON: each value with its source."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from reconciler.core.diff import KEYED, Field
+from reconciler.core.effective import EffectiveItem
+from reconciler.core.explanation import SourceLayer, TagExplanation
+from reconciler.core.overlay import Overlay
+from reconciler.core.state import Unreadable
+from reconciler.diagnostics import Diagnostic, Place, plural
+from reconciler.views.console import Column, draw_table
+from reconciler.views.diagnostics import diagnostic_document
+from reconciler.views.document import FORMAT_VERSION
+from reconciler.views.explain import DIFF_KINDS, value_text
+from reconciler.views.overlay_steps import selected
+from reconciler.views.text import Style, Word, indented_json, token
+from reconciler.views.values import overlay_document, sides_document
+
+_COLUMNS = (
+    Column("PATH", keep="start", least=16),
+    Column("VALUE", keep="both", least=16, yields=True),
+    Column("FROM", keep="start", least=24),
+    Column("OVERRIDES", keep="start", least=12, optional=True),
+)
+_LAYER_COLUMNS = (
+    Column("OVERLAY", keep="start", least=12),
+    Column("BOUND TO", keep="start", least=16),
+    Column("TAGS", keep="start", least=8, yields=True),
+    Column("WHERE", keep="end", least=16, optional=True),
+)
+_DIFF_COLUMNS = (
+    Column("", least=1),
+    Column("PATH", keep="start", least=16),
+    Column("LIVE", keep="both", least=12, yields=True),
+    Column("WANTED", keep="both", least=12, yields=True),
+)
+_ORDER = {field: number for number, field in enumerate(Field)}
+_LIVE = "(live)"
+
+
+def document(name: str, found: Sequence[TagExplanation], problems: Iterable[Diagnostic]) -> dict[str, Any]:
+    """Return the tags as plain data, those with the same overlays together, the layers lowest precedence first."""
+    return {
+        "format_version": FORMAT_VERSION,
+        "repository": name,
+        "tags": [_tags(one) for one in found],
+        "diagnostics": [diagnostic_document(problem) for problem in problems],
+    }
+
+
+def render_json(name: str, found: Sequence[TagExplanation], problems: Iterable[Diagnostic]) -> str:
+    """Return the document as JSON text."""
+    return indented_json(document(name, found, problems))
+
+
+def render(name: str, found: Sequence[TagExplanation], *, style: Style, width: int | None, beside: bool = False) -> str:
+    """Return for each group of tags a table of its overlays and one of its values; `beside` the live ones."""
+    blocks = [_group(name, one, style, width, beside=beside) for one in found]
+    return "\n".join(blocks)
+
+
+def _group(name: str, one: TagExplanation, style: Style, width: int | None, *, beside: bool) -> str:
+    shown = _tags(one)
+    title = f"{token(name, style)}: tag" + ("" if len(one.tags) == 1 else "s")
+    heading = f"{title} {', '.join(token(tag, style) for tag in one.tags)}"
+    if isinstance(one.after, Unreadable):
+        return f"{heading}\nNot known: {style.plain(one.after.problem)}\n"
+    if not one.layers:
+        return f"{heading}\nNo overlay is bound to {'it' if len(one.tags) == 1 else 'them'}.\n"
+    layers = [
+        (layer["overlay"], layer["scope"]["name"], _selector(layer["selector"]), _line(layer) or _LIVE)
+        for layer in shown["layers"]
+    ]
+    tables = [draw_table(_LAYER_COLUMNS, layers, style=style, width=width)]
+    tables.append(_beside(one, style, width) if beside else _values(shown, style, width))
+    return "\n".join([heading, *filter(None, tables)])
+
+
+def _values(shown: dict[str, Any], style: Style, width: int | None) -> str:
+    rows = [
+        (
+            value["path"],
+            value_text(value["value"], value, style),
+            ", ".join(f"{style.plain(one['overlay'])} {_line(one) or _LIVE}" for one in value["sources"]),
+            ", ".join(
+                f"{value_text(other['value'], value, style)} of {style.plain(other['overlay'])}"
+                for other in value["overrides"]
+            ),
+        )
+        for value in shown["values"]
+    ]
+    return draw_table(_COLUMNS, rows, style=style, width=width)
+
+
+def _beside(one: TagExplanation, style: Style, width: int | None) -> str:
+    if not isinstance(one.before, Overlay) or not isinstance(one.after, Overlay):
+        return "The live configuration is not known.\n"
+    rows: list[list[str | Word]] = []
+    differing = 0
+    items = overlay_document(one.before, one.after)
+    for item in items:
+        mark, role = DIFF_KINDS[item["kind"]]
+        differing += item["kind"] != "same"
+        sides = (", ".join(value_text(value, item, style) for value in item[side]) for side in ("before", "after"))
+        rows.append(
+            [Word(mark, role), _path(Field(item["part"]), item["key"]), *(Word(side or "-", role) for side in sides)]
+        )
+    closing = f"{differing:,} of {plural(len(items), 'value')} would change." if differing else "Nothing would change."
+    return f"{draw_table(_DIFF_COLUMNS, rows, style=style, width=width)}{closing}\n"
+
+
+def _tags(one: TagExplanation) -> dict[str, Any]:
+    after = one.after
+    return {
+        "tags": list(one.tags),
+        "known": isinstance(after, Overlay),
+        "problem": after.problem if isinstance(after, Unreadable) else None,
+        "layers": [_layer(layer) for layer in one.layers],
+        "values": [_value(value, one.layers) for value in sorted(one.values, key=_place_in_order)],
+    }
+
+
+def _place_in_order(value: EffectiveItem) -> tuple[int, str]:
+    return _ORDER[value.item.field], value.item.key
+
+
+def _layer(layer: SourceLayer) -> dict[str, Any]:
+    return {
+        "overlay": layer.overlay,
+        "scope": {"kind": str(layer.scope.kind), "id": layer.scope.id, "name": layer.scope.label},
+        "kind": str(layer.selector.kind),
+        "selector": selected(layer.selector),
+        **_place(layer.place),
+    }
+
+
+def _value(value: EffectiveItem, layers: Sequence[SourceLayer]) -> dict[str, Any]:
+    field, key = value.item.field, value.item.key
+    sides = {"value": (value.item.value,), "overrides": tuple(other for _, other in value.overridden)}
+    shown = sides_document(field, key, sides)
+    return {
+        "path": _path(field, key),
+        "part": str(field),
+        "key": key,
+        "value": shown["value"][0],
+        "masked": shown["masked"],
+        "sources": [_source(layers[position], field, key) for position in value.sources],
+        "overrides": [
+            {"value": other, **_source(layers[position], field, key)}
+            for (position, _), other in zip(value.overridden, shown["overrides"], strict=True)
+        ],
+    }
+
+
+def _source(layer: SourceLayer, field: Field, key: str) -> dict[str, Any]:
+    """The overlay that a value comes from, with its line in the manifest; null where only the live overlay has it."""
+    return {
+        "overlay": layer.overlay,
+        "scope": layer.scope.label,
+        "selector": selected(layer.selector),
+        **_place(layer.place_of(field, key)),
+    }
+
+
+def _path(field: Field, key: str) -> str:
+    return f"{field}.{key}" if field in KEYED else str(field)
+
+
+def _place(place: Place | None) -> dict[str, Any]:
+    return {
+        "file": place.file if place else None,
+        "line": place.line if place else None,
+        "column": place.column if place else None,
+    }
+
+
+def _line(found: dict[str, Any]) -> str:
+    return f"{found['file']}:{found['line']}" if found["file"] is not None else ""
+
+
+def _selector(selector: str | Sequence[str] | None) -> str:
+    return selector if isinstance(selector, str) else ", ".join(selector or ())
