@@ -7,7 +7,7 @@ JOBS ?= auto
 PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-browser dist image man docs lint check fuzz soak diagnostics schemas format bench bench-hostile bench-venv clean facts
+.PHONY: help demo test test-browser dist image man docs lint check fuzz soak diagnostics schemas format bench bench-venv clean facts
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -66,16 +66,13 @@ lint: $(VENV)/.dev ## check layout, lint rules, types and the direction of impor
 check: lint test ## everything that has to be green before a change lands
 
 fuzz: $(VENV)/.dev ## run the generated tests many times as long
-	RECONCILER_HYPOTHESIS=fuzz RECONCILER_FUZZ=150 $(BIN)/python -m pytest -n $(JOBS) -m fuzz
+	RECONCILER_HYPOTHESIS=fuzz $(BIN)/python -m pytest -n $(JOBS) -m fuzz
 
 soak: $(VENV)/.run ## write and follow 2,000 repositories while everything goes wrong (SEED=N)
 	$(BIN)/python -m benchmarks.soak $(if $(SEED),--seed $(SEED))
 
 bench: bench-venv ## measure the speed beside other programs, and print the table of docs/performance.md
 	$(VENV)-bench/bin/python -m benchmarks.bench
-
-bench-hostile: $(VENV)/.run ## show that no text of strangers takes more than in proportion to its length
-	$(BIN)/python -m benchmarks.hostile
 
 # As users have it: an editable installation, the tools of the tests and what an old pip writes make every start slower.
 bench-venv: $(VENV)/.run

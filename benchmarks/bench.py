@@ -1,8 +1,8 @@
 """Measure how fast the product is, and beside whom: `python -m benchmarks.bench [GROUP ...]`.
 
-Whole processes, each case once a round in turn, so that a machine that slows down affects all alike; medians. The API
-is a small server of ready bytes on loopback. Prints a Markdown table. What texts of strangers cost is measured by
-`benchmarks.hostile`.
+Whole processes, each case once a round in turn, so that a machine that slows down affects all alike; medians. Reads are
+answered by a small server of ready bytes on loopback, writes and builds by the emulator. Prints the load of the machine
+and a Markdown table: only ratios of one run can be compared.
 """
 
 import argparse
@@ -18,6 +18,7 @@ import sys
 import tempfile
 import threading
 import time
+import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -79,8 +80,12 @@ class Cost:
     peak: float
 
 
-Case = Sequence[str | Path]
-Row = tuple[str, str, str, str, str, str]
+Command = Sequence[str | Path]
+# Several commands of one case take turns, so that each apply has something to change.
+Case = Sequence[Command]
+Row = Sequence[str]
+HEAD = ("what", "beside", "ours, s", "of CPU", "theirs, s", "of CPU", "ratio", "of CPU", "memory, MB")
+LATENCY = 0.02
 
 
 def main() -> int:
@@ -101,9 +106,12 @@ def main() -> int:
     compileall.compile_dir(ROOT / "reconciler", quiet=2)
     with tempfile.TemporaryDirectory() as name:
         bench = Bench(folder=Path(name), rounds=options.rounds, sizes=options.sizes)
+        loads = [os.getloadavg()[0]] if groups else []
         rows = [row for group in groups for row in GROUPS[group](bench)]
+        loads += [os.getloadavg()[0]] if groups else []
     if rows:
-        print(table(("what", "beside", "ours, ms", "theirs, ms", "ratio", "memory, MB"), rows))
+        print(f"Load of the machine ({os.cpu_count()} cores) before and after: {loads[0]:.1f}, {loads[1]:.1f}.\n")
+        print(table(HEAD, rows))
     return 0
 
 
@@ -263,19 +271,24 @@ class Bench:
         taken: dict[str, list[Cost]] = {name: [] for name in there}
         for turn in range(self.rounds + 1):
             for name, case in there.items():
-                cost = measure(case)
+                cost = measure(case[turn % len(case)])
                 taken[name] += [cost] if turn else []
         ours, *others = cases
         mine = _median(taken[ours])
         for name in others or ["-"]:
             theirs = _median(taken[name]) if name in taken else None
-            beside = ("-", "-") if theirs is None else (f"{theirs.wall * 1e3:.0f}", f"{mine.wall / theirs.wall:.2f}")
-            peaks = f"{mine.peak:.0f}" if theirs is None else f"{mine.peak:.0f} / {theirs.peak:.0f}"
             told = name if name in taken or not others else f"{name} (not installed)"
-            yield what, told, f"{mine.wall * 1e3:.0f}", *beside, peaks
+            yield what, told, f"{mine.wall:.2f}", f"{mine.cpu:.2f}", *_beside(mine, theirs)
 
 
-def measure(case: Case) -> Cost:
+def _beside(mine: Cost, theirs: Cost | None) -> Row:
+    if theirs is None:
+        return "-", "-", "-", "-", f"{mine.peak:.0f}"
+    ratios = f"{mine.wall / theirs.wall:.2f}", f"{mine.cpu / theirs.cpu:.2f}"
+    return f"{theirs.wall:.2f}", f"{theirs.cpu:.2f}", *ratios, f"{mine.peak:.0f} / {theirs.peak:.0f}"
+
+
+def measure(case: Command) -> Cost:
     """Run a process to its end, its output thrown away."""
     environ = {**os.environ, "CHAINGUARD_TOKEN": "invented", "CHECKPOINT_DISABLE": "1"}
     environ.pop("PYTHONDONTWRITEBYTECODE", None)  # without bytecode start-up would take twice as long
@@ -297,16 +310,21 @@ def _median(costs: Sequence[Cost]) -> Cost:
     )
 
 
-def product(*words: str | Path) -> Case:
+def product(*words: str | Path) -> Command:
     """Return a command of the product as users start it."""
     script = Path(sys.executable).with_name("reconciler")
     return (script if script.exists() else shutil.which("reconciler") or "reconciler", *words)
 
 
+def inside(folder: Path, command: Command) -> Command:
+    """Return the command to be run in a folder, where it keeps its journal."""
+    return ("sh", "-c", 'cd "$0" && exec "$@"', folder, *command)
+
+
 # Peers: other programs that compare the same data, None where one is not installed
 
 
-def curl_and_jq(data: Data, url: str) -> Case | None:
+def curl_and_jq(data: Data, url: str) -> Command | None:
     """Fetch the list with curl, and compare it with the wanted state, which is JSON already, in jq."""
     if not (shutil.which("curl") and shutil.which("jq")):
         return None
@@ -323,7 +341,7 @@ def curl_and_jq(data: Data, url: str) -> Case | None:
     return ("sh", "-c", script, f"{url}/registry/v1/repos", curled, data.wanted, program)
 
 
-def octodns(data: Data, _url: str) -> Case | None:
+def octodns(data: Data, _url: str) -> Command | None:
     """Compare in octoDNS: a TXT record for each repository, its packages the values; no network."""
     if importlib.util.find_spec("octodns") is None:
         return None
@@ -350,7 +368,7 @@ def _record(one: dict[str, Any]) -> str:
     return f"{one['name']}:\n  type: TXT\n  values:\n" + "".join(f"  - {name}\n" for name in sorted(packages))
 
 
-def terraform(data: Data, _url: str) -> Case | None:
+def terraform(data: Data, _url: str) -> Command | None:
     """Plan in Terraform: a `terraform_data` block for each repository; no network."""
     if not shutil.which("terraform"):
         return None
@@ -381,11 +399,86 @@ def _resource(place: int, one: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-PEERS: dict[str, Callable[[Data, str], Case | None]] = {
+PEERS: dict[str, Callable[[Data, str], Command | None]] = {
     "curl and jq": curl_and_jq,
     "octoDNS": octodns,
     "Terraform": terraform,
 }
+
+
+# The emulator, for what writes and builds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """Repositories of an emulator, and two manifests that change all of them in turn."""
+
+    folder: Path
+    url: str
+    documents: Sequence[dict[str, Any]]
+
+    def manifests(self) -> tuple[Path, Path]:
+        """Write the manifests; each sets a variable of every repository."""
+        files = self.folder / "one.yaml", self.folder / "two.yaml"
+        for file in files:
+            entries = "".join(f"  {one['name']}: {{environment: {{RELEASE: {file.stem}}}}}\n" for one in self.documents)
+            file.write_text(f"organization: example.com\nrepositories:\n{entries}", encoding="utf-8")
+        return files
+
+    def apply(self, *words: str) -> Case:
+        """Return the command of an apply that changes every repository."""
+        more = ("--yes", "--no-check", "--api", self.url, "--wait-timeout", "20m", *words)
+        return [inside(self.folder, product("apply", file, *more)) for file in self.manifests()]
+
+
+@contextmanager
+def emulating(folder: Path, size: int) -> Iterator[World]:
+    """Start an emulator with so many repositories of ours, which then answers each request late."""
+    folder.mkdir()
+    with _emulator(folder) as url:
+        seeded = next(one for one in _call(url, "GET", "")["items"] if one["name"] == "custom-go")
+        parent = seeded["id"].rpartition("/")[0]
+        source = {"source": seeded["sync_config"]["source"], "uniqueTags": True}
+        bodies = ({"name": f"bench-{place:04}", "sync_config": source} for place in range(size))
+        documents = [_call(url, "POST", f"/{parent}", body) for body in bodies]
+    faults = folder / "faults.json"
+    faults.write_text(json.dumps([{"do": "delay", "seconds": LATENCY, "times": None}]), encoding="utf-8")
+    with _emulator(folder, "--faults", faults) as url:
+        yield World(folder=folder, url=url, documents=documents)
+
+
+@contextmanager
+def _emulator(folder: Path, *words: str | Path) -> Iterator[str]:
+    command = product("emulator", "serve", "--port", "0", "--state", folder / "emulator.db", *words)
+    with subprocess.Popen(list(map(str, command)), stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            yield process.stdout.readline().split()[2]
+        finally:
+            process.terminate()
+
+
+def _call(url: str, method: str, path: str, body: object = None) -> Any:
+    request = urllib.request.Request(f"{url}/registry/v1/repos{path}", method=method)
+    request.add_header("authorization", "Bearer invented")
+    data = None if body is None else json.dumps(body).encode()
+    with urllib.request.urlopen(request, data) as answer:
+        return json.load(answer)
+
+
+def curl_writes(world: World, parallel: int) -> Case | None:
+    """Write the same variable with curl, which reads nothing and confirms nothing."""
+    if not shutil.which("curl"):
+        return None
+    blocks = []
+    for one in world.documents:
+        file = world.folder / f"{one['name']}.json"
+        file.write_text(json.dumps({**one, "customOverlay": {"environment": {"RELEASE": "curl"}}}), encoding="utf-8")
+        address = f"{world.url}/registry/v1/repos/{one['id']}"
+        blocks.append(f'url = "{address}"\nrequest = PUT\ndata = "@{file}"\noutput = /dev/null\n')
+    head = 'header = "authorization: Bearer invented"\n'
+    (world.folder / "curl.txt").write_text("next\n".join(head + block for block in blocks), encoding="utf-8")
+    return [("curl", "-sfZ", "--parallel-max", str(parallel), "-K", world.folder / "curl.txt")]
 
 
 # Groups
@@ -393,9 +486,9 @@ PEERS: dict[str, Callable[[Data, str], Case | None]] = {
 
 def start(bench: Bench) -> Iterator[Row]:
     """Yield what a start costs."""
-    nothing = (sys.executable, "-c", "pass")
-    yield from bench.compare("`--help`", {"ours": product("--help"), "`python -c pass`": nothing})
-    yield from bench.compare("`--version`", {"ours": product("--version"), "`python -c pass`": nothing})
+    nothing: Case = [(sys.executable, "-c", "pass")]
+    yield from bench.compare("`--help`", {"ours": [product("--help")], "`python -c pass`": nothing})
+    yield from bench.compare("`--version`", {"ours": [product("--version")], "`python -c pass`": nothing})
 
 
 def validate(bench: Bench) -> Iterator[Row]:
@@ -403,9 +496,9 @@ def validate(bench: Bench) -> Iterator[Row]:
     for size in bench.sizes:
         data = bench.data(size)
         script = "import sys, yaml; yaml.load(open(sys.argv[1]), Loader=yaml.CSafeLoader)"
-        cases = {
-            "ours": product("validate", data.manifest),
-            "`yaml.load`, CSafeLoader": (sys.executable, "-c", script, data.manifest),
+        cases: dict[str, Case] = {
+            "ours": [product("validate", data.manifest)],
+            "`yaml.load`, CSafeLoader": [(sys.executable, "-c", script, data.manifest)],
         }
         yield from bench.compare(f"`validate` of {size:,}", cases)
 
@@ -415,22 +508,58 @@ def plan(bench: Bench) -> Iterator[Row]:
     for size in bench.sizes:
         data = bench.data(size)
         with serving(data) as url:
-            cases = {"ours": product("plan", data.manifest, "--api", url)}
-            yield from bench.compare(
-                f"`plan` of {size:,}", {**cases, **{name: peer(data, url) for name, peer in PEERS.items()}}
-            )
+            peers = {name: peer(data, url) for name, peer in PEERS.items()}
+            cases: dict[str, Case | None] = {"ours": [product("plan", data.manifest, "--api", url)]}
+            cases |= {name: None if peer is None else [peer] for name, peer in peers.items()}
+            yield from bench.compare(f"`plan` of {size:,}", cases)
 
 
 def text(bench: Bench) -> Iterator[Row]:
-    """Yield what a plan costs in which every repository changes, each in its own way."""
+    """Yield what a plan costs in which every repository changes, each in its own way, beside the same as JSON."""
     data = bench.data(bench.sizes[-1], "unlike")
     with serving(data) as url:
-        yield from bench.compare(
-            f"`plan` of {data.size:,}, all changed", {"ours": product("plan", data.manifest, "--api", url)}
-        )
+        command = product("plan", data.manifest, "--api", url)
+        quiet = [*command, "--format", f"json={data.folder / 'plan.json'}"]
+        cases: dict[str, Case] = {"ours": [command], "the same as JSON": [quiet]}
+        yield from bench.compare(f"`plan` of {data.size:,}, all changed", cases)
 
 
-GROUPS: dict[str, Callable[[Bench], Iterator[Row]]] = {"start": start, "validate": validate, "plan": plan, "text": text}
+def saved(bench: Bench) -> Iterator[Row]:
+    """Yield what saving a plan costs, and reading it."""
+    data = bench.data(bench.sizes[-1])
+    file = data.folder / "saved.plan"
+    with serving(data) as url:
+        command = product("plan", data.manifest, "--api", url)
+        cases: dict[str, Case] = {"ours": [[*command, "-o", file]], "without `-o`": [command]}
+        yield from bench.compare(f"`plan -o` of {data.size:,}", cases)
+    yield from bench.compare(f"`show` of {data.size:,}", {"ours": [product("show", file)]})
+
+
+def apply(bench: Bench) -> Iterator[Row]:
+    """Yield what an apply costs that changes every repository, ten at a time."""
+    size = min(1_000, bench.sizes[-1])
+    with emulating(bench.folder / f"apply-{size}", size) as world:
+        cases = {"ours": world.apply("--no-wait"), "`curl -Z`, writes alone": curl_writes(world, 10)}
+        yield from bench.compare(f"`apply --no-wait` of {size:,}, {LATENCY * 1e3:.0f} ms", cases)
+
+
+def follow(bench: Bench) -> Iterator[Row]:
+    """Yield what following the builds costs."""
+    size = min(100, bench.sizes[-1])
+    with emulating(bench.folder / f"follow-{size}", size) as world:
+        cases = {"ours": world.apply(), "without waiting": world.apply("--no-wait")}
+        yield from bench.compare(f"`apply` of {size:,}, to the end of the builds", cases)
+
+
+GROUPS: dict[str, Callable[[Bench], Iterator[Row]]] = {
+    "start": start,
+    "validate": validate,
+    "plan": plan,
+    "text": text,
+    "saved": saved,
+    "apply": apply,
+    "follow": follow,
+}
 
 
 if __name__ == "__main__":

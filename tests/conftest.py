@@ -1,12 +1,18 @@
 """Settings for every test: hypothesis profiles, and no influence of the developer's environment."""
 
 import os
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, is_hypothesis_test, settings
 
-# `ci` keeps the whole suite quick; `make fuzz` runs every property, and the generated requests, many times as long.
-settings.register_profile("ci", deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow])
+from tests.support.buckets import S3, s3_server
+from tests.support.examples import USUAL
+
+# `ci` keeps the whole suite quick; `make fuzz` runs every property, and the generated requests, many times as long. A
+# test that needs more or fewer examples than the others says so with `examples`, which follows the profile.
+settings.register_profile("ci", deadline=None, max_examples=USUAL, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("fast", deadline=None, max_examples=10)
 settings.register_profile("fuzz", deadline=None, max_examples=1000, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile(os.environ.get("RECONCILER_HYPOTHESIS", "ci"))
@@ -20,6 +26,7 @@ _NOT_FOR_TESTS = (
     "ACTIONS_ID_TOKEN_REQUEST_URL",
     "ACTIONS_ID_TOKEN_REQUEST_TOKEN",
     "RECONCILER_API",
+    "RECONCILER_JOURNAL",
     "RECONCILER_MANIFEST",
     "RECONCILER_ORG",
     "NO_COLOR",
@@ -42,3 +49,27 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in _NOT_FOR_TESTS:
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.lower(), raising=False)
+
+
+@pytest.fixture(scope="session")
+def s3_of_session() -> Iterator[S3]:
+    with s3_server() as s3:
+        yield s3
+
+
+@pytest.fixture
+def s3(s3_of_session: S3, monkeypatch: pytest.MonkeyPatch) -> Iterator[S3]:
+    """A server of the S3 protocol, which the environment leads to."""
+    for name, value in s3_of_session.environment().items():
+        monkeypatch.setenv(name, value)
+    yield s3_of_session
+    s3_of_session.fault = lambda _method, _path: None
+
+
+@pytest.fixture(params=["folder", "s3"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of an empty storage, once of each kind."""
+    if request.param == "folder":
+        return f"file:{tmp_path / 'storage'}"
+    bucket: str = request.getfixturevalue("s3").bucket()
+    return bucket

@@ -114,7 +114,7 @@ def _timing(ctx: Context) -> Timing:
 
 def _retrier(options: Options, ctx: Context) -> Retrier:
     """The retrier for a client of this run."""
-    notify = _notifier(options, ctx)
+    notify = notifier(options, ctx)
     return Retrier(
         timing=_timing(ctx),
         max_rps=options.max_rps,
@@ -123,7 +123,7 @@ def _retrier(options: Options, ctx: Context) -> Retrier:
     )
 
 
-def _notifier(options: Options, ctx: Context) -> Callable[[Diagnostic], None]:
+def notifier(options: Options, ctx: Context) -> Callable[[Diagnostic], None]:
     """Write one line for each notice. It is called from any thread, and a reader who went away costs no retry."""
     style = style_of(ctx.stderr, options, ctx)
 

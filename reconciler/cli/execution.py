@@ -11,7 +11,7 @@ from reconciler.cli.errors import bad_usage
 from reconciler.cli.exit_codes import ExitCode, first
 from reconciler.cli.output import activity, print_problems
 from reconciler.cli.parser import Options
-from reconciler.cli.planning import RecentBuilds, foresee
+from reconciler.cli.planning import RecentBuilds, earlier_builds, foresee
 from reconciler.cli.report import Report
 from reconciler.core.builds import Result
 from reconciler.core.events import ApplyStarted, Event, WaitStarted
@@ -214,8 +214,15 @@ def _recorded(
     # What is known is on record before anything else can go wrong, such as a terminal that is gone.
     record.end(exit_code=code, interrupted=interrupted)
     logs = failure_logs(followed, apply.client) if followed else {}
+    compared = followed if apply.report.compares_images else None
     return apply.report.end(
-        outcomes, followed, logs, code=code, run=record.id, problems=[record.problem, request.closing_note(outcomes)]
+        outcomes,
+        followed,
+        logs,
+        code=code,
+        run=record.id,
+        problems=[record.problem, request.closing_note(outcomes)],
+        earlier=earlier_builds(compared, apply.client, request.plan.organization, request.recent),
     )
 
 

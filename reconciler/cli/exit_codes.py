@@ -40,8 +40,8 @@ MEANINGS = {
         "changed by somebody else while its builds were followed"
     ),
     ExitCode.REFUSED: (
-        "refused before anything was written: by the guard or a protected repository, because another apply runs in "
-        "this folder, declined at the prompt, or no terminal to ask for confirmation"
+        "refused before anything was written: by the guard or a protected repository, because another apply holds "
+        "the journal, declined at the prompt, or no terminal to ask for confirmation"
     ),
     ExitCode.BUILD_FAILED: "applied, and a build failed; with `logs --follow`, the followed build failed",
     ExitCode.BUILDS_UNFINISHED: "applied, and builds did not finish in time or their result is unknown",

@@ -1,5 +1,6 @@
 """What a command reads before it starts: the manifest, the organization, saved plans and snapshots, and selections."""
 
+import re
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -103,7 +104,14 @@ def used_settings(options: Options, ctx: Context) -> Mapping[str, Setting]:
         desired, _ = manifest.load(options.manifest, data=read_input(options.manifest, ctx))
         if desired.organization is not None:
             found["org"] = Setting(desired.organization, str(options.manifest))
+    if found["journal"].value is not None:
+        found["journal"] = Setting(_without_credentials(found["journal"].value), found["journal"].source)
     return found
+
+
+def _without_credentials(url: str) -> str:
+    """Return a URL up to its options, and without what stands before an @; such a one is refused where it is used."""
+    return re.sub(r"(?<=//).*@", "", re.split(r"[?#]", url)[0])
 
 
 def read_entries(options: Options, ctx: Context) -> tuple[str, Desired | None, bool]:
@@ -317,6 +325,7 @@ def _plan_options(options: Options) -> list[str]:
         "--take-over": options.take_over,
         "--prune": options.prune,
         "--max-removal": options.max_removal is not None,
-        "--resolve": options.resolve,
+        "--resolve": options.resolve is True,
+        "--no-resolve": options.resolve is False,
     }
     return [name for name, used in given.items() if used]

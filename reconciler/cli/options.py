@@ -289,13 +289,11 @@ def add_planning(parser: argparse._ActionsContainer) -> None:
         metavar="SHARE",
         help="maximum share of repositories that may lose something (default: from the manifest, else 30%%)",
     )
-    parser.add_argument(
-        "--no-check", dest="check_packages", action="store_false", help="do not check that the packages exist"
-    )
+    parser.add_argument("--no-check", dest="check_packages", action="store_false", help="do not check the packages")
     parser.add_argument(
         "--resolve",
-        action="store_true",
-        help="check with the API that the packages of each change can be installed together",
+        action=argparse.BooleanOptionalAction,
+        help="check with the API that the packages of each change can be installed together (default: yes)",
     )
 
 
@@ -305,6 +303,21 @@ def add_file(parser: argparse._ActionsContainer, does: str, *, required: bool = 
     parser.add_argument(*names, dest="output", type=output_path, metavar="FILE", required=required, help=does)
 
 
+def add_journal(parser: argparse._ActionsContainer) -> None:
+    """Where runs are recorded."""
+    parser.add_argument(
+        "--journal",
+        metavar="URL",
+        help="shared journal: file:FOLDER, s3://, gs:// or az:// (environment: RECONCILER_JOURNAL; default: the journal"
+        " of this folder)",
+    )
+
+
+def add_yes(parser: argparse._ActionsContainer, means: str) -> None:
+    """Whether a question is answered beforehand."""
+    parser.add_argument("-y", "--yes", "--auto-approve", dest="yes", action="store_true", help=means)
+
+
 def add_run(parser: argparse._ActionsContainer, means: str, *, optional: bool = False) -> None:
     """The recorded run that is meant."""
     parser.add_argument("run", nargs="?" if optional else None, metavar="RUN", help=means)
@@ -312,7 +325,7 @@ def add_run(parser: argparse._ActionsContainer, means: str, *, optional: bool = 
 
 def add_execution(parser: argparse._ActionsContainer) -> None:
     """How a reviewed plan is carried out."""
-    parser.add_argument("-y", "--yes", "--auto-approve", dest="yes", action="store_true", help="apply without a prompt")
+    add_yes(parser, "apply without a prompt")
     parser.add_argument("--wait", action=argparse.BooleanOptionalAction, help="wait for the builds (default: yes)")
     add_limits(parser)
     parser.add_argument("--parallelism", type=positive, metavar="N", help="number of parallel writes (default: 10)")

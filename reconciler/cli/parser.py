@@ -16,6 +16,9 @@ from reconciler import __version__
 from reconciler.cli import options as shared
 from reconciler.cli.context import Context
 
+# A mistyped letter or two; less alike is not meant.
+_ALIKE = 0.7
+
 COMMANDS = {
     "init": "write a commented first manifest",
     "validate": "check the manifest and report every problem (no network)",
@@ -25,7 +28,9 @@ COMMANDS = {
     "apply": "plan, confirm, apply, and wait for the builds",
     "wait": "wait for the builds of a recorded run, and report as apply does",
     "revert": "restore the state from before a run, where nothing has changed since",
-    "history": "list the recorded runs of this folder, or show one of them",
+    "history": "list the recorded runs, or show one of them",
+    "unlock": "break the lock that a killed run left on the shared journal",
+    "journal": "push runs that could not be recorded in the shared journal",
     "show": "print a saved plan (no network)",
     "snapshot": "save the live state, for `plan --against FILE`",
     "repos": "list the organization's repositories",
@@ -50,6 +55,7 @@ class Options(argparse.Namespace):
     subcommand: str
     api: str | None
     api_version: Literal["v1", "v2", "auto"]
+    journal: str | None
     org: str | None
     format: list[str]
     color: str
@@ -86,7 +92,7 @@ class Options(argparse.Namespace):
     prune: bool
     max_removal: float | None
     check_packages: bool
-    resolve: bool
+    resolve: bool | None
     base: Path | None
     against: Path | None
     output: Path | None
@@ -135,14 +141,14 @@ class Parser(argparse.ArgumentParser):
         """Raise `UsageError` for a word or an option that is none, with what was probably meant."""
         word = unknown.partition("=")[0]
         known = [option for action in self._actions for option in action.option_strings]
-        near = get_close_matches(word, known) if word.startswith("-") else []
+        near = get_close_matches(word, known, cutoff=_ALIKE) if word.startswith("-") else []
         hint = f"; did you mean {' or '.join(near)}?" if near else ""
         self.error(f"unrecognized argument: {unknown}{hint}")
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         """Refuse a word that is no command with the nearest ones, instead of the list of all."""
         if isinstance(action, _Commands) and value not in action.choices:
-            near = get_close_matches(str(value), action.choices)
+            near = get_close_matches(str(value), action.choices, cutoff=_ALIKE)
             hint = f"did you mean {' or '.join(near)}?" if near else f"see {self.prog} --help"
             raise argparse.ArgumentError(None, f'unknown command "{value}"; {hint}')
         for one in value.split(",") if isinstance(action, shared.CommaList) else (value,):
@@ -203,6 +209,7 @@ def make_parser(commands_action: Any = _Commands) -> Parser:
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version")
     everywhere = parser.add_argument_group("options of most commands, before or after the command")
     shared.add_connection(everywhere)
+    shared.add_journal(everywhere)
     shared.add_output(everywhere)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser, action=commands_action)
     for name, summary in COMMANDS.items():

@@ -26,6 +26,7 @@ from reconciler.core.selection import Selection, select
 from reconciler.core.state import Desired, Live, Organization
 from reconciler.core.steps import Step
 from reconciler.diagnostics import Diagnostic, has_errors
+from reconciler.engine.follow import Followed
 from reconciler.planfile import PlanFileError, SavedPlan
 from reconciler.views.document import Origin, plan_document
 
@@ -182,6 +183,15 @@ class RecentBuilds:
             raise self._read
         return self._read
 
+    @property
+    def known(self) -> Sequence[Build]:
+        """Return the builds that were read already."""
+        return () if self._read is None or isinstance(self._read, ApiError) else self._read
+
+    def of_all(self, plan: Plan) -> Sequence[Build]:
+        """Older builds of what a plan writes, where there was none lately; raises `ApiError`."""
+        return self._api.sample_builds(_scope(plan), since=self._api.server_now() - LONGEST_DAYS * 86400.0)
+
     def of_one(self, step: Step) -> Sequence[Build]:
         """Older builds of one repository, over a longer span until one of them succeeded; raises `ApiError`."""
         assert step.id is not None
@@ -191,6 +201,21 @@ class RecentBuilds:
             if span > self._span and all(one.result is not Result.SUCCESS for one in builds):
                 builds = self._api.sample_builds(scope, since=self._api.server_now() - span)
         return builds
+
+
+def earlier_builds(
+    followed: Followed | None, api: BuildLister, organization: Organization, recent: RecentBuilds | None = None
+) -> Sequence[Build]:
+    """Return builds from before a run: those that its plan was made with, else by one read; empty if that fails."""
+    targets = [progress.target for progress in followed.progress] if followed is not None else []
+    known = recent.known if recent is not None else ()
+    if known or not targets:
+        return known
+    scope = organization if len(targets) > 1 else Organization(id=targets[0].id, name=targets[0].repository)
+    try:
+        return api.sample_builds(scope, since=min(target.since for target in targets) - LOOK_BACK)
+    except ApiError:
+        return ()
 
 
 def foresee(plan: Plan, recent: RecentBuilds) -> Forecast | None:

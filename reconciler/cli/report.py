@@ -24,6 +24,7 @@ from reconciler.cli.output import (
     width_of,
 )
 from reconciler.cli.parser import Options
+from reconciler.core.builds import Build
 from reconciler.core.events import Event, Listener
 from reconciler.core.plan import Plan
 from reconciler.core.progress import REPORT_GRACE_SECONDS
@@ -144,10 +145,12 @@ class Report:
         code: ExitCode,
         run: str | None = None,
         problems: Sequence[Diagnostic | None] = (),
+        earlier: Sequence[Build] = (),
     ) -> ExitCode:
         """Write the end report, what else went wrong, and the verdict; return the exit code to end with.
 
-        `code` is what the run came to, `run` what it is recorded under.
+        `code` is what the run came to, `run` what it is recorded under, and `earlier` builds from
+        before the writes.
         """
         self._shown = True
         document = report_document(
@@ -159,6 +162,7 @@ class Report:
             timed_out=followed is not None and (followed.timed_out or bool(followed.late)),
             run=run,
             tags=followed.tags if followed else {},
+            earlier=earlier,
         )
         rejected = ["token rejected"] if followed is not None and followed.token_problem else []
         stopped = [self._ctx.stopped_by] if self._ctx.stopped_by else []
@@ -171,6 +175,11 @@ class Report:
             self._keep()
             raise full  # what the outputs lack is an error of its own, whatever the run came to
         return self.close(code, closing, document)
+
+    @property
+    def compares_images(self) -> bool:
+        """Return whether an output tells what else changed in new images."""
+        return self._options.verbose or bool(self._jsons)
 
     def problem(self, found: Diagnostic | None) -> None:
         """Print something that did not stop the run, if there is anything; a terminal that is gone stops nothing."""

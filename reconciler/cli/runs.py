@@ -1,17 +1,20 @@
-"""The journal of the working folder on the command line: opening it, what a run is recorded under, and its failures."""
+"""The journal on the command line: opening that of the folder or a shared one, what a run is recorded under."""
 
+import importlib
 import os
 import platform
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from reconciler import __version__
-from reconciler.cli.client import api_identity
+from reconciler.cli.client import api_identity, notifier
 from reconciler.cli.context import Context
-from reconciler.cli.errors import CommandFailed
+from reconciler.cli.errors import CommandFailed, bad_usage
 from reconciler.cli.exit_codes import ExitCode
+from reconciler.cli.output import print_problems
 from reconciler.cli.parser import Options
 from reconciler.core.drift import LastWritten
 from reconciler.core.ownership import NOBODY, LastWriters
@@ -36,10 +39,45 @@ def journal_failures() -> Iterator[None]:
         raise CommandFailed.from_problems(error.diagnostic) from None
 
 
+def shared_journal(options: Options, ctx: Context) -> Any:
+    """The `SharedJournal` that the options name, None for the journal of the folder; raises `JournalError`."""
+    if options.journal is None:
+        return None
+    # By name, as the commands are: without a URL nothing needs a client of storages.
+    shared: Any = importlib.import_module("reconciler.journal.shared")
+    return shared.SharedJournal(options.journal, FOLDER, now=ctx.clock.now, notify=notifier(options, ctx))
+
+
+def needed_shared_journal(options: Options, ctx: Context) -> Any:
+    """The `SharedJournal` of a command that is about nothing else; raises `CommandFailed` and `JournalError`."""
+    if options.journal is None:
+        command = " ".join(filter(None, (options.command, getattr(options, "subcommand", None))))
+        summary = f"`{command}` requires the URL of a shared journal"
+        raise bad_usage(summary, "pass --journal URL, or set RECONCILER_JOURNAL")
+    return shared_journal(options, ctx)
+
+
 @contextmanager
-def locked_journal(ctx: Context) -> Iterator[Journal]:
-    """The journal to record a run in, held against every other apply in this folder; raises `CommandFailed`."""
-    with journal_failures(), open_journal(FOLDER, now=ctx.clock.now) as journal, journal.lock():
+def locked_journal(options: Options, ctx: Context, owners: Collection[str]) -> Iterator[Journal]:
+    """The journal to record a run in; raises `CommandFailed`.
+
+    That of the folder is held against every other run, a shared one against those of the same owners; "" is nobody.
+    """
+    with journal_failures():
+        shared = shared_journal(options, ctx)
+        if shared is not None:
+            with shared.locked(owners) as journal:
+                yield journal
+        else:
+            with open_journal(FOLDER, now=ctx.clock.now) as journal, journal.lock():
+                yield journal
+
+
+@contextmanager
+def recording_journal(options: Options, ctx: Context) -> Iterator[Journal]:
+    """The journal to record what becomes of a run of before, beside any apply; raises `JournalError`."""
+    shared = shared_journal(options, ctx)
+    with open_journal(FOLDER, now=ctx.clock.now) if shared is None else shared.recording() as journal:
         yield journal
 
 
@@ -64,30 +102,50 @@ def later_runs(journal: Journal, run: Run) -> tuple[Run, ...]:
 
 
 @contextmanager
-def read_only_journal() -> Iterator[Journal]:
+def read_only_journal(options: Options, ctx: Context) -> Iterator[Journal]:
     """The journal as it is, also where it cannot be written; raises `CommandFailed`."""
-    with journal_failures(), read_journal(FOLDER) as journal:
+    with journal_failures(), _reading(options, ctx) as journal:
         yield journal
 
 
-def last_writers(options: Options) -> LastWriters:
+@contextmanager
+def _reading(options: Options, ctx: Context) -> Iterator[Journal]:
+    shared = shared_journal(options, ctx)
+    with read_journal(FOLDER) if shared is None else shared.reading() as journal:
+        yield journal
+
+
+@contextmanager
+def readable_journal(options: Options, ctx: Context) -> Iterator[Journal | None]:
+    """The journal for a plan, which can do without it: None where it cannot be read, with a warning if it is shared."""
+    with ExitStack() as stack:
+        try:
+            journal = stack.enter_context(_reading(options, ctx))
+        except JournalError as error:
+            journal = None
+            if options.journal is not None:
+                print_problems((replace(error.diagnostic, severity=Severity.WARNING),), options, ctx)
+        yield journal
+
+
+def last_writers(journal: Journal | None, options: Options) -> LastWriters:
     """Return who wrote each repository last, nobody where the journal cannot be read."""
-    with suppress(JournalError), read_journal(FOLDER) as journal:
-        return journal.last_writers(api_identity(options))
+    with suppress(JournalError):
+        return NOBODY if journal is None else journal.last_writers(api_identity(options))
     return NOBODY
 
 
-def last_written(plan: Plan, options: Options) -> Mapping[str, LastWritten]:
+def last_written(plan: Plan, options: Options, ctx: Context) -> Mapping[str, LastWritten]:
     """Return what the last run that did left in each repository that a plan writes; raises `CommandFailed`."""
-    with read_only_journal() as journal:
+    with read_only_journal(options, ctx) as journal:
         return journal.last_written(api_identity(options), [step.id for step in plan.writes if step.id is not None])
 
 
-def with_revert_note(plan: Plan, options: Options) -> Plan:
+def with_revert_note(plan: Plan, journal: Journal | None, options: Options) -> Plan:
     """Return the plan with a note about what it writes again after a revert, where the journal can be read."""
-    if not plan.writes:
+    if journal is None or not plan.writes:
         return plan
-    with suppress(JournalError), read_journal(FOLDER) as journal:
+    with suppress(JournalError):
         api = api_identity(options)
         newest = next((one for one in journal.summaries() if _is_revert(one, api, plan.organization)), None)
         if newest is not None:

@@ -46,8 +46,14 @@ _KEYS: Mapping[str, tuple[Callable[[object], bool], str]] = {
     "parallelism": (_count, "a whole number from 1 upwards"),
     "color": (lambda value: value in COLORS, f"one of {', '.join(COLORS)}"),
     "wait": (lambda value: isinstance(value, bool), "true or false"),
+    "journal": (_text, 'a URL, such as "s3://bucket/path"'),
 }
-_VARIABLES = {"api": "RECONCILER_API", "org": "RECONCILER_ORG", "manifest": "RECONCILER_MANIFEST"}
+_VARIABLES = {
+    "api": "RECONCILER_API",
+    "org": "RECONCILER_ORG",
+    "manifest": "RECONCILER_MANIFEST",
+    "journal": "RECONCILER_JOURNAL",
+}
 _DEFAULTS = {
     "api": API_URL,
     "org": None,
@@ -55,6 +61,7 @@ _DEFAULTS = {
     "color": "auto",
     "wait": True,
     "manifest": DEFAULT_MANIFEST,
+    "journal": None,
 }
 
 
@@ -68,7 +75,7 @@ def resolve(options: Options, ctx: Context) -> dict[str, Setting]:
     manifest = _setting("manifest", given["manifest"], ctx, {}, None)
     file, table = _read(Path(manifest.value).parent)
     found = {name: _setting(name, given[name], ctx, table, file) for name in _KEYS} | {"manifest": manifest}
-    for name in ("api", "parallelism", "color", "wait"):
+    for name in ("api", "parallelism", "color", "wait", "journal"):
         setattr(options, name, found[name].value)
     options.manifest = manifest.value if isinstance(manifest.value, Path) else Path(manifest.value)
     if options.command not in ("show", "emulator"):

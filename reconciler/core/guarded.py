@@ -144,8 +144,8 @@ def reference_problem(value: str) -> str:
         return "a secret reference is written `cg+BACKEND://REFERENCE`"
     form = _REFERENCE_FORMS.get(backend)
     if form is None:
-        return f'the backend "{backend[:40]}" is not known (known: {", ".join(_REFERENCE_FORMS)})'
-    return "" if form[0].fullmatch(reference) else f"a reference of this backend is written `{form[1]}`"
+        return f'unknown backend "{backend[:40]}" (supported: {", ".join(_REFERENCE_FORMS)})'
+    return "" if form[0].fullmatch(reference) else f"the form for this backend is `{form[1]}`"
 
 
 def guarded_errors(overlay: Overlay, place_of: PlaceOf, fallback: Place | None) -> Iterator[Diagnostic]:
@@ -184,7 +184,7 @@ def unmanaged_warnings(overlay: Overlay, place_of: PlaceOf) -> Iterator[Diagnost
         yield Diagnostic(
             code="guarded-entrypoint-unmanaged",
             summary=f"`{field}` is managed and `guarded_entrypoint` is not",
-            hint="write `guarded_entrypoint: true` beside it: the API refuses it where the wrapper is off",
+            hint="write `guarded_entrypoint: true` next to it: the API rejects it while the wrapper is off",
             severity=Severity.WARNING,
             place=place_of(field, ""),
         )
@@ -216,8 +216,8 @@ def _unknown_names(overlay: Overlay, place_of: PlaceOf) -> Iterator[Diagnostic]:
         if name and name not in known:
             yield Diagnostic(
                 code="unknown-enum-name",
-                summary=f'`{key}` has the unknown value "{name[:40]}", which is sent as it is',
-                hint=f"known values: {', '.join(f'`{one}`' for one in known)}",
+                summary=f'`{key}` has the unknown value "{name[:40]}", which is sent unchanged',
+                hint=f"use one of the known values: {', '.join(f'`{one}`' for one in known)}",
                 severity=Severity.WARNING,
                 place=place_of(field, ""),
             )
@@ -241,8 +241,7 @@ def _variables(overlay: Overlay, place_of: PlaceOf) -> Iterator[Diagnostic]:
         if overlay.fail_mode == "open" and (is_secret_reference(value) or looks_secret(name, value)):
             yield Diagnostic(
                 code="fail-open-with-secret",
-                summary=f'with `fail_mode: open`, the container starts even where the secret "{name}" '
-                "cannot be resolved",
+                summary=f'with `fail_mode: open`, the container starts even if the secret "{name}" cannot be resolved',
                 hint="write `fail_mode: closed` unless the program works without it",
                 severity=Severity.WARNING,
                 place=place_of(Field.FAIL_MODE, "") or place,

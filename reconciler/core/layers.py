@@ -257,7 +257,7 @@ def _given_and_removed(layers: Sequence[Layer]) -> Iterator[Diagnostic]:
             if has_key(layer.overlay, one.field, one.key):
                 yield Diagnostic(
                     code="given-and-removed",
-                    summary=f"{_removal(one)} is removed and given in the same entry",
+                    summary=f"{_removal(one)} is both added and removed in the same entry",
                     detail=f"given at {layer.place_of(one.field, one.key)}",
                     hint="remove one of the two lines",
                     place=one.place,
@@ -275,7 +275,7 @@ def _nothing_to_remove(layers: Sequence[Layer]) -> Iterator[Diagnostic]:
     for one in (one for layer in layers for one in layer.removed if one not in removed):
         yield Diagnostic(
             code="nothing-to-remove",
-            summary=f"`remove` names {_removal(one)}, which no profile, glob or default gives",
+            summary=f"`remove` lists {_removal(one)}, which no profile, glob or `defaults` adds",
             hint="correct the name, or remove the line",
             severity=Severity.WARNING,
             place=one.place,

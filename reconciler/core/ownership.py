@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from reconciler.core.state import Desired
-from reconciler.core.steps import Action, Reason, ReasonCode, Step
+from reconciler.core.steps import Action, AnyStep, Reason, ReasonCode, Step
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,8 +31,12 @@ def block_taken(steps: Iterable[Step], writers: LastWriters) -> Iterator[Step]:
             yield step
 
 
+def owners_of(steps: Iterable[AnyStep]) -> frozenset[str]:
+    """Return the owners of what steps write; overlays and bindings are nobody's, which is ""."""
+    return frozenset(step.owner if isinstance(step, Step) else "" for step in steps)
+
+
 def may_prune(desired: Desired, id_: str, writers: LastWriters) -> bool:
     """Return whether a repository that the manifest does not name is nobody's, or its own."""
     last = writers.get(id_)
-    own = {one.owner for one in desired.repositories} | {one.owner for one in desired.globs}
-    return last is None or not last.owner or last.owner in own
+    return last is None or not last.owner or last.owner in desired.owners

@@ -103,7 +103,7 @@ def _arrived(step: RunStep, index: LiveIndex, later: Sequence[Run]) -> Outcome:
     there = index.find(step)
     id_ = known_id(step) or (there.id if there else None)
     same = (one for run in later for one in run.steps if _is_same(one, step, id_))
-    looked = next((one for one in same if one.intended_at is not None or isinstance(one.outcome, Unchanged)), None)
+    looked = next((one for one in same if one.since is not None or isinstance(one.outcome, Unchanged)), None)
     if looked is not None:
         return _judged(step, id_ or looked.repository_id or looked.step.id, _found_by(looked))
     if not index.is_known(step):

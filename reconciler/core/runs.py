@@ -133,7 +133,7 @@ class RunStep:
     """One step of a run.
 
     With `intended_at` and without `outcome` the write was in flight when the process died, and its result is unknown.
-    `since` is the server's time just before the write.
+    `since` is the server's time just before the write, None if it is not certain that the write was even tried.
     """
 
     step: AnyStep

@@ -146,6 +146,11 @@ class Desired:
     scopes: tuple[DesiredScope, ...] = ()
 
     @property
+    def owners(self) -> frozenset[str]:
+        """Return the owners of its entries, "" among them if there are entries without one."""
+        return frozenset({one.owner for one in self.repositories} | {one.owner for one in self.globs})
+
+    @property
     def declares_overlays(self) -> bool:
         """Return whether overlays or bindings have to be read to plan it."""
         return (
@@ -251,7 +256,8 @@ class Live:
     """The organization's repositories at the time of reading, the bindings that hold for them, and the overlays.
 
     `overlays` are all of the organization, bound or not, ordered by name; `folders` the path and the
-    UIDP of each folder.
+    UIDP of each folder. `salt` is the key of the hashes in the place of values (`core.redaction`), "" if they are the
+    values themselves.
     """
 
     organization: Organization
@@ -259,6 +265,7 @@ class Live:
     bindings: Bindings = NOT_READ
     overlays: Overlays = NOT_READ
     folders: tuple[tuple[str, str], ...] = ()
+    salt: str = ""
 
 
 class Directory:

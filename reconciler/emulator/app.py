@@ -19,6 +19,7 @@ from reconciler.emulator import (
     builds,
     faults,
     iam,
+    layering,
     overlays,
     packages,
     protojson,
@@ -157,6 +158,12 @@ class Emulator:
         """Return a repository as the API shows it; by id, path (`team-a/custom-node`) or name. LookupError if none."""
         with self._state.reading() as db:
             answer: Json = protojson.emit(REPO, repos.shown(_located(db, name).message, self._now()))
+        return answer
+
+    def effective_overlay(self, name: str, tag: str) -> Json | None:
+        """Return what a tag of a repository is built with, in the form of API version 1; LookupError if none."""
+        with self._state.reading() as db:
+            answer: Json | None = protojson.emit(OVERLAY, layering.of_repository(db, _located(db, name)).overlay(tag))
         return answer
 
     def edit(self, name: str, overlay: Json, *, replace: bool = False) -> None:

@@ -2,7 +2,7 @@
 
 Lowest first: the bindings for all repositories of the organization, those of its folders from the outside in, and the
 repository's own; in each scope those for all tags, for a variant, and for exact tags. Overlays of one layer are
-combined in the order of their names, which only the order of preflight checks can show.
+combined in the order of their names, which only the order of preflight checks and runtime repositories can show.
 """
 
 import sqlite3
@@ -154,18 +154,27 @@ def _laid_over(below: Json, above: Json) -> Json:
     for key in _SECTIONS:
         result |= {key: _section(below.get(key, {}), above[key])} if key in above else {}
     if "preflight" in above:
-        checks = below.get("preflight", [])
-        result["preflight"] = [*checks, *(each for each in above["preflight"] if each not in checks)]
+        result["preflight"] = _joined(below.get("preflight", []), above["preflight"])
     return result
 
 
 def _section(below: Json, above: Json) -> Json:
     result = {**below, **above}
-    for field in _SETS & above.keys():
-        result[field] = sorted({*below.get(field, ()), *above[field]})
+    if "packages" in above:
+        result["packages"] = sorted({*below.get("packages", ()), *above["packages"]})
+    if "runtimeRepositories" in above:
+        result["runtimeRepositories"] = _joined(below.get("runtimeRepositories", []), above["runtimeRepositories"])
     for field in _NAMES.keys() & above.keys():
         entries = {each.get(_NAMES[field], ""): each for each in (*below.get(field, ()), *above[field])}
         result[field] = [entries[name] for name in sorted(entries)]
+    return result
+
+
+def _joined(below: list[Any], above: list[Any]) -> list[Any]:
+    """Return all items of two lists, those of the first before the others, equal ones once."""
+    result: list[Any] = []
+    for each in (*below, *above):
+        result.extend([] if each in result else [each])
     return result
 
 

@@ -4,9 +4,10 @@ import errno
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
-from reconciler.diagnostics import Diagnostic
+from reconciler.diagnostics import Diagnostic, Severity
 
 _NO_ROOM = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC), errno.EFBIG)
 
@@ -108,12 +109,90 @@ def busy(folder: Path, who: str) -> Diagnostic:
     )
 
 
-def no_run(path: Path, wanted: str | None) -> Diagnostic:
-    """Return the diagnostic for an unknown run."""
-    if wanted is None:
-        summary = f"no runs are recorded in {path.parent}"
-    else:
-        summary = f'no run "{wanted}" is recorded in {path.parent}'
+def described_holder(pid: int, user: str, host: str, since: float) -> str:
+    """Return who holds a lock."""
+    return f"process {pid} of {user or '?'} on {host or '?'}, since {described_time(since)}"
+
+
+def described_time(moment: float) -> str:
+    """Return a point in time in UTC, to the second."""
+    return f"{datetime.fromtimestamp(int(moment), UTC):%Y-%m-%d %H:%M:%S}Z"
+
+
+def bad_url(problem: str) -> Diagnostic:
+    """The URL of a shared journal is of no use."""
+    return Diagnostic(
+        code="bad-journal-url",
+        summary=f"cannot use the URL of the journal: {problem}",
+        hint="write it as file:FOLDER, s3://BUCKET/PATH, gs://BUCKET/PATH or az://CONTAINER/PATH, and pass credentials"
+        " in the environment",
+    )
+
+
+def storage_failed(name: str, problem: str) -> Diagnostic:
+    """The storage of a shared journal can be neither read nor written."""
+    return Diagnostic(
+        code="journal-storage",
+        summary=f"cannot use the shared journal {name}: {problem}",
+        hint="check the URL, the network and the credentials; a change is written only after it is recorded",
+    )
+
+
+def shared_busy(name: str, who: str, *, dead: bool) -> Diagnostic:
+    """The lock of a shared journal is held."""
+    wait = "wait for it to finish; `reconciler history` shows its progress"
+    unlock = "if it was killed, break its lock with `reconciler unlock`, then run again"
+    return Diagnostic(
+        code="journal-busy",
+        summary=f"another run holds the lock of the shared journal {name}: {who}",
+        hint=unlock if dead else wait,
+    )
+
+
+def lock_lost(name: str) -> Diagnostic:
+    """Somebody has broken or removed the lock that this process held."""
+    return Diagnostic(
+        code="journal-lock-lost",
+        summary=f"the lock of the shared journal {name} was broken by another process: no further change is written",
+        hint="see what the other run does with `reconciler history`, then plan again",
+    )
+
+
+def lock_changed(name: str) -> Diagnostic:
+    """A lock is no longer the one that was shown."""
+    return Diagnostic(
+        code="journal-lock-changed",
+        summary=f"the lock of the shared journal {name} was renewed or taken by another process meanwhile",
+        hint="run `reconciler unlock` again to see who holds it now",
+    )
+
+
+def contended(name: str) -> Diagnostic:
+    """Others wrote the journal each time between reading and writing it."""
+    return Diagnostic(
+        code="journal-storage",
+        summary=f"cannot write the shared journal {name}: other runs keep writing it",
+        hint="run `reconciler journal push` when they have finished",
+    )
+
+
+def not_shared(problem: Diagnostic, copy: Path | None) -> Diagnostic:
+    """What a run recorded is in the copy of this machine alone, or, without a copy, nowhere."""
+    kept = "recorded in this folder alone" if copy else "not recorded"
+    again = "run `reconciler journal push` here" if copy else "run `reconciler wait` again"
+    return Diagnostic(
+        code="journal-not-shared",
+        severity=Severity.WARNING,
+        summary=f"the latest results of the run are {kept}: {problem.summary}",
+        detail=f"copy: {copy}" if copy else "",
+        hint=f"{again} once the storage can be used",
+    )
+
+
+def no_run(where: str, wanted: str | None) -> Diagnostic:
+    """There is no such run."""
+    what = "no runs are" if wanted is None else f'no run "{wanted}" is'
+    summary = f"{what} recorded in {where}"
     return Diagnostic(code="run-not-found", summary=summary, hint="list the runs with `reconciler history`")
 
 

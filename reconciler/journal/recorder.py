@@ -4,11 +4,11 @@ import os
 import secrets
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from reconciler.core.builds import Progress
 from reconciler.core.plan import Plan
@@ -31,6 +31,47 @@ _TAGS = (
     " ON CONFLICT (run, repository) DO UPDATE SET body = excluded.body, progress = excluded.progress"
 )
 _END = "UPDATE run SET ended = ?, exit_code = ?, interrupted = ? WHERE id = ?"
+_FAILED = 1  # exit code of a run that could not be shared before its first write
+
+# Rows of the journal `other`. What a run's own process recorded comes before what a wait elsewhere made of it, and the
+# later look at its builds before the earlier one. While a process writes, every step without an outcome is told as
+# intended: the shared journal is not written before each of its writes. Such a step has no `since`.
+_TAKE_RUN = """
+    INSERT INTO run SELECT * FROM other.run WHERE id = :run
+    ON CONFLICT (id) DO UPDATE SET ended = excluded.ended, exit_code = excluded.exit_code,
+        interrupted = excluded.interrupted
+    WHERE excluded.ended > coalesce(ended, 0)"""
+_LATER = "coalesce(json_extract(excluded.progress, '$.changed'), 0) >= coalesce(json_extract(progress, '$.changed'), 0)"
+_TAKE_STEPS = f"""
+    INSERT INTO step (run, repository, number, body, repository_id, since, intended_at, outcome, progress)
+    SELECT run, repository, number, body, repository_id, since,
+        iif(:writing AND outcome IS NULL AND body NOT LIKE '{{"effect":%',
+            coalesce(intended_at, (SELECT started FROM other.run WHERE id = :run)), intended_at),
+        outcome, progress
+    FROM other.step WHERE run = :run
+    ON CONFLICT (run, repository) DO UPDATE SET repository_id = coalesce(excluded.repository_id, repository_id),
+        since = coalesce(excluded.since, since), intended_at = excluded.intended_at,
+        outcome = coalesce(excluded.outcome, outcome),
+        body = iif({_LATER}, excluded.body, body), progress = iif({_LATER}, excluded.progress, progress)
+    WHERE excluded.intended_at IS NOT intended_at OR excluded.since IS NOT since
+        OR (excluded.outcome IS NOT NULL AND excluded.outcome IS NOT outcome)
+        OR ((excluded.progress IS NOT progress OR excluded.body IS NOT body) AND {_LATER})"""  # noqa: S608 - ours
+
+
+class Publisher(Protocol):
+    """Who makes what is recorded known to other machines."""
+
+    def publish_start(self, run: str) -> None:
+        """Return once others know of the run; raises `JournalError`, and then nothing may be written."""
+        ...
+
+    def check(self) -> None:
+        """Raise `JournalError` where nothing more may be written."""
+        ...
+
+    def publish_end(self, run: str) -> None:
+        """Make known how the run ended; raises `JournalError`."""
+        ...
 
 
 class Writer:
@@ -40,13 +81,16 @@ class Writer:
     of the lock: syncing many commits takes as long as syncing one.
     """
 
-    def __init__(self, connection: sqlite3.Connection, path: Path, now: Callable[[], float]) -> None:
+    def __init__(
+        self, connection: sqlite3.Connection, path: Path, now: Callable[[], float], publisher: Publisher | None = None
+    ) -> None:
         self._connection = connection
         self._path = path
         self._lock = threading.Lock()
         self._ahead: int | None = None  # descriptor of the write-ahead log, which stays one file while it is open here
         self.problem: Diagnostic | None = None
         self.now = now
+        self.publisher = publisher
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
@@ -87,6 +131,21 @@ class Writer:
         except JournalError as error:
             self.keep_problem(error)
 
+    def take_over(self, other: Path, runs: Collection[str], *, writing: bool) -> bool:
+        """Record what another journal file tells of some runs; return whether that was news. Raises `JournalError`."""
+        with reported(other):
+            # For reading only: a transaction that is to write would lock the other file as well.
+            self._connection.execute("ATTACH ? AS other", (f"{other.absolute().as_uri()}?mode=ro",))
+        try:
+            before = self._connection.total_changes
+            with self.transaction() as connection:
+                for run in sorted(runs):
+                    for statement in (_TAKE_RUN, _TAKE_STEPS):
+                        connection.execute(statement, {"run": run, "writing": writing})
+            return self._connection.total_changes > before
+        finally:
+            self._connection.execute("DETACH other")
+
     def keep_problem(self, error: JournalError) -> None:
         """Keep a failure, unless there is an earlier one."""
         self.problem = self.problem or error.diagnostic
@@ -101,6 +160,17 @@ def begin_run(writer: Writer, header: RunHeader, plan: Plan) -> "RunRecord":
         )
         connection.execute("UPDATE holder SET run = ? WHERE pid = ?", (id_, os.getpid()))
     writer.sync()
+    try:
+        return resume_run(writer, id_)
+    except JournalError:
+        writer.write_durable(_END, (writer.now(), _FAILED, False, id_))
+        raise
+
+
+def resume_run(writer: Writer, id_: str) -> "RunRecord":
+    """Go on recording a run once others know of it; raises `JournalError`."""
+    if writer.publisher is not None:
+        writer.publisher.publish_start(id_)
     return RunRecord(writer, id_)
 
 
@@ -113,14 +183,17 @@ class RunRecord:
 
     @property
     def problem(self) -> Diagnostic | None:
-        """Return the first recording failure, except for intents, which raise."""
+        """Return the first recording failure."""
         return self._writer.problem
 
     def about_to_write(self, step: AnyStep, *, repository_id: str | None, since: float) -> None:
         """Record durably what is about to be sent; raises `RecordFailed` on failure."""
         try:
+            if self._writer.publisher is not None:
+                self._writer.publisher.check()
             self._writer.write_durable(_INTENT, (repository_id, since, self._writer.now(), self.id, step.key))
         except JournalError as error:
+            self._writer.keep_problem(error)
             raise RecordFailed(error.diagnostic) from None
 
     def finished(self, outcome: Outcome) -> None:
@@ -143,6 +216,8 @@ class RunRecord:
         """Record the end of the run; a failure is kept in `problem`."""
         try:
             self._writer.write_durable(_END, (self._writer.now(), int(exit_code), interrupted, self.id))
+            if self._writer.publisher is not None:
+                self._writer.publisher.publish_end(self.id)
         except JournalError as error:
             self._writer.keep_problem(error)
 

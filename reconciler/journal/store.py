@@ -14,9 +14,8 @@ import sqlite3
 import stat
 import tempfile
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, Self
@@ -30,7 +29,7 @@ from reconciler.core.steps import Action, Step
 from reconciler.journal import errors
 from reconciler.journal.codec import RUN_COLUMNS, STEP_COLUMNS, decode_counts, decode_run, decode_summary
 from reconciler.journal.errors import JournalBusy, JournalError, reported
-from reconciler.journal.recorder import RunRecord, Writer, begin_run
+from reconciler.journal.recorder import Publisher, RunRecord, Writer, begin_run, resume_run
 from reconciler.planfile.errors import Malformed
 from reconciler.planfile.format import make_private_folder, private_file
 from reconciler.planfile.steps import decode_step
@@ -79,27 +78,35 @@ _LAST_WRITTEN = """
 _BUILDS = "SELECT run, repository, json_extract(progress, '$.counts') FROM step WHERE progress IS NOT NULL"
 
 
-def open_journal(folder: Path, *, now: Callable[[], float]) -> "Journal":
-    """Open the journal for recording, creating it if missing; raises `JournalError`."""
+def open_journal(
+    folder: Path, *, now: Callable[[], float], where: str | None = None, publisher: Publisher | None = None
+) -> "Journal":
+    """Open the journal for recording, creating it if missing; raises `JournalError`.
+
+    `where` names it in messages.
+    """
     path = folder / NAME
     connection = _connect_to_write(path)
-    return Journal(path, connection, Writer(connection, path, now))
+    return Journal(path, connection, Writer(connection, path, now, publisher), where=where)
 
 
-def read_journal(folder: Path) -> "Journal":
-    """Open the journal for reading, creating nothing: a missing one is empty. Raises `JournalError`."""
+def read_journal(folder: Path, *, where: str | None = None, running: Collection[str] = ()) -> "Journal":
+    """Open the journal for reading, creating nothing: a missing one is empty. Raises `JournalError`.
+
+    `where` names it in messages; `running` are the ids of runs that are in progress elsewhere.
+    """
     path = folder / NAME
     with reported(path):
         if not os.path.lexists(path):
-            return Journal(path)
+            return Journal(path, where=where)
     connection, afterwards = _connect_to_read(path)
-    found = Journal(path, connection, afterwards=afterwards)
+    found = Journal(path, connection, afterwards=afterwards, where=where, running=running)
     with reported(path):
         if _check_schema(connection, path):
             return found
     # The process that created the file died before writing anything.
     found.close()
-    return Journal(path)
+    return Journal(path, where=where)
 
 
 class Journal:
@@ -111,11 +118,16 @@ class Journal:
         connection: sqlite3.Connection | None = None,
         writer: Writer | None = None,
         afterwards: Callable[[], None] | None = None,
+        *,
+        where: str | None = None,
+        running: Collection[str] = (),
     ) -> None:
         self._path = path
         self._connection = connection
         self._writer = writer
         self._afterwards = afterwards
+        self._running = running
+        self.where = where or f"{path.parent}/"
 
     def __enter__(self) -> Self:
         return self
@@ -135,13 +147,13 @@ class Journal:
     @contextmanager
     def lock(self) -> Iterator[None]:
         """Lock the folder against other writing runs; raises `JournalBusy`, which names the holder."""
-        with _held(self._path) as ours:
+        with hold(self._path.with_name(LOCK)) as ours:
             if not ours:
                 raise JournalBusy(errors.busy(self._path.parent, self._holder()))
             writer = self._writing()
             with writer.transaction() as connection:
                 connection.execute("DELETE FROM holder")
-                values = (os.getpid(), _user(), platform.node(), writer.now())
+                values = (os.getpid(), system_user(), platform.node(), writer.now())
                 connection.execute("INSERT INTO holder (pid, user, host, since) VALUES (?, ?, ?, ?)", values)
             yield
 
@@ -150,8 +162,15 @@ class Journal:
         return begin_run(self._writing(), header, plan)
 
     def resume(self, run: Run) -> RunRecord:
-        """Continue recording an earlier run."""
-        return RunRecord(self._writing(), run.id)
+        """Continue recording an earlier run; raises `JournalError`."""
+        return resume_run(self._writing(), run.id)
+
+    def take_over(self, other: Path, runs: Collection[str], *, writing: bool) -> bool:
+        """Copy some runs, by their ids, from another journal file; return whether anything was new.
+
+        Raises `JournalError`. While their process is `writing`, each step without an outcome counts as intended.
+        """
+        return self._writing().take_over(other, runs, writing=writing)
 
     def runs(self) -> tuple[Run, ...]:
         """Return every recorded run, newest first; raises `JournalError`."""
@@ -179,7 +198,7 @@ class Journal:
         with self._understood():
             found = self._ids(id_)
         if not found:
-            raise JournalError(errors.no_run(self._path, id_))
+            raise JournalError(errors.no_run(self.where, id_))
         if id_ is not None and id_ not in found and len(found) > 1:
             raise JournalError(errors.ambiguous(id_, found))
         (run,) = self._read_runs(
@@ -266,7 +285,7 @@ class Journal:
     def _is_running(self, id_: str) -> bool:
         assert self._connection is not None
         holder = self._connection.execute("SELECT run FROM holder").fetchone()
-        return holder == (id_,) and _is_held(self._path.parent)
+        return id_ in self._running or (holder == (id_,) and _is_held(self._path.parent))
 
     def _holder(self) -> str:
         with self._understood():
@@ -274,8 +293,7 @@ class Journal:
             if not row:
                 return "started just now"
             pid, user, host, since = row
-            moment = datetime.fromtimestamp(int(since), UTC)
-            return f"process {pid} of {user or '?'} on {host or '?'}, since {moment:%Y-%m-%d %H:%M:%S}Z"
+            return errors.described_holder(pid, user, host, since)
         raise AssertionError
 
     def _writing(self) -> Writer:
@@ -305,7 +323,9 @@ def _connect_to_write(path: Path) -> sqlite3.Connection:
         _check_files(path)
         with suppress(FileExistsError), private_file(path):
             pass
-        connection = sqlite3.connect(path, timeout=_WRITE_TIMEOUT, isolation_level=None, check_same_thread=False)
+        connection = sqlite3.connect(
+            path, uri=True, timeout=_WRITE_TIMEOUT, isolation_level=None, check_same_thread=False
+        )
         try:
             _check_schema(connection, path)
             connection.execute("PRAGMA journal_mode = WAL")
@@ -425,12 +445,11 @@ def _check_content(connection: sqlite3.Connection, path: Path) -> None:
 
 
 @contextmanager
-def _held(path: Path) -> Iterator[bool]:
-    """Hold the lock; yield False, and hold nothing, if another process holds it.
+def hold(lock: Path) -> Iterator[bool]:
+    """Hold a lock file; yield False, and hold nothing, if another process holds it.
 
     Failures of the block itself are not raised as the journal's.
     """
-    lock = path.with_name(LOCK)
     with reported(lock):
         with suppress(FileExistsError), private_file(lock):
             pass
@@ -468,7 +487,8 @@ def _is_busy(error: sqlite3.OperationalError) -> bool:
     return error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
 
 
-def _user() -> str:
+def system_user() -> str:
+    """Return the name of who runs the program, empty where the system knows none."""
     try:
         return getpass.getuser()
     except (OSError, KeyError):

@@ -40,7 +40,7 @@ def _finding(block: Block, path: tuple[str | int, ...], code: Code, summary: str
 def _preflight(block: Block) -> Iterator[Finding]:
     checks = block.node[_PREFLIGHT]
     if isinstance(checks, ListNode) and len(checks) > MOST_CHECKS:
-        summary = f"`preflight` has {len(checks)} checks; {MOST_CHECKS} is the most"
+        summary = f"`preflight` has {len(checks)} checks; the limit is {MOST_CHECKS}"
         yield _finding(block, (_PREFLIGHT, MOST_CHECKS), Code.TOO_MANY_CHECKS, summary, "remove or combine checks")
     for check, _, index in items(block, (_PREFLIGHT,)):
         yield from _targets(block, check, index)
@@ -131,8 +131,8 @@ def _argument(block: Block, index: int, argument: str, before: str) -> Iterator[
             path,
             Code.SECRET_IN_MANIFEST,
             f"`command[{index}]` looks like a secret",
-            "anyone who can pull the image can read it; write `${NAME}` and set the variable to a secret reference "
-            "such as `cg+vault://PATH#KEY`",
+            "write `${NAME}` and set the variable to a secret reference such as `cg+vault://PATH#KEY`: "
+            "anyone who can pull the image can read the argument",
         )
 
 

@@ -253,11 +253,11 @@ def _expiry(parsed: x509.Certificate, now: datetime) -> Iterator[PemProblem]:
         yield PemProblem(
             code=Code.EXPIRED_CERTIFICATE,
             summary=f"this certificate expired on {day}",
-            hint="replace it with its successor, or remove it",
+            hint="replace it with the new certificate, or remove it",
         )
     elif end < now + _SOON:
         yield PemProblem(
             code=Code.CERTIFICATE_EXPIRES_SOON,
             summary=f"this certificate expires on {day}",
-            hint="add its successor before then",
+            hint="add the new certificate before then",
         )

@@ -147,7 +147,7 @@ def _secret_reference(node: MapNode, name: str, value: str) -> list[Finding]:
     return [
         Finding(
             code=Code.BAD_SECRET_REFERENCE,
-            summary=f"`{shown(name)}` is not a secret reference that can be resolved: {problem}",
+            summary=f"`{shown(name)}` is not a valid secret reference: {problem}",
             hint="correct it: a reference that cannot be read stops the container, with `fail_mode: open` too",
             severity=Severity.WARNING,
             at=spot.value_at,

@@ -59,10 +59,10 @@ def render_json(runs: Iterable[Run]) -> str:
     return indented_json(document(runs))
 
 
-def render(runs: Sequence[Run | RunSummary], *, style: Style, width: int | None) -> str:
-    """The runs as a table, in their order."""
+def render(runs: Sequence[Run | RunSummary], *, where: str, style: Style, width: int | None) -> str:
+    """The runs as a table, in their order; `where` is the name of their journal."""
     return draw_table(_RUNS, [_line(run) for run in runs], style=style, width=width) or (
-        "No runs are recorded in .reconciler/.\n"
+        f"No runs are recorded in {style.plain(where)}.\n"
     )
 
 

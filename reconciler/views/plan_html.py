@@ -25,6 +25,7 @@ from reconciler.views.overlay_entries import repository_steps
 from reconciler.views.plan import (
     NO_PROVENANCE,
     Provenance,
+    build_word,
     closing_sentences,
     entry_name,
     keeps,
@@ -51,6 +52,7 @@ _POLICY = (
 )
 _SENTENCES = {Role.ERROR: "error", Role.WARNING: "warning", Role.BOLD: "lead", Role.DIM: "dim"}
 _WORDS = {Role.ADD: "add", Role.REMOVE: "remove", Role.CHANGE: "change", Role.DIM: "dim"}
+_BUILD_WORDS = {**_WORDS, Role.ERROR: "remove", Role.WARNING: "change"}
 _KINDS = {"add": "+ adds", "change": "~ changes", "remove": "\N{MINUS SIGN} removes"}
 # What a name of `backticks` is written in.
 _CODE = re.compile(r"`([^`\n]+)`")
@@ -181,6 +183,8 @@ class _Entry(NamedTuple):
     place: str = ""
     place_url: str = ""
     brief: str = ""
+    build: str = ""
+    build_css: str = ""
     why: str = ""
     parts: Sequence[dict[str, Any]] = ()
     kept: str = ""
@@ -272,6 +276,8 @@ class _PlanPage:
             place="" if names else problem_place(entry),
             place_url="" if names or not checked_out else self._place_url(entry),
             brief=brief(changes, _STYLE, _BRIEF_COLUMNS),
+            build=build_word(entry).text,
+            build_css=_BUILD_WORDS.get(build_word(entry).role, ""),
             parts=[*map(_part, fragments(changes, _STYLE), fragments(changes, _SHORT))],
             kept=keeps(entry),
             members=[self._subject({**entry, "repository": name}) for name in names],

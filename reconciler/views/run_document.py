@@ -33,11 +33,13 @@ from reconciler.core.events import (
     WaitStarted,
     WaveStarted,
 )
+from reconciler.core.leftovers import Leftover, find_leftovers, other_changes
 from reconciler.core.overlay import EMPTY, Overlay
 from reconciler.core.runs import Applied, Drifted, Failed, NotAttempted, Outcome, Unchanged
 from reconciler.core.steps import AnyStep, BindingStep, OverlayStep, Step
 from reconciler.diagnostics import plural
 from reconciler.views.diagnostics import diagnostic_document
+from reconciler.views.document import difference_document
 from reconciler.views.text import json_line, log_lines, repositories, rfc3339
 from reconciler.views.values import sides_document
 
@@ -240,10 +242,12 @@ def report_document(
     timed_out: bool,
     run: str | None = None,
     tags: Mapping[str, tuple[str, ...]] | None = None,
+    earlier: Sequence[Build] = (),
 ) -> dict[str, Any]:
     """The report as plain data; `logs` are those that were read of failed builds, by report id.
 
-    `run` is the id that it is recorded under, None where nothing is; `tags` are those known, by digest.
+    `run` is the id that it is recorded under, None where nothing is; `tags` are those known, by digest;
+    `earlier` are builds from before the writes, to tell what else changed.
     """
     told = sorted(
         (outcome_document(one) for one in outcomes), key=lambda one: (_SUBJECTS.index(one["subject"]), str(one["name"]))
@@ -259,7 +263,9 @@ def report_document(
             "timed_out": timed_out,
             **totals(followed),
             "verified": {"proven": proven, "of": of},
-            "repositories": [_repository(one, logs, tags or {}) for one in followed],
+            "repositories": [
+                {**_repository(one, logs, tags or {}), **_other_changes(one, earlier)} for one in followed
+            ],
         },
     }
 
@@ -285,6 +291,16 @@ def summary_line(document: dict[str, Any], *, verdict: str) -> str:
             "repositories": [],
             "unfinished": unfinished,
             "failures": failures,
+            "still_there": [
+                {"repository": one["repository"], **leftover}
+                for one in builds["repositories"]
+                for leftover in one["still_there"]
+            ],
+            "other_changes": [
+                {"repository": one["repository"], **one["other_changes"]}
+                for one in builds["repositories"]
+                if "other_changes" in one
+            ],
             "superseded": [one["name"] for one in builds["repositories"] if one["stage"] == Stage.SUPERSEDED],
             "built": [
                 {"repository": one["repository"], **build} for one in builds["repositories"] for build in one["built"]
@@ -297,7 +313,30 @@ def summary_line(document: dict[str, Any], *, verdict: str) -> str:
 
 def _repository(progress: Progress, logs: Mapping[str, str], tags: Mapping[str, tuple[str, ...]]) -> dict[str, Any]:
     built = [built_document(build, progress, tags) for build in progress.builds]
-    return {**progress_document(progress), "built": built, "failures": _failures(progress, logs)}
+    return {
+        **progress_document(progress),
+        "built": built,
+        "still_there": [_leftover(one) for one in find_leftovers(progress)],
+        "failures": _failures(progress, logs),
+    }
+
+
+def _leftover(found: Leftover) -> dict[str, Any]:
+    """Something that was removed and is still there; values stay out, which may be secret."""
+    item = found.item
+    return {
+        "part": str(item.field),
+        "key": item.key,
+        "images": found.images,
+        "of": found.of,
+        "cause": str(found.cause),
+    }
+
+
+def _other_changes(progress: Progress, earlier: Sequence[Build]) -> dict[str, Any]:
+    """What else changed since the last image; nothing if no report tells."""
+    change = other_changes(progress, earlier)
+    return {} if change is None else {"other_changes": difference_document(change)}
 
 
 def _failures(progress: Progress, logs: Mapping[str, str]) -> list[dict[str, Any]]:

@@ -13,7 +13,16 @@ from typing import Annotated, Any, Literal, NotRequired
 from pydantic import Field, TypeAdapter
 from typing_extensions import TypedDict
 
-from reconciler.views.plan_schema import Action, Count, DiagnosticDocument, FieldName, PlanDocument, Time, Value
+from reconciler.views.plan_schema import (
+    Action,
+    Count,
+    DiagnosticDocument,
+    FieldName,
+    PackagesDifferenceDocument,
+    PlanDocument,
+    Time,
+    Value,
+)
 
 
 class BuildDocument(TypedDict):
@@ -218,6 +227,23 @@ class BuildFailureDocument(TypedDict):
     id: str
 
 
+class LeftoverDocument(TypedDict):
+    """Something that was removed from a repository and is still in new images."""
+
+    repository: str
+    part: FieldName
+    key: str
+    images: Annotated[int, Field(ge=1, description="How many new images of the repository contain it.")]
+    of: Count
+    cause: Literal["base_image", "other_package", "unknown"]
+
+
+class OtherChangesDocument(PackagesDifferenceDocument):
+    """What changed in a repository's images since the last ones, besides what was requested."""
+
+    repository: str
+
+
 class SummaryBuildsDocument(TotalsDocument):
     """The builds of a run in the end."""
 
@@ -226,6 +252,8 @@ class SummaryBuildsDocument(TotalsDocument):
     verified: VerifiedDocument
     unfinished: list[str]
     failures: list[BuildFailureDocument]
+    still_there: NotRequired[list[LeftoverDocument]]
+    other_changes: NotRequired[list[OtherChangesDocument]]
     superseded: list[str]
     built: list[RepositoryBuiltDocument]
 

@@ -1,10 +1,8 @@
-"""The data of the benchmarks fit the product, and hostile texts are read to their end; nothing is timed here."""
+"""The data of the benchmarks fit the product; nothing is timed here."""
 
 from pathlib import Path
 
-import pytest
-
-from benchmarks import bench, hostile
+from benchmarks import bench
 from reconciler import manifest
 from reconciler.api.auth.provider import fixed
 from reconciler.api.auth.token import Token
@@ -26,11 +24,3 @@ def test_data_are_the_same_each_time(tmp_path: Path) -> None:
     first, second = (bench.generate(tmp_path / name, 5, "unlike") for name in ("first", "second"))
     assert first.live.read_bytes() == second.live.read_bytes()
     assert first.manifest.read_bytes() == second.manifest.read_bytes()
-
-
-@pytest.mark.parametrize("name", hostile.CASES)
-def test_hostile_texts_are_read(name: str) -> None:
-    make, read = hostile.CASES[name]
-    text = make(500)
-    assert len(make(2_000)) > len(text) or name == "pattern of stars"
-    read(text)

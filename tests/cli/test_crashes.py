@@ -3,18 +3,14 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.support.crashing import MOMENTS, WRITES, note_writes
+from tests.support.crashing import MOMENTS, WRITES, note_writes, run_until
 from tests.support.program import Program, write_manifest
 
-ROOT = Path(__file__).parents[2]
 NAMES = ("custom-nginx", "orders-api")
 MANIFEST = "organization: example.com\nrepositories:\n" + "".join(f"  {name}: {{packages: [curl]}}\n" for name in NAMES)
 # Of an apply of two repositories, one after the other: its begin, intent, write and outcome of each, looks, its end.
@@ -23,17 +19,9 @@ EVERY = 2 * (1 + 3 * len(NAMES) + LOOKS + 1)
 kills = pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this platform has no such signal")
 
 
-def apply_until(moment: int) -> "subprocess.CompletedProcess[str]":
+def apply_until(moment: int) -> int | None:
     """An apply in a process of its own that kills itself at the moment."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    return subprocess.run(
-        [sys.executable, "-m", "tests.support.crashing", str(moment), "apply", "--yes", "--parallelism", "1"],
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    return run_until(moment, ["apply", "--yes", "--parallelism", "1"])
 
 
 def history(program: Program) -> list[dict[str, Any]]:
@@ -53,8 +41,7 @@ def packages(program: Program) -> list[Any]:
 def test_the_moments_are_those_of_a_whole_apply(program: Program) -> None:
     """A step more or less in an apply is one more or less to be killed at."""
     write_manifest(MANIFEST)
-    done = apply_until(EVERY)
-    assert done.returncode == 0, done.stderr
+    assert apply_until(EVERY) == 0
     assert len(MOMENTS.read_text(encoding="utf-8").splitlines()) == EVERY
 
 
@@ -62,7 +49,7 @@ def test_the_moments_are_those_of_a_whole_apply(program: Program) -> None:
 @pytest.mark.parametrize("moment", range(EVERY))
 def test_an_apply_after_a_kill_ends_as_wanted(program: Program, moment: int, monkeypatch: pytest.MonkeyPatch) -> None:
     write_manifest(MANIFEST)
-    assert apply_until(moment).returncode == -signal.SIGKILL
+    assert apply_until(moment) == -signal.SIGKILL
     at = MOMENTS.read_text(encoding="utf-8").splitlines()[-1]
     program.clock.time += 10_000
     died = history(program)
@@ -101,6 +88,34 @@ def _check_settled(program: Program, died: dict[str, Any], second: dict[str, Any
     assert settled["id"] == died["id"]
     assert settled["counts"]["unknown"] == 0
     assert settled["counts"]["applied"] + second["counts"]["applied"] == len(NAMES)
+
+
+BOUND = """\
+organization: example.com
+overlays: {tools: {packages: [jq]}}
+repositories: {orders-api: {overlays: {tools: dev}}}
+"""
+# Its begin, and for the overlay and the binding intent, write and outcome, each from both sides; and the first look.
+BOUND_MOMENTS = 2 + 2 * 6 + 2
+
+
+@kills
+@pytest.mark.parametrize("moment", range(BOUND_MOMENTS))
+def test_overlays_and_bindings_are_settled_after_a_kill(program: Program, moment: int) -> None:
+    write_manifest(BOUND)
+    assert apply_until(moment) == -signal.SIGKILL
+    program.clock.time += 10_000
+    died = history(program)
+    assert all(run["state"] == "crashed" and run["counts"]["unknown"] <= 1 for run in died)
+    second = program.run("apply", "--yes")
+    assert second.code == 0, second.out + second.err
+    assert program.run("plan", "--detailed-exitcode").code == 0
+    if died:
+        waited = program.run("wait", died[0]["id"])
+        assert waited.code in (0, 3), waited.err
+        newest, *_, settled = history(program)
+        assert settled["counts"]["unknown"] == 0
+        assert settled["counts"]["applied"] + newest["counts"]["applied"] == 2
 
 
 def test_a_second_apply_in_the_folder_is_refused_and_says_who_is_at_work(program: Program) -> None:

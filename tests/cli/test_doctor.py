@@ -68,6 +68,7 @@ def test_each_setting_has_its_source(program: Program) -> None:
         "parallelism": (4, "reconciler.toml"),
         "color": ("never", "--color"),
         "wait": (False, "reconciler.toml"),
+        "journal": (None, "default"),
         "manifest": ("manifests", "default"),
     }
     text = [line.split() for line in program.run("doctor").out.splitlines()]

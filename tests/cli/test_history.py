@@ -73,9 +73,12 @@ def test_the_tables_fit(program: Program, width: int, monkeypatch: pytest.Monkey
     with read_journal(Path(".reconciler")) as journal:
         run = journal.run(id_)
     style = Style(color=False, unicode=True)
-    for text in (history.render([run], style=style, width=width), history.render_run(run, style=style, width=width)):
+    for text in (
+        history.render([run], where="", style=style, width=width),
+        history.render_run(run, style=style, width=width),
+    ):
         assert max(map(len, text.splitlines())) <= width
-    assert id_ in history.render([run], style=style, width=width)
+    assert id_ in history.render([run], where="", style=style, width=width)
 
 
 @pytest.mark.parametrize("columns", [80, 120])
@@ -85,7 +88,9 @@ def test_when_a_run_started_is_never_left_out(columns: int) -> None:
     with read_journal(Path(".reconciler")) as journal:
         (found,) = journal.summaries()
     crowded = replace(found, state=RunState.INTERRUPTED, header=replace(found.header, user="u" * 40, host="h" * 40))
-    heading, line = history.render([crowded], style=Style(color=False, unicode=True), width=columns).splitlines()
+    heading, line = history.render(
+        [crowded], where="", style=Style(color=False, unicode=True), width=columns
+    ).splitlines()
     assert len(line) <= columns
     for title, cell in {"STARTED": "2", "STATE": "interrupted", "EXIT": "-", "OUTCOMES": "1 applied"}.items():
         assert title in heading

@@ -10,6 +10,7 @@ import pytest
 
 from reconciler.cli import main
 from reconciler.cli.context import Context
+from reconciler.cli.parser import Options
 from reconciler.cli.runs import locked_journal
 from reconciler.emulator import Fault, Status
 from tests.support.program import Program, write_manifest
@@ -27,7 +28,7 @@ def test_a_refused_apply_leaves_the_report_of_the_running_one(program: Program) 
     write_manifest(ONE)
     Path("report.json").write_text(OLD, encoding="utf-8")
     ctx: Context = program.world()
-    with locked_journal(ctx):
+    with locked_journal(Options(journal=None), ctx, ()):
         result = program.run("apply", "--yes", "--format", "json=report.json")
     assert result.code == 5
     assert Path("report.json").read_text(encoding="utf-8") == OLD

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.emulator import EmulatorSettings, Fault, Status
+from reconciler.emulator import EmulatorSettings, Fault, ReportedResult, Status
 from tests.support.program import Program, write_manifest
 
 HEAD = "organization: example.com\nrepositories:\n"
@@ -199,3 +199,71 @@ def test_a_refused_question_is_a_warning_and_the_plan_goes_on(program: Program, 
     assert result.code == 0
     assert "[packages-not-checked]" in result.err
     assert "[resolution-not-checked]" in result.err
+
+
+def will_build(program: Program, *options: str) -> dict[str, str]:
+    """What a plan says of each repository."""
+    document = json.loads(program.run("plan", "--format", "json", *options).out)
+    return {step["repository"]: step["will_build"] for step in document["steps"]}
+
+
+def test_a_plan_tells_whether_each_changed_repository_will_build(program: Program) -> None:
+    write_manifest(
+        f"{HEAD}  custom-nginx: {{packages: [curl, curl-rustls]}}\n  orders-api: {{packages: [jq]}}\n"
+        "  new: {source: custom-base, packages: [curl, curl-rustls]}\n  custom-ruby: {}\n"
+    )
+    assert will_build(program) == {
+        "custom-nginx": "would_break",
+        "custom-ruby": "unknown",
+        "new": "no",
+        "orders-api": "yes",
+    }
+    text = program.run("plan").out
+    assert re.search(r"custom-nginx .*builds would break", text)
+    assert re.search(r"orders-api .*will build", text)
+    assert will_build(program, "--no-resolve")["orders-api"] == "unknown"
+
+
+def test_builds_that_fail_already_are_told_from_those_that_a_change_fixes(program: Program) -> None:
+    write_manifest(f"{HEAD}  custom-nginx: {{packages: [curl, curl-rustls]}}\n")
+    assert program.run("apply", "--no-check", "--yes", "--no-wait").code == 0
+    program.clock.time += 3600
+    write_manifest(f"{HEAD}  custom-nginx: {{packages: [curl, curl-rustls], environment: {{A: b}}}}\n")
+    assert will_build(program) == {"custom-nginx": "fails_already"}
+    kept = program.run("plan")
+    assert (kept.code, kept.err.count("error:")) == (0, 0)
+    assert "the builds of custom-nginx fail already, and would fail with this change" in kept.err
+    write_manifest(f"{HEAD}  custom-nginx: {{packages: [curl]}}\n")
+    pages = [word for name in ("markdown", "html") for word in ("--format", f"{name}=plan.{name}")]
+    assert will_build(program, *pages, "-o", "p.plan") == {"custom-nginx": "would_fix"}
+    for page in ("plan.markdown", "plan.html"):
+        assert "builds would be fixed" in Path(page).read_text(encoding="utf-8")
+    assert "builds would be fixed" in program.run("show", "p.plan").out
+
+
+def test_builds_that_fail_for_another_reason_are_not_said_to_be_fixed(program: Program) -> None:
+    write_manifest(f"{HEAD}  custom-nginx: {{environment: {{A: b}}}}\n")
+    program.play(Fault(effect=ReportedResult(result="Failure"), path="buildreports", times=None))
+    assert will_build(program) == {"custom-nginx": "fails_already"}
+
+
+def test_what_a_recent_build_was_made_from_is_not_asked_about(program: Program) -> None:
+    write_manifest(f"{HEAD}  custom-nginx: {{environment: {{A: b}}}}\n")
+    result = program.run("plan", "--debug")
+    assert "0 questions for 1 repositories" in result.err
+    assert will_build(program) == {"custom-nginx": "yes"}
+
+
+def test_an_api_that_refuses_to_resolve_is_one_warning(program: Program) -> None:
+    write_manifest(f"{HEAD}  custom-nginx: {{packages: [helm]}}\n  orders-api: {{packages: [jq]}}\n")
+    program.play(Fault(effect=Status(status=403), path="/apko/v1/resolve/", times=None))
+    result = program.run("plan")
+    assert (result.code, result.err.count("warning:")) == (0, 1)
+    assert "could not check that the packages of custom-nginx, orders-api can be installed together" in result.err
+
+
+def test_a_template_that_no_build_has_had_yet_is_resolved(program: Program) -> None:
+    write_manifest(f"{HEAD}  custom-python: {{packages: ['python-{{{{major}}}}.{{{{minor}}}}-dev']}}\n")
+    (step,) = json.loads(program.run("plan", "--format", "json").out)["steps"]
+    assert step["will_build"] == "yes"
+    assert [name for name in step["resolved"]["packages"] if name.startswith("python-3.") and "-dev=" in name]

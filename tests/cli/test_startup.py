@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -27,3 +28,12 @@ def test_validate_needs_no_http() -> None:
         [sys.executable, "-c", program, "validate", "manifests"], capture_output=True, text=True, check=True
     )
     assert result.stderr.strip() == ""
+
+
+def test_a_run_without_a_shared_journal_needs_no_client_of_storages(tmp_path: Path) -> None:
+    (tmp_path / "web.yaml").write_text("organization: example.com\n", encoding="utf-8")
+    program = _PROGRAM.format(heavy=("obstore",))
+    for argv in (["apply", "web.yaml", "--api", "emulator", "--yes"], ["history"]):
+        command = [sys.executable, "-c", program, *argv]
+        result = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path)
+        assert result.stderr.splitlines()[-1] == ""

@@ -1,78 +1,90 @@
-"""The product and the emulator, which share no code, on what overlays and bindings come to for each tag."""
+"""The law of overlays: what the product says a tag gets is what it is built with, and it knows what is refused."""
 
-import json
-from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from reconciler.api.overlay_update import merge_overlay
+from reconciler.api.schema import overlay_from_wire
+from reconciler.core.binding_rules import compete, disagreements
+from reconciler.core.bindings import DEV, SelectorKind, TagSelector, UnknownBindings
 from reconciler.core.effects import live_assembly
 from reconciler.core.overlay import Overlay
 from reconciler.core.state import Live
 from reconciler.emulator import EmulatorSettings
-from reconciler.engine.ports import with_overlays
-from tests.contract import targets
-from tests.emulator.test_layering import NESTED, SCOPES, SELECTORS, built, overlays, rank, since
+from reconciler.emulator.errors import RpcError
+from tests.contract.targets import IN_PROCESS, opened
+from tests.support.bound_overlays import NESTED, SCOPES, SELECTORS, configs
 from tests.support.emulated import World
+from tests.support.examples import examples
 
-Bound = tuple[int, Any, dict[str, Any]]
-
-
-def new_world() -> World:
-    return World(EmulatorSettings(automatic_rebuilds=False))
-
-
-def bound_world(bound: Iterable[Bound]) -> tuple[World, dict[str, Any]]:
-    """A world with these overlays bound, and what it then builds, by tag."""
-    world = new_world()
-    reports = since(world)
-    for number, (scope, selector, config) in enumerate(bound):
-        world.emulator.bind(f"overlay {number}", SCOPES[scope], selector, config)
-    return world, built(world, NESTED, reports(NESTED))
+# In every scope, in one folder, in the organization alone, and with a standard customization.
+REPOSITORIES = (NESTED, "team-a/checkout-api", "orders-api", "custom-go")
+DRAWN = st.lists(st.tuples(st.integers(0, 3), SELECTORS, configs()), min_size=1, max_size=6)
+LAW = settings(max_examples=examples(12), deadline=None, suppress_health_check=list(HealthCheck))
+Drawn = list[tuple[int, Any, dict[str, Any]]]
 
 
-def live_state(world: World) -> Live:
-    with targets.opened(targets.IN_PROCESS, world) as target, target.reader("v2") as client:
+def read(world: World) -> Live:
+    """What the product reads of everything."""
+    with opened(IN_PROCESS, world) as target, target.reader("v2") as client:
         organization = client.find_organization(target.organization)
-        return with_overlays(client.read_live(organization), client)
+        live = client.read_live(organization)
+        return replace(live, bindings=client.read_bindings(organization), overlays=client.read_overlays(organization))
 
 
-def customized(effective: Overlay, tag: str) -> Any:
-    """What a tag is built with where the repository has a configuration as its standard customization."""
-    world = new_world()
-    reports = since(world)
-    world.emulator.edit(NESTED, merge_overlay({}, effective), replace=True)
-    return built(world, NESTED, reports(NESTED))[tag]
+def selector_of(drawn: Any) -> TagSelector:
+    """The product's selector of `all`, `dev` or a list of tags."""
+    if isinstance(drawn, list):
+        return TagSelector(kind=SelectorKind.EXACT, tags=tuple(drawn))
+    return TagSelector(kind=SelectorKind.ALL) if drawn == "all" else TagSelector(kind=SelectorKind.VARIANT, variant=DEV)
 
 
-def without_order(config: Any) -> Any:
-    """A configuration without the order of what is united, which no document tells."""
-    contents = {key: sorted(value) for key, value in config["contents"].items() if isinstance(value, list)}
-    return json.loads(json.dumps({**config, "contents": {**config["contents"], **contents}}))
+def is_taken(world: World, overlay: str, to: str, tags: Any) -> bool:
+    """Bind, and say whether the API took it; any refusal but that of a conflict is an error."""
+    try:
+        world.emulator.bind(overlay, to, tags)
+    except RpcError as error:
+        if "does not merge commutatively" not in error.message:
+            raise
+        return False
+    return True
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
-@given(
-    st.lists(
-        st.tuples(st.integers(0, 3), SELECTORS, overlays()),
-        min_size=1,
-        max_size=6,
-        unique_by=lambda each: (each[0], rank(each[1])),  # of one scope and kind: nothing that could conflict
-    )
-)
-def test_each_tag_gets_what_the_product_says(bound: list[Bound]) -> None:
-    world, found = bound_world(bound)
-    live = live_state(world)
-    folder, _, name = NESTED.rpartition("/")
-    repository = next(one for one in live.repositories if (one.folder, one.name) == (folder, name))
+@LAW
+@given(DRAWN)
+def test_a_tag_is_built_with_what_the_product_says(drawn: Drawn) -> None:
+    world = World(EmulatorSettings(automatic_rebuilds=False))
+    for number, (scope, selector, config) in enumerate(drawn):
+        world.emulator.bind(f"overlay {number}", config=config)
+        is_taken(world, f"overlay {number}", SCOPES[scope], selector)
+    live = read(world)
     assembly = live_assembly(live)
-    assert set(found) <= set(repository.active_tags)
-    for tag in repository.active_tags:
-        effective = assembly.of_tag(repository, tag)
-        assert isinstance(effective, Overlay)
-        if tag in found:
-            assert without_order(found[tag]) == without_order(customized(effective, tag))
-        else:
-            assert effective == Overlay()
+    ids = {world.id(name): name for name in REPOSITORIES}
+    checked = [one for one in live.repositories if one.id in ids]
+    assert len(checked) == len(ids)
+    for one in checked:
+        built = [world.emulator.effective_overlay(ids[one.id], tag) for tag in one.active_tags]
+        assert list(assembly.of_tags(one)) == [overlay_from_wire(each or {}) for each in built]
+
+
+@LAW
+@given(DRAWN)
+def test_the_product_foresees_which_bindings_are_refused(drawn: Drawn) -> None:
+    world = World(EmulatorSettings(automatic_rebuilds=False))
+    for number, (_, _, config) in enumerate(drawn):
+        world.emulator.bind(f"overlay {number}", config=config)
+    live = read(world)
+    assert not isinstance(live.overlays, UnknownBindings)
+    overlays = [one.overlay for one in live.overlays]  # by name, which is in the order of the numbers
+    bound: list[tuple[int, TagSelector, Overlay]] = []
+    for number, (scope, drawn_selector, _) in enumerate(drawn):
+        selector, overlay = selector_of(drawn_selector), overlays[number]
+        assert isinstance(overlay, Overlay)
+        conflict = any(
+            where == scope and compete(selector, other) and disagreements(overlay, beside)
+            for where, other, beside in bound
+        )
+        assert is_taken(world, f"overlay {number}", SCOPES[scope], drawn_selector) is not conflict
+        bound += [] if conflict else [(scope, selector, overlay)]

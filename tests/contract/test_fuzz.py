@@ -1,7 +1,6 @@
 """The emulator under generated requests, well-formed and not: answers as published, and never an internal error."""
 
 import json
-import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -19,15 +18,15 @@ from tests.contract.conformity import Documents
 from tests.contract.narrowed import SERVED, narrowed, record_ids
 from tests.contract.traffic import Exchange
 from tests.support.emulated import World
+from tests.support.examples import examples
 from tests.support.openapi import FOLDER
 from tests.support.wsgi import Reply, call
 
-# How many requests for each operation; given from outside, they are others each time.
-MORE = os.environ.get("RECONCILER_FUZZ", "")
+# For each operation the same requests each time; where there are to be many, others each time.
 BOUNDED = settings(
-    max_examples=int(MORE or 15),
+    max_examples=examples(15),
     deadline=None,
-    derandomize=not MORE,
+    derandomize=examples(15) <= 15,
     database=None,
     phases=[Phase.generate],
     suppress_health_check=list(HealthCheck),

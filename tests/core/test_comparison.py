@@ -10,6 +10,7 @@ from reconciler.core.plan import Comparison, Plan, compare
 from reconciler.core.state import Address
 from reconciler.core.steps import Step
 from tests.core.test_guards import entry, live, make
+from tests.support.examples import examples
 from tests.support.overlays import overlays, patch
 
 STATE = live(("a", {"packages": ["old"]}), ("b", {}), ("c", {}))
@@ -66,7 +67,7 @@ def test_what_prune_starts_to_reset_is_caused() -> None:
     assert parts(compare(base, head)) == ({"a": ["remove old"]}, {}, {})
 
 
-@settings(max_examples=50)
+@settings(max_examples=examples(50))
 @given(now=overlays(), old=overlays(), new=overlays())
 def test_nothing_is_lost_and_nothing_told_twice(now: Overlay, old: Overlay, new: Overlay) -> None:
     before, after = diff(now, old), diff(now, new)

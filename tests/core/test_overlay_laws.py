@@ -15,6 +15,7 @@ from reconciler.core.overlay import EMPTY, Overlay
 from reconciler.core.plan import Plan
 from reconciler.core.state import Desired, Live
 from tests.support.bindings import applied, desired_state, live_state
+from tests.support.examples import examples
 from tests.support.overlays import overlays
 
 NAMES = ("a", "b", "c")
@@ -99,7 +100,7 @@ def plan_of(desired: Desired, live: Live) -> Plan:
     return plan
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(40))
 @given(manifests(), live_states())
 def test_the_plan_of_the_applied_state_is_empty(desired: Desired, live: Live) -> None:
     plan = plan_of(desired, live)
@@ -109,7 +110,7 @@ def test_the_plan_of_the_applied_state_is_empty(desired: Desired, live: Live) ->
     assert not again.failed
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(40))
 @given(manifests(), live_states())
 def test_the_effects_are_the_difference_of_every_tag(desired: Desired, live: Live) -> None:
     plan = plan_of(desired, live)
@@ -118,7 +119,7 @@ def test_the_effects_are_the_difference_of_every_tag(desired: Desired, live: Liv
     assert told == {key: (before[key], after[key]) for key in before if before[key] != after[key]}
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(40))
 @given(manifests(), live_states())
 def test_no_write_leaves_a_state_that_the_api_refuses(desired: Desired, live: Live) -> None:
     plan = plan_of(desired, live)
@@ -126,7 +127,7 @@ def test_no_write_leaves_a_state_that_the_api_refuses(desired: Desired, live: Li
         assert not conflicts(applied(replace(plan, overlay_steps=plan.overlay_steps[:count]), live))
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(40))
 @given(manifests(), live_states())
 def test_the_reach_of_a_step_is_what_it_alone_changes(desired: Desired, live: Live) -> None:
     plan = plan_of(desired, live)
@@ -140,7 +141,7 @@ def test_the_reach_of_a_step_is_what_it_alone_changes(desired: Desired, live: Li
         state = after
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(40))
 @given(manifests(), live_states(), st.randoms(use_true_random=False))
 def test_the_order_of_the_inputs_means_nothing(desired: Desired, live: Live, random: Any) -> None:
     def shuffled(values: Any) -> Any:

@@ -9,12 +9,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from reconciler.emulator import Bind, EmulatorSettings, Fault, Lag, LateConflicts, Status
+from tests.support.bound_overlays import NESTED, SCOPES, SELECTORS, configs, matches, rank
 from tests.support.emulated import TAGS, World, packages
+from tests.support.examples import examples
 from tests.support.overlay_calls import ALL, BINDINGS, DEV, OVERLAYS, bind, exact, organization, overlay, send
-from tests.support.pem import CORP_ROOT
 
 REPO = "orders-api"  # latest, latest-dev, 24 and 24-dev; without an overlay of its own
-NESTED = "team-a/edge/edge-gateway"  # latest and latest-dev
 RESOLVE = "/apko/v1/resolve"
 
 
@@ -330,67 +330,6 @@ def test_reads_can_lag_behind_the_writes(world: World) -> None:
 
 # The law: what each tag is built with is what a small model of the published rules comes to.
 
-NAMES = st.sampled_from(["a", "b", "c"])
-TEXTS = st.sampled_from(["1", "2"])
-SELECTORS = st.one_of(
-    st.just("all"), st.just("dev"), st.sets(st.sampled_from(["latest", "latest-dev", "gone"]), min_size=1).map(sorted)
-)
-SCOPES = ("example.com/", "example.com/team-a/", "example.com/team-a/edge/", NESTED)
-
-
-def _checks(names: list[str]) -> list[dict[str, str]]:
-    return [{"tcp": f"{name}:1"} for name in names]
-
-
-URLS = st.sampled_from(["https://a.example.com", "https://b.example.com"])
-PACKAGES = st.sampled_from(["jq", "curl", "bash"])
-CONTENTS = st.fixed_dictionaries(
-    {"packages": st.lists(PACKAGES, max_size=2), "runtimeRepositories": st.lists(URLS, max_size=2, unique=True)}
-)
-USERS: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries({"userName": NAMES, "uid": st.sampled_from([7, 8])})
-USER_LISTS = st.lists(USERS, max_size=2, unique_by=lambda user: str(user["userName"]))
-CONFIGS: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
-    {"contents": CONTENTS},
-    optional={
-        "environment": st.dictionaries(st.sampled_from(["packages", "X", "Y"]), TEXTS, min_size=1),
-        "annotations": st.dictionaries(NAMES, TEXTS, min_size=1),
-        "accounts": st.fixed_dictionaries(
-            {},
-            optional={
-                "runAs": st.sampled_from(["nonroot", "65532"]),
-                "users": USER_LISTS,
-            },
-        ),
-        "certificates": st.lists(NAMES, min_size=1, max_size=2, unique=True).map(
-            lambda names: {"additional": [{"name": name, "content": CORP_ROOT} for name in names]}
-        ),
-        "guardedEntrypoint": st.just(True),  # noqa: FBT003 - a value of the API
-    },
-)
-
-
-@st.composite
-def overlays(draw: st.DrawFn) -> dict[str, Any]:
-    config: dict[str, Any] = draw(CONFIGS)
-    if "guardedEntrypoint" in config:
-        names = draw(st.lists(NAMES, max_size=2, unique=True))
-        config |= {"preflight": _checks(names)} if names else {}
-        mode = draw(st.sampled_from(["", "FAIL_MODE_OPEN", "FAIL_MODE_CLOSED"]))
-        config |= {"failMode": mode} if mode else {}
-        command = draw(st.sampled_from([None, [], ["run"]]))
-        config |= {} if command is None else {"commandOverride": {"command": command}}
-    return {**config, "annotations": {**config.get("annotations", {}), "always": "there"}}
-
-
-def matches(selector: Any, tag: str) -> bool:
-    if isinstance(selector, list):
-        return tag in selector
-    return selector == "all" or tag.endswith("-dev")
-
-
-def rank(selector: Any) -> int:
-    return 2 if isinstance(selector, list) else ("all", "dev").index(selector)
-
 
 def model(bound: list[tuple[int, Any, dict[str, Any]]], tag: str) -> dict[str, Any]:
     """What an image shows beyond its base, from (position of the scope, selector, configuration)."""
@@ -398,7 +337,7 @@ def model(bound: list[tuple[int, Any, dict[str, Any]]], tag: str) -> dict[str, A
     configs = [bound[number][2] for _, _, number in layered if matches(bound[number][1], tag)]
     shown: dict[str, Any] = {
         "packages": set(),
-        "repositories": set(),
+        "repositories": [],
         "environment": {},
         "annotations": {},
         "users": {},
@@ -408,14 +347,15 @@ def model(bound: list[tuple[int, Any, dict[str, Any]]], tag: str) -> dict[str, A
     guarded: dict[str, str] = {}
     for config in configs:
         shown["packages"] |= set(config["contents"]["packages"])
-        shown["repositories"] |= set(config["contents"]["runtimeRepositories"])
+        urls = config["contents"]["runtimeRepositories"]
+        shown["repositories"] += [each for each in urls if each not in shown["repositories"]]
         shown["environment"] |= config.get("environment", {})
         shown["annotations"] |= config["annotations"]
         accounts = config.get("accounts", {})
         shown["users"] |= {user["userName"]: user["uid"] for user in accounts.get("users", [])}
         shown |= {"run-as": accounts["runAs"]} if "runAs" in accounts else {}
         shown["certificates"] |= {each["name"] for each in config.get("certificates", {}).get("additional", [])}
-        checks += [each["tcp"] for each in config.get("preflight", []) if each["tcp"] not in checks]
+        checks = list(dict.fromkeys([*checks, *(each["tcp"] for each in config.get("preflight", []))]))
         guarded |= {"GUARDED_FAIL_MODE": config["failMode"]} if "failMode" in config else {}
         if "commandOverride" in config:
             command = config["commandOverride"]["command"]
@@ -437,7 +377,7 @@ def shown_by(config: dict[str, Any], base: dict[str, Any]) -> dict[str, Any]:
     known = {user["username"] for user in before["users"]}
     differences = {
         "packages": set(config["contents"]["packages"]) - set(base["contents"]["packages"]),
-        "repositories": set(config["contents"].get("runtime_repositories", [])),
+        "repositories": config["contents"].get("runtime_repositories", []),
         "environment": dict(config["environment"].items() - base["environment"].items()),
         "annotations": dict(config["annotations"].items() - base["annotations"].items()),
         "users": {name: uid for name, uid in users.items() if name not in known},
@@ -446,10 +386,10 @@ def shown_by(config: dict[str, Any], base: dict[str, Any]) -> dict[str, Any]:
     return differences | ({} if accounts["run-as"] == before["run-as"] else {"run-as": accounts["run-as"]})
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(15), deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     st.lists(
-        st.tuples(st.integers(0, 3), SELECTORS, overlays()),
+        st.tuples(st.integers(0, 3), SELECTORS, configs()),
         min_size=1,
         max_size=5,
         unique_by=lambda each: (each[0], rank(each[1])),  # of one scope and kind: nothing that could conflict
@@ -482,7 +422,7 @@ def test_each_tag_is_built_with_what_its_layers_come_to(bound: list[tuple[int, A
         [("one", {"packages": ["jq"]}), ("two", {"packages": ["curl", "jq"]}), ("three", {"packages": ["yq"]})]
     )
 )
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=examples(6), deadline=None)
 def test_bindings_of_one_layer_come_to_the_same_in_any_order(order: list[tuple[str, dict[str, Any]]]) -> None:
     world = World(EmulatorSettings(automatic_rebuilds=False))
     for name, contents in order:

@@ -12,6 +12,7 @@ from reconciler.emulator import EmulatorSettings, Fault, Status, apko, solver
 from reconciler.emulator import packages as offered
 from reconciler.emulator.packages import Index, Package
 from tests.support.emulated import World, packages
+from tests.support.examples import examples
 from tests.support.wsgi import Reply, call
 
 SINCE = ("startedSince", "2023-11-14T22:13:20.250Z")
@@ -182,7 +183,7 @@ def _catalog() -> Iterator[None]:
     apko.build.cache_clear()
 
 
-@settings(max_examples=120)
+@settings(max_examples=examples(120))
 @given(index=indexes(), wanted=st.lists(ASKED, min_size=1, max_size=3))
 def test_a_build_fails_exactly_where_a_resolution_is_refused(shared: World, index: Index, wanted: list[str]) -> None:
     apko.build.cache_clear()
@@ -200,7 +201,7 @@ def test_a_build_fails_exactly_where_a_resolution_is_refused(shared: World, inde
         assert built.log.endswith(f"building {architecture} layer: {reason}")
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(index=indexes(), wanted=st.lists(ASKED, min_size=1, max_size=3))
 def test_what_is_chosen_keeps_every_rule(index: Index, wanted: list[str]) -> None:
     try:

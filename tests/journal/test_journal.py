@@ -5,16 +5,19 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from reconciler.core.bindings import SelectorKind, TagSelector
 from reconciler.core.builds import Build, BuildConfig, Progress, Result, Stage, Sync, Target, prove
 from reconciler.core.diff import Field, Item, diff, items_of
 from reconciler.core.overlay import EMPTY, Overlay
 from reconciler.core.plan import Plan
+from reconciler.core.progress import begin
 from reconciler.core.runs import (
     Applied,
     Drifted,
@@ -30,9 +33,21 @@ from reconciler.core.runs import (
     Unchanged,
 )
 from reconciler.core.state import Organization
-from reconciler.core.steps import Action, Reason, ReasonCode, Step
+from reconciler.core.steps import (
+    Action,
+    BindingStep,
+    OverlayStep,
+    Reach,
+    Reason,
+    ReasonCode,
+    Scope,
+    ScopeKind,
+    Step,
+    TagEffect,
+)
 from reconciler.diagnostics import Diagnostic
 from reconciler.journal import JournalBusy, JournalError, open_journal, read_journal, store
+from tests.support.examples import examples
 from tests.support.overlays import overlay, overlays
 
 ORGANIZATION = Organization(id="0" * 40, name="example.com")
@@ -106,7 +121,7 @@ def followed(about: Step) -> Progress:
     )
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(30), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(before=overlays(), after=overlays(), which=st.integers(min_value=0, max_value=30))
 def test_what_is_recorded_comes_back(
     tmp_path_factory: pytest.TempPathFactory, before: Overlay, after: Overlay, which: int
@@ -370,3 +385,61 @@ def test_the_latest_run_is_the_newest_that_was_to_write(tmp_path: Path) -> None:
         assert latest is not None
         assert latest.id == wrote.id
         assert [one.id for one in journal.later(latest)] == [one.id for one in journal.runs() if one.id != wrote.id]
+
+
+ALL = TagSelector(kind=SelectorKind.ALL)
+
+
+def overlay_steps() -> tuple[OverlayStep, BindingStep, BindingStep]:
+    reason = Reason(code=ReasonCode.DIFFERS)
+    scope = Scope(kind=ScopeKind.REPOSITORY, id=f"{ORGANIZATION.id}/1", label="one")
+    bind = BindingStep(
+        scope=scope, overlay="one", overlay_id=None, id=None, action=Action.CREATE, reason=reason, place=None, after=ALL
+    )
+    gone = replace(
+        bind, overlay="old", overlay_id="o", id=f"{scope.id}/7", action=Action.DELETE, before=ALL, after=None
+    )
+    create = OverlayStep(
+        name="one",
+        id=None,
+        action=Action.CREATE,
+        reason=reason,
+        place=None,
+        changes=diff(EMPTY, WANTED),
+        after=WANTED,
+        reaches=Reach(repositories=("one",), tags=2),
+    )
+    return create, bind, gone
+
+
+def test_overlays_bindings_and_the_tags_that_they_change_come_back_as_they_were(tmp_path: Path) -> None:
+    """An overlay, a binding and a repository of one name are three steps."""
+    create, bind, gone = overlay_steps()
+    effect = TagEffect(repository="one", id=f"{ORGANIZATION.id}/1", tags=("1", "2"), before=EMPTY, after=WANTED)
+    planned = replace(plan(step()), overlay_steps=(create, bind, gone), effects=(effect,))
+    outcomes: tuple[Outcome, ...] = (
+        Applied(step=create, repository_id="overlay-id", since=3.0),
+        Drifted(step=bind, now=TagSelector(kind=SelectorKind.EXACT, tags=("1",))),
+        Drifted(step=gone, now=None),
+    )
+    other = replace(effect, tags=("1",), after=EMPTY)
+    targets = [
+        Target(repository="one", id=one.id, before=one.before, after=one.after, since=2.0, tags=one.tags)
+        for one in (effect, other)
+    ]
+    progress = tuple(begin(target, now=4.0) for target in targets)
+    with open_journal(tmp_path, now=now) as journal:
+        record = journal.begin(HEADER, planned)
+        record.about_to_write(create, repository_id=None, since=3.0)
+        for outcome in outcomes:
+            record.finished(outcome)
+        record.seen(progress)
+        record.seen((replace(progress[0], stage=Stage.DONE),))
+        assert record.problem is None
+        run = journal.run(None)
+        (summary,) = journal.summaries()
+    assert [one.step for one in run.steps] == [create, bind, gone, step()]
+    assert [one.outcome for one in run.steps] == [*outcomes, None]
+    assert run.effects == (effect, other)
+    assert run.followed == (replace(progress[0], stage=Stage.DONE), progress[1])
+    assert summary.outcomes == {"applied": 1, "stale": 2, "not_attempted": 1}

@@ -12,6 +12,7 @@ from reconciler.diagnostics import has_errors
 from reconciler.manifest import load
 from reconciler.manifest.codes import Code
 from reconciler.manifest.form import form_at
+from tests.support.examples import examples
 
 _ENTRY = form_at(("repositories", "x"))
 _KNOWN = sorted(
@@ -68,7 +69,7 @@ def test_any_bytes(path: Path, data: bytes) -> None:
     _load_anything(path, data)
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(text=st.text(st.sampled_from("ab: \n-[]{}&*!|>'\"#%@,?~<\t"), max_size=40))
 def test_any_text_of_yaml_characters(path: Path, text: str) -> None:
     _load_anything(path, text.encode())

@@ -18,6 +18,7 @@ from reconciler.manifest import load
 from reconciler.manifest.codes import Code
 from reconciler.manifest.form import form_at
 from reconciler.manifest.json_schema import json_schema
+from tests.support.examples import examples
 
 CASES = Path(__file__).parents[1] / "manifest" / "cases"
 SCHEMA = json_schema()
@@ -121,7 +122,7 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("manifests") / "m.yaml"
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(document=DOCUMENTS)
 def test_any_document(path: Path, document: Any) -> None:
     path.write_text(json.dumps(document), encoding="utf-8")

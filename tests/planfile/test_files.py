@@ -24,6 +24,7 @@ from reconciler.planfile import (
 )
 from reconciler.planfile.overlays import decode_overlay, encode_overlay
 from tests.planfile import samples
+from tests.support.examples import examples
 from tests.support.overlays import overlays as any_overlay
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -57,7 +58,7 @@ def test_text_that_is_equal_in_meaning_is_kept_as_it_was_written(tmp_path: Path)
     assert before.certificates.additional[0].text.startswith("# of ours")
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(60), suppress_health_check=[HealthCheck.too_slow])
 @given(any_overlay())
 def test_every_overlay_survives(overlay: Overlay) -> None:
     for sealed in (False, True):
@@ -65,7 +66,7 @@ def test_every_overlay_survives(overlay: Overlay) -> None:
         assert decode_overlay(written) == overlay
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @given(before=any_overlay(), after=any_overlay())
 def test_changes_are_computed_again(tmp_path: Path, before: Overlay, after: Overlay) -> None:
     saved = samples.saved()

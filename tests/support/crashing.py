@@ -1,21 +1,24 @@
-"""One command line in a process of its own that kills itself at a given moment: `python -m` with its number.
+"""One command line in a process of its own that kills itself at a given moment.
 
-A moment is when one of the steps of a run begins or has ended, counted from 0 over all of them; a number beyond the
-last kills nothing. Every moment is noted in `moments.log` of the working folder and every write that the API answered
-in `writes.log`, so that both survive the process.
+The processes are forked from one that has imported the program. A moment is when one of the steps of a run begins or
+has ended, counted from 0 over all of them; a number beyond the last kills nothing. With a shared journal, whose steps
+contain each other, it is when one begins. Every moment is noted in `moments.log` of the working folder and every write
+that the API answered in `writes.log`, so that both survive the process.
 """
 
 import importlib
+import multiprocessing
 import os
 import signal
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 from reconciler.api.client import WriteClient
 from reconciler.cli import main
+from reconciler.journal import RunRecord
+from reconciler.journal.shared import WorkingCopy
 from tests.support.clock import FakeClock
 from tests.support.program import Program
 
@@ -26,9 +29,18 @@ STEPS = (
     ("reconciler.journal:Journal", "begin"),
     ("reconciler.journal:RunRecord", "about_to_write"),
     ("reconciler.api.client:WriteClient", "write_overlay"),
+    ("reconciler.api.client:WriteClient", "create_overlay"),
+    ("reconciler.api.client:WriteClient", "create_binding"),
+    ("reconciler.api.client:WriteClient", "delete_binding"),
     ("reconciler.journal:RunRecord", "finished"),
     ("reconciler.journal:RunRecord", "seen"),
     ("reconciler.journal:RunRecord", "end"),
+)
+
+
+_OF_STORAGE = (
+    ("reconciler.journal.storage:Storage", "read"),
+    ("reconciler.journal.storage:Storage", "write"),
 )
 
 
@@ -45,7 +57,21 @@ def note_writes(replace: Callable[[type[Any], str, Any], None]) -> None:
     replace(WriteClient, "write_overlay", noted)
 
 
-def _die_at(last: int) -> None:
+def _share_at_once() -> None:
+    for method in ("finished", "seen"):
+        setattr(RunRecord, method, _then_shared(getattr(RunRecord, method)))
+
+
+def _then_shared(real: Callable[..., None]) -> Callable[..., None]:
+    def wrapped(record: RunRecord, *args: Any) -> None:
+        real(record, *args)
+        assert isinstance(record._writer.publisher, WorkingCopy)
+        record._writer.publisher.keep_up(lambda problem: None)
+
+    return wrapped
+
+
+def _die_at(last: int, steps: Sequence[tuple[str, str]], *, ends: bool) -> None:
     numbers = count()
 
     def moment(what: str) -> None:
@@ -54,29 +80,54 @@ def _die_at(last: int) -> None:
         if next(numbers) == last:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    for place, method in STEPS:
+    for place, method in steps:
         module, _, name = place.partition(":")
         owner = getattr(importlib.import_module(module), name)
-        setattr(owner, method, _between(getattr(owner, method), method, moment))
+        setattr(owner, method, _between(getattr(owner, method), method, moment, ends=ends))
 
 
-def _between(real: Callable[..., Any], method: str, moment: Callable[[str], None]) -> Callable[..., Any]:
+def _between(real: Callable[..., Any], method: str, moment: Callable[[str], None], *, ends: bool) -> Callable[..., Any]:
     def wrapped(*args: Any, **named: Any) -> Any:
         moment(f"before {method}")
         answer = real(*args, **named)
-        moment(f"after {method}")
+        if ends:
+            moment(f"after {method}")
         return answer
 
     return wrapped
 
 
-def child(argv: list[str]) -> int:
-    """Run what the words ask for: the number of the moment, then the command line."""
-    number, *words = argv
+def run_until(
+    moment: int, argv: Sequence[str], environ: Mapping[str, str] = {}, *, sharing: bool = False
+) -> int | None:
+    """Run a command line in the current folder until the moment; its exit code, negative for a signal.
+
+    With `sharing`, each outcome and each look at builds is shared at once, instead of at intervals.
+    """
+    folder = str(Path.cwd())
+    process = _PROCESSES.Process(target=_run, args=(moment, list(argv), folder, dict(environ), sharing))
+    process.start()
+    process.join(timeout=60)
+    return process.exitcode
+
+
+def _run(moment: int, argv: list[str], folder: str, environ: dict[str, str], sharing: bool) -> None:  # noqa: FBT001
+    os.chdir(folder)
+    os.environ.update(environ)
     note_writes(setattr)
-    _die_at(int(number))
-    return main(words, Program(clock=FakeClock()).world())
+    shared = "--journal" in argv
+    _die_at(moment, STEPS + (_OF_STORAGE if shared else ()), ends=not shared)
+    if sharing:
+        _share_at_once()
+    raise SystemExit(main(argv, Program(clock=FakeClock()).world()))
 
 
-if __name__ == "__main__":
-    sys.exit(child(sys.argv[1:]))  # noqa: TID251 - a process of its own
+_PROCESSES = multiprocessing.get_context("forkserver")
+_PROCESSES.set_forkserver_preload(
+    [
+        "tests.support.crashing",
+        "reconciler.cli.commands.apply",
+        "reconciler.cli.dispatch",
+        "reconciler.emulator",
+    ]
+)

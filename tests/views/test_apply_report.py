@@ -16,6 +16,7 @@ from reconciler.views.run_document import report_document, summary_line
 from reconciler.views.text import Style
 from reconciler.views.verdict import ending
 from tests.support import golden
+from tests.support.examples import examples
 from tests.views import runs, samples
 from tests.views.hostile_text import names, texts, unsafe
 
@@ -187,6 +188,8 @@ def test_the_summary_is_one_line_with_names_and_sums() -> None:
         "waiting": 1,
         "unfinished": ["app-05", "app-06"],
         "failures": [{"repository": "app-04", "id": samples.uidp(7, 41)}],
+        "still_there": [],
+        "other_changes": [],
         "superseded": [],
         "verified": {"proven": 0, "of": 8},
     }
@@ -210,7 +213,7 @@ def outcomes(draw: st.DrawFn) -> Outcome:
     return draw(st.sampled_from(kinds))
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(st.lists(outcomes(), max_size=5), names(), texts(60), st.integers(60, 120))
 def test_whatever_a_run_says_is_made_safe(found: list[Outcome], name: str, log: str, columns: int) -> None:
     failed = samples.progress(name, Stage.DONE, samples.build(1, Result.FAILURE, took=1.0, log=log))

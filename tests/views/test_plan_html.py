@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from reconciler.core.overlay import make_overlay
 from reconciler.core.plan import Plan
@@ -71,7 +71,6 @@ def test_ascii_output_is_ascii_and_reads_the_same(name: str) -> None:
     assert Read(ascii_only).text == Read(drawn).text
 
 
-@settings(max_examples=40)
 @given(plans())
 def test_no_text_becomes_an_element_or_an_attribute(plan: Plan) -> None:
     drawn = plan_html.render(in_full(plan), PROVENANCE)
@@ -103,7 +102,6 @@ def test_no_text_becomes_an_element_or_an_attribute(plan: Plan) -> None:
     assert {attribute for _, attributes in elements for attribute in attributes} <= known
 
 
-@settings(max_examples=40)
 @given(plans())
 def test_what_is_opened_is_closed(plan: Plan) -> None:
     drawn = plan_html.render(in_full(plan), PROVENANCE)

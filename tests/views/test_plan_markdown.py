@@ -11,6 +11,7 @@ from reconciler.core.overlay import make_overlay
 from reconciler.core.plan import Plan
 from reconciler.views import plan_markdown
 from tests.support import golden
+from tests.support.examples import examples
 from tests.views import samples
 from tests.views.cases import DOCUMENTS
 from tests.views.hostile_text import unsafe
@@ -58,7 +59,6 @@ def test_ascii_output_is_ascii(name: str) -> None:
     assert plan_markdown.render(DOCUMENTS[name](), unicode=False).isascii()
 
 
-@settings(max_examples=40)
 @given(plans())
 def test_text_from_outside_is_nothing_but_code(plan: Plan) -> None:
     drawn = plan_markdown.render(samples.document(plan))
@@ -72,7 +72,6 @@ def test_text_from_outside_is_nothing_but_code(plan: Plan) -> None:
             assert re.fullmatch(r"[\w ,.;:?()/+'-]*", token.content, re.ASCII), token.content
 
 
-@settings(max_examples=40)
 @given(plans())
 def test_every_table_keeps_its_shape(plan: Plan) -> None:
     drawn = [*tokens(plan_markdown.render(samples.document(plan)))]
@@ -81,7 +80,7 @@ def test_every_table_keeps_its_shape(plan: Plan) -> None:
     assert rows == ["hhhhhh", "dddddd", *(["hhhh"] if problems else []), *["dddd"] * problems]
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(plans(), st.integers(min_value=2_500, max_value=6_000))
 def test_it_is_never_longer_than_the_limit_and_nothing_is_cut(plan: Plan, limit: int) -> None:
     drawn = plan_markdown.render(samples.document(plan), limit=limit)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from jsonschema import Draft202012Validator
 
 from reconciler.core.plan import Plan
@@ -76,7 +76,6 @@ def test_what_is_printed_keeps_to_the_schema_and_is_described_by_it_whole(name: 
     CLOSED.validate(json.loads(indented_json(DOCUMENTS[name]())))
 
 
-@settings(max_examples=40)
 @given(plans())
 def test_every_plan_keeps_to_the_schema(plan: Plan) -> None:
     CLOSED.validate(json.loads(indented_json(samples.document(plan))))

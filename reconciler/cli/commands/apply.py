@@ -1,8 +1,7 @@
 """`reconciler apply`: plan, show, ask, write what was shown, follow the builds, report."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
-from reconciler.api.client import WriteClient
 from reconciler.cli import execution, inputs, planning, runs
 from reconciler.cli import options as shared
 from reconciler.cli.client import api_identity, open_writer
@@ -13,6 +12,7 @@ from reconciler.cli.package_checks import CheckContext, check, check_saved
 from reconciler.cli.parser import Options, Parser
 from reconciler.cli.planning import RecentBuilds
 from reconciler.cli.report import Report
+from reconciler.core.ownership import owners_of
 from reconciler.core.runs import RunKind
 from reconciler.core.state import Desired
 from reconciler.diagnostics import Diagnostic
@@ -21,8 +21,9 @@ from reconciler.planfile import SavedPlan
 
 def configure(parser: Parser) -> None:
     """Declare the options."""
-    shared.add_path(parser, "a manifest file or a folder of them, or a saved plan (default: manifests/)")
+    shared.add_path(parser, "a manifest file or a folder of them, or a saved plan")
     shared.add_connection(parser)
+    shared.add_journal(parser)
     shared.add_output(parser)
     shared.add_planning(parser)
     shared.add_show_unchanged(parser)
@@ -35,44 +36,46 @@ def execute(options: Options, ctx: Context) -> int:
     Everything that can be wrong with the manifest or the saved plan by itself is found before anything is sent.
     """
     how = execution.rollout_settings(options)
-    make_request = _request_maker(options, ctx)
+    owners, make_request = _read(options, ctx)
     with (
-        runs.locked_journal(ctx) as journal,
+        runs.locked_journal(options, ctx, owners) as journal,
         Report(options, ctx) as report,
         open_writer(options, ctx) as client,
     ):
         apply = ApplyContext(journal=journal, client=client, report=report, options=options, ctx=ctx)
-        return execute_plan(make_request(client), how, apply)
+        return execute_plan(make_request(apply), how, apply)
 
 
-def _request_maker(options: Options, ctx: Context) -> Callable[[WriteClient], ApplyRequest]:
-    """Read what is to be applied, and return what makes the request of it once there is a client."""
+def _read(options: Options, ctx: Context) -> tuple[Collection[str], Callable[[ApplyContext], ApplyRequest]]:
+    """Read what is to be applied; return whose it is, and what makes the request of it once there is a client."""
     saved = inputs.saved_plan(options, ctx)
     if saved is None:
         desired, warnings = inputs.read_manifest(options, ctx)
-        return lambda client: _planned(desired, warnings, client, options, ctx)
+        owners = desired.owners & set(options.owner or desired.owners)
+        organization_wide = {""} if desired.declares_overlays else set()
+        return owners | organization_wide, lambda apply: _planned(desired, warnings, apply)
     inputs.check_api(saved, api_identity(options))
-    return lambda client: _approved(saved, client, options, ctx)
+    return owners_of((*saved.plan.overlay_steps, *saved.plan.writes)), lambda apply: _approved(saved, apply)
 
 
-def _planned(
-    desired: Desired, warnings: tuple[Diagnostic, ...], client: WriteClient, options: Options, ctx: Context
-) -> ApplyRequest:
+def _planned(desired: Desired, warnings: tuple[Diagnostic, ...], apply: ApplyContext) -> ApplyRequest:
     """The plan of a manifest, which is still to be confirmed."""
+    client, options, ctx = apply.client, apply.options, apply.ctx
     live = inputs.read_planned(desired, client, options, ctx)
-    plan = planning.make_plan(desired, warnings, live, options, runs.last_writers(options))
+    plan = planning.make_plan(desired, warnings, live, options, runs.last_writers(apply.journal, options))
     recent = RecentBuilds(client, live)
     checks = CheckContext(client=client, api=api_identity(options), recent=recent, options=options, ctx=ctx)
     checked = check(plan, desired, checks)
-    plan = runs.with_revert_note(checked.plan, options)
+    plan = runs.with_revert_note(checked.plan, apply.journal, options)
     return ApplyRequest(plan=plan, kind=RunKind.APPLY, source=str(options.path), recent=recent, checked=checked)
 
 
-def _approved(saved: SavedPlan, client: WriteClient, options: Options, ctx: Context) -> ApplyRequest:
+def _approved(saved: SavedPlan, apply: ApplyContext) -> ApplyRequest:
     """Return the plan of a file, which has been reviewed.
 
     Bindings are read again, and packages that could not be looked up then are looked up now.
     """
+    client, options, ctx = apply.client, apply.options, apply.ctx
     inputs.check_organization(saved, options, client)
     plan, checked = saved.plan, None
     if plan.applyable:

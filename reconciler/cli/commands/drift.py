@@ -14,6 +14,7 @@ def configure(parser: Parser) -> None:
     """Declare the options."""
     shared.add_path(parser)
     shared.add_connection(parser)
+    shared.add_journal(parser)
     shared.add_output(parser)
     shared.add_selection(parser)
     # What a plan goes by besides: nothing is reset that the manifest does not name, and what has errors is told of.
@@ -27,7 +28,8 @@ def execute(options: Options, ctx: Context) -> int:
     with open_reader(options, ctx) as client:
         live = inputs.read_planned(desired, client, options, ctx)
     plan = planning.make_plan(desired, warnings, live, options)
-    found = drift.document(find_drift(plan, runs.last_written(plan, options)), plan.organization, api=api_name(options))
+    written = runs.last_written(plan, options, ctx)
+    found = drift.document(find_drift(plan, written), plan.organization, api=api_name(options))
     output.print_problems(plan.diagnostics, options, ctx)
     output.show(
         {

@@ -13,6 +13,7 @@ from reconciler.views import history
 def configure(parser: Parser) -> None:
     """Declare the options."""
     shared.add_run(parser, "run ID or its beginning: show that run in detail", optional=True)
+    shared.add_journal(parser)
     shared.add_output(parser)
 
 
@@ -20,7 +21,7 @@ def execute(options: Options, ctx: Context) -> int:
     """Show what the journal of this folder holds."""
     output.targets(options)
     wanted: str | None = options.run
-    with runs.read_only_journal() as journal, runs.journal_failures():
+    with runs.read_only_journal(options, ctx) as journal, runs.journal_failures():
         renderers = _list(journal) if wanted is None else _detail(journal.run(wanted), options)
         output.show(renderers, options, ctx)
     output.print_no_requests(options, ctx)
@@ -30,7 +31,7 @@ def execute(options: Options, ctx: Context) -> int:
 def _list(journal: Journal) -> output.Renderers:
     """The table reads counts alone; the document has every step."""
     return {
-        "text": lambda style, width: history.render(journal.summaries(), style=style, width=width),
+        "text": lambda style, width: history.render(journal.summaries(), where=journal.where, style=style, width=width),
         "json": lambda *_: history.render_json(journal.runs()),
     }
 

@@ -24,6 +24,7 @@ def configure(parser: Parser) -> None:
     """Declare the options."""
     shared.add_path(parser)
     shared.add_connection(parser)
+    shared.add_journal(parser)
     shared.add_output(parser)
     shared.add_planning(parser)
     parser.add_argument(
@@ -51,8 +52,8 @@ def execute(options: Options, ctx: Context) -> int:
     inputs.check_stdin(options.path, options.base, options.against)
     desired, warnings = inputs.read_manifest(options, ctx)
     base = inputs.read_base(options, desired, ctx)
-    with _open_source(desired, options, ctx) as (source, client):
-        plan = planning.make_plan(desired, warnings, source.live, options, runs.last_writers(options))
+    with _open_source(desired, options, ctx) as (source, client), runs.readable_journal(options, ctx) as journal:
+        plan = planning.make_plan(desired, warnings, source.live, options, runs.last_writers(journal, options))
         checked, forecast = Checked(plan=plan), None
         if (plan.writes or plan.overlay_writes) and client is not None:
             recent = RecentBuilds(client, source.live)
@@ -62,7 +63,7 @@ def execute(options: Options, ctx: Context) -> int:
                 forecast = foresee(checked.plan, recent)
         elif plan.writes:
             checked = _unchecked(plan, desired, options)
-    plan = runs.with_revert_note(checked.plan, options)
+        plan = runs.with_revert_note(checked.plan, journal, options)
     comparison = None if base is None else compare(planning.make_base_plan(base, source.live, options), plan)
     if options.output is not None:
         asked = options.against is None or not options.check_packages

@@ -15,6 +15,7 @@ from reconciler.cli.parser import Options, Parser
 from reconciler.cli.planning import RecentBuilds
 from reconciler.cli.report import Report
 from reconciler.core import planner
+from reconciler.core.ownership import owners_of
 from reconciler.core.reverting import left_by, plan_revert, rewritten
 from reconciler.core.runs import Outcome, Run, RunKind, has_overlays
 from reconciler.core.state import Live
@@ -34,14 +35,17 @@ def configure(parser: Parser) -> None:
     parser.set_defaults(show_unchanged=False)
     shared.add_execution(parser)
     shared.add_connection(parser)
+    shared.add_journal(parser)
     shared.add_output(parser)
 
 
 def execute(options: Options, ctx: Context) -> int:
     """Revert a run where nothing has changed since; the exit codes are those of `apply`."""
     how = execution.rollout_settings(options)
+    with runs.read_only_journal(options, ctx) as journal:
+        owners = owners_of(one.step for one in runs.find_run(journal, options.run, options).steps)
     with (
-        runs.locked_journal(ctx) as journal,
+        runs.locked_journal(options, ctx, owners) as journal,
         Report(options, ctx) as report,
         open_writer(options, ctx) as client,
     ):

@@ -15,6 +15,7 @@ from reconciler.cli.execution import exit_codes, follow_limits
 from reconciler.cli.exit_codes import ExitCode, first
 from reconciler.cli.output import print_problems
 from reconciler.cli.parser import Options, Parser
+from reconciler.cli.planning import earlier_builds
 from reconciler.cli.report import Report
 from reconciler.core.builds import Progress
 from reconciler.core.progress import begin
@@ -24,7 +25,7 @@ from reconciler.diagnostics import Diagnostic, Severity
 from reconciler.engine.follow import Followed, failure_logs, follow, targets_of, watches
 from reconciler.engine.ports import with_overlays
 from reconciler.engine.sources import recorded
-from reconciler.journal import JournalError, RunRecord, open_journal
+from reconciler.journal import JournalError, RunRecord
 
 
 def configure(parser: Parser) -> None:
@@ -32,12 +33,13 @@ def configure(parser: Parser) -> None:
     shared.add_run(parser, "run ID or its beginning (default: the newest run)", optional=True)
     shared.add_limits(parser)
     shared.add_connection(parser)
+    shared.add_journal(parser)
     shared.add_output(parser)
 
 
 def execute(options: Options, ctx: Context) -> int:
     """Follow a run to its end; the report and the exit code are those that its apply would have ended with."""
-    with Report(options, ctx) as report, runs.read_only_journal() as journal:
+    with Report(options, ctx) as report, runs.read_only_journal(options, ctx) as journal:
         run = runs.find_run(journal, options.run, options)
         _check_idle(run)
         if is_settled(run):
@@ -88,7 +90,7 @@ def _record(run: Run, stack: ExitStack, options: Options, ctx: Context) -> RunRe
     if run.state is RunState.RUNNING:
         return None
     try:
-        return stack.enter_context(open_journal(runs.FOLDER, now=ctx.clock.now)).resume(run)
+        return stack.enter_context(runs.recording_journal(options, ctx)).resume(run)
     except JournalError as error:
         print_problems((_unrecorded(error.diagnostic),), options, ctx)
         return None
@@ -116,7 +118,9 @@ def _go_on(wait: _WaitContext, options: Options, ctx: Context) -> ExitCode:
         wait.record.end(exit_code=code, interrupted=interrupted)
     logs = failure_logs(followed, wait.client) if followed else {}
     problem = wait.record.problem if wait.record else None
-    return wait.report.end(outcomes, followed, logs, code=code, run=wait.run.id, problems=[problem])
+    compared = followed if wait.report.compares_images else None
+    earlier = earlier_builds(compared, wait.client, wait.run.header.organization)
+    return wait.report.end(outcomes, followed, logs, code=code, run=wait.run.id, problems=[problem], earlier=earlier)
 
 
 def _outcomes(wait: _WaitContext) -> tuple[Outcome, ...]:
