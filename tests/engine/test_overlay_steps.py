@@ -17,7 +17,8 @@ from reconciler.diagnostics import Diagnostic
 from reconciler.engine.apply import apply
 from reconciler.engine.follow import Limits
 from reconciler.engine.ports import OnError
-from reconciler.engine.rollout import Batches, Rollout, parse_sizes, rollout
+from reconciler.engine.rollout import Batches, Rollout, rollout
+from reconciler.engine.waves import parse_sizes, plan_waves
 from tests.engine.world import GIT, VIM
 from tests.support.clock import FakeClock
 from tests.support.fake_api import ORGANIZATION, FakeApi
@@ -455,19 +456,21 @@ def test_overlays_and_bindings_are_the_first_wave() -> None:
     settings = Rollout(
         parallelism=1,
         on_error=OnError.CONTINUE,
-        batches=Batches(sizes=parse_sizes("1"), max_failed=0),
+        batches=Batches(),
         wait=False,
         limits=Limits(total=600),
     )
     steps = (*replacement(setting), reset("a", EMPTY, GIT), reset("b", EMPTY, GIT))
     waves: list[str] = []
+    plan = plan_of(*steps)
     rollout(
-        plan_of(*steps),
+        plan,
         setting.api,
         clock=setting.clock,
         stop=setting.stop,
         settings=settings,
         on_event=lambda event: waves.append(type(event).__name__),
+        waves=plan_waves(plan, parse_sizes("1")),
     )
     assert setting.api.writes == ["create new", "bind new on a", "unbind old on a", "delete old", "a", "b"]
     assert waves.count("WaveStarted") == 3
