@@ -448,7 +448,7 @@ def _about_the_overlay(step: Step) -> Diagnostic | None:
                 "repository-has-customization",
                 f'"{step.repository}" has a standard customization ({listed(names)}), '
                 "so that overlays cannot be bound to it",
-                hint="turn its customization into overlays with `reconciler migrate`, or remove `overlays` from the entry",
+                hint="turn its customization into overlays with `reconciler migrate`, or remove `overlays` here",
             )
         case _:
             return None
