@@ -16,6 +16,9 @@ from reconciler import __version__
 from reconciler.cli import options as shared
 from reconciler.cli.context import Context
 
+# A mistyped letter or two; less alike is not meant.
+_ALIKE = 0.7
+
 COMMANDS = {
     "init": "write a commented first manifest",
     "validate": "check the manifest and report every problem (no network)",
@@ -139,14 +142,14 @@ class Parser(argparse.ArgumentParser):
         """Raise `UsageError` for a word or an option that is none, with what was probably meant."""
         word = unknown.partition("=")[0]
         known = [option for action in self._actions for option in action.option_strings]
-        near = get_close_matches(word, known) if word.startswith("-") else []
+        near = get_close_matches(word, known, cutoff=_ALIKE) if word.startswith("-") else []
         hint = f"; did you mean {' or '.join(near)}?" if near else ""
         self.error(f"unrecognized argument: {unknown}{hint}")
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         """Refuse a word that is no command with the nearest ones, instead of the list of all."""
         if isinstance(action, _Commands) and value not in action.choices:
-            near = get_close_matches(str(value), action.choices)
+            near = get_close_matches(str(value), action.choices, cutoff=_ALIKE)
             hint = f"did you mean {' or '.join(near)}?" if near else f"see {self.prog} --help"
             raise argparse.ArgumentError(None, f'unknown command "{value}"; {hint}')
         for one in value.split(",") if isinstance(action, shared.CommaList) else (value,):

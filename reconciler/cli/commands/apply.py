@@ -21,7 +21,7 @@ from reconciler.planfile import SavedPlan
 
 def configure(parser: Parser) -> None:
     """Declare the options."""
-    shared.add_path(parser, "a manifest file or a folder of them, or a saved plan (default: manifests/)")
+    shared.add_path(parser, "a manifest file or a folder of them, or a saved plan")
     shared.add_connection(parser)
     shared.add_journal(parser)
     shared.add_output(parser)
