@@ -148,9 +148,11 @@ def check(plan: Plan, desired: Desired, checks: CheckContext) -> Checked:
         answered = _resolve(plan, evidence, checks, required=required)
         wrong = wrong or answered.wrong
         costs.questions, costs.repositories = answered.questions, answered.repositories
+    prospects = _with_prospects(answered, changed)
+    if checks.offline:
+        return Checked(plan=prospects, wrong=wrong)
     if options.debug:
         checks.ctx.stderr.write(costs.told())
-    prospects = _with_prospects(answered, changed)
     return Checked(plan=prospects, resolved=answered.resolved, asked=costs.counts(), wrong=wrong)
 
 

@@ -1,6 +1,7 @@
 """`reconciler apply`: plan, show, ask, write what was shown, follow the builds, report."""
 
 from collections.abc import Callable, Collection
+from dataclasses import replace
 
 from reconciler.cli import execution, inputs, planning, runs
 from reconciler.cli import options as shared
