@@ -29,6 +29,12 @@ VERSIONS = {
 AVAILABLE = Available(versions=VERSIONS, names=("curl", "git"))
 
 
+def request(spec: str, *repositories: str) -> PackageRequest:
+    reason = Reason(code=ReasonCode.DIFFERS)
+    steps = (Step(repository=name, id=name, action=Action.UPDATE, reason=reason, place=PLACE) for name in repositories)
+    return PackageRequest(spec=spec, steps=tuple(steps))
+
+
 @pytest.mark.parametrize(
     ("spec", "code"),
     [
@@ -45,7 +51,7 @@ AVAILABLE = Available(versions=VERSIONS, names=("curl", "git"))
     ],
 )
 def test_judging(spec: str, code: str | None) -> None:
-    found = check_packages([PackageRequest(repository="web", spec=spec, where=lambda: PLACE)], AVAILABLE)
+    found = check_packages([request(spec, "web")], AVAILABLE)
     assert [one.diagnostic.code for one in found] == ([code] if code else [])
     assert all(one.diagnostic.place == PLACE and one.repositories == ("web",) for one in found)
 
@@ -61,14 +67,12 @@ def test_judging(spec: str, code: str | None) -> None:
 )
 def test_what_an_image_is_built_for_counts(built: list[str], there: str, told: bool) -> None:  # noqa: FBT001 - a case
     available = Available(versions={"a": (version("a", "1-r0", there),)}, architectures=frozenset(built))
-    found = check_packages([PackageRequest(repository="web", spec="a")], available)
+    found = check_packages([request("a", "web")], available)
     assert [one.diagnostic.summary for one in found] == (['package "a" is not available for aarch64'] if told else [])
 
 
 def test_one_place_is_told_once_for_all_repositories() -> None:
-    (one,) = check_packages(
-        [PackageRequest(repository=name, spec="crul", where=lambda: PLACE) for name in "abcde"], AVAILABLE
-    )
+    (one,) = check_packages([request("crul", *"abcde")], AVAILABLE)
     assert one.diagnostic.severity is Severity.ERROR
     assert one.diagnostic.repositories == ("a", "b", "c", "d", "e")
 
