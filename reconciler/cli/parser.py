@@ -27,6 +27,7 @@ COMMANDS = {
     "drift": "show what was changed outside of reconciler since the last run",
     "apply": "plan, confirm, apply, and wait for the builds",
     "wait": "wait for the builds of a recorded run, and report as apply does",
+    "resume": "go on with the next wave of a run that was paused, held back or interrupted",
     "revert": "restore the state from before a run, where nothing has changed since",
     "history": "list the recorded runs, or show one of them",
     "unlock": "break the lock that a killed run left on the shared journal",

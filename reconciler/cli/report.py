@@ -7,6 +7,7 @@ holds nothing but the stream, and the plan for the person who is asked goes to s
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from typing import Any, Self, TextIO
 
 from reconciler import __version__
@@ -24,12 +25,13 @@ from reconciler.cli.output import (
     width_of,
 )
 from reconciler.cli.parser import Options
+from reconciler.cli.runs import places_of
 from reconciler.core.builds import Build
 from reconciler.core.events import Event, Listener
 from reconciler.core.plan import Plan
 from reconciler.core.progress import REPORT_GRACE_SECONDS
 from reconciler.core.runs import Outcome
-from reconciler.diagnostics import Diagnostic, Severity, listed
+from reconciler.diagnostics import Diagnostic, Place, Severity, listed
 from reconciler.engine.follow import Followed
 from reconciler.views import apply_text, plan_text, verdict
 from reconciler.views.live import LiveProgress
@@ -37,6 +39,34 @@ from reconciler.views.plan_text import render_resolved
 from reconciler.views.progress import JsonProgress, PlainProgress
 from reconciler.views.run_document import report_document, summary_line
 from reconciler.views.text import duration
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reverted:
+    """What became of a failed wave that was restored, in a run of its own.
+
+    `problems` are what its plan says, `repeated` the changes that the manifest still asks for, with their places.
+    """
+
+    run: str
+    outcomes: Sequence[Outcome]
+    followed: Followed | None
+    problems: Sequence[Diagnostic]
+    repeated: Sequence[tuple[str, Place | None]]
+
+    def document(self) -> dict[str, Any]:
+        """Return its report as plain data."""
+        followed = self.followed
+        return report_document(
+            self.outcomes,
+            followed.progress if followed else (),
+            {},
+            interrupted=False,
+            waited=followed is not None,
+            timed_out=followed is not None and (followed.timed_out or bool(followed.late)),
+            run=self.run,
+            tags=followed.tags if followed else {},
+        )
 
 
 class Report:
@@ -146,11 +176,12 @@ class Report:
         run: str | None = None,
         problems: Sequence[Diagnostic | None] = (),
         earlier: Sequence[Build] = (),
+        reverted: Reverted | None = None,
     ) -> ExitCode:
         """Write the end report, what else went wrong, and the verdict; return the exit code to end with.
 
-        `code` is what the run came to, `run` what it is recorded under, and `earlier` builds from
-        before the writes.
+        `code` is what the run came to, `run` what it is recorded under. `earlier` are builds from before the writes,
+        and `reverted` is what became of a failed wave.
         """
         self._shown = True
         document = report_document(
@@ -164,6 +195,9 @@ class Report:
             tags=followed.tags if followed else {},
             earlier=earlier,
         )
+        if reverted is not None:
+            document["reverted"] = reverted.document()
+            problems = [*problems, *reverted.problems, _still_requested(reverted)]
         rejected = ["token rejected"] if followed is not None and followed.token_problem else []
         stopped = [self._ctx.stopped_by] if self._ctx.stopped_by else []
         closing = self._ending(document, complete=code is ExitCode.DONE, problems=[*stopped, *rejected])
@@ -202,6 +236,11 @@ class Report:
     def _write_text(self, stream: TextIO, document: dict[str, Any]) -> None:
         style = style_of(stream, self._options, self._ctx)
         report = apply_text.render(document, style=style, width=width_of(stream), verbose=self._options.verbose)
+        if "reverted" in document:
+            restored = apply_text.render(
+                document["reverted"], style=style, width=width_of(stream), verbose=self._options.verbose
+            )
+            report += f"\nThe failed wave was restored:\n{restored}"
         stream.write(f"\n{report}" if report else "")
         stream.flush()
 
@@ -210,6 +249,17 @@ def _write_verdict(stream: Any, closing: str, document: dict[str, Any], *, as_js
     with suppress(OSError):
         stream.write(summary_line(document, verdict=closing) if as_json else f"\n{closing}\n")
         stream.flush()
+
+
+def _still_requested(reverted: Reverted) -> Diagnostic:
+    return Diagnostic(
+        code="still-requested",
+        severity=Severity.NOTE,
+        summary=f"run {reverted.run} restored the failed wave; the manifest still requests it, and the next apply "
+        "will write it again",
+        detail=places_of(reverted.repeated),
+        hint="to keep the old state, change the manifest there",
+    )
 
 
 def _of_following(followed: Followed | None) -> Iterator[Diagnostic | None]:

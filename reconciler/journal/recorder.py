@@ -4,7 +4,7 @@ import os
 import secrets
 import sqlite3
 import threading
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,7 +27,7 @@ _PROGRESS = "UPDATE step SET progress = ? WHERE run = ? AND repository = ?"
 # What the tags got may differ from what was planned, and then has no row yet.
 _TAGS = (
     "INSERT INTO step (run, repository, number, body, progress)"
-    " VALUES (?1, ?2, (SELECT count(*) FROM step WHERE run = ?1), ?3, ?4)"
+    " VALUES (?, ?, (SELECT count(*) FROM step WHERE run = ?), ?, ?)"
     " ON CONFLICT (run, repository) DO UPDATE SET body = excluded.body, progress = excluded.progress"
 )
 _END = "UPDATE run SET ended = ?, exit_code = ?, interrupted = ? WHERE id = ?"
@@ -151,12 +151,14 @@ class Writer:
         self.problem = self.problem or error.diagnostic
 
 
-def begin_run(writer: Writer, header: RunHeader, plan: Plan) -> "RunRecord":
+def begin_run(writer: Writer, header: RunHeader, plan: Plan, waves: Iterable[Iterable[AnyStep]] = ()) -> "RunRecord":
     """Record a run with every step that it will attempt, durably; raises `JournalError`."""
+    wave_of = {step.key: number for number, wave in enumerate(waves, start=1) for step in wave}
     with writer.transaction() as connection:
         id_ = _insert_run(connection, header, writer.now())
         connection.executemany(
-            "INSERT INTO step (run, repository, number, body, outcome) VALUES (?, ?, ?, ?, ?)", _rows(id_, plan)
+            "INSERT INTO step (run, repository, number, body, outcome) VALUES (?, ?, ?, ?, ?)",
+            _rows(id_, plan, wave_of),
         )
         connection.execute("UPDATE holder SET run = ? WHERE pid = ?", (id_, os.getpid()))
     writer.sync()
@@ -206,7 +208,7 @@ class RunRecord:
         self._writer.enqueue(_PROGRESS, [(dump(encode_progress(one)), self.id, one.target.repository) for one in whole])
         by_tag = [(one, one.target) for one in progress if one.target.tags]
         rows = [
-            (self.id, tags_key(target), dump(encode_tags(effect_of(target))), dump(encode_progress(one)))
+            (self.id, tags_key(target), self.id, dump(encode_tags(effect_of(target))), dump(encode_progress(one)))
             for one, target in by_tag
         ]
         if rows:
@@ -238,11 +240,12 @@ def _insert_run(connection: sqlite3.Connection, header: RunHeader, started: floa
     return id_
 
 
-def _rows(id_: str, plan: Plan) -> Iterator[tuple[str, str, int, str, str | None]]:
+def _rows(id_: str, plan: Plan, wave_of: Mapping[str, int]) -> Iterator[tuple[str, str, int, str, str | None]]:
     number = 0
     for number, step in enumerate((*plan.overlay_steps, *plan.steps)):
-        if step.writes or step.action is Action.UNKNOWN:
-            yield id_, step.key, number, dump(encode_step(step)), _known(step)
+        if step.writes or step.action is Action.UNKNOWN or (plan.skip_blocked and step.action is Action.BLOCKED):
+            wave = {"wave": wave_of[step.key]} if wave_of.get(step.key, 1) > 1 else {}
+            yield id_, step.key, number, dump({**encode_step(step), **wave}), _known(step)
     for effect in plan.effects:
         number += 1
         yield id_, tags_key(effect), number, dump(encode_tags(effect)), None
@@ -250,4 +253,5 @@ def _rows(id_: str, plan: Plan) -> Iterator[tuple[str, str, int, str, str | None
 
 def _known(step: AnyStep) -> str | None:
     """Return the outcome of a step that could not be planned, known from the start."""
-    return None if step.writes else dump(encode_outcome(NotAttempted(step=step, reason=Skip.UNREADABLE)))
+    reason = Skip.BLOCKED if step.action is Action.BLOCKED else Skip.UNREADABLE
+    return None if step.writes else dump(encode_outcome(NotAttempted(step=step, reason=reason)))

@@ -37,6 +37,7 @@ _SKIPS = {
     Skip.NOT_RECORDED: "the journal could not be written",
     Skip.AFTER_FAILURE: "an earlier write failed",
     Skip.BLOCKED: "it has errors (--skip-blocked)",
+    Skip.PAUSED: "the run was paused (--pause-after)",
     Skip.HELD_BACK: "an earlier wave failed or did not finish",
     Skip.PREREQUISITE: "a step that it depends on did not succeed",
 }

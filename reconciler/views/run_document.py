@@ -31,6 +31,8 @@ from reconciler.core.events import (
     StepFinished,
     StepStarted,
     WaitStarted,
+    WaveFailed,
+    WaveSoaking,
     WaveStarted,
 )
 from reconciler.core.leftovers import Leftover, find_leftovers, other_changes
@@ -360,18 +362,31 @@ def event_document(event: Event) -> dict[str, Any]:
 
 def _told(event: Event) -> tuple[str, dict[str, Any]]:
     match event:
-        case ApplyStarted() | WaveStarted() | StepStarted() | StepFinished():
+        case ApplyStarted() | StepStarted() | StepFinished():
             return _writing(event)
+        case WaveStarted() | WaveSoaking() | WaveFailed():
+            return _wave(event)
         case _:
             return _following(event)
 
 
-def _writing(event: ApplyStarted | WaveStarted | StepStarted | StepFinished) -> tuple[str, dict[str, Any]]:
+def _wave(event: WaveStarted | WaveSoaking | WaveFailed) -> tuple[str, dict[str, Any]]:
+    wave = {"number": event.number, "of": event.of}
+    match event:
+        case WaveStarted(steps=steps):
+            return "wave_started", {**wave, "steps": steps}
+        case WaveSoaking(seconds=seconds):
+            return "wave_soaking", {**wave, "seconds": seconds}
+        case WaveFailed(steps=steps):
+            return "wave_failed", {**wave, "steps": len(steps)}
+        case _:
+            assert_never(event)
+
+
+def _writing(event: ApplyStarted | StepStarted | StepFinished) -> tuple[str, dict[str, Any]]:
     match event:
         case ApplyStarted(steps=steps):
             return "apply_started", {"steps": steps}
-        case WaveStarted(number=number, of=of, steps=steps):
-            return "wave_started", {"number": number, "of": of, "steps": steps}
         case StepStarted(step=step):
             return "step_started", subject(step)
         case StepFinished(outcome=outcome):

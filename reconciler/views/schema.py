@@ -158,6 +158,26 @@ class WaveStartedLine(TypedDict):
     steps: Count
 
 
+class WaveSoakingLine(TypedDict):
+    """The builds of a wave are verified, and the next one waits."""
+
+    type: Literal["wave_soaking"]
+    at: Time
+    number: Count
+    of: Count
+    seconds: float
+
+
+class WaveFailedLine(TypedDict):
+    """Too much of a wave failed, and the rest is held back."""
+
+    type: Literal["wave_failed"]
+    at: Time
+    number: Count
+    of: Count
+    steps: Count
+
+
 class StepStartedLine(SubjectDocument):
     """A repository, an overlay or a binding is about to be written."""
 
@@ -278,6 +298,8 @@ EventLine = Annotated[
     | PlanLine
     | ApplyStartedLine
     | WaveStartedLine
+    | WaveSoakingLine
+    | WaveFailedLine
     | StepStartedLine
     | StepFinishedLine
     | WaitStartedLine

@@ -311,6 +311,23 @@ def test_credentials_in_a_url_are_refused_and_never_shown(program: Program) -> N
     assert "s3://bucket/team" in program.run("doctor").out
 
 
+def test_doctor_reads_the_journal_and_shows_its_lock(bucket: Program, s3: S3) -> None:
+    url = bucket.environ["RECONCILER_JOURNAL"]
+
+    def found() -> dict[str, Any]:
+        result = bucket.run("doctor", "--org", "example.com", "--json")
+        (finding,) = [one for one in json.loads(result.out)["findings"] if one["subject"] == "journal"]
+        return {**finding, "code": result.code}
+
+    assert (found()["level"], found()["summary"]) == ("ok", f"{url} can be read; no lock is held")
+    seen: list[dict[str, Any]] = []
+    at_the_question(bucket, lambda: seen.append(found()))
+    assert (seen[0]["level"], seen[0]["hint"], seen[0]["code"]) == ("warning", "", 0)
+    assert "process" in seen[0]["detail"]
+    s3.fault = lambda _method, _path: "down"
+    assert (found()["level"], found()["code"]) == ("error", 1)
+
+
 def test_the_lock_tells_who_holds_it(shared: Program) -> None:
     found: list[dict[str, Any]] = []
 

@@ -28,6 +28,7 @@ def configure(parser: Parser) -> None:
     shared.add_planning(parser)
     shared.add_show_unchanged(parser)
     shared.add_execution(parser)
+    shared.add_batch(parser)
 
 
 def execute(options: Options, ctx: Context) -> int:
