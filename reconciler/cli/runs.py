@@ -14,7 +14,7 @@ from reconciler.cli.client import api_identity, notifier
 from reconciler.cli.context import Context
 from reconciler.cli.errors import CommandFailed, bad_usage
 from reconciler.cli.exit_codes import ExitCode
-from reconciler.cli.output import print_problems
+from reconciler.cli.output import activity, print_problems
 from reconciler.cli.parser import Options
 from reconciler.core.drift import LastWritten
 from reconciler.core.ownership import NOBODY, LastWriters
@@ -66,7 +66,9 @@ def locked_journal(options: Options, ctx: Context, owners: Collection[str]) -> I
     with journal_failures():
         shared = shared_journal(options, ctx)
         if shared is not None:
-            with shared.locked(owners) as journal:
+            with ExitStack() as stack:
+                with activity("locking the journal", options, ctx):
+                    journal = stack.enter_context(shared.locked(owners))
                 yield journal
         else:
             with open_journal(FOLDER, now=ctx.clock.now) as journal, journal.lock():
@@ -111,7 +113,9 @@ def read_only_journal(options: Options, ctx: Context) -> Iterator[Journal]:
 @contextmanager
 def _reading(options: Options, ctx: Context) -> Iterator[Journal]:
     shared = shared_journal(options, ctx)
-    with read_journal(FOLDER) if shared is None else shared.reading() as journal:
+    with ExitStack() as stack:
+        with activity("reading the journal", options, ctx):
+            journal = stack.enter_context(read_journal(FOLDER) if shared is None else shared.reading())
         yield journal
 
 

@@ -27,7 +27,7 @@ _PROGRESS = "UPDATE step SET progress = ? WHERE run = ? AND repository = ?"
 # What the tags got may differ from what was planned, and then has no row yet.
 _TAGS = (
     "INSERT INTO step (run, repository, number, body, progress)"
-    " VALUES (?1, ?2, (SELECT count(*) FROM step WHERE run = ?1), ?3, ?4)"
+    " VALUES (?, ?, (SELECT count(*) FROM step WHERE run = ?), ?, ?)"
     " ON CONFLICT (run, repository) DO UPDATE SET body = excluded.body, progress = excluded.progress"
 )
 _END = "UPDATE run SET ended = ?, exit_code = ?, interrupted = ? WHERE id = ?"
@@ -208,7 +208,7 @@ class RunRecord:
         self._writer.enqueue(_PROGRESS, [(dump(encode_progress(one)), self.id, one.target.repository) for one in whole])
         by_tag = [(one, one.target) for one in progress if one.target.tags]
         rows = [
-            (self.id, tags_key(target), dump(encode_tags(effect_of(target))), dump(encode_progress(one)))
+            (self.id, tags_key(target), self.id, dump(encode_tags(effect_of(target))), dump(encode_progress(one)))
             for one, target in by_tag
         ]
         if rows:
