@@ -94,6 +94,7 @@ class Options(argparse.Namespace):
     max_removal: float | None
     check_packages: bool
     resolve: bool | None
+    redact: bool
     base: Path | None
     against: Path | None
     output: Path | None

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Protocol
 
 from reconciler import __version__, planfile
@@ -27,6 +28,7 @@ from reconciler.core.state import Desired, Live, Organization
 from reconciler.core.steps import Step
 from reconciler.diagnostics import Diagnostic, has_errors
 from reconciler.engine.follow import Followed
+from reconciler.engine.offline import OfflineApi
 from reconciler.planfile import PlanFileError, SavedPlan
 from reconciler.views.document import Origin, plan_document
 
@@ -151,6 +153,11 @@ def document(
     )
 
 
+def look_back(live: Live) -> float:
+    """Return the seconds within which nearly every image of an organization was rebuilt; less in a large one."""
+    return LOOK_BACK / max(1.0, len(live.repositories) / _ALL)
+
+
 class BuildLister(Protocol):
     """The calls that reading recent builds needs."""
 
@@ -169,7 +176,7 @@ class RecentBuilds:
     def __init__(self, api: BuildLister, live: Live) -> None:
         self.live = live
         self._api = api
-        self._span = LOOK_BACK / max(1.0, len(live.repositories) / _ALL)
+        self._span = look_back(live)
         self._read: tuple[Build, ...] | ApiError | None = None
 
     def builds(self, plan: Plan) -> tuple[Build, ...]:
@@ -239,17 +246,31 @@ def _scope(plan: Plan) -> Organization:
     return plan.organization if id_ is None else Organization(id=id_, name=name)
 
 
-def snapshot_source(path: Path, wanted: str, ctx: Context) -> LiveSource:
-    """Return the live state of a snapshot; raises `CommandFailed`."""
+def snapshot_source(path: Path, wanted: str, ctx: Context) -> tuple[LiveSource, OfflineApi | None]:
+    """Return the live state of a snapshot and what stands in for the API; raises `CommandFailed`.
+
+    A snapshot without a package index has nothing that stands in for the API.
+    """
     snapshot = load_snapshot(path, wanted, ctx)
     origin = Origin(kind="snapshot", created=snapshot.created, tool_version=snapshot.tool_version)
-    return LiveSource(live=snapshot.live, api=snapshot.api, api_identity=snapshot.api, origin=origin)
+    source = LiveSource(live=snapshot.live, api=snapshot.api, api_identity=snapshot.api, origin=origin)
+    if snapshot.index is None:
+        return source, None
+    index = snapshot.index
+    return source, OfflineApi(index.packages, snapshot.builds, created=snapshot.created, whole=index.whole)
 
 
 def save_plan(
-    path: Path, plan: Plan, source: LiveSource, desired: Desired, ctx: Context, *, packages_checked: bool = True
+    path: Path,
+    plan: Plan,
+    source: LiveSource,
+    desired: Desired,
+    ctx: Context,
+    *,
+    packages_checked: bool = True,
+    resolved: Mapping[str, ResolvedChange] = MappingProxyType({}),
 ) -> None:
-    """Save a plan; `packages_checked` as in `SavedPlan`. Raises `CommandFailed`."""
+    """Save a plan; `packages_checked` and `resolved` as in `SavedPlan`. Raises `CommandFailed`."""
     saved = SavedPlan(
         plan=plan,
         api=source.api_identity,
@@ -257,6 +278,7 @@ def save_plan(
         created=ctx.clock.now(),
         manifest_digest=desired.digest,
         packages_checked=packages_checked,
+        resolved=resolved,
     )
     if path is STDOUT:
         write_stdout(planfile.plan_lines(saved), ctx)
