@@ -11,9 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from reconciler.api.client import ReadClient
 from reconciler.api.errors import ApiError
 from reconciler.cli.context import Context
 from reconciler.cli.output import activity
@@ -63,9 +62,9 @@ from reconciler.core.resolution import (
 from reconciler.core.state import Desired
 from reconciler.core.steps import ReasonCode, Step
 from reconciler.diagnostics import Diagnostic, Place, has_errors, plural
-from reconciler.engine.packages import look_up
+from reconciler.engine.packages import PackageApi, look_up
 from reconciler.engine.ports import stream
-from reconciler.engine.resolve import WORKERS, Answer, Conflicts, NotAnswered, Resolves, ask
+from reconciler.engine.resolve import WORKERS, Answer, Conflicts, NotAnswered, ResolveApi, Resolves, ask
 from reconciler.planfile.format import make_private_folder, private_file
 from reconciler.views.text import repositories
 
@@ -77,15 +76,23 @@ _FORMAT = 1
 _UNREADABLE = (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError)
 
 
+class CheckApi(PackageApi, ResolveApi, Protocol):
+    """The calls that checking packages needs."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckContext:
-    """What checking works with: the API under its name, recent builds, and how the program was called."""
+    """What checking works with: the API under its name, recent builds, and how the program was called.
 
-    client: ReadClient
+    `offline` tells that a snapshot stands in for the API: then nothing is resolved unless that is required.
+    """
+
+    client: CheckApi
     api: str
     recent: RecentBuilds
     options: Options
     ctx: Context
+    offline: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +128,8 @@ class _Costs:
 def check(plan: Plan, desired: Desired, checks: CheckContext) -> Checked:
     """Look up packages and ask whether they resolve, as far as the options and the manifest want; never raises."""
     options, required = checks.options, desired.settings.require_resolve
-    resolving = required or (options.check_packages if options.resolve is None else options.resolve)
+    by_default = options.check_packages and not checks.offline
+    resolving = required or (by_default if options.resolve is None else options.resolve)
     if not plan.writes or not (options.check_packages or resolving):
         return Checked(plan=plan)
     costs, wrong, changed = _Costs(), False, plan.writes
@@ -140,9 +148,11 @@ def check(plan: Plan, desired: Desired, checks: CheckContext) -> Checked:
         answered = _resolve(plan, evidence, checks, required=required)
         wrong = wrong or answered.wrong
         costs.questions, costs.repositories = answered.questions, answered.repositories
+    prospects = _with_prospects(answered, changed)
+    if checks.offline:
+        return Checked(plan=prospects, wrong=wrong)
     if options.debug:
         checks.ctx.stderr.write(costs.told())
-    prospects = _with_prospects(answered, changed)
     return Checked(plan=prospects, resolved=answered.resolved, asked=costs.counts(), wrong=wrong)
 
 
@@ -187,11 +197,11 @@ def _packages(
 ) -> tuple[Sequence[PackageProblem], Sequence[Diagnostic]]:
     wanted = requested_constraints(asks)
     cache = PackageCache(_FOLDER, api=checks.api, organization=plan.organization.id, now=checks.ctx.clock.now())
-    cached = cache.read(wanted)
+    cached = {} if checks.offline else cache.read(wanted)
     missing = {name: wanted[name] for name in wanted if name not in cached}
     with activity(f"looking up {plural(len(missing), 'package')}", checks.options, checks.ctx):
         found = look_up(checks.client, plan.organization, missing)
-    if found.versions:
+    if found.versions and not checks.offline:
         cache.write(found.versions)
     costs.packages, costs.requests, costs.cached = len(wanted), found.requests, len(cached)
     costs.note = f"; the cache could not be used ({cache.problem})" if cache.problem else ""

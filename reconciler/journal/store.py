@@ -279,8 +279,8 @@ class Journal:
         # Without a prefix the newest writing run is meant. The clock may have been set back since.
         wrote = "EXISTS (SELECT 1 FROM step WHERE step.run = run.id)"
         order = f"{wrote} DESC, rowid DESC" if beginning is None else "rowid DESC"
-        asked = f"SELECT id FROM run WHERE substr(id, 1, length(?1)) = ?1 ORDER BY {order}"  # noqa: S608 - words of ours
-        return [one for (one,) in self._connection.execute(asked, (beginning or "",))]
+        asked = f"SELECT id FROM run WHERE substr(id, 1, length(:start)) = :start ORDER BY {order}"  # noqa: S608 - words of ours
+        return [one for (one,) in self._connection.execute(asked, {"start": beginning or ""})]
 
     def _is_running(self, id_: str) -> bool:
         assert self._connection is not None

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from reconciler.api.client import WriteClient
 from reconciler.cli import main
 from reconciler.emulator import EmulatorSettings
 from reconciler.journal.owner_lock import LEASE
@@ -215,6 +216,28 @@ def test_a_broken_lock_stops_the_run_before_its_first_write(shared: Program) -> 
     assert code == 5
     assert "was broken by another process" in err
     assert "curl" not in str(packages(shared))
+
+
+def test_a_lock_that_is_broken_between_two_writes_stops_the_second(
+    shared: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = WriteClient.write_overlay
+
+    def then_unlocked(client: WriteClient, *args: Any) -> Any:
+        answer = write(client, *args)
+        shared.clock.time += LEASE + 1
+        assert shared.run("unlock", "--yes").code == 0
+        return answer
+
+    monkeypatch.setattr(WriteClient, "write_overlay", then_unlocked)
+    result = shared.run("apply", "--yes", "--no-wait", "--parallelism", "1")
+    assert result.code == 3
+    assert "was broken by another process" in result.err
+    assert "1 not attempted (orders-api)" in result.out
+    assert "curl" not in str(packages(shared)[1])
+    another_machine(shared)
+    (run,) = history(shared, shared.environ["RECONCILER_JOURNAL"])
+    assert (run["exit_code"], run["counts"]["applied"], run["counts"]["not_attempted"]) == (3, 1, 1)
 
 
 @pytest.fixture
