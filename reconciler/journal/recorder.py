@@ -32,9 +32,9 @@ _TAGS = (
 _END = "UPDATE run SET ended = ?, exit_code = ?, interrupted = ? WHERE id = ?"
 _FAILED = 1  # exit code of a run that could not be shared before its first write
 
-# Rows of the journal `other`. What a run's own process recorded comes before what a wait elsewhere made of it, and the
-# later look at its builds before the earlier one. While a process writes, every step without an outcome is told as
-# intended: the shared journal is not written before each of its writes. Such a step has no `since`.
+# Rows of the journal `other`. Outcomes that a run's own process recorded take precedence over those that a `wait`
+# elsewhere found, and later looks at builds over earlier ones. While a process writes, its steps without an outcome
+# count as intended, as the shared journal is not written before each write; such a step has no `since`.
 _TAKE_RUN = """
     INSERT INTO run SELECT * FROM other.run WHERE id = :run
     ON CONFLICT (id) DO UPDATE SET ended = excluded.ended, exit_code = excluded.exit_code,
@@ -58,18 +58,18 @@ _TAKE_STEPS = f"""
 
 
 class Publisher(Protocol):
-    """Who makes what is recorded known to other machines."""
+    """What makes a recorded run known to other machines."""
 
     def publish_start(self, run: str) -> None:
-        """Return once others know of the run; raises `JournalError`, and then nothing may be written."""
+        """Publish a run before its first write; raises `JournalError`, and then nothing may be written."""
         ...
 
     def check(self) -> None:
-        """Raise `JournalError` where nothing more may be written."""
+        """Raise `JournalError` if nothing more may be written."""
         ...
 
     def publish_end(self, run: str) -> None:
-        """Make known how the run ended; raises `JournalError`."""
+        """Publish the end of a run; raises `JournalError`."""
         ...
 
 
@@ -131,9 +131,9 @@ class Writer:
             self.keep_problem(error)
 
     def take_over(self, other: Path, runs: Collection[str], *, writing: bool) -> bool:
-        """Record what another journal file tells of some runs; return whether that was news. Raises `JournalError`."""
+        """Copy some runs from another journal file; return whether anything was new. Raises `JournalError`."""
         with reported(other):
-            # For reading only: a transaction that is to write would lock the other file as well.
+            # Read-only, as a writing transaction would otherwise lock the other file, too.
             self._connection.execute("ATTACH ? AS other", (f"{other.absolute().as_uri()}?mode=ro",))
         try:
             before = self._connection.total_changes
@@ -169,7 +169,7 @@ def begin_run(writer: Writer, header: RunHeader, plan: Plan, waves: Iterable[Ite
 
 
 def resume_run(writer: Writer, id_: str) -> "RunRecord":
-    """Go on recording a run once others know of it; raises `JournalError`."""
+    """Publish a run and continue recording it; raises `JournalError`."""
     if writer.publisher is not None:
         writer.publisher.publish_start(id_)
     return RunRecord(writer, id_)
