@@ -34,6 +34,7 @@ COMMANDS = {
     "journal": "push runs that could not be recorded in the shared journal",
     "show": "print a saved plan (no network)",
     "snapshot": "save the live state, for `plan --against FILE`",
+    "comment": "post a plan or the result of an apply on a pull request, or update what was posted",
     "repos": "list the organization's repositories",
     "builds": "list recent builds, newest first",
     "logs": "print the log of a build (default: the newest)",

@@ -85,6 +85,7 @@ def execute(options: Options, ctx: Context) -> int:
         checked=checked,
         live=source.live if in_full else None,
         overlays=in_full,
+        manifest=planning.manifest_name(desired, options, ctx),
     )
     output.show_plan(document, plan.diagnostics, options, ctx, provenance=provenance(ctx.environ, ctx.clock.now()))
     if options.output is not None and options.output is not shared.STDOUT:
