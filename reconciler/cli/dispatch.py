@@ -16,7 +16,7 @@ from reconciler.diagnostics import Diagnostic, Severity
 from reconciler.views import verdict
 
 # A reader that leaves before these have written anything stops them as Ctrl-C does; each ends with a verdict.
-_WRITING = ("apply", "revert", "wait")
+_WRITING = ("apply", "revert", "resume", "wait")
 
 
 def run_command(options: Options, ctx: Context) -> int:

@@ -1,27 +1,39 @@
 """Runs a plan, whoever made it: print, confirm, record, write, follow builds, report; one exit code."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from reconciler.api.client import WriteClient
-from reconciler.cli import planning, runs
+from reconciler.cli import inputs, planning, runs
 from reconciler.cli.client import api_name
 from reconciler.cli.context import FINISHING, Context, interruptible, no_longer_waiting
 from reconciler.cli.errors import bad_usage
 from reconciler.cli.exit_codes import ExitCode, first
 from reconciler.cli.output import activity, print_problems
 from reconciler.cli.parser import Options
-from reconciler.cli.planning import RecentBuilds, foresee
-from reconciler.cli.report import Report
+from reconciler.cli.planning import RecentBuilds, earlier_builds, foresee
+from reconciler.cli.report import Report, Reverted
 from reconciler.core.builds import Result
-from reconciler.core.events import ApplyStarted, Event, WaitStarted
+from reconciler.core.events import ApplyStarted, Event, Listener, WaitStarted, WaveFailed
 from reconciler.core.plan import Plan
-from reconciler.core.runs import Drifted, Failed, FailureKind, NotAttempted, Outcome, RunHeader, RunKind, is_settled
-from reconciler.core.steps import BindingStep, OverlayStep
+from reconciler.core.reverting import plan_revert
+from reconciler.core.runs import (
+    Drifted,
+    Failed,
+    FailureKind,
+    NotAttempted,
+    Outcome,
+    RunHeader,
+    RunKind,
+    Skip,
+    is_settled,
+)
+from reconciler.core.steps import AnyStep, BindingStep, OverlayStep, Step
 from reconciler.diagnostics import Diagnostic, Severity, plural
 from reconciler.engine.follow import Followed, Limits, failure_logs
 from reconciler.engine.ports import OnError
-from reconciler.engine.rollout import Batches, Rollout, parse_sizes, rollout
+from reconciler.engine.rollout import Batches, Rollout, rollout
+from reconciler.engine.waves import Size, Waves, parse_sizes, plan_waves
 from reconciler.journal import Journal, RunRecord
 from reconciler.views import verdict
 from reconciler.views.document import Origin
@@ -34,7 +46,8 @@ class ApplyRequest:
 
     `recent` is what it is forecast from, None for a plan that was forecast when it was approved; `checked` what was
     found out about its packages, None where that was not asked again. `closing_note` returns what to say of the
-    outcomes before the verdict.
+    outcomes before the verdict. `waves` are those of the run that is resumed, None where the options say them;
+    `manifest` names the manifest in comments.
     """
 
     plan: Plan
@@ -45,6 +58,8 @@ class ApplyRequest:
     recent: RecentBuilds | None = None
     checked: planning.Checked | None = None
     closing_note: Callable[[Sequence[Outcome]], Diagnostic | None] = lambda _: None
+    waves: Waves | None = None
+    manifest: str | None = None
 
 
 def rollout_settings(options: Options) -> Rollout:
@@ -63,20 +78,32 @@ def follow_limits(options: Options) -> Limits:
     return Limits(total=options.wait_timeout, each=options.repo_timeout)
 
 
-def _batches(options: Options) -> Batches | None:
+def sizes_of(options: Options) -> tuple[Size, ...]:
+    """Return the sizes of the waves that `--batch` asks for, none without; raises `CommandFailed`."""
     if options.batch is None:
-        if options.max_failed is not None:
-            raise bad_usage("--max-failed requires --batch", "add --batch, for example --batch 1,10%,rest")
+        return ()
+    try:
+        return parse_sizes(options.batch)
+    except ValueError as error:
+        raise bad_usage(f'--batch "{options.batch}": {error}', "write it as 1,10%,rest or tier=canary,rest") from None
+
+
+def _batches(options: Options) -> Batches | None:
+    given = {
+        "--max-failed": options.max_failed is not None,
+        "--soak": options.soak is not None,
+        "--pause-after": options.pause_after is not None,
+        "--on-wave-failure": options.on_wave_failure != "hold",
+    }
+    if options.command != "resume" and not sizes_of(options):
+        for name in (name for name, used in given.items() if used):
+            raise bad_usage(f"{name} requires --batch", "add --batch, for example --batch 1,10%,rest")
         return None
     if not options.wait:
         raise bad_usage(
             "--batch cannot be combined with --no-wait: each wave waits for its builds", "remove one of them"
         )
-    try:
-        sizes = parse_sizes(options.batch)
-    except ValueError as error:
-        raise bad_usage(f'--batch "{options.batch}": {error}', "write it as 1,10%,rest") from None
-    return Batches(sizes=sizes, max_failed=options.max_failed or 0)
+    return Batches(max_failed=options.max_failed or 0, soak=options.soak or 0.0, pause_after=options.pause_after)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +123,9 @@ def execute_plan(request: ApplyRequest, how: Rollout, apply: ApplyContext) -> Ex
     with activity("reading recent builds", options, ctx):
         forecast = foresee(plan, request.recent) if request.recent else None
     api = api_name(options)
-    document = planning.document(plan, api=api, origin=request.origin, forecast=forecast, checked=request.checked)
+    document = planning.document(
+        plan, api=api, origin=request.origin, forecast=forecast, checked=request.checked, manifest=request.manifest
+    )
     apply.report.plan(plan, document)
     header = runs.run_header(request.kind, request.source, plan.organization, options, ctx)
     if not plan.applyable:
@@ -111,10 +140,13 @@ def execute_plan(request: ApplyRequest, how: Rollout, apply: ApplyContext) -> Ex
         apply.client.forget_folders()
     interruption = _Interruption()
     with interruptible(ctx, interruption.notice):
-        record = apply.journal.begin(header, plan)
+        waves = request.waves
+        if waves is None and (sizes := sizes_of(options)):
+            waves = plan_waves(plan, sizes)
+        record = apply.journal.begin(header, plan, waves or ())
         ctx.run_id = record.id
         try:
-            return _recorded(request, record, how, apply, interruption)
+            return _recorded(replace(request, waves=waves), record, how, apply, interruption)
         except KeyboardInterrupt:
             record.end(exit_code=ExitCode.INTERRUPTED, interrupted=True)
             ctx.announce(f"Aborted: some writes may or may not have arrived. To find out: reconciler wait {record.id}")
@@ -200,23 +232,72 @@ def _recorded(
     request: ApplyRequest, record: RunRecord, how: Rollout, apply: ApplyContext, interruption: _Interruption
 ) -> ExitCode:
     ctx = apply.ctx
+    failed: list[AnyStep] = []
+    reverted: Reverted | None = None
     with apply.report.progress() as listen:
 
         def on_event(event: Event) -> None:
             interruption.follow(event, record.id)
+            if isinstance(event, WaveFailed):
+                failed.extend(event.steps)
             listen(event)
 
         outcomes, followed = rollout(
-            request.plan, apply.client, clock=ctx.clock, stop=ctx.stop, settings=how, on_event=on_event, record=record
+            request.plan,
+            apply.client,
+            clock=ctx.clock,
+            stop=ctx.stop,
+            settings=how,
+            on_event=on_event,
+            record=record,
+            waves=request.waves,
         )
-    interrupted = ctx.stop.is_set()
-    code = first(exit_codes(outcomes, followed, interrupted=interrupted))
-    # What is known is on record before anything else can go wrong, such as a terminal that is gone.
-    record.end(exit_code=code, interrupted=interrupted)
+        interrupted = ctx.stop.is_set()
+        code = first(exit_codes(outcomes, followed, interrupted=interrupted))
+        # What is known is on record before anything else can go wrong, such as a terminal that is gone.
+        record.end(exit_code=code, interrupted=interrupted)
+        if failed and apply.options.on_wave_failure == "revert" and not interrupted:
+            reverted = revert_wave(record.id, failed, how, apply, on_event)
     logs = failure_logs(followed, apply.client) if followed else {}
+    compared = followed if apply.report.compares_images else None
     return apply.report.end(
-        outcomes, followed, logs, code=code, run=record.id, problems=[record.problem, request.closing_note(outcomes)]
+        outcomes,
+        followed,
+        logs,
+        code=code,
+        run=record.id,
+        problems=[record.problem, request.closing_note(outcomes)],
+        earlier=earlier_builds(compared, apply.client, request.plan.organization, request.recent),
+        reverted=reverted,
     )
+
+
+def revert_wave(
+    run_id: str, steps: Sequence[AnyStep], how: Rollout, apply: ApplyContext, on_event: Listener
+) -> Reverted:
+    """Restore what a failed wave wrote, from the journal, as a run of its own, and follow the builds of that."""
+    options, ctx, keys = apply.options, apply.ctx, {step.key for step in steps}
+    run = apply.journal.run(run_id)
+    part = replace(run, steps=tuple(one for one in run.steps if one.step.key in keys))
+    live = inputs.read_repositories(run.header.organization, apply.client, options, ctx)
+    wanted = any(not isinstance(step, Step) for step in steps)
+    live = inputs.with_overlays(live, apply.client, options, ctx, wanted=wanted)
+    plan = plan_revert(part, live, max_removal=1.0)
+    header = runs.run_header(RunKind.REVERT, run_id, plan.organization, options, ctx)
+    record = apply.journal.begin(header, plan)
+    outcomes, followed = rollout(
+        plan,
+        apply.client,
+        clock=ctx.clock,
+        stop=ctx.stop,
+        settings=replace(how, batches=None),
+        on_event=on_event,
+        record=record,
+    )
+    interrupted = ctx.stop.is_set()
+    record.end(exit_code=first(exit_codes(outcomes, followed, interrupted=interrupted)), interrupted=interrupted)
+    repeated = [(step.label, step.place) for step in steps]
+    return Reverted(run=record.id, outcomes=outcomes, followed=followed, problems=plan.diagnostics, repeated=repeated)
 
 
 def exit_codes(outcomes: Sequence[Outcome], followed: Followed | None, *, interrupted: bool) -> Iterator[ExitCode]:
@@ -228,6 +309,8 @@ def exit_codes(outcomes: Sequence[Outcome], followed: Followed | None, *, interr
             case Failed(kind=FailureKind.TOKEN):
                 yield ExitCode.TOKEN
                 yield ExitCode.NOT_APPLIED
+            case NotAttempted(reason=Skip.PAUSED):
+                pass
             case Failed() | NotAttempted():
                 yield ExitCode.NOT_APPLIED
             case Drifted():

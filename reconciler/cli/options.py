@@ -9,7 +9,16 @@ from reconciler.api import API_URL, API_VERSION, API_VERSIONS
 
 FORMATS = ("text", "json")
 PLAN_FORMATS = (*FORMATS, "markdown", "html")
-_FORMATS = {"plan": PLAN_FORMATS, "show": PLAN_FORMATS, "drift": (*FORMATS, "markdown")}
+_FORMATS = {
+    **dict.fromkeys(("plan", "show", "apply", "revert", "resume"), PLAN_FORMATS),
+    "drift": (*FORMATS, "markdown"),
+}
+_FORMATS = {
+    "plan": PLAN_FORMATS,
+    "show": PLAN_FORMATS,
+    "drift": (*FORMATS, "markdown"),
+    **dict.fromkeys(("apply", "revert", "resume"), PLAN_FORMATS),
+}
 # Of diagnostics alone, beside the result and whatever it is: for CI systems.
 ANNOTATIONS = ("github", "gitlab", "sarif")
 COLORS = ("auto", "always", "never")
@@ -289,13 +298,11 @@ def add_planning(parser: argparse._ActionsContainer) -> None:
         metavar="SHARE",
         help="maximum share of repositories that may lose something (default: from the manifest, else 30%%)",
     )
-    parser.add_argument(
-        "--no-check", dest="check_packages", action="store_false", help="do not check that the packages exist"
-    )
+    parser.add_argument("--no-check", dest="check_packages", action="store_false", help="do not check the packages")
     parser.add_argument(
         "--resolve",
-        action="store_true",
-        help="check with the API that the packages of each change can be installed together",
+        action=argparse.BooleanOptionalAction,
+        help="check with the API that the packages of each change can be installed together (default: yes)",
     )
 
 
@@ -338,15 +345,35 @@ def add_execution(parser: argparse._ActionsContainer) -> None:
         help="after a failed write, continue with the others or start no more (default: continue)",
     )
     parser.add_argument(
-        "--batch",
-        metavar="SIZES",
-        help="write in waves, each after the builds of the previous one succeeded (example: 1,10%%,rest)",
-    )
-    parser.add_argument(
         "--max-failed",
         type=count,
         metavar="N",
         help="number of failed repositories allowed before the next wave is held back (default: 0)",
+    )
+    parser.add_argument(
+        "--soak", type=duration, metavar="TIME", help="how long to wait between two waves (examples: 90s, 30m)"
+    )
+    parser.add_argument(
+        "--pause-after",
+        type=positive,
+        metavar="N",
+        help="end the run after wave N, for `reconciler resume` to go on with the next one",
+    )
+    parser.add_argument(
+        "--on-wave-failure",
+        choices=("hold", "revert"),
+        default="hold",
+        help="after a failed wave, hold the rest back, or also restore the repositories of the wave (default: hold)",
+    )
+
+
+def add_batch(parser: argparse._ActionsContainer) -> None:
+    """The waves of a run."""
+    parser.add_argument(
+        "--batch",
+        metavar="SIZES",
+        help="write in waves of counts, percentages or labels, each after the builds of the previous one succeeded "
+        "(examples: 1,10%%,rest; tier=canary,rest)",
     )
 
 

@@ -11,14 +11,25 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from reconciler.api.client import ReadClient
 from reconciler.api.errors import ApiError
 from reconciler.cli.context import Context
 from reconciler.cli.output import activity
 from reconciler.cli.parser import Options
 from reconciler.cli.planning import LONGEST_DAYS, Checked, RecentBuilds
+from reconciler.core.bases import (
+    NO_RECORD,
+    Base,
+    BuildRecord,
+    Question,
+    build_records,
+    built_already,
+    distinct_configs,
+    find_bases,
+    make_questions,
+    packages_in_use,
+)
 from reconciler.core.builds import Build, PackageConfig
 from reconciler.core.overlay import Section
 from reconciler.core.packages import (
@@ -37,27 +48,23 @@ from reconciler.core.packages import (
 )
 from reconciler.core.plan import Plan
 from reconciler.core.resolution import (
-    Base,
-    Question,
     ResolutionFailure,
     ResolvedChange,
     already_in_image,
-    distinct_configs,
-    find_bases,
-    make_questions,
     merge_resolved,
     no_build_failure,
     package_difference,
-    packages_in_use,
     resolution_failure,
+    unknown_template,
+    with_build_prospects,
     with_resolution,
 )
 from reconciler.core.state import Desired
 from reconciler.core.steps import ReasonCode, Step
 from reconciler.diagnostics import Diagnostic, Place, has_errors, plural
-from reconciler.engine.packages import look_up
+from reconciler.engine.packages import PackageApi, look_up
 from reconciler.engine.ports import stream
-from reconciler.engine.resolve import WORKERS, Answer, Conflicts, NotAnswered, Resolves, ask
+from reconciler.engine.resolve import WORKERS, Answer, Conflicts, NotAnswered, ResolveApi, Resolves, ask
 from reconciler.planfile.format import make_private_folder, private_file
 from reconciler.views.text import repositories
 
@@ -69,15 +76,23 @@ _FORMAT = 1
 _UNREADABLE = (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError)
 
 
+class CheckApi(PackageApi, ResolveApi, Protocol):
+    """The calls that checking packages needs."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckContext:
-    """What checking works with: the API under its name, recent builds, and how the program was called."""
+    """What checking works with: the API under its name, recent builds, and how the program was called.
 
-    client: ReadClient
+    `offline` tells that a snapshot stands in for the API: then nothing is resolved unless that is required.
+    """
+
+    client: CheckApi
     api: str
     recent: RecentBuilds
     options: Options
     ctx: Context
+    offline: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,10 +128,11 @@ class _Costs:
 def check(plan: Plan, desired: Desired, checks: CheckContext) -> Checked:
     """Look up packages and ask whether they resolve, as far as the options and the manifest want; never raises."""
     options, required = checks.options, desired.settings.require_resolve
-    resolving = options.resolve or required
+    by_default = options.check_packages and not checks.offline
+    resolving = required or (by_default if options.resolve is None else options.resolve)
     if not plan.writes or not (options.check_packages or resolving):
         return Checked(plan=plan)
-    costs, wrong = _Costs(), False
+    costs, wrong, changed = _Costs(), False, plan.writes
     tags = {one.id: one.active_tags for one in checks.recent.live.repositories}
     asks = package_requests(plan, tags)
     evidence = _evidence(plan, checks) if asks or resolving else BuildEvidence()
@@ -126,15 +142,26 @@ def check(plan: Plan, desired: Desired, checks: CheckContext) -> Checked:
         plan = block_steps(_told(plan, problems), findings, ReasonCode.UNBUILDABLE)
         wrong = has_errors(problems)
     plan = _told(plan, already_in_image(plan.writes, evidence.bases))
-    resolved: Mapping[str, ResolvedChange] = {}
+    answered = _Resolution(plan=plan, evidence=evidence)
     # What is known not to be there need not be asked about once more.
-    if resolving and plan.writes:
-        found = _resolve(plan, evidence, checks, required=required)
-        plan, resolved, wrong = found.plan, found.resolved, wrong or found.wrong
-        costs.questions, costs.repositories = found.questions, found.repositories
+    if resolving and any(step.writes for step in plan.steps):
+        answered = _resolve(plan, evidence, checks, required=required)
+        wrong = wrong or answered.wrong
+        costs.questions, costs.repositories = answered.questions, answered.repositories
+    prospects = _with_prospects(answered, changed)
+    if checks.offline:
+        return Checked(plan=prospects, wrong=wrong)
     if options.debug:
         checks.ctx.stderr.write(costs.told())
-    return Checked(plan=plan, resolved=resolved, asked=costs.counts(), wrong=wrong)
+    return Checked(plan=prospects, resolved=answered.resolved, asked=costs.counts(), wrong=wrong)
+
+
+def _with_prospects(found: "_Resolution", changed: Sequence[Step]) -> Plan:
+    """The plan with what is known of the builds of each repository that it was to change."""
+    records = build_records(changed, found.evidence.builds, found.evidence.bases)
+    blocked = {step.repository for step in found.plan.steps if step.reason.code is ReasonCode.UNBUILDABLE}
+    resolves = {one.repository: found.resolves.get(one.repository) for one in changed}
+    return with_build_prospects(found.plan, records, resolves | dict.fromkeys(blocked, False), found.mends)
 
 
 def check_saved(plan: Plan, checks: CheckContext) -> Checked:
@@ -170,11 +197,11 @@ def _packages(
 ) -> tuple[Sequence[PackageProblem], Sequence[Diagnostic]]:
     wanted = requested_constraints(asks)
     cache = PackageCache(_FOLDER, api=checks.api, organization=plan.organization.id, now=checks.ctx.clock.now())
-    cached = cache.read(wanted)
+    cached = {} if checks.offline else cache.read(wanted)
     missing = {name: wanted[name] for name in wanted if name not in cached}
     with activity(f"looking up {plural(len(missing), 'package')}", checks.options, checks.ctx):
         found = look_up(checks.client, plan.organization, missing)
-    if found.versions:
+    if found.versions and not checks.offline:
         cache.write(found.versions)
     costs.packages, costs.requests, costs.cached = len(wanted), found.requests, len(cached)
     costs.note = f"; the cache could not be used ({cache.problem})" if cache.problem else ""
@@ -197,54 +224,92 @@ def _packages(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Resolution:
-    """The plan with what came of asking, and what each repository would get.
+    """The plan with what came of asking, and what each repository would get, by its name.
 
     `questions` is how many were asked, and `repositories` about how many repositories; `wrong` tells that something
-    does not resolve.
+    does not resolve. `mends` are the repositories of which failing builds do not resolve.
     """
 
     plan: Plan
-    resolved: Mapping[str, ResolvedChange]
-    questions: int
-    repositories: int
-    wrong: bool
+    evidence: BuildEvidence
+    resolved: Mapping[str, ResolvedChange] = field(default_factory=dict)
+    resolves: Mapping[str, bool | None] = field(default_factory=dict)
+    mends: frozenset[str] = frozenset()
+    questions: int = 0
+    repositories: int = 0
+    wrong: bool = False
 
 
 def _resolve(plan: Plan, evidence: BuildEvidence, checks: CheckContext, *, required: bool) -> _Resolution:
     """Ask about every repository that the plan writes; never raises."""
+    tags = {one.id: one.active_tags for one in checks.recent.live.repositories}
     with activity(f"resolving the packages of {repositories(len(plan.writes))}", checks.options, checks.ctx):
-        known, silent = _completed(plan, evidence, checks)
-        asked = make_questions(plan.writes, known)
-        answers = ask(checks.client, distinct_configs(asked, before=checks.options.verbose))
+        evidence, silent = _completed(plan, evidence, checks)
+        asked = make_questions(plan.writes, evidence.bases, tags)
+        records = build_records(plan.writes, evidence.builds, evidence.bases)
+        answers = _answers(asked, records, evidence, checks)
+    mends = {
+        name
+        for name, record in records.items()
+        if any(isinstance(answers.get(config), Conflicts) for config in record.failing)
+    }
     wrong: list[ResolutionFailure] = []
     sets: dict[str, list[ResolvedChange]] = {}
+    resolves: dict[str, bool | None] = {}
     for question in asked:
         name = question.step.repository
         match answers[question.config]:
             case Resolves(packages=packages):
                 sets.setdefault(name, []).append(package_difference(_before(question, answers), packages))
+                if question.unknown:
+                    silent.append(unknown_template(question.step, question.unknown))
+                known = None if question.unknown else True
+                resolves[name] = known if resolves.get(name, True) else resolves[name]
             case Conflicts(problem=problem):
-                wrong.append(resolution_failure(question.step, _said(problem)))
+                wrong.append(resolution_failure(question.step, _said(problem), already=name in mends))
+                resolves[name] = False
             case NotAnswered(problem=problem):
                 silent.append(_unread(question.step, problem))
-    sent = sum(not isinstance(answer, NotAnswered) or answer.asked for answer in answers.values())
+                resolves.setdefault(name, None)
+    resolved = {name: merge_resolved(changes) for name, changes in sets.items()}
     return _Resolution(
         plan=with_resolution(plan, wrong, silent, required=required),
-        resolved={name: merge_resolved(changes) for name, changes in sets.items()},
-        questions=sent,
+        evidence=evidence,
+        resolved=resolved,
+        resolves=resolves,
+        mends=frozenset(mends),
+        questions=sum(one.asked for one in answers.values()),
         repositories=len({question.step.repository for question in asked}),
-        wrong=bool(wrong),
+        wrong=any(not one.already for one in wrong),
     )
+
+
+def _answers(
+    asked: Sequence[Question], records: Mapping[str, BuildRecord], evidence: BuildEvidence, checks: CheckContext
+) -> Mapping[PackageConfig, Answer]:
+    """The answers to all questions, and whether failing builds were asked for something that cannot be installed.
+
+    What the latest build of the same configuration tells is not asked.
+    """
+    configs = dict(distinct_configs(asked, before=checks.options.verbose))
+    for question in asked:
+        for config in records.get(question.step.repository, NO_RECORD).failing:
+            configs.setdefault(config, question.step.id or "")
+    known = built_already(asked, evidence.builds)
+    found = {config: Resolves(packages=packages, asked=False) for config, packages in known.items()}
+    return {**ask(checks.client, {one: id_ for one, id_ in configs.items() if one not in known}), **found}
 
 
 def _completed(
     plan: Plan, evidence: BuildEvidence, checks: CheckContext
-) -> tuple[Mapping[str, Sequence[Base]], list[ResolutionFailure]]:
-    """The bases, those among them that only older builds tell of, and the repositories of which nothing tells."""
+) -> tuple[BuildEvidence, list[ResolutionFailure]]:
+    """The evidence with older builds where recent ones tell nothing, and the repositories of which nothing tells."""
     lacking = [step for step in plan.writes if not evidence.bases.get(step.repository)]
     if evidence.problem is not None:
-        return evidence.bases, [_unread(step, evidence.problem) for step in lacking]
+        return evidence, [_unread(step, evidence.problem) for step in lacking]
     by_id = {step.id: step for step in lacking if step.id is not None}
+    if not evidence.builds:
+        return _with_oldest(plan, lacking, checks)
 
     def work(id_: str) -> Iterator[tuple[str, Sequence[Build] | ApiError]]:
         try:
@@ -262,12 +327,26 @@ def _completed(
             silent.append(_unread(step, problem.diagnostic))
         elif not known.get(step.repository):
             silent.append(no_build_failure(step.repository, LONGEST_DAYS))
-    return known, silent
+    older = tuple({one.id: one for one in (*evidence.builds, *builds)}.values())
+    return BuildEvidence(bases=known, builds=older), silent
+
+
+def _with_oldest(
+    plan: Plan, steps: Sequence[Step], checks: CheckContext
+) -> tuple[BuildEvidence, list[ResolutionFailure]]:
+    """The same where nothing at all was built lately: one call for all, which is not long then."""
+    try:
+        builds = checks.recent.of_all(plan)
+    except ApiError as error:
+        return BuildEvidence(problem=error.diagnostic), [_unread(step, error.diagnostic) for step in steps]
+    known = find_bases(steps, builds, checks.recent.live)
+    silent = [no_build_failure(one.repository, LONGEST_DAYS) for one in steps if not known.get(one.repository)]
+    return BuildEvidence(bases=known, builds=builds), silent
 
 
 def _unread(step: Step, problem: Diagnostic) -> ResolutionFailure:
     said = f"{problem.summary}: {problem.detail}" if problem.detail else problem.summary
-    return ResolutionFailure(repository=step.repository, message=said, hint=problem.hint)
+    return ResolutionFailure(repository=step.repository, message=said, hint=problem.hint, cause="not answered")
 
 
 def _before(question: Question, answers: Mapping[PackageConfig, Answer]) -> Sequence[str]:

@@ -7,7 +7,7 @@ loads this module alone.
 import argparse
 import importlib
 import keyword
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, NoReturn, Protocol
@@ -15,6 +15,9 @@ from typing import Any, Literal, NoReturn, Protocol
 from reconciler import __version__
 from reconciler.cli import options as shared
 from reconciler.cli.context import Context
+
+# A mistyped letter or two; less alike is not meant.
+_ALIKE = 0.7
 
 COMMANDS = {
     "init": "write a commented first manifest",
@@ -24,12 +27,14 @@ COMMANDS = {
     "drift": "show what was changed outside of reconciler since the last run",
     "apply": "plan, confirm, apply, and wait for the builds",
     "wait": "wait for the builds of a recorded run, and report as apply does",
+    "resume": "go on with the next wave of a run that was paused, held back or interrupted",
     "revert": "restore the state from before a run, where nothing has changed since",
     "history": "list the recorded runs, or show one of them",
     "unlock": "break the lock that a killed run left on the shared journal",
     "journal": "push runs that could not be recorded in the shared journal",
     "show": "print a saved plan (no network)",
     "snapshot": "save the live state, for `plan --against FILE`",
+    "comment": "post a plan or the result of an apply on a pull request, or update what was posted",
     "repos": "list the organization's repositories",
     "builds": "list recent builds, newest first",
     "logs": "print the log of a build (default: the newest)",
@@ -89,7 +94,8 @@ class Options(argparse.Namespace):
     prune: bool
     max_removal: float | None
     check_packages: bool
-    resolve: bool
+    resolve: bool | None
+    redact: bool
     base: Path | None
     against: Path | None
     output: Path | None
@@ -151,9 +157,9 @@ class Parser(argparse.ArgumentParser):
             super()._check_value(action, one)
 
 
-def _nearest(word: str, known: Iterable[str]) -> tuple[str, ...]:
+def _nearest(word: str, known: Iterable[str]) -> Sequence[str]:
     # By name, as the commands are: help suggests nothing.
-    near: tuple[str, ...] = importlib.import_module("reconciler.diagnostics").nearest(word, known)
+    near: Sequence[str] = importlib.import_module("difflib").get_close_matches(word, list(known), cutoff=_ALIKE)
     return near
 
 

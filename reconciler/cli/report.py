@@ -7,6 +7,7 @@ holds nothing but the stream, and the plan for the person who is asked goes to s
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from typing import Any, Self, TextIO
 
 from reconciler import __version__
@@ -16,6 +17,8 @@ from reconciler.cli.exit_codes import ExitCode
 from reconciler.cli.output import (
     NO_ROOM,
     OutputFile,
+    add_job_summary,
+    apply_page,
     conclude,
     draws_in_place,
     print_problems,
@@ -24,18 +27,48 @@ from reconciler.cli.output import (
     width_of,
 )
 from reconciler.cli.parser import Options
+from reconciler.cli.runs import places_of
+from reconciler.core.builds import Build
 from reconciler.core.events import Event, Listener
 from reconciler.core.plan import Plan
 from reconciler.core.progress import REPORT_GRACE_SECONDS
 from reconciler.core.runs import Outcome
-from reconciler.diagnostics import Diagnostic, Severity, listed
+from reconciler.diagnostics import Diagnostic, Place, Severity, listed
 from reconciler.engine.follow import Followed
 from reconciler.views import apply_text, plan_text, verdict
 from reconciler.views.live import LiveProgress
 from reconciler.views.plan_text import render_resolved
 from reconciler.views.progress import JsonProgress, PlainProgress
-from reconciler.views.run_document import report_document, summary_line
+from reconciler.views.run_document import report_document, summary_document, summary_line
 from reconciler.views.text import duration
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reverted:
+    """What became of a failed wave that was restored, in a run of its own.
+
+    `problems` are what its plan says, `repeated` the changes that the manifest still asks for, with their places.
+    """
+
+    run: str
+    outcomes: Sequence[Outcome]
+    followed: Followed | None
+    problems: Sequence[Diagnostic]
+    repeated: Sequence[tuple[str, Place | None]]
+
+    def document(self) -> dict[str, Any]:
+        """Return its report as plain data."""
+        followed = self.followed
+        return report_document(
+            self.outcomes,
+            followed.progress if followed else (),
+            {},
+            interrupted=False,
+            waited=followed is not None,
+            timed_out=followed is not None and (followed.timed_out or bool(followed.late)),
+            run=self.run,
+            tags=followed.tags if followed else {},
+        )
 
 
 class Report:
@@ -52,13 +85,18 @@ class Report:
         self._files: list[OutputFile] = []
         self._texts: list[Any] = []
         self._jsons: list[Any] = []
+        self._pages: list[tuple[str, Any]] = []
+        self._plan: dict[str, Any] | None = None
         try:
             for name, file in results(options):
                 stream: Any = ctx.stdout
                 if file is not None:
                     stream = OutputFile(file, ctx.notify)
                     self._files.append(stream)
-                (self._jsons if name == "json" else self._texts).append(stream)
+                if name in ("markdown", "html"):
+                    self._pages.append((name, stream))
+                else:
+                    (self._jsons if name == "json" else self._texts).append(stream)
         except CommandFailed:
             self._drop()
             raise
@@ -80,6 +118,7 @@ class Report:
     def plan(self, plan: Plan, document: dict[str, Any]) -> None:
         """Print the problems that planning found, and the plan."""
         self._shown = True
+        self._plan = document
         print_problems(plan.diagnostics, self._options, self._ctx)
         self._ctx.has_result |= self._ctx.stdout in self._texts
         for stream in self._texts or [self._ctx.stderr]:
@@ -96,8 +135,11 @@ class Report:
     def close(self, code: ExitCode, closing: str, document: dict[str, Any] | None = None) -> ExitCode:
         """Write the last line of every output and give the files their names; return the exit code to end with."""
         document = document or report_document((), (), {}, interrupted=False, waited=False, timed_out=False)
+        self._write_pages(summary_document(document, verdict=closing))
+        pages = [stream for _, stream in self._pages]
         for stream in self._files:
-            _write_verdict(stream, closing, document, as_json=stream in self._jsons)
+            if stream not in pages:
+                _write_verdict(stream, closing, document, as_json=stream in self._jsons)
         if self._keep() and code is ExitCode.DONE:
             code = ExitCode.ERROR
             closing = self._ending(document, complete=False, problems=["output file not written"])
@@ -105,6 +147,17 @@ class Report:
             _write_verdict(self._ctx.stdout, closing, document, as_json=True)
         conclude(closing, self._ctx)
         return code
+
+    def _write_pages(self, summary: dict[str, Any]) -> None:
+        """Write the result as Markdown or as a page where that was asked for, and the summary of the CI job."""
+        plan = self._plan
+        if plan is None:
+            return
+        for name, stream in self._pages:
+            with suppress(OSError):
+                stream.write(apply_page(name, plan, summary))
+                stream.flush()
+        self.problem(add_job_summary(lambda: apply_page("markdown", plan, summary), self._ctx))
 
     def _keep(self) -> bool:
         """Give the files their names; print why it failed, and tell whether it did."""
@@ -144,10 +197,13 @@ class Report:
         code: ExitCode,
         run: str | None = None,
         problems: Sequence[Diagnostic | None] = (),
+        earlier: Sequence[Build] = (),
+        reverted: Reverted | None = None,
     ) -> ExitCode:
         """Write the end report, what else went wrong, and the verdict; return the exit code to end with.
 
-        `code` is what the run came to, `run` what it is recorded under.
+        `code` is what the run came to, `run` what it is recorded under. `earlier` are builds from before the writes,
+        and `reverted` is what became of a failed wave.
         """
         self._shown = True
         document = report_document(
@@ -159,7 +215,11 @@ class Report:
             timed_out=followed is not None and (followed.timed_out or bool(followed.late)),
             run=run,
             tags=followed.tags if followed else {},
+            earlier=earlier,
         )
+        if reverted is not None:
+            document["reverted"] = reverted.document()
+            problems = [*problems, *reverted.problems, _still_requested(reverted)]
         rejected = ["token rejected"] if followed is not None and followed.token_problem else []
         stopped = [self._ctx.stopped_by] if self._ctx.stopped_by else []
         closing = self._ending(document, complete=code is ExitCode.DONE, problems=[*stopped, *rejected])
@@ -171,6 +231,11 @@ class Report:
             self._keep()
             raise full  # what the outputs lack is an error of its own, whatever the run came to
         return self.close(code, closing, document)
+
+    @property
+    def compares_images(self) -> bool:
+        """Return whether an output tells what else changed in new images."""
+        return self._options.verbose or bool(self._jsons)
 
     def problem(self, found: Diagnostic | None) -> None:
         """Print something that did not stop the run, if there is anything; a terminal that is gone stops nothing."""
@@ -193,6 +258,11 @@ class Report:
     def _write_text(self, stream: TextIO, document: dict[str, Any]) -> None:
         style = style_of(stream, self._options, self._ctx)
         report = apply_text.render(document, style=style, width=width_of(stream), verbose=self._options.verbose)
+        if "reverted" in document:
+            restored = apply_text.render(
+                document["reverted"], style=style, width=width_of(stream), verbose=self._options.verbose
+            )
+            report += f"\nThe failed wave was restored:\n{restored}"
         stream.write(f"\n{report}" if report else "")
         stream.flush()
 
@@ -201,6 +271,17 @@ def _write_verdict(stream: Any, closing: str, document: dict[str, Any], *, as_js
     with suppress(OSError):
         stream.write(summary_line(document, verdict=closing) if as_json else f"\n{closing}\n")
         stream.flush()
+
+
+def _still_requested(reverted: Reverted) -> Diagnostic:
+    return Diagnostic(
+        code="still-requested",
+        severity=Severity.NOTE,
+        summary=f"run {reverted.run} restored the failed wave; the manifest still requests it, and the next apply "
+        "will write it again",
+        detail=places_of(reverted.repeated),
+        hint="to keep the old state, change the manifest there",
+    )
 
 
 def _of_following(followed: Followed | None) -> Iterator[Diagnostic | None]:

@@ -131,6 +131,13 @@ def has_key(overlay: Overlay, part: Field, key: str) -> bool:
     return key in map(_KEYS[part], _items(part, _HELD[part](overlay)))
 
 
+def removed_items(changes: Iterable["Change"], after: Overlay) -> Iterator[Item]:
+    """Each item that the changes take away, and of which nothing is left in `after` under its key."""
+    for change in changes:
+        if change.kind is ChangeKind.REMOVE and change.before and not has_key(after, change.field, change.key):
+            yield Item(change.field, change.key, change.before)
+
+
 def keyed_values(part: Field, items: Iterable[Any]) -> Iterable[tuple[str, Value]]:
     """Return the items of one field as pairs of key and value."""
     if part in _PAIRS:

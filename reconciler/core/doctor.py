@@ -92,6 +92,7 @@ class Subject(StrEnum):
     BUILDS = "builds"
     MODEL = "model"
     FEATURES = "features"
+    JOURNAL = "journal"
 
 
 class CustomizationModel(StrEnum):
@@ -255,6 +256,19 @@ def check_features(features: Mapping[str, bool]) -> CheckResult:
     silent = f"; no answer: {', '.join(missing)}" if missing else ""
     return CheckResult(
         subject=Subject.FEATURES, level=Level.OK, summary=f"answered: {', '.join(answered) or 'none'}{silent}"
+    )
+
+
+def check_journal(name: str, holders: Sequence[str], *, dead: bool) -> CheckResult:
+    """Return whether a shared journal that could be read is locked, and whether a run that is `dead` did it."""
+    if not holders:
+        return CheckResult(subject=Subject.JOURNAL, level=Level.OK, summary=f"{name} can be read; no lock is held")
+    return CheckResult(
+        subject=Subject.JOURNAL,
+        level=Level.WARNING,
+        summary=f"{name} can be read; its lock is held",
+        detail="; ".join(holders),
+        hint="if the process was killed, break its lock with `reconciler unlock`" if dead else "",
     )
 
 

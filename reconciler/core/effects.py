@@ -169,6 +169,8 @@ def _effects(
 
 def repositories_below(scopes: Collection[str], live: Live) -> list[str]:
     """Return the UIDPs of the repositories that are in scopes or below them; scopes are known by their UIDP."""
+    if not scopes:
+        return []
     return [one.id for one in live.repositories if any(scope in scopes for scope in _scopes(one.id))]
 
 

@@ -54,6 +54,26 @@ class WaveStarted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WaveSoaking:
+    """The builds of a wave are verified, and the next one waits for some seconds."""
+
+    at: float
+    number: int
+    of: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaveFailed:
+    """Too much of a wave failed, so that the rest is held back; `steps` are those of the wave."""
+
+    at: float
+    number: int
+    of: int
+    steps: tuple[AnyStep, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WaitStarted:
     """Following builds begins."""
 
@@ -106,6 +126,8 @@ class QueueUnread:
 Event = (
     ApplyStarted
     | WaveStarted
+    | WaveSoaking
+    | WaveFailed
     | StepStarted
     | StepFinished
     | WaitStarted

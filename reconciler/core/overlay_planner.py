@@ -32,6 +32,7 @@ from reconciler.core.state import (
     Unreadable,
 )
 from reconciler.core.steps import Action, BindingStep, OverlayStep, Reason, ReasonCode, Scope, ScopeKind
+from reconciler.core.write_order import rank
 from reconciler.diagnostics import (
     Diagnostic,
     KnownNames,
@@ -339,12 +340,10 @@ class _Planner:
         return step
 
 
-_ORDER: Final = {(OverlayStep, False): 0, (BindingStep, False): 1, (BindingStep, True): 2, (OverlayStep, True): 3}
-
-
 def _order(step: OverlayStep | BindingStep) -> tuple[int, str, str]:
-    rank = _ORDER[type(step), step.action is Action.DELETE]
-    return (rank, "", step.name) if isinstance(step, OverlayStep) else (rank, step.scope.label, step.overlay)
+    if isinstance(step, OverlayStep):
+        return rank(step), "", step.name
+    return rank(step), step.scope.label, step.overlay
 
 
 def _canonical(selector: TagSelector) -> TagSelector:

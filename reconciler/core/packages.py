@@ -5,9 +5,9 @@ each package. The engine reads the available packages.
 """
 
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import Final
 
 from reconciler.core.diff import Field
@@ -158,6 +158,22 @@ class PackagePage:
     total: int | None = None
 
 
+def join_architectures(packages: Iterable[PackageVersion]) -> tuple[PackageVersion, ...]:
+    """Return each version of a package once, with all its architectures, ordered by name and version."""
+    found: dict[tuple[str, str], list[PackageVersion]] = {}
+    for one in packages:
+        found.setdefault((one.name, one.version), []).append(one)
+    return tuple(
+        PackageVersion(
+            name=name,
+            version=version,
+            architectures=tuple(sorted({arch for one in several for arch in one.architectures})),
+            provides=tuple(sorted({text for one in several for text in one.provides})),
+        )
+        for (name, version), several in sorted(found.items())
+    )
+
+
 def versions_by_name(
     names: Iterable[str], packages: Iterable[PackageVersion]
 ) -> Mapping[str, tuple[PackageVersion, ...]]:
@@ -238,14 +254,11 @@ _EVERY = frozenset({"noarch", "all"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PackageRequest:
-    """A package of one repository as written; `where` finds its place in the manifest.
+    """A package that a plan requests, with the steps that request it; `written` is the template of its name, if any."""
 
-    Finding a place reads the file again, so it is called only for packages with a problem.
-    """
-
-    repository: str
     spec: str
-    where: Callable[[], Place | None] = field(default=lambda: None, compare=False)
+    written: str = ""
+    steps: tuple[Step, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -280,16 +293,17 @@ class PackageProblem:
     repositories: tuple[str, ...]
 
 
-def check_packages(asks: Collection[PackageRequest], available: Available) -> tuple[PackageProblem, ...]:
+def check_packages(requests: Iterable[PackageRequest], available: Available) -> tuple[PackageProblem, ...]:
     """Return every problem, once for each place that requests the package."""
     architectures = _architectures(available)
     known = KnownNames(available.names)
-    problems = {spec: _problem(spec, available, known, architectures) for spec in {ask.spec: None for ask in asks}}
     places: dict[tuple[Diagnostic, Place | None], dict[str, None]] = {}
-    for ask in asks:
-        problem = problems[ask.spec]
+    for request in requests:
+        problem = _problem(request.spec, available, known, architectures)
         if problem is not None:
-            places.setdefault((problem, ask.where()), {})[ask.repository] = None
+            name = package_name(request.written or request.spec)
+            for step in request.steps:
+                places.setdefault((problem, package_place(step, name)), {})[step.repository] = None
     found = [_at(problem, place, tuple(repositories)) for (problem, place), repositories in places.items()]
     return tuple(sorted(found, key=lambda one: (one.diagnostic.place or Place(file=""), one.diagnostic.summary)))
 
@@ -336,7 +350,7 @@ def _missing(name: str, available: Available, known: KnownNames) -> Diagnostic:
             code="package-not-listed",
             severity=Severity.WARNING,
             summary=f'package "{name}" is not in the organization\'s package list, which {lacks}',
-            hint="check that it exists with `reconciler plan --resolve`",
+            hint="check the spelling; `--resolve`, the default, asks the API whether it can be installed",
         )
     # Replacing a FIPS package by a legacy one would defeat its purpose.
     near = [one for one in known.nearest(name) if not ("fips" in name and "legacy" in one)]
@@ -378,26 +392,26 @@ def packages_not_checked(problem: Diagnostic, names: Sequence[str]) -> Diagnosti
     )
 
 
-def requested_constraints(asks: Iterable[PackageRequest]) -> Mapping[str, tuple[Constraint, ...]]:
+def requested_constraints(requests: Iterable[PackageRequest]) -> Mapping[str, tuple[Constraint, ...]]:
     """Return each distinct requested name with all constraints on it."""
     found: dict[str, dict[Constraint, None]] = {}
-    for ask in asks:
-        constraint = parse_constraint(ask.spec)
+    for request in requests:
+        constraint = parse_constraint(request.spec)
         if constraint is not None:
             found.setdefault(constraint.name, {})[constraint] = None
     return {name: tuple(constraints) for name, constraints in found.items()}
 
 
 def package_requests(plan: Plan, tags: Tags) -> tuple[PackageRequest, ...]:
-    """Return every package of each repository that the plan writes, unchanged ones included.
+    """Return each distinct package of the repositories that the plan writes, unchanged ones included.
 
     A template is expanded for the streams of the repository; none if these are unknown.
     """
-    return tuple(
-        PackageRequest(repository=step.repository, spec=one, where=partial(package_place, step, package_name(spec)))
-        for step, spec in _wanted(plan)
-        for one in _meant(step, spec, tags)
-    )
+    found: dict[tuple[str, str], list[Step]] = {}
+    for step, spec in _wanted(plan):
+        for one in _meant(step, spec, tags):
+            found.setdefault((one, spec), []).append(step)
+    return tuple(PackageRequest(spec=one, written=spec, steps=tuple(steps)) for (one, spec), steps in found.items())
 
 
 def _wanted(plan: Plan) -> Iterator[tuple[Step, str]]:

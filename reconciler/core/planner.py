@@ -15,6 +15,7 @@ from reconciler.core.overlay import EMPTY, Overlay, Section, sections_held
 from reconciler.core.overlay_planner import plan_overlays
 from reconciler.core.ownership import NOBODY, LastWriters, block_taken, may_prune
 from reconciler.core.plan import NO_FLAGS, GuardFlags, Plan, guard_rules, judge_guard, losses
+from reconciler.core.redaction import redact_desired
 from reconciler.core.state import Desired, DesiredRepository, Directory, Live, LiveRepository, Unreadable, wanted
 from reconciler.core.steps import Action, BindingStep, OverlayStep, Reason, ReasonCode, Step
 from reconciler.diagnostics import (
@@ -51,7 +52,10 @@ def plan(
     """Plan every manifest entry against the live state; `diagnostics` of reading the manifest are included."""
     directory = Directory(live)
     resolved = resolve_globs(desired, live, directory)
-    matches = [_match(entry, directory) for entry in resolved.entries]
+    entries = resolved.entries
+    if live.salt:
+        desired, entries = redact_desired(desired, entries, live.salt)
+    matches = [_match(entry, directory) for entry in entries]
     twice = _named_twice(matches)
     named = {one.id for match in matches for one in match.found}
     unnamed = [one for one in live.repositories if one.id not in named]

@@ -1,5 +1,6 @@
 """Compute a repository's next build progress from the latest reports and its place in the queue."""
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
@@ -95,8 +96,16 @@ def _counted(target: Target, builds: Iterable[Build], *, queue_left: bool) -> tu
     alike = (build for build in ours if verdicts[build.id] is Evidence.EITHER)
     # A refusal of the configuration of tags comes as a failed report that holds none.
     open_ones = (one for one in alike if one.result is Result.RUNNING or (target.tags and _is_refusal(one)))
-    counted = {build.id: build for build in (*(one for one in ours if verdicts[one.id] in accepted), *open_ones)}
+    # A build that starts after a new one is new as well, also if its base image has what was removed.
+    proven = min((_start(one) for one in ours if verdicts[one.id] is Evidence.NEW), default=math.inf)
+    later = (one for one in ours if one.config and verdicts[one.id] is Evidence.EITHER and _start(one) > proven)
+    accepted_ones = (one for one in ours if verdicts[one.id] in accepted)
+    counted = {build.id: build for build in (*accepted_ones, *open_ones, *later)}
     return _in_order(counted.values())
+
+
+def _start(build: Build) -> float:
+    return build.started or 0.0
 
 
 def _is_refusal(build: Build) -> bool:

@@ -1,169 +1,43 @@
-"""Questions of whether packages can be installed together, and the effect of the answers on a plan.
+"""The effect of resolved packages on a plan: whether its images will build, and what they contain.
 
-docs/adr/0013-knowing-before-writing.md gives the reason why packages of the old overlay may be removed from a report's
-configuration. The engine sends the questions; the answers arrive here as plain values.
+`core.bases` has the questions. The engine sends them; the answers arrive here as plain values.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from reconciler.core.builds import Build, PackageConfig, Recipe, Result
-from reconciler.core.diff import ChangeKind, Field, Item
-from reconciler.core.overlay import EMPTY, Overlay, package_name
-from reconciler.core.packages import PackageProblem, block_steps, manifest_packages, package_place, parse_constraint
+from reconciler.core.bases import NO_RECORD, Base, BuildRecord
+from reconciler.core.diff import ChangeKind, Field
+from reconciler.core.overlay import package_name
+from reconciler.core.packages import PackageProblem, block_steps, manifest_packages, package_place
 from reconciler.core.plan import Plan
-from reconciler.core.state import Live, Unreadable
-from reconciler.core.steps import ReasonCode, Step
-from reconciler.core.version_templates import is_templated, names_package
-from reconciler.diagnostics import Diagnostic, Place, Severity, listed
+from reconciler.core.steps import ReasonCode, Step, WillBuild
+from reconciler.diagnostics import Diagnostic, Place, Severity, listed, quoted
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Base:
-    """The input of an image without any overlay, taken from one of its builds.
+def will_build(record: BuildRecord, *, resolves: bool | None, mends: bool) -> WillBuild:
+    """Return whether images will build after a change.
 
-    `names` are its own packages.
+    `resolves` tells whether the packages with the change can be installed together, None where that is not known;
+    `mends` that those of the failing builds cannot.
     """
-
-    config: PackageConfig
-    recipe: Recipe
-
-    @property
-    def names(self) -> frozenset[str]:
-        """Return the image's own packages by name."""
-        return frozenset(map(package_name, self.config.packages))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
-    """One configuration to resolve for one repository, and the input of its builds with the old overlay."""
-
-    step: Step
-    config: PackageConfig
-    before: Recipe
-
-
-def find_bases(steps: Iterable[Step], builds: Iterable[Build], live: Live) -> Mapping[str, tuple[Base, ...]]:
-    """Return the distinct bases of each repository that is written, by its name, latest builds first.
-
-    A repository to be created has those of its source. Empty if no successful build has a configuration.
-    """
-    overlays = {one.id: EMPTY if isinstance(one.overlay, Unreadable) else one.overlay for one in live.repositories}
-    built: dict[str, list[Build]] = {}
-    for build in sorted(builds, key=lambda one: -(one.started or 0.0)):
-        if build.result is Result.SUCCESS and build.recipe is not None:
-            built.setdefault(build.repository_id, []).append(build)
-    return {
-        step.repository: _bases([one.recipe for one in built.get(step.id or "", ()) if one.recipe], overlays[step.id])
-        for step in steps
-        if step.id in overlays
-    }
-
-
-def packages_in_use(steps: Iterable[Step], builds: Iterable[Build]) -> Mapping[str, frozenset[str]]:
-    """Return the packages of existing images by name, with the known versions; a list without one is incomplete.
-
-    They are those of successful builds, and those of the live overlays that the steps change, except where every build
-    that requested one has failed.
-    """
-    versions: dict[str, set[str]] = {}
-    built, failed = set[tuple[str, str]](), set[tuple[str, str]]()
-    for build in builds:
-        names = {(build.repository_id, item.key) for item in _package_items(build)}
-        if build.result is Result.SUCCESS:
-            built |= names
-            for locked in filter(None, map(parse_constraint, build.recipe.locked if build.recipe else ())):
-                versions.setdefault(locked.name, set()).add(locked.version)
-        elif build.result is Result.FAILURE:
-            failed |= names
-    failed_only = failed - built
-    for step in steps:
-        for name in map(package_name, step.before.packages if step.before is not None else ()):
-            if (step.id, name) not in failed_only:
-                versions.setdefault(name, set())
-    return {name: frozenset(known) - {""} for name, known in versions.items()}
-
-
-def _package_items(build: Build) -> Iterator[Item]:
-    return (item for item in (build.config.entries if build.config else ()) if item.field is Field.PACKAGES)
-
-
-def make_questions(steps: Iterable[Step], known: Mapping[str, Sequence[Base]]) -> tuple[Question, ...]:
-    """Return the questions of each step: one for each distinct base."""
-    return tuple(
-        Question(step=step, config=_with(base, step.after or EMPTY), before=base.recipe)
-        for step in steps
-        for base in known.get(step.repository, ())
-    )
-
-
-def distinct_configs(asked: Sequence[Question], *, before: bool) -> Mapping[PackageConfig, str]:
-    """Return each distinct configuration with the id of the first repository that needs it.
-
-    With `before`, includes the previously requested configurations of builds whose reports have no result.
-    """
-    found: dict[PackageConfig, str] = {}
-    for question in asked:
-        found.setdefault(question.config, question.step.id or "")
-    for question in asked if before else ():
-        if not question.before.locked:
-            found.setdefault(question.before.config, question.step.id or "")
-    return found
-
-
-def _bases(recipes: Sequence[Recipe], overlay: Overlay) -> tuple[Base, ...]:
-    found: dict[PackageConfig, Base] = {}
-    for recipe in _current(recipes, overlay):
-        config = _without(recipe.config, overlay)
-        found.setdefault(config, Base(config=config, recipe=recipe))
-    return tuple(found.values())
-
-
-def _current(recipes: Sequence[Recipe], overlay: Overlay) -> Sequence[Recipe]:
-    """Return the builds that hold the overlay's additions; all builds if none does."""
-    wanted = frozenset(map(package_name, overlay.packages))
-    return [one for one in recipes if _holds_all(one, wanted)] or recipes
-
-
-def _holds_all(recipe: Recipe, wanted: frozenset[str]) -> bool:
-    there = frozenset(map(package_name, recipe.config.packages))
-    return all(any(names_package(name, one) for one in there) for name in wanted - there)
-
-
-def _without(config: PackageConfig, overlay: Overlay) -> PackageConfig:
-    """Return the configuration without the overlay's additions."""
-    brought = {package_name(spec) for spec in overlay.packages}
-    templates = tuple(filter(is_templated, brought))
-    kept = {
-        spec
-        for spec in config.packages
-        if package_name(spec) not in brought and not any(names_package(one, package_name(spec)) for one in templates)
-    }
-    own = () if overlay.runtime_repositories else config.runtime_repositories
-    return replace(config, packages=tuple(sorted(kept)), runtime_repositories=own)
-
-
-def _with(base: Base, overlay: Overlay) -> PackageConfig:
-    config = base.config
-    added = (one for spec in overlay.packages for one in _filled_in(spec, base.recipe))
-    packages = tuple(dict.fromkeys((*config.packages, *added)))
-    return replace(
-        config, packages=packages, runtime_repositories=overlay.runtime_repositories or config.runtime_repositories
-    )
-
-
-def _filled_in(spec: str, recipe: Recipe) -> Iterable[str]:
-    """Return a templated package as the build had it; one that no build had yet is left out."""
-    if not is_templated(spec):
-        return (spec,)
-    name = package_name(spec)
-    return (one for one in recipe.config.packages if names_package(name, package_name(one)))
+    if record.works is False:
+        return WillBuild.WOULD_FIX if resolves and mends else WillBuild.FAILS_ALREADY
+    if resolves is None:
+        return WillBuild.UNKNOWN
+    if resolves:
+        return WillBuild.YES
+    return WillBuild.WOULD_BREAK if record.works else WillBuild.NO
 
 
 # Severity and meaning of each code, for docs/diagnostics.md.
 RESOLUTION_CODES: Final[Mapping[str, tuple[Severity, str]]] = {
     "does-not-resolve": (Severity.ERROR, "The API reports that an image with these packages cannot be built."),
+    "fails-already": (
+        Severity.WARNING,
+        "The latest builds fail, and the API reports that an image with these packages still cannot be built.",
+    ),
     "resolution-not-checked": (
         Severity.WARNING,
         "The packages could not be checked for installing together; an error with `require_resolve`.",
@@ -177,7 +51,8 @@ _NO_BUILD = "the repository has no successful build in the last {days} days to t
 class ResolutionFailure:
     """A repository whose packages cannot be installed, in the API's words, and the place to look at.
 
-    `packages` are those of the manifest that the API names, else the new ones.
+    `packages` are those of the manifest that the API names, else those that are new. `already` tells that the latest
+    builds fail for their packages, too. Where nothing is known, those of one `cause` are told together.
     """
 
     repository: str
@@ -185,9 +60,11 @@ class ResolutionFailure:
     hint: str = ""
     place: Place | None = None
     packages: tuple[str, ...] = ()
+    already: bool = False
+    cause: str = ""
 
 
-def resolution_failure(step: Step, message: str) -> ResolutionFailure:
+def resolution_failure(step: Step, message: str, *, already: bool = False) -> ResolutionFailure:
     """Return the failure of a step, at the place of the first package that the API names, else of the repository."""
     known = manifest_packages(step)
     added = tuple(name for name in _added(step) if name in known)
@@ -195,7 +72,9 @@ def resolution_failure(step: Step, message: str) -> ResolutionFailure:
     # A new package is more likely the cause than an existing one.
     culprits = tuple(sorted(named, key=lambda name: name not in added)) or added
     place = known[culprits[0]].place(Field.PACKAGES, culprits[0]) if culprits else step.place
-    return ResolutionFailure(repository=step.repository, message=message, place=place, packages=culprits)
+    return ResolutionFailure(
+        repository=step.repository, message=message, place=place, packages=culprits, already=already
+    )
 
 
 def _named(message: str, names: Iterable[str]) -> tuple[str, ...]:
@@ -211,15 +90,26 @@ def _means(word: str, name: str) -> bool:
 
 
 def resolution_errors(found: Iterable[ResolutionFailure]) -> tuple[PackageProblem, ...]:
-    """Return an error for each failure, one for all repositories that share it."""
-    return _gathered(
-        found,
-        lambda one, names: Diagnostic(
-            code="does-not-resolve",
-            summary=f"{_cannot(one.packages)} in {listed(names)}",
-            detail=one.message,
-            hint="change the package list so that it resolves",
-        ),
+    """Return an error for each failure, one for all repositories that share it; a warning if they fail already."""
+    return _gathered(found, lambda one, names: (_still_failing if one.already else _not_resolving)(one, names))
+
+
+def _not_resolving(one: ResolutionFailure, names: Sequence[str]) -> Diagnostic:
+    return Diagnostic(
+        code="does-not-resolve",
+        summary=f"{_cannot(one.packages)} in {listed(names)}",
+        detail=one.message,
+        hint="change the package list so that it resolves",
+    )
+
+
+def _still_failing(one: ResolutionFailure, names: Sequence[str]) -> Diagnostic:
+    return Diagnostic(
+        code="fails-already",
+        severity=Severity.WARNING,
+        summary=f"the builds of {listed(names)} fail already, and would fail with this change",
+        detail=one.message,
+        hint="change the package list so that it resolves",
     )
 
 
@@ -254,13 +144,19 @@ def no_build_failure(repository: str, days: int) -> ResolutionFailure:
     return ResolutionFailure(repository=repository, message=_NO_BUILD.format(days=days))
 
 
+def unknown_template(step: Step, packages: Sequence[str]) -> ResolutionFailure:
+    """Return the failure that nothing tells what a template means in one of the images."""
+    message = f"no report tells the version that {quoted(packages)} means in each image"
+    return ResolutionFailure(repository=step.repository, message=message)
+
+
 def _gathered(
     found: Iterable[ResolutionFailure], word: Callable[[ResolutionFailure, Sequence[str]], Diagnostic]
 ) -> tuple[PackageProblem, ...]:
     """Group equal failures, although the API may word them differently for another base or repository."""
     alike: dict[object, tuple[ResolutionFailure, dict[str, None]]] = {}
     for one in found:
-        problem = (one.packages, one.place) if one.packages else (one.message, one.place)
+        problem = (one.packages, one.place, one.already) if one.packages else (one.cause or one.message, one.place)
         alike.setdefault(problem, (one, {}))[1][one.repository] = None
     return tuple(
         PackageProblem(diagnostic=replace(word(one, tuple(names)), place=one.place), repositories=tuple(names))
@@ -293,6 +189,18 @@ def _required(problem: Diagnostic) -> Diagnostic:
     more = "try again, or skip the repositories with `--exclude` (`require_resolve` is set)"
     hint = f"{problem.hint}; {more}" if problem.hint else more
     return replace(problem, severity=Severity.ERROR, hint=hint)
+
+
+def with_build_prospects(
+    plan: Plan, records: Mapping[str, BuildRecord], resolves: Mapping[str, bool | None], mends: Container[str]
+) -> Plan:
+    """Return the plan with the expected build result of each repository of `resolves`, by name."""
+    found = {
+        name: will_build(records.get(name, NO_RECORD), resolves=known, mends=name in mends)
+        for name, known in resolves.items()
+    }
+    steps = (replace(one, will_build=found.get(one.repository, one.will_build)) for one in plan.steps)
+    return replace(plan, steps=tuple(steps))
 
 
 def already_in_image(steps: Iterable[Step], bases: Mapping[str, Sequence[Base]]) -> tuple[Diagnostic, ...]:

@@ -8,13 +8,14 @@ from reconciler.core.bindings import UnknownBindings
 from reconciler.core.diff import diff
 from reconciler.core.effects import effects_of, with_reach
 from reconciler.core.overlay import EMPTY, Overlay
+from reconciler.core.overlay_conflicts import without_conflicts
 from reconciler.core.plan import GuardFlags, Plan, guard_rules, judge_guard
 from reconciler.core.planner import step_problems
 from reconciler.core.recovery import Found, LiveIndex, recovered_outcome
 from reconciler.core.runs import Applied, Failed, FailureKind, Outcome, Run, RunStep
 from reconciler.core.state import Live, LiveRepository, Settings
 from reconciler.core.steps import Action, BindingStep, OverlayStep, Reason, ReasonCode, ScopeKind, Step
-from reconciler.core.write_order import before_repositories
+from reconciler.core.write_order import rank
 from reconciler.diagnostics import Diagnostic, Severity, listed
 
 
@@ -31,9 +32,9 @@ def plan_revert(run: Run, live: Live, *, later: Sequence[Run] = (), max_removal:
     others = [one for one in judged if isinstance(one, OverlayStep | BindingStep)]
     bound = _bound_otherwise(others, live)
     others = [one for one in others if one.key not in bound]
-    in_order, _ = before_repositories(others)
+    ordered, warnings = without_conflicts(sorted(others, key=rank), live, index.directory)
     steps = tuple(block_bound(found, _without(live, others)))
-    overlay_steps = tuple(with_reach([one for one in in_order if not isinstance(one, Step)], live, steps))
+    overlay_steps = tuple(with_reach(ordered, live, steps))
     effects = effects_of(live, steps, overlay_steps).tags
     plan = Plan(
         organization=run.header.organization,
@@ -41,7 +42,8 @@ def plan_revert(run: Run, live: Live, *, later: Sequence[Run] = (), max_removal:
         diagnostics=(
             *(one for one in judged if isinstance(one, Diagnostic)),
             *bound.values(),
-            *step_problems(steps),
+            *warnings,
+            *step_problems((*steps, *overlay_steps)),
         ),
         guard=judge_guard(
             steps,

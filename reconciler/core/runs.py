@@ -83,6 +83,7 @@ class Skip(StrEnum):
     NOT_RECORDED = "not-recorded"
     AFTER_FAILURE = "after-failure"
     HELD_BACK = "held-back"
+    PAUSED = "paused"
     BLOCKED = "blocked"
     PREREQUISITE = "prerequisite"
 
@@ -134,9 +135,11 @@ class RunStep:
 
     With `intended_at` and without `outcome` the write was in flight when the process died, and its result is unknown.
     `since` is the server's time just before the write, None if it is not certain that the write was even tried.
+    `wave` is the number of its wave, from 1.
     """
 
     step: AnyStep
+    wave: int = 1
     repository_id: str | None = None
     since: float | None = None
     intended_at: float | None = None

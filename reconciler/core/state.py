@@ -256,7 +256,8 @@ class Live:
     """The organization's repositories at the time of reading, the bindings that hold for them, and the overlays.
 
     `overlays` are all of the organization, bound or not, ordered by name; `folders` the path and the
-    UIDP of each folder.
+    UIDP of each folder. `salt` is the key of the hashes in the place of values (`core.redaction`), "" if they are the
+    values themselves.
     """
 
     organization: Organization
@@ -264,6 +265,7 @@ class Live:
     bindings: Bindings = NOT_READ
     overlays: Overlays = NOT_READ
     folders: tuple[tuple[str, str], ...] = ()
+    salt: str = ""
 
 
 class Directory:

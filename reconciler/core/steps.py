@@ -71,6 +71,21 @@ class Reason:
     names: tuple[str, ...] = ()
 
 
+class WillBuild(StrEnum):
+    """Whether the images of a repository will build with what a step writes.
+
+    `WOULD_FIX` and `WOULD_BREAK` compare with its latest builds; `FAILS_ALREADY` if these fail and nothing shows that
+    the change mends it; `NO` if there are none to compare with; `UNKNOWN` also for a step that writes nothing.
+    """
+
+    YES = "yes"
+    NO = "no"
+    FAILS_ALREADY = "fails_already"
+    WOULD_FIX = "would_fix"
+    WOULD_BREAK = "would_break"
+    UNKNOWN = "unknown"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
     """The plan's intent for one repository.
@@ -95,6 +110,7 @@ class Step:
     entry: DesiredRepository | None = field(default=None, compare=False, repr=False)
     problems: tuple[Diagnostic, ...] = field(default=(), compare=False, repr=False)
     location: Address | None = None
+    will_build: WillBuild = WillBuild.UNKNOWN
     owner: str = ""
     labels: Labels = ()
 

@@ -1,62 +1,74 @@
 """The order in which the steps of a plan are written, and what depends on what.
 
 Nothing is taken away before its replacement is there: overlays are created and changed, then bound, then unbound, then
-deleted. A standard customization is reset before an overlay is bound to its repository, as the API refuses both
-together; other changes of repositories come last.
+deleted. Where the API would refuse that, the plan has another order, and it is kept. A standard customization is reset
+before an overlay is bound to its repository, as the API refuses both together; other changes of repositories come last.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from enum import IntEnum
+from collections.abc import Iterator, Sequence
+from itertools import groupby
 
 from reconciler.core.overlay import EMPTY
 from reconciler.core.steps import Action, AnyStep, BindingStep, OverlayStep, ScopeKind, Step
 
-
-class WriteStage(IntEnum):
-    """Stages of an apply; the steps of one may be written together."""
-
-    MAKE_ROOM = 1
-    OVERLAY = 2
-    BIND = 3
-    SELECT = 4
-    UNBIND = 5
-    DELETE = 6
-    REPOSITORY = 7
+# Steps that are written one after another.
+Chain = tuple[AnyStep, ...]
 
 
-def stages(steps: Iterable[AnyStep]) -> tuple[tuple[AnyStep, ...], ...]:
-    """Return the steps by stage, each stage in their order; none is empty."""
-    found = _by_stage(tuple(steps))
-    return tuple(tuple(found[stage]) for stage in sorted(found))
+def rank(step: OverlayStep | BindingStep) -> int:
+    """Return the place of a step in the usual order of writes."""
+    if isinstance(step, OverlayStep):
+        return 4 if step.action is Action.DELETE else 0
+    return _BINDING_RANKS.get(step.action, 1)
 
 
-def before_repositories(steps: Iterable[AnyStep]) -> tuple[tuple[AnyStep, ...], tuple[AnyStep, ...]]:
+_BINDING_RANKS = {Action.UPDATE: 2, Action.DELETE: 3}
+
+
+def stages(steps: Sequence[AnyStep]) -> tuple[tuple[Chain, ...], ...]:
+    """Return the steps in stages, none of them empty; the chains of one stage may be written together.
+
+    Overlays and bindings keep their order, in which neighbors of one rank are a stage.
+    """
+    resets, others, repositories = _sorted(steps)
+    found: list[Sequence[AnyStep]] = [resets, *(tuple(same) for _, same in groupby(others, key=rank)), repositories]
+    return tuple(_chains(stage) for stage in found if stage)
+
+
+def before_repositories(steps: Sequence[AnyStep]) -> tuple[tuple[AnyStep, ...], tuple[AnyStep, ...]]:
     """Split steps into overlays and bindings with the resets that they need, and the other changes of repositories."""
-    found = _by_stage(tuple(steps))
-    others = found.pop(WriteStage.REPOSITORY, [])
-    return tuple(step for stage in sorted(found) for step in found[stage]), tuple(others)
+    resets, others, repositories = _sorted(steps)
+    return (*resets, *others), tuple(repositories)
 
 
-def _by_stage(steps: Sequence[AnyStep]) -> dict[WriteStage, list[AnyStep]]:
+def _sorted(steps: Sequence[AnyStep]) -> tuple[list[Step], list[OverlayStep | BindingStep], list[Step]]:
     bound = {step.scope.id for step in steps if isinstance(step, BindingStep) and step.after is not None}
-    found: dict[WriteStage, list[AnyStep]] = {}
+    resets: list[Step] = []
+    others: list[OverlayStep | BindingStep] = []
+    repositories: list[Step] = []
     for step in steps:
-        found.setdefault(_stage(step, bound), []).append(step)
-    return found
+        if not isinstance(step, Step):
+            others.append(step)
+        elif step.after == EMPTY and step.action is not Action.CREATE and step.id in bound:
+            resets.append(step)
+        else:
+            repositories.append(step)
+    return resets, others, repositories
 
 
-def _stage(step: AnyStep, bound: set[str]) -> WriteStage:
-    match step:
-        case Step():
-            resets = step.after == EMPTY and step.action is not Action.CREATE
-            return WriteStage.MAKE_ROOM if resets and step.id in bound else WriteStage.REPOSITORY
-        case OverlayStep():
-            return WriteStage.DELETE if step.action is Action.DELETE else WriteStage.OVERLAY
-        case BindingStep():
-            return _BINDING_STAGES.get(step.action, WriteStage.BIND)
-
-
-_BINDING_STAGES = {Action.UPDATE: WriteStage.SELECT, Action.DELETE: WriteStage.UNBIND}
+def _chains(stage: Sequence[AnyStep]) -> tuple[Chain, ...]:
+    """Steps that may have to be written one after another are a chain: those of one scope, and changes of overlays."""
+    found: dict[str, list[AnyStep]] = {}
+    for step in stage:
+        match step:
+            case BindingStep(scope=scope):
+                key = f"scope:{scope.id}"
+            case OverlayStep(action=Action.UPDATE):
+                key = "overlays:"
+            case _:
+                key = step.key
+        found.setdefault(key, []).append(step)
+    return tuple(map(tuple, found.values()))
 
 
 class Unmet:

@@ -82,7 +82,10 @@ class Image:
                 "SSL_CERT_FILE": "/etc/ssl/certs/ca-certificates.crt",
                 **dict(self.environment),
             },
-            "annotations": {"org.opencontainers.image.title": self.name},
+            "annotations": {
+                "org.opencontainers.image.title": self.name,
+                **({"dev.chainguard.package.main": main} if (main := self.main(tag)) else {}),
+            },
         }
 
 

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import chain
 from typing import TypeVar
 
 from reconciler.api.errors import AnswerLost, ApiError, Rejected, SourceDropped, TokenRejected
@@ -24,7 +25,7 @@ from reconciler.core.runs import (
 )
 from reconciler.core.state import Address, RepositoryVersion, Unreadable
 from reconciler.core.steps import Action, AnyStep, BindingStep, OverlayStep, Step
-from reconciler.core.write_order import Unmet, stages
+from reconciler.core.write_order import Chain, Unmet, stages
 from reconciler.engine.ports import Clock, OnError, Record, Stop, WriteApi, stream
 from reconciler.engine.settle import (
     LAST_PAUSES,
@@ -78,12 +79,12 @@ def apply(
         if step.action in (Action.BLOCKED, Action.UNKNOWN):
             unmet.add(step)
     for stage in stages(steps):
-        run = partial(writer.run_step, unmet=unmet)
+        run = partial(writer.run_chain, unmet=unmet)
         for event in stream(stage, run, workers=min(parallelism, len(stage))):
             on_event(event)
             if isinstance(event, StepFinished):
                 outcomes[event.outcome.step.key] = event.outcome
-        for done in stage:
+        for done in chain.from_iterable(stage):
             if not isinstance(outcomes[done.key], Applied | Unchanged):
                 unmet.add(done)
     return in_order(plan, outcomes)
@@ -134,6 +135,11 @@ class _Writer:
         self._ended: dict[Skip, threading.Event] = {
             reason: threading.Event() for reason in (Skip.NOT_RECORDED, Skip.TOKEN_REJECTED, Skip.AFTER_FAILURE)
         }
+
+    def run_chain(self, steps: Chain, unmet: Unmet) -> Iterator[Event]:
+        """Run steps one after another."""
+        for step in steps:
+            yield from self.run_step(step, unmet)
 
     def run_step(self, step: AnyStep, unmet: Unmet) -> Iterator[Event]:
         """Run what the step intends and emit its events; `unmet` is what earlier stages have not achieved."""

@@ -1,6 +1,6 @@
 """Resolve configurations by the API, each distinct one once and several at a time.
 
-`core.resolution` has the questions and evaluates the answers.
+`core.bases` has the questions, and `core.resolution` evaluates the answers.
 """
 
 from collections.abc import Iterator, Mapping
@@ -31,9 +31,10 @@ class ResolveApi(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resolves:
-    """The packages can be installed together, and these are the exact ones."""
+    """The packages can be installed together, and these are the exact ones; `asked` is False if a build told so."""
 
     packages: tuple[str, ...]
+    asked: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +42,7 @@ class Conflicts:
     """The packages cannot be installed together, with the API's message."""
 
     problem: Diagnostic
+    asked: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

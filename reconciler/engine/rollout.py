@@ -1,46 +1,32 @@
 """Apply a whole plan: all at once, or in waves that each wait for the builds of the previous one."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain, repeat
-from typing import TypeVar
 
 from reconciler.api.errors import TokenRejected
 from reconciler.core.builds import Stage
-from reconciler.core.events import Listener, WaveStarted
+from reconciler.core.events import Listener, WaveFailed, WaveSoaking, WaveStarted
 from reconciler.core.plan import Plan
 from reconciler.core.progress import begin
 from reconciler.core.runs import Applied, Failed, FailureKind, NotAttempted, Outcome, Skip, Unchanged
 from reconciler.core.steps import AnyStep
-from reconciler.core.write_order import before_repositories
 from reconciler.engine.apply import apply, count_others, in_order, plan_writes, unplanned
 from reconciler.engine.follow import Followed, Limits, follow, targets_of
 from reconciler.engine.ports import Clock, OnError, Record, Stop, WriteApi
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Size:
-    """Size of one wave: a `count`, a `percent` of all, or, with neither, everything left."""
-
-    count: int | None = None
-    percent: int | None = None
-
-    def of(self, total: int) -> int:
-        """Return the number of items that the wave may hold, at least one."""
-        if self.count is not None:
-            return self.count
-        return total if self.percent is None else max(1, -(-total * self.percent // _WHOLE))
-
-
-REST = Size()
+from reconciler.engine.waves import Waves
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batches:
-    """Sizes of the waves, and how many repositories may fail in all of them before the rest is held back."""
+    """How one wave follows another.
 
-    sizes: tuple[Size, ...]
+    `max_failed` is the number of repositories that may fail in all waves before the rest is held back, `soak` the
+    seconds between the verified builds of a wave and the next one. After wave `pause_after` the rest is left for later.
+    """
+
     max_failed: int = 0
+    soak: float = 0.0
+    pause_after: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,19 +49,18 @@ def rollout(
     settings: Rollout,
     on_event: Listener,
     record: Record | None = None,
+    waves: Waves | None = None,
 ) -> tuple[tuple[Outcome, ...], Followed | None]:
     """Apply a plan and follow its builds; return the outcomes in the plan's order, and None if none were followed.
 
-    With batches, overlays and bindings are the first wave. The other steps are taken in the plan's order, in waves of
-    the given sizes, the last of which is repeated until all are done. A wave begins once every build of the previous
-    one has ended and at most `max_failed` repositories failed over all waves so far; the rest is held back.
+    `waves` are the writes of the plan, which then come one wave after another. A wave begins once every build of the
+    previous one has ended and at most `max_failed` repositories failed over all waves so far; the rest is held back.
     """
     run = _Run(plan, api, clock=clock, stop=stop, settings=settings, on_event=on_event, record=record)
-    batches = settings.batches
-    if batches is None:
+    if waves is None:
         run.wave(plan_writes(plan))
     else:
-        run.waves(plan_waves(plan, batches.sizes), batches.max_failed)
+        run.waves(waves, settings.batches or Batches())
     outcomes = {outcome.step.key: outcome for outcome in (*run.outcomes, *unplanned(plan))}
     return in_order(plan, outcomes), _together(run.followed)
 
@@ -105,7 +90,7 @@ class _Run:
         self.followed: list[Followed] = []
         self._left = settings.limits.total
 
-    def waves(self, waves: Sequence[Sequence[AnyStep]], max_failed: int) -> None:
+    def waves(self, waves: Waves, batches: Batches) -> None:
         """Run one wave after the other, until one forbids the next."""
         wrong = 0
         for number, steps in enumerate(waves, start=1):
@@ -116,11 +101,22 @@ class _Run:
             outcomes, followed = self.wave(steps)
             wrong += _gone_wrong(outcomes, followed)
             reason = self._no_further(outcomes, followed)
-            if reason is None and wrong > max_failed:
+            if reason is None and wrong > batches.max_failed:
+                self._on_event(WaveFailed(at=self._clock.now(), number=number, of=len(waves), steps=tuple(steps)))
                 reason = Skip.HELD_BACK
+            if reason is None and number < len(waves):
+                pauses = number == batches.pause_after
+                reason = Skip.PAUSED if pauses else self._soaked(number, len(waves), batches.soak)
             if reason is not None:
                 self._leave(reason, (step for rest in waves[number:] for step in rest))
                 return
+
+    def _soaked(self, number: int, of: int, seconds: float) -> Skip | None:
+        """Wait between two waves; return why there is no further one."""
+        if seconds:
+            self._on_event(WaveSoaking(at=self._clock.now(), number=number, of=of, seconds=seconds))
+            self._clock.wait(seconds, self._stop)
+        return Skip.INTERRUPTED if self._stop.is_set() else None
 
     def wave(self, steps: Sequence[AnyStep]) -> tuple[tuple[Outcome, ...], Followed | None]:
         """Write some of the plan's steps, and follow their builds."""
@@ -210,50 +206,3 @@ def _together(waves: Sequence[Followed]) -> Followed | None:
         return None
     tags = {digest: names for one in waves for digest, names in one.tags.items()}
     return replace(waves[-1], progress=tuple(progress for one in waves for progress in one.progress), tags=tags)
-
-
-Item = TypeVar("Item")
-
-_WHOLE = 100
-
-
-def parse_sizes(text: str) -> tuple[Size, ...]:
-    """Return the sizes of a text such as `1,10%,rest`; raises `ValueError` with the reason."""
-    sizes = tuple(_size(word.strip()) for word in text.split(","))
-    if REST in sizes[:-1]:
-        message = "`rest` must come last"
-        raise ValueError(message)
-    return sizes
-
-
-def plan_waves(plan: Plan, sizes: Sequence[Size]) -> tuple[tuple[AnyStep, ...], ...]:
-    """Split the writes of a plan: first overlays and bindings with the resets that they need, then the repositories."""
-    if not plan.overlay_writes:
-        return split_waves(plan.writes, sizes)
-    early, others = before_repositories(plan_writes(plan))
-    return (early, *split_waves(others, sizes))
-
-
-def split_waves(items: Sequence[Item], sizes: Sequence[Size]) -> tuple[tuple[Item, ...], ...]:
-    """Split items into waves, in order; the last size is repeated, and no wave is empty."""
-    return tuple(_waves(items, chain(sizes, repeat(sizes[-1]))))
-
-
-def _waves(items: Sequence[Item], sizes: Iterator[Size]) -> Iterator[tuple[Item, ...]]:
-    start = 0
-    while start < len(items):
-        end = start + next(sizes).of(len(items))
-        yield tuple(items[start:end])
-        start = end
-
-
-def _size(word: str) -> Size:
-    if word == "rest":
-        return REST
-    digits = word.removesuffix("%")
-    number = int(digits) if digits.isascii() and digits.isdecimal() and len(digits) <= 9 else 0  # noqa: PLR2004 - more digits are not needed
-    is_percent = digits != word
-    if number < 1 or (is_percent and number > _WHOLE):
-        message = f'"{word}" must be a count, a percentage such as 10%, or `rest`'
-        raise ValueError(message)
-    return Size(percent=number) if is_percent else Size(count=number)

@@ -130,9 +130,11 @@ def decode_run_step(row: tuple[Any, ...]) -> RunStep:
     """Return a step of a run from its row; raises `Malformed`."""
     body, repository_id, since, intended_at, outcome, known = row
     with understood():
-        step = decode_step(_loaded(body))
+        item = _loaded(body)
+        step = decode_step(item)
         decoded = RunStep(
             step=step,
+            wave=whole(item.get("wave", 1)),
             repository_id=repository_id,
             since=since,
             intended_at=None if intended_at is None else _moment(intended_at),

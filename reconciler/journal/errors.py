@@ -120,7 +120,7 @@ def described_time(moment: float) -> str:
 
 
 def bad_url(problem: str) -> Diagnostic:
-    """The URL of a shared journal is of no use."""
+    """Return the diagnostic for a URL that is not that of a storage."""
     return Diagnostic(
         code="bad-journal-url",
         summary=f"cannot use the URL of the journal: {problem}",
@@ -130,7 +130,7 @@ def bad_url(problem: str) -> Diagnostic:
 
 
 def storage_failed(name: str, problem: str) -> Diagnostic:
-    """The storage of a shared journal can be neither read nor written."""
+    """Return the diagnostic for a storage that cannot be read or written."""
     return Diagnostic(
         code="journal-storage",
         summary=f"cannot use the shared journal {name}: {problem}",
@@ -139,8 +139,8 @@ def storage_failed(name: str, problem: str) -> Diagnostic:
 
 
 def shared_busy(name: str, who: str, *, dead: bool) -> Diagnostic:
-    """The lock of a shared journal is held."""
-    wait = "wait for it to finish; `reconciler history` shows its progress"
+    """Return the diagnostic for a shared journal locked by another run, which may be dead."""
+    wait = "wait for it to finish; `reconciler history` shows its progress, and `reconciler unlock` whether it is alive"
     unlock = "if it was killed, break its lock with `reconciler unlock`, then run again"
     return Diagnostic(
         code="journal-busy",
@@ -150,7 +150,7 @@ def shared_busy(name: str, who: str, *, dead: bool) -> Diagnostic:
 
 
 def lock_lost(name: str) -> Diagnostic:
-    """Somebody has broken or removed the lock that this process held."""
+    """Return the diagnostic for a lock that another process has broken or removed."""
     return Diagnostic(
         code="journal-lock-lost",
         summary=f"the lock of the shared journal {name} was broken by another process: no further change is written",
@@ -159,7 +159,7 @@ def lock_lost(name: str) -> Diagnostic:
 
 
 def lock_changed(name: str) -> Diagnostic:
-    """A lock is no longer the one that was shown."""
+    """Return the diagnostic for a lock that is no longer the one that was read."""
     return Diagnostic(
         code="journal-lock-changed",
         summary=f"the lock of the shared journal {name} was renewed or taken by another process meanwhile",
@@ -168,7 +168,7 @@ def lock_changed(name: str) -> Diagnostic:
 
 
 def contended(name: str) -> Diagnostic:
-    """Others wrote the journal each time between reading and writing it."""
+    """Return the diagnostic for a journal that others write all the time."""
     return Diagnostic(
         code="journal-storage",
         summary=f"cannot write the shared journal {name}: other runs keep writing it",
@@ -177,7 +177,7 @@ def contended(name: str) -> Diagnostic:
 
 
 def not_shared(problem: Diagnostic, copy: Path | None) -> Diagnostic:
-    """What a run recorded is in the copy of this machine alone, or, without a copy, nowhere."""
+    """Return the diagnostic for a record that is only in the copy of this machine; without a copy, it is lost."""
     kept = "recorded in this folder alone" if copy else "not recorded"
     again = "run `reconciler journal push` here" if copy else "run `reconciler wait` again"
     return Diagnostic(
@@ -190,7 +190,7 @@ def not_shared(problem: Diagnostic, copy: Path | None) -> Diagnostic:
 
 
 def no_run(where: str, wanted: str | None) -> Diagnostic:
-    """There is no such run."""
+    """Return the diagnostic for an unknown run."""
     what = "no runs are" if wanted is None else f'no run "{wanted}" is'
     summary = f"{what} recorded in {where}"
     return Diagnostic(code="run-not-found", summary=summary, hint="list the runs with `reconciler history`")

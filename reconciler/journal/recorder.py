@@ -4,7 +4,7 @@ import os
 import secrets
 import sqlite3
 import threading
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,15 +27,15 @@ _PROGRESS = "UPDATE step SET progress = ? WHERE run = ? AND repository = ?"
 # What the tags got may differ from what was planned, and then has no row yet.
 _TAGS = (
     "INSERT INTO step (run, repository, number, body, progress)"
-    " VALUES (?1, ?2, (SELECT count(*) FROM step WHERE run = ?1), ?3, ?4)"
+    " VALUES (?, ?, (SELECT count(*) FROM step WHERE run = ?), ?, ?)"
     " ON CONFLICT (run, repository) DO UPDATE SET body = excluded.body, progress = excluded.progress"
 )
 _END = "UPDATE run SET ended = ?, exit_code = ?, interrupted = ? WHERE id = ?"
 _FAILED = 1  # exit code of a run that could not be shared before its first write
 
-# Rows of the journal `other`. What a run's own process recorded comes before what a wait elsewhere made of it, and the
-# later look at its builds before the earlier one. While a process writes, every step without an outcome is told as
-# intended: the shared journal is not written before each of its writes. Such a step has no `since`.
+# Rows of the journal `other`. Outcomes that a run's own process recorded take precedence over those that a `wait`
+# elsewhere found, and later looks at builds over earlier ones. While a process writes, its steps without an outcome
+# count as intended, as the shared journal is not written before each write; such a step has no `since`.
 _TAKE_RUN = """
     INSERT INTO run SELECT * FROM other.run WHERE id = :run
     ON CONFLICT (id) DO UPDATE SET ended = excluded.ended, exit_code = excluded.exit_code,
@@ -59,18 +59,18 @@ _TAKE_STEPS = f"""
 
 
 class Publisher(Protocol):
-    """Who makes what is recorded known to other machines."""
+    """What makes a recorded run known to other machines."""
 
     def publish_start(self, run: str) -> None:
-        """Return once others know of the run; raises `JournalError`, and then nothing may be written."""
+        """Publish a run before its first write; raises `JournalError`, and then nothing may be written."""
         ...
 
     def check(self) -> None:
-        """Raise `JournalError` where nothing more may be written."""
+        """Raise `JournalError` if nothing more may be written."""
         ...
 
     def publish_end(self, run: str) -> None:
-        """Make known how the run ended; raises `JournalError`."""
+        """Publish the end of a run; raises `JournalError`."""
         ...
 
 
@@ -132,9 +132,9 @@ class Writer:
             self.keep_problem(error)
 
     def take_over(self, other: Path, runs: Collection[str], *, writing: bool) -> bool:
-        """Record what another journal file tells of some runs; return whether that was news. Raises `JournalError`."""
+        """Copy some runs from another journal file; return whether anything was new. Raises `JournalError`."""
         with reported(other):
-            # For reading only: a transaction that is to write would lock the other file as well.
+            # Read-only, as a writing transaction would otherwise lock the other file, too.
             self._connection.execute("ATTACH ? AS other", (f"{other.absolute().as_uri()}?mode=ro",))
         try:
             before = self._connection.total_changes
@@ -151,12 +151,14 @@ class Writer:
         self.problem = self.problem or error.diagnostic
 
 
-def begin_run(writer: Writer, header: RunHeader, plan: Plan) -> "RunRecord":
+def begin_run(writer: Writer, header: RunHeader, plan: Plan, waves: Iterable[Iterable[AnyStep]] = ()) -> "RunRecord":
     """Record a run with every step that it will attempt, durably; raises `JournalError`."""
+    wave_of = {step.key: number for number, wave in enumerate(waves, start=1) for step in wave}
     with writer.transaction() as connection:
         id_ = _insert_run(connection, header, writer.now())
         connection.executemany(
-            "INSERT INTO step (run, repository, number, body, outcome) VALUES (?, ?, ?, ?, ?)", _rows(id_, plan)
+            "INSERT INTO step (run, repository, number, body, outcome) VALUES (?, ?, ?, ?, ?)",
+            _rows(id_, plan, wave_of),
         )
         connection.execute("UPDATE holder SET run = ? WHERE pid = ?", (id_, os.getpid()))
     writer.sync()
@@ -168,7 +170,7 @@ def begin_run(writer: Writer, header: RunHeader, plan: Plan) -> "RunRecord":
 
 
 def resume_run(writer: Writer, id_: str) -> "RunRecord":
-    """Go on recording a run once others know of it; raises `JournalError`."""
+    """Publish a run and continue recording it; raises `JournalError`."""
     if writer.publisher is not None:
         writer.publisher.publish_start(id_)
     return RunRecord(writer, id_)
@@ -206,7 +208,7 @@ class RunRecord:
         self._writer.enqueue(_PROGRESS, [(dump(encode_progress(one)), self.id, one.target.repository) for one in whole])
         by_tag = [(one, one.target) for one in progress if one.target.tags]
         rows = [
-            (self.id, tags_key(target), dump(encode_tags(effect_of(target))), dump(encode_progress(one)))
+            (self.id, tags_key(target), self.id, dump(encode_tags(effect_of(target))), dump(encode_progress(one)))
             for one, target in by_tag
         ]
         if rows:
@@ -238,11 +240,12 @@ def _insert_run(connection: sqlite3.Connection, header: RunHeader, started: floa
     return id_
 
 
-def _rows(id_: str, plan: Plan) -> Iterator[tuple[str, str, int, str, str | None]]:
+def _rows(id_: str, plan: Plan, wave_of: Mapping[str, int]) -> Iterator[tuple[str, str, int, str, str | None]]:
     number = 0
     for number, step in enumerate((*plan.overlay_steps, *plan.steps)):
-        if step.writes or step.action is Action.UNKNOWN:
-            yield id_, step.key, number, dump(encode_step(step)), _known(step)
+        if step.writes or step.action is Action.UNKNOWN or (plan.skip_blocked and step.action is Action.BLOCKED):
+            wave = {"wave": wave_of[step.key]} if wave_of.get(step.key, 1) > 1 else {}
+            yield id_, step.key, number, dump({**encode_step(step), **wave}), _known(step)
     for effect in plan.effects:
         number += 1
         yield id_, tags_key(effect), number, dump(encode_tags(effect)), None
@@ -250,4 +253,5 @@ def _rows(id_: str, plan: Plan) -> Iterator[tuple[str, str, int, str, str | None
 
 def _known(step: AnyStep) -> str | None:
     """Return the outcome of a step that could not be planned, known from the start."""
-    return None if step.writes else dump(encode_outcome(NotAttempted(step=step, reason=Skip.UNREADABLE)))
+    reason = Skip.BLOCKED if step.action is Action.BLOCKED else Skip.UNREADABLE
+    return None if step.writes else dump(encode_outcome(NotAttempted(step=step, reason=reason)))

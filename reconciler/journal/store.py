@@ -14,7 +14,7 @@ import sqlite3
 import stat
 import tempfile
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -25,7 +25,7 @@ from reconciler.core.drift import LastWritten
 from reconciler.core.ownership import LastWriter, LastWriters
 from reconciler.core.plan import Plan
 from reconciler.core.runs import Run, RunHeader, RunSummary, is_in_flight
-from reconciler.core.steps import Action, Step
+from reconciler.core.steps import Action, AnyStep, Step
 from reconciler.journal import errors
 from reconciler.journal.codec import RUN_COLUMNS, STEP_COLUMNS, decode_counts, decode_run, decode_summary
 from reconciler.journal.errors import JournalBusy, JournalError, reported
@@ -157,9 +157,9 @@ class Journal:
                 connection.execute("INSERT INTO holder (pid, user, host, since) VALUES (?, ?, ?, ?)", values)
             yield
 
-    def begin(self, header: RunHeader, plan: Plan) -> RunRecord:
+    def begin(self, header: RunHeader, plan: Plan, waves: Iterable[Iterable[AnyStep]] = ()) -> RunRecord:
         """Record a run with every step that it will attempt, durably and before the first write."""
-        return begin_run(self._writing(), header, plan)
+        return begin_run(self._writing(), header, plan, waves)
 
     def resume(self, run: Run) -> RunRecord:
         """Continue recording an earlier run; raises `JournalError`."""
@@ -279,8 +279,8 @@ class Journal:
         # Without a prefix the newest writing run is meant. The clock may have been set back since.
         wrote = "EXISTS (SELECT 1 FROM step WHERE step.run = run.id)"
         order = f"{wrote} DESC, rowid DESC" if beginning is None else "rowid DESC"
-        asked = f"SELECT id FROM run WHERE substr(id, 1, length(?1)) = ?1 ORDER BY {order}"  # noqa: S608 - words of ours
-        return [one for (one,) in self._connection.execute(asked, (beginning or "",))]
+        asked = f"SELECT id FROM run WHERE substr(id, 1, length(:start)) = :start ORDER BY {order}"  # noqa: S608 - words of ours
+        return [one for (one,) in self._connection.execute(asked, {"start": beginning or ""})]
 
     def _is_running(self, id_: str) -> bool:
         assert self._connection is not None

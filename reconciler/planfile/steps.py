@@ -27,6 +27,7 @@ from reconciler.core.steps import (
     ScopeKind,
     Step,
     TagEffect,
+    WillBuild,
 )
 from reconciler.diagnostics import Diagnostic, Place, Severity
 from reconciler.planfile.errors import Malformed
@@ -57,6 +58,7 @@ def encode_step(step: AnyStep, *, sealed: bool = False) -> Json:
                 "unmanaged": step.unmanaged,
                 **_encode_sides(step, sealed=sealed),
                 **({} if step.location is None else {"location": as_fields(step.location)}),
+                **({} if step.will_build is WillBuild.UNKNOWN else {"will_build": step.will_build}),
                 **({"owner": step.owner} if step.owner else {}),
                 **({"labels": dict(step.labels)} if step.labels else {}),
             }
@@ -164,6 +166,7 @@ def _repository_step(item: Mapping[str, Any]) -> Step:
         before=before,
         after=after,
         location=Address(**known_fields(Address, item["location"])) if "location" in item else None,
+        will_build=WillBuild(item.get("will_build", WillBuild.UNKNOWN)),
         owner=item.get("owner", ""),
         labels=tuple(sorted(item.get("labels", {}).items())),
     )

@@ -10,11 +10,14 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from reconciler.core.builds import FINISHED, Result, Stage
+from reconciler.core.diff import Field
+from reconciler.core.leftovers import Cause
 from reconciler.core.runs import Skip
 from reconciler.diagnostics import listed, plural
 from reconciler.views.changes import LABELS, listing, value_words
 from reconciler.views.console import Hanging, draw_blocks, names_block, words_text
 from reconciler.views.diagnostics import problem_lines
+from reconciler.views.plan import difference_lines
 from reconciler.views.run_document import counted, short_digest
 from reconciler.views.text import Role, Style, Word, clean_line, duration, json_line, repositories, token
 
@@ -34,6 +37,7 @@ _SKIPS = {
     Skip.NOT_RECORDED: "the journal could not be written",
     Skip.AFTER_FAILURE: "an earlier write failed",
     Skip.BLOCKED: "it has errors (--skip-blocked)",
+    Skip.PAUSED: "the run was paused (--pause-after)",
     Skip.HELD_BACK: "an earlier wave failed or did not finish",
     Skip.PREREQUISITE: "a step that it depends on did not succeed",
 }
@@ -195,9 +199,51 @@ _UNPROVEN = {"missing": "succeeded without", "untold": "not verified; the build 
 def _proof(builds: dict[str, Any], page: _Page) -> Block:
     """What is proven of the builds, below what they lack or do not report; with `verbose` the resolved versions."""
     lines = [line for kind in _UNPROVEN for line in _unproven(kind, builds["repositories"], page)]
+    lines += _still_there(builds["repositories"], page)
     if page.verbose:
-        lines.extend(line for one in builds["repositories"] for line in _versions(one, page))
+        for one in builds["repositories"]:
+            lines += [*_versions(one, page), *_other_changes(one, page)]
     return [*lines, *_verified(builds)]
+
+
+_NOUNS = {
+    Field.PACKAGES: "",
+    Field.RUNTIME_KEYRING: "key ",
+    Field.ENVIRONMENT: "variable ",
+    Field.ANNOTATIONS: "annotation ",
+    Field.USERS: "user ",
+    Field.GROUPS: "group ",
+    Field.CERTIFICATES: "certificate ",
+    Field.PROVIDERS: "certificate provider ",
+}
+_CAUSES = {
+    Cause.BASE_IMAGE: ": the base image brings it",
+    Cause.OTHER_PACKAGE: ": another package needs it",
+    Cause.UNKNOWN: "",
+}
+
+
+def _still_there(followed: Iterable[dict[str, Any]], page: _Page) -> Iterator[RenderableType]:
+    """A warning for each removed item that new images still contain, once for all repositories."""
+    alike: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
+    for one in followed:
+        for found in one["still_there"]:
+            entry = {**found, "name": token(one["name"], page.style)}
+            alike.setdefault((found["part"], found["key"], found["cause"]), []).append(entry)
+    for (part, key, cause), several in alike.items():
+        images, of = (sum(one[count] for one in several) for count in ("images", "of"))
+        what = f"{_NOUNS[Field(part)]}{token(key, page.style)} is still in {images:,} of {plural(of, 'new image')}"
+        where = listed([one["name"] for one in several])
+        told = Text.assemble(("warning:", Role.WARNING), f" {what} of {where}{_CAUSES[Cause(cause)]}")
+        yield Hanging(Text(), told, 2)
+
+
+def _other_changes(one: dict[str, Any], page: _Page) -> Iterator[RenderableType]:
+    """What else changed since the last images, if it is known."""
+    if "other_changes" in one:
+        lines = [line.text for line in difference_lines(one["other_changes"], page.style)]
+        told = ", ".join(lines) or "no other package changed"
+        yield Hanging(Text(), Text(f"{token(one['name'], page.style)} since the last image: {told}"), 2)
 
 
 def _verified(builds: dict[str, Any]) -> Iterator[Text]:

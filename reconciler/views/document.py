@@ -14,7 +14,7 @@ from reconciler.core.events import BuildForecast, Durations, Forecast, NoForecas
 from reconciler.core.overlay import Section
 from reconciler.core.plan import Comparison, Guard, Plan
 from reconciler.core.resolution import ResolvedChange
-from reconciler.core.steps import Action, BindingStep, OverlayStep, Reason, ReasonCode, Step
+from reconciler.core.steps import Action, BindingStep, OverlayStep, Reason, ReasonCode, Step, WillBuild
 from reconciler.views.diagnostics import diagnostic_document
 from reconciler.views.overlay_steps import effect_documents, overlay_step_document, step_counts
 from reconciler.views.reasons import reason_sentence
@@ -61,13 +61,15 @@ def plan_document(
     checked: Mapping[str, int] | None = None,
     overlays: bool = False,
     active_tags: Mapping[str, Sequence[str]] | None = None,
+    manifest: str | None = None,
 ) -> dict[str, Any]:
     """The plan as plain data: dictionaries, lists, strings, numbers; not yet made safe for any format.
 
     `origin` is that of a saved plan or of a snapshot; `comparison` tells what a change of the manifest causes;
     `forecast` what an apply would set going; `resolved` what repositories would get in the end, by their names;
     `checked` what was asked to find out, None where nothing was. With `overlays` every step that writes has its whole
-    overlay on both sides; `active_tags` are the tags that Chainguard builds, by the id of their repository.
+    overlay on both sides; `active_tags` are the tags that Chainguard builds, by the id of their repository. `manifest`
+    is the owner of the manifest, else its path.
     """
     counts, tags = plan.counts(), active_tags or {}
     return {
@@ -99,6 +101,7 @@ def plan_document(
         "bindings": _bindings(plan.bindings),
         "diagnostics": [diagnostic_document(diagnostic) for diagnostic in plan.diagnostics],
         **({"skip_blocked": True} if plan.skip_blocked else {}),
+        **({"manifest": manifest} if manifest else {}),
         **_origin(origin),
         **_comparison(comparison),
         **({} if checked is None else {"checked": dict(checked)}),
@@ -177,6 +180,7 @@ def _step(step: Step) -> dict[str, Any]:
         "column": step.place.column if step.place else None,
         "changes": [change_document(change) for change in ordered(step.changes)],
         "unmanaged": [str(section) for section in step.unmanaged],
+        "will_build": str(step.will_build),
     }
 
 
@@ -211,6 +215,13 @@ def resolved_document(change: ResolvedChange) -> dict[str, Any]:
     return {
         "packages": list(change.packages),
         "compared": change.compared,
+        **difference_document(change),
+    }
+
+
+def difference_document(change: ResolvedChange) -> dict[str, Any]:
+    """Return the packages that come, go or change their version as plain data."""
+    return {
         "added": [{"name": name, "version": version} for name, version in change.added],
         "removed": [{"name": name, "version": version} for name, version in change.removed],
         "changed": [{"name": name, "before": before, "after": after} for name, before, after in change.changed],
@@ -225,16 +236,17 @@ def _groups(steps: Iterable[Step]) -> list[dict[str, Any]]:
     """Changes that several repositories share to the last value, each with those repositories."""
     alike: dict[object, list[Step]] = {}
     for step in steps:
-        alike.setdefault((step.action, step.reason.code, _source(step), step.changes), []).append(step)
+        key = (step.action, step.reason.code, _source(step), step.changes, step.will_build)
+        alike.setdefault(key, []).append(step)
     return [_group(found) for found in alike.values() if len(found) >= GROUP_FROM]
 
 
 def _problem_groups(steps: Iterable[Step]) -> list[dict[str, Any]]:
     """Repositories that cannot be planned for the same reason; `changes` are those that all of them share."""
-    alike: dict[tuple[Action, Reason], list[Step]] = {}
+    alike: dict[tuple[Action, Reason, WillBuild], list[Step]] = {}
     for step in steps:
         if step.action in (Action.BLOCKED, Action.UNKNOWN):
-            alike.setdefault((step.action, step.reason), []).append(step)
+            alike.setdefault((step.action, step.reason, step.will_build), []).append(step)
     return [_problem_group(found) for found in alike.values() if len(found) >= GROUP_FROM]
 
 
@@ -248,6 +260,7 @@ def _problem_group(steps: Sequence[Step]) -> dict[str, Any]:
         "reason_code": str(steps[0].reason.code),
         "places": [{"file": one.file, "line": one.line, "column": one.column} for one in places],
         "changes": [change_document(change) for change in ordered(steps[0].changes)] if same else [],
+        "will_build": str(steps[0].will_build),
     }
 
 
@@ -260,6 +273,7 @@ def _group(steps: Sequence[Step]) -> dict[str, Any]:
         "source": first["source"],
         "reason_code": first["reason_code"],
         "changes": first["changes"],
+        "will_build": first["will_build"],
         "unmanaged": [{"section": str(one), "repositories": unmanaged[one]} for one in Section if unmanaged[one]],
     }
 

@@ -14,7 +14,7 @@ from reconciler.views.overlay_entries import (
     overlay_steps,
     repository_steps,
 )
-from reconciler.views.text import Role, Style, duration, repositories, token
+from reconciler.views.text import Role, Style, Word, duration, repositories, token
 
 PROBLEMS = ("unknown", "blocked")
 WRITES = ("create", "reset", "update")
@@ -150,6 +150,20 @@ def unchanged_names(document: dict[str, Any]) -> dict[str, list[str]]:
 _TO_DO = ("create", "update", "reset")
 _MOST_NAMES = 20
 _ELSE = ("unchanged", "blocked", "unknown")
+
+
+_BUILDS = {
+    "yes": Word("will build", Role.DIM),
+    "no": Word("will not build", Role.ERROR),
+    "fails_already": Word("builds fail already", Role.WARNING),
+    "would_fix": Word("builds would be fixed", Role.ADD),
+    "would_break": Word("builds would break", Role.ERROR),
+}
+
+
+def build_word(entry: dict[str, Any]) -> Word:
+    """Whether the images of a step or a group will build; empty where that is not known."""
+    return _BUILDS.get(entry.get("will_build", ""), Word(""))
 
 
 def keeps(entry: dict[str, Any]) -> str:
@@ -363,7 +377,7 @@ def resolved_lines(document: dict[str, Any], style: Style) -> Iterator[tuple[str
 def step_resolved_lines(step: dict[str, Any], style: Style) -> list[ResolvedLine]:
     """What a repository gets and loses; nothing where it is not known."""
     found = step.get("resolved")
-    return ([*_told(found, style)] or [_same(found)]) if found else []
+    return ([*difference_lines(found, style)] or [_same(found)]) if found else []
 
 
 def _same(change: dict[str, Any]) -> ResolvedLine:
@@ -374,7 +388,8 @@ def _same(change: dict[str, Any]) -> ResolvedLine:
     return ResolvedLine(plural(count, "package"), Role.DIM)
 
 
-def _told(change: dict[str, Any], style: Style) -> Iterator[ResolvedLine]:
+def difference_lines(change: dict[str, Any], style: Style) -> Iterator[ResolvedLine]:
+    """Yield a line for each package that comes, goes or changes its version."""
     for mark, role, found in (("+", Role.ADD, change["added"]), ("-", Role.REMOVE, change["removed"])):
         yield from (
             ResolvedLine(f"{mark} {style.plain(one['name'])} {style.plain(one['version'])}", role) for one in found

@@ -25,6 +25,7 @@ from reconciler.views.overlay_entries import repository_steps
 from reconciler.views.plan import (
     NO_PROVENANCE,
     Provenance,
+    build_word,
     closing_sentences,
     entry_name,
     keeps,
@@ -37,6 +38,7 @@ from reconciler.views.plan import (
     step_resolved_lines,
     unchanged_names,
 )
+from reconciler.views.run_document import result_lists
 from reconciler.views.text import Role, Style, Word, json_text, plain, repositories, rfc3339, token, utc
 
 # Values are shown whole: a page folds what is long, and has room for it.
@@ -51,6 +53,7 @@ _POLICY = (
 )
 _SENTENCES = {Role.ERROR: "error", Role.WARNING: "warning", Role.BOLD: "lead", Role.DIM: "dim"}
 _WORDS = {Role.ADD: "add", Role.REMOVE: "remove", Role.CHANGE: "change", Role.DIM: "dim"}
+_BUILD_WORDS = {**_WORDS, Role.ERROR: "remove", Role.WARNING: "change"}
 _KINDS = {"add": "+ adds", "change": "~ changes", "remove": "\N{MINUS SIGN} removes"}
 # What a name of `backticks` is written in.
 _CODE = re.compile(r"`([^`\n]+)`")
@@ -68,8 +71,17 @@ _MARKS = {
 }
 
 
-def render(document: dict[str, Any], provenance: Provenance = NO_PROVENANCE, *, unicode: bool = True) -> str:
-    """The whole plan as an HTML document; without `unicode` in ASCII, for a stream that takes nothing else."""
+def render(
+    document: dict[str, Any],
+    provenance: Provenance = NO_PROVENANCE,
+    *,
+    unicode: bool = True,
+    summary: dict[str, Any] | None = None,
+) -> str:
+    """The whole plan as an HTML document; without `unicode` in ASCII, for a stream that takes nothing else.
+
+    With the `summary` of an apply of the plan its result stands above the changes.
+    """
     style, script = ((_FOLDER / name).read_text(encoding="utf-8") for name in ("plan.css", "plan.js"))
     page = (
         _environment()
@@ -77,6 +89,7 @@ def render(document: dict[str, Any], provenance: Provenance = NO_PROVENANCE, *, 
         .render(
             **_PlanPage(document, provenance).content(),
             **_made(provenance),
+            result=None if summary is None else {"verdict": summary["verdict"], "lists": result_lists(summary)},
             policy=_POLICY.format(style=_digest(style), script=_digest(script)),
             style=Markup(style),  # noqa: S704 - our own file
             script=Markup(script),  # noqa: S704 - our own file
@@ -181,6 +194,8 @@ class _Entry(NamedTuple):
     place: str = ""
     place_url: str = ""
     brief: str = ""
+    build: str = ""
+    build_css: str = ""
     why: str = ""
     parts: Sequence[dict[str, Any]] = ()
     kept: str = ""
@@ -272,6 +287,8 @@ class _PlanPage:
             place="" if names else problem_place(entry),
             place_url="" if names or not checked_out else self._place_url(entry),
             brief=brief(changes, _STYLE, _BRIEF_COLUMNS),
+            build=build_word(entry).text,
+            build_css=_BUILD_WORDS.get(build_word(entry).role, ""),
             parts=[*map(_part, fragments(changes, _STYLE), fragments(changes, _SHORT))],
             kept=keeps(entry),
             members=[self._subject({**entry, "repository": name}) for name in names],

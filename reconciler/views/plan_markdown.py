@@ -21,6 +21,7 @@ from reconciler.views.changes import Fragment, Item, brief, fragments
 from reconciler.views.diagnostics import problem_details, problem_place
 from reconciler.views.plan import (
     ResolvedLine,
+    build_word,
     closing_sentences,
     keeps,
     origin_sentences,
@@ -131,6 +132,12 @@ def marker(*words: str) -> str:
     return f"<!-- {':'.join(_NOT_FOR_COMMENTS.sub(_number, word) for word in words)} -->"
 
 
+def comment_marker(kind: str, document: dict[str, Any]) -> str:
+    """Return the marker of a plan or its apply: one for each organization, API, and owner or folder of the manifest."""
+    words = [document["organization"]["id"], document["api"], *filter(None, [document.get("manifest")])]
+    return marker("reconciler", kind, *(word[:_HEAD_COLUMNS] for word in words))
+
+
 def _number(found: re.Match[str]) -> str:
     return f"%{ord(found[0]):x}"
 
@@ -192,10 +199,10 @@ class Entries:
         told = brief(step["changes"], self.style, _BRIEF_COLUMNS)
         details = [*self._changes(step), *filter(None, [keeps(step)])]
         if not details:
-            return Fold(forms=(f"- {code(name)}{self._source(step, code)}",))
+            return Fold(forms=(f"- {code(name)}{self._source(step, code)}{_build(step)}",))
         title = f"<code>{html.escape(plain(name))}</code>{self._source(step, _html)}"
-        summary = f"{title} {_html(told)}" if told else title
-        short = f"- {code(name)}{self._source(step, code)} {code(told)} (values omitted)"
+        summary = f"{title} {_html(told)}{_build(step)}" if told else f"{title}{_build(step)}"
+        short = f"- {code(name)}{self._source(step, code)} {code(told)} (values omitted){_build(step)}"
         return Fold(forms=(_details(summary, details, unfolded=self.unfolded), short))
 
     def group(self, group: dict[str, Any]) -> Fold:
@@ -204,12 +211,12 @@ class Entries:
         count = f"{len(names):,} repositories"
         told = brief(group["changes"], self.style, _BRIEF_COLUMNS)
         shared = [*self._changes(group), *filter(None, [keeps(group)])]
-        summary = f"<b>{count}</b>{self._source(group, _html)} {_html(told)}"
+        summary = f"<b>{count}</b>{self._source(group, _html)} {_html(told)}{_build(group)}"
         listed = " ".join(code(_token(name, self.style)) for name in names)
         forms = [
             _details(summary, [*shared, f"In {count}:", listed], unfolded=self.unfolded),
             _details(summary, [*shared, f"In {count}; names omitted."], unfolded=self.unfolded),
-            f"- **{count}**{self._source(group, code)} {code(told)} (values and names omitted)",
+            f"- **{count}**{self._source(group, code)} {code(told)} (values and names omitted){_build(group)}",
         ]
         return Fold(forms=tuple(forms), entries=len(names))
 
@@ -233,6 +240,11 @@ class Entries:
         if entry["source"] is None:
             return " (pruned: not in the manifest)" if entry["reason_code"] == ReasonCode.PRUNED else ""
         return f" from {show(_token(entry['source']['repository'] or '?', self.style))}"
+
+
+def _build(entry: dict[str, Any]) -> str:
+    word = build_word(entry).text
+    return f": {word}" if word else ""
 
 
 def names_fold(title: str, names: Sequence[str], style: Style) -> Fold:
@@ -286,7 +298,7 @@ def _head(document: dict[str, Any], style: Style) -> str:
         _sentence(text, role) for text, role in (*origin_sentences(document, show), *closing_sentences(document, show))
     ]
     blocks = [
-        marker("reconciler", "plan", organization["id"][:_HEAD_COLUMNS], document["api"][:_HEAD_COLUMNS]),
+        comment_marker("plan", document),
         f"### Plan for {show(organization['name'])} on {show(document['api'])}",
         *said,
         "\n".join([row(counts), row("---:" for _ in counts), row(f"{count:,}" for count in counts.values())]),
@@ -325,8 +337,9 @@ def _problems(document: dict[str, Any], style: Style) -> Iterator[Fold]:
     for step in found:
         names = step.get("repositories", ())
         name = f"{len(names):,} repositories" if names else cell(_name(step, style))
-        told = (_short(step["reason"], style), _short(problem_places(step) or "-", style))
-        yield Fold(forms=(row([step["action"], name, *map(cell, told)]),), tight=True, entries=len(names) or 1)
+        why, where = (cell(_short(text, style)) for text in (step["reason"], problem_places(step) or "-"))
+        cells = [step["action"], name, f"{why}{_build(step)}", where]
+        yield Fold(forms=(row(cells),), tight=True, entries=len(names) or 1)
     for step in found:
         if "repositories" in step:
             yield names_fold(f"{step['action']}: {_html(_short(step['reason'], style))}", step["repositories"], style)

@@ -11,6 +11,10 @@ from reconciler.core.overlay import Section
 Count = Annotated[int, Field(ge=0)]
 Position = Annotated[int, Field(ge=1)] | None
 Action = Literal["create", "update", "reset", "none", "blocked", "unknown"]
+WillBuild = Annotated[
+    Literal["yes", "no", "fails_already", "would_fix", "would_break", "unknown"],
+    Field(description="Whether images will build with the change, as the latest builds and the API tell."),
+]
 SectionName = Annotated[str, Field(json_schema_extra={"enum": [str(section) for section in Section]})]
 FieldName = Annotated[str, Field(json_schema_extra={"enum": [str(field) for field in OverlayField]})]
 Time = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
@@ -165,14 +169,19 @@ class PackageChangeDocument(TypedDict):
     after: str
 
 
-class ResolvedDocument(TypedDict):
+class PackagesDifferenceDocument(TypedDict):
+    """The packages that come, go or change their version."""
+
+    added: list[PackageDocument]
+    removed: list[PackageDocument]
+    changed: list[PackageChangeDocument]
+
+
+class ResolvedDocument(PackagesDifferenceDocument):
     """What a step does to the packages that are installed in the end."""
 
     packages: Annotated[list[str], Field(description="Every package that would be installed, as `name=version`.")]
     compared: Annotated[bool, Field(description="Whether it is known what is installed now.")]
-    added: list[PackageDocument]
-    removed: list[PackageDocument]
-    changed: list[PackageChangeDocument]
 
 
 class OverlayItemDocument(TypedDict):
@@ -284,7 +293,8 @@ class StepDocument(TypedDict):
     column: Position
     changes: list[ChangeDocument]
     unmanaged: Annotated[list[SectionName], Field(description="Sections that hold something and are left alone.")]
-    resolved: NotRequired[Annotated[ResolvedDocument, Field(description="There with `--resolve` where it is known.")]]
+    will_build: NotRequired[WillBuild]
+    resolved: NotRequired[Annotated[ResolvedDocument, Field(description="What would be installed, where known.")]]
     overlay: NotRequired[
         Annotated[list[OverlayItemDocument], Field(description="The whole overlay on both sides of a write.")]
     ]
@@ -306,6 +316,7 @@ class GroupedDocument(TypedDict):
     source: SourceDocument | None
     reason_code: NotRequired[str]
     changes: list[ChangeDocument]
+    will_build: NotRequired[WillBuild]
     unmanaged: list[UnmanagedDocument]
 
 
@@ -326,6 +337,7 @@ class ProblemGroupDocument(TypedDict):
     reason_code: str
     places: list[PlaceDocument]
     changes: Annotated[list[ChangeDocument], Field(description="The changes that all of them share.")]
+    will_build: NotRequired[WillBuild]
 
 
 class CausedCountsDocument(TypedDict):
@@ -409,6 +421,7 @@ class PlanDocument(TypedDict):
     organization: OrganizationDocument
     complete: Annotated[bool, Field(description="Whether every repository of the manifest could be read and planned.")]
     applyable: Annotated[bool, Field(description="Whether an apply of this plan would write something.")]
+    manifest: NotRequired[Annotated[str, Field(description="The owner of the manifest, else its path.")]]
     skip_blocked: NotRequired[
         Annotated[bool, Field(description="Whether repositories with errors are left out of an apply.")]
     ]

@@ -19,6 +19,7 @@ from reconciler.views.plan import (
     PROBLEMS,
     REPOSITORIES,
     WRITES,
+    build_word,
     closing_sentences,
     entry_name,
     keeps,
@@ -136,14 +137,14 @@ class _Entries:
     def problem(self, entry: dict[str, Any]) -> Block:
         """A repository that could not be planned, or several for one reason, and why."""
         place = f"({problem_places(entry)})" if problem_places(entry) else ""
-        why = [Word(self.style.plain(entry["reason"])), Word(self.style.plain(place), Role.DIM)]
+        why = [Word(self.style.plain(entry["reason"])), Word(self.style.plain(place), Role.DIM), build_word(entry)]
         line = Hanging(self._named(entry), words_text(word for word in why if word.text), self.column)
         names = [token(name, self.style) for name in entry.get("repositories", ())]
         return [line, Hanging(Text("    "), Text(listed(names, _MOST_NAMES)), 4)] if names else [line]
 
     def step(self, step: dict[str, Any]) -> Block:
         """A repository with its changes: one line where it fits, else one for each part of the overlay."""
-        head, lead, kept = self._named(step), _lead(step, self.style), Text(keeps(step), Role.DIM)
+        head, lead, kept = self._named(step), _lead(step, self.style), self._kept(step)
         parts = _parts(step, self.style)
         sizes = [lead.cell_len, *(len(part.label) + 1 + items.cell_len for part, items in parts)]
         if self._fits(head, [*sizes, kept.cell_len]):
@@ -155,7 +156,7 @@ class _Entries:
 
     def group(self, group: dict[str, Any]) -> Block:
         """A change that several repositories share, and the names of all of them."""
-        mark, lead, kept = self._mark(group), _lead(group, self.style), Text(keeps(group), Role.DIM)
+        mark, lead, kept = self._mark(group), _lead(group, self.style), self._kept(group)
         parts = _parts(group, self.style)
         whole = Text.assemble(mark, " ", self._spread([lead, *map(_labelled, parts), kept]))
         if whole.cell_len <= (self.width or _ONE_LINE):
@@ -170,6 +171,11 @@ class _Entries:
 
     def _named(self, step: dict[str, Any]) -> Text:
         return Text.assemble(self._mark(step), " ", (_title(step, self.style), Role.BOLD))
+
+    def _kept(self, entry: dict[str, Any]) -> Text:
+        """What stands behind the changes: what is left alone, and whether the images will build."""
+        word = build_word(entry)
+        return self._spread([Text(keeps(entry), Role.DIM), Text(word.text, word.role)])
 
     def _mark(self, entry: dict[str, Any]) -> Text:
         return Text(*_MARKS.get(entry["action"], (self.style.cross, Role.ERROR)))

@@ -19,6 +19,8 @@ from reconciler.core.events import (
     StepFinished,
     StepStarted,
     WaitStarted,
+    WaveFailed,
+    WaveSoaking,
     WaveStarted,
 )
 from reconciler.core.runs import Applied, Drifted, Failed, NotAttempted, Outcome, Unchanged
@@ -36,14 +38,25 @@ def sentence(event: Event, style: Style) -> Text:
     match event:
         case ApplyStarted(steps=steps, others=others):
             return Text(f"writing {changes(steps, others)}" if steps else "")
-        case WaveStarted(number=number, of=of, steps=steps, others=others):
-            return Text(f"wave {number:,} of {of:,}: {changes(steps, others)}")
+        case WaveStarted() | WaveSoaking() | WaveFailed():
+            return _wave(event)
         case WaitStarted(repositories=names):
             return Text(f"waiting for the builds of {followed(names)}" if names else "")
         case StepStarted() | BuildsSeen():
             return Text()
         case _:
             return _news(event, style)
+
+
+def _wave(event: WaveStarted | WaveSoaking | WaveFailed) -> Text:
+    wave = f"wave {event.number:,} of {event.of:,}"
+    match event:
+        case WaveStarted(steps=steps, others=others):
+            return Text(f"{wave}: {changes(steps, others)}")
+        case WaveSoaking(seconds=seconds):
+            return Text(f"{wave} is verified; waiting {duration(seconds)} before the next one")
+        case WaveFailed():
+            return Text(f"{wave} failed; the rest is held back", Role.ERROR)
 
 
 def changes(steps: int, others: int) -> str:
@@ -80,7 +93,7 @@ def _news(event: StepFinished | BuildEnded | RepositoryDone | PollFailed | Queue
 def is_trouble(event: Event) -> bool:
     """Whether a person should see the event although a table shows how things stand."""
     match event:
-        case StepFinished(outcome=Failed() | Drifted()) | PollFailed() | QueueUnread():
+        case StepFinished(outcome=Failed() | Drifted()) | PollFailed() | QueueUnread() | WaveFailed() | WaveSoaking():
             return True
         case RepositoryDone(progress=progress):
             return progress.stage is Stage.SUPERSEDED

@@ -31,13 +31,17 @@ from reconciler.core.events import (
     StepFinished,
     StepStarted,
     WaitStarted,
+    WaveFailed,
+    WaveSoaking,
     WaveStarted,
 )
+from reconciler.core.leftovers import Leftover, find_leftovers, other_changes
 from reconciler.core.overlay import EMPTY, Overlay
 from reconciler.core.runs import Applied, Drifted, Failed, NotAttempted, Outcome, Unchanged
 from reconciler.core.steps import AnyStep, BindingStep, OverlayStep, Step
 from reconciler.diagnostics import plural
 from reconciler.views.diagnostics import diagnostic_document
+from reconciler.views.document import difference_document
 from reconciler.views.text import json_line, log_lines, repositories, rfc3339
 from reconciler.views.values import sides_document
 
@@ -240,10 +244,12 @@ def report_document(
     timed_out: bool,
     run: str | None = None,
     tags: Mapping[str, tuple[str, ...]] | None = None,
+    earlier: Sequence[Build] = (),
 ) -> dict[str, Any]:
     """The report as plain data; `logs` are those that were read of failed builds, by report id.
 
-    `run` is the id that it is recorded under, None where nothing is; `tags` are those known, by digest.
+    `run` is the id that it is recorded under, None where nothing is; `tags` are those known, by digest;
+    `earlier` are builds from before the writes, to tell what else changed.
     """
     told = sorted(
         (outcome_document(one) for one in outcomes), key=lambda one: (_SUBJECTS.index(one["subject"]), str(one["name"]))
@@ -259,13 +265,38 @@ def report_document(
             "timed_out": timed_out,
             **totals(followed),
             "verified": {"proven": proven, "of": of},
-            "repositories": [_repository(one, logs, tags or {}) for one in followed],
+            "repositories": [
+                {**_repository(one, logs, tags or {}), **_other_changes(one, earlier)} for one in followed
+            ],
         },
     }
 
 
+OUTCOME_TITLES: Mapping[str, str] = {
+    "applied": "Applied",
+    "already_done": "Already up to date",
+    "failed": "Failed",
+    "stale": "Changed since the plan, left unchanged",
+    "not_attempted": "Not attempted",
+}
+
+
+def result_lists(summary: dict[str, Any]) -> list[tuple[str, list[str]]]:
+    """Return what a summary names, as titles with names; none is empty."""
+    builds = summary["builds"]
+    found = [(title, summary[kind]) for kind, title in OUTCOME_TITLES.items()]
+    found.append(("Failed builds", [f"{one['repository']}: {one['id']}" for one in builds["failures"]]))
+    found.append(("Builds not finished", builds["unfinished"]))
+    return [(title, names) for title, names in found if names]
+
+
 def summary_line(document: dict[str, Any], *, verdict: str) -> str:
-    """The report as one line of JSON: the names for each outcome, the builds by result, and how the run ended."""
+    """Return the summary as one line of JSON."""
+    return json_line(summary_document(document, verdict=verdict))
+
+
+def summary_document(document: dict[str, Any], *, verdict: str) -> dict[str, Any]:
+    """Return the summary of a report: the names for each outcome, the builds by result, and how the run ended."""
     builds = document["builds"]
     unfinished = [one["name"] for one in builds["repositories"] if one["stage"] not in FINISHED]
     failures = [
@@ -285,6 +316,16 @@ def summary_line(document: dict[str, Any], *, verdict: str) -> str:
             "repositories": [],
             "unfinished": unfinished,
             "failures": failures,
+            "still_there": [
+                {"repository": one["repository"], **leftover}
+                for one in builds["repositories"]
+                for leftover in one["still_there"]
+            ],
+            "other_changes": [
+                {"repository": one["repository"], **one["other_changes"]}
+                for one in builds["repositories"]
+                if "other_changes" in one
+            ],
             "superseded": [one["name"] for one in builds["repositories"] if one["stage"] == Stage.SUPERSEDED],
             "built": [
                 {"repository": one["repository"], **build} for one in builds["repositories"] for build in one["built"]
@@ -292,12 +333,35 @@ def summary_line(document: dict[str, Any], *, verdict: str) -> str:
         },
     }
     del summary["builds"]["repositories"]
-    return json_line(summary)
+    return summary
 
 
 def _repository(progress: Progress, logs: Mapping[str, str], tags: Mapping[str, tuple[str, ...]]) -> dict[str, Any]:
     built = [built_document(build, progress, tags) for build in progress.builds]
-    return {**progress_document(progress), "built": built, "failures": _failures(progress, logs)}
+    return {
+        **progress_document(progress),
+        "built": built,
+        "still_there": [_leftover(one) for one in find_leftovers(progress)],
+        "failures": _failures(progress, logs),
+    }
+
+
+def _leftover(found: Leftover) -> dict[str, Any]:
+    """Something that was removed and is still there; values stay out, which may be secret."""
+    item = found.item
+    return {
+        "part": str(item.field),
+        "key": item.key,
+        "images": found.images,
+        "of": found.of,
+        "cause": str(found.cause),
+    }
+
+
+def _other_changes(progress: Progress, earlier: Sequence[Build]) -> dict[str, Any]:
+    """What else changed since the last image; nothing if no report tells."""
+    change = other_changes(progress, earlier)
+    return {} if change is None else {"other_changes": difference_document(change)}
 
 
 def _failures(progress: Progress, logs: Mapping[str, str]) -> list[dict[str, Any]]:
@@ -321,18 +385,31 @@ def event_document(event: Event) -> dict[str, Any]:
 
 def _told(event: Event) -> tuple[str, dict[str, Any]]:
     match event:
-        case ApplyStarted() | WaveStarted() | StepStarted() | StepFinished():
+        case ApplyStarted() | StepStarted() | StepFinished():
             return _writing(event)
+        case WaveStarted() | WaveSoaking() | WaveFailed():
+            return _wave(event)
         case _:
             return _following(event)
 
 
-def _writing(event: ApplyStarted | WaveStarted | StepStarted | StepFinished) -> tuple[str, dict[str, Any]]:
+def _wave(event: WaveStarted | WaveSoaking | WaveFailed) -> tuple[str, dict[str, Any]]:
+    wave = {"number": event.number, "of": event.of}
+    match event:
+        case WaveStarted(steps=steps):
+            return "wave_started", {**wave, "steps": steps}
+        case WaveSoaking(seconds=seconds):
+            return "wave_soaking", {**wave, "seconds": seconds}
+        case WaveFailed(steps=steps):
+            return "wave_failed", {**wave, "steps": len(steps)}
+        case _:
+            assert_never(event)
+
+
+def _writing(event: ApplyStarted | StepStarted | StepFinished) -> tuple[str, dict[str, Any]]:
     match event:
         case ApplyStarted(steps=steps):
             return "apply_started", {"steps": steps}
-        case WaveStarted(number=number, of=of, steps=steps):
-            return "wave_started", {"number": number, "of": of, "steps": steps}
         case StepStarted(step=step):
             return "step_started", subject(step)
         case StepFinished(outcome=outcome):

@@ -13,7 +13,16 @@ from typing import Annotated, Any, Literal, NotRequired
 from pydantic import Field, TypeAdapter
 from typing_extensions import TypedDict
 
-from reconciler.views.plan_schema import Action, Count, DiagnosticDocument, FieldName, PlanDocument, Time, Value
+from reconciler.views.plan_schema import (
+    Action,
+    Count,
+    DiagnosticDocument,
+    FieldName,
+    PackagesDifferenceDocument,
+    PlanDocument,
+    Time,
+    Value,
+)
 
 
 class BuildDocument(TypedDict):
@@ -149,6 +158,26 @@ class WaveStartedLine(TypedDict):
     steps: Count
 
 
+class WaveSoakingLine(TypedDict):
+    """The builds of a wave are verified, and the next one waits."""
+
+    type: Literal["wave_soaking"]
+    at: Time
+    number: Count
+    of: Count
+    seconds: float
+
+
+class WaveFailedLine(TypedDict):
+    """Too much of a wave failed, and the rest is held back."""
+
+    type: Literal["wave_failed"]
+    at: Time
+    number: Count
+    of: Count
+    steps: Count
+
+
 class StepStartedLine(SubjectDocument):
     """A repository, an overlay or a binding is about to be written."""
 
@@ -218,6 +247,23 @@ class BuildFailureDocument(TypedDict):
     id: str
 
 
+class LeftoverDocument(TypedDict):
+    """Something that was removed from a repository and is still in new images."""
+
+    repository: str
+    part: FieldName
+    key: str
+    images: Annotated[int, Field(ge=1, description="How many new images of the repository contain it.")]
+    of: Count
+    cause: Literal["base_image", "other_package", "unknown"]
+
+
+class OtherChangesDocument(PackagesDifferenceDocument):
+    """What changed in a repository's images since the last ones, besides what was requested."""
+
+    repository: str
+
+
 class SummaryBuildsDocument(TotalsDocument):
     """The builds of a run in the end."""
 
@@ -226,6 +272,8 @@ class SummaryBuildsDocument(TotalsDocument):
     verified: VerifiedDocument
     unfinished: list[str]
     failures: list[BuildFailureDocument]
+    still_there: NotRequired[list[LeftoverDocument]]
+    other_changes: NotRequired[list[OtherChangesDocument]]
     superseded: list[str]
     built: list[RepositoryBuiltDocument]
 
@@ -250,6 +298,8 @@ EventLine = Annotated[
     | PlanLine
     | ApplyStartedLine
     | WaveStartedLine
+    | WaveSoakingLine
+    | WaveFailedLine
     | StepStartedLine
     | StepFinishedLine
     | WaitStartedLine

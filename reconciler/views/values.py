@@ -15,6 +15,7 @@ from typing import Any
 
 from reconciler.core.diff import SECTION_OF, Change, ChangeKind, Field, Value, items_of
 from reconciler.core.overlay import CommandOverride, Group, Overlay, PemFile, User
+from reconciler.core.redaction import is_redacted
 from reconciler.core.secrets import HIDDEN, argument_looks_secret, looks_secret, redact
 
 _USERINFO = re.compile(r"(?<=://)[^/\s@]+(?=@)")
@@ -95,7 +96,7 @@ def sides_document(part: Field, key: str, sides: Mapping[str, tuple[Value, ...]]
 
 def _side(part: Field, value: Value | None, side: str, *, hidden: bool) -> tuple[Any, bool]:
     """The public form of a value, and whether something of it is hidden; `hidden` hides it whole."""
-    if hidden and isinstance(value, str):
+    if value is not None and (is_redacted(value) or (hidden and isinstance(value, str))):
         return mask(side), True
     document = _document(part, value)
     shown = document if document is None else _without_secrets(part, document)

@@ -5,7 +5,7 @@ from typing import Any
 
 from reconciler.core.builds import FINISHED, Stage
 from reconciler.core.plan import Plan
-from reconciler.core.runs import FailureKind
+from reconciler.core.runs import FailureKind, Skip
 from reconciler.core.steps import Step
 from reconciler.diagnostics import listed, plural
 from reconciler.views.run_document import counted
@@ -24,8 +24,12 @@ def ending(
     """
     name = command.capitalize()
     if complete:
-        return f"{name} complete: {', '.join(_successes(document, command)) or 'no changes'}."
-    found = ", ".join([*_written(document, command), *problems, *_failures(document, style)])
+        left = sum(one["reason"] == Skip.PAUSED for one in document["not_attempted"])
+        paused = f"; paused with {plural(left, 'change')} left: `reconciler resume {document['run']}`" if left else ""
+        return f"{name} complete: {', '.join(_successes(document, command)) or 'no changes'}{paused}."
+    restored = document.get("reverted")
+    reverted = [f"{plural(len(restored['applied']), 'change')} reverted"] if restored else []
+    found = ", ".join([*_written(document, command), *problems, *_failures(document, style), *reverted])
     if document["interrupted"]:
         return f"{name} interrupted: {found or 'nothing was changed'}."
     return f"{name} finished with errors: {found}."

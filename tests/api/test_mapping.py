@@ -10,7 +10,7 @@ from reconciler.api.answers import RepositoryAnswer
 from reconciler.api.schema import overlay_from_wire
 from reconciler.core.overlay import EMPTY, Group, Overlay, PemFile, User
 from reconciler.core.state import LiveRepository, Unreadable
-from tests.api.fakes import NODE, repository
+from tests.api.fakes import CATALOG, NODE, repository
 
 KEY = "-----BEGIN PUBLIC KEY-----\nMIIB\n-----END PUBLIC KEY-----\n"
 FULL: dict[str, Any] = {
@@ -157,8 +157,11 @@ def test_a_number_to_run_as() -> None:
 def test_repository() -> None:
     assert RepositoryAnswer.model_validate(repository(activeTags=["latest", "22"])).to_core(
         folder="x"
-    ) == LiveRepository(id=NODE, name="node", folder="x", overlay=EMPTY, active_tags=("latest", "22"))
+    ) == LiveRepository(
+        id=NODE, name="node", folder="x", overlay=EMPTY, active_tags=("latest", "22"), synced_from=CATALOG
+    )
     assert RepositoryAnswer.model_validate({"id": NODE, "name": "node"}).to_core().active_tags == ()
+    assert RepositoryAnswer.model_validate({"id": NODE, "name": "node"}).to_core().synced_from == ""
     assert RepositoryAnswer.model_validate(repository(activeTags="x")).to_core().active_tags == ()
     assert isinstance(RepositoryAnswer.model_validate(repository(customOverlay=[])).to_core().overlay, Unreadable)
 

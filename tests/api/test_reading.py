@@ -8,7 +8,7 @@ from reconciler.api.errors import ApiError, NotFound, NotUnderstood
 from reconciler.core.builds import Result, Sync
 from reconciler.core.overlay import EMPTY
 from reconciler.core.state import LiveRepository, Organization, Unreadable
-from tests.api.fakes import INNER, NODE, ORGANIZATION, ROOT, TEAM, Asked, Told, group, reader, repository
+from tests.api.fakes import CATALOG, INNER, NODE, ORGANIZATION, ROOT, TEAM, Asked, Told, group, reader, repository
 
 FOLDER = Organization(id=TEAM, name="example.com/team-a")
 REPORT = f"{NODE}/{'2' * 16}"
@@ -28,12 +28,13 @@ def test_one_call_for_a_flat_organization() -> None:
         live = client.read_live(ORGANIZATION)
     assert live.organization == ORGANIZATION
     assert live.repositories == (
-        LiveRepository(id=NODE, name="node", overlay=EMPTY, active_tags=("latest",)),
+        LiveRepository(id=NODE, name="node", overlay=EMPTY, active_tags=("latest",), synced_from=CATALOG),
         LiveRepository(
             id=f"{ROOT}/{'2' * 16}",
             name="jre",
             overlay=Unreadable(problem="customOverlay is a list, not an object"),
             active_tags=("latest",),
+            synced_from=CATALOG,
         ),
     )
     assert api.only.path == "/registry/v1/repos"

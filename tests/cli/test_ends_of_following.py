@@ -127,7 +127,7 @@ def test_doctor_tries_reports_and_queue(program: Program) -> None:
 def test_a_creation_whose_source_was_dropped_is_a_failure(program: Program) -> None:
     """Entry A10."""
     write_manifest(NEW)
-    program.play(Fault(effect=Omit(fields=("sync_config.source",)), method="POST"))
+    program.play(Fault(effect=Omit(fields=("sync_config.source",)), method="POST", path="/registry/"))
     result = program.run("apply", "--yes")
     assert result.code == 3, result.out + result.err
     assert "dropped its source" in result.out + result.err

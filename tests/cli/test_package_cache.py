@@ -10,7 +10,7 @@ from reconciler.core.packages import PackageRequest, PackageVersion, requested_c
 
 NOW = 1_000_000.0
 GIT = PackageVersion(name="git", version="2-r0", architectures=("aarch64", "x86_64"))
-WANTED = requested_constraints([PackageRequest(repository="web", spec="git")])
+WANTED = requested_constraints([PackageRequest(spec="git")])
 
 
 def cache(folder: Path, *, api: str = "a", organization: str = "o", now: float = NOW) -> PackageCache:
@@ -34,10 +34,7 @@ def test_it_is_of_one_organization_and_api(tmp_path: Path) -> None:
 
 def test_what_does_not_meet_what_is_wanted_is_looked_up_again(tmp_path: Path) -> None:
     cache(tmp_path).write({"git": (GIT,)})
-    asks = {
-        spec: requested_constraints([PackageRequest(repository="web", spec=spec)])
-        for spec in ("git~2", "git=1-r0", "crul")
-    }
+    asks = {spec: requested_constraints([PackageRequest(spec=spec)]) for spec in ("git~2", "git=1-r0", "crul")}
     assert [bool(cache(tmp_path).read(one)) for one in asks.values()] == [True, False, False]
 
 

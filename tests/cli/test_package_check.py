@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.emulator import EmulatorSettings, Fault, Status
+from reconciler.emulator import Drop, Effect, EmulatorSettings, Fault, Garble, ReportedResult, Respond, Status
 from tests.support.program import Program, write_manifest
 
 HEAD = "organization: example.com\nrepositories:\n"
@@ -113,12 +113,43 @@ def test_what_is_not_known_to_resolve_is_refused_where_that_is_required(program:
     assert program.run("apply", "q").code == 5
 
 
-def test_against_a_snapshot_nothing_is_asked_and_that_is_said(program: Program) -> None:
+def test_against_a_snapshot_its_own_packages_are_looked_up_and_nothing_is_resolved(program: Program) -> None:
+    program.run("snapshot", "-o", "live.json", "--org", "example.com")
+    write_manifest(f'{HEAD}  custom-nginx: {{packages: ["git=2.50.1-r3", "cmd:jq", tzdata]}}\n')
+    result = program.run("plan", "--against", "live.json")
+    assert (result.code, result.err.count("warning:")) == (0, 0)
+    assert 'package "tzdata" is already in the image' in result.err
+    required = program.run("plan", "--against", "live.json", "--resolve")
+    assert "[resolution-not-checked]" in required.err
+    write_manifest(f"{HEAD}  custom-nginx: {{packages: [crul, 'git=9.9']}}\n")
+    wrong = program.run("plan", "--against", "live.json")
+    assert wrong.code == 1
+    assert 'manifests/web.yaml:3:29: package "crul" does not exist; did you mean "curl"?' in wrong.err
+    assert 'no version of package "git" satisfies "git=9.9"; available: 2.51.0-r2, 2.50.1-r3' in wrong.err
+    assert not list(Path(".reconciler").glob("packages-*"))
+
+
+def test_a_snapshot_that_knows_only_the_latest_versions_says_what_it_cannot_tell(program: Program) -> None:
+    answer = Respond(body={"items": [{"packageName": "git", "version": "2.51.0-r2", "architecture": "x86_64"}]})
+    program.play(
+        Fault(effect=Status(status=403), path="/apk/v1/packages", times=1),
+        Fault(effect=answer, path="/apk/v1/packages", times=None),
+    )
+    assert program.run("snapshot", "-o", "live.json", "--org", "example.com").code == 0
+    write_manifest(f'{HEAD}  custom-nginx: {{packages: ["git=2.50.1-r3"]}}\n')
+    result = program.run("plan", "--against", "live.json")
+    assert (result.code, "[packages-not-checked]" in result.err) == (0, True)
+
+
+def test_a_snapshot_without_packages_is_one_all_the_same(program: Program) -> None:
+    for path in ("/apk/v1/packages", "buildreports"):
+        program.play(Fault(effect=Status(status=403), path=path, times=None))
+    taken = program.run("snapshot", "-o", "live.json", "--org", "example.com")
+    assert (taken.code, "[snapshot-without-packages]" in taken.err) == (0, True)
     write_manifest(f"{HEAD}  custom-nginx: {{packages: [crul]}}\n")
-    program.run("snapshot", "-o", "live.json")
-    result = program.run("plan", "--against", "live.json", "--resolve")
-    assert result.code == 0
-    assert "[resolution-not-checked]" in result.err
+    assert program.run("plan", "--against", "live.json").code == 0
+    asked = program.run("plan", "--against", "live.json", "--resolve")
+    assert "[resolution-not-checked]" in asked.err
 
 
 def test_what_does_not_resolve_fails_the_plan_whoever_asks(program: Program) -> None:
@@ -199,3 +230,81 @@ def test_a_refused_question_is_a_warning_and_the_plan_goes_on(program: Program, 
     assert result.code == 0
     assert "[packages-not-checked]" in result.err
     assert "[resolution-not-checked]" in result.err
+
+
+def will_build(program: Program, *options: str) -> dict[str, str]:
+    """What a plan says of each repository."""
+    document = json.loads(program.run("plan", "--format", "json", *options).out)
+    return {step["repository"]: step["will_build"] for step in document["steps"]}
+
+
+def test_a_plan_tells_whether_each_changed_repository_will_build(program: Program) -> None:
+    write_manifest(
+        f"{HEAD}  custom-nginx: {{packages: [curl, curl-rustls]}}\n  orders-api: {{packages: [jq]}}\n"
+        "  new: {source: custom-base, packages: [curl, curl-rustls]}\n  custom-ruby: {}\n"
+    )
+    assert will_build(program) == {
+        "custom-nginx": "would_break",
+        "custom-ruby": "unknown",
+        "new": "no",
+        "orders-api": "yes",
+    }
+    text = program.run("plan").out
+    assert re.search(r"custom-nginx .*builds would break", text)
+    assert re.search(r"orders-api .*will build", text)
+    assert will_build(program, "--no-resolve")["orders-api"] == "unknown"
+
+
+def test_builds_that_fail_already_are_told_from_those_that_a_change_fixes(program: Program) -> None:
+    write_manifest(f"{HEAD}  custom-nginx: {{packages: [curl, curl-rustls]}}\n")
+    assert program.run("apply", "--no-check", "--yes", "--no-wait").code == 0
+    program.clock.time += 3600
+    write_manifest(f"{HEAD}  custom-nginx: {{packages: [curl, curl-rustls], environment: {{A: b}}}}\n")
+    assert will_build(program) == {"custom-nginx": "fails_already"}
+    kept = program.run("plan")
+    assert (kept.code, kept.err.count("error:")) == (0, 0)
+    assert "the builds of custom-nginx fail already, and would fail with this change" in kept.err
+    write_manifest(f"{HEAD}  custom-nginx: {{packages: [curl]}}\n")
+    pages = [word for name in ("markdown", "html") for word in ("--format", f"{name}=plan.{name}")]
+    assert will_build(program, *pages, "-o", "p.plan") == {"custom-nginx": "would_fix"}
+    for page in ("plan.markdown", "plan.html"):
+        assert "builds would be fixed" in Path(page).read_text(encoding="utf-8")
+    assert "builds would be fixed" in program.run("show", "p.plan").out
+
+
+def test_builds_that_fail_for_another_reason_are_not_said_to_be_fixed(program: Program) -> None:
+    write_manifest(f"{HEAD}  custom-nginx: {{environment: {{A: b}}}}\n")
+    program.play(Fault(effect=ReportedResult(result="Failure"), path="buildreports", times=None))
+    assert will_build(program) == {"custom-nginx": "fails_already"}
+
+
+def test_what_a_recent_build_was_made_from_is_not_asked_about(program: Program) -> None:
+    write_manifest(f"{HEAD}  custom-nginx: {{environment: {{A: b}}}}\n")
+    result = program.run("plan", "--debug")
+    assert "0 questions for 1 repositories" in result.err
+    assert will_build(program) == {"custom-nginx": "yes"}
+
+
+def test_an_api_that_refuses_to_resolve_is_one_warning(program: Program) -> None:
+    write_manifest(f"{HEAD}  custom-nginx: {{packages: [helm]}}\n  orders-api: {{packages: [jq]}}\n")
+    program.play(Fault(effect=Status(status=403), path="/apko/v1/resolve/", times=None))
+    result = program.run("plan")
+    assert (result.code, result.err.count("warning:")) == (0, 1)
+    assert "could not check that the packages of custom-nginx, orders-api can be installed together" in result.err
+
+
+def test_a_template_that_no_build_has_had_yet_is_resolved(program: Program) -> None:
+    write_manifest(f"{HEAD}  custom-python: {{packages: ['python-{{{{major}}}}.{{{{minor}}}}-dev']}}\n")
+    (step,) = json.loads(program.run("plan", "--format", "json").out)["steps"]
+    assert step["will_build"] == "yes"
+    assert [name for name in step["resolved"]["packages"] if name.startswith("python-3.") and "-dev=" in name]
+
+
+@pytest.mark.parametrize("effect", [Drop(when="before"), Status(status=500), Status(status=503, html=True), Garble()])
+def test_an_api_that_fails_to_resolve_stops_neither_plan_nor_apply(program: Program, effect: Effect) -> None:
+    write_manifest(f"{HEAD}  custom-nginx: {{packages: [helm]}}\n  orders-api: {{packages: [jq]}}\n")
+    program.play(Fault(effect=effect, path="/apko/v1/resolve/", times=None))
+    planned = program.run("plan")
+    assert (planned.code, planned.err.count("[resolution-not-checked]")) == (0, 1)
+    applied = program.run("apply", "--yes", "--no-wait")
+    assert (applied.code, applied.err.count("[resolution-not-checked]")) == (0, 1)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from reconciler.api.client import WriteClient
 from reconciler.cli import main
 from reconciler.emulator import EmulatorSettings
 from reconciler.journal.owner_lock import LEASE
@@ -217,6 +218,28 @@ def test_a_broken_lock_stops_the_run_before_its_first_write(shared: Program) -> 
     assert "curl" not in str(packages(shared))
 
 
+def test_a_lock_that_is_broken_between_two_writes_stops_the_second(
+    shared: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = WriteClient.write_overlay
+
+    def then_unlocked(client: WriteClient, *args: Any) -> Any:
+        answer = write(client, *args)
+        shared.clock.time += LEASE + 1
+        assert shared.run("unlock", "--yes").code == 0
+        return answer
+
+    monkeypatch.setattr(WriteClient, "write_overlay", then_unlocked)
+    result = shared.run("apply", "--yes", "--no-wait", "--parallelism", "1")
+    assert result.code == 3
+    assert "was broken by another process" in result.err
+    assert "1 not attempted (orders-api)" in result.out
+    assert "curl" not in str(packages(shared)[1])
+    another_machine(shared)
+    (run,) = history(shared, shared.environ["RECONCILER_JOURNAL"])
+    assert (run["exit_code"], run["counts"]["applied"], run["counts"]["not_attempted"]) == (3, 1, 1)
+
+
 @pytest.fixture
 def bucket(program: Program, s3: S3) -> Program:
     """As `shared`, on S3 alone."""
@@ -309,6 +332,23 @@ def test_credentials_in_a_url_are_refused_and_never_shown(program: Program) -> N
         result = program.run(*command, "--debug")
         assert SECRET not in result.out + result.err
     assert "s3://bucket/team" in program.run("doctor").out
+
+
+def test_doctor_reads_the_journal_and_shows_its_lock(bucket: Program, s3: S3) -> None:
+    url = bucket.environ["RECONCILER_JOURNAL"]
+
+    def found() -> dict[str, Any]:
+        result = bucket.run("doctor", "--org", "example.com", "--json")
+        (finding,) = [one for one in json.loads(result.out)["findings"] if one["subject"] == "journal"]
+        return {**finding, "code": result.code}
+
+    assert (found()["level"], found()["summary"]) == ("ok", f"{url} can be read; no lock is held")
+    seen: list[dict[str, Any]] = []
+    at_the_question(bucket, lambda: seen.append(found()))
+    assert (seen[0]["level"], seen[0]["hint"], seen[0]["code"]) == ("warning", "", 0)
+    assert "process" in seen[0]["detail"]
+    s3.fault = lambda _method, _path: "down"
+    assert (found()["level"], found()["code"]) == ("error", 1)
 
 
 def test_the_lock_tells_who_holds_it(shared: Program) -> None:

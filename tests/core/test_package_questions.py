@@ -4,17 +4,11 @@ from dataclasses import replace
 
 import pytest
 
+from reconciler.core.bases import Question, distinct_configs, find_bases, make_questions
 from reconciler.core.builds import Build, PackageConfig, Result, make_recipe
 from reconciler.core.overlay import EMPTY, Overlay
 from reconciler.core.packages import Available, PackageRequest, PackageVersion, check_packages
-from reconciler.core.resolution import (
-    Question,
-    ResolvedChange,
-    distinct_configs,
-    find_bases,
-    make_questions,
-    package_difference,
-)
+from reconciler.core.resolution import ResolvedChange, package_difference
 from reconciler.core.state import Live, LiveRepository, Organization
 from reconciler.core.steps import Action, Reason, ReasonCode, Step
 from reconciler.diagnostics import Place, Severity
@@ -35,6 +29,12 @@ VERSIONS = {
 AVAILABLE = Available(versions=VERSIONS, names=("curl", "git"))
 
 
+def request(spec: str, *repositories: str) -> PackageRequest:
+    reason = Reason(code=ReasonCode.DIFFERS)
+    steps = (Step(repository=name, id=name, action=Action.UPDATE, reason=reason, place=PLACE) for name in repositories)
+    return PackageRequest(spec=spec, steps=tuple(steps))
+
+
 @pytest.mark.parametrize(
     ("spec", "code"),
     [
@@ -51,7 +51,7 @@ AVAILABLE = Available(versions=VERSIONS, names=("curl", "git"))
     ],
 )
 def test_judging(spec: str, code: str | None) -> None:
-    found = check_packages([PackageRequest(repository="web", spec=spec, where=lambda: PLACE)], AVAILABLE)
+    found = check_packages([request(spec, "web")], AVAILABLE)
     assert [one.diagnostic.code for one in found] == ([code] if code else [])
     assert all(one.diagnostic.place == PLACE and one.repositories == ("web",) for one in found)
 
@@ -67,14 +67,12 @@ def test_judging(spec: str, code: str | None) -> None:
 )
 def test_what_an_image_is_built_for_counts(built: list[str], there: str, told: bool) -> None:  # noqa: FBT001 - a case
     available = Available(versions={"a": (version("a", "1-r0", there),)}, architectures=frozenset(built))
-    found = check_packages([PackageRequest(repository="web", spec="a")], available)
+    found = check_packages([request("a", "web")], available)
     assert [one.diagnostic.summary for one in found] == (['package "a" is not available for aarch64'] if told else [])
 
 
 def test_one_place_is_told_once_for_all_repositories() -> None:
-    (one,) = check_packages(
-        [PackageRequest(repository=name, spec="crul", where=lambda: PLACE) for name in "abcde"], AVAILABLE
-    )
+    (one,) = check_packages([request("crul", *"abcde")], AVAILABLE)
     assert one.diagnostic.severity is Severity.ERROR
     assert one.diagnostic.repositories == ("a", "b", "c", "d", "e")
 
@@ -125,8 +123,16 @@ def test_builds_before_the_live_overlay_are_left_aside() -> None:
     assert "old-nginx" not in one.config.packages
 
 
-def test_failed_builds_tell_nothing() -> None:
-    assert asked([step("web", (), ("jq",))], [build("web", 1, "nginx", result=Result.FAILURE)]) == ()
+def test_failed_builds_tell_nothing_where_one_succeeded_since() -> None:
+    builds = [build("web", 1, "broken", result=Result.FAILURE), build("web", 2, "nginx")]
+    (one,) = asked([step("web", (), ("jq",))], builds)
+    assert one.config.packages == ("nginx", "jq")
+
+
+def test_builds_that_failed_with_the_live_overlay_tell_what_the_image_is_made_from() -> None:
+    builds = [build("web", 1, "old"), build("web", 2, "nginx", "crul", result=Result.FAILURE)]
+    (one,) = asked([step("web", ("crul",), ("jq",))], builds)
+    assert one.config.packages == ("nginx", "jq")
 
 
 def test_a_creation_is_asked_about_without_what_its_source_adds() -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from reconciler.core.bases import find_bases
 from reconciler.core.builds import Build, PackageConfig, Recipe, Result
 from reconciler.core.layers import Layer, Precedence
 from reconciler.core.overlay import EMPTY, Section
@@ -9,7 +10,6 @@ from reconciler.core.plan import Plan
 from reconciler.core.planner import plan
 from reconciler.core.resolution import (
     already_in_image,
-    find_bases,
     no_build_failure,
     resolution_errors,
     resolution_failure,

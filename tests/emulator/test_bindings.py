@@ -128,6 +128,15 @@ class TestBindings:
         assert (made["repo"], made["allRepos"]) == ("", True)
         assert made["uid"].rpartition("/")[0] == organization(world)
 
+    def test_one_for_all_repositories_of_a_folder_lies_under_it(self, world: World) -> None:
+        folder = world.id("team-a/checkout-api").rpartition("/")[0]
+        overlay(world, "app", JQ)
+        made = bind(world, "app", folder, ALL, allRepos=True).json
+        assert (made["repo"], made["allRepos"], made["uid"].rpartition("/")[0]) == ("", True, folder)
+        assert listed(world, BINDINGS, ("uidp.descendantsOf", folder)) == [made]
+        assert listed(world, BINDINGS, ("uidp.childrenOf", organization(world))) == []
+        assert bind(world, "app", folder, ALL).json["code"] == 5  # a folder is no repository
+
     def test_the_selector_alone_can_change(self, world: World) -> None:
         overlay(world, "app", JQ)
         uid = bind(world, "app", "custom-go", ALL).json["uid"]

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 
 import pytest
 
+from reconciler.core.bases import find_bases, make_questions
 from reconciler.core.builds import Build, PackageConfig, Recipe, Result
 from reconciler.core.overlay import EMPTY, Overlay
 from reconciler.core.packages import Constraint, PackagePage, PackageVersion
-from reconciler.core.resolution import find_bases, make_questions
 from reconciler.core.state import Live, LiveRepository, Organization
 from reconciler.core.steps import Action, Reason, ReasonCode, Step
 from reconciler.engine.packages import look_up

@@ -17,6 +17,7 @@ from reconciler.core.packages import (
     requested_constraints,
 )
 from reconciler.core.state import Organization
+from reconciler.core.steps import Action, Reason, ReasonCode, Step
 from reconciler.diagnostics import Diagnostic
 from reconciler.engine import packages as lookups
 from reconciler.engine.packages import Found, look_up
@@ -89,16 +90,21 @@ def catalog(*packages: tuple[PackageVersion, ...], size: int = 0) -> dict[str, t
     return {versions[0].name: versions for versions in (*packages, *filler)}
 
 
-def search(api: Api, *specs: str) -> Found:
-    return look_up(
-        api, ORGANIZATION, requested_constraints([PackageRequest(repository="web", spec=spec) for spec in specs])
+def request(spec: str) -> PackageRequest:
+    reason = Reason(code=ReasonCode.DIFFERS)
+    return PackageRequest(
+        spec=spec, steps=(Step(repository="web", id="1/2", action=Action.UPDATE, reason=reason, place=None),)
     )
+
+
+def search(api: Api, *specs: str) -> Found:
+    return look_up(api, ORGANIZATION, requested_constraints(map(request, specs)))
 
 
 def codes(found: Found, *specs: str) -> list[str]:
     """What would be told of each specification, in their order; empty where nothing is wrong with it."""
     available = Available(versions=found.versions, names=found.names)
-    told = [check_packages([PackageRequest(repository="web", spec=spec)], available) for spec in specs]
+    told = [check_packages([request(spec)], available) for spec in specs]
     return [one[0].diagnostic.code if one else "" for one in told]
 
 
@@ -162,9 +168,7 @@ def test_what_others_provide(spec: str, code: str) -> None:
 
 def test_a_mistyped_provided_name_is_compared_with_those_of_its_kind() -> None:
     found = search(Api(catalog(package("curl", provides=["cmd:curl=1-r0", "so:x"]))), "cmd:crul")
-    (one,) = check_packages(
-        [PackageRequest(repository="web", spec="cmd:crul")], Available(versions=found.versions, names=found.names)
-    )
+    (one,) = check_packages([request("cmd:crul")], Available(versions=found.versions, names=found.names))
     assert one.diagnostic.summary == 'package "cmd:crul" does not exist; did you mean "cmd:curl"?'
 
 

@@ -17,7 +17,8 @@ from reconciler.diagnostics import Diagnostic
 from reconciler.engine.apply import apply
 from reconciler.engine.follow import Limits
 from reconciler.engine.ports import OnError
-from reconciler.engine.rollout import Batches, Rollout, parse_sizes, rollout
+from reconciler.engine.rollout import Batches, Rollout, rollout
+from reconciler.engine.waves import parse_sizes, plan_waves
 from tests.engine.world import GIT, VIM
 from tests.support.clock import FakeClock
 from tests.support.fake_api import ORGANIZATION, FakeApi
@@ -336,13 +337,13 @@ def refusing(*parts: str) -> Callable[[str], None]:
 
 
 def replacement(setting: Setting) -> tuple[OverlayStep | BindingStep, ...]:
-    """Return the steps that put `new` in the place of `old`, in an order that would take away first."""
+    """Return the steps that put `new` in the place of `old`, in the usual order."""
     a = repository_scope("a")
     return (
-        setting.overlay("old", GIT, None),
-        setting.binding("old", a, ALL, None),
-        setting.binding("new", a, None, ALL),
         setting.overlay("new", None, VIM),
+        setting.binding("new", a, None, ALL),
+        setting.binding("old", a, ALL, None),
+        setting.overlay("old", GIT, None),
     )
 
 
@@ -455,19 +456,42 @@ def test_overlays_and_bindings_are_the_first_wave() -> None:
     settings = Rollout(
         parallelism=1,
         on_error=OnError.CONTINUE,
-        batches=Batches(sizes=parse_sizes("1"), max_failed=0),
+        batches=Batches(),
         wait=False,
         limits=Limits(total=600),
     )
     steps = (*replacement(setting), reset("a", EMPTY, GIT), reset("b", EMPTY, GIT))
     waves: list[str] = []
+    plan = plan_of(*steps)
     rollout(
-        plan_of(*steps),
+        plan,
         setting.api,
         clock=setting.clock,
         stop=setting.stop,
         settings=settings,
         on_event=lambda event: waves.append(type(event).__name__),
+        waves=plan_waves(plan, parse_sizes("1")),
     )
     assert setting.api.writes == ["create new", "bind new on a", "unbind old on a", "delete old", "a", "b"]
     assert waves.count("WaveStarted") == 3
+
+
+def test_an_order_that_the_plan_has_instead_of_the_usual_one_is_kept() -> None:
+    """The API refuses two overlays that disagree for the same tags: the one that goes is unbound first."""
+    setting = Setting()
+    a = repository_scope("a")
+    setting.apply(setting.binding("old", a, ALL, None), setting.binding("free", a, None, ALL), parallelism=4)
+    assert setting.api.writes == ["unbind old on a", "bind free on a"]
+
+
+def test_bindings_of_one_scope_are_written_one_after_another() -> None:
+    setting = Setting()
+    names = [f"o{number}" for number in range(8)]
+    for name in names:
+        setting.api.add_overlay(name, GIT)
+    a, b = repository_scope("a"), repository_scope("b")
+    steps = [setting.binding(name, scope, None, ALL) for name in names for scope in (a, b)]
+    setting.apply(*steps, parallelism=4)
+    of_a = [what for what in setting.api.writes if what.endswith("on a")]
+    assert of_a == [f"bind {name} on a" for name in names]
+    assert len(setting.api.writes) == 16

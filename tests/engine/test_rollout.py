@@ -7,7 +7,8 @@ from reconciler.core.runs import Applied, NotAttempted, Outcome, RecordFailed, S
 from reconciler.core.steps import AnyStep
 from reconciler.engine.follow import Limits
 from reconciler.engine.ports import OnError
-from reconciler.engine.rollout import Batches, Rollout, parse_sizes, rollout
+from reconciler.engine.rollout import Batches, Rollout, rollout
+from reconciler.engine.waves import parse_sizes, plan_waves
 from tests.engine.world import PROBLEM, World
 
 
@@ -28,7 +29,7 @@ def roll(world: World, *, max_failed: int = 0, record: Refusing | None = None) -
     settings = Rollout(
         parallelism=1,
         on_error=OnError.CONTINUE,
-        batches=Batches(sizes=parse_sizes("1"), max_failed=max_failed),
+        batches=Batches(max_failed=max_failed),
         wait=True,
         limits=Limits(total=600),
     )
@@ -40,6 +41,7 @@ def roll(world: World, *, max_failed: int = 0, record: Refusing | None = None) -
         settings=settings,
         on_event=world.events.append,
         record=record,
+        waves=plan_waves(world.plan, parse_sizes("1")),
     )
     return outcomes
 

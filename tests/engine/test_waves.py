@@ -2,7 +2,7 @@
 
 import pytest
 
-from reconciler.engine.rollout import parse_sizes, split_waves
+from reconciler.engine.waves import parse_sizes, split_waves
 
 
 def test_the_last_size_repeats() -> None:

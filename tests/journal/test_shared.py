@@ -146,6 +146,35 @@ def test_many_owners_at_once_lose_nothing(machine: Callable[[str], Machine]) -> 
         assert {run.exit_code for run in journal.runs()} == {0}
 
 
+def test_of_many_machines_one_at_a_time_writes_for_an_owner(machine: Callable[[str], Machine]) -> None:
+    machines = [machine(f"m{number}") for number in range(3)]
+    writing, together, ids, refused = threading.Lock(), threading.Barrier(3, timeout=20), [], []
+
+    def work(one: Machine) -> None:
+        together.wait()
+        while True:
+            try:
+                with one.journal.locked() as journal:
+                    assert writing.acquire(blocking=False)
+                    record = journal.begin(HEADER, plan(ONE))
+                    finish(record, "one")
+                    ids.append((record.id, record.problem))
+                    writing.release()
+                    return
+            except JournalBusy:
+                refused.append(one)
+
+    threads = [threading.Thread(target=work, args=(one,)) for one in machines]
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join(timeout=60)
+    with machine("reader").journal.reading() as journal:
+        assert {(run.id, None) for run in journal.runs()} == set(ids)
+        assert [run.exit_code for run in journal.runs()] == [0, 0, 0]
+    assert refused
+
+
 def test_before_the_first_write_every_step_is_told_as_intended(machine: Callable[[str], Machine]) -> None:
     """Nobody else knows which of them a runner that dies now has written."""
     with machine("a").journal.locked() as journal:

@@ -95,6 +95,12 @@ def test_missing_credentials_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
         Storage("az://container/team")
 
 
+@pytest.mark.parametrize("url", ["s3://bucket/team", "gs://bucket/team", "az://container/team", "file:///tmp"])
+def test_there_is_a_storage_for_each_kind_of_url(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AZURE_STORAGE_ACCOUNT_NAME", "account")
+    assert Storage(url).name == url
+
+
 def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("", encoding="utf-8")
     with pytest.raises(JournalError, match="cannot use the shared journal file:"):

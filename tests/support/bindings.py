@@ -1,10 +1,12 @@
 """Overlays and bindings for tests: from the short form of case files, with UIDPs that are the same in every run."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from hashlib import sha256
 from typing import Any
 
 from reconciler.core.bindings import DEV, Binding, SelectorKind, TagSelector
+from reconciler.core.plan import Plan
 from reconciler.core.state import (
     Address,
     Desired,
@@ -19,6 +21,7 @@ from reconciler.core.state import (
     Settings,
     Unreadable,
 )
+from reconciler.core.steps import OverlayStep, ScopeKind
 from reconciler.diagnostics import Place
 from tests.support.overlays import managed, overlay
 
@@ -131,3 +134,32 @@ def desired_state(short: Short) -> Desired:
         repositories=tuple(entry(name, given) for name, given in short.get("repositories", {}).items()),
         settings=Settings(**short.get("settings", {})),
     )
+
+
+def applied(plan: Plan, live: Live) -> Live:
+    """The live state once an apply has written the steps of overlays and bindings one after another."""
+    assert isinstance(live.overlays, tuple)
+    assert isinstance(live.bindings, tuple)
+    overlays = {one.id: one for one in live.overlays}
+    bindings = {one.id: one for one in live.bindings}
+    for step in plan.overlay_writes:
+        if isinstance(step, OverlayStep):
+            id_ = step.id or identifier(f"overlay {step.name}")
+            if step.after is None:
+                assert all(one.overlay_id != id_ for one in bindings.values()), "it is still bound"
+                del overlays[id_]
+            else:
+                overlays[id_] = LiveOverlay(id=id_, name=step.name, overlay=step.after)
+            continue
+        id_ = step.id or f"{step.scope.id}/{sha256(step.overlay.encode()).hexdigest()[:16]}"
+        if step.after is None:
+            del bindings[id_]
+        else:
+            overlay_id = step.overlay_id or identifier(f"overlay {step.overlay}")
+            assert overlay_id in overlays, "it does not exist yet"
+            repository = step.scope.id if step.scope.kind is ScopeKind.REPOSITORY else ""
+            bindings[id_] = Binding(
+                id=id_, overlay_id=overlay_id, overlay=step.overlay, selector=step.after, repository=repository
+            )
+    found = sorted(overlays.values(), key=lambda one: one.name)
+    return replace(live, overlays=tuple(found), bindings=tuple(bindings.values()))

@@ -51,7 +51,7 @@ def s3_server() -> Iterator[S3]:
     """The server, until it is no longer needed."""
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app  # takes a second
 
-    s3 = S3()
+    s3, one_at_a_time = S3(), threading.Lock()  # conditions hold for a whole request, as on a real server
     app = DomainDispatcherApplication(create_backend_app)
 
     def gate(environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
@@ -59,11 +59,12 @@ def s3_server() -> Iterator[S3]:
         if fault == "down":
             start("403 Forbidden", [])
             return [f"<Error><Code>Down</Code><Message>{SECRET}</Message></Error>".encode()]
+        with one_at_a_time:
+            answer = list(app(environ, (lambda *_: None) if fault == "lost" else start))
         if fault == "lost":
-            list(app(environ, lambda *_: None))
             start("503 Service Unavailable", [])
             return [b""]
-        return app(environ, start)  # type: ignore[no-any-return]
+        return answer
 
     server = make_server("127.0.0.1", 0, gate, threaded=True, request_handler=Quiet)
     s3.url = f"http://127.0.0.1:{server.server_port}"

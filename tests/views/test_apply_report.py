@@ -188,6 +188,8 @@ def test_the_summary_is_one_line_with_names_and_sums() -> None:
         "waiting": 1,
         "unfinished": ["app-05", "app-06"],
         "failures": [{"repository": "app-04", "id": samples.uidp(7, 41)}],
+        "still_there": [],
+        "other_changes": [],
         "superseded": [],
         "verified": {"proven": 0, "of": 8},
     }

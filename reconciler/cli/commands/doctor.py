@@ -8,7 +8,7 @@ from reconciler.api.auth.provider import Credentials
 from reconciler.api.auth.token import Token
 from reconciler.api.client import ReadClient
 from reconciler.api.errors import ApiError, TokenRejected
-from reconciler.cli import inputs, output
+from reconciler.cli import inputs, output, runs
 from reconciler.cli import options as shared
 from reconciler.cli.client import api_name, open_reader
 from reconciler.cli.context import Context
@@ -28,6 +28,7 @@ from reconciler.core.doctor import (
     check_expiry,
     check_features,
     check_identity,
+    check_journal,
     check_model,
     customization_model,
     failed_check,
@@ -36,6 +37,7 @@ from reconciler.core.doctor import (
     unread_check,
 )
 from reconciler.core.state import Organization
+from reconciler.journal import JournalError
 from reconciler.views import doctor
 
 _OF_TOKEN = (Subject.TOKEN, Subject.IDENTITY, Subject.EXPIRY)
@@ -47,6 +49,7 @@ def configure(parser: Parser) -> None:
     """Declare the options."""
     shared.add_manifest(parser)
     shared.add_connection(parser)
+    shared.add_journal(parser)
     shared.add_output(parser)
 
 
@@ -121,6 +124,19 @@ class _Examination:
         yield from self._check_capabilities()
         yield from self._check_builds()
         yield from self._check_models()
+        if self._options.journal is not None:
+            yield self._check_journal()
+
+    def _check_journal(self) -> CheckResult:
+        try:
+            journal = runs.needed_shared_journal(self._options, self._ctx)
+            with journal.reading() as found:
+                name = found.where
+            holders = [lock.holder for lock in journal.locks()]
+        except JournalError as error:
+            return failed_check(Subject.JOURNAL, error.diagnostic)
+        dead = any(one.is_dead(self._now()) for one in holders)
+        return check_journal(name, [one.described() for one in holders], dead=dead)
 
     def _check_api(self) -> CheckResult:
         try:

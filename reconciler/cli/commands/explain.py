@@ -236,5 +236,5 @@ def _not_named(name: str, desired: Desired) -> CommandFailed:
     return CommandFailed(
         "not-in-manifest",
         f'the manifest has no entry for "{name}"',
-        f"did you mean {' or '.join(near)}?" if near else "list the repositories with `reconciler repos`",
+        f"did you mean {' or '.join(near)}?" if near else "add an entry, or list the names with `reconciler repos`",
     )

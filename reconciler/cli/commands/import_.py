@@ -1,6 +1,6 @@
 """`reconciler import`: live state written as manifests, and taken into those that are there."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from reconciler.cli import inputs
@@ -12,7 +12,8 @@ from reconciler.cli.exit_codes import ExitCode
 from reconciler.cli.output import print_problems, style_of
 from reconciler.cli.parser import Options, Parser
 from reconciler.core.state import Desired, Live
-from reconciler.diagnostics import Diagnostic
+from reconciler.diagnostics import Diagnostic, plural
+from reconciler.manifest.writing.bindings import OVERLAYS_FILE, prepare_overlays, verify_overlays
 from reconciler.manifest.writing.folder import FilesRefused, write_files
 from reconciler.manifest.writing.importer import Import, prepare, verify
 from reconciler.manifest.writing.syntax import redacted_lines
@@ -59,6 +60,8 @@ def execute(options: Options, ctx: Context) -> int:
     organization = _organization(folder, options, ctx)
     with open_reader(options, ctx) as client:
         live = inputs.read_live(organization, client, options, ctx)
+        if not options.repositories:
+            live = inputs.with_overlays(live, client, options, ctx)
     request = _request(folder, live, organization, options, ctx)
     try:
         found = prepare(request)
@@ -67,7 +70,36 @@ def execute(options: Options, ctx: Context) -> int:
     print_problems((*found.left_out, *found.notes), options, ctx)
     _write(found, folder)
     _print_files(found, folder, options, ctx)
-    return _prove(found, request, options, ctx)
+    code = _prove(found, request, options, ctx)
+    return code if options.repositories else max(code, _import_overlays(request, options, ctx))
+
+
+def _import_overlays(request: ImportRequest, options: Options, ctx: Context) -> int:
+    """Write overlays and bindings to a file of their own, once it is proven to plan to no change."""
+    folder = request.folder
+    before = _loaded(folder, options, ctx)
+    try:
+        found = prepare_overlays(request, before)
+        proof = verify_overlays(request, found.texts) if found.texts else None
+    except FilesRefused as refused:
+        raise CommandFailed.from_problems(*refused.problems) from None
+    print_problems(found.left_out, options, ctx)
+    if proof is None:
+        return ExitCode.DONE
+    if not proof.holds:
+        print_problems((*proof.problems, *_differing(proof.wrong.items())), options, ctx)
+        return ExitCode.ERROR
+    _put(folder, found.texts, {})
+    _print_texts(found.texts, {}, folder, options, ctx)
+    counts = f"{plural(found.overlays, 'overlay')} and {plural(found.bindings, 'binding')}"
+    ctx.stdout.write(f"Imported {counts} into {folder / OVERLAYS_FILE}. A plan shows no changes.\n")
+    return ExitCode.DONE
+
+
+def _loaded(folder: Path, options: Options, ctx: Context) -> Desired | None:
+    """The manifests in the folder, None where there are none."""
+    desired, problems = inputs.load_manifest(folder, options, ctx)
+    return None if any(problem.code in _NO_FILES for problem in problems) else desired
 
 
 def _organization(folder: Path, options: Options, ctx: Context) -> str:
@@ -111,18 +143,28 @@ def _write(found: Import, folder: Path) -> None:
         raise CommandFailed(
             "not-written", f"cannot create {folder}: {error.strerror}", "choose another folder"
         ) from None
-    written = write_files(folder, found.texts, before=found.before)
+    _put(folder, found.texts, found.before)
+
+
+def _put(folder: Path, texts: Mapping[str, str], before: Mapping[str, str]) -> None:
+    written = write_files(folder, texts, before=before)
     if written.problem:
         done = ", ".join(written.files) or "nothing"
         raise CommandFailed("not-written", written.problem, f"run the import again (already written: {done})")
 
 
 def _print_files(found: Import, folder: Path, options: Options, ctx: Context) -> None:
+    _print_texts(found.texts, found.before, folder, options, ctx)
+
+
+def _print_texts(
+    texts: Mapping[str, str], was: Mapping[str, str], folder: Path, options: Options, ctx: Context
+) -> None:
     style = style_of(ctx.stdout, options, ctx)
-    for name, text in found.texts.items():
+    for name, text in texts.items():
         path = folder / name
-        if name in found.before:
-            before, after = redacted_lines(found.before[name]), redacted_lines(text)
+        if name in was:
+            before, after = redacted_lines(was[name]), redacted_lines(text)
             ctx.stdout.write(text_diff.render(str(path), before, after, style=style))
         else:
             ctx.stdout.write(style.plain(f"new: {path}") + "\n")
@@ -132,7 +174,8 @@ def _prove(found: Import, request: ImportRequest, options: Options, ctx: Context
     count = len(found.labels)
     noun = "1 repository" if count == 1 else f"{count} repositories"
     if not found.labels:
-        ctx.stdout.write("Nothing to import.\n")
+        others = not options.repositories and bool(request.live.overlays or request.live.bindings)
+        ctx.stdout.write("No repositories to import.\n" if others else "Nothing to import.\n")
         return _code(found, request)
     proof = verify(request, found.labels)
     print_problems((*proof.warnings, *proof.problems, *_differing(proof.wrong.items())), options, ctx)

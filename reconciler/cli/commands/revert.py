@@ -34,6 +34,7 @@ def configure(parser: Parser) -> None:
     )
     parser.set_defaults(show_unchanged=False)
     shared.add_execution(parser)
+    shared.add_batch(parser)
     shared.add_connection(parser)
     shared.add_journal(parser)
     shared.add_output(parser)

@@ -15,6 +15,7 @@ from reconciler.cli.execution import exit_codes, follow_limits
 from reconciler.cli.exit_codes import ExitCode, first
 from reconciler.cli.output import print_problems
 from reconciler.cli.parser import Options, Parser
+from reconciler.cli.planning import earlier_builds
 from reconciler.cli.report import Report
 from reconciler.core.builds import Progress
 from reconciler.core.progress import begin
@@ -117,7 +118,9 @@ def _go_on(wait: _WaitContext, options: Options, ctx: Context) -> ExitCode:
         wait.record.end(exit_code=code, interrupted=interrupted)
     logs = failure_logs(followed, wait.client) if followed else {}
     problem = wait.record.problem if wait.record else None
-    return wait.report.end(outcomes, followed, logs, code=code, run=wait.run.id, problems=[problem])
+    compared = followed if wait.report.compares_images else None
+    earlier = earlier_builds(compared, wait.client, wait.run.header.organization)
+    return wait.report.end(outcomes, followed, logs, code=code, run=wait.run.id, problems=[problem], earlier=earlier)
 
 
 def _outcomes(wait: _WaitContext) -> tuple[Outcome, ...]:

@@ -61,14 +61,20 @@ def render_document(
     entries: Iterable[tuple[str, Shape]] = (),
     profiles: Mapping[str, Shape] | None = None,
     overlays: Mapping[str, Shape] | None = None,
+    all_repositories: Mapping[str, Shape] | None = None,
+    folders: Mapping[str, Shape] | None = None,
 ) -> str:
-    """The text of a new manifest file."""
+    """The text of a new manifest file; `all_repositories` are the bindings of that scope."""
     blocks: list[list[str]] = []
     if organization is not None:
         blocks.append(pair("organization", organization, 0))
     for key, named in (("profiles", profiles), ("overlays", overlays)):
         if named:
             blocks.append([f"{key}:", *_with_blank_lines(pair(name, shape, 2) for name, shape in named.items())])
+    if all_repositories:
+        blocks.append(["all_repositories:", *pair("overlays", dict(all_repositories), 2)])
+    if folders:
+        blocks.append(["folders:", *_with_blank_lines(pair(path, shape, 2) for path, shape in folders.items())])
     lines = _with_blank_lines(pair(name, shape, 2) for name, shape in entries)
     if lines:
         blocks.append(["repositories:", *lines])

@@ -18,7 +18,7 @@ from reconciler.core.globs import resolve_globs
 from reconciler.core.layers import Layer
 from reconciler.core.planner import plan
 from reconciler.core.state import Address, Desired, Directory, Live
-from reconciler.core.steps import Action, Step
+from reconciler.core.steps import Action, ReasonCode, Step
 from reconciler.diagnostics import Diagnostic, Place, Severity
 from reconciler.manifest import files as manifest_files
 from reconciler.manifest import messages
@@ -275,6 +275,19 @@ class Verifier:
         if errors:
             return self._blamed(texts, wanted, errors)
         return Verification(wrong=self._differing(desired, wanted), warnings=warnings)
+
+    def of_overlays(self, texts: Mapping[str, str]) -> Verification:
+        """Whether the files declare overlays and bindings exactly as they are live."""
+        with _trial_folder(self.folder, texts) as trial:
+            desired, found = self.load(trial)
+            problems = in_folder(self.folder, trial, found)
+        errors = tuple(one for one in problems if one.severity is Severity.ERROR)
+        if errors:
+            return Verification(wrong={}, problems=errors)
+        planned = plan(desired, self.live)
+        steps = (*planned.overlay_steps, *(one for one in planned.steps if one.reason.code is ReasonCode.BOUND))
+        wrong = {one.label: f"planning it would {one.action} it" for one in steps if one.action is not Action.NONE}
+        return Verification(wrong=wrong)
 
     def in_place(self, labels: Iterable[str]) -> Verification:
         """The same for the files as they now are."""

@@ -167,7 +167,7 @@ def _choose(request: ImportRequest, before: Mapping[str, str]) -> _Chosen:
                 named = ", ".join(path for path, _ in overlay.unrecognized)
                 chosen.leave_out(label, f"its overlay has fields that this version does not support: {named}")
             case overlay if request.picked is not None or (overlay != EMPTY and label not in there):
-                problem = _name_problem(label)
+                problem = name_problem(label)
                 if problem:
                     chosen.leave_out(label, problem)
                 else:
@@ -177,7 +177,7 @@ def _choose(request: ImportRequest, before: Mapping[str, str]) -> _Chosen:
     return chosen
 
 
-def _name_problem(label: str) -> str:
+def name_problem(label: str) -> str:
     """Say why the key of an entry cannot mean a repository of this name; "" where it can."""
     if is_glob(label):
         return "its name contains `*`, `?`, `[` or `]`, which make it a glob in a manifest"

@@ -1,0 +1,121 @@
+"""`reconciler resume`: go on with the waves of a run that was paused, held back, interrupted or killed."""
+
+from collections.abc import Iterable
+
+from reconciler.cli import execution, inputs, runs
+from reconciler.cli import options as shared
+from reconciler.cli.client import open_writer
+from reconciler.cli.context import Context
+from reconciler.cli.errors import CommandFailed
+from reconciler.cli.execution import ApplyContext, ApplyRequest, execute_plan
+from reconciler.cli.exit_codes import ExitCode
+from reconciler.cli.parser import Options, Parser
+from reconciler.cli.report import Report
+from reconciler.core.effects import effects_of
+from reconciler.core.ownership import owners_of
+from reconciler.core.plan import Plan
+from reconciler.core.runs import NotAttempted, Run, RunKind, RunState, RunStep, Skip
+from reconciler.core.state import Live
+from reconciler.core.steps import BindingStep, OverlayStep, Step
+from reconciler.engine.waves import Waves
+
+# What was left for a reason that is no fault of the step.
+_LEFT = frozenset(
+    {
+        Skip.PAUSED,
+        Skip.HELD_BACK,
+        Skip.INTERRUPTED,
+        Skip.TOKEN_REJECTED,
+        Skip.NOT_RECORDED,
+        Skip.AFTER_FAILURE,
+        Skip.PREREQUISITE,
+    }
+)
+
+
+def configure(parser: Parser) -> None:
+    """Declare the options."""
+    shared.add_run(parser, "run ID or its beginning (default: the newest run)", optional=True)
+    shared.add_execution(parser)
+    parser.set_defaults(show_unchanged=False, batch=None)
+    shared.add_journal(parser)
+    shared.add_connection(parser)
+    shared.add_output(parser)
+
+
+def execute(options: Options, ctx: Context) -> int:
+    """Write what is left of an approved run, wave by wave; the exit codes are those of `apply`."""
+    how = execution.rollout_settings(options)
+    with runs.read_only_journal(options, ctx) as journal:
+        owners = owners_of(one.step for one in runs.find_run(journal, options.run, options).steps)
+    with (
+        runs.locked_journal(options, ctx, owners) as journal,
+        Report(options, ctx) as report,
+        open_writer(options, ctx) as client,
+    ):
+        run = runs.find_run(journal, options.run, options)
+        left = [step for step in run.steps if _is_left(step)]
+        _check(run, left)
+        live = inputs.with_overlays(
+            inputs.read_repositories(run.header.organization, client, options, ctx),
+            client,
+            options,
+            ctx,
+            wanted=any(not isinstance(one.step, Step) for one in left),
+        )
+        request = ApplyRequest(
+            plan=_plan(run, left, live),
+            kind=RunKind.APPLY,
+            source=run.header.source,
+            ask=False,
+            waves=_waves(left),
+        )
+        apply = ApplyContext(journal=journal, client=client, report=report, options=options, ctx=ctx)
+        return execute_plan(request, how, apply)
+
+
+def _is_left(step: RunStep) -> bool:
+    """Whether a step was not written, or was being written when the run died: what arrived is found unchanged."""
+    match step.outcome:
+        case None:
+            return True
+        case NotAttempted(reason=reason):
+            return reason in _LEFT
+        case _:
+            return False
+
+
+def _check(run: Run, left: list[RunStep]) -> None:
+    if run.state is RunState.RUNNING:
+        raise CommandFailed(
+            "run-goes-on",
+            f"run {run.id} is still running (process {run.header.pid} on {run.header.host or '?'})",
+            "wait until it has ended",
+            exit_code=ExitCode.REFUSED,
+        )
+    if not left:
+        raise CommandFailed(
+            "nothing-to-resume",
+            f"run {run.id} has nothing left to write",
+            f"see its results with `reconciler history {run.id}`",
+        )
+
+
+def _plan(run: Run, left: Iterable[RunStep], live: Live) -> Plan:
+    steps = [one.step for one in left]
+    repositories = tuple(step for step in steps if isinstance(step, Step))
+    overlays = tuple(step for step in steps if isinstance(step, OverlayStep | BindingStep))
+    return Plan(
+        organization=run.header.organization,
+        steps=repositories,
+        overlay_steps=overlays,
+        effects=effects_of(live, repositories, overlays).tags,
+        bindings=live.bindings,
+    )
+
+
+def _waves(left: Iterable[RunStep]) -> Waves:
+    found: dict[int, list[Step | OverlayStep | BindingStep]] = {}
+    for one in left:
+        found.setdefault(one.wave, []).append(one.step)
+    return tuple(tuple(found[number]) for number in sorted(found))
