@@ -55,13 +55,14 @@ _FIRST = (
         pid INTEGER NOT NULL, user TEXT NOT NULL, host TEXT NOT NULL, since REAL NOT NULL, run TEXT)""",
 )
 # The migration from each version to the next; released entries never change.
-# The second has steps of overlays and bindings, and a row for tags that they give something else (`codec.tags_key`).
+# The second has steps of overlays and bindings, and rows for tags that they give something else (`codec.tag_rows`).
 MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, ())
 
 
 _OUTCOMES = """
     SELECT run, coalesce(json_extract(outcome, '$.outcome'), iif(intended_at IS NULL, 'not-attempted', 'unknown'))
-        AS kind, count(*) FROM step WHERE repository NOT LIKE 'tags:%' GROUP BY run, kind"""
+        AS kind, count(*) FROM step
+    WHERE repository NOT LIKE 'tags:%' AND repository NOT LIKE 'config:%' GROUP BY run, kind"""
 # A write in flight counts: it may have arrived. Of each group SQLite takes the row with the maximum.
 _LAST_WRITERS = """
     SELECT coalesce(step.repository_id, json_extract(body, '$.id')) AS written,
