@@ -240,9 +240,10 @@ class ReadClient:
         """Return whether the catalog has a package of a name, for any organization."""
         return any(one.name == name for one in self._packages(endpoints.catalog_packages(name)))
 
-    def list_packages(self, organization: Organization) -> tuple[PackageVersion, ...]:
-        """Return the latest version of every package with its provided names; a long response."""
-        return tuple(self._packages(endpoints.packages(organization, (("mostRecentlyUpdated", "true"),))))
+    def list_packages(self, organization: Organization, *, all_versions: bool = False) -> tuple[PackageVersion, ...]:
+        """Return the latest version of every package, or all, with its provided names; a long response."""
+        latest: Parameters = () if all_versions else (("mostRecentlyUpdated", "true"),)
+        return tuple(self._packages(endpoints.packages(organization, latest)))
 
     def package_summaries(self, organization: Organization, token: str = "", *, prefix: str = "") -> PackagePage:
         """Return one page of package summaries ordered by name: that of a page token, else the first."""

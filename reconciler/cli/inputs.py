@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from reconciler import __version__, manifest, planfile
+from reconciler import manifest, planfile
 from reconciler.api.errors import NotFound
 from reconciler.cli.context import Context
 from reconciler.cli.errors import CommandFailed, bad_usage
@@ -253,9 +253,8 @@ def origin(saved: SavedPlan) -> Origin:
     )
 
 
-def save_snapshot(path: Path, live: Live, identity: str, ctx: Context) -> None:
-    """Save live state; raises `CommandFailed`."""
-    snapshot = Snapshot(live=live, api=identity, tool_version=__version__, created=ctx.clock.now())
+def save_snapshot(path: Path, snapshot: Snapshot, ctx: Context) -> None:
+    """Save a snapshot; raises `CommandFailed`."""
     if path is STDOUT:
         write_stdout(planfile.snapshot_lines(snapshot), ctx)
         return

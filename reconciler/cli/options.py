@@ -9,7 +9,16 @@ from reconciler.api import API_URL, API_VERSION, API_VERSIONS
 
 FORMATS = ("text", "json")
 PLAN_FORMATS = (*FORMATS, "markdown", "html")
-_FORMATS = {"plan": PLAN_FORMATS, "show": PLAN_FORMATS, "drift": (*FORMATS, "markdown")}
+_FORMATS = {
+    **dict.fromkeys(("plan", "show", "apply", "revert", "resume"), PLAN_FORMATS),
+    "drift": (*FORMATS, "markdown"),
+}
+_FORMATS = {
+    "plan": PLAN_FORMATS,
+    "show": PLAN_FORMATS,
+    "drift": (*FORMATS, "markdown"),
+    **dict.fromkeys(("apply", "revert", "resume"), PLAN_FORMATS),
+}
 # Of diagnostics alone, beside the result and whatever it is: for CI systems.
 ANNOTATIONS = ("github", "gitlab", "sarif")
 COLORS = ("auto", "always", "never")

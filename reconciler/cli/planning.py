@@ -3,10 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Protocol
 
 from reconciler import __version__, planfile
 from reconciler.api.errors import ApiError
+from reconciler.cli.ci import checkout_path
 from reconciler.cli.context import Context
 from reconciler.cli.errors import CommandFailed
 from reconciler.cli.inputs import load_snapshot
@@ -27,6 +29,7 @@ from reconciler.core.state import Desired, Live, Organization
 from reconciler.core.steps import Step
 from reconciler.diagnostics import Diagnostic, has_errors
 from reconciler.engine.follow import Followed
+from reconciler.engine.offline import OfflineApi
 from reconciler.planfile import PlanFileError, SavedPlan
 from reconciler.views.document import Origin, plan_document
 
@@ -132,6 +135,7 @@ def document(
     checked: Checked | None = None,
     live: Live | None = None,
     overlays: bool = False,
+    manifest: str | None = None,
 ) -> dict[str, Any]:
     """The public document of a plan: what every format draws from; `checked` None where it was not looked into.
 
@@ -148,7 +152,21 @@ def document(
         checked=checked.asked if checked else None,
         active_tags={one.id: one.active_tags for one in live.repositories} if live else None,
         overlays=overlays,
+        manifest=manifest,
     )
+
+
+def manifest_name(desired: Desired, options: Options, ctx: Context) -> str:
+    """Return what tells the plans of one organization apart: the only owner of a manifest, else its path."""
+    owners = [*filter(None, desired.owners)]
+    if len(owners) == 1:
+        return owners[0]
+    return checkout_path(ctx.environ)(str(options.path)) or options.path.name
+
+
+def look_back(live: Live) -> float:
+    """Return the seconds within which nearly every image of an organization was rebuilt; less in a large one."""
+    return LOOK_BACK / max(1.0, len(live.repositories) / _ALL)
 
 
 class BuildLister(Protocol):
@@ -169,7 +187,7 @@ class RecentBuilds:
     def __init__(self, api: BuildLister, live: Live) -> None:
         self.live = live
         self._api = api
-        self._span = LOOK_BACK / max(1.0, len(live.repositories) / _ALL)
+        self._span = look_back(live)
         self._read: tuple[Build, ...] | ApiError | None = None
 
     def builds(self, plan: Plan) -> tuple[Build, ...]:
@@ -239,17 +257,31 @@ def _scope(plan: Plan) -> Organization:
     return plan.organization if id_ is None else Organization(id=id_, name=name)
 
 
-def snapshot_source(path: Path, wanted: str, ctx: Context) -> LiveSource:
-    """Return the live state of a snapshot; raises `CommandFailed`."""
+def snapshot_source(path: Path, wanted: str, ctx: Context) -> tuple[LiveSource, OfflineApi | None]:
+    """Return the live state of a snapshot and what stands in for the API; raises `CommandFailed`.
+
+    A snapshot without a package index has nothing that stands in for the API.
+    """
     snapshot = load_snapshot(path, wanted, ctx)
     origin = Origin(kind="snapshot", created=snapshot.created, tool_version=snapshot.tool_version)
-    return LiveSource(live=snapshot.live, api=snapshot.api, api_identity=snapshot.api, origin=origin)
+    source = LiveSource(live=snapshot.live, api=snapshot.api, api_identity=snapshot.api, origin=origin)
+    if snapshot.index is None:
+        return source, None
+    index = snapshot.index
+    return source, OfflineApi(index.packages, snapshot.builds, created=snapshot.created, whole=index.whole)
 
 
 def save_plan(
-    path: Path, plan: Plan, source: LiveSource, desired: Desired, ctx: Context, *, packages_checked: bool = True
+    path: Path,
+    plan: Plan,
+    source: LiveSource,
+    desired: Desired,
+    ctx: Context,
+    *,
+    packages_checked: bool = True,
+    resolved: Mapping[str, ResolvedChange] = MappingProxyType({}),
 ) -> None:
-    """Save a plan; `packages_checked` as in `SavedPlan`. Raises `CommandFailed`."""
+    """Save a plan; `packages_checked` and `resolved` as in `SavedPlan`. Raises `CommandFailed`."""
     saved = SavedPlan(
         plan=plan,
         api=source.api_identity,
@@ -257,6 +289,7 @@ def save_plan(
         created=ctx.clock.now(),
         manifest_digest=desired.digest,
         packages_checked=packages_checked,
+        resolved=resolved,
     )
     if path is STDOUT:
         write_stdout(planfile.plan_lines(saved), ctx)

@@ -77,6 +77,15 @@ def _ended_by_repository(builds: Iterable[Build], steps: Iterable[Step]) -> Mapp
 _ENDED: Final = frozenset({Result.SUCCESS, Result.FAILURE})
 
 
+def latest_builds(builds: Iterable[Build]) -> tuple[Build, ...]:
+    """Return the latest ended build of each configuration of each repository, ordered by ID."""
+    found: dict[tuple[str, PackageConfig], Build] = {}
+    for build in sorted(builds, key=lambda one: one.started or 0.0):
+        if build.result in _ENDED and build.recipe is not None:
+            found[build.repository_id, build.recipe.config] = build
+    return tuple(sorted(found.values(), key=lambda one: one.id))
+
+
 # The annotation in which an image names the package that it is there for.
 _MAIN_PACKAGE: Final = "dev.chainguard.package.main"
 

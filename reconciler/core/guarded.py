@@ -7,9 +7,10 @@ The wrapper resolves secret references, runs checks and then starts the program.
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import compress
 from typing import Final
 
-from reconciler.core.diff import Field, Item, Value, has_key
+from reconciler.core.diff import Field, Item, Value
 from reconciler.core.overlay import CommandOverride, Overlay, Preflight, package_name, package_spec
 from reconciler.core.secrets import is_secret_reference, looks_secret
 from reconciler.diagnostics import Diagnostic, Place, Severity
@@ -169,7 +170,8 @@ def guarded_errors(overlay: Overlay, place_of: PlaceOf, fallback: Place | None) 
 
 
 def _wrapped_fields(overlay: Overlay) -> Iterator[Field]:
-    return (field for field in WRAPPED if has_key(overlay, field, ""))
+    held = (overlay.fail_mode, overlay.preflight, overlay.command_override, overlay.truststore)
+    return compress(WRAPPED, held)
 
 
 def _emptied(field: Field) -> str:

@@ -77,6 +77,9 @@ class Accounts:
     users: tuple[User, ...] = ()
     groups: tuple[Group, ...] = ()
 
+    def __bool__(self) -> bool:
+        return bool(self.run_as or self.users or self.groups)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Certificates:
@@ -84,6 +87,9 @@ class Certificates:
 
     additional: tuple[PemFile, ...] = ()
     providers: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.additional or self.providers)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,12 +140,11 @@ EMPTY = Overlay()
 
 # The attribute of each section: the last part of its name.
 SECTION_FIELDS: dict[Section, str] = {section: section.rpartition(".")[2] for section in Section}
-_NOTHING = tuple((section, name, getattr(EMPTY, name)) for section, name in SECTION_FIELDS.items())
 
 
 def sections_held(overlay: Overlay) -> tuple[Section, ...]:
     """Return the sections that hold something, in the order of `Section`."""
-    return tuple([section for section, name, nothing in _NOTHING if getattr(overlay, name) != nothing])
+    return tuple([section for section, name in SECTION_FIELDS.items() if getattr(overlay, name)])
 
 
 # The prefixes of the names of the API's enums.

@@ -158,6 +158,22 @@ class PackagePage:
     total: int | None = None
 
 
+def join_architectures(packages: Iterable[PackageVersion]) -> tuple[PackageVersion, ...]:
+    """Return each version of a package once, with all its architectures, ordered by name and version."""
+    found: dict[tuple[str, str], list[PackageVersion]] = {}
+    for one in packages:
+        found.setdefault((one.name, one.version), []).append(one)
+    return tuple(
+        PackageVersion(
+            name=name,
+            version=version,
+            architectures=tuple(sorted({arch for one in several for arch in one.architectures})),
+            provides=tuple(sorted({text for one in several for text in one.provides})),
+        )
+        for (name, version), several in sorted(found.items())
+    )
+
+
 def versions_by_name(
     names: Iterable[str], packages: Iterable[PackageVersion]
 ) -> Mapping[str, tuple[PackageVersion, ...]]:

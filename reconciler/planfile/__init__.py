@@ -7,19 +7,12 @@ hold the values of overlays unmasked and are private to their owner (mode 0600).
 
 from reconciler.planfile.errors import PlanFileError
 from reconciler.planfile.format import FileKind, recognize
-from reconciler.planfile.plans import (
-    SavedPlan,
-    Snapshot,
-    load_plan,
-    load_snapshot,
-    plan_lines,
-    save_plan,
-    save_snapshot,
-    snapshot_lines,
-)
+from reconciler.planfile.plans import SavedPlan, load_plan, plan_lines, save_plan
+from reconciler.planfile.snapshots import PackageIndex, Snapshot, load_snapshot, save_snapshot, snapshot_lines
 
 __all__ = [
     "FileKind",
+    "PackageIndex",
     "PlanFileError",
     "SavedPlan",
     "Snapshot",

@@ -9,6 +9,7 @@ import re
 import secrets
 import stat
 from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime
 from enum import StrEnum
 from itertools import chain
 from pathlib import Path
@@ -210,3 +211,13 @@ def _sync_folder(folder: Path) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def time_text(seconds: float) -> str:
+    """Return RFC 3339 text in UTC, to the second: `2026-11-23T09:12:04Z`."""
+    return datetime.fromtimestamp(int(seconds), UTC).isoformat().replace("+00:00", "Z")
+
+
+def time_of(text: str) -> float:
+    """Return the seconds since the epoch of RFC 3339 text."""
+    return datetime.fromisoformat(text).timestamp()

@@ -132,6 +132,12 @@ def marker(*words: str) -> str:
     return f"<!-- {':'.join(_NOT_FOR_COMMENTS.sub(_number, word) for word in words)} -->"
 
 
+def comment_marker(kind: str, document: dict[str, Any]) -> str:
+    """Return the marker of a plan or its apply: one for each organization, API, and owner or folder of the manifest."""
+    words = [document["organization"]["id"], document["api"], *filter(None, [document.get("manifest")])]
+    return marker("reconciler", kind, *(word[:_HEAD_COLUMNS] for word in words))
+
+
 def _number(found: re.Match[str]) -> str:
     return f"%{ord(found[0]):x}"
 
@@ -292,7 +298,7 @@ def _head(document: dict[str, Any], style: Style) -> str:
         _sentence(text, role) for text, role in (*origin_sentences(document, show), *closing_sentences(document, show))
     ]
     blocks = [
-        marker("reconciler", "plan", organization["id"][:_HEAD_COLUMNS], document["api"][:_HEAD_COLUMNS]),
+        comment_marker("plan", document),
         f"### Plan for {show(organization['name'])} on {show(document['api'])}",
         *said,
         "\n".join([row(counts), row("---:" for _ in counts), row(f"{count:,}" for count in counts.values())]),

@@ -272,8 +272,31 @@ def report_document(
     }
 
 
+OUTCOME_TITLES: Mapping[str, str] = {
+    "applied": "Applied",
+    "already_done": "Already up to date",
+    "failed": "Failed",
+    "stale": "Changed since the plan, left unchanged",
+    "not_attempted": "Not attempted",
+}
+
+
+def result_lists(summary: dict[str, Any]) -> list[tuple[str, list[str]]]:
+    """Return what a summary names, as titles with names; none is empty."""
+    builds = summary["builds"]
+    found = [(title, summary[kind]) for kind, title in OUTCOME_TITLES.items()]
+    found.append(("Failed builds", [f"{one['repository']}: {one['id']}" for one in builds["failures"]]))
+    found.append(("Builds not finished", builds["unfinished"]))
+    return [(title, names) for title, names in found if names]
+
+
 def summary_line(document: dict[str, Any], *, verdict: str) -> str:
-    """The report as one line of JSON: the names for each outcome, the builds by result, and how the run ended."""
+    """Return the summary as one line of JSON."""
+    return json_line(summary_document(document, verdict=verdict))
+
+
+def summary_document(document: dict[str, Any], *, verdict: str) -> dict[str, Any]:
+    """Return the summary of a report: the names for each outcome, the builds by result, and how the run ended."""
     builds = document["builds"]
     unfinished = [one["name"] for one in builds["repositories"] if one["stage"] not in FINISHED]
     failures = [
@@ -310,7 +333,7 @@ def summary_line(document: dict[str, Any], *, verdict: str) -> str:
         },
     }
     del summary["builds"]["repositories"]
-    return json_line(summary)
+    return summary
 
 
 def _repository(progress: Progress, logs: Mapping[str, str], tags: Mapping[str, tuple[str, ...]]) -> dict[str, Any]:

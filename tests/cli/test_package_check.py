@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.emulator import EmulatorSettings, Fault, ReportedResult, Status
+from reconciler.emulator import Drop, Effect, EmulatorSettings, Fault, Garble, ReportedResult, Respond, Status
 from tests.support.program import Program, write_manifest
 
 HEAD = "organization: example.com\nrepositories:\n"
@@ -113,12 +113,43 @@ def test_what_is_not_known_to_resolve_is_refused_where_that_is_required(program:
     assert program.run("apply", "q").code == 5
 
 
-def test_against_a_snapshot_nothing_is_asked_and_that_is_said(program: Program) -> None:
+def test_against_a_snapshot_its_own_packages_are_looked_up_and_nothing_is_resolved(program: Program) -> None:
+    program.run("snapshot", "-o", "live.json", "--org", "example.com")
+    write_manifest(f'{HEAD}  custom-nginx: {{packages: ["git=2.50.1-r3", "cmd:jq", tzdata]}}\n')
+    result = program.run("plan", "--against", "live.json")
+    assert (result.code, result.err.count("warning:")) == (0, 0)
+    assert 'package "tzdata" is already in the image' in result.err
+    required = program.run("plan", "--against", "live.json", "--resolve")
+    assert "[resolution-not-checked]" in required.err
+    write_manifest(f"{HEAD}  custom-nginx: {{packages: [crul, 'git=9.9']}}\n")
+    wrong = program.run("plan", "--against", "live.json")
+    assert wrong.code == 1
+    assert 'manifests/web.yaml:3:29: package "crul" does not exist; did you mean "curl"?' in wrong.err
+    assert 'no version of package "git" satisfies "git=9.9"; available: 2.51.0-r2, 2.50.1-r3' in wrong.err
+    assert not list(Path(".reconciler").glob("packages-*"))
+
+
+def test_a_snapshot_that_knows_only_the_latest_versions_says_what_it_cannot_tell(program: Program) -> None:
+    answer = Respond(body={"items": [{"packageName": "git", "version": "2.51.0-r2", "architecture": "x86_64"}]})
+    program.play(
+        Fault(effect=Status(status=403), path="/apk/v1/packages", times=1),
+        Fault(effect=answer, path="/apk/v1/packages", times=None),
+    )
+    assert program.run("snapshot", "-o", "live.json", "--org", "example.com").code == 0
+    write_manifest(f'{HEAD}  custom-nginx: {{packages: ["git=2.50.1-r3"]}}\n')
+    result = program.run("plan", "--against", "live.json")
+    assert (result.code, "[packages-not-checked]" in result.err) == (0, True)
+
+
+def test_a_snapshot_without_packages_is_one_all_the_same(program: Program) -> None:
+    for path in ("/apk/v1/packages", "buildreports"):
+        program.play(Fault(effect=Status(status=403), path=path, times=None))
+    taken = program.run("snapshot", "-o", "live.json", "--org", "example.com")
+    assert (taken.code, "[snapshot-without-packages]" in taken.err) == (0, True)
     write_manifest(f"{HEAD}  custom-nginx: {{packages: [crul]}}\n")
-    program.run("snapshot", "-o", "live.json")
-    result = program.run("plan", "--against", "live.json", "--resolve")
-    assert result.code == 0
-    assert "[resolution-not-checked]" in result.err
+    assert program.run("plan", "--against", "live.json").code == 0
+    asked = program.run("plan", "--against", "live.json", "--resolve")
+    assert "[resolution-not-checked]" in asked.err
 
 
 def test_what_does_not_resolve_fails_the_plan_whoever_asks(program: Program) -> None:
@@ -267,3 +298,13 @@ def test_a_template_that_no_build_has_had_yet_is_resolved(program: Program) -> N
     (step,) = json.loads(program.run("plan", "--format", "json").out)["steps"]
     assert step["will_build"] == "yes"
     assert [name for name in step["resolved"]["packages"] if name.startswith("python-3.") and "-dev=" in name]
+
+
+@pytest.mark.parametrize("effect", [Drop(when="before"), Status(status=500), Status(status=503, html=True), Garble()])
+def test_an_api_that_fails_to_resolve_stops_neither_plan_nor_apply(program: Program, effect: Effect) -> None:
+    write_manifest(f"{HEAD}  custom-nginx: {{packages: [helm]}}\n  orders-api: {{packages: [jq]}}\n")
+    program.play(Fault(effect=effect, path="/apko/v1/resolve/", times=None))
+    planned = program.run("plan")
+    assert (planned.code, planned.err.count("[resolution-not-checked]")) == (0, 1)
+    applied = program.run("apply", "--yes", "--no-wait")
+    assert (applied.code, applied.err.count("[resolution-not-checked]")) == (0, 1)

@@ -10,11 +10,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from reconciler.core.bindings import UnknownBindings
-from reconciler.core.diff import diff
+from reconciler.core.builds import Build, BuildConfig, PackageConfig, Recipe, Result
+from reconciler.core.diff import Field, Item, diff
 from reconciler.core.overlay import Overlay
+from reconciler.core.packages import PackageVersion
 from reconciler.core.plan import Plan
+from reconciler.core.resolution import ResolvedChange
 from reconciler.planfile import (
     FileKind,
+    PackageIndex,
     PlanFileError,
     load_plan,
     load_snapshot,
@@ -92,6 +96,40 @@ def test_version_4_is_still_what_is_written(tmp_path: Path) -> None:
     assert (tmp_path / "p").read_bytes() == (GOLDEN / "plan-4.jsonl").read_bytes()
     save_snapshot(tmp_path / "s", samples.snapshot())
     assert (tmp_path / "s").read_bytes() == (GOLDEN / "snapshot-4.jsonl").read_bytes()
+
+
+def test_the_packages_and_builds_of_a_snapshot_survive(tmp_path: Path) -> None:
+    packages = (
+        PackageVersion(name="git", version="2.51.0-r2", architectures=("aarch64", "x86_64"), provides=("cmd:git=2",)),
+        PackageVersion(name="jq", version="1.8-r0"),
+    )
+    config = PackageConfig(packages=("nginx", "jq=1.8-r0"), archs=("amd64",))
+    build = Build(
+        id=f"{samples.uidp(1)}/1",
+        repository_id=samples.uidp(1),
+        started=1.5,
+        ended=None,
+        result=Result.FAILURE,
+        config=BuildConfig(
+            entries=frozenset({Item(Field.PACKAGES, "nginx", "nginx"), Item(Field.PACKAGES, "jq", "jq=1.8-r0")}),
+            parts=frozenset({Field.PACKAGES}),
+        ),
+        recipe=Recipe(config=config, locked=("jq=1.8-r0",)),
+    )
+    for whole in (True, False):
+        index = PackageIndex(packages=packages, whole=whole)
+        live = replace(samples.snapshot().live, salt="abc")
+        kept = replace(samples.snapshot(), live=live, index=index, builds=(build,))
+        save_snapshot(tmp_path / "s", kept)
+        found = load_snapshot(tmp_path / "s")
+        assert (found, found.builds[0].recipe) == (kept, build.recipe)
+
+
+def test_resolved_packages_of_a_plan_survive(tmp_path: Path) -> None:
+    change = ResolvedChange(packages=("a=1",), added=(("a", "1"),), removed=(("b", "2"),), changed=(("c", "1", "2"),))
+    saved = replace(samples.saved(), resolved={"updated": change, "full": ResolvedChange(compared=False)})
+    save_plan(tmp_path / "p", saved)
+    assert load_plan(tmp_path / "p") == saved
 
 
 def test_the_guard_is_computed_again(tmp_path: Path) -> None:

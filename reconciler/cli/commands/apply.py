@@ -1,6 +1,7 @@
 """`reconciler apply`: plan, show, ask, write what was shown, follow the builds, report."""
 
 from collections.abc import Callable, Collection
+from dataclasses import replace
 
 from reconciler.cli import execution, inputs, planning, runs
 from reconciler.cli import options as shared
@@ -10,7 +11,7 @@ from reconciler.cli.execution import ApplyContext, ApplyRequest, execute_plan
 from reconciler.cli.output import activity
 from reconciler.cli.package_checks import CheckContext, check, check_saved
 from reconciler.cli.parser import Options, Parser
-from reconciler.cli.planning import RecentBuilds
+from reconciler.cli.planning import Checked, RecentBuilds
 from reconciler.cli.report import Report
 from reconciler.core.ownership import owners_of
 from reconciler.core.runs import RunKind
@@ -68,7 +69,14 @@ def _planned(desired: Desired, warnings: tuple[Diagnostic, ...], apply: ApplyCon
     checks = CheckContext(client=client, api=api_identity(options), recent=recent, options=options, ctx=ctx)
     checked = check(plan, desired, checks)
     plan = runs.with_revert_note(checked.plan, apply.journal, options)
-    return ApplyRequest(plan=plan, kind=RunKind.APPLY, source=str(options.path), recent=recent, checked=checked)
+    return ApplyRequest(
+        plan=plan,
+        kind=RunKind.APPLY,
+        source=str(options.path),
+        recent=recent,
+        checked=checked,
+        manifest=planning.manifest_name(desired, options, ctx),
+    )
 
 
 def _approved(saved: SavedPlan, apply: ApplyContext) -> ApplyRequest:
@@ -78,14 +86,14 @@ def _approved(saved: SavedPlan, apply: ApplyContext) -> ApplyRequest:
     """
     client, options, ctx = apply.client, apply.options, apply.ctx
     inputs.check_organization(saved, options, client)
-    plan, checked = saved.plan, None
+    plan, checked = saved.plan, Checked(plan=saved.plan, resolved=saved.resolved)
     if plan.applyable:
         with activity(f"reading the overlay bindings of {plan.organization.name}", options, ctx):
             plan = planning.block_bound_since(plan, client.read_bindings(plan.organization))
     if plan.writes and options.check_packages and not saved.packages_checked:
         recent = RecentBuilds(client, inputs.read_repositories(plan.organization, client, options, ctx))
         checks = CheckContext(client=client, api=saved.api, recent=recent, options=options, ctx=ctx)
-        checked = check_saved(plan, checks)
+        checked = replace(check_saved(plan, checks), resolved=saved.resolved)
         plan = checked.plan
     origin = inputs.origin(saved)
     return ApplyRequest(

@@ -11,6 +11,7 @@ from reconciler.cli import options as shared
 from reconciler.cli.ci import provenance
 from reconciler.cli.client import api_identity, api_name, open_reader
 from reconciler.cli.context import Context
+from reconciler.cli.errors import CommandFailed
 from reconciler.cli.exit_codes import ExitCode
 from reconciler.cli.package_checks import CheckContext, check
 from reconciler.cli.parser import Options, Parser
@@ -18,6 +19,7 @@ from reconciler.cli.planning import Checked, LiveSource, RecentBuilds, foresee
 from reconciler.core.plan import Comparison, Plan, compare
 from reconciler.core.resolution import without_resolution
 from reconciler.core.state import Desired
+from reconciler.engine.offline import OfflineApi
 
 
 def configure(parser: Parser) -> None:
@@ -57,17 +59,22 @@ def execute(options: Options, ctx: Context) -> int:
         checked, forecast = Checked(plan=plan), None
         if (plan.writes or plan.overlay_writes) and client is not None:
             recent = RecentBuilds(client, source.live)
-            checks = CheckContext(client=client, api=source.api_identity, recent=recent, options=options, ctx=ctx)
+            offline = isinstance(client, OfflineApi)
+            checks = CheckContext(
+                client=client, api=source.api_identity, recent=recent, options=options, ctx=ctx, offline=offline
+            )
             checked = check(plan, desired, checks)
             with output.activity("reading recent builds", options, ctx):
-                forecast = foresee(checked.plan, recent)
+                forecast = None if offline else foresee(checked.plan, recent)
         elif plan.writes:
             checked = _unchecked(plan, desired, options)
         plan = runs.with_revert_note(checked.plan, journal, options)
     comparison = None if base is None else compare(planning.make_base_plan(base, source.live, options), plan)
     if options.output is not None:
         asked = options.against is None or not options.check_packages
-        planning.save_plan(options.output, plan, source, desired, ctx, packages_checked=asked)
+        planning.save_plan(
+            options.output, plan, source, desired, ctx, packages_checked=asked, resolved=checked.resolved
+        )
     in_full = output.shows_overlays(options)
     document = planning.document(
         plan,
@@ -78,6 +85,7 @@ def execute(options: Options, ctx: Context) -> int:
         checked=checked,
         live=source.live if in_full else None,
         overlays=in_full,
+        manifest=planning.manifest_name(desired, options, ctx),
     )
     output.show_plan(document, plan.diagnostics, options, ctx, provenance=provenance(ctx.environ, ctx.clock.now()))
     if options.output is not None and options.output is not shared.STDOUT:
@@ -94,11 +102,20 @@ def execute(options: Options, ctx: Context) -> int:
 
 
 @contextmanager
-def _open_source(desired: Desired, options: Options, ctx: Context) -> Iterator[tuple[LiveSource, ReadClient | None]]:
-    """Yield the live state and, while the connection is open, the client; None where a snapshot is planned against."""
+def _open_source(
+    desired: Desired, options: Options, ctx: Context
+) -> Iterator[tuple[LiveSource, ReadClient | OfflineApi | None]]:
+    """Yield the live state and, while the connection is open, the client, or what a snapshot has in its place."""
     if options.against is not None:
         output.print_no_requests(options, ctx)
-        yield planning.snapshot_source(options.against, inputs.organization(desired), ctx), None
+        source, offline = planning.snapshot_source(options.against, inputs.organization(desired), ctx)
+        if source.live.salt and options.output is not None:
+            raise CommandFailed(
+                "plan-of-redacted-snapshot",
+                f"{options.against} is redacted: a plan against it has no values to write and cannot be saved",
+                "remove -o, or plan against the API or a snapshot without --redact",
+            )
+        yield source, offline
         return
     with open_reader(options, ctx) as client:
         live = inputs.read_planned(desired, client, options, ctx)

@@ -19,7 +19,11 @@ def execute(options: Options, ctx: Context) -> int:
     output.targets(options)
     saved = inputs.load_plan(options.path, ctx)
     document = planning.document(
-        saved.plan, api=saved.api, origin=inputs.origin(saved), overlays=output.shows_overlays(options)
+        saved.plan,
+        api=saved.api,
+        origin=inputs.origin(saved),
+        checked=planning.Checked(plan=saved.plan, resolved=saved.resolved),
+        overlays=output.shows_overlays(options),
     )
     output.show_plan(document, saved.plan.diagnostics, options, ctx)
     output.print_no_requests(options, ctx)
