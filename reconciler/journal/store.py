@@ -446,7 +446,7 @@ def _check_content(connection: sqlite3.Connection, path: Path) -> None:
 
 
 @contextmanager
-def hold(lock: Path) -> Iterator[bool]:
+def hold(lock: Path, *, timeout: float = _LOCK_TIMEOUT) -> Iterator[bool]:
     """Hold a lock file; yield False, and hold nothing, if another process holds it.
 
     Failures of the block itself are not raised as the journal's.
@@ -454,7 +454,7 @@ def hold(lock: Path) -> Iterator[bool]:
     with reported(lock):
         with suppress(FileExistsError), private_file(lock):
             pass
-        connection = sqlite3.connect(lock, timeout=_LOCK_TIMEOUT, isolation_level=None)
+        connection = sqlite3.connect(lock, timeout=timeout, isolation_level=None)
     with closing(connection):
         with reported(lock):
             ours = _locked_by_us(connection)
