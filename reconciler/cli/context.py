@@ -1,6 +1,7 @@
 """What a command runs in: streams, environment, clock, signals and other programs. Tests give their own."""
 
 import errno
+import importlib
 import io
 import os
 import select
@@ -13,8 +14,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn, TextIO
-
-from reconciler.cli.processes import home, run, user
 
 if TYPE_CHECKING:  # help loads this module, and none of these
     from reconciler.api.auth.sources import RunProgram
@@ -134,12 +133,17 @@ def process_context() -> Context:
         stderr=sys.stderr or io.StringIO(),
         environ=os.environ,
         clock=SystemClock(),
-        home=home,
-        run=run,
-        user=user,
+        home=lambda: _processes().home(),
+        run=lambda argv, *, seconds: _processes().run(argv, seconds=seconds),
+        user=lambda: _processes().user(),
     )
     end_as_interrupted(ctx)
     return ctx
+
+
+def _processes() -> Any:
+    # By name, as the commands are: help starts no program and asks for no user.
+    return importlib.import_module("reconciler.cli.processes")
 
 
 def _occupy_closed_descriptors() -> None:

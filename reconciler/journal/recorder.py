@@ -15,7 +15,7 @@ from reconciler.core.plan import Plan
 from reconciler.core.runs import NotAttempted, Outcome, RecordFailed, RunHeader, Skip
 from reconciler.core.steps import Action, AnyStep
 from reconciler.diagnostics import Diagnostic
-from reconciler.journal.codec import dump, effect_of, encode_outcome, encode_progress, encode_tags, tags_key
+from reconciler.journal.codec import dump, effect_of, encode_outcome, encode_progress, tag_rows, tags_key
 from reconciler.journal.errors import JournalError, reported
 from reconciler.planfile.steps import encode_step
 
@@ -24,11 +24,10 @@ _INTENT = (
 )
 _OUTCOME = "UPDATE step SET outcome = ? WHERE run = ? AND repository = ?"
 _PROGRESS = "UPDATE step SET progress = ? WHERE run = ? AND repository = ?"
-# What the tags got may differ from what was planned, and then has no row yet.
+# What the tags got may differ from what was planned: then it has no row yet, or one that says something else.
 _TAGS = (
-    "INSERT INTO step (run, repository, number, body, progress)"
-    " VALUES (?, ?, (SELECT count(*) FROM step WHERE run = ?), ?, ?)"
-    " ON CONFLICT (run, repository) DO UPDATE SET body = excluded.body, progress = excluded.progress"
+    "INSERT INTO step (run, repository, number, body) VALUES (?1, ?2, (SELECT count(*) FROM step WHERE run = ?1), ?3)"
+    " ON CONFLICT (run, repository) DO UPDATE SET body = excluded.body WHERE body IS NOT excluded.body"
 )
 _END = "UPDATE run SET ended = ?, exit_code = ?, interrupted = ? WHERE id = ?"
 _FAILED = 1  # exit code of a run that could not be shared before its first write
@@ -206,13 +205,11 @@ class RunRecord:
         """Record the progress of builds; a failure is kept in `problem`."""
         whole = [one for one in progress if not one.target.tags]
         self._writer.enqueue(_PROGRESS, [(dump(encode_progress(one)), self.id, one.target.repository) for one in whole])
-        by_tag = [(one, one.target) for one in progress if one.target.tags]
-        rows = [
-            (self.id, tags_key(target), self.id, dump(encode_tags(effect_of(target))), dump(encode_progress(one)))
-            for one, target in by_tag
-        ]
-        if rows:
-            self._writer.enqueue(_TAGS, rows)
+        by_tag = [one for one in progress if one.target.tags]
+        if by_tag:
+            self._writer.enqueue(_TAGS, [(self.id, *row) for row in tag_rows(effect_of(one.target) for one in by_tag)])
+            rows = [(dump(encode_progress(one)), self.id, tags_key(one.target)) for one in by_tag]
+            self._writer.enqueue(_PROGRESS, rows)
 
     def end(self, *, exit_code: int, interrupted: bool) -> None:
         """Record the end of the run; a failure is kept in `problem`."""
@@ -241,14 +238,13 @@ def _insert_run(connection: sqlite3.Connection, header: RunHeader, started: floa
 
 
 def _rows(id_: str, plan: Plan, wave_of: Mapping[str, int]) -> Iterator[tuple[str, str, int, str, str | None]]:
-    number = 0
     for number, step in enumerate((*plan.overlay_steps, *plan.steps)):
         if step.writes or step.action is Action.UNKNOWN or (plan.skip_blocked and step.action is Action.BLOCKED):
             wave = {"wave": wave_of[step.key]} if wave_of.get(step.key, 1) > 1 else {}
             yield id_, step.key, number, dump({**encode_step(step), **wave}), _known(step)
-    for effect in plan.effects:
-        number += 1
-        yield id_, tags_key(effect), number, dump(encode_tags(effect)), None
+    first = len(plan.overlay_steps) + len(plan.steps)
+    for number, (key, body) in enumerate(tag_rows(plan.effects), start=first):
+        yield id_, key, number, body, None
 
 
 def _known(step: AnyStep) -> str | None:

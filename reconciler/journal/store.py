@@ -55,13 +55,14 @@ _FIRST = (
         pid INTEGER NOT NULL, user TEXT NOT NULL, host TEXT NOT NULL, since REAL NOT NULL, run TEXT)""",
 )
 # The migration from each version to the next; released entries never change.
-# The second has steps of overlays and bindings, and a row for tags that they give something else (`codec.tags_key`).
+# The second has steps of overlays and bindings, and rows for tags that they give something else (`codec.tag_rows`).
 MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, ())
 
 
 _OUTCOMES = """
     SELECT run, coalesce(json_extract(outcome, '$.outcome'), iif(intended_at IS NULL, 'not-attempted', 'unknown'))
-        AS kind, count(*) FROM step WHERE repository NOT LIKE 'tags:%' GROUP BY run, kind"""
+        AS kind, count(*) FROM step
+    WHERE repository NOT LIKE 'tags:%' AND repository NOT LIKE 'config:%' GROUP BY run, kind"""
 # A write in flight counts: it may have arrived. Of each group SQLite takes the row with the maximum.
 _LAST_WRITERS = """
     SELECT coalesce(step.repository_id, json_extract(body, '$.id')) AS written,
@@ -445,7 +446,7 @@ def _check_content(connection: sqlite3.Connection, path: Path) -> None:
 
 
 @contextmanager
-def hold(lock: Path) -> Iterator[bool]:
+def hold(lock: Path, *, timeout: float = _LOCK_TIMEOUT) -> Iterator[bool]:
     """Hold a lock file; yield False, and hold nothing, if another process holds it.
 
     Failures of the block itself are not raised as the journal's.
@@ -453,7 +454,7 @@ def hold(lock: Path) -> Iterator[bool]:
     with reported(lock):
         with suppress(FileExistsError), private_file(lock):
             pass
-        connection = sqlite3.connect(lock, timeout=_LOCK_TIMEOUT, isolation_level=None)
+        connection = sqlite3.connect(lock, timeout=timeout, isolation_level=None)
     with closing(connection):
         with reported(lock):
             ours = _locked_by_us(connection)

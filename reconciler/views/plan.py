@@ -262,8 +262,8 @@ def _summary_of_overlays(document: dict[str, Any]) -> str:
         if any(counted[kind] for _, counted in found)
     ]
     if to_do:
-        told = f"Plan: {'; '.join([', '.join(to_do), *([', '.join(other)] if other else [])])}."
-        return " ".join([told, *_effect_sentence(document)])
+        text = f"Plan: {'; '.join([', '.join(to_do), *([', '.join(other)] if other else [])])}."
+        return " ".join([text, *_effect_sentence(document)])
     if any(counted["blocked"] or counted["unknown"] for _, counted in found):
         return f"Plan: no changes; {', '.join(other)}."
     unchanged = _enumerated([plural(counted["unchanged"], *noun) for noun, counted in found])
@@ -395,5 +395,5 @@ def difference_lines(change: dict[str, Any], style: Style) -> Iterator[ResolvedL
             ResolvedLine(f"{mark} {style.plain(one['name'])} {style.plain(one['version'])}", role) for one in found
         )
     for one in change["changed"]:
-        told = f"~ {style.plain(one['name'])} {style.plain(one['before'])} -> {style.plain(one['after'])}"
-        yield ResolvedLine(told, Role.CHANGE)
+        text = f"~ {style.plain(one['name'])} {style.plain(one['before'])} -> {style.plain(one['after'])}"
+        yield ResolvedLine(text, Role.CHANGE)

@@ -210,7 +210,7 @@ class _Risk(NamedTuple):
     """Something that is taken away, and the repositories that lose it with their anchors."""
 
     what: str
-    told: str
+    summary: str
     where: Sequence[tuple[str, str]]
 
 

@@ -71,8 +71,8 @@ def _weight(sentence: tuple[str, Role]) -> bool:
 
 def render_resolved(document: dict[str, Any], *, style: Style) -> str:
     """A line for each repository of which it is known, to stand below the plan; empty text where there is none."""
-    found = ((name, ", ".join(line.text for line in told)) for name, told in resolved_lines(document, style))
-    return "".join(f"{name} resolved: {told}\n" for name, told in found)
+    found = ((name, ", ".join(line.text for line in lines)) for name, lines in resolved_lines(document, style))
+    return "".join(f"{name} resolved: {text}\n" for name, text in found)
 
 
 def _header(document: dict[str, Any], style: Style) -> Text:
