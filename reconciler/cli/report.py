@@ -160,7 +160,7 @@ class Report:
             self.problem(add_job_summary(lambda: apply_page("markdown", plan, summary), self._ctx))
 
     def _keep(self) -> bool:
-        """Give the files their names; print why it failed, and tell whether it did."""
+        """Give the files their names; print failures, and return whether there was one."""
         files, self._files = self._files, []
         failures = [failed for file in files if (failed := _kept(file)) is not None]
         for failed in failures:

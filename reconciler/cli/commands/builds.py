@@ -136,7 +136,7 @@ def _follow(history: _BuildHistory, options: Options, ctx: Context) -> ExitCode:
 
 
 def _lines(options: Options, ctx: Context) -> Line:
-    """How a followed build is told; a stream of JSON begins with the version of its format."""
+    """Return how to print a followed build; a JSON stream begins with its format version."""
     ((name, _),) = output.targets(options)
     if name == "json":
         ctx.stdout.write(version_line(__version__))
