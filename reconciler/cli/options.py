@@ -10,14 +10,10 @@ from reconciler.api import API_URL, API_VERSION, API_VERSIONS
 FORMATS = ("text", "json")
 PLAN_FORMATS = (*FORMATS, "markdown", "html")
 _FORMATS = {
-    **dict.fromkeys(("plan", "show", "apply", "revert", "resume"), PLAN_FORMATS),
+    **dict.fromkeys(("plan", "show"), PLAN_FORMATS),
+    **dict.fromkeys(("apply", "revert", "resume"), (*PLAN_FORMATS, "junit")),
+    **dict.fromkeys(("wait", "builds"), (*FORMATS, "junit")),
     "drift": (*FORMATS, "markdown"),
-}
-_FORMATS = {
-    "plan": PLAN_FORMATS,
-    "show": PLAN_FORMATS,
-    "drift": (*FORMATS, "markdown"),
-    **dict.fromkeys(("apply", "revert", "resume"), PLAN_FORMATS),
 }
 # Of diagnostics alone, beside the result and whatever it is: for CI systems.
 ANNOTATIONS = ("github", "gitlab", "sarif")
@@ -220,8 +216,8 @@ def add_output(parser: argparse._ActionsContainer) -> None:
         action=CommaList,
         default=[],
         metavar="FORMAT[=FILE]",
-        help="text or json, for plans also markdown or html; for diagnostics in CI also github, gitlab or sarif; "
-        "=FILE writes to a file; repeatable (default: text)",
+        help="text or json, for plans also markdown or html; for builds also junit; "
+        "for diagnostics in CI also github, gitlab or sarif; =FILE writes to a file; repeatable (default: text)",
     )
     parser.add_argument("--json", dest="format", action="append_const", const="json", help="same as --format json")
     add_common(parser)

@@ -20,6 +20,7 @@ from reconciler.views.listings import (
     arranged,
     build_json_line,
     build_line,
+    builds_document,
     builds_json,
     in_time,
     render_builds,
@@ -72,6 +73,7 @@ def execute(options: Options, ctx: Context) -> int:
         {
             "text": lambda style, width: render_builds(shown, style=style, width=width, warnings=options.verbose),
             "json": lambda *_: builds_json(shown),
+            "junit": lambda *_: output.junit(builds_document(shown)["builds"]),
         },
         options,
         ctx,
