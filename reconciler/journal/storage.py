@@ -26,6 +26,7 @@ _FOLDER, _CLOUDS = "file", ("s3", "gs", "az")
 _NO_STORAGE = ("NoSuchBucket", "ContainerNotFound")
 # Where the clouds' clients look for credentials if the environment has none.
 _MACHINE_CREDENTIALS = "169.254.169.254"
+_WRITE_TIMEOUT = 30.0  # seconds that a writer of a folder waits for others, each of which takes a moment
 _RETRIES: Any = {
     "max_retries": 3,
     "retry_timeout": timedelta(seconds=30),
@@ -95,7 +96,7 @@ class Storage:
         """Replace a file under a lock, as file systems have no conditional replacement."""
         lock = folder / "write.lock"
         lock.touch()
-        with hold(lock) as ours:
+        with hold(lock, timeout=_WRITE_TIMEOUT) as ours:
             if not ours:
                 raise JournalError(errors.storage_failed(self.name, "another process holds write.lock"))
             there = self.read(key)
