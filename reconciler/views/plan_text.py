@@ -99,8 +99,11 @@ def _body(document: dict[str, Any], style: Style, width: int | None) -> Iterator
         yield [line for one in problems if one["action"] == action for line in entries.problem(one)]
     for section in overlays:
         title = Text(f"{section.title} ({section.count:,})", Role.BOLD)
-        yield [title, *(line for step in section.steps for line in entries.step(step))]
-        yield from (entries.group(group) for group in section.groups)
+        singles = [line for step in section.steps for line in entries.step(step)]
+        groups = [entries.group(group) for group in section.groups]
+        first = singles or groups.pop(0)
+        yield [title, *first]
+        yield from groups
     for name, part in parts:
         heading = name or (REPOSITORIES if overlays and (part["groups"] or single_steps(part)) else "")
         if heading:
