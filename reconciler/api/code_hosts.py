@@ -1,8 +1,8 @@
-"""Comments on pull requests of GitHub and merge requests of GitLab: one that is updated, never a second one."""
+"""Comments and issues on GitHub and GitLab: one for each marker that is updated, never a second one."""
 
 import ssl
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Self
 from urllib.parse import quote, urlsplit
 
@@ -29,56 +29,95 @@ class CodeHostError(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Discussion:
-    """The pull request or merge request to comment on.
+class Texts:
+    """Where texts are listed, created and changed: the comments of a pull request, or the issues of a repository.
 
-    `url` lists and creates its comments, `comment_url` is that of one comment, with `{id}` in it; `headers` hold the
-    token. `update` is the method that changes a comment, `longest` the number of characters that one may have.
+    `url` lists and creates them, `item_url` is that of one, with `{id}` in it; `id_key` and `text_key` are the names of
+    its id and its text. `headers` hold the token, `update` is the method that changes one, `close` what closes one,
+    `longest` the number of characters that a text may have.
     """
 
     url: str
-    comment_url: str
+    item_url: str
     headers: Mapping[str, str]
     update: str
     longest: int
+    id_key: str = "id"
+    text_key: str = "body"
+    close: Mapping[str, str] = field(default_factory=dict)
+    filters: Mapping[str, str] = field(default_factory=dict)
 
 
-def github(api: str, repository: str, number: int, token: str) -> Discussion:
-    """Return a pull request of a repository `owner/name`."""
+def github_comments(api: str, repository: str, number: int, token: str) -> Texts:
+    """Return the comments of a pull request of a repository `owner/name`."""
     base = f"{api.rstrip('/')}/repos/{quote(repository)}/issues"
-    headers = {"Authorization": f"Bearer {token}", "Accept": "application/vnd.github+json"}
-    return Discussion(
+    return Texts(
         url=f"{base}/{number}/comments",
-        comment_url=f"{base}/comments/{{id}}",
-        headers=headers,
+        item_url=f"{base}/comments/{{id}}",
+        headers=_github_headers(token),
         update="PATCH",
         longest=65_536,
     )
 
 
-def gitlab(api: str, project: str, number: int, headers: Mapping[str, str]) -> Discussion:
-    """Return a merge request of a project, by its id or path; `headers` hold the token."""
+def github_issues(api: str, repository: str, token: str) -> Texts:
+    """Return the open issues of a repository `owner/name`."""
+    base = f"{api.rstrip('/')}/repos/{quote(repository)}/issues"
+    return Texts(
+        url=base,
+        item_url=f"{base}/{{id}}",
+        headers=_github_headers(token),
+        update="PATCH",
+        longest=65_536,
+        id_key="number",
+        close={"state": "closed"},
+        filters={"state": "open"},
+    )
+
+
+def _github_headers(token: str) -> Mapping[str, str]:
+    return {"Authorization": f"Bearer {token}", "Accept": "application/vnd.github+json"}
+
+
+def gitlab_notes(api: str, project: str, number: int, token: str) -> Texts:
+    """Return the notes of a merge request of a project, by its id or path."""
     base = f"{api.rstrip('/')}/projects/{quote(project, safe='')}/merge_requests/{number}/notes"
-    return Discussion(url=base, comment_url=f"{base}/{{id}}", headers=headers, update="PUT", longest=1_000_000)
+    return Texts(url=base, item_url=f"{base}/{{id}}", headers={"PRIVATE-TOKEN": token}, update="PUT", longest=1_000_000)
+
+
+def gitlab_issues(api: str, project: str, token: str) -> Texts:
+    """Return the open issues of a project, by its id or path."""
+    base = f"{api.rstrip('/')}/projects/{quote(project, safe='')}/issues"
+    return Texts(
+        url=base,
+        item_url=f"{base}/{{id}}",
+        headers={"PRIVATE-TOKEN": token},
+        update="PUT",
+        longest=1_000_000,
+        id_key="iid",
+        text_key="description",
+        close={"state_event": "close"},
+        filters={"state": "opened"},
+    )
 
 
 class CodeHost:
-    """Reads and writes the comments of one discussion; closed by leaving its `with` block."""
+    """Reads and writes comments or issues; closed by leaving its `with` block."""
 
     def __init__(
-        self, discussion: Discussion, context: ssl.SSLContext, *, user_agent: str, sleep: Callable[[float], None]
+        self, texts: Texts, context: ssl.SSLContext, *, user_agent: str, sleep: Callable[[float], None]
     ) -> None:
-        parts = urlsplit(discussion.url)
+        parts = urlsplit(texts.url)
         local = parts.hostname in _LOOPBACK
         if parts.scheme != "https" and not local:
             raise CodeHostError("the address of the code host is not https", "use an https address")
-        self._discussion = discussion
+        self._texts = texts
         self._sleep = sleep
         self._client = httpx.Client(
             verify=context,
             trust_env=not local,
             timeout=_TIMEOUT,
-            headers={**discussion.headers, "User-Agent": user_agent},
+            headers={**texts.headers, "User-Agent": user_agent},
         )
 
     def __enter__(self) -> Self:
@@ -87,29 +126,45 @@ class CodeHost:
     def __exit__(self, *_: object) -> None:
         self._client.close()
 
-    def put(self, marker: str, text: str) -> str:
-        """Update the comment that starts with the marker, else create it; return `created`, `updated` or `unchanged`.
+    def put(self, marker: str, text: str, *, title: str = "") -> str:
+        """Update what starts with the marker, else create it; return `created`, `updated` or `unchanged`.
 
-        Raises `CodeHostError`.
+        Raises `CodeHostError`. An issue has a `title`.
         """
-        known = next((one for one in self._comments() if str(one.get("body", "")).startswith(marker)), None)
+        known, texts = self._find(marker), self._texts
+        content = {texts.text_key: text, **({"title": title} if title else {})}
         if known is None:
-            self._request("POST", self._discussion.url, json={"body": text})
+            self._request("POST", texts.url, json=content)
             return "created"
         # GitLab strips white space at the end.
-        if str(known["body"]).rstrip() == text.rstrip():
+        if str(known[texts.text_key]).rstrip() == text.rstrip():
             return "unchanged"
-        url = self._discussion.comment_url.format(id=int(known["id"]))
-        self._request(self._discussion.update, url, json={"body": text})
+        self._request(texts.update, self._item_url(known), json=content)
         return "updated"
 
-    def _comments(self) -> Iterator[dict[str, Any]]:
+    def close_issue(self, marker: str) -> str:
+        """Close the issue that starts with the marker; return `closed`, or `not open`. Raises `CodeHostError`."""
+        known = self._find(marker)
+        if known is None:
+            return "not open"
+        self._request(self._texts.update, self._item_url(known), json=dict(self._texts.close))
+        return "closed"
+
+    def _item_url(self, known: Mapping[str, Any]) -> str:
+        return self._texts.item_url.format(id=int(known[self._texts.id_key]))
+
+    def _find(self, marker: str) -> dict[str, Any] | None:
+        texts = self._texts
         for page in range(1, _MOST_PAGES + 1):
-            answer = self._request("GET", self._discussion.url, params={"per_page": _PER_PAGE, "page": page})
+            params = {**texts.filters, "per_page": _PER_PAGE, "page": page}
+            answer = self._request("GET", texts.url, params=params)
             found = answer if isinstance(answer, list) else []
-            yield from (one for one in found if isinstance(one, dict) and str(one.get("id", "")).isdecimal())
+            for one in found:
+                if isinstance(one, dict) and str(one.get(texts.text_key) or "").startswith(marker):
+                    return one
             if len(found) < _PER_PAGE:
-                return
+                break
+        return None
 
     def _request(self, method: str, url: str, **more: Any) -> Any:
         """Send a request, again after a failure that may pass; creating is repeated only where nothing was taken."""

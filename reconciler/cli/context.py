@@ -75,7 +75,7 @@ class Context:
         self.stderr.flush()
 
     def _write_announcement(self, text: str) -> None:
-        """Write a line about an interruption, for whoever is still there to read it.
+        """Write a line about an interruption, if the terminal still exists.
 
         After the terminal was closed a write fails, and the handler may run in the middle of another write: neither is
         a reason to leave work half done.
@@ -98,7 +98,7 @@ class Context:
 
 
 class SystemClock:
-    """Time as the operating system tells it."""
+    """Clock of the operating system."""
 
     def now(self) -> float:
         """Return seconds since the epoch."""
@@ -156,7 +156,7 @@ def _occupy_closed_descriptors() -> None:
 
 
 def has_left(stream: TextIO) -> bool:
-    """Whether the reader of a stream is gone; False where the system cannot tell, as for a file."""
+    """Return whether the reader of a stream has left; False if the system cannot know, as for a file."""
     try:
         number = stream.fileno()
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""Runs a plan, whoever made it: print, confirm, record, write, follow builds, report; one exit code."""
+"""Run a plan: print, confirm, record, write, follow builds, report; one exit code."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -74,7 +74,7 @@ def rollout_settings(options: Options) -> Rollout:
 
 
 def follow_limits(options: Options) -> Limits:
-    """How long builds are followed."""
+    """Return the time limits of following builds."""
     return Limits(total=options.wait_timeout, each=options.repo_timeout)
 
 

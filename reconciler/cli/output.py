@@ -77,13 +77,21 @@ def show_plan(
     print_problems(filter(None, [problem]), options, ctx)
 
 
-def apply_page(name: str, plan: dict[str, Any], summary: dict[str, Any]) -> str:
+def apply_page(name: str, plan: dict[str, Any] | None, summary: dict[str, Any]) -> str:
     """Return the result of an apply of a plan as `markdown` or as `html`."""
+    assert plan is not None, "every run that takes these formats shows its plan first"
     if name == "html":
         return _page("plan_html", plan, Style(color=False, unicode=True), summary=summary)
     module: Any = importlib.import_module("reconciler.views.apply_markdown")
     page: str = module.render(summary, plan)
     return page
+
+
+def junit(builds: Iterable[Mapping[str, Any]]) -> str:
+    """Return documents of builds as a JUnit report."""
+    module: Any = importlib.import_module("reconciler.views.junit")  # by name: for CI systems alone
+    report: str = module.render(builds)
+    return report
 
 
 def add_job_summary(render: Callable[[], str], ctx: Context) -> Diagnostic | None:

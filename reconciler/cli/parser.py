@@ -27,7 +27,7 @@ COMMANDS = {
     "drift": "show what was changed outside of reconciler since the last run",
     "apply": "plan, confirm, apply, and wait for the builds",
     "wait": "wait for the builds of a recorded run, and report as apply does",
-    "resume": "go on with the next wave of a run that was paused, held back or interrupted",
+    "resume": "continue a run that was paused, held back or interrupted",
     "revert": "restore the state from before a run, where nothing has changed since",
     "history": "list the recorded runs, or show one of them",
     "unlock": "break the lock that a killed run left on the shared journal",
@@ -148,7 +148,7 @@ class Parser(argparse.ArgumentParser):
         self.error(f"unrecognized argument: {unknown}{hint}")
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
-        """Refuse a word that is no command with the nearest ones, instead of the list of all."""
+        """Refuse an unknown command with the nearest ones instead of the list of all."""
         if isinstance(action, _Commands) and value not in action.choices:
             near = _nearest(str(value), action.choices)
             hint = f"did you mean {' or '.join(near)}?" if near else f"see {self.prog} --help"
@@ -186,7 +186,7 @@ class _Parsers(Mapping[str, Parser]):
 
 
 class _Commands(argparse._SubParsersAction):  # type: ignore[type-arg]  # noqa: SLF001 - it has no public name
-    """The commands; options of all of them may stand before the command, too."""
+    """The commands; common options are also accepted before the command."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

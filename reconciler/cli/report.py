@@ -21,6 +21,7 @@ from reconciler.cli.output import (
     apply_page,
     conclude,
     draws_in_place,
+    junit,
     print_problems,
     results,
     style_of,
@@ -93,7 +94,7 @@ class Report:
                 if file is not None:
                     stream = OutputFile(file, ctx.notify)
                     self._files.append(stream)
-                if name in ("markdown", "html"):
+                if name in ("markdown", "html", "junit"):
                     self._pages.append((name, stream))
                 else:
                     (self._jsons if name == "json" else self._texts).append(stream)
@@ -151,16 +152,15 @@ class Report:
     def _write_pages(self, summary: dict[str, Any]) -> None:
         """Write the result as Markdown or as a page where that was asked for, and the summary of the CI job."""
         plan = self._plan
-        if plan is None:
-            return
         for name, stream in self._pages:
             with suppress(OSError):
-                stream.write(apply_page(name, plan, summary))
+                stream.write(junit(summary["builds"]["built"]) if name == "junit" else apply_page(name, plan, summary))
                 stream.flush()
-        self.problem(add_job_summary(lambda: apply_page("markdown", plan, summary), self._ctx))
+        if plan is not None:
+            self.problem(add_job_summary(lambda: apply_page("markdown", plan, summary), self._ctx))
 
     def _keep(self) -> bool:
-        """Give the files their names; print why it failed, and tell whether it did."""
+        """Give the files their names; print failures, and return whether there was one."""
         files, self._files = self._files, []
         failures = [failed for file in files if (failed := _kept(file)) is not None]
         for failed in failures:

@@ -29,6 +29,8 @@ _TAGS = (
     "INSERT INTO step (run, repository, number, body) VALUES (?1, ?2, (SELECT count(*) FROM step WHERE run = ?1), ?3)"
     " ON CONFLICT (run, repository) DO UPDATE SET body = excluded.body WHERE body IS NOT excluded.body"
 )
+# The table has rows of tags and of what they get besides (`codec.tag_rows`).
+STEPS_ONLY = "repository NOT LIKE 'tags:%' AND repository NOT LIKE 'config:%'"
 _END = "UPDATE run SET ended = ?, exit_code = ?, interrupted = ? WHERE id = ?"
 _FAILED = 1  # exit code of a run that could not be shared before its first write
 
@@ -44,7 +46,7 @@ _LATER = "coalesce(json_extract(excluded.progress, '$.changed'), 0) >= coalesce(
 _TAKE_STEPS = f"""
     INSERT INTO step (run, repository, number, body, repository_id, since, intended_at, outcome, progress)
     SELECT run, repository, number, body, repository_id, since,
-        iif(:writing AND outcome IS NULL AND body NOT LIKE '{{"effect":%',
+        iif(:writing AND outcome IS NULL AND {STEPS_ONLY},
             coalesce(intended_at, (SELECT started FROM other.run WHERE id = :run)), intended_at),
         outcome, progress
     FROM other.step WHERE run = :run

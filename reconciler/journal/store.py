@@ -29,7 +29,7 @@ from reconciler.core.steps import Action, AnyStep, Step
 from reconciler.journal import errors
 from reconciler.journal.codec import RUN_COLUMNS, STEP_COLUMNS, decode_counts, decode_run, decode_summary
 from reconciler.journal.errors import JournalBusy, JournalError, reported
-from reconciler.journal.recorder import Publisher, RunRecord, Writer, begin_run, resume_run
+from reconciler.journal.recorder import STEPS_ONLY, Publisher, RunRecord, Writer, begin_run, resume_run
 from reconciler.planfile.errors import Malformed
 from reconciler.planfile.format import make_private_folder, private_file
 from reconciler.planfile.steps import decode_step
@@ -59,10 +59,9 @@ _FIRST = (
 MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, ())
 
 
-_OUTCOMES = """
+_OUTCOMES = f"""
     SELECT run, coalesce(json_extract(outcome, '$.outcome'), iif(intended_at IS NULL, 'not-attempted', 'unknown'))
-        AS kind, count(*) FROM step
-    WHERE repository NOT LIKE 'tags:%' AND repository NOT LIKE 'config:%' GROUP BY run, kind"""
+        AS kind, count(*) FROM step WHERE {STEPS_ONLY} GROUP BY run, kind"""  # noqa: S608 - ours
 # A write in flight counts: it may have arrived. Of each group SQLite takes the row with the maximum.
 _LAST_WRITERS = """
     SELECT coalesce(step.repository_id, json_extract(body, '$.id')) AS written,

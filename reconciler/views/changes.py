@@ -56,7 +56,7 @@ def items(change: dict[str, Any], style: Style) -> list[Item]:
 
 
 def value_words(value: Any, change: Mapping[str, Any], style: Style) -> list[Word]:
-    """A value by itself, as it stands in one part of an overlay."""
+    """Return a value as words, as in one part of an overlay."""
     match value:
         case _ if value is True or change["part"] in _JSON:
             return [Word(_value_text(value, change, style))]
@@ -291,7 +291,7 @@ def joined(several: Iterable[Item]) -> list[Word]:
 
 
 def brief(changes: Iterable[dict[str, Any]], style: Style, columns: int) -> str:
-    """Safe text of at most so many columns; where not every name has room, an ellipsis stands for the others."""
+    """Return safe text of a maximum width; an ellipsis replaces names that do not fit."""
     found, used = list[str](), 0
     for word in _words(changes, style):
         used += cell_len(word) + 1

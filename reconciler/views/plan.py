@@ -281,7 +281,7 @@ def _effect_sentence(document: dict[str, Any]) -> Iterator[str]:
 
 
 def _compared(document: dict[str, Any]) -> str:
-    """What the change of the manifest causes, beside what it does not."""
+    """Return the sentence about what the manifest change causes and does not cause."""
     caused = ", ".join(f"{count:,} to {kind}" for kind, count in document["caused_counts"].items() if count)
     before, after = len(document["already_different"]), len(document["no_longer"])
     rest = [f"{repositories(before)} already different"] if before else []
@@ -368,7 +368,7 @@ class ResolvedLine(NamedTuple):
 
 
 def resolved_lines(document: dict[str, Any], style: Style) -> Iterator[tuple[str, list[ResolvedLine]]]:
-    """Each repository of which it is known, by its name, with what it gets and loses."""
+    """Return the resolved changes of each repository for which they are known."""
     for step in repository_steps(document):
         if step.get("resolved"):
             yield style.plain(step["repository"]), step_resolved_lines(step, style)

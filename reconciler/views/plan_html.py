@@ -388,7 +388,7 @@ def _taken_by(change: dict[str, Any]) -> Iterator[str]:
 
 
 def _losing(document: dict[str, Any]) -> str:
-    """How many repositories lose something, beside the limit of the guard."""
+    """Return how many repositories lose something, and the limit of the guard."""
     guard, count = document["guard"], document["guard"]["losing"]["count"]
     if not count or not guard["covered"]:
         return ""

@@ -173,7 +173,7 @@ class _Entries:
         return Text.assemble(self._mark(step), " ", (_title(step, self.style), Role.BOLD))
 
     def _kept(self, entry: dict[str, Any]) -> Text:
-        """What stands behind the changes: what is left alone, and whether the images will build."""
+        """Return the text after the changes: unmanaged sections, and whether the images will build."""
         word = build_word(entry)
         return self._spread([Text(keeps(entry), Role.DIM), Text(word.text, word.role)])
 

@@ -91,7 +91,7 @@ def _news(event: StepFinished | BuildEnded | RepositoryDone | PollFailed | Queue
 
 
 def is_trouble(event: Event) -> bool:
-    """Whether a person should see the event although a table shows how things stand."""
+    """Return whether the event is printed above the live table."""
     match event:
         case StepFinished(outcome=Failed() | Drifted()) | PollFailed() | QueueUnread() | WaveFailed() | WaveSoaking():
             return True
@@ -166,7 +166,7 @@ _HEARTBEAT_SECONDS = 30.0
 
 
 class PlainProgress:
-    """Writes what happens, line by line, and while nothing happens now and then how things stand.
+    """Write events line by line, and a summary every 30 seconds while nothing happens.
 
     Builds that succeed have a line of their own only with `every_build`: there may be dozens for each repository.
     """

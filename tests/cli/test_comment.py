@@ -146,6 +146,28 @@ def test_what_is_no_result(program: Program, text: str) -> None:
     assert (result.code, "[not-a-result]" in result.err) == (1, True)
 
 
+@pytest.mark.parametrize("system", ["github", "gitlab"])
+def test_drift_is_one_issue_that_is_updated_and_closed(program: Program, host: CodeHostServer, system: str) -> None:
+    on_github(program, host)
+    if system == "gitlab":
+        program.environ |= {"CI_API_V4_URL": host.url, "CI_PROJECT_ID": "42", "GITLAB_TOKEN": "glpat-secret"}
+
+    def ticket() -> str:
+        program.run("drift", "--format", "json=drift.json")
+        return program.run("comment", "drift.json", "--strict").out
+
+    write_manifest(MANIFEST)
+    assert program.run("apply", "--yes", "--no-wait").code == 0
+    assert ticket() == "Issue not open.\n"
+    for packages, said in ((["vim"], "created"), (["vim"], "unchanged"), (["vim", "nano"], "updated")):
+        with program.emulator() as emulator:
+            emulator.edit("custom-nginx", {"contents": {"packages": packages}})
+        assert ticket() == f"Issue {said}.\n"
+    assert program.run("apply", "--yes", "--no-wait").code == 0
+    assert ticket() == "Issue closed.\n"
+    assert (len(host.issues), host.closed) == (1, {1})
+
+
 def test_a_job_of_github_has_a_summary(program: Program) -> None:
     program.environ["GITHUB_STEP_SUMMARY"] = "summary.md"
     write_manifest(MANIFEST)

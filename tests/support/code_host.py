@@ -16,6 +16,8 @@ class CodeHostServer:
 
     url: str = ""
     comments: dict[int, str] = field(default_factory=dict)
+    issues: dict[int, str] = field(default_factory=dict)
+    closed: set[int] = field(default_factory=set)
     requests: list[tuple[str, str, str]] = field(default_factory=list)
     failures: list[int] = field(default_factory=list)
 
@@ -24,6 +26,8 @@ class CodeHostServer:
         self.requests.append((request.method, request.path, token))
         if self.failures:
             return Response("{}", status=self.failures.pop(0), mimetype="application/json")
+        if "/comments" not in request.path and "/notes" not in request.path:
+            return self._issue(request)
         if request.method == "GET":
             page, size = int(request.args["page"]), int(request.args["per_page"])
             found = [{"id": id_, "body": body} for id_, body in self.comments.items()]
@@ -33,6 +37,21 @@ class CodeHostServer:
         id_ = int(last) if last.isdecimal() else len(self.comments) + 1
         self.comments[id_] = body
         return self._json({"id": id_, "body": body})
+
+    def _issue(self, request: Request) -> Response:
+        """The issues of GitHub and GitLab: a number and a text; what is closed is not listed."""
+        number, text = ("iid", "description") if "/projects/" in request.path else ("number", "body")
+        if request.method == "GET":
+            opened = {id_: body for id_, body in self.issues.items() if id_ not in self.closed}
+            return self._json([{number: id_, text: body} for id_, body in opened.items()])
+        sent = json.loads(request.get_data())
+        last = request.path.rpartition("/")[2]
+        id_ = int(last) if last.isdecimal() else len(self.issues) + 1
+        if sent.get("state") == "closed" or sent.get("state_event") == "close":
+            self.closed.add(id_)
+        else:
+            self.issues[id_] = sent[text]
+        return self._json({number: id_})
 
     @staticmethod
     def _json(value: object) -> Response:

@@ -1,27 +1,35 @@
-"""`reconciler comment`: one comment on a pull request of GitHub or a merge request of GitLab, which is updated."""
+"""`reconciler comment`: one comment on a pull request, or one issue about drift, on GitHub or GitLab; it is updated."""
 
 import json
 import re
 import ssl
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from reconciler import __version__
 from reconciler.api import tls
-from reconciler.api.code_hosts import CodeHost, CodeHostError, Discussion, github, gitlab
+from reconciler.api.code_hosts import (
+    CodeHost,
+    CodeHostError,
+    Texts,
+    github_comments,
+    github_issues,
+    gitlab_issues,
+    gitlab_notes,
+)
 from reconciler.cli import options as shared
 from reconciler.cli.context import Context
 from reconciler.cli.errors import CommandFailed
 from reconciler.cli.exit_codes import ExitCode
 from reconciler.cli.output import print_problems
 from reconciler.cli.parser import Options, Parser
-from reconciler.diagnostics import Diagnostic, Severity
-from reconciler.views import apply_markdown, plan_markdown
+from reconciler.diagnostics import Severity
+from reconciler.views import apply_markdown, drift, plan_markdown
 
 _GITHUB_REF = re.compile(r"refs/pull/([0-9]{1,9})/")
-_TOKENS = "GITHUB_TOKEN, or GITLAB_TOKEN with a merge request pipeline"
 
 
 def configure(parser: Parser) -> None:
@@ -30,7 +38,7 @@ def configure(parser: Parser) -> None:
         "path",
         type=shared.input_path,
         metavar="FILE",
-        help="the output of `plan --format json` or `apply --format json`, or - for standard input",
+        help="the output of `plan`, `apply` or `drift` with `--format json`, or - for standard input",
     )
     parser.add_argument(
         "--pull-request", type=shared.positive, metavar="N", help="its number (default: from the CI system's variables)"
@@ -40,34 +48,33 @@ def configure(parser: Parser) -> None:
 
 
 def execute(options: Options, ctx: Context) -> int:
-    """Post or update the comment; a failure to post is a warning, with `--strict` an error."""
-    plan, summary = _read(options.path, ctx)
+    """Post or update the comment or the issue; a failure to post is a warning, with `--strict` an error."""
+    result = _read(options.path, ctx)
     try:
-        discussion = _discussion(options.pull_request, ctx.environ)
-        text = _render(plan, summary, limit=min(plan_markdown.LIMIT, discussion.longest))
+        texts = _texts(result, options.pull_request, ctx.environ)
+        text = result.render(min(plan_markdown.LIMIT, texts.longest))
         marker = text.partition("\n")[0]
-        with CodeHost(discussion, _tls(ctx), user_agent=f"reconciler/{__version__}", sleep=_sleeper(ctx)) as host:
-            done = host.put(marker, text)
+        with CodeHost(texts, _tls(ctx), user_agent=f"reconciler/{__version__}", sleep=_sleeper(ctx)) as host:
+            done = host.close_issue(marker) if result.over else host.put(marker, text, title=result.title)
     except CodeHostError as error:
         severity = Severity.ERROR if options.strict else Severity.WARNING
-        found = error.diagnostic
-        problem = Diagnostic(
-            code=found.code, severity=severity, summary=found.summary, detail=found.detail, hint=found.hint
-        )
-        print_problems((problem,), options, ctx)
+        print_problems((replace(error.diagnostic, severity=severity),), options, ctx)
         return ExitCode.ERROR if options.strict else ExitCode.DONE
-    ctx.stdout.write(f"Comment {done}.\n")
+    ctx.stdout.write(f"{'Issue' if result.title else 'Comment'} {done}.\n")
     return ExitCode.DONE
 
 
-def _render(plan: dict[str, Any], summary: dict[str, Any] | None, *, limit: int) -> str:
-    if summary is None:
-        return plan_markdown.render(plan, limit=limit)
-    return apply_markdown.render(summary, plan, limit=limit)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Result:
+    """What is posted: `title` of an issue, "" for a comment; `over` where the issue is to be closed."""
+
+    render: Callable[[int], str]
+    title: str = ""
+    over: bool = False
 
 
-def _read(path: Path, ctx: Context) -> tuple[dict[str, Any], dict[str, Any] | None]:
-    """Return the plan, and the summary of its apply where the file holds one; raises `CommandFailed`."""
+def _read(path: Path, ctx: Context) -> _Result:
+    """Return the result that the file holds; raises `CommandFailed`."""
     try:
         text = ctx.read_stdin().decode() if path is shared.STDIN else path.read_text(encoding="utf-8")
     except (OSError, UnicodeError) as error:
@@ -75,17 +82,28 @@ def _read(path: Path, ctx: Context) -> tuple[dict[str, Any], dict[str, Any] | No
             "file-not-read", f"cannot read {path}: {getattr(error, 'strerror', None) or 'it is not UTF-8'}", "check it"
         ) from None
     try:
-        found = _documents(text)
-        plan = next((one["plan"] for one in found if one.get("type") == "plan"), found[0] if len(found) == 1 else {})
-        summary = next((one for one in reversed(found) if one.get("type") == "summary"), None)
-        _render(plan, summary, limit=plan_markdown.LIMIT)
+        result = _result(_documents(text))
+        result.render(plan_markdown.LIMIT)
     except (ValueError, KeyError, TypeError, IndexError, AttributeError):
         raise CommandFailed(
             "not-a-result",
-            f"{path} is not the JSON of a plan or of an apply",
-            "write it with `reconciler plan --format json=plan.json` or `apply --format json=report.json`",
+            f"{path} is not the JSON of a plan, of an apply or of drift",
+            "write it with `reconciler plan --format json=plan.json`; the same with `apply` and `drift`",
         ) from None
-    return plan, summary
+    return result
+
+
+def _result(found: list[dict[str, Any]]) -> _Result:
+    if len(found) == 1 and "drift" in found[0]:
+        title = f"Drift of {found[0]['organization']['name']}"
+        return _Result(
+            render=lambda limit: drift.render_markdown(found[0])[:limit], title=title, over=not found[0]["drift"]
+        )
+    plan = next((one["plan"] for one in found if one.get("type") == "plan"), found[0] if len(found) == 1 else {})
+    summary = next((one for one in reversed(found) if one.get("type") == "summary"), None)
+    if summary is None:
+        return _Result(render=lambda limit: plan_markdown.render(plan, limit=limit))
+    return _Result(render=lambda limit: apply_markdown.render(summary, plan, limit=limit))
 
 
 def _documents(text: str) -> list[dict[str, Any]]:
@@ -96,34 +114,25 @@ def _documents(text: str) -> list[dict[str, Any]]:
         return [json.loads(line) for line in text.splitlines() if line.strip()]
 
 
-def _discussion(number: int | None, environ: Mapping[str, str]) -> Discussion:
-    """Return what the CI system's variables name; raises `CodeHostError`."""
-    if environ.get("CI_API_V4_URL"):
-        found = number or _number(environ.get("CI_MERGE_REQUEST_IID", ""))
-        token = environ.get("GITLAB_TOKEN")
-        return _needed(
-            found,
-            token,
-            lambda at, secret: gitlab(
-                environ["CI_API_V4_URL"], environ.get("CI_PROJECT_ID", ""), at, {"PRIVATE-TOKEN": secret}
-            ),
-        )
+def _texts(result: _Result, number: int | None, environ: Mapping[str, str]) -> Texts:
+    """Return where the CI system's variables say that it is posted; raises `CodeHostError`."""
+    on_gitlab = bool(environ.get("CI_API_V4_URL"))
+    names = ("GITLAB_TOKEN",) if on_gitlab else ("GITHUB_TOKEN", "GH_TOKEN")
+    token = next(filter(None, map(environ.get, names)), None)
+    if token is None:
+        raise CodeHostError("no token for the code host", f"set {names[0]}")
+    api = environ["CI_API_V4_URL"] if on_gitlab else environ.get("GITHUB_API_URL", "https://api.github.com")
+    project = environ.get("CI_PROJECT_ID" if on_gitlab else "GITHUB_REPOSITORY", "")
+    if result.title:
+        return (gitlab_issues if on_gitlab else github_issues)(api, project, token)
     ref = _GITHUB_REF.match(environ.get("GITHUB_REF", ""))
-    found = number or _number(ref[1] if ref else "")
-    token = environ.get("GITHUB_TOKEN") or environ.get("GH_TOKEN")
-    api = environ.get("GITHUB_API_URL", "https://api.github.com")
-    return _needed(found, token, lambda at, secret: github(api, environ.get("GITHUB_REPOSITORY", ""), at, secret))
-
-
-def _needed(number: int | None, token: str | None, make: Any) -> Discussion:
-    if number is None:
+    own = environ.get("CI_MERGE_REQUEST_IID", "") if on_gitlab else ref[1] if ref else ""
+    at = number or _number(own)
+    if at is None:
         raise CodeHostError(
             "this job does not belong to a pull request", "run it for a pull request, or pass --pull-request N"
         )
-    if not token:
-        raise CodeHostError("no token for the code host", f"set {_TOKENS}")
-    found: Discussion = make(number, token)
-    return found
+    return (gitlab_notes if on_gitlab else github_comments)(api, project, at, token)
 
 
 def _number(text: str) -> int | None:

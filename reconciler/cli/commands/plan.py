@@ -123,7 +123,7 @@ def _open_source(
 
 
 def _unchecked(plan: Plan, desired: Desired, options: Options) -> Checked:
-    """Return the plan where there is no API to ask."""
+    """Return the plan without an API."""
     required = desired.settings.require_resolve
     if not options.resolve and not required:
         return Checked(plan=plan)
