@@ -205,8 +205,7 @@ def test_unlock_breaks_the_lock_of_a_killed_runner_after_asking(program: Program
     assert apply_until(8, "folder", "file:storage", s3) == -signal.SIGKILL
     program.environ["RECONCILER_JOURNAL"] = "file:storage"
     (died,) = history(program, "file:storage")
-    assert died["state"] == "running"
-    program.clock.time += LEASE + 1
+    assert died["state"] == "crashed"  # seen at once on its own machine
     assert "reconciler unlock" in program.run("apply", "--yes").err
     assert program.run("unlock").code == 5
     canceled = program.run("unlock", answer="y\n")
