@@ -290,8 +290,11 @@ def _compared(document: dict[str, Any]) -> str:
 
 
 def shown_counts(document: dict[str, Any]) -> dict[str, int]:
-    """The numbers of a plan by action; of a comparison those that the change causes."""
+    """The numbers of a plan by action, of steps of every kind; of a comparison those that the change causes."""
     counts: dict[str, int] = document["counts"]
+    if overlay_steps(document):
+        kinds = ("create", "update", "delete", "reset", "unchanged", "blocked", "unknown")
+        return {kind: sum(counted.get(kind, 0) for _, counted in _counts(document)) for kind in kinds}
     if "caused" not in document:
         return counts
     return {**document["caused_counts"], "blocked": counts["blocked"], "unknown": counts["unknown"]}
