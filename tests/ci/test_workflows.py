@@ -190,4 +190,4 @@ def test_the_hooks_format_and_validate_a_folder_whatever_files_changed(runner: R
             assert ran.code == 0, ran.log
     assert runner.script(["reconciler fmt --check manifests"], {}).code == 0
     write(runner, "repositories: {orders-api: {package: [jq]}}\n", "manifests/b.yaml")
-    assert runner.script([command], {}).code == 1
+    assert runner.script(["reconciler validate manifests"], {}).code == 1

@@ -1,7 +1,8 @@
 """A CI runner on this machine: it runs the scripts of an action or of a job with bash, as GitHub and GitLab do.
 
 `reconciler` on its PATH is this checkout's program on a clock in a file, which the emulator that it talks to shares. It
-kills itself, the script and all that belongs to it at the moment that `RUNNER_DIES_AT` names, as a lost machine would.
+kills itself and the script before the step of a run that `RUNNER_DIES_BEFORE` names (`finished 1`: the second
+outcome).
 """
 
 import os
@@ -59,10 +60,10 @@ def run_program(argv: Sequence[str]) -> int:
     from reconciler.cli.context import Context
     from tests.support import crashing
 
-    dies_at = os.environ.get("RUNNER_DIES_AT")
-    if dies_at is not None and "apply" in argv:
-        crashing.note_writes(setattr)
-        crashing.die_with_group_at(int(dies_at))
+    crashing.note_writes(setattr)
+    if at := os.environ.get("RUNNER_DIES_BEFORE"):
+        step, _, number = at.partition(" ")
+        crashing.die_with_group_before(step, int(number))
     clock = FileClock(Path(os.environ["RUNNER_CLOCK"]))
     return main(
         list(argv),
