@@ -282,11 +282,9 @@ def without_overlay(config: PackageConfig, overlay: Overlay) -> PackageConfig:
     """Return the configuration without the overlay's additions."""
     brought = {package_name(spec) for spec in overlay.packages}
     templates = tuple(filter(is_templated, brought))
-    kept = {
-        spec
-        for spec in config.packages
-        if package_name(spec) not in brought and not any(names_package(one, package_name(spec)) for one in templates)
-    }
+    kept = {spec for spec in config.packages if package_name(spec) not in brought}
+    if templates:
+        kept = {spec for spec in kept if not any(names_package(one, package_name(spec)) for one in templates)}
     own = () if overlay.runtime_repositories else config.runtime_repositories
     return replace(config, packages=tuple(sorted(kept)), runtime_repositories=own)
 

@@ -108,7 +108,7 @@ def test_a_run_is_taken_back(program: Program) -> None:
     assert has_no_changes(program)
 
 
-def test_waiting_goes_on_with_the_tags_of_a_run(program: Program) -> None:
+def test_waiting_continues_with_the_tags_of_a_run(program: Program) -> None:
     applied(program, FIRST)
     assert applied(program, SECOND, "--no-wait").code == 0
     waited = program.run("wait")

@@ -222,7 +222,7 @@ def test_an_added_package_of_the_image_is_a_note(program: Program) -> None:
 
 
 @pytest.mark.parametrize("status", [403, 404])
-def test_a_refused_question_is_a_warning_and_the_plan_goes_on(program: Program, status: int) -> None:
+def test_a_refused_question_is_a_warning_and_the_plan_continues(program: Program, status: int) -> None:
     write_manifest(f"{HEAD}  custom-nginx: {{packages: [helm]}}\n")
     for path in ("/apk/v1/packages", "/apko/v1/resolve/"):
         program.play(Fault(effect=Status(status=status), path=path, times=None))

@@ -72,7 +72,7 @@ KILLED = {"folder": (*range(15), *range(18, 23)), "s3": (*range(19), *range(31, 
 
 
 @pytest.mark.parametrize(("kind", "moment"), [(kind, moment) for kind, all_ in KILLED.items() for moment in all_])
-def test_the_next_runner_goes_on_after_a_kill(
+def test_the_next_runner_continues_after_a_kill(
     program: Program, kind: str, moment: int, s3: S3, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_manifest(MANIFEST)
