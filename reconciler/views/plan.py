@@ -1,6 +1,6 @@
 """What every format of a plan has in common, taken from its document: the order of its parts and its sentences."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -317,7 +317,7 @@ _SEVERITIES = ("error", "warning", "note")
 _ORIGINS = {"plan": "Saved plan", "snapshot": "Planned against a snapshot"}
 
 
-def plan_problems(document: dict[str, Any]) -> list[list[dict[str, Any]]]:
+def plan_problems(document: dict[str, Any]) -> list[list[Mapping[str, Any]]]:
     """Return the guard's refusals that have more to say than their sentence, and what planning found; errors first.
 
     Identical problems are one group.
