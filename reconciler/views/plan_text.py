@@ -19,6 +19,7 @@ from reconciler.views.plan import (
     PROBLEMS,
     REPOSITORIES,
     WRITES,
+    PlanSection,
     build_word,
     closing_sentences,
     entry_name,
