@@ -31,7 +31,7 @@ class ResolveApi(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resolves:
-    """The packages can be installed together, and these are the exact ones; `asked` is False if a build told so."""
+    """The packages can be installed together, and these are the exact ones; `asked` is False if taken from a build."""
 
     packages: tuple[str, ...]
     asked: bool = True

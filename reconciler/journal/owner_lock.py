@@ -36,7 +36,7 @@ class Holder:
     released: bool = False
 
     def is_dead(self, now: float) -> bool:
-        """Whether the lock was not renewed for so long that its process must be gone."""
+        """Return whether the lock was not renewed for so long that its process must be dead."""
         return now - self.renewed > LEASE
 
     def described(self) -> str:
@@ -73,7 +73,7 @@ class OwnerLock:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Within, hold the lock; raises `JournalBusy` where another process does, and `JournalError`."""
+        """Hold the lock within the block; raises `JournalBusy` if another process holds it, and `JournalError`."""
         self._acquire()
         try:
             yield
@@ -81,11 +81,11 @@ class OwnerLock:
             self._release()
 
     def is_overdue(self) -> bool:
-        """Whether others may take this process for dead."""
+        """Return whether others may consider this process dead."""
         return self._holder.is_dead(self._now())
 
     def renew(self, run: str | None = None) -> None:
-        """Tell that this process is alive, and what it records; raises `JournalBusy` once the lock is lost."""
+        """Renew the lock with what this process records; raises `JournalBusy` once the lock is lost."""
         holder = replace(self._holder, renewed=self._now(), run=run or self._holder.run)
         if self.lost or not self._write(holder):
             self.lost = True

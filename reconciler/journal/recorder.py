@@ -132,7 +132,7 @@ class Writer:
             self.keep_problem(error)
 
     def take_over(self, other: Path, runs: Collection[str], *, writing: bool) -> bool:
-        """Record what another journal file tells of some runs; return whether that was news. Raises `JournalError`."""
+        """Record what another journal file adds to some runs; return whether it did. Raises `JournalError`."""
         with reported(other):
             # For reading only: a transaction that is to write would lock the other file as well.
             self._connection.execute("ATTACH ? AS other", (f"{other.absolute().as_uri()}?mode=ro",))

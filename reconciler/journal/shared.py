@@ -56,7 +56,7 @@ class WorkingCopy:
                 self.runs = set(self._marker.read_text(encoding="utf-8").split())
 
     def fetch(self) -> None:
-        """Begin with the newest journal; raises `JournalError`."""
+        """Fetch the newest journal as the starting point; raises `JournalError`."""
         self.read_newest()
         self.runs = set()
         path = self.folder / NAME
@@ -90,7 +90,7 @@ class WorkingCopy:
             raise JournalError(errors.lock_lost(self._storage.name))
 
     def publish_end(self, run: str) -> None:
-        """Share how a run ended; raises `JournalError`."""
+        """Share the end of a run; raises `JournalError`."""
         with self._mutex:
             self._writing = False
             self.runs.add(run)
@@ -101,7 +101,7 @@ class WorkingCopy:
             self.forget()
 
     def keep_up(self, notify: Callable[[Diagnostic], None]) -> None:
-        """Renew the lock and share what is new; a problem is told when it begins, and does not end the run."""
+        """Renew the lock and share new records; a problem is reported once and does not end the run."""
         problem: Diagnostic | None = None
         with self._mutex:
             for action in (self.push, self._renew):
@@ -114,7 +114,7 @@ class WorkingCopy:
         self._told = None if problem is None else problem.code
 
     def push(self) -> None:
-        """Copy the runs of this process into the newest journal, until nobody is faster; raises `JournalError`."""
+        """Copy this process's runs into the newest journal, repeating after concurrent updates; raises `JournalError`."""
         for _ in range(TRIES):
             merged = self._merged()
             if merged is None:
@@ -148,7 +148,7 @@ class WorkingCopy:
         return None if self._marker is None else self.folder / NAME
 
     def _merged(self) -> bytes | None:
-        """The newest journal with what this process recorded; None where that holds it all."""
+        """Return the newest journal with this process's records; None if it already has all of them."""
         with reported(self.folder), tempfile.TemporaryDirectory(prefix="reconciler-") as folder:
             newest = Path(folder)
             _replace(newest / NAME, self._newest)
@@ -167,7 +167,7 @@ class HeldLock:
 
 
 class SharedJournal:
-    """The journal at a URL, and the copies of it below a folder of this machine; `notify` is told of later problems."""
+    """The journal at a URL, and its copies in a local folder; `notify` receives later problems."""
 
     def __init__(
         self,
@@ -187,9 +187,9 @@ class SharedJournal:
 
     @contextmanager
     def locked(self, owners: Collection[str] = ()) -> Iterator[Journal]:
-        """The journal to record a run in, held against every other run of its owners; raises `JournalError`.
+        """Yield the journal for recording a run, locked against other runs of its owners; raises `JournalError`.
 
-        "", which no owner has for a name, and no owner at all are the same one.
+        The owner "" is the same as no owner.
         """
         names = sorted({owner or NO_OWNER for owner in owners} or {NO_OWNER})
         locks = tuple(OwnerLock(self._storage, name, self._now) for name in names)
@@ -210,7 +210,7 @@ class SharedJournal:
 
     @contextmanager
     def reading(self) -> Iterator[Journal]:
-        """The newest journal with what only this machine knows, to read; raises `JournalError`."""
+        """Yield the newest journal with local unshared records, for reading; raises `JournalError`."""
         with self._temporary() as copy:
             locks = (lock.holder for lock in self.locks() if not lock.holder.is_dead(self._now()))
             running = {holder.run for holder in locks if holder.run is not None}
@@ -219,7 +219,7 @@ class SharedJournal:
 
     @contextmanager
     def recording(self) -> Iterator[Journal]:
-        """The journal to record what becomes of runs of before, beside any other run; raises `JournalError`."""
+        """Yield the journal for recording earlier runs, concurrently with other runs; raises `JournalError`."""
         with (
             self._temporary() as copy,
             self._kept_up(copy),
@@ -228,7 +228,7 @@ class SharedJournal:
             yield journal
 
     def push(self) -> tuple[str, ...]:
-        """Share what only this machine knows; return the ids of its runs, and raise `JournalError`."""
+        """Share local records; return the ids of their runs. Raises `JournalError`."""
         pushed: list[str] = []
         for folder in self._unpushed():
             with hold(folder / LOCK) as ours:
@@ -238,13 +238,13 @@ class SharedJournal:
         return tuple(pushed)
 
     def locks(self) -> tuple[HeldLock, ...]:
-        """Every lock that is held; raises `JournalError`."""
+        """Return every held lock; raises `JournalError`."""
         found = ((key, self._storage.read(key)) for key in self._storage.keys(LOCKS))
         locks = (HeldLock(key, stored, parse_holder(stored)) for key, stored in found if stored is not None)
         return tuple(lock for lock in locks if not lock.holder.released)
 
     def unlock(self, lock: HeldLock) -> None:
-        """Break a lock where it still is as it was read; raises `JournalError`."""
+        """Break a lock if it is unchanged since it was read; raises `JournalError`."""
         try:
             self._storage.write(lock.key, dump_holder(replace(lock.holder, released=True)), lock.stored)
         except Overwritten:
@@ -275,7 +275,7 @@ class SharedJournal:
 
     @contextmanager
     def _kept_up(self, copy: WorkingCopy) -> Iterator[None]:
-        """Within, renew the lock and share what was recorded at intervals."""
+        """Renew the lock and share new records at intervals within the block."""
         ended = threading.Event()
 
         def keep_up() -> None:

@@ -105,7 +105,7 @@ class Storage:
 
     @contextmanager
     def _reported(self) -> Iterator[None]:
-        """Within, a failure of the storage is raised as `JournalError`."""
+        """Raise failures of the storage within the block as `JournalError`."""
         try:
             yield
         except (BaseError, OSError, NotImplementedError, ValueError) as error:
