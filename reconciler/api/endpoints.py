@@ -392,7 +392,7 @@ def resolve(repository_id: str, body: bytes) -> Call:
     """Return the call that locks a configuration as a build would, without building; a POST without effects."""
     return Call(
         method="POST",
-        only_asks=True,
+        without_effects=True,
         action="check that packages resolve",
         capability="apk.list",
         path=f"{RESOLVE}{repository_id}",

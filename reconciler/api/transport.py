@@ -165,16 +165,16 @@ class RequestCounter:
 class WriteGuard(httpx.BaseTransport):
     """Counts requests and refuses writes of a read-only client, as the last place that can stop one.
 
-    A POST to a path that begins with `only_asks` is not a write.
+    A POST to a path that begins with `without_effects` is not a write.
     """
 
     def __init__(
-        self, transport: httpx.BaseTransport, counter: RequestCounter, *, writes: bool, only_asks: bytes
+        self, transport: httpx.BaseTransport, counter: RequestCounter, *, writes: bool, without_effects: bytes
     ) -> None:
         self._transport = transport
         self._counter = counter
         self._writes = writes
-        self._only_asks = only_asks
+        self._only_asks = without_effects
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Forward a request; raises `WriteRefusedError`."""

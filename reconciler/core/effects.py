@@ -44,7 +44,7 @@ def _bound(binding: Binding, keys: Mapping[str, str]) -> Bound:
     return Bound(scope=binding.scope, overlay=key, selector=binding.selector)
 
 
-def carry_out(step: OverlayStep | BindingStep, assembly: Assembly) -> None:
+def simulate_step(step: OverlayStep | BindingStep, assembly: Assembly) -> None:
     """Change the assembly in the way that an apply of the step changes the organization."""
     if not step.writes:
         return
@@ -105,7 +105,7 @@ def _with_reach(
     if not step.writes:
         return step
     touched = [(one, images.of(one)) for one in images.touched(step)]
-    carry_out(step, assembly)
+    simulate_step(step, assembly)
     names, tags = [], 0
     for repository, before in touched:
         changed = sum(_differ(was, is_now) for was, is_now in zip(before, images.renewed(repository), strict=True))
@@ -140,7 +140,7 @@ def effects_of(live: Live, steps: Sequence[Step], overlay_steps: OverlaySteps) -
     for step in overlay_steps:
         if step.writes:
             touched |= {one.id for one in images.touched(step)}
-            carry_out(step, after)
+            simulate_step(step, after)
     directory = Directory(live)
     found: list[TagEffect] = []
     unknown = []

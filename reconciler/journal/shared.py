@@ -114,7 +114,7 @@ class WorkingCopy:
         self._told = None if problem is None else problem.code
 
     def push(self) -> None:
-        """Copy this process's runs into the newest journal, repeating after concurrent updates; raises `JournalError`."""
+        """Merge this process's runs into the newest journal, retrying after conflicts; raises `JournalError`."""
         for _ in range(TRIES):
             merged = self._merged()
             if merged is None:

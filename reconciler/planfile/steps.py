@@ -31,7 +31,7 @@ from reconciler.core.steps import (
 )
 from reconciler.diagnostics import Diagnostic, Place, Severity
 from reconciler.planfile.errors import Malformed
-from reconciler.planfile.overlays import STRICT, encode_overlay, list_of, overlay_from, understood, whole
+from reconciler.planfile.overlays import STRICT, encode_overlay, list_of, overlay_from, understood, whole_number
 
 _STEPS: TypeAdapter[list[AnyStep]] = TypeAdapter(list[AnyStep], config=STRICT)
 _EFFECTS = TypeAdapter(list[TagEffect], config=STRICT)
@@ -222,7 +222,7 @@ def _sides(item: Mapping[str, Any]) -> tuple[Overlay | None, Overlay | None]:
 
 
 def _reach(item: Mapping[str, Any]) -> Reach:
-    return Reach(repositories=tuple(list_of(item, "repositories", str)), tags=whole(item["tags"]))
+    return Reach(repositories=tuple(list_of(item, "repositories", str)), tags=whole_number(item["tags"]))
 
 
 def effect_from(item: Mapping[str, Any]) -> TagEffect:
@@ -280,7 +280,11 @@ def diagnostic_from(item: Mapping[str, Any]) -> Diagnostic:
 
 
 def _place(item: Mapping[str, Any] | None) -> Place | None:
-    return None if item is None else Place(file=item["file"], line=whole(item["line"]), column=whole(item["column"]))
+    return (
+        None
+        if item is None
+        else Place(file=item["file"], line=whole_number(item["line"]), column=whole_number(item["column"]))
+    )
 
 
 def as_fields(value: Any) -> Json:
