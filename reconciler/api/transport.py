@@ -174,12 +174,12 @@ class WriteGuard(httpx.BaseTransport):
         self._transport = transport
         self._counter = counter
         self._writes = writes
-        self._only_asks = without_effects
+        self._without_effects = without_effects
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Forward a request; raises `WriteRefusedError`."""
-        asks = request.method == "POST" and request.url.raw_path.startswith(self._only_asks)
-        writes = request.method != "GET" and not asks
+        harmless = request.method == "POST" and request.url.raw_path.startswith(self._without_effects)
+        writes = request.method != "GET" and not harmless
         if writes and not self._writes:
             raise WriteRefusedError(f"a read-only client was asked to {request.method}")
         self._counter.count(writes=writes)

@@ -1,6 +1,7 @@
 """What a command runs in: streams, environment, clock, signals and other programs. Tests give their own."""
 
 import errno
+import importlib
 import io
 import os
 import select
@@ -13,8 +14,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn, TextIO
-
-from reconciler.cli.processes import home, run, user
 
 if TYPE_CHECKING:  # help loads this module, and none of these
     from reconciler.api.auth.sources import RunProgram
@@ -76,7 +75,7 @@ class Context:
         self.stderr.flush()
 
     def _write_announcement(self, text: str) -> None:
-        """Write a line about an interruption, for whoever is still there to read it.
+        """Write a line about an interruption, if the terminal still exists.
 
         After the terminal was closed a write fails, and the handler may run in the middle of another write: neither is
         a reason to leave work half done.
@@ -99,7 +98,7 @@ class Context:
 
 
 class SystemClock:
-    """Time as the operating system tells it."""
+    """Clock of the operating system."""
 
     def now(self) -> float:
         """Return seconds since the epoch."""
@@ -134,12 +133,17 @@ def process_context() -> Context:
         stderr=sys.stderr or io.StringIO(),
         environ=os.environ,
         clock=SystemClock(),
-        home=home,
-        run=run,
-        user=user,
+        home=lambda: _processes().home(),
+        run=lambda argv, *, seconds: _processes().run(argv, seconds=seconds),
+        user=lambda: _processes().user(),
     )
     end_as_interrupted(ctx)
     return ctx
+
+
+def _processes() -> Any:
+    # By name, as the commands are: help starts no program and asks for no user.
+    return importlib.import_module("reconciler.cli.processes")
 
 
 def _occupy_closed_descriptors() -> None:
@@ -152,7 +156,7 @@ def _occupy_closed_descriptors() -> None:
 
 
 def has_left(stream: TextIO) -> bool:
-    """Whether the reader of a stream is gone; False where the system cannot tell, as for a file."""
+    """Return whether the reader of a stream has left; False if the system cannot know, as for a file."""
     try:
         number = stream.fileno()
     except (OSError, ValueError):

@@ -7,7 +7,7 @@ from reconciler.diagnostics import Diagnostic
 
 
 class CommandFailed(Exception):  # noqa: N818 - it reads as what happened
-    """A command cannot go on; `problems` say why and `exit_code` is what it ends with."""
+    """A command failed: `problems` are the reasons, `exit_code` its exit code."""
 
     def __init__(
         self, code: str, summary: str, hint: str = "", *, detail: str = "", exit_code: ExitCode = ExitCode.ERROR

@@ -1,4 +1,4 @@
-"""Runs a plan, whoever made it: print, confirm, record, write, follow builds, report; one exit code."""
+"""Run a plan: print, confirm, record, write, follow builds, report; one exit code."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -46,7 +46,8 @@ class ApplyRequest:
 
     `recent` is what it is forecast from, None for a plan that was forecast when it was approved; `checked` what was
     found out about its packages, None where that was not asked again. `closing_note` returns what to say of the
-    outcomes before the verdict. `waves` are those of the run that is resumed, None where the options say them.
+    outcomes before the verdict. `waves` are those of the run that is resumed, None where the options say them;
+    `manifest` names the manifest in comments.
     """
 
     plan: Plan
@@ -58,6 +59,7 @@ class ApplyRequest:
     checked: planning.Checked | None = None
     closing_note: Callable[[Sequence[Outcome]], Diagnostic | None] = lambda _: None
     waves: Waves | None = None
+    manifest: str | None = None
 
 
 def rollout_settings(options: Options) -> Rollout:
@@ -72,7 +74,7 @@ def rollout_settings(options: Options) -> Rollout:
 
 
 def follow_limits(options: Options) -> Limits:
-    """How long builds are followed."""
+    """Return the time limits of following builds."""
     return Limits(total=options.wait_timeout, each=options.repo_timeout)
 
 
@@ -121,7 +123,9 @@ def execute_plan(request: ApplyRequest, how: Rollout, apply: ApplyContext) -> Ex
     with activity("reading recent builds", options, ctx):
         forecast = foresee(plan, request.recent) if request.recent else None
     api = api_name(options)
-    document = planning.document(plan, api=api, origin=request.origin, forecast=forecast, checked=request.checked)
+    document = planning.document(
+        plan, api=api, origin=request.origin, forecast=forecast, checked=request.checked, manifest=request.manifest
+    )
     apply.report.plan(plan, document)
     header = runs.run_header(request.kind, request.source, plan.organization, options, ctx)
     if not plan.applyable:

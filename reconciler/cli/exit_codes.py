@@ -9,7 +9,7 @@ from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """What a command tells the shell."""
+    """Exit codes of commands."""
 
     DONE = 0
     ERROR = 1

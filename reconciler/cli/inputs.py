@@ -45,12 +45,12 @@ def load_manifest(path: Path, options: Options, ctx: Context) -> tuple[Desired, 
 
 
 def read_input(path: Path, ctx: Context) -> bytes | None:
-    """Return what standard input holds where `path` stands for it, else None."""
+    """Return the content of standard input if `path` means it, else None."""
     return ctx.read_stdin() if path is STDIN else None
 
 
 def check_stdin(*paths: Path | None) -> None:
-    """Raise `CommandFailed` where standard input stands for more than one file."""
+    """Raise `CommandFailed` if standard input is used for more than one file."""
     if sum(path is STDIN for path in paths) > 1:
         raise bad_usage("standard input can be read only once", "give all but one of them as files instead of -")
 

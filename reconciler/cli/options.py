@@ -9,7 +9,12 @@ from reconciler.api import API_URL, API_VERSION, API_VERSIONS
 
 FORMATS = ("text", "json")
 PLAN_FORMATS = (*FORMATS, "markdown", "html")
-_FORMATS = {"plan": PLAN_FORMATS, "show": PLAN_FORMATS, "drift": (*FORMATS, "markdown")}
+_FORMATS = {
+    **dict.fromkeys(("plan", "show"), PLAN_FORMATS),
+    **dict.fromkeys(("apply", "revert", "resume"), (*PLAN_FORMATS, "junit")),
+    **dict.fromkeys(("wait", "builds"), (*FORMATS, "junit")),
+    "drift": (*FORMATS, "markdown"),
+}
 # Of diagnostics alone, beside the result and whatever it is: for CI systems.
 ANNOTATIONS = ("github", "gitlab", "sarif")
 COLORS = ("auto", "always", "never")
@@ -152,13 +157,13 @@ def formats(command: str) -> tuple[str, ...]:
 
 
 def add_path(parser: argparse._ActionsContainer, means: str = "a manifest file or a folder of them") -> None:
-    """Where the manifest is."""
+    """Add the path of the manifest."""
     means = f"{means}, or - for standard input (environment: RECONCILER_MANIFEST; default: manifests/)"
     parser.add_argument("path", nargs="?", type=input_path, metavar="PATH", help=means)
 
 
 def add_manifest(parser: argparse._ActionsContainer) -> None:
-    """Where the manifest is that names the organization."""
+    """Add the path of the manifest that names the organization."""
     parser.add_argument(
         "--manifest",
         type=input_path,
@@ -168,7 +173,7 @@ def add_manifest(parser: argparse._ActionsContainer) -> None:
 
 
 def add_since(parser: argparse._ActionsContainer) -> None:
-    """How far to look back."""
+    """Add the start of the time range."""
     parser.add_argument(
         "--since",
         type=point_in_time,
@@ -179,14 +184,14 @@ def add_since(parser: argparse._ActionsContainer) -> None:
 
 
 def add_org(parser: argparse._ActionsContainer) -> None:
-    """The organization."""
+    """Add the organization."""
     parser.add_argument(
         "--org", metavar="NAME", help="organization or folder: name, path or UIDP (environment: RECONCILER_ORG)"
     )
 
 
 def add_connection(parser: argparse._ActionsContainer) -> None:
-    """Which API and organization, and how to speak to it."""
+    """Add the API, its version and rate, and the organization."""
     parser.add_argument(
         "--api",
         metavar="URL",
@@ -205,26 +210,26 @@ def add_connection(parser: argparse._ActionsContainer) -> None:
 
 
 def add_output(parser: argparse._ActionsContainer) -> None:
-    """In which formats the result is printed, and the options of every command."""
+    """Add the output formats and the options of every command."""
     parser.add_argument(
         "--format",
         action=CommaList,
         default=[],
         metavar="FORMAT[=FILE]",
-        help="text or json, for plans also markdown or html; for diagnostics in CI also github, gitlab or sarif; "
-        "=FILE writes to a file; repeatable (default: text)",
+        help="text or json, for plans also markdown or html; for builds also junit; "
+        "for diagnostics in CI also github, gitlab or sarif; =FILE writes to a file; repeatable (default: text)",
     )
     parser.add_argument("--json", dest="format", action="append_const", const="json", help="same as --format json")
     add_common(parser)
 
 
 def add_show_unchanged(parser: argparse._ActionsContainer) -> None:
-    """Whether unchanged repositories are listed."""
+    """Add the option to list unchanged repositories."""
     parser.add_argument("--show-unchanged", action="store_true", help="also list unchanged repositories")
 
 
 def add_common(parser: argparse._ActionsContainer) -> None:
-    """The options of every command."""
+    """Add the options of every command."""
     parser.add_argument("--color", choices=COLORS, help="use color (default: auto)")
     parser.add_argument("--no-color", dest="color", action="store_const", const="never", help="same as --color never")
     parser.add_argument("-v", "--verbose", action="store_true", help="print more detail")
@@ -265,7 +270,7 @@ def add_selection(parser: argparse._ActionsContainer) -> None:
 
 
 def add_planning(parser: argparse._ActionsContainer) -> None:
-    """What to plan, and what the guard goes by."""
+    """Add selection, pruning, guard and checks."""
     add_selection(parser)
     parser.add_argument(
         "--take-over", action="store_true", help="allow to write repositories that another owner's run wrote last"
@@ -298,7 +303,7 @@ def add_planning(parser: argparse._ActionsContainer) -> None:
 
 
 def add_file(parser: argparse._ActionsContainer, does: str, *, required: bool = False) -> None:
-    """The file that a command writes."""
+    """Add the output file."""
     names = ("-o", "--output", "--out", "-out")  # the last two are what users of Terraform type
     parser.add_argument(*names, dest="output", type=output_path, metavar="FILE", required=required, help=does)
 
@@ -319,12 +324,12 @@ def add_yes(parser: argparse._ActionsContainer, means: str) -> None:
 
 
 def add_run(parser: argparse._ActionsContainer, means: str, *, optional: bool = False) -> None:
-    """The recorded run that is meant."""
+    """Add the recorded run."""
     parser.add_argument("run", nargs="?" if optional else None, metavar="RUN", help=means)
 
 
 def add_execution(parser: argparse._ActionsContainer) -> None:
-    """How a reviewed plan is carried out."""
+    """Add the options of applying a plan."""
     add_yes(parser, "apply without a prompt")
     parser.add_argument("--wait", action=argparse.BooleanOptionalAction, help="wait for the builds (default: yes)")
     add_limits(parser)
@@ -348,7 +353,7 @@ def add_execution(parser: argparse._ActionsContainer) -> None:
         "--pause-after",
         type=positive,
         metavar="N",
-        help="end the run after wave N, for `reconciler resume` to go on with the next one",
+        help="end the run after wave N; `reconciler resume` continues with the next one",
     )
     parser.add_argument(
         "--on-wave-failure",
@@ -369,7 +374,7 @@ def add_batch(parser: argparse._ActionsContainer) -> None:
 
 
 def add_limits(parser: argparse._ActionsContainer) -> None:
-    """How long builds are followed."""
+    """Add the time limits of following builds."""
     parser.add_argument(
         "--wait-timeout",
         type=duration,

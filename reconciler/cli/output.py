@@ -18,7 +18,7 @@ from reconciler.cli.context import Context
 from reconciler.cli.errors import CommandFailed, bad_usage
 from reconciler.cli.options import ANNOTATIONS, STDERR, STDOUT, formats
 from reconciler.cli.parser import Options
-from reconciler.diagnostics import Diagnostic
+from reconciler.diagnostics import Diagnostic, Severity
 from reconciler.views import diagnostics, plan_text
 from reconciler.views.plan import NO_PROVENANCE, Provenance
 from reconciler.views.plan_text import render_resolved
@@ -73,9 +73,46 @@ def show_plan(
         options,
         ctx,
     )
+    problem = add_job_summary(lambda: _page("plan_markdown", document, Style(color=False, unicode=True)), ctx)
+    print_problems(filter(None, [problem]), options, ctx)
 
 
-def _page(view: str, document: dict[str, Any], style: Style, **more: Provenance) -> str:
+def apply_page(name: str, plan: dict[str, Any] | None, summary: dict[str, Any]) -> str:
+    """Return the result of an apply of a plan as `markdown` or as `html`."""
+    assert plan is not None, "every run that takes these formats shows its plan first"
+    if name == "html":
+        return _page("plan_html", plan, Style(color=False, unicode=True), summary=summary)
+    module: Any = importlib.import_module("reconciler.views.apply_markdown")
+    page: str = module.render(summary, plan)
+    return page
+
+
+def junit(builds: Iterable[Mapping[str, Any]]) -> str:
+    """Return documents of builds as a JUnit report."""
+    module: Any = importlib.import_module("reconciler.views.junit")  # by name: for CI systems alone
+    report: str = module.render(builds)
+    return report
+
+
+def add_job_summary(render: Callable[[], str], ctx: Context) -> Diagnostic | None:
+    """Add Markdown to the summary of a job of GitHub Actions, where this is one; return what keeps it from that."""
+    path = ctx.environ.get("GITHUB_STEP_SUMMARY")
+    if not path:
+        return None
+    try:
+        with Path(path).open("a", encoding="utf-8") as file:
+            file.write(render() + "\n")
+    except OSError as error:
+        return Diagnostic(
+            code="job-summary-not-written",
+            severity=Severity.WARNING,
+            summary=f"could not write the job summary (GITHUB_STEP_SUMMARY): {error.strerror or type(error).__name__}",
+            hint="check that the file can be written",
+        )
+    return None
+
+
+def _page(view: str, document: dict[str, Any], style: Style, **more: Any) -> str:
     # By name, as the commands are: most runs draw no page, and do without the templates.
     module: Any = importlib.import_module(f"reconciler.views.{view}")
     page: str = module.render(document, unicode=style.unicode, **more)

@@ -4,18 +4,14 @@ The questions and what their answers mean are in `core`; here they are asked, an
 in the way. Nothing is asked for a plan that changes nothing.
 """
 
-import hashlib
-import json
-import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from reconciler.api.errors import ApiError
 from reconciler.cli.context import Context
 from reconciler.cli.output import activity
+from reconciler.cli.package_cache import FOLDER, PackageCache
 from reconciler.cli.parser import Options
 from reconciler.cli.planning import LONGEST_DAYS, Checked, RecentBuilds
 from reconciler.core.bases import (
@@ -34,13 +30,10 @@ from reconciler.core.builds import Build, PackageConfig
 from reconciler.core.overlay import Section
 from reconciler.core.packages import (
     Available,
-    Constraint,
     PackageProblem,
     PackageRequest,
-    PackageVersion,
     block_steps,
     check_packages,
-    constraints_met,
     package_requests,
     packages_not_checked,
     requested_constraints,
@@ -65,15 +58,7 @@ from reconciler.diagnostics import Diagnostic, Place, has_errors, plural
 from reconciler.engine.packages import PackageApi, look_up
 from reconciler.engine.ports import stream
 from reconciler.engine.resolve import WORKERS, Answer, Conflicts, NotAnswered, ResolveApi, Resolves, resolve_configs
-from reconciler.planfile.format import make_private_folder, private_file
 from reconciler.views.text import repositories
-
-_FOLDER = Path(".reconciler")
-
-LIFE = 15 * 60.0
-_FORMAT = 1
-# What reading a file can come to that somebody else wrote.
-_UNREADABLE = (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError)
 
 
 class CheckApi(PackageApi, ResolveApi, Protocol):
@@ -196,7 +181,7 @@ def _packages(
     plan: Plan, asks: Sequence[PackageRequest], evidence: BuildEvidence, checks: CheckContext, costs: _Costs
 ) -> tuple[Sequence[PackageProblem], Sequence[Diagnostic]]:
     wanted = requested_constraints(asks)
-    cache = PackageCache(_FOLDER, api=checks.api, organization=plan.organization.id, now=checks.ctx.clock.now())
+    cache = PackageCache(FOLDER, api=checks.api, organization=plan.organization.id, now=checks.ctx.clock.now())
     cached = {} if checks.offline else cache.read(wanted)
     missing = {name: wanted[name] for name in wanted if name not in cached}
     with activity(f"looking up {plural(len(missing), 'package')}", checks.options, checks.ctx):
@@ -359,65 +344,3 @@ def _before(question: Question, answers: Mapping[PackageConfig, Answer]) -> Sequ
 
 def _said(problem: Diagnostic) -> str:
     return problem.detail or problem.summary
-
-
-class PackageCache:
-    """The packages of one organization of one API, by name; `problem` is why the cache was of no use."""
-
-    def __init__(self, folder: Path, *, api: str, organization: str, now: float) -> None:
-        digest = hashlib.sha256(f"{api}\n{organization}".encode()).hexdigest()[:16]
-        self._file = folder / f"packages-{digest}.json"
-        self._now = now
-        self.problem = ""
-
-    def read(self, wanted: Mapping[str, tuple[Constraint, ...]]) -> dict[str, tuple[PackageVersion, ...]]:
-        """What is known of some names, as far as it meets what is wanted of them: else there may be others."""
-        try:
-            kept = self._load()
-            known = {name: tuple(map(_decode, kept[name]["versions"])) for name in wanted if name in kept}
-        except _UNREADABLE as error:
-            self.problem = type(error).__name__
-            return {}
-        return {
-            name: versions for name, versions in known.items() if versions and constraints_met(wanted[name], versions)
-        }
-
-    def write(self, found: Mapping[str, tuple[PackageVersion, ...]]) -> None:
-        """Keep what was found beside what is there and not too old; whole or not at all."""
-        try:
-            kept = self._load()
-        except _UNREADABLE:
-            kept = {}
-        for name, versions in found.items():
-            if versions:
-                kept[name] = {"at": self._now, "versions": [_encode(one) for one in versions]}
-        beside = self._file.with_name(f"{self._file.name}.{os.getpid()}")
-        try:
-            make_private_folder(self._file.parent)
-            with private_file(beside) as descriptor:
-                os.write(descriptor, json.dumps({"format": _FORMAT, "packages": kept}).encode())
-            beside.replace(self._file)
-        except OSError as error:
-            self.problem = type(error).__name__
-            with suppress(OSError):
-                beside.unlink(missing_ok=True)
-
-    def _load(self) -> dict[str, Any]:
-        if self._file.is_symlink() or not self._file.is_file():
-            return {}
-        document = json.loads(self._file.read_text(encoding="utf-8"))
-        if document["format"] != _FORMAT:
-            return {}
-        return {name: entry for name, entry in document["packages"].items() if 0 <= self._now - entry["at"] < LIFE}
-
-
-def _encode(one: PackageVersion) -> list[object]:
-    return [one.name, one.version, list(one.architectures)]
-
-
-def _decode(kept: list[Any]) -> PackageVersion:
-    name, version, architectures = kept
-    texts = (name, version, *architectures)
-    if not isinstance(architectures, list) or not all(isinstance(one, str) for one in texts):
-        raise TypeError
-    return PackageVersion(name=name, version=version, architectures=tuple(architectures))

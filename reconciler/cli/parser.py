@@ -7,8 +7,8 @@ loads this module alone.
 import argparse
 import importlib
 import keyword
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal, NoReturn, Protocol
 
@@ -27,13 +27,14 @@ COMMANDS = {
     "drift": "show what was changed outside of reconciler since the last run",
     "apply": "plan, confirm, apply, and wait for the builds",
     "wait": "wait for the builds of a recorded run, and report as apply does",
-    "resume": "go on with the next wave of a run that was paused, held back or interrupted",
+    "resume": "continue a run that was paused, held back or interrupted",
     "revert": "restore the state from before a run, where nothing has changed since",
     "history": "list the recorded runs, or show one of them",
     "unlock": "break the lock that a killed run left on the shared journal",
     "journal": "push runs that could not be recorded in the shared journal",
     "show": "print a saved plan (no network)",
     "snapshot": "save the live state, for `plan --against FILE`",
+    "comment": "post a plan or the result of an apply on a pull request, or update what was posted",
     "repos": "list the organization's repositories",
     "builds": "list recent builds, newest first",
     "logs": "print the log of a build (default: the newest)",
@@ -118,10 +119,9 @@ class HelpShown(Exception):  # noqa: N818 - it reads as what happened
 class Parser(argparse.ArgumentParser):
     """A parser that neither prints nor exits, and asks the module of its command for the options when it is used."""
 
-    command: str | None = None
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, command: str | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.command = command
         # argparse takes `-5s` for an option, and would say that `--wait-timeout -5s` lacks its argument.
         self._negative_number_matcher = shared.NEGATIVE
 
@@ -143,22 +143,61 @@ class Parser(argparse.ArgumentParser):
         """Raise `UsageError` for a word or an option that is none, with what was probably meant."""
         word = unknown.partition("=")[0]
         known = [option for action in self._actions for option in action.option_strings]
-        near = get_close_matches(word, known, cutoff=_ALIKE) if word.startswith("-") else []
+        near = _nearest(word, known) if word.startswith("-") else ()
         hint = f"; did you mean {' or '.join(near)}?" if near else ""
         self.error(f"unrecognized argument: {unknown}{hint}")
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
-        """Refuse a word that is no command with the nearest ones, instead of the list of all."""
+        """Refuse an unknown command with the nearest ones instead of the list of all."""
         if isinstance(action, _Commands) and value not in action.choices:
-            near = get_close_matches(str(value), action.choices, cutoff=_ALIKE)
+            near = _nearest(str(value), action.choices)
             hint = f"did you mean {' or '.join(near)}?" if near else f"see {self.prog} --help"
             raise argparse.ArgumentError(None, f'unknown command "{value}"; {hint}')
         for one in value.split(",") if isinstance(action, shared.CommaList) else (value,):
             super()._check_value(action, one)
 
 
+def _nearest(word: str, known: Iterable[str]) -> Sequence[str]:
+    # By name, as the commands are: help suggests nothing.
+    near: Sequence[str] = importlib.import_module("difflib").get_close_matches(word, list(known), cutoff=_ALIKE)
+    return near
+
+
+class _Parsers(Mapping[str, Parser]):
+    """The parsers of the commands, each made when it is asked for: making all would be most of the time of help."""
+
+    def __init__(self) -> None:
+        self._given: dict[str, dict[str, Any]] = {}
+        self._made: dict[str, Parser] = {}
+
+    def add(self, name: str, given: dict[str, Any]) -> None:
+        self._given[name] = given
+
+    def __getitem__(self, name: str) -> Parser:
+        if name not in self._made:
+            self._made[name] = Parser(**self._given[name])
+        return self._made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._given)
+
+    def __len__(self) -> int:
+        return len(self._given)
+
+
 class _Commands(argparse._SubParsersAction):  # type: ignore[type-arg]  # noqa: SLF001 - it has no public name
-    """The commands; options of all of them may stand before the command, too."""
+    """The commands; common options are also accepted before the command."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._parsers = _Parsers()
+        self._name_parser_map: Any = self._parsers
+        self.choices: Any = self._parsers
+
+    def add_parser(self, name: str, *, help: str, **given: Any) -> None:  # type: ignore[override]  # noqa: A002
+        """List a command."""
+        self._choices_actions.append(self._ChoicesPseudoAction(name, (), help))
+        self._parsers.add(name, {**given, "prog": f"{self._prog_prefix} {name}"})
 
     def __call__(
         self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option: str | None = None
@@ -216,7 +255,7 @@ def make_parser(commands_action: Any = _Commands) -> Parser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser, action=commands_action)
     for name, summary in COMMANDS.items():
         description = summary[0].upper() + summary[1:] + "."
-        commands.add_parser(name, help=summary, description=description, allow_abbrev=False).command = name
+        commands.add_parser(name, help=summary, description=description, allow_abbrev=False, command=name)
     return parser
 
 

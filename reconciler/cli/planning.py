@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from reconciler import __version__, planfile
 from reconciler.api.errors import ApiError
+from reconciler.cli.ci import checkout_path
 from reconciler.cli.context import Context
 from reconciler.cli.errors import CommandFailed
 from reconciler.cli.inputs import load_snapshot
@@ -134,6 +135,7 @@ def document(
     checked: Checked | None = None,
     live: Live | None = None,
     overlays: bool = False,
+    manifest: str | None = None,
 ) -> dict[str, Any]:
     """The public document of a plan: what every format draws from; `checked` None where it was not looked into.
 
@@ -150,7 +152,16 @@ def document(
         checked=checked.asked if checked else None,
         active_tags={one.id: one.active_tags for one in live.repositories} if live else None,
         overlays=overlays,
+        manifest=manifest,
     )
+
+
+def manifest_name(desired: Desired, options: Options, ctx: Context) -> str:
+    """Return what tells the plans of one organization apart: the only owner of a manifest, else its path."""
+    owners = [*filter(None, desired.owners)]
+    if len(owners) == 1:
+        return owners[0]
+    return checkout_path(ctx.environ)(str(options.path)) or options.path.name
 
 
 def look_back(live: Live) -> float:

@@ -17,8 +17,11 @@ from reconciler.cli.exit_codes import ExitCode
 from reconciler.cli.output import (
     NO_ROOM,
     OutputFile,
+    add_job_summary,
+    apply_page,
     conclude,
     draws_in_place,
+    junit,
     print_problems,
     results,
     style_of,
@@ -37,7 +40,7 @@ from reconciler.views import apply_text, plan_text, verdict
 from reconciler.views.live import LiveProgress
 from reconciler.views.plan_text import render_resolved
 from reconciler.views.progress import JsonProgress, PlainProgress
-from reconciler.views.run_document import report_document, summary_line
+from reconciler.views.run_document import report_document, summary_document, summary_line
 from reconciler.views.text import duration
 
 
@@ -83,13 +86,18 @@ class Report:
         self._files: list[OutputFile] = []
         self._texts: list[Any] = []
         self._jsons: list[Any] = []
+        self._pages: list[tuple[str, Any]] = []
+        self._plan: dict[str, Any] | None = None
         try:
             for name, file in results(options):
                 stream: Any = ctx.stdout
                 if file is not None:
                     stream = OutputFile(file, ctx.notify)
                     self._files.append(stream)
-                (self._jsons if name == "json" else self._texts).append(stream)
+                if name in ("markdown", "html", "junit"):
+                    self._pages.append((name, stream))
+                else:
+                    (self._jsons if name == "json" else self._texts).append(stream)
         except CommandFailed:
             self._drop()
             raise
@@ -111,6 +119,7 @@ class Report:
     def plan(self, plan: Plan, document: dict[str, Any]) -> None:
         """Print the problems that planning found, and the plan."""
         self._shown = True
+        self._plan = document
         print_problems(plan.diagnostics, self._options, self._ctx)
         self._ctx.has_result |= self._ctx.stdout in self._texts
         for stream in self._texts or [self._ctx.stderr]:
@@ -127,8 +136,11 @@ class Report:
     def close(self, code: ExitCode, closing: str, document: dict[str, Any] | None = None) -> ExitCode:
         """Write the last line of every output and give the files their names; return the exit code to end with."""
         document = document or report_document((), (), {}, interrupted=False, waited=False, timed_out=False)
+        self._write_pages(summary_document(document, verdict=closing))
+        pages = [stream for _, stream in self._pages]
         for stream in self._files:
-            _write_verdict(stream, closing, document, as_json=stream in self._jsons)
+            if stream not in pages:
+                _write_verdict(stream, closing, document, as_json=stream in self._jsons)
         if self._keep() and code is ExitCode.DONE:
             code = ExitCode.ERROR
             closing = self._ending(document, complete=False, problems=["output file not written"])
@@ -137,8 +149,18 @@ class Report:
         conclude(closing, self._ctx)
         return code
 
+    def _write_pages(self, summary: dict[str, Any]) -> None:
+        """Write the result as Markdown or as a page where that was asked for, and the summary of the CI job."""
+        plan = self._plan
+        for name, stream in self._pages:
+            with suppress(OSError):
+                stream.write(junit(summary["builds"]["built"]) if name == "junit" else apply_page(name, plan, summary))
+                stream.flush()
+        if plan is not None:
+            self.problem(add_job_summary(lambda: apply_page("markdown", plan, summary), self._ctx))
+
     def _keep(self) -> bool:
-        """Give the files their names; print why it failed, and tell whether it did."""
+        """Give the files their names; print failures, and return whether there was one."""
         files, self._files = self._files, []
         failures = [failed for file in files if (failed := _kept(file)) is not None]
         for failed in failures:

@@ -1,4 +1,4 @@
-"""The journal on the command line: opening that of the folder or a shared one, what a run is recorded under."""
+"""The journal on the command line: open that of the folder or a shared one, describe runs, find them again."""
 
 import importlib
 import os
@@ -40,7 +40,7 @@ def journal_failures() -> Iterator[None]:
 
 
 def shared_journal(options: Options, ctx: Context) -> Any:
-    """The `SharedJournal` that the options name, None for the journal of the folder; raises `JournalError`."""
+    """Return the `SharedJournal` of the options, None for the journal of the folder; raises `JournalError`."""
     if options.journal is None:
         return None
     # By name, as the commands are: without a URL nothing needs a client of storages.
@@ -49,7 +49,7 @@ def shared_journal(options: Options, ctx: Context) -> Any:
 
 
 def needed_shared_journal(options: Options, ctx: Context) -> Any:
-    """The `SharedJournal` of a command that is about nothing else; raises `CommandFailed` and `JournalError`."""
+    """Return the `SharedJournal` for a command that needs one; raises `CommandFailed` and `JournalError`."""
     if options.journal is None:
         command = " ".join(filter(None, (options.command, getattr(options, "subcommand", None))))
         summary = f"`{command}` requires the URL of a shared journal"
@@ -59,9 +59,9 @@ def needed_shared_journal(options: Options, ctx: Context) -> Any:
 
 @contextmanager
 def locked_journal(options: Options, ctx: Context, owners: Collection[str]) -> Iterator[Journal]:
-    """The journal to record a run in; raises `CommandFailed`.
+    """Lock the journal and open it for recording; raises `CommandFailed`.
 
-    That of the folder is held against every other run, a shared one against those of the same owners; "" is nobody.
+    That of the folder is locked against all other runs, a shared one against those of the same owners ("" for none).
     """
     with journal_failures():
         shared = shared_journal(options, ctx)
@@ -77,7 +77,7 @@ def locked_journal(options: Options, ctx: Context, owners: Collection[str]) -> I
 
 @contextmanager
 def recording_journal(options: Options, ctx: Context) -> Iterator[Journal]:
-    """The journal to record what becomes of a run of before, beside any apply; raises `JournalError`."""
+    """Open the journal to record the results of an earlier run, without a lock; raises `JournalError`."""
     shared = shared_journal(options, ctx)
     with open_journal(FOLDER, now=ctx.clock.now) if shared is None else shared.recording() as journal:
         yield journal
@@ -121,7 +121,7 @@ def _reading(options: Options, ctx: Context) -> Iterator[Journal]:
 
 @contextmanager
 def readable_journal(options: Options, ctx: Context) -> Iterator[Journal | None]:
-    """The journal for a plan, which can do without it: None where it cannot be read, with a warning if it is shared."""
+    """Open the journal for a plan, which works without: yield None if it cannot be read, and warn if it is shared."""
     with ExitStack() as stack:
         try:
             journal = stack.enter_context(_reading(options, ctx))

@@ -117,11 +117,20 @@ class Assembly:
         self._for_all: dict[str, tuple[Bound, ...]] = {}
         # By the identity of the configurations, which are kept beside what they come to for that.
         self._combined: dict[tuple[int, ...], tuple[list[Effective], Effective]] = {}
+        self._by_layers: dict[object, dict[tuple[str, ...], tuple[Effective, ...]]] = {}
         for one in bound:
             self.bind(one)
 
+    def copy(self) -> "Assembly":
+        """Return an assembly that is as this one, and shares with it what configurations come to."""
+        found = Assembly(self._configs, (one for scope in self._bound.values() for one in scope.values()), {})
+        found._standard = dict(self._standard)
+        found._combined = self._combined
+        return found
+
     def set_overlay(self, key: str, config: Effective | None) -> None:
         """Create, change or (None) delete an overlay."""
+        self._by_layers.clear()
         if config is None:
             self._configs.pop(key, None)
         else:
@@ -137,12 +146,18 @@ class Assembly:
     def bind(self, bound: Bound) -> None:
         """Bind an overlay to a scope, or change the selector of the binding."""
         self._bound.setdefault(bound.scope, {})[bound.overlay] = bound
-        self._for_all.clear()
+        self._forget(bound.scope)
 
     def unbind(self, scope: str, overlay: str) -> None:
         """Remove the binding of an overlay from a scope."""
         self._bound.get(scope, {}).pop(overlay, None)
-        self._for_all.clear()
+        self._forget(scope)
+
+    def _forget(self, scope: str) -> None:
+        """Forget what rests on the bindings of a scope that others lie below."""
+        if scope in self._for_all:
+            self._for_all.clear()
+            self._by_layers.clear()
 
     def scopes_of(self, overlay: str) -> tuple[str, ...]:
         """Return the scopes that an overlay is bound to."""
@@ -179,13 +194,20 @@ class Assembly:
         standard = self._standard.get(repository.id)
         if standard is not None:
             return (standard,) * len(repository.active_tags)
-        layers = self.layers(repository)
-        if not layers:
-            return (EMPTY,) * len(repository.active_tags)
+        above = self._layers_above(repository.id.rpartition("/")[0])
+        own = self.in_scope(repository.id)
+        # Most of thousands of repositories have the same layers and many have the same tags.
+        same = self._by_layers.setdefault((id(above), *((one.overlay, one.selector) for one in own)), {})
+        found = same.get(repository.active_tags)
+        if found is None:
+            found = same[repository.active_tags] = self._matched((*above, *own), repository.active_tags)
+        return found
+
+    def _matched(self, layers: Sequence[Bound], tags: Iterable[str]) -> tuple[Effective, ...]:
         exact = {tag for one in layers if one.selector.kind is SelectorKind.EXACT for tag in one.selector.tags}
         alike: dict[str, Effective] = {}
         found = []
-        for tag in repository.active_tags:
+        for tag in tags:
             kind = tag if tag in exact else ":dev" if tag.endswith("-dev") else ":"
             if kind not in alike:
                 alike[kind] = self._of_layers([one for one in layers if matches_tag(one.selector, tag)])
@@ -193,6 +215,8 @@ class Assembly:
         return tuple(found)
 
     def _of_layers(self, layers: Sequence[Bound]) -> Effective:
+        if not layers:
+            return EMPTY
         configs = [self.config(one.overlay) for one in layers]
         unknown = next((one for one in layers if not _is_known(one.selector)), None)
         if unknown is not None:

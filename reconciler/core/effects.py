@@ -28,15 +28,19 @@ def live_assembly(live: Live, steps: Iterable[Step] = ()) -> Assembly:
     overlays = () if isinstance(live.overlays, UnknownBindings) else live.overlays
     bindings = () if isinstance(live.bindings, UnknownBindings) else live.bindings
     keys = overlay_keys(overlays, live.organization.id.partition("/")[0])
-    standard = {one.id: one.overlay for one in live.repositories if one.overlay != EMPTY}
-    for step in steps:
-        if step.writes and step.action is not Action.CREATE and step.id is not None and step.after is not None:
-            standard[step.id] = step.after
-    return Assembly(
+    found = Assembly(
         {keys[one.id]: one.overlay for one in overlays},
         [_bound(one, keys) for one in bindings],
-        {id_: overlay for id_, overlay in standard.items() if overlay != EMPTY},
+        {one.id: one.overlay for one in live.repositories if one.overlay != EMPTY},
     )
+    _change_repositories(found, steps)
+    return found
+
+
+def _change_repositories(assembly: Assembly, steps: Iterable[Step]) -> None:
+    for step in steps:
+        if step.writes and step.action is not Action.CREATE and step.id is not None and step.after is not None:
+            assembly.set_standard(step.id, step.after)
 
 
 def _bound(binding: Binding, keys: Mapping[str, str]) -> Bound:
@@ -107,8 +111,13 @@ def _with_reach(
     touched = [(one, images.of(one)) for one in images.touched(step)]
     simulate_step(step, assembly)
     names, tags = [], 0
+    known: dict[tuple[int, int], int] = {}
     for repository, before in touched:
-        changed = sum(_differ(was, is_now) for was, is_now in zip(before, images.renewed(repository), strict=True))
+        after = images.renewed(repository)
+        key = id(before), id(after)
+        if key not in known:
+            known[key] = sum(_differ(was, is_now) for was, is_now in zip(before, after, strict=True))
+        changed = known[key]
         if changed:
             names.append(directory.label(repository))
             tags += changed
@@ -134,7 +143,9 @@ def effects_of(live: Live, steps: Sequence[Step], overlay_steps: OverlaySteps) -
     """Return what all steps together change."""
     if isinstance(live.overlays, UnknownBindings) or isinstance(live.bindings, UnknownBindings):
         return Effects()
-    before, after = live_assembly(live), live_assembly(live, steps)
+    before = live_assembly(live)
+    after = before.copy()
+    _change_repositories(after, steps)
     images = _Images(live, after)
     touched = {step.id for step in steps if step.writes}
     for step in overlay_steps:

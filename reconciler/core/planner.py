@@ -448,7 +448,7 @@ def _about_the_overlay(step: Step) -> Diagnostic | None:
                 "repository-has-customization",
                 f'"{step.repository}" has a standard customization ({listed(names)}), '
                 "so that overlays cannot be bound to it",
-                hint="move its content to an overlay, and reset the repository before the overlay is bound",
+                hint="turn its customization into overlays with `reconciler migrate`, or remove `overlays` here",
             )
         case _:
             return None

@@ -8,7 +8,7 @@ Values are assembled field by field and then validated, strictly, against the co
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import fields
 from functools import partial
 from typing import Any, assert_never, cast
@@ -50,12 +50,12 @@ from reconciler.planfile.overlays import (
     whole_number,
 )
 from reconciler.planfile.steps import (
+    EffectReader,
     decode_diagnostic,
-    decode_effect,
     decode_selector,
     decode_step,
     encode_diagnostic,
-    encode_effect,
+    encode_effects,
     encode_selector,
 )
 
@@ -73,6 +73,7 @@ _YEAR_10000 = 253_402_300_800
 def decode_run(row: tuple[Any, ...], steps: Iterable[tuple[Any, ...]], *, running: bool) -> Run:
     """Return a run from its row (`RUN_COLUMNS`) and those of its steps (`STEP_COLUMNS`); raises `Malformed`."""
     known, rows = decode_summary(row, {}, {}, running=running), tuple(steps)
+    effects = tuple(_decode_effects(rows))
     return Run(
         id=known.id,
         header=known.header,
@@ -80,22 +81,33 @@ def decode_run(row: tuple[Any, ...], steps: Iterable[tuple[Any, ...]], *, runnin
         ended=known.ended,
         exit_code=known.exit_code,
         state=known.state,
-        steps=tuple(decode_run_step(one) for one in rows if not _is_effect(one)),
-        effects=tuple(decode_effect(_loaded(one[0])["effect"]) for one in rows if _is_effect(one)),
-        followed=tuple(_decode_followed(one) for one in rows if _is_effect(one) and one[5] is not None),
+        steps=tuple(decode_run_step(one) for one in rows if not str(one[0]).startswith(_TAGS)),
+        effects=tuple(effect for effect, _ in effects),
+        followed=tuple(_decode_followed(effect, known) for effect, known in effects if known is not None),
     )
 
 
-def _is_effect(row: tuple[Any, ...]) -> bool:
-    """Return whether a row is of tags, which overlays and bindings give something else, and not of a step."""
-    return str(row[0]).startswith('{"effect":')
+# How the body begins of a row that is not of a step: of tags that get something else, and of what they get.
+_TAGS = ('{"effect":', '{"config":')
 
 
-def _decode_followed(row: tuple[Any, ...]) -> Progress:
+def _decode_effects(rows: Iterable[tuple[Any, ...]]) -> Iterator[tuple[TagEffect, str | None]]:
+    """Yield the effects with the progress of their builds as it is stored."""
+    found = [(_loaded(row[0]), row[5]) for row in rows if str(row[0]).startswith(_TAGS)]
+    reader = EffectReader()
     with understood():
-        effect = decode_effect(_loaded(row[0])["effect"])
-        target = partial(Target, repository=effect.repository, before=effect.before, after=effect.after)
-        return _PROGRESS.validate_python([_decode_progress(_loaded(row[5]), partial(target, tags=effect.tags))])[0]
+        for item, _ in found:
+            if "config" in item:
+                reader.take_config(item["config"])
+        yield from ((reader.effect(item["effect"]), known) for item, known in found if "effect" in item)
+
+
+def _decode_followed(effect: TagEffect, known: str) -> Progress:
+    with understood():
+        target = partial(
+            Target, repository=effect.repository, before=effect.before, after=effect.after, tags=effect.tags
+        )
+        return _PROGRESS.validate_python([_decode_progress(_loaded(known), target)])[0]
 
 
 def decode_summary(
@@ -173,13 +185,21 @@ def encode_outcome(outcome: Outcome) -> Json:
             assert_never(outcome)
 
 
-def encode_tags(effect: TagEffect) -> Json:
-    """Return the body of the row of tags that overlays and bindings give something else."""
-    return {"effect": encode_effect(effect)}
+def tag_rows(effects: Iterable[TagEffect]) -> Iterator[tuple[str, str]]:
+    """Yield key and body of the rows of tags that overlays and bindings give something else, and of what they get.
+
+    No step has such a key.
+    """
+    for item in encode_effects(effects):
+        if "config" in item:
+            yield f"config:{item['config']['key']}", dump(item)
+        else:
+            effect = item["effect"]
+            yield f"tags:{effect['id']}:{','.join(effect['tags'])}", dump(item)
 
 
-def tags_key(target: TagEffect | Target) -> str:
-    """Return the key of the row of tags, which no step has."""
+def tags_key(target: Target) -> str:
+    """Return the key of the row of the tags of a target."""
     return f"tags:{target.id}:{','.join(target.tags)}"
 
 

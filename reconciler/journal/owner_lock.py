@@ -1,4 +1,4 @@
-"""The lock of an owner on a shared journal: an object that says who holds it, and when that was last renewed."""
+"""The lock of an owner on a shared journal: an object with its holder and the time of its last renewal."""
 
 import hashlib
 import os
@@ -18,12 +18,12 @@ from reconciler.journal.store import system_user
 
 LEASE = 120.0  # seconds after which a lock that was not renewed belongs to a process that is gone
 LOCKS = "locks"
-TRIES = 20  # of a write that others keep overtaking, each of which has then got on
+TRIES = 20  # attempts to replace an object that others replace at the same time
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holder:
-    """What a lock object says; `released` when nobody holds it any more. Times are seconds since the epoch."""
+    """The content of a lock object; `released` if it is no longer held. Times are seconds since the epoch."""
 
     id: str = ""
     owner: str = "?"
@@ -36,7 +36,7 @@ class Holder:
     released: bool = False
 
     def is_dead(self, now: float) -> bool:
-        """Return whether the lock was not renewed for so long that its process must be dead."""
+        """Return whether the lock was not renewed for so long that its process must be gone."""
         return now - self.renewed > LEASE
 
     def described(self) -> str:
@@ -49,10 +49,9 @@ _HOLDERS = TypeAdapter(Holder)
 
 
 class OwnerLock:
-    """The lock of an owner: an object that is taken, renewed and released only over the version that was read.
+    """The lock of an owner: an object that is taken, renewed and released only in the version that was read.
 
-    Releasing it says so in the object. To delete it could delete that of somebody else, as no storage deletes on a
-    condition.
+    To release it, it is overwritten: a deletion has no condition, and could delete the lock of the next run.
     """
 
     def __init__(self, storage: Storage, owner: str, now: Callable[[], float]) -> None:
@@ -73,7 +72,7 @@ class OwnerLock:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Hold the lock within the block; raises `JournalBusy` if another process holds it, and `JournalError`."""
+        """Hold the lock within the block; raises `JournalBusy` if another process does, and `JournalError`."""
         self._acquire()
         try:
             yield
@@ -85,7 +84,7 @@ class OwnerLock:
         return self._holder.is_dead(self._now())
 
     def renew(self, run: str | None = None) -> None:
-        """Renew the lock with what this process records; raises `JournalBusy` once the lock is lost."""
+        """Renew the lock, with the run that this process records; raises `JournalBusy` if the lock is lost."""
         holder = replace(self._holder, renewed=self._now(), run=run or self._holder.run)
         if self.lost or not self._write(holder):
             self.lost = True
@@ -106,13 +105,13 @@ class OwnerLock:
         raise JournalError(errors.contended(self._storage.name))
 
     def _release(self) -> None:
-        """Let others in; where that fails they need `reconciler unlock`, as after a kill."""
+        """Release the lock; on failure it stays, as after a kill."""
         if not self.lost:
             with suppress(JournalError):
                 self._write(replace(self._holder, released=True))
 
     def _write(self, holder: Holder) -> bool:
-        """Write the lock where this process still holds it; whether it does. Raises `JournalError`."""
+        """Write the lock, and return whether this process still holds it; raises `JournalError`."""
         data = dump_holder(holder)
         for _ in range(2):
             try:
@@ -134,7 +133,7 @@ def dump_holder(holder: Holder) -> bytes:
 
 
 def parse_holder(stored: Stored) -> Holder:
-    """Return what a lock object says; one that cannot be read is held by nobody known, since ever."""
+    """Return the content of a lock object; that of an unreadable one is old and has no names."""
     try:
         return _HOLDERS.validate_json(stored.data)
     except ValidationError:
@@ -142,7 +141,7 @@ def parse_holder(stored: Stored) -> Holder:
 
 
 def file_name(owner: str) -> str:
-    """Return the name that files of an owner have: its own where it is a plain word."""
+    """Return the file name for an owner: its own name if that is a plain word."""
     if re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,63}", owner):
         return owner
     return hashlib.sha256(owner.encode()).hexdigest()[:32]

@@ -15,7 +15,7 @@ from reconciler.core.plan import Plan
 from reconciler.core.runs import NotAttempted, Outcome, RecordFailed, RunHeader, Skip
 from reconciler.core.steps import Action, AnyStep
 from reconciler.diagnostics import Diagnostic
-from reconciler.journal.codec import dump, effect_of, encode_outcome, encode_progress, encode_tags, tags_key
+from reconciler.journal.codec import dump, effect_of, encode_outcome, encode_progress, tag_rows, tags_key
 from reconciler.journal.errors import JournalError, reported
 from reconciler.planfile.steps import encode_step
 
@@ -24,18 +24,19 @@ _INTENT = (
 )
 _OUTCOME = "UPDATE step SET outcome = ? WHERE run = ? AND repository = ?"
 _PROGRESS = "UPDATE step SET progress = ? WHERE run = ? AND repository = ?"
-# What the tags got may differ from what was planned, and then has no row yet.
+# What the tags got may differ from what was planned: then it has no row yet, or one that says something else.
 _TAGS = (
-    "INSERT INTO step (run, repository, number, body, progress)"
-    " VALUES (?, ?, (SELECT count(*) FROM step WHERE run = ?), ?, ?)"
-    " ON CONFLICT (run, repository) DO UPDATE SET body = excluded.body, progress = excluded.progress"
+    "INSERT INTO step (run, repository, number, body) VALUES (?1, ?2, (SELECT count(*) FROM step WHERE run = ?1), ?3)"
+    " ON CONFLICT (run, repository) DO UPDATE SET body = excluded.body WHERE body IS NOT excluded.body"
 )
+# The table has rows of tags and of what they get besides (`codec.tag_rows`).
+STEPS_ONLY = "repository NOT LIKE 'tags:%' AND repository NOT LIKE 'config:%'"
 _END = "UPDATE run SET ended = ?, exit_code = ?, interrupted = ? WHERE id = ?"
 _FAILED = 1  # exit code of a run that could not be shared before its first write
 
-# Rows of the journal `other`. What a run's own process recorded comes before what a wait elsewhere made of it, and the
-# later look at its builds before the earlier one. While a process writes, every step without an outcome is told as
-# intended: the shared journal is not written before each of its writes. Such a step has no `since`.
+# Rows of the journal `other`. Outcomes that a run's own process recorded take precedence over those that a `wait`
+# elsewhere found, and later looks at builds over earlier ones. While a process writes, its steps without an outcome
+# count as intended, as the shared journal is not written before each write; such a step has no `since`.
 _TAKE_RUN = """
     INSERT INTO run SELECT * FROM other.run WHERE id = :run
     ON CONFLICT (id) DO UPDATE SET ended = excluded.ended, exit_code = excluded.exit_code,
@@ -45,7 +46,7 @@ _LATER = "coalesce(json_extract(excluded.progress, '$.changed'), 0) >= coalesce(
 _TAKE_STEPS = f"""
     INSERT INTO step (run, repository, number, body, repository_id, since, intended_at, outcome, progress)
     SELECT run, repository, number, body, repository_id, since,
-        iif(:writing AND outcome IS NULL AND body NOT LIKE '{{"effect":%',
+        iif(:writing AND outcome IS NULL AND {STEPS_ONLY},
             coalesce(intended_at, (SELECT started FROM other.run WHERE id = :run)), intended_at),
         outcome, progress
     FROM other.step WHERE run = :run
@@ -59,18 +60,18 @@ _TAKE_STEPS = f"""
 
 
 class Publisher(Protocol):
-    """Who makes what is recorded known to other machines."""
+    """What makes a recorded run known to other machines."""
 
     def publish_start(self, run: str) -> None:
-        """Return once others know of the run; raises `JournalError`, and then nothing may be written."""
+        """Publish a run before its first write; raises `JournalError`, and then nothing may be written."""
         ...
 
     def check(self) -> None:
-        """Raise `JournalError` where nothing more may be written."""
+        """Raise `JournalError` if nothing more may be written."""
         ...
 
     def publish_end(self, run: str) -> None:
-        """Make known how the run ended; raises `JournalError`."""
+        """Publish the end of a run; raises `JournalError`."""
         ...
 
 
@@ -132,9 +133,9 @@ class Writer:
             self.keep_problem(error)
 
     def take_over(self, other: Path, runs: Collection[str], *, writing: bool) -> bool:
-        """Record what another journal file adds to some runs; return whether it did. Raises `JournalError`."""
+        """Copy some runs from another journal file; return whether anything was new. Raises `JournalError`."""
         with reported(other):
-            # For reading only: a transaction that is to write would lock the other file as well.
+            # Read-only, as a writing transaction would otherwise lock the other file, too.
             self._connection.execute("ATTACH ? AS other", (f"{other.absolute().as_uri()}?mode=ro",))
         try:
             before = self._connection.total_changes
@@ -170,7 +171,7 @@ def begin_run(writer: Writer, header: RunHeader, plan: Plan, waves: Iterable[Ite
 
 
 def resume_run(writer: Writer, id_: str) -> "RunRecord":
-    """Go on recording a run once others know of it; raises `JournalError`."""
+    """Publish a run and continue recording it; raises `JournalError`."""
     if writer.publisher is not None:
         writer.publisher.publish_start(id_)
     return RunRecord(writer, id_)
@@ -206,13 +207,11 @@ class RunRecord:
         """Record the progress of builds; a failure is kept in `problem`."""
         whole = [one for one in progress if not one.target.tags]
         self._writer.enqueue(_PROGRESS, [(dump(encode_progress(one)), self.id, one.target.repository) for one in whole])
-        by_tag = [(one, one.target) for one in progress if one.target.tags]
-        rows = [
-            (self.id, tags_key(target), self.id, dump(encode_tags(effect_of(target))), dump(encode_progress(one)))
-            for one, target in by_tag
-        ]
-        if rows:
-            self._writer.enqueue(_TAGS, rows)
+        by_tag = [one for one in progress if one.target.tags]
+        if by_tag:
+            self._writer.enqueue(_TAGS, [(self.id, *row) for row in tag_rows(effect_of(one.target) for one in by_tag)])
+            rows = [(dump(encode_progress(one)), self.id, tags_key(one.target)) for one in by_tag]
+            self._writer.enqueue(_PROGRESS, rows)
 
     def end(self, *, exit_code: int, interrupted: bool) -> None:
         """Record the end of the run; a failure is kept in `problem`."""
@@ -241,14 +240,13 @@ def _insert_run(connection: sqlite3.Connection, header: RunHeader, started: floa
 
 
 def _rows(id_: str, plan: Plan, wave_of: Mapping[str, int]) -> Iterator[tuple[str, str, int, str, str | None]]:
-    number = 0
     for number, step in enumerate((*plan.overlay_steps, *plan.steps)):
         if step.writes or step.action is Action.UNKNOWN or (plan.skip_blocked and step.action is Action.BLOCKED):
             wave = {"wave": wave_of[step.key]} if wave_of.get(step.key, 1) > 1 else {}
             yield id_, step.key, number, dump({**encode_step(step), **wave}), _known(step)
-    for effect in plan.effects:
-        number += 1
-        yield id_, tags_key(effect), number, dump(encode_tags(effect)), None
+    first = len(plan.overlay_steps) + len(plan.steps)
+    for number, (key, body) in enumerate(tag_rows(plan.effects), start=first):
+        yield id_, key, number, body, None
 
 
 def _known(step: AnyStep) -> str | None:

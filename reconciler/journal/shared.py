@@ -1,8 +1,8 @@
-"""The journal where all machines see it: one SQLite file in a storage, and a lock for each owner who writes to the API.
+"""The shared journal: one SQLite file in a storage, and a lock object for each owner whose runs write to the API.
 
-The file is replaced only over the version that was read. Each machine records in a copy of its own, and what its runs
-recorded is copied from there into the newest shared file; whoever finds that another one was faster does that again.
-So runs of several owners go side by side, and also one that has lost its lock leaves its record.
+The file is replaced only in the version that was read. Each process records in a copy, from which the rows of its runs
+are merged into the newest shared file, and again if another process has replaced that meanwhile. So runs of several
+owners proceed side by side, and a run that has lost its lock can still be recorded.
 """
 
 import hashlib
@@ -23,13 +23,13 @@ from reconciler.planfile.format import make_private_folder, private_file
 
 NO_OWNER = "default"  # whose lock a run takes that writes nobody's repositories
 INTERVAL = 20.0  # seconds between two renewals of the lock, and two looks for what there is to share
-_UNPUSHED = "unpushed"  # beside a copy: the ids of the runs of which the storage may not have everything
+_UNPUSHED = "unpushed"  # file beside a copy: the ids of its runs that may not be complete in the storage
 
 
 class WorkingCopy:
     """A copy of the shared journal that one process records in; the `Publisher` of its runs.
 
-    `kept` is False for a copy that nobody looks for after the process.
+    `kept` is False for a temporary copy, which `journal push` cannot find.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class WorkingCopy:
                 self.runs = set(self._marker.read_text(encoding="utf-8").split())
 
     def fetch(self) -> None:
-        """Fetch the newest journal as the starting point; raises `JournalError`."""
+        """Replace the copy with the newest journal; raises `JournalError`."""
         self.read_newest()
         self.runs = set()
         path = self.folder / NAME
@@ -69,11 +69,11 @@ class WorkingCopy:
             raise JournalError(replace(found, summary=summary)) from None
 
     def read_newest(self) -> None:
-        """Read the newest journal of the storage; raises `JournalError`."""
+        """Read the newest journal from the storage; raises `JournalError`."""
         self._newest = self._storage.read(NAME)
 
     def publish_start(self, run: str) -> None:
-        """Share a run before its first write, under a lock that is still held; raises `JournalError`."""
+        """Renew the locks and push a run before its first write; raises `JournalError`."""
         with self._mutex:
             self._renew(run)
             self._writing = bool(self._locks)
@@ -82,7 +82,7 @@ class WorkingCopy:
             self.push()
 
     def check(self) -> None:
-        """Raise `JournalError` where a lock is lost; what was not renewed in time is renewed first."""
+        """Raise `JournalError` if a lock is lost; an overdue one is renewed first."""
         if any(lock.is_overdue() for lock in self._locks):
             with self._mutex, suppress(JournalError):
                 self._renew()
@@ -90,7 +90,7 @@ class WorkingCopy:
             raise JournalError(errors.lock_lost(self._storage.name))
 
     def publish_end(self, run: str) -> None:
-        """Share the end of a run; raises `JournalError`."""
+        """Push the end of a run; raises `JournalError`."""
         with self._mutex:
             self._writing = False
             self.runs.add(run)
@@ -101,7 +101,7 @@ class WorkingCopy:
             self.forget()
 
     def keep_up(self, notify: Callable[[Diagnostic], None]) -> None:
-        """Renew the lock and share new records; a problem is reported once and does not end the run."""
+        """Push what is new and renew the locks; a problem does not end the run, and is reported when it begins."""
         problem: Diagnostic | None = None
         with self._mutex:
             for action in (self.push, self._renew):
@@ -114,7 +114,7 @@ class WorkingCopy:
         self._told = None if problem is None else problem.code
 
     def push(self) -> None:
-        """Merge this process's runs into the newest journal, retrying after conflicts; raises `JournalError`."""
+        """Merge the runs of this process into the newest journal; raises `JournalError`."""
         for _ in range(TRIES):
             merged = self._merged()
             if merged is None:
@@ -128,7 +128,7 @@ class WorkingCopy:
         raise JournalError(errors.contended(self._storage.name))
 
     def forget(self) -> None:
-        """Note that the storage has everything."""
+        """Record that the storage has everything."""
         if self._marker is not None:
             with reported(self._marker):
                 self._marker.unlink(missing_ok=True)
@@ -148,7 +148,7 @@ class WorkingCopy:
         return None if self._marker is None else self.folder / NAME
 
     def _merged(self) -> bytes | None:
-        """Return the newest journal with this process's records; None if it already has all of them."""
+        """Return the newest journal with the runs of this process merged in, None if that changes nothing."""
         with reported(self.folder), tempfile.TemporaryDirectory(prefix="reconciler-") as folder:
             newest = Path(folder)
             _replace(newest / NAME, self._newest)
@@ -159,7 +159,7 @@ class WorkingCopy:
 
 @dataclass(frozen=True, slots=True)
 class HeldLock:
-    """A lock that is held, as it was read."""
+    """A held lock, as it was read."""
 
     key: str
     stored: Stored
@@ -167,7 +167,7 @@ class HeldLock:
 
 
 class SharedJournal:
-    """The journal at a URL, and its copies in a local folder; `notify` receives later problems."""
+    """The journal at a URL, and its copies below a folder; problems while a run continues are passed to `notify`."""
 
     def __init__(
         self,
@@ -187,9 +187,9 @@ class SharedJournal:
 
     @contextmanager
     def locked(self, owners: Collection[str] = ()) -> Iterator[Journal]:
-        """Yield the journal for recording a run, locked against other runs of its owners; raises `JournalError`.
+        """Lock the journal against other runs of the owners, and open it for recording; raises `JournalError`.
 
-        The owner "" is the same as no owner.
+        "" stands for entries without an owner, and so does an empty collection.
         """
         names = sorted({owner or NO_OWNER for owner in owners} or {NO_OWNER})
         locks = tuple(OwnerLock(self._storage, name, self._now) for name in names)
@@ -210,7 +210,7 @@ class SharedJournal:
 
     @contextmanager
     def reading(self) -> Iterator[Journal]:
-        """Yield the newest journal with local unshared records, for reading; raises `JournalError`."""
+        """Open the newest journal for reading, with unpushed runs of this folder; raises `JournalError`."""
         with self._temporary() as copy:
             locks = (lock.holder for lock in self.locks() if not lock.holder.is_dead(self._now()))
             running = {holder.run for holder in locks if holder.run is not None}
@@ -219,7 +219,7 @@ class SharedJournal:
 
     @contextmanager
     def recording(self) -> Iterator[Journal]:
-        """Yield the journal for recording earlier runs, concurrently with other runs; raises `JournalError`."""
+        """Open the journal to record the results of earlier runs, without a lock; raises `JournalError`."""
         with (
             self._temporary() as copy,
             self._kept_up(copy),
@@ -228,7 +228,7 @@ class SharedJournal:
             yield journal
 
     def push(self) -> tuple[str, ...]:
-        """Share local records; return the ids of their runs. Raises `JournalError`."""
+        """Push the unpushed runs of this folder, and return their ids; raises `JournalError`."""
         pushed: list[str] = []
         for folder in self._unpushed():
             with hold(folder / LOCK) as ours:
@@ -244,7 +244,7 @@ class SharedJournal:
         return tuple(lock for lock in locks if not lock.holder.released)
 
     def unlock(self, lock: HeldLock) -> None:
-        """Break a lock if it is unchanged since it was read; raises `JournalError`."""
+        """Break a lock that is still as it was read; raises `JournalError`."""
         try:
             self._storage.write(lock.key, dump_holder(replace(lock.holder, released=True)), lock.stored)
         except Overwritten:
@@ -257,7 +257,7 @@ class SharedJournal:
         copy = WorkingCopy(self._storage, folder, now=self._now)
         if copy.runs:
             copy.read_newest()
-            open_journal(folder, now=self._now).close()  # a copy of an earlier version of the program
+            open_journal(folder, now=self._now).close()  # migrates the copy of an earlier version
             copy.push()
             copy.forget()
         return sorted(copy.runs)
@@ -275,7 +275,7 @@ class SharedJournal:
 
     @contextmanager
     def _kept_up(self, copy: WorkingCopy) -> Iterator[None]:
-        """Renew the lock and share new records at intervals within the block."""
+        """Push and renew at intervals within the block."""
         ended = threading.Event()
 
         def keep_up() -> None:
@@ -292,7 +292,7 @@ class SharedJournal:
 
 
 def _replace(path: Path, stored: Stored | None) -> None:
-    """Put a journal in the place of another one, with nothing left of that."""
+    """Replace a journal file, and remove it if there is none."""
     with reported(path):
         for one in (path, path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm")):
             one.unlink(missing_ok=True)

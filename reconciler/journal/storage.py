@@ -1,7 +1,7 @@
-"""Objects at a URL, through obstore: read whole, and written only over the version that was read.
+"""Objects at a URL, through obstore: read whole, and replaced only in the version that was read.
 
-Credentials come from the environment, as the tools of each cloud name them, and never from the URL. Nothing that a
-storage answers is quoted but its status and its error code: the rest may hold a signed address.
+Credentials come from the environment, under the names that each cloud uses, and never from the URL. Of an answer only
+status and error code are quoted: the rest may contain a signed address.
 """
 
 import re
@@ -22,10 +22,11 @@ from reconciler.journal.errors import JournalError
 from reconciler.journal.store import hold
 
 _FOLDER, _CLOUDS = "file", ("s3", "gs", "az")
-# What the clouds answer where the bucket itself is missing, which is not the same as an object that is.
+# Error codes for a missing bucket, which must not read as a missing object.
 _NO_STORAGE = ("NoSuchBucket", "ContainerNotFound")
-# The address that asks the machine for credentials, which is where a storage turns that was given none.
+# Where the clouds' clients look for credentials if the environment has none.
 _MACHINE_CREDENTIALS = "169.254.169.254"
+_WRITE_TIMEOUT = 30.0  # seconds that a writer of a folder waits for others, each of which takes a moment
 _RETRIES: Any = {
     "max_retries": 3,
     "retry_timeout": timedelta(seconds=30),
@@ -34,12 +35,12 @@ _RETRIES: Any = {
 
 
 class Overwritten(Exception):  # noqa: N818 - it reads as what happened to the object
-    """Somebody else has written the object since it was read."""
+    """Another process has written the object since it was read."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """An object as it was read or written; `version` is what the storage knows it by."""
+    """An object as it was read or written; `version` identifies it in the storage."""
 
     data: bytes
     version: Mapping[str, str]
@@ -53,7 +54,7 @@ class Storage:
         parts = urlsplit(url)
         self._folder = Path(unquote(parts.path)).absolute() if parts.scheme == _FOLDER else None
         with self._reported():
-            # The store of a folder would not say why it cannot be made.
+            # obstore gives no reason why it cannot create a folder.
             if self._folder is None:
                 self._store: Any = from_url(url, retry_config=_RETRIES)
             else:
@@ -61,7 +62,7 @@ class Storage:
                 self._store = LocalStore(self._folder)
 
     def read(self, key: str) -> Stored | None:
-        """Return an object, None where it does not exist; raises `JournalError`."""
+        """Return an object, None if it does not exist; raises `JournalError`."""
         with self._reported():
             try:
                 found = obstore.get(self._store, key)
@@ -72,10 +73,10 @@ class Storage:
                 return None
 
     def write(self, key: str, data: bytes, over: Stored | None) -> Stored:
-        """Write an object over what was read; with None as `over`, create it.
+        """Replace an object in the version `over`, or create it if that is None.
 
-        Raises `Overwritten` where it is another one by now, and `JournalError`. After a lost answer, the write itself
-        may be what has overwritten it.
+        Raises `JournalError`, and `Overwritten` if the object has changed since, which may be by this write itself
+        after a lost answer.
         """
         with self._reported():
             if over is not None and self._folder is not None:
@@ -92,10 +93,10 @@ class Storage:
             return sorted(one["path"] for batch in obstore.list(self._store, folder) for one in batch)
 
     def _replace_file(self, folder: Path, key: str, data: bytes, over: Stored) -> Stored:
-        """Write a file under a lock, as file systems cannot replace one on a condition."""
+        """Replace a file under a lock, as file systems have no conditional replacement."""
         lock = folder / "write.lock"
         lock.touch()
-        with hold(lock) as ours:
+        with hold(lock, timeout=_WRITE_TIMEOUT) as ours:
             if not ours:
                 raise JournalError(errors.storage_failed(self.name, "another process holds write.lock"))
             there = self.read(key)
@@ -117,7 +118,7 @@ def _version(known: Mapping[str, Any]) -> dict[str, str]:
 
 
 def check_url(url: str) -> str:
-    """Return a URL of a shared journal as it may be shown; raises `JournalError` for one that is none."""
+    """Return the URL of a shared journal if it can be used and shown; raises `JournalError`."""
     try:
         parts = urlsplit(url)
         host = parts.hostname

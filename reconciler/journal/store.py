@@ -29,7 +29,7 @@ from reconciler.core.steps import Action, AnyStep, Step
 from reconciler.journal import errors
 from reconciler.journal.codec import RUN_COLUMNS, STEP_COLUMNS, decode_counts, decode_run, decode_summary
 from reconciler.journal.errors import JournalBusy, JournalError, reported
-from reconciler.journal.recorder import Publisher, RunRecord, Writer, begin_run, resume_run
+from reconciler.journal.recorder import STEPS_ONLY, Publisher, RunRecord, Writer, begin_run, resume_run
 from reconciler.planfile.errors import Malformed
 from reconciler.planfile.format import make_private_folder, private_file
 from reconciler.planfile.steps import decode_step
@@ -55,13 +55,13 @@ _FIRST = (
         pid INTEGER NOT NULL, user TEXT NOT NULL, host TEXT NOT NULL, since REAL NOT NULL, run TEXT)""",
 )
 # The migration from each version to the next; released entries never change.
-# The second has steps of overlays and bindings, and a row for tags that they give something else (`codec.tags_key`).
+# The second has steps of overlays and bindings, and rows for tags that they give something else (`codec.tag_rows`).
 MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, ())
 
 
-_OUTCOMES = """
+_OUTCOMES = f"""
     SELECT run, coalesce(json_extract(outcome, '$.outcome'), iif(intended_at IS NULL, 'not-attempted', 'unknown'))
-        AS kind, count(*) FROM step WHERE repository NOT LIKE 'tags:%' GROUP BY run, kind"""
+        AS kind, count(*) FROM step WHERE {STEPS_ONLY} GROUP BY run, kind"""  # noqa: S608 - ours
 # A write in flight counts: it may have arrived. Of each group SQLite takes the row with the maximum.
 _LAST_WRITERS = """
     SELECT coalesce(step.repository_id, json_extract(body, '$.id')) AS written,
@@ -445,7 +445,7 @@ def _check_content(connection: sqlite3.Connection, path: Path) -> None:
 
 
 @contextmanager
-def hold(lock: Path) -> Iterator[bool]:
+def hold(lock: Path, *, timeout: float = _LOCK_TIMEOUT) -> Iterator[bool]:
     """Hold a lock file; yield False, and hold nothing, if another process holds it.
 
     Failures of the block itself are not raised as the journal's.
@@ -453,7 +453,7 @@ def hold(lock: Path) -> Iterator[bool]:
     with reported(lock):
         with suppress(FileExistsError), private_file(lock):
             pass
-        connection = sqlite3.connect(lock, timeout=_LOCK_TIMEOUT, isolation_level=None)
+        connection = sqlite3.connect(lock, timeout=timeout, isolation_level=None)
     with closing(connection):
         with reported(lock):
             ours = _locked_by_us(connection)

@@ -13,7 +13,7 @@ validated, strictly, against the core's own types. Nothing is masked here: what 
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -38,11 +38,11 @@ from reconciler.planfile.format import FileKind, read_file, sealed, time_of, tim
 from reconciler.planfile.overlays import STRICT, list_of, understood, whole_number
 from reconciler.planfile.snapshots import bindings_from, encode_bindings
 from reconciler.planfile.steps import (
+    EffectReader,
     as_fields,
     diagnostic_from,
-    effect_from,
     encode_diagnostic,
-    encode_effect,
+    encode_effects,
     encode_step,
     known_fields,
     step_from,
@@ -116,27 +116,30 @@ def _plan_items(saved: SavedPlan) -> Iterator[Json]:
     plan = saved.plan
     yield from ({"diagnostic": encode_diagnostic(one)} for one in plan.diagnostics)
     yield from ({"step": encode_step(step, sealed=True)} for step in (*plan.steps, *plan.overlay_steps))
-    yield from ({"effect": encode_effect(effect, sealed=True)} for effect in plan.effects)
+    yield from encode_effects(plan.effects, sealed=True)
     yield from ({"resolved": {"repository": name, **as_fields(one)}} for name, one in sorted(saved.resolved.items()))
 
 
 def _decode_plan(header: Json, items: Iterable[Json]) -> SavedPlan:
     organization = Organization(**known_fields(Organization, header["organization"]))
     found: list[AnyStep] = []
+    reader = EffectReader()
     effects: list[TagEffect] = []
     diagnostics: list[Diagnostic] = []
     resolved: dict[str, ResolvedChange] = {}
     for item in items:
         if "step" in item:
             found.append(step_from(item["step"]))
+        elif "config" in item:
+            reader.take_config(item["config"])
         elif "effect" in item:
-            effects.append(effect_from(item["effect"]))
+            effects.append(reader.effect(item["effect"]))
         elif "diagnostic" in item:
             diagnostics.append(diagnostic_from(item["diagnostic"]))
         elif "resolved" in item:
             resolved[item["resolved"]["repository"]] = _resolved(item["resolved"])
         else:
-            raise Malformed("a line is neither a step nor an effect nor a diagnostic")
+            raise Malformed("a line is of an unknown kind")
     steps = tuple(step for step in found if isinstance(step, Step))
     overlay_steps = tuple(step for step in found if not isinstance(step, Step))
     _check_steps(steps, organization)
@@ -151,7 +154,6 @@ def _decode_plan(header: Json, items: Iterable[Json]) -> SavedPlan:
         guard=judge_guard(steps, _guard_rules(header["guard"]), effects=effects),
         bindings=bindings_from(header.get("bindings")),
         overlay_steps=overlay_steps,
-        effects=tuple(effects),
         skip_blocked=header.get("skip_blocked", False),
     )
     saved = SavedPlan(
@@ -163,7 +165,9 @@ def _decode_plan(header: Json, items: Iterable[Json]) -> SavedPlan:
         packages_checked=header.get("packages_checked", True),
         resolved=resolved,
     )
-    return _PLANS.validate_python([saved])[0]
+    valid = _PLANS.validate_python([saved])[0]
+    # These are valid already, and as thousands of them share a few configurations, looking again would take long.
+    return replace(valid, plan=replace(valid.plan, effects=tuple(effects)))
 
 
 def _resolved(item: Mapping[str, Any]) -> ResolvedChange:

@@ -128,18 +128,20 @@ def _package(item: Mapping[str, Any]) -> PackageVersion:
 
 
 def _encode_build(build: Build) -> Json:
+    """Return the JSON of a build: its packages and architectures, as the addresses of repositories may be secret."""
     recipe = build.recipe or Recipe(config=PackageConfig())
     return {
         "id": build.id,
         "started": build.started,
         "result": build.result,
-        "config": {name: value for name, value in as_fields(recipe.config).items() if value},
+        "packages": recipe.config.packages,
+        "archs": recipe.config.archs,
         "locked": recipe.locked,
     }
 
 
 def _build(item: Mapping[str, Any]) -> Build:
-    config = PackageConfig(**{name: tuple(list_of(item["config"], name, str)) for name in PackageConfig.__slots__})
+    config = PackageConfig(packages=tuple(list_of(item, "packages", str)), archs=tuple(list_of(item, "archs", str)))
     entries = frozenset(Item(Field.PACKAGES, package_name(spec), spec) for spec in config.packages)
     return Build(
         id=item["id"],

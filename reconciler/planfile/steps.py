@@ -5,7 +5,7 @@ its two sides. Values are put together by the core's own constructors and then v
 own types.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields
 from typing import Any
 
@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 
 from reconciler.core.bindings import SelectorKind, TagSelector
 from reconciler.core.diff import diff
-from reconciler.core.overlay import EMPTY, Json, Overlay, Section
+from reconciler.core.overlay import EMPTY, Json, Overlay, Section, fingerprint
 from reconciler.core.state import Address
 from reconciler.core.steps import (
     Action,
@@ -31,10 +31,17 @@ from reconciler.core.steps import (
 )
 from reconciler.diagnostics import Diagnostic, Place, Severity
 from reconciler.planfile.errors import Malformed
-from reconciler.planfile.overlays import STRICT, encode_overlay, list_of, overlay_from, understood, whole_number
+from reconciler.planfile.overlays import (
+    STRICT,
+    decode_overlay,
+    encode_overlay,
+    list_of,
+    overlay_from,
+    understood,
+    whole_number,
+)
 
 _STEPS: TypeAdapter[list[AnyStep]] = TypeAdapter(list[AnyStep], config=STRICT)
-_EFFECTS = TypeAdapter(list[TagEffect], config=STRICT)
 _SELECTORS = TypeAdapter(list[TagSelector], config=STRICT)
 _DIAGNOSTICS = TypeAdapter(list[Diagnostic], config=STRICT)
 
@@ -89,20 +96,58 @@ def decode_step(item: Mapping[str, Any]) -> AnyStep:
         return _STEPS.validate_python([step_from(item)])[0]
 
 
-def encode_effect(effect: TagEffect, *, sealed: bool = False) -> Json:
-    """Return what changes in the images of tags; `sealed` is as in `encode_step`."""
-    return {
-        "repository": effect.repository,
-        "id": effect.id,
-        "tags": effect.tags,
-        **_encode_sides(effect, sealed=sealed),
-    }
+def encode_effects(effects: Iterable[TagEffect], *, sealed: bool = False) -> Iterator[Json]:
+    """Yield what changes in the images of tags: an `effect` for each, and before it a `config` for what is new in it.
+
+    Thousands of repositories get the same few configurations: an effect names them by their fingerprints. `sealed` is
+    as in `encode_step`.
+    """
+    told: dict[int, tuple[Overlay, str]] = {}
+    names: set[str] = set()
+    for effect in effects:
+        for side in (effect.before, effect.after):
+            if id(side) not in told:
+                told[id(side)] = side, fingerprint(side)
+                if told[id(side)][1] not in names:
+                    names.add(told[id(side)][1])
+                    yield {"config": {"key": told[id(side)][1], **encode_overlay(side, sealed=sealed)}}
+        yield {
+            "effect": {
+                "repository": effect.repository,
+                "id": effect.id,
+                "tags": effect.tags,
+                "before": told[id(effect.before)][1],
+                "after": told[id(effect.after)][1],
+            }
+        }
 
 
-def decode_effect(item: Mapping[str, Any]) -> TagEffect:
-    """Return what changes in the images of tags; raises `Malformed`."""
-    with understood():
-        return _EFFECTS.validate_python([effect_from(item)])[0]
+class EffectReader:
+    """Reads what `encode_effects` wrote; every method raises `Malformed`."""
+
+    def __init__(self) -> None:
+        self._configs: dict[str, Overlay] = {}
+
+    def take_config(self, item: Mapping[str, Any]) -> None:
+        """Remember a configuration by its fingerprint."""
+        key, overlay = item["key"], decode_overlay(item)
+        if key != fingerprint(overlay):
+            raise Malformed("a configuration has another fingerprint")
+        self._configs[key] = overlay
+
+    def effect(self, item: Mapping[str, Any]) -> TagEffect:
+        """Return what changes in the images of tags."""
+        with understood():
+            repository, id_ = item["repository"], item["id"]
+            if not isinstance(repository, str) or not isinstance(id_, str):
+                raise Malformed("an effect is of no repository")
+            return TagEffect(
+                repository=repository,
+                id=id_,
+                tags=tuple(list_of(item, "tags", str)),
+                before=self._configs[item["before"]],
+                after=self._configs[item["after"]],
+            )
 
 
 def encode_selector(selector: TagSelector | None) -> Json | None:
@@ -112,14 +157,19 @@ def encode_selector(selector: TagSelector | None) -> Json | None:
 
 def decode_selector(item: Mapping[str, Any] | None) -> TagSelector | None:
     """Return a selector; raises `Malformed`."""
+    with understood():
+        selector = _selector(item)
+        return None if selector is None else _SELECTORS.validate_python([selector])[0]
+
+
+def _selector(item: Mapping[str, Any] | None) -> TagSelector | None:
     if item is None:
         return None
-    with understood():
-        known = {"kind": SelectorKind(item["kind"]), "tags": tuple(list_of(item, "tags", str))}
-        return _SELECTORS.validate_python([TagSelector(**known_fields(TagSelector, item) | known)])[0]
+    kind, tags = SelectorKind(item["kind"]), tuple(list_of(item, "tags", str))
+    return TagSelector(kind=kind, tags=tags, variant=item["variant"])
 
 
-def _encode_sides(change: Step | OverlayStep | TagEffect, *, sealed: bool) -> Json:
+def _encode_sides(change: Step | OverlayStep, *, sealed: bool) -> Json:
     sides = {"before": change.before, "after": change.after}
     return {side: None if one is None else encode_overlay(one, sealed=sealed) for side, one in sides.items()}
 
@@ -197,8 +247,8 @@ def _binding_step(item: Mapping[str, Any]) -> BindingStep:
         overlay=item["overlay"],
         overlay_id=item["overlay_id"],
         **_common(item),
-        before=decode_selector(item["before"]),
-        after=decode_selector(item["after"]),
+        before=_selector(item["before"]),
+        after=_selector(item["after"]),
         reaches=_reach(item["reaches"]),
     )
     if step.writes:
@@ -223,17 +273,6 @@ def _sides(item: Mapping[str, Any]) -> tuple[Overlay | None, Overlay | None]:
 
 def _reach(item: Mapping[str, Any]) -> Reach:
     return Reach(repositories=tuple(list_of(item, "repositories", str)), tags=whole_number(item["tags"]))
-
-
-def effect_from(item: Mapping[str, Any]) -> TagEffect:
-    """Put an effect together from its JSON; its types are not checked yet."""
-    return TagEffect(
-        repository=item["repository"],
-        id=item["id"],
-        tags=tuple(list_of(item, "tags", str)),
-        before=overlay_from(item["before"]),
-        after=overlay_from(item["after"]),
-    )
 
 
 # Whether there is something before and after a write, and whether it has an id.

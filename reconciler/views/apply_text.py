@@ -116,8 +116,8 @@ def _name(one: dict[str, Any], page: _Page) -> str:
 def _sides(stale: dict[str, Any], page: _Page) -> Iterator[RenderableType]:
     """What differs, with what the plan was made from, what is there now, and what the manifest wants."""
     if "selectors" in stale:
-        told = [f"{_SIDES[side]} {page.style.plain(tags or 'nothing')}" for side, tags in stale["selectors"].items()]
-        yield Text(f"  tags   {', '.join(told)}")
+        text = [f"{_SIDES[side]} {page.style.plain(tags or 'nothing')}" for side, tags in stale["selectors"].items()]
+        yield Text(f"  tags   {', '.join(text)}")
     for difference in stale["differences"]:
         key = [Word(token(difference["key"], page.style), Role.BOLD)] if difference["key"] else []
         place = words_text([Word(f"  {LABELS[difference['part']]}"), *key])
@@ -234,16 +234,16 @@ def _still_there(followed: Iterable[dict[str, Any]], page: _Page) -> Iterator[Re
         images, of = (sum(one[count] for one in several) for count in ("images", "of"))
         what = f"{_NOUNS[Field(part)]}{token(key, page.style)} is still in {images:,} of {plural(of, 'new image')}"
         where = listed([one["name"] for one in several])
-        told = Text.assemble(("warning:", Role.WARNING), f" {what} of {where}{_CAUSES[Cause(cause)]}")
-        yield Hanging(Text(), told, 2)
+        text = Text.assemble(("warning:", Role.WARNING), f" {what} of {where}{_CAUSES[Cause(cause)]}")
+        yield Hanging(Text(), text, 2)
 
 
 def _other_changes(one: dict[str, Any], page: _Page) -> Iterator[RenderableType]:
     """What else changed since the last images, if it is known."""
     if "other_changes" in one:
         lines = [line.text for line in difference_lines(one["other_changes"], page.style)]
-        told = ", ".join(lines) or "no other package changed"
-        yield Hanging(Text(), Text(f"{token(one['name'], page.style)} since the last image: {told}"), 2)
+        text = ", ".join(lines) or "no other package changed"
+        yield Hanging(Text(), Text(f"{token(one['name'], page.style)} since the last image: {text}"), 2)
 
 
 def _verified(builds: dict[str, Any]) -> Iterator[Text]:
@@ -290,11 +290,11 @@ def _unproven(kind: str, followed: Iterable[dict[str, Any]], page: _Page) -> Ite
             alike.setdefault(found, []).append(token(one["name"], page.style))
     role = Role.ERROR if kind == "missing" else Role.WARNING
     for entries, names in alike.items():
-        told = f"{_UNPROVEN[kind]} {_listed(entries, page)}"
+        text = f"{_UNPROVEN[kind]} {_listed(entries, page)}"
         if len(names) < _ALIKE_FROM:
-            yield from (Hanging(Text(), Text.assemble((f"{name}:", role), f" {told}"), 2) for name in names)
+            yield from (Hanging(Text(), Text.assemble((f"{name}:", role), f" {text}"), 2) for name in names)
         else:
-            yield Hanging(Text(), Text.assemble((f"{repositories(len(names))}:", role), f" {told}"), 2)
+            yield Hanging(Text(), Text.assemble((f"{repositories(len(names))}:", role), f" {text}"), 2)
             yield from page.names(names)
 
 
@@ -309,16 +309,16 @@ def _listed(texts: Iterable[str], page: _Page) -> str:
 
 
 def _state(one: dict[str, Any]) -> str:
-    told = _results(one) or _unseen(one["others"])
+    text = _results(one) or _unseen(one["others"])
     if one["stage"] == "done":
-        return told
+        return text
     if one["stage"] == "superseded":
-        return f"changed by somebody else after the write: {told}"
+        return f"changed by somebody else after the write: {text}"
     if one["stage"] == "unreported":
         return "no build report"
     queue = f" ({_QUEUE[one['queue']]})" if one["queue"] in _QUEUE else ""
     waiting = "" if one["running"] else "waiting for builds: "
-    return f"{waiting}{told}{queue}"
+    return f"{waiting}{text}{queue}"
 
 
 def _unseen(others: int) -> str:

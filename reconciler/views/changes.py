@@ -56,18 +56,18 @@ def items(change: dict[str, Any], style: Style) -> list[Item]:
 
 
 def value_words(value: Any, change: dict[str, Any], style: Style) -> list[Word]:
-    """A value by itself, as it stands in one part of an overlay."""
+    """Return a value as words, as in one part of an overlay."""
     match value:
         case _ if value is True or change["part"] in _JSON:
-            return [Word(_told(value, change, style))]
+            return [Word(_value_text(value, change, style))]
         case str():
             return [Word(SENSITIVE if change["masked"] and is_mask(value) else quoted(value, style))]
         case list():
             return list(listing([[Word(short_value(one, style))] for one in value]))
         case {"sha256": _}:
-            return [Word(_pem_told(value, style))]
+            return [Word(_pem_text(value, style))]
         case _:
-            return list(listing([[Word(name), *_said(value[name], style)] for name in value]))
+            return list(listing([[Word(name), *_value_words(value[name], style)] for name in value]))
 
 
 def _sensitive(change: dict[str, Any], style: Style) -> Item:
@@ -90,7 +90,7 @@ def _named(change: dict[str, Any], style: Style) -> Item:
     """Something that is a name and nothing else, with both names where it changes."""
     role = _ROLES[change["kind"]]
     values = [value for value in (change["before"], change["after"]) if value is not None]
-    first, *rest = [_told(value, change, style) for value in values]
+    first, *rest = [_value_text(value, change, style) for value in values]
     if [first] == rest:  # cut to the same text
         first, *rest = quoted_pair(_json(values[0]), _json(values[1]), style)
     words = [Word(MARKS[change["kind"]] + first, role=role)]
@@ -101,7 +101,7 @@ def _named(change: dict[str, Any], style: Style) -> Item:
     return tuple(words)
 
 
-def _told(value: Any, change: dict[str, Any], style: Style) -> str:
+def _value_text(value: Any, change: dict[str, Any], style: Style) -> str:
     is_json = change["part"] == Field.TRUSTSTORE
     return json_text(value, style) if is_json else short_value(value, style)
 
@@ -165,23 +165,25 @@ def _account(change: dict[str, Any], style: Style) -> Item:
     name = "username" if change["part"] == Field.USERS else "groupname"
     before, after = change["before"], change["after"]
     if before is not None and after is not None:
-        told = [words for field in _fields(before, after) for words in _field(field, before, after, style)]
-        return (_key(change, style, ":"), *listing(told))
+        details = [words for field in _fields(before, after) for words in _field(field, before, after, style)]
+        return (_key(change, style, ":"), *listing(details))
     found = before or after
-    told = [[Word(field), *_said(found[field], style)] for field in found if field != name and found[field] != []]
-    return (_key(change, style), *listing(told, "(", ")"))
+    details = [
+        [Word(field), *_value_words(found[field], style)] for field in found if field != name and found[field] != []
+    ]
+    return (_key(change, style), *listing(details, "(", ")"))
 
 
 def listing(several: Iterable[list[Word]], start: str = "", end: str = "") -> Iterator[Word]:
     """Groups of words with commas between them, in brackets or not."""
-    words = [word for group in several for word in (*group[:-1], _reading(group[-1], group[-1].text + ","))]
+    words = [word for group in several for word in (*group[:-1], _with_text(group[-1], group[-1].text + ","))]
     if words:
-        words[-1] = _reading(words[-1], words[-1].text[:-1] + end)
-        words[0] = _reading(words[0], start + words[0].text)
+        words[-1] = _with_text(words[-1], words[-1].text[:-1] + end)
+        words[0] = _with_text(words[0], start + words[0].text)
     yield from words
 
 
-def _reading(word: Word, text: str) -> Word:
+def _with_text(word: Word, text: str) -> Word:
     return Word(text, word.role)
 
 
@@ -196,10 +198,10 @@ def _field(name: str, before: dict[str, Any], after: dict[str, Any], style: Styl
         leaves = [Word("-" + token(value, style), role=Role.REMOVE) for value in old if value not in new]
         yield [Word(name), *joins, *leaves]
     else:
-        yield [Word(name), *_said(old, style), _arrow(style), *_said(new, style)]
+        yield [Word(name), *_value_words(old, style), _arrow(style), *_value_words(new, style)]
 
 
-def _said(value: Any, style: Style) -> list[Word]:
+def _value_words(value: Any, style: Style) -> list[Word]:
     match value:
         case None:
             return [Word(_NOTHING)]
@@ -211,13 +213,13 @@ def _said(value: Any, style: Style) -> list[Word]:
 
 def _pem(change: dict[str, Any], style: Style) -> Item:
     before, after = change["before"], change["after"]
-    old, new = _pem_told(before, style), _pem_told(after, style)
+    old, new = _pem_text(before, style), _pem_text(after, style)
     if before is not None and after is not None:
         return (_key(change, style), Word(old, Role.REMOVE), _arrow(style), Word(new, Role.ADD))
     return (_key(change, style), Word(new or old, Role.DIM if after is None else Role.PLAIN))
 
 
-def _pem_told(file: dict[str, Any] | None, style: Style) -> str:
+def _pem_text(file: dict[str, Any] | None, style: Style) -> str:
     if file is None:
         return ""
     # Always with the digest, as two certificates can have everything else in common.
@@ -271,9 +273,9 @@ def fragments(changes: Iterable[dict[str, Any]], style: Style) -> list[Fragment]
     ]
 
 
-def _fragment(part: str, told: tuple[Item, ...]) -> Fragment:
-    short = part in _NAMES and all(len(item) <= _FEW_WORDS for item in told)
-    return Fragment(LABELS[part], told, short)
+def _fragment(part: str, found: tuple[Item, ...]) -> Fragment:
+    short = part in _NAMES and all(len(item) <= _FEW_WORDS for item in found)
+    return Fragment(LABELS[part], found, short)
 
 
 def joined(several: Iterable[Item]) -> list[Word]:
@@ -282,14 +284,14 @@ def joined(several: Iterable[Item]) -> list[Word]:
     long = False
     for item in several:
         if words and (long or len(item) > 1):
-            words[-1] = _reading(words[-1], words[-1].text + ",")
+            words[-1] = _with_text(words[-1], words[-1].text + ",")
         words.extend(item)
         long = len(item) > 1
     return words
 
 
 def brief(changes: Iterable[dict[str, Any]], style: Style, columns: int) -> str:
-    """Safe text of at most so many columns; where not every name has room, an ellipsis stands for the others."""
+    """Return safe text of a maximum width; an ellipsis replaces names that do not fit."""
     found, used = list[str](), 0
     for word in _words(changes, style):
         used += cell_len(word) + 1

@@ -22,8 +22,8 @@ def render(checkup: Checkup, *, style: Style) -> str:
     lines = [line for one in checkup.findings for line in _lines(one, checkup.now, style)]
     settings = [(one.name, _written(one.value), one.source) for one in checkup.settings]
     table = draw_table(_SETTINGS, settings, style=style, width=None)
-    told = [Text(), *map(Text, table.splitlines())] if table else []
-    return draw([*lines, *told, Text(), _conclusion(checkup)], style=style, width=None)
+    cells = [Text(), *map(Text, table.splitlines())] if table else []
+    return draw([*lines, *cells, Text(), _conclusion(checkup)], style=style, width=None)
 
 
 def render_json(checkup: Checkup) -> str:

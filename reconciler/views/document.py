@@ -61,13 +61,15 @@ def plan_document(
     checked: Mapping[str, int] | None = None,
     overlays: bool = False,
     active_tags: Mapping[str, Sequence[str]] | None = None,
+    manifest: str | None = None,
 ) -> dict[str, Any]:
     """The plan as plain data: dictionaries, lists, strings, numbers; not yet made safe for any format.
 
     `origin` is that of a saved plan or of a snapshot; `comparison` tells what a change of the manifest causes;
     `forecast` what an apply would set going; `resolved` what repositories would get in the end, by their names;
     `checked` what was asked to find out, None where nothing was. With `overlays` every step that writes has its whole
-    overlay on both sides; `active_tags` are the tags that Chainguard builds, by the id of their repository.
+    overlay on both sides; `active_tags` are the tags that Chainguard builds, by the id of their repository. `manifest`
+    is the owner of the manifest, else its path.
     """
     counts, tags = plan.counts(), active_tags or {}
     return {
@@ -99,6 +101,7 @@ def plan_document(
         "bindings": _bindings(plan.bindings),
         "diagnostics": [diagnostic_document(diagnostic) for diagnostic in plan.diagnostics],
         **({"skip_blocked": True} if plan.skip_blocked else {}),
+        **({"manifest": manifest} if manifest else {}),
         **_origin(origin),
         **_comparison(comparison),
         **({} if checked is None else {"checked": dict(checked)}),

@@ -108,10 +108,10 @@ def render_markdown(found: dict[str, Any]) -> str:
             lines += ["", f"**{heading}**: {listed([code(one['repository']) for one in some], len(some))}"]
         for one in some:
             sides = {"live": one["changed"], "apply": one["pending"]}
-            told = [
+            block = [
                 f"{one['repository']}: {side}: {part.label} {' '.join(word.text for word in joined(part.items))}"
                 for side, changes in sides.items()
                 for part in fragments(changes, style)
             ]
-            lines += ["", fence(told, "")]
+            lines += ["", fence(block, "")]
     return "\n".join(lines) + "\n"

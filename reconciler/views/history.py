@@ -135,10 +135,10 @@ def _by_result(found: Mapping[str, int]) -> dict[str, int]:
 
 
 def _step(step: RunStep) -> dict[str, Any]:
-    told = {**subject(step.step), "action": str(step.step.action), "outcome": _came_to(step)}
+    item = {**subject(step.step), "action": str(step.step.action), "outcome": _came_to(step)}
     known = {} if step.outcome is None else outcome_document(step.outcome)
     return {
-        **told,
+        **item,
         **known,
         "id": step.repository_id or known.get("id") or step.step.id,
         "intended": None if step.intended_at is None else rfc3339(step.intended_at),
@@ -148,9 +148,9 @@ def _step(step: RunStep) -> dict[str, Any]:
 
 
 def _build(build: Build, progress: Progress) -> dict[str, Any]:
-    told = built_document(build, progress, {build.digest: build.tags})
-    versions = told.pop("versions")
-    return {**told, "resolved": versions}
+    item = built_document(build, progress, {build.digest: build.tags})
+    versions = item.pop("versions")
+    return {**item, "resolved": versions}
 
 
 def _line(run: Run | RunSummary) -> Sequence[str]:
@@ -164,8 +164,8 @@ def _line(run: Run | RunSummary) -> Sequence[str]:
         str(run.header.kind),
         _state(run),
         "-" if run.exit_code is None else str(run.exit_code),
-        _told(outcomes) if outcomes else "no changes",
-        _told(builds),
+        _counts_text(outcomes) if outcomes else "no changes",
+        _counts_text(builds),
         "-" if run.ended is None else duration(run.ended - run.started),
         "@".join(part for part in (run.header.user, run.header.host) if part) or "-",
         run.header.organization.name,
@@ -179,7 +179,7 @@ def _state(run: Run | RunSummary) -> str:
     return "failed" if run.exit_code else "complete"
 
 
-def _told(counts: dict[str, int]) -> str:
+def _counts_text(counts: dict[str, int]) -> str:
     return ", ".join(f"{number:,} {_WORDS.get(name, name)}" for name, number in counts.items() if number) or "-"
 
 
@@ -192,23 +192,23 @@ def _facts(run: Run) -> Iterator[tuple[str, str]]:
     yield "organization", header.organization.name
     yield "api", header.api
     yield "source", header.source or "-"
-    yield "outcomes", _told(_counts(run))
-    yield "builds", _told(_builds(run))
+    yield "outcomes", _counts_text(_counts(run))
+    yield "builds", _counts_text(_builds(run))
 
 
 def _rows(step: RunStep) -> Iterator[Sequence[str]]:
     builds = () if step.progress is None else step.progress.builds
     first = (step.step.label, str(step.step.action), _came_to(step).replace("_", " "))
-    told = [_built(_build(build, step.progress)) for build in builds if step.progress] or [("-", "-", _why(step))]
-    yield (*first, *told[0])
-    yield from (("", "", "", *one) for one in told[1:])
+    rows = [_built(_build(build, step.progress)) for build in builds if step.progress] or [("-", "-", _why(step))]
+    yield (*first, *rows[0])
+    yield from (("", "", "", *one) for one in rows[1:])
 
 
 def _tag_rows(progress: Progress) -> Iterator[Sequence[str]]:
     """The builds of tags that overlays and bindings gave something else."""
-    told = [_built(_build(build, progress)) for build in progress.builds] or [("-", "-", "no builds yet")]
-    yield (progress.target.label, "tags", str(progress.stage), *told[0])
-    yield from (("", "", "", *one) for one in told[1:])
+    rows = [_built(_build(build, progress)) for build in progress.builds] or [("-", "-", "no builds yet")]
+    yield (progress.target.label, "tags", str(progress.stage), *rows[0])
+    yield from (("", "", "", *one) for one in rows[1:])
 
 
 def _built(build: dict[str, Any]) -> tuple[str, str, str]:
@@ -233,7 +233,7 @@ def _why(step: RunStep) -> str:
 def _resolved(run: Run, style: Style) -> Iterator[str]:
     for step in run.steps:
         builds = step.progress.builds if step.progress else ()
-        told = [_build(build, step.progress)["resolved"] for build in builds if step.progress]
+        rows = [_build(build, step.progress)["resolved"] for build in builds if step.progress]
         # The builds of one repository mostly come to the same.
-        for versions in dict.fromkeys(", ".join(f"{name} {of}" for name, of in one.items()) for one in told if one):
+        for versions in dict.fromkeys(", ".join(f"{name} {of}" for name, of in one.items()) for one in rows if one):
             yield f"{style.plain(step.step.label)}: {style.plain(versions)}\n"

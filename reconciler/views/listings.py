@@ -48,7 +48,7 @@ def arranged(rows: Iterable[BuildRow]) -> list[BuildRow]:
 
 
 def in_time(rows: Iterable[BuildRow]) -> list[BuildRow]:
-    """The order in which the builds were told of last: by their end, where they have one, else by their start."""
+    """The order in which the builds were lines of last: by their end, where they have one, else by their start."""
     return sorted(rows, key=lambda row: (row.build.ended or row.build.started or 0.0, row.repository, row.build.id))
 
 
@@ -60,10 +60,10 @@ def builds_document(rows: Iterable[BuildRow]) -> dict[str, Any]:
 def render_builds(rows: Iterable[BuildRow], *, style: Style, width: int | None, warnings: bool = False) -> str:
     """The builds as a table, the newest first; `warnings` adds what the builds warn of."""
     found = arranged(rows)
-    told = [f"{row.repository}: {row.build.id}: {one}" for row in found for one in row.build.warnings if warnings]
+    lines = [f"{row.repository}: {row.build.id}: {one}" for row in found for one in row.build.warnings if warnings]
     table = draw_table(_BUILD_COLUMNS, [_cells(row, style) for row in found], style=style, width=width)
-    lines = "".join(f"{style.plain(line)}\n" for line in told)
-    return (table or "No builds.\n") + (f"\nWarnings:\n{lines}" if lines else "")
+    warned = "".join(f"{style.plain(line)}\n" for line in lines)
+    return (table or "No builds.\n") + (f"\nWarnings:\n{warned}" if warned else "")
 
 
 def builds_json(rows: Iterable[BuildRow]) -> str:
@@ -75,7 +75,7 @@ def build_line(row: BuildRow, *, style: Style) -> str:
     """One followed build as a line of text."""
     when, took = _times(row.build)
     build, warnings = row.build, len(row.build.warnings)
-    told = [
+    words = [
         when if build.ended is None else utc(build.ended),
         row.repository,
         str(build.result),
@@ -84,7 +84,7 @@ def build_line(row: BuildRow, *, style: Style) -> str:
         *([f"tags {', '.join(row.tags)}"] if row.tags else []),
         build.id,
     ]
-    return "  ".join(map(style.plain, told)) + "\n"
+    return "  ".join(map(style.plain, words)) + "\n"
 
 
 def build_json_line(row: BuildRow) -> str:

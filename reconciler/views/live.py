@@ -207,9 +207,9 @@ def _cells(row: Row, now: float, style: Style) -> tuple[Text, Text, Text, Text]:
     failed = f", {row.failed:,} failed" if row.known and row.failed else ""
     built = f": {', '.join(style.plain(one) for one in row.built)}" if row.built else ""
     elapsed = duration((now if row.until is None else row.until) - row.began)
-    told = (row.state.value, elapsed, f"{builds}{failed}{built}")
+    cells = (row.state.value, elapsed, f"{builds}{failed}{built}")
     name = Text(token(row.repository, style), overflow="ellipsis")
-    state, time, rest = (Text(text, role, overflow="ellipsis") for text in told)
+    state, time, rest = (Text(text, role, overflow="ellipsis") for text in cells)
     return name, state, time, rest
 
 

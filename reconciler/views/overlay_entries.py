@@ -59,7 +59,7 @@ def _tags(step: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _words(selector: str | Sequence[str] | None) -> list[str] | None:
-    """A selector as a list; a tag that is named as one of the kinds are is told from it by its mark."""
+    """A selector as a list; a tag with the name of a kind is marked to distinguish it."""
     if selector is None:
         return None
     if isinstance(selector, str):

@@ -262,8 +262,8 @@ def _summary_of_overlays(document: dict[str, Any]) -> str:
         if any(counted[kind] for _, counted in found)
     ]
     if to_do:
-        told = f"Plan: {'; '.join([', '.join(to_do), *([', '.join(other)] if other else [])])}."
-        return " ".join([told, *_effect_sentence(document)])
+        text = f"Plan: {'; '.join([', '.join(to_do), *([', '.join(other)] if other else [])])}."
+        return " ".join([text, *_effect_sentence(document)])
     if any(counted["blocked"] or counted["unknown"] for _, counted in found):
         return f"Plan: no changes; {', '.join(other)}."
     unchanged = _enumerated([plural(counted["unchanged"], *noun) for noun, counted in found])
@@ -281,7 +281,7 @@ def _effect_sentence(document: dict[str, Any]) -> Iterator[str]:
 
 
 def _compared(document: dict[str, Any]) -> str:
-    """What the change of the manifest causes, beside what it does not."""
+    """Return the sentence about what the manifest change causes and does not cause."""
     caused = ", ".join(f"{count:,} to {kind}" for kind, count in document["caused_counts"].items() if count)
     before, after = len(document["already_different"]), len(document["no_longer"])
     rest = [f"{repositories(before)} already different"] if before else []
@@ -368,7 +368,7 @@ class ResolvedLine(NamedTuple):
 
 
 def resolved_lines(document: dict[str, Any], style: Style) -> Iterator[tuple[str, list[ResolvedLine]]]:
-    """Each repository of which it is known, by its name, with what it gets and loses."""
+    """Return the resolved changes of each repository for which they are known."""
     for step in repository_steps(document):
         if step.get("resolved"):
             yield style.plain(step["repository"]), step_resolved_lines(step, style)
@@ -395,5 +395,5 @@ def difference_lines(change: dict[str, Any], style: Style) -> Iterator[ResolvedL
             ResolvedLine(f"{mark} {style.plain(one['name'])} {style.plain(one['version'])}", role) for one in found
         )
     for one in change["changed"]:
-        told = f"~ {style.plain(one['name'])} {style.plain(one['before'])} -> {style.plain(one['after'])}"
-        yield ResolvedLine(told, Role.CHANGE)
+        text = f"~ {style.plain(one['name'])} {style.plain(one['before'])} -> {style.plain(one['after'])}"
+        yield ResolvedLine(text, Role.CHANGE)

@@ -38,6 +38,7 @@ from reconciler.views.plan import (
     step_resolved_lines,
     unchanged_names,
 )
+from reconciler.views.run_document import result_lists
 from reconciler.views.text import Role, Style, Word, json_text, plain, repositories, rfc3339, token, utc
 
 # Values are shown whole: a page folds what is long, and has room for it.
@@ -70,8 +71,17 @@ _MARKS = {
 }
 
 
-def render(document: dict[str, Any], provenance: Provenance = NO_PROVENANCE, *, unicode: bool = True) -> str:
-    """The whole plan as an HTML document; without `unicode` in ASCII, for a stream that takes nothing else."""
+def render(
+    document: dict[str, Any],
+    provenance: Provenance = NO_PROVENANCE,
+    *,
+    unicode: bool = True,
+    summary: dict[str, Any] | None = None,
+) -> str:
+    """The whole plan as an HTML document; without `unicode` in ASCII, for a stream that takes nothing else.
+
+    With the `summary` of an apply of the plan its result stands above the changes.
+    """
     style, script = ((_FOLDER / name).read_text(encoding="utf-8") for name in ("plan.css", "plan.js"))
     page = (
         _environment()
@@ -79,6 +89,7 @@ def render(document: dict[str, Any], provenance: Provenance = NO_PROVENANCE, *, 
         .render(
             **_PlanPage(document, provenance).content(),
             **_made(provenance),
+            result=None if summary is None else {"verdict": summary["verdict"], "lists": result_lists(summary)},
             policy=_POLICY.format(style=_digest(style), script=_digest(script)),
             style=Markup(style),  # noqa: S704 - our own file
             script=Markup(script),  # noqa: S704 - our own file
@@ -199,7 +210,7 @@ class _Risk(NamedTuple):
     """Something that is taken away, and the repositories that lose it with their anchors."""
 
     what: str
-    told: str
+    summary: str
     where: Sequence[tuple[str, str]]
 
 
@@ -377,7 +388,7 @@ def _taken_by(change: dict[str, Any]) -> Iterator[str]:
 
 
 def _losing(document: dict[str, Any]) -> str:
-    """How many repositories lose something, beside the limit of the guard."""
+    """Return how many repositories lose something, and the limit of the guard."""
     guard, count = document["guard"], document["guard"]["losing"]["count"]
     if not count or not guard["covered"]:
         return ""

@@ -40,7 +40,7 @@ from reconciler.views.text import Role, Style, plain, quoted, token
 class Fold:
     """A piece of the text, from its whole form to its shortest; a `tight` one goes on directly below the last.
 
-    `entries` is the number of things that are told in it, for saying what is missing; headings tell none.
+    `entries` is the number of entries that it shows, to say what is missing; a heading shows none.
     """
 
     forms: tuple[str, ...]
@@ -54,7 +54,7 @@ class Fold:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Missing:
-    """How much of a text had to go: folds told in fewer words, and entries not told at all."""
+    """How much of a text had to go: folds shortened and entries omitted."""
 
     shortened: int
     dropped: int
@@ -78,7 +78,7 @@ def fit(head: str, folds: Sequence[Fold], *, limit: int, note: Callable[[Missing
 
 
 def _shrunk(folds: Sequence[Fold], room: int) -> list[int]:
-    """The form that each fold is shown in: the largest is told in fewer words until all fit, or none has fewer."""
+    """The form that each fold is shown in: the largest is shortened until all fit, or none has fewer."""
     forms = [0] * len(folds)
     sizes = [len(fold.written(0)) for fold in folds]
     used = sum(sizes)
@@ -132,6 +132,12 @@ def marker(*words: str) -> str:
     return f"<!-- {':'.join(_NOT_FOR_COMMENTS.sub(_number, word) for word in words)} -->"
 
 
+def comment_marker(kind: str, document: dict[str, Any]) -> str:
+    """Return the marker of a plan or its apply: one for each organization, API, and owner or folder of the manifest."""
+    words = [document["organization"]["id"], document["api"], *filter(None, [document.get("manifest")])]
+    return marker("reconciler", kind, *(word[:_HEAD_COLUMNS] for word in words))
+
+
 def _number(found: re.Match[str]) -> str:
     return f"%{ord(found[0]):x}"
 
@@ -148,8 +154,8 @@ def diff_lines(parts: Sequence[Fragment]) -> Iterator[str]:
     """The lines, each with its mark in the first column and the labels aligned."""
     column = max((len(part.label) for part in parts), default=0)
     for part in parts:
-        for mark, told in _packed(part.items):
-            yield f"{mark} {part.label:<{column}}  {told}"
+        for mark, text in _packed(part.items):
+            yield f"{mark} {part.label:<{column}}  {text}"
 
 
 def _packed(items: Iterable[Item]) -> Iterator[tuple[str, str]]:
@@ -190,37 +196,37 @@ class Entries:
     def step(self, step: dict[str, Any]) -> Fold:
         """A repository with its changes."""
         name = _name(step, self.style)
-        told = brief(step["changes"], self.style, _BRIEF_COLUMNS)
+        text = brief(step["changes"], self.style, _BRIEF_COLUMNS)
         details = [*self._changes(step), *filter(None, [keeps(step)])]
         if not details:
             return Fold(forms=(f"- {code(name)}{self._source(step, code)}{_build(step)}",))
         title = f"<code>{html.escape(plain(name))}</code>{self._source(step, _html)}"
-        summary = f"{title} {_html(told)}{_build(step)}" if told else f"{title}{_build(step)}"
-        short = f"- {code(name)}{self._source(step, code)} {code(told)} (values omitted){_build(step)}"
+        summary = f"{title} {_html(text)}{_build(step)}" if text else f"{title}{_build(step)}"
+        short = f"- {code(name)}{self._source(step, code)} {code(text)} (values omitted){_build(step)}"
         return Fold(forms=(_details(summary, details, unfolded=self.unfolded), short))
 
     def group(self, group: dict[str, Any]) -> Fold:
         """A change that several repositories share, and the names of all of them."""
         names = group["repositories"]
         count = f"{len(names):,} repositories"
-        told = brief(group["changes"], self.style, _BRIEF_COLUMNS)
+        text = brief(group["changes"], self.style, _BRIEF_COLUMNS)
         shared = [*self._changes(group), *filter(None, [keeps(group)])]
-        summary = f"<b>{count}</b>{self._source(group, _html)} {_html(told)}{_build(group)}"
+        summary = f"<b>{count}</b>{self._source(group, _html)} {_html(text)}{_build(group)}"
         listed = " ".join(code(_token(name, self.style)) for name in names)
         forms = [
             _details(summary, [*shared, f"In {count}:", listed], unfolded=self.unfolded),
             _details(summary, [*shared, f"In {count}; names omitted."], unfolded=self.unfolded),
-            f"- **{count}**{self._source(group, code)} {code(told)} (values and names omitted){_build(group)}",
+            f"- **{count}**{self._source(group, code)} {code(text)} (values and names omitted){_build(group)}",
         ]
         return Fold(forms=tuple(forms), entries=len(names))
 
-    def resolution(self, name: str, told: Iterable[ResolvedLine]) -> Fold:
+    def resolution(self, name: str, lines: Iterable[ResolvedLine]) -> Fold:
         """A repository with the packages that come and go in the end."""
         shown = _token(name, self.style)
         summary = f"<code>{html.escape(plain(shown))}</code>"
         short = f"- {code(shown)} (packages omitted)"
         return Fold(
-            forms=(_details(summary, [fence((line.text for line in told), "diff")], unfolded=self.unfolded), short)
+            forms=(_details(summary, [fence((line.text for line in lines), "diff")], unfolded=self.unfolded), short)
         )
 
     def _changes(self, entry: dict[str, Any]) -> Iterator[str]:
@@ -292,7 +298,7 @@ def _head(document: dict[str, Any], style: Style) -> str:
         _sentence(text, role) for text, role in (*origin_sentences(document, show), *closing_sentences(document, show))
     ]
     blocks = [
-        marker("reconciler", "plan", organization["id"][:_HEAD_COLUMNS], document["api"][:_HEAD_COLUMNS]),
+        comment_marker("plan", document),
         f"### Plan for {show(organization['name'])} on {show(document['api'])}",
         *said,
         "\n".join([row(counts), row("---:" for _ in counts), row(f"{count:,}" for count in counts.values())]),
@@ -311,13 +317,13 @@ def _sentence(text: str, role: Role) -> str:
 
 
 def _note(missing: Missing) -> str:
-    told = []
+    parts = []
     if missing.shortened:
-        told.append(f"{plural(missing.shortened, 'entry', 'entries')} shortened")
+        parts.append(f"{plural(missing.shortened, 'entry', 'entries')} shortened")
     if missing.dropped:
-        told.append(f"the last {missing.dropped:,} omitted")
+        parts.append(f"the last {missing.dropped:,} omitted")
     where = "To see everything: `reconciler plan --format html=plan.html`."
-    return f"\n\n> **Too long for a comment: {' and '.join(told)}.** {where}"
+    return f"\n\n> **Too long for a comment: {' and '.join(parts)}.** {where}"
 
 
 def _problems(document: dict[str, Any], style: Style) -> Iterator[Fold]:
@@ -378,7 +384,7 @@ def _resolved(document: dict[str, Any], style: Style) -> Iterator[Fold]:
     entries = Entries(style=style, unfolded=False)
     if found:
         yield _heading(f"Resolved packages ({len(found):,})")
-    yield from (entries.resolution(name, told) for name, told in found)
+    yield from (entries.resolution(name, lines) for name, lines in found)
 
 
 def _others(document: dict[str, Any], style: Style) -> Iterator[Fold]:

@@ -421,6 +421,7 @@ class PlanDocument(TypedDict):
     organization: OrganizationDocument
     complete: Annotated[bool, Field(description="Whether every repository of the manifest could be read and planned.")]
     applyable: Annotated[bool, Field(description="Whether an apply of this plan would write something.")]
+    manifest: NotRequired[Annotated[str, Field(description="The owner of the manifest, else its path.")]]
     skip_blocked: NotRequired[
         Annotated[bool, Field(description="Whether repositories with errors are left out of an apply.")]
     ]

@@ -71,8 +71,8 @@ def _weight(sentence: tuple[str, Role]) -> bool:
 
 def render_resolved(document: dict[str, Any], *, style: Style) -> str:
     """A line for each repository of which it is known, to stand below the plan; empty text where there is none."""
-    found = ((name, ", ".join(line.text for line in told)) for name, told in resolved_lines(document, style))
-    return "".join(f"{name} resolved: {told}\n" for name, told in found)
+    found = ((name, ", ".join(line.text for line in lines)) for name, lines in resolved_lines(document, style))
+    return "".join(f"{name} resolved: {text}\n" for name, text in found)
 
 
 def _header(document: dict[str, Any], style: Style) -> Text:
@@ -173,7 +173,7 @@ class _Entries:
         return Text.assemble(self._mark(step), " ", (_title(step, self.style), Role.BOLD))
 
     def _kept(self, entry: dict[str, Any]) -> Text:
-        """What stands behind the changes: what is left alone, and whether the images will build."""
+        """Return the text after the changes: unmanaged sections, and whether the images will build."""
         word = build_word(entry)
         return self._spread([Text(keeps(entry), Role.DIM), Text(word.text, word.role)])
 

@@ -91,7 +91,7 @@ def _news(event: StepFinished | BuildEnded | RepositoryDone | PollFailed | Queue
 
 
 def is_trouble(event: Event) -> bool:
-    """Whether a person should see the event although a table shows how things stand."""
+    """Return whether the event is printed above the live table."""
     match event:
         case StepFinished(outcome=Failed() | Drifted()) | PollFailed() | QueueUnread() | WaveFailed() | WaveSoaking():
             return True
@@ -103,7 +103,7 @@ def is_trouble(event: Event) -> bool:
             return False
 
 
-def told(counts: dict[str, int]) -> str:
+def result_counts(counts: dict[str, int]) -> str:
     """Builds by result in words, those that there are."""
     kinds = {"succeeded": "succeeded", "failed": "failed", "running": "running", "unknown": "with an unknown result"}
     return ", ".join(f"{counts[kind]:,} {words}" for kind, words in kinds.items() if counts.get(kind))
@@ -148,7 +148,7 @@ def _done(progress: Progress, style: Style) -> Text:
         return Text("changed by somebody else after the write", Role.CHANGE)
     if progress.stage is Stage.UNREPORTED:
         return Text("no build report, no longer waiting")
-    found = told(counts(progress)) or "no builds"
+    found = result_counts(counts(progress)) or "no builds"
     built = _named(build_names(progress.builds), style)
     return Text.assemble("builds done, ", (found, Role.ERROR if progress.failures else Role.PLAIN), built)
 
@@ -166,7 +166,7 @@ _HEARTBEAT_SECONDS = 30.0
 
 
 class PlainProgress:
-    """Writes what happens, line by line, and while nothing happens now and then how things stand.
+    """Write events line by line, and a summary every 30 seconds while nothing happens.
 
     Builds that succeed have a line of their own only with `every_build`: there may be dozens for each repository.
     """
@@ -224,9 +224,9 @@ class PlainProgress:
         self._last_beat = event.at
         counts = totals(event.progress)
         ended = counts["succeeded"] + counts["failed"] + counts.get("unknown", 0)
-        told = f"builds: {ended:,} of {ended + counts['running']:,} ended, {counts['running']:,} running"
+        text = f"builds: {ended:,} of {ended + counts['running']:,} ended, {counts['running']:,} running"
         waiting = f", {repositories(counts['waiting'])} waiting" if counts["waiting"] else ""
-        return Text(f"{told}{waiting} ({duration(event.at - self._wait_began)})")
+        return Text(f"{text}{waiting} ({duration(event.at - self._wait_began)})")
 
 
 class JsonProgress:

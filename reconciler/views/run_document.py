@@ -51,18 +51,18 @@ _NONE = {"succeeded": 0, "failed": 0, "running": 0}
 def outcome_document(outcome: Outcome) -> dict[str, Any]:
     """What happened to one step."""
     step = outcome.step
-    told = {**subject(step), "action": str(step.action), "outcome": outcome_name(outcome)}
+    fields = {**subject(step), "action": str(step.action), "outcome": outcome_name(outcome)}
     match outcome:
         case Applied(repository_id=id_, read_back=read_back):
-            return {**told, "id": id_, "read_back": read_back}
+            return {**fields, "id": id_, "read_back": read_back}
         case Unchanged():
-            return told
+            return fields
         case Drifted(now=now):
-            return {**told, **_drift(step, now)}
+            return {**fields, **_drift(step, now)}
         case Failed(kind=kind, problem=problem):
-            return {**told, "kind": str(kind), "problem": diagnostic_document(problem)}
+            return {**fields, "kind": str(kind), "problem": diagnostic_document(problem)}
         case NotAttempted(reason=reason):
-            return {**told, "reason": str(reason)}
+            return {**fields, "reason": str(reason)}
         case _:
             assert_never(outcome)
 
@@ -168,17 +168,17 @@ def counts(progress: Progress) -> dict[str, int]:
 
 def built_document(build: Build, progress: Progress, tags: Mapping[str, tuple[str, ...]]) -> dict[str, Any]:
     """One build that counts, with its tags and what it proves."""
-    told = {**build_document(build), "tags": list(tags.get(build.digest, ())), "verified": False}
-    told |= {"versions": {}, "missing": [], "untold": []}
+    fields = {**build_document(build), "tags": list(tags.get(build.digest, ())), "verified": False}
+    fields |= {"versions": {}, "missing": [], "untold": []}
     if build.result is not Result.SUCCESS:
-        return told
+        return fields
     match prove(build, progress.target):
         case Proven(versions=versions):
-            return {**told, "verified": True, "versions": dict(versions)}
+            return {**fields, "verified": True, "versions": dict(versions)}
         case Lacking(missing=missing):
-            return {**told, "missing": [_entry_name(one) for one in missing]}
+            return {**fields, "missing": [_entry_name(one) for one in missing]}
         case Unproven(entries=untold):
-            return {**told, "untold": [_entry_name(one) for one in untold]}
+            return {**fields, "untold": [_entry_name(one) for one in untold]}
         case unknown:
             assert_never(unknown)
 
@@ -251,7 +251,7 @@ def report_document(
     `run` is the id that it is recorded under, None where nothing is; `tags` are those known, by digest;
     `earlier` are builds from before the writes, to tell what else changed.
     """
-    told = sorted(
+    fields = sorted(
         (outcome_document(one) for one in outcomes), key=lambda one: (_SUBJECTS.index(one["subject"]), str(one["name"]))
     )
     followed = sorted(progress, key=lambda one: one.target.label)
@@ -259,7 +259,7 @@ def report_document(
     return {
         "run": run,
         "interrupted": interrupted,
-        **{kind: [one for one in told if one["outcome"] == kind] for kind in _KINDS},
+        **{kind: [one for one in fields if one["outcome"] == kind] for kind in _KINDS},
         "builds": {
             "waited": waited,
             "timed_out": timed_out,
@@ -272,8 +272,31 @@ def report_document(
     }
 
 
+OUTCOME_TITLES: Mapping[str, str] = {
+    "applied": "Applied",
+    "already_done": "Already up to date",
+    "failed": "Failed",
+    "stale": "Changed since the plan, left unchanged",
+    "not_attempted": "Not attempted",
+}
+
+
+def result_lists(summary: dict[str, Any]) -> list[tuple[str, list[str]]]:
+    """Return what a summary names, as titles with names; none is empty."""
+    builds = summary["builds"]
+    found = [(title, summary[kind]) for kind, title in OUTCOME_TITLES.items()]
+    found.append(("Failed builds", [f"{one['repository']}: {one['id']}" for one in builds["failures"]]))
+    found.append(("Builds not finished", builds["unfinished"]))
+    return [(title, names) for title, names in found if names]
+
+
 def summary_line(document: dict[str, Any], *, verdict: str) -> str:
-    """The report as one line of JSON: the names for each outcome, the builds by result, and how the run ended."""
+    """Return the summary as one line of JSON."""
+    return json_line(summary_document(document, verdict=verdict))
+
+
+def summary_document(document: dict[str, Any], *, verdict: str) -> dict[str, Any]:
+    """Return the summary of a report: the names for each outcome, the builds by result, and how the run ended."""
     builds = document["builds"]
     unfinished = [one["name"] for one in builds["repositories"] if one["stage"] not in FINISHED]
     failures = [
@@ -310,7 +333,7 @@ def summary_line(document: dict[str, Any], *, verdict: str) -> str:
         },
     }
     del summary["builds"]["repositories"]
-    return json_line(summary)
+    return summary
 
 
 def _repository(progress: Progress, logs: Mapping[str, str], tags: Mapping[str, tuple[str, ...]]) -> dict[str, Any]:
@@ -356,11 +379,11 @@ def _failure(build: Build, log: str | None) -> dict[str, Any]:
 
 def event_document(event: Event) -> dict[str, Any]:
     """One event as plain data: its `type`, the time `at`, and what it tells."""
-    kind, told = _told(event)
-    return {"type": kind, "at": rfc3339(event.at), **told}
+    kind, fields = _event_fields(event)
+    return {"type": kind, "at": rfc3339(event.at), **fields}
 
 
-def _told(event: Event) -> tuple[str, dict[str, Any]]:
+def _event_fields(event: Event) -> tuple[str, dict[str, Any]]:
     match event:
         case ApplyStarted() | StepStarted() | StepFinished():
             return _writing(event)
@@ -404,8 +427,8 @@ def _following(
         case BuildsSeen():
             return "builds_seen", _seen(event)
         case BuildEnded(repository=repository, build=build):
-            told = {**build_document(build), "tags": list(build.tags)}
-            return "build_ended", {"repository": repository, "build": told}
+            fields = {**build_document(build), "tags": list(build.tags)}
+            return "build_ended", {"repository": repository, "build": fields}
         case RepositoryDone(progress=progress):
             return "repository_done", progress_document(progress)
         case PollFailed(problem=problem):

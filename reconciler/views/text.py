@@ -41,7 +41,7 @@ def plain(text: str, *, lines: bool = False, ascii_only: bool = False) -> str:
 
     `lines` keeps line ends; `ascii_only` writes every character beyond ASCII as an escape too.
     """
-    if text.isascii() and text.isprintable():  # nearly every text: one look instead of a search
+    if text.isascii() and text.isprintable():  # nearly every text; cheaper than a search
         return text
     if lines:
         return "\n".join(plain(line, ascii_only=ascii_only) for line in text.replace("\r\n", "\n").split("\n"))
@@ -61,7 +61,7 @@ def _escape(found: re.Match[str]) -> str:
 def shorten(
     text: str, columns: int, *, keep: Literal["start", "end", "both"] = "start", ellipsis: str = ELLIPSIS
 ) -> str:
-    """Safe text cut to so many columns, with an ellipsis where something is missing."""
+    """Return safe text cut to a number of columns, with an ellipsis for missing text."""
     if cell_len(text) <= columns:
         return text
     room = max(columns - cell_len(ellipsis), 0)
@@ -70,7 +70,7 @@ def shorten(
 
 
 def _head(text: str, columns: int) -> str:
-    """As much of the start of the text as fits into so many columns."""
+    """Return the start of the text that fits into a number of columns."""
     return next((piece for piece in chop_cells(text, columns)[:1] if cell_len(piece) <= columns), "") if columns else ""
 
 
@@ -107,7 +107,7 @@ class Style:
         return plain(text, lines=lines, ascii_only=not self.unicode)
 
     def shorten(self, text: str, columns: int) -> str:
-        """Safe text cut at its end to so many columns."""
+        """Return safe text cut at its end to a number of columns."""
         return shorten(text, columns, ellipsis=self.ellipsis)
 
     @property
@@ -186,7 +186,7 @@ def _countable(text: str) -> str:
 
 
 def _units(text: str, style: Style) -> list[str]:
-    """The text as it stands in quotes, in pieces that must not be cut."""
+    """Return the quoted text in pieces that must not be cut."""
     return [_inner(unit, style) for unit in _UNIT.findall(text)]
 
 
@@ -218,7 +218,7 @@ def utc(seconds: float) -> str:
 
 
 def minute(seconds: float) -> str:
-    """Seconds since the epoch as `2026-11-23 09:12Z`, for tables that have little room."""
+    """Return seconds since the epoch as `2026-11-23 09:12Z`, for narrow tables."""
     return f"{_moment(seconds):%Y-%m-%d %H:%M}Z"
 
 

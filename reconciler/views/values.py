@@ -1,6 +1,6 @@
 """Values and changes of an overlay as the public documents hold them: strings, lists and objects spelled as apko does.
 
-Secrets are masked here and PEM text ends here: a certificate is told by its name, subject and expiry, a key by its
+Secrets are masked here and PEM text ends here: a certificate is shown by its name, subject and expiry, a key by its
 fingerprint.
 """
 
@@ -22,17 +22,17 @@ _USERINFO = re.compile(r"(?<=://)[^/\s@]+(?=@)")
 
 
 def mask(side: str) -> str:
-    """What stands for a hidden value, with the side that it is on, such as `*** (before)`."""
+    """Return the placeholder of a hidden value with its side, such as `*** (before)`."""
     return f"{HIDDEN} ({side.replace('_', ' ')})"
 
 
 def is_mask(value: Any) -> bool:
-    """Return whether a value of a document stands for a hidden one as a whole."""
+    """Return whether a value of a document is the placeholder of a hidden value."""
     return isinstance(value, str) and value.startswith(f"{HIDDEN} (")
 
 
 def without_userinfo(address: str) -> str:
-    """An address without the user and password that may stand in front of its host."""
+    """Return a URL without user and password."""
     return _USERINFO.sub(HIDDEN, address)
 
 
@@ -41,12 +41,12 @@ _PARTS = {part: number for number, part in enumerate(Field)}
 
 
 def ordered(changes: Iterable[Change]) -> list[Change]:
-    """Changes as they are read: by part, what comes before what goes, then by key."""
+    """Return changes in reading order: by part, additions before removals, then by key."""
     return sorted(changes, key=lambda change: (_PARTS[change.field], _KINDS[change.kind]))
 
 
 def change_document(change: Change) -> dict[str, Any]:
-    """One change with both sides; `masked` tells that a value is hidden."""
+    """Return one change with both sides; `masked` is set if a value is hidden."""
     hidden = _is_secret(change.field, change.key, (change.before, change.after))
     before, before_masked = _side(change.field, change.before, "before", hidden=hidden)
     after, after_masked = _side(change.field, change.after, "after", hidden=hidden)
@@ -82,7 +82,7 @@ def _overlay_item(part: Field, key: str, before: tuple[Value, ...], after: tuple
 
 
 def sides_document(part: Field, key: str, sides: Mapping[str, tuple[Value, ...]]) -> dict[str, Any]:
-    """What several overlays hold under one key: for each named side a list, empty where nothing is there."""
+    """Return the values of several overlays under one key: a list for each side, empty without a value."""
     hidden = _is_secret(part, key, (value for values in sides.values() for value in values))
     shown = {side: [_side(part, value, side, hidden=hidden) for value in values] for side, values in sides.items()}
     found = {side: [document for document, _ in values] for side, values in shown.items()}
@@ -95,7 +95,7 @@ def sides_document(part: Field, key: str, sides: Mapping[str, tuple[Value, ...]]
 
 
 def _side(part: Field, value: Value | None, side: str, *, hidden: bool) -> tuple[Any, bool]:
-    """The public form of a value, and whether something of it is hidden; `hidden` hides it whole."""
+    """Return the public form of a value, and whether something of it is hidden; `hidden` hides all of it."""
     if value is not None and (is_redacted(value) or (hidden and isinstance(value, str))):
         return mask(side), True
     document = _document(part, value)
@@ -118,7 +118,7 @@ def _document(part: Field, value: Value | None) -> Any:
 
 
 def _fields(value: Any) -> Any:
-    """An object by the names of its fields, without what is not given; anything else as it is."""
+    """Return an object as a mapping of its set fields; any other value unchanged."""
     if not is_dataclass(value):
         return value
     given = {field.name: getattr(value, field.name) for field in fields(value)}
@@ -142,7 +142,7 @@ def _without_secrets(part: Field, document: Any) -> Any:
 
 
 def _command(document: dict[str, Any]) -> dict[str, Any]:
-    """A command without the secrets in its arguments."""
+    """Return a command without secrets in its arguments."""
     arguments = document.get("command", [])
     pairs = zip(("", *arguments), arguments, strict=False)
     shown = [HIDDEN if argument_looks_secret(one, before) else one for before, one in pairs]
@@ -150,7 +150,7 @@ def _command(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def _passed_through(value: Any, name: str = "") -> Any:
-    """Content whose fields are not known, without what looks like a secret."""
+    """Return content with unknown fields, without what looks like a secret."""
     match value:
         case dict():
             return {key: _passed_through(one, key) for key, one in value.items()}
@@ -163,7 +163,7 @@ def _passed_through(value: Any, name: str = "") -> Any:
 
 
 def _is_secret(part: Field, key: str, values: Iterable[Value | None]) -> bool:
-    """Whether a key or one of its values looks like a secret: then all values are hidden, a harmless one too."""
+    """Return whether a key or one of its values looks like a secret; then all its values are hidden."""
     texts = [] if part is Field.TRUSTSTORE else [value for value in values if isinstance(value, str)]
     name = key if part is Field.ENVIRONMENT else ""
     return any(looks_secret(name, text) for text in texts)

@@ -109,7 +109,7 @@ def _actions(document: dict[str, Any], command: str) -> Mapping[str, list[dict[s
 def _failures(document: dict[str, Any], style: Style) -> Iterator[str]:
     """What went wrong, each with the repositories that it is about."""
 
-    def told(words: str, entries: Iterable[dict[str, Any]], count: int | None = None) -> Iterator[str]:
+    def named(words: str, entries: Iterable[dict[str, Any]], count: int | None = None) -> Iterator[str]:
         names = [token(one["name"], style) for one in entries]
         if names:
             yield f"{len(names) if count is None else count:,} {words} ({listed(names)})"
@@ -118,18 +118,18 @@ def _failures(document: dict[str, Any], style: Style) -> Iterator[str]:
     followed = builds["repositories"]
     if any(one["kind"] == FailureKind.TOKEN for one in failed):
         yield "token rejected"
-    yield from told("failed", failed)
-    yield from told("changed since the plan", document["stale"])
-    yield from told("not attempted", document["not_attempted"])
+    yield from named("failed", failed)
+    yield from named("changed since the plan", document["stale"])
+    yield from named("not attempted", document["not_attempted"])
     live = [one for one in followed if one["stage"] != Stage.SUPERSEDED]
     for kind, one, several in (
         ("failed", "build failed", "builds failed"),
         ("unknown", "build ended with an unknown result", "builds ended with an unknown result"),
     ):
         count = sum(entry.get(kind, 0) for entry in live)
-        yield from told(one if count == 1 else several, [entry for entry in live if entry.get(kind)], count)
-    yield from told("changed by somebody else", [one for one in followed if one["stage"] == Stage.SUPERSEDED])
-    yield from told("without a build report", [one for one in followed if one["stage"] == Stage.UNREPORTED])
+        yield from named(one if count == 1 else several, [entry for entry in live if entry.get(kind)], count)
+    yield from named("changed by somebody else", [one for one in followed if one["stage"] == Stage.SUPERSEDED])
+    yield from named("without a build report", [one for one in followed if one["stage"] == Stage.UNREPORTED])
     yield from _unfinished(builds, [one for one in followed if one["stage"] not in FINISHED])
 
 

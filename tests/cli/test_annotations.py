@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -116,3 +117,15 @@ def test_a_file_that_cannot_be_written_is_an_error(program: Program) -> None:
     result = program.run("validate", "--format", "sarif=missing/log.sarif")
     assert result.code == 1
     assert "[output-not-written]" in result.err
+
+
+def test_builds_as_junit(program: Program) -> None:
+    write_manifest(WARNING.replace("DB_PASSWORD", "MODE").replace("hunter2-hunter2", "on"))
+    assert program.run("apply", "--yes", "--format", "junit=apply.xml").code == 0
+    (suite,) = ET.parse("apply.xml").getroot()  # noqa: S314 - our own file
+    assert suite.attrib["name"] == "custom-nginx"
+    assert (suite.attrib["failures"], suite.attrib["tests"]) == ("0", "4")
+    listed = program.run("builds", "--org", "example.com", "--format", "junit")
+    suites = ET.fromstring(listed.out)  # noqa: S314 - our own text
+    assert "custom-nginx" in {one.attrib["name"] for one in suites}
+    assert suites.findall(".//failure")

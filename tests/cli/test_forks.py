@@ -21,7 +21,7 @@ LIVE = """  custom-nginx:
 def fork(program: Program) -> Program:
     """A program without API and token, beside a redacted snapshot of what was applied."""
     write_manifest(HEAD + LIVE)
-    assert program.run("apply", "--yes", "--no-wait").code == 0
+    assert program.run("apply", "--yes").code == 0
     assert program.run("snapshot", "--redact", "-o", "live.json").code == 0
     program.environ = {}
     return program

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.cli.package_checks import LIFE, PackageCache
+from reconciler.cli.package_cache import LIFE, PackageCache
 from reconciler.core.packages import PackageRequest, PackageVersion, requested_constraints
 
 NOW = 1_000_000.0

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.emulator import EmulatorSettings, Fault, ReportedResult, Respond, Status
+from reconciler.emulator import Drop, Effect, EmulatorSettings, Fault, Garble, ReportedResult, Respond, Status
 from tests.support.program import Program, write_manifest
 
 HEAD = "organization: example.com\nrepositories:\n"
@@ -298,3 +298,13 @@ def test_a_template_that_no_build_has_had_yet_is_resolved(program: Program) -> N
     (step,) = json.loads(program.run("plan", "--format", "json").out)["steps"]
     assert step["will_build"] == "yes"
     assert [name for name in step["resolved"]["packages"] if name.startswith("python-3.") and "-dev=" in name]
+
+
+@pytest.mark.parametrize("effect", [Drop(when="before"), Status(status=500), Status(status=503, html=True), Garble()])
+def test_an_api_that_fails_to_resolve_stops_neither_plan_nor_apply(program: Program, effect: Effect) -> None:
+    write_manifest(f"{HEAD}  custom-nginx: {{packages: [helm]}}\n  orders-api: {{packages: [jq]}}\n")
+    program.play(Fault(effect=effect, path="/apko/v1/resolve/", times=None))
+    planned = program.run("plan")
+    assert (planned.code, planned.err.count("[resolution-not-checked]")) == (0, 1)
+    applied = program.run("apply", "--yes", "--no-wait")
+    assert (applied.code, applied.err.count("[resolution-not-checked]")) == (0, 1)

@@ -188,6 +188,18 @@ def test_a_run_is_known_to_every_command_on_another_machine(shared: Program) -> 
     assert "reverted; an apply writes it again" in shared.run("plan").err
 
 
+def test_a_paused_run_is_resumed_on_another_machine(shared: Program) -> None:
+    paused = shared.run("apply", "--yes", "--batch", "1,rest", "--pause-after", "1")
+    assert [("curl" in str(found)) for found in packages(shared)] == [True, False], paused.err
+    another_machine(shared)
+    resumed = shared.run("resume")
+    assert resumed.code == 0, resumed.err
+    assert all("curl" in str(found) for found in packages(shared))
+    another_machine(shared)
+    second, first = history(shared, shared.environ["RECONCILER_JOURNAL"])
+    assert (first["counts"]["applied"], second["counts"]["applied"]) == (1, 1)
+
+
 def test_unlock_breaks_the_lock_of_a_killed_runner_after_asking(program: Program, s3: S3) -> None:
     write_manifest(MANIFEST)
     assert apply_until(8, "folder", "file:storage", s3) == -signal.SIGKILL

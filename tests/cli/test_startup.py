@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-_HEAVY = ("pydantic", "httpx", "rich", "yaml", "asyncio", "importlib.metadata", "cryptography", "dataclasses")
+_HEAVY = ("pydantic", "httpx", "rich", "yaml", "asyncio", "importlib.metadata", "cryptography")
 _PROGRAM = """
 import sys
 from reconciler.cli import main
@@ -20,6 +20,12 @@ def test_help_and_version_import_nothing_heavy(argv: list[str]) -> None:
     program = _PROGRAM.format(heavy=_HEAVY)
     result = subprocess.run([sys.executable, "-c", program, *argv], capture_output=True, text=True, check=True)
     assert result.stderr.splitlines()[-1] == ""
+
+
+def test_help_starts_no_program_and_suggests_nothing() -> None:
+    program = _PROGRAM.format(heavy=("subprocess", "difflib", "dataclasses"))
+    result = subprocess.run([sys.executable, "-c", program, "--help"], capture_output=True, text=True, check=True)
+    assert result.stderr.strip() == ""
 
 
 def test_validate_needs_no_http() -> None:

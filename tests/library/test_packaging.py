@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path, PurePath
 
 import reconciler
@@ -66,7 +67,7 @@ def test_the_manual_page_has_every_command_with_its_options_and_every_exit_code(
     text = manpage.parser().format_help()
     assert [name for name in COMMANDS if name not in text] == []
     (commands,) = (one for one in manpage.parser()._actions if one.dest == "command")
-    assert isinstance(commands.choices, dict)
+    assert isinstance(commands.choices, Mapping)
     assert "--detailed-exitcode" in commands.choices["plan"].format_help()
     sections = manpage.sections()
     assert [code for code in ExitCode if f".TP\n{code:d}\n" not in sections] == []

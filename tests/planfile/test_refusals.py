@@ -111,6 +111,10 @@ def _named(items: list[Any], name: str) -> Any:
     return next(item["step"] for item in items if item.get("step", {}).get("name") == name)
 
 
+def _config(items: list[Any]) -> Any:
+    return next(item["config"] for item in items if "config" in item)
+
+
 def _bound(items: list[Any], overlay: str) -> Any:
     return next(item["step"] for item in items if item.get("step", {}).get("overlay") == overlay)
 
@@ -142,6 +146,8 @@ FORGERIES: dict[str, Callable[[list[Any]], Any]] = {
     "an overlay twice": lambda items: items.append({"step": _named(items, "typer")}),
     "a binding twice": lambda items: items.append({"step": _bound(items, "same")}),
     "an effect twice": lambda items: items.append(items[-1]),
+    "an effect of an unknown configuration": lambda items: items[-1]["effect"].update(after="sha256:00"),
+    "a configuration of another fingerprint": lambda items: _config(items).update(key="sha256:00"),
     "an effect elsewhere": lambda items: items[-1]["effect"].update(id=f"{'b' * 40}/{4:016x}"),
     "an overlay of another organization": lambda items: _named(items, "typer").update(id=f"{'b' * 40}/{9:016x}"),
     "a binding in another organization": lambda items: _bound(items, "new")["scope"].update(id="b" * 40),

@@ -69,7 +69,14 @@ def _planned(desired: Desired, warnings: tuple[Diagnostic, ...], apply: ApplyCon
     checks = CheckContext(client=client, api=api_identity(options), recent=recent, options=options, ctx=ctx)
     checked = check(plan, desired, checks)
     plan = runs.with_revert_note(checked.plan, apply.journal, options)
-    return ApplyRequest(plan=plan, kind=RunKind.APPLY, source=str(options.path), recent=recent, checked=checked)
+    return ApplyRequest(
+        plan=plan,
+        kind=RunKind.APPLY,
+        source=str(options.path),
+        recent=recent,
+        checked=checked,
+        manifest=planning.manifest_name(desired, options, ctx),
+    )
 
 
 def _approved(saved: SavedPlan, apply: ApplyContext) -> ApplyRequest:

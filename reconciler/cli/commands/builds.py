@@ -20,6 +20,7 @@ from reconciler.views.listings import (
     arranged,
     build_json_line,
     build_line,
+    builds_document,
     builds_json,
     in_time,
     render_builds,
@@ -72,6 +73,7 @@ def execute(options: Options, ctx: Context) -> int:
         {
             "text": lambda style, width: render_builds(shown, style=style, width=width, warnings=options.verbose),
             "json": lambda *_: builds_json(shown),
+            "junit": lambda *_: output.junit(builds_document(shown)["builds"]),
         },
         options,
         ctx,
@@ -134,7 +136,7 @@ def _follow(history: _BuildHistory, options: Options, ctx: Context) -> ExitCode:
 
 
 def _lines(options: Options, ctx: Context) -> Line:
-    """How a followed build is told; a stream of JSON begins with the version of its format."""
+    """Return how to print a followed build; a JSON stream begins with its format version."""
     ((name, _),) = output.targets(options)
     if name == "json":
         ctx.stdout.write(version_line(__version__))

@@ -1,4 +1,4 @@
-"""`reconciler doctor`: what stands between the user and an apply. Every check is made that can be."""
+"""`reconciler doctor`: check API access, token and permissions, and report everything that would stop an apply."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace

@@ -30,7 +30,7 @@ def configure(parser: Parser) -> None:
         "repositories", nargs=1, metavar="REPO[:TAG]", help="the repository, or one of its tags with its overlays"
     )
     parser.add_argument(
-        "--diff", action="store_true", help="show the whole effective overlay beside the live one; reads the API"
+        "--diff", action="store_true", help="compare the whole effective overlay with the live one; reads the API"
     )
     shared.add_path(parser)
     shared.add_connection(parser)

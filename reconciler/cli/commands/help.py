@@ -14,6 +14,6 @@ def configure(parser: Parser) -> None:
 
 
 def execute(options: Options, _ctx: Context) -> NoReturn:
-    """Raise `HelpShown` with the text, or `UsageError` for a word that is no command."""
+    """Raise `HelpShown` with the text, or `UsageError` for an unknown command."""
     parse([*options.topic, "--help"])
     raise AssertionError

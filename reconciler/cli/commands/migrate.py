@@ -83,7 +83,7 @@ def _migrated(
     make: Callable[[Sequence[LiveRepository]], Migration],
     load: Callable[[], Desired],
 ) -> tuple[tuple[MigratedRepository, ...], tuple[Diagnostic, ...]]:
-    """Write what can be proved; a repository of which that fails is left out, and the others are written again."""
+    """Write what can be verified; a repository that fails the check is left out, and the others are written again."""
     made = make(picked)
     left_out = made.left_out
     while made.texts:

@@ -85,6 +85,7 @@ def execute(options: Options, ctx: Context) -> int:
         checked=checked,
         live=source.live if in_full else None,
         overlays=in_full,
+        manifest=planning.manifest_name(desired, options, ctx),
     )
     output.show_plan(document, plan.diagnostics, options, ctx, provenance=provenance(ctx.environ, ctx.clock.now()))
     if options.output is not None and options.output is not shared.STDOUT:
@@ -122,7 +123,7 @@ def _open_source(
 
 
 def _unchecked(plan: Plan, desired: Desired, options: Options) -> Checked:
-    """Return the plan where there is no API to ask."""
+    """Return the plan without an API."""
     required = desired.settings.require_resolve
     if not options.resolve and not required:
         return Checked(plan=plan)

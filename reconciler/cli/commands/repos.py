@@ -53,7 +53,7 @@ def execute(options: Options, ctx: Context) -> int:
 
 
 def _named(desired: Desired, live: Live) -> Mapping[str, bool] | None:
-    """The repositories that the manifest names; None where there is no manifest."""
+    """Return the repositories that the manifest names; None without a manifest."""
     if not desired.repositories and not desired.globs:
         return None
     directory = Directory(live)

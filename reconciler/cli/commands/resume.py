@@ -1,4 +1,4 @@
-"""`reconciler resume`: go on with the waves of a run that was paused, held back, interrupted or killed."""
+"""`reconciler resume`: continue the waves of a run that was paused, held back, interrupted or killed."""
 
 from collections.abc import Iterable
 

@@ -1,4 +1,4 @@
-"""`reconciler wait`: go on from a recorded run, in any process: settle what was in flight, follow, report."""
+"""`reconciler wait`: resume a recorded run in any process: settle writes in flight, follow builds, report."""
 
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -86,7 +86,7 @@ def _known(run: Run) -> tuple[Progress, ...]:
 
 
 def _record(run: Run, stack: ExitStack, options: Options, ctx: Context) -> RunRecord | None:
-    """Where to go on recording; a run that its own process still follows is recorded by that one alone."""
+    """Return the record to continue; None for a run that its own process still records."""
     if run.state is RunState.RUNNING:
         return None
     try:
@@ -124,7 +124,7 @@ def _go_on(wait: _WaitContext, options: Options, ctx: Context) -> ExitCode:
 
 
 def _outcomes(wait: _WaitContext) -> tuple[Outcome, ...]:
-    """What every step came to, with what was in flight judged by one look at what is live, and put on record."""
+    """Return the outcome of every step; writes in flight are settled by one read of the live state, and recorded."""
     if not any(is_in_flight(step) for step in wait.run.steps):
         return recorded_outcomes(wait.run)
     live = wait.client.read_live(wait.run.header.organization)
@@ -138,7 +138,7 @@ def _outcomes(wait: _WaitContext) -> tuple[Outcome, ...]:
 
 
 def _begun(outcomes: Sequence[Outcome], wait: _WaitContext, now: float) -> tuple[Progress, ...]:
-    """Where following goes on: from what was last seen, or from the beginning."""
+    """Return the progress to continue from: the last recorded one, or the beginning."""
     run = wait.run
     known = {progress.target.key: progress for progress in _known(run)}
     if run.followed:
