@@ -251,7 +251,8 @@ def _resolve(plan: Plan, evidence: BuildEvidence, checks: CheckContext, *, requi
                 known = None if question.unknown else True
                 resolves[name] = known if resolves.get(name, True) else resolves[name]
             case Conflicts(problem=problem):
-                wrong.append(resolution_failure(question.step, _said(problem), already=name in mends))
+                already = name in mends and not required
+                wrong.append(resolution_failure(question.step, _said(problem), already=already))
                 resolves[name] = False
             case NotAnswered(problem=problem):
                 silent.append(_unread(question.step, problem))

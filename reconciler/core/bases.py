@@ -65,10 +65,10 @@ def find_bases(steps: Iterable[Step], builds: Iterable[Build], live: Live) -> Ma
 
 
 def _ended_by_repository(builds: Iterable[Build], steps: Iterable[Step]) -> Mapping[str, Sequence[Build]]:
-    """Return the ended builds of some repositories whose reports have a configuration, latest first."""
+    """Return the builds of some repositories that succeeded or failed, latest first."""
     found: dict[str, list[Build]] = {step.id: [] for step in steps if step.id is not None}
     for build in builds:
-        if build.repository_id in found and build.result in _ENDED and build.recipe is not None:
+        if build.repository_id in found and build.result in _ENDED:
             found[build.repository_id].append(build)
     return {id_: sorted(several, key=lambda one: -(one.started or 0.0)) for id_, several in found.items()}
 
@@ -230,9 +230,9 @@ def _record(builds: Sequence[Build], overlay: Overlay, bases: Sequence[Base]) ->
         *_failures_since_success(builds),
         *(build for names, build in latest.items() if names in expected and build.result is Result.FAILURE),
     ]
-    configs = (build.recipe.config for build in failures if build.recipe and _holds_all(build.recipe, overlay))
-    failing = tuple(dict.fromkeys(configs))
-    return BuildRecord(works=not failing if builds else None, failing=failing)
+    failures = [one for one in failures if one.recipe is None or _holds_all(one.recipe, overlay)]
+    failing = tuple(dict.fromkeys(one.recipe.config for one in failures if one.recipe is not None))
+    return BuildRecord(works=not failures if builds else None, failing=failing)
 
 
 def _expected_names(base: Base, overlay: Overlay) -> frozenset[str]:
@@ -281,11 +281,9 @@ def without_overlay(config: PackageConfig, overlay: Overlay) -> PackageConfig:
     """Return the configuration without the overlay's additions."""
     brought = {package_name(spec) for spec in overlay.packages}
     templates = tuple(filter(is_templated, brought))
-    kept = {
-        spec
-        for spec in config.packages
-        if package_name(spec) not in brought and not any(names_package(one, package_name(spec)) for one in templates)
-    }
+    kept = {spec for spec in config.packages if package_name(spec) not in brought}
+    if templates:
+        kept = {spec for spec in kept if not any(names_package(one, package_name(spec)) for one in templates)}
     own = () if overlay.runtime_repositories else config.runtime_repositories
     return replace(config, packages=tuple(sorted(kept)), runtime_repositories=own)
 

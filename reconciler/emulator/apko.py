@@ -253,7 +253,7 @@ def apply(base: Json, overlay: Json) -> Json:
 
 
 def _versions(main: str) -> dict[str, str]:
-    """Return what the templates of package names stand for, as far as a main package has it."""
+    """Return the values of the templates in package names, as far as the main package has them."""
     package = packages.all_packages().get(main)
     match = re.match(r"(\d+)(?:\.(\d+))?", package.versions[0]) if package else None
     found = {"{{major}}": match[1], "{{minor}}": match[2]} if match else {}

@@ -146,7 +146,8 @@ class _Run:
         except TokenRejected as error:
             return Followed(progress=(), token_problem=error.diagnostic)
         if not watched:
-            return None
+            # What was written changes no image: there is nothing left to wait for.
+            return Followed(progress=()) if any(isinstance(one, Applied) for one in outcomes) else None
         began = self._clock.now()
         followed = follow(
             tuple(begin(watch, now=began) for watch in watched),

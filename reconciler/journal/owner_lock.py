@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -23,21 +24,26 @@ TRIES = 20  # attempts to replace an object that others replace at the same time
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holder:
-    """The content of a lock object; `released` if it is no longer held. Times are seconds since the epoch."""
+    """The content of a lock object; `released` if it is no longer held. Times are seconds since the epoch.
+
+    `processes` identifies the running system in which `pid` is a process, "" if that is not known.
+    """
 
     id: str = ""
     owner: str = "?"
     user: str = ""
     host: str = ""
     pid: int = 0
+    processes: str = ""
     since: float = 0.0
     renewed: float = 0.0
     run: str | None = None
     released: bool = False
 
     def is_dead(self, now: float) -> bool:
-        """Return whether the lock was not renewed for so long that its process must be gone."""
-        return now - self.renewed > LEASE
+        """Return whether the lock was not renewed for so long that its process must be gone, or whether it is gone."""
+        known_here = bool(self.processes) and self.processes == _visible_processes()
+        return now - self.renewed > LEASE or (known_here and not _is_alive(self.pid))
 
     def described(self) -> str:
         """Return who holds the lock, and when it was last renewed."""
@@ -65,6 +71,7 @@ class OwnerLock:
             user=system_user(),
             host=platform.node(),
             pid=os.getpid(),
+            processes=_visible_processes(),
             since=now(),
             renewed=now(),
         )
@@ -138,6 +145,24 @@ def parse_holder(stored: Stored) -> Holder:
         return _HOLDERS.validate_json(stored.data)
     except ValidationError:
         return Holder()
+
+
+def _visible_processes() -> str:
+    """Return what identifies the processes that this one can see: the boot of Linux and the namespace, else ""."""
+    try:
+        return f"{Path('/proc/sys/kernel/random/boot_id').read_text().strip()} {Path('/proc/self/ns/pid').readlink()}"
+    except OSError:
+        return ""
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def file_name(owner: str) -> str:

@@ -22,7 +22,7 @@ _BIND_HINT: Final = "move the content to an overlay and bind that, or remove `ov
 
 
 def check_entry(entry: MapNode) -> Iterator[Finding]:
-    """Yield what cannot stand beside the bindings of an entry."""
+    """Yield what cannot be combined with the bindings of an entry."""
     beside = [key for key in CONTENT_KEYS if key in entry] if "overlays" in entry else []
     if beside:
         spot = locate(entry, ("overlays",))

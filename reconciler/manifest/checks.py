@@ -141,7 +141,7 @@ def _repeated_profiles(entry: MapNode) -> Iterator[Finding]:
 
 
 def check_manifest(documents: Sequence[Document], *, organization: str | None, complete: bool) -> Iterator[Diagnostic]:
-    """Yield what is wrong between entries and files; `complete` tells that every file was read."""
+    """Yield what is wrong between entries and files; `complete` is set if every file was read."""
     yield from _given_organization(organization)
     yield from _conflicting_organizations(documents)
     yield from _conflicting_settings(documents)
@@ -273,7 +273,7 @@ def _missing(documents: Sequence[Document], code: Code, summary: str, hint: str)
 
 
 def _profiles(documents: Sequence[Document], *, complete: bool) -> Iterator[Diagnostic]:
-    """What is wrong with the profiles of a manifest; `complete` tells that every file was read."""
+    """What is wrong with the profiles of a manifest; `complete` is set if every file was read."""
     defined: dict[str, Place] = {}
     for document in documents:
         for name, at, _ in document.profiles():

@@ -172,7 +172,7 @@ class Code(StrEnum):
     UNUSUAL_NAME = "unusual-name", "The console does not allow this name for a new repository."
 
 
-# The codes that let a command go on; all others stop it.
+# The codes that do not stop a command; all others do.
 WARNINGS = frozenset(
     {
         Code.UNREAD_MANIFEST,

@@ -123,7 +123,7 @@ class Document:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """A problem at an offset of a file, already worded; `use_at` is where the alias stands that leads there.
+    """A problem at an offset of a file, already worded; `use_at` is the place of the alias that leads there.
 
     `place` is given where the person has to type in another file, which is named at the offset.
     """

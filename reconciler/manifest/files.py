@@ -38,7 +38,7 @@ class Unread:
 
 
 def find(path: Path) -> tuple[Path, ...] | Unread:
-    """Return the manifest files that a path stands for: itself, or the YAML files that lie directly in the folder."""
+    """Return the manifest files of a path: itself, or the YAML files directly in the folder."""
     try:
         if not stat.S_ISDIR(path.stat().st_mode):
             return (path,)

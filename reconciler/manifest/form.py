@@ -29,9 +29,9 @@ _NOUNS: Final[Mapping[type[BaseModel], tuple[str, str]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """What may stand at a path: a model, or a list or mapping of something, or a plain value; with an example of it.
+    """Form of the content at a path: a model, a list or mapping of something, or a plain value; with an example.
 
-    `required` tells that the key cannot be left out.
+    `required` is set if the key cannot be left out.
     """
 
     kind: Any
@@ -40,26 +40,26 @@ class Form:
 
     @property
     def is_list(self) -> bool:
-        """Whether a list stands here."""
+        """Return whether a list belongs here."""
         return get_origin(self.kind) is list
 
     @property
     def is_plain(self) -> bool:
-        """Whether neither a list nor a mapping stands here."""
+        """Return whether a plain value belongs here."""
         return _model(self.kind) is None and get_origin(self.kind) not in (list, dict)
 
     @property
     def noun(self) -> tuple[str, str] | None:
-        """What stands here as the subject of a sentence, and how one says "in it"; None where its key says it."""
+        """Return the content here as a subject, and as "in it"; None if its key names it."""
         return _NOUNS.get(self.kind)
 
     @property
     def is_entry(self) -> bool:
-        """Whether a repository's entry stands here."""
+        """Return whether a repository's entry belongs here."""
         return self.kind is Repository
 
     def is_of_entries(self, key: str) -> bool:
-        """Whether a key stands in entries, and not in the defaults, the profile or the overlay that is here."""
+        """Return whether a key belongs in entries, and not in the defaults, profile or overlay here."""
         return self.kind in (Sections, NamedOverlay) and key in Repository.model_fields
 
     @property
@@ -69,19 +69,19 @@ class Form:
 
     @property
     def known(self) -> tuple[str, ...]:
-        """The keys known here, in the order of the schema; none where any key may stand."""
+        """Return the keys known here in schema order; none if any key is allowed."""
         return tuple(_fields(self.kind))
 
     def is_apko(self, key: str) -> bool:
-        """Whether a key stands in configurations of apko here, and in no overlay."""
+        """Return whether a key belongs in apko configurations here, but not in overlays."""
         return key in _APKO and self.kind in (OverlayFile, Contents)
 
     def similar(self, key: str) -> tuple[str, ...]:
-        """Known keys that a mistyped one may stand for; a spelling such as `runAs` stands for exactly one."""
+        """Return the keys that a mistyped one may mean; a spelling such as `runAs` means exactly one."""
         return self.spelled(key) or nearest(key, self.known)
 
     def spelled(self, key: str) -> tuple[str, ...]:
-        """The known key that another spelling such as `runAs` stands for."""
+        """Return the known key that another spelling such as `runAs` means."""
         return tuple(known for known in self.known if _bare(known) == _bare(key))
 
     def holder(self, key: str) -> tuple[str, str] | None:
@@ -96,7 +96,7 @@ class Form:
                 yield from self.similar(key)
 
     def step(self, part: str | int) -> "Form":
-        """What may stand one step further; itself where the schema does not go along."""
+        """Return the form one step below; itself if the schema ends here."""
         field = _fields(self.kind).get(str(part))
         if field is not None:
             return Form(_without_none(field.annotation), next(iter(field.examples or ()), None), field.is_required())
@@ -111,7 +111,7 @@ OVERLAY: Final = Form(OverlayFile)
 
 
 def form_at(path: Sequence[str | int], top: Form = MANIFEST) -> Form:
-    """What may stand at a path from the top of a manifest, or of another kind of file."""
+    """Return the form at a path from the top of a manifest or another kind of file."""
     form = top
     for part in path:
         form = form.step(part)

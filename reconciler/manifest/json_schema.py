@@ -13,7 +13,7 @@ from reconciler.manifest.schema import CONTENT_KEYS, ManifestFile
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 
-# Digits from 0 to 4294967295, as they may stand in quotes.
+# Digits from 0 to 4294967295, also in quotes.
 _ID: Final = (
     r"^(?:0|[1-9][0-9]{0,8}|[1-3][0-9]{9}|4[01][0-9]{8}|42[0-8][0-9]{7}|429[0-3][0-9]{6}|4294[0-8][0-9]{5}"
     r"|42949[0-5][0-9]{4}|429496[0-6][0-9]{3}|4294967[01][0-9]{2}|42949672[0-8][0-9]|429496729[0-5])$"
@@ -67,7 +67,7 @@ def _texts(pattern: str) -> Json:
 
 
 def _reset_alone() -> Json:
-    """`reset: true` stands beside no section."""
+    """Forbid `reset: true` together with a section."""
     return {
         "if": {"properties": {"reset": {"enum": [True, "true"]}}, "required": ["reset"]},
         "then": {"properties": dict.fromkeys((*CONTENT_KEYS, "overlays"), False)},

@@ -36,7 +36,7 @@ def load(
     read = [file for one in found if (file := _read(one, loaded, in_folder=in_folder, data=data)) is not None]
     overlay_paths = {path for file in read for path in checks.overlay_paths(file.document)}
     for file in read:
-        if not in_folder or file.path not in overlay_paths:  # an overlay that lies among the manifests is none of them
+        if not in_folder or file.path not in overlay_paths:  # an overlay file in the folder is not a manifest
             _understand(file, loaded)
     overlays = OverlayFiles(lambda document: _check(document, loaded.context), loaded.problems)
     documents = [one.document for one in loaded.parsed]

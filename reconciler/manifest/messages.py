@@ -347,7 +347,7 @@ def _bad_folder(_key: str, text: str) -> tuple[str, str]:
     return f"{quoted(text)} is not the path of a folder", "use its path from the organization, such as `team-a/edge`"
 
 
-# By the pattern or the kind of error that the schema tells.
+# By the pattern or the kind of error that the schema reports.
 VALUE_MESSAGES: Final[Mapping[str, tuple[Code, Callable[[str, str], tuple[str, str]]]]] = {
     patterns.PACKAGE: (Code.BAD_PACKAGE, _bad_package),
     patterns.ADDRESS: (Code.BAD_REPOSITORY_NAME, _bad_repository),

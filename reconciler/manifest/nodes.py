@@ -1,4 +1,4 @@
-"""The tree of a YAML document: ordinary mappings, lists and texts that also know where each key and value stands.
+"""The tree of a YAML document: ordinary mappings, lists and texts with the place of each key and value.
 
 Positions are offsets in characters; `document.Source` turns them into line and column.
 """
@@ -16,9 +16,9 @@ class Broken:
 
 
 BROKEN: Final = Broken()
-"""What stands in a tree for a value that was reported already, so that nothing more is said about it."""
+"""Placeholder of a value that was reported already, so that nothing more is reported about it."""
 
-# A value, where it is defined, and where the alias stands that leads to it.
+# A value, its place, and the place of the alias that leads to it.
 Found = tuple[object, int, int | None]
 
 
@@ -51,7 +51,7 @@ class MapNode(dict[str, Any]):
         marks.extend(offsets)
 
     def put_use(self, key: str, use: int) -> None:
-        """Tell where the alias or merge stands that brought a key's value in."""
+        """Set the place of the alias or merge that a key's value comes from."""
         self._uses = self._uses or {}
         self._uses[key] = use
 
@@ -92,7 +92,7 @@ class ListNode(list[Any]):
         marks.extend(offsets)
 
     def put_use(self, index: int, use: int) -> None:
-        """Tell where the alias stands that brought an item in."""
+        """Set the place of the alias that an item comes from."""
         self._uses = self._uses or {}
         self._uses[index] = use
 

@@ -1,4 +1,4 @@
-"""Turns a block of sections of the right form into a layer of the core, which knows where each of its values stands."""
+"""Turn a valid block of sections into a layer of the core, with the place of each value."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ from reconciler.manifest.yaml_tree import parse
 # From a path to the text of that file; empty where it could not be read, which is reported elsewhere.
 Reader = Callable[[str], str]
 
-# The keys of a block by the attribute that they stand below.
+# The keys of a block by the attribute above them.
 _KEYS: Final[Mapping[str, tuple[OverlayKey, ...]]] = {
     name: tuple(key for key in OVERLAY_KEYS if key.attributes[0] == name) for name in Sections.model_fields
 }

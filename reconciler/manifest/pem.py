@@ -85,7 +85,7 @@ def _name(block: Block, item: MapNode, path: tuple[str | int, ...], code: Code) 
 def _text(
     block: Block, item: MapNode, path: tuple[str | int, ...], included: IncludedFiles, check: _TextCheck
 ) -> Iterator[Finding]:
-    """Yield what is wrong with the text of a certificate or key, which stands in the manifest or in a file."""
+    """Yield the problems of a certificate or key, given in the manifest or in a file."""
     content, file = item.get("content"), item.get("file")
     if "content" in item and "file" in item:
         spot = locate(block.node, (*path, "file"))

@@ -1,4 +1,4 @@
-"""Checks the rules of the API for what stands in a block of sections, before anything is sent.
+"""Check a block of sections against the rules of the API, before anything is sent.
 
 Works on trees, so that a mistake elsewhere in a block hides nothing. What a block may look like is the business of
 `schema`, certificates and keys are in `pem`, what several blocks come to together is in `core.layers`. No message

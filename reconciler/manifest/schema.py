@@ -466,7 +466,7 @@ OVERLAY_KEYS: Final = tuple(_overlay_keys(Sections, (), ()))
 PATHS_OF: Final[Mapping[OverlayField, tuple[tuple[str, ...], ...]]] = {
     field: tuple(sorted((key.path for key in OVERLAY_KEYS if key.field is field), key=len)) for field in OverlayField
 }
-"""Where each field of the overlay can stand in a block, as paths of keys."""
+"""The possible places of each overlay field in a block, as paths of keys."""
 
 NAMED_TEXT_PATHS: Final = tuple(key.path for key in OVERLAY_KEYS if key.item_model is NamedText)
 """The lists of certificates and keys."""
@@ -479,7 +479,7 @@ def _section_path(section: Section) -> tuple[str, ...]:
 
 
 SECTION_PATHS: Final[Mapping[Section, tuple[str, ...]]] = {section: _section_path(section) for section in Section}
-"""Where each section stands in an entry, as a path of keys, in the order in which entries are written."""
+"""The place of each section in an entry, as a path of keys, in the order in which entries are written."""
 
 _WHOLE: Final = frozenset(section for section in SECTION_OF.values() if [*SECTION_OF.values()].count(section) > 1)
 SECTION_KEYS: Final = frozenset(

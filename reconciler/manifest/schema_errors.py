@@ -149,7 +149,7 @@ class _Refusal:
 
     @property
     def parent(self) -> Form:
-        """What the schema says about where the last key stands."""
+        """Return the form at the place of the last key."""
         return form_at(self.path[:-1], self.top)
 
     @property
@@ -168,7 +168,7 @@ def explain(errors: Iterable[Mapping[str, Any]], root: object, top: Form = MANIF
 
 def _refusal(error: Mapping[str, Any], root: object, top: Form) -> _Refusal:
     path, pattern = error["loc"], error.get("ctx", {}).get("pattern", "")
-    # A key that is refused has its own mark at the end of the path; a key of that name is told by the pattern.
+    # A key that is refused has its own mark at the end of the path; a key of that name is recognized by the pattern.
     of_key = bool(pattern) and path[-1] == _KEY_MARK
     path = path[:-1] if of_key else path
     spot = locate(root, path) if isinstance(root, (MapNode, ListNode)) else Spot(value=root, value_at=0)
@@ -232,7 +232,7 @@ def _foreign_key(parent: Form, key: str) -> str:
 def _missing(refusal: _Refusal) -> Iterator[Finding]:
     siblings = refusal.spot.value
     if isinstance(siblings, MapNode) and refusal.last in refusal.parent.suspects(siblings):
-        return  # the unknown key beside it is the one mistake
+        return  # the unknown key next to it is the one mistake
     summary = f"missing `{refusal.last}` {_inside(refusal)}"
     if refusal.last == "uid":
         hint = "add a user id, such as `uid: 65532`; without it the account would be root (uid 0)"
@@ -316,7 +316,7 @@ def _subject(refusal: _Refusal) -> str:
 
 
 def _inside(refusal: _Refusal) -> str:
-    """Where a key stands."""
+    """Return the place of a key."""
     noun = refusal.parent.noun
     if noun:
         return noun[1]

@@ -40,7 +40,7 @@ ODD_INDENTATION: Final = "in the indentation"
 # These are compiled when they are needed, which is where something is wrong.
 # What YAML lets nobody write except as an escape; a byte order mark is one only at the very start of a file.
 _NOT_ALLOWED: Final = "[^\t\n\r -~\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
-# Spaces that no eye tells from the one that YAML indents with.
+# Spaces that look like the one that YAML indents with.
 _ODD_SPACE: Final = "(?m)^[ \t-]*([\xa0\u1680\u2000-\u200b\u202f\u205f\u3000])"
 _CONFLICT_MARKS: Final = ("<<<<<<< ", ">>>>>>> ")
 _NULLS: Final = frozenset({"", "~", "null", "Null", "NULL"})
@@ -313,7 +313,7 @@ def _put(node: MapNode, offsets: list[int], key: str, found: Found, key_at: int)
 
 @dataclass(frozen=True, slots=True)
 class _Merge:
-    """What a merge key brings in, still to be resolved."""
+    """The value of a merge key, not yet resolved."""
 
     key_at: int
     value: object
@@ -333,7 +333,7 @@ class _Anchored:
 
 @dataclass(slots=True)
 class _Anchors:
-    """The anchors of one document, with a count of what every alias stands for.
+    """The anchors of one document, with the size of what each alias refers to.
 
     An alias shares its value, so a few lines can stand for millions of values that validation would walk through.
     `nodes` counts every value of the document, aliases written out.
@@ -364,7 +364,7 @@ class _Anchors:
         self._done[name] = _Anchored(value, at, self.nodes - nodes + 1, text)
 
     def resolve(self, name: str, use: int) -> Found:
-        """Return what an alias stands for, where that is defined, and where the alias is."""
+        """Return the value of an alias, its place, and the place of the alias."""
         self._aliases += 1
         if self._aliases > MAX_ALIASES:
             raise _Refused(YamlProblem(code=Code.TOO_MANY_ALIASES, at=use, text=str(self._aliases)))

@@ -55,7 +55,7 @@ def items(change: dict[str, Any], style: Style) -> list[Item]:
             return [_assignment(change, style)]
 
 
-def value_words(value: Any, change: dict[str, Any], style: Style) -> list[Word]:
+def value_words(value: Any, change: Mapping[str, Any], style: Style) -> list[Word]:
     """Return a value as words, as in one part of an overlay."""
     match value:
         case _ if value is True or change["part"] in _JSON:
@@ -101,7 +101,7 @@ def _named(change: dict[str, Any], style: Style) -> Item:
     return tuple(words)
 
 
-def _value_text(value: Any, change: dict[str, Any], style: Style) -> str:
+def _value_text(value: Any, change: Mapping[str, Any], style: Style) -> str:
     is_json = change["part"] == Field.TRUSTSTORE
     return json_text(value, style) if is_json else short_value(value, style)
 

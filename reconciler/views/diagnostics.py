@@ -1,17 +1,18 @@
 """Diagnostics as plain data and as text: where, what, and what to do next."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from rich.text import Text
 
 from reconciler.diagnostics import Diagnostic, listed, plural
 from reconciler.views.console import draw
+from reconciler.views.plan_schema import DiagnosticDocument
 from reconciler.views.text import Role, Style
 
 
-def diagnostic_document(diagnostic: Diagnostic) -> dict[str, Any]:
+def diagnostic_document(diagnostic: Diagnostic) -> DiagnosticDocument:
     """Return one problem as a document; file, line and column are null where it has no place."""
     place = diagnostic.place
     return {
@@ -48,9 +49,9 @@ def render(diagnostics: Sequence[Diagnostic], *, style: Style) -> str:
     return draw(lines, style=style, width=None) if lines else ""
 
 
-def fold_problems(problems: Iterable[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+def fold_problems(problems: Iterable[Mapping[str, Any]]) -> list[list[Mapping[str, Any]]]:
     """Group documents of problems that differ only in their place and their repositories."""
-    folded: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    folded: dict[tuple[str, ...], list[Mapping[str, Any]]] = {}
     for one in problems:
         folded.setdefault(tuple(one[name] for name in _SAME), []).append(one)
     return list(folded.values())
@@ -59,19 +60,19 @@ def fold_problems(problems: Iterable[dict[str, Any]]) -> list[list[dict[str, Any
 _SAME = ("severity", "code", "summary", "detail", "hint")
 
 
-def problem_place(found: dict[str, Any]) -> str:
+def problem_place(found: Mapping[str, Any]) -> str:
     """Return where in the manifest a document points, as file:line:column; "" where it is nowhere in it."""
     return f"{found['file']}:{found['line']}:{found['column']}" if found["file"] is not None else ""
 
 
-def repetitions(same: Sequence[dict[str, Any]]) -> str:
+def repetitions(same: Sequence[Mapping[str, Any]]) -> str:
     """Return how often a problem was found and its first places: `(5 times: a.yaml:1:1 and 4 more)`; "" for once."""
     places = [problem_place(one) for one in same if problem_place(one)]
     where = f": {listed(places)}" if places else ""
     return f"({len(same):,} times{where})" if len(same) > 1 else ""
 
 
-def problem_details(same: Sequence[dict[str, Any]]) -> list[str]:
+def problem_details(same: Sequence[Mapping[str, Any]]) -> list[str]:
     """Return what stands below the summary of a problem, line by line: detail, repositories, hint."""
     detail, hint = _lines(same[0]["detail"]), _lines(same[0]["hint"])
     names = list(dict.fromkeys(name for one in same for name in one["repositories"]))
@@ -86,12 +87,12 @@ def _lines(text: str) -> list[str]:
     return text.strip().replace("\r\n", "\n").split("\n") if text.strip() else []
 
 
-def problem_lines(problem: dict[str, Any], style: Style) -> list[Text]:
+def problem_lines(problem: Mapping[str, Any], style: Style) -> list[Text]:
     """Draw one problem: a line with its place and summary, then its details, indented."""
     return _folded([problem], style)
 
 
-def _folded(same: Sequence[dict[str, Any]], style: Style) -> list[Text]:
+def _folded(same: Sequence[Mapping[str, Any]], style: Style) -> list[Text]:
     first, often = same[0], repetitions(same)
     severity = (f"{first['severity']}:", _ROLES[first["severity"]])
     place = f"{problem_place(first)}: " if problem_place(first) and not often else ""

@@ -17,6 +17,18 @@ from reconciler.core.resolution import ResolvedChange
 from reconciler.core.steps import Action, BindingStep, OverlayStep, Reason, ReasonCode, Step, WillBuild
 from reconciler.views.diagnostics import diagnostic_document
 from reconciler.views.overlay_steps import effect_documents, overlay_step_document, step_counts
+from reconciler.views.plan_schema import (
+    BindingsDocument,
+    ForecastDocument,
+    GroupedDocument,
+    GuardDocument,
+    NamesDocument,
+    PackagesDifferenceDocument,
+    ProblemGroupDocument,
+    ResolvedDocument,
+    SecondsDocument,
+    StepDocument,
+)
 from reconciler.views.reasons import reason_sentence
 from reconciler.views.text import rfc3339
 from reconciler.views.values import change_document, ordered, overlay_document
@@ -84,13 +96,7 @@ def plan_document(
         "binding_counts": step_counts(one for one in plan.overlay_steps if isinstance(one, BindingStep)),
         "steps": [
             *map(overlay_step_document, plan.overlay_steps),
-            *(
-                _step(step)
-                | _resolved(step, resolved or {})
-                | _overlay(step, wanted=overlays)
-                | _active_tags(step, tags)
-                for step in plan.steps
-            ),
+            *(_whole_step(step, resolved or {}, tags, overlays=overlays) for step in plan.steps),
         ],
         "effects": effect_documents(plan.effects),
         "groups": _groups(plan.writes),
@@ -109,11 +115,11 @@ def plan_document(
     }
 
 
-def _names(names: Sequence[str]) -> dict[str, Any]:
+def _names(names: Sequence[str]) -> NamesDocument:
     return {"count": len(names), "names": sorted(names)}
 
 
-def _guard(guard: Guard) -> dict[str, Any]:
+def _guard(guard: Guard) -> GuardDocument:
     rules = guard.rules
     return {
         "refused": bool(guard.refusals),
@@ -127,7 +133,7 @@ def _guard(guard: Guard) -> dict[str, Any]:
     }
 
 
-def _bindings(bindings: Bindings) -> dict[str, Any]:
+def _bindings(bindings: Bindings) -> BindingsDocument:
     """What was known of the overlays that are bound to repositories."""
     if isinstance(bindings, UnknownBindings):
         return {"known": False, "count": None, "problem": bindings.problem}
@@ -163,7 +169,7 @@ def _comparison(comparison: Comparison | None) -> dict[str, Any]:
     }
 
 
-def _step(step: Step) -> dict[str, Any]:
+def _step(step: Step) -> StepDocument:
     creates = step.action is Action.CREATE
     return {
         "kind": "repository",
@@ -191,26 +197,23 @@ def _forecast(forecast: Forecast | None) -> dict[str, Any]:
     return {"forecast": forecast_document(forecast)}
 
 
-def _resolved(step: Step, resolved: Mapping[str, ResolvedChange]) -> dict[str, Any]:
+def _whole_step(
+    step: Step, resolved: Mapping[str, ResolvedChange], tags: Mapping[str, Sequence[str]], *, overlays: bool
+) -> StepDocument:
+    """A step with what the command asked for besides, where it is known."""
+    document = _step(step)
     change = resolved.get(step.repository)
-    return {} if change is None else {"resolved": resolved_document(change)}
-
-
-def _overlay(step: Step, *, wanted: bool) -> dict[str, Any]:
-    """Both sides of a step that writes, where both are known."""
-    if not wanted or not step.writes or step.before is None or step.after is None:
-        return {}
-    return {"overlay": overlay_document(step.before, step.after)}
-
-
-def _active_tags(step: Step, tags: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+    if change is not None:
+        document["resolved"] = resolved_document(change)
+    if overlays and step.writes and step.before is not None and step.after is not None:
+        document["overlay"] = overlay_document(step.before, step.after)
     # The id of a creation is that of another repository.
-    if step.id is None or step.action is Action.CREATE or step.id not in tags:
-        return {}
-    return {"active_tags": list(tags[step.id])}
+    if step.id is not None and step.action is not Action.CREATE and step.id in tags:
+        document["active_tags"] = list(tags[step.id])
+    return document
 
 
-def resolved_document(change: ResolvedChange) -> dict[str, Any]:
+def resolved_document(change: ResolvedChange) -> ResolvedDocument:
     """The difference as plain data."""
     return {
         "packages": list(change.packages),
@@ -219,7 +222,7 @@ def resolved_document(change: ResolvedChange) -> dict[str, Any]:
     }
 
 
-def difference_document(change: ResolvedChange) -> dict[str, Any]:
+def difference_document(change: ResolvedChange) -> PackagesDifferenceDocument:
     """Return the packages that come, go or change their version as plain data."""
     return {
         "added": [{"name": name, "version": version} for name, version in change.added],
@@ -232,7 +235,7 @@ def _source(step: Step) -> str | None:
     return step.reason.names[0] if step.reason.code is ReasonCode.MISSING and step.reason.names else None
 
 
-def _groups(steps: Iterable[Step]) -> list[dict[str, Any]]:
+def _groups(steps: Iterable[Step]) -> list[GroupedDocument]:
     """Changes that several repositories share to the last value, each with those repositories."""
     alike: dict[object, list[Step]] = {}
     for step in steps:
@@ -241,7 +244,7 @@ def _groups(steps: Iterable[Step]) -> list[dict[str, Any]]:
     return [_group(found) for found in alike.values() if len(found) >= GROUP_FROM]
 
 
-def _problem_groups(steps: Iterable[Step]) -> list[dict[str, Any]]:
+def _problem_groups(steps: Iterable[Step]) -> list[ProblemGroupDocument]:
     """Repositories that cannot be planned for the same reason; `changes` are those that all of them share."""
     alike: dict[tuple[Action, Reason, WillBuild], list[Step]] = {}
     for step in steps:
@@ -250,7 +253,7 @@ def _problem_groups(steps: Iterable[Step]) -> list[dict[str, Any]]:
     return [_problem_group(found) for found in alike.values() if len(found) >= GROUP_FROM]
 
 
-def _problem_group(steps: Sequence[Step]) -> dict[str, Any]:
+def _problem_group(steps: Sequence[Step]) -> ProblemGroupDocument:
     same = all(step.changes == steps[0].changes for step in steps)
     places = dict.fromkeys(step.place for step in steps if step.place is not None)
     return {
@@ -264,7 +267,7 @@ def _problem_group(steps: Sequence[Step]) -> dict[str, Any]:
     }
 
 
-def _group(steps: Sequence[Step]) -> dict[str, Any]:
+def _group(steps: Sequence[Step]) -> GroupedDocument:
     first = _step(steps[0])
     unmanaged = Counter(section for step in steps for section in step.unmanaged)
     return {
@@ -278,7 +281,7 @@ def _group(steps: Sequence[Step]) -> dict[str, Any]:
     }
 
 
-def forecast_document(forecast: Forecast) -> dict[str, Any]:
+def forecast_document(forecast: Forecast) -> ForecastDocument:
     """The forecast as plain data; `builds` is null where no number can be said."""
     match forecast:
         case BuildForecast(repositories=repositories, builds=builds, unknown=unknown, durations=durations):
@@ -295,7 +298,7 @@ def forecast_document(forecast: Forecast) -> dict[str, Any]:
             assert_never(forecast)
 
 
-def _seconds(durations: Durations | None) -> dict[str, Any] | None:
+def _seconds(durations: Durations | None) -> SecondsDocument | None:
     if durations is None:
         return None
     return {"median": round(durations.middle, 3), "longest": round(durations.longest, 3), "of": durations.of}

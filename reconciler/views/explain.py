@@ -1,6 +1,6 @@
 """What a manifest asks of one repository, as a table and as JSON: each value with the place that it comes from."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from reconciler.core.bindings import Binding
@@ -152,7 +152,7 @@ def _shown(one: dict[str, Any], style: Style) -> str:
     return value_text(one["value"], one, style)
 
 
-def value_text(value: Any, one: dict[str, Any], style: Style) -> str:
+def value_text(value: Any, one: Mapping[str, Any], style: Style) -> str:
     """A value of one part of an overlay as text."""
     if one["part"] in _NAMES:
         return token(value, style)

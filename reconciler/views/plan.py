@@ -1,6 +1,6 @@
 """What every format of a plan has in common, taken from its document: the order of its parts and its sentences."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -290,8 +290,11 @@ def _compared(document: dict[str, Any]) -> str:
 
 
 def shown_counts(document: dict[str, Any]) -> dict[str, int]:
-    """The numbers of a plan by action; of a comparison those that the change causes."""
+    """The numbers of a plan by action, of steps of every kind; of a comparison those that the change causes."""
     counts: dict[str, int] = document["counts"]
+    if overlay_steps(document):
+        kinds = ("create", "update", "delete", "reset", "unchanged", "blocked", "unknown")
+        return {kind: sum(counted.get(kind, 0) for _, counted in _counts(document)) for kind in kinds}
     if "caused" not in document:
         return counts
     return {**document["caused_counts"], "blocked": counts["blocked"], "unknown": counts["unknown"]}
@@ -314,7 +317,7 @@ _SEVERITIES = ("error", "warning", "note")
 _ORIGINS = {"plan": "Saved plan", "snapshot": "Planned against a snapshot"}
 
 
-def plan_problems(document: dict[str, Any]) -> list[list[dict[str, Any]]]:
+def plan_problems(document: dict[str, Any]) -> list[list[Mapping[str, Any]]]:
     """Return the guard's refusals that have more to say than their sentence, and what planning found; errors first.
 
     Identical problems are one group.

@@ -8,7 +8,7 @@ outside nor an extension's markup runs as either of them.
 import base64
 import hashlib
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote
@@ -312,10 +312,10 @@ class _PlanPage:
             overlay=[*map(_row, step.get("overlay", ()))],
         )
 
-    def _place_url(self, found: dict[str, Any]) -> str:
+    def _place_url(self, found: Mapping[str, Any]) -> str:
         return "" if found["file"] is None else self._provenance.file_url(found["file"], found["line"])
 
-    def _diagnostic(self, same: list[dict[str, Any]]) -> dict[str, Any]:
+    def _diagnostic(self, same: list[Mapping[str, Any]]) -> dict[str, Any]:
         places = [(problem_place(one), self._place_url(one)) for one in same if problem_place(one)]
         return {
             **same[0],

@@ -8,7 +8,7 @@ Text from outside stands in code spans and fences, where no markup, address or m
 import heapq
 import html
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
@@ -360,7 +360,7 @@ def _diagnostics(document: dict[str, Any], style: Style) -> Iterator[Fold]:
         yield Fold(forms=(f"{line}\n\n{fence(more, 'text')}", line) if more else (line,))
 
 
-def _where(same: list[dict[str, Any]], style: Style) -> str:
+def _where(same: list[Mapping[str, Any]], style: Style) -> str:
     places = [code(_short(problem_place(one), style)) for one in same if problem_place(one)]
     often = f" ({len(same):,} times)" if len(same) > 1 else ""
     return f" at {listed(places)}{often}" if places else often

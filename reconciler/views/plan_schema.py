@@ -10,10 +10,13 @@ from reconciler.core.overlay import Section
 
 Count = Annotated[int, Field(ge=0)]
 Position = Annotated[int, Field(ge=1)] | None
-Action = Literal["create", "update", "reset", "none", "blocked", "unknown"]
+Action = Annotated[str, Field(json_schema_extra={"enum": ["create", "update", "reset", "none", "blocked", "unknown"]})]
 WillBuild = Annotated[
-    Literal["yes", "no", "fails_already", "would_fix", "would_break", "unknown"],
-    Field(description="Whether images will build with the change, as the latest builds and the API tell."),
+    str,
+    Field(
+        description="Whether images will build with the change, as the latest builds and the API tell.",
+        json_schema_extra={"enum": ["yes", "no", "fails_already", "would_fix", "would_break", "unknown"]},
+    ),
 ]
 SectionName = Annotated[str, Field(json_schema_extra={"enum": [str(section) for section in Section]})]
 FieldName = Annotated[str, Field(json_schema_extra={"enum": [str(field) for field in OverlayField]})]
@@ -48,7 +51,7 @@ class NamesDocument(TypedDict):
 class DiagnosticDocument(TypedDict):
     """One problem; file, line and column are null where it has no place."""
 
-    severity: Literal["error", "warning", "note"]
+    severity: Annotated[str, Field(json_schema_extra={"enum": ["error", "warning", "note"]})]
     code: str
     summary: str
     detail: str
@@ -136,12 +139,12 @@ class ChangeDocument(TypedDict):
     """One change of an overlay, with both sides."""
 
     path: Annotated[str, Field(description="The part, and the key where entries of the part have names of their own.")]
-    section: SectionName | Literal["unrecognised"]
+    section: Annotated[str, Field(json_schema_extra={"enum": [*map(str, Section), "unrecognised"]})]
     part: FieldName
     key: Annotated[
         str, Field(description="The name of what changes within its part; empty where it is a single thing.")
     ]
-    kind: Literal["add", "remove", "change"]
+    kind: Annotated[str, Field(json_schema_extra={"enum": ["add", "remove", "change"]})]
     before: Value
     after: Value
     masked: Annotated[bool, Field(description="Whether something is hidden because it looks like a secret.")]
@@ -189,7 +192,7 @@ class OverlayItemDocument(TypedDict):
 
     part: FieldName
     key: str
-    kind: Literal["add", "remove", "change", "same"]
+    kind: Annotated[str, Field(json_schema_extra={"enum": ["add", "remove", "change", "same"]})]
     before: list[Value]
     after: list[Value]
     masked: Annotated[bool, Field(description="Whether something is hidden because it looks like a secret.")]
@@ -212,7 +215,9 @@ class ScopeDocument(TypedDict):
 
 
 Selector = Annotated[str | list[str] | None, Field(description="`all`, `dev`, or a list of exact tags.")]
-OverlayAction = Literal["create", "update", "delete", "none", "blocked", "unknown"]
+OverlayAction = Annotated[
+    str, Field(json_schema_extra={"enum": ["create", "update", "delete", "none", "blocked", "unknown"]})
+]
 
 
 class OverlayStepDocument(TypedDict):
@@ -332,7 +337,7 @@ class ProblemGroupDocument(TypedDict):
     """Repositories that are blocked or unknown for the same reason, with the entries that it comes from."""
 
     repositories: list[str]
-    action: Literal["blocked", "unknown"]
+    action: Annotated[str, Field(json_schema_extra={"enum": ["blocked", "unknown"]})]
     reason: str
     reason_code: str
     places: list[PlaceDocument]
@@ -364,7 +369,7 @@ class GuardDocument(TypedDict):
     losing: NamesDocument
     share: Annotated[float, Field(ge=0, description="The share that loses something, from 0 to 1.")]
     limit: Annotated[float, Field(ge=0, description="The largest share that is allowed.")]
-    limit_from: Literal["command-line", "manifest", "default"]
+    limit_from: Annotated[str, Field(json_schema_extra={"enum": ["command-line", "manifest", "default"]})]
     prune: Annotated[bool, Field(description="Whether customized repositories that no entry names are reset.")]
     refusals: list[DiagnosticDocument]
 

@@ -19,6 +19,7 @@ from reconciler.views.plan import (
     PROBLEMS,
     REPOSITORIES,
     WRITES,
+    PlanSection,
     build_word,
     closing_sentences,
     entry_name,
@@ -98,9 +99,7 @@ def _body(document: dict[str, Any], style: Style, width: int | None) -> Iterator
     for action in PROBLEMS:
         yield [line for one in problems if one["action"] == action for line in entries.problem(one)]
     for section in overlays:
-        title = Text(f"{section.title} ({section.count:,})", Role.BOLD)
-        yield [title, *(line for step in section.steps for line in entries.step(step))]
-        yield from (entries.group(group) for group in section.groups)
+        yield from entries.section(section)
     for name, part in parts:
         heading = name or (REPOSITORIES if overlays and (part["groups"] or single_steps(part)) else "")
         if heading:
@@ -141,6 +140,14 @@ class _Entries:
         line = Hanging(self._named(entry), words_text(word for word in why if word.text), self.column)
         names = [token(name, self.style) for name in entry.get("repositories", ())]
         return [line, Hanging(Text("    "), Text(listed(names, _MOST_NAMES)), 4)] if names else [line]
+
+    def section(self, section: PlanSection) -> Iterator[Block]:
+        """A part of the plan below its title: the single steps, then what several share."""
+        title = Text(f"{section.title} ({section.count:,})", Role.BOLD)
+        groups = [self.group(group) for group in section.groups]
+        first = [line for step in section.steps for line in self.step(step)] or groups.pop(0)
+        yield [title, *first]
+        yield from groups
 
     def step(self, step: dict[str, Any]) -> Block:
         """A repository with its changes: one line where it fits, else one for each part of the overlay."""

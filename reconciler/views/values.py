@@ -17,6 +17,7 @@ from reconciler.core.diff import SECTION_OF, Change, ChangeKind, Field, Value, i
 from reconciler.core.overlay import CommandOverride, Group, Overlay, PemFile, User
 from reconciler.core.redaction import is_redacted
 from reconciler.core.secrets import HIDDEN, argument_looks_secret, looks_secret, redact
+from reconciler.views.plan_schema import ChangeDocument, GroupDocument, OverlayItemDocument
 
 _USERINFO = re.compile(r"(?<=://)[^/\s@]+(?=@)")
 
@@ -45,7 +46,7 @@ def ordered(changes: Iterable[Change]) -> list[Change]:
     return sorted(changes, key=lambda change: (_PARTS[change.field], _KINDS[change.kind]))
 
 
-def change_document(change: Change) -> dict[str, Any]:
+def change_document(change: Change) -> ChangeDocument:
     """Return one change with both sides; `masked` is set if a value is hidden."""
     hidden = _is_secret(change.field, change.key, (change.before, change.after))
     before, before_masked = _side(change.field, change.before, "before", hidden=hidden)
@@ -64,7 +65,7 @@ def change_document(change: Change) -> dict[str, Any]:
     }
 
 
-def overlay_document(before: Overlay, after: Overlay) -> list[dict[str, Any]]:
+def overlay_document(before: Overlay, after: Overlay) -> list[OverlayItemDocument]:
     """Return both overlays in full, key by key; `kind` is `same` where nothing changes."""
     found: dict[tuple[Field, str], tuple[list[Value], list[Value]]] = {}
     for side, overlay in enumerate((before, after)):
@@ -76,9 +77,16 @@ def overlay_document(before: Overlay, after: Overlay) -> list[dict[str, Any]]:
 
 # Most repositories of an organization share most of what they hold, and looking for secrets is what takes time.
 @lru_cache(maxsize=10_000)
-def _overlay_item(part: Field, key: str, before: tuple[Value, ...], after: tuple[Value, ...]) -> dict[str, Any]:
-    kind = "same" if before == after else "add" if not before else "remove" if not after else "change"
-    return {**sides_document(part, key, {"before": before, "after": after}), "kind": kind}
+def _overlay_item(part: Field, key: str, before: tuple[Value, ...], after: tuple[Value, ...]) -> OverlayItemDocument:
+    sides = sides_document(part, key, {"before": before, "after": after})
+    return {
+        "part": str(part),
+        "key": key,
+        "before": sides["before"],
+        "after": sides["after"],
+        "masked": sides["masked"],
+        "kind": "same" if before == after else "add" if not before else "remove" if not after else "change",
+    }
 
 
 def sides_document(part: Field, key: str, sides: Mapping[str, tuple[Value, ...]]) -> dict[str, Any]:
@@ -181,7 +189,7 @@ def _user(user: User) -> dict[str, Any]:
     return {name: value for name, value in given.items() if value not in (None, "")}
 
 
-def _group(group: Group) -> dict[str, Any]:
+def _group(group: Group) -> GroupDocument:
     return {"groupname": group.groupname, "gid": group.gid, "members": list(group.members)}
 
 

@@ -97,7 +97,7 @@ def test_what_cannot_be_read_is_never_called_empty(told: Told, *, absent: bool) 
     assert found.problem
 
 
-def test_a_token_that_is_rejected_is_no_answer_about_bindings() -> None:
+def test_a_token_that_is_rejected_is_not_an_answer_about_bindings() -> None:
     with pytest.raises(TokenRejected):
         read(lambda _: Told({"code": 16, "message": "expired"}, status=401))
 

@@ -52,7 +52,7 @@ def test_all_of_it() -> None:
     )
 
 
-def test_capabilities_beside_the_role_and_several_roles_of_a_group() -> None:
+def test_capabilities_next_to_the_role_and_several_roles_of_a_group() -> None:
     team = {"id": TEAM, "name": "team-a"}
     found = read_identity(
         document(
@@ -127,7 +127,7 @@ def test_a_greeting_carries_no_token_and_a_refusal_answers_it() -> None:
         (Told(body=b"<title>Sign in to the network</title>"), NotUnderstood),
     ],
 )
-def test_what_is_no_greeting(answer: Told, kind: type[Exception]) -> None:
+def test_what_is_not_a_greeting(answer: Told, kind: type[Exception]) -> None:
     client, _ = reader(answer)
     with client, pytest.raises(kind):
         client.ping()

@@ -47,7 +47,7 @@ def test_time_that_passed_is_not_saved_up() -> None:
     assert turns(pace, clock, 3) == [0.0, 0.5, 1.0]
 
 
-def test_after_a_429_everybody_waits_and_goes_on_at_half_the_rate() -> None:
+def test_after_a_429_everybody_waits_and_continues_at_half_the_rate() -> None:
     clock = Clock()
     pace = RateLimiter(clock.timing(), max_rps=4.0)
     slot = pace.wait_turn()

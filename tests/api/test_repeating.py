@@ -63,7 +63,7 @@ def test_what_succeeds_at_once_is_sent_once_and_told_to_nobody() -> None:
 
 
 @pytest.mark.parametrize("fault", [BUSY, Told(status=429, body=b""), ConnectionResetError()])
-def test_a_read_goes_on_after_a_fault(fault: Told | Exception) -> None:
+def test_a_read_continues_after_a_fault(fault: Told | Exception) -> None:
     world = World(fault, fault, LISTED)
     world.read()
     assert len(world.api.asked) == 3

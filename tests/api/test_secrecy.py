@@ -116,7 +116,7 @@ def test_failures_without_it(status: int, caplog: pytest.LogCaptureFixture) -> N
 
 
 @given(st.text(min_size=8).filter(lambda text: len(text.strip()) >= 8))
-def test_a_value_that_is_no_token(value: str) -> None:
+def test_a_value_that_is_not_a_token(value: str) -> None:
     found: list[Token] = []
     told = _told(lambda: found.append(find({"TOK": value}, api_url="http://localhost").token()))
     assert value.strip() not in told + repr(found)

@@ -54,7 +54,7 @@ def test_the_end_of_a_jwt(claims: Any, expected: float | None) -> None:
 
 
 @pytest.mark.parametrize("value", ["", "owner", "a.b", "a.b.c.d", "eyJ.%.x", "..", "a.aaaaa.c"])
-def test_what_is_no_jwt_has_no_end(value: str) -> None:
+def test_what_is_not_a_jwt_has_no_end(value: str) -> None:
     assert expiry(value) is None
 
 

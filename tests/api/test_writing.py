@@ -197,7 +197,7 @@ def test_creating_from_what_syncs_from_nothing(sync: object) -> None:
 
 
 @pytest.mark.parametrize("id_", [NODE + "/" + "1" * 16, "f" * 40 + "/" + "1" * 16])
-def test_an_answer_about_something_else_is_no_answer(id_: str) -> None:
+def test_an_answer_about_something_else_is_not_an_answer(id_: str) -> None:
     client, _ = writer(world(repository(), id=id_))
     organization = Organization(id=ROOT, name="example.com")
     with client:

@@ -68,7 +68,7 @@ def test_counts_and_kinds_filter_as_well(page: Page) -> None:
     assert len(page.names()) == 55
 
 
-def test_what_happens_to_none_is_no_filter(driver: Any, server: Server) -> None:
+def test_what_happens_to_none_is_not_a_filter(driver: Any, server: Server) -> None:
     page = open_page(driver, server, "nothing")
     assert page.run("return document.querySelectorAll('.tile:enabled').length") == 1
 

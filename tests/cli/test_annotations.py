@@ -36,7 +36,7 @@ def test_github_shows_each_problem_at_its_line(program: Program) -> None:
     assert "hunter2" not in result.out
 
 
-def test_github_commands_stand_beside_the_result(program: Program) -> None:
+def test_github_commands_stand_next_to_the_result(program: Program) -> None:
     write_manifest(WARNING)
     result = program.run("plan", "--format", "github", "--no-check")
     assert result.code == 0

@@ -37,7 +37,7 @@ def test_closed_standard_error_changes_no_exit_code(tmp_path: Path) -> None:
     assert run(tmp_path, "plan --detailed-exitcode", "2>&-").returncode == 0
 
 
-def test_closed_standard_input_is_no_terminal(tmp_path: Path) -> None:
+def test_closed_standard_input_is_not_a_terminal(tmp_path: Path) -> None:
     result = run(tmp_path, "apply", "<&-")
     assert result.returncode == 5
     assert "no-terminal" in result.stderr

@@ -140,7 +140,7 @@ def test_a_token_is_not_sent_without_encryption(program: Program, host: CodeHost
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"type": "summary"}', "not JSON"])
-def test_what_is_no_result(program: Program, text: str) -> None:
+def test_what_is_not_a_result(program: Program, text: str) -> None:
     Path("plan.json").write_text(text, encoding="utf-8")
     result = program.run("comment", "plan.json")
     assert (result.code, "[not-a-result]" in result.err) == (1, True)

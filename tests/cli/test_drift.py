@@ -40,7 +40,7 @@ def test_nothing_differs_after_an_apply(program: Program) -> None:
     assert "No drift. The live state matches the manifest." in program.run("drift").out
 
 
-def test_what_was_never_applied_alone_is_no_drift(program: Program) -> None:
+def test_what_was_never_applied_alone_is_not_a_drift(program: Program) -> None:
     write_manifest(MANIFEST)
     code, found = kinds(program)
     assert (code, set(found.values())) == (0, {"not-applied"})
@@ -61,7 +61,7 @@ def test_the_three_kinds_are_told_apart(program: Program) -> None:
         check(GOLDEN / f"three-kinds.{name}", without_run(result.out))
 
 
-def test_what_somebody_else_brought_to_the_manifest_is_no_drift(program: Program) -> None:
+def test_what_somebody_else_brought_to_the_manifest_is_not_a_drift(program: Program) -> None:
     applied(program)
     change(program, "orders-api", "git", "bash")
     write_manifest(MANIFEST.replace("[git]", "[git, bash]"))

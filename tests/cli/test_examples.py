@@ -1,5 +1,7 @@
 """The examples of the documents, planned against the emulator's organization and applied to it."""
 
+import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -9,7 +11,7 @@ from tests.support.program import Program
 
 ROOT = Path(__file__).parents[2]
 GOLDEN = Path(__file__).parent / "golden"
-EXAMPLES = ("organization", "apko-files")
+EXAMPLES = ("organization", "apko-files", "overlays")
 
 
 def example(name: str) -> str:
@@ -37,3 +39,22 @@ def test_every_file_of_an_example_is_named_in_it() -> None:
         folder = ROOT / "docs" / "examples" / name
         told = "".join(path.read_text(encoding="utf-8") for path in folder.glob("*.*"))
         assert all(path.name in told for path in folder.rglob("*.*") if path.name != "README.md")
+
+
+def test_overlays_are_applied_changed_and_reverted(program: Program) -> None:
+    shutil.copytree(ROOT / "docs" / "examples" / "overlays", "overlays")
+    assert program.run("apply", "overlays", "--yes").code == 0
+    manifest = Path("overlays/manifest.yaml")
+    text = manifest.read_text(encoding="utf-8")
+    manifest.write_text(text.replace("[bash, curl]", "[bash, curl, jq]"), encoding="utf-8")
+    changed = program.run("apply", "overlays", "--yes", "--format", "json")
+    assert changed.code == 0, changed.err
+    summary = json.loads(changed.out.splitlines()[-1])
+    tags = [tag for build in summary["builds"]["built"] for tag in build["tags"]]
+    assert tags
+    assert all(tag.endswith("-dev") for tag in tags)
+    explained = json.loads(program.run("explain", "custom-nginx:1.29-dev", "overlays", "--json").out)
+    assert "jq" in json.dumps(explained)
+    assert program.run("revert", summary["run"], "--yes").code == 0
+    manifest.write_text(text, encoding="utf-8")
+    assert program.run("plan", "overlays", "--detailed-exitcode").code == 0

@@ -121,7 +121,7 @@ def diff_rows(out: str) -> list[tuple[str, ...]]:
     return [(line[:1].strip(), *line[1:].split(maxsplit=3)) for line in table]
 
 
-def test_the_effective_overlay_beside_the_live_one(program: Program) -> None:
+def test_the_effective_overlay_next_to_the_live_one(program: Program) -> None:
     write_manifest(LIVE)
     result = program.run("explain", "custom-ruby", "--diff")
     assert (result.code, result.err) == (0, "")
@@ -142,7 +142,7 @@ def test_the_effective_overlay_beside_the_live_one(program: Program) -> None:
     assert {row[0] for row in diff_rows(applied)} == {""}
 
 
-def test_a_reset_and_a_new_repository_beside_what_is_live(program: Program) -> None:
+def test_a_reset_and_a_new_repository_next_to_what_is_live(program: Program) -> None:
     write_manifest(LIVE)
     reset = diff_rows(program.run("explain", "legacy-php", "--diff").out)
     assert reset
@@ -222,7 +222,7 @@ def test_the_document_of_a_tag_has_sources_and_what_they_override(program: Progr
     assert [one["overlay"] for one in git["sources"]] == ["corp-ca", "debug-tools"]
 
 
-def test_a_tag_beside_what_is_live(program: Program) -> None:
+def test_a_tag_next_to_what_is_live(program: Program) -> None:
     write_manifest(BOUND)
     result = program.run("explain", "orders-api:24", "--diff")
     assert result.code == 0

@@ -115,7 +115,7 @@ def test_the_wait_that_the_server_asks_for_is_kept(program: Program) -> None:
     assert program.clock.waits[0] == 7.0
 
 
-def test_an_answer_that_comes_late_is_no_fault(program: Program) -> None:
+def test_an_answer_that_comes_late_is_not_a_fault(program: Program) -> None:
     program.play(Fault(effect=Delay(seconds=0.0), times=None))
     result = program.run("plan")
     assert (result.code, result.err) == (0, "")

@@ -29,7 +29,7 @@ def test_check_writes_nothing(program: Program) -> None:
     assert program.run("fmt", "--check").code == 0
 
 
-def test_a_file_that_is_no_yaml_keeps_no_other_from_its_layout(program: Program) -> None:
+def test_a_file_that_is_not_a_yaml_keeps_no_other_from_its_layout(program: Program) -> None:
     write_manifest("a: [\n", "manifests/a.yaml")
     write_manifest("- a\n", "manifests/b.yaml")
     path = write_manifest(UGLY, "manifests/c.yaml")

@@ -145,7 +145,7 @@ repositories:
 """
 
 
-def test_a_canary_that_fails_to_build_holds_the_rest_back_and_a_later_apply_goes_on(program: Program) -> None:
+def test_a_canary_that_fails_to_build_holds_the_rest_back_and_a_later_apply_continues(program: Program) -> None:
     write_manifest(THREE.replace("PACKAGE", "no-such-package"))
     held = program.run("apply", "--yes", "--no-check", "--batch", "1,rest")
     assert held.code == 3

@@ -27,7 +27,7 @@ class Full(Stream):
 
 @pytest.mark.parametrize("at_once", [True, False])
 @pytest.mark.parametrize("command", ["plan", "history", "repos"])
-def test_a_full_disk_is_told_of(program: Program, command: str, at_once: bool) -> None:  # noqa: FBT001 - a case
+def test_a_full_disk_is_reported(program: Program, command: str, at_once: bool) -> None:  # noqa: FBT001 - a case
     write_manifest("organization: example.com\nrepositories:\n  custom-nginx: {packages: [curl]}\n")
     world: Any = program.world()
     world.stdout = Full(at_once=at_once)
@@ -37,7 +37,7 @@ def test_a_full_disk_is_told_of(program: Program, command: str, at_once: bool) -
 
 
 @pytest.mark.parametrize("words", [["--version"], ["--help"], ["help", "plan"], ["plan", "--help"]])
-def test_help_that_does_not_fit_is_told_of(program: Program, words: list[str]) -> None:
+def test_help_that_does_not_fit_is_reported(program: Program, words: list[str]) -> None:
     """Entry B22: an exit code of its own is not enough, people must see why."""
     world: Any = program.world()
     world.stdout = Full(at_once=True)

@@ -34,7 +34,7 @@ def test_entry_b24_the_first_hundred_problems_and_how_many_more(program: Program
 
 
 @pytest.mark.parametrize("command", ["validate", "plan", "fmt"])
-def test_entry_b25_what_is_no_regular_file_is_refused_at_once(program: Program, command: str) -> None:
+def test_entry_b25_what_is_not_a_regular_file_is_refused_at_once(program: Program, command: str) -> None:
     os.mkfifo("pipe.yaml")
     for path in ("pipe.yaml", "/dev/zero"):
         result = program.run(command, path)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.emulator import Drop, EmulatorSettings, Fault, Status
+from reconciler.emulator import Bind, Drop, EmulatorSettings, Fault, Status
 from tests.support.program import Program, Result, write_manifest
 
 NOTHING = "organization: example.com\n"
@@ -108,7 +108,7 @@ def test_a_run_is_taken_back(program: Program) -> None:
     assert has_no_changes(program)
 
 
-def test_waiting_goes_on_with_the_tags_of_a_run(program: Program) -> None:
+def test_waiting_continues_with_the_tags_of_a_run(program: Program) -> None:
     applied(program, FIRST)
     assert applied(program, SECOND, "--no-wait").code == 0
     waited = program.run("wait")
@@ -270,3 +270,29 @@ def test_overlays_and_bindings_are_the_first_wave(program: Program) -> None:
     assert result.code == 0, result.err
     assert "wave 1 of 3: 2 changes" in result.err
     assert "wave 2 of 3: 1 repository" in result.err
+
+
+def test_a_binding_that_somebody_else_removes_while_its_builds_are_followed_is_said(program: Program) -> None:
+    reports = "^/registry/v1/buildreports"
+    other = Bind(bind="tools", to="orders-api", tags=None)
+    program.play(Fault(effect=other, method="GET", path=reports, nth=3))
+    result = applied(program, FIRST)
+    assert result.code == 4, result.out + result.err
+    assert "orders-api:24-dev,latest-dev" in result.out
+    assert "changed by somebody else after the write" in result.out
+
+
+def test_a_tag_that_does_not_exist_is_prepared_and_not_waited_for(program: Program) -> None:
+    text = FIRST.replace("overlays: {tools: dev}", "overlays: {tools: [latest, 99.9]}\n    allow_missing_tags: true")
+    result = applied(program, text)
+    assert result.code == 0, result.out + result.err
+    assert "orders-api:latest   1 succeeded: latest" in result.out
+    assert has_no_changes(program)
+
+
+def test_a_binding_that_reaches_no_tag_is_applied_without_waiting(program: Program) -> None:
+    text = FIRST.replace("overlays: {tools: dev}", "overlays: {tools: [99.9]}\n    allow_missing_tags: true")
+    result = applied(program, text)
+    assert result.code == 0, result.out + result.err
+    assert last(result) == "Apply complete: 1 overlay, 1 binding created."
+    assert program.run("wait").code == 0

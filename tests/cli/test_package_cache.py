@@ -38,7 +38,7 @@ def test_what_does_not_meet_what_is_wanted_is_looked_up_again(tmp_path: Path) ->
     assert [bool(cache(tmp_path).read(one)) for one in asks.values()] == [True, False, False]
 
 
-def test_an_older_find_is_kept_beside_a_newer_one(tmp_path: Path) -> None:
+def test_an_older_find_is_kept_next_to_a_newer_one(tmp_path: Path) -> None:
     cache(tmp_path).write({"git": (GIT,)})
     cache(tmp_path, now=NOW + 10).write({"jq": (GIT,)})
     assert cache(tmp_path, now=NOW + LIFE - 1).read(WANTED)
@@ -78,7 +78,7 @@ def test_a_damaged_file_is_none_and_is_written_anew(tmp_path: Path, text: str) -
     assert cache(tmp_path).read(WANTED) == {"git": (GIT,)}
 
 
-def test_a_folder_that_cannot_be_made_is_no_problem(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_made_is_not_a_problem(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     kept = cache(tmp_path / "file")
     kept.write({"git": (GIT,)})

@@ -222,7 +222,7 @@ def test_an_added_package_of_the_image_is_a_note(program: Program) -> None:
 
 
 @pytest.mark.parametrize("status", [403, 404])
-def test_a_refused_question_is_a_warning_and_the_plan_goes_on(program: Program, status: int) -> None:
+def test_a_refused_question_is_a_warning_and_the_plan_continues(program: Program, status: int) -> None:
     write_manifest(f"{HEAD}  custom-nginx: {{packages: [helm]}}\n")
     for path in ("/apk/v1/packages", "/apko/v1/resolve/"):
         program.play(Fault(effect=Status(status=status), path=path, times=None))
@@ -264,6 +264,9 @@ def test_builds_that_fail_already_are_told_from_those_that_a_change_fixes(progra
     kept = program.run("plan")
     assert (kept.code, kept.err.count("error:")) == (0, 0)
     assert "the builds of custom-nginx fail already, and would fail with this change" in kept.err
+    text = f"{HEAD}  custom-nginx: {{packages: [curl, curl-rustls], environment: {{A: b}}}}\n"
+    write_manifest(f"settings: {{require_resolve: true}}\n{text}")
+    assert program.run("plan", "--detailed-exitcode").code == 1
     write_manifest(f"{HEAD}  custom-nginx: {{packages: [curl]}}\n")
     pages = [word for name in ("markdown", "html") for word in ("--format", f"{name}=plan.{name}")]
     assert will_build(program, *pages, "-o", "p.plan") == {"custom-nginx": "would_fix"}

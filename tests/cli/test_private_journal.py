@@ -74,7 +74,7 @@ def test_a_folder_that_is_a_link_is_refused(program: Program, tmp_path: Path) ->
 
 @pytest.mark.parametrize("kind", ["pipe", "folder", "device"])
 @pytest.mark.parametrize("command", [("history",), ("wait",), ("apply", "--yes")])
-def test_what_is_no_file_is_refused_at_once(applied: Program, kind: str, command: tuple[str, ...]) -> None:
+def test_what_is_not_a_file_is_refused_at_once(applied: Program, kind: str, command: tuple[str, ...]) -> None:
     """Entry B25, of journals."""
     for path in FOLDER.glob("journal.db*"):
         path.unlink()
@@ -120,7 +120,7 @@ def test_damage_is_told_as_damage(applied: Program, how: str, command: str) -> N
     assert (result.code, "[journal-damaged]" in result.err) == (1, True), result.out + result.err
 
 
-def test_every_changed_byte_of_the_tables_is_no_defect(applied: Program) -> None:
+def test_every_changed_byte_of_the_tables_is_not_a_defect(applied: Program) -> None:
     """Entry B24: whatever a disk does, it is told in words."""
     with closing(sqlite3.connect(JOURNAL)) as db:
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)")

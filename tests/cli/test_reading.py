@@ -35,7 +35,7 @@ def slow_read(program: Program, stream: Any, monkeypatch: pytest.MonkeyPatch) ->
 @pytest.mark.parametrize(
     "argv", [["plan"], ["repos"], ["import", "custom-nginx", "-o", "here"], ["apply", "--no-wait"], ["builds"]]
 )
-def test_a_long_read_is_told_of_and_gone_afterwards(
+def test_a_long_read_is_reported_and_gone_afterwards(
     argv: list[str], program: Program, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TERM", "xterm-256color")

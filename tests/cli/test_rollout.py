@@ -46,7 +46,7 @@ def test_a_wave_has_what_has_the_label(program: Program) -> None:
     assert first["repository"] == "orders-api"
 
 
-def test_a_label_that_nothing_has_is_no_wave(program: Program) -> None:
+def test_a_label_that_nothing_has_is_not_a_wave(program: Program) -> None:
     write_manifest(MANIFEST)
     result = program.run("apply", "--yes", "--batch", "tier=none,rest", "--json")
     assert [wave["of"] for wave in events(result.out, "wave_started")] == [1]

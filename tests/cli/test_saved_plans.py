@@ -119,7 +119,7 @@ def test_what_changed_meanwhile_is_left_alone_and_the_others_are_written(saved: 
         assert side in result.out
 
 
-def test_a_change_to_another_field_is_no_conflict_and_is_kept(saved: Program) -> None:
+def test_a_change_to_another_field_is_not_a_conflict_and_is_kept(saved: Program) -> None:
     with saved.emulator() as emulator:
         emulator.patch("custom-nginx", {"readme": "changed meanwhile", "aliases": ["web"]})
     assert saved.run("apply", FILE, "--no-wait").code == 0
@@ -178,7 +178,7 @@ def test_the_json_stream_of_a_saved_plan(saved: Program) -> None:
 @pytest.mark.parametrize(
     "options", [("--repo", "x"), ("--exclude", "x"), ("--prune",), ("--max-removal", "50%"), ("--prune", "--repo", "x")]
 )
-def test_options_that_shape_a_plan_are_bad_usage_beside_one(saved: Program, options: tuple[str, ...]) -> None:
+def test_options_that_shape_a_plan_are_bad_usage_next_to_one(saved: Program, options: tuple[str, ...]) -> None:
     result = saved.run("apply", FILE, *options)
     assert result.code == 64
     assert options[0] in result.err
@@ -267,7 +267,7 @@ def test_a_file_of_somebody_else_is_taken_for_a_manifest_and_refused_as_one(save
     assert saved.run("show", "plan.json").code == 1
 
 
-def test_show_of_what_is_no_plan(program: Program) -> None:
+def test_show_of_what_is_not_a_plan(program: Program) -> None:
     write_manifest(TWO)
     for name, word in (("manifests/web.yaml", "not-a-plan"), ("manifests", "file-not-read"), ("gone", "file-not-read")):
         result = program.run("show", name)

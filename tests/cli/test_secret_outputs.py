@@ -53,7 +53,7 @@ def test_no_output_shows_a_secret(program: Program) -> None:
     assert shown.count("(sensitive value changed)") >= len(VALUES)
 
 
-def test_what_is_no_secret_is_shown_and_not_warned_about(program: Program) -> None:
+def test_what_is_not_a_secret_is_shown_and_not_warned_about(program: Program) -> None:
     write_manifest(MANIFEST.replace("{}", json.dumps(SHOWN)))
     result = program.run("plan")
     assert "looks like a secret" not in result.err

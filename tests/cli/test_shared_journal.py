@@ -72,7 +72,7 @@ KILLED = {"folder": (*range(15), *range(18, 23)), "s3": (*range(19), *range(31, 
 
 
 @pytest.mark.parametrize(("kind", "moment"), [(kind, moment) for kind, all_ in KILLED.items() for moment in all_])
-def test_the_next_runner_goes_on_after_a_kill(
+def test_the_next_runner_continues_after_a_kill(
     program: Program, kind: str, moment: int, s3: S3, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_manifest(MANIFEST)
@@ -205,8 +205,7 @@ def test_unlock_breaks_the_lock_of_a_killed_runner_after_asking(program: Program
     assert apply_until(8, "folder", "file:storage", s3) == -signal.SIGKILL
     program.environ["RECONCILER_JOURNAL"] = "file:storage"
     (died,) = history(program, "file:storage")
-    assert died["state"] == "running"
-    program.clock.time += LEASE + 1
+    assert died["state"] == "crashed"  # seen at once on its own machine
     assert "reconciler unlock" in program.run("apply", "--yes").err
     assert program.run("unlock").code == 5
     canceled = program.run("unlock", answer="y\n")

@@ -101,7 +101,7 @@ def test_a_stream_serves_once(argv: list[str], program: Program) -> None:
     assert run(program, ONE, *argv).code == 64
 
 
-def test_standard_output_beside_formats_in_files(program: Program) -> None:
+def test_standard_output_next_to_formats_in_files(program: Program) -> None:
     write_manifest(ONE)
     result = program.run("plan", "-o", "-", "--format", "json=plan.json")
     assert result.code == 0

@@ -52,7 +52,7 @@ def test_wait_again_tells_the_same_without_network(program: Program) -> None:
     assert not Path(".reconciler/emulator.db").exists()
 
 
-def test_an_interrupted_wait_says_how_to_go_on(program: Program) -> None:
+def test_an_interrupted_wait_says_how_to_continue(program: Program) -> None:
     program.settings = EmulatorSettings(queue_delay=1000)
     write_manifest(TWO)
     world = program.world()

@@ -91,6 +91,12 @@ def test_one_of_several_images_that_fails_is_a_failure_until_it_succeeds() -> No
     assert record(step(), *builds, build(5, "nginx", "bash")).works is True
 
 
+def test_a_failure_that_tells_no_configuration_is_one_all_the_same() -> None:
+    refused = replace(build(2, failed=True), recipe=None, config=None)
+    assert record(step(), build(1, "nginx"), refused) == BuildRecord(works=False)
+    assert record(step(), build(1, "nginx"), refused, build(3, "nginx")) == BuildRecord(works=True)
+
+
 def test_nothing_is_known_without_builds_that_have_ended() -> None:
     assert record(step(), build(1, "nginx", running=True)) == NO_RECORD
     creation = replace(step(), action=Action.CREATE)

@@ -145,7 +145,7 @@ def test_undecidable_builds_count_once_the_queue_took_the_write_and_is_through()
     assert look(known, has_git_itself, now=60).stage is Stage.DONE
 
 
-def test_undecidable_builds_do_not_count_beside_certain_ones() -> None:
+def test_undecidable_builds_do_not_count_next_to_certain_ones() -> None:
     known = look(begin(DROP_GIT, now=0), sync=Sync.IN_PROGRESS, now=1)
     known = look(known, build(1, config=NEW), build(2, config=OLD), now=2)
     assert [one.id for one in known.builds] == ["r/2"]

@@ -94,11 +94,11 @@ def test_a_name_that_stands_twice_live_comes_and_goes_whole() -> None:
         {"mode": "FAIL_MODE_UNSPECIFIED"}, {"a": {"b": {"c": False, "d": []}}},
     ],
 )  # fmt: skip
-def test_entry_a1_what_is_not_set_is_no_content_at_any_level(value: object) -> None:
+def test_entry_a1_what_is_not_set_is_not_a_content_at_any_level(value: object) -> None:
     assert without_absent(value) is None
 
 
-def test_entry_a1_what_is_set_stays_beside_what_is_not() -> None:
+def test_entry_a1_what_is_set_stays_next_to_what_is_not() -> None:
     told = {"mode": "MODE_FAST", "level": 0, "steps": [{"name": "a", "retries": 0}, {}], "off": False}
     assert without_absent(told) == {"mode": "MODE_FAST", "steps": [{"name": "a"}, None]}
     assert without_absent("unknown") == "unknown"

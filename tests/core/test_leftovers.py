@@ -74,7 +74,7 @@ def test_nothing_is_said_of_what_stays_or_of_builds_that_do_not_tell() -> None:
     assert leftovers(target(before), replace(build(1, before), result=Result.FAILURE)) == ()
 
 
-def test_images_whose_base_brings_it_count_beside_those_without_it() -> None:
+def test_images_whose_base_brings_it_count_next_to_those_without_it() -> None:
     """Nothing in the report of the second build proves the new overlay, but it began after one that does."""
     before = overlay({"packages": ["git"]})
     builds = [build(1, EMPTY, started=SINCE + 2), build(2, before, started=SINCE + 3)]

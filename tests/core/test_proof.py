@@ -83,7 +83,7 @@ def test_a_name_may_be_provided_in_a_version_of_its_own() -> None:
     assert isinstance(prove(build, watching("jvm=21")), Proven)
 
 
-def test_a_provider_that_was_not_installed_is_no_proof() -> None:
+def test_a_provider_that_was_not_installed_is_not_a_proof() -> None:
     build = with_provided(locked_build("go", "git=2.1"), watching("go"), {"go": frozenset({"go-1.25"})})
     assert isinstance(prove(build, watching("go")), Lacking)
 

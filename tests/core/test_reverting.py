@@ -44,7 +44,7 @@ def test_what_is_gone_or_was_created_is_left_and_named() -> None:
     assert [told.code for told in plan.diagnostics] == ["revert-gone", "revert-created"]
 
 
-def test_what_the_run_did_not_write_is_no_part_of_it() -> None:
+def test_what_the_run_did_not_write_is_not_a_part_of_it() -> None:
     planned = step("a", NOTHING, GIT)
     outcomes = (
         NotAttempted(step=planned, reason=Skip.INTERRUPTED),

@@ -115,7 +115,7 @@ def test_what_prune_would_reset_is_named_when_it_is_left_out() -> None:
     assert "stray" not in plan.unlisted
 
 
-def test_the_guard_goes_on_counting_the_whole_manifest() -> None:
+def test_the_guard_continues_counting_the_whole_manifest() -> None:
     whole = emptied(8, of=20)
     assert [problem.code for problem in whole.guard.refusals] == ["removal-guard"]
     part, problems = select(whole, Selection(repo=("r0[0-5]",)), Live(organization=ORGANIZATION, repositories=()))

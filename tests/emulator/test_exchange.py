@@ -76,7 +76,7 @@ def test_a_json_body_is_not_read() -> None:
     assert (reply.status, reply.json["message"]) == (400, "Audience must be specified")
 
 
-def test_an_oidc_token_is_no_api_token() -> None:
+def test_an_oidc_token_is_not_an_api_token() -> None:
     world = World(EmulatorSettings(tokens=frozenset({"owner"})))
     assert call(world.emulator, "GET", GROUPS, token=OIDC).status == 401
 

@@ -40,7 +40,7 @@ def test_a_name_has_all_its_versions_on_its_architectures(world: World) -> None:
     assert named(world, "kvmtool-arm") == [("20250213-r1", "aarch64")]
 
 
-def test_a_name_that_is_only_provided_is_no_package(world: World) -> None:
+def test_a_name_that_is_only_provided_is_not_a_package(world: World) -> None:
     assert named(world, "nodejs") == named(world, "cmd:curl") == named(world, "crul") == []
 
 

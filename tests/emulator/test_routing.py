@@ -68,7 +68,7 @@ def test_requests_are_remembered_up_to_a_number(world: World) -> None:
     assert len(world.emulator.requests) == 10_000
 
 
-def test_an_id_that_is_no_uidp_is_refused(world: World) -> None:
+def test_an_id_that_is_not_an_uidp_is_refused(world: World) -> None:
     reply = call(world.emulator, "PUT", f"{REPOS}/orders-api", body={})
     assert reply.status == 400
     assert reply.json["code"] == 3

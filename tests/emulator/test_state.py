@@ -167,7 +167,7 @@ def test_a_database_of_another_program_is_left_alone(tmp_path: Path) -> None:
     db.close()
 
 
-def test_a_file_that_is_no_database_is_left_alone(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_database_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "notes.txt"
     path.write_text("not a database, but quite long enough to look like the beginning of one\n" * 20)
     before = path.read_text()
@@ -201,7 +201,7 @@ def test_nobody_else_reads_the_state(tmp_path: Path) -> None:
         assert len(list(path.parent.iterdir())) > 1
 
 
-def test_links_and_what_is_no_file_are_not_followed(tmp_path: Path) -> None:
+def test_links_and_what_is_not_a_file_are_not_followed(tmp_path: Path) -> None:
     """Entries 27 and B25."""
     (tmp_path / "real.db").touch()
     (tmp_path / "link.db").symlink_to(tmp_path / "real.db")

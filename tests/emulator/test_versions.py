@@ -46,7 +46,7 @@ def test_what_a_constraint_allows(text: str, allowed: tuple[str, ...], refused: 
 
 
 @pytest.mark.parametrize("text", ["", "a@local", "!a", "a=", "=1", "a b", "a=1=2", "a>>1"])
-def test_what_is_no_constraint(text: str) -> None:
+def test_what_is_not_a_constraint(text: str) -> None:
     assert constraint(text) is None
 
 

@@ -208,7 +208,7 @@ def test_numbers_may_come_as_text(world: World) -> None:
     assert isinstance(user["gid"], int)
 
 
-def test_a_content_length_that_is_no_number_is_refused(world: World) -> None:
+def test_a_content_length_that_is_not_a_number_is_refused(world: World) -> None:
     def lying(environ: dict[str, object], start_response: object) -> object:
         environ["CONTENT_LENGTH"] = "many"
         return world.emulator(environ, start_response)  # type: ignore[arg-type]  # the same callable, loosely typed

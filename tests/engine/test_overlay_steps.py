@@ -256,7 +256,7 @@ def test_a_creation_that_arrived_before_its_second_try_is_applied(kind: str) -> 
 
 
 @pytest.mark.parametrize("kind", ["create overlay", "bind"])
-def test_a_creation_by_somebody_else_at_the_same_time_is_no_failure_where_it_is_the_same(kind: str) -> None:
+def test_a_creation_by_somebody_else_at_the_same_time_is_not_a_failure_where_it_is_the_same(kind: str) -> None:
     setting = Setting()
     step = setting.of(kind)
 
@@ -314,7 +314,7 @@ def test_an_overlay_that_changed_since_the_plan_is_not_bound() -> None:
     assert setting.api.writes == []
 
 
-def test_a_server_that_stores_something_else_is_told_of() -> None:
+def test_a_server_that_stores_something_else_is_reported() -> None:
     setting = Setting()
     step = setting.of("update overlay")
 

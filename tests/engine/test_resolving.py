@@ -68,5 +68,5 @@ def test_an_api_that_cannot_be_asked_now_is_not_pressed(error: ApiError) -> None
     assert sum(one.asked for one in told) == api.asked
 
 
-def test_no_question_is_no_answer() -> None:
+def test_no_question_is_not_an_answer() -> None:
     assert resolve_configs(Api(()), {}) == {}

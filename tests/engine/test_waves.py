@@ -11,6 +11,6 @@ def test_the_last_size_repeats() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "0", "1,,2", "101%", "rest,1", "-1", "x", "0%"])
-def test_what_is_no_size_is_refused(text: str) -> None:
+def test_what_is_not_a_size_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="rest"):
         parse_sizes(text)

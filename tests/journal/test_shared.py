@@ -1,6 +1,9 @@
 """The shared journal: locks of owners, one file of many writers, and a storage that fails, on a folder and on S3."""
 
+import os
 import sqlite3
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -21,7 +24,7 @@ from reconciler.core.runs import (
 )
 from reconciler.diagnostics import Diagnostic
 from reconciler.journal import Journal, JournalBusy, JournalError, RunRecord, open_journal
-from reconciler.journal.owner_lock import LEASE
+from reconciler.journal.owner_lock import LEASE, Holder, _visible_processes
 from reconciler.journal.shared import SharedJournal, WorkingCopy
 from reconciler.journal.storage import Storage
 from tests.journal.test_journal import HEADER, WANTED, followed, plan, step
@@ -216,6 +219,22 @@ def test_a_run_that_is_not_renewed_for_long_has_crashed(machine: Callable[[str],
             assert other.run(None).state is RunState.CRASHED
         (lock,) = b.journal.locks()
         assert lock.holder.is_dead(b.clock.now())
+
+
+def test_a_process_that_is_gone_from_this_machine_is_dead_at_once() -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    ours = Holder(pid=os.getpid(), processes=_visible_processes(), renewed=100.0)
+    gone = replace(ours, pid=ended.pid)
+    elsewhere = replace(gone, processes="another boot")
+    unknown = replace(gone, processes="")
+    assert [one.is_dead(101.0) for one in (ours, gone, elsewhere, unknown)] == [
+        False,
+        bool(ours.processes),
+        False,
+        False,
+    ]
+    assert all(one.is_dead(101.0 + LEASE) for one in (ours, gone, elsewhere, unknown))
 
 
 def test_a_broken_lock_stops_writes_and_keeps_the_record(machine: Callable[[str], Machine]) -> None:

@@ -33,7 +33,7 @@ def test_every_code_is_covered() -> None:
     assert in_cases <= {code.value for code in Code}
 
 
-def test_warnings_are_those_that_let_a_command_go_on() -> None:
+def test_warnings_are_those_that_let_a_command_continue() -> None:
     assert {code for severity, code in told() if severity == "warning"} == {str(code) for code in WARNINGS}
     assert not {code for severity, code in told() if severity == "error"} & {str(code) for code in WARNINGS}
 

@@ -126,7 +126,7 @@ def test_settings_of_several_files_are_put_together(manifest: Write) -> None:
     assert manifest(a_yaml="repositories: {}\n", b_yaml="{}\n").settings.max_removal is None
 
 
-def test_globs_stand_beside_the_entries(manifest: Write) -> None:
+def test_globs_stand_next_to_the_entries(manifest: Write) -> None:
     desired = manifest(
         a_yaml="defaults: {packages: [git]}\nprofiles: {p: {packages: [jq]}}\n"
         "repositories:\n  x: {protect: true}\n  n*: {profiles: [p], protect: true}\n"

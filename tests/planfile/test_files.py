@@ -181,7 +181,7 @@ def test_a_write_that_fails_leaves_what_was_there(tmp_path: Path, monkeypatch: p
     assert [path.name for path in tmp_path.iterdir()] == ["p"]
 
 
-def test_what_is_no_plain_file_is_not_replaced(tmp_path: Path) -> None:
+def test_what_is_not_a_plain_file_is_not_replaced(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "folder").mkdir()
     for name in ("pipe", "folder", "no/such/folder"):
@@ -209,7 +209,7 @@ def test_a_file_is_recognised_by_its_content(tmp_path: Path, content: bytes, kin
     assert recognize(path) is kind
 
 
-def test_what_is_no_file_is_not_recognised(tmp_path: Path) -> None:
+def test_what_is_not_a_file_is_not_recognised(tmp_path: Path) -> None:
     assert recognize(tmp_path) is None
     assert recognize(tmp_path / "nothing") is None
     assert recognize(Path("a\0b")) is None

@@ -49,7 +49,7 @@ def test_a_foreign_file(tmp_path: Path, content: bytes) -> None:
     assert code_of(tmp_path / "p") == "not-a-plan"
 
 
-def test_a_plan_is_no_snapshot_and_the_other_way_round(path: Path, tmp_path: Path) -> None:
+def test_a_plan_is_not_a_snapshot_and_the_other_way_round(path: Path, tmp_path: Path) -> None:
     save_snapshot(tmp_path / "s", samples.snapshot())
     assert code_of(tmp_path / "s") == "not-a-plan"
     with pytest.raises(PlanFileError) as caught:

@@ -18,7 +18,7 @@ def columns(names: list[str], width: int | None) -> list[str]:
     return draw(names_block(names, indent=2, width=width), style=STYLE, width=width).splitlines()
 
 
-def test_a_body_begins_in_its_column_and_goes_on_there() -> None:
+def test_a_body_begins_in_its_column_and_continues_there() -> None:
     assert hanging("~ r", "one two three four five six seven eight nine ten", width=40, column=8) == (
         "~ r     one two three four five six\n        seven eight nine ten\n"
     )

@@ -71,7 +71,7 @@ def test_reviews_fold_identical_problems_too() -> None:
     assert "warning one a (5 times) m.yaml:1:1 m.yaml:2:1 m.yaml:3:1 and 2 more" in page
 
 
-def test_no_problem_is_no_text() -> None:
+def test_no_problem_is_not_a_text() -> None:
     assert render([], style=PLAIN) == ""
 
 

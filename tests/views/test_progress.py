@@ -121,7 +121,7 @@ def test_what_failed_and_what_runs_is_shown_when_not_everything_fits() -> None:
     assert lines[-1] == "  … and 8 more"
 
 
-def test_times_go_on_between_events_only_for_what_is_not_over() -> None:
+def test_times_continue_between_events_only_for_what_is_not_over() -> None:
     board = _board(T0 + 60)
     lines = _lines(board, width=79, height=30, now=T0 + 200)
     assert lines[0].endswith(", 3m00s")

@@ -81,12 +81,12 @@ def edited(text: str, edits: Iterable[EntryEdit]) -> Edited:
 
 
 class _EditRefused(Exception):  # noqa: N818 - it reads as what happened
-    """A value cannot be changed where it stands; the text says why."""
+    """A value cannot be changed in place; the text says why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Slot:
-    """Where a value stands: `after` its colon or dash, which belongs to a collection at column `indent`."""
+    """Place of a value: `after` its colon or dash, which belongs to a collection at column `indent`."""
 
     after: int
     indent: int

@@ -161,7 +161,7 @@ def _references(text: str) -> Iterator[str]:
     try:
         root = syntax_of(text).root
     except (yaml.YAMLError, RecursionError):
-        return  # whoever loads the file tells what is wrong with it
+        return  # loading the file reports what is wrong with it
     yield from _named(root)
 
 

@@ -78,7 +78,7 @@ def format_files(path: Path, data: bytes | None = None) -> list[FormattedFile]:
     if found == (path,):
         return [_format_file(path)]
     files = [_format_file(one, in_folder=True) for one in found]
-    # An overlay file that an entry names is not a manifest: its layout belongs to whoever provides it.
+    # An overlay file that an entry names is not a manifest: its layout belongs to its owner.
     overlays = frozenset[Path]().union(*(one.overlays for one in files))
     return [one for one in files if one.path not in overlays]
 
@@ -133,7 +133,7 @@ def formatted(text: str) -> str | None:
 
 
 def _reordered(text: str) -> str:
-    """A text whose top-level keys stand in their order, each with the comments above it."""
+    """Return a text with the top-level keys in order, each with the comments above it."""
     syntax = Syntax(text)
     root = syntax.root
     if not isinstance(root, Mapping) or root.flow or syntax.column(root.start):
@@ -201,7 +201,7 @@ def _lay_out(syntax: Syntax, *, width: int = WIDTH) -> str:
 
 
 def as_block(syntax: Syntax, node: Mapping | Sequence, indent: int) -> list[str]:
-    """The lines of one value as they stand below a key or a dash at `indent`, although it was in brackets."""
+    """Return the lines of a value below a key or a dash at `indent`, although it was in brackets."""
     return _Printer(syntax, WIDTH).below(node, indent)
 
 
@@ -230,7 +230,7 @@ class _Printer:
         return self._lines
 
     def below(self, node: Mapping | Sequence, indent: int) -> list[str]:
-        """The lines of one value without what stands around it."""
+        """Return the lines of a value alone."""
         self._end = node.end
         self._comments = deque(one for one in self._comments if node.start <= one.start < node.end)
         if isinstance(node, Mapping):
@@ -250,7 +250,7 @@ class _Printer:
                 self._comments.popleft()
 
     def _mapping(self, node: Mapping, indent: int, *, head: str = "", top: bool = False) -> None:
-        """The pairs of a mapping; `head` is the dash whose line the first of them goes on."""
+        """The pairs of a mapping; `head` is the dash on whose line the first one continues."""
         column = self._syntax.column(node.pairs[0][0].start)
         self._fresh = True
         for number, (key, value) in enumerate(node.pairs):
@@ -341,7 +341,7 @@ class _Printer:
             self._sequence(node, indent + _STEP)
 
     def _flat(self, node: Node) -> str | None:
-        """A value on one line as it stands in brackets, or None where it cannot be."""
+        """Return a value on one line in brackets, or None if that is impossible."""
         match node:
             case ScalarNode() | Alias():
                 text = self._syntax.slice(node)
@@ -362,7 +362,7 @@ class _Printer:
         return f"{anchor}{brackets[0]}{', '.join(map(str, parts))}{brackets[1]}"
 
     def _holds_comment(self, node: Node) -> bool:
-        """Return whether a comment that is still to be written stands in a value."""
+        """Return whether a value contains a comment that is not written yet."""
         if not self._comments:
             return False
         at = bisect_left(self._comment_starts, max(node.start, self._comments[0].start))
@@ -404,7 +404,7 @@ class _Printer:
             self._lines.append("")
 
     def _line_end(self, end: int) -> None:
-        """The comment that stands behind a value on its line."""
+        """Return the comment after a value on its line."""
         if not self._comments:
             return
         comment: Comment = self._comments[0]

@@ -120,7 +120,7 @@ def _numbers(bits: int) -> Iterable[int]:
 
 
 def _words(values: Sequence[Item]) -> str:
-    """A name made of the two values that take the most room."""
+    """Return a name made of the two longest values."""
     largest = sorted(values, key=lambda value: (-_size(value), value.field, value.key))[:2]
     words = "-".join(re.sub(r"[^a-z0-9]+", "-", value.key.lower()).strip("-") for value in largest)
     return words.strip("-")[:40].strip("-") or "shared"

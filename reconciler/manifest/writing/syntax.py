@@ -1,4 +1,4 @@
-"""A YAML text as a tree of slices: each value with its start and end, its comments, and what aliases stand for.
+"""A YAML text as a tree of slices: each value with its start and end, its comments, and the values of aliases.
 
 Formatting and editing cut slices from the text, so quotes, spelling and comments stay as they were written. Values are
 read in `manifest.yaml_tree`.
@@ -34,7 +34,7 @@ Shape: TypeAlias = "dict[str, Shape] | list[Shape] | str | int | bool | None"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScalarNode:
-    """A text; `value` is what it stands for, `style` is the quote or the sign of a block, "" for none."""
+    """A text; `value` is its meaning, `style` is the quote or the sign of a block, "" for none."""
 
     start: int
     end: int
@@ -54,7 +54,7 @@ class Alias:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sequence:
-    """A list; `flow` tells that it stands in brackets."""
+    """A list; `flow` is set if it is in brackets."""
 
     start: int
     end: int
@@ -88,7 +88,7 @@ Node: TypeAlias = ScalarNode | Alias | Sequence | Mapping
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comment:
-    """A comment; `own_line` tells that nothing stands before it on its line."""
+    """A comment; `own_line` is set if it is alone on its line."""
 
     start: int
     text: str
@@ -126,7 +126,7 @@ class Syntax:
         return offset - self.line_start(offset)
 
     def dash(self, sequence: Sequence, item: Node) -> int:
-        """Where the dash of an item stands; where the item does, when there is none or an anchor hides it."""
+        """Return the place of an item's dash; that of the item without one, or if an anchor hides it."""
         if sequence.flow or sequence.anchor:
             return item.start
         column, line = self.column(sequence.start), self.line_start(item.start)
@@ -139,7 +139,7 @@ class Syntax:
         return self.text[node.start : node.end]
 
     def comments(self) -> tuple[Comment, ...]:
-        """Every comment that stands outside of values, in order."""
+        """Return every comment outside of values, in order."""
         found: list[Comment] = []
         at = 0
         for start, end in (*_spans(self.root), (len(self.text), len(self.text))):
@@ -266,7 +266,7 @@ class _Composer:
 
 
 class Anchors:
-    """The anchors of a document: what each stands for, and which are used by an alias."""
+    """The anchors of a document: the value of each, and which are used by an alias."""
 
     def __init__(self, root: Node | None) -> None:
         nodes = tuple(_descendants(root))
@@ -281,7 +281,7 @@ class Anchors:
         return next((anchor for anchor in found if anchor in self.used), None)
 
     def shape(self, node: Node) -> Shape:
-        """What a value stands for; every scalar is text."""
+        """Return the meaning of a value; every scalar is text."""
         match node:
             case ScalarNode(value=value):
                 return value

@@ -51,7 +51,7 @@ class ImportRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """The manifests and the files beside them as they would be, and the repositories that could not be written."""
+    """The manifests and their files after the change, and the repositories that could not be written."""
 
     texts: Mapping[str, str]
     refused: Mapping[str, str] = field(default_factory=dict)
@@ -313,7 +313,7 @@ def _item(own: Mapping[str, Shape], section: Section, name: str) -> Mapping[str,
 
 
 def _spread_packages(shape: dict[str, Shape], own: Mapping[str, Shape]) -> None:
-    """Keep packages where they stand: an entry may list them under `packages`, `contents.packages`, or both."""
+    """Keep packages in their place: an entry may list them under `packages`, `contents.packages`, or both."""
     contents = own.get("contents")
     listed = contents.get("packages") if isinstance(contents, dict) else None
     if "packages" not in shape or not isinstance(listed, list):

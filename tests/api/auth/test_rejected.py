@@ -49,7 +49,7 @@ def shown(api: Api) -> list[str]:
     return [f"{asked.method} {names[asked.headers['authorization']]}" for asked in api.asked]
 
 
-def test_a_read_goes_on_with_the_renewed_token() -> None:
+def test_a_read_continues_with_the_renewed_token() -> None:
     credentials, processes = chainctl("a", "b")
     with client(accepting("b"), credentials) as (api_client, api):
         for _ in range(2):

@@ -142,7 +142,7 @@ def test_any_other_failure_of_a_write_is_one(patch: Told, kind: type[ApiError]) 
     assert "PUT v1" not in calls(api)
 
 
-def test_a_v2_that_fails_for_now_is_no_reason_to_write_through_v1() -> None:
+def test_a_v2_that_fails_for_now_is_not_a_reason_to_write_through_v1() -> None:
     found, api = client(Server(get=rpc(500, 13)), "auto")
     with found, pytest.raises(ServerFault):
         write(found, GIT)

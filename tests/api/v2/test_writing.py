@@ -177,7 +177,7 @@ def test_an_overlay_in_the_spelling_of_v1_is_not_taken_for_an_empty_one() -> Non
 
 
 @pytest.mark.parametrize("id_", [NODE + "/" + "1" * 16, "f" * 40 + "/" + "1" * 16])
-def test_an_answer_about_something_else_is_no_answer(id_: str) -> None:
+def test_an_answer_about_something_else_is_not_an_answer(id_: str) -> None:
     found, _, reading = read(repository(NODE), uid=id_)
     with found, pytest.raises(AnswerLost):
         found.write_overlay(reading, EMPTY)
