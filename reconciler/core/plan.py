@@ -54,7 +54,7 @@ class Guard:
     refusals: tuple[Diagnostic, ...] = ()
 
     @property
-    def share(self) -> float:
+    def ratio(self) -> float:
         """Return the ratio of covered repositories that lose something, from 0 to 1."""
         return len(self.losing) / self.rules.covered if self.rules.covered else 0.0
 
@@ -256,12 +256,12 @@ def _empty_manifest() -> Diagnostic:
 def _too_many(losing: Sequence[str], by: GuardRules, covered: str) -> Diagnostic:
     count = len(losing)
     needed = -(-100 * count // by.covered)
-    share = f"{100 * count / by.covered:.1f}".removesuffix(".0")
+    ratio = f"{100 * count / by.covered:.1f}".removesuffix(".0")
     return Diagnostic(
         code="removal-guard",
         summary=(
             f"{count:,} of the {by.covered:,} repositories {covered} would lose content "
-            f"({share}%); the limit is {percent(by.limit)} ({_SOURCES[by.limit_from]})"
+            f"({ratio}%); the limit is {percent(by.limit)} ({_SOURCES[by.limit_from]})"
         ),
         detail=f"affected: {listed(losing)}",
         hint=f"check the affected repositories, then allow it with `--max-removal {needed}%`",
@@ -275,9 +275,9 @@ _SOURCES = {
 }
 
 
-def percent(share: float) -> str:
+def percent(ratio: float) -> str:
     """Return a ratio as a percentage, such as `30%` or `12.5%`."""
-    return f"{share * 100:.4g}%"
+    return f"{ratio * 100:.4g}%"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

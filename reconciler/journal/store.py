@@ -25,7 +25,7 @@ from reconciler.core.drift import LastWritten
 from reconciler.core.ownership import LastWriter, LastWriters
 from reconciler.core.plan import Plan
 from reconciler.core.runs import Run, RunHeader, RunSummary, is_in_flight
-from reconciler.core.steps import Action, AnyStep, Step
+from reconciler.core.steps import Action, AnyStep
 from reconciler.journal import errors
 from reconciler.journal.codec import RUN_COLUMNS, STEP_COLUMNS, decode_counts, decode_run, decode_summary
 from reconciler.journal.errors import JournalBusy, JournalError, reported
@@ -71,9 +71,11 @@ _LAST_WRITERS = """
         AND coalesce(json_extract(outcome, '$.outcome'), 'applied') = 'applied' AND written IS NOT NULL
     GROUP BY written"""
 _LAST_WRITTEN = """
-    SELECT coalesce(step.repository_id, json_extract(body, '$.id')) AS written, body, run.id, max(run.rowid)
+    SELECT iif(step.repository IN (SELECT value FROM json_each(?3)), step.repository,
+        coalesce(step.repository_id, json_extract(body, '$.id'))) AS written, body, run.id, max(run.rowid)
     FROM step JOIN run ON run.id = step.run
-    WHERE run.api = ? AND json_extract(outcome, '$.outcome') = 'applied' AND written IN (SELECT value FROM json_each(?))
+    WHERE run.api = ?1 AND json_extract(outcome, '$.outcome') = 'applied'
+        AND (written IN (SELECT value FROM json_each(?2)) OR written IN (SELECT value FROM json_each(?3)))
     GROUP BY written"""
 _BUILDS = "SELECT run, repository, json_extract(progress, '$.counts') FROM step WHERE progress IS NOT NULL"
 
@@ -223,18 +225,17 @@ class Journal:
             rows = self._connection.execute(_LAST_WRITERS, (api,))
             return {id_: LastWriter(owner=owner, run=run) for id_, owner, run, _ in rows}
 
-    def last_written(self, api: str, ids: Sequence[str]) -> Mapping[str, LastWritten]:
-        """Return what the last run that did left in each of some repositories of an API; raises `JournalError`."""
+    def last_written(self, api: str, ids: Sequence[str], keys: Sequence[str] = ()) -> Mapping[str, LastWritten]:
+        """Return what the last run that did left, for repositories by UIDP, for overlays and bindings by step key.
+
+        Raises `JournalError`.
+        """
         if self._connection is None:
             return {}
         with self._understood():
-            rows = self._connection.execute(_LAST_WRITTEN, (api, json.dumps(ids)))
+            rows = self._connection.execute(_LAST_WRITTEN, {"1": api, "2": json.dumps(ids), "3": json.dumps(keys)})
             steps = ((id_, run, decode_step(json.loads(body))) for id_, body, run, _ in rows)
-            return {
-                id_: LastWritten(run=run, overlay=step.after)
-                for id_, run, step in steps
-                if isinstance(step, Step) and step.after is not None
-            }
+            return {id_: LastWritten(run=run, content=step.after) for id_, run, step in steps}
 
     def _read_runs(self, which: str, *values: str, about: str | None = None) -> tuple[Run, ...]:
         if self._connection is None:

@@ -125,7 +125,7 @@ def _guard(guard: Guard) -> GuardDocument:
         "refused": bool(guard.refusals),
         "covered": rules.covered,
         "losing": _names(guard.losing),
-        "share": round(guard.share, 4),
+        "share": round(guard.ratio, 4),
         "limit": rules.limit,
         "limit_from": str(rules.limit_from),
         "prune": rules.prune,
