@@ -282,20 +282,31 @@ def percent(ratio: float) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """Writing steps with the changes of each part only; a repository may be in several parts."""
+    """Writing steps with the changes of each part only; a repository may be in several parts.
+
+    `caused_overlays` are the keys of the steps of overlays and bindings that only the second plan has.
+    """
 
     caused: tuple[Step, ...] = ()
     already_different: tuple[Step, ...] = ()
     no_longer: tuple[Step, ...] = ()
+    caused_overlays: frozenset[str] = frozenset()
 
 
 def compare(base: Plan, head: Plan) -> Comparison:
     """Compare two plans made against the same live state: return the parts of `head`, and those only in `base`."""
+    known = _overlay_writes(base)
     return Comparison(
         caused=tuple(_only(head.writes, _writes(base), shared=False)),
         already_different=tuple(_only(head.writes, _writes(base), shared=True)),
         no_longer=tuple(_only(base.writes, _writes(head), shared=False)),
+        caused_overlays=frozenset(key for key, written in _overlay_writes(head).items() if known.get(key) != written),
     )
+
+
+def _overlay_writes(plan: Plan) -> dict[str, tuple[object, ...]]:
+    """Return what each step of an overlay or a binding comes to, by its key."""
+    return {step.key: (step.action, step.before, step.after) for step in plan.overlay_writes}
 
 
 def _writes(plan: Plan) -> dict[str, Step]:
