@@ -44,6 +44,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, ())
 
 
 def connect_to_write(path: Path) -> sqlite3.Connection:
+    """Return a connection for recording, creating the file and its tables if missing; raises `JournalError`."""
     with reported(path):
         make_private_folder(path.parent)
         _check_files(path)
