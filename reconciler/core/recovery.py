@@ -26,7 +26,7 @@ Content = Overlay | Unreadable | TagSelector
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class FoundLive:
     """What a step wrote to as it is now: its UIDP, and its overlay, configuration or selector."""
 
     id: str
@@ -44,14 +44,14 @@ class LiveIndex:
         overlays = () if isinstance(live.overlays, UnknownBindings) else live.overlays
         bindings = () if isinstance(live.bindings, UnknownBindings) else live.bindings
         self.repositories = {one.id: one for one in live.repositories}
-        self._overlays = {one.id: Found(id=one.id, content=one.overlay) for one in overlays}
-        self._bindings = {one.id: Found(id=one.id, content=one.selector) for one in bindings}
+        self._overlays = {one.id: FoundLive(id=one.id, content=one.overlay) for one in overlays}
+        self._bindings = {one.id: FoundLive(id=one.id, content=one.selector) for one in bindings}
         # The organization's own overlays alone are created, and those of folders may have the same names.
         root = live.organization.id.partition("/")[0]
         self.overlay_ids = {one.name: one.id for one in overlays if one.id.rpartition("/")[0] == root}
         self._bound = {(one.scope, one.overlay): one.id for one in bindings}
 
-    def find(self, step: RunStep) -> Found | None:
+    def find(self, step: RunStep) -> FoundLive | None:
         """Return what a step wrote to, None if it does not exist; a created one may be known by its name only."""
         match step.step:
             case Step() as planned:
@@ -71,12 +71,12 @@ class LiveIndex:
             case BindingStep():
                 return self.bindings_known
 
-    def _repository(self, step: RunStep, planned: Step) -> Found | None:
+    def _repository(self, step: RunStep, planned: Step) -> FoundLive | None:
         there = self.repositories.get(known_id(step) or "")
         if there is None and known_id(step) is None:
             candidates = self.directory.find(_created_at(planned))
             there = candidates[0] if len(candidates) == 1 else None
-        return None if there is None else Found(id=there.id, content=there.overlay)
+        return None if there is None else FoundLive(id=there.id, content=there.overlay)
 
 
 def recovered_outcome(step: RunStep, live: Live, later: Sequence[Run] = ()) -> Outcome:

@@ -11,7 +11,7 @@ from reconciler.core.overlay import EMPTY, Overlay
 from reconciler.core.overlay_conflicts import without_conflicts
 from reconciler.core.plan import GuardFlags, Plan, guard_rules, judge_guard
 from reconciler.core.planner import step_problems
-from reconciler.core.recovery import Found, LiveIndex, recovered_outcome
+from reconciler.core.recovery import FoundLive, LiveIndex, recovered_outcome
 from reconciler.core.runs import Applied, Failed, FailureKind, Outcome, Run, RunStep
 from reconciler.core.state import Live, LiveRepository, Settings
 from reconciler.core.steps import Action, BindingStep, OverlayStep, Reason, ReasonCode, ScopeKind, Step
@@ -131,7 +131,7 @@ class _Back:
             case BindingStep() as planned:
                 return self._binding(step, planned, there)
 
-    def _repository(self, step: RunStep, planned: Step, there: Found | None) -> Step | Diagnostic:
+    def _repository(self, step: RunStep, planned: Step, there: FoundLive | None) -> Step | Diagnostic:
         if planned.action is Action.CREATE:
             return _left(step, "revert-created", "the run created it, and reconciler does not delete repositories")
         changed = _changed(step, there)
@@ -142,7 +142,7 @@ class _Back:
         label = self._index.directory.label(repository)
         return _repository_step(repository, label, self._reason, planned)
 
-    def _overlay(self, step: RunStep, planned: OverlayStep, there: Found | None) -> OverlayStep | Diagnostic:
+    def _overlay(self, step: RunStep, planned: OverlayStep, there: FoundLive | None) -> OverlayStep | Diagnostic:
         changed = _changed(step, there)
         if changed is not None:
             return changed
@@ -158,7 +158,7 @@ class _Back:
             after=after,
         )
 
-    def _binding(self, step: RunStep, planned: BindingStep, there: Found | None) -> BindingStep | Diagnostic:
+    def _binding(self, step: RunStep, planned: BindingStep, there: FoundLive | None) -> BindingStep | Diagnostic:
         changed = _changed(step, there)
         if changed is not None:
             return changed
@@ -186,7 +186,7 @@ def _reversed(action: Action) -> Action:
     return _REVERSED.get(action, Action.UPDATE)
 
 
-def _changed(step: RunStep, there: Found | None) -> Diagnostic | None:
+def _changed(step: RunStep, there: FoundLive | None) -> Diagnostic | None:
     """Return why what a step wrote is left alone: it is not any more what was written."""
     now = there.content if there else None
     if now == step.step.after:

@@ -35,8 +35,9 @@ from reconciler.manifest.files import IncludedFile, IncludedFiles
 from reconciler.manifest.nodes import BROKEN, locate
 from reconciler.manifest.overlay import ParsedText, SourceMap, make_layer
 from reconciler.manifest.patterns import is_glob
-from reconciler.manifest.schema import REMOVE_KEYS, Customization, ManifestFile, OverlayFile, Repository, ScopeSection
+from reconciler.manifest.schema import Customization, ManifestFile, Repository, ScopeSection
 from reconciler.manifest.schema_errors import validate_overlay
+from reconciler.manifest.sections import REMOVE_KEYS, OverlayFile
 from reconciler.manifest.yaml_tree import parse
 
 

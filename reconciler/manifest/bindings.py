@@ -16,7 +16,7 @@ from reconciler.diagnostics import Diagnostic, Place, listed
 from reconciler.manifest.codes import Code
 from reconciler.manifest.document import Document, Finding, quoted, shown
 from reconciler.manifest.nodes import MapNode, locate
-from reconciler.manifest.schema import CONTENT_KEYS
+from reconciler.manifest.sections import CONTENT_KEYS
 
 _BIND_HINT: Final = "move the content to an overlay and bind that, or remove `overlays`"
 

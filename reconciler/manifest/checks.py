@@ -20,7 +20,7 @@ from reconciler.manifest.form import form_at
 from reconciler.manifest.nodes import ListNode, MapNode, locate
 from reconciler.manifest.patterns import ADDRESS, PROFILE, is_glob, is_organization
 from reconciler.manifest.rules import items
-from reconciler.manifest.schema import CONTENT_KEYS, NAMED_TEXT_PATHS
+from reconciler.manifest.sections import CONTENT_KEYS, NAMED_TEXT_PATHS
 
 # A manifest has one of these at least.
 _MANAGING: Final = ("repositories", "overlays", "all_repositories", "folders")

@@ -11,7 +11,8 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from reconciler.diagnostics import nearest
-from reconciler.manifest.schema import Contents, ManifestFile, NamedOverlay, OverlayFile, Repository, Sections, key_of
+from reconciler.manifest.schema import ManifestFile, NamedOverlay, Repository
+from reconciler.manifest.sections import Contents, OverlayFile, Sections, key_of
 
 # What an apko configuration can hold and an overlay cannot.
 _APKO: Final = frozenset(

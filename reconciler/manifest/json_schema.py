@@ -9,7 +9,8 @@ from typing import Any, Final
 
 from reconciler.core.overlay import Json
 from reconciler.manifest import patterns
-from reconciler.manifest.schema import CONTENT_KEYS, ManifestFile
+from reconciler.manifest.schema import ManifestFile
+from reconciler.manifest.sections import CONTENT_KEYS
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 

@@ -19,15 +19,7 @@ from reconciler.core.overlay import (
 from reconciler.diagnostics import Place
 from reconciler.manifest.document import Source
 from reconciler.manifest.nodes import ListNode, MapNode, Spot, locate
-from reconciler.manifest.schema import (
-    OVERLAY_KEYS,
-    PATHS_OF,
-    NamedText,
-    OverlayFile,
-    OverlayKey,
-    Part,
-    Sections,
-)
+from reconciler.manifest.sections import OVERLAY_KEYS, PATHS_OF, NamedText, OverlayFile, OverlayKey, Part, Sections
 from reconciler.manifest.yaml_tree import parse
 
 # From a path to the text of that file; empty where it could not be read, which is reported elsewhere.

@@ -25,7 +25,7 @@ from reconciler.manifest.document import Block, Finding, quoted
 from reconciler.manifest.files import IncludedFile, IncludedFiles
 from reconciler.manifest.nodes import MapNode, Spot, locate
 from reconciler.manifest.rules import ROTATE_KEY, items, repeated_names
-from reconciler.manifest.schema import PATHS_OF
+from reconciler.manifest.sections import PATHS_OF
 
 # apko makes a file of this name.
 _NAME: Final = re.compile(r"[a-zA-Z0-9_-]+[a-zA-Z0-9_.-]*")

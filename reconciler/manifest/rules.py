@@ -22,7 +22,7 @@ from reconciler.manifest.document import Block, Document, Finding, Source, quote
 from reconciler.manifest.files import IncludedFiles
 from reconciler.manifest.nodes import ListNode, MapNode, Spot, locate
 from reconciler.manifest.patterns import PACKAGE
-from reconciler.manifest.schema import PATHS_OF
+from reconciler.manifest.sections import PATHS_OF
 
 ROTATE_KEY: Final = "remove it and rotate the key: treat it as compromised"
 

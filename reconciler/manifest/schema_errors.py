@@ -16,7 +16,8 @@ from reconciler.manifest.document import MOST_PROBLEMS, Finding, quoted, shown
 from reconciler.manifest.form import MANIFEST, OVERLAY, Form, flow, form_at
 from reconciler.manifest.messages import VALUE_MESSAGES
 from reconciler.manifest.nodes import BROKEN, ListNode, MapNode, Spot, locate
-from reconciler.manifest.schema import SECTION_KEYS, ManifestFile, OverlayFile
+from reconciler.manifest.schema import ManifestFile
+from reconciler.manifest.sections import SECTION_KEYS, OverlayFile
 
 Model = TypeVar("Model", bound=BaseModel)
 

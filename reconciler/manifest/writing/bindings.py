@@ -44,7 +44,7 @@ def prepare_overlays(request: ImportRequest, desired: Desired | None) -> Overlay
         return OverlayImport()
     if desired is not None and desired.declares_overlays:
         return OverlayImport(left_out=(_declared(),))
-    writer = _Writer(request)
+    writer = _BindingsWriter(request)
     overlays = dict(writer.overlays(live.overlays))
     writer.take(live.bindings)
     everywhere, folders, entries = writer.everywhere, writer.folders, writer.entries
@@ -72,7 +72,7 @@ def verify_overlays(request: ImportRequest, texts: Mapping[str, str]) -> Verific
     return verifier.of_overlays({**read_manifests(request.folder), **texts})
 
 
-class _Writer:
+class _BindingsWriter:
     """What is written of the live overlays and bindings, and what is left out.
 
     `everywhere` are the bindings for all repositories, `folders` those of folders by path, `entries` those of
