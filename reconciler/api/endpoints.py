@@ -181,12 +181,12 @@ def overlays(organization: Organization) -> Call:
 
 
 def overlay(id_: str) -> Call:
-    """One overlay with its configuration."""
+    """Return one overlay with its configuration."""
     return Call(action=f"read the overlay {id_}", capability=_READ_OVERLAYS, path=f"{_OVERLAYS}/{id_}")
 
 
 def overlays_named(name: str, root: str) -> Call:
-    """The overlays of a name in the organization of a UIDP and in its folders."""
+    """Return the overlays of a name in the organization of a UIDP and in its folders."""
     return Call(
         action=f'look up the overlay "{name}"',
         capability=_READ_OVERLAYS,
@@ -220,12 +220,12 @@ def delete_overlay(id_: str, name: str) -> Call:
 
 
 def binding(id_: str) -> Call:
-    """One binding with its overlay."""
+    """Return one binding with its overlay."""
     return Call(action=f"read the binding {id_}", capability=_READ_OVERLAYS, path=f"{_BINDINGS}/{id_}")
 
 
 def bindings_of_overlay(overlay_id: str, root: str) -> Call:
-    """The bindings of one overlay in the organization of a UIDP: also those for all repositories."""
+    """Return the bindings of one overlay in the organization of a UIDP: also those for all repositories."""
     return Call(
         action=f"list the bindings of the overlay {overlay_id}",
         capability=_READ_OVERLAYS,

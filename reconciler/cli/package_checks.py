@@ -99,11 +99,11 @@ class _Costs:
     note: str = ""
 
     def counts(self) -> dict[str, int]:
-        """The numbers for the plan's document: what was checked, which is the same however much of it was cached."""
+        """Return the numbers for the plan's document: what was checked, whether or not it was cached."""
         return {"packages": self.packages, "repositories": self.repositories}
 
     def told(self) -> str:
-        """The line for `--debug`."""
+        """Return the line for `--debug`."""
         return (
             f"checked {self.packages:,} packages in {self.requests:,} look-ups ({self.cached:,} from cache), "
             f"{self.questions:,} questions for {self.repositories:,} repositories{self.note}\n"
@@ -142,7 +142,7 @@ def check(plan: Plan, desired: Desired, checks: CheckContext) -> Checked:
 
 
 def _with_prospects(found: "_Resolution", changed: Sequence[Step]) -> Plan:
-    """The plan with what is known of the builds of each repository that it was to change."""
+    """Return the plan with what is known of the builds of each repository that it was to change."""
     records = build_records(changed, found.evidence.builds, found.evidence.bases)
     blocked = {step.repository for step in found.plan.steps if step.reason.code is ReasonCode.UNBUILDABLE}
     resolves = {one.repository: found.resolves.get(one.repository) for one in changed}
@@ -273,7 +273,7 @@ def _resolve(plan: Plan, evidence: BuildEvidence, checks: CheckContext, *, requi
 def _answers(
     asked: Sequence[Question], records: Mapping[str, BuildRecord], evidence: BuildEvidence, checks: CheckContext
 ) -> Mapping[PackageConfig, Answer]:
-    """The answers to all questions, and whether failing builds were asked for something that cannot be installed.
+    """Return the answers to all questions, and whether a failing build asks for packages that cannot be installed.
 
     What the latest build of the same configuration tells is not asked.
     """
@@ -289,7 +289,7 @@ def _answers(
 def _completed(
     plan: Plan, evidence: BuildEvidence, checks: CheckContext
 ) -> tuple[BuildEvidence, list[ResolutionFailure]]:
-    """The evidence with older builds where recent ones tell nothing, and the repositories of which nothing tells."""
+    """Yield the evidence with older builds where recent ones show nothing, and the repositories without evidence."""
     lacking = [step for step in plan.writes if not evidence.bases.get(step.repository)]
     if evidence.problem is not None:
         return evidence, [_unread(step, evidence.problem) for step in lacking]
@@ -320,7 +320,7 @@ def _completed(
 def _with_oldest(
     plan: Plan, steps: Sequence[Step], checks: CheckContext
 ) -> tuple[BuildEvidence, list[ResolutionFailure]]:
-    """The same where nothing at all was built lately: one call for all, which is not long then."""
+    """Return the evidence with one call for all older builds, if there are no recent ones at all."""
     try:
         builds = checks.recent.of_all(plan)
     except ApiError as error:
@@ -336,7 +336,7 @@ def _unread(step: Step, problem: Diagnostic) -> ResolutionFailure:
 
 
 def _before(question: Question, answers: Mapping[PackageConfig, Answer]) -> Sequence[str]:
-    """What was installed until now; nothing where that is not known."""
+    """Return the packages installed until now; empty if unknown."""
     if question.before.locked:
         return question.before.locked
     answer = answers.get(question.before.config)

@@ -33,7 +33,7 @@ class Base:
 
     @property
     def names(self) -> frozenset[str]:
-        """The image's own packages by name."""
+        """Return the image's own packages by name."""
         return frozenset(map(package_name, self.config.packages))
 
 

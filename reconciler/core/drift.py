@@ -77,7 +77,7 @@ def _kind(*, changed: bool, ahead: bool) -> DriftKind:
 
 
 def _managed(step: Step, changes: Iterable[Change]) -> tuple[Change, ...]:
-    """The changes in sections that the manifest manages; a reset and a prune manage the whole overlay."""
+    """Return the changes in sections that the manifest manages; a reset and a prune manage the whole overlay."""
     if step.entry is None or step.entry.reset:
         return tuple(changes)
     return tuple(change for change in changes if SECTION_OF.get(change.field) in step.entry.managed)

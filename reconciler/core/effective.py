@@ -75,7 +75,7 @@ def combined(configs: Sequence[Overlay]) -> Overlay:
 
 
 def _joined(field: Field, elements: Sequence[Item]) -> Item | None:
-    """One item for the elements of a list."""
+    """Return one item for the elements of a list."""
     values = tuple(one for item in elements if isinstance(item.value, tuple) for one in item.value)
     return Item(field, "", values) if values else None  # type: ignore[arg-type]
 

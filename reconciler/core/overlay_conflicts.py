@@ -116,6 +116,6 @@ class _Order:
         return replace(blocked, problems=(replace(problem, place=problem.place or step.place),))
 
     def _place(self, scope: str, overlay: str) -> Place | None:
-        """Where the manifest binds an overlay; None for a binding that it does not name."""
+        """Return where the manifest binds an overlay; None for a binding that it does not name."""
         step = self._bindings.get((scope, overlay))
         return step.place if step is not None and step.after is not None else None

@@ -145,7 +145,7 @@ def _meant(match: _Match) -> str | None:
 
 
 def _marked(step: Step) -> Step:
-    """The step with the owner and the labels of its entry."""
+    """Return the step with the owner and the labels of its entry."""
     entry = step.entry
     marked = entry is not None and (entry.owner or entry.labels)
     return replace(step, owner=entry.owner, labels=entry.labels) if entry is not None and marked else step
@@ -207,7 +207,7 @@ def _present(match: _Match, repository: LiveRepository) -> Step:
 
 
 def _bound(match: _Match, repository: LiveRepository, before: Overlay) -> Step:
-    """A repository whose content comes from overlays: their steps are those that write."""
+    """Return the step of a repository whose content comes from overlays; only the overlays' steps write."""
     if before != EMPTY:
         held = tuple(map(str, sections_held(before))) or ("content that this version does not know",)
         return replace(_blocked(match, ReasonCode.HAS_CUSTOMIZATION, *held), id=repository.id)

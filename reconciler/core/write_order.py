@@ -57,7 +57,7 @@ def _sorted(steps: Sequence[AnyStep]) -> tuple[list[Step], list[OverlayStep | Bi
 
 
 def _chains(stage: Sequence[AnyStep]) -> tuple[Chain, ...]:
-    """Steps that may have to be written one after another are a chain: those of one scope, and changes of overlays."""
+    """Group steps that may depend on each other's order into chains: those of one scope, and changes of overlays."""
     found: dict[str, list[AnyStep]] = {}
     for step in stage:
         match step:

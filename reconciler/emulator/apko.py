@@ -41,12 +41,12 @@ class Image:
 
     @property
     def source(self) -> str:
-        """The id of the catalog repository that customers' repositories sync from."""
+        """Return the id of the catalog repository that customers' repositories sync from."""
         return uidp.of_child(CATALOG_ROOT, self.name)
 
     @property
     def tags(self) -> tuple[str, ...]:
-        """The active tags, two for each stream."""
+        """Return the active tags, two for each stream."""
         streams = ("latest", *(stream for stream, _ in self.streams if stream != "latest"))
         return tuple(name for stream in streams for name in (stream, f"{stream}-dev"))
 

@@ -22,7 +22,7 @@ class Code(StrEnum):
     meaning: str
 
     def __new__(cls, value: str, meaning: str) -> Self:
-        """A code that is its value and knows what it means."""
+        """Return a code that is its value, with its meaning."""
         member = str.__new__(cls, value)
         member._value_ = value
         member.meaning = meaning

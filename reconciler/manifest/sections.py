@@ -41,7 +41,7 @@ T = TypeVar("T")
 
 
 def always(default: T) -> Callable[[], T]:
-    """One frozen default for every entry: a copy for each would cost more than the rest of the entry."""
+    """Return one frozen default for every entry: a copy for each would cost more than the rest of the entry."""
     return lambda: default
 
 

@@ -26,7 +26,7 @@ def certificate_document(pem: bytes) -> dict[str, str] | None:
 
 
 def _key(key: object) -> str:
-    """Kind and size of a public key, such as `RSA 2048`."""
+    """Return the kind and size of a public key, such as `RSA 2048`."""
     kind = type(key).__name__.lstrip("_").removesuffix("PublicKey")
     curve, size = getattr(key, "curve", None), getattr(key, "key_size", None)
     return f"EC {curve.name}" if curve is not None else f"{kind} {size}" if size else kind

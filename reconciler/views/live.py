@@ -98,7 +98,7 @@ class Row:
 
     @property
     def rank(self) -> tuple[bool, int, str]:
-        """The place in the table: what failed first, then what is under way."""
+        """Return the place in the table: failures first, then builds in progress."""
         return (not self.failed, _RANKS[self.state], self.repository)
 
 

@@ -124,7 +124,7 @@ _NULL = {"type": "null"}
 
 
 def _null_exactly_for(kind: str, side: str) -> dict[str, Any]:
-    """A schema by which one side of a change is null for one kind of change and for no other."""
+    """Return a schema by which one side of a change is null for one kind of change and for no other."""
     return {
         "if": {"properties": {"kind": {"const": kind}}},
         "then": {"properties": {side: _NULL}},

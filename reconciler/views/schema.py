@@ -317,7 +317,7 @@ _SCHEMAS: dict[str, TypeAdapter[Any]] = {
 
 
 def schemas() -> dict[str, str]:
-    """The text of each schema file by its name."""
+    """Return the text of each schema file by its name."""
     dialect = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
     return {
         name: json.dumps({**dialect, **adapter.json_schema()}, indent=2) + "\n" for name, adapter in _SCHEMAS.items()

@@ -74,7 +74,7 @@ def _check_idle(run: Run) -> None:
 
 
 def _again(run: Run, report: Report) -> ExitCode:
-    """The report of a run that was followed to its end, from the record alone."""
+    """Return the report of a run that was followed to its end, from the record alone."""
     outcomes, progress = recorded_outcomes(run), _known(run)
     followed = Followed(progress=progress, tags=recorded(progress)) if progress else None
     code = first(exit_codes(outcomes, followed, interrupted=False))
