@@ -179,14 +179,14 @@ class ReportLister:
         while todo:
             window, parent = todo.pop()
             known_limit = self._longest
-            builds = self._ask(window)
+            builds = self._list(window)
             found.update((build.id, build) for build in builds)
-            if len(builds) >= known_limit and len(builds) > 1 and not self._seen_whole(builds):
+            if len(builds) >= known_limit and len(builds) > 1 and not self._was_complete(builds):
                 todo += [(part, builds) for part in self._parts(window, builds, parent)]
         self._whole = found
         return tuple(found.values())
 
-    def _ask(self, window: Window) -> Sequence[Build]:
+    def _list(self, window: Window) -> Sequence[Build]:
         self._calls += 1
         if self._calls > MOST_CALLS + (MOST_REPOSITORIES if window.repository else 0):
             raise TooManyError
@@ -194,7 +194,7 @@ class ReportLister:
         self._longest = max(self._longest, len(builds))
         return builds
 
-    def _seen_whole(self, builds: Sequence[Build]) -> bool:
+    def _was_complete(self, builds: Sequence[Build]) -> bool:
         """Return whether an earlier complete response had the same reports."""
         return self._whole == {build.id: build for build in builds}
 
@@ -207,7 +207,7 @@ class ReportLister:
             if len(builds) < _MANY_TOGETHER:
                 return ()
             raise TooManyError
-        if len(self._ask(Window(since=0.0))) > len(builds):
+        if len(self._list(Window(since=0.0))) > len(builds):
             return ()
         return self._by_repository(window)
 

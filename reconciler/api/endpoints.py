@@ -181,12 +181,12 @@ def overlays(organization: Organization) -> Call:
 
 
 def overlay(id_: str) -> Call:
-    """Return one overlay with its configuration."""
+    """Return the call for one overlay with its configuration."""
     return Call(action=f"read the overlay {id_}", capability=_READ_OVERLAYS, path=f"{_OVERLAYS}/{id_}")
 
 
 def overlays_named(name: str, root: str) -> Call:
-    """Return the overlays of a name in the organization of a UIDP and in its folders."""
+    """Return the call for the overlays of a name in the organization of a UIDP and in its folders."""
     return Call(
         action=f'look up the overlay "{name}"',
         capability=_READ_OVERLAYS,
@@ -214,18 +214,18 @@ def update_overlay(target: LiveOverlay, body: bytes) -> Call:
 
 
 def delete_overlay(id_: str, name: str) -> Call:
-    """Delete an overlay, which is refused while it is bound."""
+    """Return the call that deletes an overlay, which is refused while it is bound."""
     action = f'delete the overlay "{name}" ({id_})'
     return Call(method="DELETE", action=action, capability=_EDIT_OVERLAYS, path=f"{_OVERLAYS}/{id_}")
 
 
 def binding(id_: str) -> Call:
-    """Return one binding with its overlay."""
+    """Return the call for one binding with its overlay."""
     return Call(action=f"read the binding {id_}", capability=_READ_OVERLAYS, path=f"{_BINDINGS}/{id_}")
 
 
 def bindings_of_overlay(overlay_id: str, root: str) -> Call:
-    """Return the bindings of one overlay in the organization of a UIDP: also those for all repositories."""
+    """Return the call for the bindings of one overlay in an organization, including those for all repositories."""
     return Call(
         action=f"list the bindings of the overlay {overlay_id}",
         capability=_READ_OVERLAYS,
@@ -236,7 +236,7 @@ def bindings_of_overlay(overlay_id: str, root: str) -> Call:
 
 
 def create_binding(scope: str, what: str, body: bytes) -> Call:
-    """Bind an overlay to a repository or, for all repositories, to an organization or folder, by its UIDP."""
+    """Return the call that binds an overlay to a repository or, for all repositories, an organization or folder."""
     return Call(method="POST", action=f"bind {what}", capability=_EDIT_OVERLAYS, path=f"{_BINDINGS}/{scope}", body=body)
 
 
@@ -253,7 +253,7 @@ def update_binding(id_: str, what: str, body: bytes) -> Call:
 
 
 def delete_binding(id_: str, what: str) -> Call:
-    """Unbind an overlay."""
+    """Return the call that removes a binding."""
     action = f"unbind {what} ({id_})"
     return Call(method="DELETE", action=action, capability=_EDIT_OVERLAYS, path=f"{_BINDINGS}/{id_}")
 
@@ -392,7 +392,7 @@ def resolve(repository_id: str, body: bytes) -> Call:
     """Return the call that locks a configuration as a build would, without building; a POST without effects."""
     return Call(
         method="POST",
-        only_asks=True,
+        without_effects=True,
         action="check that packages resolve",
         capability="apk.list",
         path=f"{RESOLVE}{repository_id}",

@@ -168,7 +168,7 @@ class ErrorContext:
     action: str
     capability: str = ""
     writes: bool = False
-    only_asks: bool = False
+    without_effects: bool = False
     optional: bool = False
     token_source: str = "nowhere"  # noqa: S105 - a word for messages
     token_advice: str = "provide a token"  # noqa: S105 - a word for messages
@@ -358,7 +358,7 @@ def _server_fault(response: _Response, context: ErrorContext) -> ServerFault:
 
 def _rejected(response: _Response, context: ErrorContext) -> Rejected:
     # Messages about conflicting packages are long, with the names at the end.
-    long = context.only_asks or response.violations
+    long = context.without_effects or response.violations
     detail = response.message_or_status(context, LONG if long else LONGEST)
     if response.code == FAILED_PRECONDITION:
         return Rejected(_failed_precondition(response, context, detail))

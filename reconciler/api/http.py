@@ -80,8 +80,8 @@ class Call:
     """A request to the API.
 
     `action` completes "could not …" in a message; `capability` is the required one; `timeout` is the limit of the
-    response in seconds. The response to a `large` one is a list. An `optional` one is retried less often. `only_asks`
-    marks a POST without effects.
+    response in seconds. The response to a `large` one is a list. An `optional` one is retried less often. A POST
+    `without_effects` only asks.
     """
 
     action: str
@@ -93,13 +93,13 @@ class Call:
     content_type: str = "application/json"
     timeout: float = ONE_SECONDS
     large: bool = False
-    only_asks: bool = False
+    without_effects: bool = False
     optional: bool = False
 
     @property
     def writes(self) -> bool:
         """Return whether the request may change something."""
-        return self.method != "GET" and not self.only_asks
+        return self.method != "GET" and not self.without_effects
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -282,7 +282,7 @@ class Connection:
             action=call.action,
             capability=call.capability,
             writes=call.writes,
-            only_asks=call.only_asks,
+            without_effects=call.without_effects,
             optional=call.optional,
         )
         return about if self.credentials is None else self.credentials.described(about)
@@ -326,7 +326,7 @@ class Connection:
 
     def _guard(self, transport: httpx.BaseTransport) -> httpx.BaseTransport:
         resolve = httpx.URL(self._address.url(RESOLVE)).raw_path
-        return WriteGuard(BoundedTransport(transport), self._counter, writes=self._writes, only_asks=resolve)
+        return WriteGuard(BoundedTransport(transport), self._counter, writes=self._writes, without_effects=resolve)
 
 
 def _not_sent(context: ErrorContext, error: Exception, text: str, proxy: ProxySetting | None) -> ApiError:

@@ -163,7 +163,7 @@ def _says_nothing(holder: str, section: Mapping[str, object]) -> bool:
     return not any(section.values()) and not _unknown_zeros({holder: section}, holder)
 
 
-def _merge_whole(_raw: object, wanted: Any, _field: OverlayField, _spelling: Spelling) -> object:
+def _replace(_raw: object, wanted: Any, _field: OverlayField, _spelling: Spelling) -> object:
     return wanted if isinstance(wanted, str | bool) else list(wanted)
 
 
@@ -247,14 +247,14 @@ def _passed_through(raw: object, wanted: object) -> object:
 
 
 _MERGES: dict[Kind, Callable[[object, Any, OverlayField, Spelling], object]] = {
-    Kind.TEXT: _merge_whole,
-    Kind.ORDERED_TEXTS: _merge_whole,
+    Kind.TEXT: _replace,
+    Kind.ORDERED_TEXTS: _replace,
     Kind.TEXTS: _merge_texts,
     Kind.PACKAGES: _merge_texts,
     Kind.TEXT_MAP: _merge_map,
     Kind.ITEMS: _merge_items,
     Kind.ORDERED_ITEMS: _merge_checks,
-    Kind.FLAG: _merge_whole,
+    Kind.FLAG: _replace,
     Kind.ENUM: _merge_enum,
     Kind.OBJECT: _merge_object,
     Kind.PASSED_THROUGH: _merge_passed_through,

@@ -104,7 +104,7 @@ def create_overlay(connection: Connection, organization: Organization, name: str
 
 
 def update_overlay(connection: Connection, read: OverlayVersion, wanted: Overlay) -> None:
-    """Replace the configuration of an overlay that was just read; what is not known of it goes back as it came."""
+    """Replace the configuration of an overlay that was just read; unknown fields are sent back unchanged."""
     body = {"config": merge_overlay(read.document.get("config"), wanted, V2_SPELLING)}
     connection.answer(endpoints.update_overlay(read.overlay, json_text.encode(body)))
 
@@ -135,7 +135,7 @@ def find_binding(connection: Connection, scope: Scope, overlay_id: str) -> Bindi
 
 
 def create_binding(connection: Connection, scope: Scope, overlay_id: str, what: str, selector: TagSelector) -> None:
-    """Bind an overlay to a scope; `what` says which to which, as in "typer to python"."""
+    """Bind an overlay to a scope; `what` names both, as in "typer to python"."""
     body: dict[str, object] = {"overlay": overlay_id, "tagSelector": selector_to_wire(selector)}
     if not _is_own(scope):
         body["allRepos"] = True
@@ -149,7 +149,7 @@ def update_binding(connection: Connection, id_: str, what: str, selector: TagSel
 
 
 def delete_binding(connection: Connection, id_: str, what: str) -> None:
-    """Unbind an overlay."""
+    """Remove a binding."""
     connection.answer(endpoints.delete_binding(id_, what))
 
 

@@ -80,7 +80,7 @@ class RetryReason:
 
     kind: RetryKind
     reason: str
-    asked: float | None = None
+    requested_wait: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,7 +151,7 @@ def retry_reason(error: ApiError) -> RetryReason | None:
         kind, words = RetryKind.FAILED, "API error"
     else:
         return None
-    return RetryReason(kind=kind, reason=f"{status}, {words}", asked=error.retry_after)
+    return RetryReason(kind=kind, reason=f"{status}, {words}", requested_wait=error.retry_after)
 
 
 def limit_of(reason: RetryReason, *, writes: bool, optional: bool = False) -> Limit | None:
@@ -170,7 +170,7 @@ def pause(reason: RetryReason, limit: Limit | None, *, attempt: int, spent: floa
     """
     if limit is None or attempt >= limit.tries:
         return None
-    seconds = max(reason.asked or 0.0, backoff(attempt, jitter))
+    seconds = max(reason.requested_wait or 0.0, backoff(attempt, jitter))
     return seconds if spent + seconds <= limit.seconds else None
 
 
@@ -222,7 +222,7 @@ class Retrier:
         attempt = send()
         reason = attempt.reason
         if reason is not None and reason.kind in (RetryKind.TOO_MANY, RetryKind.EXHAUSTED):
-            common = backoff(1, 1.0) if reason.asked is None else reason.asked
+            common = backoff(1, 1.0) if reason.requested_wait is None else reason.requested_wait
             self._pace.slow_down(slot, min(common, _LONGEST_COMMON_PAUSE))
         return attempt, max(0.0, self.timing.monotonic() - began)
 
@@ -320,7 +320,7 @@ class RateLimiter:
             slot, seconds = self._take_slot()
             if seconds > 0:
                 self._timing.sleep(seconds)
-            if self._keeps(slot) or self._timing.stopped():
+            if self._is_valid(slot) or self._timing.stopped():
                 return slot
 
     def slow_down(self, slot: float, pause: float) -> None:
@@ -344,7 +344,7 @@ class RateLimiter:
             self._free_at = self._resumes_at if rate is None else slot + 1 / rate
             return slot, slot - now
 
-    def _keeps(self, slot: float) -> bool:
+    def _is_valid(self, slot: float) -> bool:
         """Return whether no pause has overtaken the slot during its sleep."""
         with self._lock:
             kept = slot >= self._resumes_at

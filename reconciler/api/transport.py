@@ -165,21 +165,21 @@ class RequestCounter:
 class WriteGuard(httpx.BaseTransport):
     """Counts requests and refuses writes of a read-only client, as the last place that can stop one.
 
-    A POST to a path that begins with `only_asks` is not a write.
+    A POST to a path that begins with `without_effects` is not a write.
     """
 
     def __init__(
-        self, transport: httpx.BaseTransport, counter: RequestCounter, *, writes: bool, only_asks: bytes
+        self, transport: httpx.BaseTransport, counter: RequestCounter, *, writes: bool, without_effects: bytes
     ) -> None:
         self._transport = transport
         self._counter = counter
         self._writes = writes
-        self._only_asks = only_asks
+        self._without_effects = without_effects
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Forward a request; raises `WriteRefusedError`."""
-        asks = request.method == "POST" and request.url.raw_path.startswith(self._only_asks)
-        writes = request.method != "GET" and not asks
+        harmless = request.method == "POST" and request.url.raw_path.startswith(self._without_effects)
+        writes = request.method != "GET" and not harmless
         if writes and not self._writes:
             raise WriteRefusedError(f"a read-only client was asked to {request.method}")
         self._counter.count(writes=writes)

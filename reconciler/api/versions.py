@@ -210,7 +210,7 @@ class Auto:
     def write_overlay(self, read: RepositoryVersion, wanted: Overlay) -> LiveRepository:
         """Write through v2 if possible, else through v1."""
         why = ""
-        if not self._why_v1 and can_say(wanted) and _keeps_unknown(read.repository.overlay, wanted):
+        if not self._why_v1 and can_say(wanted) and _preserves_unknown(read.repository.overlay, wanted):
             try:
                 masked = self._v2.read_document(read.repository.id)
                 if masked is not None and not isinstance(masked.repository.overlay, Unreadable):
@@ -300,7 +300,7 @@ def _version(
     raise connection.incomplete(call, problem)
 
 
-def _keeps_unknown(overlay: Overlay | Unreadable, wanted: Overlay) -> bool:
+def _preserves_unknown(overlay: Overlay | Unreadable, wanted: Overlay) -> bool:
     """Return whether unknown fields are kept or removed; only v1 can restore what v1 has sent."""
     return not wanted.unrecognized or (isinstance(overlay, Overlay) and wanted.unrecognized == overlay.unrecognized)
 

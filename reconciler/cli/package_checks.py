@@ -57,7 +57,7 @@ from reconciler.core.steps import ReasonCode, Step
 from reconciler.diagnostics import Diagnostic, Place, has_errors, plural
 from reconciler.engine.packages import PackageApi, look_up
 from reconciler.engine.ports import stream
-from reconciler.engine.resolve import WORKERS, Answer, Conflicts, NotAnswered, ResolveApi, Resolves, ask
+from reconciler.engine.resolve import WORKERS, Answer, Conflicts, NotAnswered, ResolveApi, Resolves, resolve_configs
 from reconciler.views.text import repositories
 
 
@@ -283,7 +283,7 @@ def _answers(
             configs.setdefault(config, question.step.id or "")
     known = built_already(asked, evidence.builds)
     found = {config: Resolves(packages=packages, asked=False) for config, packages in known.items()}
-    return {**ask(checks.client, {one: id_ for one, id_ in configs.items() if one not in known}), **found}
+    return {**resolve_configs(checks.client, {one: id_ for one, id_ in configs.items() if one not in known}), **found}
 
 
 def _completed(

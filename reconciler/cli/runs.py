@@ -142,7 +142,9 @@ def last_writers(journal: Journal | None, options: Options) -> LastWriters:
 def last_written(plan: Plan, options: Options, ctx: Context) -> Mapping[str, LastWritten]:
     """Return what the last run that did left in each repository that a plan writes; raises `CommandFailed`."""
     with read_only_journal(options, ctx) as journal:
-        return journal.last_written(api_identity(options), [step.id for step in plan.writes if step.id is not None])
+        ids = [step.id for step in plan.writes if step.id is not None]
+        keys = [step.key for step in plan.overlay_steps if step.writes]
+        return journal.last_written(api_identity(options), ids, keys)
 
 
 def with_revert_note(plan: Plan, journal: Journal | None, options: Options) -> Plan:

@@ -1,8 +1,7 @@
-"""Inputs of images without their overlays, taken from their builds, and the questions that follow.
+"""Inputs of images without their overlays, taken from their builds, and the resolution questions that follow.
 
-Why the old overlay's packages may be taken out of a report's configuration is told in
-docs/adr/0013-knowing-before-writing.md. Asking is the business of the engine, and what the answers mean that of
-`core.resolution`.
+docs/adr/0013-knowing-before-writing.md gives the reason why packages of the old overlay may be removed from a report's
+configuration. The engine sends the questions; the answers arrive as plain values.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -24,7 +23,7 @@ from reconciler.core.version_templates import Tags, expanded, is_templated, name
 class Base:
     """The input of an image without any overlay, taken from one of its builds.
 
-    `version` is that of its main package, "" where no report tells; `names` are its own packages.
+    `version` is that of its main package, "" if no report has it; `names` are its own packages.
     """
 
     config: PackageConfig
@@ -51,9 +50,9 @@ class Question:
 
 
 def find_bases(steps: Iterable[Step], builds: Iterable[Build], live: Live) -> Mapping[str, tuple[Base, ...]]:
-    """Return the distinct bases of each repository that is written, by its name, of the latest builds first.
+    """Return the distinct bases of each repository that is written, by its name, latest builds first.
 
-    One that is to be created has those of the repository that it is made from. None where no build tells.
+    A repository to be created has those of its source. Empty if no build has a configuration.
     """
     overlays = {one.id: EMPTY if isinstance(one.overlay, Unreadable) else one.overlay for one in live.repositories}
     known = [step for step in steps if step.id in overlays]
@@ -158,9 +157,9 @@ def _question(step: Step, base: Base, tags: Sequence[str]) -> Question:
 
 
 def distinct_configs(asked: Sequence[Question], *, before: bool) -> Mapping[PackageConfig, str]:
-    """Return each distinct configuration with the id of the first repository that it is asked about.
+    """Return each distinct configuration with the id of the first repository that needs it.
 
-    With `before` also what a build was asked for until now, where its report does not tell what came of it.
+    With `before`, includes the previously requested configurations of builds whose reports have no result.
     """
     found: dict[PackageConfig, str] = {}
     for question in asked:

@@ -132,7 +132,7 @@ def has_key(overlay: Overlay, part: Field, key: str) -> bool:
 
 
 def removed_items(changes: Iterable["Change"], after: Overlay) -> Iterator[Item]:
-    """Yield each item that the changes remove and whose key is not in `after`."""
+    """Return each item that the changes remove without a replacement in `after` under its key."""
     for change in changes:
         if change.kind is ChangeKind.REMOVE and change.before and not has_key(after, change.field, change.key):
             yield Item(change.field, change.key, change.before)

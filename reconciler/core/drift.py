@@ -3,14 +3,15 @@
 Only the sections that the manifest manages count; the others belong to somebody else.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from reconciler.core.bindings import TagSelector
 from reconciler.core.diff import SECTION_OF, Change, diff
-from reconciler.core.overlay import Overlay
+from reconciler.core.overlay import EMPTY, Overlay
 from reconciler.core.plan import Plan
-from reconciler.core.steps import Action, Step
+from reconciler.core.steps import Action, BindingStep, OverlayStep, Step
 from reconciler.diagnostics import Place
 
 
@@ -24,50 +25,74 @@ class DriftKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LastWritten:
-    """What a run, the last one that did, left in a repository."""
+    """What a run, the last one that did, left: an overlay, the selector of a binding, or nothing."""
 
     run: str
-    overlay: Overlay
+    content: Overlay | TagSelector | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drift:
-    """One repository that differs.
+    """One repository, overlay or binding that differs.
 
-    `changed` is what somebody else did to what the run `run` wrote; `pending` is what an apply would do now.
+    `changed` is what somebody else did to what the run `run` wrote; `pending` is what an apply would do now. Of a
+    binding, `tags` are the selectors that the run left, that are live, and that the manifest asks for, "" for none.
     """
 
-    repository: str
+    name: str
     kind: DriftKind
     place: Place | None
     run: str | None
     changed: tuple[Change, ...] = ()
     pending: tuple[Change, ...] = ()
+    tags: tuple[str, str, str] | None = None
 
 
 def find_drift(plan: Plan, written: Mapping[str, LastWritten]) -> tuple[Drift, ...]:
-    """Return the repositories of a plan that differ, in its order; `written` is by UIDP.
+    """Return what differs, in the order of the plan; `written` is by UIDP for repositories, else by the step's key.
 
-    A repository that no run wrote, or that does not exist yet, is not applied at most.
+    What no run wrote, or does not exist yet, is not applied at most.
     """
-    return tuple(_drifts(plan.writes, written))
+    overlays = (_of_overlay_step(step, written.get(step.key)) for step in plan.overlay_steps if step.writes)
+    return (*overlays, *(_of_repository(step, written) for step in plan.writes))
 
 
-def _drifts(steps: Iterable[Step], written: Mapping[str, LastWritten]) -> Iterator[Drift]:
-    for step in steps:
-        last = None if step.id is None or step.action is Action.CREATE else written.get(step.id)
-        assert step.before is not None
-        assert step.after is not None
-        changed = () if last is None else _managed(step, diff(last.overlay, step.before))
-        ahead = last is None or bool(_managed(step, diff(last.overlay, step.after)))
-        yield Drift(
-            repository=step.repository,
-            kind=_kind(changed=bool(changed), ahead=ahead),
-            place=step.place,
-            run=None if last is None else last.run,
-            changed=changed,
-            pending=step.changes,
-        )
+def _of_repository(step: Step, written: Mapping[str, LastWritten]) -> Drift:
+    last = None if step.id is None or step.action is Action.CREATE else written.get(step.id)
+    assert step.before is not None
+    assert step.after is not None
+    left = last.content if last is not None and isinstance(last.content, Overlay) else None
+    changed = () if left is None else _managed(step, diff(left, step.before))
+    ahead = left is None or bool(_managed(step, diff(left, step.after)))
+    return Drift(
+        name=step.repository,
+        kind=_kind(changed=bool(changed), ahead=ahead),
+        place=step.place,
+        run=None if last is None else last.run,
+        changed=changed,
+        pending=step.changes,
+    )
+
+
+def _of_overlay_step(step: OverlayStep | BindingStep, last: LastWritten | None) -> Drift:
+    changed = last is not None and last.content != step.before
+    ahead = last is None or last.content != step.after
+    found = Drift(
+        name=step.key.partition(":")[0] + f" {step.label}",
+        kind=_kind(changed=changed, ahead=ahead),
+        place=step.place,
+        run=None if last is None else last.run,
+    )
+    if isinstance(step, BindingStep):
+        selectors = (last.content if last else None, step.before, step.after)
+        was, is_now, will = ("" if one is None else str(one) for one in selectors)
+        return replace(found, tags=(was, is_now, will))
+    left = last.content if last is not None and isinstance(last.content, Overlay) else EMPTY
+    return replace(
+        found,
+        changed=diff(left, step.before or EMPTY) if changed else (),
+        pending=diff(step.before or EMPTY, step.after or EMPTY),
+    )
 
 
 def _kind(*, changed: bool, ahead: bool) -> DriftKind:

@@ -13,9 +13,9 @@ OverlaySteps = Sequence[OverlayStep | BindingStep]
 
 
 def overlay_keys(overlays: Iterable[LiveOverlay], root: str) -> dict[str, str]:
-    """Return for each overlay, by its UIDP, the key that it is known by: its name, where the organization owns it.
+    """Return the key of each overlay, by its UIDP: its name if the organization owns it.
 
-    `root` is the UIDP of the organization. Of overlays that folders own, each has its UIDP beside the name.
+    `root` is the UIDP of the organization. The key of an overlay owned by a folder includes its UIDP.
     """
     return {one.id: one.name if one.id.rpartition("/")[0] == root else f"{one.name} ({one.id})" for one in overlays}
 
@@ -48,8 +48,8 @@ def _bound(binding: Binding, keys: Mapping[str, str]) -> Bound:
     return Bound(scope=binding.scope, overlay=key, selector=binding.selector)
 
 
-def carry_out(step: OverlayStep | BindingStep, assembly: Assembly) -> None:
-    """Change the assembly as an apply of the step changes the organization."""
+def simulate_step(step: OverlayStep | BindingStep, assembly: Assembly) -> None:
+    """Change the assembly in the way that an apply of the step changes the organization."""
     if not step.writes:
         return
     if isinstance(step, OverlayStep):
@@ -61,7 +61,7 @@ def carry_out(step: OverlayStep | BindingStep, assembly: Assembly) -> None:
 
 
 class _Images:
-    """The effective configuration of each tag while steps are carried out; only what they reach is computed."""
+    """The effective configuration of each tag while steps are applied; only affected tags are computed."""
 
     def __init__(self, live: Live, assembly: Assembly) -> None:
         self._assembly = assembly
@@ -95,7 +95,7 @@ class _Images:
 
 
 def with_reach(overlay_steps: OverlaySteps, live: Live, steps: Iterable[Step]) -> OverlaySteps:
-    """Return the steps with the repositories and tags that each changes, carried out one after another."""
+    """Return the steps with the repositories and tags that each changes when applied in order."""
     if not any(step.writes for step in overlay_steps):
         return overlay_steps
     assembly, directory = live_assembly(live, steps), Directory(live)
@@ -109,7 +109,7 @@ def _with_reach(
     if not step.writes:
         return step
     touched = [(one, images.of(one)) for one in images.touched(step)]
-    carry_out(step, assembly)
+    simulate_step(step, assembly)
     names, tags = [], 0
     known: dict[tuple[int, int], int] = {}
     for repository, before in touched:
@@ -151,7 +151,7 @@ def effects_of(live: Live, steps: Sequence[Step], overlay_steps: OverlaySteps) -
     for step in overlay_steps:
         if step.writes:
             touched |= {one.id for one in images.touched(step)}
-            carry_out(step, after)
+            simulate_step(step, after)
     directory = Directory(live)
     found: list[TagEffect] = []
     unknown = []

@@ -7,7 +7,7 @@ from typing import Final
 from reconciler.core.bindings import SelectorKind, TagSelector
 from reconciler.core.diff import Field
 from reconciler.core.effective import Bound, Effective, EffectiveItem, combine, matches_tag
-from reconciler.core.effects import carry_out, live_assembly
+from reconciler.core.effects import live_assembly, simulate_step
 from reconciler.core.layers import item_place
 from reconciler.core.overlay import EMPTY, Overlay
 from reconciler.core.plan import Plan
@@ -61,7 +61,7 @@ def explain_tags(
     """Return what tags of a repository get, those with the same overlays before and after together."""
     before, after = live_assembly(live), live_assembly(live, plan.steps)
     for step in plan.overlay_steps:
-        carry_out(step, after)
+        simulate_step(step, after)
     every = after.layers(repository)
     alike: dict[tuple[tuple[Bound, ...], tuple[Bound, ...]], list[str]] = {}
     for tag in tags:

@@ -163,13 +163,13 @@ class _Resolver:
 
 
 def _labels(globs: Iterable[DesiredGlob], entry: DesiredRepository | None = None) -> Labels:
-    """Return the labels of an entry and of the globs that match it; of two values for one the last."""
+    """Return the labels of an entry and of its matching globs; of two values for one label the last."""
     given = [pair for glob in globs for pair in glob.labels]
     return tuple(sorted(dict([*given, *(entry.labels if entry else ())]).items()))
 
 
 def _bound(entry: DesiredRepository, globs: Sequence[DesiredGlob]) -> DesiredRepository:
-    """Return an entry with the bindings that globs give it, too; those of the entry go before theirs."""
+    """Return an entry with the bindings of its globs added; its own take precedence."""
     others = [glob.place for glob in globs if glob.bindings is None]
     if entry.bindings is None and (entry.managed or entry.source):
         others.append(entry.place)

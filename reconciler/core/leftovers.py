@@ -76,7 +76,7 @@ def _holds(config: BuildConfig | None, item: Item) -> bool:
 
 
 def _cause(build: Build, item: Item, target: Target, changes: Sequence[Change]) -> Cause:
-    """Return who brings an item, for a build that was made with the new overlay."""
+    """Return the cause of an item in a build with the new overlay."""
     verdict = evidence(build.config, tuple(items_of(target.after)), frozenset(items_of(target.before)), changes)
     if build.config is None or verdict not in (Evidence.NEW, Evidence.EITHER):
         return Cause.UNKNOWN

@@ -203,9 +203,9 @@ def make_certificates(*, additional: Iterable[PemFile] = (), providers: Iterable
 
 
 def without_zero_gids(overlay: Overlay) -> Overlay:
-    """Return what the API holds of the configuration of a named overlay, where a user's gid of 0 is the same as none.
+    """Return a named overlay as the API stores it: a user's gid of 0 becomes none.
 
-    Its ids are signed and not optional; a standard customization tells the two apart.
+    Its ids are signed and not optional; a standard customization distinguishes the two.
     """
     users = overlay.accounts.users
     if all(user.gid != 0 for user in users):

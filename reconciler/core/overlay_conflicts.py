@@ -12,7 +12,7 @@ from reconciler.core import overlay_problems as problems
 from reconciler.core.binding_rules import compete, disagreements
 from reconciler.core.diff import Item
 from reconciler.core.effective import Assembly, Bound, Effective
-from reconciler.core.effects import carry_out, live_assembly
+from reconciler.core.effects import live_assembly, simulate_step
 from reconciler.core.overlay import Overlay
 from reconciler.core.scopes import scope_at
 from reconciler.core.state import Directory, Live
@@ -45,7 +45,7 @@ class _Order:
         self._told: set[tuple[str, str, str]] = set()
         self._disagreements: dict[tuple[int, int], tuple[Item, ...]] = {}
         for step in steps:
-            carry_out(step, self._final)
+            simulate_step(step, self._final)
 
     def write(self, step: AnyStep) -> None:
         """Write a step, and before it those that take out of its way what it would conflict with."""
@@ -61,7 +61,7 @@ class _Order:
                     self.write(earlier)
         left = next(self._conflicts(step), None)
         step = step if left is None else self._blocked(step, *left)
-        carry_out(step, self._assembly)
+        simulate_step(step, self._assembly)
         self.ordered.append(step)
 
     def _ends_conflict(self, step: BindingStep) -> bool:

@@ -74,7 +74,7 @@ def plan_overlays(
 def _unknown(
     desired: Desired, live: Live, directory: Directory, entries: BoundEntries, unknown: UnknownBindings
 ) -> OverlayPlan:
-    """Return the steps that cannot be planned because the live state is not known."""
+    """Return the step for an overlay whose live state is unknown."""
     action = Action.BLOCKED if unknown.absent else Action.UNKNOWN
     reason = Reason(code=ReasonCode.UNREADABLE, names=(unknown.problem,))
     problem = problems.not_read(unknown)
@@ -220,7 +220,7 @@ class _Planner:
         *,
         entry: DesiredRepository | None = None,
     ) -> Iterator[BindingStep]:
-        """Yield every binding of a scope that the manifest manages: those that it should have, and those that go."""
+        """Yield the steps of every binding of a scope that the manifest manages, wanted or removed."""
         tags = frozenset(tag for one in repositories for tag in one.active_tags)
         left = {one.overlay_id: one for one in live}
         for one in wanted:
@@ -322,7 +322,7 @@ class _Planner:
                 yield replace(step, changes=diff(one.overlay, EMPTY), before=one.overlay)
 
     def _with_tags(self, step: BindingStep, tags: frozenset[str], entry: DesiredRepository | None) -> BindingStep:
-        """Return the step, blocked if the repository lacks a tag that it newly names; `tags` are empty if not known."""
+        """Return the step, blocked if the repository lacks a tag that it newly names; `tags` are empty if unknown."""
         selector = step.after
         allowed = self._desired.settings.allow_missing_tags or (entry is not None and entry.allow_missing_tags)
         if not tags or selector is None or allowed:

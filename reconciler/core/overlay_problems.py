@@ -148,9 +148,9 @@ def conflict(
     fields: Sequence[str],
     passing: bool,
 ) -> Diagnostic:
-    """Return the error of two overlays, each with where it is bound, that give one tag two values.
+    """Return the error of two overlays, each with its binding's place, that give one tag two values.
 
-    `passing` tells that they do so only between two writes.
+    `passing` is set if they do so only between two writes.
     """
     between = "while the plan is applied, " if passing else ""
     bound = [f'"{name}" at {place}' if place else f'"{name}" by a live binding' for name, place in (first, second)]

@@ -409,7 +409,7 @@ def package_requests(plan: Plan, tags: Tags) -> tuple[PackageRequest, ...]:
     """
     found: dict[tuple[str, str], list[Step]] = {}
     for step, spec in _wanted(plan):
-        for one in _meant(step, spec, tags):
+        for one in _expansions(step, spec, tags):
             found.setdefault((one, spec), []).append(step)
     return tuple(PackageRequest(spec=one, written=spec, steps=tuple(steps)) for (one, spec), steps in found.items())
 
@@ -418,13 +418,13 @@ def _wanted(plan: Plan) -> Iterator[tuple[Step, str]]:
     return ((step, spec) for step in plan.writes if step.after is not None for spec in step.after.packages)
 
 
-def _meant(step: Step, spec: str, tags: Tags) -> tuple[str, ...]:
+def _expansions(step: Step, spec: str, tags: Tags) -> tuple[str, ...]:
     return expanded(spec, tags.get(step.id or "", ())) if is_templated(spec) else (spec,)
 
 
 def templates_not_checked(plan: Plan, tags: Tags) -> Iterator[Diagnostic]:
     """Return a note for each package named by a template with unknown expansion."""
-    unknown = ((step, spec) for step, spec in _wanted(plan) if not _meant(step, spec, tags))
+    unknown = ((step, spec) for step, spec in _wanted(plan) if not _expansions(step, spec, tags))
     return group_problems((step.repository, _template_not_checked(step, spec)) for step, spec in unknown)
 
 

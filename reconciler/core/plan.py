@@ -54,7 +54,7 @@ class Guard:
     refusals: tuple[Diagnostic, ...] = ()
 
     @property
-    def share(self) -> float:
+    def ratio(self) -> float:
         """Return the ratio of covered repositories that lose something, from 0 to 1."""
         return len(self.losing) / self.rules.covered if self.rules.covered else 0.0
 
@@ -256,12 +256,12 @@ def _empty_manifest() -> Diagnostic:
 def _too_many(losing: Sequence[str], by: GuardRules, covered: str) -> Diagnostic:
     count = len(losing)
     needed = -(-100 * count // by.covered)
-    share = f"{100 * count / by.covered:.1f}".removesuffix(".0")
+    ratio = f"{100 * count / by.covered:.1f}".removesuffix(".0")
     return Diagnostic(
         code="removal-guard",
         summary=(
             f"{count:,} of the {by.covered:,} repositories {covered} would lose content "
-            f"({share}%); the limit is {percent(by.limit)} ({_SOURCES[by.limit_from]})"
+            f"({ratio}%); the limit is {percent(by.limit)} ({_SOURCES[by.limit_from]})"
         ),
         detail=f"affected: {listed(losing)}",
         hint=f"check the affected repositories, then allow it with `--max-removal {needed}%`",
@@ -275,27 +275,38 @@ _SOURCES = {
 }
 
 
-def percent(share: float) -> str:
+def percent(ratio: float) -> str:
     """Return a ratio as a percentage, such as `30%` or `12.5%`."""
-    return f"{share * 100:.4g}%"
+    return f"{ratio * 100:.4g}%"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """Writing steps with the changes of each part only; a repository may be in several parts."""
+    """Writing steps with the changes of each part only; a repository may be in several parts.
+
+    `caused_overlays` are the keys of the steps of overlays and bindings that only the second plan has.
+    """
 
     caused: tuple[Step, ...] = ()
     already_different: tuple[Step, ...] = ()
     no_longer: tuple[Step, ...] = ()
+    caused_overlays: frozenset[str] = frozenset()
 
 
 def compare(base: Plan, head: Plan) -> Comparison:
     """Compare two plans made against the same live state: return the parts of `head`, and those only in `base`."""
+    known = _overlay_writes(base)
     return Comparison(
         caused=tuple(_only(head.writes, _writes(base), shared=False)),
         already_different=tuple(_only(head.writes, _writes(base), shared=True)),
         no_longer=tuple(_only(base.writes, _writes(head), shared=False)),
+        caused_overlays=frozenset(key for key, written in _overlay_writes(head).items() if known.get(key) != written),
     )
+
+
+def _overlay_writes(plan: Plan) -> dict[str, tuple[object, ...]]:
+    """Return what each step of an overlay or a binding comes to, by its key."""
+    return {step.key: (step.action, step.before, step.after) for step in plan.overlay_writes}
 
 
 def _writes(plan: Plan) -> dict[str, Step]:

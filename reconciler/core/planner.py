@@ -127,12 +127,12 @@ def _named_twice(matches: Iterable[_Match]) -> dict[str, Place]:
     """Return repositories that several entries mean or create (`x` and `/x`), with the place of the first entry."""
     places: dict[str, list[Place]] = {}
     for match in matches:
-        if (meant := _meant(match)) is not None:
+        if (meant := _target_key(match)) is not None:
             places.setdefault(meant, []).append(match.entry.place)
     return {meant: min(found) for meant, found in places.items() if len(found) > 1}
 
 
-def _meant(match: _Match) -> str | None:
+def _target_key(match: _Match) -> str | None:
     """Return the one repository that an entry means: its id, or the folder and name of one to be created."""
     address = match.entry.address
     match match.found:
@@ -155,7 +155,7 @@ def _step(match: _Match, directory: Directory, known: KnownNames, twice: dict[st
     if has_errors(match.entry.problems):
         found = match.found[0].id if len(match.found) == 1 else None
         return replace(_blocked(match, ReasonCode.CONFLICTING), id=found)
-    first = twice.get(_meant(match) or "")
+    first = twice.get(_target_key(match) or "")
     if first is not None and first != match.entry.place:
         return _blocked(match, ReasonCode.NAMED_TWICE, str(first))
     match match.found:
@@ -207,7 +207,7 @@ def _present(match: _Match, repository: LiveRepository) -> Step:
 
 
 def _bound(match: _Match, repository: LiveRepository, before: Overlay) -> Step:
-    """Return the step of a repository whose content comes from overlays; only the overlays' steps write."""
+    """Return the step of a repository whose content comes from overlays; the overlays' steps write it."""
     if before != EMPTY:
         held = tuple(map(str, sections_held(before))) or ("content that this version does not know",)
         return replace(_blocked(match, ReasonCode.HAS_CUSTOMIZATION, *held), id=repository.id)

@@ -1,4 +1,4 @@
-"""Keyed hashes in the place of values that may be secret, so that only equality can be told.
+"""Keyed hashes that replace possibly secret values, so that only equality can be compared.
 
 Names stay as they are: those of packages, variables, annotations, accounts, certificates, overlays and tags. A hash
 depends on the salt of its snapshot, the field and the key, but not on the repository.

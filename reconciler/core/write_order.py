@@ -36,7 +36,7 @@ def stages(steps: Sequence[AnyStep]) -> tuple[tuple[Chain, ...], ...]:
 
 
 def before_repositories(steps: Sequence[AnyStep]) -> tuple[tuple[AnyStep, ...], tuple[AnyStep, ...]]:
-    """Split steps into overlays and bindings with the resets that they need, and the other changes of repositories."""
+    """Split steps into overlays and bindings with the resets that they need, and the other repository changes."""
     resets, others, repositories = _sorted(steps)
     return (*resets, *others), tuple(repositories)
 
@@ -57,7 +57,7 @@ def _sorted(steps: Sequence[AnyStep]) -> tuple[list[Step], list[OverlayStep | Bi
 
 
 def _chains(stage: Sequence[AnyStep]) -> tuple[Chain, ...]:
-    """Group steps that may depend on each other's order into chains: those of one scope, and changes of overlays."""
+    """Return the chains of steps that must be written one after another: those of one scope, and overlay changes."""
     found: dict[str, list[AnyStep]] = {}
     for step in stage:
         match step:
@@ -82,7 +82,7 @@ class Unmet:
         self._repositories: set[str] = set()
 
     def add(self, step: AnyStep) -> None:
-        """Take note of a step that did not succeed."""
+        """Record a step that did not succeed."""
         match step:
             case Step(id=id_):
                 self._repositories.add(id_ or "")

@@ -258,7 +258,7 @@ class _Writer:
     def _create(self, step: Step) -> Outcome:
         source = self._read(step)
         if source is None:
-            return _source_gone(step)
+            return _source_missing(step)
         if not is_approved(step, source.repository):
             return renamed(step, source.repository)
         settlement: Applied | Settlement | None = None
@@ -339,7 +339,7 @@ def _applied(step: AnyStep, id_: str, since: float, *, read_back: bool = False) 
     return Applied(step=step, repository_id=id_, since=since, read_back=read_back)
 
 
-def _source_gone(step: Step) -> Failed:
+def _source_missing(step: Step) -> Failed:
     return failed_step(step, "source-gone", "the source repository no longer exists")
 
 

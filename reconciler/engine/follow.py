@@ -241,7 +241,7 @@ class _Following:
         seen = self._advanced(builds, now)
         if self._provided.learn(seen):
             seen = self._advanced(builds, now)
-        if all(progress.stage in FINISHED for progress in seen) and self._supersession.ask(now=now):
+        if all(progress.stage in FINISHED for progress in seen) and self._supersession.poll(now=now):
             seen = self._advanced(builds, now)
         self._take(self._supersession.checked(seen, now=now))
 
@@ -305,7 +305,7 @@ class _Following:
         now, seen = self._clock.now(), self._known
         # An API that has just failed to respond would only delay the end.
         if self._reached:
-            self._supersession.ask(now=now)
+            self._supersession.poll(now=now)
             seen = self._supersession.checked(seen, now=now)
         self._take(concluded(seen))
         late = tuple(progress.target.label for progress in self._unfinished())

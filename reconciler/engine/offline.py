@@ -1,4 +1,4 @@
-"""What a snapshot tells in the place of the API: packages and recent builds, without a request."""
+"""Packages and recent builds of a snapshot, which replaces the API without a request."""
 
 from collections.abc import Mapping, Sequence
 

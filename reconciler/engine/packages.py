@@ -101,7 +101,7 @@ class _Search:
         """Run the requests, cheapest first; raises `ApiError` if continuing cannot help."""
         if len(self._wanted) > _FEW:
             self._read_pages()
-        self._ask_one_by_one()
+        self._search_names()
         if self.found.problem is None and self.unmet():
             self._search_provided()
             self._search_catalog()
@@ -120,7 +120,7 @@ class _Search:
             self._follow_pages()
         except _OF_THE_CALL:
             return
-        self._doubt_lacking()
+        self._forget_incomplete()
 
     def _follow_pages(self) -> None:
         page = self._page()
@@ -151,7 +151,7 @@ class _Search:
         if len(begins) >= _TELLING:
             self._page(prefix=begins)
 
-    def _doubt_lacking(self) -> None:
+    def _forget_incomplete(self) -> None:
         """Forget summaries that lack an architecture: they list the latest version, and an older one may have it."""
         known = {name: versions[0].architectures for name, versions in self.found.versions.items() if versions}
         there = {arch for architectures in known.values() for arch in architectures}
@@ -159,7 +159,7 @@ class _Search:
             if architectures and there.difference(architectures):
                 del self.found.versions[name]
 
-    def _ask_one_by_one(self) -> None:
+    def _search_names(self) -> None:
         def work(name: str) -> Iterator[tuple[str, tuple[PackageVersion, ...] | ApiError]]:
             if stopped:
                 return

@@ -31,7 +31,7 @@ class ResolveApi(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resolves:
-    """The packages can be installed together, and these are the exact ones; `asked` is False if a build told so."""
+    """The packages can be installed together, and these are the exact ones; `asked` is False if taken from a build."""
 
     packages: tuple[str, ...]
     asked: bool = True
@@ -56,7 +56,7 @@ class NotAnswered:
 Answer: TypeAlias = Resolves | Conflicts | NotAnswered
 
 
-def ask(api: ResolveApi, configs: Mapping[PackageConfig, str]) -> Mapping[PackageConfig, Answer]:
+def resolve_configs(api: ResolveApi, configs: Mapping[PackageConfig, str]) -> Mapping[PackageConfig, Answer]:
     """Return the answer to each configuration, asked for the repository id given with it; never raises."""
     hopeless: list[NotAnswered] = []
 
@@ -64,7 +64,7 @@ def ask(api: ResolveApi, configs: Mapping[PackageConfig, str]) -> Mapping[Packag
         if hopeless:
             yield config, replace(hopeless[0], asked=False)
             return
-        answer, further = _ask(api, configs[config], config)
+        answer, further = _resolve(api, configs[config], config)
         if not further and isinstance(answer, NotAnswered):
             hopeless.append(answer)
         yield config, answer
@@ -74,7 +74,7 @@ def ask(api: ResolveApi, configs: Mapping[PackageConfig, str]) -> Mapping[Packag
     return dict(stream(configs, work, workers=min(WORKERS, len(configs))))
 
 
-def _ask(api: ResolveApi, repository_id: str, config: PackageConfig) -> tuple[Answer, bool]:
+def _resolve(api: ResolveApi, repository_id: str, config: PackageConfig) -> tuple[Answer, bool]:
     """Return the answer, and whether further questions can succeed."""
     try:
         return Resolves(packages=api.resolve(repository_id, config.document())), True

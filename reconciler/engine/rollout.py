@@ -99,7 +99,7 @@ class _Run:
                 WaveStarted(at=self._clock.now(), number=number, of=len(waves), steps=len(steps), others=others)
             )
             outcomes, followed = self.wave(steps)
-            wrong += _gone_wrong(outcomes, followed)
+            wrong += _failed_repositories(outcomes, followed)
             reason = self._no_further(outcomes, followed)
             if reason is None and wrong > batches.max_failed:
                 self._on_event(WaveFailed(at=self._clock.now(), number=number, of=len(waves), steps=tuple(steps)))
@@ -192,7 +192,7 @@ def _unfinished(followed: Followed) -> Skip | None:
     return Skip.HELD_BACK if followed.timed_out or followed.late or followed.problem else None
 
 
-def _gone_wrong(outcomes: Iterable[Outcome], followed: Followed | None) -> int:
+def _failed_repositories(outcomes: Iterable[Outcome], followed: Followed | None) -> int:
     """Return the repositories of a wave that were not written, or whose builds did not all succeed."""
     written = {outcome.step.key for outcome in outcomes if not isinstance(outcome, Applied | Unchanged)}
     built = set()

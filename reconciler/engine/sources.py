@@ -155,7 +155,7 @@ class Supersession:
         """Return the number of tags that are built for a repository, 0 if unknown."""
         return self._tag_count.get(progress.target.id, 0)
 
-    def ask(self, *, now: float) -> bool:
+    def poll(self, *, now: float) -> bool:
         """Read the current repositories; after a failure nothing is superseded."""
         self._next = now + _BETWEEN_SECONDS if self._is_sure(now) else self._began + _SURE_AFTER_SECONDS
         try:
@@ -169,7 +169,7 @@ class Supersession:
     def checked(self, seen: tuple[Progress, ...], *, now: float) -> tuple[Progress, ...]:
         """Return the progress with superseded repositories marked, by the last read."""
         if self._live is None and now >= self._next and any(_suspicious(one, now - self._began) for one in seen):
-            self.ask(now=now)
+            self.poll(now=now)
         if self._live is None:
             return seen
         # The read is used once: it is large, and soon outdated.

@@ -47,7 +47,7 @@ from reconciler.planfile.overlays import (
     encode_section,
     list_of,
     understood,
-    whole,
+    whole_number,
 )
 from reconciler.planfile.steps import (
     EffectReader,
@@ -146,7 +146,7 @@ def decode_run_step(row: tuple[Any, ...]) -> RunStep:
         step = decode_step(item)
         decoded = RunStep(
             step=step,
-            wave=whole(item.get("wave", 1)),
+            wave=whole_number(item.get("wave", 1)),
             repository_id=repository_id,
             since=since,
             intended_at=None if intended_at is None else _moment(intended_at),
@@ -160,7 +160,7 @@ def decode_counts(text: str | None, row: Callable[[], tuple[Any, ...]]) -> Mappi
     """Return the builds of a step by result, decoding rows of earlier versions; raises `Malformed`."""
     with understood():
         if text is not None:
-            return {Result(result): whole(count) for result, count in _loaded(text).items()}
+            return {Result(result): whole_number(count) for result, count in _loaded(text).items()}
         progress = decode_run_step(row()).progress
         return {} if progress is None else count_results(progress)
 
@@ -369,11 +369,11 @@ def _decode_value(item: Mapping[str, Any]) -> Value:
         case {"file": dict(file)}:
             return PemFile(name=file["name"], pem=file["pem"], text=file["text"])
         case {"user": dict(user)}:
-            gid = None if user.get("gid") is None else whole(user["gid"])
+            gid = None if user.get("gid") is None else whole_number(user["gid"])
             known = {field.name: user[field.name] for field in fields(User) if field.name != "gid"}
-            return User(**known | {"gid": gid, "uid": whole(user["uid"])})
+            return User(**known | {"gid": gid, "uid": whole_number(user["uid"])})
         case {"group": dict(group)}:
             members = tuple(list_of(group, "members", str))
-            return Group(groupname=group["name"], gid=whole(group["gid"]), members=members)
+            return Group(groupname=group["name"], gid=whole_number(group["gid"]), members=members)
         case _:
             raise Malformed("an item of a build has no value")

@@ -13,9 +13,9 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from reconciler.journal import errors
+from reconciler.journal.database import system_user
 from reconciler.journal.errors import JournalBusy, JournalError
 from reconciler.journal.storage import Overwritten, Storage, Stored
-from reconciler.journal.store import system_user
 
 LEASE = 120.0  # seconds after which a lock that was not renewed belongs to a process that is gone
 LOCKS = "locks"

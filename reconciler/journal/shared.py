@@ -15,10 +15,11 @@ from pathlib import Path
 
 from reconciler.diagnostics import Diagnostic
 from reconciler.journal import errors
+from reconciler.journal.database import LOCK, NAME, hold
 from reconciler.journal.errors import JournalBusy, JournalError, reported
 from reconciler.journal.owner_lock import LOCKS, TRIES, Holder, OwnerLock, dump_holder, file_name, parse_holder
 from reconciler.journal.storage import Overwritten, Storage, Stored
-from reconciler.journal.store import LOCK, NAME, Journal, hold, open_journal, read_journal
+from reconciler.journal.store import Journal, open_journal, read_journal
 from reconciler.planfile.format import make_private_folder, private_file
 
 NO_OWNER = "default"  # whose lock a run takes that writes nobody's repositories

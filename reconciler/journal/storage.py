@@ -18,8 +18,8 @@ from obstore.exceptions import AlreadyExistsError, BaseError, PreconditionError
 from obstore.store import LocalStore, from_url
 
 from reconciler.journal import errors
+from reconciler.journal.database import hold
 from reconciler.journal.errors import JournalError
-from reconciler.journal.store import hold
 
 _FOLDER, _CLOUDS = "file", ("s3", "gs", "az")
 # Error codes for a missing bucket, which must not read as a missing object.

@@ -100,7 +100,7 @@ def understood() -> Iterator[None]:
         raise Malformed(str(error)) from None
 
 
-def whole(value: object) -> int:
+def whole_number(value: object) -> int:
     """Return a whole number from 0 to 2⁶³; raises `Malformed`."""
     if type(value) is not int or not 0 <= value < _WHOLE_LIMIT:
         raise Malformed("a number is not an integer in range")
@@ -158,12 +158,12 @@ def _encode_user(user: User) -> Json:
 
 def _user(item: Mapping[str, Any]) -> User:
     optional = {name: item[name] for name in ("groupname", "shell", "homedir") if name in item}
-    gid = whole(item["gid"]) if "gid" in item else None
-    return User(username=item["name"], uid=whole(item["uid"]), gid=gid, **optional)
+    gid = whole_number(item["gid"]) if "gid" in item else None
+    return User(username=item["name"], uid=whole_number(item["uid"]), gid=gid, **optional)
 
 
 def _group(item: Mapping[str, Any]) -> Group:
-    return make_group(groupname=item["name"], gid=whole(item["gid"]), members=list_of(item, "members", str))
+    return make_group(groupname=item["name"], gid=whole_number(item["gid"]), members=list_of(item, "members", str))
 
 
 def _filled(**values: object) -> Json:

@@ -35,7 +35,7 @@ from reconciler.diagnostics import Diagnostic
 from reconciler.planfile import errors
 from reconciler.planfile.errors import Malformed
 from reconciler.planfile.format import FileKind, read_file, sealed, time_of, time_text, write_private
-from reconciler.planfile.overlays import STRICT, list_of, understood, whole
+from reconciler.planfile.overlays import STRICT, list_of, understood, whole_number
 from reconciler.planfile.snapshots import bindings_from, encode_bindings
 from reconciler.planfile.steps import (
     EffectReader,
@@ -179,8 +179,8 @@ def _guard_rules(item: Json) -> GuardRules:
     known, limit = known_fields(GuardRules, item), item["limit"]
     if isinstance(limit, bool) or not isinstance(limit, int | float) or not 0 <= limit <= 1:
         raise Malformed("`limit` is not a number from 0 to 1")
-    known |= {"limit_from": LimitSource(item["limit_from"]), "covered": whole(item["covered"])}
-    return GuardRules(**known | {"named": whole(item["named"])})
+    known |= {"limit_from": LimitSource(item["limit_from"]), "covered": whole_number(item["covered"])}
+    return GuardRules(**known | {"named": whole_number(item["named"])})
 
 
 def _check_steps(steps: Iterable[Step], organization: Organization) -> None:

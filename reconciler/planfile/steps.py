@@ -38,7 +38,7 @@ from reconciler.planfile.overlays import (
     list_of,
     overlay_from,
     understood,
-    whole,
+    whole_number,
 )
 
 _STEPS: TypeAdapter[list[AnyStep]] = TypeAdapter(list[AnyStep], config=STRICT)
@@ -272,7 +272,7 @@ def _sides(item: Mapping[str, Any]) -> tuple[Overlay | None, Overlay | None]:
 
 
 def _reach(item: Mapping[str, Any]) -> Reach:
-    return Reach(repositories=tuple(list_of(item, "repositories", str)), tags=whole(item["tags"]))
+    return Reach(repositories=tuple(list_of(item, "repositories", str)), tags=whole_number(item["tags"]))
 
 
 # Whether there is something before and after a write, and whether it has an id.
@@ -319,7 +319,11 @@ def diagnostic_from(item: Mapping[str, Any]) -> Diagnostic:
 
 
 def _place(item: Mapping[str, Any] | None) -> Place | None:
-    return None if item is None else Place(file=item["file"], line=whole(item["line"]), column=whole(item["column"]))
+    return (
+        None
+        if item is None
+        else Place(file=item["file"], line=whole_number(item["line"]), column=whole_number(item["column"]))
+    )
 
 
 def as_fields(value: Any) -> Json:

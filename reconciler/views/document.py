@@ -95,7 +95,7 @@ def plan_document(
         "overlay_counts": step_counts(one for one in plan.overlay_steps if isinstance(one, OverlayStep)),
         "binding_counts": step_counts(one for one in plan.overlay_steps if isinstance(one, BindingStep)),
         "steps": [
-            *map(overlay_step_document, plan.overlay_steps),
+            *(overlay_step_document(step) | _caused(step, comparison) for step in plan.overlay_steps),
             *(_whole_step(step, resolved or {}, tags, overlays=overlays) for step in plan.steps),
         ],
         "effects": effect_documents(plan.effects),
@@ -125,7 +125,7 @@ def _guard(guard: Guard) -> GuardDocument:
         "refused": bool(guard.refusals),
         "covered": rules.covered,
         "losing": _names(guard.losing),
-        "share": round(guard.share, 4),
+        "share": round(guard.ratio, 4),
         "limit": rules.limit,
         "limit_from": str(rules.limit_from),
         "prune": rules.prune,
@@ -151,6 +151,10 @@ def _origin(origin: Origin | None) -> dict[str, Any]:
             "manifest_digest": origin.manifest_digest,
         }
     }
+
+
+def _caused(step: OverlayStep | BindingStep, comparison: Comparison | None) -> dict[str, bool]:
+    return {} if comparison is None or not step.writes else {"caused": step.key in comparison.caused_overlays}
 
 
 def _comparison(comparison: Comparison | None) -> dict[str, Any]:

@@ -38,7 +38,7 @@ def document(found: Sequence[Drift], organization: Organization, *, api: str) ->
 
 def _entry(one: Drift) -> dict[str, Any]:
     return {
-        "repository": one.repository,
+        "repository": one.name,
         "kind": str(one.kind),
         "run": one.run,
         "file": one.place.file if one.place else None,
@@ -46,6 +46,7 @@ def _entry(one: Drift) -> dict[str, Any]:
         "column": one.place.column if one.place else None,
         "changed": [change_document(change) for change in ordered(one.changed)],
         "pending": [change_document(change) for change in ordered(one.pending)],
+        **({} if one.tags is None else {"tags": dict(zip(("written", "live", "wanted"), one.tags, strict=True))}),
     }
 
 
@@ -64,7 +65,8 @@ def render(found: dict[str, Any], *, style: Style, width: int | None) -> str:
             if one["kind"] == kind:
                 lines.append(Text(f"  {token(one['repository'], style)}{_since(one)}"))
                 lines += [_line("live", one["changed"], style)] if one["changed"] else []
-                lines += [_line("apply would", one["pending"], style)]
+                lines += [_line("apply would", one["pending"], style)] if one["pending"] else []
+                lines += [Hanging(Text("    tags"), Text(style.plain(_tags(one))), _COLUMN)] if "tags" in one else []
         blocks.append([Text(f"{heading}:", Role.BOLD), *lines] if lines else [])
     blocks.append([Text(sentence) for sentence in _closing(found, style.plain)])
     return draw_blocks(blocks, style=style, width=width)
@@ -77,8 +79,14 @@ def _line(label: str, changes: Iterable[dict[str, Any]], style: Style) -> Hangin
     return Hanging(Text(f"    {label}"), words, _COLUMN)
 
 
+def _tags(one: dict[str, Any]) -> str:
+    tags = {side: text or "none" for side, text in one["tags"].items()}
+    since = f"{tags['written']} when written, " if one["run"] else ""
+    return f"{since}{tags['live']} live, {tags['wanted']} in the manifest"
+
+
 def _since(one: dict[str, Any]) -> str:
-    return f" (since run {one['run']})" if one["run"] and one["changed"] else ""
+    return f" (since run {one['run']})" if one["run"] and one["kind"] != DriftKind.NOT_APPLIED else ""
 
 
 def _closing(found: dict[str, Any], show: Callable[[str], str]) -> list[str]:
@@ -113,5 +121,6 @@ def render_markdown(found: dict[str, Any]) -> str:
                 for side, changes in sides.items()
                 for part in fragments(changes, style)
             ]
+            block += [f"{one['repository']}: tags {_tags(one)}"] if "tags" in one else []
             lines += ["", fence(block, "")]
     return "\n".join(lines) + "\n"

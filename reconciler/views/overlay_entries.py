@@ -35,10 +35,12 @@ def overlay_problems(document: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def overlay_parts(document: Mapping[str, Any]) -> Iterator[tuple[str, list[dict[str, Any]], list[dict[str, Any]]]]:
     """Yield title, groups and single entries of what changes: overlays, bindings, and the images that they reach."""
-    steps = [step for step in overlay_steps(document) if step["action"] in OVERLAY_WRITES]
+    writes = [step for step in overlay_steps(document) if step["action"] in OVERLAY_WRITES]
+    steps = [step for step in writes if step.get("caused", True)]
     yield "Overlays", [], [_entry(step) for step in steps if step["kind"] == "overlay"]
     yield ("Bindings", *_bindings([step for step in steps if step["kind"] == "binding"]))
-    yield ("Changed images", *_effects(document.get("effects", ())))
+    if steps or not writes:
+        yield ("Changed images", *_effects(document.get("effects", ())))
 
 
 def _entry(step: Mapping[str, Any]) -> dict[str, Any]:

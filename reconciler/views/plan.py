@@ -283,6 +283,10 @@ def _effect_sentence(document: dict[str, Any]) -> Iterator[str]:
 def _compared(document: dict[str, Any]) -> str:
     """Return the sentence about what the manifest change causes and does not cause."""
     caused = ", ".join(f"{count:,} to {kind}" for kind, count in document["caused_counts"].items() if count)
+    overlays = sum(step.get("caused", False) for step in overlay_steps(document))
+    if overlays:
+        changed = f"{plural(overlays, 'change')} of overlays and bindings"
+        caused = f"{caused}, {changed}" if caused else changed
     before, after = len(document["already_different"]), len(document["no_longer"])
     rest = [f"{repositories(before)} already different"] if before else []
     rest += [f"{repositories(after)} no longer changed"] if after else []

@@ -233,6 +233,7 @@ class OverlayStepDocument(TypedDict):
     line: Position
     column: Position
     reaches: Annotated[ReachDocument, Field(description="What the step by itself changes, in the order of the steps.")]
+    caused: NotRequired[Annotated[bool, Field(description="With `--base`: whether the change causes it.")]]
     changes: list[ChangeDocument]
 
 
@@ -249,6 +250,7 @@ class BindingStepDocument(TypedDict):
     line: Position
     column: Position
     reaches: Annotated[ReachDocument, Field(description="What the step by itself changes, in the order of the steps.")]
+    caused: NotRequired[Annotated[bool, Field(description="With `--base`: whether the change causes it.")]]
     scope: ScopeDocument
     overlay: str
     overlay_id: Annotated[str | None, Field(description="Null where the overlay does not exist yet.")]

@@ -73,9 +73,9 @@ def test_a_client_that_reads_cannot_write() -> None:
         assert not hasattr(client, "write_overlay")
         for method in ("POST", "PUT", "PATCH", "DELETE", "put", "OPTIONS"):
             # What a call says of itself does not count.
-            for only_asks in (False, True):
+            for without_effects in (False, True):
                 with pytest.raises(WriteRefusedError):
-                    client._connection.answer(replace(WRITE, method=method, only_asks=only_asks))
+                    client._connection.answer(replace(WRITE, method=method, without_effects=without_effects))
         assert client.sent == Sent(reads=0, writes=0)
     assert api.asked == []
 

@@ -24,7 +24,7 @@ def rpc(code: int) -> bytes:
 def waits(kind: RetryKind, *, writes: bool = False, jitter: float = 1.0, asked: float | None = None) -> list[float]:
     """The waits of a call that fails in the same way until it may not be repeated any more."""
     found: list[float] = []
-    fault = RetryReason(kind=kind, reason="x", asked=asked)
+    fault = RetryReason(kind=kind, reason="x", requested_wait=asked)
     while True:
         wait = retry.pause(
             fault, retry.limit_of(fault, writes=writes), attempt=len(found) + 1, spent=sum(found), jitter=jitter
@@ -95,13 +95,13 @@ def test_both_forms_of_retry_after(header: str, asked: float | None, status: int
     headers = {"retry-after": header, "date": formatdate(NOW, usegmt=True)}
     fault = reason(status, headers, b"")
     assert fault is not None
-    assert fault.asked == asked
+    assert fault.requested_wait == asked
 
 
 def test_a_date_to_retry_after_means_nothing_without_the_servers_clock() -> None:
     fault = reason(429, {"retry-after": formatdate(NOW)}, b"")
     assert fault is not None
-    assert fault.asked is None
+    assert fault.requested_wait is None
 
 
 def test_reads_wait_up_to_a_bound_that_doubles() -> None:
@@ -147,7 +147,7 @@ def test_what_can_be_done_without_is_given_up_sooner() -> None:
     limit = retry.limit_of(fault, writes=False, optional=True)
     assert retry.pause(fault, limit, attempt=2, spent=3.0, jitter=1.0) == 2.0
     assert retry.pause(fault, limit, attempt=3, spent=5.0, jitter=1.0) is None
-    later = RetryReason(kind=RetryKind.TOO_MANY, reason="x", asked=30.0)
+    later = RetryReason(kind=RetryKind.TOO_MANY, reason="x", requested_wait=30.0)
     assert retry.pause(later, limit, attempt=1, spent=0.0, jitter=1.0) is None
     lost = RetryReason(kind=RetryKind.BROKEN, reason="x")
     assert retry.limit_of(lost, writes=True, optional=True) is None

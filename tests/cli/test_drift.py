@@ -104,3 +104,33 @@ def test_a_journal_that_cannot_be_read_is_not_an_empty_one(program: Program) -> 
         path.unlink()
     result = program.run("drift")
     assert (result.code, result.out) == (1, "")
+
+
+def test_overlays_and_bindings_drift_as_repositories_do(program: Program) -> None:
+    write_manifest(
+        """\
+organization: example.com
+overlays:
+  tools: {packages: [bash]}
+repositories:
+  custom-nginx: {overlays: {tools: dev}}
+  orders-api: {overlays: {tools: all}}
+"""
+    )
+    assert program.run("apply", "--yes", "--no-wait").code == 0
+    assert kinds(program) == (0, {})
+    with program.emulator() as emulator:
+        emulator.bind("tools", "custom-nginx", "all", {"contents": {"packages": ["bash", "vim"]}})
+        emulator.bind("tools", "orders-api", None)
+    code, found = kinds(program)
+    assert code == 2
+    assert found == {
+        "overlay tools": "changed",
+        "binding tools on custom-nginx": "changed",
+        "binding tools on orders-api": "changed",
+    }
+    text = program.run("drift").out
+    assert "dev when written, all live, dev in the manifest" in text
+    assert "all when written, none live, all in the manifest" in text
+    assert program.run("apply", "--yes", "--no-wait").code == 0
+    assert kinds(program) == (0, {})

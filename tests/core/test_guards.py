@@ -114,7 +114,7 @@ def test_what_is_a_loss(before: dict[str, Any], after: dict[str, Any], expected:
 
 def test_up_to_the_limit_nothing_is_refused() -> None:
     plan = emptied(3, of=10)
-    assert (plan.guard.losing, plan.guard.share) == (("r00", "r01", "r02"), 0.3)
+    assert (plan.guard.losing, plan.guard.ratio) == (("r00", "r01", "r02"), 0.3)
     assert plan.guard.refusals == ()
     assert plan.applyable
 

@@ -11,7 +11,7 @@ from reconciler.core.packages import Constraint, PackagePage, PackageVersion
 from reconciler.core.state import Live, LiveRepository, Organization
 from reconciler.core.steps import Action, Reason, ReasonCode, Step
 from reconciler.engine.packages import look_up
-from reconciler.engine.resolve import ask
+from reconciler.engine.resolve import resolve_configs
 
 REPOSITORIES = 500
 PACKAGES = 60
@@ -88,6 +88,6 @@ def test_no_more_is_asked_than_names_or_pages_and_distinct_questions(size: int, 
     known = find_bases(steps, map(_build, range(REPOSITORIES)), live)
     api = Api(size)
     found = look_up(api, organization, _wanted(size))
-    ask(api, {question.config: question.step.id or "" for question in make_questions(steps, known)})
+    resolve_configs(api, {question.config: question.step.id or "" for question in make_questions(steps, known)})
     assert found.requests <= most
     assert api.resolved == PACKAGES

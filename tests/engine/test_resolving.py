@@ -7,7 +7,7 @@ import pytest
 from reconciler.api.errors import ApiError, NotFound, PermissionDenied, RateLimited, Rejected, ServerFault, Unreachable
 from reconciler.core.builds import PackageConfig
 from reconciler.diagnostics import Diagnostic
-from reconciler.engine.resolve import Answer, Conflicts, NotAnswered, Resolves, ask
+from reconciler.engine.resolve import Answer, Conflicts, NotAnswered, Resolves, resolve_configs
 
 PROBLEM = Diagnostic(code="x", summary="no")
 CONFIGS = {PackageConfig(packages=(f"p{number}",)): "id" for number in range(50)}
@@ -53,7 +53,7 @@ def rejected(status: int, code: int | None, message: str = "no") -> Rejected:
 )
 def test_what_an_answer_means(answer: ApiError | tuple[str, ...], kind: type[Answer]) -> None:
     api = Api(answer)
-    answers = ask(api, CONFIGS)
+    answers = resolve_configs(api, CONFIGS)
     assert {type(one) for one in answers.values()} == {kind}
     assert (answers.keys(), api.asked) == (CONFIGS.keys(), 50)
 
@@ -61,7 +61,7 @@ def test_what_an_answer_means(answer: ApiError | tuple[str, ...], kind: type[Ans
 @pytest.mark.parametrize("error", [RateLimited(PROBLEM), Unreachable(PROBLEM)])
 def test_an_api_that_cannot_be_asked_now_is_not_pressed(error: ApiError) -> None:
     api = Api(error)
-    answers = ask(api, CONFIGS)
+    answers = resolve_configs(api, CONFIGS)
     assert api.asked <= 10
     told = [one for one in answers.values() if isinstance(one, NotAnswered)]
     assert len(told) == 50
@@ -69,4 +69,4 @@ def test_an_api_that_cannot_be_asked_now_is_not_pressed(error: ApiError) -> None
 
 
 def test_no_question_is_not_an_answer() -> None:
-    assert ask(Api(()), {}) == {}
+    assert resolve_configs(Api(()), {}) == {}

@@ -46,7 +46,7 @@ from reconciler.core.steps import (
     TagEffect,
 )
 from reconciler.diagnostics import Diagnostic
-from reconciler.journal import JournalBusy, JournalError, open_journal, read_journal, store
+from reconciler.journal import JournalBusy, JournalError, database, open_journal, read_journal
 from tests.support.examples import examples
 from tests.support.overlays import overlay, overlays
 
@@ -273,7 +273,7 @@ def test_a_folder_that_cannot_be_made_or_written_is_refused(tmp_path: Path, monk
     def readonly(path: Path, **options: object) -> sqlite3.Connection:
         return connect(f"{path.as_uri()}?mode=ro", uri=True, isolation_level=None)
 
-    monkeypatch.setattr(store.sqlite3, "connect", readonly)  # type: ignore[attr-defined]
+    monkeypatch.setattr(database.sqlite3, "connect", readonly)  # type: ignore[attr-defined]
     with pytest.raises(JournalError, match="readonly") as caught:
         open_journal(tmp_path / "there", now=now)
     assert "writable folder" in caught.value.diagnostic.hint
@@ -290,7 +290,7 @@ def test_a_file_that_is_not_ours_is_refused_and_left_as_it_is(tmp_path: Path, ki
             connection.execute("CREATE TABLE t (x)")
             connection.execute("PRAGMA user_version = 99")
             if kind == "newer":
-                connection.execute(f"PRAGMA application_id = {store.APPLICATION_ID}")
+                connection.execute(f"PRAGMA application_id = {database.APPLICATION_ID}")
         connection.close()
     before = path.read_bytes()
     with pytest.raises(JournalError) as caught:
@@ -302,8 +302,8 @@ def test_a_file_that_is_not_ours_is_refused_and_left_as_it_is(tmp_path: Path, ki
 def test_an_older_schema_is_migrated_and_keeps_its_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with open_journal(tmp_path, now=now) as journal:
         id_ = journal.begin(HEADER, plan(step())).id
-    later = (*store.MIGRATIONS, ("ALTER TABLE run ADD COLUMN later TEXT",))
-    monkeypatch.setattr(store, "MIGRATIONS", later)
+    later = (*database.MIGRATIONS, ("ALTER TABLE run ADD COLUMN later TEXT",))
+    monkeypatch.setattr(database, "MIGRATIONS", later)
     with open_journal(tmp_path, now=now) as journal:
         assert journal.run(None).id == id_
     monkeypatch.undo()
@@ -346,14 +346,14 @@ def test_a_copy_without_the_shared_files_is_read_whole(tmp_path: Path, monkeypat
         id_ = journal.begin(HEADER, plan(step())).id
         for name in ("journal.db", "journal.db-wal"):
             (copy / name).write_bytes((tmp_path / "w" / name).read_bytes())
-    checked = store._checked
+    checked = database._checked
 
     def no_shared_memory(path: Path, known_as: Path, how: str) -> sqlite3.Connection:
         if path.parent == copy and how == "mode=ro":
             raise sqlite3.OperationalError("unable to open database file")
         return checked(path, known_as, how)
 
-    monkeypatch.setattr(store, "_checked", no_shared_memory)
+    monkeypatch.setattr(database, "_checked", no_shared_memory)
     with read_journal(copy) as journal:
         assert journal.run(None).id == id_
     assert sorted(one.name for one in copy.iterdir()) == ["journal.db", "journal.db-wal"]
@@ -371,7 +371,7 @@ def test_a_disk_without_room_for_the_folder_is_full_as_well(tmp_path: Path, monk
     def no_room(_: Path) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("reconciler.journal.store.make_private_folder", no_room)
+    monkeypatch.setattr("reconciler.journal.database.make_private_folder", no_room)
     with pytest.raises(JournalError) as raised:
         open_journal(tmp_path, now=now)
     assert raised.value.diagnostic.code == "journal-full"

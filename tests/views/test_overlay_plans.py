@@ -8,8 +8,9 @@ import pytest
 from pydantic import TypeAdapter
 
 from reconciler.core import planner
-from reconciler.core.plan import Plan
+from reconciler.core.plan import Plan, compare
 from reconciler.views import plan_html, plan_markdown, plan_text
+from reconciler.views.document import plan_document
 from reconciler.views.plan_schema import PlanDocument
 from reconciler.views.text import Style
 from tests.support import golden
@@ -138,3 +139,18 @@ def test_every_changed_tag_is_in_exactly_one_effect() -> None:
     told = [(one["repository"], tag) for effect in document["effects"] for one in effect["tags"] for tag in one["tags"]]
     assert len(told) == len(set(told))
     assert set(told) == {(one.repository, tag) for one in found.effects for tag in one.tags}
+
+
+def test_a_comparison_shows_only_what_the_change_causes() -> None:
+    base = planned({**DESIRED, "overlays": {"base": DESIRED["overlays"]["base"]}, "folders": {}, "repositories": {}})
+    head = planned(DESIRED)
+    comparison = compare(base, head)
+    document = plan_document(head, api=samples.API, tool_version="1.2.3", comparison=comparison)
+    TypeAdapter(PlanDocument).validate_python(document)
+    caused = {step["name"]: step["caused"] for step in document["steps"] if "caused" in step}
+    assert not caused["base"]
+    assert caused["debug-tools"]
+    assert caused["typer on python"]
+    drawn = plan_text.render(document, style=Style(color=False, unicode=True), width=120, show_unchanged=False)
+    assert "\n~ base" not in drawn
+    assert f"this change causes {sum(caused.values())} changes of overlays and bindings" in drawn

@@ -159,13 +159,13 @@ class Credentials:
     def _find(self) -> tuple[Token, TokenSource]:
         # A failure is kept: otherwise each thread would start the same process or exchange again.
         if self._failure is None:
-            found = self._ask_all()
+            found = self._query_sources()
             if not isinstance(found, TokenRejected):
                 return found
             self._failure = found
         raise type(self._failure)(self._failure.diagnostic)
 
-    def _ask_all(self) -> tuple[Token, TokenSource] | TokenRejected:
+    def _query_sources(self) -> tuple[Token, TokenSource] | TokenRejected:
         tried: list[str] = []
         for source in self._sources:
             match source.fetch():

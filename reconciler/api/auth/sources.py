@@ -255,7 +255,7 @@ class TokenClient:
         server merges the two, and would refuse a single value given twice as "too many values".
         """
         form = urlencode({"aud": api.root, "identity": identity}).encode("ascii")
-        document = self._ask(issuer, oidc, path="/sts/exchange", form=form)
+        document = self._request(issuer, oidc, path="/sts/exchange", form=form)
         if isinstance(document, TokenRefused):
             return document
         refresh = document.get("refreshToken")
@@ -279,12 +279,12 @@ class TokenClient:
         if not sendable(bearer):
             return TokenRefused(why=f"{GITHUB_TOKEN} is not a token")
         parameters = (*parse_qsl(query, keep_blank_values=True), ("audience", issuer.root))
-        document = self._ask(place, bearer, parameters=parameters)
+        document = self._request(place, bearer, parameters=parameters)
         if isinstance(document, TokenRefused):
             return TokenRefused(why=f"GitHub issued no token for this job: {document.why}")
         return self._secret(document, "value", place)
 
-    def _ask(
+    def _request(
         self,
         place: ApiAddress,
         bearer: str,
@@ -304,7 +304,7 @@ class TokenClient:
             body=form,
             content_type="application/x-www-form-urlencoded",
             timeout=_ANSWER_SECONDS,
-            only_asks=True,
+            without_effects=True,
         )
         connection = Connection(
             place,
