@@ -1,4 +1,4 @@
-"""What a command runs in: streams, environment, clock, signals and other programs. Tests give their own."""
+"""Context of a command: streams, environment, clock, signals and other programs. Tests provide their own."""
 
 import errno
 import importlib

@@ -108,7 +108,7 @@ def _batches(options: Options) -> Batches | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApplyContext:
-    """What carrying out works with."""
+    """Data for applying a plan."""
 
     journal: Journal
     client: WriteClient
@@ -208,7 +208,7 @@ def _unfollowed(run: str) -> Diagnostic:
 
 
 class _Interruption:
-    """What an interruption announces: that writes are being finished, or that only builds are left."""
+    """Message for an interruption: writes are being finished, or only builds are left."""
 
     def __init__(self) -> None:
         self._waiting_for: str | None = None

@@ -1,4 +1,4 @@
-"""What a command reads before it starts: the manifest, the organization, saved plans and snapshots, and selections."""
+"""Inputs of a command: the manifest, the organization, saved plans and snapshots, and selections."""
 
 import re
 import shlex

@@ -1,4 +1,4 @@
-"""Where results go: the formats that were asked for, to standard output or into files; problems to standard error."""
+"""Output of results in the requested formats, to standard output or files; problems go to standard error."""
 
 import errno
 import importlib

@@ -1,4 +1,4 @@
-"""What was found out about packages, in a file, so that the next plan need not ask again."""
+"""Cache file of package lookups, so that the next plan does not repeat them."""
 
 import hashlib
 import json

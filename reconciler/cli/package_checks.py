@@ -1,4 +1,4 @@
-"""What `plan` and `apply` find out about the packages of a plan before anything is written.
+"""Checks of a plan's packages, by `plan` and `apply`, before anything is written.
 
 The questions and what their answers mean are in `core`; here they are asked, and the plan is blocked where something is
 in the way. Nothing is asked for a plan that changes nothing.
@@ -67,9 +67,9 @@ class CheckApi(PackageApi, ResolveApi, Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckContext:
-    """What checking works with: the API under its name, recent builds, and how the program was called.
+    """Data for package checks: the API and its name, recent builds, and the options.
 
-    `offline` tells that a snapshot stands in for the API: then nothing is resolved unless that is required.
+    `offline` is set if a snapshot replaces the API: packages are then resolved only if required.
     """
 
     client: CheckApi
@@ -82,7 +82,7 @@ class CheckContext:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildEvidence:
-    """What recent builds tell of the images that a plan writes; `problem` is why they could not be read."""
+    """Recent builds of the images that a plan writes; `problem` is why they could not be read."""
 
     bases: Mapping[str, Sequence[Base]] = field(default_factory=dict)
     builds: Sequence[Build] = ()

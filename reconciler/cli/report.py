@@ -1,4 +1,4 @@
-"""What an apply shows while it goes: the plan, progress, and the end report, as text or as a stream of JSON lines.
+"""Output of an apply: the plan, progress, and the end report, as text or as a stream of JSON lines.
 
 As text, plan and report are the result and go to standard output, progress to standard error. As JSON, standard output
 holds nothing but the stream, and the plan for the person who is asked goes to standard error.
@@ -46,7 +46,7 @@ from reconciler.views.text import duration
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reverted:
-    """What became of a failed wave that was restored, in a run of its own.
+    """Result of restoring a failed wave, in a run of its own.
 
     `problems` are what its plan says, `repeated` the changes that the manifest still asks for, with their places.
     """

@@ -1,4 +1,4 @@
-"""What a build makes of an image and an overlay: the configuration, its lock, the result and the log."""
+"""Builds of an image with an overlay: the configuration, its lock, the result and the log."""
 
 import functools
 import json
@@ -91,7 +91,7 @@ class Image:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildOutcome:
-    """How a build ends: `locked` is "" when it fails; log lines get their time when they are read."""
+    """Result of a build: `locked` is "" when it fails; log lines get their time when they are read."""
 
     result: str
     config: str

@@ -16,7 +16,7 @@ from reconciler.core.resolution import RESOLUTION_CODES
 
 
 class Code(StrEnum):
-    """What is wrong, for programs; `meaning` is for the documentation."""
+    """Code of a problem, for programs; `meaning` is for the documentation."""
 
     _value_: str
     meaning: str

@@ -1,4 +1,4 @@
-"""What the schema says about a place in a manifest: which keys are known there, and what an example looks like.
+"""Schema of a place in a manifest: the keys that are known there, and an example.
 
 Reads the models of `schema`, so that messages cannot fall behind them. Messages themselves are in `schema_errors`.
 """

@@ -107,7 +107,7 @@ class ListNode(list[Any]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spot:
-    """Where a path through a tree leads.
+    """Place in a tree that a path leads to.
 
     `key_at` is None where no key is; `use_at` is where the outermost alias on the way stands, None when there is none.
     """

@@ -1,4 +1,4 @@
-"""What a text of a manifest has to look like to be a name, a package, a number, a flag or a share.
+"""Patterns of texts in a manifest: names, packages, numbers, flags and shares.
 
 What the form of a file asks for where is in `schema` and `accepting`, the messages about a value in `values`.
 """

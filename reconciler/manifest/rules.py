@@ -41,7 +41,7 @@ _USERINFO: Final = re.compile(r"(?<=://)[^/\s]*@")
 
 @dataclass(slots=True)
 class RuleContext:
-    """What rules need beyond a block: the time, the files that the manifest names, and what was found out already.
+    """Data for rules beyond a block: the time, the files that the manifest names, and earlier findings.
 
     `now` is in seconds since 1970; None: nothing is said about expiry.
     What was looked at and found right is remembered, because the same variables and packages come again and again:

@@ -39,7 +39,7 @@ _NAMED: Final = ("profiles", "overlays", "folders", "repositories")
 
 @dataclass(frozen=True, slots=True)
 class Validated(Generic[Model]):
-    """What is right in a file (None where nothing can be taken), what is wrong with it, and how much more is wrong."""
+    """Valid part of a file (None if there is none), its problems, and the number of further problems."""
 
     model: Model | None
     findings: tuple[Finding, ...] = ()

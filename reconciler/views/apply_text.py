@@ -45,7 +45,7 @@ _SKIPS = {
 
 @dataclass(frozen=True, slots=True)
 class _Page:
-    """How a report is drawn."""
+    """Style and options of a report."""
 
     style: Style
     width: int | None

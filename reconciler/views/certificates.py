@@ -1,4 +1,4 @@
-"""What a person knows a certificate by. Only `values` loads this module, when there is a certificate to show."""
+"""Readable properties of certificates and keys. Only `values` loads this module, for a certificate to show."""
 
 import warnings
 

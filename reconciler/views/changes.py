@@ -255,7 +255,7 @@ _FEW_WORDS = 3
 
 
 class Fragment(NamedTuple):
-    """What changes in one part of an overlay: a label, and an item for each change.
+    """Changes in one part of an overlay: a label, and an item for each change.
 
     One that is `short` holds names alone, so that its items read well one after another.
     """

@@ -39,7 +39,7 @@ GROUP_FROM = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
-    """What a plan was drawn from where that is a file: its `kind` (`plan` or `snapshot`), when and by what it was made.
+    """File that a plan comes from: its `kind` (`plan` or `snapshot`), when and by what it was made.
 
     `created` is in seconds since the epoch; `manifest_digest` None where the file is of live state.
     """

@@ -1,4 +1,4 @@
-"""What a manifest asks of one repository, as a table and as JSON: each value with the place that it comes from."""
+"""Effective overlay of one repository, as a table and as JSON: each value with its source."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""What the tags of a repository get from overlays, as tables and as JSON: each value with its source."""
+"""Effective overlays of a repository's tags, as tables and as JSON: each value with its source."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any

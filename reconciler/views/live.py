@@ -34,7 +34,7 @@ from reconciler.views.text import Role, Style, duration, token
 
 
 class RepositoryState(Enum):
-    """How far a repository is; in the order in which a person wants to see them."""
+    """State of a repository, in the order of the live table."""
 
     FAILED = "failed"
     STALE = "changed"

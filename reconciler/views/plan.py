@@ -1,4 +1,4 @@
-"""What every format of a plan has in common, taken from its document: the order of its parts and its sentences."""
+"""Parts and sentences of a plan that all formats share, taken from its document."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -45,9 +45,9 @@ class PlanSection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provenance:
-    """When and from which commit a page was made; what is not known is empty.
+    """Time and commit of a page; unknown fields are empty.
 
-    `made` is in seconds since the epoch, None where nothing is to be said; `job_url` is the page of the CI job.
+    `made` is in seconds since the epoch, None to omit it; `job_url` is the page of the CI job.
     `file_url` returns the page of a line of a manifest in that commit.
     """
 

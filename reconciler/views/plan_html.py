@@ -215,7 +215,7 @@ class _Risk(NamedTuple):
 
 
 class _PlanPage:
-    """What the template shows of one plan; every repository gets one anchor, with its first entry."""
+    """Values of the template for one plan; every repository gets one anchor, with its first entry."""
 
     def __init__(self, document: dict[str, Any], provenance: Provenance) -> None:
         self._document = document

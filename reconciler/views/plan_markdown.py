@@ -54,7 +54,7 @@ class Fold:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Missing:
-    """How much of a text had to go: folds shortened and entries omitted."""
+    """Size of the omitted text: folds shortened and entries omitted."""
 
     shortened: int
     dropped: int

@@ -75,7 +75,7 @@ def _head(text: str, columns: int) -> str:
 
 
 class Role(StrEnum):
-    """What a piece of text means: the names of the styles in the console's theme."""
+    """Meaning of a piece of text: the names of the styles in the console's theme."""
 
     PLAIN = "plain"
     ADD = "add"
@@ -96,7 +96,7 @@ class Word(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Style:
-    """Whether the output may hold colors, and characters beyond ASCII, and from how many columns on a value is cut."""
+    """Style of the output: colors, characters beyond ASCII, and the width at which a value is cut."""
 
     color: bool
     unicode: bool

@@ -83,7 +83,7 @@ def execute(options: Options, ctx: Context) -> int:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _BuildHistory:
-    """Where builds are read, and the repositories that they are wanted of."""
+    """Reads the builds of the chosen repositories."""
 
     client: ReadClient
     live: Live

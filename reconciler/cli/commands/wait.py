@@ -53,7 +53,7 @@ def execute(options: Options, ctx: Context) -> int:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _WaitContext:
-    """What going on works with: the run, those after it, and None as `record` where the journal cannot be written."""
+    """Data for resuming a run: the run, later runs, and `record`, None if the journal cannot be written."""
 
     run: Run
     later: tuple[Run, ...]

@@ -73,7 +73,7 @@ def verify_overlays(request: ImportRequest, texts: Mapping[str, str]) -> Verific
 
 
 class _BindingsWriter:
-    """What is written of the live overlays and bindings, and what is left out.
+    """Writes the live overlays and bindings, and collects what is left out.
 
     `everywhere` are the bindings for all repositories, `folders` those of folders by path, `entries` those of
     repositories by clear name.

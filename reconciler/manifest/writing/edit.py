@@ -36,7 +36,7 @@ _MOST_ROUNDS: Final = 50
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EntryEdit:
-    """What a mapping should hold; keys of it that are neither wanted nor removed stay as they are.
+    """Wanted content of a mapping; keys that are neither wanted nor removed are left unchanged.
 
     `path` leads to the mapping, which has to be there below the top level.
     """

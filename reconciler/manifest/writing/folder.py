@@ -39,7 +39,7 @@ _NAMES_A_FILE: Final = frozenset({"file", "overlay"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WrittenFiles:
-    """Which files were put in place, and what kept the rest from it."""
+    """Files that were put in place, and why the others were not."""
 
     files: tuple[str, ...]
     problem: str = ""
@@ -244,7 +244,7 @@ def _entries(file: str, syntax: Syntax) -> Iterator[LocatedEntry]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verification:
-    """What is wrong with each repository that was looked at, and what belongs to none of them."""
+    """Problems of each repository that was verified, and problems that belong to none of them."""
 
     wrong: Mapping[str, str]
     problems: tuple[Diagnostic, ...] = ()
@@ -258,7 +258,7 @@ class Verification:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verifier:
-    """How manifests of one folder are read and planned."""
+    """Reads and plans the manifests of one folder."""
 
     folder: Path
     live: Live

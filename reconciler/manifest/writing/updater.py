@@ -39,7 +39,7 @@ _PEM_LISTS: Final[Mapping[Section, tuple[str, str]]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportRequest:
-    """What is to be imported: `picked` where repositories were named, everything customized where none was (None)."""
+    """Repositories to import: those `picked` by name, or None for everything customized."""
 
     live: Live
     folder: Path
