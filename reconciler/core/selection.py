@@ -28,7 +28,7 @@ _OTHER_HINTS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """What `--repo`, `--exclude`, `--label`, `--owner` and `--file` say; a step must meet each kind that is given.
+    """Selection by `--repo`, `--exclude`, `--label`, `--owner` and `--file`; a step must match each kind given.
 
     Of several values of one kind one is enough; of labels, one of each key. `files` are globs over the path of the file
     that asks for the step, or over its name alone.

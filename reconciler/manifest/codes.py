@@ -16,13 +16,13 @@ from reconciler.core.resolution import RESOLUTION_CODES
 
 
 class Code(StrEnum):
-    """What is wrong, for programs; `meaning` is for the documentation."""
+    """Code of a problem, for programs; `meaning` is for the documentation."""
 
     _value_: str
     meaning: str
 
     def __new__(cls, value: str, meaning: str) -> Self:
-        """A code that is its value and knows what it means."""
+        """Return a code that is its value, with its meaning."""
         member = str.__new__(cls, value)
         member._value_ = value
         member.meaning = meaning

@@ -71,19 +71,29 @@ def _then_shared(real: Callable[..., None]) -> Callable[..., None]:
     return wrapped
 
 
-def _die_at(last: int, steps: Sequence[tuple[str, str]], *, ends: bool) -> None:
+def die_with_group_before(step: str, number: int) -> None:
+    """Have this process, and all of its group, killed when a step of a run begins for the n-th time, from 0."""
+    of_name = [one for one in STEPS if one[1] == step]
+    _die_at(number, of_name, ends=False, kill=lambda: os.killpg(0, signal.SIGKILL))
+
+
+def _die_at(last: int, steps: Sequence[tuple[str, str]], *, ends: bool, kill: Callable[[], None]) -> None:
     numbers = count()
 
     def moment(what: str) -> None:
         with MOMENTS.open("a", encoding="utf-8") as file:
             file.write(f"{what}\n")
         if next(numbers) == last:
-            os.kill(os.getpid(), signal.SIGKILL)
+            kill()
 
     for place, method in steps:
         module, _, name = place.partition(":")
         owner = getattr(importlib.import_module(module), name)
         setattr(owner, method, _between(getattr(owner, method), method, moment, ends=ends))
+
+
+def _kill_itself() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def _between(real: Callable[..., Any], method: str, moment: Callable[[str], None], *, ends: bool) -> Callable[..., Any]:
@@ -116,7 +126,7 @@ def _run(moment: int, argv: list[str], folder: str, environ: dict[str, str], sha
     os.environ.update(environ)
     note_writes(setattr)
     shared = "--journal" in argv
-    _die_at(moment, STEPS + (_OF_STORAGE if shared else ()), ends=not shared)
+    _die_at(moment, STEPS + (_OF_STORAGE if shared else ()), ends=not shared, kill=_kill_itself)
     if sharing:
         _share_at_once()
     raise SystemExit(main(argv, Program(clock=FakeClock()).world()))

@@ -75,7 +75,7 @@ def execute(options: Options, ctx: Context) -> int:
 
 
 def _is_left(step: RunStep) -> bool:
-    """Whether a step was not written, or was being written when the run died: what arrived is found unchanged."""
+    """Return whether a step was not written, or was being written when the run died."""
     match step.outcome:
         case None:
             return True

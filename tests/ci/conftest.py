@@ -1,0 +1,34 @@
+"""A runner, the API and a code host on ports of this machine."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from reconciler.emulator import Emulator, EmulatorSettings
+from tests.support.code_host import CodeHostServer, code_host
+from tests.support.runner import Runner
+from tests.support.served import served
+
+
+@pytest.fixture
+def host() -> Iterator[CodeHostServer]:
+    with code_host() as found:
+        yield found
+
+
+@pytest.fixture
+def runner(tmp_path: Path) -> Runner:
+    """A machine whose working folder is empty."""
+    home, workspace = tmp_path / "home", tmp_path / "workspace"
+    home.mkdir()
+    workspace.mkdir()
+    return Runner(home=home, workspace=workspace, environ={"CHAINGUARD_TOKEN": "anything"})
+
+
+@pytest.fixture
+def api(runner: Runner) -> Iterator[Emulator]:
+    """The API that the runner's programs talk to, on their clock."""
+    with served(runner.clock, EmulatorSettings(automatic_rebuilds=False)) as (url, emulator):
+        runner.environ["RECONCILER_API"] = url
+        yield emulator
