@@ -43,7 +43,7 @@ def test_the_page_is_current() -> None:
 
 
 def test_every_code_of_planning_has_a_meaning() -> None:
-    text = "".join(Path(module.__file__).read_text(encoding="utf-8") for module in (planner, step_problems))
+    text = "".join(Path(str(module.__file__)).read_text(encoding="utf-8") for module in (planner, step_problems))
     written = re.findall(r'^ {16}(?:code=)?"([a-z-]+)",$', text, re.MULTILINE)
     assert sorted(written) == sorted(PLAN_CODES)
 
