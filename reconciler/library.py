@@ -1,4 +1,4 @@
-"""What other programs import: read a manifest, read the live state, and compare the two.
+"""Library interface for other programs: read a manifest, read the live state, and compare the two.
 
 The package `reconciler` offers these names; everything else may change without notice. Nothing here writes: an apply
 needs the lock, the journal and the confirmation of the command line.

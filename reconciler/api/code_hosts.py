@@ -30,7 +30,7 @@ class CodeHostError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Texts:
-    """Where texts are listed, created and changed: the comments of a pull request, or the issues of a repository.
+    """Place of texts that are listed, created and changed: comments of a pull request, or issues of a repository.
 
     `url` lists and creates them, `item_url` is that of one, with `{id}` in it; `id_key` and `text_key` are the names of
     its id and its text. `headers` hold the token, `update` is the method that changes one, `close` what closes one,

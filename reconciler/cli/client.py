@@ -47,21 +47,21 @@ def api_name(options: Options) -> str:
 
 
 def api_identity(options: Options) -> str:
-    """The API in one spelling, which saved plans are compared by. Raises `BadAddress`."""
+    """Return the API in one spelling, which saved plans are compared by. Raises `BadAddress`."""
     name = api_name(options)
     return name if name == EMULATOR else parse_address(name).root
 
 
 @contextmanager
 def open_reader(options: Options, ctx: Context) -> Iterator[ReadClient]:
-    """A client that cannot send a write, closed at the end."""
+    """Open a client that cannot send a write; close it at the end."""
     with _opened(connect, options, ctx, _retrier(options, ctx)) as client:
         yield client
 
 
 @contextmanager
 def open_quick_reader(options: Options, ctx: Context) -> Iterator[ReadClient]:
-    """A client as above for what can be done without: it gives up within seconds and does not announce retries."""
+    """Open a read-only client for optional reads: it gives up within seconds and does not announce retries."""
     with _opened(connect, options, ctx, Retrier(timing=_timing(ctx), max_rps=options.max_rps)) as client:
         client.limit(_QUICK)
         yield client
@@ -69,7 +69,7 @@ def open_quick_reader(options: Options, ctx: Context) -> Iterator[ReadClient]:
 
 @contextmanager
 def open_writer(options: Options, ctx: Context) -> Iterator[WriteClient]:
-    """A client for `apply`, closed at the end."""
+    """Open a client for `apply`; close it at the end."""
     with _opened(connect_writer, options, ctx, _retrier(options, ctx)) as client:
         yield client
 
@@ -88,7 +88,7 @@ def _opened(make: Callable[..., Client], options: Options, ctx: Context, retrier
 
 
 def address(options: Options, ctx: Context) -> tuple[str, Credentials]:
-    """The URL of the API and the credentials for it; no token is looked for yet. Raises `BadAddress`."""
+    """Return the URL of the API and the credentials for it; no token is looked for yet. Raises `BadAddress`."""
     name = api_name(options)
     if name == EMULATOR:
         return _EMULATOR_URL, fixed(Token(EMULATOR, source="the built-in emulator"))
@@ -103,7 +103,7 @@ def _print_requests(client: ReadClient, options: Options, ctx: Context) -> None:
 
 
 def _timing(ctx: Context) -> Timing:
-    """The run's clock, on which an interruption ends every wait."""
+    """Return the run's clock, on which an interruption ends every wait."""
     return Timing(
         now=ctx.clock.now,
         monotonic=ctx.clock.monotonic,
@@ -113,7 +113,7 @@ def _timing(ctx: Context) -> Timing:
 
 
 def _retrier(options: Options, ctx: Context) -> Retrier:
-    """The retrier for a client of this run."""
+    """Return the retrier for a client of this run."""
     notify = notifier(options, ctx)
     return Retrier(
         timing=_timing(ctx),
@@ -150,7 +150,7 @@ def _notice(retrying: RetryNotice) -> Diagnostic:
 
 @contextmanager
 def emulator_in_process(ctx: Context, state: Path = STATE) -> Iterator[Any]:
-    """The emulator over its state file, made where it is missing; raises `CommandFailed` when that cannot be."""
+    """Run the emulator on its state file, created if missing; raises `CommandFailed` if that is not possible."""
     # By name, as the commands are: who uses the real API does without the emulator and its web server.
     backend: Any = importlib.import_module("reconciler.emulator")
     try:
@@ -173,7 +173,7 @@ def prepare_folder(state: Path) -> None:
 
 
 def state_unusable(state: Path, problem: str) -> CommandFailed:
-    """The failure for a state file that cannot be used."""
+    """Return the failure for a state file that cannot be used."""
     return CommandFailed(
         "emulator-state",
         f"cannot use the emulator state {state}: {problem}",
@@ -182,7 +182,7 @@ def state_unusable(state: Path, problem: str) -> CommandFailed:
 
 
 def earliest(options: Options, client: ReadClient) -> float:
-    """The time that `--since` means, in seconds since the epoch, by the clock that stamps the reports."""
+    """Return the time that `--since` means, in seconds since the epoch, by the clock that stamps the reports."""
     since = options.since
     return client.server_now() - since if isinstance(since, float) else since.timestamp()
 

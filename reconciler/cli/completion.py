@@ -1,4 +1,4 @@
-"""What can be completed on a command line: commands, options, and repository names, all of them offline."""
+"""Shell completion of commands, options and repository names, offline."""
 
 import argparse
 import json

@@ -1,4 +1,4 @@
-"""What a command runs in: streams, environment, clock, signals and other programs. Tests give their own."""
+"""Context of a command: streams, environment, clock, signals and other programs. Tests provide their own."""
 
 import errno
 import importlib
@@ -93,7 +93,7 @@ class Context:
 
     @property
     def can_ask(self) -> bool:
-        """Whether a person can read a question and answer it."""
+        """Return whether a person can read a question and answer it."""
         return self.stdin.isatty() and self.stderr.isatty()
 
 
@@ -193,7 +193,7 @@ def no_longer_waiting(run: str) -> str:
 
 @contextmanager
 def interruptible(ctx: Context, notice: Callable[[], str] = lambda: FINISHING) -> Iterator[None]:
-    """Within, the first interruption sets `ctx.stop` and the second one raises `KeyboardInterrupt`.
+    """Set `ctx.stop` on the first interruption within the block; raise `KeyboardInterrupt` on the second.
 
     `notice` returns what the first one announces.
     """
@@ -216,5 +216,5 @@ def interruptible(ctx: Context, notice: Callable[[], str] = lambda: FINISHING) -
 
 
 def _ignored_by_parent(number: int) -> bool:
-    """Whether the program is to outlive its terminal, as under `nohup`."""
+    """Return whether the program is to outlive its terminal, as under `nohup`."""
     return number not in (signal.SIGINT, signal.SIGTERM) and signal.getsignal(number) is signal.SIG_IGN

@@ -63,7 +63,7 @@ class ApplyRequest:
 
 
 def rollout_settings(options: Options) -> Rollout:
-    """How to go about it; raises `CommandFailed` for options that do not go together."""
+    """Return the settings of the rollout; raises `CommandFailed` for options that do not go together."""
     return Rollout(
         parallelism=options.parallelism,
         on_error=OnError(options.on_error),
@@ -100,15 +100,14 @@ def _batches(options: Options) -> Batches | None:
             raise bad_usage(f"{name} requires --batch", "add --batch, for example --batch 1,10%,rest")
         return None
     if not options.wait:
-        raise bad_usage(
-            "--batch cannot be combined with --no-wait: each wave waits for its builds", "remove one of them"
-        )
+        what = "`resume`" if options.command == "resume" else "--batch"
+        raise bad_usage(f"{what} cannot be combined with --no-wait: each wave waits for its builds", "remove --no-wait")
     return Batches(max_failed=options.max_failed or 0, soak=options.soak or 0.0, pause_after=options.pause_after)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApplyContext:
-    """What carrying out works with."""
+    """Data for applying a plan."""
 
     journal: Journal
     client: WriteClient
@@ -172,7 +171,7 @@ def confirm(plan: Plan, options: Options, ctx: Context) -> str | None:
 
 
 def _changed(plan: Plan) -> str:
-    """What an apply writes, counted: `2 overlays, 1 binding and 3 repositories`."""
+    """Return what an apply writes, counted: `2 overlays, 1 binding and 3 repositories`."""
     kinds = {"overlay": OverlayStep, "binding": BindingStep}
     counts = {name: sum(isinstance(step, kind) for step in plan.overlay_writes) for name, kind in kinds.items()}
     parts = [plural(count, name) for name, count in counts.items() if count]
@@ -183,7 +182,7 @@ def _changed(plan: Plan) -> str:
 
 
 def _not_applyable(plan: Plan, options: Options, ctx: Context) -> ExitCode:
-    """Why nothing is written: what the plan already said, what the guard refuses, or that there is nothing to do."""
+    """Return why nothing is written: the plan's errors, the refusal of the guard, or that there is nothing to do."""
     if not plan.failed and plan.refused:
         print_problems(plan.guard.refusals, options, ctx)
         return ExitCode.REFUSED
@@ -208,7 +207,7 @@ def _unfollowed(run: str) -> Diagnostic:
 
 
 class _Interruption:
-    """What an interruption announces: that writes are being finished, or that only builds are left."""
+    """Message for an interruption: writes are being finished, or only builds are left."""
 
     def __init__(self) -> None:
         self._waiting_for: str | None = None
@@ -301,7 +300,7 @@ def revert_wave(
 
 
 def exit_codes(outcomes: Sequence[Outcome], followed: Followed | None, *, interrupted: bool) -> Iterator[ExitCode]:
-    """Every exit code that holds for what a run came to."""
+    """Yield every exit code that holds for what a run came to."""
     if interrupted:
         yield ExitCode.INTERRUPTED
     for outcome in outcomes:

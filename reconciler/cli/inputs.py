@@ -1,4 +1,4 @@
-"""What a command reads before it starts: the manifest, the organization, saved plans and snapshots, and selections."""
+"""Inputs of a command: the manifest, the organization, saved plans and snapshots, and selections."""
 
 import re
 import shlex
@@ -25,7 +25,7 @@ from reconciler.views.document import Origin
 
 
 def read_manifest(options: Options, ctx: Context) -> tuple[Desired, tuple[Diagnostic, ...]]:
-    """A manifest without errors, and its warnings; raises `CommandFailed` with every problem otherwise."""
+    """Return a manifest without errors, and its warnings; raises `CommandFailed` with every problem otherwise."""
     desired, problems = load_manifest(options.path, options, ctx)
     if has_errors(problems):
         raise CommandFailed.from_problems(*problems)
@@ -56,12 +56,12 @@ def check_stdin(*paths: Path | None) -> None:
 
 
 def has_manifest(options: Options) -> bool:
-    """Whether there is a manifest where the options name one."""
+    """Return whether there is a manifest where the options name one."""
     return options.manifest is STDIN or options.manifest.exists()
 
 
 def read_base(options: Options, desired: Desired, ctx: Context) -> Desired | None:
-    """The manifest of `--base`, where it is given; raises `CommandFailed` for its errors, or another organization."""
+    """Return the manifest of `--base`, if given; raises `CommandFailed` for its errors, or another organization."""
     if options.base is None:
         return None
     found, problems = load_manifest(options.base, options, ctx)
@@ -130,7 +130,7 @@ def read_entries(options: Options, ctx: Context) -> tuple[str, Desired | None, b
 
 
 def organization(desired: Desired) -> str:
-    """The organization that a manifest without errors names."""
+    """Return the organization that a manifest without errors names."""
     assert desired.organization is not None
     return desired.organization
 
@@ -148,7 +148,7 @@ def read_planned(desired: Desired, api: ReadApi, options: Options, ctx: Context)
 
 
 def read_repositories(organization: Organization, api: ReadApi, options: Options, ctx: Context) -> Live:
-    """As `read_live`, of an organization that is known already."""
+    """Read as `read_live` does, for an organization that is already known."""
     with activity(f"reading the repositories of {organization.name}", options, ctx):
         return api.read_live(organization)
 
@@ -186,7 +186,7 @@ def _errors_ignored(options: Options, count: int) -> Diagnostic:
 
 
 def load_plan(path: Path, ctx: Context) -> SavedPlan:
-    """A saved plan; raises `CommandFailed` for any file that is not one in full."""
+    """Return a saved plan; raises `CommandFailed` for any file that is not one in full."""
     try:
         return planfile.load_plan(path, read_input(path, ctx))
     except PlanFileError as error:
@@ -194,7 +194,7 @@ def load_plan(path: Path, ctx: Context) -> SavedPlan:
 
 
 def saved_plan(options: Options, ctx: Context) -> SavedPlan | None:
-    """The saved plan that an apply names in the place of a manifest, by its content; None where it names a manifest.
+    """Return the saved plan that an apply names instead of a manifest, recognized by content; None for a manifest.
 
     Raises `CommandFailed`, also where options ask for another plan than the saved one.
     """
@@ -244,7 +244,7 @@ def check_organization(saved: SavedPlan, options: Options, api: ReadApi) -> None
 
 
 def origin(saved: SavedPlan) -> Origin:
-    """Where a saved plan comes from, for its document."""
+    """Return where a saved plan comes from, for its document."""
     return Origin(
         kind="plan",
         created=saved.created,
@@ -281,7 +281,7 @@ def load_snapshot(path: Path, wanted: str, ctx: Context) -> Snapshot:
 
 
 def pick(patterns: Sequence[str], live: Live) -> tuple[LiveRepository, ...]:
-    """The repositories that at least one pattern means, all of them when there is none.
+    """Return the repositories that at least one pattern means, all of them when there is none.
 
     Raises `CommandFailed` for a pattern that means nothing, with the nearest names.
     """

@@ -237,7 +237,7 @@ def add_common(parser: argparse._ActionsContainer) -> None:
 
 
 def add_selection(parser: argparse._ActionsContainer) -> None:
-    """Which repositories of the manifest are meant."""
+    """Add the options that select repositories of the manifest."""
     parser.add_argument(
         "--repo",
         "--target",
@@ -309,7 +309,7 @@ def add_file(parser: argparse._ActionsContainer, does: str, *, required: bool = 
 
 
 def add_journal(parser: argparse._ActionsContainer) -> None:
-    """Where runs are recorded."""
+    """Add the URL of the journal."""
     parser.add_argument(
         "--journal",
         metavar="URL",
@@ -319,7 +319,7 @@ def add_journal(parser: argparse._ActionsContainer) -> None:
 
 
 def add_yes(parser: argparse._ActionsContainer, means: str) -> None:
-    """Whether a question is answered beforehand."""
+    """Add the option that answers the question in advance."""
     parser.add_argument("-y", "--yes", "--auto-approve", dest="yes", action="store_true", help=means)
 
 
@@ -364,7 +364,7 @@ def add_execution(parser: argparse._ActionsContainer) -> None:
 
 
 def add_batch(parser: argparse._ActionsContainer) -> None:
-    """The waves of a run."""
+    """Add the waves of a run."""
     parser.add_argument(
         "--batch",
         metavar="SIZES",

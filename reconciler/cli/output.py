@@ -1,4 +1,4 @@
-"""Where results go: the formats that were asked for, to standard output or into files; problems to standard error."""
+"""Output of results in the requested formats, to standard output or files; problems go to standard error."""
 
 import errno
 import importlib
@@ -146,14 +146,14 @@ def conclude(verdict: str, ctx: Context) -> None:
 
 
 def print_no_requests(options: Options, ctx: Context) -> None:
-    """With `--debug`, write the count of requests for a command that has no client to send any."""
+    """Print the count of requests, with `--debug`, for a command that has no client to send any."""
     if options.debug:
         ctx.stderr.write("requests: 0 reads, 0 writes\n")
 
 
 @contextmanager
 def activity(text: str, options: Options, ctx: Context) -> Iterator[None]:
-    """Within, print what takes longer than a second, such as `reading the repositories`; in a log after ten seconds."""
+    """Print an activity that takes longer than a second, such as `reading the repositories`; in a log, ten seconds."""
     if not ctx.stderr.isatty():
         with _logged_late(text, ctx):
             yield
@@ -184,7 +184,7 @@ def _logged_late(text: str, ctx: Context) -> Iterator[None]:
 
 
 def draws_in_place(stream: TextIO, ctx: Context) -> bool:
-    """Whether a stream is a terminal that can draw over what is there."""
+    """Return whether a stream is a terminal that can draw over what is there."""
     return stream.isatty() and ctx.environ.get("TERM", "").lower() not in ("dumb", "unknown")
 
 

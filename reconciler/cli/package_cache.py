@@ -1,4 +1,4 @@
-"""What was found out about packages, in a file, so that the next plan need not ask again."""
+"""Cache file of package lookups, so that the next plan does not repeat them."""
 
 import hashlib
 import json
@@ -28,7 +28,7 @@ class PackageCache:
         self.problem = ""
 
     def read(self, wanted: Mapping[str, tuple[Constraint, ...]]) -> dict[str, tuple[PackageVersion, ...]]:
-        """What is known of some names, as far as it meets what is wanted of them: else there may be others."""
+        """Return the cached packages of some names; a name is left out if none of its packages meets the constraint."""
         try:
             kept = self._load()
             known = {name: tuple(map(_decode, kept[name]["versions"])) for name in wanted if name in kept}

@@ -1,4 +1,4 @@
-"""What `plan` and `apply` find out about the packages of a plan before anything is written.
+"""Checks of a plan's packages, by `plan` and `apply`, before anything is written.
 
 The questions and what their answers mean are in `core`; here they are asked, and the plan is blocked where something is
 in the way. Nothing is asked for a plan that changes nothing.
@@ -67,9 +67,9 @@ class CheckApi(PackageApi, ResolveApi, Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckContext:
-    """What checking works with: the API under its name, recent builds, and how the program was called.
+    """Data for package checks: the API and its name, recent builds, and the options.
 
-    `offline` tells that a snapshot stands in for the API: then nothing is resolved unless that is required.
+    `offline` is set if a snapshot replaces the API: packages are then resolved only if required.
     """
 
     client: CheckApi
@@ -82,7 +82,7 @@ class CheckContext:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildEvidence:
-    """What recent builds tell of the images that a plan writes; `problem` is why they could not be read."""
+    """Recent builds of the images that a plan writes; `problem` is why they could not be read."""
 
     bases: Mapping[str, Sequence[Base]] = field(default_factory=dict)
     builds: Sequence[Build] = ()
@@ -99,11 +99,11 @@ class _Costs:
     note: str = ""
 
     def counts(self) -> dict[str, int]:
-        """The numbers for the plan's document: what was checked, which is the same however much of it was cached."""
+        """Return the numbers for the plan's document: what was checked, whether or not it was cached."""
         return {"packages": self.packages, "repositories": self.repositories}
 
     def told(self) -> str:
-        """The line for `--debug`."""
+        """Return the line for `--debug`."""
         return (
             f"checked {self.packages:,} packages in {self.requests:,} look-ups ({self.cached:,} from cache), "
             f"{self.questions:,} questions for {self.repositories:,} repositories{self.note}\n"
@@ -142,7 +142,7 @@ def check(plan: Plan, desired: Desired, checks: CheckContext) -> Checked:
 
 
 def _with_prospects(found: "_Resolution", changed: Sequence[Step]) -> Plan:
-    """The plan with what is known of the builds of each repository that it was to change."""
+    """Return the plan with what is known of the builds of each repository that it was to change."""
     records = build_records(changed, found.evidence.builds, found.evidence.bases)
     blocked = {step.repository for step in found.plan.steps if step.reason.code is ReasonCode.UNBUILDABLE}
     resolves = {one.repository: found.resolves.get(one.repository) for one in changed}
@@ -273,7 +273,7 @@ def _resolve(plan: Plan, evidence: BuildEvidence, checks: CheckContext, *, requi
 def _answers(
     asked: Sequence[Question], records: Mapping[str, BuildRecord], evidence: BuildEvidence, checks: CheckContext
 ) -> Mapping[PackageConfig, Answer]:
-    """The answers to all questions, and whether failing builds were asked for something that cannot be installed.
+    """Return the answers to all questions, and whether a failing build asks for packages that cannot be installed.
 
     What the latest build of the same configuration tells is not asked.
     """
@@ -289,7 +289,7 @@ def _answers(
 def _completed(
     plan: Plan, evidence: BuildEvidence, checks: CheckContext
 ) -> tuple[BuildEvidence, list[ResolutionFailure]]:
-    """The evidence with older builds where recent ones tell nothing, and the repositories of which nothing tells."""
+    """Yield the evidence with older builds where recent ones show nothing, and the repositories without evidence."""
     lacking = [step for step in plan.writes if not evidence.bases.get(step.repository)]
     if evidence.problem is not None:
         return evidence, [_unread(step, evidence.problem) for step in lacking]
@@ -320,7 +320,7 @@ def _completed(
 def _with_oldest(
     plan: Plan, steps: Sequence[Step], checks: CheckContext
 ) -> tuple[BuildEvidence, list[ResolutionFailure]]:
-    """The same where nothing at all was built lately: one call for all, which is not long then."""
+    """Return the evidence with one call for all older builds, if there are no recent ones at all."""
     try:
         builds = checks.recent.of_all(plan)
     except ApiError as error:
@@ -336,7 +336,7 @@ def _unread(step: Step, problem: Diagnostic) -> ResolutionFailure:
 
 
 def _before(question: Question, answers: Mapping[PackageConfig, Answer]) -> Sequence[str]:
-    """What was installed until now; nothing where that is not known."""
+    """Return the packages installed until now; empty if unknown."""
     if question.before.locked:
         return question.before.locked
     answer = answers.get(question.before.config)

@@ -51,7 +51,7 @@ COMMANDS = {
 
 
 class Options(argparse.Namespace):
-    """What a command line asks for; each command reads its own attributes."""
+    """Parsed command line; each command reads its own attributes."""
 
     command: str
     subcommand: str
@@ -219,7 +219,7 @@ class _Version(argparse.Action):
 
 
 class Command(Protocol):
-    """What each module in `commands` offers."""
+    """Interface of each module in `commands`."""
 
     def configure(self, parser: Parser) -> None:
         """Declare the command's options."""

@@ -22,10 +22,10 @@ from reconciler.core.builds import Build, Result
 from reconciler.core.events import Forecast, NoForecast, make_forecast
 from reconciler.core.ownership import NOBODY, LastWriters
 from reconciler.core.plan import Comparison, GuardFlags, Plan
-from reconciler.core.planner import step_problems
 from reconciler.core.resolution import ResolvedChange
 from reconciler.core.selection import Selection, select
 from reconciler.core.state import Desired, Live, Organization
+from reconciler.core.step_problems import step_problems
 from reconciler.core.steps import Step
 from reconciler.diagnostics import Diagnostic, has_errors
 from reconciler.engine.follow import Followed
@@ -75,7 +75,7 @@ def make_plan(
     options: Options,
     writers: LastWriters = NOBODY,
 ) -> Plan:
-    """The plan of what is selected; raises `CommandFailed` for a selection that selects nothing."""
+    """Return the plan of what is selected; raises `CommandFailed` for a selection that selects nothing."""
     plan, problems = select(_unselected_plan(desired, warnings, live, options, writers), _selection(options), live)
     if has_errors(problems):
         raise CommandFailed.from_problems(*problems)
@@ -94,7 +94,7 @@ def block_bound_since(plan: Plan, bindings: Bindings) -> Plan:
 
 
 def make_base_plan(desired: Desired, live: Live, options: Options) -> Plan:
-    """The plan of the manifest that another one is compared with; nothing is wrong with selecting nothing of it."""
+    """Return the plan of the base manifest; a selection that selects nothing of it is not an error."""
     plan, _ = select(_unselected_plan(desired, (), live, options), _selection(options), live)
     return plan
 
@@ -137,7 +137,7 @@ def document(
     overlays: bool = False,
     manifest: str | None = None,
 ) -> dict[str, Any]:
-    """The public document of a plan: what every format draws from; `checked` None where it was not looked into.
+    """Return the public document of a plan: the source of every format; `checked` is None for a plan without checks.
 
     With `live` it has the active tags, with `overlays` the whole overlays.
     """
@@ -191,7 +191,7 @@ class RecentBuilds:
         self._read: tuple[Build, ...] | ApiError | None = None
 
     def builds(self, plan: Plan) -> tuple[Build, ...]:
-        """The builds of the last two days, or less in a large organization; raises `ApiError`, each time."""
+        """Return the builds of the last two days, or less in a large organization; raises `ApiError`, each time."""
         if self._read is None:
             try:
                 self._read = self._api.sample_builds(_scope(plan), since=self._api.server_now() - self._span)
@@ -207,11 +207,11 @@ class RecentBuilds:
         return () if self._read is None or isinstance(self._read, ApiError) else self._read
 
     def of_all(self, plan: Plan) -> Sequence[Build]:
-        """Older builds of what a plan writes, where there was none lately; raises `ApiError`."""
+        """Return older builds of what a plan writes, where there was none lately; raises `ApiError`."""
         return self._api.sample_builds(_scope(plan), since=self._api.server_now() - LONGEST_DAYS * 86400.0)
 
     def of_one(self, step: Step) -> Sequence[Build]:
-        """Older builds of one repository, over a longer span until one of them succeeded; raises `ApiError`."""
+        """Return older builds of one repository, over a longer span until one of them succeeded; raises `ApiError`."""
         assert step.id is not None
         scope = Organization(id=step.id, name=step.repository)
         builds: tuple[Build, ...] = ()
@@ -237,7 +237,7 @@ def earlier_builds(
 
 
 def foresee(plan: Plan, recent: RecentBuilds) -> Forecast | None:
-    """What an apply of the plan would set going; None where it would write nothing. Raises nothing."""
+    """Return the builds that an apply of the plan would start; None if it would write nothing. Raises nothing."""
     if not plan.applyable:
         return None
     try:
@@ -249,7 +249,7 @@ def foresee(plan: Plan, recent: RecentBuilds) -> Forecast | None:
 
 
 def _scope(plan: Plan) -> Organization:
-    """What to list the builds of, in one call: the only repository that is written, whose answer is small, or all."""
+    """Return the scope for listing builds in one call: the only repository that is written, else the organization."""
     ids = {step.id: step.repository for step in plan.writes}
     if len(ids) != 1 or plan.effects:
         return plan.organization

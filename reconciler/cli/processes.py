@@ -15,7 +15,7 @@ _MOST = 65_536
 
 
 class Finished(NamedTuple):
-    """What became of a process; `cut` where it was ended because it printed too much."""
+    """Result of a process; `cut` if it was ended because it printed too much."""
 
     code: int
     stdout: str

@@ -1,4 +1,4 @@
-"""What an apply shows while it goes: the plan, progress, and the end report, as text or as a stream of JSON lines.
+"""Output of an apply: the plan, progress, and the end report, as text or as a stream of JSON lines.
 
 As text, plan and report are the result and go to standard output, progress to standard error. As JSON, standard output
 holds nothing but the stream, and the plan for the person who is asked goes to standard error.
@@ -46,7 +46,7 @@ from reconciler.views.text import duration
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reverted:
-    """What became of a failed wave that was restored, in a run of its own.
+    """Result of restoring a failed wave, in a run of its own.
 
     `problems` are what its plan says, `repeated` the changes that the manifest still asks for, with their places.
     """
@@ -174,7 +174,7 @@ class Report:
 
     @contextmanager
     def progress(self) -> Iterator[Listener]:
-        """A listener for the engine: a live table on a terminal, lines otherwise, and the JSON streams."""
+        """Show the engine's events: a live table on a terminal, lines otherwise, and the JSON streams."""
         ctx, stderr = self._ctx, self._ctx.stderr
         style = style_of(stderr, self._options, ctx)
         with ExitStack() as stack:
@@ -285,7 +285,7 @@ def _still_requested(reverted: Reverted) -> Diagnostic:
 
 
 def _of_following(followed: Followed | None) -> Iterator[Diagnostic | None]:
-    """Why following the builds ended early."""
+    """Yield why following the builds ended early."""
     if followed is not None:
         ended_by = followed.token_problem or followed.problem
         yield ended_by and _unfollowed(ended_by)
@@ -293,7 +293,7 @@ def _of_following(followed: Followed | None) -> Iterator[Diagnostic | None]:
 
 
 def _unreported(repositories: Sequence[str]) -> Diagnostic | None:
-    """What is said of repositories that leave the queue and are never built, such as those without active tags."""
+    """Return the lines for repositories that left the queue without a build, such as those without active tags."""
     if not repositories:
         return None
     grace = duration(REPORT_GRACE_SECONDS)

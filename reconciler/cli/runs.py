@@ -30,7 +30,7 @@ FOLDER = Path(".reconciler")
 
 @contextmanager
 def journal_failures() -> Iterator[None]:
-    """Within, a problem of the journal ends the command; exit code 5 where another apply holds it."""
+    """Turn a journal error within the block into `CommandFailed`; exit code 5 if another apply holds the lock."""
     try:
         yield
     except JournalBusy as error:
@@ -84,7 +84,7 @@ def recording_journal(options: Options, ctx: Context) -> Iterator[Journal]:
 
 
 def find_run(journal: Journal, wanted: str | None, options: Options) -> Run:
-    """The run that is meant, of the API that the options name; raises `CommandFailed`."""
+    """Return the run that is meant, of the API that the options name; raises `CommandFailed`."""
     with journal_failures():
         run = journal.run(wanted)
     identity = api_identity(options)
@@ -98,14 +98,14 @@ def find_run(journal: Journal, wanted: str | None, options: Options) -> Run:
 
 
 def later_runs(journal: Journal, run: Run) -> tuple[Run, ...]:
-    """The runs after one that left something in flight, which may tell what came of it; raises `CommandFailed`."""
+    """Return the runs after one that left writes in flight, which may show their result; raises `CommandFailed`."""
     with journal_failures():
         return journal.later(run) if any(map(is_in_flight, run.steps)) else ()
 
 
 @contextmanager
 def read_only_journal(options: Options, ctx: Context) -> Iterator[Journal]:
-    """The journal as it is, also where it cannot be written; raises `CommandFailed`."""
+    """Open the journal for reading, also where it cannot be written; raises `CommandFailed`."""
     with journal_failures(), _reading(options, ctx) as journal:
         yield journal
 
@@ -189,7 +189,7 @@ def places_of(steps: Sequence[tuple[str, Place | None]]) -> str:
 
 
 def run_header(kind: RunKind, source: str, organization: Organization, options: Options, ctx: Context) -> RunHeader:
-    """Who does what, for the record."""
+    """Return the header of the run's record: user, command and API."""
     return RunHeader(
         kind=kind,
         user=_user(ctx),
@@ -203,6 +203,6 @@ def run_header(kind: RunKind, source: str, organization: Organization, options: 
 
 
 def _user(ctx: Context) -> str:
-    """Who runs this: as the environment says, else as the system does, which in a container may know nobody."""
+    """Return the user's name from the environment, else from the system; empty if unknown, as in a container."""
     names = ("LOGNAME", "USER", "LNAME", "USERNAME")
     return next((ctx.environ[name] for name in names if ctx.environ.get(name)), None) or ctx.user()

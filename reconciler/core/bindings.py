@@ -15,7 +15,7 @@ DEV: Final = "dev"
 
 
 class SelectorKind(StrEnum):
-    """How a selector picks tags; `UNKNOWN` is a way that this version does not know."""
+    """Kind of a selector of tags; `UNKNOWN` is one that this version does not know."""
 
     ALL = "all"
     VARIANT = "variant"

@@ -127,7 +127,7 @@ class Build:
 
 
 class Evidence(StrEnum):
-    """What a build's configuration proves about the overlay that it was made with.
+    """Proof, by a build's configuration, of the overlay that it was made with.
 
     `LACKING`: something requested is missing, in a way that the overlay before does not explain.
     """

@@ -96,7 +96,7 @@ class Subject(StrEnum):
 
 
 class CustomizationModel(StrEnum):
-    """Which of the two models of Custom Assembly an organization uses."""
+    """Model of Custom Assembly that an organization uses."""
 
     STANDARD = "standard"
     OVERLAYS = "overlays"

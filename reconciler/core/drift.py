@@ -16,7 +16,7 @@ from reconciler.diagnostics import Place
 
 
 class DriftKind(StrEnum):
-    """Who moved away: somebody else changed the live state, the manifest is ahead of it, or both."""
+    """Cause of a drift: somebody else changed the live state, the manifest is ahead of it, or both."""
 
     CHANGED = "changed"
     NOT_APPLIED = "not-applied"
@@ -25,7 +25,7 @@ class DriftKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LastWritten:
-    """What a run, the last one that did, left: an overlay, the selector of a binding, or nothing."""
+    """Result of the last run that wrote here: an overlay, the selector of a binding, or nothing."""
 
     run: str
     content: Overlay | TagSelector | None

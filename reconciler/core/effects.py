@@ -1,4 +1,4 @@
-"""What the overlays and bindings of a plan change in the images: the reach of each step, and the effects of all."""
+"""Effects of a plan's overlays and bindings on the images: the reach of each step, and the effects of all."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -130,7 +130,7 @@ def _differ(before: Effective, after: Effective) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Effects:
-    """What a plan changes in the images that overlays are bound to, before or after, ordered by repository.
+    """Changes by a plan in the images that overlays are bound to, before or after, ordered by repository.
 
     `unknown` are the repositories, by label, with tags whose configuration is not known on one of the sides.
     """

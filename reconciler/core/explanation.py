@@ -1,4 +1,4 @@
-"""Where each value comes from that the tags of a repository get from overlays, once a manifest is applied."""
+"""Source of each value that the tags of a repository get from overlays, once a manifest is applied."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What new images still contain although it was removed, and what else changed in them since the images before."""
+"""Removed items that new images still contain, and other changes since the previous images."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What is wrong with the overlays and bindings of a manifest once the live state is known."""
+"""Problems of a manifest's overlays and bindings that show once the live state is known."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final

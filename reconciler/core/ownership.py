@@ -1,4 +1,4 @@
-"""Who owns a repository: the owner whose run wrote it last, as the journal has it."""
+"""Owners of repositories: the owner that wrote a repository last, by the journal."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace

@@ -27,7 +27,7 @@ Content = Overlay | Unreadable | TagSelector
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoundLive:
-    """What a step wrote to as it is now: its UIDP, and its overlay, configuration or selector."""
+    """Current state of a step's subject: its UIDP, and its overlay, configuration or selector."""
 
     id: str
     content: Content

@@ -1,4 +1,4 @@
-"""What overlays are bound to: the organization, its folders and its repositories, by their UIDPs and labels."""
+"""Scopes of bindings: the organization, its folders and its repositories, by their UIDPs and labels."""
 
 from reconciler.core.state import Directory, Live, LiveRepository
 from reconciler.core.steps import Scope, ScopeKind

@@ -12,8 +12,8 @@ from operator import not_
 
 from reconciler.core.effects import effects_of
 from reconciler.core.plan import Plan, judge_guard
-from reconciler.core.planner import step_problems
 from reconciler.core.state import Address, Directory, Labels, Live
+from reconciler.core.step_problems import step_problems
 from reconciler.core.steps import Action, BindingStep, OverlayStep, ReasonCode, ScopeKind, Step
 from reconciler.diagnostics import Diagnostic, Severity, listed, nearest, plural
 
@@ -28,7 +28,7 @@ _OTHER_HINTS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """What `--repo`, `--exclude`, `--label`, `--owner` and `--file` say; a step must meet each kind that is given.
+    """Selection by `--repo`, `--exclude`, `--label`, `--owner` and `--file`; a step must match each kind given.
 
     Of several values of one kind one is enough; of labels, one of each key. `files` are globs over the path of the file
     that asks for the step, or over its name alone.

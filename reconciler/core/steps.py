@@ -72,7 +72,7 @@ class Reason:
 
 
 class WillBuild(StrEnum):
-    """Whether the images of a repository will build with what a step writes.
+    """Prediction of a repository's builds after a step.
 
     `WOULD_FIX` and `WOULD_BREAK` compare with its latest builds; `FAILS_ALREADY` if these fail and nothing shows that
     the change mends it; `NO` if there are none to compare with; `UNKNOWN` also for a step that writes nothing.
@@ -137,7 +137,7 @@ class Step:
 
 
 class ScopeKind(StrEnum):
-    """What an overlay is bound to; the first two kinds cover every repository below, present and future."""
+    """Kind of a scope; the first two kinds cover every repository below, present and future."""
 
     ORGANIZATION = "organization"
     FOLDER = "folder"

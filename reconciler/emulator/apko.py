@@ -1,4 +1,4 @@
-"""What a build makes of an image and an overlay: the configuration, its lock, the result and the log."""
+"""Builds of an image with an overlay: the configuration, its lock, the result and the log."""
 
 import functools
 import json
@@ -41,12 +41,12 @@ class Image:
 
     @property
     def source(self) -> str:
-        """The id of the catalog repository that customers' repositories sync from."""
+        """Return the id of the catalog repository that customers' repositories sync from."""
         return uidp.of_child(CATALOG_ROOT, self.name)
 
     @property
     def tags(self) -> tuple[str, ...]:
-        """The active tags, two for each stream."""
+        """Return the active tags, two for each stream."""
         streams = ("latest", *(stream for stream, _ in self.streams if stream != "latest"))
         return tuple(name for stream in streams for name in (stream, f"{stream}-dev"))
 
@@ -91,7 +91,7 @@ class Image:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildOutcome:
-    """How a build ends: `locked` is "" when it fails; log lines get their time when they are read."""
+    """Result of a build: `locked` is "" when it fails; log lines get their time when they are read."""
 
     result: str
     config: str

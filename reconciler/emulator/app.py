@@ -144,13 +144,13 @@ class Emulator:
 
     @property
     def requests(self) -> list[tuple[str, str, str]]:
-        """The last 10,000 requests to this emulator: method, path, query."""
+        """Return the last 10,000 requests to this emulator: method, path, query."""
         with self._counting:
             return list(self._requests)
 
     @property
     def writes(self) -> int:
-        """How many writes of this emulator took effect, whether or not the answer arrived."""
+        """Return how many writes of this emulator took effect, whether or not the answer arrived."""
         with self._counting:
             return self._writes
 

@@ -1,4 +1,4 @@
-"""Who is calling and what they may do.
+"""Identity and capabilities of the caller.
 
 Unless the settings say otherwise, a caller owns the organization `example.com` and is a guest anywhere else. Issued
 tokens are JWTs; their signature is a digest with no secret in it: it tells them from others and protects nothing.
@@ -24,7 +24,7 @@ _LATEST = 253_402_300_799  # the last second of the year 9999, beyond which ther
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claims:
-    """What a JWT says of itself; instants in nanoseconds."""
+    """Claims of a JWT; instants in nanoseconds."""
 
     issuer: str
     subject: str

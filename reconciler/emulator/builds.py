@@ -1,4 +1,4 @@
-"""What a client sees of builds: reports, the queue, tags."""
+"""Builds as clients see them: reports, the queue, tags."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""What can go wrong: the effects that a request may meet, and how each changes its handling.
+"""Effects of faults on requests, and how each changes the handling.
 
 An effect is data, so that a script file and the state file can hold it.
 """

@@ -1,4 +1,4 @@
-"""What goes wrong: API errors as the gateway states them, and the emulator's own failures."""
+"""API errors in the gateway's form, and the emulator's own failures."""
 
 import json
 from collections.abc import Sequence

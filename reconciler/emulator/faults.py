@@ -81,7 +81,7 @@ class Fault(BaseModel):
 
     @property
     def repositories(self) -> tuple[str, ...]:
-        """The names of repositories that the fault depends on."""
+        """Return the names of repositories that the fault depends on."""
         named = [self.repository, *(getattr(self.effect, key, "") for key in ("edit", "of", "to"))]
         return tuple(name for name in named if name and not name.endswith("/"))  # which is the path of a group
 

@@ -1,4 +1,4 @@
-"""What each tag of a repository gets: its standard overlay, or the overlays bound to it, combined.
+"""Effective overlay of each tag: its standard overlay, or the overlays bound to it, combined.
 
 Lowest first: the bindings for all repositories of the organization, those of its folders from the outside in, and the
 repository's own; in each scope those for all tags, for a variant, and for exact tags. Overlays of one layer are

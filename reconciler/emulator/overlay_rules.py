@@ -1,4 +1,4 @@
-"""What the API refuses in an overlay beyond its types: reserved names, unsafe addresses, unusable PEM.
+"""Rules of the API for overlays beyond types: reserved names, unsafe addresses, unusable PEM.
 
 Each check takes an overlay in stored form and raises the gateway's refusal (code 3, or 7 for what the organization is
 not enrolled in). Whether packages exist is not checked: that shows in the build.

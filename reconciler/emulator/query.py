@@ -97,7 +97,7 @@ class IdFilter:
 
     @property
     def scopes(self) -> tuple[str, ...]:
-        """The records that the request names."""
+        """Return the records that the request names."""
         named = (self.descendants_of, self.children_of, self.id, *sorted(self.ids))
         return tuple(each for each in named if each)
 
@@ -268,7 +268,7 @@ class ApiRequest:
 
     @property
     def seen(self) -> int:
-        """The instant whose repositories a read shows: now, or earlier where reads lag."""
+        """Return the instant whose repositories a read shows: now, or earlier where reads lag."""
         lag = max((effect.seconds for effect in self.effects if isinstance(effect, Lag)), default=0.0)
         return self.now - round(lag * timestamps.SECOND)
 

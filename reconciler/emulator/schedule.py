@@ -1,4 +1,4 @@
-"""When builds happen: what starts them, how long they take, and how they end.
+"""Schedule of builds: what starts them, how long they take, and how they end.
 
 Builds are planned with their start, end and outcome the moment their cause occurs, and a reader's clock decides what of
 them is visible. Every choice is drawn from ids and counters, so that the same history gives the same builds.

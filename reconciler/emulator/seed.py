@@ -62,7 +62,7 @@ class SeedBinding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeedOverlays:
-    """What a world with overlays has besides: their configurations by name, in stored form, and their bindings."""
+    """Overlays of a seed: their configurations by name, in stored form, and their bindings."""
 
     repositories: tuple[SeedRepo, ...]
     overlays: dict[str, Json]

@@ -1,4 +1,4 @@
-"""How the emulated world behaves: timing, what is listed, who may do what."""
+"""Settings of the emulator: timing, contents of lists, capabilities."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

@@ -102,7 +102,7 @@ class Unsolvable(Exception):  # noqa: N818 - a build's outcome, not an error of 
 
 @dataclass(frozen=True, slots=True)
 class _Rule:
-    """What a package that goes by a name must be like, or must not be like; `by` is the file that says so."""
+    """Constraint on the packages of a name, or their exclusion; `by` is the file that requires it."""
 
     asked: PackageConstraint
     excludes: bool = False

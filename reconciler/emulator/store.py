@@ -63,13 +63,13 @@ class StateFile:
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
-        """One consistent view of the world."""
+        """Read one consistent state of the emulated organization."""
         with self._transaction("BEGIN") as db:
             yield db
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
-        """One change of the world, alone; rolled back when the body raises."""
+        """Write in a transaction of its own; rolled back when the body raises."""
         with self._transaction("BEGIN IMMEDIATE") as db:
             yield db
 
@@ -228,13 +228,13 @@ class Repo:
 
     @property
     def overlay(self) -> Json | None:
-        """The custom overlay in stored form."""
+        """Return the custom overlay in stored form."""
         overlay: Json | None = self.message.get("customOverlay")
         return overlay
 
     @property
     def refused(self) -> dict[str, int]:
-        """The tags that are not rebuilt, each with the instant since when that shows."""
+        """Return the tags that are not rebuilt, each with the instant since when that shows."""
         found: dict[str, int] = self.message.get(REFUSED, {})
         return found
 

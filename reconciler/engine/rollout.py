@@ -18,7 +18,7 @@ from reconciler.engine.waves import Waves
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batches:
-    """How one wave follows another.
+    """Order and conditions of the waves.
 
     `max_failed` is the number of repositories that may fail in all waves before the rest is held back, `soak` the
     seconds between the verified builds of a wave and the next one. After wave `pause_after` the rest is left for later.

@@ -21,7 +21,7 @@ LAST_PAUSES = (*PAUSES, 6.0, 12.0)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """What a step is about, as it is live: its UIDP, and its overlay, configuration or selector."""
+    """Live state of a step's subject: its UIDP, and its overlay, configuration or selector."""
 
     id: str
     content: Overlay | Unreadable | TagSelector

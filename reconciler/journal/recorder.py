@@ -60,7 +60,7 @@ _TAKE_STEPS = f"""
 
 
 class Publisher(Protocol):
-    """What makes a recorded run known to other machines."""
+    """Publishes recorded runs to other machines."""
 
     def publish_start(self, run: str) -> None:
         """Publish a run before its first write; raises `JournalError`, and then nothing may be written."""

@@ -138,7 +138,7 @@ def _first_by_name(overlays: Iterable[DesiredOverlay]) -> tuple[DesiredOverlay, 
 
 
 def _united(scopes: Iterable[DesiredScope]) -> tuple[DesiredScope, ...]:
-    """The bindings of each scope in one, from whatever files they come."""
+    """Return the bindings of each scope in one, from whatever files they come."""
     found: dict[str, DesiredScope] = {}
     for one in scopes:
         known = found.setdefault(one.folder, one)

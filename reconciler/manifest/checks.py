@@ -82,7 +82,7 @@ def check_block(block: Block) -> Iterator[Finding]:
 
 
 def _misspelled(key: str, item: MapNode, path: tuple[str, ...]) -> bool:
-    """Whether an unknown key of an item was probably meant to be this one."""
+    """Return whether an unknown key of an item was probably meant to be this one."""
     return key in form_at(("repositories", "x", *path, 0)).suspects(item)
 
 
@@ -162,7 +162,7 @@ def check_manifest(documents: Sequence[Document], *, organization: str | None, c
 
 
 def _mentioned(tops: Sequence[MapNode], wanted: Sequence[str]) -> set[str]:
-    """The keys at the top of the files; where a wanted one is missing, also what they were probably meant to be."""
+    """Return the top-level keys of the files; if a required one is missing, also the probable intended keys."""
     mentioned = {key for top in tops for key in top}
     if not mentioned.issuperset(wanted):
         mentioned.update(key for top in tops for key in form_at(()).suspects(top))
@@ -273,7 +273,7 @@ def _missing(documents: Sequence[Document], code: Code, summary: str, hint: str)
 
 
 def _profiles(documents: Sequence[Document], *, complete: bool) -> Iterator[Diagnostic]:
-    """What is wrong with the profiles of a manifest; `complete` is set if every file was read."""
+    """Yield what is wrong with the profiles of a manifest; `complete` is set if every file was read."""
     defined: dict[str, Place] = {}
     for document in documents:
         for name, at, _ in document.profiles():

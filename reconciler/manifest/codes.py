@@ -11,18 +11,18 @@ from typing import Final, Self
 from reconciler.core.binding_rules import BINDING_CODES
 from reconciler.core.overlay_problems import OVERLAY_CODES
 from reconciler.core.packages import PACKAGE_CODES
-from reconciler.core.planner import PLAN_CODES
 from reconciler.core.resolution import RESOLUTION_CODES
+from reconciler.core.step_problems import PLAN_CODES
 
 
 class Code(StrEnum):
-    """What is wrong, for programs; `meaning` is for the documentation."""
+    """Code of a problem, for programs; `meaning` is for the documentation."""
 
     _value_: str
     meaning: str
 
     def __new__(cls, value: str, meaning: str) -> Self:
-        """A code that is its value and knows what it means."""
+        """Return a code that is its value, with its meaning."""
         member = str.__new__(cls, value)
         member._value_ = value
         member.meaning = meaning

@@ -62,12 +62,12 @@ class Document:
 
     @property
     def root(self) -> object:
-        """The root of the tree."""
+        """Return the root of the tree."""
         return self.tree.root
 
     @property
     def top(self) -> MapNode | None:
-        """The top level, where it is a mapping as it should be."""
+        """Return the top level, where it is a mapping as it should be."""
         return self.tree.root if isinstance(self.tree.root, MapNode) else None
 
     def place_of(self, key: str) -> Place:

@@ -50,7 +50,7 @@ def find(path: Path) -> tuple[Path, ...] | Unread:
 
 
 def is_yaml(name: str) -> bool:
-    """Whether a file is named as YAML, in any case."""
+    """Return whether a file is named as YAML, in any case."""
     return name.lower().endswith(SUFFIXES)
 
 
@@ -160,7 +160,7 @@ class IncludedFiles:
 
     @property
     def texts(self) -> list[tuple[str, str]]:
-        """What was read so far, as name and text."""
+        """Return what was read so far, as name and text."""
         return [(found.name, found.text) for found in self._known.values() if isinstance(found, IncludedFile)]
 
     def _read(self, written: str, folder: Path) -> IncludedFile | Unread:

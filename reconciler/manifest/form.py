@@ -1,4 +1,4 @@
-"""What the schema says about a place in a manifest: which keys are known there, and what an example looks like.
+"""Schema of a place in a manifest: the keys that are known there, and an example.
 
 Reads the models of `schema`, so that messages cannot fall behind them. Messages themselves are in `schema_errors`.
 """
@@ -65,7 +65,7 @@ class Form:
 
     @property
     def is_free(self) -> bool:
-        """Whether this is a mapping from any key to a text, such as the environment."""
+        """Return whether this is a mapping from any key to a text, such as the environment."""
         return get_origin(self.kind) is dict and _inner(self.kind) is str
 
     @property
@@ -86,12 +86,12 @@ class Form:
         return tuple(known for known in self.known if _bare(known) == _bare(key))
 
     def holder(self, key: str) -> tuple[str, str] | None:
-        """The key here under which a misplaced key belongs, and how it is spelled there."""
+        """Return the key here under which a misplaced key belongs, and how it is spelled there."""
         below = ((name, inner) for name in self.known for inner in self.step(name).known)
         return next(((name, inner) for name, inner in below if _bare(inner) == _bare(key)), None)
 
     def suspects(self, keys: Iterable[str]) -> Iterator[str]:
-        """Known keys that the unknown ones among `keys` were probably meant to be."""
+        """Yield known keys that the unknown ones among `keys` were probably meant to be."""
         for key in keys:
             if key not in self.known:
                 yield from self.similar(key)
@@ -120,7 +120,7 @@ def form_at(path: Sequence[str | int], top: Form = MANIFEST) -> Form:
 
 
 def flow(value: object) -> str:
-    """An example written in one line of YAML."""
+    """Return an example written in one line of YAML."""
     match value:
         case dict():
             return "{" + ", ".join(f"{key}: {flow(inner)}" for key, inner in value.items()) + "}"
@@ -133,13 +133,13 @@ def flow(value: object) -> str:
 
 
 def _inner(kind: Any) -> Any:
-    """What the items of a list or the values of a mapping may be."""
+    """Return what the items of a list or the values of a mapping may be."""
     inner = get_args(kind)[-1]
     return get_args(inner)[0] if hasattr(inner, "__metadata__") else inner
 
 
 def _without_none(kind: Any) -> Any:
-    """What a key that may be null holds otherwise."""
+    """Return what a key that may be null holds otherwise."""
     return next((one for one in get_args(kind) if _model(one)), kind) if type(None) in get_args(kind) else kind
 
 

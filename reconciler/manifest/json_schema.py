@@ -23,7 +23,7 @@ _UIDP: Final = r"[0-9a-f]{40}(?:/[0-9a-f]{16})*"
 
 
 def json_schema() -> Json:
-    """The schema of one manifest file."""
+    """Return the schema of one manifest file."""
     schema: Json = _walked(ManifestFile.model_json_schema(), _for_editors)
     schema["$defs"]["Repository"]["allOf"] = [_reset_alone(), _overlays_alone()]
     return {"$schema": DIALECT, "title": "reconciler manifest", **{k: v for k, v in schema.items() if k != "title"}}
@@ -40,7 +40,7 @@ def _walked(value: Any, change: Callable[[Json], Json]) -> Any:
 
 
 def _for_editors(schema: Json) -> Json:
-    """One schema with what YAML's own types need; keys are texts to editors already."""
+    """Return one schema with what YAML's own types need; keys are texts to editors already."""
     schema = {key: value for key, value in schema.items() if key not in ("title", "default") or isinstance(value, dict)}
     match schema.get("type"):
         case "integer":
@@ -63,7 +63,7 @@ def _for_editors(schema: Json) -> Json:
 
 
 def _texts(pattern: str) -> Json:
-    """A text that an editor may take for a number or a flag, such as a package called `7zip` or one called `123`."""
+    """Return a text that an editor may take for a number or a flag, such as a package named `7zip` or `123`."""
     return {"type": ["string", "number", "boolean"], "pattern": pattern, "minimum": 0}
 
 
@@ -76,5 +76,5 @@ def _reset_alone() -> Json:
 
 
 def _overlays_alone() -> Json:
-    """A repository with `overlays` has no content of its own."""
+    """Forbid content of its own for a repository with `overlays`."""
     return {"if": {"required": ["overlays"]}, "then": {"properties": dict.fromkeys(CONTENT_KEYS, False)}}

@@ -51,7 +51,7 @@ def load(
 
 @dataclass(slots=True)
 class _Loaded:
-    """What has been understood so far."""
+    """Parts of the manifest that have been read so far."""
 
     context: RuleContext
     parsed: list[Parsed] = field(default_factory=list)

@@ -227,7 +227,7 @@ def _elsewhere(found: YamlProblem, source: Source) -> str:
 
 
 def _syntax_error(found: YamlProblem, source: Source) -> Finding:
-    """The finding for an error of syntax, at what was opened and not closed where the parser ran into the end."""
+    """Return the finding for a syntax error; at an unexpected end of the file, where the unclosed item was opened."""
     opened = found.other_at
     at_end = not source.text[found.at :].strip()
     summary, hint = _meaning(found, source.text)
@@ -264,7 +264,7 @@ def _begins(found: YamlProblem, source: Source) -> Iterator[str]:
 
 
 def _bad_package(_key: str, text: str) -> tuple[str, str]:
-    """A package specification that is none."""
+    """Return the finding for an invalid package specification."""
     if not text.strip():
         return "missing package name", "add a package name, or remove the item"
     if "{{" in text:
@@ -277,14 +277,14 @@ def _bad_package(_key: str, text: str) -> tuple[str, str]:
 
 
 def _bad_repository(_key: str, text: str) -> tuple[str, str]:
-    """A repository's address that is none."""
+    """Return the finding for an invalid repository address."""
     if is_glob(text):
         return f"{quoted(text)} contains a wildcard, which is not accepted here", "use the name of one repository"
     return _bad_entry(_key, text)
 
 
 def _bad_entry(_key: str, text: str) -> tuple[str, str]:
-    """The key of an entry that is neither an address nor a glob."""
+    """Return the finding for a key of an entry that is neither an address nor a glob."""
     if is_glob(text) and text == text.lower():
         return f"{quoted(text)} is not a glob", f"use `*`, `?`, `[abc]` and the characters of a name: {_ALLOWED}"
     if text != text.lower():
@@ -294,56 +294,56 @@ def _bad_entry(_key: str, text: str) -> tuple[str, str]:
 
 
 def _bad_profile(_key: str, text: str) -> tuple[str, str]:
-    """The name of a profile that is none."""
+    """Return the finding for an invalid profile name."""
     return f"{quoted(text)} is not a profile name", "use letters, digits, `.`, `_` and `-`"
 
 
 def _bad_share(key: str, text: str) -> tuple[str, str]:
-    """A share that is none."""
+    """Return the finding for an invalid share."""
     return f"`{key}` must be a percentage from 0% to 100%, not {quoted(text)}", f"use a percentage: `{key}: 30%`"
 
 
 def bad_organization(_key: str, text: str) -> tuple[str, str]:
-    """An organization that is neither a name nor a path nor a UIDP."""
+    """Return the finding for an organization that is neither a name nor a path nor a UIDP."""
     hint = "use a name such as `example.com`, a path such as `example.com/team-a`, or a UIDP"
     return f"{quoted(text)} is not an organization", hint
 
 
 def _bad_number(key: str, text: str) -> tuple[str, str]:
-    """A number that is not plain decimal, or out of range."""
+    """Return the finding for a number that is not plain decimal, or out of range."""
     summary = f"`{key}` must be a whole number from 0 to {LARGEST_ID}, not {quoted(text)}"
     return summary, "use decimal digits without sign, leading zeros or underscores"
 
 
 def _bad_flag(key: str, text: str) -> tuple[str, str]:
-    """A flag that is neither true nor false."""
+    """Return the finding for a flag that is neither true nor false."""
     return f"`{key}` must be `true` or `false`, not {quoted(text)}", f"write `{key}: true`, or remove the line"
 
 
 def _bad_selector(key: str, _text: str) -> tuple[str, str]:
-    """What picks tags and is none of the three forms."""
+    """Return the finding for an invalid selector of tags."""
     name = shown(key)
     summary = f"the tags of overlay `{name}` must be `all`, `dev` or a list of tags"
     return summary, f"write `{name}: all`, `{name}: dev` or `{name}: [1.2, 1.2-dev]`"
 
 
 def _bad_overlay(_key: str, text: str) -> tuple[str, str]:
-    """The name of an overlay that is none."""
+    """Return the finding for an invalid overlay name."""
     return f"{quoted(text)} is not an overlay name", f"use {_ALLOWED}"
 
 
 def _bad_owner(_key: str, text: str) -> tuple[str, str]:
-    """The name of an owner that is none."""
+    """Return the finding for an invalid owner name."""
     return f"{quoted(text)} is not the name of an owner", "use letters, digits, `.`, `_`, `-`, `@` and spaces"
 
 
 def _bad_label(_key: str, text: str) -> tuple[str, str]:
-    """The key or the value of a label that is none."""
+    """Return the finding for an invalid key or value of a label."""
     return f"{quoted(text)} is not a label", "use letters, digits, `.`, `_`, `-` and `/`"
 
 
 def _bad_folder(_key: str, text: str) -> tuple[str, str]:
-    """The path of a folder that is none."""
+    """Return the finding for an invalid folder path."""
     return f"{quoted(text)} is not the path of a folder", "use its path from the organization, such as `team-a/edge`"
 
 

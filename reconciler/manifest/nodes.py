@@ -39,7 +39,7 @@ class MapNode(dict[str, Any]):
 
     @property
     def marks(self) -> "array[int]":
-        """The offsets of each key and its value."""
+        """Return the offsets of each key and its value."""
         return self._marks[self._first : self._first + 2 * len(self)]
 
     def close(self, marks: "array[int]", offsets: list[int]) -> None:
@@ -83,7 +83,7 @@ class ListNode(list[Any]):
 
     @property
     def marks(self) -> "array[int]":
-        """The offset of each item."""
+        """Return the offset of each item."""
         return self._marks[self._first : self._first + len(self)]
 
     def close(self, marks: "array[int]", offsets: list[int]) -> None:
@@ -107,7 +107,7 @@ class ListNode(list[Any]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spot:
-    """Where a path through a tree leads.
+    """Place in a tree that a path leads to.
 
     `key_at` is None where no key is; `use_at` is where the outermost alias on the way stands, None when there is none.
     """
@@ -119,7 +119,7 @@ class Spot:
 
     @property
     def at(self) -> int:
-        """The offset of the key, or of the value where there is no key."""
+        """Return the offset of the key, or of the value where there is no key."""
         return self.value_at if self.key_at is None else self.key_at
 
 

@@ -129,7 +129,7 @@ class ParsedText:
 
     @property
     def root(self) -> object:
-        """The tree of the file."""
+        """Return the tree of the file."""
         if self._root is None:
             self._root = parse(self.source.text).root
         return self._root

@@ -1,4 +1,4 @@
-"""What a text of a manifest has to look like to be a name, a package, a number, a flag or a share.
+"""Patterns of texts in a manifest: names, packages, numbers, flags and shares.
 
 What the form of a file asks for where is in `schema` and `accepting`, the messages about a value in `values`.
 """
@@ -45,27 +45,27 @@ _FLAGS: Final = {"true": True, "false": False}
 
 
 def number(text: str) -> int | None:
-    """A plain decimal number that can be an id; None where the text is none."""
+    """Return a plain decimal number that can be an id; None for other texts."""
     return int(text) if _DECIMAL.fullmatch(text) and int(text) <= LARGEST_ID else None
 
 
 def flag(text: str) -> bool | None:
-    """`true` or `false`; None where the text is neither."""
+    """Return the value of `true` or `false`; None for other texts."""
     return _FLAGS.get(text)
 
 
 def percentage(text: str) -> float | None:
-    """A share in per cent, from 0 to 1; None where the text is none."""
+    """Return a share in per cent, from 0 to 1; None for other texts."""
     return float(text.rstrip("% ")) / 100 if _SHARE.fullmatch(text) else None
 
 
 def is_organization(text: str) -> bool:
-    """Whether a text is a name, a path of names or a UIDP; one that only begins as a UIDP is none of them."""
+    """Return whether a text is a name, a path of names or a UIDP; one that only begins as a UIDP is none of them."""
     if _ROOT.match(text):
         return bool(_UIDP.fullmatch(text))
     return bool(_ORGANIZATION.fullmatch(text))
 
 
 def is_glob(text: str) -> bool:
-    """Whether the key of an entry holds a wildcard."""
+    """Return whether the key of an entry holds a wildcard."""
     return not _WILDCARDS.isdisjoint(text)

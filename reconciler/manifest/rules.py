@@ -41,7 +41,7 @@ _USERINFO: Final = re.compile(r"(?<=://)[^/\s]*@")
 
 @dataclass(slots=True)
 class RuleContext:
-    """What rules need beyond a block: the time, the files that the manifest names, and what was found out already.
+    """Data for rules beyond a block: the time, the files that the manifest names, and earlier findings.
 
     `now` is in seconds since 1970; None: nothing is said about expiry.
     What was looked at and found right is remembered, because the same variables and packages come again and again:
@@ -56,7 +56,7 @@ class RuleContext:
 
 
 def _known(right: set[Any], values: Iterable[object]) -> bool:
-    """Whether every one of some values was found right before."""
+    """Return whether every one of some values was found right before."""
     try:
         return right.issuperset(values)
     except TypeError:  # a list or a mapping where a text should be, which cannot be in a set
@@ -192,12 +192,12 @@ def _secret(node: MapNode, section: str, name: str, value: str) -> list[Finding]
 
 
 def _names_a_file(value: str) -> bool:
-    """Whether a value by its form is the path of a file, which may hold the secret."""
+    """Return whether a value by its form is the path of a file, which may hold the secret."""
     return value.startswith(("/", "./", "~/")) and not value_looks_secret(value)
 
 
 def _packages(block: Block, context: RuleContext) -> Iterator[Finding]:
-    """The packages of a block that contradict each other."""
+    """Yield the packages of a block that contradict each other."""
     lists = tuple(_lists(block.node))
     if all(_names_alone(packages, context) for _, packages in lists):
         return  # these cannot conflict
@@ -209,7 +209,7 @@ def _packages(block: Block, context: RuleContext) -> Iterator[Finding]:
 
 
 def _names_alone(packages: ListNode, context: RuleContext) -> bool:
-    """Whether no package of a list is asked for with a constraint."""
+    """Return whether no package of a list is asked for with a constraint."""
     if _known(context.packages, packages):
         return True
     texts = [package for package in packages if isinstance(package, str)]
@@ -241,7 +241,7 @@ def _conflict(spec: str, spot: Spot, seen: dict[str, tuple[str, Spot]], source: 
 
 
 def _runtime_repositories(node: MapNode) -> Iterator[Finding]:
-    """What is wrong with the runtime repositories of a block."""
+    """Yield what is wrong with the runtime repositories of a block."""
     (path,) = PATHS_OF[OverlayField.RUNTIME_REPOSITORIES]
     addresses = _at(node, path)
     if not isinstance(addresses, ListNode):
@@ -309,7 +309,7 @@ def _address_finding(spot: Spot, code: Code, summary: str, hint: str) -> Finding
 
 
 def _accounts(block: Block) -> Iterator[Finding]:
-    """What is wrong between the users, and between the groups, of a block."""
+    """Yield what is wrong between the users, and between the groups, of a block."""
     users, groups = ("accounts", "users"), ("accounts", "groups")
     yield from repeated_names(block, users, "username", code=Code.DUPLICATE_USER, noun="user")
     yield from repeated_names(block, groups, "groupname", code=Code.DUPLICATE_GROUP, noun="group")

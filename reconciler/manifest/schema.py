@@ -78,7 +78,7 @@ class Repository(Customization):
 
 
 class ScopeSection(StrictModel):
-    """What holds for every repository of an organization or a folder, present and future."""
+    """Bindings for every repository of an organization or a folder, present and future."""
 
     overlays: Bindings = Field(
         description="Overlays bound to all of these repositories, each with the tags that get it. Every other binding "
@@ -88,7 +88,7 @@ class ScopeSection(StrictModel):
 
 
 class SettingsSection(StrictModel):
-    """How the manifest is applied."""
+    """Settings for applying the manifest."""
 
     prune: Flag = Field(
         default=False,

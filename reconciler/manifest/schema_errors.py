@@ -39,7 +39,7 @@ _NAMED: Final = ("profiles", "overlays", "folders", "repositories")
 
 @dataclass(frozen=True, slots=True)
 class Validated(Generic[Model]):
-    """What is right in a file (None where nothing can be taken), what is wrong with it, and how much more is wrong."""
+    """Valid part of a file (None if there is none), its problems, and the number of further problems."""
 
     model: Model | None
     findings: tuple[Finding, ...] = ()
@@ -145,7 +145,7 @@ class _Refusal:
 
     @property
     def last(self) -> str:
-        """The last key of the path; "" where there is none."""
+        """Return the last key of the path; "" where there is none."""
         return str(self.path[-1]) if self.path else ""
 
     @property
@@ -155,7 +155,7 @@ class _Refusal:
 
     @property
     def form(self) -> Form:
-        """What the schema says about the place."""
+        """Return what the schema says about the place."""
         return form_at(self.path, self.top)
 
 
@@ -222,7 +222,7 @@ def _other_key(refusal: _Refusal) -> str:
 
 
 def _foreign_key(parent: Form, key: str) -> str:
-    """What to do with a key that is right elsewhere; "" where it is not."""
+    """Return what to do with a key that is right elsewhere; "" where it is not."""
     if parent.is_apko(key):
         return "remove it: it belongs in an apko configuration, not in an overlay"
     if parent.is_of_entries(key):
@@ -303,7 +303,7 @@ def _bad_value(refusal: _Refusal) -> Finding:
 
 
 def _subject(refusal: _Refusal) -> str:
-    """What a path points at, as the subject of a sentence; without the repository, so that shared blocks read alike."""
+    """Return the subject of a sentence about a path; without the repository, so that shared blocks read alike."""
     noun = refusal.form.noun
     if noun and (not refusal.path or refusal.parent.noun is None):
         return noun[0]

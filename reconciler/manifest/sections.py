@@ -41,7 +41,7 @@ T = TypeVar("T")
 
 
 def always(default: T) -> Callable[[], T]:
-    """One frozen default for every entry: a copy for each would cost more than the rest of the entry."""
+    """Return one frozen default for every entry: a copy for each would cost more than the rest of the entry."""
     return lambda: default
 
 
@@ -50,7 +50,7 @@ NOTHING: Final[list[str]] = []
 
 
 class StrictModel(BaseModel):
-    """What all parts of a manifest have in common. A field counts as mentioned when it is in `model_fields_set`."""
+    """Base of all parts of a manifest. A field counts as mentioned when it is in `model_fields_set`."""
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True, defer_build=True)
 
@@ -77,7 +77,7 @@ class NamedText(Part):
 
 
 class Contents(StrictModel):
-    """What is installed, and from where more can be installed at run time."""
+    """Installed packages, and the repositories for installing more at run time."""
 
     packages: Annotated[list[PackageText], OverlayField.PACKAGES] = Field(
         default_factory=list,
@@ -165,7 +165,7 @@ class PreflightEntry(Part):
 
 
 class CommandOverrideSection(Part):
-    """What the wrapper starts; an empty one is set all the same."""
+    """Command that the wrapper starts; an empty one is set, too."""
 
     make: ClassVar = make_command_override
 
@@ -232,7 +232,7 @@ class OverlayFile(StrictModel):
 
 
 class Sections(OverlayFile):
-    """What a layer says. A section that is not mentioned is left as it is; one that is given empty is emptied."""
+    """Sections of a layer. A section that is not mentioned is left unchanged; one that is given empty is emptied."""
 
     packages: Annotated[list[PackageText], OverlayField.PACKAGES] = Field(
         default_factory=always(NOTHING), description="Short for `contents.packages`.", examples=[["git", "curl~8.1"]]
@@ -240,7 +240,7 @@ class Sections(OverlayFile):
 
 
 class RemoveSection(StrictModel):
-    """What an entry takes out of what defaults, globs, profiles and its overlay file give, by name."""
+    """Items, by name, that an entry removes from what defaults, globs, profiles and its overlay file give."""
 
     packages: Annotated[list[NonEmpty], OverlayField.PACKAGES] = Field(
         default_factory=list, description="Names of packages, without a constraint.", examples=[["curl"]]

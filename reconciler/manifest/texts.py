@@ -1,4 +1,4 @@
-"""What one value of a manifest may be: a number, a flag, a name, a package, a share; as types that pydantic judges by.
+"""Types of values in a manifest, for pydantic: a number, a flag, a name, a package, a share.
 
 Nothing is converted except numbers, flags and shares, which arrive as the text that the person typed. The keys that
 hold these values are in `schema`, what the texts look like in `patterns`, the messages about a value in `values`.

@@ -98,7 +98,7 @@ def _result(one: Diagnostic, in_checkout: InCheckout) -> dict[str, Any]:
 
 
 def _message(one: Diagnostic) -> str:
-    """The summary, and below it detail, repositories and hint."""
+    """Return the summary, and below it detail, repositories and hint."""
     names = f"in {', '.join(one.repositories)}" if one.repositories else ""
     lines = [one.summary, one.detail, names, f"hint: {one.hint}" if one.hint else ""]
     return "\n".join(plain(line) for text in lines for line in text.strip().splitlines() if line.strip())

@@ -45,23 +45,23 @@ _SKIPS = {
 
 @dataclass(frozen=True, slots=True)
 class _Page:
-    """How a report is drawn."""
+    """Style and options of a report."""
 
     style: Style
     width: int | None
     verbose: bool = False
 
     def names(self, names: Sequence[str]) -> Block:
-        """Names below a title."""
+        """Return names below a title."""
         return names_block(names, indent=4, width=self.width)
 
     def quote(self, text: str) -> Hanging:
-        """A line of somebody else's text, such as a log, behind a bar."""
+        """Return a line of somebody else's text, such as a log, behind a bar."""
         return Hanging(Text.assemble("    ", (self.style.bar, Role.DIM)), Text(text), 6)
 
 
 def render(document: dict[str, Any], *, style: Style, width: int | None, verbose: bool = False) -> str:
-    """The report as text that ends in a line end, empty where there is nothing to report; the verdict follows it."""
+    """Return the report as text with a line end, empty if there is nothing to report; the verdict follows it."""
     page = _Page(style, width, verbose)
     blocks: list[Block] = [
         *_outcomes(document, page),
@@ -93,7 +93,7 @@ def _outcomes(document: dict[str, Any], page: _Page) -> Iterator[Block]:
 
 
 def _names(title: str, found: Sequence[dict[str, Any]], page: _Page) -> Block:
-    """The names under their title; a long list is only counted."""
+    """Return the names under their title; a long list is only counted."""
     if not found:
         return []
     if len(found) > _MOST_NAMES and not page.verbose:
@@ -108,13 +108,13 @@ def _titled(found: Sequence[dict[str, Any]], what: str, page: _Page) -> Text:
 
 
 def _name(one: dict[str, Any], page: _Page) -> str:
-    """What an outcome or a build is about; an overlay and a binding with the word for it."""
+    """Return what an outcome or a build is about; an overlay and a binding with the word for it."""
     kind = one.get("subject", "repository")
     return token(one["name"], page.style) if kind == "repository" else f"{kind} {page.style.plain(one['name'])}"
 
 
 def _sides(stale: dict[str, Any], page: _Page) -> Iterator[RenderableType]:
-    """What differs, with what the plan was made from, what is there now, and what the manifest wants."""
+    """Yield what differs, with what the plan was made from, what is there now, and what the manifest wants."""
     if "selectors" in stale:
         text = [f"{_SIDES[side]} {page.style.plain(tags or 'nothing')}" for side, tags in stale["selectors"].items()]
         yield Text(f"  tags   {', '.join(text)}")
@@ -156,7 +156,7 @@ def _builds(builds: dict[str, Any], page: _Page) -> Iterator[Block]:
 
 
 def _by_state(followed: Iterable[dict[str, Any]], page: _Page) -> Iterator[RenderableType]:
-    """The repositories with their builds and tags, those with the same builds together."""
+    """Yield the repositories with their builds and tags, those with the same builds together."""
     alike: dict[str, list[str]] = {}
     built: dict[str, str] = {}
     for one in followed:
@@ -180,12 +180,12 @@ def _stated(one: dict[str, Any], names: Sequence[str], style: Style) -> str:
 
 
 def _tags(one: dict[str, Any]) -> list[str]:
-    """The tags of what was built."""
+    """Return the tags of what was built."""
     return list(dict.fromkeys(name for build in _made(one) for name in build["tags"]))
 
 
 def _untagged(one: dict[str, Any]) -> list[str]:
-    """The beginnings of what was built and has no tag."""
+    """Return the beginnings of what was built and has no tag."""
     return list(dict.fromkeys(short_digest(build["digest"]) for build in _made(one) if not build["tags"]))
 
 
@@ -197,7 +197,7 @@ _UNPROVEN = {"missing": "succeeded without", "untold": "not verified; the build 
 
 
 def _proof(builds: dict[str, Any], page: _Page) -> Block:
-    """What is proven of the builds, below what they lack or do not report; with `verbose` the resolved versions."""
+    """Return what the builds prove, below what they lack or do not report; with `verbose` the resolved versions."""
     lines = [line for kind in _UNPROVEN for line in _unproven(kind, builds["repositories"], page)]
     lines += _still_there(builds["repositories"], page)
     if page.verbose:
@@ -224,7 +224,7 @@ _CAUSES = {
 
 
 def _still_there(followed: Iterable[dict[str, Any]], page: _Page) -> Iterator[RenderableType]:
-    """A warning for each removed item that new images still contain, once for all repositories."""
+    """Yield a warning for each removed item that new images still contain, once for all repositories."""
     alike: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
     for one in followed:
         for found in one["still_there"]:
@@ -239,7 +239,7 @@ def _still_there(followed: Iterable[dict[str, Any]], page: _Page) -> Iterator[Re
 
 
 def _other_changes(one: dict[str, Any], page: _Page) -> Iterator[RenderableType]:
-    """What else changed since the last images, if it is known."""
+    """Yield what else changed since the last images, if it is known."""
     if "other_changes" in one:
         lines = [line.text for line in difference_lines(one["other_changes"], page.style)]
         text = ", ".join(lines) or "no other package changed"
@@ -247,7 +247,7 @@ def _other_changes(one: dict[str, Any], page: _Page) -> Iterator[RenderableType]
 
 
 def _verified(builds: dict[str, Any]) -> Iterator[Text]:
-    """The line that scripts look for: the same for every width, and of all builds only where all succeeded."""
+    """Yield the line that scripts look for: the same for every width, and of all builds only where all succeeded."""
     proven, built = builds["verified"]["proven"], builds["verified"]["of"]
     failed = sum(failure["result"] == Result.FAILURE for one in builds["repositories"] for failure in one["failures"])
     rest = {
@@ -277,12 +277,12 @@ def _verified(builds: dict[str, Any]) -> Iterator[Text]:
 
 
 def _unbroken(line: str) -> Text:
-    """A line that is copied or searched for, and therefore not wrapped."""
+    """Return a line that is copied or searched for, and therefore not wrapped."""
     return Text(line, no_wrap=True, overflow="ignore")
 
 
 def _unproven(kind: str, followed: Iterable[dict[str, Any]], page: _Page) -> Iterator[RenderableType]:
-    """The repositories whose builds lack something or do not report it, those with the same entries together."""
+    """Yield the repositories whose builds lack something or do not report it, those with the same entries together."""
     alike: dict[tuple[str, ...], list[str]] = {}
     for one in followed:
         found = tuple(dict.fromkeys(entry for build in one["built"] for entry in build[kind]))
@@ -333,7 +333,7 @@ def _results(counts: dict[str, Any]) -> str:
 
 
 def _failure(found: Sequence[tuple[dict[str, Any], dict[str, Any]]], page: _Page) -> Block:
-    """Failed builds with the same log: the log once, and the command for the whole of it."""
+    """Yield failed builds with the same log: the log once, and the command that prints all of it."""
     (target, failure), style = found[0], page.style
     after = "" if len(found) > 1 or failure["seconds"] is None else f" after {duration(failure['seconds'])}"
     command = f"  reconciler logs {shlex.quote(style.plain(target['repository']))} --build {_number(failure, style)}"
@@ -345,7 +345,7 @@ def _failure(found: Sequence[tuple[dict[str, Any], dict[str, Any]]], page: _Page
 
 
 def _further(target: dict[str, Any], failures: Sequence[dict[str, Any]], page: _Page) -> Block:
-    """The failed builds of a repository that have no log here."""
+    """Return the failed builds of a repository that have no log here."""
     if not failures:
         return []
     number = "a build" if len(failures) == 1 else plural(len(failures), "build")
@@ -355,7 +355,7 @@ def _further(target: dict[str, Any], failures: Sequence[dict[str, Any]], page: _
 
 
 def _number(failure: dict[str, Any], style: Style) -> str:
-    """The last part of a report's id, by which `logs` finds it."""
+    """Return the last part of a report's id, by which `logs` finds it."""
     return style.plain(failure["id"].rpartition("/")[2])
 
 
@@ -374,7 +374,7 @@ def _notes(document: dict[str, Any]) -> Block:
 
 
 def _run(document: dict[str, Any]) -> Block:
-    """How to resume following the builds, or where the run's details are."""
+    """Return how to resume following the builds, or where the run's details are."""
     run, builds = document["run"], document["builds"]
     unfinished = any(one["stage"] not in FINISHED for one in builds["repositories"])
     if document["applied"] and (unfinished or not builds["waited"]):
@@ -383,5 +383,5 @@ def _run(document: dict[str, Any]) -> Block:
 
 
 def not_attempted(reason: Skip) -> str:
-    """Why nothing was sent for a step, as a whole."""
+    """Return why nothing was sent for a step, as a whole."""
     return f"not attempted because {_SKIPS[reason]}"

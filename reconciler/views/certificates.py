@@ -1,4 +1,4 @@
-"""What a person knows a certificate by. Only `values` loads this module, when there is a certificate to show."""
+"""Readable properties of certificates and keys. Only `values` loads this module, for a certificate to show."""
 
 import warnings
 
@@ -26,7 +26,7 @@ def certificate_document(pem: bytes) -> dict[str, str] | None:
 
 
 def _key(key: object) -> str:
-    """Kind and size of a public key, such as `RSA 2048`."""
+    """Return the kind and size of a public key, such as `RSA 2048`."""
     kind = type(key).__name__.lstrip("_").removesuffix("PublicKey")
     curve, size = getattr(key, "curve", None), getattr(key, "key_size", None)
     return f"EC {curve.name}" if curve is not None else f"{kind} {size}" if size else kind

@@ -39,7 +39,7 @@ _SENSITIVE = {
 
 
 def items(change: dict[str, Any], style: Style) -> list[Item]:
-    """A change as one item, or as several where it is about a list."""
+    """Return a change as one item, or as several where it is about a list."""
     if change["masked"] and all(side is None or is_mask(side) for side in (change["before"], change["after"])):
         return [_sensitive(change, style)]
     if isinstance(change["before"] or change["after"], list):
@@ -71,7 +71,7 @@ def value_words(value: Any, change: Mapping[str, Any], style: Style) -> list[Wor
 
 
 def _sensitive(change: dict[str, Any], style: Style) -> Item:
-    """A change whose values are all hidden: its key, where that is not the value itself, and what happens."""
+    """Return a change whose values are all hidden: its key, where that is not the value itself, and what happens."""
     text, role = _SENSITIVE[change["kind"]], _ROLES[change["kind"]]
     if change["part"] in _NAMED or not change["key"]:
         return (Word(MARKS[change["kind"]] + text, role=role),)
@@ -87,7 +87,7 @@ def _arrow(style: Style) -> Word:
 
 
 def _named(change: dict[str, Any], style: Style) -> Item:
-    """Something that is a name and nothing else, with both names where it changes."""
+    """Return something that is a name and nothing else, with both names where it changes."""
     role = _ROLES[change["kind"]]
     values = [value for value in (change["before"], change["after"]) if value is not None]
     first, *rest = [_value_text(value, change, style) for value in values]
@@ -107,7 +107,7 @@ def _value_text(value: Any, change: Mapping[str, Any], style: Style) -> str:
 
 
 def short_value(value: Any, style: Style) -> str:
-    """A name as it is, a flag as `on`, a check as `tcp=db:5432,timeout=30s`, other content as JSON."""
+    """Return a name as it is, a flag as `on`, a check as `tcp=db:5432,timeout=30s`, other content as JSON."""
     match value:
         case True:
             return "on"
@@ -120,14 +120,14 @@ def short_value(value: Any, style: Style) -> str:
 
 
 def _json(value: Any) -> str:
-    """JSON text of a value without what is not given; text is JSON already."""
+    """Return a value as JSON without the fields that are not set; a string is JSON already."""
     if isinstance(value, str):
         return value
     return json.dumps({name: one for name, one in value.items() if one}, ensure_ascii=False)
 
 
 def _assignment(change: dict[str, Any], style: Style) -> Item:
-    """A key with its value: a variable, an annotation, content that this version does not know."""
+    """Return a key with its value: a variable, an annotation, content that this version does not know."""
     before, after = change["before"], change["after"]
     if change["kind"] == "change":
         old, new = quoted_pair(before, after, style)
@@ -139,7 +139,7 @@ def _assignment(change: dict[str, Any], style: Style) -> Item:
 
 
 def _list(change: dict[str, Any], style: Style) -> list[Item]:
-    """What leaves and what joins an ordered list, and the order that it then has."""
+    """Return what leaves and what joins an ordered list, and the order that it then has."""
     whole = replace(style, value_limit=_UNCUT)  # what is cut could look alike
     before, after = ([short_value(one, whole) for one in side or ()] for side in (change["before"], change["after"]))
     old, new = Counter(before), Counter(after)
@@ -175,7 +175,7 @@ def _account(change: dict[str, Any], style: Style) -> Item:
 
 
 def listing(several: Iterable[list[Word]], start: str = "", end: str = "") -> Iterator[Word]:
-    """Groups of words with commas between them, in brackets or not."""
+    """Yield groups of words with commas between them, in brackets or not."""
     words = [word for group in several for word in (*group[:-1], _with_text(group[-1], group[-1].text + ","))]
     if words:
         words[-1] = _with_text(words[-1], words[-1].text[:-1] + end)
@@ -255,7 +255,7 @@ _FEW_WORDS = 3
 
 
 class Fragment(NamedTuple):
-    """What changes in one part of an overlay: a label, and an item for each change.
+    """Changes in one part of an overlay: a label, and an item for each change.
 
     One that is `short` holds names alone, so that its items read well one after another.
     """
@@ -266,7 +266,7 @@ class Fragment(NamedTuple):
 
 
 def fragments(changes: Iterable[dict[str, Any]], style: Style) -> list[Fragment]:
-    """The changes of one repository, those of the same part together."""
+    """Return the changes of one repository, those of the same part together."""
     return [
         _fragment(part, tuple([item for change in found for item in items(change, style)]))
         for part, found in groupby(changes, key=itemgetter("part"))
@@ -279,7 +279,7 @@ def _fragment(part: str, found: tuple[Item, ...]) -> Fragment:
 
 
 def joined(several: Iterable[Item]) -> list[Word]:
-    """Items one after another, with a comma where one of two neighbors has more than one word."""
+    """Return items one after another, with a comma where one of two neighbors has more than one word."""
     words: list[Word] = []
     long = False
     for item in several:

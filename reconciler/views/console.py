@@ -42,7 +42,7 @@ _TRAILING_SPACES = re.compile(r"(?<! ) +((?:\x1b\[[0-9;]*m)*)$", re.MULTILINE)
 
 
 def words_text(words: Iterable[Word]) -> Text:
-    """The words with a space between them."""
+    """Return the words with a space between them."""
     pieces: list[str] = []
     spans: list[Span] = []
     start = 0
@@ -55,7 +55,7 @@ def words_text(words: Iterable[Word]) -> Text:
 
 
 def new_console(style: Style, *, file: TextIO, width: int | None = None, height: int | None = None) -> Console:
-    """A console that writes to `file`; it asks the terminal for its size where that is not given."""
+    """Return a console that writes to `file`; it asks the terminal for its size where that is not given."""
     return Console(
         file=file,
         force_terminal=True,
@@ -73,7 +73,7 @@ def new_console(style: Style, *, file: TextIO, width: int | None = None, height:
 
 
 def draw(lines: Iterable[RenderableType], *, style: Style, width: int | None) -> str:
-    """What the console makes of the lines; no line ends in a space."""
+    """Return what the console makes of the lines; no line ends in a space."""
     file = StringIO()
     size = _UNLIMITED if width is None else max(width, _LEAST_WIDTH)
     new_console(style, file=file, width=size).print(Group(*lines), soft_wrap=width is None, crop=False)
@@ -81,7 +81,7 @@ def draw(lines: Iterable[RenderableType], *, style: Style, width: int | None) ->
 
 
 def draw_blocks(blocks: Iterable[Sequence[RenderableType]], *, style: Style, width: int | None) -> str:
-    """The blocks that are not empty, with an empty line between them."""
+    """Return the blocks that are not empty, with an empty line between them."""
     found = [block for block in blocks if block]
     spaced = (line for number, block in enumerate(found) for line in ([Text(), *block] if number else block))
     return draw(spaced, style=style, width=width)
@@ -116,12 +116,12 @@ class Hanging:
 
 
 def _line(console: Console, *parts: Text | str) -> Iterable[Segment]:
-    """The parts as one line that is known to fit: looking for breaks in it would take most of the time."""
+    """Return the parts as one line that is known to fit: looking for breaks in it would take most of the time."""
     return Text.assemble(*parts).render(console, end="\n")
 
 
 def names_block(names: Iterable[str], *, indent: int, width: int | None) -> list[RenderableType]:
-    """Safe names in columns, read along the line; one a line where there is no terminal."""
+    """Return safe names in columns, read along the line; one a line without a terminal."""
     if width is None:
         return [Text(" " * indent + name) for name in names]
     texts = [Text(name, no_wrap=True) for name in names]
@@ -145,7 +145,7 @@ class Column(NamedTuple):
 def draw_table(
     columns: Sequence[Column], rows: Sequence[Sequence[str | Word]], *, style: Style, width: int | None
 ) -> str:
-    """The table with its headings; cells are untrusted text, also those with a role. Empty text without rows."""
+    """Return the table with its headings; cells are untrusted text, also those with a role. Empty text without rows."""
     if not rows:
         return ""
     words = [[cell if isinstance(cell, Word) else Word(cell) for cell in row] for row in rows]
@@ -170,7 +170,7 @@ def draw_table(
 
 
 def _widths(columns: Sequence[Column], sizes: Sequence[int], room: int) -> dict[int, int]:
-    """The width of each column that there is room for, by its number.
+    """Return the width of each column that there is room for, by its number.
 
     Optional columns go, the last of them first; then those that yield become narrow, then the widest. rich shrinks
     columns as well, but knows no least width.

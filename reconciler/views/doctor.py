@@ -18,7 +18,7 @@ _INDENT = " " * (_LEVELS + _SUBJECTS + 4)
 
 
 def render(checkup: Checkup, *, style: Style) -> str:
-    """A line for each finding, what to do below it, the settings with their sources, and a conclusion."""
+    """Return a line for each finding, what to do below it, the settings with their sources, and a conclusion."""
     lines = [line for one in checkup.findings for line in _lines(one, checkup.now, style)]
     settings = [(one.name, _written(one.value), one.source) for one in checkup.settings]
     table = draw_table(_SETTINGS, settings, style=style, width=None)
@@ -27,12 +27,12 @@ def render(checkup: Checkup, *, style: Style) -> str:
 
 
 def render_json(checkup: Checkup) -> str:
-    """The document as JSON text."""
+    """Return the document as JSON text."""
     return indented_json(document(checkup))
 
 
 def document(checkup: Checkup) -> dict[str, Any]:
-    """Everything as plain data."""
+    """Return everything as plain data."""
     organization = checkup.organization
     return {
         "format_version": FORMAT_VERSION,
@@ -51,7 +51,7 @@ def document(checkup: Checkup) -> dict[str, Any]:
 
 
 def _written(value: object) -> str:
-    """A value as it is written on the command line and in a settings file."""
+    """Return a value as it is written on the command line and in a settings file."""
     return "-" if value is None else json.dumps(value) if isinstance(value, bool) else str(value)
 
 

@@ -39,7 +39,7 @@ GROUP_FROM = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
-    """What a plan was drawn from where that is a file: its `kind` (`plan` or `snapshot`), when and by what it was made.
+    """File that a plan comes from: its `kind` (`plan` or `snapshot`), when and by what it was made.
 
     `created` is in seconds since the epoch; `manifest_digest` None where the file is of live state.
     """
@@ -75,7 +75,7 @@ def plan_document(
     active_tags: Mapping[str, Sequence[str]] | None = None,
     manifest: str | None = None,
 ) -> dict[str, Any]:
-    """The plan as plain data: dictionaries, lists, strings, numbers; not yet made safe for any format.
+    """Return the plan as plain data: dictionaries, lists, strings, numbers; not yet made safe for any format.
 
     `origin` is that of a saved plan or of a snapshot; `comparison` tells what a change of the manifest causes;
     `forecast` what an apply would set going; `resolved` what repositories would get in the end, by their names;
@@ -134,7 +134,7 @@ def _guard(guard: Guard) -> GuardDocument:
 
 
 def _bindings(bindings: Bindings) -> BindingsDocument:
-    """What was known of the overlays that are bound to repositories."""
+    """Return what was known of the overlays that are bound to repositories."""
     if isinstance(bindings, UnknownBindings):
         return {"known": False, "count": None, "problem": bindings.problem}
     return {"known": True, "count": len(bindings), "problem": None}
@@ -158,7 +158,7 @@ def _caused(step: OverlayStep | BindingStep, comparison: Comparison | None) -> d
 
 
 def _comparison(comparison: Comparison | None) -> dict[str, Any]:
-    """The parts of a comparison as steps, and below `part_groups` the changes that several of a part share."""
+    """Return the parts of a comparison as steps, and below `part_groups` the changes that several of a part share."""
     if comparison is None:
         return {}
     parts = {
@@ -204,7 +204,7 @@ def _forecast(forecast: Forecast | None) -> dict[str, Any]:
 def _whole_step(
     step: Step, resolved: Mapping[str, ResolvedChange], tags: Mapping[str, Sequence[str]], *, overlays: bool
 ) -> StepDocument:
-    """A step with what the command asked for besides, where it is known."""
+    """Return a step with what the command asked for besides, where it is known."""
     document = _step(step)
     change = resolved.get(step.repository)
     if change is not None:
@@ -218,7 +218,7 @@ def _whole_step(
 
 
 def resolved_document(change: ResolvedChange) -> ResolvedDocument:
-    """The difference as plain data."""
+    """Return the difference as plain data."""
     return {
         "packages": list(change.packages),
         "compared": change.compared,
@@ -240,7 +240,7 @@ def _source(step: Step) -> str | None:
 
 
 def _groups(steps: Iterable[Step]) -> list[GroupedDocument]:
-    """Changes that several repositories share to the last value, each with those repositories."""
+    """Return changes that several repositories share to the last value, each with those repositories."""
     alike: dict[object, list[Step]] = {}
     for step in steps:
         key = (step.action, step.reason.code, _source(step), step.changes, step.will_build)
@@ -249,7 +249,7 @@ def _groups(steps: Iterable[Step]) -> list[GroupedDocument]:
 
 
 def _problem_groups(steps: Iterable[Step]) -> list[ProblemGroupDocument]:
-    """Repositories that cannot be planned for the same reason; `changes` are those that all of them share."""
+    """Return repositories that cannot be planned for the same reason; `changes` are those that all of them share."""
     alike: dict[tuple[Action, Reason, WillBuild], list[Step]] = {}
     for step in steps:
         if step.action in (Action.BLOCKED, Action.UNKNOWN):
@@ -286,7 +286,7 @@ def _group(steps: Sequence[Step]) -> GroupedDocument:
 
 
 def forecast_document(forecast: Forecast) -> ForecastDocument:
-    """The forecast as plain data; `builds` is null where no number can be said."""
+    """Return the forecast as plain data; `builds` is null where no number can be said."""
     match forecast:
         case BuildForecast(repositories=repositories, builds=builds, unknown=unknown, durations=durations):
             return {

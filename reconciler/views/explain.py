@@ -1,4 +1,4 @@
-"""What a manifest asks of one repository, as a table and as JSON: each value with the place that it comes from."""
+"""Effective overlay of one repository, as a table and as JSON: each value with its source."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -54,7 +54,7 @@ def document(
     problems: Iterable[Diagnostic] = (),
     bindings: tuple[Binding, ...] | None = None,
 ) -> dict[str, Any]:
-    """The effective overlay as plain data; `empty` are the sections that are managed and hold nothing.
+    """Return the effective overlay as plain data; `empty` are the sections that are managed and hold nothing.
 
     `bindings` are those that hold for the live repository, None where they are not known.
     """
@@ -86,7 +86,7 @@ def render(
     width: int | None,
     bindings: tuple[Binding, ...] | None = None,
 ) -> str:
-    """The effective overlay as a table, and below it what is not managed and which overlays are bound."""
+    """Return the effective overlay as a table, and below it what is not managed and which overlays are bound."""
     found = document(name, entry, bindings=bindings)
     rows = [(one["path"], _shown(one, style), _line(one), _told(one)) for one in found["values"]]
     rows += [(one["section"], "(emptied)", _line(one), _told(one)) for one in found["empty"]]
@@ -106,13 +106,13 @@ def render_json(
     *,
     live: Overlay | None = None,
 ) -> str:
-    """The document as JSON text; with `live` it has both overlays in full, `before` being the live one."""
+    """Return the document as JSON text; with `live` it has both overlays in full, `before` being the live one."""
     beside = {} if live is None else {"overlay": [*_beside(entry, live)]}
     return indented_json({**document(name, entry, problems, bindings), **beside})
 
 
 def render_diff(name: str, entry: DesiredRepository, live: Overlay, *, style: Style, width: int | None) -> str:
-    """Every value of the live and of the wanted overlay as a table, and below it how many differ."""
+    """Return every value of the live and of the wanted overlay as a table, and below it how many differ."""
     found = [*_beside(entry, live)]
     rows = []
     for one in found:
@@ -130,7 +130,7 @@ def render_diff(name: str, entry: DesiredRepository, live: Overlay, *, style: St
 
 
 def _beside(entry: DesiredRepository, live: Overlay) -> Iterator[dict[str, Any]]:
-    """Each value of both overlays; one that goes has the place of the entry, one that is not managed has none."""
+    """Yield each value of both overlays; one that goes has the place of the entry, one that is not managed has none."""
     places = {(one["part"], one["key"]): one for one in map(_value, merge(entry.layers).winners)}
     for one in overlay_document(live, wanted(entry, live)):
         part = Field(one["part"])
@@ -153,7 +153,7 @@ def _shown(one: dict[str, Any], style: Style) -> str:
 
 
 def value_text(value: Any, one: Mapping[str, Any], style: Style) -> str:
-    """A value of one part of an overlay as text."""
+    """Return a value of one part of an overlay as text."""
     if one["part"] in _NAMES:
         return token(value, style)
     if one["part"] == Field.UNRECOGNIZED:  # JSON text, which has quotes of its own

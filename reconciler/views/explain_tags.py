@@ -1,4 +1,4 @@
-"""What the tags of a repository get from overlays, as tables and as JSON: each value with its source."""
+"""Effective overlays of a repository's tags, as tables and as JSON: each value with its source."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -154,7 +154,7 @@ def _value(value: EffectiveItem, layers: Sequence[SourceLayer]) -> dict[str, Any
 
 
 def _source(layer: SourceLayer, field: Field, key: str) -> dict[str, Any]:
-    """The overlay that a value comes from, with its line in the manifest; null where only the live overlay has it."""
+    """Return the overlay that a value comes from, with its line in the manifest; null if only the live one has it."""
     return {
         "overlay": layer.overlay,
         "scope": layer.scope.label,

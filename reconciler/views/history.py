@@ -50,24 +50,24 @@ _STEPS = (
 
 
 def document(runs: Iterable[Run]) -> dict[str, Any]:
-    """The runs as plain data, in their order."""
+    """Return the runs as plain data, in their order."""
     return {"format_version": FORMAT_VERSION, "runs": [_run(run) for run in runs]}
 
 
 def render_json(runs: Iterable[Run]) -> str:
-    """The document as JSON text."""
+    """Return the document as JSON text."""
     return indented_json(document(runs))
 
 
 def render(runs: Sequence[Run | RunSummary], *, where: str, style: Style, width: int | None) -> str:
-    """The runs as a table, in their order; `where` is the name of their journal."""
+    """Return the runs as a table, in their order; `where` is the name of their journal."""
     return draw_table(_RUNS, [_line(run) for run in runs], style=style, width=width) or (
         f"No runs are recorded in {style.plain(where)}.\n"
     )
 
 
 def render_run(run: Run, *, style: Style, width: int | None, versions: bool = False) -> str:
-    """One run with its steps and their builds; `versions` adds what the packages were resolved to."""
+    """Return one run with its steps and their builds; `versions` adds what the packages were resolved to."""
     facts = "".join(f"{name + ':':<14}{style.plain(value)}\n" for name, value in _facts(run))
     rows = [row for step in run.steps for row in _rows(step)]
     rows += [row for progress in run.followed for row in _tag_rows(progress)]
@@ -99,7 +99,7 @@ def _run(run: Run) -> dict[str, Any]:
 
 
 def _followed(progress: Progress) -> dict[str, Any]:
-    """The builds of tags that overlays and bindings gave something else."""
+    """Return the builds of tags that overlays and bindings gave something else."""
     return {**progress_document(progress), "builds": [_build(build, progress) for build in progress.builds]}
 
 
@@ -113,7 +113,7 @@ def _ordered(outcomes: Mapping[str, int]) -> dict[str, int]:
 
 
 def _came_to(step: RunStep) -> str:
-    """What is known of a step: one whose write may have arrived or not is unknown, one never begun not attempted."""
+    """Return the state of a step: unknown if its write may have arrived, not attempted if it never began."""
     if step.outcome is not None:
         return outcome_name(step.outcome)
     return "not_attempted" if step.intended_at is None else "unknown"
@@ -173,7 +173,7 @@ def _line(run: Run | RunSummary) -> Sequence[str]:
 
 
 def _state(run: Run | RunSummary) -> str:
-    """How far a run is, in words that match its exit code."""
+    """Return how far a run is, in words that match its exit code."""
     if run.state is not RunState.ENDED:
         return str(run.state)
     return "failed" if run.exit_code else "complete"
@@ -205,14 +205,14 @@ def _rows(step: RunStep) -> Iterator[Sequence[str]]:
 
 
 def _tag_rows(progress: Progress) -> Iterator[Sequence[str]]:
-    """The builds of tags that overlays and bindings gave something else."""
+    """Yield the builds of tags that overlays and bindings gave something else."""
     rows = [_built(_build(build, progress)) for build in progress.builds] or [("-", "-", "no builds yet")]
     yield (progress.target.label, "tags", str(progress.stage), *rows[0])
     yield from (("", "", "", *one) for one in rows[1:])
 
 
 def _built(build: dict[str, Any]) -> tuple[str, str, str]:
-    """The number that `logs --build` takes, what came of the build, and what it lacks or else its tags."""
+    """Return the number that `logs --build` takes, what came of the build, and what it lacks or else its tags."""
     lacks = f"succeeded without {', '.join(build['missing'])}" if build["missing"] else ""
     result = "failure" if lacks else build["result"]
     return build["id"].rpartition("/")[2], result, lacks or ", ".join(build["tags"])

@@ -43,22 +43,22 @@ Line: TypeAlias = Callable[[BuildRow], str]
 
 
 def arranged(rows: Iterable[BuildRow]) -> list[BuildRow]:
-    """The newest first."""
+    """Return the builds in order, the newest first."""
     return sorted(rows, key=lambda row: (-(row.build.started or 0.0), row.repository, row.build.id))
 
 
 def in_time(rows: Iterable[BuildRow]) -> list[BuildRow]:
-    """The order in which the builds were lines of last: by their end, where they have one, else by their start."""
+    """Return the order of the builds' last lines: by their end, or by their start while they run."""
     return sorted(rows, key=lambda row: (row.build.ended or row.build.started or 0.0, row.repository, row.build.id))
 
 
 def builds_document(rows: Iterable[BuildRow]) -> dict[str, Any]:
-    """The builds as plain data, the newest first."""
+    """Return the builds as plain data, the newest first."""
     return {"format_version": FORMAT_VERSION, "builds": [_build(row) for row in arranged(rows)]}
 
 
 def render_builds(rows: Iterable[BuildRow], *, style: Style, width: int | None, warnings: bool = False) -> str:
-    """The builds as a table, the newest first; `warnings` adds what the builds warn of."""
+    """Return the builds as a table, the newest first; `warnings` adds what the builds warn of."""
     found = arranged(rows)
     lines = [f"{row.repository}: {row.build.id}: {one}" for row in found for one in row.build.warnings if warnings]
     table = draw_table(_BUILD_COLUMNS, [_cells(row, style) for row in found], style=style, width=width)
@@ -67,12 +67,12 @@ def render_builds(rows: Iterable[BuildRow], *, style: Style, width: int | None, 
 
 
 def builds_json(rows: Iterable[BuildRow]) -> str:
-    """The builds as JSON text."""
+    """Return the builds as JSON text."""
     return indented_json(builds_document(rows))
 
 
 def build_line(row: BuildRow, *, style: Style) -> str:
-    """One followed build as a line of text."""
+    """Return one followed build as a line of text."""
     when, took = _times(row.build)
     build, warnings = row.build, len(row.build.warnings)
     words = [
@@ -88,12 +88,12 @@ def build_line(row: BuildRow, *, style: Style) -> str:
 
 
 def build_json_line(row: BuildRow) -> str:
-    """One followed build as a line of JSON."""
+    """Return one followed build as a line of JSON."""
     return json_line({"type": "build", **_build(row)})
 
 
 def version_line(tool_version: str) -> str:
-    """The first line of a stream of JSON lines."""
+    """Return the first line of a stream of JSON lines."""
     return json_line({"type": "version", "format_version": FORMAT_VERSION, "tool_version": tool_version})
 
 
@@ -116,7 +116,7 @@ def _cells(row: BuildRow, style: Style) -> Sequence[str | Word]:
 
 
 def _times(build: Build) -> tuple[str, str]:
-    """When a build began and how long it took."""
+    """Return when a build began and how long it took."""
     seconds = build_seconds(build)
     return "-" if build.started is None else utc(build.started), "-" if seconds is None else duration(seconds)
 
@@ -157,13 +157,13 @@ class RepoRow:
 
 
 def repos_document(rows: Iterable[RepoRow]) -> dict[str, Any]:
-    """The repositories as plain data, ordered by name."""
+    """Return the repositories as plain data, ordered by name."""
     found = sorted(rows, key=lambda row: (row.label, row.repository.id))
     return {"format_version": FORMAT_VERSION, "repositories": [_row(row) for row in found]}
 
 
 def render_repos(rows: Sequence[RepoRow], *, style: Style, width: int | None) -> str:
-    """The repositories as a table; without a manifest or bindings there is no column about them."""
+    """Return the repositories as a table; without a manifest or bindings there is no column about them."""
     found = repos_document(rows)["repositories"]
     lines = [
         (one["repository"], _told(one), binding_words(one["bindings"]), _IN_MANIFEST[one["named"]], one["id"])
@@ -179,7 +179,7 @@ def render_repos(rows: Sequence[RepoRow], *, style: Style, width: int | None) ->
 
 
 def repos_json(rows: Iterable[RepoRow]) -> str:
-    """The repositories as JSON text."""
+    """Return the repositories as JSON text."""
     return indented_json(repos_document(rows))
 
 
@@ -196,7 +196,7 @@ def _row(row: RepoRow) -> dict[str, Any]:
 
 
 def binding_document(binding: Binding) -> dict[str, Any]:
-    """One binding as plain data; `all_repositories` where it holds for every repository of `scope`."""
+    """Return one binding as plain data; `all_repositories` where it holds for every repository of `scope`."""
     return {
         "id": binding.id,
         "overlay": binding.overlay,
@@ -207,7 +207,7 @@ def binding_document(binding: Binding) -> dict[str, Any]:
 
 
 def binding_words(bindings: Iterable[dict[str, Any]] | None) -> str:
-    """Bindings in a few words; those for all repositories are inherited. "-" where there are none."""
+    """Return bindings in a few words; those for all repositories are inherited. "-" where there are none."""
     words = (
         f"{'inherited ' if one['all_repositories'] else ''}{one['overlay']} ({one['selector']})"
         for one in bindings or ()
@@ -235,7 +235,7 @@ def _counted(part: str, count: int) -> str:
 
 
 def render_log(log: str, *, style: Style, tail: int | None = None) -> str:
-    """The log, or its last `tail` lines, made safe line by line."""
+    """Return the log, or its last `tail` lines, made safe line by line."""
     return _safe(_last(log_lines(log), tail), style)
 
 
@@ -248,7 +248,7 @@ class LogTail:
         self._shown: list[str] = []
 
     def more(self, log: str, *, whole: bool) -> str:
-        """What is new since the last call; a last line that may still grow waits until the log is `whole`."""
+        """Return what is new since the last call; a last line that may still grow waits until the log is `whole`."""
         found = log_lines(log)
         if not whole and found and not log.endswith(("\n", "\r")):
             found.pop()

@@ -34,7 +34,7 @@ from reconciler.views.text import Role, Style, duration, token
 
 
 class RepositoryState(Enum):
-    """How far a repository is; in the order in which a person wants to see them."""
+    """State of a repository, in the order of the live table."""
 
     FAILED = "failed"
     STALE = "changed"
@@ -98,7 +98,7 @@ class Row:
 
     @property
     def rank(self) -> tuple[bool, int, str]:
-        """The place in the table: what failed first, then what is under way."""
+        """Return the place in the table: failures first, then builds in progress."""
         return (not self.failed, _RANKS[self.state], self.repository)
 
 

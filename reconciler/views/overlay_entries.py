@@ -53,7 +53,7 @@ def _entry(step: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _tags(step: Mapping[str, Any]) -> dict[str, Any]:
-    """The selectors of both sides as a change of a list."""
+    """Return the selectors of both sides as a change of a list."""
     after = None if step["action"] == "delete" else _words(step["selector"])
     before = _words(step["selector_before"])
     kind = "add" if before is None else "remove" if after is None else "change"
@@ -61,7 +61,7 @@ def _tags(step: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _words(selector: str | Sequence[str] | None) -> list[str] | None:
-    """A selector as a list; a tag with the name of a kind is marked to distinguish it."""
+    """Return a selector as a list; a tag with the name of a kind is marked to distinguish it."""
     if selector is None:
         return None
     if isinstance(selector, str):
@@ -80,7 +80,7 @@ def _reach(step: Mapping[str, Any]) -> str:
 
 
 def _bindings(steps: Iterable[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """The same change of bindings in several repositories together, and the others."""
+    """Return the same change of bindings in several repositories together, and the others."""
     alike: dict[str, list[dict[str, Any]]] = {}
     for step in steps:
         own = step["scope"]["id"] if step["scope"]["kind"] != "repository" else ""

@@ -24,13 +24,13 @@ COUNTED = {
 
 
 def step_counts(steps: Iterable[OverlayStep | BindingStep]) -> dict[str, int]:
-    """The number of steps by action."""
+    """Return the number of steps by action."""
     found = Counter(step.action for step in steps)
     return {name: found[action] for name, action in COUNTED.items()}
 
 
 def overlay_step_document(step: OverlayStep | BindingStep) -> dict[str, Any]:
-    """One step; that of a binding has no changes but the selectors of both sides."""
+    """Return one step; that of a binding has no changes but the selectors of both sides."""
     shared = {
         "id": step.id,
         "action": str(step.action),
@@ -68,7 +68,7 @@ def _reach(reach: Reach) -> dict[str, Any]:
 
 
 def selected(selector: TagSelector | None) -> Selected:
-    """A selector as a manifest has it: `all`, `dev`, or a list of tags; None for none."""
+    """Return a selector as a manifest has it: `all`, `dev`, or a list of tags; None for none."""
     match selector:
         case None:
             return None
@@ -79,7 +79,7 @@ def selected(selector: TagSelector | None) -> Selected:
 
 
 def effect_documents(effects: Iterable[TagEffect]) -> list[dict[str, Any]]:
-    """What changes in the images, the same changes once, with the tags of each repository that they concern."""
+    """Return what changes in the images, the same changes once, with the tags of each repository that they concern."""
     alike: dict[tuple[Change, ...], dict[str, set[str]]] = {}
     known: dict[tuple[int, int], tuple[Change, ...]] = {}
     for effect in effects:

@@ -1,4 +1,4 @@
-"""What every format of a plan has in common, taken from its document: the order of its parts and its sentences."""
+"""Parts and sentences of a plan that all formats share, taken from its document."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -45,9 +45,9 @@ class PlanSection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provenance:
-    """When and from which commit a page was made; what is not known is empty.
+    """Time and commit of a page; unknown fields are empty.
 
-    `made` is in seconds since the epoch, None where nothing is to be said; `job_url` is the page of the CI job.
+    `made` is in seconds since the epoch, None to omit it; `job_url` is the page of the CI job.
     `file_url` returns the page of a line of a manifest in that commit.
     """
 
@@ -62,7 +62,7 @@ NO_PROVENANCE = Provenance()
 
 
 def problem_entries(document: dict[str, Any]) -> list[dict[str, Any]]:
-    """What could not be planned, unknown first: repositories with one reason together, and the steps that are left."""
+    """Return what could not be planned, unknown first: repositories grouped by reason, and the other steps."""
     groups = document["problem_groups"]
     grouped = {name for group in groups for name in group["repositories"]}
     alone = [step for step in repository_steps(document) if step["repository"] not in grouped]
@@ -71,12 +71,12 @@ def problem_entries(document: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def entry_name(entry: dict[str, Any], style: Style) -> str:
-    """The name that an entry is shown under: its title, or the name of a repository, an overlay or a tag."""
+    """Return the display name of an entry: its title, or the name of a repository, an overlay or a tag."""
     return style.plain(entry["title"]) if "title" in entry else token(entry["repository"], style)
 
 
 def overlay_sections(document: dict[str, Any]) -> Iterator[PlanSection]:
-    """What changes of overlays, of bindings, and in the images; parts in which nothing does are left out."""
+    """Yield what changes of overlays, of bindings, and in the images; empty parts are left out."""
     for title, groups, steps in overlay_parts(document):
         if groups or steps:
             count = len(steps) + sum(len(group["repositories"]) for group in groups)
@@ -84,14 +84,14 @@ def overlay_sections(document: dict[str, Any]) -> Iterator[PlanSection]:
 
 
 def problem_places(entry: dict[str, Any]) -> str:
-    """Where in the manifest the entry comes from, the first places of several; empty where it is nowhere in it."""
+    """Return where in the manifest the entry comes from: the first places of several, empty if it has none."""
     if "places" in entry:
         return listed([problem_place(one) for one in entry["places"]])
     return problem_place(entry)
 
 
 def plan_parts(document: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
-    """The parts of a plan, each with its heading; the whole plan, which has none, by itself.
+    """Return the parts of a plan, each with its heading; the whole plan as one part, without a heading.
 
     Where two manifests were compared, it is what the change between them causes, what it does not, and what it ends.
     """
@@ -102,19 +102,19 @@ def plan_parts(document: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
 
 
 def single_steps(part: dict[str, Any]) -> list[dict[str, Any]]:
-    """The steps that write and whose change no group holds: creations, resets, then updates."""
+    """Return the steps that write and whose change no group holds: creations, resets, then updates."""
     grouped = {name for group in part["groups"] for name in group["repositories"]}
     alone = [step for step in part["steps"] if step["repository"] not in grouped]
     return [step for action in WRITES for step in alone if step["action"] == action]
 
 
 def shared_changes(part: dict[str, Any], action: str) -> list[dict[str, Any]]:
-    """The changes of one action that several repositories share."""
+    """Return the changes of one action that several repositories share."""
     return [group for group in part["groups"] if group["action"] == action]
 
 
 def plan_sections(document: dict[str, Any]) -> Iterator[PlanSection]:
-    """Overlays and bindings, then the parts of a comparison; where there is none, the changes by action."""
+    """Yield overlays and bindings, then the parts of a comparison; where there is none, the changes by action."""
     yield from overlay_sections(document)
     for heading, part in plan_parts(document):
         alone = single_steps(part)
@@ -139,7 +139,7 @@ def plan_sections(document: dict[str, Any]) -> Iterator[PlanSection]:
 
 
 def unchanged_names(document: dict[str, Any]) -> dict[str, list[str]]:
-    """The names of the unchanged repositories by the reason that they are left alone for, sorted by it."""
+    """Return the names of the unchanged repositories by the reason that they are left alone for, sorted by it."""
     by_reason: dict[str, list[str]] = {}
     for step in document["steps"]:
         if step["action"] == "none":
@@ -162,12 +162,12 @@ _BUILDS = {
 
 
 def build_word(entry: dict[str, Any]) -> Word:
-    """Whether the images of a step or a group will build; empty where that is not known."""
+    """Return whether the images of a step or a group will build; empty where that is not known."""
     return _BUILDS.get(entry.get("will_build", ""), Word(""))
 
 
 def keeps(entry: dict[str, Any]) -> str:
-    """What stays as it is in an entry because the manifest does not mention it, or its own note; often empty."""
+    """Return what stays as it is in an entry because the manifest does not mention it, or its own note; often empty."""
     if "note" in entry:
         return str(entry["note"])
     size = len(entry.get("repositories", ()))
@@ -181,7 +181,7 @@ def keeps(entry: dict[str, Any]) -> str:
 
 
 def closing_sentences(document: dict[str, Any], show: Callable[[str], str]) -> Iterator[tuple[str, Role]]:
-    """Each sentence with its weight; `show` makes text from outside safe for the format that they are for."""
+    """Yield each sentence with its weight; `show` makes text from outside safe for the format that they are for."""
     counts = document["counts"]
     yield _compared(document) if "caused" in document else _summary(document), Role.BOLD
     if counts["reset"]:
@@ -212,7 +212,7 @@ _NOUNS = (("overlay", ""), ("binding", ""), ("repository", "repositories"))
 
 
 def _counts(document: dict[str, Any]) -> Iterator[tuple[tuple[str, str], dict[str, int]]]:
-    """The numbers of steps by action, for each kind of steps that there are."""
+    """Yield the numbers of steps by action, for each kind of steps that there are."""
     keys = ("overlay_counts", "binding_counts", "counts")
     for noun, key in zip(_NOUNS, keys, strict=True):
         if any(document.get(key, {}).values()):
@@ -220,7 +220,7 @@ def _counts(document: dict[str, Any]) -> Iterator[tuple[tuple[str, str], dict[st
 
 
 def _subjects(document: dict[str, Any], kind: str) -> tuple[str, int] | None:
-    """What there is of one kind, in words and as a number; None where there is nothing."""
+    """Return what there is of one kind, in words and as a number; None where there is nothing."""
     found = [(plural(counted[kind], *noun), counted[kind]) for noun, counted in _counts(document) if counted[kind]]
     return (_enumerated([words for words, _ in found]), sum(count for _, count in found)) if found else None
 
@@ -248,7 +248,7 @@ def _summary(document: dict[str, Any]) -> str:
 
 
 def _summary_of_overlays(document: dict[str, Any]) -> str:
-    """What a plan comes to that has overlays or bindings: every number says what it counts."""
+    """Return the summary of a plan with overlays or bindings: every number says what it counts."""
     found = [*_counts(document)]
     to_do = [
         f"{plural(number, *noun)} to {kind}"
@@ -294,7 +294,7 @@ def _compared(document: dict[str, Any]) -> str:
 
 
 def shown_counts(document: dict[str, Any]) -> dict[str, int]:
-    """The numbers of a plan by action, of steps of every kind; of a comparison those that the change causes."""
+    """Return the numbers of a plan by action, of steps of every kind; of a comparison those that the change causes."""
     counts: dict[str, int] = document["counts"]
     if overlay_steps(document):
         kinds = ("create", "update", "delete", "reset", "unchanged", "blocked", "unknown")
@@ -331,7 +331,7 @@ def plan_problems(document: dict[str, Any]) -> list[list[Mapping[str, Any]]]:
 
 
 def origin_sentences(document: dict[str, Any], show: Callable[[str], str]) -> Iterator[tuple[str, Role]]:
-    """A sentence about the file that the plan was drawn from; none where it was planned against the API."""
+    """Yield a sentence about the file that the plan was drawn from; none where it was planned against the API."""
     if "origin" in document:
         found = document["origin"]
         what = _ORIGINS.get(found["kind"], "From a file")
@@ -339,7 +339,7 @@ def origin_sentences(document: dict[str, Any], show: Callable[[str], str]) -> It
 
 
 def forecast_sentences(document: dict[str, Any], show: Callable[[str], str]) -> Iterator[str]:
-    """The forecast of a plan document in sentences, none where it has none; `show` makes text from outside safe."""
+    """Yield the forecast of a plan document in sentences, if it has one; `show` makes untrusted text safe."""
     found = document.get("forecast")
     if found is None:
         return
@@ -356,7 +356,7 @@ def forecast_sentences(document: dict[str, Any], show: Callable[[str], str]) -> 
 
 
 def _builds(found: dict[str, Any]) -> str:
-    """How many builds in how many repositories, and what is left out of that number."""
+    """Return the number of builds and repositories, and what that number leaves out."""
     where = repositories(found["repositories"])
     unknown = found["unknown"]["count"]
     if found["builds"] is None:
@@ -382,7 +382,7 @@ def resolved_lines(document: dict[str, Any], style: Style) -> Iterator[tuple[str
 
 
 def step_resolved_lines(step: dict[str, Any], style: Style) -> list[ResolvedLine]:
-    """What a repository gets and loses; nothing where it is not known."""
+    """Return what a repository gets and loses; nothing where it is not known."""
     found = step.get("resolved")
     return ([*difference_lines(found, style)] or [_same(found)]) if found else []
 

@@ -78,7 +78,7 @@ def render(
     unicode: bool = True,
     summary: dict[str, Any] | None = None,
 ) -> str:
-    """The whole plan as an HTML document; without `unicode` in ASCII, for a stream that takes nothing else.
+    """Return the whole plan as an HTML document; without `unicode` in ASCII, for a stream that takes nothing else.
 
     With the `summary` of an apply of the plan its result stands above the changes.
     """
@@ -114,12 +114,12 @@ def _environment() -> Environment:
 
 
 def _safe(value: object) -> object:
-    """Text with what cannot be seen or turns its direction as escapes; the template escapes the rest."""
+    """Return text with what cannot be seen or turns its direction as escapes; the template escapes the rest."""
     return plain(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def _prose(text: str) -> Markup:
-    """A sentence with its code spans as code; everything is escaped."""
+    """Return a sentence with its code spans as code; everything is escaped."""
     pieces = _CODE.split(plain(text))
     return Markup("").join(
         Markup("<code>{}</code>").format(piece) if number % 2 else escape(piece) for number, piece in enumerate(pieces)
@@ -215,7 +215,7 @@ class _Risk(NamedTuple):
 
 
 class _PlanPage:
-    """What the template shows of one plan; every repository gets one anchor, with its first entry."""
+    """Values of the template for one plan; every repository gets one anchor, with its first entry."""
 
     def __init__(self, document: dict[str, Any], provenance: Provenance) -> None:
         self._document = document
@@ -225,7 +225,7 @@ class _PlanPage:
         self._steps = {step["repository"]: step for step in sorted(repository_steps(document), key=_writes)}
 
     def content(self) -> dict[str, Any]:
-        """The values of the template."""
+        """Return the values of the template."""
         document = self._document
         problems = [self._problem(one) for one in problem_entries(document)]
         sections = self._sections()
@@ -265,7 +265,7 @@ class _PlanPage:
         ]
 
     def _problem(self, entry: dict[str, Any]) -> _Entry:
-        """A repository that could not be planned, or several for one reason, and why."""
+        """Return a repository that could not be planned, or several for one reason, and why."""
         if "repositories" in entry:
             place = f" ({problem_places(entry)})" if entry["places"] else ""
             group = self._changed({**entry, "source": None, "unmanaged": ()}, unfolded=False)
@@ -273,7 +273,7 @@ class _PlanPage:
         return self._changed(entry, unfolded=True)._replace(why=entry["reason"], kept="", source="", pruned=False)
 
     def _changed(self, entry: dict[str, Any], *, unfolded: bool, checked_out: bool = True) -> _Entry:
-        """A repository with its changes, or a change that several repositories share."""
+        """Return a repository with its changes, or a change that several repositories share."""
         names, changes, source = entry.get("repositories", ()), entry["changes"], entry["source"]
         return _Entry(
             action=entry["action"],
@@ -295,7 +295,7 @@ class _PlanPage:
         )
 
     def _subject(self, entry: dict[str, Any]) -> _Repository:
-        """What an entry is about; only repositories have an anchor and details."""
+        """Return what an entry is about; only repositories have an anchor and details."""
         if entry.get("kind", "repository") == "repository":
             return self._repository(entry["repository"])
         return _Repository(name=entry_name(entry, _STYLE))
@@ -327,7 +327,7 @@ class _PlanPage:
         }
 
     def _untouched(self) -> Iterator[_Entry]:
-        """Repositories about which there is nothing to say but their names."""
+        """Yield repositories about which there is nothing to say but their names."""
         document = self._document
         lists = [
             *(("unchanged", f"unchanged: {why}", names) for why, names in unchanged_names(document).items()),
@@ -340,7 +340,7 @@ class _PlanPage:
                 yield _Entry(action, title=f"{len(names):,} {title}", members=members)
 
     def _risks(self) -> list[_Risk]:
-        """What is taken away and where, that of most repositories first; a reset takes everything at once."""
+        """Return what is taken away and where, that of most repositories first; a reset takes everything at once."""
         found: dict[str, list[str]] = {}
         for step in repository_steps(self._document):
             for what in _taken(step):
@@ -365,7 +365,7 @@ def _writes(step: dict[str, Any]) -> bool:
 
 
 def _taken(step: dict[str, Any]) -> list[str]:
-    """What a step that writes takes away, each once."""
+    """Return what a step that writes takes away, each once."""
     if step["action"] == "reset":
         return ["everything (reset)"]
     if not _writes(step):
@@ -421,7 +421,7 @@ def _part(part: Fragment, short: Fragment) -> dict[str, Any]:
 
 
 def _words(item: Sequence[Word], short: Sequence[Word]) -> Iterator[_HtmlWord]:
-    """The words of an item; a very long one has the short form that shows where two long values differ."""
+    """Yield the words of an item; a very long one has the short form that shows where two long values differ."""
     foldable = len(item) == len(short)
     for number, (text, role) in enumerate(item):
         long = short[number].text if foldable and cell_len(text) > _LONG else ""

@@ -48,20 +48,20 @@ class Fold:
     tight: bool = False
 
     def written(self, form: int) -> str:
-        """The form with the space in front of it."""
+        """Return the form with the space in front of it."""
         return ("\n" if self.tight else "\n\n") + self.forms[form]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Missing:
-    """How much of a text had to go: folds shortened and entries omitted."""
+    """Size of the omitted text: folds shortened and entries omitted."""
 
     shortened: int
     dropped: int
 
 
 def fit(head: str, folds: Sequence[Fold], *, limit: int, note: Callable[[Missing], str]) -> str:
-    """The head, a note where something is missing, and the folds: together at most `limit` characters."""
+    """Return the head, a note where something is missing, and the folds: together at most `limit` characters."""
     whole = head + "".join(fold.written(0) for fold in folds)
     if len(whole) <= limit:
         return whole
@@ -78,7 +78,7 @@ def fit(head: str, folds: Sequence[Fold], *, limit: int, note: Callable[[Missing
 
 
 def _shrunk(folds: Sequence[Fold], room: int) -> list[int]:
-    """The form that each fold is shown in: the largest is shortened until all fit, or none has fewer."""
+    """Return the form that each fold is shown in: the largest is shortened until all fit, or none has fewer."""
     forms = [0] * len(folds)
     sizes = [len(fold.written(0)) for fold in folds]
     used = sum(sizes)
@@ -100,7 +100,7 @@ _SHORTEST_FENCE = 3
 
 
 def code(text: str) -> str:
-    """The text as a code span that begins and ends where it should, whatever stands in it."""
+    """Return the text as a code span that begins and ends where it should, whatever it contains."""
     inner = plain(text) or '""'
     ticks = "`" * (_longest_run(inner) + 1 if "`" in inner else 1)
     # One space on each side is taken off again where both are there, and a backtick must not touch the delimiter.
@@ -111,24 +111,24 @@ def code(text: str) -> str:
 
 
 def cell(text: str) -> str:
-    """The text as a code span inside a table, where a bar would begin the next cell even within code."""
+    """Return the text as a code span inside a table, where a bar would begin the next cell even within code."""
     return code(text).replace("|", r"\|")
 
 
 def row(cells: Iterable[str]) -> str:
-    """One line of a table, from cells that are Markdown already."""
+    """Return one line of a table, from cells that are Markdown already."""
     return f"| {' | '.join(cells)} |"
 
 
 def fence(lines: Iterable[str], language: str) -> str:
-    """Lines of text as a block of code that ends where it should, whatever stands in them."""
+    """Return lines of text as a block of code that ends where it should, whatever they contain."""
     inner = [plain(line) for line in lines]
     ticks = "`" * max(_SHORTEST_FENCE, 1 + max(map(_longest_run, inner), default=0))
     return "\n".join([f"{ticks}{language}", *inner, ticks])
 
 
 def marker(*words: str) -> str:
-    """A comment that no reader sees and that a program finds again: the words with colons between them."""
+    """Return a comment that no reader sees and that a program finds again: the words joined with colons."""
     return f"<!-- {':'.join(_NOT_FOR_COMMENTS.sub(_number, word) for word in words)} -->"
 
 
@@ -151,7 +151,7 @@ _COLUMNS = 100
 
 
 def diff_lines(parts: Sequence[Fragment]) -> Iterator[str]:
-    """The lines, each with its mark in the first column and the labels aligned."""
+    """Yield the lines, each with its mark in the first column and the labels aligned."""
     column = max((len(part.label) for part in parts), default=0)
     for part in parts:
         for mark, text in _packed(part.items):
@@ -159,7 +159,7 @@ def diff_lines(parts: Sequence[Fragment]) -> Iterator[str]:
 
 
 def _packed(items: Iterable[Item]) -> Iterator[tuple[str, str]]:
-    """Each line's mark and text; neighbors that are a single name with the same mark share one while there is room."""
+    """Yield each line's mark and text; adjacent single names with the same mark share a line while they fit."""
     mark, names = "", list[str]()
     for item in items:
         own, *rest = _marked(item)
@@ -176,7 +176,7 @@ def _packed(items: Iterable[Item]) -> Iterator[tuple[str, str]]:
 
 
 def _marked(item: Item) -> tuple[str, ...]:
-    """The mark of an item and then its words, the first of them without the mark that it carries in text."""
+    """Return the mark of an item and then its words, the first of them without the mark that it carries in text."""
     mark = _MARKS.get(item[0].role, "")
     if not mark:
         return (" ", *(word.text for word in item))
@@ -194,7 +194,7 @@ class Entries:
     unfolded: bool
 
     def step(self, step: dict[str, Any]) -> Fold:
-        """A repository with its changes."""
+        """Return a repository with its changes."""
         name = _name(step, self.style)
         text = brief(step["changes"], self.style, _BRIEF_COLUMNS)
         details = [*self._changes(step), *filter(None, [keeps(step)])]
@@ -206,7 +206,7 @@ class Entries:
         return Fold(forms=(_details(summary, details, unfolded=self.unfolded), short))
 
     def group(self, group: dict[str, Any]) -> Fold:
-        """A change that several repositories share, and the names of all of them."""
+        """Return a change that several repositories share, and the names of all of them."""
         names = group["repositories"]
         count = f"{len(names):,} repositories"
         text = brief(group["changes"], self.style, _BRIEF_COLUMNS)
@@ -221,7 +221,7 @@ class Entries:
         return Fold(forms=tuple(forms), entries=len(names))
 
     def resolution(self, name: str, lines: Iterable[ResolvedLine]) -> Fold:
-        """A repository with the packages that come and go in the end."""
+        """Return a repository with the packages that come and go in the end."""
         shown = _token(name, self.style)
         summary = f"<code>{html.escape(plain(shown))}</code>"
         short = f"- {code(shown)} (packages omitted)"
@@ -248,7 +248,7 @@ def _build(entry: dict[str, Any]) -> str:
 
 
 def names_fold(title: str, names: Sequence[str], style: Style) -> Fold:
-    """Repositories about which there is nothing to say but their names."""
+    """Return repositories about which there is nothing to say but their names."""
     summary = f"{len(names):,} {title}"
     listed = " ".join(code(_token(name, style)) for name in names)
     forms = (_details(summary, [listed], unfolded=False), f"- {summary} (names omitted)")
@@ -256,7 +256,7 @@ def names_fold(title: str, names: Sequence[str], style: Style) -> Fold:
 
 
 def _details(summary: str, blocks: Iterable[str], *, unfolded: bool) -> str:
-    """A fold; the empty lines make what is in it Markdown again."""
+    """Return a fold; the empty lines make what is in it Markdown again."""
     opening = "<details open>" if unfolded else "<details>"
     return "\n\n".join([f"{opening}<summary>{summary}</summary>", *blocks, "</details>"])
 
@@ -281,14 +281,14 @@ _HEAD_COLUMNS = 300
 
 
 def render(document: dict[str, Any], *, unicode: bool = True, limit: int = LIMIT) -> str:
-    """The whole plan as Markdown that ends in a line end, in at most `limit` characters; without `unicode` in ASCII."""
+    """Return the plan as Markdown with a line end, in at most `limit` characters; without `unicode` in ASCII."""
     style = Style(color=False, unicode=unicode)
     folds = [fold for part in (_problems, _diagnostics, _writes, _resolved, _others) for fold in part(document, style)]
     return fit(_head(document, style), folds, limit=limit - 1, note=_note) + "\n"
 
 
 def _head(document: dict[str, Any], style: Style) -> str:
-    """What is never left out; its size does not depend on that of the plan."""
+    """Return what is never left out; its size does not depend on that of the plan."""
     organization, counts = document["organization"], shown_counts(document)
 
     def show(text: str) -> str:
@@ -327,7 +327,7 @@ def _note(missing: Missing) -> str:
 
 
 def _problems(document: dict[str, Any], style: Style) -> Iterator[Fold]:
-    """A table of what could not be planned; the rows are entries of their own."""
+    """Yield a table of what could not be planned; the rows are entries of their own."""
     found = problem_entries(document)
     if not found:
         return
@@ -367,7 +367,7 @@ def _where(same: list[Mapping[str, Any]], style: Style) -> str:
 
 
 def _writes(document: dict[str, Any], style: Style) -> Iterator[Fold]:
-    """The changes, in each section those that several repositories share, then the single ones."""
+    """Yield the changes, in each section those that several repositories share, then the single ones."""
     sections = [*plan_sections(document)]
     few = sum(len(section.groups) + len(section.steps) for section in sections) <= _FEW
     entries = Entries(style=style, unfolded=few)
@@ -379,7 +379,7 @@ def _writes(document: dict[str, Any], style: Style) -> Iterator[Fold]:
 
 
 def _resolved(document: dict[str, Any], style: Style) -> Iterator[Fold]:
-    """What would be installed in the end, where that was asked."""
+    """Yield what would be installed in the end, where that was asked."""
     found = [*resolved_lines(document, style)]
     entries = Entries(style=style, unfolded=False)
     if found:
@@ -388,7 +388,7 @@ def _resolved(document: dict[str, Any], style: Style) -> Iterator[Fold]:
 
 
 def _others(document: dict[str, Any], style: Style) -> Iterator[Fold]:
-    """What is not touched, by name."""
+    """Yield what is not touched, by name."""
     lists: Sequence[tuple[str, list[str]]] = [
         *((f"unchanged: {reason}", names) for reason, names in unchanged_names(document).items()),
         ("excluded by the selection", document["left_out"]["names"]),
@@ -404,5 +404,5 @@ def _heading(title: str) -> Fold:
 
 
 def _short(text: str, style: Style) -> str:
-    """Prose from outside, where very long cut as a value is."""
+    """Return untrusted prose, cut as a value is if very long."""
     return style.plain(text) if len(text) <= style.value_limit else quoted(text, style)

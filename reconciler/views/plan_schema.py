@@ -124,7 +124,7 @@ _NULL = {"type": "null"}
 
 
 def _null_exactly_for(kind: str, side: str) -> dict[str, Any]:
-    """A schema by which one side of a change is null for one kind of change and for no other."""
+    """Return a schema by which one side of a change is null for one kind of change and for no other."""
     return {
         "if": {"properties": {"kind": {"const": kind}}},
         "then": {"properties": {side: _NULL}},
@@ -151,7 +151,7 @@ class ChangeDocument(TypedDict):
 
 
 class SourceDocument(TypedDict):
-    """What a new repository is created from."""
+    """Source of a new repository."""
 
     repository: str | None
     id: str | None
@@ -181,14 +181,14 @@ class PackagesDifferenceDocument(TypedDict):
 
 
 class ResolvedDocument(PackagesDifferenceDocument):
-    """What a step does to the packages that are installed in the end."""
+    """Changes of a step to the installed packages."""
 
     packages: Annotated[list[str], Field(description="Every package that would be installed, as `name=version`.")]
     compared: Annotated[bool, Field(description="Whether it is known what is installed now.")]
 
 
 class OverlayItemDocument(TypedDict):
-    """What an overlay holds under one key, on both sides; a side holds nothing where its list is empty."""
+    """Items of an overlay under one key, on both sides; an empty list means that a side has none."""
 
     part: FieldName
     key: str
@@ -207,7 +207,7 @@ class ReachDocument(TypedDict):
 
 
 class ScopeDocument(TypedDict):
-    """What an overlay is bound to."""
+    """Scope of a binding."""
 
     kind: Literal["organization", "folder", "repository"]
     id: Annotated[str | None, Field(description="Null where it does not exist.")]
@@ -221,7 +221,7 @@ OverlayAction = Annotated[
 
 
 class OverlayStepDocument(TypedDict):
-    """What a plan does with one overlay of the organization."""
+    """Step for one overlay of the organization."""
 
     kind: Literal["overlay"]
     name: str
@@ -238,7 +238,7 @@ class OverlayStepDocument(TypedDict):
 
 
 class BindingStepDocument(TypedDict):
-    """What a plan does with one binding of an overlay to a repository, or to all of a folder or the organization."""
+    """Step for one binding of an overlay to a repository, or to all of a folder or the organization."""
 
     kind: Literal["binding"]
     name: str
@@ -285,7 +285,7 @@ class EffectDocument(TypedDict):
 
 
 class StepDocument(TypedDict):
-    """What a plan does with one repository."""
+    """Step for one repository."""
 
     kind: NotRequired[Literal["repository"]]
     name: NotRequired[str]
@@ -377,7 +377,7 @@ class GuardDocument(TypedDict):
 
 
 class BindingsDocument(TypedDict):
-    """What was known of the overlays that are bound to repositories."""
+    """Knowledge about the overlays that are bound to repositories."""
 
     known: Annotated[bool, Field(description="Whether the bindings of the organization were read.")]
     count: Annotated[Count | None, Field(description="How many there are; null where that is not known.")]
@@ -385,7 +385,7 @@ class BindingsDocument(TypedDict):
 
 
 class SecondsDocument(TypedDict):
-    """How long recent successful builds took."""
+    """Duration of recent successful builds, in seconds."""
 
     median: Annotated[float, Field(ge=0)]
     longest: Annotated[float, Field(ge=0)]
@@ -393,7 +393,7 @@ class SecondsDocument(TypedDict):
 
 
 class ForecastDocument(TypedDict):
-    """What an apply would start; null where it is not known."""
+    """Builds that an apply would start; null where unknown."""
 
     repositories: Annotated[int, Field(ge=1)] | None
     builds: Annotated[Annotated[int, Field(ge=1)] | None, Field(description="About how many, without `unknown`.")]
@@ -403,7 +403,7 @@ class ForecastDocument(TypedDict):
 
 
 class CheckedDocument(TypedDict):
-    """What was looked up to find out whether the images will build; what that cost is said by `--debug`."""
+    """Lookups made to predict whether the images will build; `--debug` prints their cost."""
 
     packages: Annotated[int, Field(ge=0, description="How many distinct packages the changed steps name.")]
     repositories: Annotated[int, Field(ge=0, description="How many repositories were asked about.")]
@@ -420,7 +420,7 @@ class OriginDocument(TypedDict):
 
 @with_config(ConfigDict(title="Plan of reconciler"))
 class PlanDocument(TypedDict):
-    """What `reconciler plan --format json` prints. Keys may be added; a changed meaning raises `format_version`."""
+    """Document of `reconciler plan --format json`. Keys may be added; a changed meaning raises `format_version`."""
 
     format_version: Annotated[str, Field(pattern=r"^1\.[0-9]+$", description="Major and minor number of this format.")]
     tool_version: str

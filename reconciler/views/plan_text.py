@@ -55,7 +55,7 @@ _MOST_NAMES = 20
 
 
 def render(document: dict[str, Any], *, style: Style, width: int | None, show_unchanged: bool) -> str:
-    """The whole plan as text that ends in a line end; a `width` of None is for an output that is no terminal."""
+    """Return the whole plan as text that ends in a line end; a `width` of None is for an output that is no terminal."""
     blocks: list[Block] = [
         [_header(document, style)],
         *_body(document, style, width),
@@ -66,12 +66,12 @@ def render(document: dict[str, Any], *, style: Style, width: int | None, show_un
 
 
 def _weight(sentence: tuple[str, Role]) -> bool:
-    """Context first; the last line says what the plan comes to, or why it cannot be applied."""
+    """Return the order of the closing sentences: context first, the result of the plan last."""
     return sentence[1] is not Role.DIM
 
 
 def render_resolved(document: dict[str, Any], *, style: Style) -> str:
-    """A line for each repository of which it is known, to stand below the plan; empty text where there is none."""
+    """Return a line for each repository with known packages, for the text below the plan; empty if there is none."""
     found = ((name, ", ".join(line.text for line in lines)) for name, lines in resolved_lines(document, style))
     return "".join(f"{name} resolved: {text}\n" for name, text in found)
 
@@ -82,7 +82,7 @@ def _header(document: dict[str, Any], style: Style) -> Text:
 
 
 def _origin(document: dict[str, Any]) -> str:
-    """Where the plan comes from when it was not made just now."""
+    """Return where the plan comes from when it was not made just now."""
     origin = document.get("origin")
     if origin is None:
         return ""
@@ -91,7 +91,7 @@ def _origin(document: dict[str, Any]) -> str:
 
 
 def _body(document: dict[str, Any], style: Style, width: int | None) -> Iterator[Block]:
-    """Blocks of lines as they are read: problems, then creations, resets and updates, the single ones first in each."""
+    """Yield blocks of lines in order: problems, then creations, resets and updates, single ones first in each."""
     problems, parts, overlays = problem_entries(document), plan_parts(document), [*overlay_sections(document)]
     singles = [step for _, part in parts for step in single_steps(part)]
     singles += [step for section in overlays for step in section.steps]
@@ -111,7 +111,7 @@ def _body(document: dict[str, Any], style: Style, width: int | None) -> Iterator
 
 
 def _unchanged(document: dict[str, Any], style: Style, width: int | None) -> Block:
-    """The names of the unchanged repositories, those that are left alone for the same reason together."""
+    """Return the names of the unchanged repositories, those that are left alone for the same reason together."""
     lines: Block = []
     for reason, found in unchanged_names(document).items():
         names = [token(name, style) for name in found]
@@ -120,7 +120,7 @@ def _unchanged(document: dict[str, Any], style: Style, width: int | None) -> Blo
 
 
 def _name_column(steps: Iterable[dict[str, Any]], style: Style, width: int | None) -> int:
-    """Where the changes begin behind the names: the widest name's end, as far as that leaves room for the changes."""
+    """Return the column of the changes: after the widest name, as far as that leaves space for the changes."""
     widest = max((Text(_title(step, style)).cell_len for step in steps), default=0)
     return 2 + min(widest, int((width or _ONE_LINE) * _SHARE_OF_NAMES)) + len(_GAP)
 
@@ -134,7 +134,7 @@ class _Entries:
     column: int
 
     def problem(self, entry: dict[str, Any]) -> Block:
-        """A repository that could not be planned, or several for one reason, and why."""
+        """Return a repository that could not be planned, or several for one reason, and why."""
         place = f"({problem_places(entry)})" if problem_places(entry) else ""
         why = [Word(self.style.plain(entry["reason"])), Word(self.style.plain(place), Role.DIM), build_word(entry)]
         line = Hanging(self._named(entry), words_text(word for word in why if word.text), self.column)
@@ -142,7 +142,7 @@ class _Entries:
         return [line, Hanging(Text("    "), Text(listed(names, _MOST_NAMES)), 4)] if names else [line]
 
     def section(self, section: PlanSection) -> Iterator[Block]:
-        """A part of the plan below its title: the single steps, then what several share."""
+        """Yield a part of the plan below its title: the single steps, then what several share."""
         title = Text(f"{section.title} ({section.count:,})", Role.BOLD)
         groups = [self.group(group) for group in section.groups]
         first = [line for step in section.steps for line in self.step(step)] or groups.pop(0)
@@ -150,7 +150,7 @@ class _Entries:
         yield from groups
 
     def step(self, step: dict[str, Any]) -> Block:
-        """A repository with its changes: one line where it fits, else one for each part of the overlay."""
+        """Return a repository with its changes: one line where it fits, else one for each part of the overlay."""
         head, lead, kept = self._named(step), _lead(step, self.style), self._kept(step)
         parts = _parts(step, self.style)
         sizes = [lead.cell_len, *(len(part.label) + 1 + items.cell_len for part, items in parts)]
@@ -162,7 +162,7 @@ class _Entries:
         return [self._row(head, lead), *self._below(parts, kept, indent=4)]
 
     def group(self, group: dict[str, Any]) -> Block:
-        """A change that several repositories share, and the names of all of them."""
+        """Return a change that several repositories share, and the names of all of them."""
         mark, lead, kept = self._mark(group), _lead(group, self.style), self._kept(group)
         parts = _parts(group, self.style)
         whole = Text.assemble(mark, " ", self._spread([lead, *map(_labelled, parts), kept]))
@@ -191,7 +191,7 @@ class _Entries:
         return Text(_GAP).join([text for text in several if text])
 
     def _fits(self, head: Text, sizes: Iterable[int]) -> bool:
-        """Whether texts of these widths fit behind the head, with gaps between those that are not empty."""
+        """Return whether texts of these widths fit behind the head, with gaps between those that are not empty."""
         shown = [size for size in sizes if size]
         body = sum(shown) + len(_GAP) * max(len(shown) - 1, 0)
         return max(self.column, head.cell_len + 2) + body <= (self.width or _ONE_LINE)
@@ -202,7 +202,7 @@ class _Entries:
     def _below(
         self, parts: Sequence[_Part], kept: Text, *, indent: int, mark: Text | None = None
     ) -> Iterator[RenderableType]:
-        """A line for each part, or for each item of a part where they need room; `mark` stands before the first."""
+        """Yield a line for each part, or for each item of a long part; `mark` comes before the first."""
         labels = [len(part.label) for part, _ in parts]
         column = indent + max((size for size in labels if size <= _LABEL_COLUMNS), default=_LABEL_COLUMNS) + 2
         start = Text(" " * indent) if mark is None else Text.assemble(mark, " ")
@@ -221,7 +221,7 @@ class _Entries:
 
 
 def _title(entry: dict[str, Any], style: Style) -> str:
-    """The name of a repository, or how many the entry is about."""
+    """Return the name of a repository, or how many the entry is about."""
     return repositories(len(entry["repositories"])) if "repositories" in entry else entry_name(entry, style)
 
 
@@ -234,7 +234,7 @@ def _labelled(part: _Part) -> Text:
 
 
 def _lead(entry: dict[str, Any], style: Style) -> Text:
-    """What comes before the changes: where a new repository comes from, and that a reset is one."""
+    """Return what comes before the changes: where a new repository comes from, and that a reset is one."""
     if "lead" in entry:
         return Text(token(entry["lead"], style), Role.BOLD)
     match entry["action"]:

@@ -34,7 +34,7 @@ from reconciler.views.text import Role, Style, duration, json_line, repositories
 
 
 def sentence(event: Event, style: Style) -> Text:
-    """The event in one line, without counts; empty for those that are only worth a place in a table."""
+    """Return the event in one line, without counts; empty for those that are only worth a place in a table."""
     match event:
         case ApplyStarted(steps=steps, others=others):
             return Text(f"writing {changes(steps, others)}" if steps else "")
@@ -60,12 +60,12 @@ def _wave(event: WaveStarted | WaveSoaking | WaveFailed) -> Text:
 
 
 def changes(steps: int, others: int) -> str:
-    """Steps counted as repositories, or as changes where overlays and bindings are among them."""
+    """Return the number of steps in words: repositories, or changes if overlays and bindings are among them."""
     return plural(steps, "change") if others else repositories(steps)
 
 
 def followed(names: Collection[str]) -> str:
-    """What is waited for, counted: repositories, or the groups of tags that get the same."""
+    """Return what is waited for, counted: repositories, or the groups of tags that get the same."""
     groups = [name for name in names if ":" in name]
     if not groups:
         return repositories(len(names))
@@ -104,13 +104,13 @@ def is_trouble(event: Event) -> bool:
 
 
 def result_counts(counts: dict[str, int]) -> str:
-    """Builds by result in words, those that there are."""
+    """Return builds by result in words, those that there are."""
     kinds = {"succeeded": "succeeded", "failed": "failed", "running": "running", "unknown": "with an unknown result"}
     return ", ".join(f"{counts[kind]:,} {words}" for kind, words in kinds.items() if counts.get(kind))
 
 
 def step_name(step: AnyStep, style: Style) -> str:
-    """The name of what a step is about, as people write it."""
+    """Return the name of what a step is about, as people write it."""
     return (
         token(step.label, style) if isinstance(step, Step) else f"{subject(step)['subject']} {style.plain(step.label)}"
     )

@@ -42,12 +42,12 @@ _OF_OVERLAYS = {
 
 
 def overlay_reason_sentence(reason: Reason) -> str:
-    """The reason of a step of an overlay or a binding in words."""
+    """Return the reason of a step of an overlay or a binding in words."""
     return _worded(_OF_OVERLAYS.get(reason.code, _SENTENCES[reason.code]), reason)
 
 
 def reason_sentence(reason: Reason) -> str:
-    """The reason in words, without a full stop; it can hold names from outside, not yet made safe."""
+    """Return the reason in words, without a period; it can contain untrusted names, not yet made safe."""
     return _worded(_SENTENCES[reason.code], reason)
 
 

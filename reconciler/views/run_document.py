@@ -49,7 +49,7 @@ _NONE = {"succeeded": 0, "failed": 0, "running": 0}
 
 
 def outcome_document(outcome: Outcome) -> dict[str, Any]:
-    """What happened to one step."""
+    """Return what happened to one step."""
     step = outcome.step
     fields = {**subject(step), "action": str(step.action), "outcome": outcome_name(outcome)}
     match outcome:
@@ -68,7 +68,7 @@ def outcome_document(outcome: Outcome) -> dict[str, Any]:
 
 
 def subject(step: AnyStep) -> dict[str, Any]:
-    """What a step is about: a repository, an overlay or a binding, and the name that people know it by."""
+    """Return what a step is about: a repository, an overlay or a binding, and the name that people know it by."""
     match step:
         case Step():
             return {"repository": step.repository, "subject": "repository", "name": step.repository}
@@ -79,7 +79,7 @@ def subject(step: AnyStep) -> dict[str, Any]:
 
 
 def counted(found: Iterable[Mapping[str, Any]]) -> str:
-    """What documents of outcomes or builds are about, counted: `2 overlays, 1 binding, 3 repositories`."""
+    """Return what documents of outcomes or builds are about, counted: `2 overlays, 1 binding, 3 repositories`."""
     kinds = [one.get("subject", "repository") for one in found]
     parts = [plural(kinds.count(kind), kind) for kind in ("overlay", "binding") if kind in kinds]
     if "repository" in kinds:
@@ -88,7 +88,7 @@ def counted(found: Iterable[Mapping[str, Any]]) -> str:
 
 
 def _drift(step: AnyStep, now: Overlay | TagSelector | None) -> dict[str, Any]:
-    """What changed since the plan: the items of an overlay, or the tags of a binding."""
+    """Return what changed since the plan: the items of an overlay, or the tags of a binding."""
     if isinstance(step, BindingStep):
         sides = {"planned_from": step.before, "now": now, "wanted": step.after}
         return {"differences": [], "selectors": {side: one and str(one) for side, one in sides.items()}}
@@ -97,7 +97,7 @@ def _drift(step: AnyStep, now: Overlay | TagSelector | None) -> dict[str, Any]:
 
 
 def outcome_name(outcome: Outcome) -> str:
-    """The kind of outcome as documents spell it."""
+    """Return the kind of outcome as documents spell it."""
     match outcome:
         case Applied():
             return "applied"
@@ -114,7 +114,7 @@ def outcome_name(outcome: Outcome) -> str:
 
 
 def _differences(planned_from: Overlay, now: Overlay, wanted: Overlay) -> list[dict[str, Any]]:
-    """What changed since the plan, with all three sides."""
+    """Return what changed since the plan, with all three sides."""
     sides = {"planned_from": planned_from, "now": now, "wanted": wanted}
     places = dict.fromkeys((change.field, change.key) for change in diff(planned_from, now))
     return [
@@ -128,7 +128,7 @@ def _under(overlay: Overlay, part: Field, key: str) -> tuple[Value, ...]:
 
 
 def build_document(build: Build) -> dict[str, Any]:
-    """One build report, without its log."""
+    """Return one build report, without its log."""
     return {
         "id": build.id,
         "result": str(build.result),
@@ -141,14 +141,14 @@ def build_document(build: Build) -> dict[str, Any]:
 
 
 def build_seconds(build: Build) -> float | None:
-    """How long a build took; None where its report does not say."""
+    """Return how long a build took; None where its report does not say."""
     if build.started is None or build.ended is None:
         return None
     return round(max(build.ended - build.started, 0.0), 3)
 
 
 def progress_document(progress: Progress) -> dict[str, Any]:
-    """How far one followed repository is."""
+    """Return how far one followed repository is."""
     return {
         "repository": progress.target.repository,
         "name": progress.target.label,
@@ -162,12 +162,12 @@ def progress_document(progress: Progress) -> dict[str, Any]:
 
 
 def counts(progress: Progress) -> dict[str, int]:
-    """The number of a repository's builds for each result; one that lacks what was asked has failed."""
+    """Return the number of a repository's builds for each result; one that lacks what was asked has failed."""
     return named_results(count_results(progress))
 
 
 def built_document(build: Build, progress: Progress, tags: Mapping[str, tuple[str, ...]]) -> dict[str, Any]:
-    """One build that counts, with its tags and what it proves."""
+    """Return one build that counts, with its tags and what it proves."""
     fields = {**build_document(build), "tags": list(tags.get(build.digest, ())), "verified": False}
     fields |= {"versions": {}, "missing": [], "untold": []}
     if build.result is not Result.SUCCESS:
@@ -184,31 +184,31 @@ def built_document(build: Build, progress: Progress, tags: Mapping[str, tuple[st
 
 
 def _entry_name(entry: Item) -> str:
-    """An entry by its part and name; values stay out, which may be secret."""
+    """Return an entry by its part and name; values stay out, which may be secret."""
     if entry.field is Field.PACKAGES and isinstance(entry.value, str):
         return f"{entry.field} {entry.value}"
     return f"{entry.field} {entry.key}" if entry.key else str(entry.field)
 
 
 def build_names(builds: Iterable[Build], tags: Mapping[str, tuple[str, ...]] = MappingProxyType({})) -> tuple[str, ...]:
-    """The tags of what successful builds made, or the beginning of a digest without one; `tags` names more of them."""
+    """Return the tags of successful builds, or the start of a digest without a tag; `tags` names more of them."""
     made = [build for build in builds if build.result is Result.SUCCESS and build.digest]
     names = (tags.get(build.digest) or build.tags or (short_digest(build.digest),) for build in made)
     return tuple(dict.fromkeys(name for several in names for name in several))
 
 
 def short_digest(digest: str) -> str:
-    """The beginning of a digest, enough for people to tell it from others."""
+    """Return the beginning of a digest, enough for people to tell it from others."""
     return digest.removeprefix("sha256:")[:12]
 
 
 def results(builds: Iterable[Build]) -> dict[str, int]:
-    """The number of builds for each result."""
+    """Return the number of builds for each result."""
     return named_results(Counter(build.result for build in builds))
 
 
 def named_results(found: Mapping[Result, int]) -> dict[str, int]:
-    """Numbers of builds by the words of documents; `unknown` only where there are any."""
+    """Return numbers of builds by the words of documents; `unknown` only where there are any."""
     words = {"succeeded": Result.SUCCESS, "failed": Result.FAILURE, "running": Result.RUNNING}
     known = {word: found.get(result, 0) for word, result in words.items()}
     unknown = found.get(Result.UNKNOWN, 0)
@@ -216,7 +216,7 @@ def named_results(found: Mapping[Result, int]) -> dict[str, int]:
 
 
 def totals(progress: Iterable[Progress]) -> dict[str, int]:
-    """The builds of all followed repositories by result, and how many repositories are done and waiting."""
+    """Return the builds of all followed repositories by result, and how many repositories are done and waiting."""
     known = tuple(progress)
     builds = Counter(_NONE)
     for one in known:
@@ -246,7 +246,7 @@ def report_document(
     tags: Mapping[str, tuple[str, ...]] | None = None,
     earlier: Sequence[Build] = (),
 ) -> dict[str, Any]:
-    """The report as plain data; `logs` are those that were read of failed builds, by report id.
+    """Return the report as plain data; `logs` are those that were read of failed builds, by report id.
 
     `run` is the id that it is recorded under, None where nothing is; `tags` are those known, by digest;
     `earlier` are builds from before the writes, to tell what else changed.
@@ -347,7 +347,7 @@ def _repository(progress: Progress, logs: Mapping[str, str], tags: Mapping[str, 
 
 
 def _leftover(found: Leftover) -> dict[str, Any]:
-    """Something that was removed and is still there; values stay out, which may be secret."""
+    """Return something that was removed and is still there; values stay out, which may be secret."""
     item = found.item
     return {
         "part": str(item.field),
@@ -359,7 +359,7 @@ def _leftover(found: Leftover) -> dict[str, Any]:
 
 
 def _other_changes(progress: Progress, earlier: Sequence[Build]) -> dict[str, Any]:
-    """What else changed since the last image; nothing if no report tells."""
+    """Return what else changed since the last image; nothing if no report tells."""
     change = other_changes(progress, earlier)
     return {} if change is None else {"other_changes": difference_document(change)}
 
@@ -370,7 +370,7 @@ def _failures(progress: Progress, logs: Mapping[str, str]) -> list[dict[str, Any
 
 
 def _failure(build: Build, log: str | None) -> dict[str, Any]:
-    """A failed build; `log_lines` is None where its log was not read."""
+    """Return a failed build; `log_lines` is None where its log was not read."""
     if log is None:
         return {**build_document(build), "log_lines": None, "log_tail": []}
     lines = log_lines(log)
@@ -378,7 +378,7 @@ def _failure(build: Build, log: str | None) -> dict[str, Any]:
 
 
 def event_document(event: Event) -> dict[str, Any]:
-    """One event as plain data: its `type`, the time `at`, and what it tells."""
+    """Return one event as plain data: its `type`, the time `at`, and what it tells."""
     kind, fields = _event_fields(event)
     return {"type": kind, "at": rfc3339(event.at), **fields}
 
@@ -440,6 +440,6 @@ def _following(
 
 
 def _seen(event: BuildsSeen) -> dict[str, Any]:
-    """The sums, and the repositories that are not done: those that are have had a line of their own."""
+    """Return the sums, and the repositories that are not done: those that are have had a line of their own."""
     open_ones = [progress_document(one) for one in event.progress if one.stage not in FINISHED]
     return {"builds": totals(event.progress), "open": open_ones}

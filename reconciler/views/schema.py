@@ -63,7 +63,7 @@ class BuildCountsDocument(TypedDict):
 
 
 class ProgressDocument(BuildCountsDocument):
-    """How far one followed repository is, or, with `tags`, those tags of it."""
+    """Progress of one followed repository, or, with `tags`, of those tags."""
 
     repository: str
     name: str
@@ -83,7 +83,7 @@ class TotalsDocument(BuildCountsDocument):
 
 
 class DifferenceDocument(TypedDict):
-    """What differs from the plan under one key, with all three sides."""
+    """Difference from the plan under one key, with all three sides."""
 
     part: FieldName
     key: str
@@ -94,7 +94,7 @@ class DifferenceDocument(TypedDict):
 
 
 class SubjectDocument(TypedDict):
-    """What a step is about; `repository` is there for repositories, `scope` and `overlay` for bindings."""
+    """Subject of a step; `repository` is present for repositories, `scope` and `overlay` for bindings."""
 
     subject: Literal["repository", "overlay", "binding"]
     name: str
@@ -112,7 +112,7 @@ class SelectorsDocument(TypedDict):
 
 
 class OutcomeDocument(SubjectDocument):
-    """What happened to one step; which keys are there depends on the outcome."""
+    """Outcome of one step; the keys depend on the outcome."""
 
     action: Action
     outcome: Literal["applied", "already_done", "stale", "failed", "not_attempted"]
@@ -186,7 +186,7 @@ class StepStartedLine(SubjectDocument):
 
 
 class StepFinishedLine(OutcomeDocument):
-    """What happened to one step."""
+    """Outcome of one step."""
 
     type: Literal["step_finished"]
     at: Time
@@ -234,7 +234,7 @@ class ProblemLine(TypedDict):
 
 
 class VerifiedDocument(TypedDict):
-    """How many new images were proven to contain what was asked."""
+    """Number of new images that were proven to contain the requested configuration."""
 
     proven: Count
     of: Count
@@ -259,7 +259,7 @@ class LeftoverDocument(TypedDict):
 
 
 class OtherChangesDocument(PackagesDifferenceDocument):
-    """What changed in a repository's images since the last ones, besides what was requested."""
+    """Changes in a repository's images since the previous ones, besides the requested ones."""
 
     repository: str
 
@@ -317,7 +317,7 @@ _SCHEMAS: dict[str, TypeAdapter[Any]] = {
 
 
 def schemas() -> dict[str, str]:
-    """The text of each schema file by its name."""
+    """Return the text of each schema file by its name."""
     dialect = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
     return {
         name: json.dumps({**dialect, **adapter.json_schema()}, indent=2) + "\n" for name, adapter in _SCHEMAS.items()

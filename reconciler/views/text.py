@@ -37,7 +37,7 @@ _LAST_OF_TWO_BYTES = 0xFFFF
 
 
 def plain(text: str, *, lines: bool = False, ascii_only: bool = False) -> str:
-    r"""The text with everything that is invisible or that steers a terminal as an escape such as `\x1b` or `\u202e`.
+    r"""Return the text with invisible characters and terminal controls as escapes such as `\x1b` or `\u202e`.
 
     `lines` keeps line ends; `ascii_only` writes every character beyond ASCII as an escape too.
     """
@@ -75,7 +75,7 @@ def _head(text: str, columns: int) -> str:
 
 
 class Role(StrEnum):
-    """What a piece of text means: the names of the styles in the console's theme."""
+    """Meaning of a piece of text: the names of the styles in the console's theme."""
 
     PLAIN = "plain"
     ADD = "add"
@@ -96,7 +96,7 @@ class Word(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Style:
-    """Whether the output may hold colors, and characters beyond ASCII, and from how many columns on a value is cut."""
+    """Style of the output: colors, characters beyond ASCII, and the width at which a value is cut."""
 
     color: bool
     unicode: bool
@@ -117,17 +117,17 @@ class Style:
 
     @property
     def ellipsis(self) -> str:
-        """Where something was cut."""
+        """Return where something was cut."""
         return ELLIPSIS if self.unicode else "..."
 
     @property
     def cross(self) -> str:
-        """In front of what failed or is blocked."""
+        """Return the mark of a failed or blocked item."""
         return "\N{BALLOT X}" if self.unicode else "x"
 
     @property
     def bar(self) -> str:
-        """In front of a quoted line of a log."""
+        """Return the mark of a quoted line of a log."""
         return "│" if self.unicode else "|"
 
 
@@ -138,14 +138,14 @@ _CONTEXT = 15  # characters before the difference; even when all are escapes, th
 
 
 def token(text: str, style: Style) -> str:
-    """A name as one word: as it is where it reads as one, else in quotes."""
+    """Return a name as one word: unchanged if it reads as one, else in quotes."""
     if text and not _SPECIAL.search(text):
         return style.plain(text)
     return f'"{_inner(text, style)}"'
 
 
 def quoted(text: str, style: Style) -> str:
-    """A value in quotes; one too wide for the style is cut in the middle, with its number of characters said."""
+    """Return a value in quotes; one too wide for the style is cut in the middle, with its number of characters."""
     limit = style.value_limit
     if len(text) <= limit:
         inner = _inner(text, style)
@@ -158,12 +158,12 @@ def quoted(text: str, style: Style) -> str:
 
 
 def json_text(text: str, style: Style) -> str:
-    """JSON text, which has quotes of its own, made safe and cut at its end where it is very long."""
+    """Return JSON text, which has quotes of its own, made safe and cut at its end if very long."""
     return style.shorten(_countable(style.plain(text.strip())), style.value_limit)
 
 
 def quoted_pair(before: str, after: str, style: Style) -> tuple[str, str]:
-    """Two different values in quotes; where cutting would make them look the same, the place where they differ."""
+    """Return two different values in quotes; if cutting would make them look the same, the place where they differ."""
     shown = quoted(before, style), quoted(after, style)
     if shown[0] != shown[1]:
         return shown
@@ -191,7 +191,7 @@ def _units(text: str, style: Style) -> list[str]:
 
 
 def _fitting(units: list[str], columns: int) -> list[str]:
-    """The first of the pieces that fit together."""
+    """Return the first of the pieces that fit together."""
     used, count = 0, 0
     for unit in units:
         used += cell_len(unit)
@@ -208,12 +208,12 @@ _DAY = 86400
 
 
 def repositories(count: int) -> str:
-    """A number of repositories in words."""
+    """Return a number of repositories in words."""
     return plural(count, "repository", "repositories")
 
 
 def utc(seconds: float) -> str:
-    """Seconds since the epoch as `2026-11-23 09:12:04Z`."""
+    """Return seconds since the epoch as `2026-11-23 09:12:04Z`."""
     return f"{_moment(seconds):%Y-%m-%d %H:%M:%S}Z"
 
 
@@ -223,12 +223,12 @@ def minute(seconds: float) -> str:
 
 
 def rfc3339(seconds: float) -> str:
-    """Seconds since the epoch as `2026-11-23T09:12:04.250Z`, for programs."""
+    """Return seconds since the epoch as `2026-11-23T09:12:04.250Z`, for programs."""
     return _moment(seconds).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def duration(seconds: float) -> str:
-    """A length of time as `42s`, `1m40s`, `2h05m` or `3d04h`."""
+    """Return a length of time as `42s`, `1m40s`, `2h05m` or `3d04h`."""
     whole = max(int(seconds), 0)
     if whole < _MINUTE:
         return f"{whole}s"
@@ -244,12 +244,12 @@ def _moment(seconds: float) -> datetime:
 
 
 def indented_json(document: dict[str, Any]) -> str:
-    """The document, indented, in ASCII: no character that steers a terminal gets out."""
+    """Return the document, indented, in ASCII: no character that steers a terminal gets out."""
     return json.dumps(document, indent=2, ensure_ascii=True) + "\n"
 
 
 def json_line(document: dict[str, Any]) -> str:
-    """The document as one line of ASCII."""
+    """Return the document as one line of ASCII."""
     return json.dumps(document, ensure_ascii=True) + "\n"
 
 
@@ -257,7 +257,7 @@ _STEERING = re.compile(r"\x1b(?:\[[0-9;:?<=>]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|
 
 
 def log_lines(log: str) -> list[str]:
-    """The log_lines of a log, without the empty ones at its end; not yet made safe."""
+    """Return the lines of a log, without the empty ones at its end; not yet made safe."""
     found = log.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     while found and not found[-1].strip():
         found.pop()
@@ -265,5 +265,5 @@ def log_lines(log: str) -> list[str]:
 
 
 def clean_line(line: str, style: Style) -> str:
-    """One line without sequences that steer a terminal, and with everything else that is unsafe as an escape."""
+    """Return one line without sequences that steer a terminal, and with everything else that is unsafe as an escape."""
     return style.plain(redact(_STEERING.sub("", line)).expandtabs().rstrip())

@@ -17,17 +17,17 @@ class Line(Protocol):
 
     @property
     def text(self) -> str:
-        """The line without its end."""
+        """Return the line without its end."""
         ...
 
     @property
     def hidden(self) -> Sequence[tuple[int, int]]:
-        """First column and the one past the last, in order."""
+        """Return the first column and the one past the last, in order."""
         ...
 
 
 def render(name: str, before: Sequence[Line], after: Sequence[Line], *, style: Style) -> str:
-    """The changed lines with three lines around them, in the form of `diff -u`; empty text where nothing changed."""
+    """Return the changed lines with three lines of context, as `diff -u` does; empty if nothing changed."""
     matcher = SequenceMatcher(None, [one.text for one in before], [one.text for one in after])
     hunks = [line for group in matcher.get_grouped_opcodes(_CONTEXT) for line in _hunk(group, before, after)]
     if not hunks:

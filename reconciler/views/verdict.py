@@ -97,7 +97,7 @@ def _written(document: dict[str, Any], command: str) -> Iterator[str]:
 
 
 def _actions(document: dict[str, Any], command: str) -> Mapping[str, list[dict[str, Any]]]:
-    """What was done, with the outcomes that it was done in."""
+    """Return what was done, with the outcomes that it was done in."""
     found: dict[str, list[dict[str, Any]]] = {}
     for action, words in _DONE.items():
         same = [one for one in document["applied"] if one["action"] == action]
@@ -107,7 +107,7 @@ def _actions(document: dict[str, Any], command: str) -> Mapping[str, list[dict[s
 
 
 def _failures(document: dict[str, Any], style: Style) -> Iterator[str]:
-    """What went wrong, each with the repositories that it is about."""
+    """Yield what went wrong, each with the repositories that it is about."""
 
     def named(words: str, entries: Iterable[dict[str, Any]], count: int | None = None) -> Iterator[str]:
         names = [token(one["name"], style) for one in entries]
@@ -134,7 +134,7 @@ def _failures(document: dict[str, Any], style: Style) -> Iterator[str]:
 
 
 def _unfinished(builds: dict[str, Any], found: Sequence[dict[str, Any]]) -> Iterator[str]:
-    """The builds that have not ended, and the repositories that wait for one."""
+    """Yield the builds that have not ended, and the repositories that wait for one."""
     if builds["running"]:
         late = " when time ran out" if builds["timed_out"] else ""
         yield f"{plural(builds['running'], 'build')} running{late}"

@@ -61,7 +61,7 @@ def _read(options: Options, ctx: Context) -> tuple[Collection[str], Callable[[Ap
 
 
 def _planned(desired: Desired, warnings: tuple[Diagnostic, ...], apply: ApplyContext) -> ApplyRequest:
-    """The plan of a manifest, which is still to be confirmed."""
+    """Return the plan of a manifest, which is still to be confirmed."""
     client, options, ctx = apply.client, apply.options, apply.ctx
     live = inputs.read_planned(desired, client, options, ctx)
     plan = planning.make_plan(desired, warnings, live, options, runs.last_writers(apply.journal, options))

@@ -83,19 +83,19 @@ def execute(options: Options, ctx: Context) -> int:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _BuildHistory:
-    """Where builds are read, and the repositories that they are wanted of."""
+    """Reads the builds of the chosen repositories."""
 
     client: ReadClient
     live: Live
     picked: Mapping[str, LiveRepository]
 
     def read(self, since: float) -> tuple[Build, ...]:
-        """The builds since a time, of the picked repositories."""
+        """Return the builds since a time, of the picked repositories."""
         found = self.client.list_builds(self.live.organization, since=since)
         return tuple(build for build in found if build.repository_id in self.picked)
 
     def rows(self, found: Collection[Build], *, named: bool) -> list[BuildRow]:
-        """The builds with clear names and tags; the tags are read where there is a build."""
+        """Return the builds with clear names and tags; the tags are read where there is a build."""
         tags = self._tags(named=named) if found else {}
         directory = Directory(self.live)
         return [
@@ -108,7 +108,7 @@ class _BuildHistory:
         ]
 
     def _tags(self, *, named: bool) -> Mapping[str, tuple[str, ...]]:
-        """The tags by digest: in one call for the organization, or in one for each of a few repositories."""
+        """Return the tags by digest: in one call for the organization, or in one for each of a few repositories."""
         if not named or len(self.picked) >= _MANY:
             return self.client.list_tags(self.live.organization)
         return {digest: names for id_ in self.picked for digest, names in self.client.list_tags(id_).items()}
@@ -119,7 +119,7 @@ def _wanted(found: Iterable[Build], options: Options) -> tuple[Build, ...]:
 
 
 def _follow(history: _BuildHistory, options: Options, ctx: Context) -> ExitCode:
-    """A line for each build that is there, appears or ends, in the order of time, until none is running."""
+    """Return a line for each build that is there, appears or ends, in the order of time, until none is running."""
     draw = _lines(options, ctx)
     since, named = earliest(options, history.client), bool(options.repositories)
     told: dict[str, Result] = {}

@@ -66,7 +66,7 @@ def execute(options: Options, ctx: Context) -> int:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Result:
-    """What is posted: `title` of an issue, "" for a comment; `over` where the issue is to be closed."""
+    """Text to post: `title` of an issue, "" for a comment; `over` if the issue is to be closed."""
 
     render: Callable[[int], str]
     title: str = ""

@@ -192,7 +192,7 @@ class _Examination:
             yield from check_capabilities(self._identity, self._organization)
 
     def _check_builds(self) -> Iterator[CheckResult]:
-        """One read of the build reports and one of the queue; nothing is said of those that work."""
+        """Yield a finding for the build reports and the queue, if one cannot be read."""
         organization = self._organization
         if organization is None:
             return
@@ -207,7 +207,7 @@ class _Examination:
                 yield unread_check(what, error.diagnostic)
 
     def _check_models(self) -> Iterator[CheckResult]:
-        """Which model of Custom Assembly is used, and which features answer; nothing where that cannot be read."""
+        """Yield the model of Custom Assembly in use and the features that answer; nothing if that cannot be read."""
         organization = self._organization
         if organization is None:
             return
@@ -223,7 +223,7 @@ class _Examination:
 
     @property
     def _obstacle(self) -> str:
-        """Why the API cannot be asked anything; "" where it can."""
+        """Return why the API cannot be asked anything; "" where it can."""
         if not self._answers:
             return _NO_ANSWER
         return _NO_TOKEN if self._token is None or self._rejected else ""
@@ -233,7 +233,7 @@ class _Examination:
         return self._token.expires if self._token and self._token.expires is not None else told
 
     def _now(self) -> float:
-        """The time by the API's clock where it is known: that one decides whether a token still holds."""
+        """Return the time by the API's clock where it is known: that one decides whether a token still holds."""
         return self._ctx.clock.now() + (self._skew or 0.0)
 
 

@@ -15,8 +15,8 @@ from reconciler.core.globs import resolve_globs
 from reconciler.core.overlay import EMPTY, Overlay
 from reconciler.core.overlay_problems import not_read
 from reconciler.core.plan import Plan
-from reconciler.core.planner import step_problems
 from reconciler.core.state import Address, Desired, DesiredRepository, Directory, Live, LiveRepository, Unreadable
+from reconciler.core.step_problems import step_problems
 from reconciler.core.steps import BindingStep
 from reconciler.diagnostics import Diagnostic, did_you_mean, has_errors, listed, nearest
 from reconciler.views import explain
@@ -60,7 +60,7 @@ def execute(options: Options, ctx: Context) -> int:
 
 
 def _is_bound(name: str, desired: Desired) -> bool:
-    """Whether the manifest binds overlays to the repository, as far as it alone tells."""
+    """Return whether the manifest alone shows that overlays are bound to the repository."""
     address = Address.parse(name)
     alike = [one for one in desired.repositories if one.address.name == address.name]
     entry = next((one for one in alike if one.address == address), alike[0] if len(alike) == 1 else None)
@@ -119,7 +119,7 @@ def _live_repository(name: str, live: Live) -> LiveRepository:
 
 
 def _known_tag(tag: str, repository: LiveRepository, plan: Plan) -> str:
-    """The tag, if the repository has it or a binding names it; raises `CommandFailed`."""
+    """Return the tag, if the repository has it or a binding names it; raises `CommandFailed`."""
     named = {
         one
         for step in plan.overlay_steps
@@ -150,7 +150,7 @@ def _renderers(
 
 
 def _live_overlay(name: str, entry: DesiredRepository, live: Live) -> Overlay:
-    """What is live, empty for a repository that does not exist yet; raises `CommandFailed` where it is not known."""
+    """Return the live overlay, empty for a repository that does not exist yet; raises `CommandFailed` if unknown."""
     found = Directory(live).find(entry.address)
     overlay = found[0].overlay if found else EMPTY
     if isinstance(overlay, Unreadable):
@@ -163,7 +163,7 @@ def _live_overlay(name: str, entry: DesiredRepository, live: Live) -> Overlay:
 
 
 def _offline(name: str, desired: Desired) -> DesiredRepository | None:
-    """The one entry that can be meant, as the manifest alone tells; None where live names have to tell.
+    """Return the only entry that can be meant; None if that depends on live names.
 
     Raises `CommandFailed` where no entry can be meant.
     """
@@ -189,7 +189,7 @@ def _read_live(desired: Desired, options: Options, ctx: Context) -> Live:
 
 
 def _live_if_it_answers(desired: Desired, options: Options, ctx: Context) -> Live | None:
-    """The live state for the bindings, within seconds and without a word about failures; None where it is not had."""
+    """Return the live state for the bindings, within seconds; None, without an error, if it cannot be read."""
     try:
         with open_quick_reader(options, ctx) as client:
             return inputs.with_overlays(
@@ -207,7 +207,7 @@ def _bindings(entry: DesiredRepository, live: Live) -> tuple[Binding, ...] | Non
 
 
 def _online(name: str, desired: Desired, live: Live) -> DesiredRepository:
-    """The entry for a live repository, or for one that is going to be created."""
+    """Return the entry for a live repository, or for one that is going to be created."""
     directory = Directory(live)
     entries = resolve_globs(desired, live, directory).entries
     address = Address.parse(name)

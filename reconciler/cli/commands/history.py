@@ -29,7 +29,7 @@ def execute(options: Options, ctx: Context) -> int:
 
 
 def _list(journal: Journal) -> output.Renderers:
-    """The table reads counts alone; the document has every step."""
+    """Print the list of runs; the table needs only counts, the document has every step."""
     return {
         "text": lambda style, width: history.render(journal.summaries(), where=journal.where, style=style, width=width),
         "json": lambda *_: history.render_json(journal.runs()),

@@ -97,13 +97,13 @@ def _import_overlays(request: ImportRequest, options: Options, ctx: Context) -> 
 
 
 def _loaded(folder: Path, options: Options, ctx: Context) -> Desired | None:
-    """The manifests in the folder, None where there are none."""
+    """Return the manifests in the folder, None where there are none."""
     desired, problems = inputs.load_manifest(folder, options, ctx)
     return None if any(problem.code in _NO_FILES for problem in problems) else desired
 
 
 def _organization(folder: Path, options: Options, ctx: Context) -> str:
-    """The organization: `--org`, else the one that the manifests in the folder name."""
+    """Return the organization: `--org`, else the one that the manifests in the folder name."""
     if options.org:
         return options.org
     if folder.exists():
@@ -198,5 +198,5 @@ def _differing(wrong: Iterable[tuple[str, str]]) -> list[Diagnostic]:
 
 
 def _code(found: Import, request: ImportRequest) -> ExitCode:
-    """A repository that was named and is left out is a failure; one that merely came along is a warning."""
+    """Return the exit code: 1 if a repository that was named is left out, 0 otherwise."""
     return ExitCode.ERROR if found.left_out and request.picked is not None else ExitCode.DONE

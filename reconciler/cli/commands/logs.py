@@ -82,7 +82,7 @@ def _one(patterns: Sequence[str], live: Live) -> LiveRepository:
 
 
 def _chosen(builds: Sequence[Build], tags: Mapping[str, tuple[str, ...]], options: Options) -> Build:
-    """The build that was asked for; else with `--follow` the newest that runs; else the newest one."""
+    """Return the build that was asked for; else with `--follow` the newest that runs; else the newest one."""
     newest = sorted(builds, key=lambda build: (-(build.started or 0.0), build.id))  # in the order of `builds`
     if options.build:
         wanted = [build for build in newest if options.build in (build.id, build.id.rpartition("/")[2])]

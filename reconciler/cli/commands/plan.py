@@ -132,7 +132,7 @@ def _unchecked(plan: Plan, desired: Desired, options: Options) -> Checked:
 
 
 def _has_changes(plan: Plan, comparison: Comparison | None) -> bool:
-    """Whether there is something to do; where a change is looked at, something that it causes."""
+    """Return whether there are changes; with `--base`, changes that the edit of the manifest causes."""
     return bool(plan.writes or plan.overlay_writes if comparison is None else comparison.caused)
 
 

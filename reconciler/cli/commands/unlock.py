@@ -46,7 +46,7 @@ def _unlock(journal: SharedJournal, lock: HeldLock, options: Options, ctx: Conte
 
 
 def _refusal(lock: HeldLock, options: Options, ctx: Context) -> Diagnostic | None:
-    """Why the lock stays, None where it may be broken."""
+    """Return why the lock stays, None where it may be broken."""
     now = ctx.clock.now()
     if not lock.holder.is_dead(now):
         age, left = now - lock.holder.renewed, lock.holder.renewed + LEASE - now

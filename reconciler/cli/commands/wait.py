@@ -53,7 +53,7 @@ def execute(options: Options, ctx: Context) -> int:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _WaitContext:
-    """What going on works with: the run, those after it, and None as `record` where the journal cannot be written."""
+    """Data for resuming a run: the run, later runs, and `record`, None if the journal cannot be written."""
 
     run: Run
     later: tuple[Run, ...]
@@ -74,7 +74,7 @@ def _check_idle(run: Run) -> None:
 
 
 def _again(run: Run, report: Report) -> ExitCode:
-    """The report of a run that was followed to its end, from the record alone."""
+    """Return the report of a run that was followed to its end, from the record alone."""
     outcomes, progress = recorded_outcomes(run), _known(run)
     followed = Followed(progress=progress, tags=recorded(progress)) if progress else None
     code = first(exit_codes(outcomes, followed, interrupted=False))

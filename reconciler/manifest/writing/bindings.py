@@ -67,13 +67,13 @@ def prepare_overlays(request: ImportRequest, desired: Desired | None) -> Overlay
 
 
 def verify_overlays(request: ImportRequest, texts: Mapping[str, str]) -> Verification:
-    """Whether the manifests of the folder with these texts declare overlays and bindings as they are live."""
+    """Return whether the folder's manifests with these texts declare the live overlays and bindings."""
     verifier = Verifier(folder=request.folder, live=request.live, load=request.load)
     return verifier.of_overlays({**read_manifests(request.folder), **texts})
 
 
 class _BindingsWriter:
-    """What is written of the live overlays and bindings, and what is left out.
+    """Writes the live overlays and bindings, and collects what is left out.
 
     `everywhere` are the bindings for all repositories, `folders` those of folders by path, `entries` those of
     repositories by clear name.
@@ -94,7 +94,7 @@ class _BindingsWriter:
         self._located = locate(read_manifests(request.folder), self._directory)
 
     def overlays(self, found: Iterable[LiveOverlay]) -> Iterator[tuple[str, Shape]]:
-        """The overlays that the organization owns and that a manifest can hold, by name."""
+        """Yield the overlays that the organization owns and that a manifest can hold, by name."""
         for one in found:
             why = self._obstacle(one)
             if why:

@@ -36,7 +36,7 @@ _MOST_ROUNDS: Final = 50
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EntryEdit:
-    """What a mapping should hold; keys of it that are neither wanted nor removed stay as they are.
+    """Wanted content of a mapping; keys that are neither wanted nor removed are left unchanged.
 
     `path` leads to the mapping, which has to be there below the top level.
     """
@@ -55,7 +55,7 @@ class Edited:
 
 
 def edited(text: str, edits: Iterable[EntryEdit]) -> Edited:
-    """The text after several edits of different mappings."""
+    """Return the text after several edits of different mappings."""
     refused: dict[tuple[str, ...], str] = {}
     before = text
     text = text if text.endswith("\n") else text + "\n"
@@ -151,7 +151,7 @@ class _Editor:
                 raise _EditRefused("it is shared through an alias")
 
     def _add(self, node: Branch, slot: _Slot | None, key: str, wanted: Mapping[str, Shape]) -> None:
-        """A mapping at the top of the file that is not there yet."""
+        """Add a top-level mapping to the file."""
         if slot is not None:
             raise _EditRefused("it comes from a shared block")
         lines = pair(key, dict(wanted), self._syntax.column(node.pairs[0][0].start))
@@ -185,7 +185,7 @@ class _Editor:
             self._insert(node, self._new_pairs(node, new))
 
     def _new_pairs(self, node: Branch, new: Mapping[str, Shape]) -> list[str]:
-        """The lines of new keys, with blank lines between them where the old ones have some."""
+        """Return the lines of new keys, with blank lines between them where the old ones have some."""
         first, last = node.pairs[0][0], node.pairs[-1][0]
         apart = "\n\n" in self._syntax.text[first.start : last.start]
         blocks = [pair(name, value, self._syntax.column(first.start)) for name, value in new.items()]
@@ -249,7 +249,7 @@ class _Editor:
         self._brackets(slot, node, [*parts, *map(flow, new)], [*(value for _, value in kept), *new])
 
     def _flow(self, node: Node, wanted: Shape, *, keep: bool) -> str:
-        """A value in brackets: as it was written where it stays."""
+        """Return a value in brackets: as it was written where it stays."""
         if keep:
             return self._syntax.slice(node)
         return flow(wanted, style=node.style if isinstance(node, ScalarNode) and isinstance(wanted, str) else "")
@@ -266,7 +266,7 @@ class _Editor:
         self.patches.append(_Patch(node.start, node.end, text))
 
     def _means(self, node: Node, wanted: Shape, key: str) -> bool:
-        """Whether a value already is what it should be; lists are sets unless their order has a meaning."""
+        """Return whether a value already is what it should be; lists are sets unless their order has a meaning."""
         there, wanted = self._anchors.shape(node), as_text(wanted)
         if isinstance(there, list) and isinstance(wanted, list) and key not in _WHOLE:
             both = ([_normal_form(one, key) for one in several] for several in (there, wanted))
@@ -280,19 +280,19 @@ def _keys(node: Branch) -> frozenset[str]:
 
 
 def _identity(value: Shape, key: str) -> str:
-    """What an item of a list is known by: its name, or itself."""
+    """Return what an item of a list is known by: its name, or itself."""
     if isinstance(value, dict):
         return next((str(value[name]) for name in _NAMES if name in value), "")
     return package_name(str(value).strip()) if key == _PACKAGES else str(value)
 
 
 def _normal_form(shape: Shape, key: str) -> Shape:
-    """A package without the white space that means nothing; everything else as it is."""
+    """Return a package without the white space that means nothing; everything else as it is."""
     return package_spec(shape) if key == _PACKAGES and isinstance(shape, str) else shape
 
 
 def _applied(text: str, patches: Iterable[_Patch]) -> str:
-    """The text after all patches, those of one place in the order in which they were made."""
+    """Return the text after all patches, those of one place in the order in which they were made."""
     parts: list[str] = []
     at = 0
     for patch in sorted(patches, key=lambda one: (one.start, one.end)):
@@ -304,18 +304,18 @@ def _applied(text: str, patches: Iterable[_Patch]) -> str:
 
 
 def _slot_of_pair(syntax: Syntax, key: Node) -> _Slot:
-    """The slot behind a key of a mapping in lines."""
+    """Return the slot behind a key of a mapping in lines."""
     return _Slot(after=syntax.text.index(":", key.end) + 1, indent=syntax.column(key.start))
 
 
 def _slot_of_item(syntax: Syntax, sequence: Sequence, one: Node) -> _Slot:
-    """The slot behind the dash of an item of a list in lines."""
+    """Return the slot behind the dash of an item of a list in lines."""
     dash = syntax.dash(sequence, one)
     return _Slot(after=dash + 1, indent=syntax.column(dash), in_list=True)
 
 
 def _rewritten(syntax: Syntax, slot: _Slot, node: Node, wanted: Shape) -> _Patch:
-    """A value written anew; the comment on the line of its key or dash stays."""
+    """Return a value written anew; the comment on the line of its key or dash stays."""
     first, *more = item(wanted, slot.indent) if slot.in_list else pair("x", wanted, slot.indent)
     beside = first[slot.indent + (1 if slot.in_list else len("x:")) :]
     same_line = syntax.line(node.start) == syntax.line(slot.after)
@@ -326,7 +326,7 @@ def _rewritten(syntax: Syntax, slot: _Slot, node: Node, wanted: Shape) -> _Patch
 
 
 def _opened(syntax: Syntax, slot: _Slot, node: Branch | Sequence) -> _Patch:
-    """A collection that leaves its brackets: the same keys and values on lines of their own."""
+    """Return a collection that leaves its brackets: the same keys and values on lines of their own."""
     bracket = syntax.text.index("[" if isinstance(node, Sequence) else "{", node.start)
     lines = as_block(syntax, node, slot.indent)
     end = syntax.line_end(node.end)
@@ -339,11 +339,11 @@ def _opened(syntax: Syntax, slot: _Slot, node: Branch | Sequence) -> _Patch:
 
 
 def _removed(syntax: Syntax, start: int, end: int) -> _Patch:
-    """Whole lines taken away; comments above them stay."""
+    """Return whole lines taken away; comments above them stay."""
     return _Patch(syntax.line_start(start), syntax.line_end(end) + 1, "")
 
 
 def _inserted(syntax: Syntax, end: int, lines: Iterable[str]) -> _Patch:
-    """Lines put below the one on which something ends."""
+    """Return lines put below the one on which something ends."""
     at = syntax.line_end(end) + 1
     return _Patch(at, at, "".join(line + "\n" for line in lines))

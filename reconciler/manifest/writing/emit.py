@@ -42,7 +42,7 @@ _ESCAPES: Final = {"\n": "\\n", "\t": "\\t", "\r": "\\r", '"': '\\"', "\\": "\\\
 
 
 def file_name(repository: LiveRepository, directory: Directory, organization: Organization, split: Split | None) -> str:
-    """The name of the file that a repository's entry goes into."""
+    """Return the name of the file that a repository's entry goes into."""
     match split:
         case "repository":
             words = directory.label(repository)
@@ -64,7 +64,7 @@ def render_document(
     all_repositories: Mapping[str, Shape] | None = None,
     folders: Mapping[str, Shape] | None = None,
 ) -> str:
-    """The text of a new manifest file; `all_repositories` are the bindings of that scope."""
+    """Return the text of a new manifest file; `all_repositories` are the bindings of that scope."""
     blocks: list[list[str]] = []
     if organization is not None:
         blocks.append(pair("organization", organization, 0))
@@ -82,7 +82,7 @@ def render_document(
 
 
 def _with_blank_lines(blocks: Iterable[list[str]]) -> list[str]:
-    """Blocks of lines with a blank line between them."""
+    """Return blocks of lines with a blank line between them."""
     lines: list[str] = []
     for number, block in enumerate(blocks):
         lines += ["", *block] if number else block
@@ -90,7 +90,7 @@ def _with_blank_lines(blocks: Iterable[list[str]]) -> list[str]:
 
 
 def entry_of(overlay: Overlay, sections: Iterable[Section], place_pem: PlacePem) -> dict[str, Shape]:
-    """What an entry says for these sections; `place_pem` gives the item for a certificate or key."""
+    """Return what an entry says for these sections; `place_pem` gives the item for a certificate or key."""
     wanted = frozenset(sections)
     found: dict[str, Shape] = {}
     for section, path in SECTION_PATHS.items():
@@ -105,12 +105,12 @@ def entry_of(overlay: Overlay, sections: Iterable[Section], place_pem: PlacePem)
 
 
 def filled_sections(overlay: Overlay) -> frozenset[Section]:
-    """The sections in which something is."""
+    """Return the sections in which something is."""
     return frozenset(sections_held(overlay))
 
 
 def _section(overlay: Overlay, section: Section, place_pem: PlacePem) -> Shape:
-    """What an entry says for one section."""
+    """Return what an entry says for one section."""
     match section:
         case Section.ENVIRONMENT | Section.ANNOTATIONS:
             return dict(getattr(overlay, SECTION_FIELDS[section]))
@@ -129,7 +129,7 @@ def _section(overlay: Overlay, section: Section, place_pem: PlacePem) -> Shape:
 
 
 def _passed_through(value: Any) -> Shape:
-    """Content whose fields are not known: a zero value keeps its place in a list, as an empty text."""
+    """Return content whose fields are not known: a zero value keeps its place in a list, as an empty text."""
     match value:
         case dict():
             return {key: _passed_through(one) for key, one in value.items()}
@@ -140,7 +140,7 @@ def _passed_through(value: Any) -> Shape:
 
 
 def _shape(value: Any) -> Shape:
-    """What an entry says for a value of the core whose attributes are named as its keys."""
+    """Return what an entry says for a value of the core whose attributes are named as its keys."""
     if isinstance(value, tuple):
         return [_shape(one) for one in value]
     if is_dataclass(value):
@@ -174,12 +174,12 @@ def _without_empty(shape: Mapping[str, Shape]) -> dict[str, Shape]:
 
 
 def pair(key: str, value: Shape, indent: int) -> list[str]:
-    """The lines of a key with its value."""
+    """Return the lines of a key with its value."""
     return _after(" " * indent + _scalar(key) + ":", value, indent)
 
 
 def item(value: Shape, indent: int) -> list[str]:
-    """The lines of an item of a list."""
+    """Return the lines of an item of a list."""
     head = " " * indent + "-"
     if isinstance(value, dict) and value:
         first, *more = _below(value, indent)
@@ -188,7 +188,7 @@ def item(value: Shape, indent: int) -> list[str]:
 
 
 def _below(value: Shape, indent: int) -> list[str]:
-    """The lines of a mapping or list that is not empty, below a key at `indent`."""
+    """Return the lines of a mapping or list that is not empty, below a key at `indent`."""
     if isinstance(value, dict):
         return [line for key, inner in value.items() for line in pair(key, inner, indent + _STEP)]
     assert isinstance(value, list)
@@ -196,7 +196,7 @@ def _below(value: Shape, indent: int) -> list[str]:
 
 
 def flow(value: Shape, *, style: str = "") -> str:
-    """A value on one line, collections in brackets."""
+    """Return a value on one line, collections in brackets."""
     match value:
         case dict():
             return "{" + ", ".join(f"{_scalar(key)}: {flow(inner)}" for key, inner in value.items()) + "}"
@@ -211,7 +211,7 @@ def flow(value: Shape, *, style: str = "") -> str:
 
 
 def _fits_in_brackets(value: Shape, room: int) -> bool:
-    """Whether a value is written in brackets: an empty one, or a list of words that are few enough for a line."""
+    """Return whether a value is written in brackets: an empty one, or a list of words that fits in a line."""
     if isinstance(value, list):
         return not any(isinstance(one, (dict, list)) for one in value) and len(flow(value)) <= room
     return isinstance(value, dict) and not value
@@ -229,7 +229,7 @@ def _after(head: str, value: Shape, indent: int) -> list[str]:
 
 
 def _scalar(text: str, *, style: str = "") -> str:
-    """A text on one line; `style` is the quote that it had before, "" for none."""
+    """Return a text on one line; `style` is the quote that it had before, "" for none."""
     if style not in {'"', "'"} and _may_be_plain(text):
         return text
     if _UNSAFE.search(text) is None and (style == "'" or (style != '"' and ('"' in text or "\\" in text))):
@@ -238,7 +238,7 @@ def _scalar(text: str, *, style: str = "") -> str:
 
 
 def _block(text: str) -> list[str] | None:
-    """The lines of a text of several lines below its key, the first with the sign; None where it has to be quoted."""
+    """Return the lines of a multi-line text below its key, the first with the sign; None if it has to be quoted."""
     lines = text.removesuffix("\n").split("\n")
     ends_twice = text.endswith("\n\n")
     if len(lines) < 2 or ends_twice or lines[0][:1] in ("", " ", "\t"):  # noqa: PLR2004 - a block is several lines
@@ -276,11 +276,11 @@ class PemFiles:
         self.new: dict[str, str] = {}
 
     def place(self, _section: Section, file: PemFile) -> dict[str, Shape]:
-        """The item of a list for a certificate or key, its text in a file of its own."""
+        """Return the item of a list for a certificate or key, its text in a file of its own."""
         return {"name": file.name, "file": self.path(file)}
 
     def path(self, file: PemFile) -> str:
-        """Where the text of a certificate or key lies, relative to the manifest's folder."""
+        """Return where the text of a certificate or key lies, relative to the manifest's folder."""
         stem = safe_name(file.name.removesuffix(_PEM_SUFFIX)) or "certificate"
         stem = f"file-{stem}" if _DEVICES.match(stem) else stem
         for number in count(1):
@@ -292,7 +292,7 @@ class PemFiles:
         raise AssertionError("some number is free")
 
     def _holds(self, path: str, file: PemFile) -> bool:
-        """Whether a path holds this text, or is free and holds it from now on."""
+        """Return whether a path holds this text, or is free and holds it from now on."""
         if path not in self._contents:
             there = self._read(path)
             if there is None:
@@ -301,7 +301,7 @@ class PemFiles:
         return self._contents[path] == file.pem
 
     def _read(self, path: str) -> str | None:
-        """The text of a file that is there, None for none; "" for what is no text, which fits no certificate."""
+        """Return the text of a file that is there, None for none; "" for what is no text, which fits no certificate."""
         whole = self._folder / PurePosixPath(path)
         try:
             return whole.read_text(encoding="utf-8")
@@ -319,5 +319,5 @@ class PemFiles:
 
 
 def safe_name(name: str) -> str:
-    """A name that is one on every file system: letters, digits, dots, dashes and underscores."""
+    """Return a name that is one on every file system: letters, digits, dots, dashes and underscores."""
     return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip(".-")[:_LONGEST_NAME]

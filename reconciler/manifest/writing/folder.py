@@ -39,7 +39,7 @@ _NAMES_A_FILE: Final = frozenset({"file", "overlay"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WrittenFiles:
-    """Which files were put in place, and what kept the rest from it."""
+    """Files that were put in place, and why the others were not."""
 
     files: tuple[str, ...]
     problem: str = ""
@@ -54,7 +54,7 @@ class FilesRefused(Exception):  # noqa: N818 - it reads as what happened
 
 
 def read_manifests(folder: Path) -> dict[str, str]:
-    """The texts of the manifest files in a folder by name; raises `FilesRefused`."""
+    """Return the texts of the manifest files in a folder by name; raises `FilesRefused`."""
     found = manifest_files.find(folder)
     if isinstance(found, manifest_files.Unread):
         if found.code in (Code.MANIFEST_NOT_FOUND, Code.NO_MANIFESTS):
@@ -71,7 +71,7 @@ def read_manifests(folder: Path) -> dict[str, str]:
 
 @contextmanager
 def _trial_folder(folder: Path, texts: Mapping[str, str]) -> Iterator[Path]:
-    """A folder with these files and what they refer to in the real one; it is gone afterwards."""
+    """Create a temporary folder with these files and what they refer to in the real one."""
     with tempfile.TemporaryDirectory(prefix="reconciler-") as name:
         trial = Path(name)
         for text in texts.values():
@@ -83,7 +83,7 @@ def _trial_folder(folder: Path, texts: Mapping[str, str]) -> Iterator[Path]:
 
 
 def in_folder(folder: Path, trial: Path, problems: tuple[Diagnostic, ...]) -> tuple[Diagnostic, ...]:
-    """Problems found in a trial as if they had been found in the real folder."""
+    """Return problems found in a trial as if they had been found in the real folder."""
 
     def real(text: str) -> str:
         return text.replace(str(trial), str(folder))
@@ -197,17 +197,17 @@ class LocatedEntry:
 
     @property
     def path(self) -> tuple[str, ...]:
-        """The keys that lead to it."""
+        """Return the keys that lead to it."""
         return (REPOSITORIES, self.key)
 
     def holds(self, place: Place, folder: str) -> bool:
-        """Whether a place is in the entry, or in a file that only its text names."""
+        """Return whether a place is in the entry, or in a file that only its text names."""
         inside = place.file.removeprefix(folder).lstrip("/")
         return self.first <= place.line <= self.last if inside == self.file else inside in self.text
 
 
 def locate(texts: Mapping[str, str], directory: Directory) -> dict[str, LocatedEntry]:
-    """The entry of each live repository that has one of its own, by the repository's clear name."""
+    """Return the entry of each live repository that has one of its own, by the repository's clear name."""
     found: dict[str, LocatedEntry] = {}
     for file, text in texts.items():
         for one in _entries(file, syntax_of(text)):
@@ -218,7 +218,7 @@ def locate(texts: Mapping[str, str], directory: Directory) -> dict[str, LocatedE
 
 
 def has_repositories(text: str) -> bool:
-    """Whether a file has a place for entries."""
+    """Return whether a file has a place for entries."""
     root = syntax_of(text).root
     return isinstance(root, Branch) and root.get(REPOSITORIES) is not None
 
@@ -244,7 +244,7 @@ def _entries(file: str, syntax: Syntax) -> Iterator[LocatedEntry]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verification:
-    """What is wrong with each repository that was looked at, and what belongs to none of them."""
+    """Problems of each repository that was verified, and problems that belong to none of them."""
 
     wrong: Mapping[str, str]
     problems: tuple[Diagnostic, ...] = ()
@@ -252,20 +252,20 @@ class Verification:
 
     @property
     def holds(self) -> bool:
-        """Whether nothing is wrong."""
+        """Return whether nothing is wrong."""
         return not self.wrong and not self.problems
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verifier:
-    """How manifests of one folder are read and planned."""
+    """Reads and plans the manifests of one folder."""
 
     folder: Path
     live: Live
     load: Load
 
     def of(self, texts: Mapping[str, str], labels: Iterable[str]) -> Verification:
-        """Whether the files would give these repositories exactly what is live, and no others anything wrong."""
+        """Return whether the files would give these repositories exactly what is live, and no others anything wrong."""
         wanted = frozenset(labels)
         with _trial_folder(self.folder, texts) as trial:
             desired, found = self.load(trial)
@@ -277,7 +277,7 @@ class Verifier:
         return Verification(wrong=self._differing(desired, wanted), warnings=warnings)
 
     def of_overlays(self, texts: Mapping[str, str]) -> Verification:
-        """Whether the files declare overlays and bindings exactly as they are live."""
+        """Return whether the files declare overlays and bindings exactly as they are live."""
         with _trial_folder(self.folder, texts) as trial:
             desired, found = self.load(trial)
             problems = in_folder(self.folder, trial, found)
@@ -290,7 +290,7 @@ class Verifier:
         return Verification(wrong=wrong)
 
     def in_place(self, labels: Iterable[str]) -> Verification:
-        """The same for the files as they now are."""
+        """Return the verification of the files as they now are."""
         desired, problems = self.load(self.folder)
         errors = tuple(one for one in problems if one.severity is Severity.ERROR)
         return Verification(
@@ -300,7 +300,7 @@ class Verifier:
         )
 
     def layers(self, texts: Mapping[str, str]) -> tuple[Path, dict[str, tuple[Layer, ...]]]:
-        """Where the files were tried, and the layers that speak of each repository, by its clear name."""
+        """Return where the files were tried, and the layers that speak of each repository, by its clear name."""
         with _trial_folder(self.folder, texts) as trial:
             desired, _ = self.load(trial)
         directory = Directory(self.live)
@@ -331,7 +331,7 @@ class Verifier:
 
 
 def _difference(step: Step | None) -> str:
-    """What a step would do, "" for nothing."""
+    """Return what a step would do, "" for nothing."""
     if step is None:
         return "not in the manifest"
     if step.action is Action.NONE:

@@ -61,7 +61,7 @@ class FormattedFile:
 
     @property
     def changed(self) -> bool:
-        """Whether the layout differs from what is there."""
+        """Return whether the layout differs from what is there."""
         return self.before != self.after
 
 
@@ -121,7 +121,7 @@ def _not_formattable(path: Path) -> Diagnostic:
 
 
 def formatted(text: str) -> str | None:
-    """The canonical layout of a text without flaws; None where it has none that keeps values and comments."""
+    """Return the canonical layout of a text without flaws; None where it has none that keeps values and comments."""
     for candidate in (_reordered(text), normalised(text)):
         try:
             result = _lay_out(Syntax(candidate))
@@ -155,7 +155,7 @@ def _rank(name: str) -> int:
 
 
 def _cuts(syntax: Syntax, root: Mapping) -> list[int]:
-    """Where the block of each top-level key ends: before the comments that belong to what follows."""
+    """Return where the block of each top-level key ends: before the comments that belong to what follows."""
     found = []
     comments = [one.start for one in syntax.comments() if one.own_line and one.column == 0]
     followers = [*(key.start for key, _ in root.pairs[1:]), len(syntax.text)]
@@ -175,7 +175,7 @@ def _says_the_same(before: str, after: str) -> bool:
 
 
 def _same(old: object, new: object, *, top: bool = False) -> bool:
-    """Whether two trees are equal; the order of keys counts everywhere but at the top."""
+    """Return whether two trees are equal; the order of keys counts everywhere but at the top."""
     match old, new:
         case dict(), dict():
             keys = set(old) == set(new) if top else list(old) == list(new)
@@ -195,7 +195,7 @@ class _LayoutRefused(Exception):  # noqa: N818 - it reads as what happened
 
 
 def _lay_out(syntax: Syntax, *, width: int = WIDTH) -> str:
-    """The text of a document in canonical layout; raises `_LayoutRefused`."""
+    """Return the text of a document in canonical layout; raises `_LayoutRefused`."""
     printer = _Printer(syntax, width)
     return "\n".join(printer.document()) + "\n"
 
@@ -220,7 +220,7 @@ class _Printer:
         self._end = len(syntax.text)
 
     def document(self) -> list[str]:
-        """The lines of the whole document."""
+        """Return the lines of the whole document."""
         root = self._syntax.root
         if not isinstance(root, Mapping) or not root.pairs or root.anchor:
             raise _LayoutRefused
@@ -242,7 +242,7 @@ class _Printer:
         return self._lines
 
     def _header(self, root: Node) -> None:
-        """Directives and the mark of the document's start, where there are any, as they are."""
+        """Write the directives and the mark of the document's start unchanged, if there are any."""
         found = _START.search(self._syntax.text, 0, root.start)
         if found:
             self._lines += [line.rstrip() for line in self._syntax.text[: found.start()].split("\n")[:-1]] + ["---"]
@@ -250,7 +250,7 @@ class _Printer:
                 self._comments.popleft()
 
     def _mapping(self, node: Mapping, indent: int, *, head: str = "", top: bool = False) -> None:
-        """The pairs of a mapping; `head` is the dash on whose line the first one continues."""
+        """Write the pairs of a mapping; `head` is the dash on the line of the first pair."""
         column = self._syntax.column(node.pairs[0][0].start)
         self._fresh = True
         for number, (key, value) in enumerate(node.pairs):
@@ -290,7 +290,7 @@ class _Printer:
                 assert_never(node)
 
     def _before(self, head: str, end: int) -> None:
-        """Comments between a key and its value go above the key, as there is no line of their own for them any more."""
+        """Write comments between a key and its value above the key, as they no longer have a line of their own."""
         while self._comments and self._comments[0].start < end:
             self._lines.append(" " * _indentation(head) + self._comments.popleft().text)
 
@@ -373,7 +373,7 @@ class _Printer:
         return None if text is None else f"{self._key(key)}: {text}"
 
     def _leading(self, offset: int, indent: int, *, column: int, apart: bool = False) -> None:
-        """The comments and the blank line before what begins at `offset`; `apart` asks for a blank line."""
+        """Write the comments and the blank line before the item at `offset`; `apart` asks for a blank line."""
         levels = [*self._closed, (column, indent)]
         self._closed.clear()
         while self._comments and self._comments[0].start < offset:
@@ -393,11 +393,11 @@ class _Printer:
             self._blank(offset, apart=apart)
 
     def _more(self, offset: int) -> bool:
-        """Whether something begins at an offset, rather than ends."""
+        """Return whether something begins at an offset, rather than ends."""
         return offset < self._end
 
     def _blank(self, offset: int, *, apart: bool) -> None:
-        """A blank line where there was one, except at the beginning of a collection."""
+        """Write a blank line where there was one, except at the beginning of a collection."""
         line = self._syntax.line_start(offset)
         above = self._syntax.text[self._syntax.line_start(line - 1) : line] if line else "-"
         if self._lines and self._lines[-1] and (apart or not (self._fresh or above.strip())):

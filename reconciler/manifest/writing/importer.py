@@ -61,16 +61,16 @@ class ManifestWriter:
         self._request = request
 
     def draft(self, repositories: Mapping[str, LiveRepository]) -> Draft:
-        """Every entry by itself, so that a mistake belongs to one repository."""
+        """Return every entry by itself, so that a mistake belongs to one repository."""
         rest = [((), overlay_of(repository)) for repository in repositories.values()]
         return self._draft(repositories, Profiles(profiles={}, entries=rest))
 
     def second_try(self, _label: str) -> bool:
-        """There is one way to write a new entry."""
+        """Do nothing: there is one way to write a new entry."""
         return False
 
     def shortened(self, draft: Draft, repositories: Mapping[str, LiveRepository], verifier: Verifier) -> Draft:
-        """The same with profiles, where that is shorter and means the same."""
+        """Return the same with profiles, where that is shorter and means the same."""
         found = extract_profiles([overlay_of(one) for one in repositories.values()])
         if not found.profiles:
             return draft
@@ -104,7 +104,7 @@ class ManifestWriter:
 
 
 def prepare(request: ImportRequest) -> Import:
-    """What would be written; raises `FilesRefused` where files that are there have errors."""
+    """Return what would be written; raises `FilesRefused` where files that are there have errors."""
     before = read_manifests(request.folder)
     if before:
         _, problems = request.load(request.folder)
@@ -144,12 +144,12 @@ def _failures(
 
 
 def verify(request: ImportRequest, labels: Sequence[str]) -> Verification:
-    """Whether the files, as they now are, plan to no change for these repositories."""
+    """Return whether the files, as they now are, plan to no change for these repositories."""
     return Verifier(folder=request.folder, live=request.live, load=request.load).in_place(labels)
 
 
 def _choose(request: ImportRequest, before: Mapping[str, str]) -> _Chosen:
-    """What was named; else whatever is customized and has no entry yet."""
+    """Return the repositories that were named; else those that are customized and have no entry yet."""
     directory = Directory(request.live)
     found = request.live.repositories if request.picked is None else request.picked
     by_label: dict[str, list[LiveRepository]] = {}

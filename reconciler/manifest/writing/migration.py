@@ -77,7 +77,7 @@ def _obstacle(overlay: Overlay | Unreadable) -> str:
 
 
 def _name(label: str, taken: Mapping[str, Overlay]) -> str:
-    """The name of a repository as the name of an overlay that is not taken yet."""
+    """Return the name of a repository as the name of an overlay that is not taken yet."""
     name, number = label.strip("/").replace("/", "-"), 1
     while (name if number == 1 else f"{name}-{number}") in taken:
         number += 1

@@ -83,7 +83,7 @@ def extract_profiles(overlays: Sequence[Overlay], *, sharing: bool = False) -> P
 
 
 def _holders(overlays: Sequence[Overlay]) -> dict[Item, int]:
-    """For each value that enough repositories have, which of them do."""
+    """Return, for each value that enough repositories have, which of them do."""
     found: dict[Item, int] = {}
     for number, overlay in enumerate(overlays):
         for value in items_of(overlay):

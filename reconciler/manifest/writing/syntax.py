@@ -74,11 +74,11 @@ class Mapping:
     anchor: str | None = None
 
     def pair(self, key: str) -> tuple["Node", "Node"] | None:
-        """The pair under a key, not looking into merges."""
+        """Return the pair under a key, not looking into merges."""
         return next((pair for pair in self.pairs if isinstance(pair[0], ScalarNode) and pair[0].value == key), None)
 
     def get(self, key: str) -> "Node | None":
-        """The value under a key, not looking into merges."""
+        """Return the value under a key, not looking into merges."""
         found = self.pair(key)
         return found[1] if found else None
 
@@ -105,24 +105,24 @@ class Syntax:
         self.root = _Composer(self.text).root()
 
     def line(self, offset: int) -> int:
-        """The number of the line that an offset is on, from 0."""
+        """Return the number of the line that an offset is on, from 0."""
         return bisect_right(self._line_starts, offset) - 1
 
     def start_of(self, line: int) -> int:
-        """Where a line begins."""
+        """Return where a line begins."""
         return self._line_starts[line]
 
     def line_start(self, offset: int) -> int:
-        """Where the line of an offset begins."""
+        """Return where the line of an offset begins."""
         return self._line_starts[self.line(offset)]
 
     def line_end(self, offset: int) -> int:
-        """Where the line of an offset ends, before its line feed."""
+        """Return where the line of an offset ends, before its line feed."""
         found = self.text.find("\n", offset)
         return len(self.text) if found < 0 else found
 
     def column(self, offset: int) -> int:
-        """The column of an offset, from 0."""
+        """Return the column of an offset, from 0."""
         return offset - self.line_start(offset)
 
     def dash(self, sequence: Sequence, item: Node) -> int:
@@ -135,7 +135,7 @@ class Syntax:
         return line + column
 
     def slice(self, node: Node) -> str:
-        """A value as it was written."""
+        """Return a value as it was written."""
         return self.text[node.start : node.end]
 
     def comments(self) -> tuple[Comment, ...]:
@@ -160,7 +160,7 @@ class Syntax:
 
 @lru_cache(maxsize=8)
 def syntax_of(text: str) -> Syntax:
-    """The slices of a text; the last few are kept, as one file is looked at for several purposes."""
+    """Return the slices of a text; the last few are kept, as one file is read for several purposes."""
     return Syntax(text)
 
 
@@ -187,7 +187,7 @@ def with_line_ends(text: str, before: str) -> str:
 
 
 def _spans(node: Node | None) -> Iterator[tuple[int, int]]:
-    """The spans of all scalars and aliases in a tree, in order."""
+    """Yield the spans of all scalars and aliases in a tree, in order."""
     match node:
         case ScalarNode() | Alias():
             yield node.start, node.end
@@ -233,7 +233,7 @@ class _Composer:
         return self._mapping(event) if isinstance(event, MappingStartEvent) else self._sequence(event)
 
     def _block_end(self, start: int, end: int) -> int:
-        """Where a block of text ends: before the last line feed of its last line, blank lines only where they count."""
+        """Return the end of a block text: before its last line feed; blank lines only where they count."""
         text = self._text[start:end]
         keep = "+" in text.partition("\n")[0].partition("#")[0]
         if keep:
@@ -276,7 +276,7 @@ class Anchors:
         }
 
     def shared(self, node: Node) -> str | None:
-        """The anchor through which other places use a value, or something in it."""
+        """Return the anchor through which other places use a value, or something in it."""
         found = (one.anchor for one in _descendants(node) if not isinstance(one, Alias))
         return next((anchor for anchor in found if anchor in self.used), None)
 
@@ -314,7 +314,7 @@ def _descendants(node: Node | None) -> Iterator[Node]:
 
 
 def as_text(shape: Shape) -> Shape:
-    """A shape whose numbers and flags are text, as they are in a file."""
+    """Return a shape whose numbers and flags are text, as they are in a file."""
     match shape:
         case dict():
             return {key: as_text(value) for key, value in shape.items()}

@@ -39,7 +39,7 @@ _PEM_LISTS: Final[Mapping[Section, tuple[str, str]]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportRequest:
-    """What is to be imported: `picked` where repositories were named, everything customized where none was (None)."""
+    """Repositories to import: those `picked` by name, or None for everything customized."""
 
     live: Live
     folder: Path
@@ -59,12 +59,12 @@ class Draft:
 
 
 def overlay_of(repository: LiveRepository) -> Overlay:
-    """The overlay of a repository that was chosen, which is always one that was understood."""
+    """Return the overlay of a repository that was chosen, which is always one that was understood."""
     return repository.overlay if isinstance(repository.overlay, Overlay) else EMPTY
 
 
 def warning(code: str, summary: str, hint: str = "", detail: str = "") -> Diagnostic:
-    """Something that the person who imports should know."""
+    """Return a note for the person who imports."""
     return Diagnostic(code=code, summary=summary, hint=hint, detail=detail, severity=Severity.WARNING)
 
 
@@ -95,7 +95,7 @@ class ManifestUpdater:
         self._alone: set[str] = set()
 
     def draft(self, repositories: Mapping[str, LiveRepository]) -> Draft:
-        """The files after the edits for these repositories."""
+        """Return the files after the edits for these repositories."""
         trial, layers = self._verifier.layers(self._apply(self._opening(repositories), {})[0])
         pem_files = PemFiles(self._request.folder)
         refused: dict[str, str] = {}
@@ -119,21 +119,21 @@ class ManifestUpdater:
         return Draft(texts={**texts, **pem_files.new}, refused={**refused, **not_edited}, notes=told)
 
     def second_try(self, label: str) -> bool:
-        """Whether an entry can do without the layers that it names, and has not been tried so."""
+        """Return whether an entry can do without the layers that it names, and has not been tried so."""
         if label in self._alone or _BUILT_ON.isdisjoint(self._own(label)):
             return False
         self._alone.add(label)
         return True
 
     def shortened(self, draft: Draft, _repositories: Mapping[str, LiveRepository], _verifier: Verifier) -> Draft:
-        """What people have arranged is not rearranged."""
+        """Return the draft unchanged: what people have arranged is not rearranged."""
         return draft
 
     def _own(self, label: str) -> Mapping[str, Shape]:
         return self._located[label].shape if label in self._located else {}
 
     def _opening(self, repositories: Mapping[str, LiveRepository]) -> dict[str, list[EntryEdit]]:
-        """Edits after which every repository has an entry that layers reach: to find out what these give it."""
+        """Return edits after which every repository has an entry that layers reach: to find out what these give it."""
         edits: dict[str, list[EntryEdit]] = {}
         for label, repository in repositories.items():
             there = self._located.get(label)
@@ -148,7 +148,7 @@ class ManifestUpdater:
     def _taken(
         self, label: str, repository: LiveRepository, layers: Sequence[Layer]
     ) -> tuple[list[Layer], EntryChange]:
-        """What an entry takes, and the layers that it can keep for that."""
+        """Return what an entry takes, and the layers that it can keep for that."""
         live = overlay_of(repository)
         own = self._own(label)
         kept = [one for one in layers if label not in self._alone or one.precedence not in _BY_ENTRY]
@@ -170,7 +170,7 @@ class ManifestUpdater:
         return EntryEdit(path=path, wanted={**built_on, **found.wanted}, removed=found.removed | gone)
 
     def _pem(self, file: PemFile, item: Mapping[str, Shape], pem_files: PemFiles) -> dict[str, Shape]:
-        """The item for a certificate or key: the one that is there where it says the same."""
+        """Return the item for a certificate or key: the one that is there where it says the same."""
         written = item.get("content")
         if "file" in item:
             text = manifest_files.read(self._request.folder / str(item["file"]))
@@ -180,7 +180,7 @@ class ManifestUpdater:
         return {"name": file.name, "file": pem_files.path(file)}
 
     def _file(self, repository: LiveRepository) -> str:
-        """Where a new entry goes: into the one file that has entries, else where a new import would put it."""
+        """Return where a new entry goes: into the one file that has entries, else where a new import would put it."""
         holding = [file for file, text in self._before.items() if has_repositories(text)]
         if self._request.split is None and len(holding) == 1:
             return holding[0]
@@ -189,7 +189,7 @@ class ManifestUpdater:
     def _apply(
         self, edits: Mapping[str, list[EntryEdit]], new: Mapping[str, Mapping[str, Shape]]
     ) -> tuple[dict[str, str], dict[str, str]]:
-        """The texts of all files after the edits, and why some repositories could not be written."""
+        """Return the texts of all files after the edits, and why some repositories could not be written."""
         texts, refused = dict(self._before), dict[str, str]()
         labels = {(one.file, one.path): label for label, one in self._located.items()}
         for file in dict.fromkeys([*edits, *new]):
@@ -208,7 +208,7 @@ class ManifestUpdater:
 
 
 def _built_on(own: Mapping[str, Shape], kept: Sequence[Layer]) -> dict[str, Shape]:
-    """What an entry still says of the layers that it names."""
+    """Return what an entry still says of the layers that it names."""
     names = {one.name for one in kept if one.precedence is Precedence.PROFILE}
     profiles = own.get("profiles")
     found: dict[str, Shape] = {}
@@ -221,7 +221,7 @@ def _built_on(own: Mapping[str, Shape], kept: Sequence[Layer]) -> dict[str, Shap
 
 
 def _joined(edits: list[EntryEdit]) -> list[EntryEdit]:
-    """One edit for each mapping."""
+    """Return one edit for each mapping."""
     by_path: dict[tuple[str, ...], EntryEdit] = {}
     for one in edits:
         before = by_path.get(one.path, one)
@@ -230,20 +230,20 @@ def _joined(edits: list[EntryEdit]) -> list[EntryEdit]:
 
 
 def _sections(live: Overlay, layers: Sequence[Layer], *, everything: bool) -> frozenset[Section]:
-    """The sections to take: those that are managed, as the others stay so; what is live where `everything` is taken."""
+    """Return the sections to take: the managed ones, or with `everything` all that the live overlay has."""
     managed = frozenset[Section]().union(*(one.managed for one in layers))
     return managed | filled_sections(live) if everything or not managed else managed
 
 
 def _entry_change(live: Overlay, layers: Sequence[Layer], managed: frozenset[Section]) -> EntryChange:
-    """What an entry gives itself on top of its layers, the last of which may be what it gave itself so far."""
+    """Return what an entry gives itself on top of its layers, the last of which may be what it gave itself so far."""
     below = merge([one for one in layers if one.precedence is not Precedence.ENTRY])
     own = merge([one for one in layers if one.precedence is Precedence.ENTRY])
     return _taken(live, below, own, managed)
 
 
 def _fitting(layers: Sequence[Layer], excess: Sequence[Item]) -> list[Layer]:
-    """The layers without those that an entry names itself and that give something in excess."""
+    """Return the layers without those that an entry names itself and that give something in excess."""
     unfit = frozenset(excess)
     return [one for one in layers if one.precedence not in _BY_ENTRY or unfit.isdisjoint(items_of(one.overlay))]
 
@@ -271,7 +271,7 @@ def _section(entry: Item) -> Section | None:
 
 
 def _can_become(given: Item, live: Item | None) -> bool:
-    """Whether an entry can turn what a weaker layer gives into what is live."""
+    """Return whether an entry can turn what a weaker layer gives into what is live."""
     if live is None or given.value == live.value:
         return live is not None
     # Packages of all layers are united, and only a bare name agrees with a constraint.
@@ -279,14 +279,14 @@ def _can_become(given: Item, live: Item | None) -> bool:
 
 
 def _is_said(section: Section, below: Merged, own: Merged) -> bool:
-    """Whether an entry has to give a section empty: it did, or what is below it gives something."""
+    """Return whether an entry has to give a section empty: it did, or what is below it gives something."""
     return section in own.managed or section in sections_held(below.overlay)
 
 
 def _edit_of(
     path: tuple[str, ...], own: Mapping[str, Shape], taken: EntryChange, place: Callable[..., dict[str, Shape]]
 ) -> EntryEdit:
-    """The edit that makes an entry, which reads `own` now, say what it takes.
+    """Return the edit that makes an entry, which reads `own` now, say what it takes.
 
     `place` gives the item for a certificate or key, from the item of that name that is there.
     """
@@ -336,7 +336,7 @@ def _spread_packages(shape: dict[str, Shape], own: Mapping[str, Shape]) -> None:
 def _layer_notes(
     label: str, taken: EntryChange, layers: Sequence[Layer], *, dropped: Sequence[Layer]
 ) -> Iterator[Diagnostic]:
-    """What the person who imports has to know; `dropped` are the layers that the entry no longer names."""
+    """Yield what the person who imports has to know; `dropped` are the layers that the entry no longer names."""
     if dropped:
         named = ", ".join(f'the profile "{one.name}"' if one.name else "its overlay file" for one in dropped)
         yield warning(
@@ -354,7 +354,7 @@ def _layer_notes(
 
 
 def _excess_reason(taken: EntryChange, layers: Sequence[Layer]) -> str:
-    """Why a repository cannot be written: what layers give it and an entry cannot take away."""
+    """Return why a repository cannot be written: what layers give it and an entry cannot take away."""
     named = ", ".join(map(_named, taken.excess))
     where = _places(taken.excess, layers)
     return f"its layers contain values that are not live and that an entry cannot remove: {named} ({where})"
