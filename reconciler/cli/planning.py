@@ -22,10 +22,10 @@ from reconciler.core.builds import Build, Result
 from reconciler.core.events import Forecast, NoForecast, make_forecast
 from reconciler.core.ownership import NOBODY, LastWriters
 from reconciler.core.plan import Comparison, GuardFlags, Plan
-from reconciler.core.planner import step_problems
 from reconciler.core.resolution import ResolvedChange
 from reconciler.core.selection import Selection, select
 from reconciler.core.state import Desired, Live, Organization
+from reconciler.core.step_problems import step_problems
 from reconciler.core.steps import Step
 from reconciler.diagnostics import Diagnostic, has_errors
 from reconciler.engine.follow import Followed

@@ -10,10 +10,10 @@ from reconciler.core.effects import effects_of, with_reach
 from reconciler.core.overlay import EMPTY, Overlay
 from reconciler.core.overlay_conflicts import without_conflicts
 from reconciler.core.plan import GuardFlags, Plan, guard_rules, judge_guard
-from reconciler.core.planner import step_problems
 from reconciler.core.recovery import FoundLive, LiveIndex, recovered_outcome
 from reconciler.core.runs import Applied, Failed, FailureKind, Outcome, Run, RunStep
 from reconciler.core.state import Live, LiveRepository, Settings
+from reconciler.core.step_problems import step_problems
 from reconciler.core.steps import Action, BindingStep, OverlayStep, Reason, ReasonCode, ScopeKind, Step
 from reconciler.core.write_order import rank
 from reconciler.diagnostics import Diagnostic, Severity, listed

@@ -12,8 +12,8 @@ from operator import not_
 
 from reconciler.core.effects import effects_of
 from reconciler.core.plan import Plan, judge_guard
-from reconciler.core.planner import step_problems
 from reconciler.core.state import Address, Directory, Labels, Live
+from reconciler.core.step_problems import step_problems
 from reconciler.core.steps import Action, BindingStep, OverlayStep, ReasonCode, ScopeKind, Step
 from reconciler.diagnostics import Diagnostic, Severity, listed, nearest, plural
 

@@ -11,8 +11,8 @@ from typing import Final, Self
 from reconciler.core.binding_rules import BINDING_CODES
 from reconciler.core.overlay_problems import OVERLAY_CODES
 from reconciler.core.packages import PACKAGE_CODES
-from reconciler.core.planner import PLAN_CODES
 from reconciler.core.resolution import RESOLUTION_CODES
+from reconciler.core.step_problems import PLAN_CODES
 
 
 class Code(StrEnum):

@@ -55,7 +55,11 @@ def test_reading_one() -> None:
     client.close()
     assert reading == RepositoryVersion(
         repository=LiveRepository(
-            id=NODE, name="node", overlay=overlay({"packages": ["git"]}), active_tags=("latest",)
+            id=NODE,
+            name="node",
+            overlay=overlay({"packages": ["git"]}),
+            active_tags=("latest",),
+            synced_from=CATALOG,
         ),
         document=live,
         server_time=SERVER_TIME,

@@ -7,11 +7,11 @@ from types import ModuleType
 
 import pytest
 
-from reconciler.core import binding_rules, packages, planner, resolution
+from reconciler.core import binding_rules, packages, planner, resolution, step_problems
 from reconciler.core.binding_rules import BINDING_CODES
 from reconciler.core.packages import PACKAGE_CODES
-from reconciler.core.planner import PLAN_CODES
 from reconciler.core.resolution import RESOLUTION_CODES
+from reconciler.core.step_problems import PLAN_CODES
 from reconciler.manifest import codes
 from reconciler.manifest.codes import WARNINGS, Code
 from tests.support import golden
@@ -43,7 +43,7 @@ def test_the_page_is_current() -> None:
 
 
 def test_every_code_of_planning_has_a_meaning() -> None:
-    text = Path(planner.__file__).read_text(encoding="utf-8")
+    text = "".join(Path(str(module.__file__)).read_text(encoding="utf-8") for module in (planner, step_problems))
     written = re.findall(r'^ {16}(?:code=)?"([a-z-]+)",$', text, re.MULTILINE)
     assert sorted(written) == sorted(PLAN_CODES)
 

@@ -15,8 +15,8 @@ from reconciler.core.globs import resolve_globs
 from reconciler.core.overlay import EMPTY, Overlay
 from reconciler.core.overlay_problems import not_read
 from reconciler.core.plan import Plan
-from reconciler.core.planner import step_problems
 from reconciler.core.state import Address, Desired, DesiredRepository, Directory, Live, LiveRepository, Unreadable
+from reconciler.core.step_problems import step_problems
 from reconciler.core.steps import BindingStep
 from reconciler.diagnostics import Diagnostic, did_you_mean, has_errors, listed, nearest
 from reconciler.views import explain

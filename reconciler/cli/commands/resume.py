@@ -14,7 +14,7 @@ from reconciler.cli.report import Report
 from reconciler.core.effects import effects_of
 from reconciler.core.ownership import owners_of
 from reconciler.core.plan import Plan
-from reconciler.core.runs import NotAttempted, Run, RunKind, RunState, RunStep, Skip
+from reconciler.core.runs import NotAttempted, Run, RunKind, RunState, RunStep, Skip, is_settled
 from reconciler.core.state import Live
 from reconciler.core.steps import BindingStep, OverlayStep, Step
 from reconciler.engine.waves import Waves
@@ -97,7 +97,9 @@ def _check(run: Run, left: list[RunStep]) -> None:
         raise CommandFailed(
             "nothing-to-resume",
             f"run {run.id} has nothing left to write",
-            f"see its results with `reconciler history {run.id}`",
+            f"see its results with `reconciler history {run.id}`"
+            if is_settled(run)
+            else f"wait for its builds with `reconciler wait {run.id}`",
         )
 
 
