@@ -166,7 +166,7 @@ def render_repos(rows: Sequence[RepoRow], *, style: Style, width: int | None) ->
     """Return the repositories as a table; without a manifest or bindings there is no column about them."""
     found = repos_document(rows)["repositories"]
     lines = [
-        (one["repository"], _told(one), binding_words(one["bindings"]), _IN_MANIFEST[one["named"]], one["id"])
+        (one["repository"], _customization(one), binding_words(one["bindings"]), _IN_MANIFEST[one["named"]], one["id"])
         for one in found
     ]
     empty = {
@@ -224,7 +224,7 @@ def _content(overlay: Overlay | Unreadable) -> dict[str, Any]:
     return {"customised": dict(counts), "problem": None}
 
 
-def _told(one: dict[str, Any]) -> str:
+def _customization(one: dict[str, Any]) -> str:
     if one["customised"] is None:
         return "unreadable"
     return ", ".join(_counted(part, count) for part, count in one["customised"].items()) or "-"

@@ -294,13 +294,13 @@ def _head(document: dict[str, Any], style: Style) -> str:
     def show(text: str) -> str:
         return code(style.shorten(style.plain(text), _HEAD_COLUMNS))
 
-    said = [
+    sentences = [
         _sentence(text, role) for text, role in (*origin_sentences(document, show), *closing_sentences(document, show))
     ]
     blocks = [
         comment_marker("plan", document),
         f"### Plan for {show(organization['name'])} on {show(document['api'])}",
-        *said,
+        *sentences,
         "\n".join([row(counts), row("---:" for _ in counts), row(f"{count:,}" for count in counts.values())]),
     ]
     return "\n\n".join(blocks)

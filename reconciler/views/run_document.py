@@ -177,8 +177,8 @@ def built_document(build: Build, progress: Progress, tags: Mapping[str, tuple[st
             return {**fields, "verified": True, "versions": dict(versions)}
         case Lacking(missing=missing):
             return {**fields, "missing": [_entry_name(one) for one in missing]}
-        case Unproven(entries=untold):
-            return {**fields, "untold": [_entry_name(one) for one in untold]}
+        case Unproven(entries=unreported):
+            return {**fields, "untold": [_entry_name(one) for one in unreported]}
         case unknown:
             assert_never(unknown)
 

@@ -125,8 +125,8 @@ class _BindingsWriter:
             why = self._scope_obstacle(scope, found)
             if why:
                 hint = "write its bindings by hand"
-                said = f"the bindings of {self._label(scope)} are not imported: {why}"
-                self.left_out.append(warning("not-imported", said, hint))
+                summary = f"the bindings of {self._label(scope)} are not imported: {why}"
+                self.left_out.append(warning("not-imported", summary, hint))
             elif scope == self._organization:
                 self.everywhere = bound
             elif scope in self._folders:
