@@ -1,4 +1,4 @@
-"""Nothing but `apply` and `revert` can write, and nothing at all can delete."""
+"""Nothing but `apply`, `resume` and `revert` can write, and nothing at all can delete a repository."""
 
 import argparse
 import ast
@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from reconciler.api import endpoints
 from reconciler.api.errors import WriteRefusedError
 from reconciler.cli import client as client_module
 from reconciler.cli import parser
 from tests.support.program import Program, write_manifest
 
 PACKAGE = Path(parser.__file__).parents[1]
-WRITERS = {"apply", "revert"}
+WRITERS = {"apply", "resume", "revert"}
 ONE = "organization: example.com\nrepositories:\n  custom-nginx: {packages: [curl]}\n  legacy-php: {reset: true}\n"
 
 
@@ -25,20 +26,24 @@ def commands() -> list[str]:
 # The words that a command needs beside its name; a new command that needs some is added here.
 WORDS = {
     "builds": ["custom-nginx"],
+    "comment": ["plan.json"],
     "completion": ["bash"],
     "emulator": ["reset"],
     "explain": ["custom-nginx"],
     "import": ["custom-*", "-o", "imported"],
+    "journal": ["push", "--journal", "file:storage"],
     "logs": ["custom-python"],
+    "migrate": ["-o", "overlays"],
     "show": ["p"],
     "snapshot": ["-o", "s"],
+    "unlock": ["--journal", "file:storage"],
 }
 
 
 @pytest.mark.parametrize("command", sorted(set(commands()) - WRITERS))
 def test_a_reading_command_sends_no_write(program: Program, command: str, monkeypatch: pytest.MonkeyPatch) -> None:
     write_manifest(ONE)
-    program.run("plan", "-o", "p")
+    program.run("plan", "-o", "p", "--format", "json=plan.json")
     with program.emulator() as emulator:
         before = [emulator.repository(name) for name in ("custom-nginx", "legacy-php")]
     monkeypatch.setattr(client_module, "open_writer", lambda *_: pytest.fail("a client that can write"))
@@ -87,17 +92,25 @@ def test_only_the_writers_ask_for_a_client_that_writes() -> None:
     assert found <= allowed
 
 
-def test_there_is_no_call_that_deletes() -> None:
-    """Every method that a call can have stands in `calls.py` as a literal; the emulator is not a client."""
-    methods: set[str] = set()
+def test_only_overlays_and_bindings_can_be_deleted() -> None:
+    """Every method of a call is a literal of `endpoints.py`; the emulator and code hosts are not the API's clients."""
+    deleting: set[str] = set()
     for path in PACKAGE.rglob("*.py"):
-        room = path.relative_to(PACKAGE).parts[0]
-        text = path.read_text(encoding="utf-8")
-        if room != "emulator":
-            assert not re.search(r"""["']DELETE["']|\.delete\(""", text), path
-        if room == "api":
-            methods |= set(re.findall(r"""method(?:: str)? ?= ?"([A-Z]+)\"""", text))
-    assert methods == {"GET", "PUT", "PATCH", "POST"}
+        name = path.relative_to(PACKAGE).as_posix()
+        if name.startswith("emulator/"):
+            continue
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        assert not [node for node in ast.walk(tree) if isinstance(node, ast.Attribute) and node.attr == "delete"], name
+        for function in ast.walk(tree):
+            if isinstance(function, ast.FunctionDef) and "DELETE" in strings(function):
+                deleting.add(f"{name}:{function.name}")
+    assert deleting == {"api/endpoints.py:delete_binding", "api/endpoints.py:delete_overlay"}
+    for call in (endpoints.delete_overlay("ID", "corp-ca"), endpoints.delete_binding("ID", "corp-ca on orders-api")):
+        assert re.fullmatch(r"/registry/v2beta1/overlay(s|Bindings)/ID", call.path)
+
+
+def strings(function: ast.FunctionDef) -> set[object]:
+    return {node.value for node in ast.walk(function) if isinstance(node, ast.Constant)}
 
 
 def test_an_apply_that_resets_and_prunes_sends_no_delete(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:

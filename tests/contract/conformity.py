@@ -14,8 +14,11 @@ Json = dict[str, Any]
 
 UIDP = re.compile(r"[0-9a-f]{40}(/[0-9a-f]{16})*")
 # What the gateway takes and the documents do not list.
+_MASK: Json = {"name": "updateMask", "schema": {"type": "string"}}
 UNLISTED: dict[tuple[str, str], tuple[Json, ...]] = {
-    ("PATCH", "/registry/v2/repos/{uid}"): ({"name": "updateMask", "schema": {"type": "string"}},),
+    ("PATCH", "/registry/v2/repos/{uid}"): (_MASK,),
+    ("PATCH", "/registry/v2beta1/overlays/{uid}"): (_MASK,),
+    ("PATCH", "/registry/v2beta1/overlayBindings/{uid}"): (_MASK,),
 }
 # Requests whose parameters the gateway takes from a form as well: the documents list them for the query alone.
 FORMS = frozenset({("POST", "/sts/exchange")})
@@ -158,6 +161,9 @@ def _of_body(operation: Operation, exchange: Exchange, received: set[str]) -> It
         return
     yield from _of_kind(exchange, "application/json")
     value = json.loads(exchange.sent)
+    if mask := dict(parse_qsl(exchange.query)).get("updateMask"):
+        # The gateway reads what the mask names, and the documents require the fields of the whole message.
+        schema = {**schema, "required": [name for name in schema.get("required", ()) if name in mask.split(",")]}
     yield from operation.published.problems(schema, value)
     # A field that stands in the path may stand in the body, too: the gateway lets the path win.
     known = {name for name in operation.values if operation.method in UPDATES}

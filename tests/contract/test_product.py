@@ -18,8 +18,10 @@ from reconciler.api.auth.sources import find
 from reconciler.api.client import ReadClient, WriteClient
 from reconciler.api.errors import NotFound, PermissionDenied, Rejected
 from reconciler.api.http import Call
+from reconciler.core.bindings import DEV, SelectorKind, TagSelector
 from reconciler.core.overlay import EMPTY, Overlay
 from reconciler.core.state import LiveRepository, Organization
+from reconciler.core.steps import Action, BindingStep, Reason, ReasonCode, Scope, ScopeKind
 from reconciler.emulator import EmulatorSettings
 from tests.contract import targets
 from tests.contract.conformity import Documents
@@ -47,6 +49,8 @@ def read_everything(client: ReadClient, name: str) -> None:
     assert client.find_organization(organization.id) == organization
     live = client.read_live(organization)
     client.read_bindings(organization)
+    client.read_overlays(organization)
+    client.read_folders(organization)
     client.features(organization)
     for repository in live.repositories[:2]:
         client.list_tags(repository.id)
@@ -153,6 +157,55 @@ def test_bindings(target: Target, traffic: list[Exchange]) -> None:
     check(traffic)
 
 
+@pytest.mark.parametrize("target", EMULATED, indirect=True)
+def test_writing_overlays_and_bindings(target: Target, traffic: list[Exchange]) -> None:
+    write_overlays_and_bindings(target)
+    check(traffic)
+
+
+def write_overlays_and_bindings(target: Target) -> None:
+    """Create, change and delete an overlay, bound to a repository and to all of the organization."""
+    assert target.world is not None
+    with target.writer("auto") as client:
+        organization = client.find_organization(target.organization)
+        client.create_overlay(organization, "contract", Overlay(packages=("jq",)))
+        overlay = client.find_overlay(organization, "contract")
+        assert overlay is not None
+        client.update_overlay(overlay, Overlay(packages=("curl", "jq")))
+        for scope in (
+            Scope(kind=ScopeKind.REPOSITORY, id=target.world.id("orders-api"), label="orders-api"),
+            Scope(kind=ScopeKind.ORGANIZATION, id=organization.id, label=organization.name),
+        ):
+            client.create_binding(
+                binding_step(scope, TagSelector(kind=SelectorKind.VARIANT, variant=DEV)), overlay.overlay.id
+            )
+            binding = client.find_binding(scope, overlay.overlay.id)
+            assert binding is not None
+            client.update_binding(binding_step(scope, TagSelector(kind=SelectorKind.ALL)), binding.id)
+            changed = client.read_binding(binding.id)
+            assert changed is not None
+            assert changed.selector == TagSelector(kind=SelectorKind.ALL)
+            client.delete_binding(binding_step(scope, None), binding.id)
+            assert client.read_binding(binding.id) is None
+        client.delete_overlay(overlay)
+        assert client.read_overlay(overlay.overlay.id) is None
+
+
+def binding_step(scope: Scope, selector: TagSelector | None) -> BindingStep:
+    reason = Reason(code=ReasonCode.MISSING)
+    action = Action.UPDATE if selector else Action.DELETE
+    return BindingStep(
+        scope=scope,
+        overlay="contract",
+        overlay_id=None,
+        id=None,
+        action=action,
+        reason=reason,
+        place=None,
+        after=selector,
+    )
+
+
 @pytest.mark.parametrize("status", [403, 404, 501])
 @pytest.mark.parametrize("target", EMULATED, indirect=True)
 def test_falling_back(target: Target, status: Any, traffic: list[Exchange], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -242,6 +295,8 @@ def test_every_call_of_the_product_is_held_to_the_documents(
             with target.reader(version) as client:
                 read_everything(client, target.organization)
             write_one(target, version)
+    with targets.opened(EMULATED[0], world) as target:
+        write_overlays_and_bindings(target)
     check(traffic)
     assert made == set(functions), "add the new call to what this module does with the client"
 

@@ -77,7 +77,7 @@ class Published:
             format_checker=OAS30Validator.FORMAT_CHECKER,
         )
         found = validator.iter_errors(without_nulls(value))
-        return [f"{error.json_path}: {error.message}" for error in found if error.instance not in FUTURE_NAMES]
+        return [f"{error.json_path}: {error.message}" for error in found if error.instance not in list(FUTURE_NAMES)]
 
     def unknown_keys(self, schema: Json, value: Any) -> set[str]:
         """Return the keys of a value that the document does not name."""

@@ -6,6 +6,7 @@ outcome).
 """
 
 import os
+import platform
 import re
 import shutil
 import subprocess
@@ -58,8 +59,11 @@ def run_program(argv: Sequence[str]) -> int:
     """Run a command line of the program in this process, whose environment the runner made."""
     from reconciler.cli import main
     from reconciler.cli.context import Context
+    from reconciler.journal import owner_lock
     from tests.support import crashing
 
+    # Every job runs on another machine, which does not see the processes of this one.
+    platform.node = owner_lock._visible_processes = lambda: os.environ["RUNNER_NAME"]
     crashing.note_writes(setattr)
     if at := os.environ.get("RUNNER_DIES_BEFORE"):
         step, _, number = at.partition(" ")
@@ -144,6 +148,7 @@ class Runner:
             "PATH": f"{programs}:{os.environ['PATH']}",
             "HOME": str(self.home),
             "RUNNER_TEMP": str(temp),
+            "RUNNER_NAME": f"{self.home.name}-{temp.name}",
             "RUNNER_CLOCK": str(self.home / "clock"),
             "GITHUB_OUTPUT": str(output),
             "GITHUB_STEP_SUMMARY": str(summary),

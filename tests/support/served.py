@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from reconciler.emulator import Emulator, EmulatorSettings
 from reconciler.emulator.server import Server
@@ -10,9 +11,9 @@ from tests.support.clock import FakeClock
 
 
 @contextmanager
-def served(clock: FakeClock, settings: EmulatorSettings) -> Iterator[tuple[str, Emulator]]:
-    """Its URL, and the emulator to look at or to change."""
-    with Emulator(clock=clock.now, settings=settings) as emulator:
+def served(clock: FakeClock, settings: EmulatorSettings, state: Path | None = None) -> Iterator[tuple[str, Emulator]]:
+    """Its URL, and the emulator to look at or to change; without a state file it begins with the seeded world."""
+    with Emulator(state, clock=clock.now, settings=settings) as emulator:
         server = Server(emulator, "127.0.0.1", 0)
         thread = threading.Thread(target=server.run)
         thread.start()
