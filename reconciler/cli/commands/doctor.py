@@ -140,11 +140,11 @@ class _Examination:
 
     def _check_api(self) -> CheckResult:
         try:
-            expires = self._client.ping()
+            server_time = self._client.ping()
         except ApiError as error:
             return failed_check(Subject.API, error.diagnostic)
         self._answers = True
-        self._skew = None if expires is None else server_time - self._ctx.clock.now()
+        self._skew = None if server_time is None else server_time - self._ctx.clock.now()
         return CheckResult(subject=Subject.API, level=Level.OK, summary=f"{self._name} responds")
 
     def _check_token(self, credentials: Credentials) -> CheckResult:
