@@ -40,7 +40,7 @@ class PackageCache:
         }
 
     def write(self, found: Mapping[str, tuple[PackageVersion, ...]]) -> None:
-        """Keep what was found beside what is there and not too old; whole or not at all."""
+        """Add the found packages to the cache and drop old ones; the file is replaced as a whole."""
         try:
             kept = self._load()
         except _UNREADABLE:

@@ -209,7 +209,7 @@ def _packages(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Resolution:
-    """The plan with what came of asking, and what each repository would get, by its name.
+    """The plan with the answers about its packages, and what each repository would get, by its name.
 
     `questions` is how many were asked, and `repositories` about how many repositories; `wrong` tells that something
     does not resolve. `mends` are the repositories of which failing builds do not resolve.

@@ -1,6 +1,6 @@
 """Checks the overlays and bindings of a manifest against the rules of the API that are certain without asking it.
 
-Which overlays and tags there are is known only when planning. Reading the blocks is the business of `assembly`.
+Which overlays and tags there are is known only when planning. `assembly` reads the blocks.
 """
 
 from collections.abc import Iterable, Iterator, Sequence

@@ -38,7 +38,7 @@ from reconciler.views.text import Role, Style, plain, quoted, token
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fold:
-    """A piece of the text, from its whole form to its shortest; a `tight` one goes on directly below the last.
+    """A piece of the text, from its whole form to its shortest; a `tight` one follows the last without a blank line.
 
     `entries` is the number of entries that it shows, to say what is missing; a heading shows none.
     """

@@ -40,7 +40,7 @@ def configure(parser: Parser) -> None:
 def execute(options: Options, ctx: Context) -> int:
     """Print the effective overlay, and the bound overlays where the API answers.
 
-    It must answer only where the manifest alone cannot tell which repository is meant.
+    The API is required only if the manifest alone does not decide which repository is meant.
     """
     output.targets(options)
     desired, warnings = inputs.read_manifest(options, ctx)

@@ -1,6 +1,6 @@
 """The manifest files of a folder while they change: read, searched for entries, tried out, verified, put in place.
 
-Every file is written beside its place and renamed into it, so that none is ever half written.
+Every file is written to a temporary name and renamed, so that none is ever half written.
 """
 
 import os

@@ -68,7 +68,7 @@ class FormattedFile:
 def format_files(path: Path, data: bytes | None = None) -> list[FormattedFile]:
     """Format a manifest file, or all in a folder but the overlay files that they name.
 
-    `data` is the content of a manifest that is no file, and `path` then what messages call it.
+    `data` is the content of a manifest from standard input, and `path` its name in messages.
     """
     if data is not None:
         return [_format_text(path, manifest_files.decode(str(path), data))]

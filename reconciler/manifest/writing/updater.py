@@ -236,7 +236,7 @@ def _sections(live: Overlay, layers: Sequence[Layer], *, everything: bool) -> fr
 
 
 def _entry_change(live: Overlay, layers: Sequence[Layer], managed: frozenset[Section]) -> EntryChange:
-    """Return what an entry gives itself on top of its layers, the last of which may be what it gave itself so far."""
+    """Return an entry's own values on top of its layers; the last layer may be its own previous values."""
     below = merge([one for one in layers if one.precedence is not Precedence.ENTRY])
     own = merge([one for one in layers if one.precedence is Precedence.ENTRY])
     return _taken(live, below, own, managed)
