@@ -10,10 +10,13 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from benchmarks.soak import SoakRepository, Treatment, plant
-from reconciler.emulator import Emulator, EmulatorSettings, uidp
+from reconciler.api.auth.provider import fixed
+from reconciler.api.auth.token import Token
+from reconciler.api.client import connect
+from reconciler.core.overlay import Overlay
+from reconciler.emulator import EmulatorSettings, uidp
 from reconciler.journal.owner_lock import LEASE
 from tests.support.crashing import WRITES
 from tests.support.runner import Ran, Runner, load
@@ -48,8 +51,7 @@ def write_manifests(folder: Path, packages: str) -> None:
 class Organization:
     """An organization on the emulator, and the machines that work on it, with one shared journal."""
 
-    def __init__(self, folder: Path, emulator: Emulator, url: str) -> None:
-        self.emulator = emulator
+    def __init__(self, folder: Path, url: str) -> None:
         self.folder = folder
         self.url = url
 
@@ -61,8 +63,10 @@ class Organization:
         environ = {"CHAINGUARD_TOKEN": "anything", "RECONCILER_API": self.url, "RECONCILER_JOURNAL": journal}
         return Runner(home=home, workspace=home / "workspace", environ=environ)
 
-    def overlays(self) -> dict[str, Any]:
-        return {name: self.emulator.repository(name)["customOverlay"] for name in NAMES}
+    def overlays(self) -> dict[str, Overlay]:
+        with connect(self.url, fixed(Token("anything", source="test"))) as client:
+            live = client.read_live(client.find_organization(ORGANIZATION))
+        return {one.name: one.overlay for one in live.repositories if isinstance(one.overlay, Overlay)}
 
 
 @contextmanager
@@ -70,8 +74,8 @@ def organization(folder: Path) -> Iterator[Organization]:
     folder.mkdir()
     clock = Runner(home=folder, workspace=folder).clock
     plant(folder / "state.db", tuple(map(repository, NAMES)), clock.now())
-    with served(clock, EmulatorSettings(automatic_rebuilds=False), folder / "state.db") as (url, emulator):
-        yield Organization(folder, emulator, url)
+    with served(clock, EmulatorSettings(automatic_rebuilds=False), folder / "state.db") as (url, _):
+        yield Organization(folder, url)
 
 
 def job_script() -> str:
@@ -122,7 +126,8 @@ def test_eight_workers_of_which_two_are_killed_come_to_what_one_comes_to(tmp_pat
         alone = one.machine("alone").script([f"reconciler apply --yes {ARGUMENTS}"], {})
         assert alone.code == 0, alone.log
         assert found == one.overlays()
-        assert all(set(overlay["contents"]["packages"]) == {"curl", "jq"} for overlay in found.values())
+        assert set(found) == set(NAMES)
+        assert all(set(overlay.packages or ()) == {"curl", "jq"} for overlay in found.values())
 
 
 def test_the_guard_is_judged_on_the_whole(tmp_path: Path) -> None:
