@@ -7,7 +7,7 @@ JOBS ?= auto
 PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-browser dist image man docs lint check fuzz soak diagnostics schemas format bench bench-venv clean facts
+.PHONY: help demo test test-browser dist image man docs lint check fuzz soak scale diagnostics schemas format bench bench-venv clean facts
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -70,6 +70,9 @@ fuzz: $(VENV)/.dev ## run the generated tests many times as long
 
 soak: $(VENV)/.run ## write and follow 2,000 repositories while everything goes wrong (SEED=N)
 	$(BIN)/python -m benchmarks.soak $(if $(SEED),--seed $(SEED))
+
+scale: $(VENV)/.dev ## apply 2,000 repositories with eight workers, two of which are killed
+	RECONCILER_SHARDED=2000 $(BIN)/python -m pytest -q tests/ci/test_scaling.py
 
 bench: bench-venv ## measure the speed beside other programs, and print the table of docs/performance.md
 	$(VENV)-bench/bin/python -m benchmarks.bench

@@ -199,7 +199,7 @@ class OverlayAnswer(BoundOverlayAnswer):
     config: Annotated[Overlay | Unreadable, PlainValidator(overlay_from_wire)] = EMPTY
 
     def to_core(self) -> LiveOverlay:
-        """Return it as the core's value: its ids are signed, so that a gid of 0 is no gid."""
+        """Return it as the core's value: its ids are signed, so a gid of 0 means none."""
         config = self.config
         overlay = config if isinstance(config, Unreadable) else without_zero_gids(config)
         return LiveOverlay(id=self.id, name=clean(self.name or self.id), overlay=overlay)

@@ -133,7 +133,7 @@ def _items(config: Json, field: OverlayField) -> Iterable[Item] | None:
 
 
 def _recipe(asked: Json, locked: Json) -> Recipe | None:
-    """Return the recipe of a build; None if there is no configuration; a missing lock is empty."""
+    """Return the recipe of a build; None without a configuration; a missing lock is empty."""
     exact = _package_config(locked)
     config = _package_config(asked) or exact
     return make_recipe(config, exact.packages if exact else ()) if config else None

@@ -149,7 +149,7 @@ class SourceDropped(ApiError):
 
 
 class AnswerLost(ApiError):
-    """A write was sent without a complete response of the API; reading back tells whether it took effect."""
+    """A write was sent without a complete response of the API; only reading back shows whether it took effect."""
 
 
 class WriteRefusedError(AssertionError):

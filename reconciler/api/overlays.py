@@ -1,4 +1,4 @@
-"""Overlays and their bindings, by v2beta1: a part of the API that not every server and organization has.
+"""Overlays and their bindings, by v2beta1: a part of the API that some servers and organizations lack.
 
 There are neither etags nor versions, and an answer may lack fields: a write returns nothing, and whoever wrote reads
 again. An overlay is known by its name and a binding by its scope and its overlay until their ids are.

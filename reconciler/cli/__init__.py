@@ -47,7 +47,7 @@ def main(argv: Sequence[str] | None = None, ctx: Context | None = None) -> int:
 
 
 def _show(text: str, ctx: Context) -> ExitCode:
-    """Print a result; where there is no room for it, say so. A reader that has left needs no word."""
+    """Print a result; report if there is no space for it, but not if the reader has closed the pipe."""
     try:
         ctx.stdout.write(text)
         ctx.stdout.flush()

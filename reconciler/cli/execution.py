@@ -213,7 +213,7 @@ class _Interruption:
         self._waiting_for: str | None = None
 
     def follow(self, event: Event, run: str) -> None:
-        """Take note of an event of a run that begins to write or to wait."""
+        """Record an event of a run that begins to write or to wait."""
         match event:
             case WaitStarted():
                 self._waiting_for = run

@@ -110,7 +110,7 @@ def used_settings(options: Options, ctx: Context) -> Mapping[str, Setting]:
 
 
 def _without_credentials(url: str) -> str:
-    """Return a URL up to its options, and without what stands before an @; such a one is refused where it is used."""
+    """Return a URL without options and credentials (a URL with either is refused where it is used)."""
     return re.sub(r"(?<=//).*@", "", re.split(r"[?#]", url)[0])
 
 

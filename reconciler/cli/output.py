@@ -268,7 +268,7 @@ def _target(written: str, command: str) -> tuple[str, Path | None]:
 
 
 class OutputFile(io.TextIOBase):
-    """A file for a result, which appears under its name only when all of it is written; what is there stays until then.
+    """A file for a result; it replaces an existing file only when it is complete.
 
     It has mode 0600, as saved plans have: a result shows values that are nobody else's business. A pipe or a device is
     written to directly; `notify` is called where a pipe has no reader yet. As a context manager it is kept at the end,

@@ -40,7 +40,7 @@ class PackageCache:
         }
 
     def write(self, found: Mapping[str, tuple[PackageVersion, ...]]) -> None:
-        """Keep what was found beside what is there and not too old; whole or not at all."""
+        """Add the found packages to the cache and drop old ones; the file is replaced as a whole."""
         try:
             kept = self._load()
         except _UNREADABLE:
@@ -48,16 +48,16 @@ class PackageCache:
         for name, versions in found.items():
             if versions:
                 kept[name] = {"at": self._now, "versions": [_encode(one) for one in versions]}
-        beside = self._file.with_name(f"{self._file.name}.{os.getpid()}")
+        temporary = self._file.with_name(f"{self._file.name}.{os.getpid()}")
         try:
             make_private_folder(self._file.parent)
-            with private_file(beside) as descriptor:
+            with private_file(temporary) as descriptor:
                 os.write(descriptor, json.dumps({"format": _FORMAT, "packages": kept}).encode())
-            beside.replace(self._file)
+            temporary.replace(self._file)
         except OSError as error:
             self.problem = type(error).__name__
             with suppress(OSError):
-                beside.unlink(missing_ok=True)
+                temporary.unlink(missing_ok=True)
 
     def _load(self) -> dict[str, Any]:
         if self._file.is_symlink() or not self._file.is_file():

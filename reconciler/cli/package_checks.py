@@ -102,7 +102,7 @@ class _Costs:
         """Return the numbers for the plan's document: what was checked, whether or not it was cached."""
         return {"packages": self.packages, "repositories": self.repositories}
 
-    def told(self) -> str:
+    def debug_line(self) -> str:
         """Return the line for `--debug`."""
         return (
             f"checked {self.packages:,} packages in {self.requests:,} look-ups ({self.cached:,} from cache), "
@@ -124,9 +124,9 @@ def check(plan: Plan, desired: Desired, checks: CheckContext) -> Checked:
     if options.check_packages:
         findings, problems = _packages(plan, asks, evidence, checks, costs)
         problems = (*problems, *templates_not_checked(plan, tags))
-        plan = block_steps(_told(plan, problems), findings, ReasonCode.UNBUILDABLE)
+        plan = block_steps(_with_problems(plan, problems), findings, ReasonCode.UNBUILDABLE)
         wrong = has_errors(problems)
-    plan = _told(plan, already_in_image(plan.writes, evidence.bases))
+    plan = _with_problems(plan, already_in_image(plan.writes, evidence.bases))
     answered = _Resolution(plan=plan, evidence=evidence)
     # What is known not to be there need not be asked about once more.
     if resolving and any(step.writes for step in plan.steps):
@@ -137,7 +137,7 @@ def check(plan: Plan, desired: Desired, checks: CheckContext) -> Checked:
     if checks.offline:
         return Checked(plan=prospects, wrong=wrong)
     if options.debug:
-        checks.ctx.stderr.write(costs.told())
+        checks.ctx.stderr.write(costs.debug_line())
     return Checked(plan=prospects, resolved=answered.resolved, asked=costs.counts(), wrong=wrong)
 
 
@@ -156,7 +156,7 @@ def check_saved(plan: Plan, checks: CheckContext) -> Checked:
     requests = package_requests(managed, tags)
     costs = _Costs()
     findings, problems = _packages(plan, requests, _evidence(plan, checks), checks, costs)
-    plan = block_steps(_told(plan, problems), findings, ReasonCode.UNBUILDABLE)
+    plan = block_steps(_with_problems(plan, problems), findings, ReasonCode.UNBUILDABLE)
     return Checked(plan=plan, asked=costs.counts(), wrong=has_errors(problems))
 
 
@@ -164,7 +164,7 @@ def _place_of(step: Step) -> Place | None:
     return step.place
 
 
-def _told(plan: Plan, problems: Sequence[Diagnostic]) -> Plan:
+def _with_problems(plan: Plan, problems: Sequence[Diagnostic]) -> Plan:
     return replace(plan, diagnostics=(*plan.diagnostics, *problems))
 
 
@@ -209,7 +209,7 @@ def _packages(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Resolution:
-    """The plan with what came of asking, and what each repository would get, by its name.
+    """The plan with the answers about its packages, and what each repository would get, by its name.
 
     `questions` is how many were asked, and `repositories` about how many repositories; `wrong` tells that something
     does not resolve. `mends` are the repositories of which failing builds do not resolve.
@@ -252,7 +252,7 @@ def _resolve(plan: Plan, evidence: BuildEvidence, checks: CheckContext, *, requi
                 resolves[name] = known if resolves.get(name, True) else resolves[name]
             case Conflicts(problem=problem):
                 already = name in mends and not required
-                wrong.append(resolution_failure(question.step, _said(problem), already=already))
+                wrong.append(resolution_failure(question.step, _message(problem), already=already))
                 resolves[name] = False
             case NotAnswered(problem=problem):
                 silent.append(_unread(question.step, problem))
@@ -331,8 +331,8 @@ def _with_oldest(
 
 
 def _unread(step: Step, problem: Diagnostic) -> ResolutionFailure:
-    said = f"{problem.summary}: {problem.detail}" if problem.detail else problem.summary
-    return ResolutionFailure(repository=step.repository, message=said, hint=problem.hint, cause="not answered")
+    message = f"{problem.summary}: {problem.detail}" if problem.detail else problem.summary
+    return ResolutionFailure(repository=step.repository, message=message, hint=problem.hint, cause="not answered")
 
 
 def _before(question: Question, answers: Mapping[PackageConfig, Answer]) -> Sequence[str]:
@@ -343,5 +343,5 @@ def _before(question: Question, answers: Mapping[PackageConfig, Answer]) -> Sequ
     return answer.packages if isinstance(answer, Resolves) else ()
 
 
-def _said(problem: Diagnostic) -> str:
+def _message(problem: Diagnostic) -> str:
     return problem.detail or problem.summary

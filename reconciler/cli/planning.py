@@ -57,7 +57,7 @@ class LiveSource:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checked:
-    """The plan after the checks, what each repository would get where that was asked, and what was asked.
+    """The plan after the checks, the packages of each repository where they were asked for, and the questions.
 
     `wrong` tells that something which the manifest asks for cannot be had.
     """
@@ -157,7 +157,7 @@ def document(
 
 
 def manifest_name(desired: Desired, options: Options, ctx: Context) -> str:
-    """Return what tells the plans of one organization apart: the only owner of a manifest, else its path."""
+    """Return the name that distinguishes plans of one organization: the only owner of a manifest, else its path."""
     owners = [*filter(None, desired.owners)]
     if len(owners) == 1:
         return owners[0]
@@ -258,7 +258,7 @@ def _scope(plan: Plan) -> Organization:
 
 
 def snapshot_source(path: Path, wanted: str, ctx: Context) -> tuple[LiveSource, OfflineApi | None]:
-    """Return the live state of a snapshot and what stands in for the API; raises `CommandFailed`.
+    """Return the live state of a snapshot and the replacement for the API; raises `CommandFailed`.
 
     A snapshot without a package index has nothing that stands in for the API.
     """

@@ -234,7 +234,7 @@ class Report:
 
     @property
     def compares_images(self) -> bool:
-        """Return whether an output tells what else changed in new images."""
+        """Return whether an output reports other changes in new images."""
         return self._options.verbose or bool(self._jsons)
 
     def problem(self, found: Diagnostic | None) -> None:

@@ -101,7 +101,7 @@ class BuildEnded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RepositoryDone:
-    """All builds of a repository have ended, or it was changed by others and is no longer followed."""
+    """All builds of a repository have ended, or others changed it and following stopped."""
 
     at: float
     progress: Progress

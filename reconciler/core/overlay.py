@@ -210,8 +210,8 @@ def without_zero_gids(overlay: Overlay) -> Overlay:
     users = overlay.accounts.users
     if all(user.gid != 0 for user in users):
         return overlay
-    told = tuple(replace(user, gid=None) if user.gid == 0 else user for user in users)
-    return replace(overlay, accounts=replace(overlay.accounts, users=told))
+    without_zero = tuple(replace(user, gid=None) if user.gid == 0 else user for user in users)
+    return replace(overlay, accounts=replace(overlay.accounts, users=without_zero))
 
 
 def package_set(specs: Iterable[str]) -> tuple[str, ...]:

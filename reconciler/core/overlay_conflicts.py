@@ -42,7 +42,7 @@ class _Order:
         self._assembly, self._final = live_assembly(live), live_assembly(live)
         self._bindings = {(one.scope.id, one.overlay): one for one in steps if isinstance(one, BindingStep)}
         self._written: set[int] = set()
-        self._told: set[tuple[str, str, str]] = set()
+        self._reported: set[tuple[str, str, str]] = set()
         self._disagreements: dict[tuple[int, int], tuple[Item, ...]] = {}
         for step in steps:
             simulate_step(step, self._final)
@@ -96,9 +96,9 @@ class _Order:
     def _blocked(self, step: AnyStep, own: Bound, other: Bound) -> AnyStep:
         first, second = sorted((own.overlay, other.overlay))
         blocked = replace(step, action=Action.BLOCKED, reason=Reason(code=ReasonCode.CONFLICTING))
-        if (own.scope, first, second) in self._told:
+        if (own.scope, first, second) in self._reported:
             return blocked
-        self._told.add((own.scope, first, second))
+        self._reported.add((own.scope, first, second))
         config = step.after if isinstance(step, OverlayStep) else self._assembly.config(own.overlay)
         items = self._differ(config or Overlay(), self._assembly.config(other.overlay))
         lasting = {one.overlay: one for one in self._final.in_scope(own.scope)}

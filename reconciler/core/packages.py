@@ -263,7 +263,7 @@ class PackageRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Available:
-    """The available packages: versions by name, own or provided; an empty list means there is no such package.
+    """The available packages: versions by name, own or provided; an empty list means that the package does not exist.
 
     A name missing from `versions` was not looked up. `names` are candidates for a mistyped name, and `architectures`
     those of existing images. `in_use` are the packages of existing images, with their known versions; `listed` are all

@@ -239,9 +239,9 @@ def _live_warnings(steps: Iterable[Step]) -> Iterator[Diagnostic]:
 
 
 def _unsynced_warnings(matches: Iterable[_Match], live: Live) -> Iterator[Diagnostic]:
-    """Yield each repository that exists without the source that its entry names, so that it is never built.
+    """Yield a warning for each repository that does not sync from the source in its entry, so it is never built.
 
-    Nothing is said where the API reports no source at all.
+    No warning if the API reports no source at all.
     """
     if not any(one.synced_from for one in live.repositories):
         return

@@ -90,7 +90,7 @@ def _wrote(step: RunStep, outcome: Outcome, index: LiveIndex) -> bool:
 
 
 def _without(live: Live, steps: Iterable[OverlayStep | BindingStep]) -> Live:
-    """Return the live state without the bindings that steps remove: they do not stand in the way of a repository."""
+    """Return the live state without the bindings that steps remove: they do not block a repository."""
     if isinstance(live.bindings, UnknownBindings):
         return live
     gone = {step.id for step in steps if isinstance(step, BindingStep) and step.action is Action.DELETE}

@@ -10,7 +10,7 @@ def repository_scope(repository: LiveRepository, directory: Directory) -> Scope:
 
 
 def group_scope(folder: str, live: Live) -> Scope | None:
-    """Return the organization that is worked on (""), or a folder of it; None where there is no such folder."""
+    """Return the current organization (""), or a folder of it; None for an unknown folder."""
     if not folder:
         return _group(live.organization.id, "", live)
     found = next((id_ for path, id_ in live.folders if path == folder), None)

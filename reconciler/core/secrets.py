@@ -146,7 +146,7 @@ def is_secret_reference(value: str) -> bool:
 
 
 def value_looks_secret(value: str) -> bool:
-    """Return whether a value by itself has the form of a secret, or contains one."""
+    """Return whether a value, whatever its name, has the form of a secret or contains one."""
     folded = value.lower()
     possible = [pattern for _, needed, pattern in FORMS if needed in folded]
     return any(pattern.search(value) for pattern in possible)

@@ -218,7 +218,7 @@ def lock(chosen: dict[str, dict[str, str]]) -> list[str]:
 
 
 def _check_versions(chosen: dict[str, dict[str, str]], architecture: str) -> None:
-    """Refuse a package of which the architectures would get different versions: one lock holds for all of them."""
+    """Refuse a package with different versions for the architectures: one lock is for all of them."""
     *before, last = chosen.values()
     for earlier in before:
         name = next((each for each, version in last.items() if earlier.get(each, version) != version), None)

@@ -227,7 +227,7 @@ class Emulator:
         return scripted if scripted or storm is None else storm(method, path)
 
     def _play(self, effect: Edit | Bind) -> None:
-        """Do what an effect says that somebody else does."""
+        """Make the change of an effect as another user."""
         match effect:
             case Edit():
                 self.edit(effect.edit, effect.overlay, replace=effect.replace)
@@ -319,7 +319,7 @@ def _body(request: Request) -> bytes:
 
 
 def _writes(request: Request) -> bool:
-    """Say whether a request changes something: two of those that are sent by POST do not."""
+    """Return whether a request changes something: two of those that are sent by POST do not."""
     read_only = request.path == _EXCHANGE or request.path.startswith("/apko/")
     return request.method in ("DELETE", "PATCH", "POST", "PUT") and not read_only
 

@@ -47,7 +47,7 @@ def issue(subject: str, audience: tuple[str, ...], now: int, expires: int) -> st
 
 
 def is_issued(token: str) -> bool:
-    """Say whether the emulator made this token."""
+    """Return whether the emulator made this token."""
     signed, _, signature = token.rpartition(".")
     return bool(signed) and signature == _signature(signed)
 
@@ -115,7 +115,7 @@ class Caller:
         return tuple(sorted({each for held in granted for each in held}))
 
     def may(self, capability: str, record: str) -> bool:
-        """Say whether the caller has a capability for a record."""
+        """Return whether the caller has a capability for a record."""
         return capability in self.capabilities(record)
 
     def demand(self, capability: str, record: str) -> None:

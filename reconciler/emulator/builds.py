@@ -64,7 +64,7 @@ def list_build_reports(request: ApiRequest) -> Json:
 
 
 def sync_status(request: ApiRequest) -> Json:
-    """Answer where one repository stands in the queue."""
+    """Answer with the place of one repository in the queue."""
     identifier = request.uidp()
     request.caller.demand("repo.list", identifier)
     with request.state.reading() as db:

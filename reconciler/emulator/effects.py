@@ -93,7 +93,7 @@ class Garble(_Effect):
 
 
 class Edit(_Effect):
-    """Change a repository's overlay behind the client's back, around the handling of a request.
+    """Change a repository's overlay as another user, during the handling of a request.
 
     The overlay is merged into the live one (RFC 7396: null removes, lists are replaced), or stands for it.
     """
@@ -250,7 +250,7 @@ def inject(
 
 
 def decides(effect: Effect) -> bool:
-    """Say whether an effect gives the answer itself."""
+    """Return whether an effect gives the answer itself."""
     return isinstance(effect, Status | Drop | Garble | Respond)
 
 

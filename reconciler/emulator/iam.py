@@ -56,7 +56,7 @@ def who_am_i(request: ApiRequest) -> Json:
 
 
 def _assumed(request: ApiRequest) -> Claims:
-    """Return the claims of a token that is no JWT: half of its hour has passed, whenever one asks."""
+    """Return the claims of a token that is not a JWT: half of its hour has always passed."""
     return Claims(
         issuer=auth.ISSUER,
         subject=uidp.of_child(uidp.of_root("identities"), request.caller.token),

@@ -35,7 +35,7 @@ class BoundOverlay:
     config: Json
 
     def matches(self, tag: str) -> bool:
-        """Say whether the selector picks a tag."""
+        """Return whether the selector picks a tag."""
         match self.selector["kind"]:
             case "EXACT":
                 return tag in self.selector["tags"]
@@ -81,7 +81,7 @@ class TagOverlays:
         return Refusal(subject="guarded entrypoint", reason=reason, detail=detail) if reason else None
 
     def builds_alike(self, other: "TagOverlays", tag: str) -> bool:
-        """Say whether a tag is built with what it would be built with under other overlays."""
+        """Return whether a tag is built with what it would be built with under other overlays."""
         ours, theirs = (combined([each.overlay(tag) or {}]) for each in (self, other))
         return ours == theirs and self.refusal(tag) == other.refusal(tag)
 
@@ -106,7 +106,7 @@ def in_scope(db: sqlite3.Connection, scope: str) -> list[BoundOverlay]:
 
 
 def co_match(one: Json, other: Json) -> bool:
-    """Say whether two selectors are of one kind and can pick one tag."""
+    """Return whether two selectors are of one kind and can pick one tag."""
     if one["kind"] != other["kind"]:
         return False
     return one["kind"] != "EXACT" or not set(one["tags"]).isdisjoint(other["tags"])

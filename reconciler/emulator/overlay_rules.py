@@ -53,7 +53,7 @@ def check_overlay(overlay: Json, now: int, *, guarded: bool, prefix: str = "cust
 
 
 def check_apko_overlay(text: str) -> None:
-    """Refuse reserved variables in the apko configuration that version 1 takes beside the overlay."""
+    """Refuse reserved variables in the apko configuration that version 1 takes in addition to the overlay."""
     try:
         configuration = yaml.safe_load(text)
     except yaml.YAMLError:
@@ -169,7 +169,7 @@ def _der(place: str, content: str, label: str) -> bytes:
 
 
 def _pem_blocks(content: str) -> list[tuple[str, str]]:
-    """Return label and text of each block; a BEGIN or END that does not stand alone on its line is text."""
+    """Return label and text of each block; a BEGIN or END that is not alone on its line is text."""
     blocks: list[tuple[str, str]] = []
     label = ""
     lines: list[str] = []

@@ -329,7 +329,7 @@ def _checked_selector(selector: Json) -> Json:
 
 
 def _late(request: ApiRequest) -> bool:
-    """Say whether conflicts between bindings are left for the builds to find."""
+    """Return whether conflicts between bindings are left for the builds to find."""
     return any(isinstance(effect, LateConflicts) for effect in request.effects)
 
 
@@ -353,7 +353,7 @@ def _check_binding(db: sqlite3.Connection, binding: Json) -> None:
 
 
 def _check_update(db: sqlite3.Connection, bindings: list[Json], request: ApiRequest) -> None:
-    """Refuse the new configuration of an overlay that does not go together with what is bound beside it."""
+    """Refuse the new configuration of an overlay if it conflicts with other overlays bound to the same tags."""
     found = []
     for binding in bindings:
         for other, fields in _conflicts(db, binding):

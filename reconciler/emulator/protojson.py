@@ -80,7 +80,7 @@ class Message:
         return self.stored.get(name, name)
 
     def find(self, key: str) -> str | None:
-        """Return the JSON name that a key of a client stands for: the proto spelling (custom_overlay) will do."""
+        """Return the JSON name for a client's key: the proto spelling (custom_overlay) is accepted."""
         if key in self.fields:
             return key
         return next((name for name in self.fields if snake_case(name) == key), None)
@@ -131,7 +131,7 @@ def accept(kind: Kind, value: Any, field: str) -> Any:
 
 
 def emit(kind: Kind, stored: Any) -> Any:
-    """Return the wire form of a stored value; `None` stands for unset."""
+    """Return the wire form of a stored value; `None` means unset."""
     match kind:
         case Scalar():
             return _emit_scalar(kind, stored)
@@ -206,7 +206,7 @@ def snake_case(name: str) -> str:
 
 
 def _is_set(kind: Kind, stored: Any) -> bool:
-    """Say whether a value is kept: presence counts for messages, optionals and future fields only."""
+    """Return whether a value is kept: presence counts for messages, optionals and future fields only."""
     if stored is None:
         return False
     match kind:
@@ -333,7 +333,7 @@ def _path(kind: Message, text: str) -> Path:
 
 
 def _named(kind: Kind, part: str) -> str | None:
-    """Return the JSON name of a field in proto spelling; the JSON spelling itself is no path."""
+    """Return the JSON name of a field in proto spelling; the JSON spelling itself is not a path."""
     if not isinstance(kind, Message):
         return None
     return next((name for name in kind.fields if snake_case(name) == part), None)

@@ -48,7 +48,7 @@ class Query:
         return tuple(value for value in self._values.get(name, ()) if value)
 
     def others(self, names: frozenset[str]) -> list[tuple[str, list[str]]]:
-        """Return what is said under other names than these, in an order that does not depend on the request."""
+        """Return the parameters with other names than these, in an order that does not depend on the request."""
         return sorted((name, values) for name, values in self._values.items() if name not in names)
 
     def text(self, name: str) -> str:
@@ -66,7 +66,7 @@ class Query:
         return _BOOLEANS.get(value, False)
 
     def count(self, name: str) -> int:
-        """Return a number of records, 0 when it is not said."""
+        """Return a number of records, 0 if it is not given."""
         value = self.text(name) or "0"
         if re.fullmatch(r"\d{1,10}", value, re.ASCII) is None or int(value) >= _INT32_LIMIT:
             raise invalid(f'parsing field "{proto_name(name)}": invalid value "{value}" for a count')
@@ -102,7 +102,7 @@ class IdFilter:
         return tuple(each for each in named if each)
 
     def matches(self, identifier: str) -> bool:
-        """Say whether a record with this id is asked for."""
+        """Return whether a record with this id is asked for."""
         return (
             (not self.ancestors_of or uidp.is_below(self.ancestors_of, identifier))
             and (not self.descendants_of or uidp.is_below(identifier, self.descendants_of))
@@ -120,7 +120,7 @@ def proto_name(name: str) -> str:
 
 
 def selection(query: Query, visible: Callable[[str], bool]) -> IdFilter:
-    """Return the id filters of a request, which `visible` narrows further; an id that is no UIDP is refused."""
+    """Return the id filters of a request, which `visible` narrows further; an id that is not a UIDP is refused."""
     return IdFilter(
         ancestors_of=_uidp(query, "uidp.ancestorsOf"),
         descendants_of=_uidp(query, "uidp.descendantsOf"),
@@ -164,7 +164,7 @@ class _Cursor:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """One page of records, and what the answer says beside them."""
+    """One page of records, and the other fields of the answer."""
 
     items: Sequence[Json]
     extra: Json
@@ -234,7 +234,7 @@ def _decoded(query: Query, now: int) -> _Cursor | None:
 
 
 def _is_cursor(value: Any) -> bool:
-    """Say whether a decoded token has the parts of one; only somebody who made it up could have mistyped them."""
+    """Return whether a decoded token has the parts of one; only somebody who made it up could have mistyped them."""
     kinds = [str, int, None, str, int]
     return (
         isinstance(value, list)
@@ -273,12 +273,12 @@ class ApiRequest:
         return self.now - round(lag * timestamps.SECOND)
 
     def enrolled(self, feature: Feature) -> bool:
-        """Say whether the organization may use a feature."""
+        """Return whether the organization may use a feature."""
         refused = {effect.feature for effect in self.effects if isinstance(effect, NotEnrolled)}
         return feature not in refused | self.settings.not_enrolled
 
     def uidp(self) -> str:
-        """Return the id of the path, or refuse it when it is no UIDP."""
+        """Return the id of the path, or refuse it if it is not a UIDP."""
         return uidp.checked(self.identifier, "id")
 
     def selection(self, capability: str) -> IdFilter:

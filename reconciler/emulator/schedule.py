@@ -23,7 +23,7 @@ INTERRUPTED_SHARE = 0.7  # of the repositories: an update finds an automatic reb
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Planned:
-    """A build that is to be: `number` tells builds of one tag and kind apart."""
+    """A planned build: `number` distinguishes builds of one tag and kind."""
 
     tag: str
     kind: str
@@ -230,7 +230,7 @@ def _finish_interrupted(
     now: int,
     settings: EmulatorSettings,
 ) -> None:
-    """Let an automatic rebuild that a write found under way run with the overlay that it began with."""
+    """Let an automatic rebuild that ran during a write finish with the overlay that it began with."""
     if uidp.draw(repo.id, "interrupted") >= INTERRUPTED_SHARE:
         return
     chance = uidp.draw(repo.id, "interrupted", repo.sequence)

@@ -135,14 +135,14 @@ def _readme(image: Image, kilobytes: int) -> str:
 
 
 def _add_tags(db: sqlite3.Connection, repo: Repo, image: Image, now: int) -> None:
-    """Insert the active tags as they were three days ago, and those that only lie beside them."""
+    """Insert the active tags as they were three days ago, and inactive ones."""
     updated = now - 3 * timestamps.DAY
     digests = {tag: f"sha256:{uidp.digest(repo.id, 'tag', tag)}" for tag in apko.active_tags(repo)}
-    beside = {
+    extra = {
         f"{digests['latest'].replace(':', '-')}.{kind}": f"sha256:{uidp.digest(repo.id, kind)}"
         for kind in ("att", "sbom", "sig")
     }
-    rows = {**digests, **beside, **_versions(image, digests)}
+    rows = {**digests, **extra, **_versions(image, digests)}
     for name, digest in rows.items():
         db.execute(
             "INSERT INTO tags (id, repo_id, name, digest, updated, deprecated) VALUES (?, ?, ?, ?, ?, ?)",

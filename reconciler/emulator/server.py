@@ -36,7 +36,7 @@ class Server:
         self.port = int(self._server.server_address[1])
 
     def run(self) -> None:
-        """Serve requests until told to stop, then free the port."""
+        """Serve requests until `stop` is called, then free the port."""
         self._server.serve_forever(poll_interval=_POLL)
 
     def stop(self) -> None:
@@ -45,7 +45,7 @@ class Server:
 
 
 def serve(application: WSGIApplication, host: str, port: int, on_ready: Callable[[int], None]) -> None:
-    """Serve until SIGINT or SIGTERM; `on_ready` is told the real port once connections are accepted.
+    """Serve until SIGINT or SIGTERM; `on_ready` receives the real port once connections are accepted.
 
     ValueError when the host is no loopback address, OSError when the port is taken.
     """
@@ -120,11 +120,11 @@ class _Handler(WSGIRequestHandler):
         self.close_connection = True
 
     def log(self, type: str, message: str, *args: object) -> None:  # noqa: A002 - Werkzeug's name
-        """Log nothing: requests are the client's business, and broken connections are what faults are for."""
+        """Log nothing: clients log their requests, and faults break connections on purpose."""
 
 
 def _is_loopback(host: str) -> bool:
-    """Say whether a Host header names this machine: a page on the web may lead a browser here under its own name."""
+    """Return whether a Host header names this machine: a page on the web may lead a browser here under its own name."""
     try:
         loopback(urlsplit(f"//{host}").hostname or "")
     except ValueError:

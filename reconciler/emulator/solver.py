@@ -44,7 +44,7 @@ class PackageConstraint:
     version: str = ""
 
     def allows(self, version: str) -> bool:
-        """Say whether a version will do; "" is a provided name without a version, which meets no comparison."""
+        """Return whether a version will do; "" is a provided name without a version, which meets no comparison."""
         if not self.operator or not version:
             return not self.operator
         if self.operator == "=":
@@ -56,7 +56,7 @@ class PackageConstraint:
 
 @functools.lru_cache(maxsize=4096)
 def constraint(text: str) -> PackageConstraint | None:
-    """Return what a text asks for; None when it is no constraint: with a pin (`a@local`) it cannot be met anyway."""
+    """Return the constraint in a text; None for other texts, also with a pin (`a@local`), which cannot be met."""
     match = _CONSTRAINT.fullmatch(text)
     if match is None:
         return None
@@ -67,7 +67,7 @@ def constraint(text: str) -> PackageConstraint | None:
 
 @functools.lru_cache(maxsize=4096)
 def version_key(version: str) -> tuple[Rank, ...]:
-    """Return a sort key with apk's order; what is no version comes before all versions."""
+    """Return a sort key with apk's order; other texts come before all versions."""
     match = _VERSION.fullmatch(version)
     if match is None or len(version) > _LONGEST_VERSION:
         return _NO_VERSION
@@ -92,7 +92,7 @@ def _later_number(digits: str) -> Rank:
 
 
 def _starts(version: str, beginning: str) -> bool:
-    """Say whether a version begins with another: 1.2 begins 1.2.3 and 1.2-r4, and does not begin 1.20."""
+    """Return whether a version begins with another: 1.2 begins 1.2.3 and 1.2-r4, and does not begin 1.20."""
     return re.match(re.escape(beginning) + r"(?![0-9])", version) is not None
 
 
@@ -109,14 +109,14 @@ class _Rule:
     by: str = ""
 
     def refuses(self, package: Package, version: str) -> bool:
-        """Say whether a version of a package breaks the rule."""
+        """Return whether a version of a package breaks the rule."""
         if self.excludes and self.by == _file(package.name, version):
             return False  # a conflict with a name of its own is one with the others of that name
         met = [self.asked.allows(each) for name, each in package.names(version) if name == self.asked.name]
         return bool(met) and any(met) is self.excludes
 
     def reason(self, package: Package, version: str) -> str:
-        """Say how a version of a package breaks the rule."""
+        """Return how a version of a package breaks the rule."""
         if self.excludes:
             return f'{_file(package.name, version)} disqualified because {self.by} excludes "{self.asked.text}"'
         return f'{_file(package.name, version)} disqualified because "{version}" does not satisfy "{self.asked.text}"'

@@ -95,7 +95,7 @@ class StateFile:
                 seed(db)
 
     def restart(self, seed: Callable[[sqlite3.Connection], None]) -> None:
-        """Throw everything away and seed again, in one transaction: a running server sees the new world at once."""
+        """Delete everything and seed again, in one transaction: a running server sees the new state at once."""
         with _readable(), self.writing() as db:
             if _is_ours(db):
                 _drop(db)
@@ -119,7 +119,7 @@ class StateFile:
 
 
 def _is_ours(db: sqlite3.Connection) -> bool:
-    """Say whether the file holds emulator state; False when it is empty, StateError when it is foreign."""
+    """Return whether the file holds emulator state; False when it is empty, StateError when it is foreign."""
     mark = db.execute("PRAGMA application_id").fetchone()[0]
     if mark == APPLICATION_ID:
         return True
@@ -265,7 +265,7 @@ def repo_in(db: sqlite3.Connection, parent: str, name: str) -> Repo | None:
 
 
 def repos(db: sqlite3.Connection) -> Iterator[Repo]:
-    """Yield every repository, in the order of ids, which is no order that a reader would choose."""
+    """Yield every repository, in the order of ids."""
     return map(_repo, db.execute("SELECT * FROM repos ORDER BY id"))
 
 

@@ -9,7 +9,7 @@ _UIDP = re.compile(r"[0-9a-f]{40}(/[0-9a-f]{16})*", re.ASCII)
 
 
 def checked(uidp: str, field: str) -> str:
-    """Return the id, or refuse it when it is no UIDP."""
+    """Return the id, or refuse it if it is not a UIDP."""
     if _UIDP.fullmatch(uidp) is None:
         raise invalid(f'{field}: "{uidp}" is not a valid UIDP')
     return uidp
@@ -32,7 +32,7 @@ def levels(uidp: str) -> tuple[str, ...]:
 
 
 def is_below(uidp: str, ancestor: str) -> bool:
-    """Say whether a record lies anywhere below another."""
+    """Return whether a record lies anywhere below another."""
     return uidp.startswith(ancestor + "/")
 
 

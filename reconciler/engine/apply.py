@@ -303,8 +303,8 @@ class _Writer:
                 return _applied(step, id_, since)
             case Unwritten():
                 return Failed(step=step, kind=FailureKind.NOT_CONFIRMED, problem=problem)
-            case Failed(problem=told):
-                shown = problem if answer is not None else told
+            case Failed(problem=unread):
+                shown = problem if answer is not None else unread
                 return Failed(step=step, kind=FailureKind.NOT_CONFIRMED, problem=shown)
 
     def _read(self, step: Step) -> RepositoryVersion | None:

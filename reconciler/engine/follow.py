@@ -279,9 +279,9 @@ class _Following:
     def _emit(self, known: tuple[Progress, ...]) -> None:
         now = self._clock.now()
         for before, after in zip(known, self._known, strict=True):
-            told = {build.id: build.result for build in before.ended}
+            results = {build.id: build.result for build in before.ended}
             for build in after.ended:
-                if told.get(build.id) is not build.result:
+                if results.get(build.id) is not build.result:
                     self._on_event(BuildEnded(at=now, repository=after.target.label, build=build))
             if after.stage in FINISHED and before.stage not in FINISHED:
                 self._on_event(RepositoryDone(at=now, progress=after))

@@ -112,7 +112,7 @@ class _Run:
                 return
 
     def _soaked(self, number: int, of: int, seconds: float) -> Skip | None:
-        """Wait between two waves; return why there is no further one."""
+        """Wait between two waves; return why the next one does not start."""
         if seconds:
             self._on_event(WaveSoaking(at=self._clock.now(), number=number, of=of, seconds=seconds))
             self._clock.wait(seconds, self._stop)

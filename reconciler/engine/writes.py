@@ -30,7 +30,7 @@ class Write(Protocol):
         ...
 
     def send(self) -> Seen | None:
-        """Send the write; return the state that the response holds, None if only a read can tell."""
+        """Send the write; return the state in the response, None if it must be read."""
         ...
 
     def seen(self) -> Seen | None:

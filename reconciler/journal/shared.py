@@ -50,7 +50,7 @@ class WorkingCopy:
         self._newest: Stored | None = None
         self._writing = False
         self._mutex = threading.Lock()
-        self._told: str | None = None
+        self._reported: str | None = None
         self.runs: set[str] = set()
         if self._marker is not None:
             with reported(self._marker), suppress(FileNotFoundError):
@@ -110,9 +110,9 @@ class WorkingCopy:
                     action()
                 except JournalError as error:
                     problem = error.diagnostic
-        if problem is not None and problem.code != self._told:
+        if problem is not None and problem.code != self._reported:
             notify(problem if problem.code == "journal-lock-lost" else errors.not_shared(problem, self._kept_at()))
-        self._told = None if problem is None else problem.code
+        self._reported = None if problem is None else problem.code
 
     def push(self) -> None:
         """Merge the runs of this process into the newest journal; raises `JournalError`."""

@@ -1,4 +1,4 @@
-"""Assembles the desired state from the files that were understood: which layers speak of which repository.
+"""Assembles the desired state from the valid files: the layers of each repository.
 
 What layers come to together is decided by `core.layers`; nothing is checked here but what only shows then.
 """

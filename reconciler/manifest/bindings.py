@@ -1,6 +1,6 @@
 """Checks the overlays and bindings of a manifest against the rules of the API that are certain without asking it.
 
-Which overlays and tags there are is known only when planning. Reading the blocks is the business of `assembly`.
+Which overlays and tags there are is known only when planning. `assembly` reads the blocks.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -23,13 +23,13 @@ _BIND_HINT: Final = "move the content to an overlay and bind that, or remove `ov
 
 def check_entry(entry: MapNode) -> Iterator[Finding]:
     """Yield what cannot be combined with the bindings of an entry."""
-    beside = [key for key in CONTENT_KEYS if key in entry] if "overlays" in entry else []
-    if beside:
+    content_keys = [key for key in CONTENT_KEYS if key in entry] if "overlays" in entry else []
+    if content_keys:
         spot = locate(entry, ("overlays",))
         yield Finding(
             code=Code.OVERLAYS_WITH_SECTIONS,
             summary="a repository with `overlays` cannot have content of its own: "
-            + ", ".join(f"`{key}`" for key in beside),
+            + ", ".join(f"`{key}`" for key in content_keys),
             hint=_BIND_HINT,
             at=spot.at,
             use_at=spot.use_at,

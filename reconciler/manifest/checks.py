@@ -87,13 +87,13 @@ def _misspelled(key: str, item: MapNode, path: tuple[str, ...]) -> bool:
 
 
 def _reset(entry: MapNode) -> Iterator[Finding]:
-    beside = [key for key in (*CONTENT_KEYS, "overlays") if key in entry]
-    if beside and entry.get("reset") == "true":
+    other_keys = [key for key in (*CONTENT_KEYS, "overlays") if key in entry]
+    if other_keys and entry.get("reset") == "true":
         spot = locate(entry, ("reset",))
         yield Finding(
             code=Code.RESET_WITH_SECTIONS,
             summary="`reset: true` empties the whole overlay and cannot be combined with "
-            + ", ".join(f"`{key}`" for key in beside),
+            + ", ".join(f"`{key}`" for key in other_keys),
             hint="remove `reset`, or remove the other keys",
             at=spot.at,
             use_at=spot.use_at,

@@ -183,7 +183,7 @@ class IncludedFiles:
 def digest(texts: Iterable[tuple[str, str]], folder: Path) -> str:
     """Return `sha256:` and the digest of files, given as name and text.
 
-    A saved plan holds it to tell which manifest it is of. It does not depend on where the folder lies.
+    A saved plan contains it to identify its manifest. It does not depend on where the folder lies.
     """
     total = hashlib.sha256()
     for name, text in sorted((_below(name, folder), text) for name, text in texts):

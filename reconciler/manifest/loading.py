@@ -1,6 +1,6 @@
 """Loads a manifest: reading, parsing, validating, checking and assembling, in this order.
 
-Each stage goes on with what the one before could make out, so that one run reports everything.
+Each stage continues with the valid part from the one before, so that one run reports everything.
 """
 
 import importlib

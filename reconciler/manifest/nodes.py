@@ -109,7 +109,7 @@ class ListNode(list[Any]):
 class Spot:
     """Place in a tree that a path leads to.
 
-    `key_at` is None where no key is; `use_at` is where the outermost alias on the way stands, None when there is none.
+    `key_at` is None where no key is; `use_at` is where the outermost alias on the way is, None without one.
     """
 
     value: object
@@ -119,7 +119,7 @@ class Spot:
 
     @property
     def at(self) -> int:
-        """Return the offset of the key, or of the value where there is no key."""
+        """Return the offset of the key, or of the value without a key."""
         return self.value_at if self.key_at is None else self.key_at
 
 

@@ -143,7 +143,7 @@ class SourceMap:
     path: tuple[str, ...]
 
     def __call__(self, field: OverlayField, key: str) -> Place:
-        """Return the place of an item of a field; of the field where there is no such item."""
+        """Return the place of an item of a field; of the field if the item is missing."""
         root = self.text.root
         if not isinstance(root, MapNode):
             return self.text.source.place(0)

@@ -59,7 +59,7 @@ def check_keys(block: Block, included: IncludedFiles) -> Iterator[Finding]:
 def check_certificates(block: Block, included: IncludedFiles, now: float | None) -> Iterator[Finding]:
     """Yield what is wrong with the certificates of a block.
 
-    `now` is in seconds since 1970; None: nothing is said about expiry.
+    `now` is in seconds since 1970; None: expiry is not checked.
     """
     (certificates,) = PATHS_OF[OverlayField.CERTIFICATES]
     yield from repeated_names(block, certificates, "name", code=Code.DUPLICATE_CERTIFICATE, noun="certificate")

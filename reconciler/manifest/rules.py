@@ -43,7 +43,7 @@ _USERINFO: Final = re.compile(r"(?<=://)[^/\s]*@")
 class RuleContext:
     """Data for rules beyond a block: the time, the files that the manifest names, and earlier findings.
 
-    `now` is in seconds since 1970; None: nothing is said about expiry.
+    `now` is in seconds since 1970; None: expiry is not checked.
     What was looked at and found right is remembered, because the same variables and packages come again and again:
     variables and annotations with their values, and packages without a constraint.
     """

@@ -63,7 +63,7 @@ def validate_manifest(root: object) -> Validated[ManifestFile]:
 
 
 def validate_overlay(root: object) -> Validated[OverlayFile]:
-    """Validate the tree of an overlay file, of which nothing is taken where there is a mistake in it."""
+    """Validate the tree of an overlay file; with a mistake in it, nothing of it is used."""
     try:
         return Validated(OverlayFile.model_validate(root))
     except ValidationError as error:
@@ -93,7 +93,7 @@ def _without_mistakes(root: object, refused: Iterable[Mapping[str, Any]]) -> dic
 
 
 def _first_findings(model: type[Model], root: object, top: Form, count: int) -> Validated[Model]:
-    """Return the first findings of a file with very many errors, of which pydantic would make gigabytes.
+    """Return the first findings of a file with very many errors, which would cost pydantic gigabytes.
 
     Nothing of such a file is taken. One mistake that thousands of aliases use is one finding, with all of its uses.
     """
@@ -112,7 +112,7 @@ def _first_findings(model: type[Model], root: object, top: Form, count: int) -> 
 
 
 def _parts(root: object) -> Iterator[dict[str, Any]]:
-    """Yield the entries and sections of a file, each by itself, and of very long ones the beginning."""
+    """Yield the entries and sections of a file one by one, very long ones cut."""
     for key, value in root.items() if isinstance(root, dict) else ():
         if key in _NAMED and isinstance(value, dict):
             for name, inner in value.items():

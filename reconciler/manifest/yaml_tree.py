@@ -335,7 +335,7 @@ class _Anchored:
 class _Anchors:
     """The anchors of one document, with the size of what each alias refers to.
 
-    An alias shares its value, so a few lines can stand for millions of values that validation would walk through.
+    An alias shares its value, so a few lines can mean millions of values that validation would walk through.
     `nodes` counts every value of the document, aliases written out.
     """
 

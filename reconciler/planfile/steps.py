@@ -102,22 +102,22 @@ def encode_effects(effects: Iterable[TagEffect], *, sealed: bool = False) -> Ite
     Thousands of repositories get the same few configurations: an effect names them by their fingerprints. `sealed` is
     as in `encode_step`.
     """
-    told: dict[int, tuple[Overlay, str]] = {}
+    keyed: dict[int, tuple[Overlay, str]] = {}
     names: set[str] = set()
     for effect in effects:
         for side in (effect.before, effect.after):
-            if id(side) not in told:
-                told[id(side)] = side, fingerprint(side)
-                if told[id(side)][1] not in names:
-                    names.add(told[id(side)][1])
-                    yield {"config": {"key": told[id(side)][1], **encode_overlay(side, sealed=sealed)}}
+            if id(side) not in keyed:
+                keyed[id(side)] = side, fingerprint(side)
+                if keyed[id(side)][1] not in names:
+                    names.add(keyed[id(side)][1])
+                    yield {"config": {"key": keyed[id(side)][1], **encode_overlay(side, sealed=sealed)}}
         yield {
             "effect": {
                 "repository": effect.repository,
                 "id": effect.id,
                 "tags": effect.tags,
-                "before": told[id(effect.before)][1],
-                "after": told[id(effect.after)][1],
+                "before": keyed[id(effect.before)][1],
+                "after": keyed[id(effect.after)][1],
             }
         }
 
@@ -284,8 +284,8 @@ _OVERLAY_WRITES = {
 
 
 def _check_overlay_write(step: OverlayStep | BindingStep) -> None:
-    told = (step.before is not None, step.after is not None, step.id is not None)
-    if told != _OVERLAY_WRITES.get(step.action):
+    sides = (step.before is not None, step.after is not None, step.id is not None)
+    if sides != _OVERLAY_WRITES.get(step.action):
         raise Malformed(f"the step for {step.label!r} is incomplete")
 
 

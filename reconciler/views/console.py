@@ -1,7 +1,8 @@
 """The rich console that draws everything on a terminal: its theme, hanging lines, names in columns, and tables.
 
-A width of None means that the output is no terminal: nothing is wrapped or cut, and names stand one a line. Text that
-comes here is safe already (`text.plain`); markup and highlighting stay off, so that no bracket is taken for a style.
+A width of None means that the output is not a terminal: nothing is wrapped or cut, and names are printed one a line.
+Text that comes here is safe already (`text.plain`); markup and highlighting stay off, so that no bracket is taken for
+a style.
 """
 
 import re
@@ -170,7 +171,7 @@ def draw_table(
 
 
 def _widths(columns: Sequence[Column], sizes: Sequence[int], room: int) -> dict[int, int]:
-    """Return the width of each column that there is room for, by its number.
+    """Return the width of each column that fits, by its number.
 
     Optional columns go, the last of them first; then those that yield become narrow, then the widest. rich shrinks
     columns as well, but knows no least width.

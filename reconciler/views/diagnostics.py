@@ -73,7 +73,7 @@ def repetitions(same: Sequence[Mapping[str, Any]]) -> str:
 
 
 def problem_details(same: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return what stands below the summary of a problem, line by line: detail, repositories, hint."""
+    """Return the lines below the summary of a problem: detail, repositories, hint."""
     detail, hint = _lines(same[0]["detail"]), _lines(same[0]["hint"])
     names = list(dict.fromkeys(name for one in same for name in one["repositories"]))
     return [

@@ -286,7 +286,7 @@ def _group(steps: Sequence[Step]) -> GroupedDocument:
 
 
 def forecast_document(forecast: Forecast) -> ForecastDocument:
-    """Return the forecast as plain data; `builds` is null where no number can be said."""
+    """Return the forecast as plain data; `builds` is null if the number is not known."""
     match forecast:
         case BuildForecast(repositories=repositories, builds=builds, unknown=unknown, durations=durations):
             return {

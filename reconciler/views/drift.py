@@ -25,7 +25,7 @@ _COLUMN = 16
 
 
 def document(found: Sequence[Drift], organization: Organization, *, api: str) -> dict[str, Any]:
-    """Return the drift as plain data; `drift` tells whether somebody else changed something."""
+    """Return the drift as plain data; `drift` is whether somebody else changed something."""
     return {
         "format_version": FORMAT_VERSION,
         "api": api,

@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from rich.text import Text
+
 from reconciler.core.bindings import Binding
 from reconciler.core.diff import KEYED, SECTION_OF, Field
 from reconciler.core.layers import Layer, LayerItem, Merged, Precedence, merge
@@ -10,7 +12,7 @@ from reconciler.core.overlay import Overlay, Section
 from reconciler.core.state import DesiredRepository, wanted
 from reconciler.diagnostics import Diagnostic, Place, plural
 from reconciler.views.changes import value_words
-from reconciler.views.console import Column, draw_table
+from reconciler.views.console import Column, draw, draw_table
 from reconciler.views.diagnostics import diagnostic_document
 from reconciler.views.document import FORMAT_VERSION
 from reconciler.views.listings import binding_document, binding_words
@@ -88,14 +90,15 @@ def render(
 ) -> str:
     """Return the effective overlay as a table, and below it what is not managed and which overlays are bound."""
     found = document(name, entry, bindings=bindings)
-    rows = [(one["path"], _shown(one, style), _line(one), _told(one)) for one in found["values"]]
-    rows += [(one["section"], "(emptied)", _line(one), _told(one)) for one in found["empty"]]
+    rows = [(one["path"], _shown(one, style), _line(one), _layer_text(one)) for one in found["values"]]
+    rows += [(one["section"], "(emptied)", _line(one), _layer_text(one)) for one in found["empty"]]
     rows += [
-        (one["path"], f"{_shown(one, style)} (removed at {_line(one['removed_by'])})", _line(one), _told(one))
+        (one["path"], f"{_shown(one, style)} (removed at {_line(one['removed_by'])})", _line(one), _layer_text(one))
         for one in found["removed"]
     ]
     table = draw_table(_COLUMNS, rows, style=style, width=width)
-    return table + "".join(line + "\n" for line in _closing(found, style))
+    closing = [Text(line) for line in _closing(found, style)]
+    return table + (draw(closing, style=style, width=width) if closing else "")
 
 
 def render_json(
@@ -107,13 +110,13 @@ def render_json(
     live: Overlay | None = None,
 ) -> str:
     """Return the document as JSON text; with `live` it has both overlays in full, `before` being the live one."""
-    beside = {} if live is None else {"overlay": [*_beside(entry, live)]}
-    return indented_json({**document(name, entry, problems, bindings), **beside})
+    overlay = {} if live is None else {"overlay": [*_both_sides(entry, live)]}
+    return indented_json({**document(name, entry, problems, bindings), **overlay})
 
 
 def render_diff(name: str, entry: DesiredRepository, live: Overlay, *, style: Style, width: int | None) -> str:
     """Return every value of the live and of the wanted overlay as a table, and below it how many differ."""
-    found = [*_beside(entry, live)]
+    found = [*_both_sides(entry, live)]
     rows = []
     for one in found:
         mark, role = DIFF_KINDS[one["kind"]]
@@ -129,7 +132,7 @@ def render_diff(name: str, entry: DesiredRepository, live: Overlay, *, style: St
     return f"{table}\n{closing}\n" if table else f"{closing}\n"
 
 
-def _beside(entry: DesiredRepository, live: Overlay) -> Iterator[dict[str, Any]]:
+def _both_sides(entry: DesiredRepository, live: Overlay) -> Iterator[dict[str, Any]]:
     """Yield each value of both overlays; one that goes has the place of the entry, one that is not managed has none."""
     places = {(one["part"], one["key"]): one for one in map(_value, merge(entry.layers).winners)}
     for one in overlay_document(live, wanted(entry, live)):
@@ -224,5 +227,5 @@ def _line(found: dict[str, Any]) -> str:
     return f"{found['file']}:{found['line']}"
 
 
-def _told(found: dict[str, Any]) -> str:
+def _layer_text(found: dict[str, Any]) -> str:
     return " ".join(filter(None, (found["layer"]["kind"], found["layer"]["name"])))

@@ -54,13 +54,13 @@ def render_json(name: str, found: Sequence[TagExplanation], problems: Iterable[D
     return indented_json(document(name, found, problems))
 
 
-def render(name: str, found: Sequence[TagExplanation], *, style: Style, width: int | None, beside: bool = False) -> str:
-    """Return for each group of tags a table of its overlays and one of its values; `beside` the live ones."""
-    blocks = [_group(name, one, style, width, beside=beside) for one in found]
+def render(name: str, found: Sequence[TagExplanation], *, style: Style, width: int | None, diff: bool = False) -> str:
+    """Return for each group of tags a table of its overlays and one of its values; `diff` adds the live ones."""
+    blocks = [_group(name, one, style, width, diff=diff) for one in found]
     return "\n".join(blocks)
 
 
-def _group(name: str, one: TagExplanation, style: Style, width: int | None, *, beside: bool) -> str:
+def _group(name: str, one: TagExplanation, style: Style, width: int | None, *, diff: bool) -> str:
     shown = _tags(one)
     title = f"{token(name, style)}: tag" + ("" if len(one.tags) == 1 else "s")
     heading = f"{title} {', '.join(token(tag, style) for tag in one.tags)}"
@@ -73,7 +73,7 @@ def _group(name: str, one: TagExplanation, style: Style, width: int | None, *, b
         for layer in shown["layers"]
     ]
     tables = [draw_table(_LAYER_COLUMNS, layers, style=style, width=width)]
-    tables.append(_beside(one, style, width) if beside else _values(shown, style, width))
+    tables.append(_diff(one, style, width) if diff else _values(shown, style, width))
     return "\n".join([heading, *filter(None, tables)])
 
 
@@ -93,7 +93,7 @@ def _values(shown: dict[str, Any], style: Style, width: int | None) -> str:
     return draw_table(_COLUMNS, rows, style=style, width=width)
 
 
-def _beside(one: TagExplanation, style: Style, width: int | None) -> str:
+def _diff(one: TagExplanation, style: Style, width: int | None) -> str:
     if not isinstance(one.before, Overlay) or not isinstance(one.after, Overlay):
         return "The live configuration is not known.\n"
     rows: list[list[str | Word]] = []

@@ -145,7 +145,7 @@ _IN_MANIFEST = {None: "", True: "named", False: "-"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RepoRow:
-    """One repository under its clear name; `named` tells whether the manifest names it, None where there is none.
+    """One repository under its clear name; `named` is whether the manifest names it, None without a manifest.
 
     `bindings` are its own and those for all repositories; None where they are not known.
     """
@@ -163,10 +163,10 @@ def repos_document(rows: Iterable[RepoRow]) -> dict[str, Any]:
 
 
 def render_repos(rows: Sequence[RepoRow], *, style: Style, width: int | None) -> str:
-    """Return the repositories as a table; without a manifest or bindings there is no column about them."""
+    """Return the repositories as a table; without a manifest or bindings their columns are left out."""
     found = repos_document(rows)["repositories"]
     lines = [
-        (one["repository"], _told(one), binding_words(one["bindings"]), _IN_MANIFEST[one["named"]], one["id"])
+        (one["repository"], _customization(one), binding_words(one["bindings"]), _IN_MANIFEST[one["named"]], one["id"])
         for one in found
     ]
     empty = {
@@ -224,7 +224,7 @@ def _content(overlay: Overlay | Unreadable) -> dict[str, Any]:
     return {"customised": dict(counts), "problem": None}
 
 
-def _told(one: dict[str, Any]) -> str:
+def _customization(one: dict[str, Any]) -> str:
     if one["customised"] is None:
         return "unreadable"
     return ", ".join(_counted(part, count) for part, count in one["customised"].items()) or "-"

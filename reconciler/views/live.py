@@ -113,7 +113,7 @@ class Board:
         self._tags: Mapping[str, tuple[str, ...]] = {}
 
     def take(self, event: Event) -> None:
-        """Take note of one event."""
+        """Record one event."""
         self._now = event.at
         match event:
             case ApplyStarted(at=at, steps=steps, others=others):
@@ -260,7 +260,7 @@ class LiveProgress:
             self._live = None
 
     def __call__(self, event: Event) -> None:
-        """Take note of one event; raises nothing but what the stream raised, such as BrokenPipeError."""
+        """Record one event; raises only what the stream raised, such as BrokenPipeError."""
         with self._lock:
             self._board.take(event)
             line = sentence(event, self._style) if is_trouble(event) else None
@@ -305,7 +305,7 @@ _FRAMES = {True: "\u280b\u2819\u2839\u2838\u283c\u2834\u2826\u2827\u2807\u280f",
 
 
 class Activity:
-    """A line that says what is under way, shown while the context is open, once that has taken a second.
+    """A line about the current activity, shown after a second while the context is open.
 
     With `in_place` it turns, counts the seconds and is gone afterwards; otherwise it is written once. `now` counts
     seconds; `size` is as in `LiveProgress`.

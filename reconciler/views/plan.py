@@ -29,7 +29,7 @@ _COMPARED = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanSection:
-    """A part of the plan with a title: changes that several repositories share, and the steps that stand alone.
+    """A part of the plan with a title: changes that several repositories share, and single steps.
 
     One that is `expected` is shown when it is empty too: that a change causes nothing is news. The places of one that
     is `checked_out` are in the manifest, and those of another in the one that it is compared with.

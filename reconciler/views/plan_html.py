@@ -80,7 +80,7 @@ def render(
 ) -> str:
     """Return the whole plan as an HTML document; without `unicode` in ASCII, for a stream that takes nothing else.
 
-    With the `summary` of an apply of the plan its result stands above the changes.
+    With the `summary` of an apply of the plan, its result comes above the changes.
     """
     style, script = ((_FOLDER / name).read_text(encoding="utf-8") for name in ("plan.css", "plan.js"))
     page = (

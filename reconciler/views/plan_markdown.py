@@ -38,7 +38,7 @@ from reconciler.views.text import Role, Style, plain, quoted, token
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fold:
-    """A piece of the text, from its whole form to its shortest; a `tight` one goes on directly below the last.
+    """A piece of the text, from its whole form to its shortest; a `tight` one follows the last without a blank line.
 
     `entries` is the number of entries that it shows, to say what is missing; a heading shows none.
     """
@@ -294,13 +294,13 @@ def _head(document: dict[str, Any], style: Style) -> str:
     def show(text: str) -> str:
         return code(style.shorten(style.plain(text), _HEAD_COLUMNS))
 
-    said = [
+    sentences = [
         _sentence(text, role) for text, role in (*origin_sentences(document, show), *closing_sentences(document, show))
     ]
     blocks = [
         comment_marker("plan", document),
         f"### Plan for {show(organization['name'])} on {show(document['api'])}",
-        *said,
+        *sentences,
         "\n".join([row(counts), row("---:" for _ in counts), row(f"{count:,}" for count in counts.values())]),
     ]
     return "\n\n".join(blocks)

@@ -55,7 +55,7 @@ _MOST_NAMES = 20
 
 
 def render(document: dict[str, Any], *, style: Style, width: int | None, show_unchanged: bool) -> str:
-    """Return the whole plan as text that ends in a line end; a `width` of None is for an output that is no terminal."""
+    """Return the plan as text with a line end; a `width` of None is for an output that is not a terminal."""
     blocks: list[Block] = [
         [_header(document, style)],
         *_body(document, style, width),

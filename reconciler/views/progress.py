@@ -185,7 +185,7 @@ class PlainProgress:
         self._wait_began = self._last_beat = 0.0
 
     def __call__(self, event: Event) -> None:
-        """Take note of one event; raises nothing but what the stream raises."""
+        """Record one event; raises only what the stream raises."""
         with self._lock:
             line = self._line(event)
             if line:

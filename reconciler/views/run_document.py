@@ -177,8 +177,8 @@ def built_document(build: Build, progress: Progress, tags: Mapping[str, tuple[st
             return {**fields, "verified": True, "versions": dict(versions)}
         case Lacking(missing=missing):
             return {**fields, "missing": [_entry_name(one) for one in missing]}
-        case Unproven(entries=untold):
-            return {**fields, "untold": [_entry_name(one) for one in untold]}
+        case Unproven(entries=unreported):
+            return {**fields, "untold": [_entry_name(one) for one in unreported]}
         case unknown:
             assert_never(unknown)
 
@@ -198,7 +198,7 @@ def build_names(builds: Iterable[Build], tags: Mapping[str, tuple[str, ...]] = M
 
 
 def short_digest(digest: str) -> str:
-    """Return the beginning of a digest, enough for people to tell it from others."""
+    """Return the beginning of a digest, enough to distinguish it from others."""
     return digest.removeprefix("sha256:")[:12]
 
 
@@ -359,7 +359,7 @@ def _leftover(found: Leftover) -> dict[str, Any]:
 
 
 def _other_changes(progress: Progress, earlier: Sequence[Build]) -> dict[str, Any]:
-    """Return what else changed since the last image; nothing if no report tells."""
+    """Return what else changed since the last image; empty if no report shows it."""
     change = other_changes(progress, earlier)
     return {} if change is None else {"other_changes": difference_document(change)}
 
@@ -378,7 +378,7 @@ def _failure(build: Build, log: str | None) -> dict[str, Any]:
 
 
 def event_document(event: Event) -> dict[str, Any]:
-    """Return one event as plain data: its `type`, the time `at`, and what it tells."""
+    """Return one event as plain data: its `type`, the time `at`, and its fields."""
     kind, fields = _event_fields(event)
     return {"type": kind, "at": rfc3339(event.at), **fields}
 

@@ -104,7 +104,7 @@ class SubjectDocument(TypedDict):
 
 
 class SelectorsDocument(TypedDict):
-    """The tags of a binding that changed since the plan, from all three sides; null where there is no binding."""
+    """The tags of a binding that changed since the plan, from all three sides; null for a missing binding."""
 
     planned_from: str | None
     now: str | None

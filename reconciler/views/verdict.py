@@ -57,7 +57,7 @@ def early_end(command: str, *, interrupted: bool, errors: int, run: str | None) 
 
 
 def not_applyable(plan: Plan, command: str) -> str:
-    """Return the verdict on a plan of which nothing may be or need be written."""
+    """Return the verdict on a plan that must not or need not be written."""
     every = (*plan.steps, *plan.overlay_steps)
     blocked, unknown = (sum(step.action == action for step in every) for action in ("blocked", "unknown"))
     if plan.failed:

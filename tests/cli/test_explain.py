@@ -179,6 +179,20 @@ def test_a_difference_keeps_marks_paths_and_lines_in_a_narrow_terminal(columns: 
     assert len(line) <= columns
 
 
+def test_sections_that_are_not_managed_fit_a_terminal_and_are_one_line_elsewhere(program: Program) -> None:
+    write_manifest("organization: example.com\nrepositories:\n  custom-ruby: {packages: [git]}\n")
+    world = program.world()
+    world.stdout = Stream(terminal=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COLUMNS", "80")
+        assert main(["explain", "custom-ruby", "--no-color"], world) == 0
+    text = world.stdout.getvalue()
+    assert all(len(line) <= 80 for line in text.splitlines())
+    start = "Not managed: contents.runtime_repositories, contents.runtime_keyring, "
+    assert f"{start}environment, annotations" in " ".join(text.splitlines())
+    assert f"\n{start}environment, annotations" in program.run("explain", "custom-ruby").out
+
+
 BOUND = """\
 organization: example.com
 overlays:

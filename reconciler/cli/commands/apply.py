@@ -35,7 +35,7 @@ def configure(parser: Parser) -> None:
 def execute(options: Options, ctx: Context) -> int:
     """Apply a manifest or a saved plan; the exit code says how far it came.
 
-    Everything that can be wrong with the manifest or the saved plan by itself is found before anything is sent.
+    All problems of the manifest or the saved plan alone are found before anything is sent.
     """
     how = execution.rollout_settings(options)
     owners, make_request = _read(options, ctx)
@@ -49,7 +49,7 @@ def execute(options: Options, ctx: Context) -> int:
 
 
 def _read(options: Options, ctx: Context) -> tuple[Collection[str], Callable[[ApplyContext], ApplyRequest]]:
-    """Read what is to be applied; return whose it is, and what makes the request of it once there is a client."""
+    """Read the manifest or plan; return its owners, and a function that makes the request once there is a client."""
     saved = inputs.saved_plan(options, ctx)
     if saved is None:
         desired, warnings = inputs.read_manifest(options, ctx)

@@ -122,14 +122,14 @@ def _follow(history: _BuildHistory, options: Options, ctx: Context) -> ExitCode:
     """Return a line for each build that is there, appears or ends, in the order of time, until none is running."""
     draw = _lines(options, ctx)
     since, named = earliest(options, history.client), bool(options.repositories)
-    told: dict[str, Result] = {}
+    printed: dict[str, Result] = {}
     for found in poll(lambda: history.read(since), ctx):
-        new = [build for build in _wanted(found, options) if told.get(build.id) is not build.result]
+        new = [build for build in _wanted(found, options) if printed.get(build.id) is not build.result]
         rows = in_time(history.rows(new, named=named))
-        for row in rows if told or options.limit is None else rows[-options.limit :]:
+        for row in rows if printed or options.limit is None else rows[-options.limit :]:
             ctx.stdout.write(draw(row))
         ctx.stdout.flush()
-        told.update((build.id, build.result) for build in found)
+        printed.update((build.id, build.result) for build in found)
         if all(build.result is not Result.RUNNING for build in found):
             break
     return ExitCode.DONE

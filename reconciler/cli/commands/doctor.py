@@ -140,11 +140,11 @@ class _Examination:
 
     def _check_api(self) -> CheckResult:
         try:
-            told = self._client.ping()
+            server_time = self._client.ping()
         except ApiError as error:
             return failed_check(Subject.API, error.diagnostic)
         self._answers = True
-        self._skew = None if told is None else told - self._ctx.clock.now()
+        self._skew = None if server_time is None else server_time - self._ctx.clock.now()
         return CheckResult(subject=Subject.API, level=Level.OK, summary=f"{self._name} responds")
 
     def _check_token(self, credentials: Credentials) -> CheckResult:
@@ -229,8 +229,8 @@ class _Examination:
         return _NO_TOKEN if self._token is None or self._rejected else ""
 
     def _expires(self) -> float | None:
-        told = self._identity.expires if self._identity else None
-        return self._token.expires if self._token and self._token.expires is not None else told
+        identity_expires = self._identity.expires if self._identity else None
+        return self._token.expires if self._token and self._token.expires is not None else identity_expires
 
     def _now(self) -> float:
         """Return the time by the API's clock where it is known: that one decides whether a token still holds."""

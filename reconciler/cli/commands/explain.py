@@ -40,7 +40,7 @@ def configure(parser: Parser) -> None:
 def execute(options: Options, ctx: Context) -> int:
     """Print the effective overlay, and the bound overlays where the API answers.
 
-    It must answer only where the manifest alone cannot tell which repository is meant.
+    The API is required only if the manifest alone does not decide which repository is meant.
     """
     output.targets(options)
     desired, warnings = inputs.read_manifest(options, ctx)
@@ -92,9 +92,7 @@ def _explain_tags(
     problems = (*warnings, *step_problems((*own, *bindings)))
     output.show(
         {
-            "text": lambda style, width: explain_view.render(
-                label, found, style=style, width=width, beside=options.diff
-            ),
+            "text": lambda style, width: explain_view.render(label, found, style=style, width=width, diff=options.diff),
             "json": lambda *_: explain_view.render_json(label, found, problems),
         },
         options,
@@ -139,14 +137,14 @@ def _renderers(
     name: str, entry: DesiredRepository, live: Live | None, problems: tuple[Diagnostic, ...], options: Options
 ) -> output.Renderers:
     bindings = None if live is None else _bindings(entry, live)
-    beside = _live_overlay(name, entry, live) if options.diff and live is not None else None
+    live_overlay = _live_overlay(name, entry, live) if options.diff and live is not None else None
 
     def text(style: Style, width: int | None) -> str:
-        if beside is None:
+        if live_overlay is None:
             return explain.render(name, entry, style=style, width=width, bindings=bindings)
-        return explain.render_diff(name, entry, beside, style=style, width=width)
+        return explain.render_diff(name, entry, live_overlay, style=style, width=width)
 
-    return {"text": text, "json": lambda *_: explain.render_json(name, entry, problems, bindings, live=beside)}
+    return {"text": text, "json": lambda *_: explain.render_json(name, entry, problems, bindings, live=live_overlay)}
 
 
 def _live_overlay(name: str, entry: DesiredRepository, live: Live) -> Overlay:

@@ -21,7 +21,7 @@ def configure(parser: Parser) -> None:
 
 
 def execute(options: Options, ctx: Context) -> int:
-    """Lay the files out and name those that changed; 1 where one cannot be, or would change under `--check`."""
+    """Format the files and name those that changed; 1 if one cannot be formatted, or would change under `--check`."""
     found = format_files(options.path, inputs.read_input(options.path, ctx))
     problems = [problem for one in found for problem in one.problems]
     changed = [one for one in found if one.changed]

@@ -70,7 +70,7 @@ _SALT_BYTES = 16
 
 
 def _read_index(client: ReadClient, organization: Organization) -> tuple[PackageIndex | None, Diagnostic | None]:
-    """Return the packages that may be installed: every version, else the latest ones, else why there is no index."""
+    """Return the packages that may be installed: every version, else the latest ones, else why the index is missing."""
     problem: Diagnostic | None = None
     for all_versions in (True, False):
         try:

@@ -19,7 +19,7 @@ def configure(parser: Parser) -> None:
 
 
 def execute(options: Options, ctx: Context) -> int:
-    """Break every lock whose process is gone; exit code 5 where one is alive, or where the answer is not `yes`."""
+    """Break every lock of a dead process; exit code 5 if one is alive, or if the answer is not `yes`."""
     with runs.journal_failures():
         journal = runs.needed_shared_journal(options, ctx)
         locks = journal.locks()

@@ -63,7 +63,7 @@ class _WaitContext:
 
 
 def _check_idle(run: Run) -> None:
-    """Raise `CommandFailed` while the run is still writing: what it is about to write cannot be told from outside."""
+    """Raise `CommandFailed` while the run is still writing: its next writes are not known."""
     if run.state is RunState.RUNNING and any(step.outcome is None for step in run.steps):
         raise CommandFailed(
             "run-goes-on",

@@ -1,4 +1,4 @@
-"""Live overlays and bindings written as a manifest file of their own, beside those of the repositories.
+"""Live overlays and bindings written as a separate manifest file, next to those of the repositories.
 
 A scope is written whole or not at all: the manifest manages all bindings of a scope that it names, and one that it does
 not mention would be removed.
@@ -23,7 +23,7 @@ OVERLAYS_FILE: Final = "overlays.yaml"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OverlayImport:
-    """The file with its certificates and keys, empty where there is nothing to write, and what is said about it."""
+    """The file with its certificates and keys, empty if there is nothing to write, and its notes."""
 
     texts: Mapping[str, str] = field(default_factory=dict)
     overlays: int = 0
@@ -125,8 +125,8 @@ class _BindingsWriter:
             why = self._scope_obstacle(scope, found)
             if why:
                 hint = "write its bindings by hand"
-                said = f"the bindings of {self._label(scope)} are not imported: {why}"
-                self.left_out.append(warning("not-imported", said, hint))
+                summary = f"the bindings of {self._label(scope)} are not imported: {why}"
+                self.left_out.append(warning("not-imported", summary, hint))
             elif scope == self._organization:
                 self.everywhere = bound
             elif scope in self._folders:

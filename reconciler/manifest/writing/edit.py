@@ -317,12 +317,12 @@ def _slot_of_item(syntax: Syntax, sequence: Sequence, one: Node) -> _Slot:
 def _rewritten(syntax: Syntax, slot: _Slot, node: Node, wanted: Shape) -> _Patch:
     """Return a value written anew; the comment on the line of its key or dash stays."""
     first, *more = item(wanted, slot.indent) if slot.in_list else pair("x", wanted, slot.indent)
-    beside = first[slot.indent + (1 if slot.in_list else len("x:")) :]
+    rest_of_line = first[slot.indent + (1 if slot.in_list else len("x:")) :]
     same_line = syntax.line(node.start) == syntax.line(slot.after)
     end = syntax.line_end(node.end)
     comment_at = (node.end, end) if same_line else (slot.after, syntax.line_end(slot.after))
     comment = syntax.text[slice(*comment_at)].rstrip()
-    return _Patch(slot.after, end, beside + comment + "".join("\n" + line for line in more))
+    return _Patch(slot.after, end, rest_of_line + comment + "".join("\n" + line for line in more))
 
 
 def _opened(syntax: Syntax, slot: _Slot, node: Branch | Sequence) -> _Patch:

@@ -301,7 +301,7 @@ class PemFiles:
         return self._contents[path] == file.pem
 
     def _read(self, path: str) -> str | None:
-        """Return the text of a file that is there, None for none; "" for what is no text, which fits no certificate."""
+        """Return the text of an existing file, None without one; "" for one that is not text."""
         whole = self._folder / PurePosixPath(path)
         try:
             return whole.read_text(encoding="utf-8")

@@ -1,6 +1,6 @@
 """The manifest files of a folder while they change: read, searched for entries, tried out, verified, put in place.
 
-Every file is written beside its place and renamed into it, so that none is ever half written.
+Every file is written to a temporary name and renamed, so that none is ever half written.
 """
 
 import os
@@ -119,16 +119,16 @@ def _write(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     mode = path.stat().st_mode & 0o777 if path.exists() else _MODE
     data = _byte_order_mark(path) + text.encode("utf-8")
-    handle, beside = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as stream:
             stream.write(data)
             stream.flush()
             os.fsync(stream.fileno())
-        Path(beside).chmod(mode)
-        Path(beside).replace(path)
+        Path(temporary).chmod(mode)
+        Path(temporary).replace(path)
     except BaseException:
-        Path(beside).unlink(missing_ok=True)
+        Path(temporary).unlink(missing_ok=True)
         raise
 
 

@@ -68,7 +68,7 @@ class FormattedFile:
 def format_files(path: Path, data: bytes | None = None) -> list[FormattedFile]:
     """Format a manifest file, or all in a folder but the overlay files that they name.
 
-    `data` is the content of a manifest that is no file, and `path` then what messages call it.
+    `data` is the content of a manifest from standard input, and `path` its name in messages.
     """
     if data is not None:
         return [_format_text(path, manifest_files.decode(str(path), data))]
@@ -328,12 +328,12 @@ class _Printer:
         dash = head.endswith("-")
         # Comments that come later belong to what is inside.
         inside = first.start if node.flow or node.anchor else node.start
-        beside = self._comments and self._comments[0].start < inside
-        if dash and isinstance(node, Mapping) and not beside:
+        has_comment = self._comments and self._comments[0].start < inside
+        if dash and isinstance(node, Mapping) and not has_comment:
             self._mapping(node, indent + _STEP, head=head)
             return
         self._lines.append(head)
-        if beside and not self._comments[0].own_line:
+        if has_comment and not self._comments[0].own_line:
             self._lines[-1] += f"  {self._comments.popleft().text}"
         if isinstance(node, Mapping):
             self._mapping(node, indent + _STEP)

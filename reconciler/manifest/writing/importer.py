@@ -28,7 +28,7 @@ from reconciler.manifest.writing.updater import Draft, ImportRequest, ManifestUp
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Import:
-    """The files as they should become, with the manifests as they were, and what is said about it.
+    """The new files, the manifests from before, and the notes for the user.
 
     `texts` holds what changes alone. `labels` are the repositories that were taken.
     """
@@ -42,7 +42,7 @@ class Import:
 
 @dataclass(slots=True)
 class _Chosen:
-    """The repositories that are taken, by their clear names, and what is said of those that cannot be."""
+    """The repositories to import, by their clear names, and the notes on those that cannot be imported."""
 
     taken: dict[str, LiveRepository] = field(default_factory=dict)
     left_out: list[Diagnostic] = field(default_factory=list)
@@ -61,7 +61,7 @@ class ManifestWriter:
         self._request = request
 
     def draft(self, repositories: Mapping[str, LiveRepository]) -> Draft:
-        """Return every entry by itself, so that a mistake belongs to one repository."""
+        """Return separate entries, so that a mistake belongs to one repository."""
         rest = [((), overlay_of(repository)) for repository in repositories.values()]
         return self._draft(repositories, Profiles(profiles={}, entries=rest))
 
@@ -178,7 +178,7 @@ def _choose(request: ImportRequest, before: Mapping[str, str]) -> _Chosen:
 
 
 def name_problem(label: str) -> str:
-    """Say why the key of an entry cannot mean a repository of this name; "" where it can."""
+    """Return why the key of an entry cannot mean a repository of this name; "" where it can."""
     if is_glob(label):
         return "its name contains `*`, `?`, `[` or `]`, which make it a glob in a manifest"
     if re.fullmatch(ADDRESS, label) is None:

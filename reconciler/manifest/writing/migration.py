@@ -65,7 +65,7 @@ def _chosen(
 
 
 def _obstacle(overlay: Overlay | Unreadable) -> str:
-    """Say why a customization cannot become an overlay; "" where it can."""
+    """Return why a customization cannot become an overlay; "" where it can."""
     if isinstance(overlay, Unreadable):
         return overlay.summary
     if overlay.unrecognized:

@@ -170,7 +170,7 @@ def normalised(text: str) -> str:
 
 
 def with_line_ends(text: str, before: str) -> str:
-    """Return a text with line feeds as one with the line ends of `before`, most of which decide where they differ.
+    """Return a text with line feeds as one with the line ends of `before`; if mixed, with its most frequent ones.
 
     Where they do, the lines at the start and the end that did not change keep their own.
     """

@@ -99,7 +99,7 @@ class ManifestUpdater:
         trial, layers = self._verifier.layers(self._apply(self._opening(repositories), {})[0])
         pem_files = PemFiles(self._request.folder)
         refused: dict[str, str] = {}
-        said: list[Diagnostic] = []
+        notes: list[Diagnostic] = []
         edits: dict[str, list[EntryEdit]] = {}
         new: dict[str, dict[str, Shape]] = {}
         for label, repository in repositories.items():
@@ -109,14 +109,14 @@ class ManifestUpdater:
                 refused[label] = _excess_reason(taken, around).replace(str(trial), str(self._request.folder))
                 continue
             edit = self._edit(label, taken, pem_files, _built_on(self._own(label), kept))
-            said += _layer_notes(label, taken, around, dropped=[one for one in around if one not in kept])
+            notes += _layer_notes(label, taken, around, dropped=[one for one in around if one not in kept])
             if label in self._located:
                 edits.setdefault(self._located[label].file, []).append(edit)
             else:
                 new.setdefault(self._file(repository), {})[label] = dict(edit.wanted)
         texts, not_edited = self._apply(edits, new)
-        told = in_folder(self._request.folder, trial, tuple(said))
-        return Draft(texts={**texts, **pem_files.new}, refused={**refused, **not_edited}, notes=told)
+        placed_notes = in_folder(self._request.folder, trial, tuple(notes))
+        return Draft(texts={**texts, **pem_files.new}, refused={**refused, **not_edited}, notes=placed_notes)
 
     def second_try(self, label: str) -> bool:
         """Return whether an entry can do without the layers that it names, and has not been tried so."""
@@ -236,7 +236,7 @@ def _sections(live: Overlay, layers: Sequence[Layer], *, everything: bool) -> fr
 
 
 def _entry_change(live: Overlay, layers: Sequence[Layer], managed: frozenset[Section]) -> EntryChange:
-    """Return what an entry gives itself on top of its layers, the last of which may be what it gave itself so far."""
+    """Return an entry's own values on top of its layers; the last layer may be its own previous values."""
     below = merge([one for one in layers if one.precedence is not Precedence.ENTRY])
     own = merge([one for one in layers if one.precedence is Precedence.ENTRY])
     return _taken(live, below, own, managed)
@@ -253,8 +253,8 @@ def _taken(live: Overlay, below: Merged, own: Merged, managed: frozenset[Section
     given = [one for one in items_of(below.overlay) if _section(one) in managed]
     there = [one for one in items_of(live) if _section(one) in managed]
     by_key = {(one.field, one.key): one for one in there}
-    said = {(one.field, one.key) for one in items_of(own.overlay)}
-    overlay = assemble(one for one in there if one not in given or (one.field, one.key) in said)
+    own_keys = {(one.field, one.key) for one in items_of(own.overlay)}
+    overlay = assemble(one for one in there if one not in given or (one.field, one.key) in own_keys)
     # A section given empty takes away everything that is below.
     lasting = [one for one in given if _section(one) not in emptied]
     excess = tuple(one for one in lasting if not _can_become(one, by_key.get((one.field, one.key))))
