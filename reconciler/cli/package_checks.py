@@ -180,7 +180,7 @@ def _image_problems(
     refused = [answer for one in asked if isinstance(answer := answers[one.config], Conflicts)]
     if not refused:
         return
-    message = _said(refused[0].problem)
+    message = _message(refused[0].problem)
     if len(refused) == len(asked):
         yield from resolution_errors([resolution_failure(image, message)])
     else:
