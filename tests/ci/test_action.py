@@ -1,6 +1,7 @@
 """`action.yml`, run as GitHub runs it: outputs, one comment, exit codes; and its text."""
 
 import json
+import re
 import subprocess
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 
 from reconciler.emulator import Emulator
 from tests.support.code_host import CodeHostServer
-from tests.support.runner import Runner, load
+from tests.support.runner import ROOT, Runner, load
 
 MANIFEST = """\
 organization: example.com
@@ -168,3 +169,10 @@ def test_the_program_of_the_action_itself_is_installed_with_its_pins(tmp_path: P
         "/actions/reconciler v1",
     ]
     assert (tmp_path / "path").read_text() == f"{temp}/reconciler/bin\n"
+
+
+def test_the_page_names_every_input_and_output() -> None:
+    action = load("action.yml")[0]
+    page = (ROOT / "docs" / "pipeline.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`([a-z-]+)`", page))
+    assert {*action["inputs"], *action["outputs"]} <= named

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -170,6 +171,28 @@ def test_the_identity_of_the_job_is_exchanged_for_a_token(gitlab: Runner, api: E
     api.edit("custom-nginx", {"contents": {"packages": ["vim"]}})
     drifted = gitlab.script(job_lines("reconciler-drift"), identity)
     assert (drifted.code, len(host.issues), host.closed) == (0, 1, set()), drifted.log
+
+
+# The schemas of GitHub and GitLab, where the program that has them is installed
+
+_CHECK = shutil.which("check-jsonschema")
+if _CHECK is not None:
+
+    @pytest.mark.parametrize("path", [*WORKFLOWS, ROOT / "action.yml"], ids=lambda path: path.stem)
+    def test_the_schema_of_github_accepts_it(path: Path) -> None:
+        schema = "github-actions" if path.name == "action.yml" else "github-workflows"
+        assert check_schema(schema, path) == 0
+
+    def test_the_schema_of_gitlab_accepts_the_jobs(tmp_path: Path) -> None:
+        jobs = tmp_path / "jobs.yml"
+        jobs.write_text(yaml.safe_dump(component()[1]), encoding="utf-8")
+        assert check_schema("gitlab-ci", jobs) == 0
+
+
+def check_schema(name: str, path: Path) -> int:
+    assert _CHECK is not None
+    argv = [_CHECK, "--builtin-schema", f"vendor.{name}", str(path)]
+    return subprocess.run(argv, check=False).returncode
 
 
 # pre-commit

@@ -41,7 +41,7 @@ def test_a_page_can_go_to_standard_output(program: Program, name: str, start: st
 
 
 @pytest.mark.parametrize("name", ["markdown", "html"])
-@pytest.mark.parametrize("command", [["apply", "--yes"], ["validate"], ["repos"], ["builds"]])
+@pytest.mark.parametrize("command", [["explain", "custom-nginx"], ["validate"], ["repos"], ["builds"]])
 def test_other_commands_refuse_the_pages(program: Program, command: list[str], name: str) -> None:
     result = program.run(*command, "--format", f"{name}=page")
     assert result.code == 64

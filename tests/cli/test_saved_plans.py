@@ -80,6 +80,7 @@ def test_show_prints_what_plan_printed(program: Program) -> None:
     origin = shown.pop("origin")
     assert planned.pop("forecast")["repositories"] == 2
     assert planned.pop("checked")["packages"] == 1
+    assert planned.pop("manifest") == "manifests"  # a saved plan knows its manifest by the digest
     assert all(step["resolved"]["packages"] for step in planned["steps"])
     assert all(step.pop("active_tags") for step in planned["steps"])  # what is live now is no part of a saved plan
     assert shown == planned

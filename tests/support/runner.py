@@ -165,7 +165,7 @@ class Runner:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             encoding="utf-8",
-            timeout=300,
+            timeout=1200,
             check=False,
             start_new_session=True,
         )
