@@ -163,7 +163,7 @@ def no_build_failure(repository: str, days: int) -> ResolutionFailure:
 
 def unknown_template(step: Step, packages: Sequence[str]) -> ResolutionFailure:
     """Return the failure for a template without a known expansion in one of the images."""
-    message = f"no report tells the version that {quoted(packages)} means in each image"
+    message = f"no build report contains the version for {quoted(packages)}"
     return ResolutionFailure(repository=step.repository, message=message)
 
 

@@ -66,7 +66,7 @@ def test_a_saved_plan_can_be_shown_in_every_format(program: Program, name: str) 
 
 
 @pytest.mark.parametrize("name", ["markdown", "html"])
-def test_a_comparison_is_told_apart_on_a_page(program: Program, name: str) -> None:
+def test_a_comparison_has_its_own_parts_on_a_page(program: Program, name: str) -> None:
     Path("base").mkdir()
     Path("base/web.yaml").write_text(MANIFEST.replace("[git]", "[jq]"), encoding="utf-8")
     result = program.run("plan", "--base", "base", "--format", name)

@@ -73,7 +73,7 @@ def test_show_needs_no_network_and_no_token(saved: Program, monkeypatch: pytest.
     assert "s3cret-value" not in result.out
 
 
-def test_show_says_what_plan_said(program: Program) -> None:
+def test_show_prints_what_plan_printed(program: Program) -> None:
     write_manifest(TWO)
     planned = json.loads(program.run("plan", "-o", FILE, "--format", "json").out)
     shown = json.loads(program.run("show", FILE, "--format", "json").out)
