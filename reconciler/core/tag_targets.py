@@ -82,14 +82,15 @@ def _latest(builds: list[Build], target: Target, tags: Mapping[str, tuple[str, .
     for build in sorted(builds, key=lambda one: (one.started or 0.0, one.id)):
         if build.result is Result.SUCCESS:
             latest.update(dict.fromkeys(set(tags.get(build.digest, ())).intersection(target.tags), build))
-    covered = latest.keys() >= set(target.tags)
     kept = {build.id for build in latest.values()}
+    covered = latest.keys() >= set(target.tags)
+    replaced_before = max((build.started or 0.0 for build in latest.values()), default=0.0) if covered else 0.0
     return [
         build
         for build in builds
         if build.result is not Result.SUCCESS
         or build.id in kept
-        or not (covered or set(tags.get(build.digest, ())).intersection(target.tags))
+        or ((build.started or 0.0) >= replaced_before and not set(tags.get(build.digest, ())).intersection(target.tags))
     ]
 
 
