@@ -27,6 +27,7 @@ from reconciler.core.bases import (
     packages_in_use,
 )
 from reconciler.core.builds import Build, PackageConfig
+from reconciler.core.image_checks import block_overlays, image_steps
 from reconciler.core.overlay import Section
 from reconciler.core.packages import (
     Available,
@@ -47,6 +48,8 @@ from reconciler.core.resolution import (
     merge_resolved,
     no_build_failure,
     package_difference,
+    partly_resolving,
+    resolution_errors,
     resolution_failure,
     unknown_template,
     with_build_prospects,
@@ -115,7 +118,10 @@ def check(plan: Plan, desired: Desired, checks: CheckContext) -> Checked:
     options, required = checks.options, desired.settings.require_resolve
     by_default = options.check_packages and not checks.offline
     resolving = required or (by_default if options.resolve is None else options.resolve)
-    if not plan.writes or not (options.check_packages or resolving):
+    if not (options.check_packages or resolving):
+        return Checked(plan=plan)
+    plan = _check_images(plan, checks, resolving=resolving)
+    if not plan.writes:
         return Checked(plan=plan)
     costs, wrong, changed = _Costs(), False, plan.writes
     tags = {one.id: one.active_tags for one in checks.recent.live.repositories}
@@ -139,6 +145,46 @@ def check(plan: Plan, desired: Desired, checks: CheckContext) -> Checked:
     if options.debug:
         checks.ctx.stderr.write(costs.debug_line())
     return Checked(plan=prospects, resolved=answered.resolved, asked=costs.counts(), wrong=wrong)
+
+
+def _check_images(plan: Plan, checks: CheckContext, *, resolving: bool) -> Plan:
+    """Return the plan with the overlays and bindings blocked whose packages no image of some tags can get."""
+    images = image_steps(plan)
+    if not images:
+        return plan
+    shadow = replace(plan, steps=images, overlay_steps=(), effects=(), diagnostics=())
+    tags: dict[str, tuple[str, ...]] = {}
+    for effect in plan.effects:
+        tags[effect.id] = (*tags.get(effect.id, ()), *effect.tags)
+    evidence = _evidence(shadow, checks)
+    problems: list[PackageProblem] = []
+    if checks.options.check_packages:
+        requests = package_requests(shadow, tags)
+        findings, _ = _packages(shadow, requests, evidence, checks, _Costs())
+        problems += findings
+    known = {name for one in problems for name in one.repositories if has_errors([one.diagnostic])}
+    left = [image for image in images if image.repository not in known]
+    if resolving and left:
+        with activity(f"resolving the packages of {plural(len(left), 'group')} of tags", checks.options, checks.ctx):
+            asked = make_questions(left, evidence.bases, tags)
+            answers = _answers(asked, {}, evidence, checks)
+        for image in left:
+            problems += _image_problems(image, [one for one in asked if one.step is image], answers)
+    return block_overlays(plan, images, problems)
+
+
+def _image_problems(
+    image: Step, asked: Sequence[Question], answers: Mapping[PackageConfig, Answer]
+) -> Iterator[PackageProblem]:
+    """Yield why the packages of some tags cannot be installed: an error only where no image of the repository can."""
+    refused = [answer for one in asked if isinstance(answer := answers[one.config], Conflicts)]
+    if not refused:
+        return
+    message = _message(refused[0].problem)
+    if len(refused) == len(asked):
+        yield from resolution_errors([resolution_failure(image, message)])
+    else:
+        yield partly_resolving(image, message, len(refused), len(asked))
 
 
 def _with_prospects(found: "_Resolution", changed: Sequence[Step]) -> Plan:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from reconciler.core.bindings import UnknownBindings
+from reconciler.core.bindings import DEV, UnknownBindings
 from reconciler.core.state import DesiredBinding, DesiredOverlay, LiveOverlay, Unreadable
 from reconciler.core.steps import BindingStep, OverlayStep, ScopeKind
 from reconciler.diagnostics import Diagnostic, KnownNames, Place, Severity, did_you_mean, listed, quoted
@@ -88,12 +88,18 @@ def unknown_tags(step: BindingStep, tags: Sequence[str], known: KnownNames) -> D
         code="unknown-tag",
         summary=f'"{step.scope.label}" has no tag {quoted(tags)}',
         detail=f'the API would accept it, and overlay "{step.overlay}" would never be used for it',
-        hint=" ".join(filter(None, (did_you_mean(near), _ALLOW_MISSING if not near else ""))),
+        hint=_tag_hint(step, tags, near),
         place=step.place,
     )
 
 
-_ALLOW_MISSING: Final = "write `allow_missing_tags: true` to name tags before they exist"
+def _tag_hint(step: BindingStep, tags: Sequence[str], near: Sequence[str]) -> str:
+    word = next((tag for tag in tags if tag in ("all", DEV)), None)
+    if word is not None:
+        return (
+            f"write `{step.overlay}: {word}`, without brackets, for {'all tags' if word == 'all' else 'the -dev tags'}"
+        )
+    return did_you_mean(near) or "write `allow_missing_tags: true` to name tags before they exist"
 
 
 def missing_tags(step: BindingStep, tags: Sequence[str], known: KnownNames) -> Diagnostic:

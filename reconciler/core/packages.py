@@ -243,7 +243,7 @@ PACKAGE_CODES: Final[Mapping[str, tuple[Severity, str]]] = {
     ),
     "package-template-not-checked": (
         Severity.NOTE,
-        "A package is named by `{{major}}` or `{{minor}}`, and no tag of the repository tells the version.",
+        "A package is named by `{{major}}` or `{{minor}}`, and no tag of the repository contains the version.",
     ),
     "packages-not-checked": (Severity.WARNING, "The API could not be asked whether some packages exist."),
 }

@@ -42,6 +42,10 @@ RESOLUTION_CODES: Final[Mapping[str, tuple[Severity, str]]] = {
         Severity.WARNING,
         "The packages could not be checked for installing together; an error with `require_resolve`.",
     ),
+    "resolves-in-part": (
+        Severity.WARNING,
+        "The packages of some tags can be installed in a part of the repository's images only.",
+    ),
     "already-in-image": (Severity.NOTE, "The image already contains the added package."),
 }
 _NO_BUILD = "the repository has no successful build in the last {days} days to take the image's packages from"
@@ -125,6 +129,19 @@ def _cannot(names: Sequence[str]) -> str:
             return f"packages {listed(several)} cannot be installed together"
 
 
+def partly_resolving(image: Step, message: str, images: int, of: int) -> PackageProblem:
+    """Return the warning that the packages of some tags resolve in a part of the repository's images only."""
+    problem = Diagnostic(
+        code="resolves-in-part",
+        severity=Severity.WARNING,
+        summary=f"{image.repository}: the packages cannot be installed in {images} of {of} images of the repository",
+        detail=message,
+        hint="bind the overlay to the tags where they can be installed",
+        place=image.place,
+    )
+    return PackageProblem(diagnostic=problem, repositories=(image.repository,))
+
+
 def resolution_warnings(found: Iterable[ResolutionFailure]) -> tuple[PackageProblem, ...]:
     """Return a warning for each reason why resolution is unknown."""
     return _gathered(
@@ -146,7 +163,7 @@ def no_build_failure(repository: str, days: int) -> ResolutionFailure:
 
 def unknown_template(step: Step, packages: Sequence[str]) -> ResolutionFailure:
     """Return the failure for a template without a known expansion in one of the images."""
-    message = f"no report tells the version that {quoted(packages)} means in each image"
+    message = f"no build report contains the version for {quoted(packages)}"
     return ResolutionFailure(repository=step.repository, message=message)
 
 

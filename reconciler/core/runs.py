@@ -88,6 +88,20 @@ class Skip(StrEnum):
     PREREQUISITE = "prerequisite"
 
 
+# What was left for a reason that is no fault of the step: `resume` writes it.
+RESUMABLE: Final = frozenset(
+    {
+        Skip.PAUSED,
+        Skip.HELD_BACK,
+        Skip.INTERRUPTED,
+        Skip.TOKEN_REJECTED,
+        Skip.NOT_RECORDED,
+        Skip.AFTER_FAILURE,
+        Skip.PREREQUISITE,
+    }
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotAttempted:
     """Nothing was sent for this step."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-from reconciler.core.builds import Build, BuildConfig, Progress, Target, missing_items
+from reconciler.core.builds import Build, BuildConfig, Progress, Result, Target, missing_items
 from reconciler.core.diff import items_of
 from reconciler.core.effective import Effective
 from reconciler.core.effects import live_assembly
@@ -69,7 +69,29 @@ def builds_of(
     `siblings` are all targets of the repository, `tags` the known tags by digest. Without known tags a build belongs to
     the targets whose configuration it fits best; one that tells no configuration, as a refusal, to the first of them.
     """
-    return [build for build in builds if _belongs(build, target, siblings, tags.get(build.digest, ()))]
+    return _latest([one for one in builds if _belongs(one, target, siblings, tags.get(one.digest, ()))], target, tags)
+
+
+def _latest(builds: list[Build], target: Target, tags: Mapping[str, tuple[str, ...]]) -> list[Build]:
+    """Return the builds without those that a later build of the same tags replaced.
+
+    Every write of a run may rebuild a tag, in between with something that is not wanted in the end. Once each tag has a
+    build, what has no tag was replaced as well.
+    """
+    latest: dict[str, Build] = {}
+    for build in sorted(builds, key=lambda one: (one.started or 0.0, one.id)):
+        if build.result is Result.SUCCESS:
+            latest.update(dict.fromkeys(set(tags.get(build.digest, ())).intersection(target.tags), build))
+    kept = {build.id for build in latest.values()}
+    covered = latest.keys() >= set(target.tags)
+    replaced_before = max((build.started or 0.0 for build in latest.values()), default=0.0) if covered else 0.0
+    return [
+        build
+        for build in builds
+        if build.result is not Result.SUCCESS
+        or build.id in kept
+        or ((build.started or 0.0) >= replaced_before and not set(tags.get(build.digest, ())).intersection(target.tags))
+    ]
 
 
 def _belongs(build: Build, target: Target, siblings: Sequence[Target], tags: tuple[str, ...]) -> bool:

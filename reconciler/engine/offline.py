@@ -37,7 +37,7 @@ class OfflineApi:
 
     def is_in_catalog(self, name: str) -> bool:
         """Raise `ApiError`: the catalog is not in the snapshot."""
-        raise NotFound(_problem(f'the snapshot does not tell whether the catalog has "{name}"'))
+        raise NotFound(_problem(f'the snapshot does not contain the catalog, so "{name}" was not looked up in it'))
 
     def list_packages(self, organization: Organization) -> tuple[PackageVersion, ...]:
         """Return every package with what it provides."""

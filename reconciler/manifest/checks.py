@@ -1,6 +1,6 @@
 """Checks what does not go together: within an entry or a list, and between the entries and files of a manifest.
 
-Works on trees and not on models, so that a mistake elsewhere in an entry hides nothing. What is wrong by itself is
+Works on trees and not on models, so that a mistake elsewhere in an entry hides nothing. Invalid single values are
 refused by `schema`, what the API forbids is in `rules`. Nothing is called missing while a file could not be read, as it
 may be there.
 """

@@ -12,7 +12,7 @@ from rich.text import Text
 from reconciler.core.builds import FINISHED, Result, Stage
 from reconciler.core.diff import Field
 from reconciler.core.leftovers import Cause
-from reconciler.core.runs import Skip
+from reconciler.core.runs import RESUMABLE, Skip
 from reconciler.diagnostics import listed, plural
 from reconciler.views.changes import LABELS, listing, value_words
 from reconciler.views.console import Hanging, draw_blocks, names_block, words_text
@@ -377,6 +377,9 @@ def _run(document: dict[str, Any]) -> Block:
     """Return how to resume following the builds, or where the run's details are."""
     run, builds = document["run"], document["builds"]
     unfinished = any(one["stage"] not in FINISHED for one in builds["repositories"])
+    left = sum(one["reason"] in RESUMABLE for one in document["not_attempted"])
+    if run and left and not unfinished:
+        return [Text(f"To write the {plural(left, 'change')} left: `reconciler resume {run}`.", Role.WARNING)]
     if document["applied"] and (unfinished or not builds["waited"]):
         return [Text(f"To resume: `reconciler wait{f' {run}' if run else ''}`.", Role.WARNING)]
     return [Text(f"Details: `reconciler history {run}`.", Role.DIM)] if run else []

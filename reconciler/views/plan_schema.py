@@ -14,7 +14,7 @@ Action = Annotated[str, Field(json_schema_extra={"enum": ["create", "update", "r
 WillBuild = Annotated[
     str,
     Field(
-        description="Whether images will build with the change, as the latest builds and the API tell.",
+        description="Whether images will build with the change, according to the latest builds and the API.",
         json_schema_extra={"enum": ["yes", "no", "fails_already", "would_fix", "would_break", "unknown"]},
     ),
 ]

@@ -74,7 +74,7 @@ def test_capabilities_next_to_the_role_and_several_roles_of_a_group() -> None:
 
 
 @pytest.mark.parametrize("missing", [None, "", "1970-01-01T00:00:00Z", "0001-01-01T00:00:00Z", "soon"])
-def test_what_is_not_told(missing: str | None) -> None:
+def test_what_is_not_reported(missing: str | None) -> None:
     found = read_identity({"subject": "x", "expiry": missing, "capabilities": None})
     assert found == Identity(subject="x", email="", issuer="", expires=None, grants=())
 

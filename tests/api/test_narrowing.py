@@ -100,7 +100,7 @@ def test_more_than_the_limit_within_a_millisecond_are_listed_by_repository(order
     assert _list(starts, 200, order, repositories=30)[0] == 300
 
 
-def test_more_of_one_repository_within_a_millisecond_than_the_limit_are_said_not_to_be_listed() -> None:
+def test_more_of_one_repository_within_a_millisecond_than_the_limit_are_reported_as_not_listed() -> None:
     """Entry A17: never silently short."""
     with pytest.raises(NotUnderstood, match="more reports than can be listed"):
         _list([START + 1 + number * 0.000_003 for number in range(300)], 200, list)

@@ -56,7 +56,7 @@ class World:
         return self.client.write_overlay(READING, EMPTY)
 
 
-def test_what_succeeds_at_once_is_sent_once_and_told_to_nobody() -> None:
+def test_what_succeeds_at_once_is_sent_once_and_reported_to_nobody() -> None:
     world = World(LISTED)
     world.read()
     assert (len(world.api.asked), world.clock.waits, world.told) == (1, [], [])
@@ -70,7 +70,7 @@ def test_a_read_continues_after_a_fault(fault: Told | Exception) -> None:
     assert world.clock.waits == [1.0, 2.0]
 
 
-def test_the_listener_is_told_before_each_wait() -> None:
+def test_the_listener_is_called_before_each_wait() -> None:
     world = World(BUSY)
     with pytest.raises(ServerFault):
         world.read()
@@ -198,7 +198,7 @@ def test_a_mistake_in_the_second_try_is_raised_as_it_is() -> None:
         world.read()
 
 
-def test_nothing_of_what_was_sent_is_told() -> None:
+def test_nothing_of_what_was_sent_is_reported() -> None:
     world = World(Told(status=429, body=b"Bearer sesame-3f9a"), ConnectionResetError("Bearer sesame-3f9a"), LISTED)
     world.read()
     assert "sesame" not in repr(world.told)

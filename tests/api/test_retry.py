@@ -111,7 +111,7 @@ def test_reads_wait_up_to_a_bound_that_doubles() -> None:
         assert waits(kind, jitter=0.0) == [0.0] * 5
 
 
-def test_where_there_is_no_network_the_user_is_told_soon() -> None:
+def test_a_missing_network_is_reported_soon() -> None:
     assert waits(RetryKind.ABSENT) == [1.0, 2.0]
     assert waits(RetryKind.UNSENT) == [1.0, 2.0]
     slow = RetryReason(kind=RetryKind.UNSENT, reason="x")

@@ -141,7 +141,7 @@ def test_a_reset() -> None:
     }
 
 
-def test_what_the_server_holds_is_told_even_when_it_is_something_else() -> None:
+def test_what_the_server_holds_is_reported_even_when_it_is_something_else() -> None:
     client, _ = writer(world(repository(f"{TEAM}/{'3' * 16}"), customOverlay={"contents": {"packages": ["other"]}}))
     with client:
         reading = client.read_repository(f"{TEAM}/{'3' * 16}", ORGANIZATION)

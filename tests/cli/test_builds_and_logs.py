@@ -44,7 +44,7 @@ def test_the_newest_builds_come_first_and_failures_are_marked(program: Program) 
     assert ["✗ failure" in line for line in table] == failed
 
 
-def test_warnings_of_builds_are_told_with_v(program: Program) -> None:
+def test_warnings_of_builds_are_reported_with_v(program: Program) -> None:
     found = [(build["repository"], build["id"], one) for build in listed(program) for one in build["warnings"]]
     assert found
     assert "Warnings:" not in program.run("builds", *ORG).out

@@ -51,7 +51,7 @@ def test_a_token_that_the_api_takes_back_is_renewed_once(program: Program) -> No
     assert len(program.processes.started) == 2
 
 
-def test_one_from_a_variable_that_ends_is_told(program: Program) -> None:
+def test_one_from_a_variable_that_ends_is_reported(program: Program) -> None:
     program.environ = {"CHAINGUARD_TOKEN": jwt("mine", ends=START + 120)}
     with served(program.clock, SLOW) as (url, emulator):
         result = program.run("apply", "--yes", "--api", url)

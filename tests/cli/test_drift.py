@@ -46,7 +46,7 @@ def test_what_was_never_applied_alone_is_not_a_drift(program: Program) -> None:
     assert (code, set(found.values())) == (0, {"not-applied"})
 
 
-def test_the_three_kinds_are_told_apart(program: Program) -> None:
+def test_the_three_kinds_are_distinguished(program: Program) -> None:
     applied(program)
     change(program, "custom-nginx", "vim", environment={"API_TOKEN": "another-secret-77"})
     change(program, "orders-api", "git", "tcpdump")

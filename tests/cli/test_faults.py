@@ -122,7 +122,7 @@ def test_an_answer_that_comes_late_is_not_a_fault(program: Program) -> None:
 
 
 @pytest.mark.parametrize("format_", ["text", "json"])
-def test_retries_are_told_on_standard_error_alone(program: Program, format_: str) -> None:
+def test_retries_are_reported_on_standard_error_alone(program: Program, format_: str) -> None:
     program.play(Fault(effect=Status(status=503), path=LISTS))
     result = program.run("apply", "--yes", "--no-wait", "--format", format_)
     assert result.code == 0
@@ -131,7 +131,7 @@ def test_retries_are_told_on_standard_error_alone(program: Program, format_: str
     assert ASKED_AGAIN not in result.out
 
 
-def test_retries_are_told_above_the_live_table(program: Program) -> None:
+def test_retries_are_reported_above_the_live_table(program: Program) -> None:
     program.play(Fault(effect=Status(status=503), path="buildreports", nth=2))
     result = program.run("apply", answer="yes\n")
     assert result.code == 0

@@ -26,7 +26,7 @@ def record(folder: Path) -> str:
         return run.id
 
 
-def test_none_is_said_and_nothing_is_created(program: Program) -> None:
+def test_no_runs_are_reported_and_nothing_is_created(program: Program) -> None:
     result = program.run("history")
     assert (result.code, result.out) == (0, "No runs are recorded in .reconciler/.\n")
     assert not Path(".reconciler").exists()

@@ -45,7 +45,7 @@ def test_a_removed_package_of_the_base_image_is_a_warning_of_its_own(program: Pr
     assert told in program.run("wait").out
 
 
-def test_nothing_is_said_where_it_is_gone(program: Program) -> None:
+def test_nothing_is_reported_where_it_is_gone(program: Program) -> None:
     write(program, "jq, vim")
     write_manifest(f"{HEAD}  custom-nginx: {{packages: [jq]}}\n")
     result = program.run("apply", "--yes", "-v")

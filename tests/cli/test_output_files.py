@@ -111,7 +111,7 @@ def test_every_habit_of_naming_the_plan_file(program: Program, written: list[str
     assert not Path("ut=p").exists()
 
 
-def test_a_plan_that_cannot_be_applied_is_not_told_to_be(program: Program) -> None:
+def test_a_plan_that_cannot_be_applied_has_no_hint_to_apply_it(program: Program) -> None:
     write_manifest(ONE + "  custom-ngin: {packages: [curl]}\n")
     result = program.run("plan", "-o", "p")
     assert result.code == 1
@@ -123,7 +123,7 @@ POSIX = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="named pipes are of
 
 
 @POSIX
-def test_a_named_pipe_without_a_reader_is_waited_for_and_said_so(program: Program) -> None:
+def test_a_named_pipe_without_a_reader_is_waited_for_and_reported(program: Program) -> None:
     write_manifest(ONE)
     os.mkfifo("pipe")
     read: list[str] = []

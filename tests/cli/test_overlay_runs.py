@@ -196,7 +196,7 @@ def test_drift_of_overlays_is_a_change_of_the_next_plan(program: Program) -> Non
     assert "1 overlay to update, 1 binding to create" in last(result)
 
 
-def test_an_organization_that_is_not_enrolled_is_told_so(program: Program) -> None:
+def test_an_organization_that_is_not_enrolled_is_reported(program: Program) -> None:
     program.settings = replace(QUIET, not_enrolled=frozenset({"overlays"}))
     result = applied(program, FIRST)
     assert result.code == 3
@@ -208,7 +208,7 @@ def test_an_organization_that_is_not_enrolled_is_told_so(program: Program) -> No
 
 
 @pytest.mark.parametrize("status", [403, 404, 501])
-def test_an_api_without_overlays_is_told_in_a_plain_sentence(program: Program, status: Any) -> None:
+def test_an_api_without_overlays_is_reported_in_a_plain_sentence(program: Program, status: Any) -> None:
     program.settings = replace(QUIET, overlays=status)
     result = applied(program, FIRST)
     assert result.code == 1
@@ -272,7 +272,7 @@ def test_overlays_and_bindings_are_the_first_wave(program: Program) -> None:
     assert "wave 2 of 3: 1 repository" in result.err
 
 
-def test_a_binding_that_somebody_else_removes_while_its_builds_are_followed_is_said(program: Program) -> None:
+def test_a_binding_that_somebody_else_removes_while_its_builds_are_followed_is_reported(program: Program) -> None:
     reports = "^/registry/v1/buildreports"
     other = Bind(bind="tools", to="orders-api", tags=None)
     program.play(Fault(effect=other, method="GET", path=reports, nth=3))

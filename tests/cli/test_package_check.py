@@ -157,7 +157,7 @@ def test_what_does_not_resolve_fails_the_plan_whoever_asks(program: Program) -> 
     assert program.run("plan", "--no-check").code == 1
 
 
-def test_a_package_that_is_not_there_is_told_once(program: Program) -> None:
+def test_a_package_that_is_not_there_is_reported_once(program: Program) -> None:
     write_manifest(f"{HEAD}  custom-nginx: {{packages: [crul]}}\n")
     result = program.run("plan", "--resolve", "--debug")
     assert result.code == 1
@@ -165,7 +165,7 @@ def test_a_package_that_is_not_there_is_told_once(program: Program) -> None:
     assert "0 questions for 0 repositories" in result.err
 
 
-def test_a_package_is_told_where_it_is_written(program: Program) -> None:
+def test_a_package_is_reported_where_it_is_written(program: Program) -> None:
     write_manifest("contents:\n  packages:\n    - ovlx\n", "manifests/files/o.yaml")
     write_manifest(
         "profiles:\n  debug: {packages: [profx]}\n" + HEAD + '  "custom-nginx*": {packages: [globx]}\n'
@@ -255,7 +255,7 @@ def test_a_plan_tells_whether_each_changed_repository_will_build(program: Progra
     assert will_build(program, "--no-resolve")["orders-api"] == "unknown"
 
 
-def test_builds_that_fail_already_are_told_from_those_that_a_change_fixes(program: Program) -> None:
+def test_builds_that_fail_already_are_distinguished_from_those_that_a_change_fixes(program: Program) -> None:
     write_manifest(f"{HEAD}  custom-nginx: {{packages: [curl, curl-rustls]}}\n")
     assert program.run("apply", "--no-check", "--yes", "--no-wait").code == 0
     program.clock.time += 3600
@@ -275,7 +275,7 @@ def test_builds_that_fail_already_are_told_from_those_that_a_change_fixes(progra
     assert "builds would be fixed" in program.run("show", "p.plan").out
 
 
-def test_builds_that_fail_for_another_reason_are_not_said_to_be_fixed(program: Program) -> None:
+def test_builds_that_fail_for_another_reason_are_not_reported_to_be_fixed(program: Program) -> None:
     write_manifest(f"{HEAD}  custom-nginx: {{environment: {{A: b}}}}\n")
     program.play(Fault(effect=ReportedResult(result="Failure"), path="buildreports", times=None))
     assert will_build(program) == {"custom-nginx": "fails_already"}

@@ -41,7 +41,7 @@ def test_a_page_can_go_to_standard_output(program: Program, name: str, start: st
 
 
 @pytest.mark.parametrize("name", ["markdown", "html"])
-@pytest.mark.parametrize("command", [["apply", "--yes"], ["validate"], ["repos"], ["builds"]])
+@pytest.mark.parametrize("command", [["explain", "custom-nginx"], ["validate"], ["repos"], ["builds"]])
 def test_other_commands_refuse_the_pages(program: Program, command: list[str], name: str) -> None:
     result = program.run(*command, "--format", f"{name}=page")
     assert result.code == 64
@@ -66,7 +66,7 @@ def test_a_saved_plan_can_be_shown_in_every_format(program: Program, name: str) 
 
 
 @pytest.mark.parametrize("name", ["markdown", "html"])
-def test_a_comparison_is_told_apart_on_a_page(program: Program, name: str) -> None:
+def test_a_comparison_has_its_own_parts_on_a_page(program: Program, name: str) -> None:
     Path("base").mkdir()
     Path("base/web.yaml").write_text(MANIFEST.replace("[git]", "[jq]"), encoding="utf-8")
     result = program.run("plan", "--base", "base", "--format", name)

@@ -112,7 +112,7 @@ DAMAGE = {
 
 @pytest.mark.parametrize("command", ["history", "wait"])
 @pytest.mark.parametrize("how", DAMAGE)
-def test_damage_is_told_as_damage(applied: Program, how: str, command: str) -> None:
+def test_damage_is_reported_as_damage(applied: Program, how: str, command: str) -> None:
     """Entry B24."""
     with closing(sqlite3.connect(JOURNAL)) as db, db:
         db.execute(DAMAGE[how])

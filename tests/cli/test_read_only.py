@@ -46,7 +46,7 @@ def test_a_reading_command_sends_no_write(program: Program, command: str, monkey
     program.run("plan", "-o", "p", "--format", "json=plan.json")
     with program.emulator() as emulator:
         before = [emulator.repository(name) for name in ("custom-nginx", "legacy-php")]
-    monkeypatch.setattr(client_module, "open_writer", lambda *_: pytest.fail("a client that can write"))
+    monkeypatch.setattr(client_module, "connect_writer", lambda *_, **__: pytest.fail("a client that can write"))
     result = program.run(command, *WORDS.get(command, []), "--debug")
     assert result.code in (0, 1, 8), result.err
     assert "Traceback" not in result.err

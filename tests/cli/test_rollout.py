@@ -131,5 +131,6 @@ def test_a_failed_wave_is_reverted(program: Program) -> None:
     assert "manifests/web.yaml:4: orders-api" in result.err
     runs = json.loads(program.run("history", "--format", "json").out)["runs"]
     assert [run["kind"] for run in runs] == ["revert", "apply"]
-    assert program.run("resume", runs[1]["id"]).code == 0
+    assert f"reconciler resume {runs[1]['id']}" in result.out
+    assert program.run("resume").code == 0
     assert packages(program)["custom-nginx"] == ["curl"]

@@ -73,13 +73,14 @@ def test_show_needs_no_network_and_no_token(saved: Program, monkeypatch: pytest.
     assert "s3cret-value" not in result.out
 
 
-def test_show_says_what_plan_said(program: Program) -> None:
+def test_show_prints_what_plan_printed(program: Program) -> None:
     write_manifest(TWO)
     planned = json.loads(program.run("plan", "-o", FILE, "--format", "json").out)
     shown = json.loads(program.run("show", FILE, "--format", "json").out)
     origin = shown.pop("origin")
     assert planned.pop("forecast")["repositories"] == 2
     assert planned.pop("checked")["packages"] == 1
+    assert planned.pop("manifest") == "manifests"  # a saved plan knows its manifest by the digest
     assert all(step["resolved"]["packages"] for step in planned["steps"])
     assert all(step.pop("active_tags") for step in planned["steps"])  # what is live now is no part of a saved plan
     assert shown == planned

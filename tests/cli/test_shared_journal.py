@@ -131,7 +131,7 @@ def at_the_question(program: Program, look: Any, answer: str = "no\n", path: str
     return main(["apply", path], ctx), ctx.stderr.getvalue()  # type: ignore[attr-defined]
 
 
-def test_a_second_runner_is_refused_and_told_who_is_at_work(
+def test_a_second_runner_is_refused_and_the_first_is_named(
     shared: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[Result] = []

@@ -31,7 +31,7 @@ def test_a_manifest_from_standard_input(program: Program) -> None:
     assert recorded["source"] == "<stdin>"
 
 
-def test_bytes_that_are_no_text_are_told_as_in_a_file(program: Program) -> None:
+def test_bytes_that_are_no_text_are_reported_as_in_a_file(program: Program) -> None:
     world = program.world()
     world.stdin = io.TextIOWrapper(io.BytesIO(b"organization: \xff\n"), encoding="utf-8")
     assert main(["validate", "-"], world) == 1

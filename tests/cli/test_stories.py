@@ -17,7 +17,7 @@ _BLOCK = re.compile(r"^```(yaml|console)\n(.*?)^```\n", re.MULTILINE | re.DOTALL
 
 
 @pytest.mark.parametrize("page", STORIES, ids=lambda page: page.stem)
-def test_a_story_goes_as_it_is_told(program: Program, page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_story_runs_as_documented(program: Program, page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("platform.node", lambda: "laptop")
     program.environ = {**program.environ, "USER": "ana"}
 

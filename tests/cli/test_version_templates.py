@@ -24,7 +24,7 @@ def test_other_templates_are_refused(program: Program) -> None:
     assert "use `{{major}}` and `{{minor}}` in the name only" in checked.err
 
 
-def test_a_stream_that_is_not_known_is_told(program: Program) -> None:
+def test_a_stream_that_is_not_known_is_reported(program: Program) -> None:
     program.play(Fault(effect=Omit(fields=("activeTags",), when="after"), path="/repos", times=None))
     write_manifest(HEAD + '  custom-python: {packages: ["python-{{major}}.{{minor}}-dev"]}\n')
     plan = program.run("plan")

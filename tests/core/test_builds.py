@@ -151,7 +151,7 @@ def test_undecidable_builds_do_not_count_next_to_certain_ones() -> None:
     assert [one.id for one in known.builds] == ["r/2"]
 
 
-def test_failures_are_told_apart() -> None:
+def test_failures_are_distinguished() -> None:
     known = look(begin(ADD_GIT, now=0), build(1, config=NEW, result=Result.FAILURE), build(2, config=NEW), now=1)
     assert [one.id for one in known.failures] == ["r/1"]
     assert len(known.ended) == 2

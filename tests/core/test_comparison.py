@@ -69,7 +69,7 @@ def test_what_prune_starts_to_reset_is_caused() -> None:
 
 @settings(max_examples=examples(50))
 @given(now=overlays(), old=overlays(), new=overlays())
-def test_nothing_is_lost_and_nothing_told_twice(now: Overlay, old: Overlay, new: Overlay) -> None:
+def test_nothing_is_lost_and_nothing_repeated(now: Overlay, old: Overlay, new: Overlay) -> None:
     before, after = diff(now, old), diff(now, new)
     base, head = (Plan(organization=STATE.organization, steps=_steps(now, one)) for one in (old, new))
     comparison = compare(base, head)

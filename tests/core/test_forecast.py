@@ -26,7 +26,7 @@ def test_the_largest_wave_stands_in_where_no_tag_is_named() -> None:
     assert make_forecast([write("a")], {"id-a": 0}, waves).builds == 3
 
 
-def test_a_wave_is_as_long_as_it_is_said_to_be() -> None:
+def test_a_wave_is_as_long_as_forecast() -> None:
     assert make_forecast([write("a")], {}, [build("a", T0), build("a", T0 + WAVE)]).builds == 2
     assert make_forecast([write("a")], {}, [build("a", T0), build("a", T0 + WAVE + 1)]).builds == 1
 

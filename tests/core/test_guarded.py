@@ -154,7 +154,7 @@ def test_references_are_no_secrets(value: str) -> None:
 @pytest.mark.parametrize(
     "value", ["cg+vault://x", "cg+gsm://p/s", "cg+aws://x", "cg+x", "cg+vault:x#y", "cg+consul://"]
 )
-def test_references_of_another_form_are_told(value: str) -> None:
+def test_references_of_another_form_are_reported(value: str) -> None:
     assert reference_problem(value)
 
 

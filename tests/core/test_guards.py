@@ -132,7 +132,7 @@ def test_above_the_limit_everything_is_refused_with_the_figures_and_the_flag() -
 
 
 @pytest.mark.parametrize(("count", "of"), [(1, 10), (3, 11), (4, 12), (7, 13), (10, 10), (29, 97), (99, 100)])
-def test_the_flag_that_is_told_is_enough(count: int, of: int) -> None:
+def test_the_suggested_flag_is_enough(count: int, of: int) -> None:
     refused = emptied(count, of=of, max_removal=0.0)
     (refusal,) = refused.guard.refusals
     told = int(refusal.hint.partition("--max-removal ")[2].rstrip("%`"))

@@ -67,7 +67,7 @@ def test_what_is_locked_without_being_listed_is_needed_by_another_package() -> N
     assert (found.item.key, found.cause) == ("oniguruma", Cause.OTHER_PACKAGE)
 
 
-def test_nothing_is_said_of_what_stays_or_of_builds_that_do_not_tell() -> None:
+def test_nothing_is_reported_of_what_stays_or_of_builds_without_evidence() -> None:
     before, after = overlay({"packages": ["jq=1"]}), overlay({"packages": ["jq"]})
     assert leftovers(target(before, after), build(1, after)) == ()
     assert leftovers(target(before), replace(build(1, before), config=None, locked=None)) == ()
@@ -86,7 +86,7 @@ def test_images_whose_base_brings_it_count_next_to_those_without_it() -> None:
     assert (found.images, found.of) == (1, 2)
 
 
-def test_what_else_changed_is_told_for_each_stream_without_what_was_requested() -> None:
+def test_what_else_changed_is_reported_for_each_stream_without_what_was_requested() -> None:
     before, after = overlay({"packages": ["nginx", "vim"]}), overlay({"packages": ["nginx", "jq"]})
     one = target(overlay({"packages": ["vim"]}), overlay({"packages": ["jq"]}))
     earlier = [

@@ -71,7 +71,7 @@ def test_what_an_image_is_built_for_counts(built: list[str], there: str, told: b
     assert [one.diagnostic.summary for one in found] == (['package "a" is not available for aarch64'] if told else [])
 
 
-def test_one_place_is_told_once_for_all_repositories() -> None:
+def test_one_place_is_reported_once_for_all_repositories() -> None:
     (one,) = check_packages([request("crul", *"abcde")], AVAILABLE)
     assert one.diagnostic.severity is Severity.ERROR
     assert one.diagnostic.repositories == ("a", "b", "c", "d", "e")

@@ -40,7 +40,7 @@ def test_what_is_not_there_is_lacking(wanted: str) -> None:
     assert isinstance(proof(wanted, "git=2.1.3-r0"), Lacking)
 
 
-def test_the_provider_of_a_virtual_name_is_not_told() -> None:
+def test_the_provider_of_a_virtual_name_is_not_reported() -> None:
     assert isinstance(proof("cmd:git", "git=2.1.3-r0"), Unproven)
 
 

@@ -51,7 +51,7 @@ def planned() -> Plan:
         ("curl-openssl is not there", "packages {all} cannot be installed together in api"),
     ],
 )
-def test_the_packages_that_the_api_names_are_told(said: str, summary: str) -> None:
+def test_the_packages_that_the_api_names_are_reported(said: str, summary: str) -> None:
     found = planned()
     (one,) = resolution_errors([resolution_failure(found.writes[0], said)])
     everything = '"curl", "curl-dev", "so:libx.so.1" and 1 more'
@@ -59,7 +59,7 @@ def test_the_packages_that_the_api_names_are_told(said: str, summary: str) -> No
     assert one.diagnostic.detail == said
 
 
-def test_one_problem_is_told_once_though_it_is_worded_otherwise_for_another_base() -> None:
+def test_one_problem_is_reported_once_though_it_is_worded_otherwise_for_another_base() -> None:
     found = planned()
     (one,) = resolution_errors(
         resolution_failure(found.writes[0], f"curl and valkey on nginx {number}") for number in (1, 2)

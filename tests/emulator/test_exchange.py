@@ -94,7 +94,7 @@ def test_an_issued_token_expires_by_the_emulators_clock() -> None:
     assert call(world.emulator, "GET", GROUPS, token=renewed).status == 200
 
 
-def test_time_is_told_and_not_enforced_unless_asked_for() -> None:
+def test_time_is_reported_and_not_enforced_unless_asked_for() -> None:
     world = World(EmulatorSettings(token_seconds=90))
     token = exchange(world).json["token"]
     world.clock.advance(3600)
@@ -131,7 +131,7 @@ def test_an_identity_can_be_one_that_only_reads() -> None:
 
 
 class TestGrants:
-    def test_capabilities_of_no_role_are_told_verbatim(self) -> None:
+    def test_capabilities_of_no_role_are_reported_verbatim(self) -> None:
         held = {"example.com": ("repo.list", "groups.list"), "example.com/team-a": ("repo.update",)}
         world = World(EmulatorSettings(grants=held))
         answer = world.get(OK).json
@@ -141,7 +141,7 @@ class TestGrants:
         assert told["example.com"]["capabilities"] == ["groups.list", "repo.list"]
         assert told["team-a"]["capabilities"] == ["repo.update"]
 
-    def test_exactly_those_of_a_role_are_told_as_the_role(self) -> None:
+    def test_exactly_those_of_a_role_are_reported_as_the_role(self) -> None:
         viewer = tuple(reversed(VIEWER))
         (entry,) = World(EmulatorSettings(grants={"partner.example": viewer})).get(OK).json["capabilities"]
         assert entry["role"]["name"] == "viewer"

@@ -212,7 +212,7 @@ def test_a_refusal_that_holds_for_all_ends_the_search(kind: str) -> None:
     assert (found.problem, found.versions, len(api.asked)) == (PROBLEM, {}, 1)
 
 
-def test_nothing_is_said_of_what_may_be_provided_without_knowing() -> None:
+def test_nothing_is_reported_of_what_may_be_provided_without_knowing() -> None:
     api = Api(catalog(package("curl")), fail={"list": refusal("denied")})
     found = search(api, "curl", "crul", "git>1")
     assert (found.problem, set(found.versions)) == (PROBLEM, {"curl"})

@@ -185,7 +185,7 @@ def test_a_lost_answer_after_which_something_else_is_there() -> None:
     assert "contents.packages" in outcome.problem.summary
 
 
-def test_a_lost_answer_that_cannot_be_read_back_is_said_to_be_unknown() -> None:
+def test_a_lost_answer_that_cannot_be_read_back_is_reported_to_be_unknown() -> None:
     world = World("a")
 
     def lose(id_: str, wanted: Overlay) -> None:

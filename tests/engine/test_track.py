@@ -109,14 +109,14 @@ def test_a_failed_build_is_a_failure_and_its_log_is_read_once() -> None:
     assert failure_logs(followed, following.api) == {failed.id: "no such package"}
 
 
-def test_a_log_that_cannot_be_read_is_said() -> None:
+def test_a_log_that_cannot_be_read_is_reported() -> None:
     following = Following()
     following.api.builds = [following.build("a", 1, Result.FAILURE), following.build("b", 2, Result.SUCCESS)]
     logs = failure_logs(following.follow(), following.api)
     assert list(logs.values()) == ["(the log could not be read: no such build)"]
 
 
-def test_a_failed_look_is_told_and_followed_by_the_next() -> None:
+def test_a_failed_poll_is_reported_and_followed_by_the_next() -> None:
     following = Following()
 
     def on_look(look: int) -> None:
@@ -170,7 +170,7 @@ def test_looks_grow_apart_and_do_not_depend_on_the_number_of_repositories() -> N
     assert following.api.looks < 3600 / 15 + 20
 
 
-def test_every_look_is_told() -> None:
+def test_every_poll_is_reported() -> None:
     following = Following()
     following.api.builds = [following.build(name, 1, Result.SUCCESS) for name in "ab"]
     following.follow()
@@ -253,7 +253,7 @@ def test_tags_that_are_not_built_hold_nothing_up_for_long() -> None:
     assert 30 <= following.clock.now() - following.start < 60
 
 
-def test_a_queue_that_may_not_be_read_is_told_once_and_stops_nothing() -> None:
+def test_a_queue_that_may_not_be_read_is_reported_once_and_stops_nothing() -> None:
     following = Following()
     following.api.queue_problem = NotFound(PROBLEM)
     following.api.builds = [following.build(name, 1, Result.SUCCESS) for name in "ab"]
@@ -308,7 +308,7 @@ def test_an_api_that_is_down_does_not_hold_the_end_up() -> None:
     assert following.api.lives == 0
 
 
-def test_builds_are_told_with_their_tags() -> None:
+def test_builds_are_reported_with_their_tags() -> None:
     following = Following()
     following.api.tags = {"sha256:1": ("latest",)}
     following.api.builds = [replace(following.build(name, 1, Result.SUCCESS), digest="sha256:1") for name in "ab"]

@@ -208,7 +208,7 @@ def test_a_process_that_is_killed_leaves_all_that_it_recorded_and_no_lock(tmp_pa
         assert journal.run(None).state is RunState.CRASHED
 
 
-def test_the_second_of_two_holders_is_refused_and_told_who_holds(tmp_path: Path) -> None:
+def test_the_second_of_two_holders_is_refused_and_the_holder_is_named(tmp_path: Path) -> None:
     with open_journal(tmp_path, now=now) as first, first.lock():
         id_ = first.begin(HEADER, plan(step())).id
         who = r"process \d+ of .* since 2023-11-14 22:13:20Z"
@@ -255,7 +255,7 @@ def test_a_full_disk_stops_the_next_write_and_is_remembered_after_one(tmp_path: 
         assert record.problem.code == "journal-full"
 
 
-def test_an_intent_that_cannot_be_recorded_is_told(tmp_path: Path) -> None:
+def test_an_intent_that_cannot_be_recorded_is_reported(tmp_path: Path) -> None:
     journal = open_journal(tmp_path, now=now)
     record = journal.begin(HEADER, plan(step()))
     journal.close()

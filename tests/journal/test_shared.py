@@ -178,7 +178,7 @@ def test_of_many_machines_one_at_a_time_writes_for_an_owner(machine: Callable[[s
     assert refused
 
 
-def test_before_the_first_write_every_step_is_told_as_intended(machine: Callable[[str], Machine]) -> None:
+def test_before_the_first_write_every_step_is_reported_as_intended(machine: Callable[[str], Machine]) -> None:
     """Nobody else knows which of them a runner that dies now has written."""
     with machine("a").journal.locked() as journal:
         record = journal.begin(HEADER, plan(ONE, TWO))
@@ -192,7 +192,7 @@ def test_before_the_first_write_every_step_is_told_as_intended(machine: Callable
     assert not is_in_flight(seen["two"])
 
 
-def test_tags_are_followed_and_never_told_as_intended(machine: Callable[[str], Machine]) -> None:
+def test_tags_are_followed_and_never_reported_as_intended(machine: Callable[[str], Machine]) -> None:
     whole = followed(ONE)
     tags = replace(whole, target=replace(whole.target, tags=("latest",)))
     with machine("a").journal.locked() as journal:
@@ -437,7 +437,7 @@ def test_what_one_run_could_not_share_the_next_one_does(s3: S3, bucket: Callable
         assert isinstance(outcome_of(b, "one"), Applied)
 
 
-def test_a_failure_is_told_once_until_it_ends(s3: S3, bucket: Callable[[str], Machine]) -> None:
+def test_a_failure_is_reported_once_until_it_ends(s3: S3, bucket: Callable[[str], Machine]) -> None:
     a = bucket("a")
     with a.journal.locked() as journal:
         record = journal.begin(HEADER, plan(ONE))

@@ -30,7 +30,7 @@ def test_unknown_keys_and_yaml_problems(tmp_path: Path) -> None:
     assert found[-1] == (Code.MORE_PROBLEMS, "49 more problems are not shown (49 of them errors)")
 
 
-def test_errors_are_told_before_warnings(tmp_path: Path) -> None:
+def test_errors_are_reported_before_warnings(tmp_path: Path) -> None:
     secrets = "".join(f"      PASSWORD_{number}: hunter2\n" for number in range(150))
     found = _load(tmp_path, f"  x:\n    environment:\n{secrets}    packages: ['!']\n")
     assert (Code.BAD_PACKAGE, '"!" is not a package') in found
@@ -39,7 +39,7 @@ def test_errors_are_told_before_warnings(tmp_path: Path) -> None:
     assert load(tmp_path / "m.yaml")[1][-1].severity is Severity.NOTE
 
 
-def test_a_hundred_problems_are_told_whole(tmp_path: Path) -> None:
+def test_a_hundred_problems_are_reported_whole(tmp_path: Path) -> None:
     found = _load(tmp_path, "  x:\n    packages:\n" + "      - '!'\n" * 100)
     assert [code for code, _ in found] == [Code.BAD_PACKAGE] * 100
 

@@ -247,7 +247,7 @@ def test_a_tagged_merge_key_is_refused() -> None:
 
 
 @pytest.mark.parametrize("comment", ["", "# é\n"])
-def test_a_key_that_is_too_long_is_told_whatever_stands_next_to_it(comment: str, tmp_path: Path) -> None:
+def test_a_key_that_is_too_long_is_reported_whatever_is_next_to_it(comment: str, tmp_path: Path) -> None:
     (tmp_path / "m.yaml").write_text(f"{comment}repositories:\n  x: {{}}\n  {'a' * 1100}: {{}}\n", encoding="utf-8")
     _, (problem,) = load(tmp_path / "m.yaml")
     assert problem.summary == "this key is longer than 1024 characters"

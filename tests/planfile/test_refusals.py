@@ -94,7 +94,7 @@ def test_a_line_that_is_gone_or_moved(path: Path) -> None:
         assert code_of(path) == "plan-changed"
 
 
-def test_a_newer_format_is_told_before_its_seal_is_looked_at(path: Path) -> None:
+def test_a_newer_format_is_reported_before_its_seal_is_checked(path: Path) -> None:
     path.write_bytes(path.read_bytes().replace(b'"version":4', b'"version":5', 1))
     assert code_of(path) == "plan-of-newer-format"
     path.write_bytes(b'{"reconciler":"plan","version":7,"sealed":"elsewhere"}\n')

@@ -237,7 +237,7 @@ def test_every_kind_of_value_can_be_shown_from_three_sides() -> None:
     golden.check(samples.GOLDEN / "stale-80.txt", render(document, style=PLAIN, width=80))
 
 
-def test_builds_that_do_not_count_are_told_where_none_does() -> None:
+def test_builds_that_do_not_count_are_reported_where_none_does() -> None:
     other = samples.build(1, Result.SUCCESS, took=60.0)
     waiting = replace(samples.progress("app", Stage.WAITING), reports=(other,))
     document = report_document([], [waiting], {}, interrupted=False, waited=True, timed_out=True)

@@ -49,7 +49,7 @@ def test_a_missing_fact_would_be_found(format_: str) -> None:
 
 
 @pytest.mark.parametrize("format_", PAGES)
-def test_that_a_change_causes_nothing_is_said(format_: str) -> None:
+def test_a_change_that_causes_nothing_is_reported(format_: str) -> None:
     plan = samples.plan(samples.step("r", after=make_overlay(packages=["git"])))
     same = compare(plan, plan)
     document = plan_document(plan, api="emulator", tool_version="1", comparison=same)

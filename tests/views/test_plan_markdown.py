@@ -118,7 +118,7 @@ def test_a_small_plan_is_unfolded_and_a_large_one_is_not() -> None:
     assert "<details open>" not in plan_markdown.render(samples.document(large(9)))
 
 
-def test_equal_changes_are_told_once() -> None:
+def test_equal_changes_are_reported_once() -> None:
     drawn = plan_markdown.render(samples.document(large(300, alike=True)))
     assert drawn.count("```diff") == 1
     assert drawn.count("`repository-0") == 300

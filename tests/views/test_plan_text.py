@@ -181,7 +181,7 @@ def test_a_user_reads_well(before: User | None, after: User, shown: str) -> None
     assert f"~ r   user {shown}\n" in text(samples.plan(samples.step("r", old, new)))
 
 
-def test_a_certificate_is_told_by_what_a_person_knows_it_by_and_never_as_pem() -> None:
+def test_a_certificate_is_shown_by_name_and_expiry_and_never_as_pem() -> None:
     drawn = text(samples.every_action(), columns=300)
     assert "+corp-root" not in drawn
     side = r"\(CN=Corp Root CA,O=Example Corp, self-signed, expires {}, EC secp256r1, sha256 [0-9a-f]{{12}}\)"
@@ -190,7 +190,7 @@ def test_a_certificate_is_told_by_what_a_person_knows_it_by_and_never_as_pem() -
     assert "MII" not in drawn
 
 
-def test_certificates_that_differ_in_nothing_a_person_reads_are_told_by_their_digests() -> None:
+def test_certificates_that_read_alike_are_shown_with_their_digests() -> None:
     before, after = (
         make_overlay(certificates=make_certificates(additional=[make_pem_file("x", text)])) for text in ("one", "two")
     )

@@ -61,7 +61,7 @@ def test_without_a_manifest_there_is_no_column_about_it() -> None:
     assert json.loads(repos_json([_repo("nginx", EMPTY, named=None)]))["repositories"][0]["named"] is None
 
 
-def test_nothing_to_show_is_said() -> None:
+def test_nothing_to_show_is_reported() -> None:
     assert render_repos([], style=PLAIN, width=80) == "No repositories.\n"
     assert render_builds([], style=PLAIN, width=80) == "No builds.\n"
 

@@ -14,23 +14,14 @@ from reconciler.cli.report import Report
 from reconciler.core.effects import effects_of
 from reconciler.core.ownership import owners_of
 from reconciler.core.plan import Plan
-from reconciler.core.runs import NotAttempted, Run, RunKind, RunState, RunStep, Skip, is_settled
+from reconciler.core.runs import RESUMABLE, NotAttempted, Run, RunKind, RunState, RunStep, is_settled
 from reconciler.core.state import Live
 from reconciler.core.steps import BindingStep, OverlayStep, Step
 from reconciler.engine.waves import Waves
+from reconciler.journal import Journal
 
-# What was left for a reason that is no fault of the step.
-_LEFT = frozenset(
-    {
-        Skip.PAUSED,
-        Skip.HELD_BACK,
-        Skip.INTERRUPTED,
-        Skip.TOKEN_REJECTED,
-        Skip.NOT_RECORDED,
-        Skip.AFTER_FAILURE,
-        Skip.PREREQUISITE,
-    }
-)
+# How far back a run is looked for that left something.
+_MOST_RUNS = 20
 
 
 def configure(parser: Parser) -> None:
@@ -47,13 +38,14 @@ def execute(options: Options, ctx: Context) -> int:
     """Write what is left of an approved run, wave by wave; the exit codes are those of `apply`."""
     how = execution.rollout_settings(options)
     with runs.read_only_journal(options, ctx) as journal:
-        owners = owners_of(one.step for one in runs.find_run(journal, options.run, options).steps)
+        run = _run(journal, options)
+        owners = owners_of(one.step for one in run.steps)
     with (
         runs.locked_journal(options, ctx, owners) as journal,
         Report(options, ctx) as report,
         open_writer(options, ctx) as client,
     ):
-        run = runs.find_run(journal, options.run, options)
+        run = runs.find_run(journal, run.id, options)
         left = [step for step in run.steps if _is_left(step)]
         _check(run, left)
         live = inputs.with_overlays(
@@ -74,13 +66,30 @@ def execute(options: Options, ctx: Context) -> int:
         return execute_plan(request, how, apply)
 
 
+def _run(journal: Journal, options: Options) -> Run:
+    """Return the run that is meant; by default the newest that left what no later run wrote, else the newest."""
+    newest = runs.find_run(journal, options.run, options)
+    if options.run is not None:
+        return newest
+    written: set[str] = set()
+    with runs.journal_failures():
+        for summary in journal.summaries()[:_MOST_RUNS]:
+            run = journal.run(summary.id)
+            if run.header.api != newest.header.api:
+                continue
+            if any(_is_left(one) and one.step.key not in written for one in run.steps):
+                return run
+            written |= {one.step.key for one in run.steps if not _is_left(one)}
+    return newest
+
+
 def _is_left(step: RunStep) -> bool:
     """Return whether a step was not written, or was being written when the run died."""
     match step.outcome:
         case None:
             return True
         case NotAttempted(reason=reason):
-            return reason in _LEFT
+            return reason in RESUMABLE
         case _:
             return False
 

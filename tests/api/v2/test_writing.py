@@ -154,7 +154,7 @@ def test_a_reset_empties_every_section() -> None:
     }
 
 
-def test_what_the_server_holds_is_told_even_when_it_is_something_else() -> None:
+def test_what_the_server_holds_is_reported_even_when_it_is_something_else() -> None:
     found, _, reading = read(
         repository(NODE, customOverlay=RAW), customOverlay={"contents": {"packages": ["git", "x"]}}
     )
@@ -194,7 +194,7 @@ def test_writes_that_go_wrong(status: int, kind: type[ApiError]) -> None:
             found.write_overlay(reading, EMPTY)
 
 
-def test_creating_goes_through_v1_which_can_be_told_to_leave_one_of_that_name_alone() -> None:
+def test_creating_goes_through_v1_which_can_be_reported_to_leave_one_of_that_name_alone() -> None:
     found, api, source = read(repository(NODE, customOverlay=RAW))
     wanted = overlay({"accounts": {"users": [{"username": "u", "uid": 0}]}})
     with found:
