@@ -1,4 +1,4 @@
-"""No answer is unbounded: its size, its time, an interruption, the clock that it tells. Entries B20, B21, B23, A16."""
+"""No answer is unbounded: its size, its time, an interruption, the clock that it tells."""
 
 import contextlib
 import gzip
@@ -50,7 +50,7 @@ def response(body: bytes, **headers: str) -> httpx.Response:
 
 @pytest.mark.usefixtures("small")
 def test_a_body_that_is_larger_when_it_is_decompressed() -> None:
-    """Entry B20: one that would become far larger than the limit is never decompressed whole."""
+    """One that would become far larger than the limit is never decompressed whole."""
     bomb = gzip.compress(b" " * (50 << 20))
     assert len(bomb) < 64 * KIB
     for call, kind in ((READ, NotUnderstood), (WRITE, AnswerLost)):
@@ -157,7 +157,7 @@ BODY = b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n"
 @pytest.mark.parametrize("head", [HEADERS, BODY], ids=["headers", "body"])
 @pytest.mark.parametrize(("call", "kind"), [(READ, Unreachable), (WRITE, AnswerLost)])
 def test_an_answer_that_comes_byte_by_byte(head: bytes, call: Call, kind: type[ApiError]) -> None:
-    """Entry B20: it has a deadline as a whole, and one that was too slow is not asked for again."""
+    """It has a deadline as a whole, and one that was too slow is not asked for again."""
     ticks = iter(range(0, 10_000, 5))
     with Script(drop_by_drop(head)) as script:
         connection = Connection(
@@ -174,7 +174,7 @@ def test_an_answer_that_comes_byte_by_byte(head: bytes, call: Call, kind: type[A
 
 
 def test_a_call_gets_what_is_left_for_all_of_them() -> None:
-    """Entry B20: of `--wait-timeout` what is left."""
+    """Of `--wait-timeout` what is left."""
     now = [0.0]
     retrier = Retrier(timing=Timing(monotonic=lambda: now[0], sleep=lambda _: None))
     retrier.limit(90.0)
@@ -189,7 +189,7 @@ def test_a_call_gets_what_is_left_for_all_of_them() -> None:
 
 @pytest.mark.parametrize("head", [b"", HEADERS, BODY], ids=["silence", "headers", "body"])
 def test_an_interruption_ends_a_read_that_waits(head: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Entry B20: the first Ctrl-C."""
+    """The first Ctrl-C."""
     monkeypatch.setattr(transport, "_SLICE", 0.01)
     monkeypatch.setattr(transport, "_GRACE", 0.05)
     stop = threading.Event()
@@ -236,7 +236,6 @@ def test_an_interruption_does_not_end_a_write() -> None:
     ],
 )
 def test_a_clock_that_is_far_off_is_ignored_with_a_note(date: str) -> None:
-    """Entry B21."""
     notices: list[Diagnostic] = []
     timing = Timing(now=lambda: LOCAL_TIME, monotonic=lambda: LOCAL_TIME, sleep=lambda _: None)
     retrier = Retrier(timing=timing, on_notice=notices.append)
@@ -262,7 +261,7 @@ def test_an_hour_of_skew_is_believed(skew: float) -> None:
 
 @pytest.mark.parametrize("wanted", ["99999999999", "Fri, 31 Dec 9999 23:59:59 GMT", "Mon, 01 Jan 99999 00:00:00 GMT"])
 def test_a_wait_that_is_nonsense_is_bounded(wanted: str) -> None:
-    """Entry B21: the same for other times from outside."""
+    """The same for other times from outside."""
     client, _ = reader(Told({"code": 8}, status=429, headers={"Retry-After": wanted}))
     with client, pytest.raises(RateLimited) as caught:
         client.read_live(ORGANIZATION)
@@ -270,7 +269,7 @@ def test_a_wait_that_is_nonsense_is_bounded(wanted: str) -> None:
 
 
 def test_a_message_that_is_too_large_is_not_asked_for_again() -> None:
-    """Entry A16: waiting does not help, reading in pages does."""
+    """Waiting does not help, reading in pages does."""
     message = "grpc: received message larger than max (5242880 vs. 4194304)"
     client, api = reader(Told({"code": 8, "message": message}, status=429))
     with client, pytest.raises(RateLimited) as caught:
@@ -289,7 +288,7 @@ def keep_alive(found: socket.socket, script: Script) -> None:
 
 
 def test_sixty_waves_share_the_sockets_of_one_pool() -> None:
-    """Entry B23: new threads for each wave, and no more connections than threads at one time."""
+    """New threads for each wave, and no more connections than threads at one time."""
     with Script(keep_alive) as script, connect(script.url, credentials(), retrier=unhurried()) as client:
         for _ in range(60):
             with ThreadPoolExecutor(5) as wave:

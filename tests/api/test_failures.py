@@ -112,7 +112,7 @@ def test_reads(status: int, body: bytes, kind: type[ApiError], code: str, says: 
 
 @pytest.mark.parametrize(("status", "again"), [(501, False), (500, True)])
 def test_only_what_may_pass_is_to_be_tried_again(status: int, *, again: bool) -> None:
-    """Entry A16: what the API does not offer is not a matter of minutes."""
+    """What the API does not offer is not a matter of minutes."""
     client, _ = reader(Told(status=status, body=rpc(12 if status == 501 else 13), headers={}))
     with client, pytest.raises(ServerFault) as caught:
         client.read_live(ORGANIZATION)
@@ -130,7 +130,7 @@ WRITES = [
     (502, HTML, AnswerLost, "502 Bad Gateway"),
     (503, rpc(14), AnswerLost, "the reason"),
     (504, b"", AnswerLost, "HTTP 504, empty body"),
-    # Entry A3: only the API's own word says that nothing was done; a proxy's page of any status does not.
+    # Only the API's own word says that nothing was done; a proxy's page of any status does not.
     (307, b"", AnswerLost, "redirect"),
     (408, b"", AnswerLost, "HTTP 408, empty body"),
     (408, rpc(4), AnswerLost, "the reason"),
@@ -200,7 +200,7 @@ def test_a_missing_capability_is_named(call: str, capability: str, about: str) -
 
 
 def test_a_capability_is_called_missing_only_where_the_identity_call_agrees() -> None:
-    """Entry A10: the server's message is always shown."""
+    """The server's message is always shown."""
     has = Told({"subject": "me", "capabilities": [{"group": {"id": "x"}, "capabilities": ["repo.list"]}]})
     silent = Told({"subject": "me", "capabilities": None})
     for identity, hint in (

@@ -88,20 +88,19 @@ def test_nothing_and_one_cannot_be_cut(count: int) -> None:
 @pytest.mark.parametrize("limit", [2, 3, 7, 30, 64, 137, 333])
 @pytest.mark.parametrize("order", [list, _shuffled, _newest_first])
 def test_limits_are_found_whatever_their_size(limit: int, order: Order) -> None:
-    """Entry A17."""
     starts = [START + number * 0.37 for number in range(min(2345, 30 * limit))]
     assert _list(starts, limit, order)[0] == len(starts)
 
 
 @pytest.mark.parametrize("order", [list, _shuffled, _newest_first])
 def test_more_than_the_limit_within_a_millisecond_are_listed_by_repository(order: Order) -> None:
-    """Entry A17: never silently short."""
+    """Never silently short."""
     starts = [START + 1 + number * 0.000_003 for number in range(300)]
     assert _list(starts, 200, order, repositories=30)[0] == 300
 
 
 def test_more_of_one_repository_within_a_millisecond_than_the_limit_are_reported_as_not_listed() -> None:
-    """Entry A17: never silently short."""
+    """Never silently short."""
     with pytest.raises(NotUnderstood, match="more reports than can be listed"):
         _list([START + 1 + number * 0.000_003 for number in range(300)], 200, list)
 
@@ -109,7 +108,7 @@ def test_more_of_one_repository_within_a_millisecond_than_the_limit_are_reported
 @pytest.mark.parametrize("spread", [0.0, 0.000_001, 0.000_1, 0.001, 0.01])
 @pytest.mark.parametrize("repositories", [1, 2, 25])
 def test_all_that_came_together_are_never_called_too_many(spread: float, repositories: int) -> None:
-    """Entry A17: 25 repositories with two tags, started within milliseconds."""
+    """25 repositories with two tags, started within milliseconds."""
     count = 40 if repositories == 1 else 50
     starts = [START + 1 + number * spread for number in range(count)]
     for limit in (count, 5000):
@@ -147,7 +146,6 @@ def test_a_server_that_takes_no_end_of_a_span_is_listed_by_repository() -> None:
 
 
 def test_a_refused_page_size_is_left_out() -> None:
-    """Entry A16."""
     refused = Told({"code": 3, "message": "pageSize", "details": []}, status=400)
     client, api = reader(lambda asked: refused if asked.all("pageSize") else Told({"reports": []}))
     with client:

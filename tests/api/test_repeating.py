@@ -124,7 +124,7 @@ def test_a_write_that_is_refused_with_429_again_and_again_fails() -> None:
 
 
 def test_a_write_with_a_429_that_is_not_the_apis_own_is_not_sent_again() -> None:
-    """Entry A3: only the status body of the API itself says that nothing was done."""
+    """Only the status body of the API itself says that nothing was done."""
     world = World(Told(status=429, body=b"<html>", headers={"Retry-After": "12"}))
     with pytest.raises(AnswerLost):
         world.write()

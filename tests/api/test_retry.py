@@ -46,7 +46,7 @@ def waits(kind: RetryKind, *, writes: bool = False, jitter: float = 1.0, asked: 
         (503, rpc(14), RetryKind.UNAVAILABLE),
         (504, b"", RetryKind.UNAVAILABLE),
         (500, rpc(14), RetryKind.UNAVAILABLE),
-        # Entry A16: what may pass is repeated, what will not pass is not.
+        # What may pass is repeated, what will not pass is not.
         (500, rpc(13), RetryKind.FAILED),
         (500, rpc(2), RetryKind.FAILED),
         (500, rpc(4), RetryKind.UNAVAILABLE),

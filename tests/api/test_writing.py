@@ -215,7 +215,7 @@ def test_an_answer_about_something_else_is_not_an_answer(id_: str) -> None:
 
 @pytest.mark.parametrize("lost", [{"customOverlay"}, {"id"}, {"name"}, {"customOverlay", "id"}])
 def test_an_answer_that_does_not_show_the_overlay_is_followed_by_a_read(lost: set[str]) -> None:
-    """Entry A12: nothing was lost, and nothing is proved."""
+    """Nothing was lost, and nothing is proved."""
     held = repository()
 
     def answer(asked: Asked) -> Told:
@@ -234,7 +234,6 @@ def test_an_answer_that_does_not_show_the_overlay_is_followed_by_a_read(lost: se
 
 
 def test_an_answer_without_the_overlay_and_no_read_after_it_is_lost() -> None:
-    """Entry A12."""
     client, api = writer(world(repository()))
     with client:
         reading = client.read_repository(NODE, ORGANIZATION)

@@ -1,4 +1,4 @@
-"""Numbers that nobody means are refused by the option that they are given to (entry B24)."""
+"""Numbers that nobody means are refused by the option that they are given to."""
 
 import pytest
 

@@ -60,7 +60,6 @@ def refused_untouched(program: Program, result: Result, before: dict[str, Any]) 
 
 
 def test_a_repository_that_was_renamed_since_the_plan_is_left_alone(program: Program) -> None:
-    """Entry A2."""
     plan(program, ONE)
     rename("custom-nginx", "payments-prod")
     before = overlays(program)
@@ -68,7 +67,7 @@ def test_a_repository_that_was_renamed_since_the_plan_is_left_alone(program: Pro
 
 
 def test_a_repository_that_was_renamed_before_the_confirmation_is_left_alone(program: Program) -> None:
-    """Entry A2: the same between plan and confirmation."""
+    """The same between plan and confirmation."""
     write_manifest(ONE)
     program.run("repos")
     before: dict[str, Any] = {}
@@ -88,7 +87,7 @@ def test_a_repository_that_was_renamed_before_the_confirmation_is_left_alone(pro
 
 
 def test_a_folder_that_was_renamed_before_the_confirmation(program: Program) -> None:
-    """Entry A2: the folder is part of what was approved."""
+    """The folder is part of what was approved."""
     write_manifest("organization: example.com\nrepositories:\n  team-a/custom-node: {packages: [curl]}\n")
     assert program.run("plan").code == 0
     world = program.world("yes\n")
@@ -104,7 +103,7 @@ def test_a_folder_that_was_renamed_before_the_confirmation(program: Program) -> 
 
 
 def test_a_source_that_was_renamed_makes_nothing(program: Program) -> None:
-    """Entry A2, of a creation."""
+    """Of a creation."""
     plan(program, NEW)
     rename("custom-nginx", "payments-prod")
     before = overlays(program)
@@ -112,7 +111,7 @@ def test_a_source_that_was_renamed_makes_nothing(program: Program) -> None:
 
 
 def test_a_plan_of_an_earlier_version_is_held_to_its_labels(program: Program) -> None:
-    """Entry A2: without locations the labels must still fit."""
+    """Without locations the labels must still fit."""
     plan(program, ONE)
     reseal(lambda items: [item["step"].pop("location", None) for item in items if "step" in item])
     rename("custom-nginx", "payments-prod")
@@ -135,7 +134,6 @@ def swap_labels(items: list[Any]) -> None:
 
 
 def test_labels_that_are_not_those_of_the_ids(program: Program) -> None:
-    """Entry A2."""
     for change, code in ((swap_ids, 3), (swap_labels, 1)):
         plan(program, TWO)
         before = overlays(program)
@@ -146,7 +144,6 @@ def test_labels_that_are_not_those_of_the_ids(program: Program) -> None:
 
 
 def test_two_steps_with_one_id(program: Program) -> None:
-    """Entry A2."""
     plan(program, TWO)
     before = overlays(program)
     reseal(lambda items: steps(items)[1].update(id=steps(items)[0]["id"]))
@@ -156,7 +153,7 @@ def test_two_steps_with_one_id(program: Program) -> None:
 
 
 def test_a_reset_of_content_that_is_not_known_is_taken_back(program: Program) -> None:
-    """Entry A7: what is not known comes back as it was."""
+    """What is not known comes back as it was."""
     with program.emulator() as emulator:
         emulator.edit("custom-nginx", {"contents": {"packages": ["curl"]}, "guardedEntrypoint": True}, replace=True)
     before = overlays(program)
@@ -172,7 +169,7 @@ def test_a_reset_of_content_that_is_not_known_is_taken_back(program: Program) ->
 
 
 def test_a_clock_that_goes_back_hides_no_run(program: Program) -> None:
-    """Entry A8: the newest run is the one that was recorded last."""
+    """The newest run is the one that was recorded last."""
     write_manifest(ONE)
     assert program.run("apply", "--yes").code == 0
     program.clock.time -= 3600
@@ -185,7 +182,7 @@ def test_a_clock_that_goes_back_hides_no_run(program: Program) -> None:
 
 
 def test_a_crashed_run_is_matched_by_id_after_a_rename(program: Program) -> None:
-    """Entry A8: what was in flight is found under its new name."""
+    """What was in flight is found under its new name."""
     write_manifest(ONE)
     assert program.run("apply", "--yes", "--no-wait").code == 0
     with closing(sqlite3.connect(".reconciler/journal.db")) as db, db:

@@ -1,4 +1,4 @@
-"""Standard streams that are closed before the program starts (entry B22)."""
+"""Standard streams that are closed before the program starts."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Entry A6: what two entries create is found out by the plan, not by the apply."""
+"""What two entries create is found out by the plan, not by the apply."""
 
 from reconciler.emulator import Fault, Omit
 from tests.support.program import Program, write_manifest

@@ -26,7 +26,6 @@ def summary(text: str) -> dict[str, Any]:
 
 
 def test_a_lost_answer_while_somebody_else_wrote_is_not_known_to_have_arrived(program: Program) -> None:
-    """Entry A12."""
     write_manifest(ONE)
     other = Edit(edit="custom-nginx", overlay={"contents": {"packages": ["vim"]}}, when="after")
     program.play(
@@ -43,7 +42,6 @@ def test_a_lost_answer_while_somebody_else_wrote_is_not_known_to_have_arrived(pr
 
 
 def test_an_answer_without_the_overlay_is_read_again_and_not_called_lost(program: Program) -> None:
-    """Entry A12."""
     write_manifest(ONE)
     for method in ("PUT", "PATCH"):
         program.play(Fault(effect=Omit(fields=("customOverlay",), when="after"), method=method))
@@ -54,7 +52,7 @@ def test_an_answer_without_the_overlay_is_read_again_and_not_called_lost(program
 
 @pytest.mark.parametrize("build_seconds", [1.0, 120.0])
 def test_reads_that_lag_are_not_changes_by_somebody_else(program: Program, build_seconds: float) -> None:
-    """Entry A13: the state before the write, for 15 s after it, also when builds are done by then."""
+    """The state before the write, for 15 s after it, also when builds are done by then."""
     program.settings = EmulatorSettings(
         automatic_rebuilds=False, stagger=0.0, build_seconds=(build_seconds, build_seconds), queue_delay=0.5
     )
@@ -67,7 +65,6 @@ def test_reads_that_lag_are_not_changes_by_somebody_else(program: Program, build
 
 @pytest.mark.parametrize("word", ["Unknown", "Cancelled"])
 def test_a_report_that_ended_without_a_known_result_has_ended(program: Program, word: str) -> None:
-    """Entry A14."""
     write_manifest(ONE)
     program.play(Fault(effect=ResultFault(result=word), times=None))
     began = program.clock.now()
@@ -78,7 +75,6 @@ def test_a_report_that_ended_without_a_known_result_has_ended(program: Program, 
 
 
 def test_a_repository_without_any_report_is_given_up_after_a_grace(program: Program) -> None:
-    """Entry A15."""
     write_manifest(ONE)
     program.play(Fault(effect=NoReports(), times=None))
     began = program.clock.now()
@@ -90,7 +86,6 @@ def test_a_repository_without_any_report_is_given_up_after_a_grace(program: Prog
 
 @pytest.mark.parametrize("status", [400, 403, 404, 501])
 def test_refused_reports_end_following_at_once_with_the_text_of_the_server(program: Program, status: int) -> None:
-    """Entry A16."""
     write_manifest(ONE)
     refusal = Status(status=status, message="not for you")
     program.play(Fault(effect=refusal, method="GET", path=REPORTS, times=None, nth=2))
@@ -103,7 +98,7 @@ def test_refused_reports_end_following_at_once_with_the_text_of_the_server(progr
 
 @pytest.mark.parametrize("status", [400, 403, 404, 501, 503])
 def test_a_queue_that_cannot_be_read_stops_nothing(program: Program, status: int) -> None:
-    """Entry A16: one side call never stops the others."""
+    """One side call never stops the others."""
     write_manifest(ONE)
     program.play(Fault(effect=Status(status=status, message="no queue"), method="GET", path=QUEUE, times=None))
     began = program.clock.now()
@@ -114,7 +109,6 @@ def test_a_queue_that_cannot_be_read_stops_nothing(program: Program, status: int
 
 
 def test_doctor_tries_reports_and_queue(program: Program) -> None:
-    """Entry A16."""
     write_manifest(ONE)
     assert program.run("doctor").code == 0
     for path, what in ((REPORTS, "build reports"), (QUEUE, "the queue")):
@@ -125,7 +119,6 @@ def test_doctor_tries_reports_and_queue(program: Program) -> None:
 
 
 def test_a_creation_whose_source_was_dropped_is_a_failure(program: Program) -> None:
-    """Entry A10."""
     write_manifest(NEW)
     program.play(Fault(effect=Omit(fields=("sync_config.source",)), method="POST", path="/registry/"))
     result = program.run("apply", "--yes")
@@ -134,7 +127,6 @@ def test_a_creation_whose_source_was_dropped_is_a_failure(program: Program) -> N
 
 
 def test_an_answer_to_a_creation_that_does_not_tell_the_source_is_read_again(program: Program) -> None:
-    """Entry A10."""
     write_manifest(NEW)
     program.play(Fault(effect=Omit(fields=("sync_config",), when="after"), method="POST"))
     result = program.run("apply", "--yes", "--no-wait")
@@ -142,7 +134,7 @@ def test_an_answer_to_a_creation_that_does_not_tell_the_source_is_read_again(pro
 
 
 def test_a_snapshot_without_packages_leaves_their_look_up_to_the_apply(program: Program) -> None:
-    """Entries A9 and A39: what was not checked at plan time is checked by the apply."""
+    """What was not checked at plan time is checked by the apply."""
     write_manifest(ONE.replace("curl", "no-such-package"))
     program.play(Fault(effect=Status(status=403), path="/apk/v1/packages", times=2))
     taken = program.run("snapshot", "-o", "live.json")

@@ -38,7 +38,7 @@ def test_a_full_disk_is_reported(program: Program, command: str, at_once: bool) 
 
 @pytest.mark.parametrize("words", [["--version"], ["--help"], ["help", "plan"], ["plan", "--help"]])
 def test_help_that_does_not_fit_is_reported(program: Program, words: list[str]) -> None:
-    """Entry B22: an exit code of its own is not enough, people must see why."""
+    """An exit code of its own is not enough, people must see why."""
     world: Any = program.world()
     world.stdout = Full(at_once=True)
     assert main(words, world) == 1

@@ -1,4 +1,4 @@
-"""`import` of what the API emits for fields that are not set (entries A1 and A5)."""
+"""`import` of what the API emits for fields that are not set."""
 
 from pathlib import Path
 

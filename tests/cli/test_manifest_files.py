@@ -1,4 +1,4 @@
-"""Entries A6, B24, B25, D29, D32, D33 and D37 at the command line: what a manifest may be."""
+"""D33 and D37 at the command line: what a manifest may be."""
 
 import os
 import shutil

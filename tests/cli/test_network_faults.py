@@ -43,7 +43,6 @@ def ran(*argv: str, **more: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize("head", [b"", HEADERS, BODY], ids=["silence", "headers", "body"])
 def test_the_first_interruption_ends_a_plan_that_waits(head: bytes) -> None:
-    """Entry B20."""
     asked = threading.Event()
 
     def act(found: socket.socket, script: Script) -> None:
@@ -76,7 +75,7 @@ def open_files() -> int:
 
 
 def test_seventy_repositories_in_waves_need_the_sockets_of_one(program: Program) -> None:
-    """Entry B23: a limit of 64 open files is enough, however many waves there are."""
+    """A limit of 64 open files is enough, however many waves there are."""
     entries = "".join(f"  repo-{number:02}: {{source: custom-go, packages: [git]}}\n" for number in range(70))
     write_manifest(f"organization: example.com\nrepositories:\n{entries}")
     settings = EmulatorSettings(build_seconds=(1.0, 1.0), queue_delay=0.0, automatic_rebuilds=False)
@@ -101,7 +100,6 @@ def closed() -> Iterator[str]:
 
 
 def test_a_proxy_that_refuses_is_named_and_not_the_api(closed: str) -> None:
-    """Entry C37."""
     done = ran("plan", "--api", "https://api.test", HTTPS_PROXY=f"http://me:hunter2@{closed}")
     assert done.returncode == 1
     assert f"cannot reach the proxy at {closed} (HTTPS_PROXY): connection refused" in done.stderr
@@ -111,7 +109,6 @@ def test_a_proxy_that_refuses_is_named_and_not_the_api(closed: str) -> None:
 
 @pytest.mark.parametrize("kind", ["socks5", "socks5h"])
 def test_a_socks_proxy_says_what_is_missing(kind: str) -> None:
-    """Entry C37."""
     done = ran("plan", "--api", "https://api.test", ALL_PROXY=f"{kind}://me:hunter2@127.0.0.1:1")
     assert done.returncode == 1
     assert "ALL_PROXY is a SOCKS proxy" in done.stderr
@@ -129,7 +126,6 @@ def test_a_proxy_is_not_asked_for_this_machine(closed: str, program: Program) ->
 
 @pytest.mark.parametrize("kind", ["missing", "not a certificate", "pipe"])
 def test_certificates_that_cannot_be_read_are_not_blamed_on_the_proxy(tmp_path: Path, kind: str) -> None:
-    """Entry C37."""
     file = tmp_path / "ca.pem"
     if kind == "pipe":
         os.mkfifo(file)
@@ -144,7 +140,6 @@ def test_certificates_that_cannot_be_read_are_not_blamed_on_the_proxy(tmp_path: 
 @pytest.mark.parametrize("variable", ["CHAINGUARD_TOKEN", "TOK"])
 @pytest.mark.parametrize("prefix", ["Bearer ", "bearer "])
 def test_a_token_with_its_scheme(program: Program, variable: str, prefix: str) -> None:
-    """Entry C30."""
     program.environ = {variable: f"{prefix}{jwt('mine')}"}
     result = program.run("plan", "--api", "https://api.test")
     assert result.code == 8
@@ -154,7 +149,7 @@ def test_a_token_with_its_scheme(program: Program, variable: str, prefix: str) -
 
 @pytest.mark.parametrize("kind", ["pipe", "/dev/zero", "folder", "long"])
 def test_a_token_file_that_is_none(program: Program, tmp_path: Path, kind: str) -> None:
-    """Entry B25: it is refused at once."""
+    """It is refused at once."""
     file = Path("/dev/zero") if kind == "/dev/zero" else tmp_path / "token"
     if kind == "pipe":
         os.mkfifo(file)
@@ -178,7 +173,7 @@ def chainctl(folder: Path, script: str) -> Mapping[str, str]:
 
 @pytest.mark.parametrize("stream", ["1", "2"])
 def test_a_chainctl_that_never_stops_printing(tmp_path: Path, stream: str) -> None:
-    """Entry B25: it is cut and ended."""
+    """It is cut and ended."""
     began = time.monotonic()
     done = ran("plan", "--api", "https://api.test", **chainctl(tmp_path, f"yes some-long-word >&{stream}"))
     assert done.returncode == 8
@@ -197,7 +192,7 @@ def test_a_chainctl_that_leaves_a_child_behind(tmp_path: Path) -> None:
 
 
 def test_a_missing_capability_and_the_message(program: Program) -> None:
-    """Entry A10: without the word of the identity call, a 403 says what the server says."""
+    """Without the word of the identity call, a 403 says what the server says."""
 
     def act(found: socket.socket, _: Script) -> None:
         body = json.dumps({"code": 7, "message": "billing is overdue", "details": []}).encode()

@@ -1,4 +1,4 @@
-"""Result files appear whole, and only when nothing can refuse the run any more (entry C28)."""
+"""Result files appear whole, and only when nothing can refuse the run any more."""
 
 import json
 import os

@@ -31,7 +31,6 @@ def modes() -> dict[str, int]:
 
 
 def test_everything_in_the_folder_is_private_whatever_was_there_before(program: Program) -> None:
-    """Entry C27."""
     FOLDER.mkdir(mode=0o755)
     for name in ("journal.db", "apply.lock", "older"):
         (FOLDER / name).touch(mode=0o666)
@@ -51,7 +50,6 @@ def test_everything_in_the_folder_is_private_whatever_was_there_before(program: 
 
 @pytest.mark.parametrize("name", ["journal.db", "apply.lock"])
 def test_links_are_not_followed(applied: Program, name: str, tmp_path: Path) -> None:
-    """Entry C27."""
     elsewhere = tmp_path / "elsewhere"
     shutil.move(FOLDER / name, elsewhere)
     elsewhere.chmod(0o644)
@@ -62,7 +60,6 @@ def test_links_are_not_followed(applied: Program, name: str, tmp_path: Path) -> 
 
 
 def test_a_folder_that_is_a_link_is_refused(program: Program, tmp_path: Path) -> None:
-    """Entry C27."""
     write_manifest(ONE)
     (tmp_path / "other").mkdir(mode=0o755)
     program.environ = {"RECONCILER_API": "http://127.0.0.1:1", "CHAINGUARD_TOKEN": "x"}
@@ -75,7 +72,7 @@ def test_a_folder_that_is_a_link_is_refused(program: Program, tmp_path: Path) ->
 @pytest.mark.parametrize("kind", ["pipe", "folder", "device"])
 @pytest.mark.parametrize("command", [("history",), ("wait",), ("apply", "--yes")])
 def test_what_is_not_a_file_is_refused_at_once(applied: Program, kind: str, command: tuple[str, ...]) -> None:
-    """Entry B25, of journals."""
+    """Of journals."""
     for path in FOLDER.glob("journal.db*"):
         path.unlink()
     match kind:
@@ -91,7 +88,7 @@ def test_what_is_not_a_file_is_refused_at_once(applied: Program, kind: str, comm
 
 @pytest.mark.parametrize("command", [("show", "x"), ("apply", "x"), ("plan", "--against", "x")])
 def test_plans_and_snapshots_that_are_no_files_are_refused_at_once(program: Program, command: tuple[str, ...]) -> None:
-    """Entry B25, of plans and snapshots."""
+    """Of plans and snapshots."""
     write_manifest(ONE)
     os.mkfifo("x")
     assert program.run(*command).code == 1
@@ -113,7 +110,6 @@ DAMAGE = {
 @pytest.mark.parametrize("command", ["history", "wait"])
 @pytest.mark.parametrize("how", DAMAGE)
 def test_damage_is_reported_as_damage(applied: Program, how: str, command: str) -> None:
-    """Entry B24."""
     with closing(sqlite3.connect(JOURNAL)) as db, db:
         db.execute(DAMAGE[how])
     result = applied.run(command)
@@ -121,7 +117,7 @@ def test_damage_is_reported_as_damage(applied: Program, how: str, command: str) 
 
 
 def test_every_changed_byte_of_the_tables_is_not_a_defect(applied: Program) -> None:
-    """Entry B24: whatever a disk does, it is told in words."""
+    """Whatever a disk does, it is told in words."""
     with closing(sqlite3.connect(JOURNAL)) as db:
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     whole = JOURNAL.read_bytes()
@@ -135,7 +131,7 @@ def test_every_changed_byte_of_the_tables_is_not_a_defect(applied: Program) -> N
 
 
 def test_history_counts_rows_of_earlier_versions_too(applied: Program) -> None:
-    """Entry B26: what earlier versions recorded has no counts beside it."""
+    """What earlier versions recorded has no counts beside it."""
     now = applied.run("history").out
     assert "4 succeeded" in now
     with closing(sqlite3.connect(JOURNAL)) as db, db:

@@ -19,7 +19,7 @@ def held(program: Program, name: str = "custom-nginx") -> Any:
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_a_first_customization_and_a_reset_converge(program: Program, version: str) -> None:
-    """Entry A1: what the API emits for fields that are not set is no content."""
+    """What the API emits for fields that are not set is no content."""
     write_manifest(MANIFEST + "    packages: [curl]\n")
     assert program.run("apply", "--yes", "--no-wait", "--api-version", version).code == 0
     assert program.run("plan", "--detailed-exitcode", "--api-version", version).code == 0
@@ -30,7 +30,6 @@ def test_a_first_customization_and_a_reset_converge(program: Program, version: s
 
 @pytest.mark.parametrize("status", [403, 404, 501])
 def test_without_v2_the_write_goes_through_v1(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: Any) -> None:
-    """Entry A4."""
     monkeypatch.chdir(tmp_path)
     program = Program(settings=EmulatorSettings(automatic_rebuilds=False, v2=status))
     write_manifest(MANIFEST + "    packages: [curl]\n")
@@ -40,7 +39,6 @@ def test_without_v2_the_write_goes_through_v1(tmp_path: Path, monkeypatch: pytes
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_a_user_without_gid_never_gains_one(program: Program, version: str) -> None:
-    """Entry A5."""
     accounts = "    accounts:\n      users:\n      - {username: app, uid: 1001}\n"
     write_manifest(MANIFEST + accounts)
     assert program.run("apply", "--yes", "--no-wait", "--api-version", version).code == 0
@@ -57,7 +55,6 @@ def test_a_user_without_gid_never_gains_one(program: Program, version: str) -> N
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_ids_beyond_31_bits(program: Program, version: str) -> None:
-    """Entry A5."""
     write_manifest(
         MANIFEST + "    accounts:\n      users:\n      - {username: app, uid: 3000000000, gid: 4000000000}\n"
     )

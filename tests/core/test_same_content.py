@@ -1,4 +1,4 @@
-"""Entry A11: a configuration in apko's own spelling holds what the overlay asks for, written in another way."""
+"""A configuration in apko's own spelling holds what the overlay asks for, written in another way."""
 
 from typing import Any
 

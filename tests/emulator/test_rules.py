@@ -131,7 +131,7 @@ def test_a_certificate_expires_by_the_servers_clock() -> None:
 
 
 def test_many_openings_of_a_block_are_read_in_one_pass() -> None:
-    """Entry B19: doubling the text does not do more than double the time."""
+    """Doubling the text does not do more than double the time."""
     world = World()
 
     opening = "-----BEGIN CERTIFICATE-----\n"
@@ -150,7 +150,7 @@ def test_many_openings_of_a_block_are_read_in_one_pass() -> None:
 
 
 def test_a_package_of_any_length_is_an_answer() -> None:
-    """Entry B19: versions are numbers of any length."""
+    """Versions are numbers of any length."""
     world = World()
     for package in ("a" + " " * 50_000 + "!", "bash>" + "9" * 50_000, "bash=" + "1." * 50_000 + "0", "a" * 50_000):
         world.put_overlay("orders-api", {"contents": {"packages": [package]}})

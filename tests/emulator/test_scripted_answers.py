@@ -34,7 +34,7 @@ def shown(world: World, name: str) -> list[str] | None:
 
 
 def test_reads_lag_behind_writes(world: World) -> None:
-    """Entry A13: the old state for some seconds after a write, in both generations."""
+    """The old state for some seconds after a write, in both generations."""
     world.emulator.faults.add(Fault(effect=Lag(seconds=15), method="GET", times=None))
     world.put_overlay("orders-api", packages("jq"))
     world.clock.advance(5)
@@ -50,7 +50,6 @@ def test_reads_lag_behind_writes(world: World) -> None:
 
 
 def test_a_new_repository_is_not_shown_while_reads_lag(world: World) -> None:
-    """Entry A13."""
     parent = world.id("orders-api").rpartition("/")[0]
     world.emulator.faults.add(Fault(effect=Lag(seconds=15), method="GET", times=None))
     assert call(world.emulator, "POST", f"{REPOS}/{parent}", body={"name": "fresh"}).status == 200
@@ -61,7 +60,7 @@ def test_a_new_repository_is_not_shown_while_reads_lag(world: World) -> None:
 
 @pytest.mark.parametrize("result", ["Unknown", "Skipped"])
 def test_builds_end_with_a_result_that_says_nothing(world: World, result: str) -> None:
-    """Entry A14: completedAt is set, and the result is Unknown or a name that nobody knows."""
+    """`completedAt` is set, and the result is Unknown or a name that nobody knows."""
     world.emulator.faults.add(
         Fault(effect=ReportedResult(result=result, of="custom-go"), path="buildreports", times=None)
     )
@@ -72,7 +71,7 @@ def test_builds_end_with_a_result_that_says_nothing(world: World, result: str) -
 
 
 def test_no_report_ever_comes(world: World) -> None:
-    """Entry A15: the queue takes the repository and lets it go, and nothing is reported."""
+    """The queue takes the repository and lets it go, and nothing is reported."""
     world.emulator.faults.add(Fault(effect=NoReports(of="custom-go"), path="buildreports", times=None))
     world.put_overlay("custom-go", packages("jq"))
     assert world.status("custom-go") == "QUEUED"
@@ -83,7 +82,7 @@ def test_no_report_ever_comes(world: World) -> None:
 
 
 def test_configurations_may_come_as_apko_parses_them(world: World) -> None:
-    """Entry A11: run-as by number, and repositories without a trailing slash."""
+    """Run-as by number, and repositories without a trailing slash."""
     accounts = {"runAs": "app", "users": [{"userName": "app", "uid": 1234}]}
     overlay = {"accounts": accounts, "contents": {"runtimeRepositories": ["https://apk.example.com/os/"]}}
     world.put_overlay("custom-go", overlay)
@@ -97,7 +96,7 @@ def test_configurations_may_come_as_apko_parses_them(world: World) -> None:
 
 
 def test_a_server_drops_a_field_of_a_creation(world: World) -> None:
-    """Entry A10: sync_config.source is sent and not kept."""
+    """`sync_config.source` is sent and not kept."""
     parent = world.id("orders-api").rpartition("/")[0]
     source = world.emulator.repository("orders-api")["sync_config"]["source"]
     world.emulator.faults.add(Fault(effect=Omit(fields=("sync_config.source",)), method="POST"))
@@ -109,7 +108,7 @@ def test_a_server_drops_a_field_of_a_creation(world: World) -> None:
 
 
 def test_an_answer_lacks_a_field(world: World) -> None:
-    """Entry A12: a write that is answered without the overlay has taken effect all the same."""
+    """A write that is answered without the overlay has taken effect all the same."""
     world.emulator.faults.add(Fault(effect=Omit(fields=("customOverlay",), when="after"), path="/repos", times=2))
     body = {**world.emulator.repository("orders-api"), "customOverlay": packages("jq")}
     reply = world.put("orders-api", body)
@@ -119,7 +118,7 @@ def test_an_answer_lacks_a_field(world: World) -> None:
 
 
 def test_an_answer_can_be_any_json(world: World) -> None:
-    """Entry A9: a package list that shows nothing."""
+    """A package list that shows nothing."""
     world.emulator.faults.add(Fault(effect=Respond(body={"items": []}), path="/packages$", times=None))
     assert world.items(PACKAGES) == []
     world.emulator.faults.clear()
@@ -148,14 +147,14 @@ def test_statuses_of_a_gateway(world: World, status: int, code: int) -> None:
 
 
 def test_a_header_can_be_set(world: World) -> None:
-    """Entry A21: a Date that is years off."""
+    """A Date that is years off."""
     future = "Fri, 01 Jan 2222 00:00:00 GMT"
     world.emulator.faults.add(Fault(effect=Header(name="Date", value=future)))
     assert world.get(GROUPS).headers["Date"] == future
 
 
 def test_the_servers_clock_may_be_ahead() -> None:
-    """Entry A17: an hour between the clocks."""
+    """An hour between the clocks."""
     world = World(EmulatorSettings(clock_skew=3600))
     assert world.get(GROUPS).headers["Date"] == "Tue, 14 Nov 2023 23:13:20 GMT"
 

@@ -45,7 +45,7 @@ def test_one_repository_in_the_names_of_v2(world: World) -> None:
     assert [user["username"] for user in users] == [
         user["userName"] for user in v1["customOverlay"]["accounts"]["users"]
     ]
-    assert [user["gid"] for user in users] == [0, 0]  # entry A5: absent and 0 cannot be told apart here
+    assert [user["gid"] for user in users] == [0, 0]  # absent and 0 cannot be told apart here
     assert [user["gid"] for user in v1["customOverlay"]["accounts"]["users"]] == [None, 0]
     assert {"groupName", "homeDir"} <= set(users[0])
     assert "userName" not in users[0]

@@ -52,7 +52,7 @@ GUARDED = {
 
 
 def test_guarded_entrypoint_survives_and_is_shown_by_both_versions(world: World) -> None:
-    """Entry A1: what was written of the fields of October 2026 comes back; a write that leaves them out unsets them."""
+    """What was written of the fields of October 2026 comes back; a write that leaves them out unsets them."""
     world.put_overlay("orders-api", GUARDED)
     v2 = world.get(f"/registry/v2/repos/{world.id('orders-api')}").json["customOverlay"]
     v1 = world.emulator.repository("orders-api")["customOverlay"]

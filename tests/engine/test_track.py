@@ -319,7 +319,6 @@ def test_builds_are_reported_with_their_tags() -> None:
 
 
 def test_no_call_takes_longer_than_the_time_that_is_left() -> None:
-    """Entry B20."""
     one = Following()
     one.follow(timeout=300)
     assert one.api.limits == [300.0, None]

@@ -1,4 +1,4 @@
-"""Entry B19: doubling a hostile manifest at most doubles the time that it takes, but for noise."""
+"""Doubling a hostile manifest at most doubles the time that it takes, but for noise."""
 
 import time
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Entry B24: of very many problems the first hundred are told, and how many more there are."""
+"""Of very many problems the first hundred are told, and how many more there are."""
 
 import time
 from pathlib import Path

@@ -56,7 +56,6 @@ def test_a_file_of_any_name_is_read_when_it_is_named(tmp_path: Path) -> None:
 
 
 def test_what_is_not_a_regular_file_is_refused_at_once(tmp_path: Path) -> None:
-    """Entry B25."""
     pipe = tmp_path / "x.yaml"
     os.mkfifo(pipe)
     (in_folder,) = problems(tmp_path)

@@ -1,4 +1,4 @@
-"""Reading by v1, writing by v2's mask where the server has it: entry A4."""
+"""Reading by v1, writing by v2's mask where the server has it."""
 
 import json
 from typing import Any
@@ -201,7 +201,6 @@ def test_what_is_not_known_goes_back_as_v2_tells_it() -> None:
     "user", [{"uid": 1}, {"uid": 1, "gid": 0}, {"uid": 2**31, "gid": 5}, {"uid": 1, "gid": 2**32 - 1}]
 )
 def test_what_v2_cannot_say_is_written_through_v1(user: dict[str, int]) -> None:
-    """Entry A5."""
     found, api = client(Server(), "auto")
     wanted = overlay({"accounts": {"users": [{"username": "u", **user}]}})
     with found:

@@ -228,7 +228,7 @@ def test_a_repository_that_two_pages_name_is_one() -> None:
 
 
 def test_one_that_two_pages_show_with_different_overlays_is_unknown() -> None:
-    """Entry A18: never the last one wins."""
+    """Never the last one wins."""
 
     def answer(asked: Asked) -> Told:
         if asked.all("pageToken"):
@@ -242,7 +242,6 @@ def test_one_that_two_pages_show_with_different_overlays_is_unknown() -> None:
 
 
 def test_a_refused_page_size_is_left_out() -> None:
-    """Entry A16."""
     shelf = Shelf(many(120))
     refused = Told({"code": 3, "message": "pageSize", "details": []}, status=400)
     shelf.before = lambda asked: refused if asked.path == REPOS and asked.all("pageSize") else None
