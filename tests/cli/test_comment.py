@@ -139,7 +139,9 @@ def test_a_token_is_not_sent_without_encryption(program: Program, host: CodeHost
     assert "not https" in program.run("comment", "plan.json", "--strict").err
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"type": "summary"}', "not JSON"])
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", '{"type": "summary"}', "not JSON", '{"type": "version"}\n{"type": "plan", "plan": {}}']
+)
 def test_what_is_not_a_result(program: Program, text: str) -> None:
     Path("plan.json").write_text(text, encoding="utf-8")
     result = program.run("comment", "plan.json")

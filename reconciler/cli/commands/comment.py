@@ -101,6 +101,8 @@ def _result(found: list[dict[str, Any]]) -> _Result:
         )
     plan = next((one["plan"] for one in found if one.get("type") == "plan"), found[0] if len(found) == 1 else {})
     summary = next((one for one in reversed(found) if one.get("type") == "summary"), None)
+    if summary is None and len(found) > 1:
+        raise ValueError("an apply that did not end has no summary")
     if summary is None:
         return _Result(render=lambda limit: plan_markdown.render(plan, limit=limit))
     return _Result(render=lambda limit: apply_markdown.render(summary, plan, limit=limit))
