@@ -10,9 +10,10 @@ from hypothesis import HealthCheck, is_hypothesis_test, settings
 from tests.support.buckets import S3, s3_server
 from tests.support.examples import USUAL
 
-# `ci` keeps the whole suite quick; `make fuzz` runs every property, and the generated requests, many times as long. A
-# test that needs more or fewer examples than the others says so with `examples`, which follows the profile.
-settings.register_profile("ci", deadline=None, max_examples=USUAL, suppress_health_check=[HealthCheck.too_slow])
+# `ci` takes half of what tests name and keeps the suite quick; `make fuzz` runs every property, and the generated
+# requests, many times as long. A test that needs more or fewer examples than the others says so with `examples`,
+# which follows the profile.
+settings.register_profile("ci", deadline=None, max_examples=USUAL // 2, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("fast", deadline=None, max_examples=10)
 settings.register_profile("fuzz", deadline=None, max_examples=1000, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile(os.environ.get("RECONCILER_HYPOTHESIS", "ci"))

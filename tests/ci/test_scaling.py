@@ -22,7 +22,7 @@ from tests.support.crashing import WRITES
 from tests.support.runner import Ran, Runner, load
 from tests.support.served import served
 
-COUNT = int(os.environ.get("RECONCILER_SHARDED", "40"))
+COUNT = int(os.environ.get("RECONCILER_SHARDED", "24"))
 WORKERS = 8
 ORGANIZATION = "example.com"
 BEFORE = {"contents": {"packages": ["jq"]}}

@@ -6,5 +6,5 @@ USUAL = 40
 
 
 def examples(usual: int) -> int:
-    """The examples of a test that takes `usual` ones in a usual run, where others take 40."""
+    """The examples of a test that takes `usual` ones where others take 40, in proportion to the profile."""
     return max(1, usual * settings().max_examples // USUAL)
