@@ -24,9 +24,9 @@ from tests.support.wsgi import Reply, call
 
 # For each operation the same requests each time; where there are to be many, others each time.
 BOUNDED = settings(
-    max_examples=examples(15),
+    max_examples=examples(30),
     deadline=None,
-    derandomize=examples(15) <= 15,
+    derandomize=examples(30) <= 15,
     database=None,
     phases=[Phase.generate],
     suppress_health_check=list(HealthCheck),
