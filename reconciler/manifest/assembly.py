@@ -28,16 +28,15 @@ from reconciler.core.state import (
     Labels,
 )
 from reconciler.diagnostics import Diagnostic, Place
-from reconciler.manifest import messages
 from reconciler.manifest.bindings import conflicting_bindings, overlay_content_problems
-from reconciler.manifest.document import Document, Finding, Problems, Source
+from reconciler.manifest.document import BROKEN, Document, Source, locate
 from reconciler.manifest.files import IncludedFile, IncludedFiles
-from reconciler.manifest.nodes import BROKEN, locate
+from reconciler.manifest.form import REMOVE_KEYS
 from reconciler.manifest.overlay import ParsedText, SourceMap, make_layer
-from reconciler.manifest.patterns import is_glob
-from reconciler.manifest.schema import Customization, ManifestFile, Repository, ScopeSection
+from reconciler.manifest.problems import Finding, Problems, no_content, yaml_problem
+from reconciler.manifest.schema import Customization, ManifestFile, OverlayFile, Repository, ScopeSection
 from reconciler.manifest.schema_errors import validate_overlay
-from reconciler.manifest.sections import REMOVE_KEYS, OverlayFile
+from reconciler.manifest.values import is_glob
 from reconciler.manifest.yaml_tree import parse
 
 
@@ -88,8 +87,8 @@ class OverlayFiles:
 
     def _understand(self, file: IncludedFile) -> _OverlaySource | None:
         source, tree = Source(file.name, file.text), parse(file.text)
-        problems = (*tree.problems, *messages.no_content(tree, file.text))
-        self.problems.find(source, (messages.yaml_problem(one, source) for one in problems))
+        problems = (*tree.problems, *no_content(tree, file.text))
+        self.problems.find(source, (yaml_problem(one, source) for one in problems))
         if tree.root is BROKEN or tree.root is None:
             return None
         validated = validate_overlay(tree.root)

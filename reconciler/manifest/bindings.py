@@ -14,9 +14,9 @@ from reconciler.core.overlay import EMPTY
 from reconciler.core.state import DesiredBinding, DesiredOverlay
 from reconciler.diagnostics import Diagnostic, Place, listed
 from reconciler.manifest.codes import Code
-from reconciler.manifest.document import Document, Finding, quoted, shown
-from reconciler.manifest.nodes import MapNode, locate
-from reconciler.manifest.sections import CONTENT_KEYS
+from reconciler.manifest.document import Document, MapNode, locate
+from reconciler.manifest.form import CONTENT_KEYS
+from reconciler.manifest.problems import Finding, quoted, shown
 
 _BIND_HINT: Final = "move the content to an overlay and bind that, or remove `overlays`"
 

@@ -12,15 +12,14 @@ from typing import Final
 
 from reconciler.core.state import Address
 from reconciler.diagnostics import Diagnostic, KnownNames, Place, Severity
-from reconciler.manifest import bindings, messages
+from reconciler.manifest import bindings, values
 from reconciler.manifest.codes import Code
-from reconciler.manifest.document import Block, Document, Finding, Source, diagnostics, quoted, shown
+from reconciler.manifest.document import Block, Document, ListNode, MapNode, Source, locate
 from reconciler.manifest.files import IncludedFile, IncludedFiles
-from reconciler.manifest.form import form_at
-from reconciler.manifest.nodes import ListNode, MapNode, locate
-from reconciler.manifest.patterns import ADDRESS, PROFILE, is_glob, is_organization
+from reconciler.manifest.form import CONTENT_KEYS, NAMED_TEXT_PATHS, form_at
+from reconciler.manifest.problems import Finding, diagnostics, quoted, shown, unread_include
 from reconciler.manifest.rules import items
-from reconciler.manifest.sections import CONTENT_KEYS, NAMED_TEXT_PATHS
+from reconciler.manifest.values import ADDRESS, PROFILE, is_glob, is_organization
 
 # A manifest has one of these at least.
 _MANAGING: Final = ("repositories", "overlays", "all_repositories", "folders")
@@ -60,7 +59,7 @@ def _overlay_file(entry: MapNode, included: IncludedFiles, folder: Path) -> Iter
         found = included.read(written, folder=folder)
         if not isinstance(found, IncludedFile):
             spot = locate(entry, ("overlay",))
-            yield messages.unread_include(found, at=spot.value_at, use_at=spot.use_at, wildcards=is_glob(written))
+            yield unread_include(found, at=spot.value_at, use_at=spot.use_at, wildcards=is_glob(written))
 
 
 def check_block(block: Block) -> Iterator[Finding]:
@@ -183,7 +182,7 @@ def _organizations(documents: Sequence[Document]) -> Iterator[tuple[str, Place]]
 
 def _given_organization(organization: str | None) -> Iterator[Diagnostic]:
     if organization is not None and not is_organization(organization):
-        summary, hint = messages.bad_organization("organization", organization)
+        summary, hint = values.bad_organization("organization", organization)
         yield Diagnostic(code=Code.BAD_ORGANIZATION.value, summary=f"--org: {summary}", hint=hint)
 
 

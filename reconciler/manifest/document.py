@@ -1,26 +1,181 @@
-"""A file that was read: its text and tree, the blocks of sections in it, and what is found wrong at an offset of it.
+"""A YAML file that was read: its text, its tree, and the blocks of sections in it.
 
-One mistake in an anchored block that many entries use is reported once, with the places of use.
+The tree is made of ordinary mappings, lists and texts with the place of each key and value. Positions are offsets in
+characters, which `Source` turns into line and column.
 """
 
 from array import array
 from bisect import bisect_right
-from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import accumulate
-from typing import Final
+from typing import Any, Final
 
-from reconciler.diagnostics import Diagnostic, Place, Severity
+from reconciler.diagnostics import Place
 from reconciler.manifest.codes import Code
-from reconciler.manifest.nodes import MapNode
-from reconciler.manifest.yaml_tree import Tree
-
-LONGEST_ECHO: Final = 60
-MOST_PROBLEMS: Final = 100
-_MOST_USES: Final = 3
 
 Path = tuple[str, ...]
+
+
+class Broken:
+    """The kind of `BROKEN`."""
+
+    __slots__ = ()
+
+
+BROKEN: Final = Broken()
+"""Placeholder of a value that was reported already, so that nothing more is reported about it."""
+
+# A value, its place, and the place of the alias that leads to it.
+Found = tuple[object, int, int | None]
+
+
+class MapNode(dict[str, Any]):
+    """A mapping with the offsets of its keys and values: `marks` holds both of each key, in order.
+
+    A value that is reached through an alias or a merge has the offsets of its definition, and `use_of` tells where the
+    alias is.
+    """
+
+    __slots__ = ("_first", "_marks", "_numbers", "_uses", "at")
+
+    def __init__(self, at: int) -> None:
+        super().__init__()
+        self.at = at
+        self._uses: dict[str, int] | None = None
+        self._numbers: dict[str, int] | None = None
+
+    @property
+    def marks(self) -> "array[int]":
+        """Return the offsets of each key and its value."""
+        return self._marks[self._first : self._first + 2 * len(self)]
+
+    def close(self, marks: "array[int]", offsets: list[int]) -> None:
+        """Take the offsets of all keys and values, which go to the end of what the nodes of a tree have in common.
+
+        An array for each node would be as many objects again for the garbage collector to look at.
+        """
+        self._marks, self._first = marks, len(marks)
+        marks.extend(offsets)
+
+    def put_use(self, key: str, use: int) -> None:
+        """Set the place of the alias or merge that a key's value comes from."""
+        self._uses = self._uses or {}
+        self._uses[key] = use
+
+    def marks_of(self, key: str) -> tuple[int, int]:
+        """Return the offsets of a key and its value."""
+        if self._numbers is None:
+            self._numbers = {name: 2 * number for number, name in enumerate(self)}
+        at = self._first + self._numbers[key]
+        return self._marks[at], self._marks[at + 1]
+
+    def use_of(self, key: str) -> int | None:
+        """Return the offset of the alias or merge that brought a key's value in."""
+        return self._uses.get(key) if self._uses else None
+
+    def keys_at(self) -> Iterator[tuple[str, int]]:
+        """Yield each key with its offset, in order."""
+        return zip(self, self.marks[::2], strict=True)
+
+
+class ListNode(list[Any]):
+    """A list with the offsets of its items in `marks`; see `MapNode` for aliases and for `close`."""
+
+    __slots__ = ("_first", "_marks", "_uses", "at")
+
+    def __init__(self, at: int) -> None:
+        super().__init__()
+        self.at = at
+        self._uses: dict[int, int] | None = None
+
+    @property
+    def marks(self) -> "array[int]":
+        """Return the offset of each item."""
+        return self._marks[self._first : self._first + len(self)]
+
+    def close(self, marks: "array[int]", offsets: list[int]) -> None:
+        """Take the offsets of all items."""
+        self._marks, self._first = marks, len(marks)
+        marks.extend(offsets)
+
+    def put_use(self, index: int, use: int) -> None:
+        """Set the place of the alias that an item comes from."""
+        self._uses = self._uses or {}
+        self._uses[index] = use
+
+    def mark_of(self, index: int) -> int:
+        """Return the offset of an item."""
+        return self._marks[self._first + index]
+
+    def use_of(self, index: int) -> int | None:
+        """Return the offset of the alias that brought an item in."""
+        return self._uses.get(index) if self._uses else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spot:
+    """Place in a tree that a path leads to.
+
+    `key_at` is None where no key is; `use_at` is where the outermost alias on the way is, None without one.
+    """
+
+    value: object
+    value_at: int
+    key_at: int | None = None
+    use_at: int | None = None
+
+    @property
+    def at(self) -> int:
+        """Return the offset of the key, or of the value without a key."""
+        return self.value_at if self.key_at is None else self.key_at
+
+
+def locate(root: MapNode | ListNode, path: Sequence[str | int]) -> Spot:
+    """Follow a path of keys and indexes as far as the tree goes along with it."""
+    spot = Spot(value=root, value_at=root.at)
+    for part in path:
+        following = _step(spot, part)
+        if following is None:
+            break
+        spot = following
+    return spot
+
+
+def _step(spot: Spot, part: str | int) -> Spot | None:
+    match spot.value, part:
+        case MapNode() as node, str() if part in node:
+            key_at, value_at = node.marks_of(part)
+            use = node.use_of(part) if spot.use_at is None else spot.use_at
+            return Spot(value=node[part], value_at=value_at, key_at=key_at, use_at=use)
+        case ListNode() as node, int() if part < len(node):
+            use = node.use_of(part) if spot.use_at is None else spot.use_at
+            return Spot(value=node[part], value_at=node.mark_of(part), use_at=use)
+        case _:
+            return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class YamlProblem:
+    """Something wrong with the YAML itself: where, where the thing that it collides with is, and the words involved."""
+
+    code: Code
+    at: int
+    other_at: int | None = None
+    text: str = ""
+    context: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tree:
+    """A document: `root` is `BROKEN` when it could not be read to its end, and None when there is nothing in it.
+
+    `texts` are its keys and values, each once.
+    """
+
+    root: object
+    problems: tuple[YamlProblem, ...] = ()
+    texts: Collection[str] = ()
 
 
 class Source:
@@ -119,121 +274,3 @@ class Document:
         if isinstance(named, MapNode):
             for (name, at), value in zip(named.keys_at(), named.values(), strict=True):
                 yield name, at, value
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """A problem at an offset of a file, already worded; `use_at` is the place of the alias that leads there.
-
-    `place` is given where the person has to type in another file, which is named at the offset.
-    """
-
-    code: Code
-    summary: str
-    at: int
-    use_at: int | None = None
-    detail: str = ""
-    hint: str = ""
-    severity: Severity = Severity.ERROR
-    place: Place | None = None
-
-
-@dataclass(slots=True)
-class Problems:
-    """The problems of a manifest: the first hundred errors and warnings, and a count of the rest."""
-
-    _kept: dict[Severity, list[Diagnostic]] = field(default_factory=dict)
-    _left_out: Counter[Severity] = field(default_factory=Counter)
-
-    def add(self, problems: Iterable[Diagnostic]) -> None:
-        """Take problems that have a place already."""
-        for one in problems:
-            kept = self._kept.setdefault(one.severity, [])
-            if len(kept) < MOST_PROBLEMS:
-                kept.append(one)
-            else:
-                self._left_out[one.severity] += 1
-
-    def find(self, source: Source, findings: Iterable[Finding]) -> None:
-        """Take the findings of one file; one is counted and let go as soon as there are enough of its kind."""
-        grouped: dict[tuple[Code, Place | int, str], list[Finding]] = {}
-        room = {one: MOST_PROBLEMS - len(self._kept.get(one, ())) for one in Severity}
-        for finding in findings:
-            key = (finding.code, finding.place or finding.at, finding.summary)
-            if key in grouped:
-                grouped[key].append(finding)
-            elif room[finding.severity] > 0:
-                room[finding.severity] -= 1
-                grouped[key] = [finding]
-            else:
-                self._left_out[finding.severity] += 1
-        self.add(_diagnostic(source, found) for found in grouped.values())
-
-    def count(self, severity: Severity, more: int) -> None:
-        """Count problems that nobody worded, as there are enough."""
-        self._left_out[severity] += max(0, more)
-
-    def ordered(self) -> tuple[Diagnostic, ...]:
-        """Return the first hundred problems by place, errors before warnings, and how many more there are."""
-        ranked = [one for severity in Severity for one in self._kept.get(severity, ())]
-        shown, cut = sorted(ranked[:MOST_PROBLEMS], key=_order), ranked[MOST_PROBLEMS:]
-        left_out = self._left_out + Counter(one.severity for one in cut)
-        return (*shown, *([_more(left_out)] if left_out.total() else ()))
-
-
-def _order(problem: Diagnostic) -> tuple[object, ...]:
-    place = problem.place
-    return (place.file, place.line, place.column, problem.code) if place else ("", 0, 0, problem.code)
-
-
-def _more(left_out: Counter[Severity]) -> Diagnostic:
-    total, errors = left_out.total(), left_out[Severity.ERROR]
-    verb = "problem is" if total == 1 else "problems are"
-    return Diagnostic(
-        code=Code.MORE_PROBLEMS.value,
-        summary=f"{total} more {verb} not shown ({errors} of them {'an error' if errors == 1 else 'errors'})",
-        hint="fix these problems, then run the command again",
-        severity=Severity.NOTE,  # so that no count of what is shown counts it
-    )
-
-
-def diagnostics(source: Source, findings: Iterable[Finding]) -> list[Diagnostic]:
-    """Return the findings of one file as diagnostics, those of one place in one."""
-    grouped: dict[tuple[Code, Place | int, str], list[Finding]] = {}
-    for finding in findings:
-        grouped.setdefault((finding.code, finding.place or finding.at, finding.summary), []).append(finding)
-    return [_diagnostic(source, found) for found in grouped.values()]
-
-
-def _diagnostic(source: Source, found: list[Finding]) -> Diagnostic:
-    first = found[0]
-    uses = sorted({at for one in found if (at := one.at if one.place else one.use_at) is not None})
-    return Diagnostic(
-        code=first.code.value,
-        summary=first.summary,
-        severity=first.severity,
-        detail="; ".join(filter(None, (first.detail, _used_at(source, uses)))),
-        hint=first.hint,
-        place=first.place or source.place(first.at),
-    )
-
-
-def _used_at(source: Source, uses: list[int]) -> str:
-    if not uses:
-        return ""
-    named = ", ".join(str(source.place(use)) for use in uses[:_MOST_USES])
-    more = len(uses) - _MOST_USES
-    return f"used at {named}" + (f" and {more} more" if more > 0 else "")
-
-
-def shown(text: str) -> str:
-    """Return what somebody wrote, fit for one line of a message: short, and never a certificate or a key."""
-    if "-----BEGIN" in text:
-        return "(PEM text)"
-    line = " ".join(text.split())
-    return line if len(line) <= LONGEST_ECHO else line[: LONGEST_ECHO - 1] + "…"
-
-
-def quoted(text: str) -> str:
-    """Return what somebody wrote, in quotes."""
-    return f'"{shown(text)}"'

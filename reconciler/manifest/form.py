@@ -1,6 +1,6 @@
-"""Schema of a place in a manifest: the keys that are known there, and an example.
+"""What the models of `schema` say of a place in a manifest: its field of the overlay, and what belongs there.
 
-Reads the models of `schema`, so that messages cannot fall behind them. Messages themselves are in `schema_errors`.
+Nothing here lists keys again, so that reading, positions, messages and the JSON Schema cannot fall behind the models.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -10,9 +10,91 @@ from typing import Any, Final, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from reconciler.core.diff import SECTION_OF
+from reconciler.core.diff import Field as OverlayField
+from reconciler.core.overlay import Section
 from reconciler.diagnostics import nearest
-from reconciler.manifest.schema import ManifestFile, NamedOverlay, Repository
-from reconciler.manifest.sections import Contents, OverlayFile, Sections, key_of
+from reconciler.manifest.schema import (
+    Contents,
+    ManifestFile,
+    NamedOverlay,
+    NamedText,
+    OverlayFile,
+    RemoveSection,
+    Repository,
+    Sections,
+)
+
+REMOVE_KEYS: Final[Mapping[str, OverlayField]] = {
+    name: next(mark for mark in field.metadata if isinstance(mark, OverlayField))
+    for name, field in RemoveSection.model_fields.items()
+}
+"""The field of the overlay that each key of `remove` takes out of."""
+
+
+@dataclass(frozen=True, slots=True)
+class OverlayKey:
+    """A key of a block that holds one field of the overlay.
+
+    `attributes` leads to it through the models, `path` through the file. `item_name` is the key that names an item of
+    its list, "" where items are texts.
+    """
+
+    field: OverlayField
+    attributes: tuple[str, ...]
+    path: tuple[str, ...]
+    item_name: str = ""
+    item_model: type[BaseModel] | None = None
+
+
+def key_of(name: str, field: FieldInfo) -> str:
+    """Return how an attribute of a model is spelled in a manifest."""
+    return field.alias or name
+
+
+def _overlay_keys(model: type[BaseModel], names: tuple[str, ...], path: tuple[str, ...]) -> Iterator[OverlayKey]:
+    for name, field in model.model_fields.items():
+        here = ((*names, name), (*path, key_of(name, field)))
+        kind: Any = field.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            yield from _overlay_keys(kind, *here)
+        for mark in field.metadata:
+            if isinstance(mark, OverlayField):
+                items = [one for one in get_args(kind) if isinstance(one, type) and issubclass(one, BaseModel)]
+                item = items[0] if items else None
+                yield OverlayKey(mark, *here, next(iter(item.model_fields)) if item else "", item)
+
+
+OVERLAY_KEYS: Final = tuple(_overlay_keys(Sections, (), ()))
+"""Every key of a block that holds a field of the overlay."""
+
+PATHS_OF: Final[Mapping[OverlayField, tuple[tuple[str, ...], ...]]] = {
+    field: tuple(sorted((key.path for key in OVERLAY_KEYS if key.field is field), key=len)) for field in OverlayField
+}
+"""The possible places of each overlay field in a block, as paths of keys."""
+
+NAMED_TEXT_PATHS: Final = tuple(key.path for key in OVERLAY_KEYS if key.item_model is NamedText)
+"""The lists of certificates and keys."""
+
+
+def _section_path(section: Section) -> tuple[str, ...]:
+    fields = [field for field, of in SECTION_OF.items() if of is section]
+    path = PATHS_OF[fields[0]][0]
+    return path if len(fields) == 1 else path[:-1]
+
+
+SECTION_PATHS: Final[Mapping[Section, tuple[str, ...]]] = {section: _section_path(section) for section in Section}
+"""The place of each section in an entry, as a path of keys, in the order in which entries are written."""
+
+_WHOLE: Final = frozenset(section for section in SECTION_OF.values() if [*SECTION_OF.values()].count(section) > 1)
+SECTION_KEYS: Final = frozenset(
+    key.path[-2] if SECTION_OF[key.field] in _WHOLE else key.path[-1] for key in OVERLAY_KEYS
+)
+"""The keys whose presence makes a section managed."""
+
+CONTENT_KEYS: Final = ("profiles", "overlay", "packages", *OverlayFile.model_fields, "remove", "source")
+"""The keys of an entry that give a repository content of its own, beside `reset: true` or `overlays`."""
+
 
 # What an apko configuration can hold and an overlay cannot.
 _APKO: Final = frozenset(

@@ -11,8 +11,8 @@ from reconciler.core.guarded import nanoseconds
 from reconciler.core.secrets import argument_looks_secret, holds_private_key
 from reconciler.diagnostics import Severity
 from reconciler.manifest.codes import Code
-from reconciler.manifest.document import Block, Finding, quoted, shown
-from reconciler.manifest.nodes import ListNode, MapNode, locate
+from reconciler.manifest.document import Block, ListNode, MapNode, locate
+from reconciler.manifest.problems import Finding, quoted, shown
 from reconciler.manifest.rules import items
 
 MOST_CHECKS: Final = 32

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from reconciler.core.overlay import Json
-from reconciler.manifest import patterns
+from reconciler.manifest import values
+from reconciler.manifest.form import CONTENT_KEYS
 from reconciler.manifest.schema import ManifestFile
-from reconciler.manifest.sections import CONTENT_KEYS
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 
@@ -50,11 +50,11 @@ def _for_editors(schema: Json) -> Json:
                 **{key: value for key, value in schema.items() if key != "type"},
                 "enum": [True, False, "true", "false"],
             }
-        case "string" if schema.get("pattern") == patterns.ORGANIZATION:
+        case "string" if schema.get("pattern") == values.ORGANIZATION:
             # What begins as a UIDP has to be one.
-            pattern = rf"^(?:(?![0-9a-f]{{40}}(?:/|$)){patterns.NAME}(?:/{patterns.NAME})*|{_UIDP})$"
+            pattern = rf"^(?:(?![0-9a-f]{{40}}(?:/|$)){values.NAME}(?:/{values.NAME})*|{_UIDP})$"
             return {**schema, **_texts(pattern)}
-        case "string" if schema.get("pattern") not in (None, patterns.SHARE):
+        case "string" if schema.get("pattern") not in (None, values.SHARE):
             return {**schema, **_texts(schema["pattern"])}
         case "object" if "patternProperties" in schema:
             return {**schema, "additionalProperties": False}

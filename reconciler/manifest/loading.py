@@ -11,15 +11,15 @@ from typing import Any
 
 from reconciler.core.state import Desired, Settings
 from reconciler.diagnostics import Diagnostic, Place, Severity
-from reconciler.manifest import checks, files, guarded_rules, messages, rules
+from reconciler.manifest import checks, files, guarded_rules, rules
 from reconciler.manifest.assembly import Assembled, OverlayFiles, Parsed, assemble
 from reconciler.manifest.codes import Code
-from reconciler.manifest.document import Document, Finding, Problems, Source
-from reconciler.manifest.nodes import BROKEN, MapNode
+from reconciler.manifest.document import BROKEN, Document, MapNode, Source, YamlProblem
+from reconciler.manifest.problems import Finding, Problems, no_content, unread_file, yaml_problem
 from reconciler.manifest.rules import RuleContext
 from reconciler.manifest.schema import ManifestFile
 from reconciler.manifest.schema_errors import validate_manifest
-from reconciler.manifest.yaml_tree import YamlProblem, parse
+from reconciler.manifest.yaml_tree import parse
 
 
 def load(
@@ -60,7 +60,7 @@ class _Loaded:
 
     def give_up(self, unread: files.Unread) -> None:
         """Report a file or folder that gave no text."""
-        self.problems.add([messages.unread_file(unread)])
+        self.problems.add([unread_file(unread)])
         self.complete = False
 
 
@@ -79,12 +79,12 @@ def _read(path: Path, loaded: _Loaded, *, in_folder: bool, data: bytes | None) -
         loaded.give_up(text)
         return None
     tree = parse(text)
-    return _ReadFile(path, Document(Source(str(path), text), tree), (*tree.problems, *messages.no_content(tree, text)))
+    return _ReadFile(path, Document(Source(str(path), text), tree), (*tree.problems, *no_content(tree, text)))
 
 
 def _understand(file: _ReadFile, loaded: _Loaded) -> None:
     document, source = file.document, file.document.source
-    loaded.problems.find(source, (messages.yaml_problem(one, source) for one in file.problems))
+    loaded.problems.find(source, (yaml_problem(one, source) for one in file.problems))
     if document.root is BROKEN or document.root is None:
         loaded.complete = False
         return

@@ -17,9 +17,9 @@ from reconciler.core.overlay import (
     package_name,
 )
 from reconciler.diagnostics import Place
-from reconciler.manifest.document import Source
-from reconciler.manifest.nodes import ListNode, MapNode, Spot, locate
-from reconciler.manifest.sections import OVERLAY_KEYS, PATHS_OF, NamedText, OverlayFile, OverlayKey, Part, Sections
+from reconciler.manifest.document import ListNode, MapNode, Source, Spot, locate
+from reconciler.manifest.form import OVERLAY_KEYS, PATHS_OF, OverlayKey
+from reconciler.manifest.schema import NamedText, OverlayFile, Part, Sections
 from reconciler.manifest.yaml_tree import parse
 
 # From a path to the text of that file; empty where it could not be read, which is reported elsewhere.

@@ -19,13 +19,12 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from reconciler.core.diff import Field as OverlayField
 from reconciler.core.secrets import holds_private_key
 from reconciler.diagnostics import Place, Severity
-from reconciler.manifest import messages
 from reconciler.manifest.codes import WARNINGS, Code
-from reconciler.manifest.document import Block, Finding, quoted
+from reconciler.manifest.document import Block, MapNode, Spot, locate
 from reconciler.manifest.files import IncludedFile, IncludedFiles
-from reconciler.manifest.nodes import MapNode, Spot, locate
+from reconciler.manifest.form import PATHS_OF
+from reconciler.manifest.problems import Finding, quoted, unread_include
 from reconciler.manifest.rules import ROTATE_KEY, items, repeated_names
-from reconciler.manifest.sections import PATHS_OF
 
 # apko makes a file of this name.
 _NAME: Final = re.compile(r"[a-zA-Z0-9_-]+[a-zA-Z0-9_.-]*")
@@ -105,7 +104,7 @@ def _text(
         if isinstance(found, IncludedFile):
             yield from _findings(check(found.text), spot, found.name)
         else:
-            yield messages.unread_include(found, at=spot.value_at, use_at=spot.use_at, wildcards="*" in file)
+            yield unread_include(found, at=spot.value_at, use_at=spot.use_at, wildcards="*" in file)
 
 
 def _findings(problems: Iterator[PemProblem], spot: Spot, file: str | None) -> Iterator[Finding]:

@@ -18,11 +18,11 @@ from reconciler.core.overlay import package_name, package_spec
 from reconciler.core.secrets import holds_private_key, looks_secret, value_looks_secret
 from reconciler.diagnostics import Severity
 from reconciler.manifest.codes import Code
-from reconciler.manifest.document import Block, Document, Finding, Source, quoted, shown
+from reconciler.manifest.document import Block, Document, ListNode, MapNode, Source, Spot, locate
 from reconciler.manifest.files import IncludedFiles
-from reconciler.manifest.nodes import ListNode, MapNode, Spot, locate
-from reconciler.manifest.patterns import PACKAGE
-from reconciler.manifest.sections import PATHS_OF
+from reconciler.manifest.form import PATHS_OF
+from reconciler.manifest.problems import Finding, quoted, shown
+from reconciler.manifest.values import PACKAGE
 
 ROTATE_KEY: Final = "remove it and rotate the key: treat it as compromised"
 

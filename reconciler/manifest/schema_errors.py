@@ -12,12 +12,11 @@ from typing import Any, Final, Generic, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from reconciler.manifest.codes import Code
-from reconciler.manifest.document import MOST_PROBLEMS, Finding, quoted, shown
-from reconciler.manifest.form import MANIFEST, OVERLAY, Form, flow, form_at
-from reconciler.manifest.messages import VALUE_MESSAGES
-from reconciler.manifest.nodes import BROKEN, ListNode, MapNode, Spot, locate
-from reconciler.manifest.schema import ManifestFile
-from reconciler.manifest.sections import SECTION_KEYS, OverlayFile
+from reconciler.manifest.document import BROKEN, ListNode, MapNode, Spot, locate
+from reconciler.manifest.form import MANIFEST, OVERLAY, SECTION_KEYS, Form, flow, form_at
+from reconciler.manifest.problems import MOST_PROBLEMS, Finding, quoted, shown
+from reconciler.manifest.schema import ManifestFile, OverlayFile
+from reconciler.manifest.values import VALUE_MESSAGES
 
 Model = TypeVar("Model", bound=BaseModel)
 

@@ -7,7 +7,7 @@ weighed before it is expanded.
 import re
 import unicodedata
 from array import array
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -24,7 +24,7 @@ from yaml.events import (
 from yaml.reader import ReaderError
 
 from reconciler.manifest.codes import Code
-from reconciler.manifest.nodes import BROKEN, Found, ListNode, MapNode
+from reconciler.manifest.document import BROKEN, Found, ListNode, MapNode, Tree, YamlProblem
 
 LOADER: Final[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -46,35 +46,12 @@ _CONFLICT_MARKS: Final = ("<<<<<<< ", ">>>>>>> ")
 _NULLS: Final = frozenset({"", "~", "null", "Null", "NULL"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class YamlProblem:
-    """Something wrong with the YAML itself: where, where the thing that it collides with is, and the words involved."""
-
-    code: Code
-    at: int
-    other_at: int | None = None
-    text: str = ""
-    context: str = ""
-
-
 class _Refused(Exception):  # noqa: N818 - ends the walk through a document, never leaves this module
     """The rest of a document must not be read."""
 
     def __init__(self, problem: YamlProblem) -> None:
         super().__init__(problem.code)
         self.problem = problem
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tree:
-    """A document: `root` is `BROKEN` when it could not be read to its end, and None when there is nothing in it.
-
-    `texts` are its keys and values, each once.
-    """
-
-    root: object
-    problems: tuple[YamlProblem, ...] = ()
-    texts: Collection[str] = ()
 
 
 def parse(text: str, *, loader: Any = LOADER) -> Tree:

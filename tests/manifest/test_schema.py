@@ -8,11 +8,11 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from reconciler.manifest.codes import Code
+from reconciler.manifest.document import MapNode
 from reconciler.manifest.form import flow, form_at
-from reconciler.manifest.nodes import MapNode
-from reconciler.manifest.patterns import PACKAGE, is_organization
 from reconciler.manifest.schema import ManifestFile
 from reconciler.manifest.schema_errors import explain
+from reconciler.manifest.values import PACKAGE, is_organization
 
 SCHEMA: dict[str, Any] = ManifestFile.model_json_schema()
 

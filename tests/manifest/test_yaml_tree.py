@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from reconciler.manifest import load, yaml_tree
 from reconciler.manifest.codes import Code
-from reconciler.manifest.nodes import BROKEN, ListNode, MapNode, locate
-from reconciler.manifest.yaml_tree import LOADER, MAX_DEPTH, Tree, parse
+from reconciler.manifest.document import BROKEN, ListNode, MapNode, Tree, locate
+from reconciler.manifest.yaml_tree import LOADER, MAX_DEPTH, parse
 
 TYPED = (
     "3.10",

@@ -10,7 +10,7 @@ from typing import Final
 
 from reconciler.core.diff import WHOLE
 from reconciler.core.overlay import package_name, package_spec
-from reconciler.manifest.sections import OVERLAY_KEYS
+from reconciler.manifest.form import OVERLAY_KEYS
 from reconciler.manifest.writing.emit import flow, item, pair
 from reconciler.manifest.writing.format import WIDTH, as_block, formatted
 from reconciler.manifest.writing.syntax import (

@@ -15,7 +15,7 @@ from typing import Any, Final, Literal, TypeAlias
 from reconciler.core.overlay import SECTION_FIELDS, Overlay, PemFile, Section, User, pem_text, sections_held
 from reconciler.core.state import Directory, LiveRepository, Organization
 from reconciler.diagnostics import Diagnostic
-from reconciler.manifest.sections import SECTION_PATHS
+from reconciler.manifest.form import SECTION_PATHS
 from reconciler.manifest.writing.folder import FilesRefused
 from reconciler.manifest.writing.format import WIDTH
 from reconciler.manifest.writing.syntax import Shape

@@ -21,9 +21,9 @@ from reconciler.core.state import Address, Desired, Directory, Live
 from reconciler.core.steps import Action, ReasonCode, Step
 from reconciler.diagnostics import Diagnostic, Place, Severity
 from reconciler.manifest import files as manifest_files
-from reconciler.manifest import messages
 from reconciler.manifest.codes import Code
-from reconciler.manifest.patterns import is_glob
+from reconciler.manifest.problems import unread_file
+from reconciler.manifest.values import is_glob
 from reconciler.manifest.writing.syntax import Anchors, Node, ScalarNode, Sequence, Shape, Syntax, syntax_of
 from reconciler.manifest.writing.syntax import Mapping as Branch
 
@@ -59,12 +59,12 @@ def read_manifests(folder: Path) -> dict[str, str]:
     if isinstance(found, manifest_files.Unread):
         if found.code in (Code.MANIFEST_NOT_FOUND, Code.NO_MANIFESTS):
             return {}
-        raise FilesRefused((messages.unread_file(found),))
+        raise FilesRefused((unread_file(found),))
     texts: dict[str, str] = {}
     for path in found:
         text = manifest_files.read(path, found_in_folder=True)
         if isinstance(text, manifest_files.Unread):
-            raise FilesRefused((messages.unread_file(text),))
+            raise FilesRefused((unread_file(text),))
         texts[path.name] = text
     return texts
 

@@ -16,8 +16,8 @@ from typing import Final, assert_never
 
 from reconciler.diagnostics import Diagnostic, Place
 from reconciler.manifest import files as manifest_files
-from reconciler.manifest import messages
-from reconciler.manifest.document import Source, diagnostics
+from reconciler.manifest.document import Source
+from reconciler.manifest.problems import diagnostics, unread_file, yaml_problem
 from reconciler.manifest.writing.syntax import (
     Alias,
     Comment,
@@ -74,7 +74,7 @@ def format_files(path: Path, data: bytes | None = None) -> list[FormattedFile]:
         return [_format_text(path, manifest_files.decode(str(path), data))]
     found = manifest_files.find(path)
     if isinstance(found, manifest_files.Unread):
-        return [FormattedFile(path=path, problems=(messages.unread_file(found),))]
+        return [FormattedFile(path=path, problems=(unread_file(found),))]
     if found == (path,):
         return [_format_file(path)]
     files = [_format_file(one, in_folder=True) for one in found]
@@ -89,10 +89,10 @@ def _format_file(path: Path, *, in_folder: bool = False) -> FormattedFile:
 
 def _format_text(path: Path, text: str | manifest_files.Unread) -> FormattedFile:
     if isinstance(text, manifest_files.Unread):
-        return FormattedFile(path=path, problems=(messages.unread_file(text),))
+        return FormattedFile(path=path, problems=(unread_file(text),))
     source, tree = Source(str(path), text), parse(text)
     if tree.problems:
-        found = diagnostics(source, [messages.yaml_problem(flaw, source) for flaw in tree.problems])
+        found = diagnostics(source, [yaml_problem(flaw, source) for flaw in tree.problems])
         return FormattedFile(path=path, problems=tuple(found), overlays=frozenset(_overlays(path, tree.root)))
     overlays = frozenset(_overlays(path, tree.root))
     result = formatted(text)

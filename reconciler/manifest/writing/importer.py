@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from reconciler.core.overlay import EMPTY, Overlay
 from reconciler.core.state import Directory, LiveRepository, Unreadable
 from reconciler.diagnostics import Diagnostic, Severity, has_errors
-from reconciler.manifest.patterns import ADDRESS, is_glob
+from reconciler.manifest.values import ADDRESS, is_glob
 from reconciler.manifest.writing.emit import (
     PROFILES_FILE,
     PemFiles,

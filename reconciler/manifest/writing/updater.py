@@ -15,7 +15,7 @@ from reconciler.core.overlay import EMPTY, Overlay, PemFile, Section, package_na
 from reconciler.core.state import Directory, Live, LiveRepository
 from reconciler.diagnostics import Diagnostic, Severity
 from reconciler.manifest import files as manifest_files
-from reconciler.manifest.sections import SECTION_PATHS
+from reconciler.manifest.form import SECTION_PATHS
 from reconciler.manifest.writing.edit import EntryEdit, edited
 from reconciler.manifest.writing.emit import (
     PemFiles,

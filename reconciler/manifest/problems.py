@@ -1,20 +1,19 @@
-"""Words what is wrong with files, with YAML, and with single values, for the person who has to fix them.
+"""Problems of a manifest: findings at an offset of a file, and the words for what is wrong with files and with YAML.
 
-The problems come from `files` and `yaml_tree`; values are refused by `schema`. The parser names what it expected of its
-grammar, and most of the time one of a few slips is behind that; libyaml and the pure-Python parser differ in their
-words, so the table knows those of both, and a message that it does not know is shown.
+One mistake in an anchored block that many entries use is reported once, with the places of use. The parser names what
+it expected of its grammar, and most of the time one of a few slips is behind that; libyaml and the pure-Python parser
+differ in their words, so the table knows those of both, and a message that it does not know is shown.
 """
 
-import re
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
-from reconciler.diagnostics import Diagnostic, Place
-from reconciler.manifest import patterns
+from reconciler.diagnostics import Diagnostic, Place, Severity
 from reconciler.manifest.codes import Code
-from reconciler.manifest.document import Finding, Source, quoted, shown
+from reconciler.manifest.document import Source, Tree, YamlProblem
 from reconciler.manifest.files import Unread
-from reconciler.manifest.patterns import LARGEST_ID, is_glob
 from reconciler.manifest.yaml_tree import (
     MAX_ALIASES,
     MAX_COPIED_NODES,
@@ -22,10 +21,11 @@ from reconciler.manifest.yaml_tree import (
     MAX_DEPTH,
     MERGE_CONFLICT,
     ODD_INDENTATION,
-    Tree,
-    YamlProblem,
 )
 
+LONGEST_ECHO: Final = 60
+MOST_PROBLEMS: Final = 100
+_MOST_USES: Final = 3
 _ON_NO_FILE: Final = frozenset({Code.MANIFEST_NOT_FOUND, Code.NO_MANIFESTS})
 
 # For each code the summary and the hint; the fields are those of `Unread` and `YamlProblem`.
@@ -165,8 +165,124 @@ _CONTEXTS: Final = (
     ("block collection", "the list"),
     ("block sequence", "the list"),
 )
-_OPERATOR: Final = re.compile(r" ?([=<>~@]+) ?")
-_ALLOWED: Final = "lower-case letters, digits, `.`, `_`, `-` and spaces"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """A problem at an offset of a file, already worded; `use_at` is the place of the alias that leads there.
+
+    `place` is given where the person has to type in another file, which is named at the offset.
+    """
+
+    code: Code
+    summary: str
+    at: int
+    use_at: int | None = None
+    detail: str = ""
+    hint: str = ""
+    severity: Severity = Severity.ERROR
+    place: Place | None = None
+
+
+@dataclass(slots=True)
+class Problems:
+    """The problems of a manifest: the first hundred errors and warnings, and a count of the rest."""
+
+    _kept: dict[Severity, list[Diagnostic]] = field(default_factory=dict)
+    _left_out: Counter[Severity] = field(default_factory=Counter)
+
+    def add(self, problems: Iterable[Diagnostic]) -> None:
+        """Take problems that have a place already."""
+        for one in problems:
+            kept = self._kept.setdefault(one.severity, [])
+            if len(kept) < MOST_PROBLEMS:
+                kept.append(one)
+            else:
+                self._left_out[one.severity] += 1
+
+    def find(self, source: Source, findings: Iterable[Finding]) -> None:
+        """Take the findings of one file; one is counted and let go as soon as there are enough of its kind."""
+        grouped: dict[tuple[Code, Place | int, str], list[Finding]] = {}
+        room = {one: MOST_PROBLEMS - len(self._kept.get(one, ())) for one in Severity}
+        for finding in findings:
+            key = (finding.code, finding.place or finding.at, finding.summary)
+            if key in grouped:
+                grouped[key].append(finding)
+            elif room[finding.severity] > 0:
+                room[finding.severity] -= 1
+                grouped[key] = [finding]
+            else:
+                self._left_out[finding.severity] += 1
+        self.add(_diagnostic(source, found) for found in grouped.values())
+
+    def count(self, severity: Severity, more: int) -> None:
+        """Count problems that nobody worded, as there are enough."""
+        self._left_out[severity] += max(0, more)
+
+    def ordered(self) -> tuple[Diagnostic, ...]:
+        """Return the first hundred problems by place, errors before warnings, and how many more there are."""
+        ranked = [one for severity in Severity for one in self._kept.get(severity, ())]
+        shown, cut = sorted(ranked[:MOST_PROBLEMS], key=_order), ranked[MOST_PROBLEMS:]
+        left_out = self._left_out + Counter(one.severity for one in cut)
+        return (*shown, *([_more(left_out)] if left_out.total() else ()))
+
+
+def _order(problem: Diagnostic) -> tuple[object, ...]:
+    place = problem.place
+    return (place.file, place.line, place.column, problem.code) if place else ("", 0, 0, problem.code)
+
+
+def _more(left_out: Counter[Severity]) -> Diagnostic:
+    total, errors = left_out.total(), left_out[Severity.ERROR]
+    verb = "problem is" if total == 1 else "problems are"
+    return Diagnostic(
+        code=Code.MORE_PROBLEMS.value,
+        summary=f"{total} more {verb} not shown ({errors} of them {'an error' if errors == 1 else 'errors'})",
+        hint="fix these problems, then run the command again",
+        severity=Severity.NOTE,  # so that no count of what is shown counts it
+    )
+
+
+def diagnostics(source: Source, findings: Iterable[Finding]) -> list[Diagnostic]:
+    """Return the findings of one file as diagnostics, those of one place in one."""
+    grouped: dict[tuple[Code, Place | int, str], list[Finding]] = {}
+    for finding in findings:
+        grouped.setdefault((finding.code, finding.place or finding.at, finding.summary), []).append(finding)
+    return [_diagnostic(source, found) for found in grouped.values()]
+
+
+def _diagnostic(source: Source, found: list[Finding]) -> Diagnostic:
+    first = found[0]
+    uses = sorted({at for one in found if (at := one.at if one.place else one.use_at) is not None})
+    return Diagnostic(
+        code=first.code.value,
+        summary=first.summary,
+        severity=first.severity,
+        detail="; ".join(filter(None, (first.detail, _used_at(source, uses)))),
+        hint=first.hint,
+        place=first.place or source.place(first.at),
+    )
+
+
+def _used_at(source: Source, uses: list[int]) -> str:
+    if not uses:
+        return ""
+    named = ", ".join(str(source.place(use)) for use in uses[:_MOST_USES])
+    more = len(uses) - _MOST_USES
+    return f"used at {named}" + (f" and {more} more" if more > 0 else "")
+
+
+def shown(text: str) -> str:
+    """Return what somebody wrote, fit for one line of a message: short, and never a certificate or a key."""
+    if "-----BEGIN" in text:
+        return "(PEM text)"
+    line = " ".join(text.split())
+    return line if len(line) <= LONGEST_ECHO else line[: LONGEST_ECHO - 1] + "…"
+
+
+def quoted(text: str) -> str:
+    """Return what somebody wrote, in quotes."""
+    return f'"{shown(text)}"'
 
 
 def unread_file(problem: Unread) -> Diagnostic:
@@ -261,105 +377,3 @@ def _begins(found: YamlProblem, source: Source) -> Iterator[str]:
     noun = next((noun for part, noun in _CONTEXTS if part in found.context), None)
     if noun and found.other_at not in (None, found.at):
         yield f"{noun} starts at {source.place(found.other_at or 0)}"
-
-
-def _bad_package(_key: str, text: str) -> tuple[str, str]:
-    """Return the finding for an invalid package specification."""
-    if not text.strip():
-        return "missing package name", "add a package name, or remove the item"
-    if "{{" in text:
-        hint = "use `{{major}}` and `{{minor}}` in the name only; other templates are not supported"
-        return f"{quoted(text)} is not a package with a supported template", hint
-    if "," in text or len(_OPERATOR.sub(r"\1", " ".join(text.split())).split()) > 1:
-        return f"{quoted(text)} is not one package", "use one list item for each package"
-    hint = "use a name, or a name with a constraint: `curl=8.9.1-r0`, `curl~8.9`, `curl>8`, `curl@tag`"
-    return f"{quoted(text)} is not a package", hint
-
-
-def _bad_repository(_key: str, text: str) -> tuple[str, str]:
-    """Return the finding for an invalid repository address."""
-    if is_glob(text):
-        return f"{quoted(text)} contains a wildcard, which is not accepted here", "use the name of one repository"
-    return _bad_entry(_key, text)
-
-
-def _bad_entry(_key: str, text: str) -> tuple[str, str]:
-    """Return the finding for a key of an entry that is neither an address nor a glob."""
-    if is_glob(text) and text == text.lower():
-        return f"{quoted(text)} is not a glob", f"use `*`, `?`, `[abc]` and the characters of a name: {_ALLOWED}"
-    if text != text.lower():
-        return f"{quoted(text)} is not a repository name", f"use lower case: `{shown(text.lower())}`"
-    hint = f"use `name`, `folder/name` or `/name`; a name may contain {_ALLOWED}"
-    return f"{quoted(text)} is not a repository name", hint
-
-
-def _bad_profile(_key: str, text: str) -> tuple[str, str]:
-    """Return the finding for an invalid profile name."""
-    return f"{quoted(text)} is not a profile name", "use letters, digits, `.`, `_` and `-`"
-
-
-def _bad_share(key: str, text: str) -> tuple[str, str]:
-    """Return the finding for an invalid share."""
-    return f"`{key}` must be a percentage from 0% to 100%, not {quoted(text)}", f"use a percentage: `{key}: 30%`"
-
-
-def bad_organization(_key: str, text: str) -> tuple[str, str]:
-    """Return the finding for an organization that is neither a name nor a path nor a UIDP."""
-    hint = "use a name such as `example.com`, a path such as `example.com/team-a`, or a UIDP"
-    return f"{quoted(text)} is not an organization", hint
-
-
-def _bad_number(key: str, text: str) -> tuple[str, str]:
-    """Return the finding for a number that is not plain decimal, or out of range."""
-    summary = f"`{key}` must be a whole number from 0 to {LARGEST_ID}, not {quoted(text)}"
-    return summary, "use decimal digits without sign, leading zeros or underscores"
-
-
-def _bad_flag(key: str, text: str) -> tuple[str, str]:
-    """Return the finding for a flag that is neither true nor false."""
-    return f"`{key}` must be `true` or `false`, not {quoted(text)}", f"write `{key}: true`, or remove the line"
-
-
-def _bad_selector(key: str, _text: str) -> tuple[str, str]:
-    """Return the finding for an invalid selector of tags."""
-    name = shown(key)
-    summary = f"the tags of overlay `{name}` must be `all`, `dev` or a list of tags"
-    return summary, f"write `{name}: all`, `{name}: dev` or `{name}: [1.2, 1.2-dev]`"
-
-
-def _bad_overlay(_key: str, text: str) -> tuple[str, str]:
-    """Return the finding for an invalid overlay name."""
-    return f"{quoted(text)} is not an overlay name", f"use {_ALLOWED}"
-
-
-def _bad_owner(_key: str, text: str) -> tuple[str, str]:
-    """Return the finding for an invalid owner name."""
-    return f"{quoted(text)} is not the name of an owner", "use letters, digits, `.`, `_`, `-`, `@` and spaces"
-
-
-def _bad_label(_key: str, text: str) -> tuple[str, str]:
-    """Return the finding for an invalid key or value of a label."""
-    return f"{quoted(text)} is not a label", "use letters, digits, `.`, `_`, `-` and `/`"
-
-
-def _bad_folder(_key: str, text: str) -> tuple[str, str]:
-    """Return the finding for an invalid folder path."""
-    return f"{quoted(text)} is not the path of a folder", "use its path from the organization, such as `team-a/edge`"
-
-
-# By the pattern or the kind of error that the schema reports.
-VALUE_MESSAGES: Final[Mapping[str, tuple[Code, Callable[[str, str], tuple[str, str]]]]] = {
-    patterns.PACKAGE: (Code.BAD_PACKAGE, _bad_package),
-    patterns.ADDRESS: (Code.BAD_REPOSITORY_NAME, _bad_repository),
-    patterns.ENTRY: (Code.BAD_REPOSITORY_NAME, _bad_entry),
-    patterns.PROFILE: (Code.BAD_PROFILE_NAME, _bad_profile),
-    patterns.OVERLAY: (Code.BAD_OVERLAY_NAME, _bad_overlay),
-    patterns.FOLDER: (Code.BAD_FOLDER, _bad_folder),
-    patterns.OWNER: (Code.BAD_OWNER, _bad_owner),
-    patterns.LABEL: (Code.BAD_LABEL, _bad_label),
-    patterns.SELECTOR_ERROR: (Code.BAD_SELECTOR, _bad_selector),
-    patterns.ORGANIZATION_ERROR: (Code.BAD_ORGANIZATION, bad_organization),
-    patterns.SHARE_ERROR: (Code.BAD_SHARE, _bad_share),
-    patterns.NUMBER_ERROR: (Code.BAD_NUMBER, _bad_number),
-    patterns.FLAG_ERROR: (Code.BAD_FLAG, _bad_flag),
-}
