@@ -16,7 +16,7 @@ from reconciler.diagnostics import Diagnostic, Place, listed
 from reconciler.manifest.codes import Code
 from reconciler.manifest.document import Document, MapNode, locate
 from reconciler.manifest.form import CONTENT_KEYS
-from reconciler.manifest.problems import Finding, quoted, shown
+from reconciler.manifest.problems import Finding, at_key, quoted, shown
 
 _BIND_HINT: Final = "move the content to an overlay and bind that, or remove `overlays`"
 
@@ -25,14 +25,12 @@ def check_entry(entry: MapNode) -> Iterator[Finding]:
     """Yield what cannot be combined with the bindings of an entry."""
     content_keys = [key for key in CONTENT_KEYS if key in entry] if "overlays" in entry else []
     if content_keys:
-        spot = locate(entry, ("overlays",))
-        yield Finding(
-            code=Code.OVERLAYS_WITH_SECTIONS,
-            summary="a repository with `overlays` cannot have content of its own: "
+        yield at_key(
+            locate(entry, ("overlays",)),
+            Code.OVERLAYS_WITH_SECTIONS,
+            "a repository with `overlays` cannot have content of its own: "
             + ", ".join(f"`{key}`" for key in content_keys),
-            hint=_BIND_HINT,
-            at=spot.at,
-            use_at=spot.use_at,
+            _BIND_HINT,
         )
 
 

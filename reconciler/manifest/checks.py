@@ -17,8 +17,7 @@ from reconciler.manifest.codes import Code
 from reconciler.manifest.document import Block, Document, ListNode, MapNode, Source, locate
 from reconciler.manifest.files import IncludedFile, IncludedFiles
 from reconciler.manifest.form import CONTENT_KEYS, NAMED_TEXT_PATHS, form_at
-from reconciler.manifest.problems import Finding, diagnostics, quoted, shown, unread_include
-from reconciler.manifest.rules import items
+from reconciler.manifest.problems import Finding, at_key, at_value, diagnostics, quoted, shown, unread_include
 from reconciler.manifest.values import ADDRESS, PROFILE, is_glob, is_organization
 
 # A manifest has one of these at least.
@@ -68,15 +67,13 @@ def check_block(block: Block) -> Iterator[Finding]:
     for path in NAMED_TEXT_PATHS:
         if path[0] not in node:
             continue
-        for item, _, index in items(block, path):
+        for index, item in block.items(path):
             if "content" not in item and "file" not in item and not _misspelled("content", item, path):
-                spot = locate(node, (*path, index))
-                yield Finding(
-                    code=Code.MISSING_FIELD,
-                    summary=f"missing `content` in an item of `{path[-1]}`",
-                    hint="write `content: |` followed by the PEM text, or `file:` with the path of a PEM file",
-                    at=spot.value_at,
-                    use_at=spot.use_at,
+                yield at_value(
+                    block.locate((*path, index)),
+                    Code.MISSING_FIELD,
+                    f"missing `content` in an item of `{path[-1]}`",
+                    "write `content: |` followed by the PEM text, or `file:` with the path of a PEM file",
                 )
 
 
@@ -88,33 +85,29 @@ def _misspelled(key: str, item: MapNode, path: tuple[str, ...]) -> bool:
 def _reset(entry: MapNode) -> Iterator[Finding]:
     other_keys = [key for key in (*CONTENT_KEYS, "overlays") if key in entry]
     if other_keys and entry.get("reset") == "true":
-        spot = locate(entry, ("reset",))
-        yield Finding(
-            code=Code.RESET_WITH_SECTIONS,
-            summary="`reset: true` empties the whole overlay and cannot be combined with "
+        yield at_key(
+            locate(entry, ("reset",)),
+            Code.RESET_WITH_SECTIONS,
+            "`reset: true` empties the whole overlay and cannot be combined with "
             + ", ".join(f"`{key}`" for key in other_keys),
-            hint="remove `reset`, or remove the other keys",
-            at=spot.at,
-            use_at=spot.use_at,
+            "remove `reset`, or remove the other keys",
         )
 
 
 def _source(name: str, at: int, entry: MapNode) -> Iterator[Finding]:
     spot = locate(entry, ("source",))
     if is_glob(name):
-        yield Finding(
-            code=Code.SOURCE_WITH_GLOB,
-            summary="a glob matches existing repositories, so it cannot have `source`",
-            hint="remove `source`, or add an entry for each repository to create",
-            at=spot.at,
-            use_at=spot.use_at,
+        yield at_key(
+            spot,
+            Code.SOURCE_WITH_GLOB,
+            "a glob matches existing repositories, so it cannot have `source`",
+            "remove `source`, or add an entry for each repository to create",
         )
     elif not _NEW_NAME.fullmatch(name):
         yield Finding(
             code=Code.UNUSUAL_NAME,
             summary=f"{quoted(name)} contains characters that the console does not allow in a new repository name",
             hint="use lower-case letters, digits, `_` and `-`",
-            severity=Severity.WARNING,
             at=at,
         )
 
@@ -128,13 +121,11 @@ def _repeated_profiles(entry: MapNode) -> Iterator[Finding]:
         if not isinstance(name, str):
             continue
         if name in seen:
-            spot = locate(entry, ("profiles", index))
-            yield Finding(
-                code=Code.DUPLICATE_PROFILE,
-                summary=f"profile {quoted(name)} is listed twice in `profiles`",
-                hint="keep one of the two; later profiles take precedence",
-                at=spot.value_at,
-                use_at=spot.use_at,
+            yield at_value(
+                locate(entry, ("profiles", index)),
+                Code.DUPLICATE_PROFILE,
+                f"profile {quoted(name)} is listed twice in `profiles`",
+                "keep one of the two; later profiles take precedence",
             )
         seen.add(name)
 
@@ -299,13 +290,11 @@ def _unknown_profiles(
             continue
         for index, name in enumerate(names):
             if isinstance(name, str) and name not in defined and _PROFILE.match(name):
-                spot = locate(entry, ("profiles", index))
-                yield Finding(
-                    code=Code.UNKNOWN_PROFILE,
-                    summary=f"unknown profile {quoted(name)}",
-                    hint=_profile_hint(name, known),
-                    at=spot.value_at,
-                    use_at=spot.use_at,
+                yield at_value(
+                    locate(entry, ("profiles", index)),
+                    Code.UNKNOWN_PROFILE,
+                    f"unknown profile {quoted(name)}",
+                    _profile_hint(name, known),
                 )
             elif isinstance(name, str):
                 used.add(name)

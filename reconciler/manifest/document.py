@@ -206,6 +206,24 @@ class Block:
     path: Path
     node: MapNode
 
+    def get(self, path: Path) -> object:
+        """Return the value that a path of keys leads to, None where it leads nowhere."""
+        value: object = self.node
+        for part in path:
+            value = value.get(part) if isinstance(value, MapNode) else None
+        return value
+
+    def items(self, path: Path) -> Iterator[tuple[int, MapNode]]:
+        """Yield the items of a list that are mappings, each with its number."""
+        found = self.get(path)
+        for index, item in enumerate(found if isinstance(found, ListNode) else ()):
+            if isinstance(item, MapNode):
+                yield index, item
+
+    def locate(self, path: Sequence[str | int]) -> Spot:
+        """Return the place that a path of keys and indexes leads to."""
+        return locate(self.node, path)
+
 
 @dataclass(frozen=True, slots=True)
 class Document:

@@ -9,11 +9,9 @@ from typing import Final
 
 from reconciler.core.guarded import nanoseconds
 from reconciler.core.secrets import argument_looks_secret, holds_private_key
-from reconciler.diagnostics import Severity
 from reconciler.manifest.codes import Code
-from reconciler.manifest.document import Block, ListNode, MapNode, locate
-from reconciler.manifest.problems import Finding, quoted, shown
-from reconciler.manifest.rules import items
+from reconciler.manifest.document import Block, ListNode, MapNode
+from reconciler.manifest.problems import Finding, at_value, quoted, shown
 
 MOST_CHECKS: Final = 32
 
@@ -33,8 +31,7 @@ def check_block(block: Block) -> Iterator[Finding]:
 
 
 def _finding(block: Block, path: tuple[str | int, ...], code: Code, summary: str, hint: str) -> Finding:
-    spot = locate(block.node, path)
-    return Finding(code=code, summary=summary, hint=hint, at=spot.value_at, use_at=spot.use_at)
+    return at_value(block.locate(path), code, summary, hint)
 
 
 def _preflight(block: Block) -> Iterator[Finding]:
@@ -42,7 +39,7 @@ def _preflight(block: Block) -> Iterator[Finding]:
     if isinstance(checks, ListNode) and len(checks) > MOST_CHECKS:
         summary = f"`preflight` has {len(checks)} checks; the limit is {MOST_CHECKS}"
         yield _finding(block, (_PREFLIGHT, MOST_CHECKS), Code.TOO_MANY_CHECKS, summary, "remove or combine checks")
-    for check, _, index in items(block, (_PREFLIGHT,)):
+    for index, check in block.items((_PREFLIGHT,)):
         yield from _targets(block, check, index)
         for key in ("timeout", "interval"):
             yield from _duration(block, check, index, key)
@@ -118,7 +115,7 @@ def _argument(block: Block, index: int, argument: str, before: str) -> Iterator[
         hint = "write `${NAME}` for a variable, and `$$` for a dollar sign"
         yield _finding(block, path, Code.BAD_COMMAND, f"`command[{index}]` {problem}", hint)
     if "GUARDED_DISABLE" in argument:
-        yield _warning(
+        yield _finding(
             block,
             path,
             Code.GUARDED_DISABLE,
@@ -126,7 +123,7 @@ def _argument(block: Block, index: int, argument: str, before: str) -> Iterator[
             "remove it, or write `guarded_entrypoint: false`",
         )
     if argument_looks_secret(argument, before) and not holds_private_key(argument):
-        yield _warning(
+        yield _finding(
             block,
             path,
             Code.SECRET_IN_MANIFEST,
@@ -146,10 +143,3 @@ def _expansion_problem(argument: str) -> str:
         if not _VARIABLE.fullmatch(name):
             return f"has an invalid variable name in `${{{shown(name)}}}`"
     return ""
-
-
-def _warning(block: Block, path: tuple[str | int, ...], code: Code, summary: str, hint: str) -> Finding:
-    spot = locate(block.node, path)
-    return Finding(
-        code=code, summary=summary, hint=hint, severity=Severity.WARNING, at=spot.value_at, use_at=spot.use_at
-    )

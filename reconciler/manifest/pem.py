@@ -18,13 +18,13 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from reconciler.core.diff import Field as OverlayField
 from reconciler.core.secrets import holds_private_key
-from reconciler.diagnostics import Place, Severity
-from reconciler.manifest.codes import WARNINGS, Code
-from reconciler.manifest.document import Block, MapNode, Spot, locate
+from reconciler.diagnostics import Place
+from reconciler.manifest.codes import Code
+from reconciler.manifest.document import Block, MapNode, Spot
 from reconciler.manifest.files import IncludedFile, IncludedFiles
 from reconciler.manifest.form import PATHS_OF
-from reconciler.manifest.problems import Finding, quoted, unread_include
-from reconciler.manifest.rules import ROTATE_KEY, items, repeated_names
+from reconciler.manifest.problems import Finding, at_key, at_value, quoted, unread_include
+from reconciler.manifest.rules import ROTATE_KEY, repeated_names
 
 # apko makes a file of this name.
 _NAME: Final = re.compile(r"[a-zA-Z0-9_-]+[a-zA-Z0-9_.-]*")
@@ -50,9 +50,9 @@ def check_keys(block: Block, included: IncludedFiles) -> Iterator[Finding]:
     """Yield what is wrong with the keys of a block."""
     (keys,) = PATHS_OF[OverlayField.RUNTIME_KEYRING]
     yield from repeated_names(block, keys, "name", code=Code.DUPLICATE_KEYRING_ENTRY, noun="key")
-    for item, path, index in items(block, keys):
-        yield from _name(block, item, (*path, index), Code.BAD_KEY_NAME)
-        yield from _text(block, item, (*path, index), included, _key)
+    for index, item in block.items(keys):
+        yield from _name(block, item, (*keys, index), Code.BAD_KEY_NAME)
+        yield from _text(block, item, (*keys, index), included, _key)
 
 
 def check_certificates(block: Block, included: IncludedFiles, now: float | None) -> Iterator[Finding]:
@@ -62,22 +62,20 @@ def check_certificates(block: Block, included: IncludedFiles, now: float | None)
     """
     (certificates,) = PATHS_OF[OverlayField.CERTIFICATES]
     yield from repeated_names(block, certificates, "name", code=Code.DUPLICATE_CERTIFICATE, noun="certificate")
-    for item, path, index in items(block, certificates):
-        yield from _name(block, item, (*path, index), Code.BAD_CERTIFICATE_NAME)
-        yield from _text(block, item, (*path, index), included, lambda text: _certificate(text, now))
+    for index, item in block.items(certificates):
+        yield from _name(block, item, (*certificates, index), Code.BAD_CERTIFICATE_NAME)
+        yield from _text(block, item, (*certificates, index), included, lambda text: _certificate(text, now))
 
 
 def _name(block: Block, item: MapNode, path: tuple[str | int, ...], code: Code) -> Iterator[Finding]:
     name, of_key = item.get("name"), code is Code.BAD_KEY_NAME
     if isinstance(name, str) and name and (not _NAME.fullmatch(name) or (of_key and name.startswith(_RESERVED))):
         noun, reserved = ("key", "; `chainguard` and `wolfi` are reserved") if of_key else ("certificate", "")
-        spot = locate(block.node, (*path, "name"))
-        yield Finding(
-            code=code,
-            summary=f"{quoted(name)} is not a valid name for a {noun}",
-            hint=f"use letters, digits, `_`, `-` and `.`; do not start with `.`{reserved}",
-            at=spot.value_at,
-            use_at=spot.use_at,
+        yield at_value(
+            block.locate((*path, "name")),
+            code,
+            f"{quoted(name)} is not a valid name for a {noun}",
+            f"use letters, digits, `_`, `-` and `.`; do not start with `.`{reserved}",
         )
 
 
@@ -87,19 +85,13 @@ def _text(
     """Yield the problems of a certificate or key, given in the manifest or in a file."""
     content, file = item.get("content"), item.get("file")
     if "content" in item and "file" in item:
-        spot = locate(block.node, (*path, "file"))
-        yield Finding(
-            code=Code.CONTENT_AND_FILE,
-            summary="`content` and `file` cannot be combined",
-            hint="keep one of the two",
-            at=spot.at,
-            use_at=spot.use_at,
-        )
+        spot = block.locate((*path, "file"))
+        yield at_key(spot, Code.CONTENT_AND_FILE, "`content` and `file` cannot be combined", "keep one of the two")
     elif isinstance(content, str) and content:
         if not holds_private_key(content):  # which `rules` reports
-            yield from _findings(check(content), locate(block.node, (*path, "content")), None)
+            yield from _findings(check(content), block.locate((*path, "content")), None)
     elif isinstance(file, str) and file:
-        spot = locate(block.node, (*path, "file"))
+        spot = block.locate((*path, "file"))
         found = included.read(file, folder=Path(block.source.name).parent)
         if isinstance(found, IncludedFile):
             yield from _findings(check(found.text), spot, found.name)
@@ -113,7 +105,6 @@ def _findings(problems: Iterator[PemProblem], spot: Spot, file: str | None) -> I
             code=problem.code,
             summary=problem.summary,
             hint=problem.hint,
-            severity=Severity.WARNING if problem.code in WARNINGS else Severity.ERROR,
             at=spot.value_at if file else spot.at,
             use_at=spot.use_at,
             place=Place(file=file) if file else None,

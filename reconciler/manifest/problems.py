@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from reconciler.diagnostics import Diagnostic, Place, Severity
-from reconciler.manifest.codes import Code
-from reconciler.manifest.document import Source, Tree, YamlProblem
+from reconciler.manifest.codes import WARNINGS, Code
+from reconciler.manifest.document import Source, Spot, Tree, YamlProblem
 from reconciler.manifest.files import Unread
 from reconciler.manifest.yaml_tree import (
     MAX_ALIASES,
@@ -180,8 +180,22 @@ class Finding:
     use_at: int | None = None
     detail: str = ""
     hint: str = ""
-    severity: Severity = Severity.ERROR
     place: Place | None = None
+
+    @property
+    def severity(self) -> Severity:
+        """Return whether it stops a command, which its code decides."""
+        return Severity.WARNING if self.code in WARNINGS else Severity.ERROR
+
+
+def at_key(spot: Spot, code: Code, summary: str, hint: str, *, detail: str = "") -> Finding:
+    """Return a finding about a key, or about an item of a list."""
+    return Finding(code=code, summary=summary, hint=hint, detail=detail, at=spot.at, use_at=spot.use_at)
+
+
+def at_value(spot: Spot, code: Code, summary: str, hint: str, *, detail: str = "") -> Finding:
+    """Return a finding about a value."""
+    return Finding(code=code, summary=summary, hint=hint, detail=detail, at=spot.value_at, use_at=spot.use_at)
 
 
 @dataclass(slots=True)

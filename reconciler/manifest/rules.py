@@ -16,12 +16,11 @@ from reconciler.core.diff import Field as OverlayField
 from reconciler.core.guarded import reference_problem
 from reconciler.core.overlay import package_name, package_spec
 from reconciler.core.secrets import holds_private_key, looks_secret, value_looks_secret
-from reconciler.diagnostics import Severity
 from reconciler.manifest.codes import Code
 from reconciler.manifest.document import Block, Document, ListNode, MapNode, Source, Spot, locate
 from reconciler.manifest.files import IncludedFiles
 from reconciler.manifest.form import PATHS_OF
-from reconciler.manifest.problems import Finding, quoted, shown
+from reconciler.manifest.problems import Finding, at_key, at_value, quoted, shown
 from reconciler.manifest.values import PACKAGE
 
 ROTATE_KEY: Final = "remove it and rotate the key: treat it as compromised"
@@ -72,7 +71,7 @@ def check_block(block: Block, context: RuleContext) -> Iterator[Finding]:
         yield from _check_texts(node, "annotations", context.annotations, _annotation)
     yield from _packages(block, context)
     if "contents" in node:
-        yield from _runtime_repositories(node)
+        yield from _runtime_repositories(block)
     if "accounts" in node:
         yield from _accounts(block)
 
@@ -124,12 +123,11 @@ def _variable(node: MapNode, name: str, value: object) -> list[Finding]:
     elif _NO_NAME.search(name):
         spot = locate(node, ("environment", name))
         found.append(
-            Finding(
-                code=Code.BAD_ENVIRONMENT_NAME,
-                summary=f"{quoted(name)} is not a valid variable name",
-                hint="use a name without `=` and white space",
-                at=spot.at,
-                use_at=spot.use_at,
+            at_key(
+                spot,
+                Code.BAD_ENVIRONMENT_NAME,
+                f"{quoted(name)} is not a valid variable name",
+                "use a name without `=` and white space",
             )
         )
     if isinstance(value, str) and value.startswith("cg+"):
@@ -143,15 +141,12 @@ def _secret_reference(node: MapNode, name: str, value: str) -> list[Finding]:
     problem = reference_problem(value)
     if not problem:
         return []
-    spot = locate(node, ("environment", name))
     return [
-        Finding(
-            code=Code.BAD_SECRET_REFERENCE,
-            summary=f"`{shown(name)}` is not a valid secret reference: {problem}",
-            hint="correct it: a reference that cannot be read stops the container, with `fail_mode: open` too",
-            severity=Severity.WARNING,
-            at=spot.value_at,
-            use_at=spot.use_at,
+        at_value(
+            locate(node, ("environment", name)),
+            Code.BAD_SECRET_REFERENCE,
+            f"`{shown(name)}` is not a valid secret reference: {problem}",
+            "correct it: a reference that cannot be read stops the container, with `fail_mode: open` too",
         )
     ]
 
@@ -165,28 +160,23 @@ def _annotation(node: MapNode, name: str, value: object) -> list[Finding]:
 
 
 def _reserved(code: Code, node: MapNode, section: str, name: str, prefix: str) -> Finding:
-    spot = locate(node, (section, name))
-    return Finding(
-        code=code,
-        summary=f"`{shown(name)}` starts with `{prefix}`, which is reserved for Chainguard",
-        hint="use another name, or remove the line",
-        at=spot.at,
-        use_at=spot.use_at,
+    return at_key(
+        locate(node, (section, name)),
+        code,
+        f"`{shown(name)}` starts with `{prefix}`, which is reserved for Chainguard",
+        "use another name, or remove the line",
     )
 
 
 def _secret(node: MapNode, section: str, name: str, value: str) -> list[Finding]:
     if holds_private_key(value):
         return []  # `private_keys` reports it
-    spot = locate(node, (section, name))
     return [
-        Finding(
-            code=Code.SECRET_IN_MANIFEST,
-            summary=f"`{shown(name)}` in `{section}` looks like a secret",
-            hint="remove it and inject secrets at run time: anyone who can pull the image can read this value",
-            severity=Severity.WARNING,
-            at=spot.at,
-            use_at=spot.use_at,
+        at_key(
+            locate(node, (section, name)),
+            Code.SECRET_IN_MANIFEST,
+            f"`{shown(name)}` in `{section}` looks like a secret",
+            "remove it and inject secrets at run time: anyone who can pull the image can read this value",
         )
     ]
 
@@ -198,14 +188,14 @@ def _names_a_file(value: str) -> bool:
 
 def _packages(block: Block, context: RuleContext) -> Iterator[Finding]:
     """Yield the packages of a block that contradict each other."""
-    lists = tuple(_lists(block.node))
+    lists = tuple(_lists(block))
     if all(_names_alone(packages, context) for _, packages in lists):
         return  # these cannot conflict
     seen: dict[str, tuple[str, Spot]] = {}
     for path, packages in lists:
         for index, item in enumerate(packages):
             if isinstance(item, str) and _PACKAGE.match(item):
-                yield from _conflict(package_spec(item), locate(block.node, (*path, index)), seen, block.source)
+                yield from _conflict(package_spec(item), block.locate((*path, index)), seen, block.source)
 
 
 def _names_alone(packages: ListNode, context: RuleContext) -> bool:
@@ -219,9 +209,9 @@ def _names_alone(packages: ListNode, context: RuleContext) -> bool:
     return True
 
 
-def _lists(node: MapNode) -> Iterator[tuple[tuple[str, ...], ListNode]]:
+def _lists(block: Block) -> Iterator[tuple[tuple[str, ...], ListNode]]:
     for path in PATHS_OF[OverlayField.PACKAGES]:
-        packages = _at(node, path)
+        packages = block.get(path)
         if isinstance(packages, ListNode):
             yield path, packages
 
@@ -230,26 +220,25 @@ def _conflict(spec: str, spot: Spot, seen: dict[str, tuple[str, Spot]], source: 
     name = package_name(spec)
     first, first_spot = seen.setdefault(name, (spec, spot))
     if spec != first:
-        yield Finding(
-            code=Code.CONFLICTING_PACKAGES,
-            summary=f"package {quoted(name)} has conflicting constraints: `{shown(first)}` and `{shown(spec)}`",
+        yield at_value(
+            spot,
+            Code.CONFLICTING_PACKAGES,
+            f"package {quoted(name)} has conflicting constraints: `{shown(first)}` and `{shown(spec)}`",
+            "keep one of the two",
             detail=f"first at {source.place(first_spot.value_at)}",
-            hint="keep one of the two",
-            at=spot.value_at,
-            use_at=spot.use_at,
         )
 
 
-def _runtime_repositories(node: MapNode) -> Iterator[Finding]:
+def _runtime_repositories(block: Block) -> Iterator[Finding]:
     """Yield what is wrong with the runtime repositories of a block."""
     (path,) = PATHS_OF[OverlayField.RUNTIME_REPOSITORIES]
-    addresses = _at(node, path)
+    addresses = block.get(path)
     if not isinstance(addresses, ListNode):
         return
     seen: set[str] = set()
     for index, address in enumerate(addresses):
         if isinstance(address, str) and address:
-            spot = locate(node, (*path, index))
+            spot = block.locate((*path, index))
             yield from _address(address, spot)
             if address.rstrip("/") in seen:
                 yield _address_finding(
@@ -305,7 +294,7 @@ def _address_text(address: str) -> str:
 
 
 def _address_finding(spot: Spot, code: Code, summary: str, hint: str) -> Finding:
-    return Finding(code=code, summary=summary, hint=hint, at=spot.value_at, use_at=spot.use_at)
+    return at_value(spot, code, summary, hint)
 
 
 def _accounts(block: Block) -> Iterator[Finding]:
@@ -315,66 +304,45 @@ def _accounts(block: Block) -> Iterator[Finding]:
     yield from repeated_names(block, groups, "groupname", code=Code.DUPLICATE_GROUP, noun="group")
     yield from _same_id(block, users, "uid", noun="users")
     yield from _same_id(block, groups, "gid", noun="groups")
-    for item, path, index in items(block, users):
+    for index, item in block.items(users):
         if item.get("uid") == "0":
-            spot = locate(block.node, (*path, index, "uid"))
-            yield Finding(
-                code=Code.ROOT_USER,
-                summary="uid 0 (root) is not allowed for a user",
-                hint="use another uid; to run the image as root, remove the user and set `run-as: 0`",
-                at=spot.value_at,
-                use_at=spot.use_at,
+            yield at_value(
+                block.locate((*users, index, "uid")),
+                Code.ROOT_USER,
+                "uid 0 (root) is not allowed for a user",
+                "use another uid; to run the image as root, remove the user and set `run-as: 0`",
             )
 
 
 def repeated_names(block: Block, path: Path, key: str, *, code: Code, noun: str) -> Iterator[Finding]:
     """Yield each item of a list whose name an item before it has."""
     for spot, first in _repeated(block, path, key):
-        yield Finding(
-            code=code,
-            summary=f"{noun} {quoted(str(spot.value))} is listed twice in `{path[-1]}`",
+        yield at_value(
+            spot,
+            code,
+            f"{noun} {quoted(str(spot.value))} is listed twice in `{path[-1]}`",
+            "keep one of the two, or rename one",
             detail=f"first at {block.source.place(first.value_at)}",
-            hint="keep one of the two, or rename one",
-            at=spot.value_at,
-            use_at=spot.use_at,
         )
 
 
 def _same_id(block: Block, path: Path, key: str, *, noun: str) -> Iterator[Finding]:
     """Yield a warning for each item of a list whose id an item before it has."""
     for spot, first in _repeated(block, path, key):
-        yield Finding(
-            code=Code.DUPLICATE_ID,
-            summary=f"two {noun} have the {key} {shown(str(spot.value))}",
+        yield at_value(
+            spot,
+            Code.DUPLICATE_ID,
+            f"two {noun} have the {key} {shown(str(spot.value))}",
+            "use different ids, unless both should own the same files",
             detail=f"first at {block.source.place(first.value_at)}",
-            hint="use different ids, unless both should own the same files",
-            severity=Severity.WARNING,
-            at=spot.value_at,
-            use_at=spot.use_at,
         )
-
-
-def items(block: Block, path: Path) -> Iterator[tuple[MapNode, Path, int]]:
-    """Yield the items of a list that are mappings, each with the path to the list and its number."""
-    found = locate(block.node, path)
-    if isinstance(found.value, ListNode) and found.value is _at(block.node, path):
-        for index, item in enumerate(found.value):
-            if isinstance(item, MapNode):
-                yield item, path, index
-
-
-def _at(node: MapNode, path: Path) -> object:
-    value: object = node
-    for part in path:
-        value = value.get(part) if isinstance(value, MapNode) else None
-    return value
 
 
 def _repeated(block: Block, path: Path, key: str) -> Iterator[tuple[Spot, Spot]]:
     seen: dict[str, Spot] = {}
-    for item, _, index in items(block, path):
+    for index, item in block.items(path):
         if isinstance(item.get(key), str):
-            spot = locate(block.node, (*path, index, key))
+            spot = block.locate((*path, index, key))
             first = seen.setdefault(item[key], spot)
             if first is not spot:
                 yield spot, first

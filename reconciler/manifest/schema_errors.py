@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 from reconciler.manifest.codes import Code
 from reconciler.manifest.document import BROKEN, ListNode, MapNode, Spot, locate
 from reconciler.manifest.form import MANIFEST, OVERLAY, SECTION_KEYS, Form, flow, form_at
-from reconciler.manifest.problems import MOST_PROBLEMS, Finding, quoted, shown
+from reconciler.manifest.problems import MOST_PROBLEMS, Finding, at_key, at_value, quoted, shown
 from reconciler.manifest.schema import ManifestFile, OverlayFile
 from reconciler.manifest.values import VALUE_MESSAGES
 
@@ -190,19 +190,9 @@ def _findings(refusal: _Refusal) -> Iterator[Finding]:
             yield _bad_value(refusal)
 
 
-def _at_key(refusal: _Refusal, code: Code, summary: str, hint: str) -> Finding:
-    spot = refusal.spot
-    return Finding(code=code, summary=summary, hint=hint, at=spot.at, use_at=spot.use_at)
-
-
-def _at_value(refusal: _Refusal, code: Code, summary: str, hint: str) -> Finding:
-    spot = refusal.spot
-    return Finding(code=code, summary=summary, hint=hint, at=spot.value_at, use_at=spot.use_at)
-
-
 def _unknown_key(refusal: _Refusal) -> Finding:
     summary = f"unknown key {quoted(refusal.last)} {_inside(refusal)}"
-    return _at_key(refusal, Code.UNKNOWN_KEY, summary, _other_key(refusal))
+    return at_key(refusal.spot, Code.UNKNOWN_KEY, summary, _other_key(refusal))
 
 
 def _other_key(refusal: _Refusal) -> str:
@@ -238,11 +228,11 @@ def _missing(refusal: _Refusal) -> Iterator[Finding]:
         hint = "add a user id, such as `uid: 65532`; without it the account would be root (uid 0)"
     else:
         hint = f"write {_example(refusal)}"
-    yield _at_value(refusal, Code.MISSING_FIELD, summary, hint)
+    yield at_value(refusal.spot, Code.MISSING_FIELD, summary, hint)
 
 
 def _null(refusal: _Refusal) -> Finding:
-    return _at_key(refusal, Code.NULL_VALUE, f"{_subject(refusal)} has no value", _instead_of_null(refusal))
+    return at_key(refusal.spot, Code.NULL_VALUE, f"{_subject(refusal)} has no value", _instead_of_null(refusal))
 
 
 def _instead_of_null(refusal: _Refusal) -> str:
@@ -271,7 +261,7 @@ def _wrong_type(refusal: _Refusal, expected: str) -> Finding:
         case _:
             found = "a mapping"
     summary = f"{_subject(refusal)} must be {expected}, not {found}"
-    return _at_value(refusal, Code.WRONG_TYPE, summary, _of_right_type(refusal))
+    return at_value(refusal.spot, Code.WRONG_TYPE, summary, _of_right_type(refusal))
 
 
 def _of_right_type(refusal: _Refusal) -> str:
@@ -297,8 +287,8 @@ def _bad_value(refusal: _Refusal) -> Finding:
         code = Code.EMPTY_TEXT if empty else Code.BAD_VALUE
         summary = f"{_subject(refusal)} {'is empty' if empty else 'is invalid'}"
         hint = f"write {_example(refusal)}"
-    at = _at_key if refusal.of_key else _at_value
-    return at(refusal, code, summary, hint)
+    at = at_key if refusal.of_key else at_value
+    return at(refusal.spot, code, summary, hint)
 
 
 def _subject(refusal: _Refusal) -> str:
