@@ -85,7 +85,7 @@ bench-venv: $(VENV)/.run
 	-$(VENV)-bench/bin/python -m pip install --quiet --disable-pip-version-check octodns
 
 diagnostics: $(VENV)/.run ## write docs/diagnostics.md anew from the codes
-	$(BIN)/python -m reconciler.manifest.codes > docs/diagnostics.md
+	$(BIN)/python -m tools.diagnostics > docs/diagnostics.md
 
 schemas: $(VENV)/.run ## write the schemas of the plan and of the event lines in docs/ anew from their types
 	$(BIN)/python -m reconciler.views.schema docs

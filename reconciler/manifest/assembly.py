@@ -3,21 +3,27 @@
 What layers come to together is decided by `core.layers`; nothing is checked here but what only shows then.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
 from pathlib import Path
+from typing import Any
 
+from reconciler.core.binding_rules import compete, disagreements
 from reconciler.core.bindings import TagSelector
+from reconciler.core.diff import Field
 from reconciler.core.layers import (
     Layer,
     Precedence,
     Removal,
     group_problems,
+    item_place,
     merge,
     overlay_errors,
     overlay_warnings,
     protected,
 )
+from reconciler.core.overlay import EMPTY
 from reconciler.core.state import (
     Address,
     DesiredBinding,
@@ -27,17 +33,15 @@ from reconciler.core.state import (
     DesiredScope,
     Labels,
 )
-from reconciler.diagnostics import Diagnostic, Place
-from reconciler.manifest.bindings import conflicting_bindings, overlay_content_problems
-from reconciler.manifest.document import BROKEN, Document, Source, locate
+from reconciler.diagnostics import Diagnostic, listed
+from reconciler.manifest.codes import Code
+from reconciler.manifest.document import Document, locate
 from reconciler.manifest.files import IncludedFile, IncludedFiles
 from reconciler.manifest.form import REMOVE_KEYS
-from reconciler.manifest.overlay import ParsedText, SourceMap, make_layer
-from reconciler.manifest.problems import Finding, Problems, no_content, yaml_problem
+from reconciler.manifest.overlay import OverlayFiles, ParsedText, SourceMap, make_layer
+from reconciler.manifest.problems import quoted, shown
 from reconciler.manifest.schema import Customization, ManifestFile, OverlayFile, Repository, ScopeSection
-from reconciler.manifest.schema_errors import validate_overlay
 from reconciler.manifest.values import is_glob
-from reconciler.manifest.yaml_tree import parse
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,44 +61,6 @@ class Assembled:
     overlays: tuple[DesiredOverlay, ...]
     scopes: tuple[DesiredScope, ...]
     problems: tuple[Diagnostic, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _OverlaySource:
-    """An overlay file of the right form."""
-
-    overlay: OverlayFile
-    text: ParsedText
-    place: Place
-
-
-@dataclass(slots=True)
-class OverlayFiles:
-    """The overlay files that entries name, each read, checked and understood once.
-
-    `check` gives the findings of rules about one.
-    """
-
-    check: Callable[[Document], Iterator[Finding]]
-    problems: Problems
-    _known: dict[str, _OverlaySource | None] = field(default_factory=dict)
-
-    def understand(self, file: IncludedFile) -> _OverlaySource | None:
-        """Return what a file says; None where it has a mistake, which then is among the problems."""
-        if file.name not in self._known:
-            self._known[file.name] = self._understand(file)
-        return self._known[file.name]
-
-    def _understand(self, file: IncludedFile) -> _OverlaySource | None:
-        source, tree = Source(file.name, file.text), parse(file.text)
-        problems = (*tree.problems, *no_content(tree, file.text))
-        self.problems.find(source, (yaml_problem(one, source) for one in problems))
-        if tree.root is BROKEN or tree.root is None:
-            return None
-        validated = validate_overlay(tree.root)
-        self.problems.find(source, validated.findings)
-        self.problems.find(source, self.check(Document(source, tree, is_overlay=True)))
-        return None if validated.model is None else _OverlaySource(validated.model, ParsedText(source), source.place(0))
 
 
 def assemble(parsed: Sequence[Parsed], included: IncludedFiles, overlays: OverlayFiles) -> Assembled:
@@ -124,7 +90,7 @@ def assemble(parsed: Sequence[Parsed], included: IncludedFiles, overlays: Overla
     problems = (
         *group_problems(found),
         *(problem for one in named for problem in one.problems),
-        *conflicting_bindings(bound, named),
+        *_conflicting_bindings(bound, named),
     )
     return Assembled(tuple(repositories.values()), tuple(globs.values()), named, scopes, problems)
 
@@ -158,8 +124,56 @@ def _problems(repositories: Iterable[DesiredRepository], *, warn: bool) -> Itera
                 yield str(one.address), problem
 
 
-def _labels(entry: Repository) -> Labels:
-    return tuple(sorted(entry.labels.items()))
+def _content_problems(overlay: DesiredOverlay, *, complete: bool) -> Iterator[Diagnostic]:
+    """Yield what the API refuses in the configuration that an overlay comes to; `complete`: all of it was read."""
+    if overlay.overlay == EMPTY and complete:
+        yield Diagnostic(
+            code=Code.EMPTY_OVERLAY.value,
+            summary=f"overlay {quoted(overlay.name)} has no content",
+            hint="add content, such as `packages: [curl]`, or remove the overlay",
+            place=overlay.place,
+        )
+    for provider in overlay.overlay.certificates.providers:
+        yield Diagnostic(
+            code=Code.PROVIDERS_IN_OVERLAY.value,
+            summary="an overlay cannot have `certificates.providers`",
+            hint=f"add `{shown(provider)}` to its `packages`",
+            place=item_place(overlay.layers, Field.PROVIDERS, provider) or overlay.place,
+        )
+
+
+def _conflicting_bindings(
+    scopes: Iterable[Sequence[DesiredBinding]], overlays: Sequence[DesiredOverlay]
+) -> Iterator[Diagnostic]:
+    """Yield the bindings of a scope that give one tag two values for the same thing; the same problem once."""
+    known = {one.name: one for one in overlays}
+    found: dict[Diagnostic, None] = {}
+    for bindings in scopes:
+        for first, second in combinations(bindings, 2):
+            one, other = known.get(first.overlay), known.get(second.overlay)
+            if one is not None and other is not None and compete(first.selector, second.selector):
+                problem = _conflict(first, second, one, other)
+                if problem is not None:
+                    found[problem] = None
+    yield from found
+
+
+def _conflict(
+    first: DesiredBinding, second: DesiredBinding, one: DesiredOverlay, other: DesiredOverlay
+) -> Diagnostic | None:
+    differ = disagreements(one.overlay, other.overlay)
+    if not differ:
+        return None
+    fields = listed([f"{item.field}.{item.key}".rstrip(".") for item in differ])
+    places = [item_place(overlay.layers, differ[0].field, differ[0].key) or overlay.place for overlay in (one, other)]
+    return Diagnostic(
+        code=Code.CONFLICTING_OVERLAYS.value,
+        summary=f"overlays {quoted(one.name)} and {quoted(other.name)} are bound to the same tags "
+        f"and have different values: {shown(fields)}",
+        detail=f"values at {places[0]} and {places[1]}; first bound at {first.place}",
+        hint="use one value in both, or bind one of them to a more specific set of tags",
+        place=second.place,
+    )
 
 
 class _FileLayers:
@@ -190,38 +204,14 @@ class _FileLayers:
 
     def repository(self, name: str, at: int, entry: Repository) -> DesiredRepository:
         """Return an entry for one repository."""
-        address = Address.parse(name)
+        given: dict[str, Any] = {"address": Address.parse(name), "protect": entry.protect, **self._about(entry, at)}
         if "overlays" in entry.model_fields_set:
-            return DesiredRepository(
-                address=address,
-                place=self._source.place(at),
-                protect=entry.protect,
-                bindings=self._bindings(entry.overlays, ("repositories", name)),
-                allow_missing_tags=entry.allow_missing_tags,
-                owner=self._owner,
-                labels=_labels(entry),
-            )
+            return DesiredRepository(**given, **self._bound(entry, name))
         if entry.reset:
-            return DesiredRepository(
-                address=address,
-                place=self._source.place(at),
-                reset=True,
-                protect=entry.protect,
-                owner=self._owner,
-                labels=_labels(entry),
-            )
+            return DesiredRepository(**given, reset=True)
         own = self._layer(entry, Precedence.ENTRY, ("repositories", name), at)
-        desired = DesiredRepository(
-            address=address,
-            place=own.place,
-            overlay=own.overlay,
-            managed=own.managed,
-            source=Address.parse(entry.source) if entry.source else None,
-            protect=entry.protect,
-            layers=(own,),
-            owner=self._owner,
-            labels=_labels(entry),
-        )
+        source = Address.parse(entry.source) if entry.source else None
+        desired = DesiredRepository(**given, overlay=own.overlay, managed=own.managed, source=source, layers=(own,))
         if self._defaults or entry.profiles or entry.overlay:
             return self._layered(desired, (*self._defaults, *self._named(entry), own))
         errors = overlay_errors(own.overlay, (), own.place, desired.layers)
@@ -229,26 +219,23 @@ class _FileLayers:
 
     def glob(self, pattern: str, at: int, entry: Repository) -> DesiredGlob:
         """Return an entry for all repositories that match."""
+        given: dict[str, Any] = {"pattern": pattern, **self._about(entry, at)}
         if "overlays" in entry.model_fields_set:
-            return DesiredGlob(
-                pattern=pattern,
-                place=self._source.place(at),
-                bindings=self._bindings(entry.overlays, ("repositories", pattern)),
-                allow_missing_tags=entry.allow_missing_tags,
-                owner=self._owner,
-                labels=_labels(entry),
-            )
+            return DesiredGlob(**given, **self._bound(entry, pattern))
         own = self._layer(entry, Precedence.GLOB, ("repositories", pattern), at, pattern)
         chain = self._source.name
         layers = [replace(one, precedence=Precedence.GLOB, chain=chain) for one in (*self._named(entry), own)]
-        return DesiredGlob(
-            pattern=pattern,
-            place=own.place,
-            layers=(*self._defaults, *layers),
-            reset=entry.reset,
-            owner=self._owner,
-            labels=_labels(entry),
-        )
+        return DesiredGlob(**given, layers=(*self._defaults, *layers), reset=entry.reset)
+
+    def _about(self, entry: Repository, at: int) -> dict[str, Any]:
+        """Return what every entry has, as arguments."""
+        labels: Labels = tuple(sorted(entry.labels.items()))
+        return {"place": self._source.place(at), "owner": self._owner, "labels": labels}
+
+    def _bound(self, entry: Repository, name: str) -> dict[str, Any]:
+        """Return what an entry with `overlays` says, as arguments."""
+        bindings = self._bindings(entry.overlays, ("repositories", name))
+        return {"bindings": bindings, "allow_missing_tags": entry.allow_missing_tags}
 
     def overlays(self) -> Iterator[DesiredOverlay]:
         """Yield each named overlay that was understood."""
@@ -264,7 +251,7 @@ class _FileLayers:
                 errors = overlay_errors(merged.overlay, merged.conflicts, own.place, layers)
                 warnings = overlay_warnings(merged.overlay, layers)
                 complete = len(layers) == 1 + len(set(entry.profiles)) + bool(entry.overlay)
-                content = overlay_content_problems(overlay, complete=complete)
+                content = _content_problems(overlay, complete=complete)
                 yield replace(overlay, problems=(*errors, *content, *warnings))
 
     def scopes(self) -> Iterator[DesiredScope]:

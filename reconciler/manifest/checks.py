@@ -12,16 +12,16 @@ from typing import Final
 
 from reconciler.core.state import Address
 from reconciler.diagnostics import Diagnostic, KnownNames, Place, Severity
-from reconciler.manifest import bindings, values
 from reconciler.manifest.codes import Code
 from reconciler.manifest.document import Block, Document, ListNode, MapNode, Source, locate
 from reconciler.manifest.files import IncludedFile, IncludedFiles
 from reconciler.manifest.form import CONTENT_KEYS, NAMED_TEXT_PATHS, form_at
 from reconciler.manifest.problems import Finding, at_key, at_value, diagnostics, quoted, shown, unread_include
-from reconciler.manifest.values import ADDRESS, PROFILE, is_glob, is_organization
+from reconciler.manifest.values import ADDRESS, PROFILE, bad_organization, is_glob, is_organization
 
 # A manifest has one of these at least.
 _MANAGING: Final = ("repositories", "overlays", "all_repositories", "folders")
+_BIND_HINT: Final = "move the content to an overlay and bind that, or remove `overlays`"
 _NEW_NAME: Final = re.compile(r"(?:.*/)?[a-z0-9_-]+")
 _PROFILE: Final = re.compile(PROFILE)
 _ADDRESS: Final = re.compile(ADDRESS)
@@ -41,7 +41,7 @@ def check_file(document: Document, included: IncludedFiles) -> Iterator[Finding]
     for name, at, entry in document.entries():
         if isinstance(entry, MapNode):
             yield from _reset(entry)
-            yield from bindings.check_entry(entry)
+            yield from _bindings(entry)
             if "source" in entry:
                 yield from _source(name, at, entry)
     for _, _, entry in document.customizations():
@@ -58,7 +58,7 @@ def _overlay_file(entry: MapNode, included: IncludedFiles, folder: Path) -> Iter
         found = included.read(written, folder=folder)
         if not isinstance(found, IncludedFile):
             spot = locate(entry, ("overlay",))
-            yield unread_include(found, at=spot.value_at, use_at=spot.use_at, wildcards=is_glob(written))
+            yield unread_include(found, spot, wildcards=is_glob(written))
 
 
 def check_block(block: Block) -> Iterator[Finding]:
@@ -91,6 +91,19 @@ def _reset(entry: MapNode) -> Iterator[Finding]:
             "`reset: true` empties the whole overlay and cannot be combined with "
             + ", ".join(f"`{key}`" for key in other_keys),
             "remove `reset`, or remove the other keys",
+        )
+
+
+def _bindings(entry: MapNode) -> Iterator[Finding]:
+    """Yield what cannot be combined with the bindings of an entry."""
+    content_keys = [key for key in CONTENT_KEYS if key in entry] if "overlays" in entry else []
+    if content_keys:
+        yield at_key(
+            locate(entry, ("overlays",)),
+            Code.OVERLAYS_WITH_SECTIONS,
+            "a repository with `overlays` cannot have content of its own: "
+            + ", ".join(f"`{key}`" for key in content_keys),
+            _BIND_HINT,
         )
 
 
@@ -138,7 +151,7 @@ def check_manifest(documents: Sequence[Document], *, organization: str | None, c
     yield from _same_repository(documents)
     yield from _same_source(documents)
     yield from _profiles(documents, complete=complete)
-    yield from bindings.check_names(documents)
+    yield from _overlay_names(documents)
     tops = [document.top for document in documents if document.top is not None]
     if not complete or len(tops) < len(documents):
         return
@@ -173,7 +186,7 @@ def _organizations(documents: Sequence[Document]) -> Iterator[tuple[str, Place]]
 
 def _given_organization(organization: str | None) -> Iterator[Diagnostic]:
     if organization is not None and not is_organization(organization):
-        summary, hint = values.bad_organization("organization", organization)
+        summary, hint = bad_organization("organization", organization)
         yield Diagnostic(code=Code.BAD_ORGANIZATION.value, summary=f"--org: {summary}", hint=hint)
 
 
@@ -260,6 +273,30 @@ def _no_repositories(documents: Sequence[Document]) -> Iterator[Diagnostic]:
 
 def _missing(documents: Sequence[Document], code: Code, summary: str, hint: str) -> Diagnostic:
     return Diagnostic(code=code.value, summary=summary, hint=hint, place=Place(file=documents[0].source.name))
+
+
+def _overlay_names(documents: Sequence[Document]) -> Iterator[Diagnostic]:
+    """Yield the overlays that two files define, and the overlays that two files bind in one scope."""
+    defined: dict[str, Place] = {}
+    bound: dict[tuple[str, str], Place] = {}
+    for document in documents:
+        for name, at, _ in document.overlays():
+            place = document.source.place(at)
+            if (first := defined.setdefault(name, place)) != place:
+                hint = "keep one of the two, or give them different names"
+                yield _overlay_twice(f"overlay {quoted(name)} is defined twice", first, place, hint)
+        for folder, bindings in document.scopes():
+            for name in bindings:
+                place = document.source.place(bindings.marks_of(name)[0])
+                if (first := bound.setdefault((folder, name), place)) != place:
+                    yield _overlay_twice(
+                        f"overlay {quoted(name)} is bound twice to the same scope", first, place, "keep one"
+                    )
+
+
+def _overlay_twice(summary: str, first: Place, place: Place, hint: str) -> Diagnostic:
+    code = Code.DUPLICATE_OVERLAY.value
+    return Diagnostic(code=code, summary=summary, detail=f"first at {first}", hint=hint, place=place)
 
 
 def _profiles(documents: Sequence[Document], *, complete: bool) -> Iterator[Diagnostic]:

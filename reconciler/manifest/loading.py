@@ -12,9 +12,10 @@ from typing import Any
 from reconciler.core.state import Desired, Settings
 from reconciler.diagnostics import Diagnostic, Place, Severity
 from reconciler.manifest import checks, files, guarded_rules, rules
-from reconciler.manifest.assembly import Assembled, OverlayFiles, Parsed, assemble
+from reconciler.manifest.assembly import Assembled, Parsed, assemble
 from reconciler.manifest.codes import Code
 from reconciler.manifest.document import BROKEN, Document, MapNode, Source, YamlProblem
+from reconciler.manifest.overlay import OverlayFiles
 from reconciler.manifest.problems import Finding, Problems, no_content, unread_file, yaml_problem
 from reconciler.manifest.rules import RuleContext
 from reconciler.manifest.schema import ManifestFile
@@ -23,9 +24,23 @@ from reconciler.manifest.yaml_tree import parse
 
 
 def load(
-    path: Path, *, organization: str | None, now: float | None, prune: bool = False, data: bytes | None = None
+    path: Path,
+    *,
+    organization: str | None = None,
+    now: float | None = None,
+    prune: bool = False,
+    data: bytes | None = None,
 ) -> tuple[Desired, tuple[Diagnostic, ...]]:
-    """See `reconciler.manifest.load`."""
+    """Return the desired state in a manifest file, or in all `*.yaml` and `*.yml` files directly in a folder.
+
+    `organization` takes the place of the one that the manifest names. `now` (seconds since 1970) decides which
+    certificates have expired; without it nothing is said about that. `prune`: repositories that the manifest does not
+    name will be reset, whatever its settings say, so that no manifest may be left unread. `data` is the content of a
+    manifest that is no file: `path` is then what messages call it, and its folder where its files are.
+
+    Problems never raise: they come back ordered by file, line and column, and where there is an error the desired state
+    is only what could be understood.
+    """
     found = files.find(path) if data is None else (path,)
     in_folder = found != (path,)
     loaded = _Loaded(RuleContext(files.IncludedFiles(path if in_folder else path.parent), now))

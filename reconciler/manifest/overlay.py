@@ -1,14 +1,18 @@
-"""Turn a valid block of sections into a layer of the core, with the place of each value."""
+"""Valid blocks of sections as layers of the core, with the place of each value; overlay files, each understood once."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Final
 
 from reconciler.core.diff import SECTION_OF
 from reconciler.core.diff import Field as OverlayField
 from reconciler.core.guarded import WRAPPED
-from reconciler.core.layers import Layer, Precedence, Removal
+from reconciler.core.layers import (
+    Layer,
+    Precedence,
+    Removal,
+)
 from reconciler.core.overlay import (
     Overlay,
     Section,
@@ -17,9 +21,17 @@ from reconciler.core.overlay import (
     package_name,
 )
 from reconciler.diagnostics import Place
-from reconciler.manifest.document import ListNode, MapNode, Source, Spot, locate
+from reconciler.manifest.document import BROKEN, Document, ListNode, MapNode, Source, Spot, locate
+from reconciler.manifest.files import IncludedFile
 from reconciler.manifest.form import OVERLAY_KEYS, PATHS_OF, OverlayKey
-from reconciler.manifest.schema import NamedText, OverlayFile, Part, Sections
+from reconciler.manifest.problems import Finding, Problems, no_content, yaml_problem
+from reconciler.manifest.schema import (
+    NamedText,
+    OverlayFile,
+    Part,
+    Sections,
+)
+from reconciler.manifest.schema_errors import validate_overlay
 from reconciler.manifest.yaml_tree import parse
 
 # From a path to the text of that file; empty where it could not be read, which is reported elsewhere.
@@ -173,3 +185,41 @@ def _name(item: object, field: OverlayField) -> object:
             return package_name(item.strip())
         case _:
             return item
+
+
+@dataclass(frozen=True, slots=True)
+class _OverlaySource:
+    """An overlay file of the right form."""
+
+    overlay: OverlayFile
+    text: ParsedText
+    place: Place
+
+
+@dataclass(slots=True)
+class OverlayFiles:
+    """The overlay files that entries name, each read, checked and understood once.
+
+    `check` gives the findings of rules about one.
+    """
+
+    check: Callable[[Document], Iterator[Finding]]
+    problems: Problems
+    _known: dict[str, _OverlaySource | None] = field(default_factory=dict)
+
+    def understand(self, file: IncludedFile) -> _OverlaySource | None:
+        """Return what a file says; None where it has a mistake, which then is among the problems."""
+        if file.name not in self._known:
+            self._known[file.name] = self._understand(file)
+        return self._known[file.name]
+
+    def _understand(self, file: IncludedFile) -> _OverlaySource | None:
+        source, tree = Source(file.name, file.text), parse(file.text)
+        problems = (*tree.problems, *no_content(tree, file.text))
+        self.problems.find(source, (yaml_problem(one, source) for one in problems))
+        if tree.root is BROKEN or tree.root is None:
+            return None
+        validated = validate_overlay(tree.root)
+        self.problems.find(source, validated.findings)
+        self.problems.find(source, self.check(Document(source, tree, is_overlay=True)))
+        return None if validated.model is None else _OverlaySource(validated.model, ParsedText(source), source.place(0))

@@ -96,7 +96,7 @@ def _text(
         if isinstance(found, IncludedFile):
             yield from _findings(check(found.text), spot, found.name)
         else:
-            yield unread_include(found, at=spot.value_at, use_at=spot.use_at, wildcards="*" in file)
+            yield unread_include(found, spot, wildcards="*" in file)
 
 
 def _findings(problems: Iterator[PemProblem], spot: Spot, file: str | None) -> Iterator[Finding]:

@@ -312,16 +312,16 @@ def unread_file(problem: Unread) -> Diagnostic:
     )
 
 
-def unread_include(problem: Unread, *, at: int, use_at: int | None, wildcards: bool = False) -> Finding:
-    """Return the finding for a file that a manifest names at an offset and that gave no text."""
+def unread_include(problem: Unread, spot: Spot, *, wildcards: bool) -> Finding:
+    """Return the finding for a file that a manifest names at a place and that gave no text."""
     summary, hint = _NO_FILE if problem.code is Code.NOT_A_FILE else _FILES[problem.code]
     at_name = problem.code in _AT_THE_NAME
     return Finding(
         code=problem.code,
         summary=summary.format(name=shown(problem.name), reason=problem.reason),
         hint=_ONE_FILE if wildcards else _OTHER_HINTS.get(problem.code, hint),
-        at=at,
-        use_at=use_at,
+        at=spot.value_at,
+        use_at=spot.use_at,
         place=None if at_name else Place(file=problem.name, line=problem.line, column=problem.column),
     )
 

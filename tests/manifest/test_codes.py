@@ -12,9 +12,9 @@ from reconciler.core.binding_rules import BINDING_CODES
 from reconciler.core.packages import PACKAGE_CODES
 from reconciler.core.resolution import RESOLUTION_CODES
 from reconciler.core.step_problems import PLAN_CODES
-from reconciler.manifest import codes
 from reconciler.manifest.codes import WARNINGS, Code
 from tests.support import golden
+from tools import diagnostics
 
 HERE = Path(__file__).parent
 PAGE = HERE.parents[1] / "docs" / "diagnostics.md"
@@ -39,7 +39,7 @@ def test_warnings_are_those_that_let_a_command_continue() -> None:
 
 
 def test_the_page_is_current() -> None:
-    golden.check(PAGE, codes.page())
+    golden.check(PAGE, diagnostics.page())
 
 
 def test_every_code_of_planning_has_a_meaning() -> None:
