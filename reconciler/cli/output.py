@@ -82,15 +82,15 @@ def apply_page(name: str, plan: dict[str, Any] | None, summary: dict[str, Any]) 
     assert plan is not None, "every run that takes these formats shows its plan first"
     if name == "html":
         return _page("plan_html", plan, Style(color=False, unicode=True), summary=summary)
-    module: Any = importlib.import_module("reconciler.views.apply_markdown")
-    page: str = module.render(summary, plan)
+    module: Any = importlib.import_module("reconciler.views.plan_markdown")
+    page: str = module.render_apply(summary, plan)
     return page
 
 
 def junit(builds: Iterable[Mapping[str, Any]]) -> str:
     """Return documents of builds as a JUnit report."""
-    module: Any = importlib.import_module("reconciler.views.junit")  # by name: for CI systems alone
-    report: str = module.render(builds)
+    module: Any = importlib.import_module("reconciler.views.listings")  # by name: for CI systems alone
+    report: str = module.render_junit(builds)
     return report
 
 
@@ -215,13 +215,12 @@ def annotate(options: Options, ctx: Context) -> None:
     wanted = [(name, file) for name, file in _written(options) if name in ANNOTATIONS]
     if not wanted:
         return
-    views: Any = importlib.import_module("reconciler.views.annotations")  # by name: for CI systems alone
     in_checkout = checkout_path(ctx.environ)
     for name, file in wanted:
         text = {
-            "github": lambda: views.render_github(ctx.problems, in_checkout),
-            "gitlab": lambda: views.render_gitlab(ctx.problems, in_checkout),
-            "sarif": lambda: views.render_sarif(ctx.problems, in_checkout, tool_version=__version__),
+            "github": lambda: diagnostics.render_github(ctx.problems, in_checkout),
+            "gitlab": lambda: diagnostics.render_gitlab(ctx.problems, in_checkout),
+            "sarif": lambda: diagnostics.render_sarif(ctx.problems, in_checkout, tool_version=__version__),
         }[name]()
         if file is None:
             ctx.stdout.write(text)

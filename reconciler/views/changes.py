@@ -5,7 +5,7 @@ Works on the public document's changes, whose secrets are masked already.
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
 from operator import itemgetter
@@ -309,3 +309,40 @@ def _words(changes: Iterable[dict[str, Any]], style: Style) -> Iterator[str]:
                 yield MARKS[change["kind"]] + token(change["key"], style)
             elif part == TAGS:
                 yield from (word.text for item in items(change, style) for word in item)
+
+
+_DIFF_MARKS = {Role.ADD: "+", Role.REMOVE: "-", Role.CHANGE: "!"}
+_DIFF_COLUMNS = 100
+
+
+def diff_lines(parts: Sequence[Fragment]) -> Iterator[str]:
+    """Yield the lines, each with its mark in the first column and the labels aligned."""
+    column = max((len(part.label) for part in parts), default=0)
+    for part in parts:
+        for mark, text in _packed(part.items):
+            yield f"{mark} {part.label:<{column}}  {text}"
+
+
+def _packed(items: Iterable[Item]) -> Iterator[tuple[str, str]]:
+    """Yield each line's mark and text; adjacent single names with the same mark share a line while they fit."""
+    mark, names = "", list[str]()
+    for item in items:
+        own, *rest = _marked(item)
+        full = cell_len(" ".join([*names, *rest])) > _DIFF_COLUMNS
+        if names and (len(item) > 1 or own != mark or full):
+            yield mark, " ".join(names)
+            names = []
+        if len(item) > 1:
+            yield own, " ".join(rest)
+        else:
+            mark, names = own, [*names, *rest]
+    if names:
+        yield mark, " ".join(names)
+
+
+def _marked(item: Item) -> tuple[str, ...]:
+    """Return the mark of an item and then its words, the first of them without the mark that it carries in text."""
+    mark = _DIFF_MARKS.get(item[0].role, "")
+    if not mark:
+        return (" ", *(word.text for word in item))
+    return (mark, item[0].text[1:], *(word.text for word in item[1:]))

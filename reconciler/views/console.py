@@ -1,4 +1,4 @@
-"""The rich console that draws everything on a terminal: its theme, hanging lines, names in columns, and tables.
+"""The rich console of every terminal output: its theme, hanging lines, names in columns, tables, and file diffs.
 
 A width of None means that the output is not a terminal: nothing is wrapped or cut, and names are printed one a line.
 Text that comes here is safe already (`text.plain`); markup and highlighting stay off, so that no bracket is taken for
@@ -6,10 +6,11 @@ a style.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 from io import StringIO
-from typing import Literal, NamedTuple, TextIO
+from typing import Any, Literal, NamedTuple, Protocol, TextIO
 
 from rich.cells import cell_len
 from rich.columns import Columns
@@ -189,3 +190,86 @@ def _widths(columns: Sequence[Column], sizes: Sequence[int], room: int) -> dict[
         ):
             found[max(able, key=found.__getitem__)] -= 1
     return found
+
+
+_CONTEXT = 3
+
+
+class DiffLine(Protocol):
+    """A line with the columns of what must not be shown."""
+
+    @property
+    def text(self) -> str:
+        """Return the line without its end."""
+        ...
+
+    @property
+    def hidden(self) -> Sequence[tuple[int, int]]:
+        """Return the first column and the one past the last, in order."""
+        ...
+
+
+def draw_diff(name: str, before: Sequence[DiffLine], after: Sequence[DiffLine], *, style: Style) -> str:
+    """Return the changed lines with three lines of context, as `diff -u` does; empty if nothing changed."""
+    matcher = SequenceMatcher(None, [one.text for one in before], [one.text for one in after])
+    hunks = [line for group in matcher.get_grouped_opcodes(_CONTEXT) for line in _hunk(group, before, after)]
+    if not hunks:
+        return ""
+    lines = [(f"--- {name}", Role.BOLD), (f"+++ {name}", Role.BOLD), *hunks]
+    return draw([Text(style.plain(text), role) for text, role in lines], style=style, width=None)
+
+
+def _hunk(
+    group: Sequence[tuple[str, int, int, int, int]], before: Sequence[DiffLine], after: Sequence[DiffLine]
+) -> Iterator[tuple[str, Role]]:
+    (_, old_start, _, new_start, _), (_, _, old_end, _, new_end) = group[0], group[-1]
+    yield f"@@ -{_range(old_start, old_end)} +{_range(new_start, new_end)} @@", Role.DIM
+    for tag, old_from, old_to, new_from, new_to in group:
+        if tag == "equal":
+            yield from ((f" {_redacted(one, '(sensitive value)')}", Role.PLAIN) for one in before[old_from:old_to])
+            continue
+        yield from ((f"-{_redacted(one, '(old sensitive value)')}", Role.REMOVE) for one in before[old_from:old_to])
+        yield from ((f"+{_redacted(one, '(new sensitive value)')}", Role.ADD) for one in after[new_from:new_to])
+
+
+def _range(start: int, end: int) -> str:
+    length = end - start
+    # As `diff -u` counts: from 1, except where there is nothing.
+    return f"{start + 1 if length else start},{length}"
+
+
+def _redacted(line: DiffLine, instead: str) -> str:
+    text = line.text
+    for first, end in reversed(line.hidden):
+        text = text[:first] + instead + text[end:]
+    return text
+
+
+class SteadyStream:
+    """A stream that keeps the error of a reader who has gone away, instead of raising it.
+
+    rich would end the process for it, and the table is also drawn from a thread where nobody could catch it.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self.error: OSError | None = None
+
+    def write(self, text: str) -> int:
+        """Write while there is somebody to read."""
+        self._try(lambda: self._stream.write(text))
+        return len(text)
+
+    def flush(self) -> None:
+        """Flush while there is somebody to read."""
+        self._try(self._stream.flush)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def _try(self, action: Callable[[], object]) -> None:
+        if self.error is None:
+            try:
+                action()
+            except OSError as error:
+                self.error = error

@@ -1,9 +1,11 @@
-"""Repositories and builds as tables and as JSON documents, followed builds line by line, and build logs."""
+"""Repositories and builds as tables, as JSON and as a JUnit report, followed builds line by line, and build logs."""
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
+from xml.etree import ElementTree as ET
 
 from reconciler.core.bindings import Binding
 from reconciler.core.builds import Build, Result
@@ -15,7 +17,18 @@ from reconciler.views.changes import LABELS
 from reconciler.views.console import Column, draw_table
 from reconciler.views.document import FORMAT_VERSION
 from reconciler.views.run_document import build_document, build_seconds
-from reconciler.views.text import Role, Style, Word, clean_line, duration, indented_json, json_line, log_lines, utc
+from reconciler.views.text import (
+    Role,
+    Style,
+    Word,
+    clean_line,
+    duration,
+    indented_json,
+    json_line,
+    log_lines,
+    plain,
+    utc,
+)
 
 _BUILD_COLUMNS = (
     Column("REPOSITORY", keep="both", least=24),
@@ -119,6 +132,51 @@ def _times(build: Build) -> tuple[str, str]:
     """Return when a build began and how long it took."""
     seconds = build_seconds(build)
     return "-" if build.started is None else utc(build.started), "-" if seconds is None else duration(seconds)
+
+
+# Characters that XML cannot hold, escaped or not.
+_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def render_junit(builds: Iterable[dict[str, Any]]) -> str:
+    """Return build documents, each with its `repository`, as a JUnit report, which CI systems show as tests.
+
+    There is a suite for each repository and a case for each build; a build that is not over is skipped.
+    """
+    by_repository: dict[str, list[dict[str, Any]]] = {}
+    for build in builds:
+        by_repository.setdefault(str(build["repository"]), []).append(build)
+    suites = ET.Element("testsuites", name="reconciler builds")
+    for repository in sorted(by_repository):
+        found = by_repository[repository]
+        suite = ET.SubElement(suites, "testsuite", name=_xml_text(repository), tests=str(len(found)))
+        for build in found:
+            _case(suite, repository, build)
+        suite.set("failures", str(len(suite.findall("testcase/failure"))))
+        suite.set("skipped", str(len(suite.findall("testcase/skipped"))))
+        suite.set("time", f"{sum(build['seconds'] or 0.0 for build in found):.3f}")
+    ET.indent(suites)
+    return '<?xml version="1.0" encoding="utf-8"?>\n' + ET.tostring(suites, encoding="unicode") + "\n"
+
+
+def _case(suite: ET.Element, repository: str, build: dict[str, Any]) -> None:
+    name = ", ".join(build.get("tags") or ()) or build["digest"] or build["id"]
+    case = ET.SubElement(
+        suite, "testcase", classname=_xml_text(repository), name=_xml_text(name), time=f"{build['seconds'] or 0.0:.3f}"
+    )
+    missing = build.get("missing") or ()
+    if build["result"] == Result.FAILURE:
+        ET.SubElement(case, "failure", message=f"build {build['id']} failed")
+    elif missing:
+        ET.SubElement(case, "failure", message=_xml_text(f"the image lacks {', '.join(missing)}"))
+    elif build["result"] != Result.SUCCESS:
+        ET.SubElement(case, "skipped", message=f"build {build['id']}: {build['result']}")
+    if build["warnings"]:
+        ET.SubElement(case, "system-out").text = _xml_text("\n".join(build["warnings"]))
+
+
+def _xml_text(text: str) -> str:
+    return _NOT_XML.sub("?", "\n".join(map(plain, text.split("\n"))))
 
 
 _REPO_COLUMNS = (

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from threading import Event as ThreadEvent
 from threading import Lock, Thread
-from typing import Any, Self, TextIO, cast
+from typing import Self, TextIO, cast
 
 from rich.cells import cell_len
 from rich.console import Console, Group, RenderableType
@@ -25,7 +25,7 @@ from reconciler.core.events import (
     WaitStarted,
 )
 from reconciler.core.runs import Applied, Drifted, Failed, NotAttempted, Outcome, Unchanged
-from reconciler.views.console import new_console
+from reconciler.views.console import SteadyStream, new_console
 from reconciler.views.progress import changes, is_trouble, sentence
 from reconciler.views.progress import followed as counted_targets
 from reconciler.views.run_document import build_names
@@ -231,7 +231,7 @@ class LiveProgress:
         now: Callable[[], float] | None = None,
         size: tuple[int, int] | None = None,
     ) -> None:
-        self._stream = _Steady(stream)
+        self._stream = SteadyStream(stream)
         self._style = style
         self._now = now
         self._size = size
@@ -321,7 +321,7 @@ class Activity:
         in_place: bool = True,
         size: tuple[int, int] | None = None,
     ) -> None:
-        self._stream = _Steady(stream)
+        self._stream = SteadyStream(stream)
         self._text = f"{style.plain(text)} {style.ellipsis}"
         self._style = style
         self._now = now
@@ -389,33 +389,3 @@ class Activity:
     def _turn(self) -> None:
         while not self._ended.wait(_TICK_SECONDS):
             self.tick()
-
-
-class _Steady:
-    """A stream that keeps the error of a reader who has gone away, instead of raising it.
-
-    rich would end the process for it, and the table is also drawn from a thread where nobody could catch it.
-    """
-
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-        self.error: OSError | None = None
-
-    def write(self, text: str) -> int:
-        """Write while there is somebody to read."""
-        self._try(lambda: self._stream.write(text))
-        return len(text)
-
-    def flush(self) -> None:
-        """Flush while there is somebody to read."""
-        self._try(self._stream.flush)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
-
-    def _try(self, action: Callable[[], object]) -> None:
-        if self.error is None:
-            try:
-                action()
-            except OSError as error:
-                self.error = error

@@ -1,4 +1,4 @@
-"""A plan document as Markdown, made for the comment of a pull request: the summary on top, the details folded below.
+"""A plan, or the result of its apply, as Markdown for the comment of a pull request: a summary, details folded below.
 
 Bounded: a comment that is too long is refused as a whole, so the largest entries are shortened first. The first line is
 a comment that stays the same for an organization and API, so that a later plan can take the place of an earlier one.
@@ -13,11 +13,9 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
 
-from rich.cells import cell_len
-
 from reconciler.core.steps import ReasonCode
 from reconciler.diagnostics import listed, plural
-from reconciler.views.changes import Fragment, Item, brief, fragments
+from reconciler.views.changes import brief, diff_lines, fragments
 from reconciler.views.diagnostics import problem_details, problem_place
 from reconciler.views.plan import (
     ResolvedLine,
@@ -33,6 +31,7 @@ from reconciler.views.plan import (
     shown_counts,
     unchanged_names,
 )
+from reconciler.views.run_document import OUTCOME_TITLES, result_lists
 from reconciler.views.text import Role, Style, plain, quoted, token
 
 
@@ -144,43 +143,6 @@ def _number(found: re.Match[str]) -> str:
 
 def _longest_run(text: str) -> int:
     return max(map(len, _TICKS.findall(text)), default=0)
-
-
-_MARKS = {Role.ADD: "+", Role.REMOVE: "-", Role.CHANGE: "!"}
-_COLUMNS = 100
-
-
-def diff_lines(parts: Sequence[Fragment]) -> Iterator[str]:
-    """Yield the lines, each with its mark in the first column and the labels aligned."""
-    column = max((len(part.label) for part in parts), default=0)
-    for part in parts:
-        for mark, text in _packed(part.items):
-            yield f"{mark} {part.label:<{column}}  {text}"
-
-
-def _packed(items: Iterable[Item]) -> Iterator[tuple[str, str]]:
-    """Yield each line's mark and text; adjacent single names with the same mark share a line while they fit."""
-    mark, names = "", list[str]()
-    for item in items:
-        own, *rest = _marked(item)
-        full = cell_len(" ".join([*names, *rest])) > _COLUMNS
-        if names and (len(item) > 1 or own != mark or full):
-            yield mark, " ".join(names)
-            names = []
-        if len(item) > 1:
-            yield own, " ".join(rest)
-        else:
-            mark, names = own, [*names, *rest]
-    if names:
-        yield mark, " ".join(names)
-
-
-def _marked(item: Item) -> tuple[str, ...]:
-    """Return the mark of an item and then its words, the first of them without the mark that it carries in text."""
-    mark = _MARKS.get(item[0].role, "")
-    if not mark:
-        return (" ", *(word.text for word in item))
-    return (mark, item[0].text[1:], *(word.text for word in item[1:]))
 
 
 _BRIEF_COLUMNS = 90
@@ -406,3 +368,41 @@ def _heading(title: str) -> Fold:
 def _short(text: str, style: Style) -> str:
     """Return untrusted prose, cut as a value is if very long."""
     return style.plain(text) if len(text) <= style.value_limit else quoted(text, style)
+
+
+_BUILDS = ("succeeded", "failed", "running")
+
+
+def render_apply(summary: dict[str, Any], plan: dict[str, Any], *, limit: int = LIMIT) -> str:
+    """Return the summary of a run of a plan as Markdown that ends in a line end, in at most `limit` characters."""
+    return fit(_apply_head(summary, plan), [*_apply_folds(summary)], limit=limit - 1, note=_apply_note) + "\n"
+
+
+def _apply_head(summary: dict[str, Any], plan: dict[str, Any]) -> str:
+    organization, builds = code(plan["organization"]["name"]), summary["builds"]
+    counts = {title: len(summary[kind]) for kind, title in OUTCOME_TITLES.items() if summary[kind]}
+    counts |= {f"builds {kind}": builds[kind] for kind in _BUILDS if builds.get(kind)}
+    table = [row(counts), row("---:" for _ in counts), row(f"{count:,}" for count in counts.values())]
+    proven = builds["verified"]
+    blocks = [
+        comment_marker("apply", plan),
+        f"### Apply to {organization} on {code(plan['api'])}",
+        f"**{code(summary['verdict'])}**",
+        *(["\n".join(table)] if counts else []),
+        *([f"Verified: {proven['proven']:,} of {plural(proven['of'], 'new image')}."] if proven["of"] else []),
+    ]
+    return "\n\n".join(blocks)
+
+
+def _apply_folds(summary: dict[str, Any]) -> list[Fold]:
+    return [_list_fold(title, names) for title, names in result_lists(summary)]
+
+
+def _list_fold(title: str, names: Sequence[str]) -> Fold:
+    lines = "\n".join(f"- {code(name)}" for name in names)
+    whole = f"<details><summary>{title}: {len(names):,}</summary>\n\n{lines}\n\n</details>"
+    return Fold(forms=(whole, f"{title}: {len(names):,}"), entries=len(names))
+
+
+def _apply_note(missing: Missing) -> str:
+    return f"\n\n> {plural(missing.shortened + missing.dropped, 'list')} shortened: too long for a comment."

@@ -27,7 +27,7 @@ from reconciler.cli.exit_codes import ExitCode
 from reconciler.cli.output import print_problems
 from reconciler.cli.parser import Options, Parser
 from reconciler.diagnostics import Severity
-from reconciler.views import apply_markdown, drift, plan_markdown
+from reconciler.views import drift, plan_markdown
 
 _GITHUB_REF = re.compile(r"refs/pull/([0-9]{1,9})/")
 
@@ -105,7 +105,7 @@ def _result(found: list[dict[str, Any]]) -> _Result:
         raise ValueError("an apply that did not end has no summary")
     if summary is None:
         return _Result(render=lambda limit: plan_markdown.render(plan, limit=limit))
-    return _Result(render=lambda limit: apply_markdown.render(summary, plan, limit=limit))
+    return _Result(render=lambda limit: plan_markdown.render_apply(summary, plan, limit=limit))
 
 
 def _documents(text: str) -> list[dict[str, Any]]:

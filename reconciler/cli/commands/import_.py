@@ -18,7 +18,7 @@ from reconciler.manifest.writing.folder import FilesRefused, write_files
 from reconciler.manifest.writing.importer import Import, prepare, verify
 from reconciler.manifest.writing.syntax import redacted_lines
 from reconciler.manifest.writing.updater import ImportRequest
-from reconciler.views import text_diff
+from reconciler.views.console import draw_diff
 
 # What loading a folder without manifests says.
 _NO_FILES = ("manifest-not-found", "no-manifests")
@@ -165,7 +165,7 @@ def _print_texts(
         path = folder / name
         if name in was:
             before, after = redacted_lines(was[name]), redacted_lines(text)
-            ctx.stdout.write(text_diff.render(str(path), before, after, style=style))
+            ctx.stdout.write(draw_diff(str(path), before, after, style=style))
         else:
             ctx.stdout.write(style.plain(f"new: {path}") + "\n")
 
