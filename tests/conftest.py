@@ -71,6 +71,7 @@ def s3(s3_of_session: S3, monkeypatch: pytest.MonkeyPatch) -> Iterator[S3]:
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The URL of an empty storage, once of each kind."""
     if request.param == "folder":
+        (tmp_path / "storage").mkdir()
         return f"file:{tmp_path / 'storage'}"
     bucket: str = request.getfixturevalue("s3").bucket()
     return bucket

@@ -39,13 +39,13 @@ def journal_failures() -> Iterator[None]:
         raise CommandFailed.from_problems(error.diagnostic) from None
 
 
-def shared_journal(options: Options, ctx: Context) -> Any:
+def shared_journal(options: Options, ctx: Context, *, create: bool = False) -> Any:
     """Return the `SharedJournal` of the options, None for the journal of the folder; raises `JournalError`."""
     if options.journal is None:
         return None
     # By name, as the commands are: without a URL nothing needs a client of storages.
     shared: Any = importlib.import_module("reconciler.journal.shared")
-    return shared.SharedJournal(options.journal, FOLDER, now=ctx.clock.now, notify=notifier(options, ctx))
+    return shared.SharedJournal(options.journal, FOLDER, now=ctx.clock.now, notify=notifier(options, ctx), create=create)
 
 
 def needed_shared_journal(options: Options, ctx: Context) -> Any:
@@ -64,7 +64,7 @@ def locked_journal(options: Options, ctx: Context, owners: Collection[str]) -> I
     That of the folder is locked against all other runs, a shared one against those of the same owners ("" for none).
     """
     with journal_failures():
-        shared = shared_journal(options, ctx)
+        shared = shared_journal(options, ctx, create=True)
         if shared is not None:
             with ExitStack() as stack:
                 with activity("locking the journal", options, ctx):

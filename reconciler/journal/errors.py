@@ -138,6 +138,15 @@ def storage_failed(name: str, problem: str) -> Diagnostic:
     )
 
 
+def no_folder(name: str) -> Diagnostic:
+    """Return the diagnostic for the folder of a shared journal that does not exist."""
+    return Diagnostic(
+        code="journal-storage",
+        summary=f"cannot use the shared journal {name}: the folder does not exist",
+        hint="check the path; the first apply creates the folder",
+    )
+
+
 def shared_busy(name: str, who: str, *, dead: bool) -> Diagnostic:
     """Return the diagnostic for a shared journal locked by another run, which may be dead."""
     wait = "wait for it to finish; `reconciler history` shows its progress, and `reconciler unlock` whether it is alive"

@@ -168,7 +168,10 @@ class HeldLock:
 
 
 class SharedJournal:
-    """The journal at a URL, and its copies below a folder; problems while a run continues are passed to `notify`."""
+    """The journal at a URL, and its copies below a folder; problems while a run continues are passed to `notify`.
+
+    `create` is for a run that may be the first: it creates the folder of a `file:` URL.
+    """
 
     def __init__(
         self,
@@ -178,8 +181,9 @@ class SharedJournal:
         now: Callable[[], float],
         notify: Callable[[Diagnostic], None],
         interval: float = INTERVAL,
+        create: bool = False,
     ) -> None:
-        self._storage = Storage(url)
+        self._storage = Storage(url, create=create)
         self._folder = folder
         self._copies = folder / "shared" / hashlib.sha256(url.encode()).hexdigest()[:16]
         self._now = now

@@ -47,9 +47,12 @@ class Stored:
 
 
 class Storage:
-    """The objects below one URL: `file:FOLDER`, `s3://`, `gs://` or `az://`; `name` is the URL as it may be shown."""
+    """The objects below one URL: `file:FOLDER`, `s3://`, `gs://` or `az://`; `name` is the URL as it may be shown.
 
-    def __init__(self, url: str) -> None:
+    Raises `JournalError` for a missing folder, unless it is to `create` it: a mistyped path must not read as empty.
+    """
+
+    def __init__(self, url: str, *, create: bool = False) -> None:
         self.name = check_url(url)
         parts = urlsplit(url)
         self._folder = Path(unquote(parts.path)).absolute() if parts.scheme == _FOLDER else None
@@ -58,7 +61,10 @@ class Storage:
             if self._folder is None:
                 self._store: Any = from_url(url, retry_config=_RETRIES)
             else:
-                self._folder.mkdir(parents=True, exist_ok=True)
+                if create:
+                    self._folder.mkdir(parents=True, exist_ok=True)
+                elif not self._folder.exists():
+                    raise JournalError(errors.no_folder(self.name))
                 self._store = LocalStore(self._folder)
 
     def read(self, key: str) -> Stored | None:

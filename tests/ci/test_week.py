@@ -95,7 +95,7 @@ def _pull_request(week: Week, host: CodeHostServer) -> None:
     assert week.plan().code == 0
     assert list(host.comments) == [1]
     assert ("jq" in first, "jq" in host.comments[1]) == (False, True)
-    assert week.runs() == []
+    assert not (week.runner.home / "journal").exists()
 
 
 def _merge_with_a_lost_runner(week: Week) -> None:

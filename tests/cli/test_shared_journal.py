@@ -322,11 +322,35 @@ def test_a_wait_says_what_it_could_not_record(bucket: Program, s3: S3) -> None:
 def test_flag_environment_and_settings_file_name_the_journal(program: Program) -> None:
     write_manifest(MANIFEST)
     Path("reconciler.toml").write_text('journal = "file:of-the-file"\n', encoding="utf-8")
+    for name in ("file", "environment", "flag"):
+        Path(f"of-the-{name}").mkdir()
     assert "file:of-the-file" in program.run("history").out
     program.environ["RECONCILER_JOURNAL"] = "file:of-the-environment"
     assert "file:of-the-environment" in program.run("history").out
     assert "file:of-the-flag" in program.run("history", "--journal", "file:of-the-flag").out
     assert "file:of-the-flag" in program.run("--journal", "file:of-the-flag", "history").out
+
+
+@pytest.mark.parametrize(
+    "command", [("history",), ("wait",), ("resume",), ("revert", "5f3a"), ("drift",), ("unlock",), ("journal", "push")]
+)
+def test_a_missing_folder_does_not_read_as_an_empty_journal(program: Program, command: tuple[str, ...]) -> None:
+    write_manifest(MANIFEST)
+    result = program.run(*command, "--journal", "file:mistyped")
+    assert (result.code, result.out) == (1, "")
+    assert "cannot use the shared journal file:mistyped: the folder does not exist [journal-storage]" in result.err
+    assert not Path("mistyped").exists()
+
+
+def test_a_plan_warns_of_a_missing_folder_and_the_first_apply_creates_it(program: Program) -> None:
+    write_manifest(MANIFEST)
+    program.environ["RECONCILER_JOURNAL"] = "file:storage"
+    planned = program.run("plan")
+    assert planned.code == 0
+    assert "warning: cannot use the shared journal file:storage: the folder does not exist" in planned.err
+    assert not Path("storage").exists()
+    assert program.run("apply", "--yes").code == 0
+    assert len(history(program, "file:storage")) == 1
 
 
 @pytest.mark.parametrize("command", [("unlock",), ("journal", "push")])
