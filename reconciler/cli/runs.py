@@ -45,7 +45,9 @@ def shared_journal(options: Options, ctx: Context, *, create: bool = False) -> A
         return None
     # By name, as the commands are: without a URL nothing needs a client of storages.
     shared: Any = importlib.import_module("reconciler.journal.shared")
-    return shared.SharedJournal(options.journal, FOLDER, now=ctx.clock.now, notify=notifier(options, ctx), create=create)
+    return shared.SharedJournal(
+        options.journal, FOLDER, now=ctx.clock.now, notify=notifier(options, ctx), create=create
+    )
 
 
 def needed_shared_journal(options: Options, ctx: Context) -> Any:
