@@ -28,14 +28,6 @@ _ADDRESS: Final = re.compile(ADDRESS)
 _ORGANIZATION_HINT: Final = "write `organization: example.com` at the top of the manifest, or give `--org`"
 
 
-def overlay_paths(document: Document) -> Iterator[Path]:
-    """Yield the paths of the overlay files that a file names."""
-    for _, _, entry in document.customizations():
-        written = entry.get("overlay") if isinstance(entry, MapNode) else None
-        if isinstance(written, str):
-            yield Path(document.source.name).parent / written
-
-
 def check_file(document: Document, included: IncludedFiles) -> Iterator[Finding]:
     """Yield what is wrong within the entries of one file, and the overlay files that cannot be read."""
     for name, at, entry in document.entries():

@@ -9,6 +9,7 @@ from bisect import bisect_right
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
+from pathlib import Path as FilePath
 from typing import Any, Final
 
 from reconciler.diagnostics import Place
@@ -263,6 +264,13 @@ class Document:
         """Yield all that can build on profiles and on an overlay file: the overlays and the repositories."""
         yield from self.overlays()
         yield from self.entries()
+
+    def overlay_files(self) -> Iterator[FilePath]:
+        """Yield the paths of the overlay files that are named."""
+        for _, _, entry in self.customizations():
+            written = entry.get("overlay") if isinstance(entry, MapNode) else None
+            if isinstance(written, str):
+                yield FilePath(self.source.name).parent / written
 
     def scopes(self) -> Iterator[tuple[str, MapNode]]:
         """Yield the folder ("" for the organization) and the bindings of all that holds for many repositories."""

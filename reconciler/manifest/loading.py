@@ -49,7 +49,7 @@ def load(
         loaded.give_up(found)
         found = ()
     read = [file for one in found if (file := _read(one, loaded, in_folder=in_folder, data=data)) is not None]
-    overlay_paths = {path for file in read for path in checks.overlay_paths(file.document)}
+    overlay_paths = {path for file in read for path in file.document.overlay_files()}
     for file in read:
         if not in_folder or file.path not in overlay_paths:  # an overlay file in the folder is not a manifest
             _understand(file, loaded)

@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.support.program import Program, write_manifest
 
 UGLY = "repositories:\n    custom-nginx: {packages:   [curl]}   # why\norganization: example.com\n"
@@ -41,8 +43,9 @@ def test_a_file_that_is_not_a_yaml_keeps_no_other_from_its_layout(program: Progr
     assert "no-layout" in result.err
 
 
-def test_overlay_files_among_the_manifests_are_left_alone(program: Program) -> None:
-    write_manifest("organization: example.com\n\nrepositories:\n  custom-jre:\n    overlay: build.yaml\n")
+@pytest.mark.parametrize("key", ["repositories", "overlays"])
+def test_overlay_files_among_the_manifests_are_left_alone(program: Program, key: str) -> None:
+    write_manifest(f"organization: example.com\n\n{key}:\n  custom-jre:\n    overlay: build.yaml\n")
     path = write_manifest("contents:   {packages: [curl]}\n", "manifests/build.yaml")
     assert program.run("fmt", "--check").code == 0
     assert program.run("fmt", str(path)).out == "manifests/build.yaml\n"

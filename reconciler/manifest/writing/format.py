@@ -8,7 +8,6 @@ those of the text before.
 import re
 from bisect import bisect_left
 from collections import Counter, deque
-from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -16,7 +15,7 @@ from typing import Final, assert_never
 
 from reconciler.diagnostics import Diagnostic, Place
 from reconciler.manifest import files as manifest_files
-from reconciler.manifest.document import Source
+from reconciler.manifest.document import Document, Source
 from reconciler.manifest.problems import diagnostics, unread_file, yaml_problem
 from reconciler.manifest.writing.syntax import (
     Alias,
@@ -91,24 +90,15 @@ def _format_text(path: Path, text: str | manifest_files.Unread) -> FormattedFile
     if isinstance(text, manifest_files.Unread):
         return FormattedFile(path=path, problems=(unread_file(text),))
     source, tree = Source(str(path), text), parse(text)
+    overlays = frozenset(Document(source, tree).overlay_files())
     if tree.problems:
         found = diagnostics(source, [yaml_problem(flaw, source) for flaw in tree.problems])
-        return FormattedFile(path=path, problems=tuple(found), overlays=frozenset(_overlays(path, tree.root)))
-    overlays = frozenset(_overlays(path, tree.root))
+        return FormattedFile(path=path, problems=tuple(found), overlays=overlays)
     result = formatted(text)
     if result is None:
         problems = (_not_formattable(path),)
         return FormattedFile(path=path, before=text, after=text, problems=problems, overlays=overlays)
     return FormattedFile(path=path, before=text, after=with_line_ends(result, text), overlays=overlays)
-
-
-def _overlays(path: Path, root: object) -> Iterator[Path]:
-    """Yield the overlay files that the entries of a manifest name."""
-    entries = root.get("repositories") if isinstance(root, dict) else None
-    for entry in entries.values() if isinstance(entries, dict) else ():
-        written = entry.get("overlay") if isinstance(entry, dict) else None
-        if isinstance(written, str):
-            yield path.parent / written
 
 
 def _not_formattable(path: Path) -> Diagnostic:
