@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from reconciler.core.diff import assemble, items_of
 from reconciler.core.overlay import Overlay, make_overlay
-from reconciler.manifest.writing.profiles import FEWEST, Profiles, extract_profiles
+from reconciler.manifest.writing.importer import FEWEST, Profiles, extract_profiles
 from tests.support.overlays import overlays
 
 BASE = ["bash", "curl", "jq", "openssh-client"]

@@ -13,9 +13,9 @@ from reconciler.cli.output import print_problems, style_of
 from reconciler.cli.parser import Options, Parser
 from reconciler.core.state import Desired, Live
 from reconciler.diagnostics import Diagnostic, plural
-from reconciler.manifest.writing.bindings import OVERLAYS_FILE, prepare_overlays, verify_overlays
 from reconciler.manifest.writing.folder import FilesRefused, write_files
 from reconciler.manifest.writing.importer import Import, prepare, verify
+from reconciler.manifest.writing.overlays import OVERLAYS_FILE, prepare_overlays, verify_overlays
 from reconciler.manifest.writing.syntax import redacted_lines
 from reconciler.manifest.writing.updater import ImportRequest
 from reconciler.views.console import draw_diff

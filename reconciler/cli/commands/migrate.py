@@ -15,7 +15,7 @@ from reconciler.core.state import Desired, Live, LiveRepository
 from reconciler.diagnostics import Diagnostic, Severity, has_errors
 from reconciler.engine.waves import parse_sizes, split_waves
 from reconciler.manifest.writing.folder import read_manifests, write_files
-from reconciler.manifest.writing.migration import Migration, make_migration
+from reconciler.manifest.writing.overlays import Migration, make_migration
 from reconciler.views import migration
 
 

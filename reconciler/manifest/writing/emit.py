@@ -7,15 +7,15 @@ takes nearly everything for text, but editors and other tools guess numbers, dat
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import is_dataclass
 from itertools import count
 from pathlib import Path, PurePosixPath
 from typing import Any, Final, Literal, TypeAlias
 
-from reconciler.core.overlay import SECTION_FIELDS, Overlay, PemFile, Section, User, pem_text, sections_held
+from reconciler.core.overlay import SECTION_FIELDS, Overlay, PemFile, Section, pem_text, sections_held
 from reconciler.core.state import Directory, LiveRepository, Organization
 from reconciler.diagnostics import Diagnostic
-from reconciler.manifest.form import SECTION_PATHS
+from reconciler.manifest.form import SECTION_PATHS, Form, form_at
 from reconciler.manifest.writing.folder import FilesRefused
 from reconciler.manifest.writing.format import WIDTH
 from reconciler.manifest.writing.syntax import Shape
@@ -100,7 +100,8 @@ def entry_of(overlay: Overlay, sections: Iterable[Section], place_pem: PlacePem)
                 inner = holder.setdefault(key, {})
                 assert isinstance(inner, dict)
                 holder = inner
-            holder[path[-1]] = _section(overlay, section, place_pem)
+            form = form_at(("repositories", "", *path))
+            holder[path[-1]] = _section(overlay, section, form, place_pem)
     return found
 
 
@@ -109,23 +110,16 @@ def filled_sections(overlay: Overlay) -> frozenset[Section]:
     return frozenset(sections_held(overlay))
 
 
-def _section(overlay: Overlay, section: Section, place_pem: PlacePem) -> Shape:
+def _section(overlay: Overlay, section: Section, form: Form, place_pem: PlacePem) -> Shape:
     """Return what an entry says for one section."""
+    value = getattr(overlay, SECTION_FIELDS[section])
     match section:
         case Section.ENVIRONMENT | Section.ANNOTATIONS:
-            return dict(getattr(overlay, SECTION_FIELDS[section]))
-        case Section.RUNTIME_KEYRING:
-            return [place_pem(section, file) for file in overlay.runtime_keyring]
-        case Section.ACCOUNTS:
-            return _accounts(overlay)
-        case Section.CERTIFICATES:
-            certificates = overlay.certificates
-            additional: list[Shape] = [place_pem(section, file) for file in certificates.additional]
-            return _without_empty({"additional": additional, "providers": list(certificates.providers)})
+            return dict(value)
         case Section.TRUSTSTORE:
-            return _passed_through(json.loads(overlay.truststore or "{}"))
+            return _passed_through(json.loads(value or "{}"))
         case _:
-            return _shape(getattr(overlay, SECTION_FIELDS[section]))
+            return _shape(value, form, lambda file: place_pem(section, file))
 
 
 def _passed_through(value: Any) -> Shape:
@@ -139,38 +133,20 @@ def _passed_through(value: Any) -> Shape:
             return str(value or "")
 
 
-def _shape(value: Any) -> Shape:
-    """Return what an entry says for a value of the core whose attributes are named as its keys."""
-    if isinstance(value, tuple):
-        return [_shape(one) for one in value]
-    if is_dataclass(value):
-        return _without_empty({one.name: _shape(getattr(value, one.name)) for one in fields(value)})
-    scalar: Shape = value
-    return scalar
-
-
-def _accounts(overlay: Overlay) -> dict[str, Shape]:
-    accounts = overlay.accounts
-    return _without_empty(
-        {
-            "run-as": accounts.run_as,
-            "users": [_user(user) for user in accounts.users],
-            "groups": [
-                {"groupname": group.groupname, "gid": group.gid, **_without_empty({"members": list(group.members)})}
-                for group in accounts.groups
-            ],
-        }
-    )
-
-
-def _user(user: User) -> Shape:
-    gid: dict[str, Shape] = {} if user.gid is None else {"gid": user.gid}
-    texts = {"groupname": user.groupname, "shell": user.shell, "homedir": user.homedir}
-    return {"username": user.username, "uid": user.uid, **gid, **_without_empty(dict(texts))}
-
-
-def _without_empty(shape: Mapping[str, Shape]) -> dict[str, Shape]:
-    return {key: value for key, value in shape.items() if value not in ("", [], {})}
+def _shape(value: Any, form: Form, place: Callable[[PemFile], Shape]) -> Shape:
+    """Return what an entry says for a value of the core: of an object, the keys of its model that are not empty."""
+    match value:
+        case PemFile():
+            return place(value)
+        case tuple():
+            return [_shape(one, form.step(0), place) for one in value]
+        case _ if is_dataclass(value):
+            given = {key: getattr(value, key.replace("-", "_")) for key in form.known}
+            shapes = {key: _shape(one, form.step(key), place) for key, one in given.items()}
+            return {key: one for key, one in shapes.items() if one not in (None, "", [], {})}
+        case _:
+            scalar: Shape = value
+            return scalar
 
 
 def pair(key: str, value: Shape, indent: int) -> list[str]:

@@ -267,23 +267,16 @@ class Verifier:
     def of(self, texts: Mapping[str, str], labels: Iterable[str]) -> Verification:
         """Return whether the files would give these repositories exactly what is live, and no others anything wrong."""
         wanted = frozenset(labels)
-        with _trial_folder(self.folder, texts) as trial:
-            desired, found = self.load(trial)
-            problems = in_folder(self.folder, trial, found)
-        errors = tuple(one for one in problems if one.severity is Severity.ERROR)
-        warnings = tuple(one for one in problems if one.severity is Severity.WARNING)
-        if errors:
-            return self._blamed(texts, wanted, errors)
-        return Verification(wrong=self._differing(desired, wanted), warnings=warnings)
+        desired, found = self._tried(texts)
+        if found.problems:
+            return self._blamed(texts, wanted, found.problems)
+        return replace(found, wrong=self._differing(desired, wanted))
 
     def of_overlays(self, texts: Mapping[str, str]) -> Verification:
         """Return whether the files declare overlays and bindings exactly as they are live."""
-        with _trial_folder(self.folder, texts) as trial:
-            desired, found = self.load(trial)
-            problems = in_folder(self.folder, trial, found)
-        errors = tuple(one for one in problems if one.severity is Severity.ERROR)
-        if errors:
-            return Verification(wrong={}, problems=errors)
+        desired, found = self._tried(texts)
+        if found.problems:
+            return found
         planned = plan(desired, self.live)
         steps = (*planned.overlay_steps, *(one for one in planned.steps if one.reason.code is ReasonCode.BOUND))
         wrong = {one.label: f"planning it would {one.action} it" for one in steps if one.action is not Action.NONE}
@@ -292,12 +285,13 @@ class Verifier:
     def in_place(self, labels: Iterable[str]) -> Verification:
         """Return the verification of the files as they now are."""
         desired, problems = self.load(self.folder)
-        errors = tuple(one for one in problems if one.severity is Severity.ERROR)
-        return Verification(
-            wrong=self._differing(desired, frozenset(labels)),
-            problems=errors,
-            warnings=tuple(one for one in problems if one.severity is Severity.WARNING),
-        )
+        return replace(_sorted(problems), wrong=self._differing(desired, frozenset(labels)))
+
+    def _tried(self, texts: Mapping[str, str]) -> tuple[Desired, Verification]:
+        """Return what the files would mean, and the problems in them."""
+        with _trial_folder(self.folder, texts) as trial:
+            desired, problems = self.load(trial)
+            return desired, _sorted(in_folder(self.folder, trial, problems))
 
     def layers(self, texts: Mapping[str, str]) -> tuple[Path, dict[str, tuple[Layer, ...]]]:
         """Return where the files were tried, and the layers that speak of each repository, by its clear name."""
@@ -328,6 +322,12 @@ class Verifier:
         steps = {step.repository: step for step in plan(desired, self.live).steps}
         differences = ((label, _difference(steps.get(label))) for label in sorted(wanted))
         return {label: difference for label, difference in differences if difference}
+
+
+def _sorted(problems: tuple[Diagnostic, ...]) -> Verification:
+    """Return the errors of a manifest as problems, and its warnings."""
+    found = {severity: tuple(one for one in problems if one.severity is severity) for severity in Severity}
+    return Verification(wrong={}, problems=found[Severity.ERROR], warnings=found[Severity.WARNING])
 
 
 def _difference(step: Step | None) -> str:

@@ -1,13 +1,18 @@
-"""Live state written as manifests: which repositories are taken, which cannot be, and new files where there are none.
+"""Live state as new manifests: which repositories are taken, which cannot be, and profiles for what many of them share.
 
 Every result is verified before it is kept: read back and planned against the same live state, it changes nothing. A
-repository for which that fails is reported and left out whole.
+repository for which that fails is reported and left out whole. Profiles are found greedily, and the same ones each
+time: a profile takes only values that every repository using it has, so that the effective overlay of none of them
+changes, and what is taken once is not taken again.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain, combinations, count
+from typing import Final
 
+from reconciler.core.diff import WHOLE, Field, Item, assemble, items_of
 from reconciler.core.overlay import EMPTY, Overlay
 from reconciler.core.state import Directory, LiveRepository, Unreadable
 from reconciler.diagnostics import Diagnostic, Severity, has_errors
@@ -21,9 +26,29 @@ from reconciler.manifest.writing.emit import (
     render_document,
 )
 from reconciler.manifest.writing.folder import FilesRefused, Verification, Verifier, locate, read_manifests
-from reconciler.manifest.writing.profiles import Profiles, extract_profiles
 from reconciler.manifest.writing.syntax import Shape
 from reconciler.manifest.writing.updater import Draft, ImportRequest, ManifestUpdater, overlay_of, warning
+
+FEWEST: Final = 3
+
+# Not a set that a profile could give a share of: the strongest layer that has one gives the whole.
+_WHOLE: Final = WHOLE | {Field.UNRECOGNIZED}
+_MOST_PROFILES: Final = 50
+_MOST_CANDIDATES: Final = 100
+_MOST_CROSSED: Final = 12
+# Characters that writing something takes, about: a reference to a profile, the head of a section, one value by part.
+_REFERENCE: Final = 20
+_HEAD: Final = 20
+_FRAME: Final[Mapping[Field, int]] = {
+    Field.PACKAGES: 2,
+    Field.RUNTIME_KEYRING: 45,
+    Field.ENVIRONMENT: 9,
+    Field.ANNOTATIONS: 9,
+    Field.USERS: 45,
+    Field.GROUPS: 35,
+    Field.CERTIFICATES: 45,
+    Field.PROVIDERS: 8,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +104,7 @@ class ManifestWriter:
             return draft
         return shorter
 
-    def _draft(self, repositories: Mapping[str, LiveRepository], found: Profiles) -> Draft:
+    def _draft(self, repositories: Mapping[str, LiveRepository], found: "Profiles") -> Draft:
         pem_files = PemFiles(self._request.folder)
         profiles = {name: _shape(overlay, pem_files) for name, overlay in found.profiles.items()}
         by_file: dict[str, list[tuple[str, Shape]]] = {}
@@ -207,3 +232,100 @@ def _shape(overlay: Overlay, pem_files: PemFiles) -> dict[str, Shape]:
 
 def _length(draft: Draft) -> int:
     return sum(len(text) for text in draft.texts.values())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profiles:
+    """Profiles by name, and for each repository the names of its profiles with what is left for its own entry."""
+
+    profiles: Mapping[str, Overlay]
+    entries: Sequence[tuple[tuple[str, ...], Overlay]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    """Repositories, as bits, with the values that all of them have."""
+
+    repositories: int
+    values: tuple[Item, ...]
+
+    def gain(self, *, sharing: bool) -> int:
+        """Return how many characters shorter the manifest gets, or (sharing) how many need not be repeated."""
+        count, size = self.repositories.bit_count(), sum(map(_size, self.values))
+        if sharing:
+            return (count - 1) * size
+        heads = _HEAD * len({value.field for value in self.values})
+        return count * (size - _REFERENCE - len(_words(self.values))) - size - heads
+
+
+def extract_profiles(overlays: Sequence[Overlay], *, sharing: bool = False) -> Profiles:
+    """Return profiles for what at least three of the overlays share, and what is left of each.
+
+    By default a profile is made where that makes a manifest shorter; with `sharing`, wherever something is shared.
+    """
+    holders = _holders(overlays)
+    profiles: dict[str, Overlay] = {}
+    used: list[list[str]] = [[] for _ in overlays]
+    left = [dict.fromkeys(items_of(overlay)) for overlay in overlays]
+    while len(profiles) < _MOST_PROFILES and (best := _best(holders, sharing=sharing)) is not None:
+        name = unused_name(_words(best.values), profiles)
+        profiles[name] = assemble(best.values)
+        for number in _numbers(best.repositories):
+            used[number].append(name)
+            for value in best.values:
+                left[number].pop(value, None)
+        for value in best.values:
+            holders[value] &= ~best.repositories
+        holders = {value: bits for value, bits in holders.items() if bits.bit_count() >= FEWEST}
+    rest = [(tuple(names), assemble(values)) for names, values in zip(used, left, strict=True)]
+    return Profiles(profiles=profiles, entries=rest)
+
+
+def _holders(overlays: Sequence[Overlay]) -> dict[Item, int]:
+    """Return, for each value that enough repositories have, which of them do."""
+    found: dict[Item, int] = {}
+    for number, overlay in enumerate(overlays):
+        for value in items_of(overlay):
+            if value.field not in _WHOLE:
+                found[value] = found.get(value, 0) | 1 << number
+    return {value: bits for value, bits in found.items() if bits.bit_count() >= FEWEST}
+
+
+def _best(holders: Mapping[Item, int], *, sharing: bool) -> _Candidate | None:
+    weights: dict[int, int] = {}
+    for value, bits in holders.items():
+        weights[bits] = weights.get(bits, 0) + _size(value) * bits.bit_count()
+    heaviest = sorted(weights, key=lambda bits: (-weights[bits], bits))[:_MOST_CANDIDATES]
+    crossed = (one & other for one, other in combinations(heaviest[:_MOST_CROSSED], 2))
+    some = dict.fromkeys([*heaviest, *(bits for bits in crossed if bits.bit_count() >= FEWEST)])
+    candidates = (_candidate(bits, holders) for bits in some)
+    gains = {one: one.gain(sharing=sharing) for one in candidates}
+    best = max(gains, key=lambda one: (gains[one], len(one.values), -one.repositories), default=None)
+    return best if best is not None and gains[best] > 0 else None
+
+
+def _candidate(repositories: int, holders: Mapping[Item, int]) -> _Candidate:
+    shared = (value for value, bits in holders.items() if bits & repositories == repositories)
+    return _Candidate(repositories, tuple(shared))
+
+
+def _size(value: Item) -> int:
+    text = value.value if isinstance(value.value, str) and value.value != value.key else ""
+    return _FRAME[value.field] + len(value.key) + (len(text) if value.field is not Field.PACKAGES else 0)
+
+
+def _numbers(bits: int) -> Iterable[int]:
+    return (number for number in range(bits.bit_length()) if bits >> number & 1)
+
+
+def _words(values: Sequence[Item]) -> str:
+    """Return a name made of the two longest values."""
+    largest = sorted(values, key=lambda value: (-_size(value), value.field, value.key))[:2]
+    words = "-".join(re.sub(r"[^a-z0-9]+", "-", value.key.lower()).strip("-") for value in largest)
+    return words.strip("-")[:40].strip("-") or "shared"
+
+
+def unused_name(name: str, taken: Container[str]) -> str:
+    """Return a name that is not taken: this one, or this one with a number."""
+    numbered = (f"{name}-{number}" for number in count(2))
+    return next(one for one in chain([name], numbered) if one not in taken)

@@ -1,22 +1,23 @@
-"""Live overlays and bindings written as a separate manifest file, next to those of the repositories.
+"""Overlays and bindings as a manifest file, next to those of the repositories: the live ones, or from customizations.
 
-A scope is written whole or not at all: the manifest manages all bindings of a scope that it names, and one that it does
-not mention would be removed.
+A scope is imported whole or not at all: the manifest manages all bindings of a scope that it names, and one that it
+does not mention would be removed. A migration writes what several repositories share as one overlay.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final
 
 from reconciler.core.bindings import DEV, Binding, SelectorKind, TagSelector, UnknownBindings
-from reconciler.core.overlay import Overlay
-from reconciler.core.state import Desired, Directory, LiveOverlay, Unreadable
+from reconciler.core.overlay import EMPTY, Overlay
+from reconciler.core.state import Desired, Directory, Live, LiveOverlay, LiveRepository, Unreadable
 from reconciler.diagnostics import Diagnostic, listed, quoted
 from reconciler.manifest.writing.emit import PemFiles, entry_of, filled_sections, render_document
 from reconciler.manifest.writing.folder import Verification, Verifier, locate, read_manifests
-from reconciler.manifest.writing.importer import name_problem
+from reconciler.manifest.writing.importer import extract_profiles, name_problem, unused_name
 from reconciler.manifest.writing.syntax import Shape
-from reconciler.manifest.writing.updater import ImportRequest, warning
+from reconciler.manifest.writing.updater import ImportRequest, overlay_of, warning
 
 OVERLAYS_FILE: Final = "overlays.yaml"
 
@@ -172,3 +173,68 @@ def _declared() -> Diagnostic:
         "the manifests declare overlays already: overlays and bindings are not imported",
         "see what differs with `reconciler plan`, and edit the manifests",
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Migration:
+    """The files by name, the labels of the repositories in them, and why the others are not."""
+
+    texts: Mapping[str, str]
+    labels: tuple[str, ...]
+    left_out: tuple[Diagnostic, ...] = ()
+
+
+def make_migration(live: Live, picked: Sequence[LiveRepository], folder: Path, organization: str) -> Migration:
+    """Return a manifest with an overlay for what repositories share, bound to all tags of each of them.
+
+    Where several repositories have the same left of their own, they share an overlay for that as well.
+    """
+    directory = Directory(live)
+    chosen, left_out = _migratable(picked, directory)
+    found = extract_profiles([overlay_of(one) for one in chosen.values()], sharing=True)
+    overlays = dict(found.profiles)
+    names: dict[Overlay, str] = {}
+    bound: dict[str, list[str]] = {}
+    for label, (shared, rest) in zip(chosen, found.entries, strict=True):
+        bound[label] = list(shared)
+        if rest != EMPTY:
+            if rest not in names:
+                names[rest] = unused_name(label.strip("/").replace("/", "-"), overlays)
+                overlays[names[rest]] = rest
+            bound[label].append(names[rest])
+    pem_files = PemFiles(folder)
+    shapes = {name: entry_of(one, filled_sections(one), pem_files.place) for name, one in overlays.items()}
+    entries: list[tuple[str, Shape]] = [(label, {"overlays": dict.fromkeys(bound[label], "all")}) for label in bound]
+    texts = (
+        {**pem_files.new, OVERLAYS_FILE: render_document(organization, entries=entries, overlays=shapes)}
+        if bound
+        else {}
+    )
+    return Migration(texts=texts, labels=tuple(bound), left_out=tuple(left_out))
+
+
+def _migratable(
+    picked: Sequence[LiveRepository], directory: Directory
+) -> tuple[dict[str, LiveRepository], list[Diagnostic]]:
+    chosen: dict[str, LiveRepository] = {}
+    left_out = []
+    for one in sorted(picked, key=directory.label):
+        why = _migration_obstacle(one.overlay)
+        if why:
+            hint = "change its customization first, or leave it as it is"
+            left_out.append(warning("not-migrated", f"{directory.label(one)} is not migrated: {why}", hint))
+        elif one.overlay != EMPTY:
+            chosen[directory.label(one)] = one
+    return chosen, left_out
+
+
+def _migration_obstacle(overlay: Overlay | Unreadable) -> str:
+    """Return why a customization cannot become an overlay; "" where it can."""
+    if isinstance(overlay, Unreadable):
+        return overlay.summary
+    if overlay.unrecognized:
+        named = ", ".join(path for path, _ in overlay.unrecognized)
+        return f"it has fields that this version does not support: {named}"
+    if overlay.certificates.providers:
+        return "an overlay cannot have `certificates.providers`"
+    return ""
