@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from reconciler.emulator import guarded_entrypoint, packages, protojson, solver, store, uidp
+from reconciler.emulator import overlay_rules, packages, protojson, solver, store, uidp
 from reconciler.emulator.errors import RpcCode, RpcError, invalid, not_found
 from reconciler.emulator.messages import CONFIG, RESOLVE
 from reconciler.emulator.packages import APK_NAMES
@@ -233,11 +233,11 @@ def apply(base: Json, overlay: Json) -> Json:
     accounts = overlay.get("accounts", {})
     result = {
         **base,
-        "contents": _contents(base["contents"], contents, guarded_entrypoint.listed(overlay)),
+        "contents": _contents(base["contents"], contents, overlay_rules.wrapper_packages(overlay)),
         "environment": {
             **base["environment"],
             **overlay.get("environment", {}),
-            **guarded_entrypoint.variables(overlay),
+            **overlay_rules.wrapper_variables(overlay),
         },
         "annotations": {**base["annotations"], **overlay.get("annotations", {})},
         "accounts": {
@@ -247,7 +247,7 @@ def apply(base: Json, overlay: Json) -> Json:
         },
     }
     if overlay.get("guardedEntrypoint"):
-        result["entrypoint"] = {"command": f"{guarded_entrypoint.PROGRAM} {base['entrypoint']['command']}"}
+        result["entrypoint"] = {"command": f"{overlay_rules.WRAPPER_PROGRAM} {base['entrypoint']['command']}"}
     certificates = _certificates(overlay.get("certificates", {}))
     return {**result, "certificates": certificates} if certificates else result
 

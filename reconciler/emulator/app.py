@@ -15,11 +15,10 @@ from werkzeug.routing import BaseConverter, Map, Rule
 
 from reconciler.emulator import (
     apko,
-    auth,
     builds,
     faults,
     iam,
-    layering,
+    overlay_store,
     overlays,
     packages,
     protojson,
@@ -30,7 +29,6 @@ from reconciler.emulator import (
     timestamps,
     uidp,
 )
-from reconciler.emulator.auth import Caller
 from reconciler.emulator.effects import BEFORE, Bind, Edit, Effect, Omit, inject, without_fields
 from reconciler.emulator.errors import (
     CODE_OF_STATUS,
@@ -43,7 +41,7 @@ from reconciler.emulator.errors import (
 )
 from reconciler.emulator.messages import OVERLAY, REPO
 from reconciler.emulator.protojson import merge_patch
-from reconciler.emulator.query import ApiRequest, Query
+from reconciler.emulator.query import ApiRequest, Caller, Query
 from reconciler.emulator.settings import EmulatorSettings
 from reconciler.emulator.store import Json, StateFile
 
@@ -163,7 +161,9 @@ class Emulator:
     def effective_overlay(self, name: str, tag: str) -> Json | None:
         """Return what a tag of a repository is built with, in the form of API version 1; LookupError if none."""
         with self._state.reading() as db:
-            answer: Json | None = protojson.emit(OVERLAY, layering.of_repository(db, _located(db, name)).overlay(tag))
+            answer: Json | None = protojson.emit(
+                OVERLAY, overlay_store.of_repository(db, _located(db, name)).overlay(tag)
+            )
         return answer
 
     def edit(self, name: str, overlay: Json, *, replace: bool = False) -> None:
@@ -276,8 +276,8 @@ class Emulator:
     def _caller(self, request: Request) -> Caller:
         authorization = request.headers.get("Authorization", "")
         if request.path == _EXCHANGE:
-            return auth.present(authorization, self._settings)
-        return auth.authenticate(authorization, self._settings, self._now())
+            return iam.present(authorization, self._settings)
+        return iam.authenticate(authorization, self._settings, self._now())
 
     def _refusal(self, path: str) -> RpcError | None:
         """Return what answers a call of version 2 where that is switched off."""

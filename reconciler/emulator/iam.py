@@ -1,15 +1,124 @@
-"""Identity and groups: exchanging a token, who the caller is, organizations and their folders."""
+"""Identity: tokens and whose they are, exchanging one, what the caller may do, organizations and their folders.
 
+Unless the settings say otherwise, a caller owns the organization `example.com` and is a guest anywhere else. Issued
+tokens are JWTs; their signature is a digest with no secret in it: it tells them from others and protects nothing.
+"""
+
+import base64
+import binascii
+import json
+from collections.abc import Mapping
 from typing import Any
 
-from reconciler.emulator import auth, store, timestamps, uidp
-from reconciler.emulator.auth import Claims
+from reconciler.emulator import store, timestamps, uidp
 from reconciler.emulator.errors import RpcCode, RpcError, invalid
 from reconciler.emulator.messages import GROUP, GROUP_V2, RAW_TOKEN, WHO_AM_I
 from reconciler.emulator.protojson import emit
-from reconciler.emulator.query import ApiRequest, Orders, paginate
-from reconciler.emulator.settings import OWNER, VIEWER
+from reconciler.emulator.query import ApiRequest, Caller, Claims, Orders, paginate
+from reconciler.emulator.settings import OWNER, VIEWER, EmulatorSettings
 from reconciler.emulator.store import Json
+
+ISSUER = "https://issuer.enforce.dev"
+AUDIENCE = "https://console-api.enforce.dev"
+_HEADER = {"alg": "RS256", "typ": "JWT", "kid": "emulator"}
+_LATEST = 253_402_300_799  # the last second of the year 9999, beyond which there is no timestamp
+
+
+def issue(subject: str, audience: tuple[str, ...], now: int, expires: int) -> str:
+    """Return a token for an identity, whole seconds of life."""
+    payload = {
+        "iss": ISSUER,
+        "sub": subject,
+        "aud": list(audience),
+        "iat": now // timestamps.SECOND,
+        "exp": expires // timestamps.SECOND,
+    }
+    signed = f"{_encode(_HEADER)}.{_encode(payload)}"
+    return f"{signed}.{_signature(signed)}"
+
+
+def is_issued(token: str) -> bool:
+    """Return whether the emulator made this token."""
+    signed, _, signature = token.rpartition(".")
+    return bool(signed) and signature == _signature(signed)
+
+
+def read_token(token: str) -> Claims | None:
+    """Return the claims of a JWT; None for a token of another kind."""
+    parts = token.split(".")
+    try:
+        payload = json.loads(base64.urlsafe_b64decode(_padded(parts[1]))) if len(parts) == 3 else None  # noqa: PLR2004 - header, claims, signature
+    except (binascii.Error, ValueError, RecursionError):
+        return None
+    if not isinstance(payload, dict) or not _is_time(payload.get("exp")):
+        return None
+    audience = payload.get("aud", [])
+    return Claims(
+        issuer=_text(payload.get("iss")),
+        subject=_text(payload.get("sub")),
+        audience=tuple(map(_text, audience)) if isinstance(audience, list) else (_text(audience),),
+        issued=_instant(payload.get("iat")),
+        expires=_instant(payload["exp"]),
+    )
+
+
+def _is_time(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= _LATEST
+
+
+def _instant(value: Any) -> int:
+    return timestamps.from_seconds(value) if _is_time(value) else 0
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _encode(value: object) -> str:
+    return base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
+
+
+def _padded(text: str) -> str:
+    return text + "=" * (-len(text) % 4)
+
+
+def _signature(signed: str) -> str:
+    return base64.urlsafe_b64encode(bytes.fromhex(uidp.digest("emulator", signed))).decode().rstrip("=")
+
+
+def authenticate(authorization: str, settings: EmulatorSettings, now: int) -> Caller:
+    """Return the caller that an `Authorization` header names, or refuse it (code 16)."""
+    token = _bearer(authorization)
+    claims = read_token(token)
+    if settings.tokens is not None and token not in settings.tokens and not is_issued(token):
+        raise RpcError(RpcCode.UNAUTHENTICATED, "invalid token")
+    if settings.expiring_tokens and claims is not None and claims.expires <= now:
+        raise RpcError(RpcCode.UNAUTHENTICATED, "token is expired")
+    names = {token, claims.subject} if claims else {token}
+    return Caller(
+        token=token, read_only=not names.isdisjoint(settings.viewers), claims=claims, grants=_grants(settings)
+    )
+
+
+def present(authorization: str, settings: EmulatorSettings) -> Caller:
+    """Return the holder of another issuer's token, who may do nothing but exchange it, or refuse it (code 16)."""
+    token = _bearer(authorization)
+    if settings.oidc_tokens is not None and token not in settings.oidc_tokens:
+        raise RpcError(RpcCode.UNAUTHENTICATED, "the token was not issued by a trusted issuer")
+    return Caller(token=token, read_only=True, grants={})
+
+
+def _bearer(authorization: str) -> str:
+    scheme, _, token = authorization.partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        raise RpcError(RpcCode.UNAUTHENTICATED, "missing bearer token")
+    return token.strip()
+
+
+def _grants(settings: EmulatorSettings) -> Mapping[str, tuple[str, ...]] | None:
+    if settings.grants is None:
+        return None
+    return {uidp.of_path(path): held for path, held in settings.grants.items()}
 
 
 def exchange(request: ApiRequest) -> Json:
@@ -26,7 +135,7 @@ def exchange(request: ApiRequest) -> Json:
         raise RpcError(RpcCode.PERMISSION_DENIED, f"the token may not assume identity {identity}")
     expires = request.now + round(request.settings.token_seconds * timestamps.SECOND)
     expires -= expires % timestamps.SECOND  # a JWT counts whole seconds
-    token = auth.issue(identity, audience, request.now, expires)
+    token = issue(identity, audience, request.now, expires)
     answer: Json = emit(
         RAW_TOKEN,
         {"token": token, "refreshToken": uidp.digest("refresh", token), "expiry": timestamps.to_text(expires)},
@@ -58,9 +167,9 @@ def who_am_i(request: ApiRequest) -> Json:
 def _assumed(request: ApiRequest) -> Claims:
     """Return the claims of a token that is not a JWT: half of its hour has always passed."""
     return Claims(
-        issuer=auth.ISSUER,
+        issuer=ISSUER,
         subject=uidp.of_child(uidp.of_root("identities"), request.caller.token),
-        audience=(auth.AUDIENCE,),
+        audience=(AUDIENCE,),
         issued=request.now - HOUR // 2,
         expires=request.now + HOUR // 2,
     )

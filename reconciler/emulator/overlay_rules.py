@@ -1,12 +1,14 @@
-"""Rules of the API for overlays beyond types: reserved names, unsafe addresses, unusable PEM.
+"""Rules of the API for overlays beyond types, and the wrapper that the Guarded Entrypoint puts into an image.
 
 Each check takes an overlay in stored form and raises the gateway's refusal (code 3, or 7 for what the organization is
-not enrolled in). Whether packages exist is not checked: that shows in the build.
+not enrolled in), worded as the API words it (for the wrapper its published table of errors, October 2026). Whether
+packages exist is not checked: that shows in the build.
 """
 
 import base64
 import binascii
 import ipaddress
+import json
 import re
 from collections import Counter
 from collections.abc import Iterable
@@ -14,7 +16,7 @@ from urllib.parse import urlsplit
 
 import yaml
 
-from reconciler.emulator import guarded_entrypoint, timestamps
+from reconciler.emulator import packages, solver, timestamps
 from reconciler.emulator.errors import RpcCode, RpcError, invalid
 from reconciler.emulator.store import Json
 
@@ -41,7 +43,7 @@ def check_overlay(overlay: Json, now: int, *, guarded: bool, prefix: str = "cust
     """
     if overlay.get("guardedEntrypoint") and not guarded:
         raise RpcError(RpcCode.PERMISSION_DENIED, f"using {prefix}.guarded_entrypoint is not allowed")
-    guarded_entrypoint.check(overlay, prefix)
+    _check_wrapper(overlay, prefix)
     _check_environment(overlay.get("environment", {}))
     _check_annotations(overlay.get("annotations", {}), prefix)
     _check_users(overlay.get("accounts", {}).get("users", []), prefix)
@@ -194,3 +196,129 @@ def _check_unique(field: str, values: list[str]) -> None:
 def _check_size(field: str, items: list[Json], limit: int) -> None:
     if sum(len(item.get("content", "").encode()) for item in items) > limit:
         raise invalid(f"{field}: more than {limit // 1024} KB together")
+
+
+WRAPPER = "guarded-entrypoint"
+WRAPPER_PROGRAM = f"/usr/bin/{WRAPPER}"
+LARGEST_PREFLIGHT = 32
+_DEPENDENT = {
+    "preflight": "preflight",
+    "commandOverride": "command_override",
+    "failMode": "fail_mode",
+    "truststore": "truststore",
+}
+_MODES = ("UNSPECIFIED", "DEFAULT", "PREPEND", "OVERRIDE")
+_FAIL_MODES = ("UNSPECIFIED", "CLOSED", "OPEN")
+_NUMBER = r"(?:\d+\.?\d*|\.\d+)"
+_DURATION = re.compile(rf"[-+]?(?:0|(?:{_NUMBER}(?:ns|us|\u00b5s|\u03bcs|ms|s|m|h))+)", re.ASCII)
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+_NOT_DISABLED = ("", "0", "false", "no", "off")  # of GUARDED_DISABLE
+
+
+def _check_wrapper(overlay: Json, prefix: str) -> None:
+    """Refuse what is not a usable configuration of the wrapper; `prefix` is what the API calls the overlay."""
+    if not overlay.get("guardedEntrypoint"):
+        dependent = next((name for key, name in _DEPENDENT.items() if key in overlay), None)
+        if dependent:
+            raise invalid(f"{prefix}.{dependent} requires guarded_entrypoint")
+    entries = overlay.get("preflight", [])
+    if len(entries) > LARGEST_PREFLIGHT:
+        raise invalid(f"{prefix}.preflight: at most {LARGEST_PREFLIGHT} entries")
+    for position, entry in enumerate(entries):
+        _refuse(f"{prefix}.preflight[{position}]", _wrong_in_preflight(entry))
+    _refuse(f"{prefix}.command_override", _wrong_in_command(overlay.get("commandOverride", {})))
+    mode = overlay.get("failMode", _FAIL_MODES[0])
+    if mode not in _FAIL_MODES:
+        raise invalid(f'{prefix}.fail_mode must be one of "closed" or "open", got "{mode}"')
+
+
+def _refuse(place: str, problem: str) -> None:
+    if problem:
+        raise invalid(f"{place}: rpc error: code = InvalidArgument desc = {problem}")
+
+
+def _wrong_in_preflight(entry: Json) -> str:
+    """Return what is wrong with a check, "" when nothing is."""
+    targets = [key for key in ("tcp", "path") if entry.get(key)]
+    if len(targets) != 1:
+        return "exactly one of tcp or path is required"
+    for key in ("timeout", "interval"):
+        text = entry.get(key, "")
+        if text and _DURATION.fullmatch(text) is None:
+            return f'{key} "{text}": time: invalid duration "{text}"'
+        if text.startswith("-") and re.search(r"[1-9]", text):
+            return f'{key} "{text}" must be non-negative'
+    target = targets[0]
+    if re.search(r"[,=]", entry[target]):
+        return f"{target} \"{entry[target]}\" must not contain ',' or '='"
+    return ""
+
+
+def _wrong_in_command(override: Json) -> str:
+    """Return what is wrong with a command and its mode, "" when nothing is."""
+    mode, command = override.get("mode", _MODES[0]), override.get("command", [])
+    if mode not in _MODES:
+        return f'mode "{mode}" must be "default", "prepend", or "override"'
+    if mode in ("PREPEND", "OVERRIDE") and not command:
+        return f'mode "{mode.lower()}" requires a non-empty command'
+    problems = ((position, _wrong_in_argument(text)) for position, text in enumerate(command))
+    return next((f"command[{position}] {problem}" for position, problem in problems if problem), "")
+
+
+def _wrong_in_argument(text: str) -> str:
+    if "\0" in text:
+        return "contains a NUL byte"
+    for reference in re.finditer(r"\$\$|\$\{([^}]*)(\}?)", text):
+        if reference.group() == "$$":
+            continue
+        if not reference[2]:
+            return "has an unterminated ${ reference"
+        if _VARIABLE.fullmatch(reference[1]) is None:
+            return "has an invalid variable name in a ${...} reference"
+    return ""
+
+
+def wrapper_variables(overlay: Json) -> dict[str, str]:
+    """Return the variables that an image shows of an overlay, none where it is not wrapped."""
+    if not overlay.get("guardedEntrypoint"):
+        return {}
+    found = {"GUARDED_FAIL_MODE": "open"} if overlay.get("failMode") == "OPEN" else {}
+    for position, entry in enumerate(overlay.get("preflight", [])):
+        found[f"GUARDED_PREFLIGHT_{position}"] = _flat(entry)
+    override = overlay.get("commandOverride")
+    if override is not None:
+        mode = override.get("mode", _MODES[0])
+        found["GUARDED_COMMAND_MODE"] = "default" if mode == _MODES[0] else mode.lower()
+        if override.get("command"):
+            found["GUARDED_COMMAND"] = json.dumps(override["command"], separators=(",", ":"), ensure_ascii=False)
+    return found
+
+
+def _flat(entry: Json) -> str:
+    spelled = {**entry, "on_failure": entry.get("onFailure", "").lower()}
+    names = ("tcp", "path", "timeout", "interval", "on_failure")
+    return ",".join(f"{name}={spelled[name]}" for name in names if spelled.get(name))
+
+
+def wrapper_refusal(overlay: Json) -> tuple[str, str]:
+    """Return reason and detail for which images with an overlay are not rebuilt; both "" where they can be wrapped."""
+    if not overlay.get("guardedEntrypoint"):
+        return "", ""
+    if overlay.get("environment", {}).get("GUARDED_DISABLE", "").strip().lower() not in _NOT_DISABLED:
+        return "the environment sets GUARDED_DISABLE", "set in the custom overlay's environment"
+    for asked in _wrappers(overlay):
+        newest = packages.all_packages()[asked.name].versions[0]
+        if not asked.allows(newest):
+            detail = f"{asked.name} {newest} is the first release that reads them all"
+            return "the listed wrapper version does not read every GUARDED_* setting", detail
+    return "", ""
+
+
+def wrapper_packages(overlay: Json) -> tuple[str, ...]:
+    """Return the package that brings the wrapper into an image, unless the overlay lists it itself."""
+    return (WRAPPER,) if overlay.get("guardedEntrypoint") and not _wrappers(overlay) else ()
+
+
+def _wrappers(overlay: Json) -> list[solver.PackageConstraint]:
+    asked = map(solver.constraint, overlay.get("contents", {}).get("packages", []))
+    return [each for each in asked if each and each.name in (WRAPPER, f"{WRAPPER}-fips")]

@@ -7,12 +7,11 @@ import re
 import sqlite3
 from collections.abc import Sequence
 
-from reconciler.emulator import layering, overlay_rules, overlay_store, protojson, schedule, store, uidp
+from reconciler.emulator import overlay_rules, overlay_store, protojson, schedule, store, uidp
 from reconciler.emulator.effects import LateConflicts
 from reconciler.emulator.errors import CODE_OF_STATUS, RpcCode, RpcError, invalid, not_found
-from reconciler.emulator.layering import BoundOverlay
 from reconciler.emulator.messages import BINDING, CREATE_BINDING, NAMED_OVERLAY
-from reconciler.emulator.overlay_store import Table
+from reconciler.emulator.overlay_store import BoundOverlay, Table
 from reconciler.emulator.protojson import Message, emit
 from reconciler.emulator.query import ApiRequest, Orders, paginate
 from reconciler.emulator.store import Json
@@ -306,7 +305,7 @@ def _check_config(config: Json | None, now: int, *, guarded: bool) -> None:
     assert config is not None
     if config.get("certificates", {}).get("providers"):
         raise invalid(f"Invalid argument: config: config may set only {', '.join(_SETTABLE[:-1])}, and {_SETTABLE[-1]}")
-    for field, items in layering.named_entries(config):
+    for field, items in overlay_store.named_entries(config):
         names = [name for name, _ in items]
         if len(names) != len(set(names)):
             raise invalid(f"Invalid argument: config: {field}: names must be unique")
@@ -335,21 +334,21 @@ def _late(request: ApiRequest) -> bool:
 
 def _conflicts(db: sqlite3.Connection, binding: Json) -> list[tuple[BoundOverlay, str]]:
     """Return the bindings of a binding's kind and scope that set something else for the same tag, with the fields."""
-    neighbors = layering.in_scope(db, uidp.parent(binding["id"]))
+    neighbors = overlay_store.in_scope(db, uidp.parent(binding["id"]))
     ours = next(each for each in neighbors if each.binding == binding["id"])
     found = []
     for other in neighbors:
-        if other is not ours and layering.co_match(ours.selector, other.selector):
-            fields = layering.differing(ours.config, other.config)
+        if other is not ours and overlay_store.co_match(ours.selector, other.selector):
+            fields = overlay_store.differing(ours.config, other.config)
             found.extend([(other, ", ".join(fields))] if fields else [])
     return found
 
 
 def _check_binding(db: sqlite3.Connection, binding: Json) -> None:
     """Refuse a binding, which is written already, that does not go together with others."""
-    found = [f"{layering.described(other)} on fields [{fields}]" for other, fields in _conflicts(db, binding)]
+    found = [f"{overlay_store.described(other)} on fields [{fields}]" for other, fields in _conflicts(db, binding)]
     if found:
-        raise _precondition(f"{layering.DISAGREEMENT}: {', '.join(found)}", CONFLICT)
+        raise _precondition(f"{overlay_store.DISAGREEMENT}: {', '.join(found)}", CONFLICT)
 
 
 def _check_update(db: sqlite3.Connection, bindings: list[Json], request: ApiRequest) -> None:

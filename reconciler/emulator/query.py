@@ -1,4 +1,4 @@
-"""Query parameters as the gateway reads them, and the filters and pages that lists share.
+"""One request: its caller and what they may do, its parameters, and the filters and pages that lists share.
 
 A page token names the last record of a page, not a number of records, so that a list that changes meanwhile neither
 repeats nor omits what stays in it.
@@ -8,22 +8,59 @@ import base64
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from reconciler.emulator import timestamps, uidp
-from reconciler.emulator.auth import Caller
 from reconciler.emulator.effects import Effect, Feature, Lag, NotEnrolled
-from reconciler.emulator.errors import RpcError, invalid
+from reconciler.emulator.errors import RpcCode, RpcError, invalid
 from reconciler.emulator.protojson import snake_case
-from reconciler.emulator.settings import EmulatorSettings
-from reconciler.emulator.store import Json, StateFile
+from reconciler.emulator.settings import OWNER, VIEWER, EmulatorSettings
+from reconciler.emulator.store import HOME, Json, StateFile
 
+ORGANIZATION = uidp.of_root(HOME)
 _INT32_LIMIT = 2**31
 _BOOLEANS = {
     **dict.fromkeys(("1", "t", "T", "TRUE", "true", "True"), True),
     **dict.fromkeys(("0", "f", "F", "FALSE", "false", "False"), False),
 }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claims:
+    """Claims of a JWT; instants in nanoseconds."""
+
+    issuer: str
+    subject: str
+    audience: tuple[str, ...]
+    issued: int
+    expires: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """The holder of an accepted token; `grants` are capabilities by group, None for the usual ones."""
+
+    token: str = field(repr=False)
+    read_only: bool
+    claims: Claims | None = None
+    grants: Mapping[str, tuple[str, ...]] | None = None
+
+    def capabilities(self, record: str) -> tuple[str, ...]:
+        """Return what the caller may do with a record: what is granted on it or anywhere above it."""
+        if self.grants is None:
+            return OWNER if uidp.root(record) == ORGANIZATION and not self.read_only else VIEWER
+        granted = (held for group, held in self.grants.items() if record == group or uidp.is_below(record, group))
+        return tuple(sorted({each for held in granted for each in held}))
+
+    def may(self, capability: str, record: str) -> bool:
+        """Return whether the caller has a capability for a record."""
+        return capability in self.capabilities(record)
+
+    def demand(self, capability: str, record: str) -> None:
+        """Refuse a call for which the caller lacks the capability."""
+        if not self.may(capability, record):
+            raise RpcError(RpcCode.PERMISSION_DENIED, f"caller does not have capability {capability} on {record}")
 
 
 class Query:

@@ -7,7 +7,17 @@ import re
 import sqlite3
 from dataclasses import replace
 
-from reconciler.emulator import apko, layering, overlay_rules, overlays, protojson, schedule, store, timestamps, uidp
+from reconciler.emulator import (
+    apko,
+    overlay_rules,
+    overlay_store,
+    overlays,
+    protojson,
+    schedule,
+    store,
+    timestamps,
+    uidp,
+)
 from reconciler.emulator.errors import RpcCode, RpcError, invalid, not_found
 from reconciler.emulator.messages import REPO, REPO_V2
 from reconciler.emulator.protojson import emit, snake_case
@@ -185,7 +195,7 @@ def _add(db: sqlite3.Connection, parent: str, message: Json, request: ApiRequest
     repo = Repo(id=identifier, parent=parent, name=name, sequence=0, message={**filled, **message, **kept})
     store.remember(db, "repos", identifier, None, request.now)
     quiet = replace(request.settings, automatic_rebuilds=False)  # nothing of a new repository is under way
-    before = layering.of_repository(db, repo)
+    before = overlay_store.of_repository(db, repo)
     return schedule.enqueue(db, repo, apko.all_tags(repo), before=before, now=request.now, settings=quiet)
 
 

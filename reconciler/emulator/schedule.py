@@ -10,9 +10,9 @@ import sqlite3
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 
-from reconciler.emulator import apko, layering, store, timestamps, uidp
+from reconciler.emulator import apko, overlay_store, store, timestamps, uidp
 from reconciler.emulator.apko import BuildOutcome
-from reconciler.emulator.layering import Refusal, TagOverlays
+from reconciler.emulator.overlay_store import Refusal, TagOverlays
 from reconciler.emulator.settings import EmulatorSettings
 from reconciler.emulator.store import Json, Repo, StateFile
 
@@ -40,10 +40,10 @@ def rebuilding(db: sqlite3.Connection, scopes: Collection[str], now: int, settin
     `scopes` are the ids of repositories, and of groups with all that lies below them.
     """
     advance(db, now, settings)
-    before = {repo.id: layering.of_repository(db, repo) for repo in store.repos_below(db, scopes)}
+    before = {repo.id: overlay_store.of_repository(db, repo) for repo in store.repos_below(db, scopes)}
     yield
     for repo in store.repos_below(db, scopes):
-        after = layering.of_repository(db, repo)
+        after = overlay_store.of_repository(db, repo)
         changed = [tag for tag in apko.all_tags(repo) if not after.builds_alike(before[repo.id], tag)]
         if changed:
             enqueue(db, repo, changed, before=before[repo.id], now=now, settings=settings)
@@ -65,7 +65,7 @@ def enqueue(
     waiting = db.execute("SELECT * FROM work WHERE repo_id = ? AND starts > ?", (repo.id, now)).fetchone()
     # Nothing of it has begun: the queue builds once, with the newest overlays.
     renewed = {*changed, *(_withdrawn(db, repo, waiting["id"]) if waiting else ())}
-    overlays = layering.of_repository(db, repo)
+    overlays = overlay_store.of_repository(db, repo)
     due = [tag for tag in apko.all_tags(repo) if tag in renewed]
     refusals = {tag: refusal for tag in due if (refusal := overlays.refusal(tag))}
     created, starts = (waiting["created"], waiting["starts"]) if waiting else (now, _start(db, repo, now, settings))
@@ -250,7 +250,7 @@ def _plan_automatic(db: sqlite3.Connection, repo: Repo, slot: int, settings: Emu
     started = slot * SLOT + int(uidp.draw(repo.id, "start", slot) * SLOT)
     ended = started + _duration(settings, repo.id, tag, "automatic", slot)
     plan = Planned(tag=tag, kind="automatic", number=slot, started=started, ended=ended)
-    add_build(db, repo, plan, layering.of_repository(db, repo).overlay(tag))
+    add_build(db, repo, plan, overlay_store.of_repository(db, repo).overlay(tag))
 
 
 def _replan_automatic(db: sqlite3.Connection, repo: Repo, overlays: TagOverlays, now: int) -> None:

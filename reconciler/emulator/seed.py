@@ -11,7 +11,7 @@ from importlib import resources
 import yaml
 from pydantic import TypeAdapter
 
-from reconciler.emulator import apko, layering, overlays, packages, schedule, store, timestamps, uidp
+from reconciler.emulator import apko, overlay_store, overlays, packages, schedule, store, timestamps, uidp
 from reconciler.emulator.apko import Image
 from reconciler.emulator.schedule import Planned
 from reconciler.emulator.store import Json, Repo
@@ -166,7 +166,7 @@ def _add_overlays(db: sqlite3.Connection, world: SeedOverlays, now: int) -> None
 
 
 def _add_history(db: sqlite3.Connection, repo: Repo, item: SeedRepo, now: int) -> None:
-    current = layering.of_repository(db, repo)
+    current = overlay_store.of_repository(db, repo)
     for number in range(2 * _RECENT):
         hours = 1.5 + 21 * uidp.draw(repo.id, "hours", number) + 24 * (number // _RECENT)
         tag = apko.active_tags(repo)[int(uidp.draw(repo.id, "which", number) * len(apko.active_tags(repo)))]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from reconciler.emulator import EmulatorSettings
-from reconciler.emulator.auth import authenticate
+from reconciler.emulator.iam import authenticate
 from reconciler.emulator.settings import VIEWER
 from tests.support.emulated import GROUPS, REPORTS, REPOS, STATUSES, TAGS, World, packages
 from tests.support.wsgi import Reply, call
