@@ -7,7 +7,7 @@ them is visible. Every choice is drawn from ids and counters, so that the same h
 import contextlib
 import json
 import sqlite3
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from reconciler.emulator import apko, overlay_store, store, timestamps, uidp
@@ -79,26 +79,7 @@ def enqueue(
     if built and not waiting and settings.automatic_rebuilds:
         _finish_interrupted(db, repo, built, before=before, now=now, settings=settings)
     if due:
-        work = db.execute(
-            "INSERT INTO work (repo_id, created, starts, ends, failed) VALUES (?, ?, ?, ?, 0)",
-            (repo.id, created, starts, starts),
-        ).lastrowid
-        assert work is not None, "a row has just been inserted"
-        results = {"Failure"} if refusals else set()
-        for position, tag in enumerate(built):
-            began = starts + position * span(settings.stagger)
-            until = began + _duration(settings, repo.id, tag, repo.sequence)
-            plan = Planned(tag=tag, kind="update", number=repo.sequence, started=began, ended=until, work=work)
-            results.add(add_build(db, repo, plan, overlays.overlay(tag)))
-        for position, refusal in enumerate(dict.fromkeys(refusals.values())):
-            kind = f"refusal-{position}"
-            plan = Planned(tag="", kind=kind, number=repo.sequence, started=starts, ended=ended, work=work)
-            tags = [tag for tag, reason in refusals.items() if reason == refusal]
-            _insert(db, repo, plan, _refused(db, repo, tags, refusal, starts))
-        db.execute(
-            "UPDATE work SET ends = (SELECT max(ended) FROM builds WHERE work_id = work.id), failed = ? WHERE id = ?",
-            (results == {"Failure"}, work),
-        )
+        _plan_work(db, repo, due, refusals, overlays, created=created, starts=starts, settings=settings)
     return repo
 
 
@@ -204,6 +185,41 @@ def _withdrawn(db: sqlite3.Connection, repo: Repo, work: int) -> set[str]:
     refusals = {row["ended"] for row in rows if not row["tag"]}
     refused = {tag for tag, since in repo.refused.items() if since in refusals}
     return refused | {row["tag"] for row in rows}
+
+
+def _plan_work(
+    db: sqlite3.Connection,
+    repo: Repo,
+    due: Sequence[str],
+    refusals: Mapping[str, Refusal],
+    overlays: TagOverlays,
+    *,
+    created: int,
+    starts: int,
+    settings: EmulatorSettings,
+) -> None:
+    """Plan the builds of tags, one begun after the other, and one failed report for each reason of a refusal."""
+    work = db.execute(
+        "INSERT INTO work (repo_id, created, starts, ends, failed) VALUES (?, ?, ?, ?, 0)",
+        (repo.id, created, starts, starts),
+    ).lastrowid
+    assert work is not None, "a row has just been inserted"
+    results = {"Failure"} if refusals else set()
+    for position, tag in enumerate(tag for tag in due if tag not in refusals):
+        began = starts + position * span(settings.stagger)
+        ended = began + _duration(settings, repo.id, tag, repo.sequence)
+        plan = Planned(tag=tag, kind="update", number=repo.sequence, started=began, ended=ended, work=work)
+        results.add(add_build(db, repo, plan, overlays.overlay(tag)))
+    ended = starts + span(settings.stagger)
+    for position, refusal in enumerate(dict.fromkeys(refusals.values())):
+        kind = f"refusal-{position}"
+        plan = Planned(tag="", kind=kind, number=repo.sequence, started=starts, ended=ended, work=work)
+        tags = [tag for tag, reason in refusals.items() if reason == refusal]
+        _insert(db, repo, plan, _refused(db, repo, tags, refusal, starts))
+    db.execute(
+        "UPDATE work SET ends = (SELECT max(ended) FROM builds WHERE work_id = work.id), failed = ? WHERE id = ?",
+        (results == {"Failure"}, work),
+    )
 
 
 def _refused(db: sqlite3.Connection, repo: Repo, tags: list[str], refusal: Refusal, now: int) -> BuildOutcome:
