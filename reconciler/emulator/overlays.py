@@ -1,6 +1,6 @@
 """Overlays and bindings (v2beta1): lists, single reads, creation, masked updates, deletion.
 
-A write that changes what a tag gets starts the builds of that tag; what it gets is the business of `layering`.
+A write that changes what a tag gets starts the builds of that tag; what it gets is the business of `overlay_store`.
 """
 
 import re
