@@ -93,11 +93,11 @@ def fill(db: sqlite3.Connection, now: int, *, with_overlays: bool = False) -> No
     for group in world.groups:
         store.add_group(db, _group(group))
     for item in items:
-        store.save(db, _repo(item))
+        store.save(db, repository(item))
     if with_overlays:
         _add_overlays(db, world.with_overlays, now)
     for item in items:
-        repo = _repo(item)
+        repo = repository(item)
         _add_tags(db, repo, apko.images_by_name()[item.image], now)
         _add_history(db, repo, item, now)
     schedule.set_planned_until(db, now // schedule.SLOT)
@@ -107,7 +107,8 @@ def _group(group: SeedGroup) -> Json:
     return {"id": uidp.of_path(group.path), "name": group.path.rpartition("/")[2], **group.message}
 
 
-def _repo(item: SeedRepo) -> Repo:
+def repository(item: SeedRepo) -> Repo:
+    """Return a repository as it is stored."""
     above, _, name = item.path.rpartition("/")
     parent = uidp.of_path(above)
     identifier = uidp.of_child(parent, "repo", name)
