@@ -258,7 +258,7 @@ def _recorded(
         if failed and apply.options.on_wave_failure == "revert" and not interrupted:
             reverted = revert_wave(record.id, failed, how, apply, on_event)
     logs = failure_logs(followed, apply.client) if followed else {}
-    compared = followed if apply.report.compares_images else None
+    compared = followed.progress if followed and apply.report.compares_images else ()
     return apply.report.end(
         outcomes,
         followed,

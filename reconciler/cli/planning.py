@@ -1,6 +1,6 @@
 """Manifest and live state to a plan, its forecast and its document: what `plan` and `apply` share."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -18,8 +18,8 @@ from reconciler.cli.parser import Options
 from reconciler.core import planner
 from reconciler.core.binding_rules import binding_problems, block_bound
 from reconciler.core.bindings import Bindings
-from reconciler.core.builds import Build, Result
-from reconciler.core.events import Forecast, NoForecast, make_forecast
+from reconciler.core.builds import Build, Progress, Result
+from reconciler.core.forecast import Forecast, NoForecast, make_forecast
 from reconciler.core.ownership import NOBODY, LastWriters
 from reconciler.core.plan import Comparison, GuardFlags, Plan
 from reconciler.core.resolution import ResolvedChange
@@ -28,7 +28,6 @@ from reconciler.core.state import Desired, Live, Organization
 from reconciler.core.step_problems import step_problems
 from reconciler.core.steps import Step
 from reconciler.diagnostics import Diagnostic, has_errors
-from reconciler.engine.follow import Followed
 from reconciler.engine.offline import OfflineApi
 from reconciler.planfile import PlanFileError, SavedPlan
 from reconciler.views.document import Origin, plan_document
@@ -222,10 +221,10 @@ class RecentBuilds:
 
 
 def earlier_builds(
-    followed: Followed | None, api: BuildLister, organization: Organization, recent: RecentBuilds | None = None
+    followed: Iterable[Progress], api: BuildLister, organization: Organization, recent: RecentBuilds | None = None
 ) -> Sequence[Build]:
     """Return builds from before a run: those that its plan was made with, else by one read; empty if that fails."""
-    targets = [progress.target for progress in followed.progress] if followed is not None else []
+    targets = [progress.target for progress in followed]
     known = recent.known if recent is not None else ()
     if known or not targets:
         return known

@@ -216,7 +216,7 @@ def with_build_prospects(
         name: will_build(records.get(name, NO_RECORD), resolves=known, mends=name in mends)
         for name, known in resolves.items()
     }
-    steps = (replace(one, will_build=found.get(one.repository, one.will_build)) for one in plan.steps)
+    steps = (replace(one, will_build=found[one.repository]) if one.repository in found else one for one in plan.steps)
     return replace(plan, steps=tuple(steps))
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, assert_never
 
 from reconciler.core.bindings import Bindings, UnknownBindings
-from reconciler.core.events import BuildForecast, Durations, Forecast, NoForecast
+from reconciler.core.forecast import BuildForecast, Durations, Forecast, NoForecast
 from reconciler.core.overlay import Section
 from reconciler.core.plan import Comparison, Guard, Plan
 from reconciler.core.resolution import ResolvedChange

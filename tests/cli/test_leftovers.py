@@ -11,7 +11,6 @@ from reconciler.core.overlay import EMPTY
 from reconciler.core.progress import begin
 from reconciler.core.state import Organization
 from reconciler.diagnostics import Diagnostic
-from reconciler.engine.follow import Followed
 from tests.support.program import Program, write_manifest
 
 HEAD = "organization: example.com\nrepositories:\n"
@@ -77,5 +76,5 @@ class Refusing:
 
 def test_images_that_cannot_be_compared_stop_nothing() -> None:
     target = Target(repository="web", id="o/web", before=EMPTY, after=EMPTY, since=0)
-    followed = Followed(progress=(begin(target, now=0),))
-    assert earlier_builds(followed, Refusing(), Organization(id="o", name="example.com")) == ()
+    progress = (begin(target, now=0),)
+    assert earlier_builds(progress, Refusing(), Organization(id="o", name="example.com")) == ()

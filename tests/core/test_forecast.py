@@ -1,7 +1,7 @@
 """The forecast: how many builds the writes of a plan start, and how long such builds took."""
 
 from reconciler.core.builds import Build, Result
-from reconciler.core.events import WAVE, BuildForecast, Durations, make_forecast
+from reconciler.core.forecast import WAVE, BuildForecast, Durations, make_forecast
 from reconciler.core.steps import Action, Reason, ReasonCode, Step
 
 T0 = 1_700_000_000.0

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.core.events import BuildForecast, Durations, Forecast, NoForecast
+from reconciler.core.forecast import BuildForecast, Durations, Forecast, NoForecast
 from reconciler.views import plan_html, plan_markdown, plan_text
 from reconciler.views.document import plan_document
 from reconciler.views.plan import forecast_sentences

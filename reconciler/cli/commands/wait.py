@@ -118,7 +118,7 @@ def _go_on(wait: _WaitContext, options: Options, ctx: Context) -> ExitCode:
         wait.record.end(exit_code=code, interrupted=interrupted)
     logs = failure_logs(followed, wait.client) if followed else {}
     problem = wait.record.problem if wait.record else None
-    compared = followed if wait.report.compares_images else None
+    compared = followed.progress if followed and wait.report.compares_images else ()
     earlier = earlier_builds(compared, wait.client, wait.run.header.organization)
     return wait.report.end(outcomes, followed, logs, code=code, run=wait.run.id, problems=[problem], earlier=earlier)
 
