@@ -5,9 +5,8 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import NoReturn, TextIO
+from typing import Any, NoReturn, TextIO
 
-from reconciler.cli.context import Context, process_context
 from reconciler.cli.exit_codes import ExitCode
 from reconciler.cli.parser import HelpShown, UsageError, parse
 
@@ -25,41 +24,47 @@ def run() -> NoReturn:
     sys.exit(code)  # noqa: TID251 - the one place that ends the process
 
 
-def main(argv: Sequence[str] | None = None, ctx: Context | None = None) -> int:
+def main(argv: Sequence[str] | None = None, ctx: Any = None) -> int:
     """Run one command line and return the exit code.
 
-    `argv` defaults to the arguments of this process, `ctx` to its streams, environment and clock.
+    `argv` defaults to the arguments of this process, the `Context` to its streams, environment and clock.
     """
-    ctx = ctx or process_context()
+    stdout, stderr = (sys.stdout, sys.stderr) if ctx is None else (ctx.stdout, ctx.stderr)
     try:
         options = parse(sys.argv[1:] if argv is None else list(argv))
         # By name, as the commands are: help and usage errors load nothing but the parser.
         code: int = importlib.import_module("reconciler.cli.dispatch").run_command(options, ctx)
     except HelpShown as shown:
-        return _show(str(shown), ctx)
+        return _show(str(shown), stdout, stderr)
     except UsageError as error:
-        _print(str(error), ctx.stderr)
+        _print(str(error), stderr)
         return ExitCode.USAGE
     except KeyboardInterrupt:
-        _print("Interrupted.\n", ctx.stderr)
+        _print("Interrupted.\n", stderr)
         return ExitCode.INTERRUPTED
     return code
 
 
-def _show(text: str, ctx: Context) -> ExitCode:
-    """Print a result; report if there is no space for it, but not if the reader has closed the pipe."""
+def _show(text: str, stdout: TextIO | None, stderr: TextIO | None) -> ExitCode:
+    """Print a result; report if it cannot be written, but not if the reader has closed the pipe."""
+    problem = None if stdout is not None else "standard output is closed"
     try:
-        ctx.stdout.write(text)
-        ctx.stdout.flush()
+        if stdout is not None:
+            stdout.write(text)
+            stdout.flush()
     except BrokenPipeError:
         return ExitCode.ERROR
     except OSError as error:
-        _print(f"error: could not write all of the output: {error.strerror} [output-not-written]\n", ctx.stderr)
-        return ExitCode.ERROR
-    return ExitCode.DONE
+        problem = error.strerror
+    if problem is None:
+        return ExitCode.DONE
+    _print(f"error: could not write all of the output: {problem} [output-not-written]\n", stderr)
+    return ExitCode.ERROR
 
 
-def _print(text: str, stream: TextIO) -> None:
+def _print(text: str, stream: TextIO | None) -> None:
+    if stream is None:
+        return
     with suppress(OSError):  # there is no room, or nobody reads it
         stream.write(text)
         stream.flush()

@@ -16,8 +16,8 @@ from reconciler.api.retry import Retrier, RetryNotice, Timing
 from reconciler.api.url import parse_address
 from reconciler.cli.context import Context
 from reconciler.cli.errors import CommandFailed
+from reconciler.cli.options import Options
 from reconciler.cli.output import style_of
-from reconciler.cli.parser import Options
 from reconciler.diagnostics import Diagnostic, Severity
 from reconciler.planfile.format import make_private_folder
 from reconciler.views import diagnostics

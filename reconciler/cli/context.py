@@ -1,29 +1,51 @@
 """Context of a command: streams, environment, clock, signals and other programs. Tests provide their own."""
 
 import errno
-import importlib
+import getpass
 import io
 import os
 import select
 import signal
+import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any, NoReturn, TextIO
+from typing import IO, Any, NamedTuple, NoReturn, TextIO
 
-if TYPE_CHECKING:  # help loads this module, and none of these
-    from reconciler.api.auth.sources import RunProgram
-    from reconciler.cli.settings import Setting
-    from reconciler.diagnostics import Diagnostic
-    from reconciler.emulator import EmulatorSettings
-    from reconciler.engine.ports import Clock, Stop
+from reconciler.diagnostics import Diagnostic
+from reconciler.engine.ports import Clock, Stop
 
 # A platform without terminals that hang up has no SIGHUP.
 _SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+
+
+# More than any token: a program that prints more than that is ended.
+_MOST = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """The value of an option, and where it comes from in words: `--org`, `RECONCILER_ORG`, a file, or `default`."""
+
+    value: Any
+    source: str
+
+
+class Finished(NamedTuple):
+    """Result of a process; `cut` if it was ended because it printed too much."""
+
+    code: int
+    stdout: str
+    stderr: str
+    cut: bool = False
+
+    def __repr__(self) -> str:
+        return f"Finished(code={self.code}, cut={self.cut})"
 
 
 class Context:
@@ -44,10 +66,10 @@ class Context:
         stdout: TextIO,
         stderr: TextIO,
         environ: Mapping[str, str],
-        clock: "Clock",
-        emulator_settings: "EmulatorSettings | None" = None,
+        clock: Clock,
+        emulator_settings: Any = None,
         home: Callable[[], Path | None] = lambda: None,
-        run: "RunProgram | None" = None,
+        run: Callable[..., Finished] | None = None,
         user: Callable[[], str] = str,
     ) -> None:
         self.stdin = stdin
@@ -108,7 +130,7 @@ class SystemClock:
         """Return seconds on a clock that nobody sets."""
         return time.monotonic()
 
-    def wait(self, seconds: float, stop: "Stop") -> None:
+    def wait(self, seconds: float, stop: Stop) -> None:
         """Return after `seconds`, or as soon as `stop` is set."""
         stop.wait(seconds)
 
@@ -133,17 +155,12 @@ def process_context() -> Context:
         stderr=sys.stderr or io.StringIO(),
         environ=os.environ,
         clock=SystemClock(),
-        home=lambda: _processes().home(),
-        run=lambda argv, *, seconds: _processes().run(argv, seconds=seconds),
-        user=lambda: _processes().user(),
+        home=_home,
+        run=run_program,
+        user=_user,
     )
     end_as_interrupted(ctx)
     return ctx
-
-
-def _processes() -> Any:
-    # By name, as the commands are: help starts no program and asks for no user.
-    return importlib.import_module("reconciler.cli.processes")
 
 
 def _occupy_closed_descriptors() -> None:
@@ -218,3 +235,84 @@ def interruptible(ctx: Context, notice: Callable[[], str] = lambda: FINISHING) -
 def _ignored_by_parent(number: int) -> bool:
     """Return whether the program is to outlive its terminal, as under `nohup`."""
     return number not in (signal.SIGINT, signal.SIGTERM) and signal.getsignal(number) is signal.SIG_IGN
+
+
+def _home() -> Path | None:
+    """Return the user's home folder; None where there is none, as in some containers."""
+    try:
+        return Path.home()
+    except RuntimeError:
+        return None
+
+
+def _user() -> str:
+    """Return the name that the system has for who runs this; empty where it has none, as in some containers."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):
+        return ""
+
+
+def run_program(argv: Sequence[str], *, seconds: float) -> Finished:
+    """Run a program found on the PATH to its end; raises `OSError` or, when it takes longer, `TimeoutError`.
+
+    It does not see an interruption from the keyboard: what needs its answer is finishing what is under way.
+    """
+    with subprocess.Popen(  # noqa: S603 - the program and its arguments are ours, and no shell reads them
+        list(argv),
+        bufsize=0,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        readers = [_Reader(process, stream) for stream in (process.stdout, process.stderr)]
+        try:
+            process.wait(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            _kill(process)
+            # Its own exception holds the arguments and the output, so that nothing may be chained to it.
+            late = True
+        else:
+            late = False
+        # A child that the program leaves behind may hold the streams open.
+        for reader in readers:
+            reader.join(timeout=1.0)
+    if late:
+        raise TimeoutError
+    out, err = (reader.text() for reader in readers)
+    return Finished(process.returncode, out, err, cut=any(reader.cut for reader in readers))
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """End a process and what it has started, which may hold its streams open."""
+    with suppress(OSError):
+        if hasattr(os, "killpg"):
+            os.killpg(process.pid, signal.SIGKILL)
+        else:
+            process.kill()
+
+
+class _Reader(threading.Thread):
+    """Reads one stream of a process, and ends the process where it prints too much."""
+
+    def __init__(self, process: subprocess.Popen[bytes], stream: IO[bytes]) -> None:
+        super().__init__(daemon=True)
+        self._process = process
+        self._stream = stream
+        self._found = bytearray()
+        self.cut = False
+        self.start()
+
+    def run(self) -> None:
+        while piece := self._stream.read(_MOST):
+            self._found += piece
+            if len(self._found) > _MOST:
+                self.cut = True
+                _kill(self._process)
+                return
+
+    def text(self) -> str:
+        return bytes(self._found[:_MOST]).decode("utf-8", "replace")

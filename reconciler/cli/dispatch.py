@@ -1,5 +1,6 @@
 """Run one command, and turn whatever goes wrong into a message and an exit code."""
 
+import argparse
 import os
 import traceback
 from collections.abc import Sequence
@@ -7,11 +8,12 @@ from contextlib import suppress
 
 from reconciler.api.errors import ApiError, TokenRejected
 from reconciler.cli import output, settings
-from reconciler.cli.context import Context
+from reconciler.cli.context import Context, process_context
 from reconciler.cli.errors import CommandFailed
 from reconciler.cli.exit_codes import ExitCode
+from reconciler.cli.options import Options
 from reconciler.cli.output import print_problems
-from reconciler.cli.parser import HelpShown, Options, UsageError, command_module
+from reconciler.cli.parser import HelpShown, UsageError, command_module
 from reconciler.diagnostics import Diagnostic, Severity
 from reconciler.views import verdict
 
@@ -19,11 +21,15 @@ from reconciler.views import verdict
 _WRITING = ("apply", "revert", "resume", "wait")
 
 
-def run_command(options: Options, ctx: Context) -> int:
-    """Run one command and return its exit code. No exception leaves here but those of `help`."""
+def run_command(parsed: argparse.Namespace, ctx: Context | None = None) -> int:
+    """Run one command and return its exit code; `ctx` defaults to that of this process.
+
+    No exception leaves here but those of `help`.
+    """
+    options, ctx = Options(**vars(parsed)), ctx or process_context()
     try:
         ctx.settings = settings.resolve(options, ctx)
-        code = command_module(options.command).execute(options, ctx)
+        code: int = command_module(options.command).execute(options, ctx)
         output.annotate(options, ctx)
         _flush(ctx)
     except KeyboardInterrupt:

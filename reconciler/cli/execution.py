@@ -9,8 +9,8 @@ from reconciler.cli.client import api_name
 from reconciler.cli.context import FINISHING, Context, interruptible, no_longer_waiting
 from reconciler.cli.errors import bad_usage
 from reconciler.cli.exit_codes import ExitCode, first
+from reconciler.cli.options import Options
 from reconciler.cli.output import activity, print_problems
-from reconciler.cli.parser import Options
 from reconciler.cli.planning import RecentBuilds, earlier_builds, foresee
 from reconciler.cli.report import Report, Reverted
 from reconciler.core.builds import Result

@@ -9,12 +9,10 @@ from pathlib import Path
 
 from reconciler import manifest, planfile
 from reconciler.api.errors import NotFound
-from reconciler.cli.context import Context
+from reconciler.cli.context import Context, Setting
 from reconciler.cli.errors import CommandFailed, bad_usage
-from reconciler.cli.options import STDIN, STDOUT
+from reconciler.cli.options import STDIN, STDOUT, Options
 from reconciler.cli.output import activity, print_problems, write_stdout
-from reconciler.cli.parser import Options
-from reconciler.cli.settings import Setting
 from reconciler.core.selection import matches
 from reconciler.core.state import Address, Desired, Directory, Live, LiveRepository, Organization
 from reconciler.diagnostics import Diagnostic, Severity, has_errors, nearest

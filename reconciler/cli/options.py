@@ -1,31 +1,77 @@
-"""The options that several commands share, and the types of their values."""
+"""The options object that commands read, the options that several commands share, and the types of their values."""
 
 import argparse
 import re
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal
 
-from reconciler.api import API_URL, API_VERSION, API_VERSIONS
+from reconciler.cli import flags
+from reconciler.cli.flags import CommaList
 
-FORMATS = ("text", "json")
-PLAN_FORMATS = (*FORMATS, "markdown", "html")
-_FORMATS = {
-    **dict.fromkeys(("plan", "show"), PLAN_FORMATS),
-    **dict.fromkeys(("apply", "revert", "resume"), (*PLAN_FORMATS, "junit")),
-    **dict.fromkeys(("wait", "builds"), (*FORMATS, "junit")),
-    "drift": (*FORMATS, "markdown"),
-}
-# Of diagnostics alone, beside the result and whatever it is: for CI systems.
-ANNOTATIONS = ("github", "gitlab", "sarif")
-COLORS = ("auto", "always", "never")
+
+class Options(argparse.Namespace):
+    """Parsed command line; each command reads its own attributes."""
+
+    command: str
+    subcommand: str
+    api: str | None
+    api_version: Literal["v1", "v2", "auto"]
+    journal: str | None
+    org: str | None
+    format: list[str]
+    color: str
+    verbose: bool
+    debug: bool
+    parallelism: int  # filled by `settings`, as api, org, color, wait, path and manifest are
+    max_rps: float | None
+    path: Path
+    manifest: Path
+    detailed_exitcode: bool
+    show_unchanged: bool
+    yes: bool
+    wait: bool
+    wait_timeout: float
+    repo_timeout: float | None
+    on_error: Literal["continue", "stop"]
+    batch: str | None
+    max_failed: int | None
+    run: str | None
+    repositories: list[str]
+    build: str | None
+    since: float | datetime
+    result: list[str]
+    limit: int | None
+    follow: bool
+    tag: str | None
+    tail: int | None
+    host: str
+    port: int
+    faults: Path | None
+    state: Path | None
+    repo: list[str]
+    exclude: list[str]
+    prune: bool
+    max_removal: float | None
+    check_packages: bool
+    resolve: bool | None
+    redact: bool
+    base: Path | None
+    against: Path | None
+    output: Path | None
+    folder: Path | None
+    split: Literal["repository", "folder"] | None
+    check: bool
+    topic: list[str]
+    shell: str
+    failed: bool
+    diff: bool
 
 
 # Nothing lasts longer, and clocks and calendars still know what to do with it.
 _LONGEST = 10 * 365 * 86400
-_LOWEST_RATE = 0.001
 _MOST_DIGITS = 9
 _DURATION = re.compile(r"(?:([0-9]{1,12})d)?(?:([0-9]{1,12})h)?(?:([0-9]{1,12})m)?(?:([0-9]{1,12})s?)?")
-NEGATIVE = re.compile(r"-[0-9]")
 _SHARE = re.compile(r"(\d{1,3}(?:\.\d+)?) ?%")
 _DATE = re.compile(r"[0-9]{4}-")
 _HIGHEST_PORT = 65535
@@ -36,7 +82,7 @@ def duration(text: str) -> float:
     """Return seconds from `90`, `90s`, `5m`, `1h30m`, `2d`."""
     match = _DURATION.fullmatch(text.strip())
     if match is None or not any(match.groups()):
-        if NEGATIVE.match(text.strip()):
+        if flags.NEGATIVE.match(text.strip()):
             raise argparse.ArgumentTypeError(f'duration "{text}" is negative (examples: 90s, 20m, 1h30m, 2d)')
         raise argparse.ArgumentTypeError(f'invalid duration "{text}" (examples: 90s, 20m, 1h30m, 2d)')
     days, hours, minutes, seconds = (int(group or 0) for group in match.groups())
@@ -108,19 +154,6 @@ def labels(text: str) -> str:
     return text
 
 
-def rate(text: str) -> float:
-    """Return a finite number above 0."""
-    try:
-        found = float(text)
-    except ValueError:
-        found = 0.0
-    if not 0 < found < float("inf"):
-        raise argparse.ArgumentTypeError(f'"{text}" is not a rate (examples: 5, 0.5)')
-    if found < _LOWEST_RATE:
-        raise argparse.ArgumentTypeError(f'"{text}" is too low a rate: at least {_LOWEST_RATE} requests a second')
-    return found
-
-
 def port(text: str) -> int:
     """Return a port to listen on; 0 takes any free one."""
     if not _whole(text) or int(text) > _HIGHEST_PORT:
@@ -134,26 +167,6 @@ def share(text: str) -> float:
     if match is None or float(match[1]) > 100:  # noqa: PLR2004 - all of it
         raise argparse.ArgumentTypeError(f'"{text}" is not a share (example: 30%)')
     return float(match[1]) / 100
-
-
-class CommaList(argparse.Action):
-    """Collects the values of a repeatable option, which may also be written with commas: `--repo a,b`."""
-
-    def __call__(
-        self,
-        _parser: argparse._ActionsContainer,
-        namespace: argparse.Namespace,
-        values: object,
-        _option: str | None = None,
-    ) -> None:
-        """Append what was given to what is there."""
-        before = getattr(namespace, self.dest) or []
-        setattr(namespace, self.dest, [*before, *(one for one in str(values).split(",") if one)])
-
-
-def formats(command: str) -> tuple[str, ...]:
-    """Return what a command can be asked for with `--format`."""
-    return (*_FORMATS.get(command, FORMATS), *ANNOTATIONS)
 
 
 def add_path(parser: argparse._ActionsContainer, means: str = "a manifest file or a folder of them") -> None:
@@ -183,57 +196,9 @@ def add_since(parser: argparse._ActionsContainer) -> None:
     )
 
 
-def add_org(parser: argparse._ActionsContainer) -> None:
-    """Add the organization."""
-    parser.add_argument(
-        "--org", metavar="NAME", help="organization or folder: name, path or UIDP (environment: RECONCILER_ORG)"
-    )
-
-
-def add_connection(parser: argparse._ActionsContainer) -> None:
-    """Add the API, its version and rate, and the organization."""
-    parser.add_argument(
-        "--api",
-        metavar="URL",
-        help=f"API address, or `emulator` (environment: RECONCILER_API; default: {API_URL})",
-    )
-    parser.add_argument(
-        "--api-version",
-        choices=API_VERSIONS,
-        default=API_VERSION,
-        help=f"API version; `auto` uses v2 where the server supports it, else v1 (default: {API_VERSION})",
-    )
-    parser.add_argument(
-        "--max-rps", type=rate, metavar="N", help="maximum number of API requests per second (default: unlimited)"
-    )
-    add_org(parser)
-
-
-def add_output(parser: argparse._ActionsContainer) -> None:
-    """Add the output formats and the options of every command."""
-    parser.add_argument(
-        "--format",
-        action=CommaList,
-        default=[],
-        metavar="FORMAT[=FILE]",
-        help="text or json, for plans also markdown or html; for builds also junit; "
-        "for diagnostics in CI also github, gitlab or sarif; =FILE writes to a file; repeatable (default: text)",
-    )
-    parser.add_argument("--json", dest="format", action="append_const", const="json", help="same as --format json")
-    add_common(parser)
-
-
 def add_show_unchanged(parser: argparse._ActionsContainer) -> None:
     """Add the option to list unchanged repositories."""
     parser.add_argument("--show-unchanged", action="store_true", help="also list unchanged repositories")
-
-
-def add_common(parser: argparse._ActionsContainer) -> None:
-    """Add the options of every command."""
-    parser.add_argument("--color", choices=COLORS, help="use color (default: auto)")
-    parser.add_argument("--no-color", dest="color", action="store_const", const="never", help="same as --color never")
-    parser.add_argument("-v", "--verbose", action="store_true", help="print more detail")
-    parser.add_argument("--debug", action="store_true", help="print request counts, and tracebacks of internal errors")
 
 
 def add_selection(parser: argparse._ActionsContainer) -> None:
@@ -247,7 +212,11 @@ def add_selection(parser: argparse._ActionsContainer) -> None:
         help="only repositories that match this name, folder/name or glob; repeatable",
     )
     parser.add_argument(
-        "--exclude", action=CommaList, default=[], metavar="GLOB", help="exclude repositories that match; repeatable"
+        "--exclude",
+        action=CommaList,
+        default=[],
+        metavar="GLOB",
+        help="exclude repositories that match; repeatable",
     )
     parser.add_argument(
         "--label",
@@ -258,7 +227,11 @@ def add_selection(parser: argparse._ActionsContainer) -> None:
         help="only repositories with this label; repeatable",
     )
     parser.add_argument(
-        "--owner", action=CommaList, default=[], metavar="NAME", help="only repositories of this owner; repeatable"
+        "--owner",
+        action=CommaList,
+        default=[],
+        metavar="NAME",
+        help="only repositories of this owner; repeatable",
     )
     parser.add_argument(
         "--file",
@@ -306,16 +279,6 @@ def add_file(parser: argparse._ActionsContainer, does: str, *, required: bool = 
     """Add the output file."""
     names = ("-o", "--output", "--out", "-out")  # the last two are what users of Terraform type
     parser.add_argument(*names, dest="output", type=output_path, metavar="FILE", required=required, help=does)
-
-
-def add_journal(parser: argparse._ActionsContainer) -> None:
-    """Add the URL of the journal."""
-    parser.add_argument(
-        "--journal",
-        metavar="URL",
-        help="shared journal: file:FOLDER, s3://, gs:// or az:// (environment: RECONCILER_JOURNAL; default: the journal"
-        " of this folder)",
-    )
 
 
 def add_yes(parser: argparse._ActionsContainer, means: str) -> None:

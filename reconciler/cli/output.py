@@ -16,8 +16,8 @@ from reconciler import __version__
 from reconciler.cli.ci import checkout_path
 from reconciler.cli.context import Context
 from reconciler.cli.errors import CommandFailed, bad_usage
-from reconciler.cli.options import ANNOTATIONS, STDERR, STDOUT, formats
-from reconciler.cli.parser import Options
+from reconciler.cli.flags import ANNOTATIONS, formats
+from reconciler.cli.options import STDERR, STDOUT, Options
 from reconciler.diagnostics import Diagnostic, Severity
 from reconciler.views import diagnostics, plan_text
 from reconciler.views.plan import NO_PROVENANCE, Provenance

@@ -10,9 +10,9 @@ from typing import Protocol
 
 from reconciler.api.errors import ApiError
 from reconciler.cli.context import Context
+from reconciler.cli.options import Options
 from reconciler.cli.output import activity
 from reconciler.cli.package_cache import FOLDER, PackageCache
-from reconciler.cli.parser import Options
 from reconciler.cli.planning import LONGEST_DAYS, Checked, RecentBuilds
 from reconciler.core.bases import (
     NO_RECORD,

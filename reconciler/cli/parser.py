@@ -8,13 +8,10 @@ import argparse
 import importlib
 import keyword
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
-from pathlib import Path
-from typing import Any, Literal, NoReturn, Protocol
+from typing import Any, NoReturn
 
 from reconciler import __version__
-from reconciler.cli import options as shared
-from reconciler.cli.context import Context
+from reconciler.cli import flags
 
 # A mistyped letter or two; less alike is not meant.
 _ALIKE = 0.7
@@ -50,64 +47,6 @@ COMMANDS = {
 }
 
 
-class Options(argparse.Namespace):
-    """Parsed command line; each command reads its own attributes."""
-
-    command: str
-    subcommand: str
-    api: str | None
-    api_version: Literal["v1", "v2", "auto"]
-    journal: str | None
-    org: str | None
-    format: list[str]
-    color: str
-    verbose: bool
-    debug: bool
-    parallelism: int  # filled by `settings`, as api, org, color, wait, path and manifest are
-    max_rps: float | None
-    path: Path
-    manifest: Path
-    detailed_exitcode: bool
-    show_unchanged: bool
-    yes: bool
-    wait: bool
-    wait_timeout: float
-    repo_timeout: float | None
-    on_error: Literal["continue", "stop"]
-    batch: str | None
-    max_failed: int | None
-    run: str | None
-    repositories: list[str]
-    build: str | None
-    since: float | datetime
-    result: list[str]
-    limit: int | None
-    follow: bool
-    tag: str | None
-    tail: int | None
-    host: str
-    port: int
-    faults: Path | None
-    state: Path | None
-    repo: list[str]
-    exclude: list[str]
-    prune: bool
-    max_removal: float | None
-    check_packages: bool
-    resolve: bool | None
-    redact: bool
-    base: Path | None
-    against: Path | None
-    output: Path | None
-    folder: Path | None
-    split: Literal["repository", "folder"] | None
-    check: bool
-    topic: list[str]
-    shell: str
-    failed: bool
-    diff: bool
-
-
 class UsageError(Exception):
     """The command line itself is wrong; the text is argparse's usage and message."""
 
@@ -123,7 +62,7 @@ class Parser(argparse.ArgumentParser):
         super().__init__(*args, **kwargs)
         self.command = command
         # argparse takes `-5s` for an option, and would say that `--wait-timeout -5s` lacks its argument.
-        self._negative_number_matcher = shared.NEGATIVE
+        self._negative_number_matcher = flags.NEGATIVE
 
     def configure(self) -> None:
         """Declare the command's options, once."""
@@ -153,7 +92,7 @@ class Parser(argparse.ArgumentParser):
             near = _nearest(str(value), action.choices)
             hint = f"did you mean {' or '.join(near)}?" if near else f"see {self.prog} --help"
             raise argparse.ArgumentError(None, f'unknown command "{value}"; {hint}')
-        for one in value.split(",") if isinstance(action, shared.CommaList) else (value,):
+        for one in value.split(",") if isinstance(action, flags.CommaList) else (value,):
             super()._check_value(action, one)
 
 
@@ -218,22 +157,10 @@ class _Version(argparse.Action):
         raise HelpShown(f"reconciler {__version__}\n")
 
 
-class Command(Protocol):
-    """Interface of each module in `commands`."""
-
-    def configure(self, parser: Parser) -> None:
-        """Declare the command's options."""
-        ...
-
-    def execute(self, options: Options, ctx: Context) -> int:
-        """Run the command and return its exit code."""
-        ...
-
-
-def parse(argv: list[str]) -> Options:
+def parse(argv: list[str]) -> argparse.Namespace:
     """Return the options of a command line; raises `UsageError` or `HelpShown`."""
     parser = make_parser()
-    options = parser.parse_args(argv, namespace=Options())
+    options = parser.parse_args(argv)
     if getattr(options, "command", None) is None:
         raise UsageError(parser.format_help())
     return options
@@ -249,9 +176,9 @@ def make_parser(commands_action: Any = _Commands) -> Parser:
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version")
     everywhere = parser.add_argument_group("options of most commands, before or after the command")
-    shared.add_connection(everywhere)
-    shared.add_journal(everywhere)
-    shared.add_output(everywhere)
+    flags.add_connection(everywhere)
+    flags.add_journal(everywhere)
+    flags.add_output(everywhere)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser, action=commands_action)
     for name, summary in COMMANDS.items():
         description = summary[0].upper() + summary[1:] + "."
@@ -259,7 +186,9 @@ def make_parser(commands_action: Any = _Commands) -> Parser:
     return parser
 
 
-def command_module(name: str) -> Command:
-    """Import the module of a command; the one of `import` has an underscore, as that word is a keyword."""
-    module: Any = importlib.import_module(f"reconciler.cli.commands.{name}{'_' * keyword.iskeyword(name)}")
-    return module  # type: ignore[no-any-return]
+def command_module(name: str) -> Any:
+    """Import the module of a command, which has `configure(parser)` and `execute(options, ctx)`.
+
+    The module of `import` has an underscore, as that word is a keyword.
+    """
+    return importlib.import_module(f"reconciler.cli.commands.{name}{'_' * keyword.iskeyword(name)}")

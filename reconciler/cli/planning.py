@@ -12,9 +12,8 @@ from reconciler.cli.ci import checkout_path
 from reconciler.cli.context import Context
 from reconciler.cli.errors import CommandFailed
 from reconciler.cli.inputs import load_snapshot
-from reconciler.cli.options import STDOUT
+from reconciler.cli.options import STDOUT, Options
 from reconciler.cli.output import write_stdout
-from reconciler.cli.parser import Options
 from reconciler.core import planner
 from reconciler.core.binding_rules import binding_problems, block_bound
 from reconciler.core.bindings import Bindings

@@ -14,6 +14,7 @@ from reconciler import __version__
 from reconciler.cli.context import Context, has_left
 from reconciler.cli.errors import CommandFailed
 from reconciler.cli.exit_codes import ExitCode
+from reconciler.cli.options import Options
 from reconciler.cli.output import (
     NO_ROOM,
     OutputFile,
@@ -27,7 +28,6 @@ from reconciler.cli.output import (
     style_of,
     width_of,
 )
-from reconciler.cli.parser import Options
 from reconciler.cli.runs import places_of
 from reconciler.core.builds import Build
 from reconciler.core.events import Event, Listener

@@ -14,8 +14,8 @@ from reconciler.cli.client import api_identity, notifier
 from reconciler.cli.context import Context
 from reconciler.cli.errors import CommandFailed, bad_usage
 from reconciler.cli.exit_codes import ExitCode
+from reconciler.cli.options import Options
 from reconciler.cli.output import activity, print_problems
-from reconciler.cli.parser import Options
 from reconciler.core.drift import LastWritten
 from reconciler.core.ownership import NOBODY, LastWriters
 from reconciler.core.plan import Plan

@@ -7,28 +7,19 @@ reviewed in a manifest is not redirected by a variable.
 
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from reconciler.api import API_URL
-from reconciler.cli.context import Context
+from reconciler.cli.context import Context, Setting
 from reconciler.cli.errors import CommandFailed
-from reconciler.cli.options import COLORS
-from reconciler.cli.parser import Options
+from reconciler.cli.flags import COLORS
+from reconciler.cli.options import Options
 from reconciler.diagnostics import Diagnostic, Place, nearest
 
 DEFAULT_MANIFEST = "manifests"
 # A settings file is a page at the most.
 _LARGEST = 1 << 20
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """The value of an option, and where it comes from in words: `--org`, `RECONCILER_ORG`, a file, or `default`."""
-
-    value: Any
-    source: str
 
 
 def _text(value: object) -> bool:

@@ -50,6 +50,7 @@ def test_the_examples_of_a_page_print_what_it_shows(
     monkeypatch.setattr("platform.node", lambda: "laptop")
     program.environ = {**program.environ, "USER": "ana"}
     shutil.copytree(ROOT / "manifests", "manifests")
+    Path("shared-journal").mkdir()  # of earlier runs
     path = ROOT / page
     text = path.read_text(encoding="utf-8")
     assert "```console" in text

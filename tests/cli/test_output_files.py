@@ -10,7 +10,7 @@ import pytest
 
 from reconciler.cli import main
 from reconciler.cli.context import Context
-from reconciler.cli.parser import Options
+from reconciler.cli.options import Options
 from reconciler.cli.runs import locked_journal
 from reconciler.emulator import Fault, Status
 from tests.support.program import Program, write_manifest

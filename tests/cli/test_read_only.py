@@ -11,6 +11,7 @@ from reconciler.api import endpoints
 from reconciler.api.errors import WriteRefusedError
 from reconciler.cli import client as client_module
 from reconciler.cli import parser
+from reconciler.cli.options import Options
 from tests.support.program import Program, write_manifest
 
 PACKAGE = Path(parser.__file__).parents[1]
@@ -69,7 +70,7 @@ def test_the_client_of_a_reading_command_refuses_to_write(program: Program) -> N
     write_manifest(ONE)
     from reconciler.api.http import Call
 
-    options = parser.parse(["plan", "--api", "emulator"])
+    options = Options(**vars(parser.parse(["plan", "--api", "emulator"])))
     with client_module.open_reader(options, program.world()) as client:
         assert not hasattr(client, "write_overlay")
         assert not hasattr(client, "create_repository")

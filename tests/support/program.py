@@ -2,13 +2,13 @@
 
 import io
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from reconciler.api.auth.sources import RunProgram
 from reconciler.cli import main
 from reconciler.cli.client import STATE
-from reconciler.cli.context import Context
+from reconciler.cli.context import Context, Finished
 from reconciler.emulator import Emulator, EmulatorSettings, Fault
 from tests.support.clock import FakeClock
 
@@ -43,7 +43,7 @@ class Program:
     settings: EmulatorSettings = field(default_factory=EmulatorSettings)
     environ: dict[str, str] = field(default_factory=lambda: {"RECONCILER_API": "emulator"})
     home: Path | None = None
-    processes: RunProgram | None = None
+    processes: Callable[..., Finished] | None = None
 
     def run(self, *argv: str, answer: str | None = None) -> Result:
         """Run one command line; `answer` is typed on a terminal, without it there is none."""

@@ -3,14 +3,15 @@
 from collections.abc import Callable, Collection
 from dataclasses import replace
 
-from reconciler.cli import execution, inputs, planning, runs
+from reconciler.cli import execution, flags, inputs, planning, runs
 from reconciler.cli import options as shared
 from reconciler.cli.client import api_identity, open_writer
 from reconciler.cli.context import Context
 from reconciler.cli.execution import ApplyContext, ApplyRequest, execute_plan
+from reconciler.cli.options import Options
 from reconciler.cli.output import activity
 from reconciler.cli.package_checks import CheckContext, check, check_saved
-from reconciler.cli.parser import Options, Parser
+from reconciler.cli.parser import Parser
 from reconciler.cli.planning import Checked, RecentBuilds
 from reconciler.cli.report import Report
 from reconciler.core.ownership import owners_of
@@ -23,9 +24,9 @@ from reconciler.planfile import SavedPlan
 def configure(parser: Parser) -> None:
     """Declare the options."""
     shared.add_path(parser, "a manifest file or a folder of them, or a saved plan")
-    shared.add_connection(parser)
-    shared.add_journal(parser)
-    shared.add_output(parser)
+    flags.add_connection(parser)
+    flags.add_journal(parser)
+    flags.add_output(parser)
     shared.add_planning(parser)
     shared.add_show_unchanged(parser)
     shared.add_execution(parser)

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 
 from reconciler import __version__
 from reconciler.api.client import ReadClient
-from reconciler.cli import inputs, output
+from reconciler.cli import flags, inputs, output
 from reconciler.cli import options as shared
 from reconciler.cli.client import earliest, open_reader, poll
 from reconciler.cli.context import Context
 from reconciler.cli.errors import bad_usage
 from reconciler.cli.exit_codes import ExitCode
-from reconciler.cli.parser import Options, Parser
+from reconciler.cli.options import Options
+from reconciler.cli.parser import Parser
 from reconciler.core.builds import Build, Result
 from reconciler.core.state import Directory, Live, LiveRepository
 from reconciler.views.listings import (
@@ -39,7 +40,7 @@ def configure(parser: Parser) -> None:
     )
     parser.add_argument(
         "--result",
-        action=shared.CommaList,
+        action=flags.CommaList,
         choices=_RESULTS,
         default=[],
         help="only builds with this result; repeatable, also with commas",
@@ -48,8 +49,8 @@ def configure(parser: Parser) -> None:
     parser.add_argument("--follow", action="store_true", help="keep printing until no build is running")
     shared.add_manifest(parser)
     shared.add_since(parser)
-    shared.add_connection(parser)
-    shared.add_output(parser)
+    flags.add_connection(parser)
+    flags.add_output(parser)
 
 
 def execute(options: Options, ctx: Context) -> int:

@@ -20,12 +20,14 @@ from reconciler.api.code_hosts import (
     gitlab_issues,
     gitlab_notes,
 )
+from reconciler.cli import flags
 from reconciler.cli import options as shared
 from reconciler.cli.context import Context
 from reconciler.cli.errors import CommandFailed
 from reconciler.cli.exit_codes import ExitCode
+from reconciler.cli.options import Options
 from reconciler.cli.output import print_problems
-from reconciler.cli.parser import Options, Parser
+from reconciler.cli.parser import Parser
 from reconciler.diagnostics import Severity
 from reconciler.views import drift, plan_markdown
 
@@ -44,7 +46,7 @@ def configure(parser: Parser) -> None:
         "--pull-request", type=shared.positive, metavar="N", help="its number (default: from the CI system's variables)"
     )
     parser.add_argument("--strict", action="store_true", help="exit 1 when the comment could not be posted")
-    shared.add_common(parser)
+    flags.add_common(parser)
 
 
 def execute(options: Options, ctx: Context) -> int:

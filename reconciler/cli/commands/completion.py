@@ -2,10 +2,11 @@
 
 from argcomplete.shell_integration import shellcode
 
-from reconciler.cli import options as shared
+from reconciler.cli import flags
 from reconciler.cli.context import Context
 from reconciler.cli.exit_codes import ExitCode
-from reconciler.cli.parser import Options, Parser
+from reconciler.cli.options import Options
+from reconciler.cli.parser import Parser
 
 _SHELLS = ("bash", "zsh", "fish")
 
@@ -13,7 +14,7 @@ _SHELLS = ("bash", "zsh", "fish")
 def configure(parser: Parser) -> None:
     """Declare the options."""
     parser.add_argument("shell", choices=_SHELLS, help="the shell that will load the script")
-    shared.add_common(parser)
+    flags.add_common(parser)
 
 
 def execute(options: Options, ctx: Context) -> int:

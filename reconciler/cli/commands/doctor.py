@@ -8,13 +8,14 @@ from reconciler.api.auth.provider import Credentials
 from reconciler.api.auth.token import Token
 from reconciler.api.client import ReadClient
 from reconciler.api.errors import ApiError, TokenRejected
-from reconciler.cli import inputs, output, runs
+from reconciler.cli import flags, inputs, output, runs
 from reconciler.cli import options as shared
 from reconciler.cli.client import api_name, open_reader
 from reconciler.cli.context import Context
 from reconciler.cli.errors import CommandFailed
 from reconciler.cli.exit_codes import ExitCode
-from reconciler.cli.parser import Options, Parser
+from reconciler.cli.options import Options
+from reconciler.cli.parser import Parser
 from reconciler.core.doctor import (
     CheckResult,
     Checkup,
@@ -48,9 +49,9 @@ _NO_TOKEN = "no token that the API accepts"  # noqa: S105 - a sentence about one
 def configure(parser: Parser) -> None:
     """Declare the options."""
     shared.add_manifest(parser)
-    shared.add_connection(parser)
-    shared.add_journal(parser)
-    shared.add_output(parser)
+    flags.add_connection(parser)
+    flags.add_journal(parser)
+    flags.add_output(parser)
 
 
 def execute(options: Options, ctx: Context) -> int:

@@ -1,11 +1,12 @@
 """`reconciler drift`: what somebody else changed since the last runs, and what is not applied yet."""
 
-from reconciler.cli import inputs, output, planning, runs
+from reconciler.cli import flags, inputs, output, planning, runs
 from reconciler.cli import options as shared
 from reconciler.cli.client import api_name, open_reader
 from reconciler.cli.context import Context
 from reconciler.cli.exit_codes import ExitCode
-from reconciler.cli.parser import Options, Parser
+from reconciler.cli.options import Options
+from reconciler.cli.parser import Parser
 from reconciler.core.drift import find_drift
 from reconciler.views import drift
 
@@ -13,9 +14,9 @@ from reconciler.views import drift
 def configure(parser: Parser) -> None:
     """Declare the options."""
     shared.add_path(parser)
-    shared.add_connection(parser)
-    shared.add_journal(parser)
-    shared.add_output(parser)
+    flags.add_connection(parser)
+    flags.add_journal(parser)
+    flags.add_output(parser)
     shared.add_selection(parser)
     # What a plan goes by besides: nothing is reset that the manifest does not name, and what has errors is told of.
     parser.set_defaults(prune=False, prune_overlays=False, max_removal=None, take_over=True, skip_blocked=False)

@@ -2,12 +2,14 @@
 
 from pathlib import Path
 
+from reconciler.cli import flags
 from reconciler.cli import options as shared
 from reconciler.cli.client import STATE, emulator_in_process, prepare_folder, state_unusable
 from reconciler.cli.context import Context
 from reconciler.cli.errors import CommandFailed
 from reconciler.cli.exit_codes import ExitCode
-from reconciler.cli.parser import Options, Parser
+from reconciler.cli.options import Options
+from reconciler.cli.parser import Parser
 from reconciler.emulator import FaultsError, StateError, load_faults, reset, serve
 
 
@@ -33,7 +35,7 @@ def configure(parser: Parser) -> None:
     )
     for action in (serve_, reset_):
         action.add_argument("--state", type=Path, metavar="FILE", help="state file (default: .reconciler/emulator.db)")
-        shared.add_common(action)
+        flags.add_common(action)
 
 
 def execute(options: Options, ctx: Context) -> int:

@@ -1,13 +1,14 @@
 """`reconciler explain`: what the manifest asks of one repository, each value with the place that it comes from."""
 
 from reconciler.api.errors import ApiError
-from reconciler.cli import inputs, output
+from reconciler.cli import flags, inputs, output
 from reconciler.cli import options as shared
 from reconciler.cli.client import open_quick_reader, open_reader
 from reconciler.cli.context import Context
 from reconciler.cli.errors import CommandFailed
 from reconciler.cli.exit_codes import ExitCode
-from reconciler.cli.parser import Options, Parser
+from reconciler.cli.options import Options
+from reconciler.cli.parser import Parser
 from reconciler.core import planner
 from reconciler.core.bindings import Binding, BindingIndex, UnknownBindings
 from reconciler.core.explanation import explain_tags
@@ -33,8 +34,8 @@ def configure(parser: Parser) -> None:
         "--diff", action="store_true", help="compare the whole effective overlay with the live one; reads the API"
     )
     shared.add_path(parser)
-    shared.add_connection(parser)
-    shared.add_output(parser)
+    flags.add_connection(parser)
+    flags.add_output(parser)
 
 
 def execute(options: Options, ctx: Context) -> int:

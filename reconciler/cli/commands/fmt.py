@@ -2,12 +2,13 @@
 
 from pathlib import Path
 
-from reconciler.cli import inputs
+from reconciler.cli import flags, inputs
 from reconciler.cli import options as shared
 from reconciler.cli.context import Context
 from reconciler.cli.exit_codes import ExitCode
+from reconciler.cli.options import Options
 from reconciler.cli.output import print_problems, style_of
-from reconciler.cli.parser import Options, Parser
+from reconciler.cli.parser import Parser
 from reconciler.diagnostics import Diagnostic
 from reconciler.manifest.writing.folder import write_files
 from reconciler.manifest.writing.format import FormattedFile, format_files
@@ -17,7 +18,7 @@ def configure(parser: Parser) -> None:
     """Declare the options."""
     shared.add_path(parser)
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if a file is not formatted")
-    shared.add_common(parser)
+    flags.add_common(parser)
 
 
 def execute(options: Options, ctx: Context) -> int:

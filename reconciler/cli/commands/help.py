@@ -2,15 +2,16 @@
 
 from typing import NoReturn
 
-from reconciler.cli import options as shared
+from reconciler.cli import flags
 from reconciler.cli.context import Context
-from reconciler.cli.parser import Options, Parser, parse
+from reconciler.cli.options import Options
+from reconciler.cli.parser import Parser, parse
 
 
 def configure(parser: Parser) -> None:
     """Declare the options."""
     parser.add_argument("topic", nargs="*", metavar="COMMAND", help="the command to explain (default: all of them)")
-    shared.add_common(parser)
+    flags.add_common(parser)
 
 
 def execute(options: Options, _ctx: Context) -> NoReturn:

@@ -1,10 +1,11 @@
 """`reconciler history`: the recorded runs, the newest first, or one of them in detail; no network, no token."""
 
+from reconciler.cli import flags, output, runs
 from reconciler.cli import options as shared
-from reconciler.cli import output, runs
 from reconciler.cli.context import Context
 from reconciler.cli.exit_codes import ExitCode
-from reconciler.cli.parser import Options, Parser
+from reconciler.cli.options import Options
+from reconciler.cli.parser import Parser
 from reconciler.core.runs import Run
 from reconciler.journal import Journal
 from reconciler.views import history
@@ -13,8 +14,8 @@ from reconciler.views import history
 def configure(parser: Parser) -> None:
     """Declare the options."""
     shared.add_run(parser, "run ID or its beginning: show that run in detail", optional=True)
-    shared.add_journal(parser)
-    shared.add_output(parser)
+    flags.add_journal(parser)
+    flags.add_output(parser)
 
 
 def execute(options: Options, ctx: Context) -> int:

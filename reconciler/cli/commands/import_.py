@@ -3,14 +3,15 @@
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from reconciler.cli import inputs
+from reconciler.cli import flags, inputs
 from reconciler.cli import options as shared
 from reconciler.cli.client import open_reader
 from reconciler.cli.context import Context
 from reconciler.cli.errors import CommandFailed
 from reconciler.cli.exit_codes import ExitCode
+from reconciler.cli.options import Options
 from reconciler.cli.output import print_problems, style_of
-from reconciler.cli.parser import Options, Parser
+from reconciler.cli.parser import Parser
 from reconciler.core.state import Desired, Live
 from reconciler.diagnostics import Diagnostic, plural
 from reconciler.manifest.writing.folder import FilesRefused, write_files
@@ -45,8 +46,8 @@ def configure(parser: Parser) -> None:
         choices=("repository", "folder"),
         help="one file for each repository or folder (default: a single file)",
     )
-    shared.add_connection(parser)
-    shared.add_common(parser)
+    flags.add_connection(parser)
+    flags.add_common(parser)
 
 
 def execute(options: Options, ctx: Context) -> int:

@@ -5,13 +5,14 @@ import re
 import shlex
 from pathlib import Path
 
-from reconciler.cli import inputs
+from reconciler.cli import flags, inputs
 from reconciler.cli import options as shared
 from reconciler.cli.client import EMULATOR, api_name, open_reader
 from reconciler.cli.context import Context
 from reconciler.cli.errors import CommandFailed
 from reconciler.cli.exit_codes import ExitCode
-from reconciler.cli.parser import Options, Parser
+from reconciler.cli.options import Options
+from reconciler.cli.parser import Parser
 from reconciler.core.overlay import Overlay
 from reconciler.core.state import Directory, Live
 from reconciler.manifest.writing.folder import write_files
@@ -51,8 +52,8 @@ def configure(parser: Parser) -> None:
         metavar="DIR",
         help="the folder that the manifest goes into (default: manifests)",
     )
-    shared.add_connection(parser)
-    shared.add_common(parser)
+    flags.add_connection(parser)
+    flags.add_common(parser)
 
 
 def execute(options: Options, ctx: Context) -> int:

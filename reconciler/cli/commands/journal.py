@@ -1,10 +1,10 @@
 """`reconciler journal push`: share the runs that a storage could not take when they ended."""
 
-from reconciler.cli import options as shared
-from reconciler.cli import runs
+from reconciler.cli import flags, runs
 from reconciler.cli.context import Context
 from reconciler.cli.exit_codes import ExitCode
-from reconciler.cli.parser import Options, Parser
+from reconciler.cli.options import Options
+from reconciler.cli.parser import Parser
 
 
 def configure(parser: Parser) -> None:
@@ -16,8 +16,8 @@ def configure(parser: Parser) -> None:
         description="Push the runs of this folder that the shared journal lacks.",
         allow_abbrev=False,
     )
-    shared.add_journal(push)
-    shared.add_common(push)
+    flags.add_journal(push)
+    flags.add_common(push)
 
 
 def execute(options: Options, ctx: Context) -> int:

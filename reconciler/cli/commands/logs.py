@@ -3,14 +3,15 @@
 from collections.abc import Mapping, Sequence
 
 from reconciler.api.client import ReadClient
-from reconciler.cli import inputs
+from reconciler.cli import flags, inputs
 from reconciler.cli import options as shared
 from reconciler.cli.client import earliest, open_reader, poll
 from reconciler.cli.context import Context
 from reconciler.cli.errors import CommandFailed
 from reconciler.cli.exit_codes import ExitCode
+from reconciler.cli.options import Options
 from reconciler.cli.output import style_of
-from reconciler.cli.parser import Options, Parser
+from reconciler.cli.parser import Parser
 from reconciler.core.builds import Build, Result
 from reconciler.core.state import Directory, Live, LiveRepository, Organization
 from reconciler.views.listings import LogTail, render_log
@@ -29,8 +30,8 @@ def configure(parser: Parser) -> None:
     )
     shared.add_manifest(parser)
     shared.add_since(parser)
-    shared.add_connection(parser)
-    shared.add_common(parser)
+    flags.add_connection(parser)
+    flags.add_common(parser)
 
 
 def execute(options: Options, ctx: Context) -> int:

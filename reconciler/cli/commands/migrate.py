@@ -3,13 +3,14 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from reconciler.cli import inputs, output
+from reconciler.cli import flags, inputs, output
 from reconciler.cli import options as shared
 from reconciler.cli.client import open_reader
 from reconciler.cli.context import Context
 from reconciler.cli.errors import CommandFailed, bad_usage
 from reconciler.cli.exit_codes import ExitCode
-from reconciler.cli.parser import Options, Parser
+from reconciler.cli.options import Options
+from reconciler.cli.parser import Parser
 from reconciler.core.migration import MigratedRepository, prove_migration
 from reconciler.core.state import Desired, Live, LiveRepository
 from reconciler.diagnostics import Diagnostic, Severity, has_errors
@@ -31,8 +32,8 @@ def configure(parser: Parser) -> None:
         "--batch", metavar="SIZES", default="1,10%,rest", help="sizes of the waves (default: 1,10%%,rest)"
     )
     shared.add_manifest(parser)
-    shared.add_connection(parser)
-    shared.add_output(parser)
+    flags.add_connection(parser)
+    flags.add_output(parser)
 
 
 def execute(options: Options, ctx: Context) -> int:

@@ -6,15 +6,16 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from reconciler.api.client import ReadClient
-from reconciler.cli import inputs, output, planning, runs
+from reconciler.cli import flags, inputs, output, planning, runs
 from reconciler.cli import options as shared
 from reconciler.cli.ci import provenance
 from reconciler.cli.client import api_identity, api_name, open_reader
 from reconciler.cli.context import Context
 from reconciler.cli.errors import CommandFailed
 from reconciler.cli.exit_codes import ExitCode
+from reconciler.cli.options import Options
 from reconciler.cli.package_checks import CheckContext, check
-from reconciler.cli.parser import Options, Parser
+from reconciler.cli.parser import Parser
 from reconciler.cli.planning import Checked, LiveSource, RecentBuilds, foresee
 from reconciler.core.plan import Comparison, Plan, compare
 from reconciler.core.resolution import without_resolution
@@ -25,9 +26,9 @@ from reconciler.engine.offline import OfflineApi
 def configure(parser: Parser) -> None:
     """Declare the options."""
     shared.add_path(parser)
-    shared.add_connection(parser)
-    shared.add_journal(parser)
-    shared.add_output(parser)
+    flags.add_connection(parser)
+    flags.add_journal(parser)
+    flags.add_output(parser)
     shared.add_planning(parser)
     parser.add_argument(
         "--base",

@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 
-from reconciler.cli import inputs, output
+from reconciler.cli import flags, inputs, output
 from reconciler.cli import options as shared
 from reconciler.cli.client import open_reader
 from reconciler.cli.context import Context
 from reconciler.cli.exit_codes import ExitCode
-from reconciler.cli.parser import Options, Parser
+from reconciler.cli.options import Options
+from reconciler.cli.parser import Parser
 from reconciler.core.bindings import BindingIndex, UnknownBindings
 from reconciler.core.globs import resolve_globs
 from reconciler.core.state import Desired, Directory, Live
@@ -18,8 +19,8 @@ def configure(parser: Parser) -> None:
     """Declare the options."""
     parser.add_argument("repositories", nargs="*", metavar="GLOB", help="only repositories whose name matches")
     shared.add_manifest(parser)
-    shared.add_connection(parser)
-    shared.add_output(parser)
+    flags.add_connection(parser)
+    flags.add_output(parser)
 
 
 def execute(options: Options, ctx: Context) -> int:

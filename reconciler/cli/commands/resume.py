@@ -2,14 +2,15 @@
 
 from collections.abc import Iterable
 
-from reconciler.cli import execution, inputs, runs
+from reconciler.cli import execution, flags, inputs, runs
 from reconciler.cli import options as shared
 from reconciler.cli.client import open_writer
 from reconciler.cli.context import Context
 from reconciler.cli.errors import CommandFailed
 from reconciler.cli.execution import ApplyContext, ApplyRequest, execute_plan
 from reconciler.cli.exit_codes import ExitCode
-from reconciler.cli.parser import Options, Parser
+from reconciler.cli.options import Options
+from reconciler.cli.parser import Parser
 from reconciler.cli.report import Report
 from reconciler.core.effects import effects_of
 from reconciler.core.ownership import owners_of
@@ -29,9 +30,9 @@ def configure(parser: Parser) -> None:
     shared.add_run(parser, "run ID or its beginning (default: the newest run)", optional=True)
     shared.add_execution(parser)
     parser.set_defaults(show_unchanged=False, batch=None)
-    shared.add_journal(parser)
-    shared.add_connection(parser)
-    shared.add_output(parser)
+    flags.add_journal(parser)
+    flags.add_connection(parser)
+    flags.add_output(parser)
 
 
 def execute(options: Options, ctx: Context) -> int:

@@ -5,13 +5,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from reconciler import planfile
-from reconciler.cli import execution, inputs, runs
+from reconciler.cli import execution, flags, inputs, runs
 from reconciler.cli import options as shared
 from reconciler.cli.client import open_writer
 from reconciler.cli.context import Context
 from reconciler.cli.errors import CommandFailed
 from reconciler.cli.execution import ApplyContext, ApplyRequest, execute_plan
-from reconciler.cli.parser import Options, Parser
+from reconciler.cli.options import Options
+from reconciler.cli.parser import Parser
 from reconciler.cli.planning import RecentBuilds
 from reconciler.cli.report import Report
 from reconciler.core import planner
@@ -35,9 +36,9 @@ def configure(parser: Parser) -> None:
     parser.set_defaults(show_unchanged=False)
     shared.add_execution(parser)
     shared.add_batch(parser)
-    shared.add_connection(parser)
-    shared.add_journal(parser)
-    shared.add_output(parser)
+    flags.add_connection(parser)
+    flags.add_journal(parser)
+    flags.add_output(parser)
 
 
 def execute(options: Options, ctx: Context) -> int:

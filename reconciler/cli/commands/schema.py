@@ -2,16 +2,17 @@
 
 import json
 
-from reconciler.cli import options as shared
+from reconciler.cli import flags
 from reconciler.cli.context import Context
 from reconciler.cli.exit_codes import ExitCode
-from reconciler.cli.parser import Options, Parser
+from reconciler.cli.options import Options
+from reconciler.cli.parser import Parser
 from reconciler.manifest.json_schema import json_schema
 
 
 def configure(parser: Parser) -> None:
     """Declare the options."""
-    shared.add_common(parser)
+    flags.add_common(parser)
 
 
 def execute(_options: Options, ctx: Context) -> int:

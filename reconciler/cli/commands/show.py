@@ -1,16 +1,17 @@
 """`reconciler show`: a saved plan again, in any format, without network and without token."""
 
-from reconciler.cli import inputs, output, planning
+from reconciler.cli import flags, inputs, output, planning
 from reconciler.cli import options as shared
 from reconciler.cli.context import Context
 from reconciler.cli.exit_codes import ExitCode
-from reconciler.cli.parser import Options, Parser
+from reconciler.cli.options import Options
+from reconciler.cli.parser import Parser
 
 
 def configure(parser: Parser) -> None:
     """Declare the options."""
     parser.add_argument("path", type=shared.input_path, metavar="FILE", help="saved plan, or - for standard input")
-    shared.add_output(parser)
+    flags.add_output(parser)
     shared.add_show_unchanged(parser)
 
 

@@ -7,14 +7,15 @@ from contextlib import suppress
 from reconciler import __version__
 from reconciler.api.client import ReadClient
 from reconciler.api.errors import ApiError
-from reconciler.cli import inputs
+from reconciler.cli import flags, inputs
 from reconciler.cli import options as shared
 from reconciler.cli.client import api_identity, open_reader
 from reconciler.cli.completion import remember_names
 from reconciler.cli.context import Context
 from reconciler.cli.exit_codes import ExitCode
+from reconciler.cli.options import Options
 from reconciler.cli.output import activity, print_problems
-from reconciler.cli.parser import Options, Parser
+from reconciler.cli.parser import Parser
 from reconciler.cli.planning import look_back
 from reconciler.core.bases import latest_builds
 from reconciler.core.builds import Build
@@ -32,8 +33,8 @@ def configure(parser: Parser) -> None:
         "--redact", action="store_true", help="replace values by keyed hashes, for jobs that must not see them"
     )
     shared.add_manifest(parser)
-    shared.add_connection(parser)
-    shared.add_common(parser)
+    flags.add_connection(parser)
+    flags.add_common(parser)
 
 
 def execute(options: Options, ctx: Context) -> int:

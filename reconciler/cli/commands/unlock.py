@@ -1,10 +1,11 @@
 """`reconciler unlock`: break the locks that killed runs left on a shared journal, after asking."""
 
+from reconciler.cli import flags, output, runs
 from reconciler.cli import options as shared
-from reconciler.cli import output, runs
 from reconciler.cli.context import Context
 from reconciler.cli.exit_codes import ExitCode
-from reconciler.cli.parser import Options, Parser
+from reconciler.cli.options import Options
+from reconciler.cli.parser import Parser
 from reconciler.diagnostics import Diagnostic
 from reconciler.journal.owner_lock import LEASE
 from reconciler.journal.shared import HeldLock, SharedJournal
@@ -13,9 +14,9 @@ from reconciler.views.text import duration
 
 def configure(parser: Parser) -> None:
     """Declare the options."""
-    shared.add_journal(parser)
+    flags.add_journal(parser)
     shared.add_yes(parser, "break the locks of killed runs without a prompt")
-    shared.add_common(parser)
+    flags.add_common(parser)
 
 
 def execute(options: Options, ctx: Context) -> int:

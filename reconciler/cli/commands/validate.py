@@ -2,11 +2,12 @@
 
 import json
 
-from reconciler.cli import inputs, output
+from reconciler.cli import flags, inputs, output
 from reconciler.cli import options as shared
 from reconciler.cli.context import Context
 from reconciler.cli.exit_codes import ExitCode
-from reconciler.cli.parser import Options, Parser
+from reconciler.cli.options import Options
+from reconciler.cli.parser import Parser
 from reconciler.diagnostics import has_errors
 from reconciler.views.diagnostics import diagnostic_document
 from reconciler.views.text import plain
@@ -15,8 +16,8 @@ from reconciler.views.text import plain
 def configure(parser: Parser) -> None:
     """Declare the options."""
     shared.add_path(parser)
-    shared.add_org(parser)
-    shared.add_output(parser)
+    flags.add_org(parser)
+    flags.add_output(parser)
 
 
 def execute(options: Options, ctx: Context) -> int:

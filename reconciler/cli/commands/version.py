@@ -1,15 +1,16 @@
 """`reconciler version`: the version, as `--version` prints it."""
 
 from reconciler import __version__
-from reconciler.cli import options as shared
+from reconciler.cli import flags
 from reconciler.cli.context import Context
 from reconciler.cli.exit_codes import ExitCode
-from reconciler.cli.parser import Options, Parser
+from reconciler.cli.options import Options
+from reconciler.cli.parser import Parser
 
 
 def configure(parser: Parser) -> None:
     """Declare the options."""
-    shared.add_common(parser)
+    flags.add_common(parser)
 
 
 def execute(_options: Options, ctx: Context) -> int:

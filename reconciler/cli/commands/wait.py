@@ -6,15 +6,16 @@ from dataclasses import dataclass
 from functools import partial
 
 from reconciler.api.client import ReadClient
+from reconciler.cli import flags, runs
 from reconciler.cli import options as shared
-from reconciler.cli import runs
 from reconciler.cli.client import open_reader
 from reconciler.cli.context import Context, interruptible, no_longer_waiting
 from reconciler.cli.errors import CommandFailed
 from reconciler.cli.execution import exit_codes, follow_limits
 from reconciler.cli.exit_codes import ExitCode, first
+from reconciler.cli.options import Options
 from reconciler.cli.output import print_problems
-from reconciler.cli.parser import Options, Parser
+from reconciler.cli.parser import Parser
 from reconciler.cli.planning import earlier_builds
 from reconciler.cli.report import Report
 from reconciler.core.builds import Progress
@@ -32,9 +33,9 @@ def configure(parser: Parser) -> None:
     """Declare the options."""
     shared.add_run(parser, "run ID or its beginning (default: the newest run)", optional=True)
     shared.add_limits(parser)
-    shared.add_connection(parser)
-    shared.add_journal(parser)
-    shared.add_output(parser)
+    flags.add_connection(parser)
+    flags.add_journal(parser)
+    flags.add_output(parser)
 
 
 def execute(options: Options, ctx: Context) -> int:

@@ -11,7 +11,7 @@ import httpx
 from reconciler.api.auth.sources import TokenClient
 from reconciler.api.auth.token import Secrets
 from reconciler.api.retry import Timing
-from reconciler.cli.processes import Finished
+from reconciler.cli.context import Finished
 
 NOW = 1_785_837_600.0
 API = "https://console-api.test.dev"

@@ -8,7 +8,7 @@ from reconciler.api.auth.provider import TokenAbsent, TokenFound
 from reconciler.api.auth.sources import Chainctl, cache_folder, find
 from reconciler.api.auth.token import Secrets, Token
 from reconciler.api.errors import NoToken
-from reconciler.cli.processes import Finished, run
+from reconciler.cli.context import Finished, run_program
 from tests.api.auth.pieces import API, NOW, Processes, Time, finished, jwt
 
 
@@ -117,7 +117,7 @@ def script(folder: Path, text: str) -> None:
 def test_a_program_on_the_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     script(tmp_path, f'test "$*" = "auth token --audience {API}" && ! read line && echo {jwt("printed")}')
-    credentials = find({}, api_url=API, home=tmp_path, run=run, timing=Time().timing)
+    credentials = find({}, api_url=API, home=tmp_path, run=run_program, timing=Time().timing)
     assert credentials.token() == Token(jwt("printed"), source="x")
     assert (credentials.source, credentials.renewable) == ("chainctl", True)
 
@@ -126,7 +126,7 @@ def test_a_program_that_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     script(tmp_path, f"echo {jwt('out')}; echo 'not signed in' >&2; exit 3")
     with pytest.raises(NoToken) as caught:
-        find({}, api_url=API, home=tmp_path, run=run).token()
+        find({}, api_url=API, home=tmp_path, run=run_program).token()
     assert "exit code 3: not signed in" in caught.value.diagnostic.detail
     assert jwt("out") not in repr(caught.value.diagnostic)
 
@@ -134,8 +134,8 @@ def test_a_program_that_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 def test_a_program_that_hangs_or_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     with pytest.raises(FileNotFoundError):
-        run(("chainctl",), seconds=5)
+        run_program(("chainctl",), seconds=5)
     script(tmp_path, f"echo {jwt('out')}; exec sleep 60")
     with pytest.raises(TimeoutError) as caught:
-        run(("chainctl",), seconds=0.2)
+        run_program(("chainctl",), seconds=0.2)
     assert caught.value.__context__ is None

@@ -13,7 +13,7 @@ from reconciler.api.auth.sources import find
 from reconciler.api.client import WriteClient, connect_writer
 from reconciler.api.errors import ApiError, TokenRejected
 from reconciler.api.transport import Sent
-from reconciler.cli.processes import Finished
+from reconciler.cli.context import Finished
 from reconciler.core.overlay import EMPTY
 from tests.api.auth.pieces import NOW, Processes, Time, finished, jwt
 from tests.api.fakes import NODE, ORGANIZATION, URL, Api, Asked, Told, repository, unhurried
