@@ -450,9 +450,10 @@ def _until_written(clock: SharedClock, storm: Storm) -> tuple[int, int, Json]:
 def _not_as_wanted(chosen: Sequence[SoakRepository], clock: SharedClock) -> tuple[str, ...]:
     """Apply again when all is calm; the repositories that are still not as the manifest wants them.
 
-    Only the sections that it names count: edits may have left others behind.
+    Only the sections that it names count: edits may have left others behind. What cannot be built is written as well,
+    where an edit undid it: the check of packages would refuse the whole apply.
     """
-    _apply(clock, EmulatorSettings(), "--no-wait")
+    _apply(clock, EmulatorSettings(), "--no-wait", "--no-resolve")
     named = [one for one in chosen if one.kind is not Treatment.BYSTANDER]
     overlays = {id_: meaning(now.get("customOverlay") or {}) for id_, now in _repositories(named, clock).items()}
     wanted = {one.name: {key: meaning(one.wanted)[key] for key in ("contents", "environment")} for one in named}
