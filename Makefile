@@ -88,7 +88,7 @@ diagnostics: $(VENV)/.run ## write docs/diagnostics.md anew from the codes
 	$(BIN)/python -m tools.diagnostics > docs/diagnostics.md
 
 schemas: $(VENV)/.run ## write the schemas of the plan and of the event lines in docs/ anew from their types
-	$(BIN)/python -m reconciler.views.schema docs
+	$(BIN)/python -m tools.schemas docs
 
 facts: $(VENV)/.dev ## write the facts of the API anew from its published documents (DOCUMENTS=FOLDER)
 	$(BIN)/python -m tests.contract.facts $(or $(DOCUMENTS),../shared/openapi/2026-10)

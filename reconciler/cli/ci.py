@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import PurePath
 from urllib.parse import quote
 
-from reconciler.views.plan import Provenance
+from reconciler.views.document import Provenance
 
 _SHA = re.compile(r"[0-9a-fA-F]{7,64}")
 # No user, no query, nothing that ends an attribute.

@@ -20,9 +20,10 @@ from reconciler.cli.flags import ANNOTATIONS, formats
 from reconciler.cli.options import STDERR, STDOUT, Options
 from reconciler.diagnostics import Diagnostic, Severity
 from reconciler.views import diagnostics, plan_text
-from reconciler.views.plan import NO_PROVENANCE, Provenance
+from reconciler.views.document import NO_PROVENANCE, PlanDocument, Provenance
 from reconciler.views.plan_text import render_resolved
 from reconciler.views.text import Style, indented_json
+from reconciler.views.verdict import SummaryLine
 
 # Output that was closed from the start, or a disk that takes no more; a reader that has left is a broken pipe.
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EBADF)
@@ -51,7 +52,7 @@ def shows_overlays(options: Options) -> bool:
 
 
 def show_plan(
-    document: dict[str, Any],
+    document: PlanDocument,
     problems: Iterable[Diagnostic],
     options: Options,
     ctx: Context,
@@ -77,7 +78,7 @@ def show_plan(
     print_problems(filter(None, [problem]), options, ctx)
 
 
-def apply_page(name: str, plan: dict[str, Any] | None, summary: dict[str, Any]) -> str:
+def apply_page(name: str, plan: PlanDocument | None, summary: SummaryLine) -> str:
     """Return the result of an apply of a plan as `markdown` or as `html`."""
     assert plan is not None, "every run that takes these formats shows its plan first"
     if name == "html":
@@ -112,7 +113,7 @@ def add_job_summary(render: Callable[[], str], ctx: Context) -> Diagnostic | Non
     return None
 
 
-def _page(view: str, document: dict[str, Any], style: Style, **more: Any) -> str:
+def _page(view: str, document: PlanDocument, style: Style, **more: Any) -> str:
     # By name, as the commands are: most runs draw no page, and do without the templates.
     module: Any = importlib.import_module(f"reconciler.views.{view}")
     page: str = module.render(document, unicode=style.unicode, **more)

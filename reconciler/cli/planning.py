@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import Protocol
 
 from reconciler import __version__, planfile
 from reconciler.api.errors import ApiError
@@ -29,7 +29,7 @@ from reconciler.core.steps import Step
 from reconciler.diagnostics import Diagnostic, has_errors
 from reconciler.engine.offline import OfflineApi
 from reconciler.planfile import PlanFileError, SavedPlan
-from reconciler.views.document import Origin, plan_document
+from reconciler.views.document import Origin, PlanDocument, plan_document
 
 # Images are rebuilt daily, so two days hold a build of nearly every tag; a week of a large organization is many times
 # the size and tells nothing more.
@@ -134,7 +134,7 @@ def document(
     live: Live | None = None,
     overlays: bool = False,
     manifest: str | None = None,
-) -> dict[str, Any]:
+) -> PlanDocument:
     """Return the public document of a plan: the source of every format; `checked` is None for a plan without checks.
 
     With `live` it has the active tags, with `overlays` the whole overlays.

@@ -4,7 +4,6 @@ As text, plan and report are the result and go to standard output, progress to s
 holds nothing but the stream, and the plan for the person who is asked goes to standard error.
 """
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -37,11 +36,14 @@ from reconciler.core.runs import Outcome
 from reconciler.diagnostics import Diagnostic, Place, Severity, listed
 from reconciler.engine.follow import Followed
 from reconciler.views import apply_text, plan_text, verdict
+from reconciler.views.document import PlanDocument
+from reconciler.views.events import JsonProgress, plan_line
 from reconciler.views.live import LiveProgress
 from reconciler.views.plan_text import render_resolved
-from reconciler.views.progress import JsonProgress, PlainProgress
-from reconciler.views.run_document import report_document, summary_document, summary_line
-from reconciler.views.text import duration
+from reconciler.views.progress import PlainProgress
+from reconciler.views.run_document import ReportDocument, report_document
+from reconciler.views.text import duration, json_line
+from reconciler.views.verdict import SummaryLine, summary_document
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +59,7 @@ class Reverted:
     problems: Sequence[Diagnostic]
     repeated: Sequence[tuple[str, Place | None]]
 
-    def document(self) -> dict[str, Any]:
+    def document(self) -> ReportDocument:
         """Return its report as plain data."""
         followed = self.followed
         return report_document(
@@ -87,7 +89,7 @@ class Report:
         self._texts: list[Any] = []
         self._jsons: list[Any] = []
         self._pages: list[tuple[str, Any]] = []
-        self._plan: dict[str, Any] | None = None
+        self._plan: PlanDocument | None = None
         try:
             for name, file in results(options):
                 stream: Any = ctx.stdout
@@ -116,7 +118,7 @@ class Report:
         for file in self._files:
             file.drop()
 
-    def plan(self, plan: Plan, document: dict[str, Any]) -> None:
+    def plan(self, plan: Plan, document: PlanDocument) -> None:
         """Print the problems that planning found, and the plan."""
         self._shown = True
         self._plan = document
@@ -130,10 +132,10 @@ class Report:
             stream.write(text + (render_resolved(document, style=style) if self._options.verbose else ""))
             stream.flush()
         for stream in self._jsons:
-            stream.write(json.dumps({"type": "plan", "plan": document}) + "\n")
+            stream.write(json_line(plan_line(document)))
             stream.flush()
 
-    def close(self, code: ExitCode, closing: str, document: dict[str, Any] | None = None) -> ExitCode:
+    def close(self, code: ExitCode, closing: str, document: ReportDocument | None = None) -> ExitCode:
         """Write the last line of every output and give the files their names; return the exit code to end with."""
         document = document or report_document((), (), {}, interrupted=False, waited=False, timed_out=False)
         self._write_pages(summary_document(document, verdict=closing))
@@ -149,7 +151,7 @@ class Report:
         conclude(closing, self._ctx)
         return code
 
-    def _write_pages(self, summary: dict[str, Any]) -> None:
+    def _write_pages(self, summary: SummaryLine) -> None:
         """Write the result as Markdown or as a page where that was asked for, and the summary of the CI job."""
         plan = self._plan
         for name, stream in self._pages:
@@ -167,7 +169,7 @@ class Report:
             print_problems(failed.problems, self._options, self._ctx)
         return bool(failures)
 
-    def _ending(self, document: dict[str, Any], *, complete: bool, problems: Sequence[str] = ()) -> str:
+    def _ending(self, document: ReportDocument, *, complete: bool, problems: Sequence[str] = ()) -> str:
         style = style_of(self._ctx.stdout, self._options, self._ctx)
         command = self._options.command
         return verdict.ending(document, command=command, complete=complete, style=style, problems=problems)
@@ -243,7 +245,7 @@ class Report:
             with suppress(OSError):
                 print_problems((found,), self._options, self._ctx)
 
-    def _write_reports(self, document: dict[str, Any]) -> OSError | None:
+    def _write_reports(self, document: ReportDocument) -> OSError | None:
         """Write the report as text; return why an output took no more of it, None also where its reader has left."""
         try:
             for stream in self._texts:
@@ -255,7 +257,7 @@ class Report:
             return error if error.errno in NO_ROOM else None
         return None
 
-    def _write_text(self, stream: TextIO, document: dict[str, Any]) -> None:
+    def _write_text(self, stream: TextIO, document: ReportDocument) -> None:
         style = style_of(stream, self._options, self._ctx)
         report = apply_text.render(document, style=style, width=width_of(stream), verbose=self._options.verbose)
         if "reverted" in document:
@@ -267,9 +269,9 @@ class Report:
         stream.flush()
 
 
-def _write_verdict(stream: Any, closing: str, document: dict[str, Any], *, as_json: bool) -> None:
+def _write_verdict(stream: Any, closing: str, document: ReportDocument, *, as_json: bool) -> None:
     with suppress(OSError):
-        stream.write(summary_line(document, verdict=closing) if as_json else f"\n{closing}\n")
+        stream.write(json_line(summary_document(document, verdict=closing)) if as_json else f"\n{closing}\n")
         stream.flush()
 
 

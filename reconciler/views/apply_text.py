@@ -1,15 +1,15 @@
 """The end report of an apply for people: the names for each outcome, the failures, the builds, and what they prove."""
 
 import shlex
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Literal
 
 from rich.cells import cell_len
 from rich.console import RenderableType
 from rich.text import Text
 
-from reconciler.core.builds import FINISHED, Result, Stage
+from reconciler.core.builds import FINISHED, Stage
 from reconciler.core.diff import Field
 from reconciler.core.leftovers import Cause
 from reconciler.core.runs import RESUMABLE, Skip
@@ -17,14 +17,25 @@ from reconciler.diagnostics import listed, plural
 from reconciler.views.changes import LABELS, listing, value_words
 from reconciler.views.console import Hanging, draw_blocks, names_block, words_text
 from reconciler.views.diagnostics import problem_lines
-from reconciler.views.plan import difference_lines
-from reconciler.views.run_document import counted, short_digest
+from reconciler.views.plan_entries import difference_lines
+from reconciler.views.run_document import (
+    BuiltDocument,
+    FailedBuildDocument,
+    FollowedDocument,
+    LeftoverDocument,
+    OutcomeDocument,
+    ReportDocument,
+    RunBuildsDocument,
+    counted,
+    result_words,
+    short_digest,
+)
 from reconciler.views.text import Role, Style, Word, clean_line, duration, json_line, repositories, token
+from reconciler.views.values import DifferenceDocument, Value
 
 Block = list[RenderableType]
 
-_SIDES = {"planned_from": "planned from", "now": "now", "wanted": "wanted"}
-_SIDE_COLUMNS = max(map(len, _SIDES.values())) + 2
+_SIDE_COLUMNS = len("planned from") + 2
 _QUEUE = {"queued": "queued", "in-progress": "sync in progress", "failed": "last sync failed"}
 _ALIKE_FROM = 3
 _MOST_NAMES = 20
@@ -60,7 +71,7 @@ class _Page:
         return Hanging(Text.assemble("    ", (self.style.bar, Role.DIM)), Text(text), 6)
 
 
-def render(document: dict[str, Any], *, style: Style, width: int | None, verbose: bool = False) -> str:
+def render(document: ReportDocument, *, style: Style, width: int | None, verbose: bool = False) -> str:
     """Return the report as text with a line end, empty if there is nothing to report; the verdict follows it."""
     page = _Page(style, width, verbose)
     blocks: list[Block] = [
@@ -74,7 +85,7 @@ def render(document: dict[str, Any], *, style: Style, width: int | None, verbose
     return draw_blocks(blocks, style=style, width=width)
 
 
-def _outcomes(document: dict[str, Any], page: _Page) -> Iterator[Block]:
+def _outcomes(document: ReportDocument, page: _Page) -> Iterator[Block]:
     yield _names("applied", document["applied"], page)
     confirmed = [one for one in document["applied"] if one["read_back"]]
     yield _names("no valid response to the write, confirmed by reading again", confirmed, page)
@@ -84,7 +95,7 @@ def _outcomes(document: dict[str, Any], page: _Page) -> Iterator[Block]:
         yield _names(not_attempted(reason), skipped, page)
     for stale in document["stale"]:
         yield [_titled([stale], "changed since the plan, left unchanged", page), *_sides(stale, page)]
-    alike: dict[str, list[dict[str, Any]]] = {}
+    alike: dict[str, list[OutcomeDocument]] = {}
     for failed in document["failed"]:
         alike.setdefault(json_line(failed["problem"]), []).append(failed)
     for same in alike.values():
@@ -92,7 +103,7 @@ def _outcomes(document: dict[str, Any], page: _Page) -> Iterator[Block]:
         yield [_titled(same, "failed", page), *problem]
 
 
-def _names(title: str, found: Sequence[dict[str, Any]], page: _Page) -> Block:
+def _names(title: str, found: Sequence[OutcomeDocument], page: _Page) -> Block:
     """Return the names under their title; a long list is only counted."""
     if not found:
         return []
@@ -101,51 +112,57 @@ def _names(title: str, found: Sequence[dict[str, Any]], page: _Page) -> Block:
     return [Text(f"{title}:"), *page.names([_name(one, page) for one in found])]
 
 
-def _titled(found: Sequence[dict[str, Any]], what: str, page: _Page) -> Text:
+def _titled(found: Sequence[OutcomeDocument | FollowedDocument], what: str, page: _Page) -> Text:
     names = listed([_name(one, page) for one in found])
     count = f" ({counted(found)})" if len(found) > _LEAST_COUNTED else ""
     return Text.assemble((f"{names}{count}:", Role.ERROR), f" {what}")
 
 
-def _name(one: dict[str, Any], page: _Page) -> str:
+def _name(one: OutcomeDocument | FollowedDocument, page: _Page) -> str:
     """Return what an outcome or a build is about; an overlay and a binding with the word for it."""
-    kind = one.get("subject", "repository")
+    kind = str(one.get("subject", "repository"))
     return token(one["name"], page.style) if kind == "repository" else f"{kind} {page.style.plain(one['name'])}"
 
 
-def _sides(stale: dict[str, Any], page: _Page) -> Iterator[RenderableType]:
+def _sides(stale: OutcomeDocument, page: _Page) -> Iterator[RenderableType]:
     """Yield what differs, with what the plan was made from, what is there now, and what the manifest wants."""
     if "selectors" in stale:
-        text = [f"{_SIDES[side]} {page.style.plain(tags or 'nothing')}" for side, tags in stale["selectors"].items()]
+        tags = stale["selectors"]
+        selectors = {"planned from": tags["planned_from"], "now": tags["now"], "wanted": tags["wanted"]}
+        text = [f"{side} {page.style.plain(selector or 'nothing')}" for side, selector in selectors.items()]
         yield Text(f"  tags   {', '.join(text)}")
     for difference in stale["differences"]:
         key = [Word(token(difference["key"], page.style), Role.BOLD)] if difference["key"] else []
         place = words_text([Word(f"  {LABELS[difference['part']]}"), *key])
-        sides = {side: _side(difference, side, page.style) for side in _SIDES}
-        line = Text.assemble(
-            place, "   ", words_text(listing([Word(_SIDES[one]), *words] for one, words in sides.items()))
-        )
+        values = {
+            "planned from": difference["planned_from"],
+            "now": difference["now"],
+            "wanted": difference["wanted"],
+        }
+        sides = {side: _side(several, difference, page.style) for side, several in values.items()}
+        line = Text.assemble(place, "   ", words_text(listing([Word(one), *words] for one, words in sides.items())))
         if page.width is None or line.cell_len <= page.width:
             yield line
             continue
         yield place
         for side, words in sides.items():
-            yield Hanging(Text(f"    {_SIDES[side]}"), words_text(words), 4 + _SIDE_COLUMNS)
+            yield Hanging(Text(f"    {side}"), words_text(words), 4 + _SIDE_COLUMNS)
 
 
-def _side(difference: dict[str, Any], side: str, style: Style) -> list[Word]:
-    values = [word for value in difference[side] for word in value_words(value, difference, style)]
-    return values or [Word("nothing", Role.DIM)]
+def _side(values: Iterable[Value], difference: DifferenceDocument, style: Style) -> list[Word]:
+    part, masked = difference["part"], difference["masked"]
+    words = [word for value in values for word in value_words(value, part, style, masked=masked)]
+    return words or [Word("nothing", Role.DIM)]
 
 
-def _builds(builds: dict[str, Any], page: _Page) -> Iterator[Block]:
+def _builds(builds: RunBuildsDocument, page: _Page) -> Iterator[Block]:
     followed = builds["repositories"]
     if not followed:
         return
     within = {one["repository"] for one in followed}
-    title = Text(f"Builds of {repositories(len(within))}: {_results(builds) or 'none'}.", Role.BOLD)
+    title = Text(f"Builds of {repositories(len(within))}: {result_words(builds['totals']) or 'none'}.", Role.BOLD)
     yield [title, *_by_state(followed, page)]
-    alike: dict[tuple[str, ...], list[tuple[dict[str, Any], dict[str, Any]]]] = {}
+    alike: dict[tuple[str, ...], list[tuple[FollowedDocument, FailedBuildDocument]]] = {}
     for one in followed:
         for failure in one["failures"]:
             if failure["log_lines"] is not None:
@@ -155,7 +172,7 @@ def _builds(builds: dict[str, Any], page: _Page) -> Iterator[Block]:
         yield _further(one, [failure for failure in one["failures"] if failure["log_lines"] is None], page)
 
 
-def _by_state(followed: Iterable[dict[str, Any]], page: _Page) -> Iterator[RenderableType]:
+def _by_state(followed: Iterable[FollowedDocument], page: _Page) -> Iterator[RenderableType]:
     """Yield the repositories with their builds and tags, those with the same builds together."""
     alike: dict[str, list[str]] = {}
     built: dict[str, str] = {}
@@ -174,29 +191,33 @@ def _by_state(followed: Iterable[dict[str, Any]], page: _Page) -> Iterator[Rende
         yield Hanging(Text(f"  {name}"), Text(state), column)
 
 
-def _stated(one: dict[str, Any], names: Sequence[str], style: Style) -> str:
+def _stated(one: FollowedDocument, names: Sequence[str], style: Style) -> str:
     listed = ", ".join(style.plain(name) for name in names)
     return f"{_state(one)}: {listed}" if listed else _state(one)
 
 
-def _tags(one: dict[str, Any]) -> list[str]:
+def _tags(one: FollowedDocument) -> list[str]:
     """Return the tags of what was built."""
     return list(dict.fromkeys(name for build in _made(one) for name in build["tags"]))
 
 
-def _untagged(one: dict[str, Any]) -> list[str]:
+def _untagged(one: FollowedDocument) -> list[str]:
     """Return the beginnings of what was built and has no tag."""
-    return list(dict.fromkeys(short_digest(build["digest"]) for build in _made(one) if not build["tags"]))
+    return list(dict.fromkeys(short_digest(build["digest"] or "") for build in _made(one) if not build["tags"]))
 
 
-def _made(one: dict[str, Any]) -> list[dict[str, Any]]:
+def _made(one: FollowedDocument) -> list[BuiltDocument]:
     return [build for build in one["built"] if build["result"] == "success" and build["digest"]]
 
 
-_UNPROVEN = {"missing": "succeeded without", "untold": "not verified; the build report does not list"}
+_Unproven = Literal["missing", "untold"]
+_UNPROVEN: Mapping[_Unproven, str] = {
+    "missing": "succeeded without",
+    "untold": "not verified; the build report does not list",
+}
 
 
-def _proof(builds: dict[str, Any], page: _Page) -> Block:
+def _proof(builds: RunBuildsDocument, page: _Page) -> Block:
     """Return what the builds prove, below what they lack or do not report; with `verbose` the resolved versions."""
     lines = [line for kind in _UNPROVEN for line in _unproven(kind, builds["repositories"], page)]
     lines += _still_there(builds["repositories"], page)
@@ -223,41 +244,41 @@ _CAUSES = {
 }
 
 
-def _still_there(followed: Iterable[dict[str, Any]], page: _Page) -> Iterator[RenderableType]:
+def _still_there(followed: Iterable[FollowedDocument], page: _Page) -> Iterator[RenderableType]:
     """Yield a warning for each removed item that new images still contain, once for all repositories."""
-    alike: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
+    alike: dict[tuple[str, str, str], list[tuple[str, LeftoverDocument]]] = {}
     for one in followed:
         for found in one["still_there"]:
-            entry = {**found, "name": token(one["name"], page.style)}
-            alike.setdefault((found["part"], found["key"], found["cause"]), []).append(entry)
+            same = alike.setdefault((found["part"], found["key"], found["cause"]), [])
+            same.append((token(one["name"], page.style), found))
     for (part, key, cause), several in alike.items():
-        images, of = (sum(one[count] for one in several) for count in ("images", "of"))
+        images, of = sum(found["images"] for _, found in several), sum(found["of"] for _, found in several)
         what = f"{_NOUNS[Field(part)]}{token(key, page.style)} is still in {images:,} of {plural(of, 'new image')}"
-        where = listed([one["name"] for one in several])
+        where = listed([name for name, _ in several])
         text = Text.assemble(("warning:", Role.WARNING), f" {what} of {where}{_CAUSES[Cause(cause)]}")
         yield Hanging(Text(), text, 2)
 
 
-def _other_changes(one: dict[str, Any], page: _Page) -> Iterator[RenderableType]:
+def _other_changes(one: FollowedDocument, page: _Page) -> Iterator[RenderableType]:
     """Yield what else changed since the last images, if it is known."""
-    if "other_changes" in one:
+    if one["other_changes"] is not None:
         lines = [line.text for line in difference_lines(one["other_changes"], page.style)]
         text = ", ".join(lines) or "no other package changed"
         yield Hanging(Text(), Text(f"{token(one['name'], page.style)} since the last image: {text}"), 2)
 
 
-def _verified(builds: dict[str, Any]) -> Iterator[Text]:
+def _verified(builds: RunBuildsDocument) -> Iterator[Text]:
     """Yield the line that scripts look for: the same for every width, and of all builds only where all succeeded."""
-    proven, built = builds["verified"]["proven"], builds["verified"]["of"]
-    failed = sum(failure["result"] == Result.FAILURE for one in builds["repositories"] for failure in one["failures"])
+    proven, built, totals = builds["verified"]["proven"], builds["verified"]["of"], builds["totals"]
+    failed = sum(failure["result"] == "failure" for one in builds["repositories"] for failure in one["failures"])
     rest = {
         "failed": failed,
-        "running": builds["running"],
-        "ended with an unknown result": builds.get("unknown", 0),
+        "running": totals["running"],
+        "ended with an unknown result": totals.get("unknown", 0),
     }
     open_ones = sum(one["stage"] not in FINISHED for one in builds["repositories"])
     left = [f"{plural(count, 'build')} {words}" for words, count in rest.items() if count]
-    if open_ones and not builds["running"]:
+    if open_ones and not totals["running"]:
         left.append(f"{repositories(open_ones)} not finished")
     if not built and not left:
         return
@@ -281,7 +302,7 @@ def _unbroken(line: str) -> Text:
     return Text(line, no_wrap=True, overflow="ignore")
 
 
-def _unproven(kind: str, followed: Iterable[dict[str, Any]], page: _Page) -> Iterator[RenderableType]:
+def _unproven(kind: _Unproven, followed: Iterable[FollowedDocument], page: _Page) -> Iterator[RenderableType]:
     """Yield the repositories whose builds lack something or do not report it, those with the same entries together."""
     alike: dict[tuple[str, ...], list[str]] = {}
     for one in followed:
@@ -298,7 +319,7 @@ def _unproven(kind: str, followed: Iterable[dict[str, Any]], page: _Page) -> Ite
             yield from page.names(names)
 
 
-def _versions(one: dict[str, Any], page: _Page) -> Iterator[RenderableType]:
+def _versions(one: FollowedDocument, page: _Page) -> Iterator[RenderableType]:
     versions = dict.fromkeys(f"{key}={value}" for build in one["built"] for key, value in build["versions"].items())
     if versions:
         yield Hanging(Text(), Text(f"{token(one['name'], page.style)}: {_listed(versions, page)}"), 2)
@@ -308,8 +329,8 @@ def _listed(texts: Iterable[str], page: _Page) -> str:
     return ", ".join(map(page.style.plain, texts))
 
 
-def _state(one: dict[str, Any]) -> str:
-    text = _results(one) or _unseen(one["others"])
+def _state(one: FollowedDocument) -> str:
+    text = result_words(one) or _unseen(one["others"])
     if one["stage"] == "done":
         return text
     if one["stage"] == "superseded":
@@ -327,12 +348,7 @@ def _unseen(others: int) -> str:
     return f"{plural(others, 'other build')}, none with the new configuration"
 
 
-def _results(counts: dict[str, Any]) -> str:
-    kinds = {"succeeded": "succeeded", "failed": "failed", "running": "running", "unknown": "with an unknown result"}
-    return ", ".join(f"{counts[kind]:,} {words}" for kind, words in kinds.items() if counts.get(kind))
-
-
-def _failure(found: Sequence[tuple[dict[str, Any], dict[str, Any]]], page: _Page) -> Block:
+def _failure(found: Sequence[tuple[FollowedDocument, FailedBuildDocument]], page: _Page) -> Block:
     """Yield failed builds with the same log: the log once, and the command that prints all of it."""
     (target, failure), style = found[0], page.style
     after = "" if len(found) > 1 or failure["seconds"] is None else f" after {duration(failure['seconds'])}"
@@ -344,7 +360,7 @@ def _failure(found: Sequence[tuple[dict[str, Any], dict[str, Any]]], page: _Page
     return [title, *tail, _unbroken(command)]
 
 
-def _further(target: dict[str, Any], failures: Sequence[dict[str, Any]], page: _Page) -> Block:
+def _further(target: FollowedDocument, failures: Sequence[FailedBuildDocument], page: _Page) -> Block:
     """Return the failed builds of a repository that have no log here."""
     if not failures:
         return []
@@ -354,26 +370,26 @@ def _further(target: dict[str, Any], failures: Sequence[dict[str, Any]], page: _
     return [title, *page.names(numbers)]
 
 
-def _number(failure: dict[str, Any], style: Style) -> str:
+def _number(failure: FailedBuildDocument, style: Style) -> str:
     """Return the last part of a report's id, by which `logs` finds it."""
     return style.plain(failure["id"].rpartition("/")[2])
 
 
-def _about_log(failure: dict[str, Any]) -> str:
+def _about_log(failure: FailedBuildDocument) -> str:
     lines, tail = failure["log_lines"], failure["log_tail"]
     if not tail:
         return "no log"
-    return f"last {len(tail)} of {lines:,} log lines:" if lines > len(tail) else "log:"
+    return "log:" if lines is None or lines <= len(tail) else f"last {len(tail)} of {lines:,} log lines:"
 
 
-def _notes(document: dict[str, Any]) -> Block:
+def _notes(document: ReportDocument) -> Block:
     if any(one["stage"] == Stage.SUPERSEDED for one in document["builds"]["repositories"]):
         note = "Changes made by somebody else were left unchanged. To see the difference: `reconciler plan`."
         return [Text(note, Role.WARNING)]
     return []
 
 
-def _run(document: dict[str, Any]) -> Block:
+def _run(document: ReportDocument) -> Block:
     """Return how to resume following the builds, or where the run's details are."""
     run, builds = document["run"], document["builds"]
     unfinished = any(one["stage"] not in FINISHED for one in builds["repositories"])

@@ -6,8 +6,10 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 
+from reconciler.views.values import PemDocument
 
-def certificate_document(pem: bytes) -> dict[str, str] | None:
+
+def certificate_document(name: str, pem: bytes) -> PemDocument | None:
     """Return the subject, the issuer, the last day, the kind of key and the fingerprint; None when it is none."""
     try:
         with warnings.catch_warnings():
@@ -15,6 +17,7 @@ def certificate_document(pem: bytes) -> dict[str, str] | None:
             warnings.simplefilter("ignore")
             found = x509.load_pem_x509_certificate(pem)
         return {
+            "name": name,
             "subject": found.subject.rfc4514_string(),
             "issuer": found.issuer.rfc4514_string(),
             "not_after": f"{found.not_valid_after_utc:%Y-%m-%d}",

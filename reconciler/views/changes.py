@@ -9,16 +9,20 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
 from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypeAlias, cast
 
 from rich.cells import cell_len
 
 from reconciler.core.diff import WHOLE, Field
 from reconciler.core.overlay import Section
 from reconciler.views.text import Role, Style, Word, json_text, quoted, quoted_pair, token
-from reconciler.views.values import is_mask
+from reconciler.views.values import ChangeDocument, PemDocument, Value, is_mask
 
 Item = tuple[Word, ...]
+# Both sides of a change of a part whose values are texts, objects, or certificates and keys.
+_Texts: TypeAlias = tuple[str | None, str | None]
+_Objects: TypeAlias = tuple[Mapping[str, object] | None, Mapping[str, object] | None]
+_PemFiles: TypeAlias = tuple[PemDocument | None, PemDocument | None]
 
 # The tags of a binding, as a part of its own.
 TAGS = "tags"
@@ -27,6 +31,8 @@ _ROLES = {"add": Role.ADD, "remove": Role.REMOVE, "change": Role.CHANGE}
 _NOTHING = "(none)"
 # Fields whose changes are one value for another.
 _NAMED = WHOLE | {Field.PACKAGES, Field.PROVIDERS}
+# Fields whose values are names and not texts.
+_NAME_FIELDS = frozenset({Field.PACKAGES, Field.PROVIDERS, Field.RUN_AS})
 _JSON = frozenset({Field.COMMAND_OVERRIDE, Field.TRUSTSTORE})
 _UNCUT = 1_000_000
 _SHORT_DIGEST = 12
@@ -38,7 +44,7 @@ _SENSITIVE = {
 }
 
 
-def items(change: dict[str, Any], style: Style) -> list[Item]:
+def items(change: ChangeDocument, style: Style) -> list[Item]:
     """Return a change as one item, or as several where it is about a list."""
     if change["masked"] and all(side is None or is_mask(side) for side in (change["before"], change["after"])):
         return [_sensitive(change, style)]
@@ -55,22 +61,33 @@ def items(change: dict[str, Any], style: Style) -> list[Item]:
             return [_assignment(change, style)]
 
 
-def value_words(value: Any, change: Mapping[str, Any], style: Style) -> list[Word]:
-    """Return a value as words, as in one part of an overlay."""
+def value_words(value: Value, part: str, style: Style, *, masked: bool) -> list[Word]:
+    """Return a value of one part of an overlay as words; `masked` tells that a value under its key is hidden."""
     match value:
-        case _ if value is True or change["part"] in _JSON:
-            return [Word(_value_text(value, change, style))]
+        case _ if value is True or part in _JSON:
+            return [Word(_value_text(value, part, style))]
         case str():
-            return [Word(SENSITIVE if change["masked"] and is_mask(value) else quoted(value, style))]
+            return [Word(SENSITIVE if masked and is_mask(value) else quoted(value, style))]
         case list():
             return list(listing([[Word(short_value(one, style))] for one in value]))
-        case {"sha256": _}:
-            return [Word(_pem_text(value, style))]
+        case dict() if "sha256" in value:
+            return [Word(_pem_text(cast("PemDocument", value), style))]
+        case dict():
+            return list(listing([[Word(name), *_value_words(one, style)] for name, one in value.items()]))
         case _:
-            return list(listing([[Word(name), *_value_words(value[name], style)] for name in value]))
+            return []
 
 
-def _sensitive(change: dict[str, Any], style: Style) -> Item:
+def value_text(value: Value, part: str, style: Style, *, masked: bool) -> str:
+    """Return a value of one part of an overlay as text; `masked` as in `value_words`."""
+    if part in _NAME_FIELDS and isinstance(value, str):
+        return token(value, style)
+    if part == Field.UNRECOGNIZED and isinstance(value, str):  # JSON text, which has quotes of its own
+        return json_text(value, style)
+    return " ".join(word.text for word in value_words(value, part, style, masked=masked))
+
+
+def _sensitive(change: ChangeDocument, style: Style) -> Item:
     """Return a change whose values are all hidden: its key, where that is not the value itself, and what happens."""
     text, role = _SENSITIVE[change["kind"]], _ROLES[change["kind"]]
     if change["part"] in _NAMED or not change["key"]:
@@ -78,7 +95,7 @@ def _sensitive(change: dict[str, Any], style: Style) -> Item:
     return (_key(change, style), Word(text, role=Role.DIM if change["kind"] == "remove" else Role.PLAIN))
 
 
-def _key(change: dict[str, Any], style: Style, end: str = "") -> Word:
+def _key(change: ChangeDocument, style: Style, end: str = "") -> Word:
     return Word(MARKS[change["kind"]] + token(change["key"], style) + end, role=_ROLES[change["kind"]])
 
 
@@ -86,11 +103,11 @@ def _arrow(style: Style) -> Word:
     return Word(style.arrow, role=Role.DIM)
 
 
-def _named(change: dict[str, Any], style: Style) -> Item:
+def _named(change: ChangeDocument, style: Style) -> Item:
     """Return something that is a name and nothing else, with both names where it changes."""
     role = _ROLES[change["kind"]]
     values = [value for value in (change["before"], change["after"]) if value is not None]
-    first, *rest = [_value_text(value, change, style) for value in values]
+    first, *rest = [_value_text(value, change["part"], style) for value in values]
     if [first] == rest:  # cut to the same text
         first, *rest = quoted_pair(_json(values[0]), _json(values[1]), style)
     words = [Word(MARKS[change["kind"]] + first, role=role)]
@@ -101,53 +118,59 @@ def _named(change: dict[str, Any], style: Style) -> Item:
     return tuple(words)
 
 
-def _value_text(value: Any, change: Mapping[str, Any], style: Style) -> str:
-    is_json = change["part"] == Field.TRUSTSTORE
-    return json_text(value, style) if is_json else short_value(value, style)
+def _value_text(value: Value, part: str, style: Style) -> str:
+    if part == Field.TRUSTSTORE and isinstance(value, str):
+        return json_text(value, style)
+    return short_value(value, style)
 
 
-def short_value(value: Any, style: Style) -> str:
+def short_value(value: object, style: Style) -> str:
     """Return a name as it is, a flag as `on`, a check as `tcp=db:5432,timeout=30s`, other content as JSON."""
     match value:
         case True:
             return "on"
         case str():
             return token(value, style)
-        case _ if all(isinstance(one, str) and "," not in one for one in value.values()):
+        case dict() if all(isinstance(one, str) and "," not in one for one in value.values()):
             return token(",".join(f"{name}={one}" for name, one in value.items()), style)
         case _:
             return json_text(_json(value), style)
 
 
-def _json(value: Any) -> str:
+def _json(value: object) -> str:
     """Return a value as JSON without the fields that are not set; a string is JSON already."""
     if isinstance(value, str):
         return value
-    return json.dumps({name: one for name, one in value.items() if one}, ensure_ascii=False)
+    given = {name: one for name, one in value.items() if one} if isinstance(value, dict) else value
+    return json.dumps(given, ensure_ascii=False)
 
 
-def _assignment(change: dict[str, Any], style: Style) -> Item:
+def _assignment(change: ChangeDocument, style: Style) -> Item:
     """Return a key with its value: a variable, an annotation, content that this version does not know."""
-    before, after = change["before"], change["after"]
-    if change["kind"] == "change":
+    before, after = cast("_Texts", (change["before"], change["after"]))
+    if before is not None and after is not None:
         old, new = quoted_pair(before, after, style)
         return (_key(change, style), Word(old, Role.REMOVE), _arrow(style), Word(new, Role.ADD))
-    only, role = (after, Role.PLAIN) if before is None else (before, Role.DIM)
+    only, role = (after or "", Role.PLAIN) if before is None else (before, Role.DIM)
     # Unrecognized content is JSON text, which has quotes of its own.
     shown = json_text(only, style) if change["part"] == Field.UNRECOGNIZED else quoted(only, style)
     return (_key(change, style), Word(shown, role))
 
 
-def _list(change: dict[str, Any], style: Style) -> list[Item]:
+def _list(change: ChangeDocument, style: Style) -> list[Item]:
     """Return what leaves and what joins an ordered list, and the order that it then has."""
     whole = replace(style, value_limit=_UNCUT)  # what is cut could look alike
-    before, after = ([short_value(one, whole) for one in side or ()] for side in (change["before"], change["after"]))
+    before, after = _texts(change["before"], whole), _texts(change["after"], whole)
     old, new = Counter(before), Counter(after)
     found = [_listed("+", value, Role.ADD) for value in (new - old).elements()]
     found += [_listed("-", value, Role.REMOVE) for value in (old - new).elements()]
     if change["part"] != TAGS and before and after and after != [value for value in before if value in new]:
         found.append(tuple(_order(after)))
     return found
+
+
+def _texts(value: Value, style: Style) -> list[str]:
+    return [short_value(one, style) for one in value] if isinstance(value, list) else []
 
 
 def _listed(mark: str, value: str, role: Role) -> Item:
@@ -161,13 +184,13 @@ def _order(values: list[str]) -> Iterator[Word]:
     yield Word(last)
 
 
-def _account(change: dict[str, Any], style: Style) -> Item:
+def _account(change: ChangeDocument, style: Style) -> Item:
     name = "username" if change["part"] == Field.USERS else "groupname"
-    before, after = change["before"], change["after"]
+    before, after = cast("_Objects", (change["before"], change["after"]))
     if before is not None and after is not None:
         details = [words for field in _fields(before, after) for words in _field(field, before, after, style)]
         return (_key(change, style, ":"), *listing(details))
-    found = before or after
+    found = before or after or {}
     details = [
         [Word(field), *_value_words(found[field], style)] for field in found if field != name and found[field] != []
     ]
@@ -187,11 +210,11 @@ def _with_text(word: Word, text: str) -> Word:
     return Word(text, word.role)
 
 
-def _fields(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
+def _fields(before: Mapping[str, object], after: Mapping[str, object]) -> list[str]:
     return [name for name in {**before, **after} if before.get(name) != after.get(name)]
 
 
-def _field(name: str, before: dict[str, Any], after: dict[str, Any], style: Style) -> Iterator[list[Word]]:
+def _field(name: str, before: Mapping[str, object], after: Mapping[str, object], style: Style) -> Iterator[list[Word]]:
     old, new = before.get(name), after.get(name)
     if isinstance(old, list) and isinstance(new, list):
         joins = [Word("+" + token(value, style), role=Role.ADD) for value in new if value not in old]
@@ -201,7 +224,7 @@ def _field(name: str, before: dict[str, Any], after: dict[str, Any], style: Styl
         yield [Word(name), *_value_words(old, style), _arrow(style), *_value_words(new, style)]
 
 
-def _value_words(value: Any, style: Style) -> list[Word]:
+def _value_words(value: object, style: Style) -> list[Word]:
     match value:
         case None:
             return [Word(_NOTHING)]
@@ -211,15 +234,15 @@ def _value_words(value: Any, style: Style) -> list[Word]:
             return [Word(token(str(value), style))]
 
 
-def _pem(change: dict[str, Any], style: Style) -> Item:
-    before, after = change["before"], change["after"]
+def _pem(change: ChangeDocument, style: Style) -> Item:
+    before, after = cast("_PemFiles", (change["before"], change["after"]))
     old, new = _pem_text(before, style), _pem_text(after, style)
     if before is not None and after is not None:
         return (_key(change, style), Word(old, Role.REMOVE), _arrow(style), Word(new, Role.ADD))
     return (_key(change, style), Word(new or old, Role.DIM if after is None else Role.PLAIN))
 
 
-def _pem_text(file: dict[str, Any] | None, style: Style) -> str:
+def _pem_text(file: PemDocument | None, style: Style) -> str:
     if file is None:
         return ""
     # Always with the digest, as two certificates can have everything else in common.
@@ -265,7 +288,7 @@ class Fragment(NamedTuple):
     short: bool
 
 
-def fragments(changes: Iterable[dict[str, Any]], style: Style) -> list[Fragment]:
+def fragments(changes: Iterable[ChangeDocument], style: Style) -> list[Fragment]:
     """Return the changes of one repository, those of the same part together."""
     return [
         _fragment(part, tuple([item for change in found for item in items(change, style)]))
@@ -290,7 +313,7 @@ def joined(several: Iterable[Item]) -> list[Word]:
     return words
 
 
-def brief(changes: Iterable[dict[str, Any]], style: Style, columns: int) -> str:
+def brief(changes: Iterable[ChangeDocument], style: Style, columns: int) -> str:
     """Return safe text of a maximum width; an ellipsis replaces names that do not fit."""
     found, used = list[str](), 0
     for word in _words(changes, style):
@@ -301,7 +324,7 @@ def brief(changes: Iterable[dict[str, Any]], style: Style, columns: int) -> str:
     return " ".join(found)
 
 
-def _words(changes: Iterable[dict[str, Any]], style: Style) -> Iterator[str]:
+def _words(changes: Iterable[ChangeDocument], style: Style) -> Iterator[str]:
     for part, found in groupby(changes, key=lambda change: str(change["part"])):
         yield LABELS[part]
         for change in found:

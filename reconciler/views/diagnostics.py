@@ -8,15 +8,32 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import quote
 
+from pydantic import Field as Schema
 from rich.text import Text
+from typing_extensions import TypedDict
 
 from reconciler.diagnostics import Diagnostic, Severity, listed, plural
 from reconciler.views.console import draw
-from reconciler.views.plan_schema import DiagnosticDocument
 from reconciler.views.text import Role, Style, plain
+
+
+class DiagnosticDocument(TypedDict):
+    """One problem; file, line and column are null where it has no place."""
+
+    severity: Annotated[str, Schema(json_schema_extra={"enum": ["error", "warning", "note"]})]
+    code: str
+    summary: str
+    detail: str
+    hint: str
+    file: str | None
+    line: int | None
+    column: int | None
+    repositories: Annotated[
+        list[str], Schema(description="Those that have it, where it is found in the manifest once.")
+    ]
 
 
 def diagnostic_document(diagnostic: Diagnostic) -> DiagnosticDocument:
@@ -56,30 +73,28 @@ def render(diagnostics: Sequence[Diagnostic], *, style: Style) -> str:
     return draw(lines, style=style, width=None) if lines else ""
 
 
-def fold_problems(problems: Iterable[Mapping[str, Any]]) -> list[list[Mapping[str, Any]]]:
+def fold_problems(problems: Iterable[DiagnosticDocument]) -> list[list[DiagnosticDocument]]:
     """Group documents of problems that differ only in their place and their repositories."""
-    folded: dict[tuple[str, ...], list[Mapping[str, Any]]] = {}
+    folded: dict[tuple[str, ...], list[DiagnosticDocument]] = {}
     for one in problems:
-        folded.setdefault(tuple(one[name] for name in _SAME), []).append(one)
+        key = (one["severity"], one["code"], one["summary"], one["detail"], one["hint"])
+        folded.setdefault(key, []).append(one)
     return list(folded.values())
 
 
-_SAME = ("severity", "code", "summary", "detail", "hint")
-
-
-def problem_place(found: Mapping[str, Any]) -> str:
+def problem_place(found: Mapping[str, object]) -> str:
     """Return where in the manifest a document points, as file:line:column; "" where it is nowhere in it."""
     return f"{found['file']}:{found['line']}:{found['column']}" if found["file"] is not None else ""
 
 
-def repetitions(same: Sequence[Mapping[str, Any]]) -> str:
+def repetitions(same: Sequence[DiagnosticDocument]) -> str:
     """Return how often a problem was found and its first places: `(5 times: a.yaml:1:1 and 4 more)`; "" for once."""
     places = [problem_place(one) for one in same if problem_place(one)]
     where = f": {listed(places)}" if places else ""
     return f"({len(same):,} times{where})" if len(same) > 1 else ""
 
 
-def problem_details(same: Sequence[Mapping[str, Any]]) -> list[str]:
+def problem_details(same: Sequence[DiagnosticDocument]) -> list[str]:
     """Return the lines below the summary of a problem: detail, repositories, hint."""
     detail, hint = _lines(same[0]["detail"]), _lines(same[0]["hint"])
     names = list(dict.fromkeys(name for one in same for name in one["repositories"]))
@@ -94,12 +109,12 @@ def _lines(text: str) -> list[str]:
     return text.strip().replace("\r\n", "\n").split("\n") if text.strip() else []
 
 
-def problem_lines(problem: Mapping[str, Any], style: Style) -> list[Text]:
+def problem_lines(problem: DiagnosticDocument, style: Style) -> list[Text]:
     """Draw one problem: a line with its place and summary, then its details, indented."""
     return _folded([problem], style)
 
 
-def _folded(same: Sequence[Mapping[str, Any]], style: Style) -> list[Text]:
+def _folded(same: Sequence[DiagnosticDocument], style: Style) -> list[Text]:
     first, often = same[0], repetitions(same)
     severity = (f"{first['severity']}:", _ROLES[first["severity"]])
     place = f"{problem_place(first)}: " if problem_place(first) and not often else ""

@@ -1,14 +1,15 @@
-"""The findings of `reconciler doctor` as text and as JSON. What they mean is decided in `core.doctor`."""
+"""The findings of `reconciler doctor` as text and as a document. What they mean is decided in `core.doctor`."""
 
 import json
-from typing import Any
 
 from rich.text import Text
+from typing_extensions import TypedDict
 
 from reconciler.core.doctor import CheckResult, Checkup, Identity, Level
 from reconciler.views.console import Column, draw, draw_table
-from reconciler.views.document import FORMAT_VERSION
-from reconciler.views.text import Role, Style, duration, indented_json, rfc3339, utc
+from reconciler.views.document import FORMAT_VERSION, OrganizationDocument, organization_document
+from reconciler.views.text import Role, Style, duration, rfc3339, utc
+from reconciler.views.values import Time
 
 _ROLES = {Level.OK: Role.ADD, Level.WARNING: Role.WARNING, Level.ERROR: Role.ERROR, Level.UNKNOWN: Role.DIM}
 _LEVELS = max(len(level) for level in Level)
@@ -26,12 +27,67 @@ def render(checkup: Checkup, *, style: Style) -> str:
     return draw([*lines, *cells, Text(), _conclusion(checkup)], style=style, width=None)
 
 
-def render_json(checkup: Checkup) -> str:
-    """Return the document as JSON text."""
-    return indented_json(document(checkup))
+class TokenDocument(TypedDict):
+    """Where the token comes from, and until when it holds."""
+
+    source: str | None
+    expires: Time | None
 
 
-def document(checkup: Checkup) -> dict[str, Any]:
+class GrantDocument(TypedDict):
+    """What a token may do in an organization or folder and below."""
+
+    id: str
+    name: str
+    roles: list[str]
+    capabilities: list[str]
+
+
+class IdentityDocument(TypedDict):
+    """Whose token it is."""
+
+    subject: str
+    email: str
+    issuer: str
+    groups: list[GrantDocument]
+
+
+class FindingDocument(TypedDict):
+    """The result of one check."""
+
+    subject: str
+    level: str
+    summary: str
+    detail: str
+    hint: str
+
+
+class SettingDocument(TypedDict):
+    """A setting in force, and where it comes from."""
+
+    name: str
+    value: object
+    source: str
+
+
+class CheckupDocument(TypedDict):
+    """Document of `reconciler doctor --format json`; null where something is not known."""
+
+    format_version: str
+    ok: bool
+    api: str
+    clock_skew_seconds: float | None
+    token: TokenDocument
+    identity: IdentityDocument | None
+    organization: OrganizationDocument | None
+    missing_capabilities: list[str]
+    model: str | None
+    features: dict[str, bool]
+    findings: list[FindingDocument]
+    settings: list[SettingDocument]
+
+
+def document(checkup: Checkup) -> CheckupDocument:
     """Return everything as plain data."""
     organization = checkup.organization
     return {
@@ -41,7 +97,7 @@ def document(checkup: Checkup) -> dict[str, Any]:
         "clock_skew_seconds": None if checkup.skew is None else round(checkup.skew, 3),
         "token": {"source": checkup.source, "expires": _moment(checkup.expires)},
         "identity": None if checkup.identity is None else _identity(checkup.identity),
-        "organization": None if organization is None else {"id": organization.id, "name": organization.name},
+        "organization": None if organization is None else organization_document(organization),
         "missing_capabilities": list(checkup.missing),
         "model": None if checkup.model is None else checkup.model.value,
         "features": dict(checkup.features),
@@ -79,7 +135,7 @@ def _conclusion(checkup: Checkup) -> Text:
     return Text("No problems found. An apply can run.")
 
 
-def _finding(finding: CheckResult, now: float) -> dict[str, Any]:
+def _finding(finding: CheckResult, now: float) -> FindingDocument:
     return {
         "subject": finding.subject.value,
         "level": finding.level.value,
@@ -89,7 +145,7 @@ def _finding(finding: CheckResult, now: float) -> dict[str, Any]:
     }
 
 
-def _identity(identity: Identity) -> dict[str, Any]:
+def _identity(identity: Identity) -> IdentityDocument:
     return {
         "subject": identity.subject,
         "email": identity.email,

@@ -1,40 +1,48 @@
 """The public plan document: what every format of a plan is made from, and what `--format json` prints.
 
-Ordering, counting, grouping and masking happen here, once. A consumer must accept new keys; a changed meaning raises
-the major number of `FORMAT_VERSION`.
+Ordering, counting, grouping and masking happen here and in the documents of its parts, once. A consumer must accept new
+keys; a changed meaning raises the major number of `FORMAT_VERSION`. `docs/plan.schema.json` is generated from the types
+(`make schemas`). Keys that are not required are those that earlier versions did not print, or that are there only where
+the command asked for them.
 """
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, assert_never
+from typing import Annotated, Literal, NotRequired, assert_never
+
+from pydantic import ConfigDict, with_config
+from pydantic import Field as Schema
+from typing_extensions import TypedDict
 
 from reconciler.core.bindings import Bindings, UnknownBindings
 from reconciler.core.forecast import BuildForecast, Durations, Forecast, NoForecast
-from reconciler.core.overlay import Section
 from reconciler.core.plan import Comparison, Guard, Plan
 from reconciler.core.resolution import ResolvedChange
-from reconciler.core.steps import Action, BindingStep, OverlayStep, Reason, ReasonCode, Step, WillBuild
-from reconciler.views.diagnostics import diagnostic_document
-from reconciler.views.overlay_steps import effect_documents, overlay_step_document, step_counts
-from reconciler.views.plan_schema import (
-    BindingsDocument,
-    ForecastDocument,
-    GroupedDocument,
-    GuardDocument,
-    NamesDocument,
-    PackagesDifferenceDocument,
-    ProblemGroupDocument,
-    ResolvedDocument,
-    SecondsDocument,
-    StepDocument,
+from reconciler.core.state import Organization
+from reconciler.core.steps import Action, BindingStep, OverlayStep, Step
+from reconciler.views.diagnostics import DiagnosticDocument, diagnostic_document
+from reconciler.views.overlay_steps import (
+    BindingStepDocument,
+    EffectDocument,
+    OverlayCountsDocument,
+    OverlayStepDocument,
+    effect_documents,
+    overlay_step_document,
+    step_counts,
 )
-from reconciler.views.reasons import reason_sentence
+from reconciler.views.steps import (
+    GroupedDocument,
+    ProblemGroupDocument,
+    StepDocument,
+    group_documents,
+    problem_group_documents,
+    step_document,
+    whole_step_document,
+)
 from reconciler.views.text import rfc3339
-from reconciler.views.values import change_document, ordered, overlay_document
+from reconciler.views.values import Count, Time
 
 FORMAT_VERSION = "1.0"
-GROUP_FROM = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,21 +52,185 @@ class Origin:
     `created` is in seconds since the epoch; `manifest_digest` None where the file is of live state.
     """
 
-    kind: str
+    kind: Literal["plan", "snapshot"]
     created: float
     tool_version: str
     manifest_digest: str | None = None
 
 
-_WRITES = (Action.CREATE, Action.UPDATE, Action.RESET)
-_COUNTED = {
-    "create": Action.CREATE,
-    "update": Action.UPDATE,
-    "reset": Action.RESET,
-    "unchanged": Action.NONE,
-    "blocked": Action.BLOCKED,
-    "unknown": Action.UNKNOWN,
-}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provenance:
+    """Time and commit of a page; unknown fields are empty.
+
+    `made` is in seconds since the epoch, None to omit it; `job_url` is the page of the CI job.
+    `file_url` returns the page of a line of a manifest in that commit.
+    """
+
+    made: float | None = None
+    commit: str = ""
+    commit_url: str = ""
+    job_url: str = ""
+    file_url: Callable[[str, int], str] = lambda _file, _line: ""
+
+
+NO_PROVENANCE = Provenance()
+
+
+class OrganizationDocument(TypedDict):
+    """An organization or folder."""
+
+    id: str
+    name: str
+
+
+class CountsDocument(TypedDict):
+    """The number of steps by action; `unchanged` are those whose action is `none`."""
+
+    create: Count
+    update: Count
+    reset: Count
+    unchanged: Count
+    blocked: Count
+    unknown: Count
+
+
+class NamesDocument(TypedDict):
+    """Repositories by name, and how many there are."""
+
+    count: Count
+    names: list[str]
+
+
+class CausedCountsDocument(TypedDict):
+    """With `--base`: how many repositories the change creates, updates and resets."""
+
+    create: int
+    update: int
+    reset: int
+
+
+class PartGroupsDocument(TypedDict):
+    """With `--base`: what `groups` is, for each of the three parts."""
+
+    caused: list[GroupedDocument]
+    already_different: list[GroupedDocument]
+    no_longer: list[GroupedDocument]
+
+
+class GuardDocument(TypedDict):
+    """The guard against taking something away from too many repositories."""
+
+    refused: Annotated[bool, Schema(description="Whether the guard forbids to apply the plan.")]
+    covered: Annotated[int, Schema(ge=0, description="How many live repositories the manifest covers.")]
+    losing: NamesDocument
+    share: Annotated[float, Schema(ge=0, description="The share that loses something, from 0 to 1.")]
+    limit: Annotated[float, Schema(ge=0, description="The largest share that is allowed.")]
+    limit_from: Annotated[str, Schema(json_schema_extra={"enum": ["command-line", "manifest", "default"]})]
+    prune: Annotated[bool, Schema(description="Whether customized repositories that no entry names are reset.")]
+    refusals: list[DiagnosticDocument]
+
+
+class BindingsDocument(TypedDict):
+    """Knowledge about the overlays that are bound to repositories."""
+
+    known: Annotated[bool, Schema(description="Whether the bindings of the organization were read.")]
+    count: Annotated[Count | None, Schema(description="How many there are; null where that is not known.")]
+    problem: Annotated[str | None, Schema(description="Why they are not known.")]
+
+
+class SecondsDocument(TypedDict):
+    """Duration of recent successful builds, in seconds."""
+
+    median: Annotated[float, Schema(ge=0)]
+    longest: Annotated[float, Schema(ge=0)]
+    of: Count
+
+
+class ForecastDocument(TypedDict):
+    """Builds that an apply would start; null where unknown."""
+
+    repositories: Annotated[int, Schema(ge=1)] | None
+    builds: Annotated[Annotated[int, Schema(ge=1)] | None, Schema(description="About how many, without `unknown`.")]
+    unknown: NamesDocument | None
+    seconds: SecondsDocument | None
+    problem: Annotated[str | None, Schema(description="Why nothing is known; null where something is.")]
+
+
+class CheckedDocument(TypedDict):
+    """Lookups made to predict whether the images will build; `--debug` prints their cost."""
+
+    packages: Annotated[int, Schema(ge=0, description="How many distinct packages the changed steps name.")]
+    repositories: Annotated[int, Schema(ge=0, description="How many repositories were asked about.")]
+
+
+class OriginDocument(TypedDict):
+    """The file that a plan was made from."""
+
+    kind: Literal["plan", "snapshot"]
+    created: Time
+    tool_version: str
+    manifest_digest: str | None
+
+
+AnyStepDocument = OverlayStepDocument | BindingStepDocument | StepDocument
+
+
+@with_config(ConfigDict(title="Plan of reconciler"))
+class PlanDocument(TypedDict):
+    """Document of `reconciler plan --format json`. Keys may be added; a changed meaning raises `format_version`."""
+
+    format_version: Annotated[str, Schema(pattern=r"^1\.[0-9]+$", description="Major and minor number of this format.")]
+    tool_version: str
+    api: Annotated[str, Schema(description="The address of the API, or `emulator`.")]
+    organization: OrganizationDocument
+    complete: Annotated[bool, Schema(description="Whether every repository of the manifest could be read and planned.")]
+    applyable: Annotated[bool, Schema(description="Whether an apply of this plan would write something.")]
+    manifest: NotRequired[Annotated[str, Schema(description="The owner of the manifest, else its path.")]]
+    skip_blocked: NotRequired[
+        Annotated[bool, Schema(description="Whether repositories with errors are left out of an apply.")]
+    ]
+    counts: CountsDocument
+    overlay_counts: NotRequired[OverlayCountsDocument]
+    binding_counts: NotRequired[OverlayCountsDocument]
+    steps: Annotated[
+        list[AnyStepDocument],
+        Schema(
+            description="Those of overlays and bindings in the order of their writes, "
+            "then one for every repository, ordered by its name."
+        ),
+    ]
+    effects: NotRequired[
+        Annotated[
+            list[EffectDocument],
+            Schema(description="What overlays and bindings change in the images, the same change once."),
+        ]
+    ]
+    groups: list[GroupedDocument]
+    problem_groups: NotRequired[list[ProblemGroupDocument]]
+    unlisted: Annotated[NamesDocument, Schema(description="Live repositories that no entry names; not touched.")]
+    left_out: Annotated[NamesDocument, Schema(description="Repositories that the selection left out.")]
+    guard: NotRequired[GuardDocument]
+    bindings: NotRequired[BindingsDocument]
+    diagnostics: list[DiagnosticDocument]
+    origin: NotRequired[OriginDocument]
+    caused: NotRequired[Annotated[list[StepDocument], Schema(description="With `--base`: what the change causes.")]]
+    already_different: NotRequired[
+        Annotated[
+            list[StepDocument], Schema(description="With `--base`: what would be done without the change as well.")
+        ]
+    ]
+    no_longer: NotRequired[
+        Annotated[list[StepDocument], Schema(description="With `--base`: what is not done any more.")]
+    ]
+    caused_counts: NotRequired[CausedCountsDocument]
+    part_groups: NotRequired[PartGroupsDocument]
+    checked: NotRequired[CheckedDocument]
+    forecast: NotRequired[ForecastDocument]
+
+
+def organization_document(organization: Organization) -> OrganizationDocument:
+    """Return an organization as documents have it."""
+    return {"id": organization.id, "name": organization.name}
 
 
 def plan_document(
@@ -74,7 +246,7 @@ def plan_document(
     overlays: bool = False,
     active_tags: Mapping[str, Sequence[str]] | None = None,
     manifest: str | None = None,
-) -> dict[str, Any]:
+) -> PlanDocument:
     """Return the plan as plain data: dictionaries, lists, strings, numbers; not yet made safe for any format.
 
     `origin` is that of a saved plan or of a snapshot; `comparison` tells what a change of the manifest causes;
@@ -83,35 +255,66 @@ def plan_document(
     overlay on both sides; `active_tags` are the tags that Chainguard builds, by the id of their repository. `manifest`
     is the owner of the manifest, else its path.
     """
-    counts, tags = plan.counts(), active_tags or {}
+    steps: list[AnyStepDocument] = [_overlay_step(step, comparison) for step in plan.overlay_steps]
+    steps += [whole_step_document(step, resolved or {}, active_tags or {}, overlays=overlays) for step in plan.steps]
+    document = _document(plan, steps, api, tool_version)
+    if plan.skip_blocked:
+        document["skip_blocked"] = True
+    if manifest:
+        document["manifest"] = manifest
+    if origin is not None:
+        document["origin"] = _origin(origin)
+    if comparison is not None:
+        _compare(document, comparison)
+    if checked is not None:
+        document["checked"] = {"packages": checked["packages"], "repositories": checked["repositories"]}
+    if forecast is not None:
+        document["forecast"] = forecast_document(forecast)
+    return document
+
+
+def _document(plan: Plan, steps: list[AnyStepDocument], api: str, tool_version: str) -> PlanDocument:
+    """Return what every plan has."""
     return {
         "format_version": FORMAT_VERSION,
         "tool_version": tool_version,
         "api": api,
-        "organization": {"id": plan.organization.id, "name": plan.organization.name},
+        "organization": organization_document(plan.organization),
         "complete": plan.complete,
         "applyable": plan.applyable,
-        "counts": {name: counts[action] for name, action in _COUNTED.items()},
+        "counts": _counts(plan),
         "overlay_counts": step_counts(one for one in plan.overlay_steps if isinstance(one, OverlayStep)),
         "binding_counts": step_counts(one for one in plan.overlay_steps if isinstance(one, BindingStep)),
-        "steps": [
-            *(overlay_step_document(step) | _caused(step, comparison) for step in plan.overlay_steps),
-            *(_whole_step(step, resolved or {}, tags, overlays=overlays) for step in plan.steps),
-        ],
+        "steps": steps,
         "effects": effect_documents(plan.effects),
-        "groups": _groups(plan.writes),
-        "problem_groups": _problem_groups(plan.steps),
+        "groups": group_documents(plan.writes),
+        "problem_groups": problem_group_documents(plan.steps),
         "unlisted": _names(plan.unlisted),
         "left_out": _names(plan.left_out),
         "guard": _guard(plan.guard),
         "bindings": _bindings(plan.bindings),
         "diagnostics": [diagnostic_document(diagnostic) for diagnostic in plan.diagnostics],
-        **({"skip_blocked": True} if plan.skip_blocked else {}),
-        **({"manifest": manifest} if manifest else {}),
-        **_origin(origin),
-        **_comparison(comparison),
-        **({} if checked is None else {"checked": dict(checked)}),
-        **_forecast(forecast),
+    }
+
+
+def _overlay_step(
+    step: OverlayStep | BindingStep, comparison: Comparison | None
+) -> OverlayStepDocument | BindingStepDocument:
+    document = overlay_step_document(step)
+    if comparison is not None and step.writes:
+        document["caused"] = step.key in comparison.caused_overlays
+    return document
+
+
+def _counts(plan: Plan) -> CountsDocument:
+    found = plan.counts()
+    return {
+        "create": found[Action.CREATE],
+        "update": found[Action.UPDATE],
+        "reset": found[Action.RESET],
+        "unchanged": found[Action.NONE],
+        "blocked": found[Action.BLOCKED],
+        "unknown": found[Action.UNKNOWN],
     }
 
 
@@ -140,149 +343,35 @@ def _bindings(bindings: Bindings) -> BindingsDocument:
     return {"known": True, "count": len(bindings), "problem": None}
 
 
-def _origin(origin: Origin | None) -> dict[str, Any]:
-    if origin is None:
-        return {}
+def _origin(origin: Origin) -> OriginDocument:
     return {
-        "origin": {
-            "kind": origin.kind,
-            "created": rfc3339(origin.created),
-            "tool_version": origin.tool_version,
-            "manifest_digest": origin.manifest_digest,
-        }
+        "kind": origin.kind,
+        "created": rfc3339(origin.created),
+        "tool_version": origin.tool_version,
+        "manifest_digest": origin.manifest_digest,
     }
 
 
-def _caused(step: OverlayStep | BindingStep, comparison: Comparison | None) -> dict[str, bool]:
-    return {} if comparison is None or not step.writes else {"caused": step.key in comparison.caused_overlays}
-
-
-def _comparison(comparison: Comparison | None) -> dict[str, Any]:
-    """Return the parts of a comparison as steps, and below `part_groups` the changes that several of a part share."""
-    if comparison is None:
-        return {}
-    parts = {
-        "caused": comparison.caused,
-        "already_different": comparison.already_different,
-        "no_longer": comparison.no_longer,
+def _compare(document: PlanDocument, comparison: Comparison) -> None:
+    """Add the parts of a comparison as steps, and the changes that several of a part share."""
+    caused, before, no_longer = comparison.caused, comparison.already_different, comparison.no_longer
+    document["caused"] = [step_document(step) for step in caused]
+    document["already_different"] = [step_document(step) for step in before]
+    document["no_longer"] = [step_document(step) for step in no_longer]
+    document["caused_counts"] = {
+        "create": _count(caused, Action.CREATE),
+        "update": _count(caused, Action.UPDATE),
+        "reset": _count(caused, Action.RESET),
     }
-    return {
-        **{name: [_step(step) for step in steps] for name, steps in parts.items()},
-        "caused_counts": {str(action): sum(step.action is action for step in comparison.caused) for action in _WRITES},
-        "part_groups": {name: _groups(steps) for name, steps in parts.items()},
+    document["part_groups"] = {
+        "caused": group_documents(caused),
+        "already_different": group_documents(before),
+        "no_longer": group_documents(no_longer),
     }
 
 
-def _step(step: Step) -> StepDocument:
-    creates = step.action is Action.CREATE
-    return {
-        "kind": "repository",
-        "name": step.repository,
-        "repository": step.repository,
-        # A creation carries the id of the repository that it is made from; the new one has none yet.
-        "id": None if creates else step.id,
-        "action": str(step.action),
-        "reason": reason_sentence(step.reason),
-        "reason_code": str(step.reason.code),
-        "source": {"repository": _source(step), "id": step.id} if creates else None,
-        "file": step.place.file if step.place else None,
-        "line": step.place.line if step.place else None,
-        "column": step.place.column if step.place else None,
-        "changes": [change_document(change) for change in ordered(step.changes)],
-        "unmanaged": [str(section) for section in step.unmanaged],
-        "will_build": str(step.will_build),
-    }
-
-
-def _forecast(forecast: Forecast | None) -> dict[str, Any]:
-    if forecast is None:
-        return {}
-
-    return {"forecast": forecast_document(forecast)}
-
-
-def _whole_step(
-    step: Step, resolved: Mapping[str, ResolvedChange], tags: Mapping[str, Sequence[str]], *, overlays: bool
-) -> StepDocument:
-    """Return a step with what the command asked for besides, where it is known."""
-    document = _step(step)
-    change = resolved.get(step.repository)
-    if change is not None:
-        document["resolved"] = resolved_document(change)
-    if overlays and step.writes and step.before is not None and step.after is not None:
-        document["overlay"] = overlay_document(step.before, step.after)
-    # The id of a creation is that of another repository.
-    if step.id is not None and step.action is not Action.CREATE and step.id in tags:
-        document["active_tags"] = list(tags[step.id])
-    return document
-
-
-def resolved_document(change: ResolvedChange) -> ResolvedDocument:
-    """Return the difference as plain data."""
-    return {
-        "packages": list(change.packages),
-        "compared": change.compared,
-        **difference_document(change),
-    }
-
-
-def difference_document(change: ResolvedChange) -> PackagesDifferenceDocument:
-    """Return the packages that come, go or change their version as plain data."""
-    return {
-        "added": [{"name": name, "version": version} for name, version in change.added],
-        "removed": [{"name": name, "version": version} for name, version in change.removed],
-        "changed": [{"name": name, "before": before, "after": after} for name, before, after in change.changed],
-    }
-
-
-def _source(step: Step) -> str | None:
-    return step.reason.names[0] if step.reason.code is ReasonCode.MISSING and step.reason.names else None
-
-
-def _groups(steps: Iterable[Step]) -> list[GroupedDocument]:
-    """Return changes that several repositories share to the last value, each with those repositories."""
-    alike: dict[object, list[Step]] = {}
-    for step in steps:
-        key = (step.action, step.reason.code, _source(step), step.changes, step.will_build)
-        alike.setdefault(key, []).append(step)
-    return [_group(found) for found in alike.values() if len(found) >= GROUP_FROM]
-
-
-def _problem_groups(steps: Iterable[Step]) -> list[ProblemGroupDocument]:
-    """Return repositories that cannot be planned for the same reason; `changes` are those that all of them share."""
-    alike: dict[tuple[Action, Reason, WillBuild], list[Step]] = {}
-    for step in steps:
-        if step.action in (Action.BLOCKED, Action.UNKNOWN):
-            alike.setdefault((step.action, step.reason, step.will_build), []).append(step)
-    return [_problem_group(found) for found in alike.values() if len(found) >= GROUP_FROM]
-
-
-def _problem_group(steps: Sequence[Step]) -> ProblemGroupDocument:
-    same = all(step.changes == steps[0].changes for step in steps)
-    places = dict.fromkeys(step.place for step in steps if step.place is not None)
-    return {
-        "repositories": [step.repository for step in steps],
-        "action": str(steps[0].action),
-        "reason": reason_sentence(steps[0].reason),
-        "reason_code": str(steps[0].reason.code),
-        "places": [{"file": one.file, "line": one.line, "column": one.column} for one in places],
-        "changes": [change_document(change) for change in ordered(steps[0].changes)] if same else [],
-        "will_build": str(steps[0].will_build),
-    }
-
-
-def _group(steps: Sequence[Step]) -> GroupedDocument:
-    first = _step(steps[0])
-    unmanaged = Counter(section for step in steps for section in step.unmanaged)
-    return {
-        "repositories": [step.repository for step in steps],
-        "action": first["action"],
-        "source": first["source"],
-        "reason_code": first["reason_code"],
-        "changes": first["changes"],
-        "will_build": first["will_build"],
-        "unmanaged": [{"section": str(one), "repositories": unmanaged[one]} for one in Section if unmanaged[one]],
-    }
+def _count(steps: Sequence[Step], action: Action) -> int:
+    return sum(step.action is action for step in steps)
 
 
 def forecast_document(forecast: Forecast) -> ForecastDocument:

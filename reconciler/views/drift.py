@@ -1,19 +1,22 @@
-"""Drift as text, JSON and Markdown: what somebody else changed, what is not applied yet, and what to do about it."""
+"""Drift as text, document and Markdown: what somebody else changed, what is not applied yet, what to do about it."""
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import NotRequired
 
+from rich.console import RenderableType
 from rich.text import Text
+from typing_extensions import TypedDict
 
 from reconciler.core.drift import Drift, DriftKind
 from reconciler.core.state import Organization
 from reconciler.diagnostics import listed
 from reconciler.views.changes import fragments, joined
 from reconciler.views.console import Hanging, draw_blocks, words_text
-from reconciler.views.document import FORMAT_VERSION
+from reconciler.views.document import FORMAT_VERSION, OrganizationDocument, organization_document
 from reconciler.views.plan_markdown import code, fence, marker
-from reconciler.views.text import Role, Style, indented_json, repositories, token
-from reconciler.views.values import change_document, ordered
+from reconciler.views.steps import Position, position
+from reconciler.views.text import Role, Style, repositories, token
+from reconciler.views.values import ChangeDocument, change_document, ordered
 
 _HEADINGS = {
     DriftKind.CHANGED: "Changed by somebody else",
@@ -24,43 +27,77 @@ _MOST_NAMES = 3
 _COLUMN = 16
 
 
-def document(found: Sequence[Drift], organization: Organization, *, api: str) -> dict[str, Any]:
-    """Return the drift as plain data; `drift` is whether somebody else changed something."""
+class TagsDocument(TypedDict):
+    """The tags of a binding as the last run left them, as they are live, and in the manifest; "" for none."""
+
+    written: str
+    live: str
+    wanted: str
+
+
+class DifferingDocument(TypedDict):
+    """A repository, an overlay or a binding that differs; `tags` only of a binding."""
+
+    repository: str
+    kind: str
+    run: str | None
+    file: str | None
+    line: Position
+    column: Position
+    changed: list[ChangeDocument]
+    pending: list[ChangeDocument]
+    tags: NotRequired[TagsDocument]
+
+
+class DriftDocument(TypedDict):
+    """Document of `reconciler drift --format json`; `drift` is whether somebody else changed something."""
+
+    format_version: str
+    api: str
+    organization: OrganizationDocument
+    drift: bool
+    counts: dict[str, int]
+    repositories: list[DifferingDocument]
+
+
+def document(found: Sequence[Drift], organization: Organization, *, api: str) -> DriftDocument:
+    """Return the drift as plain data."""
     return {
         "format_version": FORMAT_VERSION,
         "api": api,
-        "organization": {"id": organization.id, "name": organization.name},
+        "organization": organization_document(organization),
         "drift": any(one.kind is not DriftKind.NOT_APPLIED for one in found),
         "counts": {str(kind): sum(one.kind is kind for one in found) for kind in DriftKind},
         "repositories": [_entry(one) for one in found],
     }
 
 
-def _entry(one: Drift) -> dict[str, Any]:
-    return {
+def _entry(one: Drift) -> DifferingDocument:
+    file, line, column = position(one.place)
+    document: DifferingDocument = {
         "repository": one.name,
         "kind": str(one.kind),
         "run": one.run,
-        "file": one.place.file if one.place else None,
-        "line": one.place.line if one.place else None,
-        "column": one.place.column if one.place else None,
+        "file": file,
+        "line": line,
+        "column": column,
         "changed": [change_document(change) for change in ordered(one.changed)],
         "pending": [change_document(change) for change in ordered(one.pending)],
-        **({} if one.tags is None else {"tags": dict(zip(("written", "live", "wanted"), one.tags, strict=True))}),
     }
+    if one.tags is not None:
+        written, live, wanted = one.tags
+        document["tags"] = {"written": written, "live": live, "wanted": wanted}
+    return document
 
 
-def render_json(found: dict[str, Any]) -> str:
-    """Return the document as JSON text."""
-    return indented_json(found)
-
-
-def render(found: dict[str, Any], *, style: Style, width: int | None) -> str:
+def render(found: DriftDocument, *, style: Style, width: int | None) -> str:
     """Return the document as text: for each repository what changed since the run, and what an apply would do."""
     organization = (style.plain(found["organization"]["name"]), Role.BOLD)
-    blocks: list[list[Any]] = [[Text.assemble("Drift of ", organization, f" on {style.plain(found['api'])}")]]
+    blocks: list[list[RenderableType]] = [
+        [Text.assemble("Drift of ", organization, f" on {style.plain(found['api'])}")]
+    ]
     for kind, heading in _HEADINGS.items():
-        lines: list[Any] = []
+        lines: list[RenderableType] = []
         for one in found["repositories"]:
             if one["kind"] == kind:
                 lines.append(Text(f"  {token(one['repository'], style)}{_since(one)}"))
@@ -72,24 +109,24 @@ def render(found: dict[str, Any], *, style: Style, width: int | None) -> str:
     return draw_blocks(blocks, style=style, width=width)
 
 
-def _line(label: str, changes: Iterable[dict[str, Any]], style: Style) -> Hanging:
+def _line(label: str, changes: Iterable[ChangeDocument], style: Style) -> Hanging:
     words = Text("   ").join(
         Text.assemble(f"{part.label} ", words_text(joined(part.items))) for part in fragments(changes, style)
     )
     return Hanging(Text(f"    {label}"), words, _COLUMN)
 
 
-def _tags(one: dict[str, Any]) -> str:
-    tags = {side: text or "none" for side, text in one["tags"].items()}
-    since = f"{tags['written']} when written, " if one["run"] else ""
-    return f"{since}{tags['live']} live, {tags['wanted']} in the manifest"
+def _tags(one: DifferingDocument) -> str:
+    tags = one["tags"]
+    since = f"{tags['written'] or 'none'} when written, " if one["run"] else ""
+    return f"{since}{tags['live'] or 'none'} live, {tags['wanted'] or 'none'} in the manifest"
 
 
-def _since(one: dict[str, Any]) -> str:
+def _since(one: DifferingDocument) -> str:
     return f" (since run {one['run']})" if one["run"] and one["kind"] != DriftKind.NOT_APPLIED else ""
 
 
-def _closing(found: dict[str, Any], show: Callable[[str], str]) -> list[str]:
+def _closing(found: DriftDocument, show: Callable[[str], str]) -> list[str]:
     names = [one["repository"] for one in found["repositories"] if one["kind"] != DriftKind.NOT_APPLIED]
     counts = found["counts"]
     if not found["repositories"]:
@@ -104,7 +141,7 @@ def _closing(found: dict[str, Any], show: Callable[[str], str]) -> list[str]:
     return [back, f"Drift: {repositories(len(names))} changed by somebody else; {pending}."]
 
 
-def render_markdown(found: dict[str, Any]) -> str:
+def render_markdown(found: DriftDocument) -> str:
     """Return the document as Markdown for a ticket or a comment, with a marker on its first line."""
     style = Style(color=False, unicode=True)
     lines = [marker("reconciler", "drift", found["organization"]["id"], found["api"])]

@@ -1,9 +1,10 @@
-"""Effective overlay of one repository, as a table and as JSON: each value with its source."""
+"""Effective overlay of one repository, as a table and as a document: each value with its source."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NotRequired
 
 from rich.text import Text
+from typing_extensions import TypedDict
 
 from reconciler.core.bindings import Binding
 from reconciler.core.diff import KEYED, SECTION_OF, Field
@@ -11,13 +12,14 @@ from reconciler.core.layers import Layer, LayerItem, Merged, Precedence, merge
 from reconciler.core.overlay import Overlay, Section
 from reconciler.core.state import DesiredRepository, wanted
 from reconciler.diagnostics import Diagnostic, Place, plural
-from reconciler.views.changes import value_words
+from reconciler.views.changes import value_text
 from reconciler.views.console import Column, draw, draw_table
-from reconciler.views.diagnostics import diagnostic_document
+from reconciler.views.diagnostics import DiagnosticDocument, diagnostic_document
 from reconciler.views.document import FORMAT_VERSION
-from reconciler.views.listings import binding_document, binding_words
-from reconciler.views.text import Role, Style, Word, indented_json, json_text, token
-from reconciler.views.values import overlay_document, sides_document
+from reconciler.views.listings import BindingDocument, binding_document, binding_words
+from reconciler.views.steps import Position
+from reconciler.views.text import Role, Style, Word
+from reconciler.views.values import OverlayItemDocument, Value, overlay_document, public_values
 
 _COLUMNS = (
     Column("PATH", keep="start", least=16),
@@ -45,9 +47,82 @@ _LAYERS = {
     Precedence.OVERLAY_FILE: "overlay file",
     Precedence.ENTRY: "entry",
 }
-# Parts whose values are names and not texts.
-_NAMES = frozenset({Field.PACKAGES, Field.PROVIDERS, Field.RUN_AS})
 _PARTS = {part: number for number, part in enumerate(Field)}
+
+
+class LocatedDocument(TypedDict):
+    """Something with its place in the manifest, null where it has none."""
+
+    file: str | None
+    line: Position
+    column: Position
+
+
+class LayerNameDocument(TypedDict):
+    """A layer of the manifest; `name` is null where its kind has no names."""
+
+    kind: str
+    name: str | None
+
+
+class LayerDocument(LayerNameDocument, LocatedDocument):
+    """A layer of the manifest, with its place."""
+
+
+class ValueDocument(LocatedDocument):
+    """A value with the layer that it comes from."""
+
+    path: str
+    section: str
+    part: str
+    key: str
+    value: Value
+    masked: bool
+    layer: LayerNameDocument
+
+
+class RemovedDocument(ValueDocument):
+    """A value of a layer, and the place that removes it again."""
+
+    removed_by: LocatedDocument
+
+
+class EmptyDocument(LocatedDocument):
+    """A section that is managed and holds nothing."""
+
+    section: str
+    layer: LayerNameDocument
+
+
+class ComparedDocument(OverlayItemDocument, LocatedDocument):
+    """The values under one key of the live overlay and of the wanted one; `layer` is null where there is none."""
+
+    path: str
+    managed: bool
+    layer: LayerNameDocument | None
+
+
+class ExplanationDocument(LocatedDocument):
+    """Document of `reconciler explain REPO --format json`; `overlay` are both overlays in full, with `--diff`.
+
+    `bindings` are those that hold for the live repository, null where they are not known.
+    """
+
+    format_version: str
+    repository: str
+    reset: bool
+    source: str | None
+    protect: bool
+    values: list[ValueDocument]
+    empty: list[EmptyDocument]
+    removed: list[RemovedDocument]
+    owner: str | None
+    labels: dict[str, str]
+    unmanaged: list[str]
+    bindings: list[BindingDocument] | None
+    layers: list[LayerDocument]
+    diagnostics: list[DiagnosticDocument]
+    overlay: NotRequired[list[ComparedDocument]]
 
 
 def document(
@@ -55,16 +130,17 @@ def document(
     entry: DesiredRepository,
     problems: Iterable[Diagnostic] = (),
     bindings: tuple[Binding, ...] | None = None,
-) -> dict[str, Any]:
-    """Return the effective overlay as plain data; `empty` are the sections that are managed and hold nothing.
-
-    `bindings` are those that hold for the live repository, None where they are not known.
-    """
+    *,
+    live: Overlay | None = None,
+) -> ExplanationDocument:
+    """Return the effective overlay as plain data; with `live`, the live overlay, both in full."""
     merged = merge(entry.layers)
-    return {
+    found: ExplanationDocument = {
         "format_version": FORMAT_VERSION,
         "repository": name,
-        **_place(entry.place),
+        "file": entry.place.file,
+        "line": entry.place.line,
+        "column": entry.place.column,
         "reset": entry.reset,
         "source": str(entry.source) if entry.source else None,
         "protect": entry.protect,
@@ -78,6 +154,9 @@ def document(
         "layers": [{**_layer(layer), **_place(layer.place)} for layer in entry.layers],
         "diagnostics": [diagnostic_document(problem) for problem in problems],
     }
+    if live is not None:
+        found["overlay"] = [*_both_sides(entry, live)]
+    return found
 
 
 def render(
@@ -90,10 +169,10 @@ def render(
 ) -> str:
     """Return the effective overlay as a table, and below it what is not managed and which overlays are bound."""
     found = document(name, entry, bindings=bindings)
-    rows = [(one["path"], _shown(one, style), _line(one), _layer_text(one)) for one in found["values"]]
-    rows += [(one["section"], "(emptied)", _line(one), _layer_text(one)) for one in found["empty"]]
+    rows = [_row(one["path"], _shown(one, style), one) for one in found["values"]]
+    rows += [_row(one["section"], "(emptied)", one) for one in found["empty"]]
     rows += [
-        (one["path"], f"{_shown(one, style)} (removed at {_line(one['removed_by'])})", _line(one), _layer_text(one))
+        _row(one["path"], f"{_shown(one, style)} (removed at {_line(one['removed_by'])})", one)
         for one in found["removed"]
     ]
     table = draw_table(_COLUMNS, rows, style=style, width=width)
@@ -101,26 +180,13 @@ def render(
     return table + (draw(closing, style=style, width=width) if closing else "")
 
 
-def render_json(
-    name: str,
-    entry: DesiredRepository,
-    problems: Iterable[Diagnostic],
-    bindings: tuple[Binding, ...] | None = None,
-    *,
-    live: Overlay | None = None,
-) -> str:
-    """Return the document as JSON text; with `live` it has both overlays in full, `before` being the live one."""
-    overlay = {} if live is None else {"overlay": [*_both_sides(entry, live)]}
-    return indented_json({**document(name, entry, problems, bindings), **overlay})
-
-
 def render_diff(name: str, entry: DesiredRepository, live: Overlay, *, style: Style, width: int | None) -> str:
     """Return every value of the live and of the wanted overlay as a table, and below it how many differ."""
     found = [*_both_sides(entry, live)]
-    rows = []
+    rows: list[list[str | Word]] = []
     for one in found:
         mark, role = DIFF_KINDS[one["kind"]]
-        sides = (", ".join(value_text(value, one, style) for value in one[side]) for side in ("before", "after"))
+        sides = item_sides(one, style)
         place = _line(one) if one["managed"] else "(not managed)"
         rows.append([Word(mark, role), one["path"], *(Word(side or "-", role) for side in sides), place])
     table = draw_table(_DIFF_COLUMNS, rows, style=style, width=width)
@@ -132,7 +198,7 @@ def render_diff(name: str, entry: DesiredRepository, live: Overlay, *, style: St
     return f"{table}\n{closing}\n" if table else f"{closing}\n"
 
 
-def _both_sides(entry: DesiredRepository, live: Overlay) -> Iterator[dict[str, Any]]:
+def _both_sides(entry: DesiredRepository, live: Overlay) -> Iterator[ComparedDocument]:
     """Yield each value of both overlays; one that goes has the place of the entry, one that is not managed has none."""
     places = {(one["part"], one["key"]): one for one in map(_value, merge(entry.layers).winners)}
     for one in overlay_document(live, wanted(entry, live)):
@@ -140,31 +206,37 @@ def _both_sides(entry: DesiredRepository, live: Overlay) -> Iterator[dict[str, A
         section = SECTION_OF.get(part)
         managed = entry.reset or section in entry.managed
         source = places.get((one["part"], one["key"])) if managed else None
-        nowhere = {"file": None, "line": None, "column": None}
+        nowhere: LocatedDocument = {"file": None, "line": None, "column": None}
         place = source or (_place(entry.place) if managed else nowhere)
         yield {
-            "path": f"{part}.{one['key']}" if part in KEYED else str(part),
+            "path": item_path(part, one["key"]),
             **one,
             "managed": managed,
             "layer": source["layer"] if source else None,
-            **{name: place[name] for name in nowhere},
+            "file": place["file"],
+            "line": place["line"],
+            "column": place["column"],
         }
 
 
-def _shown(one: dict[str, Any], style: Style) -> str:
-    return value_text(one["value"], one, style)
+def _shown(one: ValueDocument, style: Style) -> str:
+    return value_text(one["value"], one["part"], style, masked=one["masked"])
 
 
-def value_text(value: Any, one: Mapping[str, Any], style: Style) -> str:
-    """Return a value of one part of an overlay as text."""
-    if one["part"] in _NAMES:
-        return token(value, style)
-    if one["part"] == Field.UNRECOGNIZED:  # JSON text, which has quotes of its own
-        return json_text(value, style)
-    return " ".join(word.text for word in value_words(value, one, style))
+def item_sides(one: OverlayItemDocument, style: Style) -> list[str]:
+    """Return the values of both overlays under one key as text."""
+    return [
+        ", ".join(value_text(value, one["part"], style, masked=one["masked"]) for value in values)
+        for values in (one["before"], one["after"])
+    ]
 
 
-def _closing(found: dict[str, Any], style: Style) -> Iterator[str]:
+def item_path(field: Field, key: str) -> str:
+    """Return the part of an overlay, and the key where its items have names of their own."""
+    return f"{field}.{key}" if field in KEYED else str(field)
+
+
+def _closing(found: ExplanationDocument, style: Style) -> Iterator[str]:
     name = style.plain(found["repository"])
     if found["bindings"]:
         yield f"Bound overlays: {style.plain(binding_words(found['bindings']))}"
@@ -190,23 +262,23 @@ def _order(claim: LayerItem) -> tuple[int, str]:
     return _PARTS[claim.entry.field], claim.entry.key
 
 
-def _value(claim: LayerItem) -> dict[str, Any]:
+def _value(claim: LayerItem) -> ValueDocument:
     entry = claim.entry
     assert entry is not None
-    shown = sides_document(entry.field, entry.key, {"value": (entry.value,)})
+    shown, masked = public_values(entry.field, entry.key, {"value": (entry.value,)})
     return {
-        "path": f"{entry.field}.{entry.key}" if entry.field in KEYED else str(entry.field),
+        "path": item_path(entry.field, entry.key),
         "section": str(SECTION_OF.get(entry.field, entry.field)),
         "part": str(entry.field),
         "key": entry.key,
         "value": shown["value"][0],
-        "masked": shown["masked"],
+        "masked": masked,
         "layer": _layer(claim.layer),
         **_place(claim.place(entry.field, entry.key)),
     }
 
 
-def _empty(entry: DesiredRepository, merged: Merged) -> Iterator[dict[str, Any]]:
+def _empty(entry: DesiredRepository, merged: Merged) -> Iterator[EmptyDocument]:
     held = {SECTION_OF.get(claim.entry.field) for claim in merged.winners if claim.entry}
     for section in Section:
         if section in entry.managed and section not in held:
@@ -215,17 +287,18 @@ def _empty(entry: DesiredRepository, merged: Merged) -> Iterator[dict[str, Any]]
             yield {"section": str(section), "layer": _layer(layer), **_place(layer.place_of(part, ""))}
 
 
-def _layer(layer: Layer) -> dict[str, Any]:
+def _layer(layer: Layer) -> LayerNameDocument:
     return {"kind": _LAYERS[layer.kind], "name": layer.name or None}
 
 
-def _place(place: Place) -> dict[str, Any]:
+def _place(place: Place) -> LocatedDocument:
     return {"file": place.file, "line": place.line, "column": place.column}
 
 
-def _line(found: dict[str, Any]) -> str:
+def _line(found: Mapping[str, object]) -> str:
     return f"{found['file']}:{found['line']}"
 
 
-def _layer_text(found: dict[str, Any]) -> str:
-    return " ".join(filter(None, (found["layer"]["kind"], found["layer"]["name"])))
+def _row(path: str, value: str, found: ValueDocument | EmptyDocument) -> Sequence[str]:
+    layer = found["layer"]
+    return path, value, _line(found), " ".join(filter(None, (layer["kind"], layer["name"])))

@@ -1,21 +1,24 @@
-"""Effective overlays of a repository's tags, as tables and as JSON: each value with its source."""
+"""Effective overlays of a repository's tags, as tables and as a document: each value with its source."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
-from reconciler.core.diff import KEYED, Field
+from typing_extensions import TypedDict
+
+from reconciler.core.diff import Field
 from reconciler.core.effective import EffectiveItem
 from reconciler.core.explanation import SourceLayer, TagExplanation
 from reconciler.core.overlay import Overlay
 from reconciler.core.state import Unreadable
 from reconciler.diagnostics import Diagnostic, Place, plural
+from reconciler.views.changes import value_text
 from reconciler.views.console import Column, draw_table
-from reconciler.views.diagnostics import diagnostic_document
+from reconciler.views.diagnostics import DiagnosticDocument, diagnostic_document
 from reconciler.views.document import FORMAT_VERSION
-from reconciler.views.explain import DIFF_KINDS, value_text
-from reconciler.views.overlay_steps import selected
-from reconciler.views.text import Style, Word, indented_json, token
-from reconciler.views.values import overlay_document, sides_document
+from reconciler.views.explain import DIFF_KINDS, LocatedDocument, item_path, item_sides
+from reconciler.views.overlay_steps import ScopeDocument, Selector, scope_document, selected
+from reconciler.views.steps import position
+from reconciler.views.text import Style, Word, token
+from reconciler.views.values import Value, overlay_document, public_values
 
 _COLUMNS = (
     Column("PATH", keep="start", least=16),
@@ -39,7 +42,61 @@ _ORDER = {field: number for number, field in enumerate(Field)}
 _LIVE = "(live)"
 
 
-def document(name: str, found: Sequence[TagExplanation], problems: Iterable[Diagnostic]) -> dict[str, Any]:
+class SourceOverlayDocument(LocatedDocument):
+    """The overlay that a value comes from, with its line in the manifest; null if only the live one has it."""
+
+    overlay: str
+    scope: str
+    selector: Selector
+
+
+class OverriddenDocument(SourceOverlayDocument):
+    """A value of an overlay that another one overrides."""
+
+    value: Value
+
+
+class EffectiveValueDocument(TypedDict):
+    """A value that tags get."""
+
+    path: str
+    part: str
+    key: str
+    value: Value
+    masked: bool
+    sources: list[SourceOverlayDocument]
+    overrides: list[OverriddenDocument]
+
+
+class BoundOverlayDocument(LocatedDocument):
+    """An overlay that tags get."""
+
+    overlay: str
+    scope: ScopeDocument
+    kind: str
+    selector: Selector
+
+
+class TagsDocument(TypedDict):
+    """Tags with the same overlays, lowest precedence first; `problem` where it is not known what they come to."""
+
+    tags: list[str]
+    known: bool
+    problem: str | None
+    layers: list[BoundOverlayDocument]
+    values: list[EffectiveValueDocument]
+
+
+class TagsExplanationDocument(TypedDict):
+    """Document of `reconciler explain REPO:TAG --format json`."""
+
+    format_version: str
+    repository: str
+    tags: list[TagsDocument]
+    diagnostics: list[DiagnosticDocument]
+
+
+def document(name: str, found: Sequence[TagExplanation], problems: Iterable[Diagnostic]) -> TagsExplanationDocument:
     """Return the tags as plain data, those with the same overlays together, the layers lowest precedence first."""
     return {
         "format_version": FORMAT_VERSION,
@@ -47,11 +104,6 @@ def document(name: str, found: Sequence[TagExplanation], problems: Iterable[Diag
         "tags": [_tags(one) for one in found],
         "diagnostics": [diagnostic_document(problem) for problem in problems],
     }
-
-
-def render_json(name: str, found: Sequence[TagExplanation], problems: Iterable[Diagnostic]) -> str:
-    """Return the document as JSON text."""
-    return indented_json(document(name, found, problems))
 
 
 def render(name: str, found: Sequence[TagExplanation], *, style: Style, width: int | None, diff: bool = False) -> str:
@@ -77,14 +129,15 @@ def _group(name: str, one: TagExplanation, style: Style, width: int | None, *, d
     return "\n".join([heading, *filter(None, tables)])
 
 
-def _values(shown: dict[str, Any], style: Style, width: int | None) -> str:
+def _values(shown: TagsDocument, style: Style, width: int | None) -> str:
     rows = [
         (
             value["path"],
-            value_text(value["value"], value, style),
+            value_text(value["value"], value["part"], style, masked=value["masked"]),
             ", ".join(f"{style.plain(one['overlay'])} {_line(one) or _LIVE}" for one in value["sources"]),
             ", ".join(
-                f"{value_text(other['value'], value, style)} of {style.plain(other['overlay'])}"
+                f"{value_text(other['value'], value['part'], style, masked=value['masked'])} of "
+                f"{style.plain(other['overlay'])}"
                 for other in value["overrides"]
             ),
         )
@@ -102,15 +155,18 @@ def _diff(one: TagExplanation, style: Style, width: int | None) -> str:
     for item in items:
         mark, role = DIFF_KINDS[item["kind"]]
         differing += item["kind"] != "same"
-        sides = (", ".join(value_text(value, item, style) for value in item[side]) for side in ("before", "after"))
         rows.append(
-            [Word(mark, role), _path(Field(item["part"]), item["key"]), *(Word(side or "-", role) for side in sides)]
+            [
+                Word(mark, role),
+                item_path(Field(item["part"]), item["key"]),
+                *(Word(side or "-", role) for side in item_sides(item, style)),
+            ]
         )
     closing = f"{differing:,} of {plural(len(items), 'value')} would change." if differing else "Nothing would change."
     return f"{draw_table(_DIFF_COLUMNS, rows, style=style, width=width)}{closing}\n"
 
 
-def _tags(one: TagExplanation) -> dict[str, Any]:
+def _tags(one: TagExplanation) -> TagsDocument:
     after = one.after
     return {
         "tags": list(one.tags),
@@ -125,26 +181,26 @@ def _place_in_order(value: EffectiveItem) -> tuple[int, str]:
     return _ORDER[value.item.field], value.item.key
 
 
-def _layer(layer: SourceLayer) -> dict[str, Any]:
+def _layer(layer: SourceLayer) -> BoundOverlayDocument:
     return {
         "overlay": layer.overlay,
-        "scope": {"kind": str(layer.scope.kind), "id": layer.scope.id, "name": layer.scope.label},
+        "scope": {**scope_document(layer.scope), "id": layer.scope.id},
         "kind": str(layer.selector.kind),
         "selector": selected(layer.selector),
         **_place(layer.place),
     }
 
 
-def _value(value: EffectiveItem, layers: Sequence[SourceLayer]) -> dict[str, Any]:
+def _value(value: EffectiveItem, layers: Sequence[SourceLayer]) -> EffectiveValueDocument:
     field, key = value.item.field, value.item.key
     sides = {"value": (value.item.value,), "overrides": tuple(other for _, other in value.overridden)}
-    shown = sides_document(field, key, sides)
+    shown, masked = public_values(field, key, sides)
     return {
-        "path": _path(field, key),
+        "path": item_path(field, key),
         "part": str(field),
         "key": key,
         "value": shown["value"][0],
-        "masked": shown["masked"],
+        "masked": masked,
         "sources": [_source(layers[position], field, key) for position in value.sources],
         "overrides": [
             {"value": other, **_source(layers[position], field, key)}
@@ -153,7 +209,7 @@ def _value(value: EffectiveItem, layers: Sequence[SourceLayer]) -> dict[str, Any
     }
 
 
-def _source(layer: SourceLayer, field: Field, key: str) -> dict[str, Any]:
+def _source(layer: SourceLayer, field: Field, key: str) -> SourceOverlayDocument:
     """Return the overlay that a value comes from, with its line in the manifest; null if only the live one has it."""
     return {
         "overlay": layer.overlay,
@@ -163,19 +219,12 @@ def _source(layer: SourceLayer, field: Field, key: str) -> dict[str, Any]:
     }
 
 
-def _path(field: Field, key: str) -> str:
-    return f"{field}.{key}" if field in KEYED else str(field)
+def _place(place: Place | None) -> LocatedDocument:
+    file, line, column = position(place)
+    return {"file": file, "line": line, "column": column}
 
 
-def _place(place: Place | None) -> dict[str, Any]:
-    return {
-        "file": place.file if place else None,
-        "line": place.line if place else None,
-        "column": place.column if place else None,
-    }
-
-
-def _line(found: dict[str, Any]) -> str:
+def _line(found: BoundOverlayDocument | SourceOverlayDocument) -> str:
     return f"{found['file']}:{found['line']}" if found["file"] is not None else ""
 
 

@@ -1,23 +1,30 @@
-"""Recorded runs as a table, one run in detail, and both as a JSON document."""
+"""Recorded runs as a table, one run in detail, and both as a document."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import NotRequired, cast
 
-from reconciler.core.builds import Build, Progress
+from typing_extensions import TypedDict
+
+from reconciler.core.builds import Build, Progress, Result, count_results
 from reconciler.core.runs import Failed, NotAttempted, Run, RunState, RunStep, RunSummary
 from reconciler.views.console import Column, draw_table
-from reconciler.views.document import FORMAT_VERSION
+from reconciler.views.diagnostics import DiagnosticDocument
+from reconciler.views.document import FORMAT_VERSION, OrganizationDocument, organization_document
 from reconciler.views.run_document import (
+    BuildDocument,
+    ProgressDocument,
+    SelectorsDocument,
+    SubjectDocument,
+    build_document,
     built_document,
-    counts,
-    named_results,
     outcome_document,
     outcome_name,
     progress_document,
     subject,
 )
-from reconciler.views.text import Style, duration, indented_json, minute, rfc3339, utc
+from reconciler.views.text import Style, duration, minute, rfc3339, utc
+from reconciler.views.values import DifferenceDocument, Time
 
 _OUTCOMES = ("applied", "already_done", "stale", "failed", "not_attempted", "unknown")
 _WORDS = {
@@ -49,14 +56,89 @@ _STEPS = (
 )
 
 
-def document(runs: Iterable[Run]) -> dict[str, Any]:
+class RecordedBuildDocument(BuildDocument):
+    """A recorded build with what it proves; `resolved` are the versions of the requested packages."""
+
+    verified: bool
+    missing: list[str]
+    untold: list[str]
+    resolved: dict[str, str]
+
+
+class RecordedStepDocument(SubjectDocument):
+    """A step of a run with what came of it; the keys depend on the outcome."""
+
+    action: str
+    outcome: str
+    id: str | None
+    read_back: NotRequired[bool]
+    differences: NotRequired[list[DifferenceDocument]]
+    selectors: NotRequired[SelectorsDocument]
+    kind: NotRequired[str]
+    problem: NotRequired[DiagnosticDocument]
+    reason: NotRequired[str]
+    intended: Time | None
+    stage: str | None
+    builds: list[RecordedBuildDocument]
+
+
+class FollowedTagsDocument(ProgressDocument):
+    """Tags that overlays and bindings gave something else, with their builds."""
+
+    builds: list[RecordedBuildDocument]
+
+
+class OutcomeCountsDocument(TypedDict):
+    """The number of steps by outcome; `unknown` are those whose write may or may not have taken effect."""
+
+    applied: int
+    already_done: int
+    stale: int
+    failed: int
+    not_attempted: int
+    unknown: int
+
+
+class ResultsDocument(TypedDict):
+    """Builds by result; `unknown` only where there are any."""
+
+    success: int
+    failure: int
+    running: int
+    unknown: NotRequired[int]
+
+
+class RunDocument(TypedDict):
+    """A recorded run."""
+
+    id: str
+    started: Time
+    ended: Time | None
+    kind: str
+    user: str
+    host: str
+    tool_version: str
+    api: str
+    organization: OrganizationDocument
+    source: str
+    state: str
+    exit_code: int | None
+    counts: OutcomeCountsDocument
+    builds: ResultsDocument
+    steps: list[RecordedStepDocument]
+    tags: list[FollowedTagsDocument]
+
+
+class HistoryDocument(TypedDict):
+    """Document of `reconciler history --format json`."""
+
+    format_version: str
+    runs: list[RunDocument]
+
+
+def document(runs: Iterable[Run]) -> HistoryDocument:
     """Return the runs as plain data, in their order."""
     return {"format_version": FORMAT_VERSION, "runs": [_run(run) for run in runs]}
-
-
-def render_json(runs: Iterable[Run]) -> str:
-    """Return the document as JSON text."""
-    return indented_json(document(runs))
 
 
 def render(runs: Sequence[Run | RunSummary], *, where: str, style: Style, width: int | None) -> str:
@@ -76,7 +158,7 @@ def render_run(run: Run, *, style: Style, width: int | None, versions: bool = Fa
     return "\n".join(part for part in (facts, table or "Nothing to write.\n", resolved) if part)
 
 
-def _run(run: Run) -> dict[str, Any]:
+def _run(run: Run) -> RunDocument:
     header = run.header
     return {
         "id": run.id,
@@ -87,7 +169,7 @@ def _run(run: Run) -> dict[str, Any]:
         "host": header.host,
         "tool_version": header.tool_version,
         "api": header.api,
-        "organization": {"id": header.organization.id, "name": header.organization.name},
+        "organization": organization_document(header.organization),
         "source": header.source,
         "state": str(run.state),
         "exit_code": run.exit_code,
@@ -98,18 +180,17 @@ def _run(run: Run) -> dict[str, Any]:
     }
 
 
-def _followed(progress: Progress) -> dict[str, Any]:
+def _followed(progress: Progress) -> FollowedTagsDocument:
     """Return the builds of tags that overlays and bindings gave something else."""
     return {**progress_document(progress), "builds": [_build(build, progress) for build in progress.builds]}
 
 
-def _counts(run: Run) -> dict[str, int]:
-    found = Counter(_came_to(step) for step in run.steps)
-    return _ordered(found)
+def _counts(run: Run) -> OutcomeCountsDocument:
+    return _ordered(Counter(_came_to(step) for step in run.steps))
 
 
-def _ordered(outcomes: Mapping[str, int]) -> dict[str, int]:
-    return {name: outcomes.get(name, 0) for name in _OUTCOMES}
+def _ordered(outcomes: Mapping[str, int]) -> OutcomeCountsDocument:
+    return cast("OutcomeCountsDocument", {name: outcomes.get(name, 0) for name in _OUTCOMES})
 
 
 def _came_to(step: RunStep) -> str:
@@ -119,52 +200,61 @@ def _came_to(step: RunStep) -> str:
     return "not_attempted" if step.intended_at is None else "unknown"
 
 
-def _builds(run: Run) -> dict[str, int]:
-    found: Counter[str] = Counter()
-    for step in run.steps:
-        if step.progress is not None:
-            found.update(counts(step.progress))
-    for progress in run.followed:
-        found.update(counts(progress))
-    return _by_result(found)
+def _builds(run: Run) -> ResultsDocument:
+    found = Counter[Result]()
+    for progress in (*(step.progress for step in run.steps), *run.followed):
+        if progress is not None:
+            found.update(count_results(progress))
+    return _results(found)
 
 
-def _by_result(found: Mapping[str, int]) -> dict[str, int]:
-    words = {"success": "succeeded", "failure": "failed", "running": "running", "unknown": "unknown"}
-    return {word: found.get(name, 0) for word, name in words.items() if word != "unknown" or found.get(name)}
+def _results(found: Mapping[Result, int]) -> ResultsDocument:
+    document: ResultsDocument = {
+        "success": found.get(Result.SUCCESS, 0),
+        "failure": found.get(Result.FAILURE, 0),
+        "running": found.get(Result.RUNNING, 0),
+    }
+    if found.get(Result.UNKNOWN):
+        document["unknown"] = found[Result.UNKNOWN]
+    return document
 
 
-def _step(step: RunStep) -> dict[str, Any]:
+def _step(step: RunStep) -> RecordedStepDocument:
     item = {**subject(step.step), "action": str(step.step.action), "outcome": _came_to(step)}
-    known = {} if step.outcome is None else outcome_document(step.outcome)
-    return {
-        **item,
-        **known,
+    known: Mapping[str, object] = {} if step.outcome is None else outcome_document(step.outcome)
+    fields = {
         "id": step.repository_id or known.get("id") or step.step.id,
         "intended": None if step.intended_at is None else rfc3339(step.intended_at),
         "stage": None if step.progress is None else str(step.progress.stage),
         "builds": [_build(build, step.progress) for build in step.progress.builds] if step.progress else [],
     }
+    return cast("RecordedStepDocument", {**item, **known, **fields})
 
 
-def _build(build: Build, progress: Progress) -> dict[str, Any]:
+def _build(build: Build, progress: Progress) -> RecordedBuildDocument:
     item = built_document(build, progress, {build.digest: build.tags})
-    versions = item.pop("versions")
-    return {**item, "resolved": versions}
+    return {
+        **build_document(build),
+        "tags": item["tags"],
+        "verified": item["verified"],
+        "missing": item["missing"],
+        "untold": item["untold"],
+        "resolved": item["versions"],
+    }
 
 
 def _line(run: Run | RunSummary) -> Sequence[str]:
     if isinstance(run, Run):
-        outcomes, builds = _counts(run) if run.steps else {}, _builds(run)
+        outcomes, builds = _counts(run) if run.steps else None, _builds(run)
     else:
-        outcomes, builds = _ordered(run.outcomes) if run.outcomes else {}, _by_result(named_results(run.builds))
+        outcomes, builds = _ordered(run.outcomes) if run.outcomes else None, _results(run.builds)
     return (
         run.id,
         minute(run.started),
         str(run.header.kind),
         _state(run),
         "-" if run.exit_code is None else str(run.exit_code),
-        _counts_text(outcomes) if outcomes else "no changes",
+        "no changes" if outcomes is None else _counts_text(outcomes),
         _counts_text(builds),
         "-" if run.ended is None else duration(run.ended - run.started),
         "@".join(part for part in (run.header.user, run.header.host) if part) or "-",
@@ -179,7 +269,7 @@ def _state(run: Run | RunSummary) -> str:
     return "failed" if run.exit_code else "complete"
 
 
-def _counts_text(counts: dict[str, int]) -> str:
+def _counts_text(counts: Mapping[str, object]) -> str:
     return ", ".join(f"{number:,} {_WORDS.get(name, name)}" for name, number in counts.items() if number) or "-"
 
 
@@ -211,7 +301,7 @@ def _tag_rows(progress: Progress) -> Iterator[Sequence[str]]:
     yield from (("", "", "", *one) for one in rows[1:])
 
 
-def _built(build: dict[str, Any]) -> tuple[str, str, str]:
+def _built(build: RecordedBuildDocument) -> tuple[str, str, str]:
     """Return the number that `logs --build` takes, what came of the build, and what it lacks or else its tags."""
     lacks = f"succeeded without {', '.join(build['missing'])}" if build["missing"] else ""
     result = "failure" if lacks else build["result"]

@@ -4,8 +4,10 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Literal, TypeAlias, cast
 from xml.etree import ElementTree as ET
+
+from typing_extensions import TypedDict
 
 from reconciler.core.bindings import Binding
 from reconciler.core.builds import Build, Result
@@ -16,19 +18,9 @@ from reconciler.diagnostics import plural
 from reconciler.views.changes import LABELS
 from reconciler.views.console import Column, draw_table
 from reconciler.views.document import FORMAT_VERSION
-from reconciler.views.run_document import build_document, build_seconds
-from reconciler.views.text import (
-    Role,
-    Style,
-    Word,
-    clean_line,
-    duration,
-    indented_json,
-    json_line,
-    log_lines,
-    plain,
-    utc,
-)
+from reconciler.views.run_document import BuildDocument, build_document, build_seconds
+from reconciler.views.text import Role, Style, Word, clean_line, duration, log_lines, plain, utc
+from reconciler.views.verdict import RepositoryBuiltDocument
 
 _BUILD_COLUMNS = (
     Column("REPOSITORY", keep="both", least=24),
@@ -65,7 +57,26 @@ def in_time(rows: Iterable[BuildRow]) -> list[BuildRow]:
     return sorted(rows, key=lambda row: (row.build.ended or row.build.started or 0.0, row.repository, row.build.id))
 
 
-def builds_document(rows: Iterable[BuildRow]) -> dict[str, Any]:
+class RepositoryBuildDocument(BuildDocument):
+    """A build with its repository."""
+
+    repository: str
+
+
+class BuildLine(RepositoryBuildDocument):
+    """One followed build, as a line."""
+
+    type: Literal["build"]
+
+
+class BuildsDocument(TypedDict):
+    """Builds, the newest first."""
+
+    format_version: str
+    builds: list[RepositoryBuildDocument]
+
+
+def builds_document(rows: Iterable[BuildRow]) -> BuildsDocument:
     """Return the builds as plain data, the newest first."""
     return {"format_version": FORMAT_VERSION, "builds": [_build(row) for row in arranged(rows)]}
 
@@ -77,11 +88,6 @@ def render_builds(rows: Iterable[BuildRow], *, style: Style, width: int | None, 
     table = draw_table(_BUILD_COLUMNS, [_cells(row, style) for row in found], style=style, width=width)
     warned = "".join(f"{style.plain(line)}\n" for line in lines)
     return (table or "No builds.\n") + (f"\nWarnings:\n{warned}" if warned else "")
-
-
-def builds_json(rows: Iterable[BuildRow]) -> str:
-    """Return the builds as JSON text."""
-    return indented_json(builds_document(rows))
 
 
 def build_line(row: BuildRow, *, style: Style) -> str:
@@ -100,17 +106,12 @@ def build_line(row: BuildRow, *, style: Style) -> str:
     return "  ".join(map(style.plain, words)) + "\n"
 
 
-def build_json_line(row: BuildRow) -> str:
-    """Return one followed build as a line of JSON."""
-    return json_line({"type": "build", **_build(row)})
+def build_line_document(row: BuildRow) -> BuildLine:
+    """Return one followed build as the document of a line."""
+    return {"type": "build", **_build(row)}
 
 
-def version_line(tool_version: str) -> str:
-    """Return the first line of a stream of JSON lines."""
-    return json_line({"type": "version", "format_version": FORMAT_VERSION, "tool_version": tool_version})
-
-
-def _build(row: BuildRow) -> dict[str, Any]:
+def _build(row: BuildRow) -> RepositoryBuildDocument:
     return {"repository": row.repository, **build_document(row.build), "tags": list(row.tags)}
 
 
@@ -134,18 +135,19 @@ def _times(build: Build) -> tuple[str, str]:
     return "-" if build.started is None else utc(build.started), "-" if seconds is None else duration(seconds)
 
 
+_AnyBuild: TypeAlias = RepositoryBuildDocument | RepositoryBuiltDocument
 # Characters that XML cannot hold, escaped or not.
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-def render_junit(builds: Iterable[dict[str, Any]]) -> str:
+def render_junit(builds: Iterable[_AnyBuild]) -> str:
     """Return build documents, each with its `repository`, as a JUnit report, which CI systems show as tests.
 
     There is a suite for each repository and a case for each build; a build that is not over is skipped.
     """
-    by_repository: dict[str, list[dict[str, Any]]] = {}
+    by_repository: dict[str, list[_AnyBuild]] = {}
     for build in builds:
-        by_repository.setdefault(str(build["repository"]), []).append(build)
+        by_repository.setdefault(build["repository"], []).append(build)
     suites = ET.Element("testsuites", name="reconciler builds")
     for repository in sorted(by_repository):
         found = by_repository[repository]
@@ -159,17 +161,17 @@ def render_junit(builds: Iterable[dict[str, Any]]) -> str:
     return '<?xml version="1.0" encoding="utf-8"?>\n' + ET.tostring(suites, encoding="unicode") + "\n"
 
 
-def _case(suite: ET.Element, repository: str, build: dict[str, Any]) -> None:
+def _case(suite: ET.Element, repository: str, build: _AnyBuild) -> None:
     name = ", ".join(build.get("tags") or ()) or build["digest"] or build["id"]
     case = ET.SubElement(
         suite, "testcase", classname=_xml_text(repository), name=_xml_text(name), time=f"{build['seconds'] or 0.0:.3f}"
     )
-    missing = build.get("missing") or ()
-    if build["result"] == Result.FAILURE:
+    missing = cast("list[str]", build.get("missing", []))
+    if build["result"] == "failure":
         ET.SubElement(case, "failure", message=f"build {build['id']} failed")
     elif missing:
         ET.SubElement(case, "failure", message=_xml_text(f"the image lacks {', '.join(missing)}"))
-    elif build["result"] != Result.SUCCESS:
+    elif build["result"] != "success":
         ET.SubElement(case, "skipped", message=f"build {build['id']}: {build['result']}")
     if build["warnings"]:
         ET.SubElement(case, "system-out").text = _xml_text("\n".join(build["warnings"]))
@@ -214,7 +216,40 @@ class RepoRow:
     bindings: tuple[Binding, ...] | None = None
 
 
-def repos_document(rows: Iterable[RepoRow]) -> dict[str, Any]:
+class BindingDocument(TypedDict):
+    """A binding of an overlay; `all_repositories` where it holds for every repository of `scope`."""
+
+    id: str
+    overlay: str
+    selector: str
+    scope: str
+    all_repositories: bool
+
+
+class RepositoryDocument(TypedDict):
+    """A live repository; `named` is whether the manifest names it, and null where that or the bindings are not known.
+
+    `customised` is the number of values by part of the overlay, null with a `problem` where it could not be read.
+    """
+
+    repository: str
+    id: str
+    folder: str
+    customised: dict[str, int] | None
+    problem: str | None
+    named: bool | None
+    bindings: list[BindingDocument] | None
+    active_tags: list[str]
+
+
+class RepositoriesDocument(TypedDict):
+    """Live repositories, ordered by name."""
+
+    format_version: str
+    repositories: list[RepositoryDocument]
+
+
+def repos_document(rows: Iterable[RepoRow]) -> RepositoriesDocument:
     """Return the repositories as plain data, ordered by name."""
     found = sorted(rows, key=lambda row: (row.label, row.repository.id))
     return {"format_version": FORMAT_VERSION, "repositories": [_row(row) for row in found]}
@@ -236,25 +271,22 @@ def render_repos(rows: Sequence[RepoRow], *, style: Style, width: int | None) ->
     return draw_table(columns, cells, style=style, width=width) or "No repositories.\n"
 
 
-def repos_json(rows: Iterable[RepoRow]) -> str:
-    """Return the repositories as JSON text."""
-    return indented_json(repos_document(rows))
-
-
-def _row(row: RepoRow) -> dict[str, Any]:
+def _row(row: RepoRow) -> RepositoryDocument:
+    overlay = row.repository.overlay
     return {
         "repository": row.label,
         "id": row.repository.id,
         "folder": row.repository.folder,
-        **_content(row.repository.overlay),
+        "customised": None if isinstance(overlay, Unreadable) else _counts(overlay),
+        "problem": overlay.problem if isinstance(overlay, Unreadable) else None,
         "named": row.named,
         "bindings": None if row.bindings is None else [binding_document(one) for one in row.bindings],
         "active_tags": list(row.repository.active_tags),
     }
 
 
-def binding_document(binding: Binding) -> dict[str, Any]:
-    """Return one binding as plain data; `all_repositories` where it holds for every repository of `scope`."""
+def binding_document(binding: Binding) -> BindingDocument:
+    """Return one binding as plain data."""
     return {
         "id": binding.id,
         "overlay": binding.overlay,
@@ -264,7 +296,7 @@ def binding_document(binding: Binding) -> dict[str, Any]:
     }
 
 
-def binding_words(bindings: Iterable[dict[str, Any]] | None) -> str:
+def binding_words(bindings: Iterable[BindingDocument] | None) -> str:
     """Return bindings in a few words; those for all repositories are inherited. "-" where there are none."""
     words = (
         f"{'inherited ' if one['all_repositories'] else ''}{one['overlay']} ({one['selector']})"
@@ -273,16 +305,14 @@ def binding_words(bindings: Iterable[dict[str, Any]] | None) -> str:
     return ", ".join(words) or "-"
 
 
-def _content(overlay: Overlay | Unreadable) -> dict[str, Any]:
-    if isinstance(overlay, Unreadable):
-        return {"customised": None, "problem": overlay.problem}
+def _counts(overlay: Overlay) -> dict[str, int]:
     counts: Counter[str] = Counter()
     for entry in items_of(overlay):
         counts[str(entry.field)] += len(entry.value) if isinstance(entry.value, tuple) else 1
-    return {"customised": dict(counts), "problem": None}
+    return dict(counts)
 
 
-def _customization(one: dict[str, Any]) -> str:
+def _customization(one: RepositoryDocument) -> str:
     if one["customised"] is None:
         return "unreadable"
     return ", ".join(_counted(part, count) for part, count in one["customised"].items()) or "-"

@@ -1,18 +1,19 @@
-"""A migration as text and as JSON: the overlays, the waves of repositories, and what is proved of their tags."""
+"""A migration as text and as a document: the overlays, the waves of repositories, and what is proved of their tags."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
+from rich.console import RenderableType
 from rich.text import Text
+from typing_extensions import TypedDict
 
 from reconciler.core.migration import MigratedRepository
 from reconciler.core.state import Organization
 from reconciler.diagnostics import listed, plural
 from reconciler.views.changes import fragments, joined
 from reconciler.views.console import draw_blocks, names_block, words_text
-from reconciler.views.document import FORMAT_VERSION
-from reconciler.views.text import Role, Style, indented_json, repositories, token
-from reconciler.views.values import change_document, ordered
+from reconciler.views.document import FORMAT_VERSION, OrganizationDocument, organization_document
+from reconciler.views.text import Role, Style, repositories, token
+from reconciler.views.values import ChangeDocument, change_document, ordered
 
 _NEXT = (
     "Nothing was changed. The API refuses bindings of a repository that has a customization of its own: ask your "
@@ -20,20 +21,49 @@ _NEXT = (
 )
 
 
-def document(waves: Sequence[Sequence[MigratedRepository]], organization: Organization) -> dict[str, Any]:
-    """Return the migration as plain data; `overlays` are the repositories of each overlay."""
+class DifferentTagDocument(TypedDict):
+    """A tag that would get another configuration."""
+
+    tag: str
+    changes: list[ChangeDocument]
+
+
+class MigratedDocument(TypedDict):
+    """A repository with the overlays in place of its customization; `problem` is "" where every tag can be judged."""
+
+    repository: str
+    id: str
+    overlays: list[str]
+    tags: list[str]
+    proven: bool
+    different: list[DifferentTagDocument]
+    problem: str
+
+
+class MigrationDocument(TypedDict):
+    """Document of `reconciler migrate --format json`; `overlays` are the repositories of each overlay."""
+
+    format_version: str
+    organization: OrganizationDocument
+    proven: bool
+    overlays: dict[str, list[str]]
+    waves: list[list[MigratedDocument]]
+
+
+def document(waves: Sequence[Sequence[MigratedRepository]], organization: Organization) -> MigrationDocument:
+    """Return the migration as plain data."""
     every = [one for wave in waves for one in wave]
     names = sorted({name for one in every for name in one.overlays})
     return {
         "format_version": FORMAT_VERSION,
-        "organization": {"id": organization.id, "name": organization.name},
+        "organization": organization_document(organization),
         "proven": all(one.proven for one in every),
         "overlays": {name: [one.repository for one in every if name in one.overlays] for name in names},
         "waves": [[_repository(one) for one in wave] for wave in waves],
     }
 
 
-def _repository(one: MigratedRepository) -> dict[str, Any]:
+def _repository(one: MigratedRepository) -> MigratedDocument:
     return {
         "repository": one.repository,
         "id": one.id,
@@ -48,20 +78,15 @@ def _repository(one: MigratedRepository) -> dict[str, Any]:
     }
 
 
-def render_json(found: dict[str, Any]) -> str:
-    """Return the document as JSON text."""
-    return indented_json(found)
-
-
-def render(found: dict[str, Any], *, style: Style, width: int | None) -> str:
+def render(found: MigrationDocument, *, style: Style, width: int | None) -> str:
     """Return the document as text; the last line says what comes next."""
     every = [one for wave in found["waves"] for one in wave]
     if not every:
         return "Nothing to migrate: no repository has a customization of its own that an overlay can hold.\n"
-    overlays: Mapping[str, list[str]] = found["overlays"]
+    overlays = found["overlays"]
     counts = f"{repositories(len(every))} with {plural(len(overlays), 'overlay')}"
     shared = [Text(f"  {style.plain(name)}: {repositories(len(names))}") for name, names in overlays.items()]
-    blocks: list[list[Any]] = [
+    blocks: list[list[RenderableType]] = [
         [Text.assemble("Migration of ", (style.plain(found["organization"]["name"]), Role.BOLD), f": {counts}")],
         [Text("Overlays:", Role.BOLD), *shared],
     ]
@@ -78,7 +103,7 @@ def render(found: dict[str, Any], *, style: Style, width: int | None) -> str:
     return draw_blocks(blocks, style=style, width=width)
 
 
-def _wrong(one: dict[str, Any], style: Style) -> list[Text]:
+def _wrong(one: MigratedDocument, style: Style) -> list[Text]:
     name = token(one["repository"], style)
     if one["problem"]:
         return [Text(f"  {name}: {style.plain(one['problem'])}", Role.ERROR)]

@@ -1,53 +1,155 @@
-"""The steps of overlays and bindings, and their effect on the images, as plain data for the public document."""
+"""The steps of overlays and bindings in the public document, and what they change in the images."""
 
 from collections import Counter
 from collections.abc import Iterable
-from typing import Any, TypeAlias
+from typing import Annotated, Literal, NotRequired, TypeAlias
+
+from pydantic import Field as Schema
+from typing_extensions import TypedDict
 
 from reconciler.core.bindings import SelectorKind, TagSelector
 from reconciler.core.diff import Change, diff
-from reconciler.core.steps import Action, BindingStep, OverlayStep, Reach, TagEffect
-from reconciler.diagnostics import Place
-from reconciler.views.reasons import overlay_reason_sentence
-from reconciler.views.values import change_document, ordered
+from reconciler.core.steps import Action, BindingStep, OverlayStep, Reach, Scope, TagEffect
+from reconciler.views.steps import Position, overlay_reason_sentence, position
+from reconciler.views.values import ChangeDocument, Count, change_document, ordered
 
-Selected: TypeAlias = str | list[str] | None
-
-COUNTED = {
-    "create": Action.CREATE,
-    "update": Action.UPDATE,
-    "delete": Action.DELETE,
-    "unchanged": Action.NONE,
-    "blocked": Action.BLOCKED,
-    "unknown": Action.UNKNOWN,
-}
+Selector: TypeAlias = Annotated[str | list[str] | None, Schema(description="`all`, `dev`, or a list of exact tags.")]
+OverlayActionName = Annotated[
+    str, Schema(json_schema_extra={"enum": ["create", "update", "delete", "none", "blocked", "unknown"]})
+]
 
 
-def step_counts(steps: Iterable[OverlayStep | BindingStep]) -> dict[str, int]:
+class ReachDocument(TypedDict):
+    """The repositories, by name, and the number of tags whose images change."""
+
+    repositories: Count
+    tags: Count
+    names: list[str]
+
+
+class ScopeDocument(TypedDict):
+    """Scope of a binding."""
+
+    kind: Literal["organization", "folder", "repository"]
+    id: Annotated[str | None, Schema(description="Null where it does not exist.")]
+    name: str
+
+
+class OverlayStepDocument(TypedDict):
+    """Step for one overlay of the organization."""
+
+    kind: Literal["overlay"]
+    name: str
+    id: Annotated[str | None, Schema(description="Null where the overlay does not exist yet.")]
+    action: OverlayActionName
+    reason: str
+    reason_code: str
+    file: str | None
+    line: Position
+    column: Position
+    reaches: Annotated[ReachDocument, Schema(description="What the step by itself changes, in the order of the steps.")]
+    caused: NotRequired[Annotated[bool, Schema(description="With `--base`: whether the change causes it.")]]
+    changes: list[ChangeDocument]
+
+
+class BindingStepDocument(TypedDict):
+    """Step for one binding of an overlay to a repository, or to all of a folder or the organization."""
+
+    kind: Literal["binding"]
+    name: str
+    id: Annotated[str | None, Schema(description="Null where the binding does not exist yet.")]
+    action: OverlayActionName
+    reason: str
+    reason_code: str
+    file: str | None
+    line: Position
+    column: Position
+    reaches: Annotated[ReachDocument, Schema(description="What the step by itself changes, in the order of the steps.")]
+    caused: NotRequired[Annotated[bool, Schema(description="With `--base`: whether the change causes it.")]]
+    scope: ScopeDocument
+    overlay: str
+    overlay_id: Annotated[str | None, Schema(description="Null where the overlay does not exist yet.")]
+    selector: Annotated[
+        Selector, Schema(description="The tags that get the overlay; of a deletion, those that got it.")
+    ]
+    selector_before: Annotated[Selector, Schema(description="Null where the binding does not exist yet.")]
+
+
+class OverlayCountsDocument(TypedDict):
+    """The number of steps of overlays, or of bindings, by action; `unchanged` are those whose action is `none`."""
+
+    create: Count
+    update: Count
+    delete: Count
+    unchanged: Count
+    blocked: Count
+    unknown: Count
+
+
+class EffectTagsDocument(TypedDict):
+    """Tags of one repository."""
+
+    repository: str
+    tags: list[str]
+
+
+class EffectDocument(TypedDict):
+    """The same change of the effective configuration of several tags."""
+
+    changes: list[ChangeDocument]
+    reaches: ReachDocument
+    tags: list[EffectTagsDocument]
+
+
+def step_counts(steps: Iterable[OverlayStep | BindingStep]) -> OverlayCountsDocument:
     """Return the number of steps by action."""
     found = Counter(step.action for step in steps)
-    return {name: found[action] for name, action in COUNTED.items()}
+    return {
+        "create": found[Action.CREATE],
+        "update": found[Action.UPDATE],
+        "delete": found[Action.DELETE],
+        "unchanged": found[Action.NONE],
+        "blocked": found[Action.BLOCKED],
+        "unknown": found[Action.UNKNOWN],
+    }
 
 
-def overlay_step_document(step: OverlayStep | BindingStep) -> dict[str, Any]:
+def overlay_step_document(step: OverlayStep | BindingStep) -> OverlayStepDocument | BindingStepDocument:
     """Return one step; that of a binding has no changes but the selectors of both sides."""
-    shared = {
+    return _overlay_step(step) if isinstance(step, OverlayStep) else _binding_step(step)
+
+
+def _overlay_step(step: OverlayStep) -> OverlayStepDocument:
+    file, line, column = position(step.place)
+    return {
+        "kind": "overlay",
+        "name": step.name,
         "id": step.id,
         "action": str(step.action),
         "reason": overlay_reason_sentence(step.reason),
         "reason_code": str(step.reason.code),
-        **_place(step.place),
+        "file": file,
+        "line": line,
+        "column": column,
         "reaches": _reach(step.reaches),
+        "changes": [change_document(change) for change in ordered(step.changes)],
     }
-    if isinstance(step, OverlayStep):
-        changes = [change_document(change) for change in ordered(step.changes)]
-        return {"kind": "overlay", "name": step.name, **shared, "changes": changes}
-    scope = {"kind": str(step.scope.kind), "id": step.scope.id or None, "name": step.scope.label}
+
+
+def _binding_step(step: BindingStep) -> BindingStepDocument:
+    file, line, column = position(step.place)
     return {
         "kind": "binding",
         "name": step.label,
-        **shared,
-        "scope": scope,
+        "id": step.id,
+        "action": str(step.action),
+        "reason": overlay_reason_sentence(step.reason),
+        "reason_code": str(step.reason.code),
+        "file": file,
+        "line": line,
+        "column": column,
+        "reaches": _reach(step.reaches),
+        "scope": scope_document(step.scope),
         "overlay": step.overlay,
         "overlay_id": step.overlay_id,
         "selector": selected(step.before if step.after is None else step.after),
@@ -55,19 +157,16 @@ def overlay_step_document(step: OverlayStep | BindingStep) -> dict[str, Any]:
     }
 
 
-def _place(place: Place | None) -> dict[str, Any]:
-    return {
-        "file": place.file if place else None,
-        "line": place.line if place else None,
-        "column": place.column if place else None,
-    }
+def scope_document(scope: Scope) -> ScopeDocument:
+    """Return the scope of a binding; its id is null where it does not exist."""
+    return {"kind": scope.kind.value, "id": scope.id or None, "name": scope.label}
 
 
-def _reach(reach: Reach) -> dict[str, Any]:
+def _reach(reach: Reach) -> ReachDocument:
     return {"repositories": len(reach.repositories), "tags": reach.tags, "names": list(reach.repositories)}
 
 
-def selected(selector: TagSelector | None) -> Selected:
+def selected(selector: TagSelector | None) -> Selector:
     """Return a selector as a manifest has it: `all`, `dev`, or a list of tags; None for none."""
     match selector:
         case None:
@@ -78,7 +177,7 @@ def selected(selector: TagSelector | None) -> Selected:
             return str(selector)
 
 
-def effect_documents(effects: Iterable[TagEffect]) -> list[dict[str, Any]]:
+def effect_documents(effects: Iterable[TagEffect]) -> list[EffectDocument]:
     """Return what changes in the images, the same changes once, with the tags of each repository that they concern."""
     alike: dict[tuple[Change, ...], dict[str, set[str]]] = {}
     known: dict[tuple[int, int], tuple[Change, ...]] = {}

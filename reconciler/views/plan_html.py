@@ -8,9 +8,10 @@ outside nor an extension's markup runs as either of them.
 import base64
 import hashlib
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -19,27 +20,23 @@ from rich.cells import cell_len
 
 from reconciler.core.diff import Field
 from reconciler.core.steps import ReasonCode
-from reconciler.views.changes import LABELS, Fragment, brief, fragments, short_value, value_words
-from reconciler.views.diagnostics import problem_details, problem_place
-from reconciler.views.overlay_entries import repository_steps
-from reconciler.views.plan import (
-    NO_PROVENANCE,
-    Provenance,
+from reconciler.views.changes import LABELS, Fragment, brief, fragments, short_value, value_text
+from reconciler.views.diagnostics import DiagnosticDocument, problem_details, problem_place
+from reconciler.views.document import NO_PROVENANCE, AnyStepDocument, PlanDocument, Provenance
+from reconciler.views.plan_entries import (
+    Entry,
     build_word,
-    closing_sentences,
-    entry_name,
-    keeps,
-    origin_sentences,
-    plan_problems,
     plan_sections,
     problem_entries,
-    problem_places,
-    shown_counts,
+    repository_steps,
     step_resolved_lines,
     unchanged_names,
 )
-from reconciler.views.run_document import result_lists
-from reconciler.views.text import Role, Style, Word, json_text, plain, repositories, rfc3339, token, utc
+from reconciler.views.plan_summary import closing_sentences, origin_sentences, plan_problems, shown_counts
+from reconciler.views.steps import PlaceDocument, StepDocument
+from reconciler.views.text import Role, Style, Word, plain, repositories, rfc3339, token, utc
+from reconciler.views.values import ChangeDocument, GroupDocument, OverlayItemDocument, Value
+from reconciler.views.verdict import SummaryLine, result_lists
 
 # Values are shown whole: a page folds what is long, and has room for it.
 _STYLE = Style(color=False, unicode=True, value_limit=1_000_000)
@@ -54,29 +51,18 @@ _POLICY = (
 _SENTENCES = {Role.ERROR: "error", Role.WARNING: "warning", Role.BOLD: "lead", Role.DIM: "dim"}
 _WORDS = {Role.ADD: "add", Role.REMOVE: "remove", Role.CHANGE: "change", Role.DIM: "dim"}
 _BUILD_WORDS = {**_WORDS, Role.ERROR: "remove", Role.WARNING: "change"}
-_KINDS = {"add": "+ adds", "change": "~ changes", "remove": "\N{MINUS SIGN} removes"}
 # What a name of `backticks` is written in.
 _CODE = re.compile(r"`([^`\n]+)`")
 _SHORT_SHA = 12
 _MOST_PLACES = 3
-_NAMES = frozenset({Field.PACKAGES, Field.PROVIDERS, Field.RUN_AS})
-_MARKS = {
-    "create": "+",
-    "update": "~",
-    "reset": "!",
-    "delete": "\N{MINUS SIGN}",
-    "blocked": "\N{BALLOT X}",
-    "unknown": "?",
-    "unchanged": "=",
-}
 
 
 def render(
-    document: dict[str, Any],
+    document: PlanDocument,
     provenance: Provenance = NO_PROVENANCE,
     *,
     unicode: bool = True,
-    summary: dict[str, Any] | None = None,
+    summary: SummaryLine | None = None,
 ) -> str:
     """Return the whole plan as an HTML document; without `unicode` in ASCII, for a stream that takes nothing else.
 
@@ -93,7 +79,6 @@ def render(
             policy=_POLICY.format(style=_digest(style), script=_digest(script)),
             style=Markup(style),  # noqa: S704 - our own file
             script=Markup(script),  # noqa: S704 - our own file
-            kinds=_KINDS,
         )
     )
     return page if unicode else page.encode("ascii", "xmlcharrefreplace").decode("ascii")
@@ -171,12 +156,8 @@ class _Repository(NamedTuple):
     resolved: Sequence[_HtmlWord] = ()
     overlay: Sequence[_Row] = ()
 
-    @property
-    def details(self) -> bool:
-        return bool(self.tags or self.resolved or self.overlay)
 
-
-class _Entry(NamedTuple):
+class _Fold(NamedTuple):
     """A fold with a name, a line that says what changes, and every value inside.
 
     The attributes that the page's script filters by are made of `action` and `kinds`. `one` is None where several
@@ -201,10 +182,6 @@ class _Entry(NamedTuple):
     kept: str = ""
     members: Sequence[_Repository] = ()
 
-    @property
-    def mark(self) -> str:
-        return _MARKS.get(self.action, "\N{MIDDLE DOT}")
-
 
 class _Risk(NamedTuple):
     """Something that is taken away, and the repositories that lose it with their anchors."""
@@ -217,7 +194,7 @@ class _Risk(NamedTuple):
 class _PlanPage:
     """Values of the template for one plan; every repository gets one anchor, with its first entry."""
 
-    def __init__(self, document: dict[str, Any], provenance: Provenance) -> None:
+    def __init__(self, document: PlanDocument, provenance: Provenance) -> None:
         self._document = document
         self._provenance = provenance
         self._anchors: dict[str, str] = {}
@@ -264,58 +241,56 @@ class _PlanPage:
             if section.expected or section.groups or section.steps
         ]
 
-    def _problem(self, entry: dict[str, Any]) -> _Entry:
+    def _problem(self, entry: Entry) -> _Fold:
         """Return a repository that could not be planned, or several for one reason, and why."""
-        if "repositories" in entry:
-            place = f" ({problem_places(entry)})" if entry["places"] else ""
-            group = self._changed({**entry, "source": None, "unmanaged": ()}, unfolded=False)
-            return group._replace(why=f"{entry['reason']}{place}", pruned=False)
-        return self._changed(entry, unfolded=True)._replace(why=entry["reason"], kept="", source="", pruned=False)
+        place = f" ({entry.place})" if entry.names and entry.places else ""
+        fold = self._changed(entry, unfolded=not entry.names)
+        return fold._replace(why=f"{entry.reason}{place}", kept="", source="", pruned=False)
 
-    def _changed(self, entry: dict[str, Any], *, unfolded: bool, checked_out: bool = True) -> _Entry:
+    def _changed(self, entry: Entry, *, unfolded: bool, checked_out: bool = True) -> _Fold:
         """Return a repository with its changes, or a change that several repositories share."""
-        names, changes, source = entry.get("repositories", ()), entry["changes"], entry["source"]
-        return _Entry(
-            action=entry["action"],
+        names, changes = entry.names, entry.changes
+        return _Fold(
+            action=entry.action,
             one=None if names else self._subject(entry),
             title=f"{len(names):,} repositories" if names else "",
             kinds=" ".join(sorted({change["kind"] for change in changes})),
             unfolded=unfolded,
-            source=token(source["repository"] or "?", _STYLE) if source else "",
-            lead=token(entry["lead"], _STYLE) if "lead" in entry else "",
-            pruned=source is None and entry["reason_code"] == ReasonCode.PRUNED,
-            place="" if names else problem_place(entry),
-            place_url="" if names or not checked_out else self._place_url(entry),
+            source="" if entry.source is None else token(entry.source, _STYLE),
+            lead="" if entry.lead is None else token(entry.lead, _STYLE),
+            pruned=entry.source is None and entry.reason_code == ReasonCode.PRUNED,
+            place="" if names else entry.place,
+            place_url="" if names or not entry.places or not checked_out else self._place_url(entry.places[0]),
             brief=brief(changes, _STYLE, _BRIEF_COLUMNS),
             build=build_word(entry).text,
             build_css=_BUILD_WORDS.get(build_word(entry).role, ""),
             parts=[*map(_part, fragments(changes, _STYLE), fragments(changes, _SHORT))],
-            kept=keeps(entry),
-            members=[self._subject({**entry, "repository": name}) for name in names],
+            kept=entry.note,
+            members=[self._subject(replace(entry, name=name)) for name in names],
         )
 
-    def _subject(self, entry: dict[str, Any]) -> _Repository:
+    def _subject(self, entry: Entry) -> _Repository:
         """Return what an entry is about; only repositories have an anchor and details."""
-        if entry.get("kind", "repository") == "repository":
-            return self._repository(entry["repository"])
-        return _Repository(name=entry_name(entry, _STYLE))
+        return self._repository(entry.name) if entry.kind == "repository" else _Repository(name=entry.text(_STYLE))
 
     def _repository(self, name: str) -> _Repository:
-        step = self._steps.get(name, {})
+        step = self._steps.get(name)
+        resolved = step_resolved_lines(step, _STYLE) if step else ()
         first = name not in self._anchors
         anchor = self._anchors.setdefault(name, "r-" + quote(name, errors="surrogatepass"))
         return _Repository(
             name=token(name, _STYLE),
             anchor=anchor if first else "",
-            tags=", ".join(token(tag, _STYLE) for tag in step.get("active_tags", ())),
-            resolved=[_HtmlWord(text, _WORDS.get(role, "")) for text, role in step_resolved_lines(step, _STYLE)],
-            overlay=[*map(_row, step.get("overlay", ()))],
+            tags=", ".join(token(tag, _STYLE) for tag in step.get("active_tags", ())) if step else "",
+            resolved=[_HtmlWord(text, _WORDS.get(role, "")) for text, role in resolved],
+            overlay=[*map(_row, step.get("overlay", ()))] if step else (),
         )
 
-    def _place_url(self, found: Mapping[str, Any]) -> str:
-        return "" if found["file"] is None else self._provenance.file_url(found["file"], found["line"])
+    def _place_url(self, found: PlaceDocument | DiagnosticDocument) -> str:
+        file, line = found["file"], found["line"]
+        return "" if file is None or line is None else self._provenance.file_url(file, line)
 
-    def _diagnostic(self, same: list[Mapping[str, Any]]) -> dict[str, Any]:
+    def _diagnostic(self, same: Sequence[DiagnosticDocument]) -> dict[str, Any]:
         places = [(problem_place(one), self._place_url(one)) for one in same if problem_place(one)]
         return {
             **same[0],
@@ -326,7 +301,7 @@ class _PlanPage:
             "details": problem_details(same),
         }
 
-    def _untouched(self) -> Iterator[_Entry]:
+    def _untouched(self) -> Iterator[_Fold]:
         """Yield repositories about which there is nothing to say but their names."""
         document = self._document
         lists = [
@@ -337,7 +312,7 @@ class _PlanPage:
         for action, title, names in lists:
             if names:
                 members = [self._repository(name)._replace(tags="") for name in names]
-                yield _Entry(action, title=f"{len(names):,} {title}", members=members)
+                yield _Fold(action, title=f"{len(names):,} {title}", members=members)
 
     def _risks(self) -> list[_Risk]:
         """Return what is taken away and where, that of most repositories first; a reset takes everything at once."""
@@ -345,7 +320,7 @@ class _PlanPage:
         for step in repository_steps(self._document):
             for what in _taken(step):
                 found.setdefault(what, []).append(step["repository"])
-        for effect in self._document.get("effects", ()):
+        for effect in self._document.get("effects", []):
             for what in dict.fromkeys(what for change in effect["changes"] for what in _taken_by(change)):
                 found.setdefault(what, []).extend(effect["reaches"]["names"])
         risks = [self._risk(what, names) for what, names in found.items()]
@@ -360,11 +335,11 @@ class _PlanPage:
         )
 
 
-def _writes(step: dict[str, Any]) -> bool:
+def _writes(step: AnyStepDocument) -> bool:
     return step["action"] in ("create", "update", "reset", "delete")
 
 
-def _taken(step: dict[str, Any]) -> list[str]:
+def _taken(step: StepDocument) -> list[str]:
     """Return what a step that writes takes away, each once."""
     if step["action"] == "reset":
         return ["everything (reset)"]
@@ -373,21 +348,23 @@ def _taken(step: dict[str, Any]) -> list[str]:
     return [*dict.fromkeys(what for change in step["changes"] for what in _taken_by(change))]
 
 
-def _taken_by(change: dict[str, Any]) -> Iterator[str]:
+def _taken_by(change: ChangeDocument) -> Iterator[str]:
     label, before, after = LABELS[change["part"]], change["before"], change["after"]
+    left = after if isinstance(after, list) else []
     if isinstance(before, list):  # of the runtime repositories and checks, each is something by itself
-        yield from (f"{label} {short_value(one, _SHORT)}" for one in before if one not in (after or ()))
+        yield from (f"{label} {short_value(one, _SHORT)}" for one in before if one not in left)
     elif change["kind"] == "remove":
         yield f"{label} {short_value(change['key'] or before, _SHORT)}"
-    elif isinstance(before, dict) and "members" in before:
+    elif change["kind"] == "change" and change["part"] == Field.GROUPS:
+        old, new = cast("tuple[GroupDocument, GroupDocument]", (before, after))
         yield from (
             f"member {token(one, _SHORT)} of group {token(change['key'], _SHORT)}"
-            for one in before["members"]
-            if one not in after["members"]
+            for one in old["members"]
+            if one not in new["members"]
         )
 
 
-def _losing(document: dict[str, Any]) -> str:
+def _losing(document: PlanDocument) -> str:
     """Return how many repositories lose something, and the limit of the guard."""
     guard, count = document["guard"], document["guard"]["losing"]["count"]
     if not count or not guard["covered"]:
@@ -402,17 +379,13 @@ def _percent(share: float) -> str:
     return f"{share * 100:.1f}".removesuffix(".0") + "%"
 
 
-def _row(item: dict[str, Any]) -> _Row:
-    before, after = (", ".join(_held(value, item) for value in item[side]) for side in ("before", "after"))
+def _row(item: OverlayItemDocument) -> _Row:
+    before, after = (", ".join(_held(one, item) for one in values) for values in (item["before"], item["after"]))
     return _Row(item["kind"], LABELS[item["part"]], token(item["key"], _STYLE) if item["key"] else "", before, after)
 
 
-def _held(value: Any, item: dict[str, Any]) -> str:
-    if isinstance(value, str) and item["part"] in _NAMES:
-        return token(value, _STYLE)
-    if item["part"] == Field.UNRECOGNIZED:
-        return json_text(value, _STYLE)
-    return " ".join(word.text for word in value_words(value, item, _STYLE))
+def _held(value: Value, item: OverlayItemDocument) -> str:
+    return value_text(value, item["part"], _STYLE, masked=item["masked"])
 
 
 def _part(part: Fragment, short: Fragment) -> dict[str, Any]:

@@ -8,31 +8,27 @@ Text from outside stands in code spans and fences, where no markup, address or m
 import heapq
 import html
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import Any
 
 from reconciler.core.steps import ReasonCode
 from reconciler.diagnostics import listed, plural
 from reconciler.views.changes import brief, diff_lines, fragments
-from reconciler.views.diagnostics import problem_details, problem_place
-from reconciler.views.plan import (
+from reconciler.views.diagnostics import DiagnosticDocument, problem_details, problem_place
+from reconciler.views.document import PlanDocument
+from reconciler.views.plan_entries import (
+    Entry,
     ResolvedLine,
     build_word,
-    closing_sentences,
-    keeps,
-    origin_sentences,
-    plan_problems,
     plan_sections,
     problem_entries,
-    problem_places,
     resolved_lines,
-    shown_counts,
     unchanged_names,
 )
-from reconciler.views.run_document import OUTCOME_TITLES, result_lists
+from reconciler.views.plan_summary import closing_sentences, origin_sentences, plan_problems, shown_counts
 from reconciler.views.text import Role, Style, plain, quoted, token
+from reconciler.views.verdict import SummaryLine, outcome_lists, result_lists
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,7 +127,7 @@ def marker(*words: str) -> str:
     return f"<!-- {':'.join(_NOT_FOR_COMMENTS.sub(_number, word) for word in words)} -->"
 
 
-def comment_marker(kind: str, document: dict[str, Any]) -> str:
+def comment_marker(kind: str, document: PlanDocument) -> str:
     """Return the marker of a plan or its apply: one for each organization, API, and owner or folder of the manifest."""
     words = [document["organization"]["id"], document["api"], *filter(None, [document.get("manifest")])]
     return marker("reconciler", kind, *(word[:_HEAD_COLUMNS] for word in words))
@@ -155,11 +151,11 @@ class Entries:
     style: Style
     unfolded: bool
 
-    def step(self, step: dict[str, Any]) -> Fold:
+    def step(self, step: Entry) -> Fold:
         """Return a repository with its changes."""
         name = _name(step, self.style)
-        text = brief(step["changes"], self.style, _BRIEF_COLUMNS)
-        details = [*self._changes(step), *filter(None, [keeps(step)])]
+        text = brief(step.changes, self.style, _BRIEF_COLUMNS)
+        details = [*self._changes(step), *filter(None, [step.note])]
         if not details:
             return Fold(forms=(f"- {code(name)}{self._source(step, code)}{_build(step)}",))
         title = f"<code>{html.escape(plain(name))}</code>{self._source(step, _html)}"
@@ -167,12 +163,12 @@ class Entries:
         short = f"- {code(name)}{self._source(step, code)} {code(text)} (values omitted){_build(step)}"
         return Fold(forms=(_details(summary, details, unfolded=self.unfolded), short))
 
-    def group(self, group: dict[str, Any]) -> Fold:
+    def group(self, group: Entry) -> Fold:
         """Return a change that several repositories share, and the names of all of them."""
-        names = group["repositories"]
+        names = group.names
         count = f"{len(names):,} repositories"
-        text = brief(group["changes"], self.style, _BRIEF_COLUMNS)
-        shared = [*self._changes(group), *filter(None, [keeps(group)])]
+        text = brief(group.changes, self.style, _BRIEF_COLUMNS)
+        shared = [*self._changes(group), *filter(None, [group.note])]
         summary = f"<b>{count}</b>{self._source(group, _html)} {_html(text)}{_build(group)}"
         listed = " ".join(code(_token(name, self.style)) for name in names)
         forms = [
@@ -191,20 +187,20 @@ class Entries:
             forms=(_details(summary, [fence((line.text for line in lines), "diff")], unfolded=self.unfolded), short)
         )
 
-    def _changes(self, entry: dict[str, Any]) -> Iterator[str]:
-        if entry["changes"]:
-            yield fence(diff_lines(fragments(entry["changes"], self.style)), "diff")
+    def _changes(self, entry: Entry) -> Iterator[str]:
+        if entry.changes:
+            yield fence(diff_lines(fragments(entry.changes, self.style)), "diff")
 
-    def _source(self, entry: dict[str, Any], show: Callable[[str], str]) -> str:
-        if entry.get("kind") in ("overlay", "binding"):
-            lead = f" {show(_token(entry['lead'], self.style))}" if "lead" in entry else ""
-            return f"{lead}: {entry['action']}"
-        if entry["source"] is None:
-            return " (pruned: not in the manifest)" if entry["reason_code"] == ReasonCode.PRUNED else ""
-        return f" from {show(_token(entry['source']['repository'] or '?', self.style))}"
+    def _source(self, entry: Entry, show: Callable[[str], str]) -> str:
+        if entry.kind in ("overlay", "binding"):
+            lead = "" if entry.lead is None else f" {show(_token(entry.lead, self.style))}"
+            return f"{lead}: {entry.action}"
+        if entry.source is None:
+            return " (pruned: not in the manifest)" if entry.reason_code == ReasonCode.PRUNED else ""
+        return f" from {show(_token(entry.source, self.style))}"
 
 
-def _build(entry: dict[str, Any]) -> str:
+def _build(entry: Entry) -> str:
     word = build_word(entry).text
     return f": {word}" if word else ""
 
@@ -227,10 +223,10 @@ def _html(text: str) -> str:
     return f"<code>{html.escape(plain(text))}</code>"
 
 
-def _name(entry: dict[str, Any], style: Style) -> str:
-    if "title" in entry:
-        return style.shorten(style.plain(entry["title"]), style.value_limit)
-    return _token(entry["repository"], style)
+def _name(entry: Entry, style: Style) -> str:
+    if entry.titled:
+        return style.shorten(style.plain(entry.name), style.value_limit)
+    return _token(entry.name, style)
 
 
 def _token(name: str, style: Style) -> str:
@@ -242,14 +238,14 @@ _FEW = 5
 _HEAD_COLUMNS = 300
 
 
-def render(document: dict[str, Any], *, unicode: bool = True, limit: int = LIMIT) -> str:
+def render(document: PlanDocument, *, unicode: bool = True, limit: int = LIMIT) -> str:
     """Return the plan as Markdown with a line end, in at most `limit` characters; without `unicode` in ASCII."""
     style = Style(color=False, unicode=unicode)
     folds = [fold for part in (_problems, _diagnostics, _writes, _resolved, _others) for fold in part(document, style)]
     return fit(_head(document, style), folds, limit=limit - 1, note=_note) + "\n"
 
 
-def _head(document: dict[str, Any], style: Style) -> str:
+def _head(document: PlanDocument, style: Style) -> str:
     """Return what is never left out; its size does not depend on that of the plan."""
     organization, counts = document["organization"], shown_counts(document)
 
@@ -288,28 +284,28 @@ def _note(missing: Missing) -> str:
     return f"\n\n> **Too long for a comment: {' and '.join(parts)}.** {where}"
 
 
-def _problems(document: dict[str, Any], style: Style) -> Iterator[Fold]:
+def _problems(document: PlanDocument, style: Style) -> Iterator[Fold]:
     """Yield a table of what could not be planned; the rows are entries of their own."""
     found = problem_entries(document)
     if not found:
         return
     entries = Entries(style=style, unfolded=False)
-    yield _heading(f"Blocked ({sum(len(one.get('repositories', '1')) for one in found):,})")
+    yield _heading(f"Blocked ({sum(len(one.names) or 1 for one in found):,})")
     yield Fold(forms=(f"{row(['', 'repository', 'why', 'where'])}\n{row(['---'] * 4)}",), entries=0)
     for step in found:
-        names = step.get("repositories", ())
+        names = step.names
         name = f"{len(names):,} repositories" if names else cell(_name(step, style))
-        why, where = (cell(_short(text, style)) for text in (step["reason"], problem_places(step) or "-"))
-        cells = [step["action"], name, f"{why}{_build(step)}", where]
+        why, where = (cell(_short(text, style)) for text in (step.reason, step.place or "-"))
+        cells = [step.action, name, f"{why}{_build(step)}", where]
         yield Fold(forms=(row(cells),), tight=True, entries=len(names) or 1)
     for step in found:
-        if "repositories" in step:
-            yield names_fold(f"{step['action']}: {_html(_short(step['reason'], style))}", step["repositories"], style)
-        elif step["changes"]:
+        if step.names:
+            yield names_fold(f"{step.action}: {_html(_short(step.reason, style))}", step.names, style)
+        elif step.changes:
             yield entries.step(step)
 
 
-def _diagnostics(document: dict[str, Any], style: Style) -> Iterator[Fold]:
+def _diagnostics(document: PlanDocument, style: Style) -> Iterator[Fold]:
     found = plan_problems(document)
     if not found:
         return
@@ -322,13 +318,13 @@ def _diagnostics(document: dict[str, Any], style: Style) -> Iterator[Fold]:
         yield Fold(forms=(f"{line}\n\n{fence(more, 'text')}", line) if more else (line,))
 
 
-def _where(same: list[Mapping[str, Any]], style: Style) -> str:
+def _where(same: Sequence[DiagnosticDocument], style: Style) -> str:
     places = [code(_short(problem_place(one), style)) for one in same if problem_place(one)]
     often = f" ({len(same):,} times)" if len(same) > 1 else ""
     return f" at {listed(places)}{often}" if places else often
 
 
-def _writes(document: dict[str, Any], style: Style) -> Iterator[Fold]:
+def _writes(document: PlanDocument, style: Style) -> Iterator[Fold]:
     """Yield the changes, in each section those that several repositories share, then the single ones."""
     sections = [*plan_sections(document)]
     few = sum(len(section.groups) + len(section.steps) for section in sections) <= _FEW
@@ -340,7 +336,7 @@ def _writes(document: dict[str, Any], style: Style) -> Iterator[Fold]:
         yield from (entries.step(step) for step in section.steps)
 
 
-def _resolved(document: dict[str, Any], style: Style) -> Iterator[Fold]:
+def _resolved(document: PlanDocument, style: Style) -> Iterator[Fold]:
     """Yield what would be installed in the end, where that was asked."""
     found = [*resolved_lines(document, style)]
     entries = Entries(style=style, unfolded=False)
@@ -349,7 +345,7 @@ def _resolved(document: dict[str, Any], style: Style) -> Iterator[Fold]:
     yield from (entries.resolution(name, lines) for name, lines in found)
 
 
-def _others(document: dict[str, Any], style: Style) -> Iterator[Fold]:
+def _others(document: PlanDocument, style: Style) -> Iterator[Fold]:
     """Yield what is not touched, by name."""
     lists: Sequence[tuple[str, list[str]]] = [
         *((f"unchanged: {reason}", names) for reason, names in unchanged_names(document).items()),
@@ -370,18 +366,16 @@ def _short(text: str, style: Style) -> str:
     return style.plain(text) if len(text) <= style.value_limit else quoted(text, style)
 
 
-_BUILDS = ("succeeded", "failed", "running")
-
-
-def render_apply(summary: dict[str, Any], plan: dict[str, Any], *, limit: int = LIMIT) -> str:
+def render_apply(summary: SummaryLine, plan: PlanDocument, *, limit: int = LIMIT) -> str:
     """Return the summary of a run of a plan as Markdown that ends in a line end, in at most `limit` characters."""
     return fit(_apply_head(summary, plan), [*_apply_folds(summary)], limit=limit - 1, note=_apply_note) + "\n"
 
 
-def _apply_head(summary: dict[str, Any], plan: dict[str, Any]) -> str:
+def _apply_head(summary: SummaryLine, plan: PlanDocument) -> str:
     organization, builds = code(plan["organization"]["name"]), summary["builds"]
-    counts = {title: len(summary[kind]) for kind, title in OUTCOME_TITLES.items() if summary[kind]}
-    counts |= {f"builds {kind}": builds[kind] for kind in _BUILDS if builds.get(kind)}
+    counts = {title: len(names) for title, names in outcome_lists(summary) if names}
+    results = {"succeeded": builds["succeeded"], "failed": builds["failed"], "running": builds["running"]}
+    counts |= {f"builds {result}": count for result, count in results.items() if count}
     table = [row(counts), row("---:" for _ in counts), row(f"{count:,}" for count in counts.values())]
     proven = builds["verified"]
     blocks = [
@@ -394,7 +388,7 @@ def _apply_head(summary: dict[str, Any], plan: dict[str, Any]) -> str:
     return "\n\n".join(blocks)
 
 
-def _apply_folds(summary: dict[str, Any]) -> list[Fold]:
+def _apply_folds(summary: SummaryLine) -> list[Fold]:
     return [_list_fold(title, names) for title, names in result_lists(summary)]
 
 

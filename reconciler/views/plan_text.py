@@ -6,7 +6,6 @@ names; unchanged repositories are counted. Everything is taken from the document
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from rich.console import RenderableType
 from rich.text import Text
@@ -15,24 +14,20 @@ from reconciler.core.steps import ReasonCode
 from reconciler.diagnostics import listed
 from reconciler.views.changes import Fragment, fragments, joined
 from reconciler.views.console import Hanging, draw_blocks, names_block, words_text
-from reconciler.views.plan import (
+from reconciler.views.document import PlanDocument
+from reconciler.views.plan_entries import (
     PROBLEMS,
-    REPOSITORIES,
     WRITES,
+    Entry,
     PlanSection,
     build_word,
-    closing_sentences,
-    entry_name,
-    keeps,
     overlay_sections,
-    plan_parts,
     problem_entries,
-    problem_places,
+    repository_sections,
     resolved_lines,
-    shared_changes,
-    single_steps,
     unchanged_names,
 )
+from reconciler.views.plan_summary import closing_sentences
 from reconciler.views.text import Role, Style, Word, repositories, token
 
 Block = list[RenderableType]
@@ -54,7 +49,7 @@ _ONE_LINE = 120
 _MOST_NAMES = 20
 
 
-def render(document: dict[str, Any], *, style: Style, width: int | None, show_unchanged: bool) -> str:
+def render(document: PlanDocument, *, style: Style, width: int | None, show_unchanged: bool) -> str:
     """Return the plan as text with a line end; a `width` of None is for an output that is not a terminal."""
     blocks: list[Block] = [
         [_header(document, style)],
@@ -70,18 +65,18 @@ def _weight(sentence: tuple[str, Role]) -> bool:
     return sentence[1] is not Role.DIM
 
 
-def render_resolved(document: dict[str, Any], *, style: Style) -> str:
+def render_resolved(document: PlanDocument, *, style: Style) -> str:
     """Return a line for each repository with known packages, for the text below the plan; empty if there is none."""
     found = ((name, ", ".join(line.text for line in lines)) for name, lines in resolved_lines(document, style))
     return "".join(f"{name} resolved: {text}\n" for name, text in found)
 
 
-def _header(document: dict[str, Any], style: Style) -> Text:
+def _header(document: PlanDocument, style: Style) -> Text:
     organization = (style.plain(document["organization"]["name"]), Role.BOLD)
     return Text.assemble("Plan for ", organization, f" on {style.plain(document['api'])}{_origin(document)}")
 
 
-def _origin(document: dict[str, Any]) -> str:
+def _origin(document: PlanDocument) -> str:
     """Return where the plan comes from when it was not made just now."""
     origin = document.get("origin")
     if origin is None:
@@ -90,27 +85,23 @@ def _origin(document: dict[str, Any]) -> str:
     return f" ({made} {origin['created']})"
 
 
-def _body(document: dict[str, Any], style: Style, width: int | None) -> Iterator[Block]:
+def _body(document: PlanDocument, style: Style, width: int | None) -> Iterator[Block]:
     """Yield blocks of lines in order: problems, then creations, resets and updates, single ones first in each."""
-    problems, parts, overlays = problem_entries(document), plan_parts(document), [*overlay_sections(document)]
-    singles = [step for _, part in parts for step in single_steps(part)]
-    singles += [step for section in overlays for step in section.steps]
+    problems, overlays = problem_entries(document), [*overlay_sections(document)]
+    sections = [*repository_sections(document)]
+    singles = [step for section in (*sections, *overlays) for step in section.steps]
     entries = _Entries(style=style, width=width, column=_name_column([*problems, *singles], style, width))
     for action in PROBLEMS:
-        yield [line for one in problems if one["action"] == action for line in entries.problem(one)]
+        yield [line for one in problems if one.action == action for line in entries.problem(one)]
     for section in overlays:
+        yield from entries.titled(section)
+    if overlays and not sections[0].expected and any(section.groups or section.steps for section in sections):
+        yield [Text("Repositories", Role.BOLD)]
+    for section in sections:
         yield from entries.section(section)
-    for name, part in parts:
-        heading = name or (REPOSITORIES if overlays and (part["groups"] or single_steps(part)) else "")
-        if heading:
-            yield [Text(heading if part["steps"] else f"{heading}: nothing", Role.BOLD)]
-        alone = single_steps(part)
-        for action in WRITES:
-            yield [line for step in alone if step["action"] == action for line in entries.step(step)]
-            yield from (entries.group(group) for group in shared_changes(part, action))
 
 
-def _unchanged(document: dict[str, Any], style: Style, width: int | None) -> Block:
+def _unchanged(document: PlanDocument, style: Style, width: int | None) -> Block:
     """Return the names of the unchanged repositories, those that are left alone for the same reason together."""
     lines: Block = []
     for reason, found in unchanged_names(document).items():
@@ -119,7 +110,7 @@ def _unchanged(document: dict[str, Any], style: Style, width: int | None) -> Blo
     return lines
 
 
-def _name_column(steps: Iterable[dict[str, Any]], style: Style, width: int | None) -> int:
+def _name_column(steps: Iterable[Entry], style: Style, width: int | None) -> int:
     """Return the column of the changes: after the widest name, as far as that leaves space for the changes."""
     widest = max((Text(_title(step, style)).cell_len for step in steps), default=0)
     return 2 + min(widest, int((width or _ONE_LINE) * _SHARE_OF_NAMES)) + len(_GAP)
@@ -133,23 +124,31 @@ class _Entries:
     width: int | None
     column: int
 
-    def problem(self, entry: dict[str, Any]) -> Block:
+    def problem(self, entry: Entry) -> Block:
         """Return a repository that could not be planned, or several for one reason, and why."""
-        place = f"({problem_places(entry)})" if problem_places(entry) else ""
-        why = [Word(self.style.plain(entry["reason"])), Word(self.style.plain(place), Role.DIM), build_word(entry)]
+        place = f"({entry.place})" if entry.place else ""
+        why = [Word(self.style.plain(entry.reason)), Word(self.style.plain(place), Role.DIM), build_word(entry)]
         line = Hanging(self._named(entry), words_text(word for word in why if word.text), self.column)
-        names = [token(name, self.style) for name in entry.get("repositories", ())]
+        names = [token(name, self.style) for name in entry.names]
         return [line, Hanging(Text("    "), Text(listed(names, _MOST_NAMES)), 4)] if names else [line]
 
     def section(self, section: PlanSection) -> Iterator[Block]:
-        """Yield a part of the plan below its title: the single steps, then what several share."""
+        """Yield changes of repositories, those of a comparison below their title."""
+        if section.expected:
+            yield [Text(section.title if section.count else f"{section.title}: nothing", Role.BOLD)]
+        for action in WRITES:
+            yield [line for step in section.steps if step.action == action for line in self.step(step)]
+            yield from (self.group(group) for group in section.groups if group.action == action)
+
+    def titled(self, section: PlanSection) -> Iterator[Block]:
+        """Yield what changes of overlays below its title: the single ones, then what several share."""
         title = Text(f"{section.title} ({section.count:,})", Role.BOLD)
         groups = [self.group(group) for group in section.groups]
         first = [line for step in section.steps for line in self.step(step)] or groups.pop(0)
         yield [title, *first]
         yield from groups
 
-    def step(self, step: dict[str, Any]) -> Block:
+    def step(self, step: Entry) -> Block:
         """Return a repository with its changes: one line where it fits, else one for each part of the overlay."""
         head, lead, kept = self._named(step), _lead(step, self.style), self._kept(step)
         parts = _parts(step, self.style)
@@ -161,7 +160,7 @@ class _Entries:
             return [self._row(head, body), Hanging(Text(" " * self.column), kept, self.column)]
         return [self._row(head, lead), *self._below(parts, kept, indent=4)]
 
-    def group(self, group: dict[str, Any]) -> Block:
+    def group(self, group: Entry) -> Block:
         """Return a change that several repositories share, and the names of all of them."""
         mark, lead, kept = self._mark(group), _lead(group, self.style), self._kept(group)
         parts = _parts(group, self.style)
@@ -172,20 +171,20 @@ class _Entries:
             drawn = [Text.assemble(mark, " ", lead), *self._below(parts, kept, indent=2)]
         else:
             drawn = [*self._below(parts, kept, indent=2, mark=mark)]
-        names = [token(name, self.style) for name in group["repositories"]]
+        names = [token(name, self.style) for name in group.names]
         count = Text(f"  in {len(names):,} repositories:", Role.BOLD)
         return [*drawn, count, *names_block(names, indent=4, width=self.width)]
 
-    def _named(self, step: dict[str, Any]) -> Text:
+    def _named(self, step: Entry) -> Text:
         return Text.assemble(self._mark(step), " ", (_title(step, self.style), Role.BOLD))
 
-    def _kept(self, entry: dict[str, Any]) -> Text:
+    def _kept(self, entry: Entry) -> Text:
         """Return the text after the changes: unmanaged sections, and whether the images will build."""
         word = build_word(entry)
-        return self._spread([Text(keeps(entry), Role.DIM), Text(word.text, word.role)])
+        return self._spread([Text(entry.note, Role.DIM), Text(word.text, word.role)])
 
-    def _mark(self, entry: dict[str, Any]) -> Text:
-        return Text(*_MARKS.get(entry["action"], (self.style.cross, Role.ERROR)))
+    def _mark(self, entry: Entry) -> Text:
+        return Text(*_MARKS.get(entry.action, (self.style.cross, Role.ERROR)))
 
     def _spread(self, several: Iterable[Text]) -> Text:
         return Text(_GAP).join([text for text in several if text])
@@ -220,27 +219,27 @@ class _Entries:
             yield Hanging(start, kept, indent)
 
 
-def _title(entry: dict[str, Any], style: Style) -> str:
+def _title(entry: Entry, style: Style) -> str:
     """Return the name of a repository, or how many the entry is about."""
-    return repositories(len(entry["repositories"])) if "repositories" in entry else entry_name(entry, style)
+    return repositories(len(entry.names)) if entry.names else entry.text(style)
 
 
-def _parts(entry: dict[str, Any], style: Style) -> list[_Part]:
-    return [(part, words_text(joined(part.items))) for part in fragments(entry["changes"], style)]
+def _parts(entry: Entry, style: Style) -> list[_Part]:
+    return [(part, words_text(joined(part.items))) for part in fragments(entry.changes, style)]
 
 
 def _labelled(part: _Part) -> Text:
     return Text.assemble(part[0].label, " ", part[1])
 
 
-def _lead(entry: dict[str, Any], style: Style) -> Text:
+def _lead(entry: Entry, style: Style) -> Text:
     """Return what comes before the changes: where a new repository comes from, and that a reset is one."""
-    if "lead" in entry:
-        return Text(token(entry["lead"], style), Role.BOLD)
-    match entry["action"]:
-        case "create" if entry["source"]:
-            return words_text([Word("from", Role.ADD), Word(token(entry["source"]["repository"] or "?", style))])
-        case "reset" if entry["reason_code"] == ReasonCode.PRUNED:
+    if entry.lead is not None:
+        return Text(token(entry.lead, style), Role.BOLD)
+    match entry.action:
+        case "create" if entry.source is not None:
+            return words_text([Word("from", Role.ADD), Word(token(entry.source, style))])
+        case "reset" if entry.reason_code == ReasonCode.PRUNED:
             return words_text([Word("reset", Role.REMOVE), Word("(pruned: not in the manifest)", Role.DIM)])
         case "reset":
             return Text("reset", Role.REMOVE)

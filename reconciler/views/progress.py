@@ -1,12 +1,11 @@
-"""Progress as a log, a line when something happens, and for programs as one JSON object a line."""
+"""Progress as a log: a line when something happens."""
 
 from collections.abc import Collection, Iterable
 from threading import Lock
-from typing import Any, TextIO, assert_never
+from typing import TextIO, assert_never
 
 from rich.text import Text
 
-from reconciler import __version__
 from reconciler.core.builds import FINISHED, Build, Progress, Result, Stage
 from reconciler.core.events import (
     ApplyStarted,
@@ -28,9 +27,8 @@ from reconciler.core.steps import AnyStep, Step
 from reconciler.diagnostics import plural
 from reconciler.views.apply_text import not_attempted
 from reconciler.views.console import draw
-from reconciler.views.document import FORMAT_VERSION
-from reconciler.views.run_document import build_names, build_seconds, counts, event_document, subject, totals
-from reconciler.views.text import Role, Style, duration, json_line, repositories, token
+from reconciler.views.run_document import build_names, build_seconds, counts, result_words, subject, totals
+from reconciler.views.text import Role, Style, duration, repositories, token
 
 
 def sentence(event: Event, style: Style) -> Text:
@@ -103,12 +101,6 @@ def is_trouble(event: Event) -> bool:
             return False
 
 
-def result_counts(counts: dict[str, int]) -> str:
-    """Return builds by result in words, those that there are."""
-    kinds = {"succeeded": "succeeded", "failed": "failed", "running": "running", "unknown": "with an unknown result"}
-    return ", ".join(f"{counts[kind]:,} {words}" for kind, words in kinds.items() if counts.get(kind))
-
-
 def step_name(step: AnyStep, style: Style) -> str:
     """Return the name of what a step is about, as people write it."""
     return (
@@ -148,7 +140,7 @@ def _done(progress: Progress, style: Style) -> Text:
         return Text("changed by somebody else after the write", Role.CHANGE)
     if progress.stage is Stage.UNREPORTED:
         return Text("no build report, no longer waiting")
-    found = result_counts(counts(progress)) or "no builds"
+    found = result_words(counts(progress)) or "no builds"
     built = _named(build_names(progress.builds), style)
     return Text.assemble("builds done, ", (found, Role.ERROR if progress.failures else Role.PLAIN), built)
 
@@ -227,21 +219,3 @@ class PlainProgress:
         text = f"builds: {ended:,} of {ended + counts['running']:,} ended, {counts['running']:,} running"
         waiting = f", {repositories(counts['waiting'])} waiting" if counts["waiting"] else ""
         return Text(f"{text}{waiting} ({duration(event.at - self._wait_began)})")
-
-
-class JsonProgress:
-    """Writes the version line when it is made, and then a line for each event."""
-
-    def __init__(self, stream: TextIO, *, tool_version: str = __version__) -> None:
-        self._stream = stream
-        self._lock = Lock()
-        self._write({"type": "version", "format_version": FORMAT_VERSION, "tool_version": tool_version})
-
-    def __call__(self, event: Event) -> None:
-        """Write one event; raises nothing but what the stream raises."""
-        with self._lock:
-            self._write(event_document(event))
-
-    def _write(self, document: dict[str, Any]) -> None:
-        self._stream.write(json_line(document))
-        self._stream.flush()

@@ -6,10 +6,11 @@ direction of the text, and characters that nobody can see. Every such string goe
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from rich.cells import cell_len, chop_cells
 
@@ -243,12 +244,12 @@ def _moment(seconds: float) -> datetime:
     return datetime.fromtimestamp(min(max(seconds, 0.0), _LAST), UTC)
 
 
-def indented_json(document: dict[str, Any]) -> str:
+def indented_json(document: Mapping[str, object]) -> str:
     """Return the document, indented, in ASCII: no character that steers a terminal gets out."""
     return json.dumps(document, indent=2, ensure_ascii=True) + "\n"
 
 
-def json_line(document: dict[str, Any]) -> str:
+def json_line(document: Mapping[str, object]) -> str:
     """Return the document as one line of ASCII."""
     return json.dumps(document, ensure_ascii=True) + "\n"
 

@@ -1,22 +1,151 @@
-"""The last line of `apply`, `wait` and `revert`: how the run ended, in words that match its exit code."""
+"""How a run ended: its summary, and the last line of `apply`, `wait` and `revert` in words that match the exit code."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Literal, NotRequired
+
+from typing_extensions import TypedDict
 
 from reconciler.core.builds import FINISHED, Stage
 from reconciler.core.plan import Plan
 from reconciler.core.runs import FailureKind, Skip
 from reconciler.core.steps import Step
 from reconciler.diagnostics import listed, plural
-from reconciler.views.run_document import counted
+from reconciler.views.run_document import (
+    BuiltDocument,
+    FollowedDocument,
+    LeftoverDocument,
+    OutcomeDocument,
+    ReportDocument,
+    RunBuildsDocument,
+    TotalsDocument,
+    VerifiedDocument,
+    counted,
+)
+from reconciler.views.steps import PackagesDifferenceDocument
 from reconciler.views.text import Style, repositories, token
+
+
+class BuildFailureDocument(TypedDict):
+    """A build that failed or lacks something."""
+
+    repository: str
+    id: str
+
+
+class RepositoryBuiltDocument(BuiltDocument):
+    """A build that counts, with its repository."""
+
+    repository: str
+
+
+class RepositoryLeftoverDocument(LeftoverDocument):
+    """Something that was removed from a repository and is still in new images."""
+
+    repository: str
+
+
+class OtherChangesDocument(PackagesDifferenceDocument):
+    """Changes in a repository's images since the previous ones, besides the requested ones."""
+
+    repository: str
+
+
+class SummaryBuildsDocument(TotalsDocument):
+    """The builds of a run in the end."""
+
+    waited: bool
+    timed_out: bool
+    verified: VerifiedDocument
+    unfinished: list[str]
+    failures: list[BuildFailureDocument]
+    still_there: NotRequired[list[RepositoryLeftoverDocument]]
+    other_changes: NotRequired[list[OtherChangesDocument]]
+    superseded: list[str]
+    built: list[RepositoryBuiltDocument]
+
+
+class SummaryLine(TypedDict):
+    """The last line: the names for each outcome, and the builds by result."""
+
+    type: Literal["summary"]
+    applied: list[str]
+    already_done: list[str]
+    stale: list[str]
+    failed: list[str]
+    not_attempted: list[str]
+    run: str | None
+    interrupted: bool
+    verdict: str
+    builds: SummaryBuildsDocument
+
+
+def outcome_lists(summary: SummaryLine) -> list[tuple[str, list[str]]]:
+    """Return the names of each outcome below its title."""
+    return [
+        ("Applied", summary["applied"]),
+        ("Already up to date", summary["already_done"]),
+        ("Failed", summary["failed"]),
+        ("Changed since the plan, left unchanged", summary["stale"]),
+        ("Not attempted", summary["not_attempted"]),
+    ]
+
+
+def result_lists(summary: SummaryLine) -> list[tuple[str, list[str]]]:
+    """Return what a summary names, as titles with names; none is empty."""
+    builds = summary["builds"]
+    found = outcome_lists(summary)
+    found.append(("Failed builds", [f"{one['repository']}: {one['id']}" for one in builds["failures"]]))
+    found.append(("Builds not finished", builds["unfinished"]))
+    return [(title, names) for title, names in found if names]
+
+
+def summary_document(document: ReportDocument, *, verdict: str) -> SummaryLine:
+    """Return the summary of a report: the names for each outcome, the builds by result, and how the run ended."""
+    return {
+        "type": "summary",
+        "applied": [one["name"] for one in document["applied"]],
+        "already_done": [one["name"] for one in document["already_done"]],
+        "stale": [one["name"] for one in document["stale"]],
+        "failed": [one["name"] for one in document["failed"]],
+        "not_attempted": [one["name"] for one in document["not_attempted"]],
+        "run": document["run"],
+        "interrupted": document["interrupted"],
+        "verdict": verdict,
+        "builds": _summary_builds(document["builds"]),
+    }
+
+
+def _summary_builds(builds: RunBuildsDocument) -> SummaryBuildsDocument:
+    followed = builds["repositories"]
+    return {
+        "waited": builds["waited"],
+        "timed_out": builds["timed_out"],
+        **builds["totals"],
+        "verified": builds["verified"],
+        "unfinished": [one["name"] for one in followed if one["stage"] not in FINISHED],
+        "failures": [
+            {"repository": one["repository"], "id": build["id"]}
+            for one in followed
+            for build in one["built"]
+            if build["result"] == "failure" or build["missing"]
+        ],
+        "still_there": [
+            {"repository": one["repository"], **leftover} for one in followed for leftover in one["still_there"]
+        ],
+        "other_changes": [
+            {"repository": one["repository"], **one["other_changes"]} for one in followed if one["other_changes"]
+        ],
+        "superseded": [one["name"] for one in followed if one["stage"] == Stage.SUPERSEDED],
+        "built": [{"repository": one["repository"], **build} for one in followed for build in one["built"]],
+    }
+
 
 _DONE = {"create": "created", "update": "updated", "reset": "reset", "delete": "removed"}
 _UNCHANGED = "Nothing was changed."
 
 
 def ending(
-    document: dict[str, Any], *, command: str, complete: bool, style: Style, problems: Sequence[str] = ()
+    document: ReportDocument, *, command: str, complete: bool, style: Style, problems: Sequence[str] = ()
 ) -> str:
     """Return the verdict on a run from its report; `complete` only where the exit code is 0.
 
@@ -74,7 +203,7 @@ def not_applyable(plan: Plan, command: str) -> str:
     return f"{command.capitalize()} complete: no changes."
 
 
-def _successes(document: dict[str, Any], command: str) -> Iterator[str]:
+def _successes(document: ReportDocument, command: str) -> Iterator[str]:
     for number, (words, found) in enumerate(_actions(document, command).items()):
         plain = number and not any(one["subject"] != "repository" for one in document["applied"])
         yield f"{f'{len(found):,}' if plain else counted(found)} {words}"
@@ -86,19 +215,19 @@ def _successes(document: dict[str, Any], command: str) -> Iterator[str]:
             else f"{counted(document['already_done'])} already up to date"
         )
     builds = document["builds"]
-    if builds["succeeded"]:
-        yield f"{plural(builds['succeeded'], 'build')} succeeded"
+    if builds["totals"]["succeeded"]:
+        yield f"{plural(builds['totals']['succeeded'], 'build')} succeeded"
     if document["applied"] and not builds["waited"]:
         yield "builds not waited for"
 
 
-def _written(document: dict[str, Any], command: str) -> Iterator[str]:
+def _written(document: ReportDocument, command: str) -> Iterator[str]:
     yield from (f"{len(found):,} {words}" for words, found in _actions(document, command).items())
 
 
-def _actions(document: dict[str, Any], command: str) -> Mapping[str, list[dict[str, Any]]]:
+def _actions(document: ReportDocument, command: str) -> Mapping[str, list[OutcomeDocument]]:
     """Return what was done, with the outcomes that it was done in."""
-    found: dict[str, list[dict[str, Any]]] = {}
+    found: dict[str, list[OutcomeDocument]] = {}
     for action, words in _DONE.items():
         same = [one for one in document["applied"] if one["action"] == action]
         if same:
@@ -106,10 +235,12 @@ def _actions(document: dict[str, Any], command: str) -> Mapping[str, list[dict[s
     return found
 
 
-def _failures(document: dict[str, Any], style: Style) -> Iterator[str]:
+def _failures(document: ReportDocument, style: Style) -> Iterator[str]:
     """Yield what went wrong, each with the repositories that it is about."""
 
-    def named(words: str, entries: Iterable[dict[str, Any]], count: int | None = None) -> Iterator[str]:
+    def named(
+        words: str, entries: Iterable[OutcomeDocument | FollowedDocument], count: int | None = None
+    ) -> Iterator[str]:
         names = [token(one["name"], style) for one in entries]
         if names:
             yield f"{len(names) if count is None else count:,} {words} ({listed(names)})"
@@ -122,21 +253,21 @@ def _failures(document: dict[str, Any], style: Style) -> Iterator[str]:
     yield from named("changed since the plan", document["stale"])
     yield from named("not attempted", document["not_attempted"])
     live = [one for one in followed if one["stage"] != Stage.SUPERSEDED]
-    for kind, one, several in (
-        ("failed", "build failed", "builds failed"),
-        ("unknown", "build ended with an unknown result", "builds ended with an unknown result"),
-    ):
-        count = sum(entry.get(kind, 0) for entry in live)
-        yield from named(one if count == 1 else several, [entry for entry in live if entry.get(kind)], count)
+    count = sum(one["failed"] for one in live)
+    yield from named("build failed" if count == 1 else "builds failed", [one for one in live if one["failed"]], count)
+    count = sum(one.get("unknown", 0) for one in live)
+    ended = f"{'build' if count == 1 else 'builds'} ended with an unknown result"
+    yield from named(ended, [one for one in live if one.get("unknown")], count)
     yield from named("changed by somebody else", [one for one in followed if one["stage"] == Stage.SUPERSEDED])
     yield from named("without a build report", [one for one in followed if one["stage"] == Stage.UNREPORTED])
     yield from _unfinished(builds, [one for one in followed if one["stage"] not in FINISHED])
 
 
-def _unfinished(builds: dict[str, Any], found: Sequence[dict[str, Any]]) -> Iterator[str]:
+def _unfinished(builds: RunBuildsDocument, found: Sequence[FollowedDocument]) -> Iterator[str]:
     """Yield the builds that have not ended, and the repositories that wait for one."""
-    if builds["running"]:
+    running = builds["totals"]["running"]
+    if running:
         late = " when time ran out" if builds["timed_out"] else ""
-        yield f"{plural(builds['running'], 'build')} running{late}"
+        yield f"{plural(running, 'build')} running{late}"
     elif found:
         yield f"{repositories(len(found))} waiting for builds"

@@ -9,8 +9,7 @@ from reconciler.core.plan import GuardRules, Plan, compare, judge_guard
 from reconciler.core.resolution import package_difference
 from reconciler.core.steps import Action, ReasonCode
 from reconciler.diagnostics import Diagnostic, Place, Severity
-from reconciler.views.document import Origin, plan_document
-from reconciler.views.plan import Provenance
+from reconciler.views.document import Origin, Provenance, plan_document
 from tests.views import samples
 
 
@@ -78,7 +77,7 @@ def markup() -> Plan:
     )
 
 
-def compared() -> dict[str, Any]:
+def compared() -> Any:
     """What a change of the manifest causes, what was different before, and what is asked for no longer."""
     empty, git, jq = (make_overlay(packages=packages) for packages in ([], ["git"], ["jq"]))
     base = samples.plan(*(samples.step(f"old-{number}", empty, git, line=number + 1) for number in range(4)))
@@ -101,7 +100,7 @@ PROVENANCE = Provenance(
 )
 
 
-def reviewed() -> dict[str, Any]:
+def reviewed() -> Any:
     """A plan with everything that a page can show: whole overlays, tags, resolved packages, problems of each kind."""
     guard, every = guarded(), samples.every_action()
     plan = replace(
@@ -126,7 +125,7 @@ def reviewed() -> dict[str, Any]:
     )
 
 
-DOCUMENTS: dict[str, Callable[[], dict[str, Any]]] = {
+DOCUMENTS: dict[str, Callable[[], Any]] = {
     "every-action": lambda: samples.document(samples.every_action()),
     "three-hundred": lambda: samples.document(samples.three_hundred()),
     "hostile": lambda: samples.document(samples.hostile()),

@@ -101,7 +101,7 @@ class Seen(NamedTuple):
     read: str
 
 
-def seen(format_: str, document: dict[str, Any]) -> Seen:
+def seen(format_: str, document: Any) -> Seen:
     """The plan as a reader of the format sees it."""
     match format_:
         case "markdown":
@@ -157,7 +157,7 @@ def _cuttable(text: str) -> Value:
     return Value(text, f"({len(text):,} characters)")
 
 
-def facts(document: dict[str, Any]) -> Iterator[Fact]:
+def facts(document: Any) -> Iterator[Fact]:
     """The names, reasons, keys, values, counts and notes that every format has to show."""
     yield from (Prose(document["organization"]["name"]), Prose(document["api"]))
     for step in document["steps"]:
@@ -175,7 +175,7 @@ def facts(document: dict[str, Any]) -> Iterator[Fact]:
     yield from (Prose(refusal["summary"]) for refusal in document["guard"]["refusals"])
 
 
-def _counted(document: dict[str, Any]) -> Iterator[Fact]:
+def _counted(document: Any) -> Iterator[Fact]:
     """What would be written; of two manifests, what the change between them causes."""
     counts = document["counts"]
     written = document.get("caused_counts", counts)
@@ -183,7 +183,7 @@ def _counted(document: dict[str, Any]) -> Iterator[Fact]:
     yield from (Value(f"{counts[name]:,}") for name in ("blocked", "unknown") if counts[name])
 
 
-def page_facts(document: dict[str, Any]) -> Iterator[Fact]:
+def page_facts(document: Any) -> Iterator[Fact]:
     """What a page shows besides, as it stands alone: problems in full, and the names of what is not touched."""
     for problem in (*document["guard"]["refusals"], *document["diagnostics"]):
         yield from (Prose(problem[part]) for part in ("detail", "summary", "hint"))
@@ -197,7 +197,7 @@ _DONE = {"add": "added", "remove": "removed", "change": "changed"}
 _HIDDEN = ("*** (before)", "*** (after)")
 
 
-def _change(change: dict[str, Any]) -> Iterator[Fact]:
+def _change(change: Any) -> Iterator[Fact]:
     sides = [side for side in (change["before"], change["after"]) if side is not None]
     yield Prose(_LABELS[change["part"]])
     match change["part"]:
@@ -219,7 +219,7 @@ def _change(change: dict[str, Any]) -> Iterator[Fact]:
             yield from _keyed(change, sides)
 
 
-def _keyed(change: dict[str, Any], sides: list[Any]) -> Iterator[Fact]:
+def _keyed(change: Any, sides: list[Any]) -> Iterator[Fact]:
     match change["part"]:
         case "accounts.users" | "accounts.groups":
             yield from _account(change["before"] or {}, change["after"] or {}, change["key"])
@@ -231,7 +231,7 @@ def _keyed(change: dict[str, Any], sides: list[Any]) -> Iterator[Fact]:
             yield from map(_cuttable, sides)
 
 
-def _list(change: dict[str, Any]) -> Iterable[Fact]:
+def _list(change: Any) -> Iterable[Fact]:
     """The elements of a list that are new or gone; all of them where only their order changes."""
     old, new = ({json.dumps(one) for one in change[side] or ()} for side in ("before", "after"))
     differing = old ^ new or old
@@ -256,7 +256,7 @@ def _leaves(value: Any) -> Iterator[str]:
             yield json.dumps(value)
 
 
-def _account(before: dict[str, Any], after: dict[str, Any], key: str) -> Iterator[Fact]:
+def _account(before: Any, after: Any, key: str) -> Iterator[Fact]:
     """The fields of a user or group that differ, with what they were and what they become."""
     for name in {**before, **after}:
         sides = [side[name] for side in (before, after) if name in side]
@@ -269,7 +269,7 @@ def _account(before: dict[str, Any], after: dict[str, Any], key: str) -> Iterato
             yield from (Value(str(side)) for side in sides)
 
 
-def _file(file: dict[str, Any]) -> Iterator[Fact]:
+def _file(file: Any) -> Iterator[Fact]:
     """The beginning of its digest, and of a certificate who made it and when it ends."""
     yield Value(file["sha256"][:12])
     if "subject" in file:

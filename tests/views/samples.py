@@ -98,7 +98,7 @@ def plan(*steps: Step, unlisted: tuple[str, ...] = (), left_out: tuple[str, ...]
     return Plan(organization=ORGANIZATION, steps=ordered, unlisted=unlisted, left_out=left_out)
 
 
-def document(found: Plan) -> dict[str, Any]:
+def document(found: Plan) -> Any:
     return plan_document(found, api=API, tool_version="1.2.3")
 
 

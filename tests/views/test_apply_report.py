@@ -12,9 +12,9 @@ from reconciler.core.overlay import make_overlay
 from reconciler.core.runs import Applied, Drifted, Failed, FailureKind, NotAttempted, Outcome, Skip
 from reconciler.diagnostics import Diagnostic
 from reconciler.views.apply_text import render
-from reconciler.views.run_document import report_document, summary_line
-from reconciler.views.text import Style
-from reconciler.views.verdict import ending
+from reconciler.views.run_document import report_document
+from reconciler.views.text import Style, json_line
+from reconciler.views.verdict import ending, summary_document
 from tests.support import golden
 from tests.support.examples import examples
 from tests.views import runs, samples
@@ -23,7 +23,7 @@ from tests.views.hostile_text import names, texts, unsafe
 PLAIN = Style(color=False, unicode=True)
 
 
-def report(**changed: Any) -> dict[str, Any]:
+def report(**changed: Any) -> Any:
     flags = {"interrupted": True, "waited": True, "timed_out": True, **changed}
     return report_document(runs.outcomes(), runs.followed(), {}, **flags)
 
@@ -164,7 +164,7 @@ def drawn_with(progress: list[Progress], logs: dict[str, str]) -> str:
 
 
 def test_the_summary_is_one_line_with_names_and_sums() -> None:
-    line = summary_line(report(), verdict="Apply complete: no changes.")
+    line = json_line(summary_document(report(), verdict="Apply complete: no changes."))
     assert line.endswith("\n")
     assert line.count("\n") == 1
     summary = json.loads(line)
@@ -227,7 +227,7 @@ def test_whatever_a_run_says_is_made_safe(found: list[Outcome], name: str, log: 
         if not line.startswith(("  reconciler logs", "  error:", "    ", "Verified:"))
     ]
     assert all(width(line) <= columns for line in wrapped)
-    assert json.loads(summary_line(document, verdict=""))["builds"]["failed"] == 1
+    assert json.loads(json_line(summary_document(document, verdict="")))["builds"]["failed"] == 1
 
 
 def test_every_kind_of_value_can_be_shown_from_three_sides() -> None:

@@ -24,7 +24,7 @@ from reconciler.core.steps import Reason, ReasonCode
 from reconciler.diagnostics import Diagnostic, Place, Severity
 from reconciler.views.apply_text import not_attempted
 from reconciler.views.document import plan_document
-from reconciler.views.reasons import reason_sentence
+from reconciler.views.steps import reason_sentence
 from reconciler.views.text import indented_json
 from tests.support import golden
 from tests.support.overlays import overlays

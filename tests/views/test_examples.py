@@ -16,19 +16,19 @@ from tests.views.cases import PROVENANCE
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples" / "plan-300"
 
 
-def text(width: int) -> Callable[[dict[str, Any]], str]:
+def text(width: int) -> Callable[[Any], str]:
     style = Style(color=False, unicode=True)
     return lambda document: plan_text.render(document, style=style, width=width, show_unchanged=False)
 
 
-def in_full() -> dict[str, Any]:
+def in_full() -> Any:
     """The document that the page is drawn from: with whole overlays and tags."""
     plan = samples.three_hundred()
     tags = {step.id: ("latest", "22", "22-dev")[: 1 + number % 3] for number, step in enumerate(plan.steps) if step.id}
     return plan_document(plan, api=samples.API, tool_version="1.2.3", overlays=True, active_tags=tags)
 
 
-FILES: dict[str, Callable[[dict[str, Any]], str]] = {
+FILES: dict[str, Callable[[Any], str]] = {
     "plan-80.txt": text(80),
     "plan-120.txt": text(120),
     "plan.json": indented_json,

@@ -7,7 +7,7 @@ import pytest
 from reconciler.core.forecast import BuildForecast, Durations, Forecast, NoForecast
 from reconciler.views import plan_html, plan_markdown, plan_text
 from reconciler.views.document import plan_document
-from reconciler.views.plan import forecast_sentences
+from reconciler.views.plan_summary import forecast_sentences
 from reconciler.views.text import Style
 from tests.views import samples
 from tests.views.facts import text_of
@@ -38,7 +38,7 @@ SAID = {
 }
 
 
-def document(forecast: Forecast) -> dict[str, Any]:
+def document(forecast: Forecast) -> Any:
     return plan_document(samples.every_action(), api=samples.API, tool_version="1.2.3", forecast=forecast)
 
 

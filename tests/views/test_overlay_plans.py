@@ -10,8 +10,8 @@ from pydantic import TypeAdapter
 from reconciler.core import planner
 from reconciler.core.plan import Plan, compare
 from reconciler.views import plan_html, plan_markdown, plan_text
-from reconciler.views.document import plan_document
-from reconciler.views.plan_schema import PlanDocument
+from reconciler.views.document import PlanDocument, plan_document
+from reconciler.views.plan_entries import overlay_steps
 from reconciler.views.text import Style
 from tests.support import golden
 from tests.support.bindings import desired_state, live_state
@@ -39,7 +39,7 @@ LIVE = {
         {"to": "python", "overlay": "stale", "tags": "all"},
     ],
 }
-DESIRED: dict[str, Any] = {
+DESIRED: Any = {
     "overlays": {
         "base": {"environment": {"API_TOKEN": "hunter3", "MODE": "new"}},
         "debug-tools": {"packages": ["curl", "jq"], "accounts": {"run_as": "0"}},
@@ -52,7 +52,7 @@ DESIRED: dict[str, Any] = {
     },
     "settings": {"prune_overlays": True, "max_removal": 1.0},
 }
-WRONG: dict[str, Any] = {
+WRONG: Any = {
     "overlays": {"new": {"packages": ["curl"]}},
     "folders": {"team-b": {"overlays": {"new": "all"}}},
     "repositories": {
@@ -62,7 +62,7 @@ WRONG: dict[str, Any] = {
 }
 
 
-def planned(desired: dict[str, Any]) -> Plan:
+def planned(desired: Any) -> Plan:
     return planner.plan(desired_state(desired), live_state(LIVE))
 
 
@@ -76,35 +76,35 @@ def name(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def document(name: str) -> dict[str, Any]:
+def document(name: str) -> Any:
     return samples.document(planned(PLANS[name]))
 
 
 @pytest.mark.parametrize("columns", [80, 120])
-def test_as_text(name: str, document: dict[str, Any], columns: int) -> None:
+def test_as_text(name: str, document: Any, columns: int) -> None:
     style = Style(color=False, unicode=True)
     drawn = plan_text.render(document, style=style, width=columns, show_unchanged=True)
     assert max(map(len, drawn.splitlines())) <= columns
     golden.check(samples.GOLDEN / f"{name}-{columns}.txt", drawn)
 
 
-def test_as_markdown(name: str, document: dict[str, Any]) -> None:
+def test_as_markdown(name: str, document: Any) -> None:
     golden.check(samples.GOLDEN / f"{name}.md", plan_markdown.render(document))
 
 
-def test_as_html(name: str, document: dict[str, Any]) -> None:
+def test_as_html(name: str, document: Any) -> None:
     page = plan_html.render(document)
     golden.check(samples.GOLDEN / f"{name}.body.html", body(page))
     ids = re.findall(r' id="([^"]*)"', page)
     assert len(ids) == len(set(ids))
 
 
-def test_as_json(name: str, document: dict[str, Any]) -> None:
+def test_as_json(name: str, document: Any) -> None:
     TypeAdapter(PlanDocument).validate_python(document)
     golden.check(samples.GOLDEN / f"{name}.json", json.dumps(document, indent=2) + "\n")
 
 
-def test_no_format_shows_a_secret(document: dict[str, Any]) -> None:
+def test_no_format_shows_a_secret(document: Any) -> None:
     style = Style(color=False, unicode=True)
     text = plan_text.render(document, style=style, width=None, show_unchanged=True)
     for shown in (text, plan_markdown.render(document), plan_html.render(document), json.dumps(document)):
@@ -147,7 +147,7 @@ def test_a_comparison_shows_only_what_the_change_causes() -> None:
     comparison = compare(base, head)
     document = plan_document(head, api=samples.API, tool_version="1.2.3", comparison=comparison)
     TypeAdapter(PlanDocument).validate_python(document)
-    caused = {step["name"]: step["caused"] for step in document["steps"] if "caused" in step}
+    caused = {step["name"]: step["caused"] for step in overlay_steps(document) if "caused" in step}
     assert not caused["base"]
     assert caused["debug-tools"]
     assert caused["typer on python"]

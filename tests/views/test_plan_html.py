@@ -14,8 +14,7 @@ from hypothesis import given
 from reconciler.core.overlay import make_overlay
 from reconciler.core.plan import Plan
 from reconciler.views import plan_html
-from reconciler.views.document import plan_document
-from reconciler.views.plan import NO_PROVENANCE
+from reconciler.views.document import NO_PROVENANCE, plan_document
 from tests.support import golden
 from tests.views import samples
 from tests.views.cases import DOCUMENTS, FILES, PROVENANCE
@@ -51,7 +50,7 @@ def body(drawn: str) -> str:
     return re.sub(r"\n*(?=<(?:details|div|dl|ul|li|p|section|header|main|footer|summary)\b)", "\n", inside)
 
 
-def in_full(plan: Plan) -> dict[str, Any]:
+def in_full(plan: Plan) -> Any:
     """The document with whole overlays, and as tags what names repositories."""
     names = tuple(step.repository for step in plan.steps)
     tags = {step.id: names for step in plan.steps if step.id is not None}

@@ -10,13 +10,14 @@ from hypothesis import given
 from jsonschema import Draft202012Validator
 
 from reconciler.core.plan import Plan
-from reconciler.views.progress import JsonProgress
-from reconciler.views.run_document import report_document, summary_line
-from reconciler.views.schema import schemas
+from reconciler.views.events import JsonProgress
+from reconciler.views.run_document import report_document
 from reconciler.views.text import indented_json, json_line
+from reconciler.views.verdict import summary_document
 from tests.views import runs, samples
 from tests.views.cases import DOCUMENTS
 from tests.views.random_plans import plans
+from tools.schemas import schemas
 
 DOCS = Path(__file__).parents[2] / "docs"
 SCHEMA = json.loads((DOCS / "plan.schema.json").read_text(encoding="utf-8"))
@@ -64,7 +65,7 @@ def test_every_line_of_an_apply_keeps_to_the_schema_and_is_described_by_it_whole
         runs.outcomes(), runs.followed(), {}, interrupted=False, waited=True, timed_out=False, run="r"
     )
     plan = json_line({"type": "plan", "plan": DOCUMENTS["every-action"]()})
-    lines = [*out.getvalue().splitlines(), plan, summary_line(report, verdict="")]
+    lines = [*out.getvalue().splitlines(), plan, json_line(summary_document(report, verdict=""))]
     validator = Draft202012Validator(closed(EVENTS))
     for line in lines:
         validator.validate(json.loads(line))

@@ -8,8 +8,9 @@ from rich.cells import cell_len as width
 from reconciler.core.builds import Stage
 from reconciler.core.events import BuildsSeen, RepositoryDone, WaitStarted
 from reconciler.views.console import draw
+from reconciler.views.events import JsonProgress
 from reconciler.views.live import Board, LiveProgress
-from reconciler.views.progress import JsonProgress, PlainProgress
+from reconciler.views.progress import PlainProgress
 from reconciler.views.text import Style
 from tests.support import golden
 from tests.views import runs, samples

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from reconciler.core.resolution import ResolvedChange, package_difference
-from reconciler.views.document import resolved_document
 from reconciler.views.plan_text import render_resolved
+from reconciler.views.steps import resolved_document
 from reconciler.views.text import Style
 
 BEFORE = ("git=1-r0", "old=1-r0", "same=1-r0")
@@ -14,7 +14,7 @@ STYLE = Style(color=False, unicode=True)
 AFTER = ("git=2-r0", "new=1-r0", "same=1-r0")
 
 
-def document(**changes: ResolvedChange) -> dict[str, Any]:
+def document(**changes: ResolvedChange) -> Any:
     steps = [{"repository": name, "resolved": resolved_document(change)} for name, change in changes.items()]
     return {"steps": [*steps, {"repository": "not-asked"}]}
 

@@ -1,5 +1,3 @@
-import json
-
 import pytest
 from rich.cells import cell_len as width
 
@@ -7,8 +5,8 @@ from reconciler.core.builds import Result
 from reconciler.core.overlay import EMPTY, Overlay, make_accounts, make_overlay
 from reconciler.core.state import LiveRepository, Unreadable
 from reconciler.views.console import Column, draw_table
-from reconciler.views.listings import BuildRow, RepoRow, builds_json, render_builds, render_repos, repos_json
-from reconciler.views.text import Style
+from reconciler.views.listings import BuildRow, RepoRow, builds_document, render_builds, render_repos, repos_document
+from reconciler.views.text import Style, indented_json
 from tests.support import golden
 from tests.views import samples
 
@@ -51,14 +49,14 @@ def test_tables_are_as_in_their_golden_files(columns: int) -> None:
 
 
 def test_the_documents_are_as_in_their_golden_files() -> None:
-    golden.check(samples.GOLDEN / "repos.json", repos_json(_repos()))
-    golden.check(samples.GOLDEN / "builds.json", builds_json(_builds()))
+    golden.check(samples.GOLDEN / "repos.json", indented_json(repos_document(_repos())))
+    golden.check(samples.GOLDEN / "builds.json", indented_json(builds_document(_builds())))
 
 
 def test_without_a_manifest_there_is_no_column_about_it() -> None:
     drawn = render_repos([_repo("nginx", EMPTY, named=None)], style=PLAIN, width=120)
     assert "MANIFEST" not in drawn
-    assert json.loads(repos_json([_repo("nginx", EMPTY, named=None)]))["repositories"][0]["named"] is None
+    assert repos_document([_repo("nginx", EMPTY, named=None)])["repositories"][0]["named"] is None
 
 
 def test_nothing_to_show_is_reported() -> None:

@@ -15,18 +15,18 @@ from reconciler.cli.options import Options
 from reconciler.cli.parser import Parser
 from reconciler.core.builds import Build, Result
 from reconciler.core.state import Directory, Live, LiveRepository
+from reconciler.views.events import version_document
 from reconciler.views.listings import (
     BuildRow,
     Line,
     arranged,
-    build_json_line,
     build_line,
+    build_line_document,
     builds_document,
-    builds_json,
     in_time,
     render_builds,
-    version_line,
 )
+from reconciler.views.text import indented_json, json_line
 
 # From so many repositories on, the tags of the whole organization cost less than those of each.
 _MANY = 5
@@ -73,7 +73,7 @@ def execute(options: Options, ctx: Context) -> int:
     output.show(
         {
             "text": lambda style, width: render_builds(shown, style=style, width=width, warnings=options.verbose),
-            "json": lambda *_: builds_json(shown),
+            "json": lambda *_: indented_json(builds_document(shown)),
             "junit": lambda *_: output.junit(builds_document(shown)["builds"]),
         },
         options,
@@ -140,7 +140,7 @@ def _lines(options: Options, ctx: Context) -> Line:
     """Return how to print a followed build; a JSON stream begins with its format version."""
     ((name, _),) = output.targets(options)
     if name == "json":
-        ctx.stdout.write(version_line(__version__))
-        return build_json_line
+        ctx.stdout.write(json_line(version_document(__version__)))
+        return lambda row: json_line(build_line_document(row))
     style = output.style_of(ctx.stdout, options, ctx)
     return lambda row: build_line(row, style=style)

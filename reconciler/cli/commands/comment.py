@@ -95,13 +95,13 @@ def _read(path: Path, ctx: Context) -> _Result:
     return result
 
 
-def _result(found: list[dict[str, Any]]) -> _Result:
+def _result(found: list[Any]) -> _Result:
     if len(found) == 1 and "drift" in found[0]:
         title = f"Drift of {found[0]['organization']['name']}"
         return _Result(
             render=lambda limit: drift.render_markdown(found[0])[:limit], title=title, over=not found[0]["drift"]
         )
-    plan = next((one["plan"] for one in found if one.get("type") == "plan"), found[0] if len(found) == 1 else {})
+    plan: Any = next((one["plan"] for one in found if one.get("type") == "plan"), found[0] if len(found) == 1 else {})
     summary = next((one for one in reversed(found) if one.get("type") == "summary"), None)
     if summary is None and len(found) > 1:
         raise ValueError("an apply that did not end has no summary")
@@ -110,7 +110,7 @@ def _result(found: list[dict[str, Any]]) -> _Result:
     return _Result(render=lambda limit: plan_markdown.render_apply(summary, plan, limit=limit))
 
 
-def _documents(text: str) -> list[dict[str, Any]]:
+def _documents(text: str) -> list[Any]:
     """Return the one document of a plan, or the lines of an apply."""
     try:
         return [json.loads(text)]

@@ -40,6 +40,7 @@ from reconciler.core.doctor import (
 from reconciler.core.state import Organization
 from reconciler.journal import JournalError
 from reconciler.views import doctor
+from reconciler.views.text import indented_json
 
 _OF_TOKEN = (Subject.TOKEN, Subject.IDENTITY, Subject.EXPIRY)
 _NO_ANSWER = "the API does not respond"
@@ -62,7 +63,7 @@ def execute(options: Options, ctx: Context) -> int:
     output.show(
         {
             "text": lambda style, _: doctor.render(found, style=style),
-            "json": lambda *_: doctor.render_json(found),
+            "json": lambda *_: indented_json(doctor.document(found)),
         },
         options,
         ctx,

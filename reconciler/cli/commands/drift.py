@@ -9,6 +9,7 @@ from reconciler.cli.options import Options
 from reconciler.cli.parser import Parser
 from reconciler.core.drift import find_drift
 from reconciler.views import drift
+from reconciler.views.text import indented_json
 
 
 def configure(parser: Parser) -> None:
@@ -35,7 +36,7 @@ def execute(options: Options, ctx: Context) -> int:
     output.show(
         {
             "text": lambda style, width: drift.render(found, style=style, width=width),
-            "json": lambda *_: drift.render_json(found),
+            "json": lambda *_: indented_json(found),
             "markdown": lambda *_: drift.render_markdown(found),
         },
         options,

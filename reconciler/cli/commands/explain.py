@@ -22,7 +22,7 @@ from reconciler.core.steps import BindingStep
 from reconciler.diagnostics import Diagnostic, did_you_mean, has_errors, listed, nearest
 from reconciler.views import explain
 from reconciler.views import explain_tags as explain_view
-from reconciler.views.text import Style
+from reconciler.views.text import Style, indented_json
 
 
 def configure(parser: Parser) -> None:
@@ -94,7 +94,7 @@ def _explain_tags(
     output.show(
         {
             "text": lambda style, width: explain_view.render(label, found, style=style, width=width, diff=options.diff),
-            "json": lambda *_: explain_view.render_json(label, found, problems),
+            "json": lambda *_: indented_json(explain_view.document(label, found, problems)),
         },
         options,
         ctx,
@@ -145,7 +145,10 @@ def _renderers(
             return explain.render(name, entry, style=style, width=width, bindings=bindings)
         return explain.render_diff(name, entry, live_overlay, style=style, width=width)
 
-    return {"text": text, "json": lambda *_: explain.render_json(name, entry, problems, bindings, live=live_overlay)}
+    def json(*_: object) -> str:
+        return indented_json(explain.document(name, entry, problems, bindings, live=live_overlay))
+
+    return {"text": text, "json": json}
 
 
 def _live_overlay(name: str, entry: DesiredRepository, live: Live) -> Overlay:

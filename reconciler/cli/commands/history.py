@@ -9,6 +9,7 @@ from reconciler.cli.parser import Parser
 from reconciler.core.runs import Run
 from reconciler.journal import Journal
 from reconciler.views import history
+from reconciler.views.text import indented_json
 
 
 def configure(parser: Parser) -> None:
@@ -33,12 +34,12 @@ def _list(journal: Journal) -> output.Renderers:
     """Print the list of runs; the table needs only counts, the document has every step."""
     return {
         "text": lambda style, width: history.render(journal.summaries(), where=journal.where, style=style, width=width),
-        "json": lambda *_: history.render_json(journal.runs()),
+        "json": lambda *_: indented_json(history.document(journal.runs())),
     }
 
 
 def _detail(run: Run, options: Options) -> output.Renderers:
     return {
         "text": lambda style, width: history.render_run(run, style=style, width=width, versions=options.verbose > 0),
-        "json": lambda *_: history.render_json((run,)),
+        "json": lambda *_: indented_json(history.document((run,))),
     }

@@ -18,6 +18,7 @@ from reconciler.engine.waves import parse_sizes, split_waves
 from reconciler.manifest.writing.folder import read_manifests, write_files
 from reconciler.manifest.writing.overlays import Migration, make_migration
 from reconciler.views import migration
+from reconciler.views.text import indented_json
 
 
 def configure(parser: Parser) -> None:
@@ -69,7 +70,7 @@ def execute(options: Options, ctx: Context) -> int:
     output.show(
         {
             "text": lambda style, width: migration.render(document, style=style, width=width),
-            "json": lambda *_: migration.render_json(document),
+            "json": lambda *_: indented_json(document),
         },
         options,
         ctx,

@@ -12,7 +12,8 @@ from reconciler.cli.parser import Parser
 from reconciler.core.bindings import BindingIndex, UnknownBindings
 from reconciler.core.globs import resolve_globs
 from reconciler.core.state import Desired, Directory, Live
-from reconciler.views.listings import RepoRow, render_repos, repos_json
+from reconciler.views.listings import RepoRow, render_repos, repos_document
+from reconciler.views.text import indented_json
 
 
 def configure(parser: Parser) -> None:
@@ -45,7 +46,7 @@ def execute(options: Options, ctx: Context) -> int:
     output.show(
         {
             "text": lambda style, width: render_repos(rows, style=style, width=width),
-            "json": lambda *_: repos_json(rows),
+            "json": lambda *_: indented_json(repos_document(rows)),
         },
         options,
         ctx,
