@@ -10,10 +10,11 @@ from reconciler.api import API_URL
 from reconciler.api.auth.provider import Credentials, fixed
 from reconciler.api.auth.sources import find
 from reconciler.api.auth.token import Token
-from reconciler.api.client import ReadClient, WriteClient, connect, connect_writer
+from reconciler.api.client import ReadClient, connect
 from reconciler.api.errors import ApiError, TokenRejected
 from reconciler.api.retry import Retrier, RetryNotice, Timing
 from reconciler.api.url import parse_address
+from reconciler.api.writer import WriteClient, connect_writer
 from reconciler.cli.context import Context
 from reconciler.cli.errors import CommandFailed
 from reconciler.cli.options import Options

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from reconciler.api.client import WriteClient
+from reconciler.api.writer import WriteClient
 from reconciler.cli import inputs, planning, runs
 from reconciler.cli.client import api_name
 from reconciler.cli.context import FINISHING, Context, interruptible, no_longer_waiting

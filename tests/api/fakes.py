@@ -9,8 +9,9 @@ from wsgiref.types import StartResponse, WSGIEnvironment
 
 from reconciler.api.auth.provider import Credentials
 from reconciler.api.auth.sources import find
-from reconciler.api.client import ReadClient, WriteClient, connect, connect_writer
+from reconciler.api.client import ReadClient, connect
 from reconciler.api.retry import Retrier, Timing
+from reconciler.api.writer import WriteClient, connect_writer
 from reconciler.core.state import Organization
 
 ROOT = "45a0c61ebfd3" + "0" * 28

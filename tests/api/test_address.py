@@ -2,9 +2,10 @@
 
 import pytest
 
-from reconciler.api.client import connect, connect_writer
+from reconciler.api.client import connect
 from reconciler.api.errors import ApiError, BadAddress
 from reconciler.api.url import parse_address, require_privacy
+from reconciler.api.writer import connect_writer
 from tests.api.fakes import credentials
 
 

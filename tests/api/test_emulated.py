@@ -10,7 +10,6 @@ import pytest
 
 from reconciler.api.auth.provider import fixed
 from reconciler.api.auth.token import Token
-from reconciler.api.client import WriteClient, connect_writer
 from reconciler.api.errors import (
     AnswerLost,
     ApiError,
@@ -24,6 +23,7 @@ from reconciler.api.errors import (
     Unreachable,
 )
 from reconciler.api.retry import Retrier, Timing
+from reconciler.api.writer import WriteClient, connect_writer
 from reconciler.core.builds import Evidence, Result, Sync
 from reconciler.core.overlay import EMPTY, Overlay
 from reconciler.core.state import Live, LiveRepository, Organization, RepositoryVersion

@@ -8,7 +8,6 @@ import httpx
 import pytest
 
 from reconciler.api import errors
-from reconciler.api.client import WriteClient
 from reconciler.api.errors import (
     AnswerLost,
     ApiError,
@@ -21,6 +20,7 @@ from reconciler.api.errors import (
     TokenRejected,
     Unreachable,
 )
+from reconciler.api.writer import WriteClient
 from reconciler.core.overlay import EMPTY
 from reconciler.core.state import LiveRepository, RepositoryVersion
 from tests.api.fakes import NODE, ORGANIZATION, SERVER_TIME, Asked, Told, reader, repository, writer

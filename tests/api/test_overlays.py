@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from reconciler.api.client import WriteClient, connect
+from reconciler.api.client import connect
 from reconciler.api.errors import AnswerLost, NotUnderstood, PermissionDenied, Rejected, WriteRefusedError
+from reconciler.api.writer import WriteClient
 from reconciler.core.bindings import SelectorKind, TagSelector, UnknownBindings
 from reconciler.core.overlay import Overlay, User, make_accounts
 from reconciler.core.state import LiveOverlay, Organization

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from reconciler.api.client import WriteClient
 from reconciler.api.errors import AnswerLost, ApiError, NotUnderstood, RateLimited, ServerFault, Unreachable
 from reconciler.api.retry import Retrier, RetryNotice, Timing
+from reconciler.api.writer import WriteClient
 from reconciler.core.overlay import EMPTY
 from reconciler.core.state import LiveRepository, RepositoryVersion
 from tests.api.fakes import NODE, ORGANIZATION, Answerer, Asked, Told, repository, writer

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from reconciler.api.auth.provider import fixed
 from reconciler.api.auth.sources import find
 from reconciler.api.auth.token import Token
-from reconciler.api.client import WriteClient, connect_writer
 from reconciler.api.errors import ApiError
 from reconciler.api.retry import Retrier, Timing
+from reconciler.api.writer import WriteClient, connect_writer
 from reconciler.core.overlay import EMPTY
 from tests.api.fakes import NODE, ORGANIZATION, Api, Asked, Told, repository
 

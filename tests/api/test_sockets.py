@@ -12,10 +12,11 @@ import pytest
 
 from reconciler.api.auth.provider import fixed
 from reconciler.api.auth.token import Token
-from reconciler.api.client import connect, connect_writer
+from reconciler.api.client import connect
 from reconciler.api.errors import AnswerLost, NotUnderstood, Unreachable
 from reconciler.api.http import Call
 from reconciler.api.transport import Sent
+from reconciler.api.writer import connect_writer
 from reconciler.core.overlay import EMPTY
 from tests.api.fakes import NODE, ORGANIZATION, ROOT, credentials, repository, unhurried
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from reconciler.api.client import WriteClient
+from reconciler.api.writer import WriteClient
 from reconciler.emulator import EmulatorSettings, Fault, Status
 from tests.support.program import Program, write_manifest
 

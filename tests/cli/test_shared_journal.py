@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.api.client import WriteClient
+from reconciler.api.writer import WriteClient
 from reconciler.cli import main
 from reconciler.emulator import EmulatorSettings
 from reconciler.journal.owner_lock import LEASE

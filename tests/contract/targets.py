@@ -16,8 +16,9 @@ from reconciler.api import API_URL, ApiVersion
 from reconciler.api.auth.provider import Credentials, fixed
 from reconciler.api.auth.sources import find
 from reconciler.api.auth.token import Token
-from reconciler.api.client import ReadClient, WriteClient, connect, connect_writer
+from reconciler.api.client import ReadClient, connect
 from reconciler.api.retry import Retrier, Timing
+from reconciler.api.writer import WriteClient, connect_writer
 from reconciler.emulator.server import Server
 from tests.support.emulated import World
 

@@ -15,9 +15,10 @@ import pytest
 
 from reconciler.api import ApiVersion, endpoints
 from reconciler.api.auth.sources import find
-from reconciler.api.client import ReadClient, WriteClient
+from reconciler.api.client import ReadClient
 from reconciler.api.errors import NotFound, PermissionDenied, Rejected
 from reconciler.api.http import Call
+from reconciler.api.writer import WriteClient
 from reconciler.core.bindings import DEV, SelectorKind, TagSelector
 from reconciler.core.overlay import EMPTY, Overlay
 from reconciler.core.state import LiveRepository, Organization

@@ -25,7 +25,7 @@ from hypothesis import strategies as st
 from reconciler.api import ApiVersion
 from reconciler.api.auth.provider import fixed
 from reconciler.api.auth.token import Token
-from reconciler.api.client import WriteClient, connect_writer
+from reconciler.api.writer import WriteClient, connect_writer
 from reconciler.core import planner
 from reconciler.core.overlay import Overlay, Section
 from reconciler.core.runs import Applied

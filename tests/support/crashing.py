@@ -15,7 +15,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from reconciler.api.client import WriteClient
+from reconciler.api.writer import WriteClient
 from reconciler.cli import main
 from reconciler.journal import RunRecord
 from reconciler.journal.shared import WorkingCopy
@@ -28,10 +28,10 @@ MOMENTS = Path("moments.log")
 STEPS = (
     ("reconciler.journal:Journal", "begin"),
     ("reconciler.journal:RunRecord", "about_to_write"),
-    ("reconciler.api.client:WriteClient", "write_overlay"),
-    ("reconciler.api.client:WriteClient", "create_overlay"),
-    ("reconciler.api.client:WriteClient", "create_binding"),
-    ("reconciler.api.client:WriteClient", "delete_binding"),
+    ("reconciler.api.writer:WriteClient", "write_overlay"),
+    ("reconciler.api.writer:WriteClient", "create_overlay"),
+    ("reconciler.api.writer:WriteClient", "create_binding"),
+    ("reconciler.api.writer:WriteClient", "delete_binding"),
     ("reconciler.journal:RunRecord", "finished"),
     ("reconciler.journal:RunRecord", "seen"),
     ("reconciler.journal:RunRecord", "end"),

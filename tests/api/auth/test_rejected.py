@@ -10,9 +10,9 @@ import pytest
 
 from reconciler.api.auth.provider import Credentials
 from reconciler.api.auth.sources import find
-from reconciler.api.client import WriteClient, connect_writer
 from reconciler.api.errors import ApiError, TokenRejected
 from reconciler.api.transport import Sent
+from reconciler.api.writer import WriteClient, connect_writer
 from reconciler.cli.context import Finished
 from reconciler.core.overlay import EMPTY
 from tests.api.auth.pieces import NOW, Processes, Time, finished, jwt

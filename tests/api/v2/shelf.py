@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from reconciler.api.client import WriteClient, connect_writer
+from reconciler.api.writer import WriteClient, connect_writer
 from reconciler.core.state import Organization
 from tests.api.fakes import CATALOG, ROOT, URL, Api, Asked, Told, credentials, unhurried
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from reconciler.api.client import WriteClient, connect_writer
 from reconciler.api.errors import AnswerLost, ApiError, NotFound, PermissionDenied, Rejected, ServerFault, TokenRejected
+from reconciler.api.writer import WriteClient, connect_writer
 from reconciler.core.overlay import EMPTY, Overlay
 from reconciler.core.state import LiveRepository
 from tests.api import fakes

@@ -11,9 +11,9 @@ import pytest
 from reconciler.api import endpoints
 from reconciler.api.auth.provider import fixed
 from reconciler.api.auth.token import Token
-from reconciler.api.client import WriteClient, connect_writer
 from reconciler.api.errors import AnswerLost, ApiError, PermissionDenied, RateLimited, Rejected
 from reconciler.api.retry import Retrier, Timing
+from reconciler.api.writer import WriteClient, connect_writer
 from reconciler.core.overlay import EMPTY, Overlay
 from reconciler.core.state import RepositoryVersion
 from reconciler.emulator import Drop, EmulatorSettings, Fault, Garble, Status
