@@ -4,9 +4,9 @@ import sys
 from collections.abc import Iterator
 from typing import Final
 
+from reconciler.core.availability import PACKAGE_CODES
 from reconciler.core.binding_rules import BINDING_CODES
 from reconciler.core.overlay_problems import OVERLAY_CODES
-from reconciler.core.packages import PACKAGE_CODES
 from reconciler.core.resolution import RESOLUTION_CODES
 from reconciler.core.step_problems import PLAN_CODES
 from reconciler.manifest.codes import WARNINGS, Code

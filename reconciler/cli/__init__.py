@@ -15,7 +15,7 @@ def run() -> NoReturn:
     """Run the program; exit with the code of `main`."""
     if "_ARGCOMPLETE" in os.environ:
         # A shell asks what can be completed; by name, as the commands are.
-        importlib.import_module("reconciler.cli.completion").complete()
+        importlib.import_module("reconciler.cli.commands.completion").complete()
     code = main()
     for stream in (sys.stdout, sys.stderr):
         # A reader that is gone, or a stream that was closed from the start, changes nothing about what was done.

@@ -14,6 +14,17 @@ from reconciler.cli.options import Options
 from reconciler.cli.output import activity
 from reconciler.cli.package_cache import FOLDER, PackageCache
 from reconciler.cli.planning import LONGEST_DAYS, Checked, RecentBuilds
+from reconciler.core.availability import (
+    Available,
+    PackageProblem,
+    PackageRequest,
+    block_steps,
+    check_packages,
+    package_requests,
+    packages_not_checked,
+    requested_constraints,
+    templates_not_checked,
+)
 from reconciler.core.bases import (
     NO_RECORD,
     Base,
@@ -29,17 +40,6 @@ from reconciler.core.bases import (
 from reconciler.core.builds import Build, PackageConfig
 from reconciler.core.image_checks import block_overlays, image_steps
 from reconciler.core.overlay import Section
-from reconciler.core.packages import (
-    Available,
-    PackageProblem,
-    PackageRequest,
-    block_steps,
-    check_packages,
-    package_requests,
-    packages_not_checked,
-    requested_constraints,
-    templates_not_checked,
-)
 from reconciler.core.plan import Plan
 from reconciler.core.resolution import (
     ResolutionFailure,

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from reconciler.core.availability import PackageProblem
 from reconciler.core.diff import diff
-from reconciler.core.packages import PackageProblem
 from reconciler.core.plan import Plan
 from reconciler.core.steps import Action, BindingStep, OverlayStep, Reason, ReasonCode, Step
 from reconciler.diagnostics import Severity, listed

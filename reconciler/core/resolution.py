@@ -7,10 +7,10 @@ from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Se
 from dataclasses import dataclass, replace
 from typing import Final
 
+from reconciler.core.availability import PackageProblem, block_steps, manifest_packages, package_place
 from reconciler.core.bases import NO_RECORD, Base, BuildRecord
 from reconciler.core.diff import ChangeKind, Field
 from reconciler.core.overlay import package_name
-from reconciler.core.packages import PackageProblem, block_steps, manifest_packages, package_place
 from reconciler.core.plan import Plan
 from reconciler.core.steps import ReasonCode, Step, WillBuild
 from reconciler.diagnostics import Diagnostic, Place, Severity, listed, quoted

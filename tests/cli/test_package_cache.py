@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from reconciler.cli.package_cache import LIFE, PackageCache
-from reconciler.core.packages import PackageRequest, PackageVersion, requested_constraints
+from reconciler.core.availability import PackageRequest, requested_constraints
+from reconciler.core.packages import PackageVersion
 
 NOW = 1_000_000.0
 GIT = PackageVersion(name="git", version="2-r0", architectures=("aarch64", "x86_64"))

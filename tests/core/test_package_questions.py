@@ -4,10 +4,11 @@ from dataclasses import replace
 
 import pytest
 
+from reconciler.core.availability import Available, PackageRequest, check_packages
 from reconciler.core.bases import Question, distinct_configs, find_bases, make_questions
 from reconciler.core.builds import Build, PackageConfig, Result, make_recipe
 from reconciler.core.overlay import EMPTY, Overlay
-from reconciler.core.packages import Available, PackageRequest, PackageVersion, check_packages
+from reconciler.core.packages import PackageVersion
 from reconciler.core.resolution import ResolvedChange, package_difference
 from reconciler.core.state import Live, LiveRepository, Organization
 from reconciler.core.steps import Action, Reason, ReasonCode, Step

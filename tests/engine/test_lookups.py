@@ -8,14 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.api.errors import ApiError, NotFound, PermissionDenied, RateLimited
-from reconciler.core.packages import (
-    Available,
-    PackagePage,
-    PackageRequest,
-    PackageVersion,
-    check_packages,
-    requested_constraints,
-)
+from reconciler.core.availability import Available, PackageRequest, check_packages, requested_constraints
+from reconciler.core.packages import PackagePage, PackageVersion
 from reconciler.core.state import Organization
 from reconciler.core.steps import Action, Reason, ReasonCode, Step
 from reconciler.diagnostics import Diagnostic

@@ -7,9 +7,9 @@ from types import ModuleType
 
 import pytest
 
-from reconciler.core import binding_rules, packages, planner, resolution, step_problems
+from reconciler.core import availability, binding_rules, planner, resolution, step_problems
+from reconciler.core.availability import PACKAGE_CODES
 from reconciler.core.binding_rules import BINDING_CODES
-from reconciler.core.packages import PACKAGE_CODES
 from reconciler.core.resolution import RESOLUTION_CODES
 from reconciler.core.step_problems import PLAN_CODES
 from reconciler.manifest.codes import WARNINGS, Code
@@ -50,7 +50,7 @@ def test_every_code_of_planning_has_a_meaning() -> None:
 
 @pytest.mark.parametrize(
     ("module", "found"),
-    [(packages, PACKAGE_CODES), (resolution, RESOLUTION_CODES), (binding_rules, BINDING_CODES)],
+    [(availability, PACKAGE_CODES), (resolution, RESOLUTION_CODES), (binding_rules, BINDING_CODES)],
 )
 def test_every_code_of_packages_has_a_meaning(module: ModuleType, found: Collection[str]) -> None:
     written = re.findall(r'code="([a-z-]+)"', Path(str(module.__file__)).read_text(encoding="utf-8"))

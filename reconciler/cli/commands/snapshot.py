@@ -10,7 +10,7 @@ from reconciler.api.errors import ApiError
 from reconciler.cli import flags, inputs
 from reconciler.cli import options as shared
 from reconciler.cli.client import api_identity, open_reader
-from reconciler.cli.completion import remember_names
+from reconciler.cli.commands.completion import remember_names
 from reconciler.cli.context import Context
 from reconciler.cli.exit_codes import ExitCode
 from reconciler.cli.options import Options
