@@ -15,7 +15,7 @@ from reconciler.cli.options import Options
 from reconciler.cli.output import print_problems
 from reconciler.cli.parser import HelpShown, UsageError, command_module
 from reconciler.diagnostics import Diagnostic, Severity
-from reconciler.views import verdict
+from reconciler.views.diagnostics import early_end
 
 # A reader that leaves before these have written anything stops them as Ctrl-C does; each ends with a verdict.
 _WRITING = ("apply", "revert", "resume", "wait")
@@ -46,7 +46,7 @@ def run_command(parsed: argparse.Namespace, ctx: Context | None = None) -> int:
 
 def _interrupted(options: Options, ctx: Context) -> ExitCode:
     if options.command in _WRITING:
-        ending = verdict.early_end(options.command, interrupted=True, errors=0, run=ctx.run_id)
+        ending = early_end(options.command, interrupted=True, errors=0, run=ctx.run_id)
         output.conclude(ending, ctx)
     else:
         with suppress(OSError):
@@ -62,7 +62,7 @@ def _failed(error: Exception, options: Options, ctx: Context) -> int:
         output.annotate(options, ctx)
     if options.command in _WRITING:
         errors = sum(one.severity is Severity.ERROR for one in problems)
-        ending = verdict.early_end(options.command, interrupted=False, errors=errors, run=ctx.run_id)
+        ending = early_end(options.command, interrupted=False, errors=errors, run=ctx.run_id)
         output.conclude(ending, ctx)
     return code
 

@@ -36,6 +36,7 @@ from reconciler.engine.rollout import Batches, Rollout, rollout
 from reconciler.engine.waves import Size, Waves, parse_sizes, plan_waves
 from reconciler.journal import Journal, RunRecord
 from reconciler.views import verdict
+from reconciler.views.diagnostics import refusal
 from reconciler.views.document import Origin
 from reconciler.views.text import repositories
 
@@ -163,7 +164,7 @@ def confirm(plan: Plan, options: Options, ctx: Context) -> str | None:
             hint="review the plan, then pass --yes to apply it without a prompt",
         )
         print_problems((problem,), options, ctx)
-        return verdict.refusal(options.command, "cannot ask for confirmation (use --yes)")
+        return refusal(options.command, "cannot ask for confirmation (use --yes)")
     ctx.stderr.write(f"\nApply these changes to {_changed(plan)} in {plan.organization.name}?\n")
     ctx.stderr.write("Only `yes` is accepted: ")
     ctx.stderr.flush()

@@ -23,7 +23,6 @@ from reconciler.views import diagnostics, plan_text
 from reconciler.views.document import NO_PROVENANCE, PlanDocument, Provenance
 from reconciler.views.plan_text import render_resolved
 from reconciler.views.text import Style, indented_json
-from reconciler.views.verdict import SummaryLine
 
 # Output that was closed from the start, or a disk that takes no more; a reader that has left is a broken pipe.
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EBADF)
@@ -68,24 +67,14 @@ def show_plan(
                 + (render_resolved(document, style=style) if options.verbose else "")
             ),
             "json": lambda *_: indented_json(document),
-            "markdown": lambda style, _: _page("plan_markdown", document, style),
-            "html": lambda style, _: _page("plan_html", document, style, provenance=provenance),
+            "markdown": lambda style, _: page("plan_markdown", document, style),
+            "html": lambda style, _: page("plan_html", document, style, provenance=provenance),
         },
         options,
         ctx,
     )
-    problem = add_job_summary(lambda: _page("plan_markdown", document, Style(color=False, unicode=True)), ctx)
+    problem = add_job_summary(lambda: page("plan_markdown", document, Style(color=False, unicode=True)), ctx)
     print_problems(filter(None, [problem]), options, ctx)
-
-
-def apply_page(name: str, plan: PlanDocument | None, summary: SummaryLine) -> str:
-    """Return the result of an apply of a plan as `markdown` or as `html`."""
-    assert plan is not None, "every run that takes these formats shows its plan first"
-    if name == "html":
-        return _page("plan_html", plan, Style(color=False, unicode=True), summary=summary)
-    module: Any = importlib.import_module("reconciler.views.plan_markdown")
-    page: str = module.render_apply(summary, plan)
-    return page
 
 
 def junit(builds: Iterable[Mapping[str, Any]]) -> str:
@@ -113,7 +102,8 @@ def add_job_summary(render: Callable[[], str], ctx: Context) -> Diagnostic | Non
     return None
 
 
-def _page(view: str, document: PlanDocument, style: Style, **more: Any) -> str:
+def page(view: str, document: PlanDocument, style: Style, **more: Any) -> str:
+    """Return a plan as `plan_markdown` or `plan_html`; `more` are keywords of that view."""
     # By name, as the commands are: most runs draw no page, and do without the templates.
     module: Any = importlib.import_module(f"reconciler.views.{view}")
     page: str = module.render(document, unicode=style.unicode, **more)

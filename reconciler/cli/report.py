@@ -18,10 +18,10 @@ from reconciler.cli.output import (
     NO_ROOM,
     OutputFile,
     add_job_summary,
-    apply_page,
     conclude,
     draws_in_place,
     junit,
+    page,
     print_problems,
     results,
     style_of,
@@ -42,7 +42,7 @@ from reconciler.views.live import LiveProgress
 from reconciler.views.plan_text import render_resolved
 from reconciler.views.progress import PlainProgress
 from reconciler.views.run_document import ReportDocument, report_document
-from reconciler.views.text import duration, json_line
+from reconciler.views.text import Style, duration, json_line
 from reconciler.views.verdict import SummaryLine, summary_document
 
 
@@ -156,10 +156,10 @@ class Report:
         plan = self._plan
         for name, stream in self._pages:
             with suppress(OSError):
-                stream.write(junit(summary["builds"]["built"]) if name == "junit" else apply_page(name, plan, summary))
+                stream.write(junit(summary["builds"]["built"]) if name == "junit" else _apply_page(name, plan, summary))
                 stream.flush()
         if plan is not None:
-            self.problem(add_job_summary(lambda: apply_page("markdown", plan, summary), self._ctx))
+            self.problem(add_job_summary(lambda: _apply_page("markdown", plan, summary), self._ctx))
 
     def _keep(self) -> bool:
         """Give the files their names; print failures, and return whether there was one."""
@@ -267,6 +267,12 @@ class Report:
             report += f"\nThe failed wave was restored:\n{restored}"
         stream.write(f"\n{report}" if report else "")
         stream.flush()
+
+
+def _apply_page(name: str, plan: PlanDocument | None, summary: SummaryLine) -> str:
+    """Return the result of an apply of a plan as `markdown` or as `html`."""
+    assert plan is not None, "every run that takes these formats shows its plan first"
+    return page(f"plan_{name}", plan, Style(color=False, unicode=True), summary=summary)
 
 
 def _write_verdict(stream: Any, closing: str, document: ReportDocument, *, as_json: bool) -> None:

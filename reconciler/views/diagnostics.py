@@ -130,6 +130,25 @@ def _count(severities: Iterable[str]) -> str:
     return " and ".join(plural(counts[severity], severity) for severity in _ROLES if counts[severity])
 
 
+UNCHANGED = "Nothing was changed."
+
+
+def refusal(command: str, reason: str) -> str:
+    """Return the verdict on a run that was refused before it wrote anything."""
+    return f"{command.capitalize()} refused: {reason}. {UNCHANGED}"
+
+
+def early_end(command: str, *, interrupted: bool, errors: int, run: str | None) -> str:
+    """Return the verdict on a run that ended before its report; `run` is its id where it may have written."""
+    name = command.capitalize()
+    if interrupted:
+        left = f": writes of run {run} may be unfinished" if run else ""
+        return f"{name} interrupted{left}." + ("" if run else f" {UNCHANGED}")
+    if run is not None:
+        return f"{name} finished with errors. Details: `reconciler history {run}`."
+    return refusal(command, plural(errors, "error"))
+
+
 # From the file of a diagnostic to its path in the checkout; "" where it is not in it.
 InCheckout = Callable[[str], str]
 

@@ -238,8 +238,15 @@ _FEW = 5
 _HEAD_COLUMNS = 300
 
 
-def render(document: PlanDocument, *, unicode: bool = True, limit: int = LIMIT) -> str:
-    """Return the plan as Markdown with a line end, in at most `limit` characters; without `unicode` in ASCII."""
+def render(
+    document: PlanDocument, *, unicode: bool = True, limit: int = LIMIT, summary: SummaryLine | None = None
+) -> str:
+    """Return the plan as Markdown with a line end, in at most `limit` characters; without `unicode` in ASCII.
+
+    With the `summary` of an apply of the plan, it is the result of the apply instead.
+    """
+    if summary is not None:
+        return fit(_apply_head(summary, document), _apply_folds(summary), limit=limit - 1, note=_apply_note) + "\n"
     style = Style(color=False, unicode=unicode)
     folds = [fold for part in (_problems, _diagnostics, _writes, _resolved, _others) for fold in part(document, style)]
     return fit(_head(document, style), folds, limit=limit - 1, note=_note) + "\n"
@@ -364,11 +371,6 @@ def _heading(title: str) -> Fold:
 def _short(text: str, style: Style) -> str:
     """Return untrusted prose, cut as a value is if very long."""
     return style.plain(text) if len(text) <= style.value_limit else quoted(text, style)
-
-
-def render_apply(summary: SummaryLine, plan: PlanDocument, *, limit: int = LIMIT) -> str:
-    """Return the summary of a run of a plan as Markdown that ends in a line end, in at most `limit` characters."""
-    return fit(_apply_head(summary, plan), [*_apply_folds(summary)], limit=limit - 1, note=_apply_note) + "\n"
 
 
 def _apply_head(summary: SummaryLine, plan: PlanDocument) -> str:

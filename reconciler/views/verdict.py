@@ -10,6 +10,7 @@ from reconciler.core.plan import Plan
 from reconciler.core.runs import FailureKind, Skip
 from reconciler.core.steps import Step
 from reconciler.diagnostics import listed, plural
+from reconciler.views.diagnostics import UNCHANGED, refusal
 from reconciler.views.run_document import (
     BuiltDocument,
     FollowedDocument,
@@ -141,7 +142,6 @@ def _summary_builds(builds: RunBuildsDocument) -> SummaryBuildsDocument:
 
 
 _DONE = {"create": "created", "update": "updated", "reset": "reset", "delete": "removed"}
-_UNCHANGED = "Nothing was changed."
 
 
 def ending(
@@ -164,25 +164,9 @@ def ending(
     return f"{name} finished with errors: {found}."
 
 
-def refusal(command: str, reason: str) -> str:
-    """Return the verdict on a run that was refused before it wrote anything."""
-    return f"{command.capitalize()} refused: {reason}. {_UNCHANGED}"
-
-
 def cancellation(command: str) -> str:
     """Return the verdict on a run that was declined at the prompt."""
-    return f"{command.capitalize()} canceled. {_UNCHANGED}"
-
-
-def early_end(command: str, *, interrupted: bool, errors: int, run: str | None) -> str:
-    """Return the verdict on a run that ended before its report; `run` is its id where it may have written."""
-    name = command.capitalize()
-    if interrupted:
-        left = f": writes of run {run} may be unfinished" if run else ""
-        return f"{name} interrupted{left}." + ("" if run else f" {_UNCHANGED}")
-    if run is not None:
-        return f"{name} finished with errors. Details: `reconciler history {run}`."
-    return refusal(command, plural(errors, "error"))
+    return f"{command.capitalize()} canceled. {UNCHANGED}"
 
 
 def not_applyable(plan: Plan, command: str) -> str:

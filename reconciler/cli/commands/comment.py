@@ -105,9 +105,7 @@ def _result(found: list[Any]) -> _Result:
     summary = next((one for one in reversed(found) if one.get("type") == "summary"), None)
     if summary is None and len(found) > 1:
         raise ValueError("an apply that did not end has no summary")
-    if summary is None:
-        return _Result(render=lambda limit: plan_markdown.render(plan, limit=limit))
-    return _Result(render=lambda limit: plan_markdown.render_apply(summary, plan, limit=limit))
+    return _Result(render=lambda limit: plan_markdown.render(plan, limit=limit, summary=summary))
 
 
 def _documents(text: str) -> list[Any]:
