@@ -1,6 +1,6 @@
 """Planner: compute the steps, with their reasons, from desired and live state."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -53,14 +53,11 @@ def plan(
     if live.salt:
         desired, entries = redact_desired(desired, entries, live.salt)
     matches = [_match(entry, directory) for entry in entries]
-    twice = _named_twice(matches)
     named = {one.id for match in matches for one in match.found}
     unnamed = [one for one in live.repositories if one.id not in named]
     own = [one for one in unnamed if may_prune(desired, one.id, writers)]
     reset = tuple(prune_steps(own, directory)) if desired.settings.prune or flags.prune else ()
-    known = KnownNames(directory.labels())
-    planned = (_marked(_step(match, directory, known, twice)) for match in matches)
-    found = sorted((*planned, *reset), key=_order)
+    found = sorted((*_steps(matches, directory), *reset), key=_order)
     prune = desired.settings.prune_overlays or flags.prune_overlays
     overlays = plan_overlays(desired, live, directory, _bound_entries(found, live), prune=prune)
     steps = block_bound(found if flags.take_over else block_taken(found, writers), live)
@@ -69,28 +66,33 @@ def plan(
     steps = block_losses(steps, effects.tags)
     touched = {step.id for step in reset}.union(effect.id for effect in effects.tags)
     also = [effect.id for effect in effects.tags] + repositories_below(overlays.managed, live)
+    rules = guard_rules(desired.settings, flags, steps, overlay_steps=overlay_steps, also=also)
+    problems = (
+        *diagnostics,
+        *resolved.problems,
+        *dict.fromkeys(step_problems((*steps, *overlay_steps))),
+        *_live_warnings(steps),
+        *_unsynced_warnings(matches, live),
+        *overlays.problems,
+        *effect_problems(steps, effects),
+    )
     return Plan(
         organization=live.organization,
         steps=tuple(steps),
-        diagnostics=(
-            *diagnostics,
-            *resolved.problems,
-            *dict.fromkeys(step_problems((*steps, *overlay_steps))),
-            *_live_warnings(steps),
-            *_unsynced_warnings(matches, live),
-            *overlays.problems,
-            *effect_problems(steps, effects),
-        ),
+        diagnostics=problems,
         unlisted=tuple(sorted(directory.label(one) for one in unnamed if one.id not in touched)),
-        guard=judge_guard(
-            steps,
-            guard_rules(desired.settings, flags, steps, overlay_steps=overlay_steps, also=also),
-            effects=effects.tags,
-        ),
+        guard=judge_guard(steps, rules, effects=effects.tags),
         bindings=live.bindings,
         overlay_steps=tuple(overlay_steps),
         effects=effects.tags,
     )
+
+
+def _steps(matches: Sequence[_Match], directory: Directory) -> Iterator[Step]:
+    """Yield the step of each entry."""
+    twice, known = _named_twice(matches), KnownNames(directory.labels())
+    for match in matches:
+        yield _marked(_step(match, directory, known, twice))
 
 
 def _bound_entries(steps: Iterable[Step], live: Live) -> list[tuple[DesiredRepository, LiveRepository]]:

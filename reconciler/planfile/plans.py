@@ -25,7 +25,6 @@ from reconciler.core.resolution import ResolvedChange
 from reconciler.core.state import Organization
 from reconciler.core.steps import (
     Action,
-    AnyStep,
     BindingStep,
     OverlayStep,
     Step,
@@ -120,40 +119,32 @@ def _plan_items(saved: SavedPlan) -> Iterator[Json]:
     yield from ({"resolved": {"repository": name, **as_fields(one)}} for name, one in sorted(saved.resolved.items()))
 
 
+@dataclass(slots=True)
+class _Lines:
+    """What the lines of a plan hold, by their kind."""
+
+    steps: list[Step] = field(default_factory=list)
+    overlay_steps: list[OverlayStep | BindingStep] = field(default_factory=list)
+    effects: list[TagEffect] = field(default_factory=list)
+    diagnostics: list[Diagnostic] = field(default_factory=list)
+    resolved: dict[str, ResolvedChange] = field(default_factory=dict)
+
+
 def _decode_plan(header: Json, items: Iterable[Json]) -> SavedPlan:
     organization = Organization(**known_fields(Organization, header["organization"]))
-    found: list[AnyStep] = []
-    reader = EffectReader()
-    effects: list[TagEffect] = []
-    diagnostics: list[Diagnostic] = []
-    resolved: dict[str, ResolvedChange] = {}
-    for item in items:
-        if "step" in item:
-            found.append(step_from(item["step"]))
-        elif "config" in item:
-            reader.take_config(item["config"])
-        elif "effect" in item:
-            effects.append(reader.effect(item["effect"]))
-        elif "diagnostic" in item:
-            diagnostics.append(diagnostic_from(item["diagnostic"]))
-        elif "resolved" in item:
-            resolved[item["resolved"]["repository"]] = _resolved(item["resolved"])
-        else:
-            raise Malformed("a line is of an unknown kind")
-    steps = tuple(step for step in found if isinstance(step, Step))
-    overlay_steps = tuple(step for step in found if not isinstance(step, Step))
-    _check_steps(steps, organization)
-    _check_overlay_steps(overlay_steps, organization)
-    _check_effects(effects, organization)
+    lines = _decode_lines(items)
+    _check_steps(lines.steps, organization)
+    _check_overlay_steps(lines.overlay_steps, organization)
+    _check_effects(lines.effects, organization)
     plan = Plan(
         organization=organization,
-        steps=steps,
-        diagnostics=tuple(diagnostics),
+        steps=tuple(lines.steps),
+        diagnostics=tuple(lines.diagnostics),
         unlisted=tuple(list_of(header, "unlisted", str)),
         left_out=tuple(list_of(header, "left_out", str)),
-        guard=judge_guard(steps, _guard_rules(header["guard"]), effects=effects),
+        guard=judge_guard(lines.steps, _guard_rules(header["guard"]), effects=lines.effects),
         bindings=bindings_from(header.get("bindings")),
-        overlay_steps=overlay_steps,
+        overlay_steps=tuple(lines.overlay_steps),
         skip_blocked=header.get("skip_blocked", False),
     )
     saved = SavedPlan(
@@ -163,11 +154,34 @@ def _decode_plan(header: Json, items: Iterable[Json]) -> SavedPlan:
         created=time_of(header["created"]),
         manifest_digest=header["manifest_digest"],
         packages_checked=header.get("packages_checked", True),
-        resolved=resolved,
+        resolved=lines.resolved,
     )
     valid = _PLANS.validate_python([saved])[0]
     # These are valid already, and as thousands of them share a few configurations, looking again would take long.
-    return replace(valid, plan=replace(valid.plan, effects=tuple(effects)))
+    return replace(valid, plan=replace(valid.plan, effects=tuple(lines.effects)))
+
+
+def _decode_lines(items: Iterable[Json]) -> _Lines:
+    lines, effects = _Lines(), EffectReader()
+    for item in items:
+        match item:
+            case {"step": step}:
+                found = step_from(step)
+                if isinstance(found, Step):
+                    lines.steps.append(found)
+                else:
+                    lines.overlay_steps.append(found)
+            case {"config": config}:
+                effects.take_config(config)
+            case {"effect": effect}:
+                lines.effects.append(effects.effect(effect))
+            case {"diagnostic": diagnostic}:
+                lines.diagnostics.append(diagnostic_from(diagnostic))
+            case {"resolved": resolved}:
+                lines.resolved[resolved["repository"]] = _resolved(resolved)
+            case _:
+                raise Malformed("a line is of an unknown kind")
+    return lines
 
 
 def _resolved(item: Mapping[str, Any]) -> ResolvedChange:

@@ -17,6 +17,7 @@ from reconciler.cli.options import Options
 from reconciler.cli.package_checks import CheckContext, check
 from reconciler.cli.parser import Parser
 from reconciler.cli.planning import Checked, LiveSource, RecentBuilds, foresee
+from reconciler.core.forecast import Forecast
 from reconciler.core.plan import Comparison, Plan, compare
 from reconciler.core.resolution import without_resolution
 from reconciler.core.state import Desired
@@ -57,18 +58,7 @@ def execute(options: Options, ctx: Context) -> int:
     base = inputs.read_base(options, desired, ctx)
     with _open_source(desired, options, ctx) as (source, client), runs.readable_journal(options, ctx) as journal:
         plan = planning.make_plan(desired, warnings, source.live, options, runs.last_writers(journal, options))
-        checked, forecast = Checked(plan=plan), None
-        if (plan.writes or plan.overlay_writes) and client is not None:
-            recent = RecentBuilds(client, source.live)
-            offline = isinstance(client, OfflineApi)
-            checks = CheckContext(
-                client=client, api=source.api_identity, recent=recent, options=options, ctx=ctx, offline=offline
-            )
-            checked = check(plan, desired, checks)
-            with output.activity("reading recent builds", options, ctx):
-                forecast = None if offline else foresee(checked.plan, recent)
-        elif plan.writes:
-            checked = _unchecked(plan, desired, options)
+        checked, forecast = _check(plan, desired, source, client, options=options, ctx=ctx)
         plan = runs.with_revert_note(checked.plan, journal, options)
     comparison = None if base is None else compare(planning.make_base_plan(base, source.live, options), plan)
     if options.output is not None:
@@ -91,6 +81,34 @@ def execute(options: Options, ctx: Context) -> int:
     output.show_plan(document, plan.diagnostics, options, ctx, provenance=provenance(ctx.environ, ctx.clock.now()))
     if options.output is not None and options.output is not shared.STDOUT:
         ctx.stderr.write(_saved_notice(options.output, plan))
+    return _exit_code(plan, checked, comparison, options)
+
+
+def _check(
+    plan: Plan,
+    desired: Desired,
+    source: LiveSource,
+    client: ReadClient | OfflineApi | None,
+    *,
+    options: Options,
+    ctx: Context,
+) -> tuple[Checked, Forecast | None]:
+    """Return the plan with its packages checked, and the forecast of its builds; a snapshot has no forecast."""
+    if client is None:
+        return (_unchecked(plan, desired, options) if plan.writes else Checked(plan=plan)), None
+    if not (plan.writes or plan.overlay_writes):
+        return Checked(plan=plan), None
+    recent = RecentBuilds(client, source.live)
+    offline = isinstance(client, OfflineApi)
+    checks = CheckContext(
+        client=client, api=source.api_identity, recent=recent, options=options, ctx=ctx, offline=offline
+    )
+    checked = check(plan, desired, checks)
+    with output.activity("reading recent builds", options, ctx):
+        return checked, None if offline else foresee(checked.plan, recent)
+
+
+def _exit_code(plan: Plan, checked: Checked, comparison: Comparison | None, options: Options) -> ExitCode:
     not_applyable = options.detailed_exitcode and (plan.failed or plan.refused)
     incomplete = any(
         not step.planned
