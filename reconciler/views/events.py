@@ -29,16 +29,15 @@ from reconciler.core.events import (
 )
 from reconciler.views.diagnostics import DiagnosticDocument, diagnostic_document
 from reconciler.views.document import FORMAT_VERSION, PlanDocument
+from reconciler.views.overlay_steps import SubjectDocument, subject
 from reconciler.views.run_document import (
     BuildDocument,
     OutcomeDocument,
     ProgressDocument,
-    SubjectDocument,
     TotalsDocument,
     build_document,
     outcome_document,
     progress_document,
-    subject,
     totals,
 )
 from reconciler.views.text import json_line, rfc3339

@@ -11,17 +11,16 @@ from reconciler.core.runs import Failed, NotAttempted, Run, RunState, RunStep, R
 from reconciler.views.console import Column, draw_table
 from reconciler.views.diagnostics import DiagnosticDocument
 from reconciler.views.document import FORMAT_VERSION, OrganizationDocument, organization_document
+from reconciler.views.overlay_steps import SubjectDocument, subject
 from reconciler.views.run_document import (
     BuildDocument,
     ProgressDocument,
     SelectorsDocument,
-    SubjectDocument,
     build_document,
     built_document,
     outcome_document,
     outcome_name,
     progress_document,
-    subject,
 )
 from reconciler.views.text import Style, duration, minute, rfc3339, utc
 from reconciler.views.values import DifferenceDocument, Time

@@ -1,4 +1,4 @@
-"""The steps of overlays and bindings in the public document, and what they change in the images."""
+"""The steps of overlays and bindings in the public documents, their effects, and what a step of any kind is about."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -9,7 +9,7 @@ from typing_extensions import TypedDict
 
 from reconciler.core.bindings import SelectorKind, TagSelector
 from reconciler.core.diff import Change, diff
-from reconciler.core.steps import Action, BindingStep, OverlayStep, Reach, Scope, TagEffect
+from reconciler.core.steps import Action, AnyStep, BindingStep, OverlayStep, Reach, Scope, Step, TagEffect
 from reconciler.views.steps import Position, overlay_reason_sentence, position
 from reconciler.views.values import ChangeDocument, Count, change_document, ordered
 
@@ -198,3 +198,24 @@ def effect_documents(effects: Iterable[TagEffect]) -> list[EffectDocument]:
         }
         for changes, found in alike.items()
     ]
+
+
+class SubjectDocument(TypedDict):
+    """Subject of a step; `repository` is present for repositories, `scope` and `overlay` for bindings."""
+
+    subject: Literal["repository", "overlay", "binding"]
+    name: str
+    repository: NotRequired[str]
+    scope: NotRequired[str]
+    overlay: NotRequired[str]
+
+
+def subject(step: AnyStep) -> SubjectDocument:
+    """Return what a step is about: a repository, an overlay or a binding, and the name that people know it by."""
+    match step:
+        case Step():
+            return {"repository": step.repository, "subject": "repository", "name": step.repository}
+        case OverlayStep():
+            return {"subject": "overlay", "name": step.name}
+        case BindingStep():
+            return {"subject": "binding", "name": step.label, "scope": step.scope.label, "overlay": step.overlay}

@@ -35,7 +35,7 @@ from reconciler.views.plan_entries import (
 from reconciler.views.plan_summary import closing_sentences, origin_sentences, plan_problems, shown_counts
 from reconciler.views.steps import PlaceDocument, StepDocument
 from reconciler.views.text import Role, Style, Word, plain, repositories, rfc3339, token, utc
-from reconciler.views.values import ChangeDocument, GroupDocument, OverlayItemDocument, Value
+from reconciler.views.values import ChangeDocument, GroupDocument, OverlayItemDocument
 from reconciler.views.verdict import SummaryLine, result_lists
 
 # Values are shown whole: a page folds what is long, and has room for it.
@@ -380,12 +380,11 @@ def _percent(share: float) -> str:
 
 
 def _row(item: OverlayItemDocument) -> _Row:
-    before, after = (", ".join(_held(one, item) for one in values) for values in (item["before"], item["after"]))
+    before, after = (
+        ", ".join(value_text(value, item["part"], _STYLE, masked=item["masked"]) for value in values)
+        for values in (item["before"], item["after"])
+    )
     return _Row(item["kind"], LABELS[item["part"]], token(item["key"], _STYLE) if item["key"] else "", before, after)
-
-
-def _held(value: Value, item: OverlayItemDocument) -> str:
-    return value_text(value, item["part"], _STYLE, masked=item["masked"])
 
 
 def _part(part: Fragment, short: Fragment) -> dict[str, Any]:

@@ -27,7 +27,8 @@ from reconciler.core.steps import AnyStep, Step
 from reconciler.diagnostics import plural
 from reconciler.views.apply_text import not_attempted
 from reconciler.views.console import draw
-from reconciler.views.run_document import build_names, build_seconds, counts, result_words, subject, totals
+from reconciler.views.overlay_steps import subject
+from reconciler.views.run_document import build_names, build_seconds, counts, result_words, totals
 from reconciler.views.text import Role, Style, duration, repositories, token
 
 

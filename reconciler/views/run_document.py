@@ -26,9 +26,10 @@ from reconciler.core.diff import Field, Item
 from reconciler.core.leftovers import Leftover, find_leftovers, other_changes
 from reconciler.core.overlay import EMPTY, Overlay
 from reconciler.core.runs import Applied, Drifted, Failed, NotAttempted, Outcome, Unchanged
-from reconciler.core.steps import AnyStep, BindingStep, OverlayStep, Step
+from reconciler.core.steps import AnyStep, BindingStep
 from reconciler.diagnostics import plural
 from reconciler.views.diagnostics import DiagnosticDocument, diagnostic_document
+from reconciler.views.overlay_steps import SubjectDocument, subject
 from reconciler.views.steps import ActionName, PackagesDifferenceDocument, difference_document
 from reconciler.views.text import log_lines, repositories, rfc3339
 from reconciler.views.values import Count, DifferenceDocument, FieldName, Time, difference_documents
@@ -89,16 +90,6 @@ class TotalsDocument(BuildCountsDocument):
     followed: Count
     done: Count
     waiting: Count
-
-
-class SubjectDocument(TypedDict):
-    """Subject of a step; `repository` is present for repositories, `scope` and `overlay` for bindings."""
-
-    subject: Literal["repository", "overlay", "binding"]
-    name: str
-    repository: NotRequired[str]
-    scope: NotRequired[str]
-    overlay: NotRequired[str]
 
 
 class SelectorsDocument(TypedDict):
@@ -199,17 +190,6 @@ def outcome_document(outcome: Outcome) -> OutcomeDocument:
         case _:
             assert_never(outcome)
     return document
-
-
-def subject(step: AnyStep) -> SubjectDocument:
-    """Return what a step is about: a repository, an overlay or a binding, and the name that people know it by."""
-    match step:
-        case Step():
-            return {"repository": step.repository, "subject": "repository", "name": step.repository}
-        case OverlayStep():
-            return {"subject": "overlay", "name": step.name}
-        case BindingStep():
-            return {"subject": "binding", "name": step.label, "scope": step.scope.label, "overlay": step.overlay}
 
 
 def counted(found: Iterable[Mapping[str, object]]) -> str:
@@ -411,7 +391,7 @@ def _followed(
         **progress_document(progress),
         "built": [built_document(build, progress, tags) for build in progress.builds],
         "still_there": [_leftover(one) for one in find_leftovers(progress)],
-        "failures": _failures(progress, logs),
+        "failures": [_failure(build, logs) for build in progress.failures if build.result is Result.FAILURE],
         "other_changes": None if change is None else difference_document(change),
     }
 
@@ -428,13 +408,8 @@ def _leftover(found: Leftover) -> LeftoverDocument:
     }
 
 
-def _failures(progress: Progress, logs: Mapping[str, str]) -> list[FailedBuildDocument]:
-    failed = (build for build in progress.failures if build.result is Result.FAILURE)
-    return [_failure(build, logs.get(build.id, build.log or None)) for build in failed]
-
-
-def _failure(build: Build, log: str | None) -> FailedBuildDocument:
-    """Return a failed build; `log_lines` is None where its log was not read."""
+def _failure(build: Build, logs: Mapping[str, str]) -> FailedBuildDocument:
+    log = logs.get(build.id, build.log or None)
     if log is None:
         return {**build_document(build), "log_lines": None, "log_tail": []}
     lines = log_lines(log)

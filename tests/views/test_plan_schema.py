@@ -29,14 +29,10 @@ VALIDATOR = Draft202012Validator(SCHEMA)
 def closed(schema: Any) -> Any:
     """The schema with every object closed, so that a key that it does not describe is an error."""
     match schema:
+        case {"type": "object", "properties": _}:
+            return {key: closed(value) for key, value in schema.items()} | {"additionalProperties": False}
         case dict():
-            found = {key: closed(value) for key, value in schema.items()}
-            # The conditions on a change add no keys of their own.
-            return (
-                {**found, "additionalProperties": False}
-                if schema.get("type") in ("object", ["object", "null"])
-                else found
-            )
+            return {key: closed(value) for key, value in schema.items()}
         case list():
             return [closed(one) for one in schema]
         case _:
