@@ -35,37 +35,30 @@ class ScopeDocument(TypedDict):
     name: str
 
 
-class OverlayStepDocument(TypedDict):
+class _StepFields(TypedDict):
+    name: str
+    id: Annotated[str | None, Schema(description="Null where it does not exist yet.")]
+    action: OverlayActionName
+    reason: str
+    reason_code: str
+    file: str | None
+    line: Position
+    column: Position
+    reaches: Annotated[ReachDocument, Schema(description="What the step by itself changes, in the order of the steps.")]
+    caused: NotRequired[Annotated[bool, Schema(description="With `--base`: whether the change causes it.")]]
+
+
+class OverlayStepDocument(_StepFields):
     """Step for one overlay of the organization."""
 
     kind: Literal["overlay"]
-    name: str
-    id: Annotated[str | None, Schema(description="Null where the overlay does not exist yet.")]
-    action: OverlayActionName
-    reason: str
-    reason_code: str
-    file: str | None
-    line: Position
-    column: Position
-    reaches: Annotated[ReachDocument, Schema(description="What the step by itself changes, in the order of the steps.")]
-    caused: NotRequired[Annotated[bool, Schema(description="With `--base`: whether the change causes it.")]]
     changes: list[ChangeDocument]
 
 
-class BindingStepDocument(TypedDict):
+class BindingStepDocument(_StepFields):
     """Step for one binding of an overlay to a repository, or to all of a folder or the organization."""
 
     kind: Literal["binding"]
-    name: str
-    id: Annotated[str | None, Schema(description="Null where the binding does not exist yet.")]
-    action: OverlayActionName
-    reason: str
-    reason_code: str
-    file: str | None
-    line: Position
-    column: Position
-    reaches: Annotated[ReachDocument, Schema(description="What the step by itself changes, in the order of the steps.")]
-    caused: NotRequired[Annotated[bool, Schema(description="With `--base`: whether the change causes it.")]]
     scope: ScopeDocument
     overlay: str
     overlay_id: Annotated[str | None, Schema(description="Null where the overlay does not exist yet.")]
@@ -116,44 +109,32 @@ def step_counts(steps: Iterable[OverlayStep | BindingStep]) -> OverlayCountsDocu
 
 def overlay_step_document(step: OverlayStep | BindingStep) -> OverlayStepDocument | BindingStepDocument:
     """Return one step; that of a binding has no changes but the selectors of both sides."""
-    return _overlay_step(step) if isinstance(step, OverlayStep) else _binding_step(step)
-
-
-def _overlay_step(step: OverlayStep) -> OverlayStepDocument:
-    file, line, column = position(step.place)
-    return {
-        "kind": "overlay",
-        "name": step.name,
-        "id": step.id,
-        "action": str(step.action),
-        "reason": overlay_reason_sentence(step.reason),
-        "reason_code": str(step.reason.code),
-        "file": file,
-        "line": line,
-        "column": column,
-        "reaches": _reach(step.reaches),
-        "changes": [change_document(change) for change in ordered(step.changes)],
-    }
-
-
-def _binding_step(step: BindingStep) -> BindingStepDocument:
-    file, line, column = position(step.place)
+    if isinstance(step, OverlayStep):
+        changes = [change_document(change) for change in ordered(step.changes)]
+        return {"kind": "overlay", **_fields(step, step.name), "changes": changes}
     return {
         "kind": "binding",
-        "name": step.label,
-        "id": step.id,
-        "action": str(step.action),
-        "reason": overlay_reason_sentence(step.reason),
-        "reason_code": str(step.reason.code),
-        "file": file,
-        "line": line,
-        "column": column,
-        "reaches": _reach(step.reaches),
+        **_fields(step, step.label),
         "scope": scope_document(step.scope),
         "overlay": step.overlay,
         "overlay_id": step.overlay_id,
         "selector": selected(step.before if step.after is None else step.after),
         "selector_before": selected(step.before),
+    }
+
+
+def _fields(step: OverlayStep | BindingStep, name: str) -> _StepFields:
+    file, line, column = position(step.place)
+    return {
+        "name": name,
+        "id": step.id,
+        "action": str(step.action),
+        "reason": overlay_reason_sentence(step.reason),
+        "reason_code": str(step.reason.code),
+        "file": file,
+        "line": line,
+        "column": column,
+        "reaches": _reach(step.reaches),
     }
 
 
