@@ -17,7 +17,7 @@ from reconciler.core.effective import matches_tag
 from reconciler.core.effects import overlay_keys
 from reconciler.core.guarded import guarded_errors
 from reconciler.core.layers import item_place
-from reconciler.core.overlay import EMPTY, SECTION_FIELDS, without_zero_gids
+from reconciler.core.overlay import EMPTY, SECTION_FIELDS, fingerprint, without_zero_gids
 from reconciler.core.overlay_conflicts import without_conflicts
 from reconciler.core.scopes import group_scope, repository_scope, scope_at
 from reconciler.core.state import (
@@ -113,6 +113,7 @@ class _Catalog:
         for one in sorted(overlays, key=lambda one: one.id.rpartition("/")[0] != root):
             self._by_name.setdefault(one.name, []).append(one)
         self._root = root
+        self._contents: dict[str, str] = {}
         self._known = KnownNames({*self._by_name, *self.defined})
 
     def find(self, name: str) -> Sequence[LiveOverlay]:
@@ -123,6 +124,15 @@ class _Catalog:
     def has(self, name: str) -> bool:
         """Return whether a binding can name it."""
         return name in self.defined or name in self._by_name
+
+    def content(self, found: Sequence[LiveOverlay]) -> str:
+        """Return the fingerprint of the overlay that a name means, "" where the manifest holds it."""
+        if len(found) != 1 or found[0].name in self.defined:
+            return ""
+        if found[0].id not in self._contents:
+            overlay = found[0].overlay
+            self._contents[found[0].id] = "" if isinstance(overlay, Unreadable) else fingerprint(overlay)
+        return self._contents[found[0].id]
 
     def nearest(self, name: str) -> tuple[str, ...]:
         """Return the names that resemble one that is not known."""
@@ -245,6 +255,7 @@ class _Planner:
             place=wanted.place,
             before=before,
             after=_canonical(wanted.selector),
+            content=self._catalog.content(found),
         )
         if not self._catalog.has(wanted.overlay):
             near = self._catalog.nearest(wanted.overlay)

@@ -206,7 +206,8 @@ class BindingStep:
     """The plan's intent for one binding: an overlay on one scope, at most once.
 
     `id` is the UIDP of the binding, None before it is created; `overlay_id` that of the overlay, None if the same plan
-    creates it. `before` and `after` are the selectors, None before a creation and after a deletion.
+    creates it. `before` and `after` are the selectors, None before a creation and after a deletion. `content` is the
+    fingerprint of an overlay that the manifest does not hold, as the plan found it; "" for others.
     """
 
     scope: Scope
@@ -218,6 +219,7 @@ class BindingStep:
     place: Place | None
     before: TagSelector | None = None
     after: TagSelector | None = None
+    content: str = ""
     reaches: Reach = Reach()
     problems: tuple[Diagnostic, ...] = field(default=(), compare=False, repr=False)
 

@@ -4,7 +4,7 @@ from typing import Protocol
 
 from reconciler.api.errors import Rejected
 from reconciler.core.bindings import Binding, TagSelector
-from reconciler.core.overlay import Overlay
+from reconciler.core.overlay import Overlay, fingerprint
 from reconciler.core.runs import Drifted, Failed, Unchanged, failed_step
 from reconciler.core.state import Address, LiveRepository, Organization, OverlayVersion, RepositoryVersion, Unreadable
 from reconciler.core.steps import Action, AnyStep, BindingStep, OverlayStep, ScopeKind, Step
@@ -129,7 +129,8 @@ class OverlayWrite:
 class BindingWrite:
     """Binds an overlay, changes the selector of a binding, or unbinds.
 
-    `reviewed` is the configuration of the overlay in the plan, None if the plan does not hold it.
+    `reviewed` is the configuration of the overlay in the plan, None if the plan does not hold it: then its fingerprint
+    in the step counts.
     """
 
     def __init__(
@@ -193,7 +194,7 @@ class BindingWrite:
     def _overlay_problem(self) -> Failed | None:
         """Return why the overlay to bind is not the reviewed one any more; find it if the same run has created it."""
         step = self._step
-        if step.after is None or (self._overlay_id is not None and self._reviewed is None):
+        if step.after is None or (self._overlay_id is not None and self._reviewed is None and not step.content):
             return None
         if self._overlay_id is None:
             found = self._api.find_overlay(self._organization, step.overlay)
@@ -201,10 +202,15 @@ class BindingWrite:
             found = self._api.read_overlay(self._overlay_id)
         if found is None:
             return failed_step(step, "overlay-gone", f'the overlay "{step.overlay}" does not exist')
-        if self._reviewed is not None and found.overlay.overlay != self._reviewed:
+        if not self._is_reviewed(found.overlay.overlay):
             return failed_step(step, "overlay-changed", f'the overlay "{step.overlay}" has changed since the plan')
         self._overlay_id = found.overlay.id
         return None
+
+    def _is_reviewed(self, now: Overlay | Unreadable) -> bool:
+        if self._reviewed is not None:
+            return now == self._reviewed
+        return not self._step.content or (isinstance(now, Overlay) and fingerprint(now) == self._step.content)
 
 
 def _absent(step: OverlayStep | BindingStep, code: str) -> WithoutWrite | None:

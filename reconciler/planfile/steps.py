@@ -86,6 +86,7 @@ def encode_step(step: AnyStep, *, sealed: bool = False) -> Json:
                 **common,
                 "before": encode_selector(step.before),
                 "after": encode_selector(step.after),
+                **({"content": step.content} if step.content else {}),
                 "reaches": as_fields(step.reaches),
             }
 
@@ -249,6 +250,7 @@ def _binding_step(item: Mapping[str, Any]) -> BindingStep:
         **_common(item),
         before=_selector(item["before"]),
         after=_selector(item["after"]),
+        content=item.get("content", ""),
         reaches=_reach(item["reaches"]),
     )
     if step.writes:

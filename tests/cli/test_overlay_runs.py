@@ -98,6 +98,16 @@ def test_a_saved_plan_is_applied_as_it_was_reviewed(program: Program) -> None:
     assert has_no_changes(program)
 
 
+def test_an_overlay_of_others_that_changed_since_the_review_is_not_bound(program: Program) -> None:
+    applied(program, "organization: example.com\noverlays:\n  tools: {packages: [jq]}\n")
+    write_manifest("organization: example.com\nrepositories: {orders-api: {overlays: {tools: dev}}}\n")
+    assert program.run("plan", "-o", "reviewed.plan").code == 0
+    applied(program, "organization: example.com\noverlays:\n  tools: {packages: [jq, git]}\n")
+    result = program.run("apply", "reviewed.plan")
+    assert result.code == 3
+    assert 'the overlay "tools" has changed since the plan' in result.out + result.err
+
+
 def test_a_run_is_taken_back(program: Program) -> None:
     applied(program, FIRST)
     applied(program, SECOND)

@@ -9,7 +9,7 @@ import pytest
 from reconciler.api.errors import AnswerLost, Rejected, TokenRejected
 from reconciler.core.bindings import SelectorKind, TagSelector
 from reconciler.core.builds import Progress
-from reconciler.core.overlay import EMPTY, Overlay
+from reconciler.core.overlay import EMPTY, Overlay, fingerprint
 from reconciler.core.plan import Plan
 from reconciler.core.runs import Applied, Drifted, Failed, FailureKind, NotAttempted, Outcome, Skip, Unchanged
 from reconciler.core.steps import Action, AnyStep, BindingStep, OverlayStep, Reason, ReasonCode, Scope, ScopeKind, Step
@@ -309,6 +309,22 @@ def test_an_overlay_that_changed_since_the_plan_is_not_bound() -> None:
     step = setting.of("bind")
     setting.api.overlays[setting.free] = replace(setting.api.overlays[setting.free], overlay=VIM)
     outcome = setting.apply(reviewed, step)[step.label]
+    assert isinstance(outcome, Failed)
+    assert outcome.problem.code == "overlay-changed"
+    assert setting.api.writes == []
+
+
+@pytest.mark.parametrize("kind", ["bind", "select"])
+def test_an_overlay_outside_the_manifest_is_bound_as_it_was_reviewed(kind: str) -> None:
+    setting = Setting()
+    step = setting.of(kind)
+    assert isinstance(step, BindingStep)
+    step = replace(step, content=fingerprint(GIT))
+    assert isinstance(setting.only(step), Applied)
+    setting = Setting()
+    for id_ in (setting.free, setting.old):
+        setting.api.overlays[id_] = replace(setting.api.overlays[id_], overlay=VIM)
+    outcome = setting.only(step)
     assert isinstance(outcome, Failed)
     assert outcome.problem.code == "overlay-changed"
     assert setting.api.writes == []
