@@ -13,6 +13,8 @@ from reconciler.cli.parser import HelpShown, UsageError, parse
 
 def run() -> NoReturn:
     """Run the program; exit with the code of `main`."""
+    # The program has no plugins for pydantic, which else looks for some in every installed package.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     if "_ARGCOMPLETE" in os.environ:
         # A shell asks what can be completed; by name, as the commands are.
         importlib.import_module("reconciler.cli.commands.completion").complete()
