@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from reconciler.emulator import overlay_rules, packages, protojson, solver, store, uidp
-from reconciler.emulator.errors import RpcCode, RpcError, invalid, not_found
+from reconciler.emulator.errors import RpcCode, RpcError, invalid
 from reconciler.emulator.messages import CONFIG, RESOLVE
 from reconciler.emulator.packages import APK_NAMES
 from reconciler.emulator.protojson import emit
@@ -183,8 +183,7 @@ def resolve(request: ApiRequest) -> Json:
     request.caller.demand("apk.list", identifier)
     config = protojson.accept(RESOLVE, protojson.parse(request.body), "resolve").get("config")
     with request.state.reading() as db:
-        if store.repo(db, identifier) is None:
-            raise not_found(f"repository {identifier} not found")
+        store.existing_repo(db, identifier)
     if config is None:
         raise invalid("config: must be set")
     contents = config.get("contents", {})
@@ -194,8 +193,7 @@ def resolve(request: ApiRequest) -> Json:
         raise RpcError(
             RpcCode.FAILED_PRECONDITION, f'locking config for arch "{problem.architecture}": {problem}'
         ) from problem
-    answer: Json = emit(CONFIG, {**config, "contents": {**contents, "packages": lock(chosen)}})
-    return answer
+    return emit(CONFIG, {**config, "contents": {**contents, "packages": lock(chosen)}})
 
 
 def parsed(text: str) -> str:

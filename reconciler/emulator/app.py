@@ -155,16 +155,13 @@ class Emulator:
     def repository(self, name: str) -> Json:
         """Return a repository as the API shows it; by id, path (`team-a/custom-node`) or name. LookupError if none."""
         with self._state.reading() as db:
-            answer: Json = protojson.emit(REPO, repos.shown(_located(db, name).message, self._now()))
-        return answer
+            return protojson.emit(REPO, repos.shown(_located(db, name).message, self._now()))
 
     def effective_overlay(self, name: str, tag: str) -> Json | None:
         """Return what a tag of a repository is built with, in the form of API version 1; LookupError if none."""
         with self._state.reading() as db:
-            answer: Json | None = protojson.emit(
-                OVERLAY, overlay_store.of_repository(db, _located(db, name)).overlay(tag)
-            )
-        return answer
+            overlay = overlay_store.of_repository(db, _located(db, name)).overlay(tag)
+        return None if overlay is None else protojson.emit(OVERLAY, overlay)
 
     def edit(self, name: str, overlay: Json, *, replace: bool = False) -> None:
         """Change an overlay as somebody else would: merged as RFC 7396 says, or replaced; builds follow."""

@@ -9,7 +9,6 @@ from typing import TypeVar
 
 from reconciler.emulator import apko, schedule, store, timestamps, uidp
 from reconciler.emulator.effects import NoReports, ParsedConfigs, ReportedResult
-from reconciler.emulator.errors import not_found
 from reconciler.emulator.messages import BUILD_REPORT, REPO_SYNC_STATUS, SYNC_STATUS, TAG, TAG_V2
 from reconciler.emulator.protojson import emit
 from reconciler.emulator.query import ApiRequest, Orders, paginate
@@ -68,10 +67,8 @@ def sync_status(request: ApiRequest) -> Json:
     identifier = request.uidp()
     request.caller.demand("repo.list", identifier)
     with request.state.reading() as db:
-        if store.repo(db, identifier) is None:
-            raise not_found(f"repository {identifier} not found")
-        answer: Json = emit(SYNC_STATUS, _queue_status(db, identifier, request.now, request.settings))
-    return answer
+        store.existing_repo(db, identifier)
+        return emit(SYNC_STATUS, _queue_status(db, identifier, request.now, request.settings))
 
 
 def list_sync_statuses(request: ApiRequest) -> Json:
@@ -132,8 +129,7 @@ def _report(row: sqlite3.Row, now: int, results: list[tuple[str, ReportedResult]
         }
         scripted = next((effect for repo_id, effect in results if repo_id in ("", row["repo_id"])), None)
         stored |= {"result": scripted.result, "digest": ""} if scripted else {}
-    answer: Json = emit(BUILD_REPORT, stored)
-    return answer
+    return emit(BUILD_REPORT, stored)
 
 
 def _timed(row: sqlite3.Row) -> str:

@@ -136,11 +136,10 @@ def exchange(request: ApiRequest) -> Json:
     expires = request.now + round(request.settings.token_seconds * timestamps.SECOND)
     expires -= expires % timestamps.SECOND  # a JWT counts whole seconds
     token = issue(identity, audience, request.now, expires)
-    answer: Json = emit(
+    return emit(
         RAW_TOKEN,
         {"token": token, "refreshToken": uidp.digest("refresh", token), "expiry": timestamps.to_text(expires)},
     )
-    return answer
 
 
 HOUR = 3600 * timestamps.SECOND
@@ -160,8 +159,7 @@ def who_am_i(request: ApiRequest) -> Json:
         "expiry": timestamps.to_text(claims.expires),
         "capabilities": [_capability(groups[each], held) for each, held in _held(request, groups) if each in groups],
     }
-    answer: Json = emit(WHO_AM_I, identity)
-    return answer
+    return emit(WHO_AM_I, identity)
 
 
 def _assumed(request: ApiRequest) -> Claims:

@@ -56,11 +56,11 @@ def get_binding(request: ApiRequest) -> Json:
 def create_overlay(request: ApiRequest) -> Json:
     """Create an overlay in the group of the path."""
     parent = _editable(request)
-    given: Json = protojson.accept(NAMED_OVERLAY, protojson.parse(request.body), "overlay")
+    given = protojson.accept(NAMED_OVERLAY, protojson.parse(request.body), "overlay")
     with request.state.writing() as db:
         if store.group(db, parent) is None:
             raise not_found(f"group {parent} not found")
-        return _shown(NAMED_OVERLAY, add_overlay(db, parent, given, request.now, guarded=_guarded(request)))
+        return emit(NAMED_OVERLAY, add_overlay(db, parent, given, request.now, guarded=_guarded(request)))
 
 
 def add_overlay(db: sqlite3.Connection, parent: str, message: Json, now: int, *, guarded: bool = True) -> Json:
@@ -132,7 +132,7 @@ def update_overlay(request: ApiRequest) -> Json:
             overlay_store.put_overlay(db, changed, request.now)
         if not _late(request):
             _check_update(db, bindings, request)
-        return _shown(NAMED_OVERLAY, changed)
+        return emit(NAMED_OVERLAY, changed)
 
 
 def delete_overlay(request: ApiRequest) -> Json:
@@ -150,7 +150,7 @@ def delete_overlay(request: ApiRequest) -> Json:
 def create_binding(request: ApiRequest) -> Json:
     """Bind an overlay to the repository of the path, or to every repository of the group."""
     parent = _editable(request)
-    given: Json = protojson.accept(CREATE_BINDING, protojson.parse(request.body), "overlay_binding")
+    given = protojson.accept(CREATE_BINDING, protojson.parse(request.body), "overlay_binding")
     with (
         request.state.writing() as db,
         schedule.rebuilding(db, (parent,), request.now, request.settings),
@@ -282,7 +282,7 @@ def _resolved(db: sqlite3.Connection, scope: str, written: str) -> Json:
 def _masked(request: ApiRequest, kind: Message, allowed: tuple[str, ...]) -> tuple[tuple[str, ...], Json]:
     """Return the fields that a patch changes and its body; a path below a field is refused."""
     body = protojson.parse(request.body)
-    patch: Json = protojson.accept(kind, body, "body")
+    patch = protojson.accept(kind, body, "body")
     mask = request.query.text("updateMask")
     paths = protojson.mask_paths(kind, mask) if mask else protojson.body_paths(kind, body)
     for path in paths:
@@ -370,15 +370,10 @@ def _precondition(message: str, violation: str = "") -> RpcError:
     return RpcError(RpcCode.FAILED_PRECONDITION, f"Precondition failed: {message}", violation)
 
 
-def _shown(kind: Message, message: Json) -> Json:
-    answer: Json = emit(kind, message)
-    return answer
-
-
 def _emitted(db: sqlite3.Connection, kind: Message, messages: Sequence[Json], seen: int) -> list[Json]:
     """Return overlays or bindings as the API shows them, bindings with the overlay that they had at that instant."""
     if kind is NAMED_OVERLAY:
-        return [_shown(kind, each) for each in messages]
+        return [emit(kind, each) for each in messages]
     ids = {each["overlay"] for each in messages}
     named = {identifier: overlay_store.record_as_of(db, "overlays", identifier, seen) for identifier in ids}
-    return [_shown(kind, {**each, "overlay": named[each["overlay"]]}) for each in messages]
+    return [emit(kind, {**each, "overlay": named[each["overlay"]]}) for each in messages]

@@ -112,8 +112,21 @@ def parse(body: bytes) -> dict[str, Any]:
     return value
 
 
-def accept(kind: Kind, value: Any, field: str) -> Any:
-    """Return the stored form of a JSON value, or refuse it as the gateway would (code 3)."""
+def accept(kind: Message, value: Any, field: str) -> Json:
+    """Return the stored form of a message in JSON, or refuse it as the gateway would (code 3)."""
+    return _accept_message(kind, value if isinstance(value, dict) else _refuse("message", value, field))
+
+
+def emit(kind: Message, stored: Json) -> Json:
+    """Return the wire form of a stored message."""
+    return {
+        name: _emit(item, stored.get(kind.key(name)))
+        for name, item in kind.fields.items()
+        if kind.key(name) in stored or item is not Scalar.FUTURE
+    }
+
+
+def _accept(kind: Kind, value: Any, field: str) -> Any:
     match kind:
         case Scalar():
             return _accept_scalar(kind, value, field)
@@ -123,14 +136,14 @@ def accept(kind: Kind, value: Any, field: str) -> Any:
             return _accept_scalar(kind.of, value, field)
         case Several():
             items = value if isinstance(value, list) else _refuse("list", value, field)
-            return [accept(kind.of, item, field) for item in items]
+            return [_accept(kind.of, item, field) for item in items]
         case Message():
-            return _accept_message(kind, value if isinstance(value, dict) else _refuse("message", value, field))
+            return accept(kind, value, field)
         case _:
             assert_never(kind)
 
 
-def emit(kind: Kind, stored: Any) -> Any:
+def _emit(kind: Kind, stored: Any) -> Any:
     """Return the wire form of a stored value; `None` means unset."""
     match kind:
         case Scalar():
@@ -140,9 +153,9 @@ def emit(kind: Kind, stored: Any) -> Any:
         case Optional():
             return None if stored is None else _emit_scalar(kind.of, stored)
         case Several():
-            return [emit(kind.of, item) for item in stored or ()]
+            return [_emit(kind.of, item) for item in stored or ()]
         case Message():
-            return None if stored is None else _emit_message(kind, stored)
+            return None if stored is None else emit(kind, stored)
         case _:
             assert_never(kind)
 
@@ -156,14 +169,6 @@ def _emit_scalar(kind: Scalar, stored: Any) -> Any:
 
 def _signed(number: int) -> int:
     return number - _UINT32_LIMIT if number >= _UINT32_LIMIT // 2 else number
-
-
-def _emit_message(kind: Message, stored: dict[str, Any]) -> dict[str, Any]:
-    return {
-        name: emit(item, stored.get(kind.key(name)))
-        for name, item in kind.fields.items()
-        if kind.key(name) in stored or item is not Scalar.FUTURE
-    }
 
 
 def _accept_scalar(kind: Scalar, value: Any, field: str) -> Any:
@@ -194,7 +199,7 @@ def _accept_message(kind: Message, value: dict[str, Any]) -> dict[str, Any]:
             raise invalid(f"proto: duplicate field {json.dumps(key)}")
         given.add(name)
         expected = kind.fields[name]
-        kept = None if item is None else accept(expected, item, name)
+        kept = None if item is None else _accept(expected, item, name)
         if _is_set(expected, kept):
             stored[kind.key(name)] = kept
     return stored

@@ -67,12 +67,10 @@ def update_repo(request: ApiRequest) -> Json:
     """Replace a repository by the body: what the body leaves out becomes unset."""
     identifier = request.uidp()
     request.caller.demand("repo.update", identifier)
-    message: Json = protojson.accept(REPO, protojson.parse(request.body), "repo")
+    message = protojson.accept(REPO, protojson.parse(request.body), "repo")
     _check_rules(message, request)
     with request.state.writing() as db:
-        repo = store.repo(db, identifier)
-        if repo is None:
-            raise not_found(f"repository {identifier} not found")
+        repo = store.existing_repo(db, identifier)
         return _emitted(put(db, repo, message, request.now, request.settings), request.now)
 
 
@@ -81,15 +79,13 @@ def patch_repo(request: ApiRequest) -> Json:
     identifier = request.uidp()
     request.caller.demand("repo.update", identifier)
     body = protojson.parse(request.body)
-    patch: Json = protojson.accept(REPO_V2, body, "repo")
+    patch = protojson.accept(REPO_V2, body, "repo")
     paths = protojson.body_paths(REPO_V2, body)  # refuses what is not known, with a mask as well
     mask = request.query.text("updateMask")
     if mask:
         paths = protojson.mask_paths(REPO_V2, mask)
     with request.state.writing() as db:
-        repo = store.repo(db, identifier)
-        if repo is None:
-            raise not_found(f"repository {identifier} not found")
+        repo = store.existing_repo(db, identifier)
         before = message = shown(repo.message, request.now)
         for path in paths:
             message = protojson.apply_path(REPO_V2, message, patch, path)
@@ -103,7 +99,7 @@ def create_repo(request: ApiRequest) -> Json:
     """Create a repository in the group of the path; without preventExisting an existing one is replaced."""
     parent = request.uidp()
     request.caller.demand("repo.create", parent)
-    message: Json = protojson.accept(REPO, protojson.parse(request.body), "repo")
+    message = protojson.accept(REPO, protojson.parse(request.body), "repo")
     name = message.get("name", "")
     _check_name(name)
     _check_rules(message, request)
@@ -123,7 +119,7 @@ def create_repo_v2(request: ApiRequest) -> Json:
     """Create a repository in the group of the path; an existing one of its name is never touched."""
     parent = request.uidp()
     request.caller.demand("repo.create", parent)
-    given: Json = protojson.accept(REPO_V2, protojson.parse(request.body), "repo")
+    given = protojson.accept(REPO_V2, protojson.parse(request.body), "repo")
     written: Json = {}
     for name in REPO_V2.fields:
         written = protojson.apply_path(REPO_V2, written, given, (name,))
@@ -150,9 +146,7 @@ def put(db: sqlite3.Connection, repo: Repo, message: Json, now: int, settings: E
     store.remember(db, "repos", repo.id, repo.message, now)
     with schedule.rebuilding(db, (repo.id,), now, settings):
         store.save(db, after)
-    written = store.repo(db, repo.id)
-    assert written is not None, "it has just been saved"
-    return written
+    return store.existing_repo(db, repo.id)
 
 
 def shown(message: Json, now: int) -> Json:
@@ -200,8 +194,7 @@ def _add(db: sqlite3.Connection, parent: str, message: Json, request: ApiRequest
 
 
 def _emitted(repo: Repo, now: int) -> Json:
-    answer: Json = emit(REPO, shown(repo.message, now))
-    return answer
+    return emit(REPO, shown(repo.message, now))
 
 
 def _check_rules(message: Json, request: ApiRequest) -> None:
@@ -247,5 +240,4 @@ def _check_inherited(after: Json, before: Json) -> None:
 
 
 def _emitted_v2(repo: Repo, now: int) -> Json:
-    answer: Json = emit(REPO_V2, shown(repo.message, now))
-    return answer
+    return emit(REPO_V2, shown(repo.message, now))

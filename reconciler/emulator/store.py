@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from reconciler.emulator import timestamps, uidp
-from reconciler.emulator.errors import StateError
+from reconciler.emulator.errors import StateError, not_found
 
 APPLICATION_ID = 0x63676D75
 SCHEMA_VERSION = 4
@@ -256,6 +256,14 @@ def repo(db: sqlite3.Connection, identifier: str) -> Repo | None:
     """Return the repository with this id."""
     row = db.execute("SELECT * FROM repos WHERE id = ?", (identifier,)).fetchone()
     return _repo(row) if row else None
+
+
+def existing_repo(db: sqlite3.Connection, identifier: str) -> Repo:
+    """Return the repository with this id, or refuse the call."""
+    found = repo(db, identifier)
+    if found is None:
+        raise not_found(f"repository {identifier} not found")
+    return found
 
 
 def repo_in(db: sqlite3.Connection, parent: str, name: str) -> Repo | None:

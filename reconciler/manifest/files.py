@@ -1,7 +1,7 @@
 """Reads the manifest files of a path, and the files that they name, as UTF-8 text.
 
 Opens regular files alone, and named files only inside the manifest's folder. Whatever the file system says becomes an
-`Unread` value, worded in `messages`.
+`Unread` value, worded in `problems`.
 """
 
 import hashlib

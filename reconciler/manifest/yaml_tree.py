@@ -1,4 +1,4 @@
-"""Reads YAML text into a tree of `nodes`.
+"""Reads YAML text into the tree of a `document`.
 
 Works on the parser's events, so that no type is guessed, no tag runs anything, duplicate keys are seen, and an alias is
 weighed before it is expanded.
