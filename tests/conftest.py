@@ -1,6 +1,8 @@
 """Settings for every test: hypothesis profiles, and no influence of the developer's environment."""
 
+import gc
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +11,12 @@ from hypothesis import HealthCheck, is_hypothesis_test, settings
 
 from tests.support.buckets import S3, s3_server
 from tests.support.examples import USUAL
+from tests.support.seeding import remember_seeds
+
+# The workers and the processes that tests start compile the program and the tests once, not each anew, whatever the
+# environment says; on a machine that keeps no compiled modules, that took a fifth of the time.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 # `ci` takes half of what tests name and keeps the suite quick; `make fuzz` runs every property, and the generated
 # requests, many times as long. A test that needs more or fewer examples than the others says so with `examples`,
@@ -43,6 +51,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if is_hypothesis_test(getattr(item, "obj", None)):
             item.add_marker("fuzz")
+
+
+def pytest_collection_finish() -> None:
+    """Let the garbage collector leave alone what lives as long as the process: all modules and all tests."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def seeds() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patched:
+        remember_seeds(patched)
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -19,7 +19,7 @@ from reconciler.core.overlay import Overlay
 from reconciler.emulator import EmulatorSettings, uidp
 from reconciler.journal.owner_lock import LEASE
 from tests.support.crashing import WRITES
-from tests.support.runner import Ran, Runner, load
+from tests.support.runner import FileClock, Ran, Runner, load
 from tests.support.served import served
 
 COUNT = int(os.environ.get("RECONCILER_SHARDED", "24"))
@@ -51,9 +51,10 @@ def write_manifests(folder: Path, packages: str) -> None:
 class Organization:
     """An organization on the emulator, and the machines that work on it, with one shared journal."""
 
-    def __init__(self, folder: Path, url: str) -> None:
+    def __init__(self, folder: Path, url: str, programs: Path) -> None:
         self.folder = folder
         self.url = url
+        self.programs = programs
 
     def machine(self, name: str, packages: str = "jq, curl") -> Runner:
         """A new machine with the manifests checked out."""
@@ -61,7 +62,7 @@ class Organization:
         write_manifests(home / "workspace" / "manifests", packages)
         journal = f"file:{self.folder / 'journal'}"
         environ = {"CHAINGUARD_TOKEN": "anything", "RECONCILER_API": self.url, "RECONCILER_JOURNAL": journal}
-        return Runner(home=home, workspace=home / "workspace", environ=environ)
+        return Runner(home=home, workspace=home / "workspace", programs=self.programs, environ=environ)
 
     def overlays(self) -> dict[str, Overlay]:
         with connect(self.url, fixed(Token("anything", source="test"))) as client:
@@ -70,12 +71,12 @@ class Organization:
 
 
 @contextmanager
-def organization(folder: Path) -> Iterator[Organization]:
+def organization(folder: Path, programs: Path) -> Iterator[Organization]:
     folder.mkdir()
-    clock = Runner(home=folder, workspace=folder).clock
+    clock = FileClock(folder / "clock")
     plant(folder / "state.db", tuple(map(repository, NAMES)), clock.now())
     with served(clock, EmulatorSettings(automatic_rebuilds=False), folder / "state.db") as (url, _):
-        yield Organization(folder, url)
+        yield Organization(folder, url, programs)
 
 
 def job_script() -> str:
@@ -105,8 +106,8 @@ def run_all(
         return {worker: (one, machines[worker]) for worker, one in enumerate(ran)}
 
 
-def test_eight_workers_of_which_two_are_killed_come_to_what_one_comes_to(tmp_path: Path) -> None:
-    with organization(tmp_path / "many") as many:
+def test_eight_workers_of_which_two_are_killed_come_to_what_one_comes_to(tmp_path: Path, programs: Path) -> None:
+    with organization(tmp_path / "many", programs) as many:
         dying = {0: "finished 1", 1: "about_to_write 0"}
         ran = run_all(many, "jq, curl", dying)
         codes = {worker: one.code for worker, (one, _) in ran.items()}
@@ -122,7 +123,7 @@ def test_eight_workers_of_which_two_are_killed_come_to_what_one_comes_to(tmp_pat
         assert written(machines) == Counter(NAMES)
         _check_history(machines[-1])
         found = many.overlays()
-    with organization(tmp_path / "one") as one:
+    with organization(tmp_path / "one", programs) as one:
         alone = one.machine("alone").script([f"reconciler apply --yes {ARGUMENTS}"], {})
         assert alone.code == 0, alone.log
         assert found == one.overlays()
@@ -130,9 +131,9 @@ def test_eight_workers_of_which_two_are_killed_come_to_what_one_comes_to(tmp_pat
         assert all(set(overlay.packages or ()) == {"curl", "jq"} for overlay in found.values())
 
 
-def test_the_guard_is_judged_on_the_whole(tmp_path: Path) -> None:
+def test_the_guard_is_judged_on_the_whole(tmp_path: Path, programs: Path) -> None:
     """Each worker alone would take something away from an eighth, which is below the limit."""
-    with organization(tmp_path / "many") as many:
+    with organization(tmp_path / "many", programs) as many:
         before = many.overlays()
         alone = many.machine("alone", "curl").script([f"reconciler plan --detailed-exitcode --owner {owner_of(0)}"], {})
         assert alone.code == 2, alone.log

@@ -71,10 +71,14 @@ def _then_shared(real: Callable[..., None]) -> Callable[..., None]:
     return wrapped
 
 
-def die_with_group_before(step: str, number: int) -> None:
-    """Have this process, and all of its group, killed when a step of a run begins for the n-th time, from 0."""
-    of_name = [one for one in STEPS if one[1] == step]
-    _die_at(number, of_name, ends=False, kill=lambda: os.killpg(0, signal.SIGKILL))
+def die_with_group_before(step: str, number: int, group: int) -> None:
+    """Have this process and a group of processes killed when a step of a run begins for the n-th time, from 0."""
+
+    def kill() -> None:
+        os.killpg(group, signal.SIGKILL)
+        _kill_itself()
+
+    _die_at(number, [one for one in STEPS if one[1] == step], ends=False, kill=kill)
 
 
 def _die_at(last: int, steps: Sequence[tuple[str, str]], *, ends: bool, kill: Callable[[], None]) -> None:

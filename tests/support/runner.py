@@ -1,8 +1,8 @@
 """A CI runner on this machine: it runs the scripts of an action or of a job with bash, as GitHub and GitLab do.
 
-`reconciler` on its PATH is this checkout's program on a clock in a file, which the emulator that it talks to shares. It
-kills itself and the script before the step of a run that `RUNNER_DIES_BEFORE` names (`finished 1`: the second
-outcome).
+`reconciler` on its PATH is this checkout's program, forked (`tests/support/forked.py`), on a clock in a file, which the
+emulator that it talks to shares. It kills itself and the script before the step of a run that `RUNNER_DIES_BEFORE`
+names (`finished 1`: the second outcome).
 """
 
 import os
@@ -22,13 +22,6 @@ from tests.support.clock import FakeClock
 
 ROOT = Path(__file__).parents[2]
 _EXPRESSION = re.compile(r"\$\{\{ *(.+?) *\}\}")
-_PROGRAM = """\
-#!{python}
-import os, sys
-sys.path.insert(0, {root!r})
-from tests.support.runner import run_program
-raise SystemExit(run_program(sys.argv[1:]))
-"""
 
 
 class FileClock(FakeClock):
@@ -67,7 +60,7 @@ def run_program(argv: Sequence[str]) -> int:
     crashing.note_writes(setattr)
     if at := os.environ.get("RUNNER_DIES_BEFORE"):
         step, _, number = at.partition(" ")
-        crashing.die_with_group_before(step, int(number))
+        crashing.die_with_group_before(step, int(number), int(os.environ["RUNNER_GROUP"]))
     clock = FileClock(Path(os.environ["RUNNER_CLOCK"]))
     return main(
         list(argv),
@@ -88,10 +81,14 @@ class Ran:
 
 @dataclass(slots=True)
 class Runner:
-    """A machine that runs jobs in the working folder `workspace`; everything else of it is below `home`."""
+    """A machine that runs jobs in the working folder `workspace`; everything else of it is below `home`.
+
+    `programs` is the folder with `reconciler`.
+    """
 
     home: Path
     workspace: Path
+    programs: Path
     environ: dict[str, str] = field(default_factory=dict)
     _jobs: int = 0
 
@@ -135,17 +132,12 @@ class Runner:
         return temp
 
     def _bash(self, script: str, environ: Mapping[str, str], temp: Path) -> Ran:
-        programs = self.home / "bin"
-        programs.mkdir(exist_ok=True)
-        program = programs / "reconciler"
-        program.write_text(_PROGRAM.format(python=sys.executable, root=str(ROOT)), encoding="utf-8")
-        program.chmod(0o755)
         self.clock.time = self.clock.time
         (temp / "script.sh").write_text(script, encoding="utf-8")
         output, summary = temp / "output", temp / "summary"
         output.touch()
         given = {
-            "PATH": f"{programs}:{os.environ['PATH']}",
+            "PATH": f"{self.programs}:{os.environ['PATH']}",
             "HOME": str(self.home),
             "RUNNER_TEMP": str(temp),
             "RUNNER_NAME": f"{self.home.name}-{temp.name}",
