@@ -73,6 +73,7 @@ class _Handler(WSGIRequestHandler):
 
     protocol_version = "HTTP/1.1"
     timeout = _TIMEOUT
+    disable_nagle_algorithm = True  # the body, a write of its own, waited for the client to confirm the headers
 
     def run_wsgi(self) -> None:
         """Answer one request."""

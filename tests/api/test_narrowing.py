@@ -3,6 +3,7 @@
 import random
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import cache
 
 import pytest
 
@@ -19,7 +20,12 @@ def _report(number: int, started: float, repository: int = 0) -> dict[str, str]:
 
 
 def _started(report: dict[str, str]) -> float:
-    return datetime.fromisoformat(report["startedAt"]).timestamp()
+    return _instant(report["startedAt"])
+
+
+@cache
+def _instant(text: str) -> float:
+    return datetime.fromisoformat(text).timestamp()
 
 
 def _shuffled(reports: list[dict[str, str]]) -> list[dict[str, str]]:
@@ -41,7 +47,7 @@ def _list(
             return Told({"items": [repository(id_) for id_ in dict.fromkeys(one["id"][:57] for one in reports)]})
         scope = asked.all("uidp.descendantsOf")[0]
         since, *before = (
-            datetime.fromisoformat(text).timestamp() for text in asked.all("startedSince") + asked.all("startedBefore")
+            _instant(text) for text in asked.all("startedSince") + asked.all("startedBefore")
         )
         end = before[0] if before else float("inf")
         inside = [

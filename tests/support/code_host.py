@@ -64,7 +64,7 @@ def code_host() -> Iterator[CodeHostServer]:
     host = CodeHostServer()
     server = make_server("127.0.0.1", 0, Request.application(host.answer), threaded=True)
     host.url = f"http://127.0.0.1:{server.port}"
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:
         yield host

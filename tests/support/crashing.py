@@ -1,6 +1,6 @@
 """One command line in a process of its own that kills itself at a given moment.
 
-The processes are forked from one that has imported the program. A moment is when one of the steps of a run begins or
+The processes are forked from one that has run the program. A moment is when one of the steps of a run begins or
 has ended, counted from 0 over all of them; a number beyond the last kills nothing. With a shared journal, whose steps
 contain each other, it is when one begins. Every moment is noted in `moments.log` of the working folder and every write
 that the API answered in `writes.log`, so that both survive the process.
@@ -11,9 +11,13 @@ import multiprocessing
 import os
 import signal
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from itertools import count
+from multiprocessing import forkserver
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from reconciler.api.writer import WriteClient
 from reconciler.cli import main
@@ -118,6 +122,7 @@ def run_until(
 
     With `sharing`, each outcome and each look at builds is shared at once, instead of at intervals.
     """
+    _start_server()
     folder = str(Path.cwd())
     process = _PROCESSES.Process(target=_run, args=(moment, list(argv), folder, dict(environ), sharing))
     process.start()
@@ -136,12 +141,13 @@ def _run(moment: int, argv: list[str], folder: str, environ: dict[str, str], sha
     raise SystemExit(main(argv, Program(clock=FakeClock()).world()))
 
 
+@cache
+def _start_server() -> None:
+    """Start the process that is forked from; it finds our modules by the environment alone before Python 3.14."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
+        forkserver.ensure_running()
+
+
 _PROCESSES = multiprocessing.get_context("forkserver")
-_PROCESSES.set_forkserver_preload(
-    [
-        "tests.support.crashing",
-        "reconciler.cli.commands.apply",
-        "reconciler.cli.dispatch",
-        "reconciler.emulator",
-    ]
-)
+_PROCESSES.set_forkserver_preload(["tests.support.crashing", "tests.support.warmed"])

@@ -5,11 +5,9 @@ fork ends: with its exit code, or killed as it was. Starting the real program ta
 elsewhere, such as in `tests/cli/test_startup.py`.
 """
 
-import gc
 import importlib
 import marshal
 import os
-import pkgutil
 import random
 import select
 import signal
@@ -36,13 +34,6 @@ if not ended:
     os.kill(os.getpid(), signal.SIGKILL)
 sys.exit(ended[0])
 """
-_PRELOADED = (
-    "reconciler.cli.commands",
-    "reconciler.views",
-    "reconciler.api",
-    "reconciler.journal",
-    "reconciler.engine",
-)
 
 
 @contextmanager
@@ -69,10 +60,7 @@ def _serve(function: str, listening: socket.socket) -> int:
     """Fork for each program that is started, until standard input is closed; in a fork, its exit code."""
     module, _, name = function.partition(":")
     run: Callable[[Sequence[str]], int] = getattr(importlib.import_module(module), name)
-    for package in map(importlib.import_module, _PRELOADED):
-        for found in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
-            importlib.import_module(found.name)
-    gc.freeze()  # a collection would copy all that the forks share
+    importlib.import_module("tests.support.warmed")
     signal.signal(signal.SIGCHLD, _reap)
     while True:
         ready, _, _ = select.select([listening, sys.stdin], [], [])

@@ -36,6 +36,8 @@ class Published:
 
     def __init__(self, document: Path = DOCUMENT) -> None:
         self.document: Json = json.loads(document.read_text(encoding="utf-8"))
+        self._resolved: dict[str, Json] = {}  # by the name of a schema
+        self._validators: dict[str, Any] = {}  # by the text of a schema
 
     def operation(self, method: str, path: str) -> Json:
         operation: Json = self.document["paths"][path][method.lower()]
@@ -64,7 +66,9 @@ class Published:
         """Return a schema with its references followed and the parts of an allOf put together."""
         if "$ref" in schema:
             name = schema["$ref"].rpartition("/")[2]
-            return self.resolve(self.document["components"]["schemas"][name])
+            if name not in self._resolved:
+                self._resolved[name] = self.resolve(self.document["components"]["schemas"][name])
+            return self._resolved[name]
         merged = dict(schema)
         for part in schema.get("allOf", ()):
             merged = {**self.resolve(part), **merged}
@@ -72,12 +76,18 @@ class Published:
 
     def problems(self, schema: Json, value: Any) -> list[str]:
         """Return what the document has against a value; null stands for absent, as in protobuf's JSON form."""
-        validator = OAS30Validator(
-            {"components": self.document["components"], "allOf": [schema]},
-            format_checker=OAS30Validator.FORMAT_CHECKER,
-        )
-        found = validator.iter_errors(without_nulls(value))
+        found = self._validator(schema).iter_errors(without_nulls(value))
         return [f"{error.json_path}: {error.message}" for error in found if error.instance not in list(FUTURE_NAMES)]
+
+    def _validator(self, schema: Json) -> Any:
+        """One validator for each schema: making it takes longer than most values do."""
+        text = json.dumps(schema)
+        if text not in self._validators:
+            self._validators[text] = OAS30Validator(
+                {"components": self.document["components"], "allOf": [schema]},
+                format_checker=OAS30Validator.FORMAT_CHECKER,
+            )
+        return self._validators[text]
 
     def unknown_keys(self, schema: Json, value: Any) -> set[str]:
         """Return the keys of a value that the document does not name."""
