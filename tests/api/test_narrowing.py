@@ -46,9 +46,7 @@ def _list(
         if asked.path == "/registry/v1/repos":
             return Told({"items": [repository(id_) for id_ in dict.fromkeys(one["id"][:57] for one in reports)]})
         scope = asked.all("uidp.descendantsOf")[0]
-        since, *before = (
-            _instant(text) for text in asked.all("startedSince") + asked.all("startedBefore")
-        )
+        since, *before = (_instant(text) for text in asked.all("startedSince") + asked.all("startedBefore"))
         end = before[0] if before else float("inf")
         inside = [
             report

@@ -22,7 +22,6 @@ from reconciler.core.steps import Action, ReasonCode
 from tests.views import samples
 from tests.views.hostile_text import names, texts
 
-
 # Made once: hypothesis looks through a new strategy each time.
 _NAME, _NAME_OR_NONE, _SHORT = names(), names() | st.just(""), texts(3)
 _TWO_NAMES, _FEW_NAMES, _MORE_NAMES = (st.lists(_NAME, max_size=most) for most in (2, 3, 6))
