@@ -33,7 +33,7 @@ from reconciler.core.state import (
     DesiredScope,
     Labels,
 )
-from reconciler.diagnostics import Diagnostic, listed
+from reconciler.diagnostics import Diagnostic, Place, listed
 from reconciler.manifest.codes import Code
 from reconciler.manifest.document import Document, locate
 from reconciler.manifest.files import IncludedFile, IncludedFiles
@@ -194,7 +194,8 @@ class _FileLayers:
         for name, at, _ in self._document.profiles():
             if name in self._manifest.profiles:
                 sections = self._manifest.profiles[name]
-                yield name, self._layer(sections, Precedence.PROFILE, ("profiles", name), at, name)
+                place = self._source.place(at)
+                yield name, self._layer(sections, Precedence.PROFILE, ("profiles", name), place, name)
 
     def entries(self) -> Iterator[tuple[str, int, Repository]]:
         """Yield each entry that was understood, with its offset."""
@@ -204,12 +205,13 @@ class _FileLayers:
 
     def repository(self, name: str, at: int, entry: Repository) -> DesiredRepository:
         """Return an entry for one repository."""
-        given: dict[str, Any] = {"address": Address.parse(name), "protect": entry.protect, **self._about(entry, at)}
+        place = self._source.place(at)
+        given: dict[str, Any] = {"address": Address.parse(name), "protect": entry.protect, **self._about(entry, place)}
         if "overlays" in entry.model_fields_set:
             return DesiredRepository(**given, **self._bound(entry, name))
         if entry.reset:
             return DesiredRepository(**given, reset=True)
-        own = self._layer(entry, Precedence.ENTRY, ("repositories", name), at)
+        own = self._layer(entry, Precedence.ENTRY, ("repositories", name), place)
         source = Address.parse(entry.source) if entry.source else None
         desired = DesiredRepository(**given, overlay=own.overlay, managed=own.managed, source=source, layers=(own,))
         if self._defaults or entry.profiles or entry.overlay:
@@ -219,18 +221,19 @@ class _FileLayers:
 
     def glob(self, pattern: str, at: int, entry: Repository) -> DesiredGlob:
         """Return an entry for all repositories that match."""
-        given: dict[str, Any] = {"pattern": pattern, **self._about(entry, at)}
+        place = self._source.place(at)
+        given: dict[str, Any] = {"pattern": pattern, **self._about(entry, place)}
         if "overlays" in entry.model_fields_set:
             return DesiredGlob(**given, **self._bound(entry, pattern))
-        own = self._layer(entry, Precedence.GLOB, ("repositories", pattern), at, pattern)
+        own = self._layer(entry, Precedence.GLOB, ("repositories", pattern), place, pattern)
         chain = self._source.name
         layers = [replace(one, precedence=Precedence.GLOB, chain=chain) for one in (*self._named(entry), own)]
         return DesiredGlob(**given, layers=(*self._defaults, *layers), reset=entry.reset)
 
-    def _about(self, entry: Repository, at: int) -> dict[str, Any]:
+    def _about(self, entry: Repository, place: Place) -> dict[str, Any]:
         """Return what every entry has, as arguments."""
         labels: Labels = tuple(sorted(entry.labels.items()))
-        return {"place": self._source.place(at), "owner": self._owner, "labels": labels}
+        return {"place": place, "owner": self._owner, "labels": labels}
 
     def _bound(self, entry: Repository, name: str) -> dict[str, Any]:
         """Return what an entry with `overlays` says, as arguments."""
@@ -242,7 +245,7 @@ class _FileLayers:
         for name, at, _ in self._document.overlays():
             if name in self._manifest.overlays:
                 entry = self._manifest.overlays[name]
-                own = self._layer(entry, Precedence.ENTRY, ("overlays", name), at)
+                own = self._layer(entry, Precedence.ENTRY, ("overlays", name), self._source.place(at))
                 layers = (*self._named(entry), own)
                 merged = merge(layers)
                 overlay = DesiredOverlay(
@@ -285,8 +288,8 @@ class _FileLayers:
         top = self._document.top
         if top is None or "defaults" not in self._manifest.model_fields_set:
             return ()
-        at = top.marks_of("defaults")[0]
-        layer = self._layer(self._manifest.defaults, Precedence.DEFAULTS, ("defaults",), at)
+        place = self._source.place(top.marks_of("defaults")[0])
+        layer = self._layer(self._manifest.defaults, Precedence.DEFAULTS, ("defaults",), place)
         return (replace(layer, chain=self._source.name),)
 
     def _named(self, entry: Customization) -> Iterator[Layer]:
@@ -317,12 +320,14 @@ class _FileLayers:
             problems=tuple(overlay_errors(merged.overlay, merged.conflicts, desired.place, layers)),
         )
 
-    def _layer(self, block: OverlayFile, kind: Precedence, path: tuple[str, ...], at: int, name: str = "") -> Layer:
+    def _layer(
+        self, block: OverlayFile, kind: Precedence, path: tuple[str, ...], place: Place, name: str = ""
+    ) -> Layer:
         return make_layer(
             block,
             lambda written: self._read(written, self._folder),
             kind=kind,
-            place=self._source.place(at),
+            place=place,
             source_map=SourceMap(self._text, path),
             name=name,
             protect=block.protect if isinstance(block, Repository) and "protect" in block.model_fields_set else None,
