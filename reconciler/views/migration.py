@@ -1,6 +1,6 @@
 """A migration as text and as a document: the overlays, the waves of repositories, and what is proved of their tags."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from rich.console import RenderableType
 from rich.text import Text
@@ -8,9 +8,10 @@ from typing_extensions import TypedDict
 
 from reconciler.core.migration import MigratedRepository
 from reconciler.core.state import Organization
-from reconciler.diagnostics import listed, plural
+from reconciler.diagnostics import Diagnostic, listed, plural
 from reconciler.views.changes import fragments, joined
 from reconciler.views.console import draw_blocks, names_block, words_text
+from reconciler.views.diagnostics import DiagnosticDocument, diagnostic_document
 from reconciler.views.document import FORMAT_VERSION, OrganizationDocument, organization_document
 from reconciler.views.text import Role, Style, repositories, token
 from reconciler.views.values import ChangeDocument, change_document, ordered
@@ -41,16 +42,22 @@ class MigratedDocument(TypedDict):
 
 
 class MigrationDocument(TypedDict):
-    """Document of `reconciler migrate --format json`; `overlays` are the repositories of each overlay."""
+    """Document of `reconciler migrate --format json`.
+
+    `overlays` are the repositories of each overlay; `left_out` says which repositories are not migrated, and why.
+    """
 
     format_version: str
     organization: OrganizationDocument
     proven: bool
     overlays: dict[str, list[str]]
     waves: list[list[MigratedDocument]]
+    left_out: list[DiagnosticDocument]
 
 
-def document(waves: Sequence[Sequence[MigratedRepository]], organization: Organization) -> MigrationDocument:
+def document(
+    waves: Sequence[Sequence[MigratedRepository]], organization: Organization, left_out: Iterable[Diagnostic] = ()
+) -> MigrationDocument:
     """Return the migration as plain data."""
     every = [one for wave in waves for one in wave]
     names = sorted({name for one in every for name in one.overlays})
@@ -60,6 +67,7 @@ def document(waves: Sequence[Sequence[MigratedRepository]], organization: Organi
         "proven": all(one.proven for one in every),
         "overlays": {name: [one.repository for one in every if name in one.overlays] for name in names},
         "waves": [[_repository(one) for one in wave] for wave in waves],
+        "left_out": [diagnostic_document(one) for one in left_out],
     }
 
 

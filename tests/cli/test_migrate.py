@@ -24,6 +24,7 @@ def test_every_tag_keeps_its_configuration(program: Program) -> None:
     migrated = [one["repository"] for wave in found["waves"] for one in wave]
     assert "custom-python" in migrated
     assert "data-pipeline is not migrated: it has fields that this version does not support" in problems
+    assert found["left_out"][0]["summary"].startswith("data-pipeline is not migrated")
     desired, _ = load(Path("new"))
     assert sorted(str(one.address) for one in desired.repositories) == sorted(migrated)
     with program.emulator() as emulator:
@@ -51,6 +52,7 @@ def test_an_overlay_for_all_repositories_would_begin_to_apply(program: Program) 
     code, found, problems = migrate(program, "custom-python")
     assert code == 1
     assert found["waves"] == []
+    assert [one["code"] for one in found["left_out"]] == ["not-migrated"]
     assert "custom-python is not migrated: some tags would get another configuration" in problems
 
 

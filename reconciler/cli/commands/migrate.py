@@ -66,7 +66,7 @@ def execute(options: Options, ctx: Context) -> int:
 
     found, left_out = _migrated(live, inputs.pick(options.repositories, live), folder, make, load)
     output.print_problems(left_out, options, ctx)
-    document = migration.document(split_waves(found, sizes) if found else (), live.organization)
+    document = migration.document(split_waves(found, sizes) if found else (), live.organization, left_out)
     output.show(
         {
             "text": lambda style, width: migration.render(document, style=style, width=width),
