@@ -101,18 +101,19 @@ def problem_entries(document: PlanDocument) -> list[Entry]:
     groups = document["problem_groups"]
     grouped = {name for group in groups for name in group["repositories"]}
     found = [
-        *(
-            replace(_overlay_entry(one), name=f"{one['kind']} {one['name']}", titled=True)
-            for one in _problems(document)
-        ),
+        *(_overlay_problem(step) for step in overlay_steps(document) if step["action"] in PROBLEMS),
         *map(_problem_group, groups),
-        *(_step(step) for step in repository_steps(document) if step["repository"] not in grouped),
+        *(
+            _step(step)
+            for step in repository_steps(document)
+            if step["action"] in PROBLEMS and step["repository"] not in grouped
+        ),
     ]
     return [one for action in PROBLEMS for one in found if one.action == action]
 
 
-def _problems(document: PlanDocument) -> list[OverlayStepDocument | BindingStepDocument]:
-    return [step for step in overlay_steps(document) if step["action"] in PROBLEMS]
+def _overlay_problem(step: OverlayStepDocument | BindingStepDocument) -> Entry:
+    return replace(_overlay_entry(step), name=f"{step['kind']} {step['name']}", titled=True)
 
 
 def plan_sections(document: PlanDocument) -> list[PlanSection]:
