@@ -251,7 +251,7 @@ def _line(run: Run | RunSummary) -> Sequence[str]:
         run.id,
         minute(run.started),
         str(run.header.kind),
-        _state(run),
+        _state(run, left=outcomes["not_attempted"] if outcomes else 0),
         "-" if run.exit_code is None else str(run.exit_code),
         "no changes" if outcomes is None else _counts_text(outcomes),
         _counts_text(builds),
@@ -261,11 +261,14 @@ def _line(run: Run | RunSummary) -> Sequence[str]:
     )
 
 
-def _state(run: Run | RunSummary) -> str:
-    """Return how far a run is, in words that match its exit code."""
+def _state(run: Run | RunSummary, *, left: int) -> str:
+    """Return how far a run is, in words that match its exit code; `left` is the number of changes not attempted."""
     if run.state is not RunState.ENDED:
         return str(run.state)
-    return "failed" if run.exit_code else "complete"
+    if run.exit_code:
+        return "failed"
+    # Without an error, changes are left only where the run was told to pause.
+    return "paused" if left else "complete"
 
 
 def _counts_text(counts: Mapping[str, object]) -> str:
@@ -274,7 +277,7 @@ def _counts_text(counts: Mapping[str, object]) -> str:
 
 def _facts(run: Run) -> Iterator[tuple[str, str]]:
     header = run.header
-    yield "run", f"{run.id} ({header.kind}, {_state(run)})"
+    yield "run", f"{run.id} ({header.kind}, {_state(run, left=_counts(run)['not_attempted'])})"
     yield "started", utc(run.started)
     yield "ended", "-" if run.ended is None else f"{utc(run.ended)}, exit code {run.exit_code}"
     yield "by", f"{header.user or 'unknown user'} on {header.host or '?'}, version {header.tool_version}"

@@ -86,6 +86,7 @@ def test_an_interruption_ends_the_soak_time(program: Program) -> None:
 def test_a_run_is_paused_and_resumed(program: Program) -> None:
     write_manifest(MANIFEST)
     paused = program.run("apply", "--yes", "--batch", "tier=canary,1,rest", "--pause-after", "1")
+    assert " paused " in program.run("history").out
     assert paused.code == 0, paused.err
     run = newest(program)["id"]
     verdict = paused.out.splitlines()[-1]
