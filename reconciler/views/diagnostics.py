@@ -15,9 +15,9 @@ from pydantic import Field as Schema
 from rich.text import Text
 from typing_extensions import TypedDict
 
-from reconciler.diagnostics import Diagnostic, Severity, listed, plural
+from reconciler.diagnostics import Diagnostic, Severity, has_errors, listed, plural
 from reconciler.views.console import draw
-from reconciler.views.text import Role, Style, plain
+from reconciler.views.text import FORMAT_VERSION, Role, Style, plain
 
 
 class DiagnosticDocument(TypedDict):
@@ -49,6 +49,25 @@ def diagnostic_document(diagnostic: Diagnostic) -> DiagnosticDocument:
         "line": place.line if place else None,
         "column": place.column if place else None,
         "repositories": list(diagnostic.repositories),
+    }
+
+
+class ValidationDocument(TypedDict):
+    """Document of `reconciler validate --format json`; `repositories` is the number of entries."""
+
+    format_version: str
+    valid: bool
+    repositories: int
+    diagnostics: list[DiagnosticDocument]
+
+
+def validation_document(problems: Sequence[Diagnostic], repositories: int) -> ValidationDocument:
+    """Return the problems of a manifest; it is valid where none of them is an error."""
+    return {
+        "format_version": FORMAT_VERSION,
+        "valid": not has_errors(problems),
+        "repositories": repositories,
+        "diagnostics": [diagnostic_document(problem) for problem in problems],
     }
 
 

@@ -7,8 +7,8 @@ from typing_extensions import TypedDict
 
 from reconciler.core.doctor import CheckResult, Checkup, Identity, Level
 from reconciler.views.console import Column, draw, draw_table
-from reconciler.views.document import FORMAT_VERSION, OrganizationDocument, organization_document
-from reconciler.views.text import Role, Style, duration, rfc3339, utc
+from reconciler.views.document import OrganizationDocument, organization_document
+from reconciler.views.text import FORMAT_VERSION, Role, Style, duration, rfc3339, utc
 from reconciler.views.values import Time
 
 _ROLES = {Level.OK: Role.ADD, Level.WARNING: Role.WARNING, Level.ERROR: Role.ERROR, Level.UNKNOWN: Role.DIM}

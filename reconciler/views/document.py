@@ -1,7 +1,7 @@
 """The public plan document: what every format of a plan is made from, and what `--format json` prints.
 
 Ordering, counting, grouping and masking happen here and in the documents of its parts, once. A consumer must accept new
-keys; a changed meaning raises the major number of `FORMAT_VERSION`. `docs/plan.schema.json` is generated from the types
+keys; a changed meaning raises the major number of `format_version`. `docs/plan.schema.json` is generated from the types
 (`make schemas`). Keys that are not required are those that earlier versions did not print, or that are there only where
 the command asked for them.
 """
@@ -39,10 +39,8 @@ from reconciler.views.steps import (
     step_document,
     whole_step_document,
 )
-from reconciler.views.text import rfc3339
+from reconciler.views.text import FORMAT_VERSION, rfc3339
 from reconciler.views.values import Count, Time
-
-FORMAT_VERSION = "1.0"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,10 +12,10 @@ from reconciler.core.state import Organization
 from reconciler.diagnostics import listed
 from reconciler.views.changes import fragments, joined
 from reconciler.views.console import Hanging, draw_blocks, words_text
-from reconciler.views.document import FORMAT_VERSION, OrganizationDocument, organization_document
+from reconciler.views.document import OrganizationDocument, organization_document
 from reconciler.views.plan_markdown import code, fence, marker
 from reconciler.views.steps import Position, position
-from reconciler.views.text import Role, Style, repositories, token
+from reconciler.views.text import FORMAT_VERSION, Role, Style, repositories, token
 from reconciler.views.values import ChangeDocument, change_document, ordered
 
 _HEADINGS = {
@@ -27,7 +27,7 @@ _MOST_NAMES = 3
 _COLUMN = 16
 
 
-class TagsDocument(TypedDict):
+class BindingTagsDocument(TypedDict):
     """The tags of a binding as the last run left them, as they are live, and in the manifest; "" for none."""
 
     written: str
@@ -46,7 +46,7 @@ class DifferingDocument(TypedDict):
     column: Position
     changed: list[ChangeDocument]
     pending: list[ChangeDocument]
-    tags: NotRequired[TagsDocument]
+    tags: NotRequired[BindingTagsDocument]
 
 
 class DriftDocument(TypedDict):

@@ -28,7 +28,7 @@ from reconciler.core.events import (
     WaveStarted,
 )
 from reconciler.views.diagnostics import DiagnosticDocument, diagnostic_document
-from reconciler.views.document import FORMAT_VERSION, PlanDocument
+from reconciler.views.document import PlanDocument
 from reconciler.views.overlay_steps import SubjectDocument, subject
 from reconciler.views.run_document import (
     BuildDocument,
@@ -40,7 +40,7 @@ from reconciler.views.run_document import (
     progress_document,
     totals,
 )
-from reconciler.views.text import json_line, rfc3339
+from reconciler.views.text import FORMAT_VERSION, json_line, rfc3339
 from reconciler.views.values import Count, Time
 from reconciler.views.verdict import SummaryLine
 

@@ -15,10 +15,9 @@ from reconciler.diagnostics import Diagnostic, Place, plural
 from reconciler.views.changes import value_text
 from reconciler.views.console import Column, draw, draw_table
 from reconciler.views.diagnostics import DiagnosticDocument, diagnostic_document
-from reconciler.views.document import FORMAT_VERSION
 from reconciler.views.listings import BindingDocument, binding_document, binding_words
 from reconciler.views.steps import Position
-from reconciler.views.text import Role, Style, Word
+from reconciler.views.text import FORMAT_VERSION, Role, Style, Word
 from reconciler.views.values import OverlayItemDocument, Value, overlay_document, public_values
 
 _COLUMNS = (

@@ -13,11 +13,10 @@ from reconciler.diagnostics import Diagnostic, Place, plural
 from reconciler.views.changes import value_text
 from reconciler.views.console import Column, draw_table
 from reconciler.views.diagnostics import DiagnosticDocument, diagnostic_document
-from reconciler.views.document import FORMAT_VERSION
 from reconciler.views.explain import DIFF_KINDS, LocatedDocument, item_path, item_sides
 from reconciler.views.overlay_steps import ScopeDocument, Selector, scope_document, selected
 from reconciler.views.steps import position
-from reconciler.views.text import Style, Word, token
+from reconciler.views.text import FORMAT_VERSION, Style, Word, token
 from reconciler.views.values import Value, overlay_document, public_values
 
 _COLUMNS = (

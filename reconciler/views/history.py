@@ -10,7 +10,7 @@ from reconciler.core.builds import Build, Progress, Result, count_results
 from reconciler.core.runs import Failed, NotAttempted, Run, RunState, RunStep, RunSummary
 from reconciler.views.console import Column, draw_table
 from reconciler.views.diagnostics import DiagnosticDocument
-from reconciler.views.document import FORMAT_VERSION, OrganizationDocument, organization_document
+from reconciler.views.document import OrganizationDocument, organization_document
 from reconciler.views.overlay_steps import SubjectDocument, subject
 from reconciler.views.run_document import (
     BuildDocument,
@@ -22,7 +22,7 @@ from reconciler.views.run_document import (
     outcome_name,
     progress_document,
 )
-from reconciler.views.text import Style, duration, minute, rfc3339, utc
+from reconciler.views.text import FORMAT_VERSION, Style, duration, minute, rfc3339, utc
 from reconciler.views.values import DifferenceDocument, Time
 
 _OUTCOMES = ("applied", "already_done", "stale", "failed", "not_attempted", "unknown")

@@ -17,9 +17,8 @@ from reconciler.core.state import LiveRepository, Unreadable
 from reconciler.diagnostics import plural
 from reconciler.views.changes import LABELS
 from reconciler.views.console import Column, draw_table
-from reconciler.views.document import FORMAT_VERSION
 from reconciler.views.run_document import BuildDocument, build_document, build_seconds
-from reconciler.views.text import Role, Style, Word, clean_line, duration, log_lines, plain, utc
+from reconciler.views.text import FORMAT_VERSION, Role, Style, Word, clean_line, duration, log_lines, plain, utc
 from reconciler.views.verdict import RepositoryBuiltDocument
 
 _BUILD_COLUMNS = (

@@ -12,8 +12,8 @@ from reconciler.diagnostics import Diagnostic, listed, plural
 from reconciler.views.changes import fragments, joined
 from reconciler.views.console import draw_blocks, names_block, words_text
 from reconciler.views.diagnostics import DiagnosticDocument, diagnostic_document
-from reconciler.views.document import FORMAT_VERSION, OrganizationDocument, organization_document
-from reconciler.views.text import Role, Style, repositories, token
+from reconciler.views.document import OrganizationDocument, organization_document
+from reconciler.views.text import FORMAT_VERSION, Role, Style, repositories, token
 from reconciler.views.values import ChangeDocument, change_document, ordered
 
 _NEXT = (

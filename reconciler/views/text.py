@@ -17,6 +17,8 @@ from rich.cells import cell_len, chop_cells
 from reconciler.core.secrets import redact
 from reconciler.diagnostics import plural
 
+# Of every public document, with its major number first.
+FORMAT_VERSION = "1.0"
 ELLIPSIS = "…"
 
 # Given as fixed ranges and not by category, so that the same text gives the same bytes whichever Unicode tables the

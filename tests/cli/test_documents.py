@@ -6,6 +6,7 @@ from typing import Any
 from jsonschema import Draft202012Validator
 from pydantic import TypeAdapter
 
+from reconciler.views.diagnostics import ValidationDocument
 from reconciler.views.doctor import CheckupDocument
 from reconciler.views.drift import DriftDocument
 from reconciler.views.explain import ExplanationDocument
@@ -45,6 +46,7 @@ def check(program: Program, type_: Any, *argv: str) -> dict[str, Any]:
 
 def test_the_documents_of_a_run_and_what_it_wrote_are_of_their_types(program: Program) -> None:
     write_manifest(MANIFEST)
+    assert check(program, ValidationDocument, "validate")["diagnostics"]
     assert program.run("apply", "--yes").code == 0
     with program.emulator() as emulator:
         emulator.edit("custom-nginx", {"contents": {"packages": ["vim"]}})
