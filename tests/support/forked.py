@@ -5,6 +5,7 @@ fork ends: with its exit code, or killed as it was. Starting the real program ta
 elsewhere, such as in `tests/cli/test_startup.py`.
 """
 
+import atexit
 import importlib
 import marshal
 import os
@@ -56,8 +57,8 @@ def forked(name: str, function: str) -> Iterator[Path]:
             yield programs
 
 
-def _serve(function: str, listening: socket.socket) -> int:
-    """Fork for each program that is started, until standard input is closed; in a fork, its exit code."""
+def _serve(function: str, listening: socket.socket) -> None:
+    """Fork for each program that is started, until standard input is closed."""
     module, _, name = function.partition(":")
     run: Callable[[Sequence[str]], int] = getattr(importlib.import_module(module), name)
     importlib.import_module("tests.support.warmed")
@@ -65,14 +66,15 @@ def _serve(function: str, listening: socket.socket) -> int:
     while True:
         ready, _, _ = select.select([listening, sys.stdin], [], [])
         if sys.stdin in ready:
-            return 0
+            return
         line, _ = listening.accept()
         if os.fork() == 0:
             listening.close()
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             code = _run(run, line)
+            atexit._run_exitfuncs()
             line.send(bytes([code]))
-            return code
+            os._exit(code)  # taking the interpreter apart would copy what the forks share
         line.close()
 
 
@@ -108,4 +110,4 @@ def _run(run: Callable[[Sequence[str]], int], line: socket.socket) -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(_serve(sys.argv[1], socket.socket(fileno=int(sys.argv[2]))))
+    _serve(sys.argv[1], socket.socket(fileno=int(sys.argv[2])))

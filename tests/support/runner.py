@@ -18,6 +18,10 @@ from typing import Any
 
 import yaml
 
+from reconciler.cli import main
+from reconciler.cli.context import Context
+from reconciler.journal import owner_lock
+from tests.support import crashing
 from tests.support.clock import FakeClock
 
 ROOT = Path(__file__).parents[2]
@@ -50,11 +54,6 @@ class FileClock(FakeClock):
 
 def run_program(argv: Sequence[str]) -> int:
     """Run a command line of the program in this process, whose environment the runner made."""
-    from reconciler.cli import main
-    from reconciler.cli.context import Context
-    from reconciler.journal import owner_lock
-    from tests.support import crashing
-
     # Every job runs on another machine, which does not see the processes of this one.
     platform.node = owner_lock._visible_processes = lambda: os.environ["RUNNER_NAME"]
     crashing.note_writes(setattr)
