@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -35,10 +35,17 @@ def environment(**more: str) -> dict[str, str]:
     return {**kept, "PYTHONPATH": root, "CHAINGUARD_TOKEN": "sesame-3f9a", **more}
 
 
-def ran(*argv: str, **more: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*PROGRAM, *argv], env=environment(**more), capture_output=True, text=True, timeout=60, check=False
-    )
+Ran = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def ran(executable: str) -> Ran:
+    def run(*argv: str, **more: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [executable, *argv], env=environment(**more), capture_output=True, text=True, timeout=60, check=False
+        )
+
+    return run
 
 
 @pytest.mark.parametrize("head", [b"", HEADERS, BODY], ids=["silence", "headers", "body"])
@@ -99,7 +106,7 @@ def closed() -> Iterator[str]:
         yield f"127.0.0.1:{taken.getsockname()[1]}"
 
 
-def test_a_proxy_that_refuses_is_named_and_not_the_api(closed: str) -> None:
+def test_a_proxy_that_refuses_is_named_and_not_the_api(closed: str, ran: Ran) -> None:
     done = ran("plan", "--api", "https://api.test", HTTPS_PROXY=f"http://me:hunter2@{closed}")
     assert done.returncode == 1
     assert f"cannot reach the proxy at {closed} (HTTPS_PROXY): connection refused" in done.stderr
@@ -108,7 +115,7 @@ def test_a_proxy_that_refuses_is_named_and_not_the_api(closed: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["socks5", "socks5h"])
-def test_a_socks_proxy_says_what_is_missing(kind: str) -> None:
+def test_a_socks_proxy_says_what_is_missing(kind: str, ran: Ran) -> None:
     done = ran("plan", "--api", "https://api.test", ALL_PROXY=f"{kind}://me:hunter2@127.0.0.1:1")
     assert done.returncode == 1
     assert "ALL_PROXY is a SOCKS proxy" in done.stderr
@@ -116,7 +123,7 @@ def test_a_socks_proxy_says_what_is_missing(kind: str) -> None:
     assert "hunter2" not in done.stderr
 
 
-def test_a_proxy_is_not_asked_for_this_machine(closed: str, program: Program) -> None:
+def test_a_proxy_is_not_asked_for_this_machine(closed: str, program: Program, ran: Ran) -> None:
     with served(FakeClock(time.time()), EmulatorSettings()) as (url, _):
         done = ran(
             "repos", "--org", "example.com", "--api", url, HTTP_PROXY=f"http://{closed}", ALL_PROXY=f"http://{closed}"
@@ -125,7 +132,7 @@ def test_a_proxy_is_not_asked_for_this_machine(closed: str, program: Program) ->
 
 
 @pytest.mark.parametrize("kind", ["missing", "not a certificate", "pipe"])
-def test_certificates_that_cannot_be_read_are_not_blamed_on_the_proxy(tmp_path: Path, kind: str) -> None:
+def test_certificates_that_cannot_be_read_are_not_blamed_on_the_proxy(tmp_path: Path, kind: str, ran: Ran) -> None:
     file = tmp_path / "ca.pem"
     if kind == "pipe":
         os.mkfifo(file)
@@ -172,7 +179,7 @@ def chainctl(folder: Path, script: str) -> Mapping[str, str]:
 
 
 @pytest.mark.parametrize("stream", ["1", "2"])
-def test_a_chainctl_that_never_stops_printing(tmp_path: Path, stream: str) -> None:
+def test_a_chainctl_that_never_stops_printing(tmp_path: Path, stream: str, ran: Ran) -> None:
     """It is cut and ended."""
     began = time.monotonic()
     done = ran("plan", "--api", "https://api.test", **chainctl(tmp_path, f"yes some-long-word >&{stream}"))
@@ -181,7 +188,7 @@ def test_a_chainctl_that_never_stops_printing(tmp_path: Path, stream: str) -> No
     assert time.monotonic() - began < 25
 
 
-def test_a_chainctl_that_leaves_a_child_behind(tmp_path: Path) -> None:
+def test_a_chainctl_that_leaves_a_child_behind(tmp_path: Path, ran: Ran) -> None:
     token = jwt("mine", ends=time.time() + 3600)
     script = f"sleep 20 &\necho {token}"
     with served(FakeClock(time.time()), EmulatorSettings()) as (url, _):
@@ -191,7 +198,7 @@ def test_a_chainctl_that_leaves_a_child_behind(tmp_path: Path) -> None:
     assert time.monotonic() - began < 15
 
 
-def test_a_missing_capability_and_the_message(program: Program) -> None:
+def test_a_missing_capability_and_the_message(program: Program, ran: Ran) -> None:
     """Without the word of the identity call, a 403 says what the server says."""
 
     def act(found: socket.socket, _: Script) -> None:
