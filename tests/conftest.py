@@ -14,8 +14,8 @@ from tests.support.buckets import S3, s3_server
 from tests.support.examples import USUAL
 from tests.support.seeding import remember_seeds
 
-# The workers and the processes that tests start compile the program and the tests once, not each anew, whatever the
-# environment says; on a machine that keeps no compiled modules, that took a fifth of the time.
+# Compiled modules are kept whatever the environment says: else every worker compiles the tests anew, and every process
+# that a test starts the program.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 

@@ -10,6 +10,7 @@ import hashlib
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 from urllib.parse import quote
@@ -84,7 +85,9 @@ def render(
     return page if unicode else page.encode("ascii", "xmlcharrefreplace").decode("ascii")
 
 
+@cache
 def _environment() -> Environment:
+    """Return the environment that the page is drawn in, which keeps the template once it is compiled."""
     environment = Environment(
         loader=FileSystemLoader(_FOLDER),
         autoescape=True,
