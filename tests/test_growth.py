@@ -1,7 +1,8 @@
 """No text of strangers takes more than in proportion to its length to read.
 
-A manifest of a fork is planned in CI, and answers come from servers. Each case is read at one length and at twice that:
-a reader that goes through the rest of the text at each of its pieces takes four times as long.
+A manifest of a fork is planned in CI, and answers come from servers. Each case is read at one length and at four times
+that: a reader that goes through the rest of the text at each of its pieces takes sixteen times as long. The limit lies
+so far between the two that a busy machine does not reach it.
 """
 
 import json
@@ -25,8 +26,8 @@ from reconciler.views.console import Hanging, draw
 from reconciler.views.plan_markdown import code
 from reconciler.views.text import Style, clean_line, plain
 
-LENGTH = 10_000
-MOST_GROWTH = 2.6
+LENGTH, TIMES = 5_000, 4
+MOST_GROWTH = 9.0
 # Seconds of CPU; less is noise.
 LEAST = 0.01
 _HEAD = "organization: example.com\nrepositories:\n"
@@ -138,15 +139,15 @@ CASES: dict[str, tuple[Callable[[int], str], Callable[[str], object]]] = {
 }
 
 
-def _growth(read: Callable[[str], object], once: str, twice: str) -> float:
+def _growth(read: Callable[[str], object], short: str, long: str) -> float:
     """Return how many times as long the longer text takes, the best of several measurements: machines are busy."""
-    best_once = best_twice = float("inf")
+    least_short = least_long = float("inf")
     for _ in range(7):
-        best_once = min(best_once, _seconds(read, once))
-        best_twice = min(best_twice, _seconds(read, twice))
-        if best_twice < max(LEAST, MOST_GROWTH * best_once):
+        least_short = min(least_short, _seconds(read, short))
+        least_long = min(least_long, _seconds(read, long))
+        if least_long < max(LEAST, MOST_GROWTH * least_short):
             break
-    return best_twice / max(best_once, LEAST / MOST_GROWTH)
+    return least_long / max(least_short, LEAST / MOST_GROWTH)
 
 
 def _seconds(read: Callable[[str], object], text: str) -> float:
@@ -156,15 +157,15 @@ def _seconds(read: Callable[[str], object], text: str) -> float:
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_twice_the_text_takes_twice_the_time(name: str) -> None:
+def test_the_time_grows_with_the_text_and_not_faster(name: str) -> None:
     make, read = CASES[name]
-    once, twice = make(LENGTH), make(2 * LENGTH)
-    assert len(twice) > len(once) or name == "pattern of stars"
-    assert _growth(read, once, twice) <= MOST_GROWTH
+    short, long = make(LENGTH), make(TIMES * LENGTH)
+    assert len(long) > len(short)
+    assert _growth(read, short, long) <= MOST_GROWTH
 
 
 def test_what_grows_faster_is_found() -> None:
     def read(text: str) -> object:
-        return [text[at:].count("b") for at in range(0, len(text), 2)]
+        return [text[at:].count("b") for at in range(0, len(text), 4)]
 
-    assert _growth(read, "a" * 20_000, "a" * 40_000) > MOST_GROWTH
+    assert _growth(read, "a" * 20_000, "a" * 20_000 * TIMES) > MOST_GROWTH
