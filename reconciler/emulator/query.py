@@ -138,6 +138,13 @@ class IdFilter:
         named = (self.descendants_of, self.children_of, self.id, *sorted(self.ids))
         return tuple(each for each in named if each)
 
+    @property
+    def within(self) -> tuple[str, ...]:
+        """Return records of which each match is one, or lies below it; none of them where nothing limits the list."""
+        if self.id:
+            return (self.id,)
+        return tuple(sorted(self.ids)) or tuple(filter(None, (self.descendants_of or self.children_of,)))
+
     def matches(self, identifier: str) -> bool:
         """Return whether a record with this id is asked for."""
         return (

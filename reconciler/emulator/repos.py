@@ -57,7 +57,8 @@ def get_repo(request: ApiRequest) -> Json:
     identifier = request.uidp()
     request.caller.demand("repo.list", identifier)
     with request.state.reading() as db:
-        repo = next((each for each in store.repos_as_of(db, request.seen) if each.id == identifier), None)
+        found = store.repos_as_of(db, request.seen, (identifier,))
+        repo = next((each for each in found if each.id == identifier), None)
     if repo is None:
         raise not_found(f"repository {identifier} not found")
     return _emitted_v2(repo, request.seen)
@@ -165,9 +166,8 @@ def _found(request: ApiRequest) -> list[Repo]:
     chosen = request.selection("repo.list")
     name = request.query.text("name")
     with request.state.reading() as db:
-        return [
-            repo for repo in store.repos_as_of(db, request.seen) if chosen.matches(repo.id) and name in ("", repo.name)
-        ]
+        found = store.repos_as_of(db, request.seen, chosen.within)
+        return [repo for repo in found if chosen.matches(repo.id) and name in ("", repo.name)]
 
 
 def _check_name(name: str) -> None:

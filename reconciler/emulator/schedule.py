@@ -205,21 +205,19 @@ def _plan_work(
     ).lastrowid
     assert work is not None, "a row has just been inserted"
     results = {"Failure"} if refusals else set()
+    ends = [starts]
     for position, tag in enumerate(tag for tag in due if tag not in refusals):
         began = starts + position * span(settings.stagger)
-        ended = began + _duration(settings, repo.id, tag, repo.sequence)
-        plan = Planned(tag=tag, kind="update", number=repo.sequence, started=began, ended=ended, work=work)
+        ends.append(began + _duration(settings, repo.id, tag, repo.sequence))
+        plan = Planned(tag=tag, kind="update", number=repo.sequence, started=began, ended=ends[-1], work=work)
         results.add(add_build(db, repo, plan, overlays.overlay(tag)))
-    ended = starts + span(settings.stagger)
     for position, refusal in enumerate(dict.fromkeys(refusals.values())):
         kind = f"refusal-{position}"
-        plan = Planned(tag="", kind=kind, number=repo.sequence, started=starts, ended=ended, work=work)
+        ends.append(starts + span(settings.stagger))
+        plan = Planned(tag="", kind=kind, number=repo.sequence, started=starts, ended=ends[-1], work=work)
         tags = [tag for tag, reason in refusals.items() if reason == refusal]
         _insert(db, repo, plan, _refused(db, repo, tags, refusal, starts))
-    db.execute(
-        "UPDATE work SET ends = (SELECT max(ended) FROM builds WHERE work_id = work.id), failed = ? WHERE id = ?",
-        (results == {"Failure"}, work),
-    )
+    db.execute("UPDATE work SET ends = ?, failed = ? WHERE id = ?", (max(ends), results == {"Failure"}, work))
 
 
 def _refused(db: sqlite3.Connection, repo: Repo, tags: list[str], refusal: Refusal, now: int) -> BuildOutcome:

@@ -278,13 +278,13 @@ def repos(db: sqlite3.Connection) -> Iterator[Repo]:
 
 
 def repos_below(db: sqlite3.Connection, scopes: Collection[str]) -> list[Repo]:
-    """Return the repositories that are named, or lie anywhere below what is named."""
+    """Return the repositories that are named, or lie anywhere below what is named, in the order of ids."""
     found: dict[str, Repo] = {}
     for scope in scopes:
         # A zero comes next after a slash: between the two lie the ids that go on with a slash.
         rows = db.execute("SELECT * FROM repos WHERE id = ? OR (id > ? AND id < ?)", (scope, f"{scope}/", f"{scope}0"))
         found |= {row["id"]: _repo(row) for row in rows}
-    return list(found.values())
+    return [found[identifier] for identifier in sorted(found)]
 
 
 def save(db: sqlite3.Connection, item: Repo) -> None:
@@ -295,10 +295,13 @@ def save(db: sqlite3.Connection, item: Repo) -> None:
     )
 
 
-def repos_as_of(db: sqlite3.Connection, instant: int) -> Iterator[Repo]:
-    """Yield every repository as it was at an instant of the last hour, in the order of ids."""
+def repos_as_of(db: sqlite3.Connection, instant: int, scopes: Collection[str] = ()) -> Iterator[Repo]:
+    """Yield every repository as it was at an instant of the last hour, in the order of ids.
+
+    With `scopes`, only those that are named, or lie anywhere below what is named.
+    """
     replaced = replaced_since(db, "repos", instant)
-    for item in repos(db):
+    for item in repos_below(db, scopes) if scopes else repos(db):
         if item.id not in replaced:
             yield item
         elif (message := replaced[item.id]) is not None:
