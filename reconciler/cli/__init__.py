@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -13,6 +14,10 @@ from reconciler.cli.parser import HelpShown, UsageError, parse
 
 def run() -> NoReturn:
     """Run the program; exit with the code of `main`."""
+    # Until a command has its context, what ends the process ends it as Ctrl-C does.
+    for number in (signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, signal.default_int_handler)
     # The program has no plugins for pydantic, which else looks for some in every installed package.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     if "_ARGCOMPLETE" in os.environ:

@@ -32,6 +32,9 @@ def run_command(parsed: argparse.Namespace, ctx: Context | None = None) -> int:
         code: int = command_module(options.command).execute(options, ctx)
         output.annotate(options, ctx)
         _flush(ctx)
+        if ctx.stop.is_set() and options.command not in _WRITING:
+            # The interpreter ignores exceptions in callbacks, and with them the interruption.
+            return _interrupted(options, ctx)
     except KeyboardInterrupt:
         return _interrupted(options, ctx)
     except (HelpShown, UsageError):

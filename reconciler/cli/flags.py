@@ -34,7 +34,10 @@ class CommaList(argparse.Action):
     ) -> None:
         """Append what was given to what is there."""
         before = getattr(namespace, self.dest) or []
-        setattr(namespace, self.dest, [*before, *(one for one in str(values).split(",") if one)])
+        given = [one for one in str(values).split(",") if one]
+        if not given:  # as an unset variable of a script gives it: ignored, it would widen a selection
+            raise argparse.ArgumentError(self, "expected a value, not an empty text")
+        setattr(namespace, self.dest, [*before, *given])
 
 
 def formats(command: str) -> tuple[str, ...]:

@@ -113,6 +113,8 @@ STDIN, STDOUT, STDERR = Path("<stdin>"), Path("<stdout>"), Path("<stderr>")
 
 def input_path(text: str) -> Path:
     """Return the path of a file or folder to read; `-` is standard input."""
+    if not text:
+        raise argparse.ArgumentTypeError('"" is not a path')
     return STDIN if text == "-" else Path(text)
 
 

@@ -150,9 +150,9 @@ class Checkup:
         return tuple(one for one in self.findings if one.level is Level.ERROR)
 
 
-def failed_check(subject: Subject, found: Diagnostic) -> CheckResult:
+def failed_check(subject: Subject, found: Diagnostic, level: Level = Level.ERROR) -> CheckResult:
     """Return a failed check with the text of its diagnostic."""
-    return CheckResult(subject=subject, level=Level.ERROR, summary=found.summary, detail=found.detail, hint=found.hint)
+    return CheckResult(subject=subject, level=level, summary=found.summary, detail=found.detail, hint=found.hint)
 
 
 def unread_check(what: str, found: Diagnostic) -> CheckResult:

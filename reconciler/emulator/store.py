@@ -103,8 +103,9 @@ class StateFile:
             seed(db)
 
     def close(self) -> None:
-        """Close the file; further use is an error."""
-        self._close()
+        """Close the file once no transaction is under way; further use is an error."""
+        with self._lock:
+            self._close()
 
     def _is_ready(self) -> bool:
         with _readable(), self.reading() as db:  # one snapshot: another process may be creating the tables

@@ -12,6 +12,9 @@ from reconciler.diagnostics import Diagnostic, Severity
 _NO_ROOM = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC), errno.EFBIG)
 
 
+NOT_FOUND = "journal-not-found"
+
+
 class JournalError(Exception):
     """The journal cannot be used; the diagnostic has the reason."""
 
@@ -141,9 +144,18 @@ def storage_failed(name: str, problem: str) -> Diagnostic:
 def no_folder(name: str) -> Diagnostic:
     """Return the diagnostic for the folder of a shared journal that does not exist."""
     return Diagnostic(
-        code="journal-storage",
+        code=NOT_FOUND,
         summary=f"cannot use the shared journal {name}: the folder does not exist",
         hint="check the path; the first apply creates the folder",
+    )
+
+
+def folder_created(name: str) -> Diagnostic:
+    """Return the note about a shared journal that has begun."""
+    return Diagnostic(
+        code="journal-created",
+        severity=Severity.NOTE,
+        summary=f"created the folder of the shared journal {name}: it holds no earlier runs",
     )
 
 

@@ -184,6 +184,8 @@ class SharedJournal:
         create: bool = False,
     ) -> None:
         self._storage = Storage(url, create=create)
+        if self._storage.created:
+            notify(errors.folder_created(self._storage.name))
         self._folder = folder
         self._copies = folder / "shared" / hashlib.sha256(url.encode()).hexdigest()[:16]
         self._now = now

@@ -50,19 +50,22 @@ class Storage:
     """The objects below one URL: `file:FOLDER`, `s3://`, `gs://` or `az://`; `name` is the URL as it may be shown.
 
     Raises `JournalError` for a missing folder, unless it is to `create` it: a mistyped path must not read as empty.
+    `created` tells whether it did.
     """
 
     def __init__(self, url: str, *, create: bool = False) -> None:
         self.name = check_url(url)
         parts = urlsplit(url)
         self._folder = Path(unquote(parts.path)).absolute() if parts.scheme == _FOLDER else None
+        self.created = create and self._folder is not None and not self._folder.exists()
         with self._reported():
             # obstore gives no reason why it cannot create a folder.
             if self._folder is None:
                 self._store: Any = from_url(url, retry_config=_RETRIES)
             else:
                 if create:
-                    self._folder.mkdir(parents=True, exist_ok=True)
+                    # It holds values in clear text. Who shares it with others makes it for them beforehand.
+                    self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
                 elif not self._folder.exists():
                     raise JournalError(errors.no_folder(self.name))
                 self._store = LocalStore(self._folder)

@@ -159,6 +159,9 @@ def test_an_address_that_cannot_be_used(program: Program, url: str) -> None:
         ["emulator", "serve", "--port", "99999"],
         ["logs"],
         ["plan", "--detailed"],
+        ["plan", "--owner", ""],
+        ["plan", "--repo", ","],
+        ["plan", ""],
     ],
 )
 def test_bad_usage(program: Program, argv: list[str]) -> None:

@@ -1,6 +1,7 @@
 """`--journal URL`: runners killed at every step, two at once, storages that fail, and what another runner then sees."""
 
 import json
+import re
 import shutil
 import signal
 from collections import Counter
@@ -338,7 +339,7 @@ def test_a_missing_folder_does_not_read_as_an_empty_journal(program: Program, co
     write_manifest(MANIFEST)
     result = program.run(*command, "--journal", "file:mistyped")
     assert (result.code, result.out) == (1, "")
-    assert "cannot use the shared journal file:mistyped: the folder does not exist [journal-storage]" in result.err
+    assert "cannot use the shared journal file:mistyped: the folder does not exist [journal-not-found]" in result.err
     assert not Path("mistyped").exists()
 
 
@@ -349,8 +350,13 @@ def test_a_plan_warns_of_a_missing_folder_and_the_first_apply_creates_it(program
     assert planned.code == 0
     assert "warning: cannot use the shared journal file:storage: the folder does not exist" in planned.err
     assert not Path("storage").exists()
-    assert program.run("apply", "--yes").code == 0
-    assert len(history(program, "file:storage")) == 1
+    assert re.search(r"^warning +journal ", program.run("doctor").out, re.MULTILINE)
+    applied = program.run("apply", "--yes")
+    assert applied.code == 0
+    assert "note: created the folder of the shared journal file:storage: it holds no earlier runs" in applied.err
+    assert Path("storage").stat().st_mode & 0o777 == 0o700  # it holds values in clear text
+    assert "[journal-created]" not in program.run("apply", "--yes").err
+    assert len(history(program, "file:storage")) == 2
 
 
 @pytest.mark.parametrize("command", [("unlock",), ("journal", "push")])

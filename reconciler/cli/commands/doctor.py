@@ -39,6 +39,7 @@ from reconciler.core.doctor import (
 )
 from reconciler.core.state import Organization
 from reconciler.journal import JournalError
+from reconciler.journal.errors import NOT_FOUND
 from reconciler.views import doctor
 from reconciler.views.text import indented_json
 
@@ -136,7 +137,8 @@ class _Examination:
                 name = found.where
             holders = [lock.holder for lock in journal.locks()]
         except JournalError as error:
-            return failed_check(Subject.JOURNAL, error.diagnostic)
+            level = Level.WARNING if error.diagnostic.code == NOT_FOUND else Level.ERROR  # an apply creates it
+            return failed_check(Subject.JOURNAL, error.diagnostic, level)
         dead = any(one.is_dead(self._now()) for one in holders)
         return check_journal(name, [one.described() for one in holders], dead=dead)
 

@@ -10,6 +10,7 @@ from reconciler.cli.errors import CommandFailed
 from reconciler.cli.exit_codes import ExitCode
 from reconciler.cli.options import Options
 from reconciler.cli.parser import Parser
+from reconciler.diagnostics import plural
 from reconciler.emulator import FaultsError, StateError, load_faults, reset, serve
 
 
@@ -57,6 +58,11 @@ def _serve(options: Options, ctx: Context) -> None:
         try:
             if options.faults:
                 emulator.faults.add(*load_faults(options.faults))
+            elif emulator.faults.pending():
+                left = plural(len(emulator.faults.pending()), "fault")
+                ctx.stderr.write(
+                    f"{left} of an earlier `--faults` still active. To remove: reconciler emulator reset\n"
+                )
             serve(emulator, options.host, options.port, on_ready)
         except FaultsError as error:
             raise CommandFailed("bad-faults", str(error), "see docs/emulator.md for the format") from None
