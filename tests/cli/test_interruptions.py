@@ -280,3 +280,11 @@ def test_an_interruption_that_stops_no_write_says_that_the_builds_continue(
     said = text_of(world.stderr)
     assert f"\nInterrupted: the builds continue on the server.\nTo resume: reconciler wait {run['id']}\n" in said
     assert "finishing the writes" not in said
+
+
+def test_an_interruption_that_the_interpreter_swallowed_is_no_success(program: Program) -> None:
+    write_manifest("organization: example.com\n")
+    world = program.world()
+    world.stop.set()
+    assert main(["validate"], world) == 130
+    assert world.stderr.getvalue() == "Interrupted.\n"  # type: ignore[attr-defined]

@@ -5,12 +5,14 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from reconciler.emulator import Emulator, EmulatorSettings, StateError, reset
+from reconciler.emulator.store import StateFile
 from tests.support.emulated import GROUPS, REPORTS, REPOS, Ticks, World, packages
 from tests.support.wsgi import call
 
@@ -237,3 +239,23 @@ def test_a_closed_emulator_is_not_to_be_asked() -> None:
     world.emulator.close()
     with pytest.raises(sqlite3.ProgrammingError):
         world.get(GROUPS)
+
+
+def test_the_file_is_closed_between_transactions(tmp_path: Path) -> None:
+    state = StateFile(tmp_path / "emulator.db")
+    inside, done = threading.Event(), threading.Event()
+
+    def read() -> None:
+        with state.reading() as db:
+            inside.set()
+            done.wait(10)
+            assert db.execute("SELECT 1").fetchone()[0] == 1
+
+    reader, closer = threading.Thread(target=read), threading.Thread(target=state.close)
+    reader.start()
+    assert inside.wait(10)
+    closer.start()
+    assert closer.is_alive()
+    done.set()
+    reader.join()
+    closer.join()
