@@ -283,7 +283,7 @@ def test_an_interruption_that_stops_no_write_says_that_the_builds_continue(
 
 
 def test_an_interruption_that_the_interpreter_swallowed_is_no_success(program: Program) -> None:
-    write_manifest("organization: example.com\n")
+    write_manifest("organization: example.com\nrepositories: {}\n")
     world = program.world()
     world.stop.set()
     assert main(["validate"], world) == 130
