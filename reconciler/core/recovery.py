@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from reconciler.core.bindings import TagSelector, UnknownBindings
 from reconciler.core.overlay import Overlay
 from reconciler.core.runs import (
+    NOT_ARRIVED,
+    PLAN_AGAIN,
     Applied,
     Drifted,
     Failed,
@@ -132,7 +134,10 @@ def _found_by(later: RunStep) -> Content | None:
 
 def _judged(step: RunStep, id_: str | None, now: Content | None) -> Outcome:
     not_arrived = failed_step(
-        step.step, "not-arrived", "the run crashed during this write, and the write did not take effect"
+        step.step,
+        NOT_ARRIVED,
+        "the run crashed during this write, and the write did not take effect",
+        f"write it with `reconciler resume`, or {PLAN_AGAIN}",
     )
     since = step.since if step.since is not None else (step.intended_at or 0.0)
     if now is None or id_ is None:

@@ -14,6 +14,9 @@ from reconciler.diagnostics import Diagnostic
 
 PLAN_AGAIN: Final = "plan again to see the current state"
 
+# Code of the problem of a write that was in flight when its run died, and that proved not to have taken effect.
+NOT_ARRIVED: Final = "not-arrived"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Applied:
@@ -204,6 +207,22 @@ def is_in_flight(step: RunStep) -> bool:
     return step.intended_at is not None and step.outcome is None
 
 
+def is_left(step: RunStep) -> bool:
+    """Return whether `resume` writes a step: it was not attempted, or its write was cut off and did not take effect.
+
+    A write that the API refused is not left.
+    """
+    match step.outcome:
+        case None:
+            return True
+        case NotAttempted(reason=reason):
+            return reason in RESUMABLE
+        case Failed(problem=problem):
+            return problem.code == NOT_ARRIVED
+        case _:
+            return False
+
+
 def has_overlays(run: Run) -> bool:
     """Return whether a run has steps of overlays or bindings, or changed what they give to images."""
     return bool(run.effects) or any(not isinstance(one.step, Step) for one in run.steps)
@@ -250,7 +269,7 @@ def not_begun(step: RunStep) -> Outcome:
     return NotAttempted(step=step.step, reason=Skip.INTERRUPTED)
 
 
-def failed_step(step: AnyStep, code: str, summary: str) -> Failed:
+def failed_step(step: AnyStep, code: str, summary: str, hint: str = PLAN_AGAIN) -> Failed:
     """Return a failure that a new plan can explain."""
-    problem = Diagnostic(code=code, summary=summary, hint=PLAN_AGAIN)
+    problem = Diagnostic(code=code, summary=summary, hint=hint)
     return Failed(step=step, kind=FailureKind.OTHER, problem=problem)

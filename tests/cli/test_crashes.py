@@ -140,3 +140,40 @@ def test_a_second_apply_in_the_folder_is_refused_and_says_who_is_at_work(program
     assert second.code == 5
     assert str(os.getpid()) in second.err
     assert program.run("apply", "--yes", "--no-wait").code == 0
+
+
+# Its begin, intent, write and outcome of the first, and intent of the second, from both sides: the write comes next.
+BEFORE_SECOND_WRITE = 2 * (1 + 3 + 1)
+
+
+@kills
+@pytest.mark.parametrize("settled", [True, False], ids=["after-wait", "at-once"])
+def test_a_write_that_never_arrived_is_left_for_resume(
+    program: Program, monkeypatch: pytest.MonkeyPatch, *, settled: bool
+) -> None:
+    write_manifest(MANIFEST)
+    assert apply_until(BEFORE_SECOND_WRITE) == -signal.SIGKILL
+    assert MOMENTS.read_text(encoding="utf-8").splitlines()[-1] == "before write_overlay"
+    program.clock.time += 10_000
+    if settled:
+        waited = program.run("wait")
+        assert waited.code == 3
+        assert "write it with `reconciler resume`" in waited.out
+    note_writes(monkeypatch.setattr)
+    resumed = program.run("resume")
+    assert resumed.code == 0, resumed.err
+    assert Counter(WRITES.read_text(encoding="utf-8").split()) == dict.fromkeys(NAMES, 1)
+    assert program.run("plan", "--detailed-exitcode").code == 0
+    assert "[nothing-to-resume]" in program.run("resume").err
+
+
+@kills
+def test_a_write_that_never_arrived_is_not_written_over_what_is_there_now(program: Program) -> None:
+    write_manifest(MANIFEST)
+    assert apply_until(BEFORE_SECOND_WRITE) == -signal.SIGKILL
+    program.clock.time += 10_000
+    assert program.run("wait").code == 3
+    with program.emulator() as emulator:
+        emulator.edit("orders-api", {"contents": {"packages": ["vim"]}})
+    assert program.run("resume").code == 4
+    assert packages(program)[1] == ["vim"]

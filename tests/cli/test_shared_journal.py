@@ -71,6 +71,8 @@ def test_the_moments_are_those_of_a_whole_apply(program: Program, kind: str, s3:
 # All but the last of its five looks at the builds, which are the same.
 KILLED = {"folder": (*range(15), *range(18, 23)), "s3": (*range(19), *range(31, 34))}
 
+BEFORE_FIRST_WRITE = 8
+
 
 @pytest.mark.parametrize(("kind", "moment"), [(kind, moment) for kind, all_ in KILLED.items() for moment in all_])
 def test_the_next_runner_continues_after_a_kill(
@@ -199,6 +201,24 @@ def test_a_paused_run_is_resumed_on_another_machine(shared: Program) -> None:
     another_machine(shared)
     second, first = history(shared, shared.environ["RECONCILER_JOURNAL"])
     assert (first["counts"]["applied"], second["counts"]["applied"]) == (1, 1)
+
+
+def test_a_write_that_never_arrived_is_resumed_on_a_third_machine(
+    program: Program, s3: S3, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first one is killed between the intent and the write, and the second one finds that nothing arrived."""
+    write_manifest(MANIFEST)
+    url = "file:storage"
+    assert apply_until(BEFORE_FIRST_WRITE, "folder", url, s3) == -signal.SIGKILL
+    assert MOMENTS.read_text(encoding="utf-8").splitlines()[-1] == "before write_overlay"
+    another_machine(program)
+    assert program.run("unlock", "--yes", "--journal", url).code == 0
+    assert program.run("wait", "--journal", url).code == 3
+    another_machine(program)
+    note_writes(monkeypatch.setattr)
+    resumed = program.run("resume", "--journal", url)
+    assert resumed.code == 0, resumed.err
+    assert Counter(WRITES.read_text(encoding="utf-8").split()) == dict.fromkeys(NAMES, 1)
 
 
 def test_unlock_breaks_the_lock_of_a_killed_runner_after_asking(program: Program, s3: S3) -> None:

@@ -5,8 +5,19 @@ from typing import Any
 import pytest
 
 from reconciler.core.recovery import recovered_outcome
-from reconciler.core.runs import Applied, Drifted, Failed, NotAttempted, Skip, Unchanged, is_settled
+from reconciler.core.runs import (
+    Applied,
+    Drifted,
+    Failed,
+    FailureKind,
+    NotAttempted,
+    Skip,
+    Unchanged,
+    is_left,
+    is_settled,
+)
 from reconciler.core.steps import Action
+from reconciler.diagnostics import Diagnostic
 from tests.support.runs import applied, live, recorded, run, step
 
 NOTHING: dict[str, Any] = {}
@@ -92,3 +103,10 @@ def test_what_a_later_run_created_was_not_created_before() -> None:
     found = recovered_outcome(recorded(planned, repository_id=None), live(a=GIT), (run(applied(planned)),))
     assert isinstance(found, Failed)
     assert found.problem.code == "not-arrived"
+
+
+def test_what_the_api_refused_is_not_left_and_what_never_arrived_is() -> None:
+    planned = step("a", NOTHING, GIT)
+    refused = Failed(step=planned, kind=FailureKind.REFUSED, problem=Diagnostic(code="api-error", summary="no"))
+    not_arrived = recovered_outcome(recorded(planned), live(a=NOTHING))
+    assert [is_left(recorded(planned, outcome)) for outcome in (None, not_arrived, refused)] == [True, True, False]

@@ -15,7 +15,7 @@ from reconciler.cli.report import Report
 from reconciler.core.effects import effects_of
 from reconciler.core.ownership import owners_of
 from reconciler.core.plan import Plan
-from reconciler.core.runs import RESUMABLE, NotAttempted, Run, RunKind, RunState, RunStep, is_settled
+from reconciler.core.runs import Run, RunKind, RunState, RunStep, is_left, is_settled
 from reconciler.core.state import Live
 from reconciler.core.steps import BindingStep, OverlayStep, Step
 from reconciler.engine.waves import Waves
@@ -47,7 +47,7 @@ def execute(options: Options, ctx: Context) -> int:
         open_writer(options, ctx) as client,
     ):
         run = runs.find_run(journal, run.id, options)
-        left = [step for step in run.steps if _is_left(step)]
+        left = [step for step in run.steps if is_left(step)]
         _check(run, left)
         live = inputs.with_overlays(
             inputs.read_repositories(run.header.organization, client, options, ctx),
@@ -78,21 +78,10 @@ def _run(journal: Journal, options: Options) -> Run:
             run = journal.run(summary.id)
             if run.header.api != newest.header.api:
                 continue
-            if any(_is_left(one) and one.step.key not in written for one in run.steps):
+            if any(is_left(one) and one.step.key not in written for one in run.steps):
                 return run
-            written |= {one.step.key for one in run.steps if not _is_left(one)}
+            written |= {one.step.key for one in run.steps if not is_left(one)}
     return newest
-
-
-def _is_left(step: RunStep) -> bool:
-    """Return whether a step was not written, or was being written when the run died."""
-    match step.outcome:
-        case None:
-            return True
-        case NotAttempted(reason=reason):
-            return reason in RESUMABLE
-        case _:
-            return False
 
 
 def _check(run: Run, left: list[RunStep]) -> None:
