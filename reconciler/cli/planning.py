@@ -91,9 +91,9 @@ def block_bound_since(plan: Plan, bindings: Bindings) -> Plan:
     return replace(plan, steps=steps, diagnostics=(*plan.diagnostics, *step_problems(changed)), skip_blocked=True)
 
 
-def make_base_plan(desired: Desired, live: Live, options: Options) -> Plan:
+def make_base_plan(desired: Desired, live: Live, options: Options, writers: LastWriters = NOBODY) -> Plan:
     """Return the plan of the base manifest; a selection that selects nothing of it is not an error."""
-    plan, _ = select(_unselected_plan(desired, (), live, options), _selection(options), live)
+    plan, _ = select(_unselected_plan(desired, (), live, options, writers), _selection(options), live)
     return plan
 
 

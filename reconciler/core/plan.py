@@ -14,7 +14,7 @@ from reconciler.core.bindings import NOT_READ, Bindings
 from reconciler.core.diff import Change, ChangeKind, Value, diff, has_key
 from reconciler.core.overlay import Group, Overlay
 from reconciler.core.state import Organization, Settings
-from reconciler.core.steps import REFUSED, Action, BindingStep, OverlayStep, Step, TagEffect
+from reconciler.core.steps import REFUSED, Action, BindingStep, OverlayStep, ReasonCode, Step, TagEffect
 from reconciler.diagnostics import Diagnostic, listed
 
 
@@ -282,7 +282,7 @@ def percent(ratio: float) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """Writing steps with the changes of each part only; a repository may be in several parts.
+    """Steps that write or are blocked, with the changes of each part only; a repository may be in several parts.
 
     `caused_overlays` are the keys of the steps of overlays and bindings that only the second plan has.
     """
@@ -293,15 +293,48 @@ class Comparison:
     caused_overlays: frozenset[str] = frozenset()
 
 
+# Found by checks of packages, which the base plan has not been through.
+_OF_PACKAGES = frozenset({ReasonCode.UNBUILDABLE, ReasonCode.UNRESOLVED})
+
+
 def compare(base: Plan, head: Plan) -> Comparison:
-    """Compare two plans made against the same live state: return the parts of `head`, and those only in `base`."""
-    known = _overlay_writes(base)
+    """Compare two plans made against the same live state: return the parts of `head`, and those only in `base`.
+
+    What `head` blocks is still requested: the part that `base` would write as well is different already.
+    """
+    before, after, known = _writes(base), _writes(head), _overlay_writes(base)
+    problems = {_problem(step) for step in base.steps}
+    caused: list[Step] = []
+    already: list[Step] = []
+    for step in head.steps:
+        other = before.get(step.repository)
+        if step.writes:
+            caused += _part(step, other, shared=False)
+            already += _part(step, other, shared=True)
+        elif step.action is not Action.BLOCKED:
+            continue
+        elif _problem(step) in problems or (step.reason.code in _OF_PACKAGES and _changes(other) == _changes(step)):
+            already.append(step)
+        else:
+            known_changes = _changes(other)
+            caused.append(replace(step, changes=tuple(one for one in step.changes if one not in known_changes)))
+            if other is not None and step.repository not in after:
+                already += _part(other, step, shared=True)
+    unwritten = {step.repository: step for step in head.steps if step.action in (Action.BLOCKED, Action.UNKNOWN)}
     return Comparison(
-        caused=tuple(_only(head.writes, _writes(base), shared=False)),
-        already_different=tuple(_only(head.writes, _writes(base), shared=True)),
-        no_longer=tuple(_only(base.writes, _writes(head), shared=False)),
+        caused=tuple(caused),
+        already_different=tuple(already),
+        no_longer=tuple(_no_longer(before.values(), unwritten | after)),
         caused_overlays=frozenset(key for key, written in _overlay_writes(head).items() if known.get(key) != written),
     )
+
+
+def _no_longer(steps: Iterable[Step], wanted: dict[str, Step]) -> Iterator[Step]:
+    """Return what is not requested any more; of a repository whose changes are unknown, nothing is known to be."""
+    for step in steps:
+        other = wanted.get(step.repository)
+        if other is None or other.writes or other.changes:
+            yield from _part(step, other, shared=False)
 
 
 def _overlay_writes(plan: Plan) -> dict[str, tuple[object, ...]]:
@@ -313,14 +346,21 @@ def _writes(plan: Plan) -> dict[str, Step]:
     return {step.repository: step for step in plan.writes}
 
 
-def _only(steps: Iterable[Step], others: dict[str, Step], *, shared: bool) -> Iterator[Step]:
-    """Return the steps with only those changes that the other plan shares, or lacks."""
-    for step in steps:
-        other = others.get(step.repository)
-        known = frozenset(other.changes) if other is not None else frozenset()
-        changes = tuple(change for change in step.changes if (change in known) is shared)
-        if changes or (_creation(step, other) is shared and step.action is Action.CREATE):
-            yield replace(step, changes=changes)
+def _problem(step: Step) -> tuple[object, ...]:
+    return step.repository, step.action, step.reason.code, step.changes
+
+
+def _changes(step: Step | None) -> frozenset[Change]:
+    return frozenset(step.changes) if step is not None else frozenset()
+
+
+def _part(step: Step, other: Step | None, *, shared: bool) -> Iterator[Step]:
+    """Return the step with only those changes that the other one shares, or lacks; nothing where there are none."""
+    known = _changes(other)
+    changes = tuple(change for change in step.changes if (change in known) is shared)
+    creates = step.action is Action.CREATE and (other is None or other.writes)
+    if changes or (creates and _creation(step, other) is shared):
+        yield replace(step, changes=changes)
 
 
 def _creation(step: Step, other: Step | None) -> bool:

@@ -362,8 +362,8 @@ def _compare(document: PlanDocument, comparison: Comparison) -> None:
         "reset": _count(caused, Action.RESET),
     }
     document["part_groups"] = {
-        "caused": group_documents(caused),
-        "already_different": group_documents(before),
+        "caused": group_documents(step for step in caused if step.writes),
+        "already_different": group_documents(step for step in before if step.writes),
         "no_longer": group_documents(no_longer),
     }
 

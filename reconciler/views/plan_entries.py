@@ -71,13 +71,14 @@ class PlanSection:
 
     One that is `expected`, as part of a comparison, is shown when it is empty too: that a change causes nothing is
     news. The places of one that is `checked_out` are in the manifest, and those of another in the one that it is
-    compared with.
+    compared with. Of a comparison, `problems` are the repositories of this part that cannot be changed.
     """
 
     title: str
     count: int
     groups: Sequence[Entry]
     steps: Sequence[Entry]
+    problems: Sequence[Entry] = ()
     expected: bool = False
     checked_out: bool = True
 
@@ -97,19 +98,30 @@ def _is_of_overlays(step: AnyStepDocument) -> TypeIs[OverlayStepDocument | Bindi
 
 
 def problem_entries(document: PlanDocument) -> list[Entry]:
-    """Return what could not be planned, unknown first: repositories grouped by reason, and the other steps."""
-    groups = document["problem_groups"]
+    """Return what could not be planned, unknown first: repositories grouped by reason, and the other steps.
+
+    What a comparison has in one of its parts is left out.
+    """
+    groups = [one for one in document["problem_groups"] if one["action"] == "unknown" or "caused" not in document]
     grouped = {name for group in groups for name in group["repositories"]}
+    parted = {step["repository"] for step in _blocked_parts(document)}
     found = [
         *(_overlay_problem(step) for step in overlay_steps(document) if step["action"] in PROBLEMS),
         *map(_problem_group, groups),
         *(
             _step(step)
             for step in repository_steps(document)
-            if step["action"] in PROBLEMS and step["repository"] not in grouped
+            if step["action"] in PROBLEMS
+            and step["repository"] not in grouped
+            and not (step["action"] == "blocked" and step["repository"] in parted)
         ),
     ]
     return [one for action in PROBLEMS for one in found if one.action == action]
+
+
+def _blocked_parts(document: PlanDocument) -> list[StepDocument]:
+    parts = [*document.get("caused", ()), *document.get("already_different", ())]
+    return [step for step in parts if step["action"] == "blocked"]
 
 
 def _overlay_problem(step: OverlayStepDocument | BindingStepDocument) -> Entry:
@@ -144,8 +156,28 @@ def repository_sections(document: PlanDocument) -> Iterator[PlanSection]:
 
 def _compared(title: str, steps: Sequence[StepDocument], groups: Sequence[GroupedDocument]) -> PlanSection:
     return PlanSection(
-        title=title, count=len(steps), expected=True, groups=[*map(_group, groups)], steps=_singles(steps, groups)
+        title=title,
+        count=len(steps),
+        expected=True,
+        groups=[*map(_group, groups)],
+        steps=_singles(steps, groups),
+        problems=_problems([step for step in steps if step["action"] == "blocked"]),
     )
+
+
+def _problems(steps: Iterable[StepDocument]) -> list[Entry]:
+    """Return blocked repositories of a part of a comparison, those with the same reason together."""
+    alike: dict[tuple[str, str], list[Entry]] = {}
+    for step in steps:
+        alike.setdefault((step["reason"], step.get("will_build", "")), []).append(_step(step))
+    singles = [one for found in alike.values() if len(found) < GROUP_FROM for one in found]
+    return [*(_problem_entry(found) for found in alike.values() if len(found) >= GROUP_FROM), *singles]
+
+
+def _problem_entry(alike: Sequence[Entry]) -> Entry:
+    changes = alike[0].changes if all(one.changes == alike[0].changes for one in alike) else ()
+    places = [place for one in alike for place in one.places]
+    return replace(alike[0], names=[one.name for one in alike], changes=changes, places=places, note="", name="")
 
 
 def _singles(steps: Iterable[StepDocument], groups: Iterable[GroupedDocument]) -> list[Entry]:

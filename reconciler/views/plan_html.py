@@ -236,8 +236,11 @@ class _PlanPage:
                 "title": section.title,
                 "count": f"{section.count:,}",
                 "entries": [
-                    self._changed(one, unfolded=unfolded, checked_out=section.checked_out)
-                    for one in (*section.groups, *section.steps)
+                    *map(self._problem, section.problems),
+                    *(
+                        self._changed(one, unfolded=unfolded, checked_out=section.checked_out)
+                        for one in (*section.groups, *section.steps)
+                    ),
                 ],
             }
             for section in sections

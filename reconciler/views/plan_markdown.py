@@ -294,10 +294,13 @@ def _note(missing: Missing) -> str:
 def _problems(document: PlanDocument, style: Style) -> Iterator[Fold]:
     """Yield a table of what could not be planned; the rows are entries of their own."""
     found = problem_entries(document)
-    if not found:
-        return
+    if found:
+        yield _heading(f"Blocked ({sum(len(one.names) or 1 for one in found):,})")
+        yield from _problem_table(found, style)
+
+
+def _problem_table(found: Sequence[Entry], style: Style) -> Iterator[Fold]:
     entries = Entries(style=style, unfolded=False)
-    yield _heading(f"Blocked ({sum(len(one.names) or 1 for one in found):,})")
     yield Fold(forms=(f"{row(['', 'repository', 'why', 'where'])}\n{row(['---'] * 4)}",), entries=0)
     for step in found:
         names = step.names
@@ -339,6 +342,8 @@ def _writes(document: PlanDocument, style: Style) -> Iterator[Fold]:
     for section in sections:
         if section.count or section.expected:
             yield _heading(f"{section.title} ({section.count:,})")
+        if section.problems:
+            yield from _problem_table(section.problems, style)
         yield from (entries.group(group) for group in section.groups)
         yield from (entries.step(step) for step in section.steps)
 

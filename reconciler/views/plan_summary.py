@@ -126,6 +126,10 @@ def _compared(document: PlanDocument) -> str:
     if overlays:
         changed = f"{plural(overlays, 'change')} of overlays and bindings"
         caused = f"{caused}, {changed}" if caused else changed
+    blocked = sum(step["action"] == "blocked" for step in document["caused"])
+    if blocked:
+        errors = plural(blocked, "repository with errors", "repositories with errors")
+        caused = f"{caused}, {errors}" if caused else errors
     before, after = len(document["already_different"]), len(document["no_longer"])
     rest = [f"{repositories(before)} already different"] if before else []
     rest += [f"{repositories(after)} no longer changed"] if after else []

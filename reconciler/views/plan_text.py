@@ -89,7 +89,7 @@ def _body(document: PlanDocument, style: Style, width: int | None) -> Iterator[B
     """Yield blocks of lines in order: problems, then creations, resets and updates, single ones first in each."""
     problems, overlays = problem_entries(document), [*overlay_sections(document)]
     sections = [*repository_sections(document)]
-    singles = [step for section in (*sections, *overlays) for step in section.steps]
+    singles = [step for section in (*sections, *overlays) for step in (*section.problems, *section.steps)]
     entries = _Entries(style=style, width=width, column=_name_column([*problems, *singles], style, width))
     for action in PROBLEMS:
         yield [line for one in problems if one.action == action for line in entries.problem(one)]
@@ -136,6 +136,7 @@ class _Entries:
         """Yield changes of repositories, those of a comparison below their title."""
         if section.expected:
             yield [Text(section.title if section.count else f"{section.title}: nothing", Role.BOLD)]
+        yield [line for one in section.problems for line in self.problem(one)]
         for action in WRITES:
             yield [line for step in section.steps if step.action == action for line in self.step(step)]
             yield from (self.group(group) for group in section.groups if group.action == action)

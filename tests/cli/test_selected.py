@@ -79,6 +79,36 @@ def test_what_only_the_base_wanted(program: Program) -> None:
     assert [step["repository"] for step in document["no_longer"]] == ["orders-api"]
 
 
+def test_a_repository_that_a_change_blocks_is_caused_by_it_and_still_requested(program: Program) -> None:
+    write_manifest(TWO, "before.yaml")
+    write_manifest(TWO.replace("custom-nginx: {packages: [curl]}", "custom-nginx: {packages: [curl, nope-pkg]}"))
+    result = program.run("plan", "--base", "before.yaml", "--detailed-exitcode")
+    assert result.code == 1
+    caused, rest = result.out.split("Already different before this change")
+    assert caused.index("Caused by this change\n") < caused.index("would not build")
+    assert "~ custom-nginx   packages +curl\n" in rest
+    assert "No longer requested: nothing" in rest
+    assert "this change causes 1 repository with errors; 2 repositories already different." in rest
+    document = json.loads(program.run("plan", "--base", "before.yaml", "--format", "json").out)
+    (step,) = document["caused"]
+    assert (step["action"], [one["key"] for one in step["changes"]]) == ("blocked", ["nope-pkg"])
+    for name in ("markdown", "html"):
+        page = program.run("plan", "--base", "before.yaml", "--format", name).out
+        assert page.index("Caused by this change") < page.index("would not build") < page.index("Already different")
+    skipped = program.run("plan", "--base", "before.yaml", "--detailed-exitcode", "--skip-blocked")
+    assert "this change causes 1 repository with errors" in skipped.out
+
+
+def test_what_the_base_could_not_have_either_is_not_caused(program: Program) -> None:
+    wrong = "organization: example.com\nrepositories:\n"
+    wrong += "".join(f"  {name}: {{packages: [nope-pkg]}}\n" for name in ("custom-nginx", "orders-api", "custom-go"))
+    write_manifest(wrong, "before.yaml")
+    write_manifest(wrong)
+    result = program.run("plan", "--base", "before.yaml")
+    assert "Caused by this change: nothing" in result.out
+    assert "✗ 3 repositories" in result.out.split("Already different before this change")[1]
+
+
 def test_one_look_at_the_live_state_serves_both(program: Program) -> None:
     write_manifest(TWO, "before.yaml")
     write_manifest(TWO)

@@ -1,5 +1,6 @@
 """What a change of the manifest causes, and what was different before it."""
 
+from dataclasses import replace
 from typing import Any
 
 from hypothesis import given, settings
@@ -8,7 +9,7 @@ from reconciler.core.diff import diff
 from reconciler.core.overlay import Overlay
 from reconciler.core.plan import Comparison, Plan, compare
 from reconciler.core.state import Address
-from reconciler.core.steps import Step
+from reconciler.core.steps import Action, Reason, ReasonCode, Step
 from tests.core.test_guards import entry, live, make
 from tests.support.examples import examples
 from tests.support.overlays import overlays, patch
@@ -62,6 +63,22 @@ def test_a_creation_without_a_change_is_a_change() -> None:
     assert parts(compare(other, create)) == ({"new": []}, {}, {"new": []})
 
 
+def test_what_is_blocked_is_caused_or_not_by_what_the_base_requests() -> None:
+    base, head = plan(b={"packages": ["git", "vim"]}), plan(b={"packages": ["git", "nope"]})
+    (step,) = head.steps
+    blocked = replace(head, steps=(replace(step, action=Action.BLOCKED, reason=Reason(code=ReasonCode.UNBUILDABLE)),))
+    assert parts(compare(base, blocked)) == ({"b": ["add nope"]}, {"b": ["add git"]}, {"b": ["add vim"]})
+    assert parts(compare(head, blocked)) == ({}, {"b": ["add git", "add nope"]}, {})
+    assert parts(compare(blocked, blocked)) == ({}, {"b": ["add git", "add nope"]}, {})
+
+
+def test_of_a_repository_whose_changes_are_unknown_nothing_is_no_longer_requested() -> None:
+    base = plan(b={"packages": ["git"]})
+    (step,) = base.steps
+    lost = replace(step, action=Action.BLOCKED, reason=Reason(code=ReasonCode.NOT_FOUND), changes=())
+    assert parts(compare(base, replace(base, steps=(lost,)))) == ({"b": []}, {}, {})
+
+
 def test_what_prune_starts_to_reset_is_caused() -> None:
     base, head = make([entry("b", {})], STATE), make([entry("b", {})], STATE, prune=True)
     assert parts(compare(base, head)) == ({"a": ["remove old"]}, {}, {})
@@ -84,7 +101,5 @@ def test_nothing_is_lost_and_nothing_repeated(now: Overlay, old: Overlay, new: O
 
 
 def _steps(now: Overlay, wanted: Overlay) -> tuple[Step, ...]:
-    from dataclasses import replace
-
     (step,) = plan(b={"packages": ["x"]}).steps
     return (replace(step, before=now, after=wanted, changes=diff(now, wanted)),) if now != wanted else ()

@@ -57,10 +57,11 @@ def execute(options: Options, ctx: Context) -> int:
     desired, warnings = inputs.read_manifest(options, ctx)
     base = inputs.read_base(options, desired, ctx)
     with _open_source(desired, options, ctx) as (source, client), runs.readable_journal(options, ctx) as journal:
-        plan = planning.make_plan(desired, warnings, source.live, options, runs.last_writers(journal, options))
+        writers = runs.last_writers(journal, options)
+        plan = planning.make_plan(desired, warnings, source.live, options, writers)
         checked, forecast = _check(plan, desired, source, client, options=options, ctx=ctx)
         plan = runs.with_revert_note(checked.plan, journal, options)
-    comparison = None if base is None else compare(planning.make_base_plan(base, source.live, options), plan)
+    comparison = None if base is None else compare(planning.make_base_plan(base, source.live, options, writers), plan)
     if options.output is not None:
         asked = options.against is None or not options.check_packages
         planning.save_plan(
@@ -152,7 +153,9 @@ def _unchecked(plan: Plan, desired: Desired, options: Options) -> Checked:
 
 def _has_changes(plan: Plan, comparison: Comparison | None) -> bool:
     """Return whether there are changes; with `--base`, changes that the edit of the manifest causes."""
-    return bool(plan.writes or plan.overlay_writes if comparison is None else comparison.caused)
+    if comparison is None:
+        return bool(plan.writes or plan.overlay_writes)
+    return any(step.writes for step in comparison.caused)
 
 
 def _saved_notice(path: Path, plan: Plan) -> str:
