@@ -1,5 +1,6 @@
 """Context of a command: streams, environment, clock, signals and other programs. Tests provide their own."""
 
+import atexit
 import errno
 import getpass
 import io
@@ -13,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import IO, Any, NamedTuple, NoReturn, TextIO
@@ -268,6 +270,9 @@ def run_program(argv: Sequence[str], *, seconds: float) -> Finished:
     ) as process:
         assert process.stdout is not None
         assert process.stderr is not None
+        # It may be asked from a worker thread, which an interruption does not wait for.
+        end = partial(_kill, process)
+        atexit.register(end)
         readers = [_Reader(process, stream) for stream in (process.stdout, process.stderr)]
         try:
             process.wait(timeout=seconds)
@@ -280,6 +285,7 @@ def run_program(argv: Sequence[str], *, seconds: float) -> Finished:
         # A child that the program leaves behind may hold the streams open.
         for reader in readers:
             reader.join(timeout=1.0)
+        atexit.unregister(end)
     if late:
         raise TimeoutError
     out, err = (reader.text() for reader in readers)

@@ -1,5 +1,9 @@
 """chainctl: its cache while that is good, else its process; and the whole way over a script on the PATH."""
 
+import os
+import subprocess
+import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -139,3 +143,25 @@ def test_a_program_that_hangs_or_is_missing(tmp_path: Path, monkeypatch: pytest.
     with pytest.raises(TimeoutError) as caught:
         run_program(("chainctl",), seconds=0.2)
     assert caught.value.__context__ is None
+
+
+_INTERRUPTED = """
+import pathlib, threading, time
+from reconciler.cli.context import run_program
+threading.Thread(target=run_program, args=(["chainctl"],), kwargs={"seconds": 60}, daemon=True).start()
+while not pathlib.Path("pid").exists():
+    time.sleep(0.01)
+"""
+
+
+def test_no_program_is_left_behind_by_an_interruption(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The main thread ends without the worker that asks for a token."""
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    script(tmp_path, "echo $$ > pid.new && mv pid.new pid && exec sleep 60")
+    subprocess.run([sys.executable, "-c", _INTERRUPTED], cwd=tmp_path, check=True)
+    pid = int((tmp_path / "pid").read_text(encoding="utf-8"))
+    with suppress(FileNotFoundError):  # where there is one, a process that has ended may still have its number
+        assert Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(") ")[2][0] in "ZX"
+        return
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
