@@ -57,8 +57,9 @@ class Context:
     any thread at any time, and `announce` one about an interruption, from a signal handler; a live display replaces
     both while it is drawn. `stop` is set by the first interruption. `settings` holds the options that can be set
     elsewhere, with their sources. `problems` are those that were printed. `run_id` is the run that this process
-    records; `has_result` tells that standard output holds a result as text, `concluded` that the verdict was printed;
-    `stopped_by` is why a run was stopped that nobody interrupted, as a sentence part.
+    records, `left` what is known of it after an abort, as a sentence part; `has_result` tells that standard output
+    holds a result as text, `concluded` that the verdict was printed; `stopped_by` is why a run was stopped that nobody
+    interrupted, as a sentence part.
     """
 
     def __init__(
@@ -86,6 +87,7 @@ class Context:
         self.settings: Mapping[str, Setting] = {}
         self._stdin_data: bytes | None = None
         self.run_id: str | None = None
+        self.left = ""
         self.problems: list[Diagnostic] = []
         self.has_result = False
         self.concluded = False

@@ -49,7 +49,7 @@ def run_command(parsed: argparse.Namespace, ctx: Context | None = None) -> int:
 
 def _interrupted(options: Options, ctx: Context) -> ExitCode:
     if options.command in _WRITING:
-        ending = early_end(options.command, interrupted=True, errors=0, run=ctx.run_id)
+        ending = early_end(options.command, interrupted=True, errors=0, run=ctx.run_id, left=ctx.left)
         output.conclude(ending, ctx)
     else:
         with suppress(OSError):

@@ -26,6 +26,7 @@ from reconciler.core.runs import (
     RunHeader,
     RunKind,
     Skip,
+    is_in_flight,
     is_settled,
 )
 from reconciler.core.steps import AnyStep, BindingStep, OverlayStep, Step
@@ -34,7 +35,7 @@ from reconciler.engine.follow import Followed, Limits, failure_logs
 from reconciler.engine.ports import OnError
 from reconciler.engine.rollout import Batches, Rollout, rollout
 from reconciler.engine.waves import Size, Waves, parse_sizes, plan_waves
-from reconciler.journal import Journal, RunRecord
+from reconciler.journal import Journal, JournalError, RunRecord
 from reconciler.views import verdict
 from reconciler.views.diagnostics import refusal
 from reconciler.views.document import Origin
@@ -149,8 +150,28 @@ def execute_plan(request: ApplyRequest, how: Rollout, apply: ApplyContext) -> Ex
             return _recorded(replace(request, waves=waves), record, how, apply, interruption)
         except KeyboardInterrupt:
             record.end(exit_code=ExitCode.INTERRUPTED, interrupted=True)
-            ctx.announce(f"Aborted: some writes may or may not have arrived. To find out: reconciler wait {record.id}")
+            _announce_abort(apply, waiting=interruption.waiting)
             raise
+
+
+def _announce_abort(apply: ApplyContext, *, waiting: bool) -> None:
+    """Say what an aborted run leaves: writes without an outcome, or only builds; `waiting` if no write was going on."""
+    ctx, run_id = apply.ctx, apply.ctx.run_id
+    try:
+        run = apply.journal.run(run_id)
+    except JournalError:
+        run = None
+    if run is None or any(is_in_flight(one) or (one.outcome is None and not waiting) for one in run.steps):
+        ctx.announce(f"Aborted: some writes may or may not have arrived. To find out: reconciler wait {run_id}")
+    elif is_settled(run):
+        ctx.left = f"the results of run {run_id} are recorded"
+        ctx.announce(f"Aborted: all results are recorded. To see them: reconciler wait {run_id}")
+    else:
+        ctx.left = f"all writes of run {run_id} are recorded; builds were not followed to completion"
+        ctx.announce(
+            "Aborted: all writes are recorded; builds were not followed to completion."
+            f"\nTo follow them: reconciler wait {run_id}"
+        )
 
 
 def confirm(plan: Plan, options: Options, ctx: Context) -> str | None:
@@ -223,6 +244,11 @@ class _Interruption:
             case _:
                 pass
 
+    @property
+    def waiting(self) -> bool:
+        """Return whether the run only waits for builds."""
+        return self._waiting_for is not None
+
     def notice(self) -> str:
         """Return the announcement."""
         return FINISHING if self._waiting_for is None else no_longer_waiting(self._waiting_for)
@@ -237,7 +263,7 @@ def _recorded(
     with apply.report.progress() as listen:
 
         def on_event(event: Event) -> None:
-            interruption.follow(event, record.id)
+            interruption.follow(event, ctx.run_id or record.id)
             if isinstance(event, WaveFailed):
                 failed.extend(event.steps)
             listen(event)
@@ -258,6 +284,7 @@ def _recorded(
         record.end(exit_code=code, interrupted=interrupted)
         if failed and apply.options.on_wave_failure == "revert" and not interrupted:
             reverted = revert_wave(record.id, failed, how, apply, on_event)
+            ctx.run_id = record.id
     logs = failure_logs(followed, apply.client) if followed else {}
     compared = followed.progress if followed and apply.report.compares_images else ()
     return apply.report.end(
@@ -285,6 +312,7 @@ def revert_wave(
     plan = plan_revert(part, live, max_removal=1.0)
     header = runs.run_header(RunKind.REVERT, run_id, plan.organization, options, ctx)
     record = apply.journal.begin(header, plan)
+    ctx.run_id = record.id
     outcomes, followed = rollout(
         plan,
         apply.client,

@@ -157,12 +157,16 @@ def refusal(command: str, reason: str) -> str:
     return f"{command.capitalize()} refused: {reason}. {UNCHANGED}"
 
 
-def early_end(command: str, *, interrupted: bool, errors: int, run: str | None) -> str:
-    """Return the verdict on a run that ended before its report; `run` is its id where it may have written."""
+def early_end(command: str, *, interrupted: bool, errors: int, run: str | None, left: str = "") -> str:
+    """Return the verdict on a run that ended before its report.
+
+    `run` is its id where it may have written, `left` what is known of one that was aborted.
+    """
     name = command.capitalize()
     if interrupted:
-        left = f": writes of run {run} may be unfinished" if run else ""
-        return f"{name} interrupted{left}." + ("" if run else f" {UNCHANGED}")
+        if run is None:
+            return f"{name} interrupted. {UNCHANGED}"
+        return f"{name} interrupted: {left or f'writes of run {run} may be unfinished'}."
     if run is not None:
         return f"{name} finished with errors. Details: `reconciler history {run}`."
     return refusal(command, plural(errors, "error"))

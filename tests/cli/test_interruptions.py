@@ -16,6 +16,7 @@ from reconciler.cli import main
 from reconciler.cli.context import has_left, interruptible
 from reconciler.cli.execution import confirm
 from reconciler.emulator import EmulatorSettings
+from reconciler.journal import RunRecord
 from tests.support.program import Program, Stream, write_manifest
 
 TWO = """\
@@ -288,3 +289,51 @@ def test_an_interruption_that_the_interpreter_swallowed_is_no_success(program: P
     world.stop.set()
     assert main(["validate"], world) == 130
     assert world.stderr.getvalue().endswith("Interrupted.\n")  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("waves", [(), ("--batch", "1,rest")])
+def test_a_second_interruption_while_builds_are_followed_says_that_all_writes_are_recorded(
+    program: Program, waves: tuple[str, ...]
+) -> None:
+    program.settings = EmulatorSettings(queue_delay=1000)
+    write_manifest(TWO)
+    world = program.world()
+
+    def interrupt_twice(_: float) -> None:
+        program.clock.on_wait = None
+        os.kill(os.getpid(), signal.SIGINT)
+        assert world.stop.wait(timeout=10)
+        os.kill(os.getpid(), signal.SIGINT)
+        threading.Event().wait(timeout=10)
+
+    program.clock.on_wait = interrupt_twice
+    assert main(["apply", "--yes", *waves], world) == 130
+    (run,) = json.loads(program.run("history", "--format", "json").out)["runs"]
+    said = text_of(world.stderr)
+    assert "may or may not have arrived" not in said
+    assert "Aborted: all writes are recorded; builds were not followed to completion.\n" in said
+    assert f"\nTo follow them: reconciler wait {run['id']}\n" in said
+    ending = f"all writes of run {run['id']} are recorded; builds were not followed to completion."
+    assert text_of(world.stdout).splitlines()[-1] == f"Apply interrupted: {ending}"
+
+
+def test_a_second_interruption_during_a_write_says_that_it_may_have_arrived(
+    program: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_manifest(TWO)
+    finished = RunRecord.finished
+
+    def lost(record: RunRecord, outcome: Any) -> None:
+        if outcome.step.label != "orders-api":
+            finished(record, outcome)
+
+    def aborted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(RunRecord, "finished", lost)
+    monkeypatch.setattr(RunRecord, "seen", aborted)
+    result = program.run("apply", "--yes")
+    (run,) = json.loads(program.run("history", "--format", "json").out)["runs"]
+    assert result.code == 130
+    assert "some writes may or may not have arrived" in result.err
+    assert result.out.splitlines()[-1] == f"Apply interrupted: writes of run {run['id']} may be unfinished."
