@@ -36,9 +36,12 @@ class Size:
 REST = Size()
 
 
-def parse_sizes(text: str) -> tuple[Size, ...]:
-    """Return the sizes of a text such as `tier=canary,10%,rest`; raises `ValueError` with the reason."""
-    sizes = tuple(_size(word.strip()) for word in text.split(","))
+def parse_sizes(text: str, *, labels: bool = True) -> tuple[Size, ...]:
+    """Return the sizes of a text such as `tier=canary,10%,rest`; raises `ValueError` with the reason.
+
+    Without `labels` only counts and percentages are sizes.
+    """
+    sizes = tuple(_size(word.strip(), labels=labels) for word in text.split(","))
     if REST in sizes[:-1]:
         message = "`rest` must come last"
         raise ValueError(message)
@@ -48,17 +51,18 @@ def parse_sizes(text: str) -> tuple[Size, ...]:
     return sizes
 
 
-def _size(word: str) -> Size:
+def _size(word: str, *, labels: bool) -> Size:
     if word == "rest":
         return REST
     key, equals, value = word.partition("=")
-    if equals and key and value:
+    if labels and equals and key and value:
         return Size(label=(key, value))
     digits = word.removesuffix("%")
     number = int(digits) if digits.isascii() and digits.isdecimal() and len(digits) <= 9 else 0  # noqa: PLR2004 - more digits are not needed
     is_percent = digits != word
     if number < 1 or (is_percent and number > _WHOLE):
-        message = f'"{word}" must be a count, a percentage such as 10%, a label such as tier=canary, or `rest`'
+        label = "a label such as tier=canary, " if labels else ""
+        message = f'"{word}" must be a count, a percentage such as 10%, {label}or `rest`'
         raise ValueError(message)
     return Size(percent=number) if is_percent else Size(count=number)
 

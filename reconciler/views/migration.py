@@ -105,8 +105,9 @@ def render(found: MigrationDocument, *, style: Style, width: int | None) -> str:
     blocks.append([Text("Not the same:", Role.BOLD), *wrong] if wrong else [])
     proven = [one for one in every if one["proven"]]
     tags = plural(sum(len(one["tags"]) for one in proven), "tag")
+    keep = "keeps" if len(proven) == 1 else "keep"
     blocks.append(
-        [Text(f"Proved: {repositories(len(proven))} keep the configuration of every tag ({tags})."), Text(_NEXT)]
+        [Text(f"Proved: {repositories(len(proven))} {keep} the configuration of every tag ({tags})."), Text(_NEXT)]
     )
     return draw_blocks(blocks, style=style, width=width)
 

@@ -24,7 +24,10 @@ def test_every_tag_keeps_its_configuration(program: Program) -> None:
     migrated = [one["repository"] for wave in found["waves"] for one in wave]
     assert "custom-python" in migrated
     assert "data-pipeline is not migrated: it has fields that this version does not support" in problems
-    assert found["left_out"][0]["summary"].startswith("data-pipeline is not migrated")
+    (left_out,) = found["left_out"]
+    assert left_out["summary"].startswith("data-pipeline is not migrated")
+    assert (left_out["severity"], left_out["repositories"]) == ("warning", ["data-pipeline"])
+    assert "in data-pipeline" not in problems
     desired, _ = load(Path("new"))
     assert sorted(str(one.address) for one in desired.repositories) == sorted(migrated)
     with program.emulator() as emulator:
@@ -52,7 +55,7 @@ def test_an_overlay_for_all_repositories_would_begin_to_apply(program: Program) 
     code, found, problems = migrate(program, "custom-python")
     assert code == 1
     assert found["waves"] == []
-    assert [one["code"] for one in found["left_out"]] == ["not-migrated"]
+    assert [(one["code"], one["repositories"]) for one in found["left_out"]] == [("not-migrated", ["custom-python"])]
     assert "custom-python is not migrated: some tags would get another configuration" in problems
 
 
@@ -81,13 +84,40 @@ def test_a_folder_with_manifests_is_left_alone(program: Program, folder: str) ->
 
 def test_nothing_to_migrate(program: Program) -> None:
     result = program.run("migrate", *ORG, "-o", "new", "custom-nginx")
-    assert result.code == 0
+    assert result.code == 1
+    assert "error: custom-nginx is not migrated: it has no customization of its own [not-migrated]" in result.err
     assert "Nothing to migrate" in result.out
     assert not Path("new").exists()
+    result = program.run("migrate", *ORG, "-o", "new", "custom-ngin*")
+    assert (result.code, result.err) == (0, "")
+
+
+def test_a_named_repository_without_a_customization_is_left_out_aloud(program: Program) -> None:
+    code, found, problems = migrate(program, "custom-python", "custom-nginx")
+    assert code == 1
+    assert [one["repository"] for wave in found["waves"] for one in wave] == ["custom-python"]
+    (left_out,) = found["left_out"]
+    assert (left_out["severity"], left_out["repositories"]) == ("error", ["custom-nginx"])
+    assert problems.count("custom-nginx") == 1
+    # Of two repositories with one name, one has a customization: that is the one that is meant.
+    with program.emulator() as emulator:
+        emulator.edit("team-a/custom-node", {"contents": {"packages": ["git"]}}, replace=True)
+    assert program.run("migrate", *ORG, "-o", "other", "custom-node").code == 0
+
+
+@pytest.mark.parametrize("sizes", ["tier=canary,rest", "0"])
+def test_waves_of_a_migration_have_no_labels(program: Program, sizes: str) -> None:
+    result = program.run("migrate", *ORG, "-o", "new", "--batch", sizes)
+    assert result.code == 64
+    assert "must be a count, a percentage such as 10%, or `rest`" in result.err
+    assert "label" not in result.err
 
 
 def test_as_text(program: Program) -> None:
     result = program.run("migrate", *ORG, "-o", "new", "custom-python", "custom-redis")
     assert "Migration of example.com: 2 repositories with 2 overlays" in result.out
     assert "Wave 2:\n  custom-redis" in result.out
+    assert "Proved: 2 repositories keep the configuration" in result.out
     assert "Nothing was changed." in result.out.splitlines()[-1]
+    result = program.run("migrate", *ORG, "-o", "one", "custom-python")
+    assert "Proved: 1 repository keeps the configuration" in result.out

@@ -1,6 +1,7 @@
 """`reconciler migrate`: standard customizations as overlays and bindings, proved tag by tag; changes nothing."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from reconciler.cli import flags, inputs, output
@@ -12,9 +13,11 @@ from reconciler.cli.exit_codes import ExitCode
 from reconciler.cli.options import Options
 from reconciler.cli.parser import Parser
 from reconciler.core.migration import MigratedRepository, prove_migration
-from reconciler.core.state import Desired, Live, LiveRepository
+from reconciler.core.overlay import EMPTY
+from reconciler.core.state import Desired, Directory, Live, LiveRepository
 from reconciler.diagnostics import Diagnostic, Severity, has_errors
 from reconciler.engine.waves import parse_sizes, split_waves
+from reconciler.manifest.values import is_glob
 from reconciler.manifest.writing.folder import read_manifests, write_files
 from reconciler.manifest.writing.overlays import Migration, make_migration
 from reconciler.views import migration
@@ -43,7 +46,7 @@ def execute(options: Options, ctx: Context) -> int:
     folder = options.folder
     assert folder is not None
     try:
-        sizes = parse_sizes(options.batch or "rest")
+        sizes = parse_sizes(options.batch or "rest", labels=False)
     except ValueError as error:
         raise bad_usage(f'--batch "{options.batch}": {error}', "write it as 1,10%,rest") from None
     if folder.exists() and (not folder.is_dir() or read_manifests(folder)):
@@ -65,7 +68,11 @@ def execute(options: Options, ctx: Context) -> int:
         return desired
 
     found, left_out = _migrated(live, inputs.pick(options.repositories, live), folder, make, load)
-    output.print_problems(left_out, options, ctx)
+    left_out = (*left_out, *_without_customization(options.repositories, live))
+    if options.repositories:
+        left_out = tuple(replace(one, severity=Severity.ERROR) for one in left_out)
+    # The summary names the repository.
+    output.print_problems([replace(one, repositories=()) for one in left_out], options, ctx)
     document = migration.document(split_waves(found, sizes) if found else (), live.organization, left_out)
     output.show(
         {
@@ -100,6 +107,23 @@ def _migrated(
     return (), left_out
 
 
+def _without_customization(names: Sequence[str], live: Live) -> Iterator[Diagnostic]:
+    """Yield the named repositories that have nothing to migrate; a glob may match some of these."""
+    directory = Directory(live)
+    for name in dict.fromkeys(names):
+        found = inputs.pick([name], live)
+        if not is_glob(name) and all(one.overlay == EMPTY for one in found):
+            for one in found:
+                label = directory.label(one)
+                yield Diagnostic(
+                    code="not-migrated",
+                    severity=Severity.WARNING,
+                    summary=f"{label} is not migrated: it has no customization of its own",
+                    hint="leave it out of the command line",
+                    repositories=(label,),
+                )
+
+
 def _write(made: Migration, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     written = write_files(folder, made.texts, before=read_manifests(folder))
@@ -115,4 +139,5 @@ def _unproved(one: MigratedRepository) -> Diagnostic:
         summary=f"{one.repository} is not migrated: "
         + (one.problem or f"some tags would get another configuration ({tags})"),
         hint="check the overlays that are bound to all repositories: they begin to apply",
+        repositories=(one.repository,),
     )

@@ -5,7 +5,7 @@ does not mention would be removed. A migration writes what several repositories 
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -221,8 +221,10 @@ def _migratable(
     for one in sorted(picked, key=directory.label):
         why = _migration_obstacle(one.overlay)
         if why:
+            label = directory.label(one)
             hint = "change its customization first, or leave it as it is"
-            left_out.append(warning("not-migrated", f"{directory.label(one)} is not migrated: {why}", hint))
+            problem = warning("not-migrated", f"{label} is not migrated: {why}", hint)
+            left_out.append(replace(problem, repositories=(label,)))
         elif one.overlay != EMPTY:
             chosen[directory.label(one)] = one
     return chosen, left_out
