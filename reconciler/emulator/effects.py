@@ -42,7 +42,7 @@ class Status(_Effect):
     status: int
     message: str = "scripted fault"
     html: bool = False
-    retry_after: str = ""
+    retry_after: str | int = ""
     code: int | None = None
     details: list[dict[str, Any]] = []
     when: When = BEFORE
@@ -318,6 +318,6 @@ def _error_response(status: Status) -> Response:
         response = balancer_response(status.status)
     else:
         response = status_response(status.status, code, status.message, status.details)
-    if status.retry_after:
-        response.headers["Retry-After"] = status.retry_after
+    if status.retry_after != "":
+        response.headers["Retry-After"] = str(status.retry_after)
     return response

@@ -48,6 +48,14 @@ def test_a_rate_limit_says_when_to_come_back(world: World) -> None:
     assert "Retry-After" not in world.get(GROUPS).headers
 
 
+@pytest.mark.parametrize("seconds", [0, 60])
+def test_a_rate_limit_may_be_given_as_a_number(world: World, tmp_path: Path, seconds: int) -> None:
+    script = tmp_path / "faults.json"
+    script.write_text(json.dumps([{"do": "status", "status": 429, "retry_after": seconds}]), encoding="utf-8")
+    world.emulator.faults.add(*load_faults(script))
+    assert world.get(GROUPS).headers["Retry-After"] == str(seconds)
+
+
 def test_a_load_balancer_answers_with_a_page(world: World) -> None:
     world.emulator.faults.add(Fault(effect=Status(status=502, html=True)))
     reply = world.get(GROUPS)
