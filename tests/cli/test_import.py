@@ -136,6 +136,25 @@ def test_importing_again_changes_nothing(program: Program) -> None:
     assert "@@" not in result.out
 
 
+def test_only_what_is_written_is_counted_as_imported(program: Program) -> None:
+    imported(program, *ORG, "-o", "m")
+    with program.emulator() as emulator:
+        emulator.edit("custom-go", {"contents": {"packages": ["vim"]}})
+    result = imported(program, "custom-go", "custom-ruby", "custom-redis", "custom-nginx", "-o", "m")
+    assert result.out.endswith(
+        "Imported 2 repositories into m; 2 repositories already there. A plan shows no changes.\n"
+    )
+    result = imported(program, "custom-go", "-o", "m")
+    assert result.out == "1 repository already in m. A plan shows no changes.\n"
+
+
+def test_a_named_repository_that_cannot_be_imported_is_an_error(program: Program) -> None:
+    result = imported(program, "data-pipeline", *ORG, "-o", "m", code=1)
+    assert result.err.startswith("error: data-pipeline is not imported")
+    assert result.out == "Nothing to import.\n"
+    assert imported(program, *ORG, "-o", "m").err.startswith("warning: data-pipeline is not imported")
+
+
 def test_without_a_name_only_what_has_no_entry_yet_is_added(program: Program) -> None:
     path = write_manifest(MANIFEST)
     imported(program, "-o", "manifests")

@@ -1,6 +1,7 @@
 """`reconciler import`: live state written as manifests, and taken into those that are there."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from reconciler.cli import flags, inputs
@@ -13,13 +14,14 @@ from reconciler.cli.options import Options
 from reconciler.cli.output import print_problems, style_of
 from reconciler.cli.parser import Parser
 from reconciler.core.state import Desired, Live
-from reconciler.diagnostics import Diagnostic, plural
+from reconciler.diagnostics import Diagnostic, Severity, plural
 from reconciler.manifest.writing.folder import FilesRefused, write_files
 from reconciler.manifest.writing.importer import Import, prepare, verify
 from reconciler.manifest.writing.overlays import OVERLAYS_FILE, prepare_overlays, verify_overlays
 from reconciler.manifest.writing.syntax import redacted_lines
 from reconciler.manifest.writing.updater import ImportRequest
 from reconciler.views.console import draw_diff
+from reconciler.views.text import repositories
 
 # What loading a folder without manifests says.
 _NO_FILES = ("manifest-not-found", "no-manifests")
@@ -68,7 +70,7 @@ def execute(options: Options, ctx: Context) -> int:
         found = prepare(request)
     except FilesRefused as refused:
         raise CommandFailed.from_problems(*refused.problems) from None
-    print_problems((*found.left_out, *found.notes), options, ctx)
+    print_problems((*_left_out(found, request), *found.notes), options, ctx)
     _write(found, folder)
     _print_files(found, folder, options, ctx)
     code = _prove(found, request, options, ctx)
@@ -172,8 +174,6 @@ def _print_texts(
 
 
 def _prove(found: Import, request: ImportRequest, options: Options, ctx: Context) -> int:
-    count = len(found.labels)
-    noun = "1 repository" if count == 1 else f"{count} repositories"
     if not found.labels:
         others = not options.repositories and bool(request.live.overlays or request.live.bindings)
         ctx.stdout.write("No repositories to import.\n" if others else "Nothing to import.\n")
@@ -182,9 +182,22 @@ def _prove(found: Import, request: ImportRequest, options: Options, ctx: Context
     print_problems((*proof.warnings, *proof.problems, *_differing(proof.wrong.items())), options, ctx)
     if not proof.holds:
         return ExitCode.ERROR
-    written = f"Imported {noun} into {request.folder}" if found.texts else f"{noun} already in {request.folder}"
-    ctx.stdout.write(f"{written}. A plan shows no changes.\n")
+    ctx.stdout.write(f"{_counted(found, request.folder)}. A plan shows no changes.\n")
     return _code(found, request)
+
+
+def _counted(found: Import, folder: Path) -> str:
+    same = len(found.unchanged)
+    count = len(found.labels) - same
+    if not count:
+        return f"{repositories(same)} already in {folder}"
+    return f"Imported {repositories(count)} into {folder}" + (f"; {repositories(same)} already there" if same else "")
+
+
+def _left_out(found: Import, request: ImportRequest) -> list[Diagnostic]:
+    """Return why repositories are left out: an error where they were named."""
+    severity = Severity.WARNING if request.picked is None else Severity.ERROR
+    return [replace(one, severity=severity) for one in found.left_out]
 
 
 def _differing(wrong: Iterable[tuple[str, str]]) -> list[Diagnostic]:

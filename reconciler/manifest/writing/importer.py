@@ -7,7 +7,7 @@ changes, and what is taken once is not taken again.
 """
 
 import re
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, combinations, count
 from typing import Final
@@ -55,12 +55,14 @@ _FRAME: Final[Mapping[Field, int]] = {
 class Import:
     """The new files, the manifests from before, and the notes for the user.
 
-    `texts` holds what changes alone. `labels` are the repositories that were taken.
+    `texts` holds what changes alone. `labels` are the repositories that were taken, `unchanged` those of them whose
+    entries say what is live already.
     """
 
     texts: Mapping[str, str]
     before: Mapping[str, str]
     labels: tuple[str, ...]
+    unchanged: tuple[str, ...] = ()
     left_out: tuple[Diagnostic, ...] = ()
     notes: tuple[Diagnostic, ...] = ()
 
@@ -142,12 +144,12 @@ def prepare(request: ImportRequest) -> Import:
         draft = maker.draft(chosen.taken)
         wrong = draft.refused or _failures(maker, draft, chosen, verifier)
         if not wrong:
-            return _import(maker.shortened(draft, chosen.taken, verifier), before, chosen)
+            return _import(maker.shortened(draft, chosen.taken, verifier), before, chosen, Directory(request.live))
         # Each round tries a repository another way or leaves it out.
         for label, why in wrong.items():
             if not maker.second_try(label):
                 chosen.leave_out(label, why)
-    return _import(Draft(texts={}), before, chosen)
+    return _import(Draft(texts={}), before, chosen, Directory(request.live))
 
 
 def _failures(
@@ -211,7 +213,7 @@ def name_problem(label: str) -> str:
     return ""
 
 
-def _import(draft: Draft, before: Mapping[str, str], chosen: _Chosen) -> Import:
+def _import(draft: Draft, before: Mapping[str, str], chosen: _Chosen, directory: Directory) -> Import:
     texts = {path: text for path, text in draft.texts.items() if before.get(path) != text}
     # Certificates first: a manifest never names a file that is not there yet.
     ordered = sorted(texts, key=lambda path: (path in before or "/" not in path, path))
@@ -219,9 +221,22 @@ def _import(draft: Draft, before: Mapping[str, str], chosen: _Chosen) -> Import:
         texts={path: texts[path] for path in ordered},
         before=before,
         labels=tuple(chosen.taken),
+        unchanged=tuple(_unchanged(texts, before, chosen.taken, directory)),
         left_out=tuple(chosen.left_out),
         notes=draft.notes,
     )
+
+
+def _unchanged(
+    texts: Mapping[str, str], before: Mapping[str, str], labels: Iterable[str], directory: Directory
+) -> Iterator[str]:
+    """Yield the repositories whose entries no changed text has another way."""
+    there = locate(before, directory)
+    now = locate({path: text for path, text in texts.items() if "/" not in path}, directory)
+    for label in labels:
+        entry = there.get(label)
+        if entry is not None and (label not in now or now[label].shape == entry.shape):
+            yield label
 
 
 def _shape(overlay: Overlay, pem_files: PemFiles) -> dict[str, Shape]:
