@@ -102,8 +102,7 @@ def _batches(options: Options) -> Batches | None:
             raise bad_usage(f"{name} requires --batch", "add --batch, for example --batch 1,10%,rest")
         return None
     if not options.wait:
-        what = "`resume`" if options.command == "resume" else "--batch"
-        raise bad_usage(f"{what} cannot be combined with --no-wait: each wave waits for its builds", "remove --no-wait")
+        raise bad_usage("--batch cannot be combined with --no-wait: each wave waits for its builds", "remove --no-wait")
     return Batches(max_failed=options.max_failed or 0, soak=options.soak or 0.0, pause_after=options.pause_after)
 
 

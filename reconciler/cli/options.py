@@ -297,6 +297,11 @@ def add_execution(parser: argparse._ActionsContainer) -> None:
     """Add the options of applying a plan."""
     add_yes(parser, "apply without a prompt")
     parser.add_argument("--wait", action=argparse.BooleanOptionalAction, help="wait for the builds (default: yes)")
+    add_rollout(parser)
+
+
+def add_rollout(parser: argparse._ActionsContainer) -> None:
+    """Add the options of writing a plan that is approved, and of following its builds."""
     add_limits(parser)
     parser.add_argument("--parallelism", type=positive, metavar="N", help="number of parallel writes (default: 10)")
     parser.add_argument(

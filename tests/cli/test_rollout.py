@@ -1,6 +1,7 @@
 """Waves by label, with a soak time, paused and resumed, held back or reverted."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -101,6 +102,18 @@ def test_a_run_is_paused_and_resumed(program: Program) -> None:
     assert "Resume complete: 1 repository updated" in last.out.splitlines()[-1]
     again = program.run("resume")
     assert (again.code, "[nothing-to-resume]" in again.err) == (1, True)
+
+
+def test_a_resumed_run_asks_nothing_and_always_waits(program: Program) -> None:
+    write_manifest(MANIFEST)
+    Path("manifests/reconciler.toml").write_text("wait = false\n", encoding="utf-8")
+    paused = program.run("apply", "--yes", "--wait", "--batch", "tier=canary,rest", "--pause-after", "1")
+    assert paused.code == 0, paused.err
+    for option in ("--no-wait", "--yes"):
+        assert program.run("resume", option).code == 64
+    resumed = program.run("resume")
+    assert resumed.code == 0, resumed.err
+    assert "Resume complete: 2 repositories updated" in resumed.out.splitlines()[-1]
 
 
 def test_what_changed_meanwhile_is_left_alone(program: Program) -> None:

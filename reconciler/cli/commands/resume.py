@@ -28,8 +28,9 @@ _MOST_RUNS = 20
 def configure(parser: Parser) -> None:
     """Declare the options."""
     shared.add_run(parser, "run ID or its beginning (default: the newest run)", optional=True)
-    shared.add_execution(parser)
-    parser.set_defaults(show_unchanged=False, batch=None)
+    shared.add_rollout(parser)
+    # Each wave waits for the builds of the one before, whatever the settings say.
+    parser.set_defaults(show_unchanged=False, batch=None, wait=True)
     flags.add_journal(parser)
     flags.add_connection(parser)
     flags.add_output(parser)
