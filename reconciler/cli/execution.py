@@ -212,17 +212,18 @@ def _not_applyable(plan: Plan, options: Options, ctx: Context) -> ExitCode:
 
 def _settle_for_nothing(header: RunHeader, plan: Plan, apply: ApplyContext) -> None:
     """Record a run that had nothing to do, and point to builds that nobody has followed to their end."""
-    before = apply.journal.latest()
     apply.journal.begin(header, plan).end(exit_code=ExitCode.DONE, interrupted=False)
-    if before is not None and not is_settled(before):
-        apply.report.problem(_unfollowed(before.id))
+    before = runs.unfollowed_run(apply.journal, apply.options)
+    if before is not None:
+        apply.report.problem(builds_not_followed(before.id))
 
 
-def _unfollowed(run: str) -> Diagnostic:
+def builds_not_followed(run: str) -> Diagnostic:
+    """Return the note that the builds of an earlier run are left to be followed."""
     return Diagnostic(
         code="builds-not-followed",
         severity=Severity.NOTE,
-        summary=f"the changes of run {run} are applied; its builds were not followed to completion",
+        summary=f"the builds of run {run} were not followed to completion",
         hint=f"see their results with `reconciler wait {run}`",
     )
 

@@ -3,9 +3,10 @@
 import importlib
 import os
 import platform
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from reconciler.core.drift import LastWritten
 from reconciler.core.ownership import NOBODY, LastWriters
 from reconciler.core.plan import Plan
 from reconciler.core.reverting import left_by, rewritten
-from reconciler.core.runs import Run, RunHeader, RunKind, RunSummary, is_in_flight
+from reconciler.core.runs import Run, RunHeader, RunKind, RunState, RunSummary, is_in_flight, unfollowed
 from reconciler.core.state import Organization
 from reconciler.diagnostics import Diagnostic, Place, Severity
 from reconciler.journal import Journal, JournalBusy, JournalError, open_journal, read_journal
@@ -97,6 +98,29 @@ def find_run(journal: Journal, wanted: str | None, options: Options) -> Run:
             f"to use that API, add --api {run.header.api}",
         )
     return run
+
+
+# How far back builds are looked for that nobody has followed.
+_MOST_RUNS = 10
+
+
+def unfollowed_run(
+    journal: Journal, options: Options, *, besides: str | None = None, written: Iterable[str] = ()
+) -> Run | None:
+    """Return the newest run with writes whose builds were not followed to completion, None if that is not known.
+
+    The run `besides` is not meant; `written` are the keys of the steps that were written since.
+    """
+    api = api_identity(options)
+    with suppress(JournalError):
+        wrote = (one for one in journal.summaries() if _has_ended_writes(one, api) and one.id != besides)
+        return unfollowed((journal.run(one.id) for one in islice(wrote, _MOST_RUNS)), written)
+    return None
+
+
+def _has_ended_writes(run: RunSummary, api: str) -> bool:
+    wrote = run.outcomes.get("applied") or run.outcomes.get("unknown")
+    return bool(wrote) and run.header.api == api and run.state is not RunState.RUNNING
 
 
 def later_runs(journal: Journal, run: Run) -> tuple[Run, ...]:

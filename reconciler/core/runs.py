@@ -1,6 +1,6 @@
 """Runs: outcomes of steps, and what is recorded of a run. The journal records and restores runs."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -230,8 +230,31 @@ def has_overlays(run: Run) -> bool:
 
 def is_settled(run: Run) -> bool:
     """Return whether the record is complete: every step's outcome, and all builds to their end."""
+    return not _unsettled(run)
+
+
+def unfollowed(runs: Iterable[Run], written: Iterable[str] = ()) -> Run | None:
+    """Return the first of some runs, newest first, with writes whose builds were not followed to completion.
+
+    Builds do not count where a later one of the runs has written again, nor where the key of a step is `written`.
+    """
+    again = set(written)
+    for run in runs:
+        if _unsettled(run) - again:
+            return run
+        again |= _applied(run)
+    return None
+
+
+def _unsettled(run: Run) -> set[str]:
+    """Return the keys of the steps without an outcome that was begun, or with builds that are not over."""
     by_tag = {effect.id for effect in run.effects}
-    return all(_is_step_settled(step, by_tag) for step in run.steps) and _are_tags_settled(run)
+    found = {step.step.key for step in run.steps if not _is_step_settled(step, by_tag)}
+    return found if _are_tags_settled(run) else found | _applied(run)
+
+
+def _applied(run: Run) -> set[str]:
+    return {step.step.key for step in run.steps if isinstance(step.outcome, Applied)}
 
 
 def _is_step_settled(step: RunStep, by_tag: set[str]) -> bool:

@@ -153,6 +153,32 @@ def test_a_run_that_finds_nothing_to_do_is_recorded_and_points_to_builds_that_no
     assert "reconciler wait" not in program.run("apply", "--yes").err
 
 
+def test_builds_of_a_run_whose_rest_was_resumed_are_left_to_be_followed(program: Program) -> None:
+    program.settings = EmulatorSettings(queue_delay=1000)
+    write_manifest(TWO)
+    world = program.world()
+    program.clock.on_wait = lambda _: world.stop.set()
+    assert main(["apply", "--yes", "--batch", "1,rest"], world) == 130
+    program.clock.on_wait = None
+    first = newest(program)["id"]
+    note = f"the builds of run {first} were not followed to completion"
+    resumed = program.run("resume")
+    assert (resumed.code, newest(program)["counts"]["applied"]) == (0, 1), resumed.err
+    assert note in resumed.out + resumed.err
+    for _ in range(2):
+        assert note in program.run("apply", "--yes").err, "also below a run that had nothing to do"
+    assert program.run("wait", first).code == 3, "the rest was not attempted by that run"
+    assert "not followed" not in program.run("apply", "--yes").err
+
+
+def test_builds_of_a_run_whose_repositories_were_written_again_are_not_left(program: Program) -> None:
+    write_manifest(TWO)
+    assert program.run("apply", "--yes", "--no-wait").code == 0
+    write_manifest(TWO.replace("curl", "jq"))
+    assert program.run("apply", "--yes").code == 0
+    assert "not followed" not in program.run("apply", "--yes").err
+
+
 def test_a_folder_that_cannot_be_written_refuses_before_anything_is_sent(program: Program) -> None:
     """A file stands where the folder would be: that stops the superuser too."""
     from tests.support.served import served

@@ -1,9 +1,13 @@
 """What a run came to that died before it knew."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from reconciler.core.builds import Stage, Target
+from reconciler.core.overlay import EMPTY
+from reconciler.core.progress import begin
 from reconciler.core.recovery import recovered_outcome
 from reconciler.core.runs import (
     Applied,
@@ -11,12 +15,14 @@ from reconciler.core.runs import (
     Failed,
     FailureKind,
     NotAttempted,
+    RunStep,
     Skip,
     Unchanged,
     is_left,
     is_settled,
+    unfollowed,
 )
-from reconciler.core.steps import Action
+from reconciler.core.steps import Action, Step
 from reconciler.diagnostics import Diagnostic
 from tests.support.runs import applied, live, recorded, run, step
 
@@ -110,3 +116,23 @@ def test_what_the_api_refused_is_not_left_and_what_never_arrived_is() -> None:
     refused = Failed(step=planned, kind=FailureKind.REFUSED, problem=Diagnostic(code="api-error", summary="no"))
     not_arrived = recovered_outcome(recorded(planned), live(a=NOTHING))
     assert [is_left(recorded(planned, outcome)) for outcome in (None, not_arrived, refused)] == [True, True, False]
+
+
+def done(planned: Step) -> RunStep:
+    """A step that was written, with its builds to their end."""
+    assert planned.id is not None
+    target = Target(repository=planned.repository, id=planned.id, since=90.0, before=EMPTY, after=EMPTY)
+    return replace(applied(planned), progress=replace(begin(target, now=0.0), stage=Stage.DONE))
+
+
+def test_builds_are_left_to_be_followed_until_a_later_run_writes_again() -> None:
+    a, b = step("a", NOTHING, GIT), step("b", NOTHING, GIT)
+    refused = Failed(step=a, kind=FailureKind.REFUSED, problem=Diagnostic(code="api-error", summary="no"))
+    settled = run(recorded(a, refused))
+    first = run(applied(a))
+    assert unfollowed(()) is None
+    assert unfollowed((settled, first)) is first
+    assert unfollowed((first,), ["a"]) is None
+    assert unfollowed((run(recorded(a)),), ["b"]) is not None, "a write in flight may have arrived"
+    assert unfollowed((run(done(a)), first)) is None
+    assert unfollowed((run(done(b)), first)) is first

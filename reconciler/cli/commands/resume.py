@@ -1,6 +1,7 @@
 """`reconciler resume`: continue the waves of a run that was paused, held back, interrupted or killed."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from functools import partial
 
 from reconciler.cli import execution, flags, inputs, runs
 from reconciler.cli import options as shared
@@ -15,9 +16,10 @@ from reconciler.cli.report import Report
 from reconciler.core.effects import effects_of
 from reconciler.core.ownership import owners_of
 from reconciler.core.plan import Plan
-from reconciler.core.runs import Run, RunKind, RunState, RunStep, is_left, is_settled
+from reconciler.core.runs import Applied, Outcome, Run, RunKind, RunState, RunStep, is_left, is_settled
 from reconciler.core.state import Live
 from reconciler.core.steps import BindingStep, OverlayStep, Step
+from reconciler.diagnostics import Diagnostic
 from reconciler.engine.waves import Waves
 from reconciler.journal import Journal
 
@@ -63,6 +65,7 @@ def execute(options: Options, ctx: Context) -> int:
             source=run.header.source,
             ask=False,
             waves=_waves(left),
+            closing_note=partial(_closing_note, journal, options, ctx),
         )
         apply = ApplyContext(journal=journal, client=client, report=report, options=options, ctx=ctx)
         return execute_plan(request, how, apply)
@@ -101,6 +104,13 @@ def _check(run: Run, left: list[RunStep]) -> None:
             if is_settled(run)
             else f"wait for its builds with `reconciler wait {run.id}`",
         )
+
+
+def _closing_note(journal: Journal, options: Options, ctx: Context, outcomes: Sequence[Outcome]) -> Diagnostic | None:
+    """Return that the builds of the earlier run's own writes are left to be followed, where they are."""
+    written = [one.step.key for one in outcomes if isinstance(one, Applied)]
+    earlier = runs.unfollowed_run(journal, options, besides=ctx.run_id, written=written)
+    return None if earlier is None else execution.builds_not_followed(earlier.id)
 
 
 def _plan(run: Run, left: Iterable[RunStep], live: Live) -> Plan:
