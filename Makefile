@@ -22,7 +22,7 @@ test: $(VENV)/.dev ## run the tests
 	$(BIN)/python -m pytest -n $(JOBS)
 
 test-browser: $(VENV)/.dev ## drive the HTML page in Chromium (Debian installs it with apt-get)
-	command -v chromium chromedriver >/dev/null || { apt-get update && apt-get install -y --no-install-recommends chromium chromium-driver; }
+	command -v chromium >/dev/null && command -v chromedriver >/dev/null || { apt-get update && apt-get install -y --no-install-recommends chromium chromium-driver; }
 	$(PIP) '.[test,browser]'
 	$(subst --editable,,$(PIP)) --no-deps axe-playwright-python
 	RECONCILER_BROWSER=1 $(BIN)/python -m pytest tests/browser
