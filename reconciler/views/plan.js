@@ -80,8 +80,11 @@
     }
     for (let fold = target.closest("details"); fold; fold = fold.parentElement.closest("details")) fold.open = true;
     target.closest("summary")?.focus({ preventScroll: true });
-    // Once what was unfolded has its size.
-    requestAnimationFrame(() => target.scrollIntoView({ block: "center" }));
+    // Once what was unfolded has its size, and again once the entries that came into view have theirs.
+    requestAnimationFrame(() => {
+      target.scrollIntoView({ block: "center" });
+      requestAnimationFrame(() => target.scrollIntoView({ block: "center" }));
+    });
   }
 
   // A summary is a control by itself and may hold no other: its links are inside.
