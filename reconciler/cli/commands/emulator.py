@@ -61,7 +61,7 @@ def _serve(options: Options, ctx: Context) -> None:
             elif emulator.faults.pending():
                 left = plural(len(emulator.faults.pending()), "fault")
                 ctx.stderr.write(
-                    f"{left} of an earlier `--faults` still active. To remove: reconciler emulator reset\n"
+                    f"Still active: {left} of an earlier --faults. To clear all state: reconciler emulator reset\n"
                 )
             serve(emulator, options.host, options.port, on_ready)
         except FaultsError as error:
